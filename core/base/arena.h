@@ -1,0 +1,31 @@
+/* Memory of one request: allocate freely, release at once. One thread at a time. */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+#include <stdarg.h>
+
+struct grc_arena_block;
+struct grc_defer;
+
+struct grc_arena {
+    struct grc_arena_block *blocks;
+    struct grc_defer *defers;
+    size_t used_bytes;
+    size_t max_bytes;
+};
+
+void grc_arena_init(struct grc_arena *arena, size_t max_bytes);
+/* Runs the deferred functions, last first, then frees everything but one block for reuse. */
+void grc_arena_reset(struct grc_arena *arena);
+/* The same, and frees the last block too. */
+void grc_arena_done(struct grc_arena *arena);
+/* Zeroed, aligned for any type. NULL over the limit. */
+void *grc_arena_alloc(struct grc_arena *arena, size_t bytes);
+/* NUL-terminated copy. */
+char *grc_arena_copy(struct grc_arena *arena, gr_str s);
+char *grc_arena_format(struct grc_arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+char *grc_arena_vformat(struct grc_arena *arena, const char *format, va_list args);
+/* fn(arg) runs at reset; on failure it has run already. */
+enum gr_err grc_arena_defer(struct grc_arena *arena, void (*fn)(void *), void *arg);

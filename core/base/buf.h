@@ -1,0 +1,33 @@
+/* A growing byte buffer with a mandatory limit. Not thread-safe. */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+#include <stdarg.h>
+
+struct grc_buf {
+    char *ptr; /* NUL-terminated whenever not NULL */
+    size_t len;
+    size_t cap;
+    size_t max_bytes; /* len never exceeds it */
+};
+
+void grc_buf_init(struct grc_buf *buf, size_t max_bytes);
+void grc_buf_done(struct grc_buf *buf);
+/* Forgets the content, keeps the memory. */
+void grc_buf_clear(struct grc_buf *buf);
+/* Makes room for `extra` more bytes. GR_ERR_TOO_LARGE over the limit, GR_ERR_NO_MEMORY. */
+enum gr_err grc_buf_reserve(struct grc_buf *buf, size_t extra);
+enum gr_err grc_buf_add(struct grc_buf *buf, const void *bytes, size_t count);
+enum gr_err grc_buf_str(struct grc_buf *buf, gr_str text);
+enum gr_err grc_buf_text(struct grc_buf *buf, const char *text);
+enum gr_err grc_buf_char(struct grc_buf *buf, char c);
+enum gr_err grc_buf_format(struct grc_buf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+enum gr_err grc_buf_vformat(struct grc_buf *buf, const char *format, va_list args);
+/* Appends a JSON string literal with its quotes; broken UTF-8 becomes U+FFFD. */
+enum gr_err grc_buf_json_string(struct grc_buf *buf, gr_str text);
+static inline gr_str grc_buf_view(const struct grc_buf *buf)
+{
+    return (gr_str){buf->ptr, buf->len};
+}

@@ -1,0 +1,47 @@
+/*
+ * The log: one JSON object per line on standard error (or a file descriptor for tests), written
+ * with one write(2), so that lines of several threads never mix. Thread-safe.
+ *
+ * Values whose key names a secret (authorization, token, secret, password, key …) are masked here,
+ * in one place, whoever logs them.
+ */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+enum grc_log_kind { GRC_LOG_END = 0, GRC_LOG_STR, GRC_LOG_INT, GRC_LOG_REAL, GRC_LOG_BOOL };
+
+/* One key of a line. */
+struct grc_log_field {
+    const char *key;
+    enum grc_log_kind kind;
+    gr_str s;
+    int64_t i;
+    double d;
+};
+#define GRC_LS(key_, str_) ((struct grc_log_field){.key = (key_), .kind = GRC_LOG_STR, .s = (str_)})
+#define GRC_LT(key_, text_) GRC_LS(key_, gr_str_of(text_))
+#define GRC_LI(key_, int_)                                                                         \
+    ((struct grc_log_field){.key = (key_), .kind = GRC_LOG_INT, .i = (int64_t)(int_)})
+#define GRC_LD(key_, real_)                                                                        \
+    ((struct grc_log_field){.key = (key_), .kind = GRC_LOG_REAL, .d = (real_)})
+#define GRC_LOG_FIELDS(...)                                                                        \
+    ((const struct grc_log_field[]){__VA_ARGS__, {.kind = GRC_LOG_END}})
+
+/* Lines above this level are dropped. Set before threads start, or at reload. */
+void grc_log_level_set(enum gr_log_level level);
+enum gr_log_level grc_log_level(void);
+/* false and no change when the name is not error, warn, info or debug. */
+bool grc_log_level_parse(const char *name, enum gr_log_level *ret_level);
+void grc_log_fd_set(int fd);
+/* When on, lines are plain text for a person at a terminal instead of JSON. */
+void grc_log_plain_set(bool plain);
+
+/* {"time":…,"level":…,"message":…,fields}. fields may be NULL. */
+void grc_log_fields(enum gr_log_level level, const char *message,
+                    const struct grc_log_field *fields);
+void grc_log(enum gr_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define grc_error(...) grc_log(GR_LOG_ERROR, __VA_ARGS__)
+#define grc_warn(...) grc_log(GR_LOG_WARN, __VA_ARGS__)
+#define grc_info(...) grc_log(GR_LOG_INFO, __VA_ARGS__)
+#define grc_debug(...) grc_log(GR_LOG_DEBUG, __VA_ARGS__)

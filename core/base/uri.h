@@ -1,0 +1,21 @@
+/* Percent-encoding, path segments and query strings (RFC 3986). */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+/* Decodes %XX into ret (in.len bytes at least, not NUL-terminated). false: a bad escape, a NUL, a
+ * control character, or broken UTF-8 in the result. plus_is_space for query strings. */
+bool grc_uri_decode(gr_str in, bool plus_is_space, char *ret, size_t *ret_len);
+
+/* Appends text with everything but unreserved characters percent-encoded: one path segment or one
+ * query name or value. */
+enum gr_err grc_uri_encode(struct grc_buf *buf, gr_str text);
+
+/* True for a decoded value that is safe as one path segment: not empty, not "." or "..". */
+bool grc_segment_safe(gr_str decoded);
+
+/* Splits and decodes a raw query string. Pairs are in arena memory, values NUL-terminated.
+ * GR_ERR_BAD_REQUEST for a bad escape, GR_ERR_INVALID over pairs_max. */
+enum gr_err grc_query_parse(struct grc_arena *arena, gr_str raw, size_t pairs_max,
+                            struct gr_pair **ret_pairs, size_t *ret_count);
