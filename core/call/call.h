@@ -1,0 +1,57 @@
+/*
+ * One call: a request on its way through the gateway, or a run of a timer or command. Used by one
+ * thread at a time. Memory lives in its arena until grc_call_end().
+ */
+#pragma once
+
+#include "http/message.h"
+#include "route/rule.h"
+#include "server/runtime.h"
+
+struct grc_call {
+    struct gr_call pub; /* first: what the plugin sees */
+    struct grc_runtime *runtime;
+    struct grc_plugin *plugin; /* the owner; never NULL once routing is done */
+    const struct grc_route *route; /* NULL: timer, command, unmatched path */
+    struct grc_request *request;   /* NULL: timer, command */
+    struct grc_reply *reply;
+    struct grc_arena arena;
+    struct grc_match match;
+    char request_id[65];
+    char traceparent[56]; /* "" when the client sent none */
+    struct gr_pair *query;
+    size_t query_count;
+    struct grc_buf body;
+    json_t *json; /* parsed body; freed at end */
+    struct grc_problems problems;
+    struct gr_error error; /* .err != GR_OK once the call failed */
+    gr_str caller_id;
+    const struct grc_caller *caller; /* core/auth/callers; NULL: nobody or group's own */
+    struct grc_store_session *session; /* inside a transaction */
+    int64_t deadline_ms; /* monotonic; 0: none */
+    /* for the access log */
+    int upstream_status;
+    int64_t upstream_us;
+    unsigned upstream_attempts;
+};
+
+/* The service table every plugin gets. */
+extern const struct gr_host grc_host;
+
+void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct grc_plugin *plugin);
+void grc_call_end(struct grc_call *call);
+static inline struct grc_call *grc_call_of(struct gr_call *call)
+{
+    return (struct grc_call *)call;
+}
+
+/* Fails the call; the first failure wins, validation problems add up. Return their err. */
+enum gr_err grc_fail(struct grc_call *call, enum gr_err err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Writes the error into call->reply in the owner's format, with headers that belong to it
+ * (Retry-After, Allow, WWW-Authenticate). Cannot fail: falls back to a fixed body. */
+void grc_error_render(struct grc_call *call, enum gr_err err);
+/* The host's own shape: {"code":404,"message":"…","details":["…"]}. New reference or NULL. */
+json_t *grc_error_json(const struct gr_error *error);
+/* Does what the route's forward row says. */
+enum gr_err grc_forward(struct grc_call *call);

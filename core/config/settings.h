@@ -1,0 +1,137 @@
+/*
+ * The settings of the server, parsed from DIR/greenroom.json and DIR/plugins.d/NAME.json.
+ *
+ * Every key is a row in a table (settings.c); the table drives parsing, defaults, errors, the JSON
+ * schema for editors and the reference in the README. Values are immutable after load. Strings
+ * live as long as the settings. Secrets are wiped when they are freed.
+ */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+#include <jansson.h>
+
+#define GRC_LISTEN_MAX 16
+
+struct grc_listen {
+    const char *address; /* "127.0.0.1", "0.0.0.0", "[::1]" as CivetWeb spells it */
+    unsigned port;       /* 0: chosen by the system, printed in the log */
+    bool tls;
+    bool loopback;
+};
+
+struct grc_cors {
+    const char *const *origins; /* empty: CORS off; "*": any */
+    const char *const *headers;
+    const char *const *expose;
+    bool credentials;
+    int64_t max_age_ms;
+};
+
+/* A credential of an upstream. */
+enum grc_credential_kind { GRC_CREDENTIAL_NONE = 0, GRC_CREDENTIAL_100MS, GRC_CREDENTIAL_BEARER };
+struct grc_credential {
+    const char *name;
+    enum grc_credential_kind kind;
+    const char *access_key; /* 100ms */
+    const char *secret;     /* 100ms: app secret; bearer: the token */
+    int64_t lifetime_ms;    /* 100ms: of management tokens */
+    int64_t join_lifetime_max_ms; /* 100ms: cap of app (join) tokens */
+};
+
+struct grc_breaker_settings {
+    bool enabled;
+    int64_t window_ms;
+    int64_t min_calls;
+    int64_t error_percent;
+    int64_t open_ms;
+};
+
+struct grc_upstream_settings {
+    const char *name;
+    const char *url; /* no trailing slash */
+    const char *credential; /* NULL: none */
+    int64_t connect_timeout_ms;
+    int64_t timeout_ms;
+    int64_t retries; /* extra tries of safe calls */
+    int64_t connections_max; /* calls in flight */
+    int64_t idle_timeout_ms; /* of kept connections; below the upstream's own */
+    int64_t answer_max_bytes;
+    const char *ca_file; /* NULL: the system's */
+    bool verify; /* of TLS; false only with a warning */
+    const char *proxy; /* NULL: none */
+    struct grc_breaker_settings breaker;
+};
+
+/* One plugins.d file. */
+struct grc_plugin_settings {
+    const char *file;    /* for messages */
+    const char *name;    /* file name without .json */
+    const char *library; /* "rooms.so", under plugins.directory; or absolute */
+    bool enabled;
+    const char *prefix;   /* "" or "/v1" */
+    const json_t *config; /* expanded; parsed against the plugin's option rows at load */
+    const json_t *routes; /* per operation id: overrides, see core/plugin/override.h */
+};
+
+struct grc_settings {
+    const char *dir; /* as given with -c */
+    /* server */
+    struct grc_listen listen[GRC_LISTEN_MAX];
+    size_t listen_count;
+    struct grc_listen admin; /* port 0 and address NULL: no admin listener */
+    int64_t workers;
+    int64_t admin_workers;
+    int64_t body_max_bytes;
+    int64_t body_timeout_ms;
+    int64_t header_timeout_ms;
+    int64_t keep_alive_timeout_ms;
+    int64_t header_max_bytes;
+    int64_t uri_max_bytes;
+    int64_t json_depth_max;
+    int64_t call_memory_max_bytes;
+    int64_t drain_timeout_ms;
+    bool allow_unauthenticated_remote;
+    bool access_log;
+    struct grc_cors cors;
+    /* upstreams and credentials */
+    struct grc_credential *credentials;
+    size_t credential_count;
+    struct grc_upstream_settings *upstreams;
+    size_t upstream_count;
+    /* plugins */
+    const char *plugin_dir;
+    bool plugin_error_skips; /* plugins.on_error = "skip" */
+    struct grc_plugin_settings *plugins;
+    size_t plugin_count;
+    /* the rest */
+    const char *store; /* "sqlite:PATH", "postgres://…", NULL: none configured */
+    const char *state_dir;
+    enum gr_log_level log_level;
+    bool log_plain;
+    const json_t *auth; /* checked by core/auth; {} = no provider */
+    const json_t *limits; /* checked by core/guard */
+    json_t *root; /* owns the expanded text of everything above */
+    struct grc_settings_own *own; /* private to settings.c */
+};
+
+/*
+ * Reads and checks a config directory. NULL when anything is wrong: every problem has been reported
+ * through report(arg, line), one line each: "etc/greenroom.json: server.workers: expected …, found …".
+ */
+typedef void grc_report_fn(void *arg, const char *line);
+struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, void *arg);
+/* NULL is fine. Wipes secrets. */
+void grc_settings_free(struct grc_settings *settings);
+const struct grc_upstream_settings *grc_settings_upstream(const struct grc_settings *settings,
+                                                          const char *name);
+const struct grc_credential *grc_settings_credential(const struct grc_settings *settings,
+                                                     const char *name);
+/* One upstream object, as under "upstreams" in the file: for gr_upstream_define(). where starts
+ * every message. Released with the returned handle's *_free. */
+struct grc_upstream_settings *grc_upstream_settings_parse(const char *where, const char *name,
+                                                          const json_t *object,
+                                                          grc_report_fn *report, void *arg);
+void grc_upstream_settings_free(struct grc_upstream_settings *settings);
+/* JSON schema (draft 2020-12) of greenroom.json, from the same rows. New reference. */
+json_t *grc_settings_schema(void);

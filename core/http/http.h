@@ -1,0 +1,35 @@
+/* HTTP listeners on CivetWeb. One grc_http is one CivetWeb context with its own worker threads. */
+#pragma once
+
+#include "config/settings.h"
+#include "http/message.h"
+
+struct grc_http;
+
+/* Serves one request: fills reply (its slices must live until the next call on the same thread
+ * or until done(arg, …) ran). Called on worker threads, concurrently. */
+struct grc_http_handler {
+    void (*serve)(void *arg, struct grc_request *request, struct grc_reply *reply);
+    /* After the reply was written: sent_bytes, ok = false when writing failed. */
+    void (*done)(void *arg, struct grc_request *request, struct grc_reply *reply, size_t sent_bytes,
+                 bool ok);
+    void *arg;
+};
+
+/* Starts listening. NULL with a one-line reason (malloc'ed) in ret_reason: "127.0.0.1:8080: address
+ * already in use". */
+struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, int64_t workers,
+                                bool admin, const struct grc_settings *settings,
+                                const struct grc_http_handler *handler, char **ret_reason);
+/* Stops accepting; keep-alive connections are closed after their current request. */
+void grc_http_drain(struct grc_http *http);
+/* Requests being served now. */
+unsigned grc_http_active(const struct grc_http *http);
+unsigned grc_http_workers(const struct grc_http *http);
+/* The port of the index-th listener, after start. */
+unsigned grc_http_port(const struct grc_http *http, size_t index);
+/* Closes everything and waits for the workers. */
+void grc_http_stop(struct grc_http *http);
+/* "1.15", and what the linked library can do, for --version and start-up errors. */
+const char *grc_http_library(void);
+bool grc_http_has_ipv6(void);

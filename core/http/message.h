@@ -1,0 +1,61 @@
+/*
+ * What the HTTP adapter hands up and takes back. No CivetWeb type appears here: only
+ * http/civetweb.c knows the library.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#define GRC_HEADERS_MAX 64
+
+struct grc_conn; /* the adapter's side of a request */
+
+/* A request whose framing has been checked. Slices live until the request ends. */
+struct grc_request {
+    struct grc_conn *conn;
+    enum gr_method method; /* HEAD arrives as GET with .head; OPTIONS as 0 with .options */
+    bool head;
+    bool options;
+    gr_str method_text;
+    gr_str target; /* raw: path and query */
+    gr_str path;   /* raw */
+    gr_str query;  /* raw, without '?' */
+    struct gr_pair headers[GRC_HEADERS_MAX];
+    size_t header_count;
+    int64_t content_length; /* -1: chunked; 0: no body */
+    bool expect_continue;
+    bool http_1_0;
+    bool tls;
+    char peer[64];      /* address as text */
+    char listener[64];  /* address:port the request came in on */
+    bool admin;         /* came in on the admin listener */
+    int64_t started_us; /* monotonic */
+    /* Framing failure found by the adapter: answered in the owning group's format, then closed. */
+    enum gr_err broken;
+    const char *broken_reason;
+};
+
+gr_str grc_request_header(const struct grc_request *request, const char *name);
+
+/* An answer. Head and body leave in one write. */
+struct grc_reply {
+    int status; /* 0: nobody replied yet */
+    const char *content_type;
+    struct gr_pair headers[32];
+    size_t header_count;
+    gr_str body;
+    bool close;      /* close the connection after it */
+    bool cut;        /* test doubles: stop after cut_after bytes and close */
+    size_t cut_after;
+};
+
+/* Reads the whole body into buf (whose max_bytes is the limit) before the deadline (monotonic ms).
+ * GR_ERR_TOO_LARGE, GR_ERR_TIMEOUT, GR_ERR_BAD_REQUEST (broken chunks, early end). After a failure
+ * the connection must be closed: the adapter sees to it. */
+enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
+                               int64_t deadline_ms);
+/* True when the client is known to have gone away. Cheap; may say false although it has. */
+bool grc_conn_gone(const struct grc_request *request);
+/* Descriptor of the client's socket for poll(), or -1 when it cannot be known. */
+int grc_conn_fd(const struct grc_request *request);

@@ -1,0 +1,79 @@
+/*
+ * A loaded plugin, normalised: rows of any accepted ABI minor are copied into the host's own row
+ * types, overrides from the config are applied, patterns are compiled. Immutable while it serves.
+ */
+#pragma once
+
+#include "config/settings.h"
+#include "route/rule.h"
+
+enum grc_load_state {
+    GRC_LOAD_UNKNOWN = 0,
+    GRC_LOAD_OK,
+    GRC_LOAD_DISABLED,
+    GRC_LOAD_NOT_FOUND,
+    GRC_LOAD_UNSAFE, /* file that others can write */
+    GRC_LOAD_DLOPEN,
+    GRC_LOAD_NO_ENTRY,
+    GRC_LOAD_MAGIC,
+    GRC_LOAD_ABI_MAJOR,
+    GRC_LOAD_ABI_MINOR,
+    GRC_LOAD_SIZE,
+    GRC_LOAD_BUILD, /* jansson major, pointer width */
+    GRC_LOAD_TABLE, /* a row is wrong */
+    GRC_LOAD_CLASH, /* name or route exists already */
+    GRC_LOAD_OPTION,
+    GRC_LOAD_INIT,
+    GRC_LOAD_START,
+};
+
+struct grc_plugin;
+
+/* One route, ready to serve. */
+struct grc_route {
+    const struct gr_route *row; /* host-sized copy */
+    struct grc_plugin *plugin;
+    const char *path;  /* with the plugin's prefix */
+    const char *alias; /* with the prefix, or NULL */
+    const struct gr_forward *forward; /* after overrides; NULL for handlers */
+    struct grc_rule *params; /* compiled field rows; NULL when there are none */
+    struct grc_rule *query;
+    struct grc_rule *body;
+    const char *scope; /* after overrides */
+    unsigned timeout_ms;
+    int64_t cache_ttl_ms; /* 0: off */
+    size_t index; /* dense, over the whole runtime: for metrics */
+};
+
+struct grc_plugin {
+    struct gr_self self; /* first: handed to the plugin */
+    const struct grc_plugin_settings *settings;
+    char *file; /* path of the shared object */
+    void *library;
+    const struct gr_plugin *desc; /* host-sized copy */
+    enum grc_load_state state;
+    char *reason; /* one line when it is not loaded */
+    struct grc_route *routes;
+    size_t route_count;
+    void *options;
+    void *instance; /* what init made */
+    bool inited;
+    bool started;
+    struct grc_runtime *runtime;
+};
+
+/* Opens the shared object and checks the descriptor: everything up to (not including) init. Always
+ * returns a plugin, whose state and reason tell what happened; NULL only without memory. */
+struct grc_plugin *grc_plugin_load(const struct grc_settings *settings,
+                                   const struct grc_plugin_settings *which);
+/* The same for a descriptor linked into the host (health, docs). */
+struct grc_plugin *grc_plugin_builtin(const struct gr_plugin *desc,
+                                      const struct grc_plugin_settings *which);
+/* Checks one descriptor's protecting block; a one-line reason (malloc'ed) in ret_reason. */
+enum grc_load_state grc_abi_check(const char *file, const struct gr_plugin *desc,
+                                  char **ret_reason);
+/* Checks tables for completeness: what the table test of the suite and the loader both use. */
+enum grc_load_state grc_table_check(const char *file, const struct gr_plugin *desc,
+                                    char **ret_reason);
+void grc_plugin_free(struct grc_plugin *plugin);
+const char *grc_load_state_name(enum grc_load_state state);

@@ -1,0 +1,39 @@
+/*
+ * A runtime: everything made from one reading of the config (plugins, router, upstreams, store).
+ * Immutable while it serves; a reload makes a new one, swaps it in, and retires the old one when
+ * its last call has ended. Reference-counted.
+ */
+#pragma once
+
+#include "plugin/plugin.h"
+#include "route/router.h"
+#include "store/store.h"
+#include "upstream/upstream.h"
+
+struct grc_runtime {
+    struct grc_settings *settings;
+    struct grc_upstreams *upstreams;
+    struct grc_store *store; /* NULL when no plugin needs one */
+    struct grc_router *router;
+    struct grc_router *admin_router; /* health, readiness, metrics */
+    struct grc_plugin **plugins; /* all, also those that did not load; builtin ones first */
+    size_t plugin_count;
+    size_t route_count;
+    struct grc_auth *auth;       /* callers; NULL until core/auth/callers is there */
+    struct grc_limits *limits;   /* rates; NULL likewise */
+    _Atomic unsigned refs;
+};
+
+enum grc_runtime_stage {
+    GRC_RUNTIME_TABLES = 1, /* config and plugin tables: routes, docs */
+    GRC_RUNTIME_CHECK,      /* the same and everything that can be checked without side effects */
+    GRC_RUNTIME_SERVE,      /* store open and migrated, init and start done */
+};
+
+/* Builds a runtime up to a stage. NULL when the config or a plugin is wrong (each problem
+ * reported). */
+struct grc_runtime *grc_runtime_new(const char *config_dir, enum grc_runtime_stage stage,
+                                    grc_report_fn *report, void *arg);
+struct grc_runtime *grc_runtime_ref(struct grc_runtime *runtime);
+/* The last one stops and frees the plugins. */
+void grc_runtime_unref(struct grc_runtime *runtime);

@@ -1,0 +1,62 @@
+/*
+ * HTTP calls to named upstreams. libcurl lives behind this header and nowhere else. Thread-safe.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "config/settings.h"
+
+struct grc_upstreams; /* all upstreams of one runtime */
+
+/* One call, fully built. Slices are borrowed for its duration. */
+struct grc_exchange {
+    const char *upstream;
+    enum gr_method method;
+    gr_str target; /* encoded path and query, from '/' on; appended to the upstream's URL */
+    const struct gr_pair *headers;
+    size_t header_count;
+    bool has_body;
+    gr_str body;
+    const char *content_type; /* NULL: application/json */
+    const char *bearer;       /* instead of the upstream's credential */
+    bool no_credential;
+    bool idempotent;
+    unsigned timeout_ms;  /* 0: the upstream's */
+    int64_t deadline_ms;  /* monotonic; 0: none */
+    const char *request_id; /* sent as X-Request-Id */
+    const char *traceparent; /* NULL: none */
+    const char *group;    /* plugin name, for caps and figures */
+    bool (*gone)(void *arg); /* true: the client left; give up. May be NULL */
+    void *gone_arg;
+    /* the answer; memory from arena */
+    struct grc_arena *arena;
+    enum gr_err err;
+    int status;
+    gr_str answer;
+    gr_str answer_type;
+    gr_str retry_after;
+    struct gr_pair *answer_headers; /* the allow-listed ones, as received */
+    size_t answer_header_count;
+    unsigned attempts; /* calls really made */
+    int64_t took_us;
+};
+
+struct grc_upstreams *grc_upstreams_new(const struct grc_settings *settings, char **ret_reason);
+/* Adds one of a plugin's own. false with a reason: the name exists … */
+bool grc_upstreams_define(struct grc_upstreams *all, struct grc_upstream_settings *stolen,
+                          char **ret_reason);
+bool grc_upstreams_has(const struct grc_upstreams *all, const char *name);
+/* Does count exchanges side by side; each one's err tells its outcome. */
+void grc_upstreams_run(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count);
+/* Mints a token with the upstream's credential; see gr_credential_sign(). Text in the arena. */
+enum gr_err grc_upstreams_sign(struct grc_upstreams *all, const char *upstream,
+                               struct grc_arena *arena, const json_t *claims, int64_t lifetime_s,
+                               char **ret_token);
+/* One line per upstream for readyz: calls report(arg, name, state, detail). */
+typedef void grc_upstream_state_fn(void *arg, const char *name, const char *state,
+                                   const char *detail);
+void grc_upstreams_states(struct grc_upstreams *all, grc_upstream_state_fn *report, void *arg);
+void grc_upstreams_free(struct grc_upstreams *all);
+/* Process-wide set-up and clean-up of libcurl; before threads start. */
+bool grc_upstreams_global_init(void);
+const char *grc_upstreams_library(void);
