@@ -1,0 +1,165 @@
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FIRST_CAP 256u
+
+void grc_buf_init(struct grc_buf *buf, size_t max_bytes)
+{
+    *buf = (struct grc_buf){.max_bytes = max_bytes};
+}
+
+void grc_buf_done(struct grc_buf *buf)
+{
+    free(buf->ptr);
+    buf->ptr = NULL;
+    buf->len = 0;
+    buf->cap = 0;
+}
+
+void grc_buf_clear(struct grc_buf *buf)
+{
+    buf->len = 0;
+    if (buf->ptr)
+        buf->ptr[0] = '\0';
+}
+
+enum gr_err grc_buf_reserve(struct grc_buf *buf, size_t extra)
+{
+    if (extra > buf->max_bytes || buf->len > buf->max_bytes - extra)
+        return GR_ERR_TOO_LARGE;
+    size_t need = buf->len + extra + 1;
+    if (need <= buf->cap)
+        return GR_OK;
+    size_t cap = buf->cap ? buf->cap : FIRST_CAP;
+    while (cap < need)
+        cap *= 2;
+    char *ptr = realloc(buf->ptr, cap);
+    if (!ptr)
+        return GR_ERR_NO_MEMORY;
+    buf->ptr = ptr;
+    buf->cap = cap;
+    return GR_OK;
+}
+
+enum gr_err grc_buf_add(struct grc_buf *buf, const void *bytes, size_t count)
+{
+    enum gr_err err = grc_buf_reserve(buf, count);
+    if (err != GR_OK)
+        return err;
+    if (count)
+        memcpy(buf->ptr + buf->len, bytes, count);
+    buf->len += count;
+    buf->ptr[buf->len] = '\0';
+    return GR_OK;
+}
+
+enum gr_err grc_buf_str(struct grc_buf *buf, gr_str text)
+{
+    return grc_buf_add(buf, text.ptr, text.len);
+}
+
+enum gr_err grc_buf_text(struct grc_buf *buf, const char *text)
+{
+    return grc_buf_add(buf, text, strlen(text));
+}
+
+enum gr_err grc_buf_char(struct grc_buf *buf, char c)
+{
+    return grc_buf_add(buf, &c, 1);
+}
+
+enum gr_err grc_buf_vformat(struct grc_buf *buf, const char *format, va_list args)
+{
+    va_list again;
+
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (len < 0)
+        return GR_ERR_INTERNAL;
+    enum gr_err err = grc_buf_reserve(buf, (size_t)len);
+    if (err != GR_OK)
+        return err;
+    vsnprintf(buf->ptr + buf->len, (size_t)len + 1, format, args);
+    buf->len += (size_t)len;
+    return GR_OK;
+}
+
+enum gr_err grc_buf_format(struct grc_buf *buf, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    enum gr_err err = grc_buf_vformat(buf, format, args);
+    va_end(args);
+    return err;
+}
+
+/* Length of the valid UTF-8 sequence at text, or 0. */
+static size_t utf8_sequence(const unsigned char *p, size_t left)
+{
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] >= 0xc2 && p[0] <= 0xdf)
+        return left >= 2 && (p[1] & 0xc0) == 0x80 ? 2 : 0;
+    if (p[0] >= 0xe0 && p[0] <= 0xef) {
+        if (left < 3 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80)
+            return 0;
+        if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
+            return 0;
+        return 3;
+    }
+    if (p[0] >= 0xf0 && p[0] <= 0xf4) {
+        if (left < 4 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80 || (p[3] & 0xc0) != 0x80)
+            return 0;
+        if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+            return 0;
+        return 4;
+    }
+    return 0;
+}
+
+static enum gr_err add_escaped(struct grc_buf *buf, unsigned char c)
+{
+    switch (c) {
+    case '"':
+        return grc_buf_add(buf, "\\\"", 2);
+    case '\\':
+        return grc_buf_add(buf, "\\\\", 2);
+    case '\n':
+        return grc_buf_add(buf, "\\n", 2);
+    case '\r':
+        return grc_buf_add(buf, "\\r", 2);
+    case '\t':
+        return grc_buf_add(buf, "\\t", 2);
+    default:
+        return grc_buf_format(buf, "\\u%04x", c);
+    }
+}
+
+enum gr_err grc_buf_json_string(struct grc_buf *buf, gr_str text)
+{
+    const unsigned char *p = (const unsigned char *)text.ptr;
+    size_t plain = 0; /* start of the run that needs no escape */
+    size_t at = 0;
+    enum gr_err err = grc_buf_char(buf, '"');
+
+    while (err == GR_OK && at < text.len) {
+        size_t step = utf8_sequence(p + at, text.len - at);
+        bool escape = step == 1 && (p[at] < 0x20 || p[at] == '"' || p[at] == '\\' || p[at] == 0x7f);
+        if (step && !escape) {
+            at += step;
+            continue;
+        }
+        err = grc_buf_add(buf, p + plain, at - plain);
+        if (err == GR_OK)
+            err = step ? add_escaped(buf, p[at]) : grc_buf_text(buf, "\xef\xbf\xbd");
+        at++;
+        plain = at;
+    }
+    if (err == GR_OK && at > plain)
+        err = grc_buf_add(buf, p + plain, at - plain);
+    return err == GR_OK ? grc_buf_char(buf, '"') : err;
+}

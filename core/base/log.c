@@ -1,0 +1,185 @@
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 16384u
+
+static const char *const level_names[] = {"off", "error", "warn", "info", "debug"};
+
+/* The log's own settings are the one piece of process-wide state in the host. */
+static _Atomic int threshold = GR_LOG_INFO;
+static _Atomic int log_fd = STDERR_FILENO;
+static _Atomic bool plain;
+
+void grc_log_level_set(enum gr_log_level level)
+{
+    atomic_store(&threshold, (int)level);
+}
+
+enum gr_log_level grc_log_level(void)
+{
+    return (enum gr_log_level)atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
+bool grc_log_level_parse(const char *name, enum gr_log_level *ret_level)
+{
+    for (int i = GR_LOG_ERROR; i <= GR_LOG_DEBUG; i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            *ret_level = (enum gr_log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void grc_log_fd_set(int fd)
+{
+    atomic_store(&log_fd, fd);
+}
+
+void grc_log_plain_set(bool on)
+{
+    atomic_store(&plain, on);
+}
+
+/* The one place that decides what may not be shown. */
+static bool key_is_secret(const char *key)
+{
+    static const char *const words[] = {"authorization", "secret",    "password", "passwd",
+                                        "credential",    "stream_key", "cookie",   "rtmp_url"};
+    static const char *const exact[] = {"token", "key", "app_secret", "access_token"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcasestr(key, words[i]))
+            return true;
+    }
+    for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++) {
+        if (strcasecmp(key, exact[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_value(struct grc_buf *line, const struct grc_log_field *field)
+{
+    if (key_is_secret(field->key)) {
+        grc_buf_text(line, "\"***\"");
+        return;
+    }
+    switch (field->kind) {
+    case GRC_LOG_STR:
+        grc_buf_json_string(line, field->s);
+        break;
+    case GRC_LOG_INT:
+        grc_buf_format(line, "%lld", (long long)field->i);
+        break;
+    case GRC_LOG_REAL:
+        grc_buf_format(line, "%.3f", field->d);
+        break;
+    case GRC_LOG_BOOL:
+        grc_buf_text(line, field->i ? "true" : "false");
+        break;
+    case GRC_LOG_END:
+        break;
+    }
+}
+
+static void write_line(const struct grc_buf *line)
+{
+    size_t done = 0;
+
+    while (done < line->len) {
+        ssize_t put = write(atomic_load(&log_fd), line->ptr + done, line->len - done);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return; /* there is nowhere left to complain */
+        done += (size_t)put;
+    }
+}
+
+static void add_json(struct grc_buf *line, enum gr_log_level level, const char *time, gr_str message,
+                     const struct grc_log_field *fields)
+{
+    grc_buf_format(line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", time, level_names[level]);
+    grc_buf_json_string(line, message);
+    for (; fields && fields->kind != GRC_LOG_END; fields++) {
+        grc_buf_char(line, ',');
+        grc_buf_json_string(line, gr_str_of(fields->key));
+        grc_buf_char(line, ':');
+        add_value(line, fields);
+    }
+    grc_buf_char(line, '}');
+}
+
+/* Control characters would let a client forge lines, so plain lines escape them too. */
+static void add_clean(struct grc_buf *line, gr_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if (iscntrl(c))
+            grc_buf_format(line, "\\x%02x", c);
+        else
+            grc_buf_char(line, (char)c);
+    }
+}
+
+static void add_plain(struct grc_buf *line, enum gr_log_level level, const char *time,
+                      gr_str message, const struct grc_log_field *fields)
+{
+    grc_buf_format(line, "%.8s %-5s ", time + 11, level_names[level]);
+    add_clean(line, message);
+    for (; fields && fields->kind != GRC_LOG_END; fields++) {
+        grc_buf_format(line, " %s=", fields->key);
+        add_value(line, fields);
+    }
+}
+
+static void emit(enum gr_log_level level, gr_str message, const struct grc_log_field *fields)
+{
+    struct grc_buf line;
+    char time[25];
+
+    grc_time_format(grc_now_ms(), time);
+    grc_buf_init(&line, LINE_MAX_BYTES);
+    if (atomic_load_explicit(&plain, memory_order_relaxed))
+        add_plain(&line, level, time, message, fields);
+    else
+        add_json(&line, level, time, message, fields);
+    line.max_bytes++; /* a line at its limit still ends */
+    if (grc_buf_char(&line, '\n') == GR_OK)
+        write_line(&line);
+    grc_buf_done(&line);
+}
+
+void grc_log_fields(enum gr_log_level level, const char *message,
+                    const struct grc_log_field *fields)
+{
+    if (level <= grc_log_level())
+        emit(level, gr_str_of(message), fields);
+}
+
+void grc_log(enum gr_log_level level, const char *format, ...)
+{
+    struct grc_buf message;
+    va_list args;
+
+    if (level > grc_log_level())
+        return;
+    grc_buf_init(&message, LINE_MAX_BYTES / 2);
+    va_start(args, format);
+    if (grc_buf_vformat(&message, format, args) == GR_OK)
+        emit(level, grc_buf_view(&message), NULL);
+    va_end(args);
+    grc_buf_done(&message);
+}

@@ -1,0 +1,175 @@
+#include "base/secure.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+void grc_random(void *bytes, size_t count)
+{
+    unsigned char *at = bytes;
+
+    while (count > 0) {
+        size_t step = count < 256 ? count : 256;
+        ssize_t got = getrandom(at, step, 0);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            abort();
+        at += got;
+        count -= (size_t)got;
+    }
+}
+
+/* xorshift64*: Marsaglia 2003, Vigna 2014. Seeded per thread. */
+uint64_t grc_random_fast(void)
+{
+    static _Thread_local uint64_t state;
+
+    while (state == 0)
+        grc_random(&state, sizeof(state));
+    state ^= state >> 12;
+    state ^= state << 25;
+    state ^= state >> 27;
+    return state * 0x2545f4914f6cdd1dULL;
+}
+
+void grc_hex(const void *bytes, size_t count, char *ret_text)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *in = bytes;
+
+    for (size_t i = 0; i < count; i++) {
+        ret_text[2 * i] = digits[in[i] >> 4];
+        ret_text[2 * i + 1] = digits[in[i] & 15];
+    }
+    ret_text[2 * count] = '\0';
+}
+
+/* RFC 9562, section 5.4. */
+void grc_uuid(char ret_text[37])
+{
+    unsigned char raw[16];
+    char hex[33];
+    size_t out = 0;
+
+    grc_random(raw, sizeof(raw));
+    raw[6] = (unsigned char)((raw[6] & 0x0f) | 0x40);
+    raw[8] = (unsigned char)((raw[8] & 0x3f) | 0x80);
+    grc_hex(raw, sizeof(raw), hex);
+    for (size_t i = 0; i < 32; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            ret_text[out++] = '-';
+        ret_text[out++] = hex[i];
+    }
+    ret_text[out] = '\0';
+}
+
+bool grc_secret_equal(gr_str a, gr_str b)
+{
+    /* The length of a secret is not a secret; its content is. */
+    if (a.len != b.len)
+        return false;
+    return a.len == 0 || CRYPTO_memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+void grc_wipe(void *bytes, size_t count)
+{
+    if (bytes && count)
+        OPENSSL_cleanse(bytes, count);
+}
+
+void grc_wipe_free(char *text)
+{
+    if (text)
+        grc_wipe(text, strlen(text));
+    free(text);
+}
+
+void grc_sha256(gr_str data, unsigned char ret_digest[32])
+{
+    /* Fails only without memory, where no digest is right: better no process than a wrong one. */
+    if (EVP_Digest(data.ptr, data.len, ret_digest, NULL, EVP_sha256(), NULL) != 1)
+        abort();
+}
+
+void grc_hmac_sha256(gr_str key, gr_str data, unsigned char ret_digest[32])
+{
+    unsigned len = 32;
+    const void *key_bytes = key.ptr ? key.ptr : "";
+
+    if (!HMAC(EVP_sha256(), key_bytes, (int)key.len, (const unsigned char *)data.ptr, data.len,
+              ret_digest, &len))
+        abort();
+}
+
+size_t grc_b64url_len(size_t count)
+{
+    return (count / 3) * 4 + (count % 3 ? count % 3 + 1 : 0);
+}
+
+void grc_b64url(const void *bytes, size_t count, char *ret_text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const unsigned char *in = bytes;
+    size_t out = 0;
+    unsigned bits = 0;
+    unsigned value = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        value = (value << 8 | in[i]) & 0xffffu;
+        bits += 8;
+        while (bits >= 6) {
+            bits -= 6;
+            ret_text[out++] = digits[(value >> bits) & 63];
+        }
+    }
+    if (bits)
+        ret_text[out++] = digits[(value << (6 - bits)) & 63];
+    ret_text[out] = '\0';
+}
+
+static int b64url_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    if (c == '-')
+        return 62;
+    return c == '_' ? 63 : -1;
+}
+
+bool grc_b64url_decode(gr_str text, unsigned char *ret_bytes, size_t *ret_count)
+{
+    unsigned bits = 0;
+    unsigned value = 0;
+    size_t out = 0;
+
+    if (text.len % 4 == 1)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        int digit = b64url_digit(text.ptr[i]);
+
+        if (digit < 0)
+            return false;
+        value = (value << 6 | (unsigned)digit) & 0xffffu;
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            ret_bytes[out++] = (unsigned char)(value >> bits);
+        }
+    }
+    /* Bits that no byte used must be zero, or one value would have several spellings. */
+    if (value & ((1u << bits) - 1u))
+        return false;
+    *ret_count = out;
+    return true;
+}
