@@ -1,0 +1,59 @@
+# greenroom_flags: how everything in this tree is compiled and linked. Nothing is set globally; a target takes part by
+# linking to it privately.
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES C)
+
+if(NOT GR_SANITIZE MATCHES "^(|address|thread)$")
+  message(FATAL_ERROR "GR_SANITIZE is '${GR_SANITIZE}', wanted '', 'address' or 'thread'")
+endif()
+if(GR_FUZZ AND NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+  message(FATAL_ERROR "GR_FUZZ needs clang (CC=clang), the compiler is ${CMAKE_C_COMPILER_ID}")
+endif()
+
+add_library(greenroom_flags INTERFACE)
+set_target_properties(greenroom_flags PROPERTIES INTERFACE_POSITION_INDEPENDENT_CODE ON)
+target_compile_definitions(greenroom_flags INTERFACE _GNU_SOURCE)
+target_compile_options(greenroom_flags INTERFACE
+  -std=gnu11
+  -fvisibility=hidden
+  -fstack-protector-strong
+  -Wall
+  -Wextra
+  -Wpedantic
+  -Wshadow
+  -Wconversion
+  -Wstrict-prototypes
+  -Wmissing-prototypes
+  -Wvla
+  -Wformat=2
+  -Wundef
+  -Wcast-qual
+  -Wpointer-arith
+  -Wwrite-strings
+  $<$<BOOL:${GR_WERROR}>:-Werror>)
+target_link_options(greenroom_flags INTERFACE
+  LINKER:-z,relro
+  LINKER:-z,now
+  LINKER:--as-needed)
+
+# The sanitizers bring checks of their own; fortified calls would hide some from them.
+if(NOT GR_SANITIZE AND NOT GR_FUZZ)
+  target_compile_options(greenroom_flags INTERFACE
+    $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-U_FORTIFY_SOURCE>
+    $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-D_FORTIFY_SOURCE=2>)
+endif()
+
+set(gr_sanitizers)
+if(GR_SANITIZE STREQUAL "address")
+  list(APPEND gr_sanitizers -fsanitize=address,undefined)
+elseif(GR_SANITIZE STREQUAL "thread")
+  list(APPEND gr_sanitizers -fsanitize=thread)
+endif()
+if(GR_FUZZ)
+  list(APPEND gr_sanitizers -fsanitize=fuzzer-no-link)
+endif()
+if(gr_sanitizers)
+  target_compile_options(greenroom_flags INTERFACE
+    ${gr_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(greenroom_flags INTERFACE ${gr_sanitizers})
+endif()

@@ -1,0 +1,117 @@
+# How a test is registered. Every test runs through CTest, is called KIND.NAME and carries its kind as a label:
+# unit, contract, integration, abi, fuzz, bench or check.
+#
+# All tests see in their environment: GR_SOURCE_DIR, GR_BUILD_DIR, GR_BINARY (the greenroom to run), GR_PLUGIN_DIR,
+# GR_SANITIZE ("", address, thread), GR_TIME_FACTOR (how much longer things may take in this build).
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+set(GR_TIME_FACTOR 1)
+if(GR_SANITIZE)
+  set(GR_TIME_FACTOR 4)
+endif()
+
+# _gr_test_properties(TEST LABEL SECONDS): what all kinds share.
+function(_gr_test_properties test label seconds)
+  math(EXPR seconds "${seconds} * ${GR_TIME_FACTOR}")
+  set(env
+    GR_SOURCE_DIR=${PROJECT_SOURCE_DIR}
+    GR_BUILD_DIR=${PROJECT_BINARY_DIR}
+    GR_BINARY=${PROJECT_BINARY_DIR}/greenroom
+    GR_PLUGIN_DIR=${PROJECT_BINARY_DIR}/plugins
+    GR_SANITIZE=${GR_SANITIZE}
+    GR_TIME_FACTOR=${GR_TIME_FACTOR}
+    PYTHONDONTWRITEBYTECODE=1
+    PYTHONPATH=${PROJECT_SOURCE_DIR}/tests
+    ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:check_initialization_order=1:detect_stack_use_after_return=0
+    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1)
+  set_tests_properties(${test} PROPERTIES
+    LABELS ${label}
+    TIMEOUT ${seconds}
+    SKIP_RETURN_CODE 77
+    ENVIRONMENT "${env}")
+endfunction()
+
+# gr_unit_test(NAME [source...] [LIBS lib...] [TIMEOUT seconds])
+# A cmocka program linked with greenroom_core; without sources, unit/test_NAME.c.
+function(gr_unit_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LIBS")
+  set(sources ${arg_UNPARSED_ARGUMENTS})
+  if(NOT sources)
+    set(sources unit/test_${name}.c)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 60)
+  endif()
+  add_executable(test_${name} ${sources})
+  set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/unit)
+  target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(test_${name} PRIVATE greenroom_core ${arg_LIBS} PkgConfig::CMOCKA greenroom_flags)
+  add_test(NAME unit.${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  _gr_test_properties(unit.${name} unit ${arg_TIMEOUT})
+endfunction()
+
+# gr_pytest(NAME path [LABEL kind] [TIMEOUT seconds] [SERIAL] [ARGS argument...])
+# One pytest file. The kind is the directory it stands in unless LABEL says otherwise; SERIAL keeps it from running
+# beside others; ARGS go to pytest, so that one file can be registered case by case (ARGS -k NAME).
+function(gr_pytest name path)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "SERIAL" "LABEL;TIMEOUT" "ARGS")
+  if(NOT arg_LABEL)
+    string(REGEX REPLACE "/.*" "" arg_LABEL ${path})
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  set(test ${arg_LABEL}.${name})
+  add_test(NAME ${test}
+    COMMAND ${GR_PYTHON} -m pytest -q -p no:cacheprovider ${CMAKE_CURRENT_SOURCE_DIR}/${path} ${arg_ARGS}
+    WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  _gr_test_properties(${test} ${arg_LABEL} ${arg_TIMEOUT})
+  # A file in which every test was skipped is a skipped test, not a passed one.
+  set_tests_properties(${test} PROPERTIES
+    RUN_SERIAL ${arg_SERIAL}
+    SKIP_REGULAR_EXPRESSION "(^|\n)[0-9]+ skipped(, [0-9]+ warnings?)? in ")
+endfunction()
+
+# gr_script_test(NAME LABEL kind COMMAND command...)
+# Any program that says by its exit code how it went. Not run by the sanitizer builds, since it looks at files.
+function(gr_script_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "COMMAND")
+  if(GR_SANITIZE OR GR_FUZZ)
+    return()
+  endif()
+  add_test(NAME ${arg_LABEL}.${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  _gr_test_properties(${arg_LABEL}.${name} ${arg_LABEL} 300)
+endfunction()
+
+# gr_test_plugin(NAME source...)
+# A plugin only tests load, most often one that has to be refused: build/tests/plugins/NAME.so.
+function(gr_test_plugin name)
+  set(GR_PLUGIN_OUTPUT_DIR ${PROJECT_BINARY_DIR}/tests/plugins)
+  gr_add_plugin(${name} ${ARGN} NO_INSTALL)
+endfunction()
+
+# gr_fuzz_test(NAME [source...])
+# A libFuzzer target (LLVMFuzzerTestOneInput); without sources, fuzz/fuzz_NAME.c. Every build replays the inputs of
+# fuzz/regression/NAME through CTest; a GR_FUZZ build makes a real fuzzer of the same source.
+function(gr_fuzz_test name)
+  set(sources ${ARGN})
+  if(NOT sources)
+    set(sources fuzz/fuzz_${name}.c)
+  endif()
+  if(NOT GR_FUZZ)
+    list(APPEND sources fuzz/replay.c)
+  endif()
+  add_executable(fuzz_${name} ${sources})
+  set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/fuzz)
+  target_include_directories(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(fuzz_${name} PRIVATE greenroom_core greenroom_flags)
+  set(replay)
+  if(GR_FUZZ)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    set(replay -runs=0)
+  endif()
+  add_test(NAME fuzz.${name}
+    COMMAND fuzz_${name} ${replay} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/regression/${name})
+  _gr_test_properties(fuzz.${name} fuzz 120)
+endfunction()

@@ -1,0 +1,15 @@
+# Runs at install time with gr_etc (the samples) and gr_confdir set.
+cmake_path(ABSOLUTE_PATH gr_confdir BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}")
+file(GLOB_RECURSE samples RELATIVE "${gr_etc}" "${gr_etc}/*")
+foreach(sample IN LISTS samples)
+  # The README belongs to the docs and the unit to systemd.
+  if(sample MATCHES "(^|/)README.md$|\\.service$")
+    continue()
+  endif()
+  if(EXISTS "$ENV{DESTDIR}${gr_confdir}/${sample}")
+    message(STATUS "Kept: $ENV{DESTDIR}${gr_confdir}/${sample}")
+  else()
+    cmake_path(GET sample PARENT_PATH dir)
+    file(INSTALL "${gr_etc}/${sample}" DESTINATION "${gr_confdir}/${dir}")
+  endif()
+endforeach()

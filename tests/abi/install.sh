@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# What an author elsewhere has: the installed files alone. Installs into a staging directory, starts a plugin with
+# the installed tool, builds it in both ways, and looks at what a second install does to an edited file.
+# usage: install.sh CMAKE BUILD_DIR
+set -euo pipefail
+cmake=$1
+build=$2
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+
+fail() {
+    echo "install: $*" >&2
+    exit 1
+}
+
+exports() {
+    nm -D --defined-only "$1" | awk '{ print $NF }' | xargs
+}
+
+install_to_root() {
+    DESTDIR=$root "$cmake" --install "$build" --prefix /opt/greenroom >"$work/log" 2>&1 || {
+        cat "$work/log"
+        fail "cmake --install failed"
+    }
+}
+
+install_to_root
+prefix=$root/opt/greenroom
+for file in include/greenroom/version.h bin/greenroom-new-plugin; do
+    [ -f "$prefix/$file" ] || fail "'$file' was not installed"
+done
+if [ -x "$build/greenroom" ]; then
+    [ -x "$prefix/bin/greenroom" ] || fail "the binary was not installed"
+fi
+
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name greenroom.pc)")
+export PKG_CONFIG_PATH
+plugindir=$(pkg-config --variable=plugindir greenroom)
+for plugin in "$build"/plugins/*.so; do
+    [ ! -e "$plugin" ] || [ -f "$plugindir/${plugin##*/}" ] || fail "'${plugin##*/}' was not installed"
+done
+
+# By pkg-config.
+cd "$work"
+"$prefix/bin/greenroom-new-plugin" sample >/dev/null
+sample/build.sh
+[ "$(exports sample/sample.so)" = gr_plugin_entry ] || fail "sample.so exports '$(exports sample/sample.so)'"
+if "$prefix/bin/greenroom-new-plugin" sample 2>/dev/null; then
+    fail "greenroom-new-plugin overwrote a plugin"
+fi
+
+# By CMake, installed beside the bundled ones.
+"$cmake" -S sample -B sample/out -DCMAKE_PREFIX_PATH="$prefix" >"$work/log" 2>&1 || {
+    cat "$work/log"
+    fail "find_package(greenroom) failed"
+}
+"$cmake" --build sample/out >"$work/log" 2>&1 || {
+    cat "$work/log"
+    fail "the plugin does not build"
+}
+"$cmake" --install sample/out >/dev/null
+[ "$(exports "$plugindir/sample.so")" = gr_plugin_entry ] || fail "sample.so was not installed to $plugindir"
+
+# An operator's file survives an upgrade.
+confdir=$(pkg-config --variable=confdir greenroom)
+if [ -f "$confdir/greenroom.json" ]; then
+    echo '{"edited": true}' >"$confdir/greenroom.json"
+    install_to_root
+    grep -q edited "$confdir/greenroom.json" || fail "a second install overwrote greenroom.json"
+fi
