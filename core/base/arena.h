@@ -26,6 +26,7 @@ void *grc_arena_alloc(struct grc_arena *arena, size_t bytes);
 char *grc_arena_copy(struct grc_arena *arena, gr_str s);
 char *grc_arena_format(struct grc_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-char *grc_arena_vformat(struct grc_arena *arena, const char *format, va_list args);
+char *grc_arena_vformat(struct grc_arena *arena, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 /* fn(arg) runs at reset; on failure it has run already. */
 enum gr_err grc_arena_defer(struct grc_arena *arena, void (*fn)(void *), void *arg);

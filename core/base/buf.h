@@ -24,7 +24,8 @@ enum gr_err grc_buf_text(struct grc_buf *buf, const char *text);
 enum gr_err grc_buf_char(struct grc_buf *buf, char c);
 enum gr_err grc_buf_format(struct grc_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-enum gr_err grc_buf_vformat(struct grc_buf *buf, const char *format, va_list args);
+enum gr_err grc_buf_vformat(struct grc_buf *buf, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 /* Appends a JSON string literal with its quotes; broken UTF-8 becomes U+FFFD. */
 enum gr_err grc_buf_json_string(struct grc_buf *buf, gr_str text);
 static inline gr_str grc_buf_view(const struct grc_buf *buf)

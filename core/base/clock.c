@@ -32,7 +32,8 @@ void grc_time_format(int64_t wall_ms, char ret_text[25])
     struct tm parts;
     char date[21];
 
-    if (!gmtime_r(&seconds, &parts) || strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts) == 0)
+    if (!gmtime_r(&seconds, &parts) ||
+        strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts) == 0)
         snprintf(date, sizeof(date), "%s", "0001-01-01T00:00:00");
     snprintf(ret_text, 25, "%.19s.%03uZ", date, (unsigned)(wall_ms % 1000) % 1000u);
 }

@@ -16,7 +16,7 @@ static const struct err_row rows[] = {
 static const struct err_row *find(enum gr_err err)
 {
     /* The list is dense and descends from 0, so the row of an error is at its negated number. */
-    size_t at = (size_t)-(long)err;
+    size_t at = (size_t) - (long)err;
 
     if (at < sizeof(rows) / sizeof(rows[0]) && rows[at].err == err)
         return &rows[at];

@@ -53,7 +53,7 @@ void grc_log_plain_set(bool on)
 /* The one place that decides what may not be shown. */
 static bool key_is_secret(const char *key)
 {
-    static const char *const words[] = {"authorization", "secret",    "password", "passwd",
+    static const char *const words[] = {"authorization", "secret",     "password", "passwd",
                                         "credential",    "stream_key", "cookie",   "rtmp_url"};
     static const char *const exact[] = {"token", "key", "app_secret", "access_token"};
 
@@ -107,10 +107,11 @@ static void write_line(const struct grc_buf *line)
     }
 }
 
-static void add_json(struct grc_buf *line, enum gr_log_level level, const char *time, gr_str message,
-                     const struct grc_log_field *fields)
+static void add_json(struct grc_buf *line, enum gr_log_level level, const char *time,
+                     gr_str message, const struct grc_log_field *fields)
 {
-    grc_buf_format(line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", time, level_names[level]);
+    grc_buf_format(line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", time,
+                   level_names[level]);
     grc_buf_json_string(line, message);
     for (; fields && fields->kind != GRC_LOG_END; fields++) {
         grc_buf_char(line, ',');

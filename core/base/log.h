@@ -25,8 +25,7 @@ struct grc_log_field {
     ((struct grc_log_field){.key = (key_), .kind = GRC_LOG_INT, .i = (int64_t)(int_)})
 #define GRC_LD(key_, real_)                                                                        \
     ((struct grc_log_field){.key = (key_), .kind = GRC_LOG_REAL, .d = (real_)})
-#define GRC_LOG_FIELDS(...)                                                                        \
-    ((const struct grc_log_field[]){__VA_ARGS__, {.kind = GRC_LOG_END}})
+#define GRC_LOG_FIELDS(...) ((const struct grc_log_field[]){__VA_ARGS__, {.kind = GRC_LOG_END}})
 
 /* Lines above this level are dropped. Set before threads start, or at reload. */
 void grc_log_level_set(enum gr_log_level level);
@@ -40,7 +39,8 @@ void grc_log_plain_set(bool plain);
 /* {"time":…,"level":…,"message":…,fields}. fields may be NULL. */
 void grc_log_fields(enum gr_log_level level, const char *message,
                     const struct grc_log_field *fields);
-void grc_log(enum gr_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void grc_log(enum gr_log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 #define grc_error(...) grc_log(GR_LOG_ERROR, __VA_ARGS__)
 #define grc_warn(...) grc_log(GR_LOG_WARN, __VA_ARGS__)
 #define grc_info(...) grc_log(GR_LOG_INFO, __VA_ARGS__)

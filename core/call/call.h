@@ -11,7 +11,7 @@
 struct grc_call {
     struct gr_call pub; /* first: what the plugin sees */
     struct grc_runtime *runtime;
-    struct grc_plugin *plugin; /* the owner; never NULL once routing is done */
+    struct grc_plugin *plugin;     /* the owner; never NULL once routing is done */
     const struct grc_route *route; /* NULL: timer, command, unmatched path */
     struct grc_request *request;   /* NULL: timer, command */
     struct grc_reply *reply;
@@ -26,9 +26,9 @@ struct grc_call {
     struct grc_problems problems;
     struct gr_error error; /* .err != GR_OK once the call failed */
     gr_str caller_id;
-    const struct grc_caller *caller; /* core/auth/callers; NULL: nobody or group's own */
+    const struct grc_caller *caller;   /* core/auth/callers; NULL: nobody or group's own */
     struct grc_store_session *session; /* inside a transaction */
-    int64_t deadline_ms; /* monotonic; 0: none */
+    int64_t deadline_ms;               /* monotonic; 0: none */
     /* for the access log */
     int upstream_status;
     int64_t upstream_us;

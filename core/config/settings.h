@@ -33,9 +33,9 @@ enum grc_credential_kind { GRC_CREDENTIAL_NONE = 0, GRC_CREDENTIAL_100MS, GRC_CR
 struct grc_credential {
     const char *name;
     enum grc_credential_kind kind;
-    const char *access_key; /* 100ms */
-    const char *secret;     /* 100ms: app secret; bearer: the token */
-    int64_t lifetime_ms;    /* 100ms: of management tokens */
+    const char *access_key;       /* 100ms */
+    const char *secret;           /* 100ms: app secret; bearer: the token */
+    int64_t lifetime_ms;          /* 100ms: of management tokens */
     int64_t join_lifetime_max_ms; /* 100ms: cap of app (join) tokens */
 };
 
@@ -49,17 +49,17 @@ struct grc_breaker_settings {
 
 struct grc_upstream_settings {
     const char *name;
-    const char *url; /* no trailing slash */
+    const char *url;        /* no trailing slash */
     const char *credential; /* NULL: none */
     int64_t connect_timeout_ms;
     int64_t timeout_ms;
-    int64_t retries; /* extra tries of safe calls */
+    int64_t retries;         /* extra tries of safe calls */
     int64_t connections_max; /* calls in flight */
     int64_t idle_timeout_ms; /* of kept connections; below the upstream's own */
     int64_t answer_max_bytes;
     const char *ca_file; /* NULL: the system's */
-    bool verify; /* of TLS; false only with a warning */
-    const char *proxy; /* NULL: none */
+    bool verify;         /* of TLS; false only with a warning */
+    const char *proxy;   /* NULL: none */
     struct grc_breaker_settings breaker;
 };
 
@@ -109,15 +109,16 @@ struct grc_settings {
     const char *state_dir;
     enum gr_log_level log_level;
     bool log_plain;
-    const json_t *auth; /* checked by core/auth; {} = no provider */
-    const json_t *limits; /* checked by core/guard */
-    json_t *root; /* owns the expanded text of everything above */
+    const json_t *auth;           /* checked by core/auth; {} = no provider */
+    const json_t *limits;         /* checked by core/guard */
+    json_t *root;                 /* owns the expanded text of everything above */
     struct grc_settings_own *own; /* private to settings.c */
 };
 
 /*
  * Reads and checks a config directory. NULL when anything is wrong: every problem has been reported
- * through report(arg, line), one line each: "etc/greenroom.json: server.workers: expected …, found …".
+ * through report(arg, line), one line each: "etc/greenroom.json: server.workers: expected …, found
+ * …".
  */
 typedef void grc_report_fn(void *arg, const char *line);
 struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, void *arg);

@@ -45,8 +45,8 @@ struct grc_reply {
     struct gr_pair headers[32];
     size_t header_count;
     gr_str body;
-    bool close;      /* close the connection after it */
-    bool cut;        /* test doubles: stop after cut_after bytes and close */
+    bool close; /* close the connection after it */
+    bool cut;   /* test doubles: stop after cut_after bytes and close */
     size_t cut_after;
 };
 

@@ -33,16 +33,16 @@ struct grc_plugin;
 struct grc_route {
     const struct gr_route *row; /* host-sized copy */
     struct grc_plugin *plugin;
-    const char *path;  /* with the plugin's prefix */
-    const char *alias; /* with the prefix, or NULL */
+    const char *path;                 /* with the plugin's prefix */
+    const char *alias;                /* with the prefix, or NULL */
     const struct gr_forward *forward; /* after overrides; NULL for handlers */
-    struct grc_rule *params; /* compiled field rows; NULL when there are none */
+    struct grc_rule *params;          /* compiled field rows; NULL when there are none */
     struct grc_rule *query;
     struct grc_rule *body;
     const char *scope; /* after overrides */
     unsigned timeout_ms;
     int64_t cache_ttl_ms; /* 0: off */
-    size_t index; /* dense, over the whole runtime: for metrics */
+    size_t index;         /* dense, over the whole runtime: for metrics */
 };
 
 struct grc_plugin {

@@ -1,8 +1,9 @@
 /*
  * Finds the route of a method and raw path. Built once, then read-only and thread-safe.
  *
- * The raw path is split at '/', then each segment is decoded: "%2F" never makes a segment. A literal
- * segment wins over a parameter; the choice backtracks, so "/a/b/c" finds "/a/{x}/c" although
+ * The raw path is split at '/', then each segment is decoded: "%2F" never makes a segment. A
+ * literal segment wins over a parameter; the choice backtracks, so "/a/b/c" finds "/a/{x}/c"
+ * although
  * "/a/b" exists. One trailing slash is accepted. Empty inner segments, "." and ".." never match.
  */
 #pragma once
@@ -15,7 +16,7 @@ struct grc_router;
 
 struct grc_match {
     const struct grc_route *route; /* NULL: see err */
-    enum gr_err err; /* GR_OK, GR_ERR_NOT_FOUND, GR_ERR_METHOD, GR_ERR_BAD_REQUEST (bad escape) */
+    enum gr_err err;  /* GR_OK, GR_ERR_NOT_FOUND, GR_ERR_METHOD, GR_ERR_BAD_REQUEST (bad escape) */
     unsigned allowed; /* bit 1 << enum gr_method for each method the path has */
     struct gr_pair params[GRC_PARAMS_MAX + 1]; /* decoded, NUL-terminated, in the arena */
     size_t param_count;

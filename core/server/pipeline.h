@@ -1,7 +1,7 @@
 /*
- * A request's way, as one list of steps with the same shape. Each step returns GR_OK to go on, or an
- * error that ends the way; a reply that exists already ends it too. The access log and the figures
- * see every request, wherever it ended.
+ * A request's way, as one list of steps with the same shape. Each step returns GR_OK to go on, or
+ * an error that ends the way; a reply that exists already ends it too. The access log and the
+ * figures see every request, wherever it ended.
  */
 #pragma once
 

@@ -16,11 +16,11 @@ struct grc_runtime {
     struct grc_store *store; /* NULL when no plugin needs one */
     struct grc_router *router;
     struct grc_router *admin_router; /* health, readiness, metrics */
-    struct grc_plugin **plugins; /* all, also those that did not load; builtin ones first */
+    struct grc_plugin **plugins;     /* all, also those that did not load; builtin ones first */
     size_t plugin_count;
     size_t route_count;
-    struct grc_auth *auth;       /* callers; NULL until core/auth/callers is there */
-    struct grc_limits *limits;   /* rates; NULL likewise */
+    struct grc_auth *auth;     /* callers; NULL until core/auth/callers is there */
+    struct grc_limits *limits; /* rates; NULL likewise */
     _Atomic unsigned refs;
 };
 

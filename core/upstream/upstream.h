@@ -21,11 +21,11 @@ struct grc_exchange {
     const char *bearer;       /* instead of the upstream's credential */
     bool no_credential;
     bool idempotent;
-    unsigned timeout_ms;  /* 0: the upstream's */
-    int64_t deadline_ms;  /* monotonic; 0: none */
-    const char *request_id; /* sent as X-Request-Id */
+    unsigned timeout_ms;     /* 0: the upstream's */
+    int64_t deadline_ms;     /* monotonic; 0: none */
+    const char *request_id;  /* sent as X-Request-Id */
     const char *traceparent; /* NULL: none */
-    const char *group;    /* plugin name, for caps and figures */
+    const char *group;       /* plugin name, for caps and figures */
     bool (*gone)(void *arg); /* true: the client left; give up. May be NULL */
     void *gone_arg;
     /* the answer; memory from arena */

@@ -85,8 +85,8 @@ struct gr_host {
     enum gr_err (*jwt_verify)(struct gr_call *call, const struct gr_jwt_key *keys, size_t count,
                               const struct gr_jwt_rules *rules, gr_str token,
                               const json_t **ret_claims);
-    enum gr_err (*credential_sign)(struct gr_call *call, const char *upstream,
-                                   const json_t *claims, int64_t lifetime_s, char **ret_token);
+    enum gr_err (*credential_sign)(struct gr_call *call, const char *upstream, const json_t *claims,
+                                   int64_t lifetime_s, char **ret_token);
     void (*random)(void *bytes, size_t count);
     bool (*secret_equal)(gr_str a, gr_str b);
     void (*hmac_sha256)(gr_str key, gr_str data, unsigned char ret_digest[32]);
@@ -291,8 +291,8 @@ static inline void gr_reply_cut(struct gr_call *call, size_t after_bytes)
 
 /* Fails the call: `return gr_fail(call, GR_ERR_CONFLICT, "room '%s' is live", id);`. The message
  * goes to the client. Lower case, problem first, no full stop. */
-static inline GR_PRINTF(3, 4) enum gr_err gr_fail(struct gr_call *call, enum gr_err err,
-                                                  const char *format, ...)
+static inline GR_PRINTF(3, 4) enum gr_err
+    gr_fail(struct gr_call *call, enum gr_err err, const char *format, ...)
 {
     va_list args;
 
@@ -310,9 +310,9 @@ static inline enum gr_err gr_fail_with(struct gr_call *call, const struct gr_err
 
 /* Notes one thing wrong with the input and returns GR_ERR_INVALID. `expected` reads after
  * "expected": "a value from 1 to 5". May be called several times. */
-static inline GR_PRINTF(4, 5) enum gr_err gr_invalid(struct gr_call *call, const char *where,
-                                                     enum gr_problem_kind kind,
-                                                     const char *expected, ...)
+static inline GR_PRINTF(4, 5) enum gr_err
+    gr_invalid(struct gr_call *call, const char *where, enum gr_problem_kind kind,
+               const char *expected, ...)
 {
     va_list args;
     enum gr_err err;

@@ -127,7 +127,8 @@ struct gr_pair {
     X(GR_ERR_UPSTREAM_CONNECT, -19, 502, "upstream_unreachable", "no connection to the upstream")  \
     X(GR_ERR_UPSTREAM_BROKEN, -20, 502, "upstream_broken", "the upstream's answer is unusable")    \
     X(GR_ERR_UPSTREAM_TIMEOUT, -21, 504, "upstream_timeout", "the upstream took too long")         \
-    X(GR_ERR_UPSTREAM_BUSY, -22, 503, "upstream_unavailable", "breaker open or too many in flight")\
+    X(GR_ERR_UPSTREAM_BUSY, -22, 503, "upstream_unavailable",                                      \
+      "breaker open or too many in flight")                                                        \
     X(GR_ERR_CANCELLED, -23, 499, "cancelled", "the client went away")                             \
     X(GR_ERR_STORE_UNIQUE, -24, 409, "store_unique", "a row with this key exists")                 \
     X(GR_ERR_STORE_FOREIGN, -25, 409, "store_foreign", "a row this one refers to is gone")         \
@@ -197,13 +198,13 @@ typedef enum gr_err gr_check_fn(struct gr_call *call, const json_t *parent, cons
 struct gr_field {
     const char *name; /* member or parameter name; NULL in .items rows */
     enum gr_type type;
-    unsigned flags;               /* enum gr_field_flag */
-    const char *doc;              /* one sentence, no full stop; required for named rows */
-    const struct gr_range *range; /* numbers: the value; strings: length in code points;
-                                     arrays, maps: number of elements */
-    double multiple_of;           /* integers; 0 = any */
-    const char *const *values;    /* strings: the accepted values; GR_LIST() */
-    const char *pattern;          /* strings: PCRE2 pattern the whole value must match */
+    unsigned flags;                /* enum gr_field_flag */
+    const char *doc;               /* one sentence, no full stop; required for named rows */
+    const struct gr_range *range;  /* numbers: the value; strings: length in code points;
+                                      arrays, maps: number of elements */
+    double multiple_of;            /* integers; 0 = any */
+    const char *const *values;     /* strings: the accepted values; GR_LIST() */
+    const char *pattern;           /* strings: PCRE2 pattern the whole value must match */
     const struct gr_field *fields; /* GR_OBJECT: its members */
     const struct gr_field *items;  /* GR_ARRAY, GR_MAP: each element; GR_ITEM() */
     const struct gr_when *when;    /* required only in this case */
@@ -215,19 +216,31 @@ struct gr_field {
 };
 
 /* A row: name, type, doc, then further members as designated initialisers. */
-#define GR_FIELD(name_, type_, ...) {.name = (name_), .type = (type_), .doc = __VA_ARGS__}
+#define GR_FIELD(name_, type_, ...)                                                                \
+    {                                                                                              \
+        .name = (name_), .type = (type_), .doc = __VA_ARGS__                                       \
+    }
 /* An element of an array or a value of a map: .items = GR_ITEM(GR_STRING). */
 #define GR_ITEM(...) (&(const struct gr_field){.type = __VA_ARGS__})
 /* A whole body: .body = GR_BODY(GR_OBJECT, .fields = rows, .flags = GR_REQUIRED). Without
  * GR_REQUIRED an absent or empty body counts as {} (or []). */
 #define GR_BODY(...) (&(const struct gr_field){.type = __VA_ARGS__})
 /* Ends every table of rows. */
-#define GR_END {0}
+#define GR_END                                                                                     \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 /* ------------------------------------------------------------------------------------------ */
 /* Routes                                                                                     */
 
-enum gr_method { GR_METHOD_GET = 1, GR_METHOD_POST, GR_METHOD_PUT, GR_METHOD_PATCH, GR_METHOD_DELETE };
+enum gr_method {
+    GR_METHOD_GET = 1,
+    GR_METHOD_POST,
+    GR_METHOD_PUT,
+    GR_METHOD_PATCH,
+    GR_METHOD_DELETE
+};
 
 /* Who may call a route. */
 enum gr_access {
@@ -248,7 +261,8 @@ struct gr_select {
     const char *member; /* the member to compare */
     const char *equals; /* text with {params}; no match: filtered out, or 404 for one object */
 };
-#define GR_SELECT(list_, member_, equals_) (&(const struct gr_select){(list_), (member_), (equals_)})
+#define GR_SELECT(list_, member_, equals_)                                                         \
+    (&(const struct gr_select){(list_), (member_), (equals_)})
 
 enum gr_forward_flag {
     GR_IDEMPOTENT = 1u << 0, /* repeating the call is harmless: retry it like a GET */
@@ -262,8 +276,8 @@ enum gr_forward_flag {
  * select per route in the plugin's config file.
  */
 struct gr_forward {
-    const char *upstream; /* name in the config's "upstreams" */
-    const char *path;     /* path at the upstream, {params} as in the route's own path */
+    const char *upstream;  /* name in the config's "upstreams" */
+    const char *path;      /* path at the upstream, {params} as in the route's own path */
     enum gr_method method; /* 0: as the client's */
     unsigned flags;        /* enum gr_forward_flag */
     const char *body;      /* JSON text sent instead of the client's body; "{param}" inside a
@@ -289,20 +303,20 @@ struct gr_route {
     const char *summary; /* one line, no full stop */
     const char *alias;   /* a second path with the same parameters, or NULL */
     enum gr_access access;
-    const char *scope;              /* GR_ACCESS_CALLER: "rooms:read" */
-    const struct gr_field *params;  /* path parameters; a missing row: one safe segment */
-    const struct gr_field *query;   /* unknown parameters pass */
-    const struct gr_field *headers; /* request headers the handler reads; documentation */
-    const struct gr_field *body;    /* GR_BODY(); NULL: a body is not expected and ignored */
+    const char *scope;                /* GR_ACCESS_CALLER: "rooms:read" */
+    const struct gr_field *params;    /* path parameters; a missing row: one safe segment */
+    const struct gr_field *query;     /* unknown parameters pass */
+    const struct gr_field *headers;   /* request headers the handler reads; documentation */
+    const struct gr_field *body;      /* GR_BODY(); NULL: a body is not expected and ignored */
     const struct gr_forward *forward; /* exactly one of forward and handle, or */
     gr_handler *handle;               /* both: the handler calls gr_forward() itself */
     gr_handler *admit; /* runs after authentication, before the body is read; NULL: none */
     const struct gr_answer *answers;
-    const char *doc;        /* what a reader needs beyond the summary */
-    const char *source;     /* where the contract of this route is documented */
-    size_t body_max_bytes;  /* 0: the server's limit; may only lower it */
-    unsigned timeout_ms;    /* whole upstream work of this route; 0: the upstream's */
-    unsigned flags;         /* enum gr_route_flag */
+    const char *doc;       /* what a reader needs beyond the summary */
+    const char *source;    /* where the contract of this route is documented */
+    size_t body_max_bytes; /* 0: the server's limit; may only lower it */
+    unsigned timeout_ms;   /* whole upstream work of this route; 0: the upstream's */
+    unsigned flags;        /* enum gr_route_flag */
 };
 
 enum gr_route_flag {
@@ -314,7 +328,9 @@ enum gr_route_flag {
 
 /* method, path, operation id, summary, then further members as designated initialisers. */
 #define GR_ROUTE(method_, path_, id_, ...)                                                         \
-    {.method = (method_), .path = (path_), .id = (id_), .summary = __VA_ARGS__}
+    {                                                                                              \
+        .method = (method_), .path = (path_), .id = (id_), .summary = __VA_ARGS__                  \
+    }
 #define GR_GET(path_, id_, ...) GR_ROUTE(GR_METHOD_GET, path_, id_, __VA_ARGS__)
 #define GR_POST(path_, id_, ...) GR_ROUTE(GR_METHOD_POST, path_, id_, __VA_ARGS__)
 #define GR_PUT(path_, id_, ...) GR_ROUTE(GR_METHOD_PUT, path_, id_, __VA_ARGS__)
@@ -345,10 +361,10 @@ struct gr_problem {
 /* An error on its way to the client. Unset members are 0 or NULL. */
 struct gr_error {
     enum gr_err err;
-    int status;           /* 0: the status of err */
-    int code;             /* a number of the group's own */
-    const char *type;     /* a machine name of the group's own; NULL: the slug of err */
-    const char *message;  /* for the client; never holds internals */
+    int status;            /* 0: the status of err */
+    int code;              /* a number of the group's own */
+    const char *type;      /* a machine name of the group's own; NULL: the slug of err */
+    const char *message;   /* for the client; never holds internals */
     const json_t *details; /* of the group's own; the host takes its own reference */
     const struct gr_problem *problems; /* for GR_ERR_INVALID */
     size_t problem_count;
@@ -385,14 +401,16 @@ struct gr_option {
     size_t offset;        /* offsetof() into the options struct */
     const char *doc;      /* one sentence */
     bool optional;
-    const char *env;                /* an environment variable that overrides the file */
-    const struct gr_range *range;   /* of numbers, in the base unit */
-    const char *const *values;      /* of strings */
-    const struct gr_field *json;    /* GR_OPT_JSON: its shape */
+    const char *env;              /* an environment variable that overrides the file */
+    const struct gr_range *range; /* of numbers, in the base unit */
+    const char *const *values;    /* of strings */
+    const struct gr_field *json;  /* GR_OPT_JSON: its shape */
 };
 #define GR_OPTION(struct_, member_, type_, fallback_, ...)                                         \
-    {.name = #member_, .type = (type_), .fallback = (fallback_),                                   \
-     .offset = offsetof(struct struct_, member_), .doc = __VA_ARGS__}
+    {                                                                                              \
+        .name = #member_, .type = (type_), .fallback = (fallback_),                                \
+        .offset = offsetof(struct struct_, member_), .doc = __VA_ARGS__                            \
+    }
 
 /* ------------------------------------------------------------------------------------------ */
 /* Upstream calls from a handler                                                              */
@@ -406,9 +424,9 @@ enum gr_upstream_flag {
 struct gr_upstream_request {
     const char *upstream; /* name in the config, or one made by gr_upstream_define() */
     enum gr_method method;
-    const char *path;             /* {name} segments are taken from params and encoded */
-    const struct gr_pair *params; /* also used for several segments; ends with a NULL name */
-    const struct gr_pair *query;  /* ends with a NULL name; NULL: none */
+    const char *path;              /* {name} segments are taken from params and encoded */
+    const struct gr_pair *params;  /* also used for several segments; ends with a NULL name */
+    const struct gr_pair *query;   /* ends with a NULL name; NULL: none */
     const struct gr_pair *headers; /* ends with a NULL name; hop-by-hop names are refused */
     gr_str body;                   /* sent as it is */
     const char *content_type;      /* NULL: application/json */
@@ -497,7 +515,8 @@ struct gr_migration {
     const char *postgres; /* NULL: the same; else the PostgreSQL form */
 };
 
-/* Takes one row. Columns are borrowed until it returns. An error stops the query and is its result. */
+/* Takes one row. Columns are borrowed until it returns. An error stops the query and is its result.
+ */
 typedef enum gr_err gr_row_fn(void *arg, const struct gr_value *columns, size_t count);
 /* The body of a transaction: GR_OK commits, anything else rolls back. May run more than once. */
 typedef enum gr_err gr_tx_fn(struct gr_call *call, void *arg);
@@ -524,7 +543,8 @@ struct gr_timer {
 
 /*
  * A command line word: `greenroom NAME …`. Name may have two words, "token agent". Options are
- * parsed and the store is open, but init has not run. Returns the exit status. Rows end with GR_END.
+ * parsed and the store is open, but init has not run. Returns the exit status. Rows end with
+ * GR_END.
  */
 struct gr_command {
     const char *name;
@@ -566,8 +586,9 @@ struct gr_plugin {
     const struct gr_metric *metrics;
     const struct gr_timer *timers;
     const struct gr_command *commands;
-    const char *const *owns; /* path prefixes whose unmatched requests are this group's: GR_LIST() */
-    unsigned flags;          /* enum gr_plugin_flag */
+    const char *const
+        *owns;      /* path prefixes whose unmatched requests are this group's: GR_LIST() */
+    unsigned flags; /* enum gr_plugin_flag */
 
     gr_render_error_fn *render_error; /* NULL: {"code", "message", "details"} */
     gr_handler *authenticate;         /* for GR_ACCESS_GROUP routes */
