@@ -38,8 +38,18 @@ struct grc_call {
 /* The service table every plugin gets. */
 extern const struct gr_host grc_host;
 
+/*
+ * A call is zeroed memory once, then any number of begin … end pairs, which reuse its memory, then
+ * done. begin takes no reference of the runtime: the caller holds one. plugin may be NULL until
+ * routing is done.
+ */
 void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct grc_plugin *plugin);
+/* Makes plugin the owner: its state, its error format. */
+void grc_call_own(struct grc_call *call, struct grc_plugin *plugin);
+/* Runs what was deferred and forgets everything. */
 void grc_call_end(struct grc_call *call);
+/* end, and frees the memory that begin would reuse. */
+void grc_call_done(struct grc_call *call);
 static inline struct grc_call *grc_call_of(struct gr_call *call)
 {
     return (struct grc_call *)call;

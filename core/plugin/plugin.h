@@ -75,5 +75,7 @@ enum grc_load_state grc_abi_check(const char *file, const struct gr_plugin *desc
 /* Checks tables for completeness: what the table test of the suite and the loader both use. */
 enum grc_load_state grc_table_check(const char *file, const struct gr_plugin *desc,
                                     char **ret_reason);
+/* Frees what a route owns, not the route itself. */
+void grc_route_done(struct grc_route *route);
 void grc_plugin_free(struct grc_plugin *plugin);
 const char *grc_load_state_name(enum grc_load_state state);

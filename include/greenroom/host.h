@@ -17,7 +17,7 @@ extern "C" {
 /* The plugin instance, as init, start and stop see it. */
 struct gr_self {
     const struct gr_host *host;
-    const char *name; /* as in the config */
+    const char *name; /* the descriptor's */
 };
 
 /* One request, or one run of a timer or command. */

@@ -1,0 +1,59 @@
+#include "call/call.h"
+
+#include "base/log.h"
+
+void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct grc_plugin *plugin)
+{
+    const struct grc_settings *settings = runtime->settings;
+
+    call->runtime = runtime;
+    call->plugin = NULL;
+    call->route = NULL;
+    call->request = NULL;
+    call->reply = NULL;
+    call->arena.max_bytes = (size_t)settings->call_memory_max_bytes;
+    call->match = (struct grc_match){.err = GR_OK};
+    call->request_id[0] = '\0';
+    call->traceparent[0] = '\0';
+    call->query = NULL;
+    call->query_count = 0;
+    call->body.max_bytes = (size_t)settings->body_max_bytes;
+    call->json = NULL;
+    call->problems = (struct grc_problems){.arena = &call->arena, .max = 32};
+    call->error = (struct gr_error){.err = GR_OK};
+    call->caller_id = (gr_str){NULL, 0};
+    call->caller = NULL;
+    call->session = NULL;
+    call->deadline_ms = 0;
+    call->upstream_status = 0;
+    call->upstream_us = 0;
+    call->upstream_attempts = 0;
+    grc_call_own(call, plugin);
+}
+
+void grc_call_own(struct grc_call *call, struct grc_plugin *plugin)
+{
+    call->plugin = plugin;
+    call->pub.host = &grc_host;
+    call->pub.self = plugin ? &plugin->self : NULL;
+    call->pub.state = plugin ? plugin->instance : NULL;
+}
+
+void grc_call_end(struct grc_call *call)
+{
+    json_decref(call->json);
+    call->json = NULL;
+    grc_arena_reset(&call->arena);
+    /* One large body must not stay with a worker for ever. */
+    if (call->body.cap > 65536)
+        grc_buf_done(&call->body);
+    else
+        grc_buf_clear(&call->body);
+}
+
+void grc_call_done(struct grc_call *call)
+{
+    grc_call_end(call);
+    grc_arena_done(&call->arena);
+    grc_buf_done(&call->body);
+}

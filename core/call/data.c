@@ -1,0 +1,44 @@
+/* The store, as plugins see it: a transaction belongs to its call. */
+#include "call/host.h"
+
+enum gr_err grc_host_store_run(struct gr_call *pub, const char *sql, const struct gr_value *params,
+                               size_t count, gr_row_fn *each, void *arg, int64_t *ret_changed)
+{
+    struct grc_call *call = grc_call_of(pub);
+
+    if (!call->runtime->store)
+        return GR_ERR_STORE_DOWN;
+    return grc_store_run(call->runtime->store, call->session, sql, params, count, each, arg,
+                         ret_changed);
+}
+
+struct body {
+    struct grc_call *call;
+    gr_tx_fn *fn;
+    void *arg;
+};
+
+static enum gr_err run_body(struct grc_store_session *session, void *arg)
+{
+    const struct body *body = arg;
+
+    /* A body that runs again starts without what its first run had noted. */
+    body->call->error = (struct gr_error){.err = GR_OK};
+    body->call->problems.count = 0;
+    body->call->session = session;
+    enum gr_err err = body->fn(&body->call->pub, body->arg);
+    body->call->session = NULL;
+    return err;
+}
+
+enum gr_err grc_host_store_tx(struct gr_call *pub, gr_tx_fn *fn, void *arg)
+{
+    struct grc_call *call = grc_call_of(pub);
+    struct body body = {call, fn, arg};
+
+    if (!call->runtime->store)
+        return GR_ERR_STORE_DOWN;
+    if (call->session)
+        return fn(pub, arg); /* already inside: one transaction, not two */
+    return grc_store_tx(call->runtime->store, run_body, &body);
+}

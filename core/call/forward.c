@@ -1,0 +1,231 @@
+/* Forward rows: the request goes on as it came, the answer comes back as it was. */
+#include "base/err.h"
+#include "base/json.h"
+#include "call/host.h"
+
+#include <stdio.h>
+
+/* Appends a parameter's value as the inside of a JSON string. */
+static enum gr_err add_json_param(struct grc_call *call, struct grc_buf *buf, gr_str name)
+{
+    struct grc_buf quoted;
+    gr_str value = {NULL, 0};
+
+    for (size_t i = 0; i < call->match.param_count; i++) {
+        if (gr_str_eq(call->match.params[i].name, name))
+            value = call->match.params[i].value;
+    }
+    grc_buf_init(&quoted, 8192);
+    enum gr_err err = grc_buf_json_string(&quoted, value);
+    if (err == GR_OK)
+        err = grc_buf_add(buf, quoted.ptr + 1, quoted.len - 2);
+    grc_buf_done(&quoted);
+    return err;
+}
+
+/* A body template is JSON text in which "{name}" inside a string is a path parameter. A brace that
+ * does not open such a name is JSON's own. */
+static gr_str fill_template(struct grc_call *call, const char *text)
+{
+    struct grc_buf buf;
+    enum gr_err err = GR_OK;
+    char *copy = NULL;
+
+    grc_buf_init(&buf, 65536);
+    while (*text && err == GR_OK) {
+        if (text[0] == '"' && text[1] == '{') {
+            size_t name = strcspn(text + 2, "}\"");
+
+            err = grc_buf_char(&buf, '"');
+            if (err == GR_OK)
+                err = add_json_param(call, &buf, (gr_str){text + 2, name});
+            text += 2 + name + (text[2 + name] == '}');
+        } else {
+            err = grc_buf_char(&buf, *text++);
+        }
+    }
+    size_t len = buf.len;
+    if (err == GR_OK)
+        copy = grc_arena_copy(&call->arena, grc_buf_view(&buf));
+    grc_buf_done(&buf);
+    return (gr_str){copy, copy ? len : 0};
+}
+
+static void free_text(void *text)
+{
+    free(text);
+}
+
+/* Members for the gateway alone are the one reason to print a body again. */
+static gr_str stripped_body(struct grc_call *call, const struct gr_field *rows)
+{
+    json_t *copy = json_copy(call->json);
+    gr_str text = {NULL, 0};
+
+    for (; copy && rows && (rows->name || rows->type); rows++) {
+        if (rows->flags & GR_STRIP)
+            json_object_del(copy, rows->name);
+    }
+    char *dump = copy ? json_dumps(copy, JSON_COMPACT) : NULL;
+    json_decref(copy);
+    if (dump && grc_arena_defer(&call->arena, free_text, dump) == GR_OK)
+        text = gr_str_of(dump);
+    return text;
+}
+
+/* POST, PUT and PATCH always carry JSON: without anything to say, an empty object. */
+static gr_str body_of(struct grc_call *call, const struct gr_forward *forward,
+                      enum gr_method method)
+{
+    const struct gr_field *body = call->route->row->body;
+
+    if (forward->body)
+        return fill_template(call, forward->body);
+    if (method == GR_METHOD_GET || method == GR_METHOD_DELETE)
+        return (gr_str){NULL, 0};
+    if ((forward->flags & GR_NO_BODY) || call->body.len == 0)
+        return body && body->type == GR_ARRAY ? GR_STR("[]") : GR_STR("{}");
+    if (call->route->body && call->json && grc_rule_strips(call->route->body))
+        return stripped_body(call, body->fields);
+    return grc_buf_view(&call->body);
+}
+
+static enum gr_err build(struct grc_call *call, const struct gr_forward *forward,
+                         struct grc_exchange *exchange)
+{
+    bool query = (forward->flags & GR_NO_QUERY) == 0;
+    const char *target =
+        grc_target(call, forward->path, call->match.params, call->match.param_count, call->query,
+                   query ? call->query_count : 0);
+
+    if (!target)
+        return call->error.err;
+    grc_exchange_of(call, exchange);
+    exchange->upstream = forward->upstream;
+    exchange->method = forward->method ? forward->method : call->request->method;
+    exchange->target = gr_str_of(target);
+    exchange->body = body_of(call, forward, exchange->method);
+    exchange->has_body = exchange->body.ptr != NULL;
+    exchange->idempotent = (forward->flags & GR_IDEMPOTENT) != 0;
+    exchange->timeout_ms = call->route->timeout_ms;
+    if (!exchange->has_body && exchange->method != GR_METHOD_GET &&
+        exchange->method != GR_METHOD_DELETE)
+        return grc_fail(call, GR_ERR_NO_MEMORY, "no memory for the upstream's body");
+    return GR_OK;
+}
+
+/* What to keep of an answer. */
+struct filter {
+    const char *list;
+    const char *member;
+    gr_str equals;
+};
+
+static bool item_matches(const struct filter *filter, const json_t *item)
+{
+    const json_t *value = json_object_get(item, filter->member);
+
+    return json_is_string(value) &&
+           gr_str_eq(filter->equals, (gr_str){json_string_value(value), json_string_length(value)});
+}
+
+static void filter_list(const struct filter *filter, json_t *answer)
+{
+    json_t *list = json_object_get(answer, filter->list);
+
+    for (size_t i = json_array_size(list); i-- > 0;) {
+        if (!item_matches(filter, json_array_get(list, i)))
+            json_array_remove(list, i);
+    }
+}
+
+/* The value that .equals stands for: a literal, or one "{param}". */
+static gr_str select_value(struct grc_call *call, const char *equals)
+{
+    size_t len = strlen(equals);
+
+    if (len > 2 && equals[0] == '{' && equals[len - 1] == '}') {
+        gr_str name = {equals + 1, len - 2};
+
+        for (size_t i = 0; i < call->match.param_count; i++) {
+            if (gr_str_eq(call->match.params[i].name, name))
+                return call->match.params[i].value;
+        }
+    }
+    return gr_str_of(equals);
+}
+
+static enum gr_err reply_selected(struct grc_call *call, const struct gr_select *select,
+                                  const struct grc_exchange *exchange)
+{
+    struct filter filter = {select->list, select->member, select_value(call, select->equals)};
+    const char *reason = "";
+    json_t *answer = grc_json_parse(exchange->answer,
+                                    (unsigned)call->runtime->settings->json_depth_max, &reason);
+
+    if (!json_is_object(answer)) {
+        json_decref(answer);
+        return grc_fail(call, GR_ERR_UPSTREAM_BROKEN, "the upstream's answer cannot be read");
+    }
+    if (!filter.list && !item_matches(&filter, answer)) {
+        json_decref(answer);
+        return grc_fail(call, GR_ERR_NOT_FOUND, "no such %s here", select->member);
+    }
+    if (filter.list)
+        filter_list(&filter, answer);
+    return grc_host_reply_json(&call->pub, exchange->status, answer);
+}
+
+static enum gr_err fail_upstream(struct grc_call *call, const struct grc_exchange *exchange)
+{
+    struct gr_error error = {.err = exchange->err, .message = grc_err_doc(exchange->err)};
+
+    if (exchange->err == GR_ERR_UPSTREAM_BUSY || exchange->err == GR_ERR_OVERLOAD)
+        error.retry_after_s = 1;
+    return grc_host_fail_with(&call->pub, &error);
+}
+
+static enum gr_err reply_with(struct grc_call *call, const struct gr_forward *forward,
+                              const struct grc_exchange *exchange)
+{
+    struct grc_reply *reply = call->reply;
+
+    if (exchange->err != GR_OK)
+        return fail_upstream(call, exchange);
+    /* A redirect would send the caller past the gateway; it is never followed, nor passed on. */
+    if (exchange->status < 200 || (exchange->status >= 300 && exchange->status < 400))
+        return grc_fail(call, GR_ERR_UPSTREAM_BROKEN, "the upstream answered with status %d",
+                        exchange->status);
+    for (size_t i = 0; i < exchange->answer_header_count &&
+                       reply->header_count < sizeof(reply->headers) / sizeof(reply->headers[0]);
+         i++)
+        reply->headers[reply->header_count++] = exchange->answer_headers[i];
+    if (forward->select && exchange->status == 200)
+        return reply_selected(call, forward->select, exchange);
+    const char *type = grc_arena_copy(&call->arena, exchange->answer_type);
+    return grc_host_reply_bytes(&call->pub, exchange->status,
+                                exchange->answer_type.len && type ? type : "application/json",
+                                exchange->answer);
+}
+
+enum gr_err grc_forward(struct grc_call *call)
+{
+    const struct gr_forward *forward = call->route ? call->route->forward : NULL;
+    struct grc_exchange exchange;
+
+    if (!forward || !call->request || !call->reply)
+        return grc_fail(call, GR_ERR_INTERNAL, "this call has no forward row");
+    enum gr_err err = build(call, forward, &exchange);
+    if (err != GR_OK)
+        return err;
+    grc_upstreams_run(call->runtime->upstreams, &exchange, 1);
+    call->upstream_status = exchange.status;
+    call->upstream_us = exchange.took_us;
+    call->upstream_attempts = exchange.attempts;
+    return reply_with(call, forward, &exchange);
+}
+
+enum gr_err grc_host_forward(struct gr_call *pub)
+{
+    return grc_forward(grc_call_of(pub));
+}

@@ -1,0 +1,236 @@
+/* The service table, and the services that are one line each. */
+#include "call/host.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/secure.h"
+#include "guard/guard.h"
+#include "metrics/metrics.h"
+#include "plugin/timers.h"
+
+static void vlog(const struct gr_self *self, const struct gr_call *pub, enum gr_log_level level,
+                 const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+static void vlog(const struct gr_self *self, const struct gr_call *pub, enum gr_log_level level,
+                 const char *format, va_list args)
+{
+    const struct grc_call *call = (const struct grc_call *)pub;
+    struct grc_buf message;
+
+    if (level > grc_log_level())
+        return;
+    grc_buf_init(&message, 8192);
+    if (grc_buf_vformat(&message, format, args) == GR_OK)
+        grc_log_fields(level, message.ptr,
+                       GRC_LOG_FIELDS(GRC_LT("plugin", self ? self->name : "core"),
+                                      GRC_LT("request_id", call ? call->request_id : "")));
+    grc_buf_done(&message);
+}
+
+static void *alloc(struct gr_call *pub, size_t bytes)
+{
+    return grc_arena_alloc(&grc_call_of(pub)->arena, bytes);
+}
+
+static char *vformat(struct gr_call *pub, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+static char *vformat(struct gr_call *pub, const char *format, va_list args)
+{
+    return grc_arena_vformat(&grc_call_of(pub)->arena, format, args);
+}
+
+static enum gr_err defer(struct gr_call *pub, void (*fn)(void *), void *arg)
+{
+    return grc_arena_defer(&grc_call_of(pub)->arena, fn, arg);
+}
+
+static const struct grc_call *view(const struct gr_call *pub)
+{
+    return (const struct grc_call *)pub;
+}
+
+static const struct gr_route *route(const struct gr_call *pub)
+{
+    return view(pub)->route ? view(pub)->route->row : NULL;
+}
+
+static gr_str path(const struct gr_call *pub)
+{
+    return view(pub)->request ? view(pub)->request->path : (gr_str){NULL, 0};
+}
+
+static gr_str param(const struct gr_call *pub, const char *name)
+{
+    const struct grc_match *match = &view(pub)->match;
+
+    for (size_t i = 0; i < match->param_count; i++) {
+        if (gr_str_eq(match->params[i].name, gr_str_of(name)))
+            return match->params[i].value;
+    }
+    return (gr_str){NULL, 0};
+}
+
+static bool query(const struct gr_call *pub, const char *name, size_t index, gr_str *ret_value)
+{
+    const struct grc_call *call = view(pub);
+
+    for (size_t i = 0; i < call->query_count; i++) {
+        if (!gr_str_eq(call->query[i].name, gr_str_of(name)))
+            continue;
+        if (index-- == 0) {
+            *ret_value = call->query[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct gr_pair *query_all(const struct gr_call *pub, size_t *ret_count)
+{
+    *ret_count = view(pub)->query_count;
+    return view(pub)->query;
+}
+
+static gr_str header(const struct gr_call *pub, const char *name)
+{
+    return view(pub)->request ? grc_request_header(view(pub)->request, name) : (gr_str){NULL, 0};
+}
+
+static gr_str body(const struct gr_call *pub)
+{
+    return grc_buf_view(&view(pub)->body);
+}
+
+static const json_t *json(const struct gr_call *pub)
+{
+    return view(pub)->json;
+}
+
+static gr_str peer(const struct gr_call *pub)
+{
+    return view(pub)->request ? gr_str_of(view(pub)->request->peer) : (gr_str){NULL, 0};
+}
+
+static gr_str request_id(const struct gr_call *pub)
+{
+    return gr_str_of(view(pub)->request_id);
+}
+
+static gr_str caller(const struct gr_call *pub)
+{
+    return view(pub)->caller_id;
+}
+
+static bool caller_has(const struct gr_call *pub, const char *scope)
+{
+    return grc_guard_has_scope(view(pub), scope);
+}
+
+static bool caller_may(const struct gr_call *pub, const char *binds, gr_str value)
+{
+    return grc_guard_may(view(pub), binds, value);
+}
+
+static enum gr_err set_caller(struct gr_call *pub, gr_str id)
+{
+    struct grc_call *call = grc_call_of(pub);
+    char *copy = grc_arena_copy(&call->arena, id);
+
+    if (!copy)
+        return GR_ERR_NO_MEMORY;
+    call->caller_id = (gr_str){copy, id.len};
+    return GR_OK;
+}
+
+static enum gr_err validate(struct gr_call *pub, const struct gr_field *rule, const json_t *value)
+{
+    struct grc_call *call = grc_call_of(pub);
+    char *reason = NULL;
+    struct grc_rule *compiled = grc_rule_value(rule, sizeof(*rule), &reason);
+
+    if (!compiled) {
+        grc_error("%s: rule: %s", call->plugin ? call->plugin->self.name : "core",
+                  reason ? reason : "out of memory");
+        free(reason);
+        return GR_ERR_INTERNAL;
+    }
+    enum gr_err err = grc_rule_check_json(compiled, pub, value, &call->problems);
+    grc_rule_free(compiled);
+    return err;
+}
+
+static void release_json(void *value)
+{
+    json_decref(value);
+}
+
+static json_t *parse_json(struct gr_call *pub, gr_str text)
+{
+    struct grc_call *call = grc_call_of(pub);
+    json_t *value = grc_json_parse(text, (unsigned)call->runtime->settings->json_depth_max, NULL);
+
+    if (value && grc_arena_defer(&call->arena, release_json, value) != GR_OK)
+        return NULL;
+    return value;
+}
+
+static void metric_add(const struct gr_self *self, const char *name, const char *label,
+                       int64_t delta)
+{
+    grc_metrics_plugin_add((const struct grc_plugin *)self, name, label, delta);
+}
+
+static void timer_wake(struct gr_self *self, const char *name)
+{
+    grc_timers_wake((struct grc_plugin *)self, name);
+}
+
+const struct gr_host grc_host = {
+    .size = sizeof(struct gr_host),
+    .abi_major = GR_ABI_MAJOR,
+    .abi_minor = GR_ABI_MINOR,
+    .vlog = vlog,
+    .alloc = alloc,
+    .vformat = vformat,
+    .defer = defer,
+    .route = route,
+    .path = path,
+    .param = param,
+    .query = query,
+    .query_all = query_all,
+    .header = header,
+    .body = body,
+    .json = json,
+    .peer = peer,
+    .request_id = request_id,
+    .caller = caller,
+    .caller_has = caller_has,
+    .caller_may = caller_may,
+    .set_caller = set_caller,
+    .reply_json = grc_host_reply_json,
+    .reply_bytes = grc_host_reply_bytes,
+    .reply_header = grc_host_reply_header,
+    .reply_cut = grc_host_reply_cut,
+    .vfail = grc_host_vfail,
+    .fail_with = grc_host_fail_with,
+    .vinvalid = grc_host_vinvalid,
+    .validate = validate,
+    .forward = grc_host_forward,
+    .upstream_call = grc_host_upstream_call,
+    .upstream_define = grc_host_upstream_define,
+    .parse_json = parse_json,
+    .jwt_sign = grc_host_jwt_sign,
+    .jwt_verify = grc_host_jwt_verify,
+    .credential_sign = grc_host_credential_sign,
+    .random = grc_random,
+    .secret_equal = grc_secret_equal,
+    .hmac_sha256 = grc_hmac_sha256,
+    .sha256 = grc_sha256,
+    .wipe = grc_wipe,
+    .uuid = grc_uuid,
+    .now_ms = grc_now_ms,
+    .store_run = grc_host_store_run,
+    .store_tx = grc_host_store_tx,
+    .metric_add = metric_add,
+    .timer_wake = timer_wake,
+};

@@ -1,0 +1,48 @@
+/* The functions behind struct gr_host, by the file that holds them. Docs: greenroom/host.h. */
+#pragma once
+
+#include "call/call.h"
+
+/* error.c */
+enum gr_err grc_host_vfail(struct gr_call *pub, enum gr_err err, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+enum gr_err grc_host_fail_with(struct gr_call *pub, const struct gr_error *error);
+enum gr_err grc_host_vinvalid(struct gr_call *pub, const char *where, enum gr_problem_kind kind,
+                              const char *format, va_list args)
+    __attribute__((format(printf, 4, 0)));
+
+/* reply.c */
+enum gr_err grc_host_reply_json(struct gr_call *pub, int status, json_t *stolen);
+enum gr_err grc_host_reply_bytes(struct gr_call *pub, int status, const char *content_type,
+                                 gr_str body);
+enum gr_err grc_host_reply_header(struct gr_call *pub, const char *name, gr_str value);
+void grc_host_reply_cut(struct gr_call *pub, size_t after_bytes);
+
+/* forward.c */
+enum gr_err grc_host_forward(struct gr_call *pub);
+
+/* outgoing.c */
+enum gr_err grc_host_upstream_call(struct gr_call *pub, const struct gr_upstream_request *requests,
+                                   struct gr_upstream_reply *replies, size_t count);
+enum gr_err grc_host_upstream_define(struct gr_self *self, const char *name,
+                                     const json_t *settings);
+enum gr_err grc_host_credential_sign(struct gr_call *pub, const char *upstream,
+                                     const json_t *claims, int64_t lifetime_s, char **ret_token);
+/* Builds an encoded target: the pattern's {names} from params, then the query. Text in the arena;
+ * NULL when a name is missing or a value is not one safe segment (the call has failed then). */
+const char *grc_target(struct grc_call *call, const char *pattern, const struct gr_pair *params,
+                       size_t param_count, const struct gr_pair *query, size_t query_count);
+/* Fills what every exchange of a call shares: ids, deadline, arena, cancellation. */
+void grc_exchange_of(struct grc_call *call, struct grc_exchange *exchange);
+
+/* tokens.c */
+enum gr_err grc_host_jwt_sign(struct gr_call *pub, const struct gr_jwt_key *key,
+                              const json_t *claims, char **ret_token);
+enum gr_err grc_host_jwt_verify(struct gr_call *pub, const struct gr_jwt_key *keys, size_t count,
+                                const struct gr_jwt_rules *rules, gr_str token,
+                                const json_t **ret_claims);
+
+/* data.c */
+enum gr_err grc_host_store_run(struct gr_call *pub, const char *sql, const struct gr_value *params,
+                               size_t count, gr_row_fn *each, void *arg, int64_t *ret_changed);
+enum gr_err grc_host_store_tx(struct gr_call *pub, gr_tx_fn *body, void *arg);

@@ -1,0 +1,203 @@
+/* Calls to upstreams, as handlers make them. Nothing a client sent is pasted into a URL. */
+#include "base/log.h"
+#include "base/uri.h"
+#include "call/host.h"
+
+#define TARGET_MAX_BYTES 16384u
+#define PAIRS_MAX 64u
+
+static const gr_str *find_param(const struct gr_pair *params, size_t count, gr_str name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (gr_str_eq(params[i].name, name))
+            return &params[i].value;
+    }
+    return NULL;
+}
+
+/* Appends one {name} of the pattern. */
+static enum gr_err add_param(struct grc_call *call, struct grc_buf *buf, gr_str name,
+                             const struct gr_pair *params, size_t count)
+{
+    const gr_str *value = find_param(params, count, name);
+
+    if (!value)
+        return grc_fail(call, GR_ERR_INTERNAL, "path parameter '%.*s' has no value", (int)name.len,
+                        name.ptr);
+    if (!grc_segment_safe(*value))
+        return grc_fail(call, GR_ERR_BAD_REQUEST, "path parameter '%.*s' is not one path segment",
+                        (int)name.len, name.ptr);
+    return grc_uri_encode(buf, *value);
+}
+
+static enum gr_err add_path(struct grc_call *call, struct grc_buf *buf, const char *pattern,
+                            const struct gr_pair *params, size_t count)
+{
+    enum gr_err err = GR_OK;
+
+    while (*pattern && err == GR_OK) {
+        size_t plain = strcspn(pattern, "{");
+
+        err = grc_buf_add(buf, pattern, plain);
+        pattern += plain;
+        if (err != GR_OK || !*pattern)
+            break;
+        size_t name = strcspn(pattern + 1, "}");
+        err = add_param(call, buf, (gr_str){pattern + 1, name}, params, count);
+        pattern += 1 + name;
+        if (*pattern == '}')
+            pattern++;
+    }
+    return err;
+}
+
+static enum gr_err add_query(struct grc_buf *buf, const struct gr_pair *query, size_t count)
+{
+    enum gr_err err = GR_OK;
+
+    for (size_t i = 0; i < count && err == GR_OK; i++) {
+        err = grc_buf_char(buf, i ? '&' : '?');
+        if (err == GR_OK)
+            err = grc_uri_encode(buf, query[i].name);
+        if (err == GR_OK)
+            err = grc_buf_char(buf, '=');
+        if (err == GR_OK)
+            err = grc_uri_encode(buf, query[i].value);
+    }
+    return err;
+}
+
+const char *grc_target(struct grc_call *call, const char *pattern, const struct gr_pair *params,
+                       size_t param_count, const struct gr_pair *query, size_t query_count)
+{
+    struct grc_buf buf;
+    char *target = NULL;
+
+    grc_buf_init(&buf, TARGET_MAX_BYTES);
+    enum gr_err err = add_path(call, &buf, pattern, params, param_count);
+    if (err == GR_OK)
+        err = add_query(&buf, query, query_count);
+    if (err == GR_OK)
+        target = grc_arena_copy(&call->arena, grc_buf_view(&buf));
+    if (!target)
+        grc_fail(call, err == GR_OK ? GR_ERR_NO_MEMORY : err, "the upstream's URL is too long");
+    grc_buf_done(&buf);
+    return target;
+}
+
+static bool client_gone(void *arg)
+{
+    return grc_conn_gone(arg);
+}
+
+void grc_exchange_of(struct grc_call *call, struct grc_exchange *exchange)
+{
+    *exchange = (struct grc_exchange){
+        .deadline_ms = call->deadline_ms,
+        .request_id = call->request_id[0] ? call->request_id : NULL,
+        .traceparent = call->traceparent[0] ? call->traceparent : NULL,
+        .group = call->plugin ? call->plugin->self.name : "core",
+        .gone = call->request ? client_gone : NULL,
+        .gone_arg = call->request,
+        .arena = &call->arena,
+    };
+}
+
+static size_t count_pairs(const struct gr_pair *pairs)
+{
+    size_t count = 0;
+
+    while (pairs && pairs[count].name.ptr && count < PAIRS_MAX)
+        count++;
+    return count;
+}
+
+static enum gr_err build(struct grc_call *call, const struct gr_upstream_request *request,
+                         struct grc_exchange *exchange)
+{
+    grc_exchange_of(call, exchange);
+    const char *target =
+        grc_target(call, request->path, request->params, count_pairs(request->params),
+                   request->query, count_pairs(request->query));
+    if (!target)
+        return call->error.err;
+    exchange->upstream = request->upstream;
+    exchange->method = request->method;
+    exchange->target = gr_str_of(target);
+    exchange->headers = request->headers;
+    exchange->header_count = count_pairs(request->headers);
+    exchange->has_body = request->body.ptr != NULL;
+    exchange->body = request->body;
+    exchange->content_type = request->content_type;
+    exchange->bearer = request->bearer;
+    exchange->no_credential = (request->flags & GR_UPSTREAM_NO_CREDENTIAL) != 0;
+    exchange->idempotent = (request->flags & GR_UPSTREAM_IDEMPOTENT) != 0;
+    exchange->timeout_ms = request->timeout_ms;
+    return GR_OK;
+}
+
+enum gr_err grc_host_upstream_call(struct gr_call *pub, const struct gr_upstream_request *requests,
+                                   struct gr_upstream_reply *replies, size_t count)
+{
+    struct grc_call *call = grc_call_of(pub);
+    struct grc_exchange *exchanges =
+        count < PAIRS_MAX ? grc_arena_alloc(&call->arena, count * sizeof(*exchanges)) : NULL;
+    enum gr_err first = GR_OK;
+
+    if (!exchanges)
+        return GR_ERR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        enum gr_err err = build(call, &requests[i], &exchanges[i]);
+
+        if (err != GR_OK)
+            return err;
+    }
+    grc_upstreams_run(call->runtime->upstreams, exchanges, count);
+    for (size_t i = 0; i < count; i++) {
+        replies[i] = (struct gr_upstream_reply){
+            .err = exchanges[i].err,
+            .status = exchanges[i].status,
+            .body = exchanges[i].answer,
+            .content_type = exchanges[i].answer_type,
+            .retry_after = exchanges[i].retry_after,
+        };
+        call->upstream_status = exchanges[i].status;
+        call->upstream_us += exchanges[i].took_us;
+        call->upstream_attempts += exchanges[i].attempts;
+        if (first == GR_OK)
+            first = exchanges[i].err;
+    }
+    return first;
+}
+
+static void log_problem(void *arg, const char *line)
+{
+    const struct gr_self *self = arg;
+
+    grc_error("%s: %s", self->name, line);
+}
+
+enum gr_err grc_host_upstream_define(struct gr_self *self, const char *name, const json_t *settings)
+{
+    struct grc_plugin *plugin = (struct grc_plugin *)self;
+    char *reason = NULL;
+    struct grc_upstream_settings *parsed =
+        grc_upstream_settings_parse(plugin->settings->file, name, settings, log_problem, self);
+
+    if (!parsed)
+        return GR_ERR_INVALID;
+    if (grc_upstreams_define(plugin->runtime->upstreams, parsed, &reason))
+        return GR_OK;
+    grc_error("%s: upstream '%s': %s", self->name, name, reason ? reason : "out of memory");
+    free(reason);
+    return GR_ERR_INVALID;
+}
+
+enum gr_err grc_host_credential_sign(struct gr_call *pub, const char *upstream,
+                                     const json_t *claims, int64_t lifetime_s, char **ret_token)
+{
+    struct grc_call *call = grc_call_of(pub);
+
+    return grc_upstreams_sign(call->runtime->upstreams, upstream, &call->arena, claims, lifetime_s,
+                              ret_token);
+}

@@ -1,0 +1,101 @@
+#include "base/log.h"
+#include "call/host.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+static void free_text(void *text)
+{
+    free(text);
+}
+
+enum gr_err grc_host_reply_json(struct gr_call *pub, int status, json_t *stolen)
+{
+    struct grc_call *call = grc_call_of(pub);
+    char *text = stolen ? json_dumps(stolen, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+
+    json_decref(stolen);
+    if (!text)
+        return grc_fail(call, GR_ERR_NO_MEMORY, "cannot encode the reply");
+    if (grc_arena_defer(&call->arena, free_text, text) != GR_OK)
+        return grc_fail(call, GR_ERR_NO_MEMORY, "no memory for the reply");
+    return grc_host_reply_bytes(pub, status, "application/json", gr_str_of(text));
+}
+
+enum gr_err grc_host_reply_bytes(struct gr_call *pub, int status, const char *content_type,
+                                 gr_str body)
+{
+    struct grc_call *call = grc_call_of(pub);
+
+    if (!call->reply || status < 200 || status > 599)
+        return grc_fail(call, GR_ERR_INTERNAL, "reply with status %d refused", status);
+    call->reply->status = status;
+    call->reply->content_type = content_type;
+    call->reply->body = body;
+    return GR_OK;
+}
+
+/* Written by the host itself, or dangerous when a plugin sets them. */
+static bool is_reserved(const char *name)
+{
+    static const char *const names[] = {
+        "Connection",   "Content-Length", "Content-Type", "Transfer-Encoding", "Date", "Server",
+        "X-Request-Id", "Keep-Alive",     "Upgrade",      "Trailer",           "TE"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcasecmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* RFC 9110, section 5.6.2 (token) and 5.5 (field value). */
+static bool name_is_token(const char *name)
+{
+    if (!*name)
+        return false;
+    for (; *name; name++) {
+        if (!isalnum((unsigned char)*name) && !strchr("!#$%&'*+-.^_`|~", *name))
+            return false;
+    }
+    return true;
+}
+
+static bool value_is_clean(gr_str value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+enum gr_err grc_host_reply_header(struct gr_call *pub, const char *name, gr_str value)
+{
+    struct grc_call *call = grc_call_of(pub);
+    struct grc_reply *reply = call->reply;
+
+    if (!reply || !name_is_token(name) || is_reserved(name) || !value_is_clean(value))
+        return GR_ERR_INTERNAL;
+    if (reply->header_count == sizeof(reply->headers) / sizeof(reply->headers[0]))
+        return GR_ERR_HEADERS;
+    char *name_copy = grc_arena_copy(&call->arena, gr_str_of(name));
+    char *value_copy = grc_arena_copy(&call->arena, value);
+    if (!name_copy || !value_copy)
+        return GR_ERR_NO_MEMORY;
+    reply->headers[reply->header_count++] =
+        (struct gr_pair){gr_str_of(name_copy), {value_copy, value.len}};
+    return GR_OK;
+}
+
+void grc_host_reply_cut(struct gr_call *pub, size_t after_bytes)
+{
+    struct grc_call *call = grc_call_of(pub);
+
+    if (call->reply) {
+        call->reply->cut = true;
+        call->reply->cut_after = after_bytes;
+    }
+}

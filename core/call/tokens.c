@@ -1,0 +1,55 @@
+#include "auth/jwt.h"
+#include "base/clock.h"
+#include "call/host.h"
+
+#define KEYS_MAX 16u
+
+enum gr_err grc_host_jwt_sign(struct gr_call *pub, const struct gr_jwt_key *key,
+                              const json_t *claims, char **ret_token)
+{
+    struct grc_call *call = grc_call_of(pub);
+    const char *reason = "";
+    struct grc_jwt_key *parsed = grc_jwt_key_new(key, &reason);
+
+    if (!parsed)
+        return grc_fail(call, GR_ERR_INTERNAL, "cannot sign: %s", reason);
+    enum gr_err err = grc_jwt_sign(&call->arena, parsed, claims, ret_token);
+    grc_jwt_key_free(parsed);
+    return err;
+}
+
+static void release_json(void *json)
+{
+    json_decref(json);
+}
+
+enum gr_err grc_host_jwt_verify(struct gr_call *pub, const struct gr_jwt_key *keys, size_t count,
+                                const struct gr_jwt_rules *rules, gr_str token,
+                                const json_t **ret_claims)
+{
+    struct grc_call *call = grc_call_of(pub);
+    const struct grc_jwt_key *parsed[KEYS_MAX];
+    struct grc_jwt_key *owned[KEYS_MAX];
+    json_t *claims = NULL;
+    size_t ready = 0;
+
+    for (size_t i = 0; i < count && ready < KEYS_MAX; i++) {
+        const char *reason = "";
+
+        owned[ready] = grc_jwt_key_new(&keys[i], &reason);
+        if (owned[ready]) {
+            parsed[ready] = owned[ready];
+            ready++;
+        }
+    }
+    enum grc_jwt_fault fault =
+        grc_jwt_verify(parsed, ready, rules, token, grc_now_ms() / 1000, &claims);
+    for (size_t i = 0; i < ready; i++)
+        grc_jwt_key_free(owned[i]);
+    if (fault != GRC_JWT_OK)
+        return GR_ERR_UNAUTHORIZED;
+    if (grc_arena_defer(&call->arena, release_json, claims) != GR_OK)
+        return GR_ERR_NO_MEMORY;
+    *ret_claims = claims;
+    return GR_OK;
+}

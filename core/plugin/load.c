@@ -1,0 +1,260 @@
+/* The one loader: opens a shared object, checks it, and makes its tables ready to serve. */
+#include "config/options.h"
+#include "plugin/override.h"
+#include "plugin/plugin.h"
+#include "plugin/rows.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "call/call.h"
+
+static bool refuse(struct grc_plugin *plugin, enum grc_load_state state, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static bool refuse(struct grc_plugin *plugin, enum grc_load_state state, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    plugin->state = state;
+    if (vasprintf(&plugin->reason, format, args) < 0)
+        plugin->reason = NULL;
+    va_end(args);
+    return false;
+}
+
+/* Takes over a state and a reason that somebody else wrote. */
+static bool refuse_with(struct grc_plugin *plugin, enum grc_load_state state, char *reason)
+{
+    plugin->state = state;
+    plugin->reason = reason;
+    return false;
+}
+
+static char *library_path(const struct grc_settings *settings, const char *library)
+{
+    return library[0] == '/' ? strdup(library) : grc_path_join(settings->plugin_dir, library);
+}
+
+/* Who can write a plugin runs as Greenroom: files that everybody may write are not loaded. */
+static bool check_file(struct grc_plugin *plugin)
+{
+    struct stat info;
+
+    if (stat(plugin->file, &info) != 0)
+        return refuse(plugin, GRC_LOAD_NOT_FOUND, "%s: %s (named in %s)", plugin->file,
+                      strerror(errno), plugin->settings->file);
+    if (!S_ISREG(info.st_mode))
+        return refuse(plugin, GRC_LOAD_NOT_FOUND, "%s: not a regular file", plugin->file);
+    if (info.st_mode & S_IWOTH)
+        return refuse(plugin, GRC_LOAD_UNSAFE,
+                      "%s: mode: found %04o, wanted a file that others "
+                      "cannot write",
+                      plugin->file, info.st_mode & 07777u);
+    return true;
+}
+
+static bool open_library(struct grc_plugin *plugin, const struct gr_plugin **ret_desc)
+{
+    plugin->library = dlopen(plugin->file, RTLD_NOW | RTLD_LOCAL);
+    if (!plugin->library)
+        return refuse(plugin, GRC_LOAD_DLOPEN, "%s: %s", plugin->file, dlerror());
+    void *symbol = dlsym(plugin->library, "gr_plugin_entry");
+    if (!symbol)
+        return refuse(plugin, GRC_LOAD_NO_ENTRY,
+                      "%s: gr_plugin_entry: found no such symbol, wanted the function that "
+                      "GR_PLUGIN() defines",
+                      plugin->file);
+    gr_plugin_entry_fn *entry;
+    memcpy(&entry, &symbol, sizeof(entry)); /* POSIX's way from dlsym to a function */
+    *ret_desc = entry();
+    return true;
+}
+
+static char *prefixed(const char *prefix, const char *path)
+{
+    char *whole = NULL;
+
+    if (asprintf(&whole, "%s%s", prefix ? prefix : "", path) < 0)
+        return NULL;
+    return whole;
+}
+
+static bool compile(struct grc_plugin *plugin, const struct gr_route *row, const char *what,
+                    struct grc_rule *rule, bool wanted, char *reason)
+{
+    if (rule || !wanted) {
+        free(reason);
+        return true;
+    }
+    refuse(plugin, GRC_LOAD_TABLE, "%s: route %s: %s: %s", plugin->file, row->id, what,
+           reason ? reason : "out of memory");
+    free(reason);
+    return false;
+}
+
+static bool make_route(struct grc_plugin *plugin, const struct gr_route *row,
+                       struct grc_route *route)
+{
+    size_t size = plugin->desc->field_size;
+    const char *prefix = plugin->settings ? plugin->settings->prefix : "";
+    char *reason = NULL;
+
+    route->row = row;
+    route->plugin = plugin;
+    route->forward = row->forward;
+    route->scope = row->scope;
+    route->timeout_ms = row->timeout_ms;
+    route->path = prefixed(prefix, row->path);
+    route->alias = row->alias ? prefixed(prefix, row->alias) : NULL;
+    if (!route->path || (row->alias && !route->alias))
+        return refuse(plugin, GRC_LOAD_TABLE, "%s: out of memory", plugin->file);
+    if (row->params)
+        route->params = grc_rule_members(row->params, size, &reason);
+    if (!compile(plugin, row, "params", route->params, row->params != NULL, reason))
+        return false;
+    reason = NULL;
+    if (row->query)
+        route->query = grc_rule_members(row->query, size, &reason);
+    if (!compile(plugin, row, "query", route->query, row->query != NULL, reason))
+        return false;
+    reason = NULL;
+    if (row->body)
+        route->body = grc_rule_value(row->body, size, &reason);
+    return compile(plugin, row, "body", route->body, row->body != NULL, reason);
+}
+
+static bool make_routes(struct grc_plugin *plugin)
+{
+    char *reason = NULL;
+    size_t count = grc_route_rows(plugin->desc->routes);
+
+    plugin->routes = calloc(count + 1, sizeof(*plugin->routes));
+    if (!plugin->routes)
+        return refuse(plugin, GRC_LOAD_TABLE, "%s: out of memory", plugin->file);
+    for (size_t i = 0; i < count; i++) {
+        plugin->route_count = i + 1; /* free() sees what is half made */
+        if (!make_route(plugin, &plugin->desc->routes[i], &plugin->routes[i]))
+            return false;
+    }
+    if (plugin->settings && plugin->settings->routes && !grc_override_apply(plugin, &reason))
+        return refuse_with(plugin, GRC_LOAD_OPTION, reason);
+    return true;
+}
+
+static void keep_first(void *arg, const char *line)
+{
+    struct grc_plugin *plugin = arg;
+
+    if (!plugin->reason)
+        plugin->reason = strdup(line);
+}
+
+static bool parse_options(struct grc_plugin *plugin)
+{
+    const char *file = plugin->settings ? plugin->settings->file : plugin->file;
+
+    plugin->options = grc_options_parse(
+        plugin->desc, file, plugin->settings ? plugin->settings->config : NULL, keep_first, plugin);
+    if (!plugin->options)
+        plugin->state = GRC_LOAD_OPTION;
+    return plugin->options != NULL;
+}
+
+static bool prepare(struct grc_plugin *plugin, const struct gr_plugin *desc)
+{
+    char *reason = NULL;
+    enum grc_load_state state = grc_abi_check(plugin->file, desc, &reason);
+
+    if (state != GRC_LOAD_OK)
+        return refuse_with(plugin, state, reason);
+    plugin->desc = grc_rows_normalise(desc);
+    if (!plugin->desc)
+        return refuse(plugin, GRC_LOAD_TABLE, "%s: out of memory", plugin->file);
+    state = grc_table_check(plugin->file, plugin->desc, &reason);
+    if (state != GRC_LOAD_OK)
+        return refuse_with(plugin, state, reason);
+    plugin->self.name = plugin->desc->name;
+    if (!make_routes(plugin) || !parse_options(plugin))
+        return false;
+    plugin->state = GRC_LOAD_OK;
+    return true;
+}
+
+static struct grc_plugin *make(const struct grc_plugin_settings *which)
+{
+    struct grc_plugin *plugin = calloc(1, sizeof(*plugin));
+
+    if (plugin) {
+        plugin->settings = which;
+        plugin->self.host = &grc_host;
+        plugin->self.name = which ? which->name : "builtin";
+    }
+    return plugin;
+}
+
+struct grc_plugin *grc_plugin_load(const struct grc_settings *settings,
+                                   const struct grc_plugin_settings *which)
+{
+    const struct gr_plugin *desc = NULL;
+    struct grc_plugin *plugin = make(which);
+
+    if (!plugin)
+        return NULL;
+    if (!which->enabled) {
+        plugin->state = GRC_LOAD_DISABLED;
+        return plugin;
+    }
+    plugin->file = library_path(settings, which->library);
+    if (!plugin->file)
+        refuse(plugin, GRC_LOAD_NOT_FOUND, "%s: out of memory", which->file);
+    else if (check_file(plugin) && open_library(plugin, &desc))
+        prepare(plugin, desc);
+    return plugin;
+}
+
+struct grc_plugin *grc_plugin_builtin(const struct gr_plugin *desc,
+                                      const struct grc_plugin_settings *which)
+{
+    struct grc_plugin *plugin = make(which);
+
+    if (!plugin)
+        return NULL;
+    plugin->file = strdup("builtin");
+    if (!plugin->file)
+        refuse(plugin, GRC_LOAD_NOT_FOUND, "builtin: out of memory");
+    else
+        prepare(plugin, desc);
+    return plugin;
+}
+
+void grc_route_done(struct grc_route *route)
+{
+    free((void *)(uintptr_t)route->path);
+    free((void *)(uintptr_t)route->alias);
+    grc_rule_free(route->params);
+    grc_rule_free(route->query);
+    grc_rule_free(route->body);
+}
+
+/* The shared object stays open: threads, caches or destructors of what it links to may outlive the
+ * instance, and nothing is gained by unmapping it. */
+void grc_plugin_free(struct grc_plugin *plugin)
+{
+    if (!plugin)
+        return;
+    for (size_t i = 0; i < plugin->route_count; i++)
+        grc_route_done(&plugin->routes[i]);
+    free(plugin->routes);
+    if (plugin->desc) {
+        grc_options_free(plugin->desc, plugin->options);
+        grc_rows_free(plugin->desc);
+    }
+    free(plugin->reason);
+    free(plugin->file);
+    free(plugin);
+}

@@ -1,0 +1,144 @@
+#include "plugin/rows.h"
+
+#include <stdlib.h>
+
+/* Most rows start with a name; the row that ends a table has none. */
+static bool is_end(const void *row)
+{
+    const char *name = NULL;
+
+    memcpy(&name, row, sizeof(name));
+    return name == NULL;
+}
+
+/* An answer starts with a status, a route with a method: ints, so only their width counts. */
+static bool is_end_int(const void *row)
+{
+    int word = 0;
+
+    memcpy(&word, row, sizeof(word));
+    return word == 0;
+}
+
+/* Copies a table, its end included, from rows of from bytes into rows of to bytes. */
+static void *copy_rows(const void *rows, size_t from, size_t to, bool (*end)(const void *))
+{
+    const char *source = rows;
+    size_t count = 0;
+
+    while (!end(source + count * from))
+        count++;
+    char *copy = calloc(count + 1, to);
+    for (size_t i = 0; copy && i < count; i++)
+        memcpy(copy + i * to, source + i * from, from < to ? from : to);
+    return copy;
+}
+
+#define COPY(desc, member, type, size, end)                                                        \
+    ((desc)->member ? copy_rows((desc)->member, (desc)->size, sizeof(type), end) : NULL)
+
+/* Copies what one route points to. */
+static bool copy_route(struct gr_route *route, const struct gr_plugin *desc)
+{
+    if (route->forward) {
+        struct gr_forward *forward = calloc(1, sizeof(*forward));
+
+        if (forward)
+            memcpy(forward, route->forward,
+                   desc->forward_size < sizeof(*forward) ? desc->forward_size : sizeof(*forward));
+        route->forward = forward;
+        if (!forward) {
+            route->answers = NULL;
+            return false;
+        }
+    }
+    if (route->answers) {
+        route->answers =
+            copy_rows(route->answers, desc->answer_size, sizeof(struct gr_answer), is_end_int);
+        return route->answers != NULL;
+    }
+    return true;
+}
+
+static bool copy_routes(struct gr_plugin *copy, const struct gr_plugin *desc)
+{
+    bool ok = true;
+
+    if (!desc->routes)
+        return true;
+    struct gr_route *routes =
+        copy_rows(desc->routes, desc->route_size, sizeof(*routes), is_end_int);
+    copy->routes = routes;
+    for (; routes && routes->method; routes++) {
+        if (!ok) { /* nothing of the plugin's own may be freed later */
+            routes->forward = NULL;
+            routes->answers = NULL;
+        } else {
+            ok = copy_route(routes, desc);
+        }
+    }
+    return ok && copy->routes;
+}
+
+const struct gr_plugin *grc_rows_normalise(const struct gr_plugin *desc)
+{
+    struct gr_plugin *copy = calloc(1, sizeof(*copy));
+
+    if (!copy)
+        return NULL;
+    memcpy(copy, desc, desc->plugin_size < sizeof(*copy) ? desc->plugin_size : sizeof(*copy));
+    copy->routes = NULL;
+    copy->options = COPY(desc, options, struct gr_option, option_size, is_end);
+    copy->migrations = COPY(desc, migrations, struct gr_migration, migration_size, is_end_int);
+    copy->metrics = COPY(desc, metrics, struct gr_metric, metric_size, is_end);
+    copy->timers = COPY(desc, timers, struct gr_timer, timer_size, is_end);
+    copy->commands = COPY(desc, commands, struct gr_command, command_size, is_end);
+    bool ok = copy_routes(copy, desc) && (copy->options || !desc->options) &&
+              (copy->migrations || !desc->migrations) && (copy->metrics || !desc->metrics) &&
+              (copy->timers || !desc->timers) && (copy->commands || !desc->commands);
+    if (ok)
+        return copy;
+    grc_rows_free(copy);
+    return NULL;
+}
+
+/* The copies are ours; const only towards the readers. */
+static void free_const(const void *ptr)
+{
+    free((void *)(uintptr_t)ptr);
+}
+
+void grc_rows_free(const struct gr_plugin *desc)
+{
+    if (!desc)
+        return;
+    for (const struct gr_route *route = desc->routes; route && route->method; route++) {
+        free_const(route->forward);
+        free_const(route->answers);
+    }
+    free_const(desc->routes);
+    free_const(desc->options);
+    free_const(desc->migrations);
+    free_const(desc->metrics);
+    free_const(desc->timers);
+    free_const(desc->commands);
+    free_const(desc);
+}
+
+size_t grc_route_rows(const struct gr_route *rows)
+{
+    size_t count = 0;
+
+    while (rows && rows[count].method)
+        count++;
+    return count;
+}
+
+size_t grc_option_rows(const struct gr_option *rows)
+{
+    size_t count = 0;
+
+    while (rows && rows[count].name)
+        count++;
+    return count;
+}
