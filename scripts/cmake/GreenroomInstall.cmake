@@ -58,6 +58,7 @@ install(PROGRAMS scripts/new-plugin
   DESTINATION ${CMAKE_INSTALL_BINDIR}
   RENAME greenroom-new-plugin
   COMPONENT dev)
+install(FILES plugins/hello/hello.c DESTINATION ${CMAKE_INSTALL_DATADIR}/greenroom COMPONENT dev)
 
 # An operator's edited files stay as they are: a sample is only put where there is no file yet. The pristine ones are
 # always among the docs, so that an upgrade can be compared with them.

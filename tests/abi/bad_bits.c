@@ -1,0 +1,4 @@
+/* Built for another pointer width. */
+#include "broken.h"
+
+BROKEN_PLUGIN(.pointer_bits = 16)

@@ -1,0 +1,4 @@
+/* Not a Greenroom plugin. */
+#include "broken.h"
+
+BROKEN_PLUGIN(.magic = 0xdeadbeefu)

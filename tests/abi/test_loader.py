@@ -1,0 +1,126 @@
+"""What the loader refuses, and that it says file, field, found and wanted in one line.
+
+Each bad_*.so is a deliberately broken plugin. `greenroom check` finds it without listening; a start stops, or goes on
+without it when the config says so.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+BINARY = os.environ["GR_BINARY"]
+PLUGINS = os.path.join(os.environ["GR_BUILD_DIR"], "tests", "plugins")
+LIMIT = 20 * int(os.environ.get("GR_TIME_FACTOR", "1"))
+
+
+def config(tmp_path, libraries, on_error="stop", directory=PLUGINS):
+    (tmp_path / "plugins.d").mkdir()
+    (tmp_path / "greenroom.json").write_text(
+        json.dumps(
+            {
+                "server": {"listen": ["127.0.0.1:0"], "workers": 8},
+                "plugins": {"directory": str(directory), "on_error": on_error},
+            }
+        )
+    )
+    for number, library in enumerate(libraries):
+        (tmp_path / "plugins.d" / f"{number}_{library}.json").write_text(
+            json.dumps({"library": f"{library}.so", "enabled": True})
+        )
+    return str(tmp_path)
+
+
+def greenroom(*words):
+    done = subprocess.run([BINARY, *words], capture_output=True, text=True, timeout=LIMIT)
+    assert "Sanitizer" not in done.stderr, done.stderr
+    return done
+
+
+REFUSED = [
+    ("bad_magic", r"bad_magic\.so: magic: found 0xdeadbeef, wanted 0x47524d31"),
+    ("bad_major", r"bad_major\.so: abi_major: found 2, wanted 1"),
+    ("bad_minor", r"bad_minor\.so: abi_minor: found \d+, wanted \d+ or less"),
+    ("bad_struct", r"bad_struct\.so: plugin_size: found 64, wanted 216 to \d+"),
+    ("bad_row", r"bad_row\.so: route_size: found \d+, wanted 152 to \d+"),
+    ("bad_jansson", r"bad_jansson\.so: jansson_major: found 3, wanted 2"),
+    ("bad_bits", r"bad_bits\.so: pointer_bits: found 16, wanted 64"),
+    ("bad_symbol", r"bad_symbol\.so: gr_plugin_entry: found no such symbol"),
+    ("bad_entry", r"bad_entry\.so: gr_plugin_entry: found no descriptor"),
+    ("bad_route", r"bad_route\.so: route 0 \(\): id: wanted group\.verb"),
+    ("absent", r"absent\.so: No such file or directory"),
+]
+
+
+@pytest.mark.parametrize("library,line", REFUSED, ids=[row[0] for row in REFUSED])
+def test_check_refuses_with_one_line(tmp_path, library, line):
+    done = greenroom("check", "-c", config(tmp_path, ["good", library]))
+    assert done.returncode == 3
+    hits = [text for text in done.stderr.splitlines() if re.search(line, text)]
+    assert len(hits) == 1, done.stderr
+
+
+@pytest.mark.parametrize("library,line", REFUSED, ids=[row[0] for row in REFUSED])
+def test_a_refused_plugin_stops_the_start(tmp_path, library, line):
+    done = greenroom("-c", config(tmp_path, ["good", library]))
+    assert done.returncode == 3
+    assert len([text for text in done.stderr.splitlines() if re.search(line, text)]) == 1, done.stderr
+
+
+def test_a_sound_plugin_is_taken(tmp_path):
+    done = greenroom("check", "-c", config(tmp_path, ["good"]))
+    assert done.returncode == 0, done.stderr
+
+
+def test_skip_goes_on_without_the_refused_one(tmp_path):
+    done = greenroom("check", "-c", config(tmp_path, ["good", "bad_magic"], on_error="skip"))
+    assert done.returncode == 0, done.stderr
+    assert "bad_magic.so: magic" in done.stderr
+
+
+def test_two_plugins_of_one_name_clash(tmp_path):
+    directory = tmp_path / "lib"
+    directory.mkdir()
+    for name in ("good", "copy"):
+        shutil.copy(os.path.join(PLUGINS, "good.so"), directory / f"{name}.so")
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    done = greenroom("check", "-c", config(etc, ["good", "copy"], directory=directory))
+    assert done.returncode == 3
+    assert re.search(r"copy\.so: name: found 'broken' a second time.*good\.so", done.stderr), done.stderr
+
+
+def test_two_routes_of_one_shape_clash(tmp_path):
+    done = greenroom("check", "-c", config(tmp_path, ["good", "clash"]))
+    assert done.returncode == 3
+    assert re.search(r"clash\.so: route clash\.get: GET /broken.*broken\.get", done.stderr), done.stderr
+
+
+def test_a_file_that_everybody_may_write_is_refused(tmp_path):
+    directory = tmp_path / "lib"
+    directory.mkdir()
+    shutil.copy(os.path.join(PLUGINS, "good.so"), directory / "good.so")
+    os.chmod(directory / "good.so", 0o666)
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    done = greenroom("check", "-c", config(etc, ["good"], directory=directory))
+    assert done.returncode == 3
+    assert re.search(r"good\.so: mode: found 0666", done.stderr), done.stderr
+
+
+def test_a_failing_init_stops_the_start(tmp_path):
+    done = greenroom("-c", config(tmp_path, ["bad_init"]))
+    assert done.returncode == 1
+    assert "the moon is in the wrong phase" in done.stderr
+    assert re.search(r"bad_init\.so: init failed", done.stderr), done.stderr
+
+
+def test_a_failing_start_undoes_what_was_begun(tmp_path):
+    done = greenroom("-c", config(tmp_path, ["bad_start"]))
+    assert done.returncode == 1
+    assert "cannot start: no stage" in done.stderr
+    assert "init ran" in done.stderr and "fini ran" in done.stderr
+    assert "stop ran" not in done.stderr, "stop belongs to a start that worked"
