@@ -177,7 +177,9 @@ static json_t *parse_json(struct gr_call *pub, gr_str text)
 static void metric_add(const struct gr_self *self, const char *name, const char *label,
                        int64_t delta)
 {
-    grc_metrics_plugin_add((const struct grc_plugin *)self, name, label, delta);
+    const struct grc_plugin *plugin = (const struct grc_plugin *)self;
+
+    grc_metrics_plugin_add(self->name, plugin->desc->metrics, name, label, delta);
 }
 
 static void timer_wake(struct gr_self *self, const char *name)

@@ -1,8 +1,72 @@
-/* Figures. Counting is lock-free and thread-safe. */
+/*
+ * Figures, in the Prometheus text format. Series live as long as the process, so that a reload does
+ * not reset them. Counting is lock-free; making a series takes a lock. All functions are
+ * thread-safe and never fail: without memory a figure is lost, not the request.
+ */
 #pragma once
 
-#include "plugin/plugin.h"
+#include "base/buf.h"
 
-/* Adds to a figure of a plugin's own; unknown names are ignored with one warning. */
-void grc_metrics_plugin_add(const struct grc_plugin *plugin, const char *name, const char *label,
-                            int64_t delta);
+/* Why a request was turned away before any work was done. */
+#define GRC_REJECT_LIST(X)                                                                         \
+    X(GRC_REJECT_FRAMING, "framing")                                                               \
+    X(GRC_REJECT_SHED, "workers")                                                                  \
+    X(GRC_REJECT_DRAINING, "draining")                                                             \
+    X(GRC_REJECT_ROUTE, "no_route")                                                                \
+    X(GRC_REJECT_AUTH, "unauthorized")                                                             \
+    X(GRC_REJECT_SCOPE, "scope")                                                                   \
+    X(GRC_REJECT_RATE, "rate")                                                                     \
+    X(GRC_REJECT_CONCURRENCY, "concurrency")                                                       \
+    X(GRC_REJECT_BODY, "body")                                                                     \
+    X(GRC_REJECT_SLOW, "slow")                                                                     \
+    X(GRC_REJECT_INVALID, "invalid")
+
+enum grc_reject {
+#define GRC_REJECT_ENUM(name, label) name,
+    GRC_REJECT_LIST(GRC_REJECT_ENUM)
+#undef GRC_REJECT_ENUM
+        GRC_REJECT_COUNT
+};
+
+/* What happens between the gateway and an upstream. */
+#define GRC_UPSTREAM_EVENT_LIST(X)                                                                 \
+    X(GRC_UPSTREAM_RETRY, "retries_total", "Calls made again")                                     \
+    X(GRC_UPSTREAM_RENEWAL, "token_renewals_total", "Management tokens minted")                    \
+    X(GRC_UPSTREAM_SHARED, "single_flight_total", "Calls answered by another one's answer")        \
+    X(GRC_UPSTREAM_CACHE_HIT, "cache_hits_total", "Calls answered from the cache")                 \
+    X(GRC_UPSTREAM_CANCELLED, "cancelled_total", "Calls given up because the client left")         \
+    X(GRC_UPSTREAM_REFUSED, "refused_total", "Calls not made: breaker open or too many in flight")
+
+enum grc_upstream_event {
+#define GRC_UPSTREAM_EVENT_ENUM(name, metric, help) name,
+    GRC_UPSTREAM_EVENT_LIST(GRC_UPSTREAM_EVENT_ENUM)
+#undef GRC_UPSTREAM_EVENT_ENUM
+        GRC_UPSTREAM_EVENT_COUNT
+};
+
+struct grc_route_figures;
+struct grc_upstream_figures;
+
+/* The series of one operation id, of one upstream: found or made. NULL without memory. */
+struct grc_route_figures *grc_metrics_route(const char *id, const char *group);
+struct grc_upstream_figures *grc_metrics_upstream(const char *name);
+
+/* NULL figures are fine everywhere. */
+void grc_metrics_request(struct grc_route_figures *figures, int status, int64_t took_us);
+void grc_metrics_in_flight(int delta);
+void grc_metrics_reject(enum grc_reject reason);
+void grc_metrics_exchange(struct grc_upstream_figures *figures, enum gr_err err, int status,
+                          int64_t took_us);
+void grc_metrics_upstream_event(struct grc_upstream_figures *figures,
+                                enum grc_upstream_event event);
+/* A plugin's own figure; rows say which exist. Unknown names are ignored. */
+void grc_metrics_plugin_add(const char *plugin, const struct gr_metric *rows, const char *name,
+                            const char *label, int64_t delta);
+
+/* Gauges that somebody else knows: called while rendering. */
+typedef void grc_collect_fn(void *arg, struct grc_buf *out);
+/* Writes all series; collect may be NULL. */
+void grc_metrics_render(struct grc_buf *out, grc_collect_fn *collect, void *arg);
+/* One sample with HELP and TYPE: for collectors. labels: "a=\"b\"" or NULL. */
+void grc_metrics_head(struct grc_buf *out, const char *name, const char *type, const char *help);
+void grc_metrics_sample(struct grc_buf *out, const char *name, const char *labels, double value);

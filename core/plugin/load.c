@@ -1,5 +1,6 @@
 /* The one loader: opens a shared object, checks it, and makes its tables ready to serve. */
 #include "config/options.h"
+#include "metrics/metrics.h"
 #include "plugin/override.h"
 #include "plugin/plugin.h"
 #include "plugin/rows.h"
@@ -109,6 +110,7 @@ static bool make_route(struct grc_plugin *plugin, const struct gr_route *row,
     route->forward = row->forward;
     route->scope = row->scope;
     route->timeout_ms = row->timeout_ms;
+    route->figures = grc_metrics_route(row->id, plugin->desc->name);
     route->path = prefixed(prefix, row->path);
     route->alias = row->alias ? prefixed(prefix, row->alias) : NULL;
     if (!route->path || (row->alias && !route->alias))

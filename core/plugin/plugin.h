@@ -28,6 +28,7 @@ enum grc_load_state {
 };
 
 struct grc_plugin;
+struct grc_route_figures; /* metrics/metrics.h */
 
 /* One route, ready to serve. */
 struct grc_route {
