@@ -43,7 +43,7 @@ struct grc_route {
     const char *scope; /* after overrides */
     unsigned timeout_ms;
     int64_t cache_ttl_ms; /* 0: off */
-    size_t index;         /* dense, over the whole runtime: for metrics */
+    struct grc_route_figures *figures;
 };
 
 struct grc_plugin {
