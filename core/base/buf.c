@@ -1,5 +1,7 @@
 #include "base/buf.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -97,30 +99,6 @@ enum gr_err grc_buf_format(struct grc_buf *buf, const char *format, ...)
     return err;
 }
 
-/* Length of the valid UTF-8 sequence at text, or 0. */
-static size_t utf8_sequence(const unsigned char *p, size_t left)
-{
-    if (p[0] < 0x80)
-        return 1;
-    if (p[0] >= 0xc2 && p[0] <= 0xdf)
-        return left >= 2 && (p[1] & 0xc0) == 0x80 ? 2 : 0;
-    if (p[0] >= 0xe0 && p[0] <= 0xef) {
-        if (left < 3 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80)
-            return 0;
-        if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
-            return 0;
-        return 3;
-    }
-    if (p[0] >= 0xf0 && p[0] <= 0xf4) {
-        if (left < 4 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80 || (p[3] & 0xc0) != 0x80)
-            return 0;
-        if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-            return 0;
-        return 4;
-    }
-    return 0;
-}
-
 static enum gr_err add_escaped(struct grc_buf *buf, unsigned char c)
 {
     switch (c) {
@@ -147,7 +125,7 @@ enum gr_err grc_buf_json_string(struct grc_buf *buf, gr_str text)
     enum gr_err err = grc_buf_char(buf, '"');
 
     while (err == GR_OK && at < text.len) {
-        size_t step = utf8_sequence(p + at, text.len - at);
+        size_t step = grc_utf8_step(text.ptr + at, text.len - at);
         bool escape = step == 1 && (p[at] < 0x20 || p[at] == '"' || p[at] == '\\' || p[at] == 0x7f);
         if (step && !escape) {
             at += step;

@@ -12,10 +12,16 @@ bool grc_uri_decode(gr_str in, bool plus_is_space, char *ret, size_t *ret_len);
  * query name or value. */
 enum gr_err grc_uri_encode(struct grc_buf *buf, gr_str text);
 
-/* True for a decoded value that is safe as one path segment: not empty, not "." or "..". */
+/* One byte of text at *at, escape resolved, and moves *at behind it. -1 at a bad escape. */
+int grc_uri_byte(gr_str in, size_t *at);
+
+/* True for a decoded value that is safe as one path segment: not empty, not "." or "..", and no
+ * such piece between slashes or backslashes, for servers that decode a path before they split it.
+ */
 bool grc_segment_safe(gr_str decoded);
 
-/* Splits and decodes a raw query string. Pairs are in arena memory, values NUL-terminated.
+/* Splits and decodes a raw query string. Pairs are in arena memory, values NUL-terminated, and a
+ * pair of NULLs follows the last one. Empty pieces ("a=1&&b=2") are skipped.
  * GR_ERR_BAD_REQUEST for a bad escape, GR_ERR_INVALID over pairs_max. */
 enum gr_err grc_query_parse(struct grc_arena *arena, gr_str raw, size_t pairs_max,
                             struct gr_pair **ret_pairs, size_t *ret_count);
