@@ -1,0 +1,161 @@
+/*
+ * Rows and helpers that several 100ms groups use; see common.h.
+ */
+#include "common.h"
+
+#include <jansson.h>
+
+/* Query and path --------------------------------------------------------------------------- */
+
+const struct gr_field hms_room_params[] = {HMS_PARAM_ROOM, GR_END};
+
+const struct gr_field hms_page_query[] = {HMS_QUERY_LIMIT, HMS_QUERY_START, GR_END};
+
+const char *const hms_job_states[] = {
+    "starting", "running", "stopping", "post_processing", "completed", "failed", NULL,
+};
+
+const struct gr_field hms_job_query[] = {
+    HMS_QUERY_ROOM,
+    HMS_QUERY_SESSION,
+    GR_FIELD("status", GR_STRING, "only jobs in this state", .values = hms_job_states),
+    HMS_QUERY_LIMIT_OPEN,
+    HMS_QUERY_START,
+    GR_END,
+};
+
+/* Answers ---------------------------------------------------------------------------------- */
+
+const struct gr_field hms_message[] = {
+    GR_FIELD("message", GR_STRING, "what was done, for people"),
+    GR_END,
+};
+
+static const struct gr_field size_in_pixels[] = {
+    GR_FIELD("width", GR_INT, "pixels"),
+    GR_FIELD("height", GR_INT, "pixels"),
+    GR_END,
+};
+
+static const struct gr_field asset_metadata[] = {
+    GR_FIELD("resolution", GR_OBJECT, "size of the picture", .fields = size_in_pixels),
+    GR_FIELD("num_layers", GR_STRING, "room-vod: how many layers it has"),
+    GR_FIELD("layer", GR_STRING, "which layer of the stream it holds"),
+    GR_FIELD("max_width", GR_INT, "width of the largest layer in pixels"),
+    GR_FIELD("max_height", GR_INT, "height of the largest layer in pixels"),
+    GR_FIELD("output_mode", GR_STRING, "transcript: its format"),
+    GR_FIELD("track_id", GR_STRING, "track: the track it was made from"),
+    GR_FIELD("track_type", GR_STRING, "track: audio or video"),
+    GR_FIELD("stream_id", GR_STRING, "stream: the stream it was made from"),
+    GR_FIELD("stream_type", GR_STRING, "stream: regular or screen"),
+    GR_FIELD("peer_id", GR_STRING, "peer who published it"),
+    GR_FIELD("user_id", GR_STRING, "user who published it"),
+    GR_END,
+};
+
+const struct gr_field hms_asset[] = {
+    GR_FIELD("id", GR_STRING, "id of the asset"),
+    GR_FIELD("job_id", GR_STRING, "recording or stream that it came from"),
+    GR_FIELD("room_id", GR_STRING, "room that was recorded"),
+    GR_FIELD("session_id", GR_STRING, "session that was recorded"),
+    GR_FIELD("type", GR_STRING, "what it holds", .values = hms_asset_types),
+    GR_FIELD("path", GR_STRING, "where it is stored"),
+    GR_FIELD("status", GR_STRING, "completed or failed; transcripts also processing"),
+    GR_FIELD("size", GR_INT, "bytes"),
+    GR_FIELD("duration", GR_INT, "seconds"),
+    GR_FIELD("created_at", GR_TIME, "when it was made"),
+    GR_FIELD("thumbnails", GR_ARRAY, "paths of its still pictures", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("metadata", GR_OBJECT, "further facts, by type", .fields = asset_metadata),
+    GR_END,
+};
+
+const char *const hms_asset_types[] = {
+    "room-composite",
+    "room-composite-legacy",
+    "room-vod",
+    "chat",
+    "transcript",
+    "summary",
+    "track",
+    "stream",
+    NULL,
+};
+
+/* Bodies ----------------------------------------------------------------------------------- */
+
+const char *const hms_storage_types[] = {"s3", "gs", "oss", "azure", NULL};
+
+const struct gr_field hms_storage_options[] = {
+    GR_FIELD("region", GR_STRING, "region of the bucket"),
+    GR_END,
+};
+
+const char *const hms_transcript_formats[] = {"txt", "srt", "json", NULL};
+
+static const char *const section_formats[] = {"bullets", "paragraph", NULL};
+
+static const struct gr_field summary_section[] = {
+    GR_FIELD("title", GR_STRING, "heading of the section", .flags = GR_REQUIRED,
+             .range = GR_MAX(100)),
+    GR_FIELD("format", GR_STRING, "how its text is set", .flags = GR_REQUIRED,
+             .values = section_formats),
+    GR_END,
+};
+
+const struct gr_field hms_summary[] = {
+    GR_FIELD("enabled", GR_BOOL, "whether a summary is made"),
+    GR_FIELD("context", GR_STRING, "what the session is about, for the model",
+             .range = GR_MAX(300)),
+    GR_FIELD("temperature", GR_NUMBER, "how freely the model writes", .range = GR_RANGE(0.1, 1.0),
+             .fallback = "0.5"),
+    GR_FIELD("sections", GR_ARRAY, "sections of the summary", .range = GR_MAX(6),
+             .items = GR_ITEM(GR_OBJECT, .fields = summary_section)),
+    GR_END,
+};
+
+/* Helpers ---------------------------------------------------------------------------------- */
+
+enum gr_err hms_relay(struct gr_call *call, gr_str body, const char *bearer)
+{
+    const struct gr_route *route = gr_route_of(call);
+    struct gr_upstream_request request = {
+        .upstream = route->forward->upstream,
+        .method = route->forward->method ? route->forward->method : route->method,
+        .path = route->forward->path,
+        .body = body,
+        .bearer = bearer,
+        .timeout_ms = route->timeout_ms,
+        .flags = route->forward->flags & GR_IDEMPOTENT ? GR_UPSTREAM_IDEMPOTENT : 0,
+    };
+    struct gr_upstream_reply reply = {0};
+    enum gr_err r;
+
+    r = gr_upstream(call, &request, &reply, 1);
+    if (r != GR_OK)
+        return gr_fail(call, r, "no usable answer from upstream '%s'", request.upstream);
+    if (reply.retry_after.len) {
+        r = gr_reply_header(call, "Retry-After", reply.retry_after);
+        if (r != GR_OK)
+            return r;
+    }
+    return gr_reply(call, reply.status, "application/json", reply.body);
+}
+
+enum gr_err hms_join_token(struct gr_call *call, const char *upstream, const char *lifetime_member,
+                           const struct hms_join *join, char **ret_token)
+{
+    json_t *claims = json_pack("{s:s, s:s, s:s, s:s*}", "type", "app", "room_id", join->room_id,
+                               "role", join->role, "user_id", join->user_id);
+    enum gr_err r;
+
+    if (!claims)
+        return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the token");
+    r = gr_credential_sign(call, upstream, claims, join->lifetime_s, ret_token);
+    json_decref(claims);
+    if (r == GR_ERR_INVALID)
+        return gr_invalid(call, lifetime_member, GR_PROBLEM_MAX,
+                          "a lifetime that the gateway's config allows");
+    if (r != GR_OK)
+        return gr_fail(call, r, "the token cannot be signed");
+    return GR_OK;
+}
