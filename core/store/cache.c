@@ -1,0 +1,94 @@
+/* Prepared statements by key: see cache.h. */
+#include "store/cache.h"
+
+#include <stdlib.h>
+
+/* FNV-1a: keys are source code, nobody chooses them to collide. */
+static uint64_t hash_of(gr_str key)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < key.len; i++) {
+        hash ^= (unsigned char)key.ptr[i];
+        hash *= 0x100000001b3u;
+    }
+    return hash;
+}
+
+struct grc_cached *grc_cache_find(struct grc_cache *cache, gr_str key)
+{
+    uint64_t hash = hash_of(key);
+
+    for (size_t i = 0; i < cache->count; i++) {
+        struct grc_cached *item = cache->slots[i];
+        if (item->hash == hash && gr_str_eq((gr_str){item->key, item->key_len}, key)) {
+            item->used = ++cache->clock;
+            return item;
+        }
+    }
+    return NULL;
+}
+
+static void remove_at(struct grc_cache *cache, size_t i)
+{
+    struct grc_cached *item = cache->slots[i];
+
+    cache->slots[i] = cache->slots[--cache->count];
+    free(item->key);
+    item->key = NULL;
+    cache->drop(cache->owner, item);
+}
+
+static bool make_room(struct grc_cache *cache)
+{
+    size_t oldest = cache->count;
+
+    if (cache->count < GRC_CACHE_SLOTS)
+        return true;
+    for (size_t i = 0; i < cache->count; i++) {
+        if (cache->slots[i]->busy)
+            continue;
+        if (oldest == cache->count || cache->slots[i]->used < cache->slots[oldest]->used)
+            oldest = i;
+    }
+    if (oldest == cache->count)
+        return false;
+    remove_at(cache, oldest);
+    return true;
+}
+
+bool grc_cache_add(struct grc_cache *cache, gr_str key, struct grc_cached *item)
+{
+    char *copy = malloc(key.len + 1);
+
+    if (!copy)
+        return false;
+    if (!make_room(cache)) {
+        free(copy);
+        return false;
+    }
+    memcpy(copy, key.ptr, key.len);
+    copy[key.len] = '\0';
+    item->key = copy;
+    item->key_len = key.len;
+    item->hash = hash_of(key);
+    item->used = ++cache->clock;
+    cache->slots[cache->count++] = item;
+    return true;
+}
+
+void grc_cache_remove(struct grc_cache *cache, struct grc_cached *item)
+{
+    for (size_t i = 0; i < cache->count; i++) {
+        if (cache->slots[i] == item) {
+            remove_at(cache, i);
+            return;
+        }
+    }
+}
+
+void grc_cache_clear(struct grc_cache *cache)
+{
+    while (cache->count)
+        remove_at(cache, cache->count - 1);
+}

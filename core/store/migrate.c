@@ -1,0 +1,239 @@
+/*
+ * Migrations. Each missing step runs in a transaction that holds the schema lock, and is written
+ * down in the same transaction: a gateway that dies in the middle leaves nothing half done, and
+ * two that start together take turns.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/secure.h"
+#include "store/engine.h"
+
+#include <stdlib.h>
+
+#define ATTEMPTS 5u
+
+static const char table_sql[] = "CREATE TABLE IF NOT EXISTS greenroom_migrations ("
+                                "plugin TEXT NOT NULL, version BIGINT NOT NULL,"
+                                " name TEXT NOT NULL, checksum TEXT NOT NULL,"
+                                " applied_at_ms BIGINT NOT NULL, PRIMARY KEY (plugin, version))";
+
+struct migration_run {
+    struct grc_store_session *session;
+    const struct grc_engine *engine;
+    const char *plugin;
+    char **ret_reason;
+};
+
+/* What the store knows of one step. */
+struct applied {
+    bool found;
+    bool same;
+    int64_t highest;
+    const char *checksum; /* the one that is wanted */
+};
+
+static bool step_at(const struct gr_migration *steps, size_t step_size, size_t i,
+                    struct gr_migration *ret_step)
+{
+    size_t known = step_size < sizeof(*ret_step) ? step_size : sizeof(*ret_step);
+
+    *ret_step = (struct gr_migration){0};
+    memcpy(ret_step, (const char *)steps + i * step_size, known);
+    return ret_step->version != 0;
+}
+
+static void checksum_of(const struct migration_run *run, const struct gr_migration *step,
+                        char ret_text[65])
+{
+    unsigned char digest[32];
+
+    grc_sha256(gr_str_of(run->engine->step_sql(step)), digest);
+    grc_hex(digest, sizeof(digest), ret_text);
+}
+
+/* A reason of our own stays; an engine's failure gets one. */
+static enum gr_err refuse(const struct migration_run *run, const struct gr_migration *step,
+                          enum gr_err err, const char *what)
+{
+    if (!*run->ret_reason)
+        *run->ret_reason = grc_store_reason("plugin '%s', migration %d '%s': %s", run->plugin,
+                                            step->version, step->name ? step->name : "", what);
+    return err;
+}
+
+/* Versions rise, and every step says what it does. */
+static enum gr_err check_steps(const struct migration_run *run, const struct gr_migration *steps,
+                               size_t step_size)
+{
+    struct gr_migration step;
+    int before = 0;
+
+    for (size_t i = 0; step_at(steps, step_size, i, &step); i++) {
+        if (step.version != before + 1)
+            return refuse(run, &step, GR_ERR_STORE, "expected versions 1, 2, 3 … in order");
+        if (!step.name || !*step.name || !run->engine->step_sql(&step))
+            return refuse(run, &step, GR_ERR_STORE, "expected a name and SQL text");
+        before = step.version;
+    }
+    return GR_OK;
+}
+
+static enum gr_err see_highest(void *arg, const struct gr_value *columns, size_t count)
+{
+    struct applied *applied = arg;
+
+    (void)count;
+    applied->highest = columns[0].kind == GR_VALUE_INT ? columns[0].i : 0;
+    return GR_OK;
+}
+
+static enum gr_err see_step(void *arg, const struct gr_value *columns, size_t count)
+{
+    struct applied *applied = arg;
+
+    (void)count;
+    applied->found = true;
+    applied->same = gr_str_eq(columns[0].s, gr_str_of(applied->checksum));
+    return GR_OK;
+}
+
+static enum gr_err look(const struct migration_run *run, int version, struct applied *applied)
+{
+    const struct gr_value params[] = {gr_v_text(run->plugin), gr_v_int(version)};
+    struct grc_statement step = {.sql = "SELECT checksum FROM greenroom_migrations"
+                                        " WHERE plugin = ?1 AND version = ?2",
+                                 .params = params,
+                                 .count = 2,
+                                 .each = see_step,
+                                 .arg = applied};
+    struct grc_statement highest = {.sql = "SELECT max(version) FROM greenroom_migrations"
+                                           " WHERE plugin = ?1",
+                                    .params = params,
+                                    .count = 1,
+                                    .each = see_highest,
+                                    .arg = applied};
+
+    enum gr_err err = grc_store_run_in(run->session, &step);
+    return err == GR_OK ? grc_store_run_in(run->session, &highest) : err;
+}
+
+static enum gr_err note(const struct migration_run *run, const struct gr_migration *step,
+                        const char *checksum)
+{
+    const struct gr_value params[] = {gr_v_text(run->plugin), gr_v_int(step->version),
+                                      gr_v_text(step->name), gr_v_text(checksum),
+                                      gr_v_int(grc_now_ms())};
+    struct grc_statement insert = {.sql = "INSERT INTO greenroom_migrations"
+                                          " (plugin, version, name, checksum, applied_at_ms)"
+                                          " VALUES (?1, ?2, ?3, ?4, ?5)",
+                                   .params = params,
+                                   .count = 5};
+
+    return grc_store_run_in(run->session, &insert);
+}
+
+/* One step, inside of its transaction. */
+static enum gr_err apply(const struct migration_run *run, const struct gr_migration *step)
+{
+    char checksum[65];
+    struct applied applied = {.checksum = checksum};
+
+    checksum_of(run, step, checksum);
+    enum gr_err err = run->engine->script(run->session, table_sql);
+    if (err == GR_OK)
+        err = look(run, step->version, &applied);
+    if (err != GR_OK)
+        return err;
+    if (applied.found && !applied.same)
+        return refuse(run, step, GR_ERR_STORE,
+                      "the store has applied another text of this step; a released step must not "
+                      "be edited");
+    if (applied.found)
+        return GR_OK;
+    if (applied.highest > step->version)
+        return refuse(run, step, GR_ERR_STORE, "the store has later steps, but not this one");
+    err = run->engine->script(run->session, run->engine->step_sql(step));
+    if (err != GR_OK)
+        return refuse(run, step, err, "its SQL failed; the log has the reason");
+    err = note(run, step, checksum);
+    if (err == GR_OK)
+        grc_log_fields(GR_LOG_INFO, "store migrated",
+                       GRC_LOG_FIELDS(GRC_LT("plugin", run->plugin),
+                                      GRC_LI("version", step->version),
+                                      GRC_LT("step", step->name)));
+    return err;
+}
+
+/* A store that a newer release has migrated is not ours to write to. */
+static enum gr_err check_newest(const struct migration_run *run, const struct gr_migration *last)
+{
+    struct applied applied = {.checksum = ""};
+
+    enum gr_err err = run->engine->script(run->session, table_sql);
+    if (err == GR_OK)
+        err = look(run, last->version, &applied);
+    if (err == GR_OK && applied.highest > last->version)
+        return refuse(run, last, GR_ERR_STORE,
+                      "the store has later steps, made by a newer release of this plugin");
+    return err;
+}
+
+typedef enum gr_err step_fn(const struct migration_run *run, const struct gr_migration *step);
+
+/* Runs fn under the schema lock. */
+static enum gr_err locked(struct grc_store *store, struct migration_run *run,
+                          const struct gr_migration *step, step_fn *fn)
+{
+    enum gr_err err = store->engine->checkout(store, true, &run->session);
+
+    if (err != GR_OK)
+        return err;
+    err = store->engine->begin(run->session, GRC_BEGIN_SCHEMA);
+    if (err == GR_OK) {
+        run->session->in_tx = true;
+        run->session->doomed = GR_OK;
+        err = fn(run, step);
+        if (err == GR_OK)
+            err = grc_store_commit_in(run->session);
+        else
+            grc_store_rollback_in(run->session);
+    }
+    store->engine->checkin(run->session);
+    return err;
+}
+
+static enum gr_err locked_again(struct grc_store *store, struct migration_run *run,
+                                const struct gr_migration *step, step_fn *fn)
+{
+    enum gr_err err = GR_ERR_STORE_BUSY;
+
+    for (unsigned attempt = 0; attempt < ATTEMPTS && err == GR_ERR_STORE_BUSY; attempt++) {
+        free(*run->ret_reason);
+        *run->ret_reason = NULL;
+        err = locked(store, run, step, fn);
+    }
+    if (err != GR_OK)
+        return refuse(run, step, err, "the store failed; the log has the reason");
+    return GR_OK;
+}
+
+enum gr_err grc_store_migrate(struct grc_store *store, const char *plugin,
+                              const struct gr_migration *steps, size_t step_size, char **ret_reason)
+{
+    struct migration_run run = {
+        .engine = store->engine, .plugin = plugin, .ret_reason = ret_reason};
+    struct gr_migration step;
+    struct gr_migration last = {0};
+
+    *ret_reason = NULL;
+    if (!steps)
+        return GR_OK;
+    enum gr_err err = check_steps(&run, steps, step_size);
+    for (size_t i = 0; err == GR_OK && step_at(steps, step_size, i, &step); i++)
+        last = step;
+    if (err == GR_OK && last.version)
+        err = locked_again(store, &run, &last, check_newest);
+    for (size_t i = 0; err == GR_OK && step_at(steps, step_size, i, &step); i++)
+        err = locked_again(store, &run, &step, apply);
+    return err;
+}

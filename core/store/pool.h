@@ -1,0 +1,32 @@
+/* A bounded pool of connections, first come first served. Thread-safe. */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+#include <pthread.h>
+
+struct grc_pool_waiter;
+
+struct grc_pool {
+    pthread_mutex_t lock;
+    void **idle; /* last in, first out: a small load keeps few connections warm */
+    size_t idle_count;
+    size_t total; /* made, or being made */
+    size_t max;
+    struct grc_pool_waiter *first;
+    struct grc_pool_waiter *last;
+};
+
+/* false without memory. max is at least 1. */
+bool grc_pool_init(struct grc_pool *pool, size_t max);
+/* The pool must be empty: see grc_pool_drain(). */
+void grc_pool_done(struct grc_pool *pool);
+/*
+ * Takes an idle item. GR_OK with *ret_item NULL is the right to make a new one, which ends with
+ * grc_pool_put() like any other. GR_ERR_STORE_BUSY when nothing came free within wait_ms.
+ */
+enum gr_err grc_pool_take(struct grc_pool *pool, int64_t wait_ms, void **ret_item);
+/* Gives an item back; NULL when it is gone, which lets somebody make another. */
+void grc_pool_put(struct grc_pool *pool, void *item);
+/* The next idle item, for closing; NULL when there is none. */
+void *grc_pool_drain(struct grc_pool *pool);

@@ -1,0 +1,44 @@
+/* The parts of the PostgreSQL engine: connections in postgres_conn.c, statements in postgres.c. */
+#pragma once
+
+#include "store/cache.h"
+#include "store/engine.h"
+#include "store/pool.h"
+
+#include <libpq-fe.h>
+
+struct grc_pg_store {
+    struct grc_store base;
+    char *url;      /* without our own parameters; holds the password */
+    char *password; /* wiped out of every message; NULL: none */
+    struct grc_pool pool;
+    pthread_mutex_t lock;
+    int64_t retry_at_ms; /* no new connection before: the last attempt failed */
+};
+
+struct grc_pg_conn {
+    struct grc_store_session base;
+    PGconn *pg;
+    bool lost; /* to be thrown away */
+    unsigned timeout_ms;
+    unsigned names; /* prepared so far */
+    struct grc_cache cache;
+};
+
+struct grc_store *grc_pg_open(const char *url, char **ret_reason);
+void grc_pg_close(struct grc_store *store);
+enum gr_err grc_pg_checkout(struct grc_store *store, bool write,
+                            struct grc_store_session **ret_session);
+void grc_pg_checkin(struct grc_store_session *session);
+/* Frees a prepared statement and, when the connection lives, the server's copy. */
+void grc_pg_drop_stmt(void *owner, struct grc_cached *item);
+
+/*
+ * Waits for the answer to what has been sent, no longer than the connection's time-out. NULL: the
+ * connection is lost. Of several answers the first error, else the last.
+ */
+PGresult *grc_pg_wait(struct grc_pg_conn *conn);
+/* Sends constant text, waits, and turns a failure into an error. */
+enum gr_err grc_pg_exec(struct grc_pg_conn *conn, const char *sql);
+/* GR_OK for a good result, else what its SQLSTATE means; logs. result may be NULL. */
+enum gr_err grc_pg_verdict(struct grc_pg_conn *conn, const PGresult *result, const char *sql);

@@ -1,0 +1,352 @@
+/*
+ * Connections of the PostgreSQL engine: a bounded pool, checked when they are taken out, with a
+ * deadline on everything that waits for the server.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/secure.h"
+#include "store/postgres.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#define POOL_DEFAULT 16u
+#define POOL_MAX 1000u
+#define CONNECT_TIMEOUT_S "3"
+/* After a failed connect everybody is told at once that the store is down, for this long. */
+#define RETRY_MS 250
+/* The server gives up on a statement after this time (see setup_sql), we a little later. */
+#define STATEMENT_MS 12000u
+#define PROBE_MS 5000u
+
+static const char setup_sql[] =
+    "SET standard_conforming_strings = on; SET bytea_output = 'hex'; SET timezone = 'UTC';"
+    " SET statement_timeout = '10s'; SET lock_timeout = '5s';"
+    " SET idle_in_transaction_session_timeout = '60s';"
+    " SET default_transaction_isolation = 'read committed'";
+
+/* ------------------------------------------------------------------------------------------ */
+/* Waiting                                                                                    */
+
+/* Moves bytes both ways until an answer is complete. false: the connection is lost. */
+static bool pump(PGconn *pg, int64_t deadline_ms)
+{
+    for (;;) {
+        int unsent = PQflush(pg);
+        if (unsent < 0)
+            return false;
+        if (unsent == 0 && !PQisBusy(pg))
+            return true;
+        int64_t left_ms = deadline_ms - grc_mono_ms();
+        if (left_ms <= 0)
+            return false;
+        struct pollfd fd = {.fd = PQsocket(pg), .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
+        int ready = poll(&fd, 1, (int)left_ms);
+        if (ready == 0 || (ready < 0 && errno != EINTR))
+            return false;
+        if (ready > 0 && (fd.revents & ~POLLOUT) && !PQconsumeInput(pg))
+            return false;
+    }
+}
+
+PGresult *grc_pg_wait(struct grc_pg_conn *conn)
+{
+    int64_t deadline_ms = grc_mono_ms() + conn->timeout_ms;
+    PGresult *kept = NULL;
+
+    for (;;) {
+        if (!pump(conn->pg, deadline_ms)) {
+            conn->lost = true;
+            /* What the server said before it left tells more than that it left. */
+            if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR)
+                return kept;
+            PQclear(kept);
+            return NULL;
+        }
+        PGresult *next = PQgetResult(conn->pg);
+        if (!next)
+            return kept;
+        if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR) {
+            PQclear(next);
+            continue;
+        }
+        PQclear(kept);
+        kept = next;
+    }
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* The URL                                                                                    */
+
+/* Takes our own pool_max=N out of the query of a copied URL; libpq knows no such word. */
+static bool take_pool_max(char *url, size_t *ret_max)
+{
+    static const char word[] = "pool_max=";
+    char *query = strchr(url, '?');
+
+    for (char *at = query; at; at = strchr(at + 1, '&')) {
+        if (strncmp(at + 1, word, sizeof(word) - 1) != 0)
+            continue;
+        char *end = NULL;
+        errno = 0;
+        unsigned long max = strtoul(at + sizeof(word), &end, 10);
+        if (errno || end == at + sizeof(word) || max < 1 || max > POOL_MAX || (*end && *end != '&'))
+            return false;
+        *ret_max = max;
+        /* The separator before it stays when something follows. */
+        if (*end == '&')
+            memmove(at + 1, end + 1, strlen(end + 1) + 1);
+        else
+            *at = '\0';
+        return true;
+    }
+    return true;
+}
+
+/*
+ * Reads the password out of the URL, to keep it out of messages. false for a URL that libpq takes
+ * apart differently than its author meant: its parts must not be shown then, since pieces of a
+ * password with '@', ':' or '/' in it stand where the host should.
+ */
+static bool read_url(const char *url, char **ret_password)
+{
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &message);
+    bool ok = options != NULL;
+
+    PQfreemem(message);
+    for (PQconninfoOption *at = options; at && at->keyword; at++) {
+        if (!at->val)
+            continue;
+        if (strcmp(at->keyword, "host") == 0 && strchr(at->val, '@'))
+            ok = false;
+        if (strcmp(at->keyword, "port") == 0 && at->val[strspn(at->val, "0123456789,")])
+            ok = false;
+        if (strcmp(at->keyword, "password") == 0 && *at->val) {
+            *ret_password = strdup(at->val);
+            ok = ok && *ret_password;
+        }
+    }
+    PQconninfoFree(options);
+    return ok;
+}
+
+/* A malloc'ed message of libpq on one line, without the password. */
+static char *clean_message(const struct grc_pg_store *store, const char *message)
+{
+    char *text = strdup(message && *message ? message : "no reason given");
+    size_t len;
+
+    if (!text)
+        return NULL;
+    for (char *at = text; *at; at++) {
+        if (*at == '\n' || *at == '\t')
+            *at = ' ';
+    }
+    len = strlen(text);
+    while (len && text[len - 1] == ' ')
+        text[--len] = '\0';
+    if (!store->password)
+        return text;
+    for (char *at = strstr(text, store->password); at; at = strstr(at, store->password))
+        memset(at, '*', strlen(store->password));
+    return text;
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* Connections                                                                                */
+
+static void conn_free(struct grc_pg_conn *conn)
+{
+    if (!conn)
+        return;
+    /* The server forgets its statements with the connection. */
+    conn->lost = true;
+    grc_cache_clear(&conn->cache);
+    PQfinish(conn->pg);
+    free(conn);
+}
+
+/* NOTICE lines ("relation exists, skipping") are for people at a terminal. */
+static void ignore_notice(void *arg, const PGresult *result)
+{
+    (void)arg;
+    (void)result;
+}
+
+static PGconn *dial(const char *url)
+{
+    static const char *const names[] = {"connect_timeout",     "application_name",
+                                        "gssencmode",          "keepalives_idle",
+                                        "keepalives_interval", "keepalives_count",
+                                        "tcp_user_timeout",    "dbname",
+                                        "client_encoding",     NULL};
+    /* What stands before the URL is a default, what stands behind it overrides. */
+    const char *values[] = {CONNECT_TIMEOUT_S, "greenroom", "disable", "30", "10", "3",
+                            "15000",           url,         "UTF8",    NULL};
+
+    return PQconnectdbParams(names, values, 1);
+}
+
+/* NULL with the error and, when wanted, a reason. */
+static struct grc_pg_conn *conn_new(struct grc_pg_store *store, char **ret_reason)
+{
+    struct grc_pg_conn *conn = calloc(1, sizeof(*conn));
+
+    if (!conn)
+        return NULL;
+    conn->base.store = &store->base;
+    conn->timeout_ms = PROBE_MS;
+    conn->cache.drop = grc_pg_drop_stmt;
+    conn->cache.owner = conn;
+    conn->pg = dial(store->url);
+    bool ok = conn->pg && PQstatus(conn->pg) == CONNECTION_OK;
+    if (ok) {
+        (void)PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
+        ok = PQsetnonblocking(conn->pg, 1) == 0 && grc_pg_exec(conn, setup_sql) == GR_OK;
+    }
+    if (ok) {
+        conn->timeout_ms = STATEMENT_MS;
+        return conn;
+    }
+    char *reason = clean_message(store, conn->pg ? PQerrorMessage(conn->pg) : "no memory");
+    grc_log_fields(GR_LOG_WARN, "store connection failed",
+                   GRC_LOG_FIELDS(GRC_LT("store", "postgres"),
+                                  GRC_LT("reason", reason ? reason : "no memory")));
+    if (ret_reason)
+        *ret_reason = reason;
+    else
+        free(reason);
+    conn_free(conn);
+    return NULL;
+}
+
+/* Makes a connection, unless another thread failed to do so a moment ago. */
+static struct grc_pg_conn *conn_make(struct grc_pg_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    bool wait = grc_mono_ms() < store->retry_at_ms;
+    pthread_mutex_unlock(&store->lock);
+    if (wait)
+        return NULL;
+    struct grc_pg_conn *conn = conn_new(store, NULL);
+    pthread_mutex_lock(&store->lock);
+    store->retry_at_ms = conn ? 0 : grc_mono_ms() + RETRY_MS;
+    pthread_mutex_unlock(&store->lock);
+    return conn;
+}
+
+/* An idle connection has nothing to say: when there is something to read, it is its end. */
+static bool still_good(struct grc_pg_conn *conn)
+{
+    struct pollfd fd = {.fd = PQsocket(conn->pg), .events = POLLIN};
+
+    return PQstatus(conn->pg) == CONNECTION_OK && poll(&fd, 1, 0) == 0;
+}
+
+enum gr_err grc_pg_checkout(struct grc_store *base, bool write,
+                            struct grc_store_session **ret_session)
+{
+    struct grc_pg_store *store = (struct grc_pg_store *)(void *)base;
+    void *item = NULL;
+
+    (void)write;
+    enum gr_err err = grc_pool_take(&store->pool, GRC_STORE_WAIT_MS, &item);
+    if (err != GR_OK)
+        return err;
+    if (item && !still_good(item)) {
+        conn_free(item);
+        item = NULL;
+    }
+    if (!item)
+        item = conn_make(store);
+    if (!item) {
+        grc_pool_put(&store->pool, NULL);
+        return GR_ERR_STORE_DOWN;
+    }
+    struct grc_pg_conn *conn = item;
+    *ret_session = &conn->base;
+    return GR_OK;
+}
+
+void grc_pg_checkin(struct grc_store_session *session)
+{
+    struct grc_pg_conn *conn = (struct grc_pg_conn *)(void *)session;
+    struct grc_pg_store *store = (struct grc_pg_store *)(void *)session->store;
+
+    if (conn->lost || PQstatus(conn->pg) != CONNECTION_OK ||
+        PQtransactionStatus(conn->pg) != PQTRANS_IDLE) {
+        conn_free(conn);
+        conn = NULL;
+    } else {
+        conn->timeout_ms = STATEMENT_MS;
+    }
+    grc_pool_put(&store->pool, conn);
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* The store                                                                                  */
+
+void grc_pg_close(struct grc_store *base)
+{
+    struct grc_pg_store *store = (struct grc_pg_store *)(void *)base;
+    void *conn;
+
+    if (store->pool.idle) {
+        while ((conn = grc_pool_drain(&store->pool)) != NULL)
+            conn_free(conn);
+        grc_pool_done(&store->pool);
+        pthread_mutex_destroy(&store->lock);
+    }
+    grc_wipe_free(store->url);
+    grc_wipe_free(store->password);
+    free(store);
+}
+
+static struct grc_pg_store *store_new(const char *url, char **ret_reason)
+{
+    struct grc_pg_store *store = calloc(1, sizeof(*store));
+    size_t max = POOL_DEFAULT;
+
+    if (!store)
+        return NULL;
+    store->base.engine = &grc_engine_postgres;
+    store->url = strdup(url);
+    if (!store->url)
+        goto fail;
+    if (!take_pool_max(store->url, &max)) {
+        *ret_reason = grc_store_reason("pool_max: expected a number from 1 to %u", POOL_MAX);
+        goto fail;
+    }
+    if (!read_url(store->url, &store->password)) {
+        *ret_reason = grc_store_reason("the postgres:// URL cannot be understood; special "
+                                       "characters in user and password are written as %%XX");
+        goto fail;
+    }
+    if (pthread_mutex_init(&store->lock, NULL) != 0)
+        goto fail;
+    if (grc_pool_init(&store->pool, max))
+        return store;
+    pthread_mutex_destroy(&store->lock);
+fail:
+    grc_pg_close(&store->base);
+    return NULL;
+}
+
+struct grc_store *grc_pg_open(const char *url, char **ret_reason)
+{
+    struct grc_pg_store *store = store_new(url, ret_reason);
+    void *conn = NULL;
+
+    if (!store)
+        return NULL;
+    if (grc_pool_take(&store->pool, 0, &conn) == GR_OK)
+        conn = conn_new(store, ret_reason);
+    grc_pool_put(&store->pool, conn);
+    if (!conn) {
+        grc_pg_close(&store->base);
+        return NULL;
+    }
+    return &store->base;
+}

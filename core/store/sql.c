@@ -1,0 +1,221 @@
+/* Looking at SQL text: see sql.h. */
+#include "store/sql.h"
+
+#include <strings.h>
+
+#define HIGHEST_PARAMETER 65535u
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' ||
+           (unsigned char)c >= 0x80;
+}
+
+/* The first byte after a comment that starts here; at itself when none does. They nest. */
+static const char *skip_comment(const char *at)
+{
+    if (at[0] == '-' && at[1] == '-') {
+        while (*at && *at != '\n')
+            at++;
+        return at;
+    }
+    if (at[0] != '/' || at[1] != '*')
+        return at;
+    unsigned depth = 0;
+    while (*at) {
+        if (at[0] == '/' && at[1] == '*') {
+            depth++;
+            at += 2;
+        } else if (at[0] == '*' && at[1] == '/') {
+            depth--;
+            at += 2;
+            if (depth == 0)
+                return at;
+        } else {
+            at++;
+        }
+    }
+    return at;
+}
+
+/* The first byte after a quoted text that starts here. A doubled quote stays inside. */
+static const char *skip_quoted(const char *at, bool backslash)
+{
+    char quote = *at++;
+
+    while (*at) {
+        if (backslash && *at == '\\' && at[1]) {
+            at += 2;
+        } else if (*at != quote) {
+            at++;
+        } else if (at[1] == quote) {
+            at += 2;
+        } else {
+            return at + 1;
+        }
+    }
+    return at;
+}
+
+/* The first byte after $tag$ … $tag$; at itself when there is no such thing here. */
+static const char *skip_dollars(const char *at)
+{
+    size_t tag = 1;
+
+    if (is_digit(at[1]))
+        return at;
+    while (is_word(at[tag]))
+        tag++;
+    if (at[tag] != '$')
+        return at;
+    tag++;
+    for (const char *end = at + tag; *end; end++) {
+        if (strncmp(end, at, tag) == 0)
+            return end + tag;
+    }
+    return at + strlen(at);
+}
+
+/* The first byte after whatever is not plain SQL here; at itself when it is plain. */
+static const char *skip_opaque(const char *start, const char *at)
+{
+    switch (*at) {
+    case '-':
+    case '/':
+        return skip_comment(at);
+    case '"':
+        return skip_quoted(at, false);
+    case '\'': {
+        bool escapes =
+            at > start && (at[-1] == 'E' || at[-1] == 'e') && (at - 1 == start || !is_word(at[-2]));
+        return skip_quoted(at, escapes);
+    }
+    case '$':
+        /* A dollar inside of a name is part of it. */
+        return at > start && is_word(at[-1]) ? at : skip_dollars(at);
+    default:
+        return at;
+    }
+}
+
+enum grc_sql_kind grc_sql_kind_of(const char *sql)
+{
+    static const char *const reads[] = {"SELECT", "VALUES"};
+    static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"};
+    const char *at = sql;
+    size_t len = 0;
+
+    for (;;) {
+        const char *before = at;
+        while (is_space(*at))
+            at++;
+        at = skip_comment(at);
+        if (at == before)
+            break;
+    }
+    while (is_word(at[len]))
+        len++;
+    for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
+        if (strlen(reads[i]) == len && strncasecmp(at, reads[i], len) == 0)
+            return GRC_SQL_READ;
+    }
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        if (strlen(changes[i]) == len && strncasecmp(at, changes[i], len) == 0)
+            return GRC_SQL_CHANGE;
+    }
+    return GRC_SQL_OTHER;
+}
+
+enum gr_err grc_sql_dollars(struct grc_buf *ret_sql, const char *sql, unsigned *ret_highest)
+{
+    const char *at = sql;
+    const char *copied = sql;
+    unsigned highest = 0;
+    enum gr_err err;
+
+    while (*at) {
+        const char *after = skip_opaque(sql, at);
+        if (after != at) {
+            at = after;
+            continue;
+        }
+        if (*at != '?' || !is_digit(at[1])) {
+            at++;
+            continue;
+        }
+        unsigned number = 0;
+        const char *end = at + 1;
+        while (is_digit(*end) && number <= HIGHEST_PARAMETER)
+            number = number * 10 + (unsigned)(*end++ - '0');
+        if (number == 0 || number > HIGHEST_PARAMETER)
+            return GR_ERR_INVALID;
+        err = grc_buf_add(ret_sql, copied, (size_t)(at - copied));
+        if (err == GR_OK)
+            err = grc_buf_format(ret_sql, "$%u", number);
+        if (err != GR_OK)
+            return err;
+        highest = number > highest ? number : highest;
+        at = end;
+        copied = end;
+    }
+    err = grc_buf_add(ret_sql, copied, (size_t)(at - copied));
+    if (err == GR_OK)
+        *ret_highest = highest;
+    return err;
+}
+
+/* The length of the well-formed UTF-8 sequence at p, 0 when it is none (RFC 3629). */
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+    unsigned char low = 0x80;
+    unsigned char high = 0xbf;
+    size_t len;
+
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] >= 0xc2 && p[0] <= 0xdf) {
+        len = 2;
+    } else if (p[0] >= 0xe0 && p[0] <= 0xef) {
+        len = 3;
+        low = p[0] == 0xe0 ? 0xa0 : low;
+        high = p[0] == 0xed ? 0x9f : high;
+    } else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
+        len = 4;
+        low = p[0] == 0xf0 ? 0x90 : low;
+        high = p[0] == 0xf4 ? 0x8f : high;
+    } else {
+        return 0;
+    }
+    if (left < len || p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++) {
+        if (p[i] < 0x80 || p[i] > 0xbf)
+            return 0;
+    }
+    return len;
+}
+
+bool grc_sql_text_ok(gr_str text)
+{
+    const unsigned char *p = (const unsigned char *)text.ptr;
+
+    for (size_t at = 0; at < text.len;) {
+        if (p[at] == 0)
+            return false;
+        size_t len = utf8_length(p + at, text.len - at);
+        if (len == 0)
+            return false;
+        at += len;
+    }
+    return true;
+}

@@ -1,0 +1,238 @@
+/* The face of the store: choice of the engine, rules that hold for both, repeating. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/secure.h"
+#include "store/engine.h"
+#include "store/sql.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* A conflict is tried again this often at most, and not after this time. */
+#define ATTEMPTS_MAX 16u
+#define BUDGET_MS 10000
+#define BACKOFF_FIRST_MS 2u
+#define BACKOFF_MAX_MS 250u
+
+static const struct grc_engine *const engines[] = {&grc_engine_sqlite, &grc_engine_postgres};
+
+char *grc_store_reason(const char *format, ...)
+{
+    va_list args;
+    char *text = NULL;
+
+    va_start(args, format);
+    int len = vasprintf(&text, format, args);
+    va_end(args);
+    return len < 0 ? NULL : text;
+}
+
+/* What a program can expect, and handles, is no news for an operator. */
+static enum gr_log_level level_of(enum gr_err err)
+{
+    switch (err) {
+    case GR_ERR_STORE_UNIQUE:
+    case GR_ERR_STORE_FOREIGN:
+    case GR_ERR_STORE_CHECK:
+    case GR_ERR_STORE_BUSY:
+        return GR_LOG_DEBUG;
+    case GR_ERR_STORE_DOWN:
+        return GR_LOG_WARN;
+    default:
+        return GR_LOG_ERROR;
+    }
+}
+
+enum gr_err grc_store_complain(const struct grc_engine *engine, enum gr_err err, const char *code,
+                               const char *message, const char *sql)
+{
+    if (level_of(err) <= grc_log_level()) {
+        grc_log_fields(level_of(err), "store statement failed",
+                       GRC_LOG_FIELDS(GRC_LT("store", engine->kind), GRC_LT("code", code),
+                                      GRC_LT("reason", message), GRC_LT("sql", sql ? sql : "")));
+    }
+    return err;
+}
+
+struct grc_store *grc_store_open(const char *url, char **ret_reason)
+{
+    for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+        if (strncmp(url, engines[i]->scheme, strlen(engines[i]->scheme)) == 0)
+            return engines[i]->open(url, ret_reason);
+    }
+    /* The other spelling libpq takes. */
+    if (strncmp(url, "postgresql://", 13) == 0)
+        return grc_engine_postgres.open(url, ret_reason);
+    *ret_reason = grc_store_reason("unknown kind of store; expected sqlite:PATH or postgres://…");
+    return NULL;
+}
+
+void grc_store_close(struct grc_store *store)
+{
+    if (store)
+        store->engine->close(store);
+}
+
+const char *grc_store_kind(const struct grc_store *store)
+{
+    return store->engine->kind;
+}
+
+/* PostgreSQL refuses such text, SQLite would take it: refuse it for both. */
+static enum gr_err check_params(const struct grc_engine *engine, const struct grc_statement *st)
+{
+    for (size_t i = 0; i < st->count; i++) {
+        const struct gr_value *value = &st->params[i];
+        if (value->kind != GR_VALUE_TEXT && value->kind != GR_VALUE_BLOB)
+            continue;
+        if (value->s.len > GRC_STORE_VALUE_MAX_BYTES)
+            return grc_store_complain(engine, GR_ERR_STORE_CHECK, "size", "parameter too large",
+                                      st->sql);
+        if (value->kind == GR_VALUE_TEXT && !grc_sql_text_ok(value->s))
+            return grc_store_complain(engine, GR_ERR_STORE_CHECK, "text",
+                                      "text with NUL or broken UTF-8", st->sql);
+    }
+    return GR_OK;
+}
+
+enum gr_err grc_store_run_in(struct grc_store_session *session, struct grc_statement *st)
+{
+    const struct grc_engine *engine = session->store->engine;
+
+    if (session->in_tx && session->doomed != GR_OK)
+        return session->doomed;
+    enum gr_err err = check_params(engine, st);
+    if (err == GR_OK)
+        err = engine->run(session, st);
+    /* An error of the caller's own, out of each, is no failure of the statement. */
+    bool ours = err <= GR_ERR_STORE_UNIQUE && err >= GR_ERR_STORE;
+    if (session->in_tx && ours)
+        session->doomed = err;
+    return err;
+}
+
+enum gr_err grc_store_commit_in(struct grc_store_session *session)
+{
+    if (session->doomed != GR_OK) {
+        enum gr_err err = session->doomed;
+        grc_store_rollback_in(session);
+        return err;
+    }
+    enum gr_err err = session->store->engine->commit(session);
+    session->in_tx = false;
+    return err;
+}
+
+void grc_store_rollback_in(struct grc_store_session *session)
+{
+    session->store->engine->rollback(session);
+    session->in_tx = false;
+    session->doomed = GR_OK;
+}
+
+/* Sleeps before the next attempt; false when there should be none. */
+static bool back_off(unsigned attempt, int64_t started_ms)
+{
+    unsigned span_ms = BACKOFF_FIRST_MS << (attempt < 7 ? attempt : 7);
+
+    if (attempt + 1 >= ATTEMPTS_MAX || grc_mono_ms() - started_ms >= BUDGET_MS)
+        return false;
+    span_ms = span_ms < BACKOFF_MAX_MS ? span_ms : BACKOFF_MAX_MS;
+    /* Rivals that failed together must not come back together. */
+    uint64_t wait_us = grc_random_fast() % (span_ms * 1000u) + 200u;
+    struct timespec wait = {.tv_nsec = (long)wait_us * 1000L};
+    (void)nanosleep(&wait, NULL);
+    return true;
+}
+
+/* Whether a failed try may be made again: nothing of it lasts, and there is hope. */
+static bool try_again(enum gr_err err, bool repeatable, unsigned attempt, int64_t started_ms)
+{
+    if (!repeatable)
+        return false;
+    /* A connection that died while it was idle shows only when it is used. */
+    if (err == GR_ERR_STORE_DOWN)
+        return attempt == 0;
+    return err == GR_ERR_STORE_BUSY && back_off(attempt, started_ms);
+}
+
+static enum gr_err run_alone(struct grc_store *store, struct grc_statement *st, bool reads)
+{
+    struct grc_store_session *session;
+
+    enum gr_err err = store->engine->checkout(store, !reads, &session);
+    if (err != GR_OK)
+        return err;
+    err = grc_store_run_in(session, st);
+    store->engine->checkin(session);
+    return err;
+}
+
+enum gr_err grc_store_run(struct grc_store *store, struct grc_store_session *session,
+                          const char *sql, const struct gr_value *params, size_t count,
+                          gr_row_fn *each, void *arg, int64_t *ret_changed)
+{
+    struct grc_statement st = {.sql = sql,
+                               .params = params,
+                               .count = count,
+                               .each = each,
+                               .arg = arg,
+                               .ret_changed = ret_changed};
+    if (session)
+        return grc_store_run_in(session, &st);
+
+    bool reads = grc_sql_kind_of(sql) == GRC_SQL_READ;
+    int64_t started_ms = grc_mono_ms();
+    for (unsigned attempt = 0;; attempt++) {
+        enum gr_err err = run_alone(store, &st, reads);
+        /* A write whose connection broke may have happened. A busy one has not. */
+        bool repeatable = st.rows == 0 && (reads || err == GR_ERR_STORE_BUSY);
+        if (err == GR_OK || !try_again(err, repeatable, attempt, started_ms))
+            return err;
+    }
+}
+
+/* One run of a transaction. ret_begun tells whether body has been called. */
+static enum gr_err tx_once(struct grc_store *store, grc_store_body_fn *body, void *arg,
+                           bool *ret_begun)
+{
+    struct grc_store_session *session;
+
+    *ret_begun = false;
+    enum gr_err err = store->engine->checkout(store, true, &session);
+    if (err != GR_OK)
+        return err;
+    err = store->engine->begin(session, GRC_BEGIN_WRITE);
+    if (err == GR_OK) {
+        *ret_begun = true;
+        session->in_tx = true;
+        session->doomed = GR_OK;
+        err = body(session, arg);
+        if (err == GR_OK)
+            err = grc_store_commit_in(session);
+        else
+            grc_store_rollback_in(session);
+    }
+    store->engine->checkin(session);
+    return err;
+}
+
+enum gr_err grc_store_tx(struct grc_store *store, grc_store_body_fn *body, void *arg)
+{
+    int64_t started_ms = grc_mono_ms();
+
+    for (unsigned attempt = 0;; attempt++) {
+        bool begun;
+        enum gr_err err = tx_once(store, body, arg, &begun);
+        bool repeatable = !begun || err == GR_ERR_STORE_BUSY;
+        if (err == GR_OK || !try_again(err, repeatable, attempt, started_ms))
+            return err;
+    }
+}
+
+enum gr_err grc_store_ping(struct grc_store *store)
+{
+    return grc_store_run(store, NULL, "SELECT 1", NULL, 0, NULL, NULL, NULL);
+}
