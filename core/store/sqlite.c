@@ -369,7 +369,7 @@ static enum gr_err step_all(struct lite_conn *conn, sqlite3_stmt *stmt, struct g
 static enum gr_err lite_run(struct grc_store_session *session, struct grc_statement *st)
 {
     struct lite_conn *conn = (struct lite_conn *)(void *)session;
-    struct lite_stmt *stmt;
+    struct lite_stmt *stmt = NULL;
 
     enum gr_err err = prepare(conn, st->sql, &stmt);
     if (err != GR_OK)
