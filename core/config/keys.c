@@ -289,7 +289,7 @@ static void near_update(const char *name, const char *candidate, const char **be
                         size_t *best_distance)
 {
     size_t far = distance(name, candidate);
-    size_t limit = strlen(name) > 5 ? 2 : 1;
+    size_t limit = strlen(name) > 4 ? 2 : 1;
 
     if (far <= limit && far < strlen(candidate) && (!*best || far < *best_distance)) {
         *best = candidate;
@@ -328,37 +328,46 @@ static void report_unknown(struct grc_reader *reader, const struct grc_path *pat
         grc_reader_problem(reader, PATH_OF(path, name), "unknown key");
 }
 
-/* The value of a key that has none in the file: its variable, or its default. */
-static json_t *value_elsewhere(struct grc_reader *reader, const struct grc_key *key, bool in_file)
+/* The value of a key's environment variable. A new reference, or NULL: not set. One of the wrong
+ * shape is reported, and reads as null. */
+static json_t *value_of_env(struct grc_reader *reader, const struct grc_path *path,
+                            const struct grc_key *key)
 {
-    const char *env = key->env ? grc_env_get(key->env, key->type == GRC_KEY_SECRET) : NULL;
+    const char *text = key->env ? grc_env_get(key->env, key->type == GRC_KEY_SECRET) : NULL;
+    json_t *value;
+    char expected[256];
 
-    if (env) {
-        reader->literal = key->env;
-        json_t *value = grc_key_parse(key, env);
-        return value ? value : json_string(env); /* of the wrong shape: the reader says so */
-    }
-    return in_file ? NULL : grc_key_fallback(key);
+    if (!text)
+        return NULL;
+    reader->literal = key->env;
+    value = grc_key_parse(key, text);
+    if (value)
+        return value;
+    grc_key_expected(key, expected, sizeof(expected));
+    grc_reader_problem(reader, path, "expected %s in the environment variable %s", expected,
+                       key->env);
+    return json_null();
 }
 
 static void read_key(struct grc_reader *reader, const struct grc_path *path,
                      const struct grc_key *key, const json_t *value, void *base)
 {
     const struct grc_path here = {.up = path, .name = key->name};
+    size_t before = reader->problems;
+    char expected[256];
     json_t *made;
 
     if (key->type == GRC_KEY_NOTE)
         return;
-    made = value_elsewhere(reader, key, value != NULL);
-    if (made)
-        value = made;
-    if (value && !(json_is_null(value) && key->optional)) {
+    made = value_of_env(reader, &here, key);
+    if (!made && !value)
+        made = grc_key_fallback(key);
+    value = made ? made : value;
+    if (reader->problems > before || (key->optional && json_is_null(value))) {
+        /* said already, or nothing to read */
+    } else if (value || (key->type == GRC_KEY_OBJECT && !key->optional)) {
         readers[key->type](reader, &here, key, value, base);
-    } else if (!value && key->type == GRC_KEY_OBJECT && !key->optional) {
-        readers[key->type](reader, &here, key, NULL, base);
-    } else if (!value && !key->optional) {
-        char expected[256];
-
+    } else if (!key->optional && !(key->env && grc_env_lenient())) {
         grc_key_expected(key, expected, sizeof(expected));
         grc_reader_problem(reader, &here, "missing, expected %s", expected);
     }

@@ -291,6 +291,8 @@ const char *grc_reader_file(struct grc_reader *reader, const char *path)
 
     if (path[0] == '/' || !reader->dir)
         return grc_pool_copy(reader->pool, gr_str_of(path));
+    if (strcmp(path, ".") == 0)
+        return grc_pool_copy(reader->pool, gr_str_of(reader->dir));
     joined = grc_pool_alloc(reader->pool, size);
     if (joined)
         snprintf(joined, size, "%s/%s", reader->dir, path);

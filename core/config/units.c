@@ -10,7 +10,7 @@ struct unit {
     int64_t factor;
 };
 
-/* Ascending; the bare number comes last, so that printing prefers a named unit. */
+/* Ascending: printing takes the last one that divides the value. */
 static const struct unit durations[] = {
     {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0},
 };
@@ -50,7 +50,7 @@ static void unit_text(const struct unit *units, int64_t value, char ret_text[32]
         if (value % unit->factor == 0)
             best = unit;
     }
-    snprintf(ret_text, 32, "%" PRId64 "%s", value / best->factor, best->name);
+    snprintf(ret_text, 32, "%" PRId64 "%s", value / best->factor, value ? best->name : "");
 }
 
 bool grc_duration_parse(const char *text, int64_t *ret_ms)
