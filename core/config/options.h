@@ -1,17 +1,22 @@
 /* A plugin's option rows: parse its "config" object into its options struct. */
 #pragma once
 
+#include "base/buf.h"
 #include "config/settings.h"
+#include "config/units.h"
 
 /*
  * Returns a zeroed, filled struct of plugin->options_size bytes (at least 1), or NULL when anything
- * is wrong (each problem reported, with where, e.g. "etc/plugins.d/rig.json: config.listen").
- * Unknown keys are problems. Strings belong to the returned block.
+ * is wrong (each problem reported: "etc/plugins.d/rig.json: config.listen: expected …"). where is
+ * the plugin's file, DIR/plugins.d/NAME.json: relative secret files are taken from DIR. config may
+ * be NULL: all defaults. Unknown keys are problems. Strings belong to the returned block. Reads the
+ * environment: on the thread that reads the config.
  */
 void *grc_options_parse(const struct gr_plugin *plugin, const char *where, const json_t *config,
                         grc_report_fn *report, void *arg);
 /* Wipes and frees. NULL is fine. */
 void grc_options_free(const struct gr_plugin *plugin, void *options);
-/* Parses "10s", "250ms", "64k" …; false when it is not such a value. */
-bool grc_duration_parse(const char *text, int64_t *ret_ms);
-bool grc_bytes_parse(const char *text, int64_t *ret_bytes);
+/* JSON schema of the "config" object. New reference or NULL. */
+json_t *grc_options_schema(const struct gr_plugin *plugin);
+/* Rows of a markdown table: key, value, default, meaning. */
+enum gr_err grc_options_markdown(struct grc_buf *buf, const struct gr_plugin *plugin);

@@ -69,8 +69,9 @@ struct grc_plugin_settings {
     const char *name;    /* file name without .json */
     const char *library; /* "rooms.so", under plugins.directory; or absolute */
     bool enabled;
-    const char *prefix;   /* "" or "/v1" */
-    const json_t *config; /* expanded; parsed against the plugin's option rows at load */
+    const char *prefix; /* "" or "/v1" */
+    const json_t
+        *config; /* as in the file; parsed, with ${NAME} expanded, by grc_options_parse() */
     const json_t *routes; /* per operation id: overrides, see core/plugin/override.h */
 };
 
@@ -136,3 +137,8 @@ struct grc_upstream_settings *grc_upstream_settings_parse(const char *where, con
 void grc_upstream_settings_free(struct grc_upstream_settings *settings);
 /* JSON schema (draft 2020-12) of greenroom.json, from the same rows. New reference. */
 json_t *grc_settings_schema(void);
+/* The same of a plugins.d file. */
+json_t *grc_plugin_file_schema(void);
+/* Markdown tables of both files' keys. */
+struct grc_buf;
+enum gr_err grc_settings_markdown(struct grc_buf *buf);

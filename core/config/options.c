@@ -1,0 +1,195 @@
+#include "config/options.h"
+
+#include "base/err.h"
+#include "base/secure.h"
+#include "config/keys.h"
+#include "route/rule.h"
+
+#include <stdlib.h>
+
+#define SHAPE_MEMORY_BYTES (1024u * 1024)
+#define SHAPE_PROBLEMS_MAX 32u
+
+/* In front of the options struct that the plugin sees. */
+struct options_block {
+    struct grc_pool pool;
+    max_align_t options[];
+};
+
+static struct options_block *block_of(void *options)
+{
+    return (struct options_block *)(void *)((char *)options -
+                                            offsetof(struct options_block, options));
+}
+
+/* --- gr_option rows as the engine's rows --- */
+
+static enum grc_key_type key_type(enum gr_option_type type)
+{
+    switch (type) {
+    case GR_OPT_BOOL:
+        return GRC_KEY_BOOL;
+    case GR_OPT_INT:
+        return GRC_KEY_INT;
+    case GR_OPT_MS:
+        return GRC_KEY_MS;
+    case GR_OPT_BYTES:
+        return GRC_KEY_BYTES;
+    case GR_OPT_STRING:
+        return GRC_KEY_STRING;
+    case GR_OPT_SECRET:
+        return GRC_KEY_SECRET;
+    case GR_OPT_LIST:
+        return GRC_KEY_LIST;
+    case GR_OPT_JSON:
+        break;
+    }
+    return GRC_KEY_JSON;
+}
+
+/* Reports each problem that a field row finds in a value. */
+static void check_shape(struct grc_reader *reader, const struct grc_path *path,
+                        const struct grc_key *key, const json_t *value)
+{
+    struct grc_problems problems = {.max = SHAPE_PROBLEMS_MAX};
+    char *reason = NULL;
+    struct grc_rule *rule = grc_rule_value(key->json, sizeof(*key->json), &reason);
+    struct grc_arena arena;
+    size_t i;
+
+    if (!rule) {
+        grc_reader_problem(reader, path, "the plugin's row is wrong: %s", reason ? reason : "?");
+        free(reason);
+        return;
+    }
+    grc_arena_init(&arena, SHAPE_MEMORY_BYTES);
+    problems.arena = &arena;
+    enum gr_err err = grc_rule_check_json(rule, NULL, value, &problems);
+    for (i = 0; i < problems.count; i++) {
+        const struct gr_problem *problem = &problems.list[i];
+        const struct grc_path below = {.up = path, .name = problem->where};
+
+        grc_reader_problem(reader, problem->where[0] ? &below : path, "%s%s",
+                           problem->kind == GR_PROBLEM_UNKNOWN ? "" : "expected ",
+                           problem->expected);
+    }
+    if (err != GR_OK && problems.count == 0)
+        grc_reader_problem(reader, path, "cannot be checked: %s", grc_err_doc(err));
+    grc_arena_done(&arena);
+    grc_rule_free(rule);
+}
+
+static struct grc_key key_of(const struct gr_option *option)
+{
+    bool shaped = option->type == GR_OPT_JSON && option->json;
+
+    return (struct grc_key){
+        .name = option->name,
+        .type = key_type(option->type),
+        .fallback = option->fallback,
+        .offset = option->offset,
+        .doc = option->doc,
+        .optional = option->optional,
+        .range = option->type == GR_OPT_LIST ? NULL : option->range,
+        .values = option->values,
+        .env = option->env,
+        .json = option->json,
+        .check = shaped ? check_shape : NULL,
+    };
+}
+
+/* malloc'ed rows for a plugin's options; NULL without memory. */
+static struct grc_key *keys_of(const struct gr_plugin *plugin)
+{
+    const struct gr_option *options = plugin->options;
+    struct grc_key *keys;
+    size_t count = 0;
+    size_t i;
+
+    while (options && options[count].name)
+        count++;
+    keys = calloc(count + 1, sizeof(*keys));
+    for (i = 0; keys && i < count; i++)
+        keys[i] = key_of(&options[i]);
+    return keys;
+}
+
+/* --- parsing --- */
+
+/* DIR of DIR/plugins.d/NAME.json, malloc'ed; "." when there is no such part. */
+static char *dir_of(const char *where)
+{
+    size_t len = strlen(where);
+    int levels = 0;
+
+    while (len > 0 && levels < 2) {
+        len--;
+        levels += where[len] == '/';
+    }
+    if (levels < 2)
+        return strdup(".");
+    return len == 0 ? strdup("/") : strndup(where, len);
+}
+
+static void read_options(struct options_block *block, const struct grc_key *keys,
+                         struct grc_reader *reader, const json_t *config)
+{
+    const struct grc_path path = {.name = "config"};
+
+    reader->pool = &block->pool;
+    grc_keys_read(reader, &path, keys, config, block->options);
+}
+
+void *grc_options_parse(const struct gr_plugin *plugin, const char *where, const json_t *config,
+                        grc_report_fn *report, void *arg)
+{
+    size_t size = plugin->options_size ? plugin->options_size : 1;
+    struct options_block *block = calloc(1, sizeof(*block) + size);
+    struct grc_key *keys = keys_of(plugin);
+    char *dir = dir_of(where);
+    struct grc_reader reader = {.where = where, .dir = dir, .report = report, .arg = arg};
+
+    if (block && keys && dir)
+        read_options(block, keys, &reader, config);
+    else
+        grc_reader_problem(&reader, NULL, "out of memory");
+    free(keys);
+    free(dir);
+    if (reader.problems > 0) {
+        grc_options_free(plugin, block ? block->options : NULL);
+        return NULL;
+    }
+    return block->options;
+}
+
+void grc_options_free(const struct gr_plugin *plugin, void *options)
+{
+    struct options_block *block;
+
+    if (!options)
+        return;
+    block = block_of(options);
+    grc_pool_done(&block->pool);
+    grc_wipe(options, plugin->options_size);
+    free(block);
+}
+
+/* --- documents --- */
+
+json_t *grc_options_schema(const struct gr_plugin *plugin)
+{
+    struct grc_key *keys = keys_of(plugin);
+    json_t *schema = keys ? grc_keys_schema(keys) : NULL;
+
+    free(keys);
+    return schema;
+}
+
+enum gr_err grc_options_markdown(struct grc_buf *buf, const struct gr_plugin *plugin)
+{
+    struct grc_key *keys = keys_of(plugin);
+    enum gr_err err = keys ? grc_keys_markdown(buf, "config.", keys) : GR_ERR_NO_MEMORY;
+
+    free(keys);
+    return err;
+}

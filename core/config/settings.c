@@ -1,0 +1,385 @@
+#include "config/settings.h"
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "config/settings_keys.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct grc_settings_own {
+    struct grc_pool pool;
+};
+
+/* --- what no single row can say --- */
+
+static bool has_auth_provider(const struct grc_settings *settings)
+{
+    json_t *auth = (json_t *)(uintptr_t)settings->auth; /* jansson's iterators are not const */
+    const char *name;
+    json_t *provider;
+
+    json_object_foreach(auth, name, provider) {
+        bool off = json_is_null(provider) || json_is_false(provider);
+
+        if (strcmp(name, "none") != 0 && !off)
+            return true;
+    }
+    return false;
+}
+
+static void check_listen(struct grc_reader *reader, const struct grc_settings *settings,
+                         const char *section, const struct grc_listen *listen)
+{
+    const struct grc_path up = {.name = section};
+    const struct grc_path path = {.up = &up, .name = "listen"};
+
+    if (!listen->address || listen->loopback || settings->allow_unauthenticated_remote ||
+        has_auth_provider(settings))
+        return;
+    grc_reader_problem(reader, &path,
+                       "%s:%u can be reached from other machines, and nobody has to authenticate: "
+                       "listen on 127.0.0.1, add a provider under \"auth\", or set "
+                       "server.allow_unauthenticated_remote to true",
+                       listen->address, listen->port);
+}
+
+static void check_credential(struct grc_reader *reader, const struct grc_credential *credential)
+{
+    const struct grc_path up = {.name = "credentials"};
+    const struct grc_path here = {.up = &up, .name = credential->name};
+    const struct grc_path key = {.up = &here, .name = "access_key"};
+
+    if (credential->kind == GRC_CREDENTIAL_100MS && credential->secret && !credential->access_key)
+        grc_reader_problem(reader, &key,
+                           "missing: a credential of kind \"100ms\" has an access key");
+}
+
+static void check_upstream(struct grc_reader *reader, const struct grc_settings *settings,
+                           const struct grc_upstream_settings *upstream)
+{
+    const struct grc_path up = {.name = "upstreams"};
+    const struct grc_path here = {.up = &up, .name = upstream->name};
+    const struct grc_path key = {.up = &here, .name = "credential"};
+    const char *names[64] = {NULL};
+    size_t i;
+
+    if (!upstream->verify && upstream->url)
+        grc_warn("upstream '%s' is called without checking its certificate", upstream->name);
+    if (!upstream->credential || grc_settings_credential(settings, upstream->credential))
+        return;
+    for (i = 0; i < settings->credential_count && i < 63; i++)
+        names[i] = settings->credentials[i].name;
+    const char *near = grc_name_near(upstream->credential, names);
+    grc_reader_problem(reader, &key, "no credential is called \"%s\"%s%s%s", upstream->credential,
+                       near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+static void check_all(struct grc_reader *reader, const struct grc_settings *settings)
+{
+    size_t i;
+
+    for (i = 0; i < settings->listen_count; i++)
+        check_listen(reader, settings, "server", &settings->listen[i]);
+    check_listen(reader, settings, "admin", &settings->admin);
+    for (i = 0; i < settings->upstream_count; i++)
+        check_upstream(reader, settings, &settings->upstreams[i]);
+    if (reader->problems > 0)
+        return; /* a key that could not be read would be called missing here */
+    for (i = 0; i < settings->credential_count; i++)
+        check_credential(reader, &settings->credentials[i]);
+    bool any_origin = false;
+    for (i = 0; settings->cors.origins[i]; i++)
+        any_origin = any_origin || strcmp(settings->cors.origins[i], "*") == 0;
+    if (any_origin && settings->cors.credentials) {
+        const struct grc_path server = {.name = "server"};
+        const struct grc_path cors = {.up = &server, .name = "cors"};
+        const struct grc_path key = {.up = &cors, .name = "credentials"};
+
+        grc_reader_problem(reader, &key,
+                           "browsers refuse credentials for origin \"*\": name the "
+                           "origins");
+    }
+}
+
+/* --- defaults that depend on the place --- */
+
+static bool is_directory(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* A build tree has its plugins beside the program, an installation has them where it put them. */
+static const char *default_plugin_dir(struct grc_pool *pool)
+{
+    char path[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/plugins"));
+
+    if (len > 0) {
+        path[len] = '\0';
+        char *slash = strrchr(path, '/');
+        if (slash)
+            memcpy(slash, "/plugins", sizeof("/plugins"));
+        if (slash && is_directory(path))
+            return grc_pool_copy(pool, gr_str_of(path));
+    }
+    return grc_pool_copy(pool, gr_str_of(GRC_PLUGINDIR));
+}
+
+/* A relative SQLite file is in the state directory. ":memory:" is no file. */
+static const char *store_place(struct grc_pool *pool, const char *store, const char *state_dir)
+{
+    size_t size = strlen(store) + strlen(state_dir) + 2;
+    const char *file = store + strlen("sqlite:");
+    char *placed;
+
+    if (strncmp(store, "sqlite:", 7) != 0 || file[0] == '/' || file[0] == ':')
+        return store;
+    placed = grc_pool_alloc(pool, size);
+    if (placed)
+        snprintf(placed, size, "sqlite:%s/%s", state_dir, file);
+    return placed;
+}
+
+static void settle_places(struct grc_reader *reader, struct grc_settings *settings)
+{
+    if (!settings->plugin_dir)
+        settings->plugin_dir = default_plugin_dir(reader->pool);
+    if (settings->store && settings->state_dir)
+        settings->store = store_place(reader->pool, settings->store, settings->state_dir);
+}
+
+/* --- plugins.d --- */
+
+static int json_file(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name);
+
+    return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0;
+}
+
+/* Bytes, not the locale's order: the same everywhere. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static const char *default_library(struct grc_pool *pool, const char *name)
+{
+    size_t size = strlen(name) + sizeof(".so");
+    char *library = grc_pool_alloc(pool, size);
+
+    if (library)
+        snprintf(library, size, "%s.so", name);
+    return library;
+}
+
+static void read_plugin(struct grc_reader *reader, const char *file_name,
+                        struct grc_plugin_settings *plugin)
+{
+    const char *dir = grc_reader_file(reader, "plugins.d");
+    char *file = dir ? grc_path_join(dir, file_name) : NULL;
+    struct grc_reader own = *reader;
+
+    plugin->file = file ? grc_pool_copy(reader->pool, gr_str_of(file)) : NULL;
+    free(file);
+    plugin->name = grc_pool_copy(reader->pool, (gr_str){file_name, strlen(file_name) - 5});
+    if (!plugin->file || !plugin->name) {
+        grc_reader_problem(reader, NULL, "out of memory");
+        return;
+    }
+    own.where = plugin->file;
+    json_t *root = grc_reader_parse(&own, plugin->file);
+    if (root) {
+        grc_keys_read(&own, NULL, grc_plugin_file_keys, root, plugin);
+        if (!plugin->library)
+            plugin->library = default_library(reader->pool, plugin->name);
+    }
+    grc_json_wipe(root);
+    reader->problems = own.problems;
+}
+
+static void read_plugins(struct grc_reader *reader, struct grc_settings *settings)
+{
+    const char *dir = grc_reader_file(reader, "plugins.d");
+    struct dirent **list = NULL;
+    int count = dir ? scandir(dir, &list, json_file, by_name) : -1;
+    int i;
+
+    if (count < 0 && errno != ENOENT)
+        grc_reader_problem(reader, NULL, "cannot read the directory '%s': %s", dir ? dir : "",
+                           strerror(errno));
+    if (count > 0)
+        settings->plugins =
+            grc_pool_alloc(reader->pool, (size_t)count * sizeof(*settings->plugins));
+    for (i = 0; i < count; i++) {
+        if (settings->plugins)
+            read_plugin(reader, list[i]->d_name, &settings->plugins[settings->plugin_count++]);
+        free(list[i]);
+    }
+    free(list);
+}
+
+/* --- reading and freeing --- */
+
+static void read_all(struct grc_reader *reader, struct grc_settings *settings)
+{
+    json_t *root = grc_reader_parse(reader, reader->where);
+
+    reader->root = root;
+    if (root) {
+        grc_keys_read(reader, NULL, grc_settings_keys, root, settings);
+        check_all(reader, settings);
+        settle_places(reader, settings);
+    }
+    reader->root = NULL;
+    grc_json_wipe(root);
+    read_plugins(reader, settings);
+}
+
+struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, void *arg)
+{
+    struct grc_settings *settings = calloc(1, sizeof(*settings));
+    struct grc_settings_own *own = calloc(1, sizeof(*own));
+    char *file = grc_path_join(dir, "greenroom.json");
+    struct grc_reader reader = {.where = file, .dir = dir, .report = report, .arg = arg};
+
+    if (!settings || !own || !file) {
+        free(settings);
+        free(own);
+        free(file);
+        if (report)
+            report(arg, "out of memory");
+        return NULL;
+    }
+    settings->own = own;
+    reader.pool = &own->pool;
+    settings->dir = grc_pool_copy(&own->pool, gr_str_of(dir));
+    read_all(&reader, settings);
+    free(file);
+    if (reader.problems > 0 || !settings->dir) {
+        grc_settings_free(settings);
+        return NULL;
+    }
+    return settings;
+}
+
+void grc_settings_free(struct grc_settings *settings)
+{
+    if (!settings)
+        return;
+    grc_pool_done(&settings->own->pool);
+    free(settings->own);
+    free(settings);
+}
+
+const struct grc_upstream_settings *grc_settings_upstream(const struct grc_settings *settings,
+                                                          const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < settings->upstream_count; i++) {
+        if (strcmp(settings->upstreams[i].name, name) == 0)
+            return &settings->upstreams[i];
+    }
+    return NULL;
+}
+
+const struct grc_credential *grc_settings_credential(const struct grc_settings *settings,
+                                                     const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < settings->credential_count; i++) {
+        if (strcmp(settings->credentials[i].name, name) == 0)
+            return &settings->credentials[i];
+    }
+    return NULL;
+}
+
+/* --- an upstream on its own --- */
+
+/* The settings come first, so that their address is the handle. */
+struct own_upstream {
+    struct grc_upstream_settings settings;
+    struct grc_pool pool;
+};
+
+struct grc_upstream_settings *grc_upstream_settings_parse(const char *where, const char *name,
+                                                          const json_t *object,
+                                                          grc_report_fn *report, void *arg)
+{
+    struct own_upstream *upstream = calloc(1, sizeof(*upstream));
+    struct grc_reader reader = {
+        .where = where, .joint = ".", .report = report, .arg = arg, .plain = true};
+
+    if (!upstream)
+        return NULL;
+    reader.pool = &upstream->pool;
+    upstream->settings.name = grc_pool_copy(&upstream->pool, gr_str_of(name));
+    if (json_is_object(object))
+        grc_keys_read(&reader, NULL, grc_upstream_keys, object, &upstream->settings);
+    else
+        grc_reader_problem(&reader, NULL, "expected an object");
+    if (reader.problems > 0 || !upstream->settings.name) {
+        grc_upstream_settings_free(&upstream->settings);
+        return NULL;
+    }
+    return &upstream->settings;
+}
+
+void grc_upstream_settings_free(struct grc_upstream_settings *settings)
+{
+    struct own_upstream *upstream = (struct own_upstream *)settings;
+
+    if (!upstream)
+        return;
+    grc_pool_done(&upstream->pool);
+    free(upstream);
+}
+
+/* --- documents --- */
+
+static json_t *document(const struct grc_key *keys, const char *title)
+{
+    json_t *schema = grc_keys_schema(keys);
+    json_t *head = json_pack("{s:s,s:s}", "$schema", "https://json-schema.org/draft/2020-12/schema",
+                             "title", title);
+
+    if (!schema || !head || json_object_update(head, schema) != 0) {
+        json_decref(head);
+        head = NULL;
+    }
+    json_decref(schema);
+    return head;
+}
+
+json_t *grc_settings_schema(void)
+{
+    return document(grc_settings_keys, "greenroom.json");
+}
+
+json_t *grc_plugin_file_schema(void)
+{
+    return document(grc_plugin_file_keys, "plugins.d/NAME.json");
+}
+
+enum gr_err grc_settings_markdown(struct grc_buf *buf)
+{
+    static const char head[] = "| Key | Value | Default | Meaning |\n| --- | --- | --- | --- |\n";
+    enum gr_err err = grc_buf_format(buf, "### greenroom.json\n\n%s", head);
+
+    if (err == GR_OK)
+        err = grc_keys_markdown(buf, "", grc_settings_keys);
+    if (err == GR_OK)
+        err = grc_buf_format(buf, "\n### plugins.d/NAME.json\n\n%s", head);
+    return err == GR_OK ? grc_keys_markdown(buf, "", grc_plugin_file_keys) : err;
+}

@@ -1,0 +1,21 @@
+/* The rows of the config files. Private to core/config. */
+#pragma once
+
+#include "config/keys.h"
+
+/* greenroom.json, into a struct grc_settings. */
+extern const struct grc_key grc_settings_keys[];
+/* One plugins.d file, into a struct grc_plugin_settings. */
+extern const struct grc_key grc_plugin_file_keys[];
+/* One value of "upstreams", into a struct grc_upstream_settings. */
+extern const struct grc_key grc_upstream_keys[];
+
+/* "127.0.0.1:8080", {"address": …, "tls": true}, or a list of them: into listen and listen_count.
+ */
+void grc_listen_read(struct grc_reader *reader, const struct grc_path *path,
+                     const struct grc_key *key, const json_t *value, void *base);
+/* One listener, into the struct grc_listen at the row's offset. */
+void grc_listen_read_one(struct grc_reader *reader, const struct grc_path *path,
+                         const struct grc_key *key, const json_t *value, void *base);
+/* An http or https URL, its trailing slashes dropped. */
+const char *grc_url_convert(struct grc_reader *reader, const char *text);
