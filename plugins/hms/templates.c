@@ -285,20 +285,25 @@ static const struct gr_field destinations[] = {
 
 static const char *const caption_modes[] = {"caption", NULL};
 
-static const struct gr_field plugin_permissions[] = {
+static const struct gr_field whiteboard_permissions[] = {
     GR_FIELD("admin", GR_ARRAY, "roles that control it", .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("writer", GR_ARRAY, "whiteboard: roles that draw", .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("reader", GR_ARRAY, "whiteboard: roles that look on", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("writer", GR_ARRAY, "roles that draw", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("reader", GR_ARRAY, "roles that look on", .items = GR_ITEM(GR_STRING)),
     GR_END,
 };
 
 static const struct gr_field whiteboard[] = {
-    GR_FIELD("permissions", GR_OBJECT, "who may do what", .fields = plugin_permissions),
+    GR_FIELD("permissions", GR_OBJECT, "who may do what", .fields = whiteboard_permissions),
+    GR_END,
+};
+
+static const struct gr_field caption_permissions[] = {
+    GR_FIELD("admin", GR_ARRAY, "roles that control them", .items = GR_ITEM(GR_STRING)),
     GR_END,
 };
 
 static const struct gr_field captions[] = {
-    GR_FIELD("permissions", GR_OBJECT, "who may do what", .fields = plugin_permissions),
+    GR_FIELD("permissions", GR_OBJECT, "who may do what", .fields = caption_permissions),
     GR_FIELD("mode", GR_STRING, "what is transcribed", .values = caption_modes),
     GR_END,
 };
@@ -315,15 +320,19 @@ static const struct gr_field plugins[] = {
     GR_FIELD("roles", GR_MAP, "the roles, by name; {} takes defaults", .flags = (flags_),          \
              BY_NAME(role))
 
+#define SETTINGS(flags_)                                                                           \
+    GR_FIELD("settings", GR_OBJECT, "region, recording, state of the room", .flags = (flags_),     \
+             .fields = settings)
+
 #define TEMPLATE_MEMBERS                                                                           \
-    GR_FIELD("settings", GR_OBJECT, "region, recording, state of the room", .fields = settings),   \
-        GR_FIELD("destinations", GR_OBJECT, "streams, recordings, transcriptions",                 \
-                 .fields = destinations),                                                          \
+    GR_FIELD("destinations", GR_OBJECT, "streams, recordings, transcriptions",                     \
+             .fields = destinations),                                                              \
         GR_FIELD("plugins", GR_OBJECT, "whiteboard and captions", .fields = plugins)
 
 static const struct gr_field new_template[] = {
     GR_FIELD("name", GR_STRING, "unique name; made up when absent", .pattern = "[A-Za-z0-9 .:_-]+"),
     ROLES(0),
+    SETTINGS(0),
     TEMPLATE_MEMBERS,
     GR_END,
 };
@@ -331,6 +340,7 @@ static const struct gr_field new_template[] = {
 static const struct gr_field changed_template[] = {
     GR_FIELD("name", GR_STRING, "new name; the old one stays when absent"),
     ROLES(GR_REQUIRED),
+    SETTINGS(GR_REQUIRED),
     TEMPLATE_MEMBERS,
     GR_END,
 };
@@ -342,6 +352,7 @@ static const struct gr_field template[] = {
     GR_FIELD("appId", GR_STRING, "id of the workspace"),
     GR_FIELD("default", GR_BOOL, "whether rooms without a template take it"),
     ROLES(0),
+    SETTINGS(0),
     TEMPLATE_MEMBERS,
     GR_FIELD("createdAt", GR_TIME, "when it was made"),
     GR_FIELD("updatedAt", GR_TIME, "when it was changed last"),
