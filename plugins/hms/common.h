@@ -65,12 +65,12 @@ extern const struct gr_field hms_job_query[];
 /* starting, running, stopping, post_processing, completed, failed. */
 extern const char *const hms_job_states[];
 
-/* The schema of a page whose items have the given members. */
-#define HMS_PAGE(members_)                                                                         \
+/* The schema of a page: its list is called list_, its items have the given members. */
+#define HMS_PAGE(list_, members_)                                                                  \
     GR_BODY(GR_OBJECT,                                                                             \
             .fields = (const struct gr_field[]){                                                   \
                 GR_FIELD("limit", GR_INT, "page size that was used"),                              \
-                GR_FIELD("data", GR_ARRAY, "the items of this page",                               \
+                GR_FIELD(list_, GR_ARRAY, "the items of this page",                                \
                          .items = GR_ITEM(GR_OBJECT, .fields = (members_))),                       \
                 GR_FIELD("last", GR_STRING, "`start` of the next page; empty after the last one"), \
                 GR_END})
@@ -88,6 +88,24 @@ extern const char *const hms_job_states[];
 
 /* {"message": …}, what an action answers that has nothing else to tell. */
 extern const struct gr_field hms_message[];
+/* What recordings and streams have in common: they are jobs on a room. */
+#define HMS_JOB_MEMBERS                                                                            \
+    GR_FIELD("id", GR_STRING, "id of the job"),                                                    \
+        GR_FIELD("room_id", GR_STRING, "room it is about"),                                        \
+        GR_FIELD("session_id", GR_STRING, "session it is about"),                                  \
+        GR_FIELD("status", GR_STRING, "state of the job", .values = hms_job_states),               \
+        GR_FIELD("meeting_url", GR_STRING, "URL that the job joined by"),                          \
+        GR_FIELD("destination", GR_STRING, "destination in the template"),                         \
+        GR_FIELD("created_at", GR_TIME, "when it was asked for"),                                  \
+        GR_FIELD("started_at", GR_TIME, "when it began"),                                          \
+        GR_FIELD("updated_at", GR_TIME, "when it changed last"),                                   \
+        GR_FIELD("stopped_at", GR_TIME, "when it ended"),                                          \
+        GR_FIELD("started_by", GR_STRING, "peer who began it; empty by REST"),                     \
+        GR_FIELD("stopped_by", GR_STRING, "peer who ended it")
+#define HMS_JOB_ASSETS                                                                             \
+    GR_FIELD("recording_assets", GR_ARRAY, "what it left; null in lists and while it runs",        \
+             .items = GR_ITEM(GR_OBJECT, .fields = hms_asset))
+
 /* An asset, alone or inside the recording or stream that it came from. */
 extern const struct gr_field hms_asset[];
 extern const char *const hms_asset_types[];
@@ -124,11 +142,11 @@ extern const struct gr_field hms_summary[];
 /* Helpers                                                                                    */
 
 /*
- * Calls what the route's forward row names, with this JSON text as the body, and passes the answer
- * on: status, body, Retry-After. bearer: a token instead of the upstream's credential, or NULL. For
- * handlers whose body is not the client's. Returns as a handler does.
+ * Calls what the route's forward row names, with this body (stolen, also on failure), and passes
+ * the answer on: status, body, Retry-After. bearer: a token instead of the upstream's credential,
+ * or NULL. For routes whose body is not the client's. Returns as a handler does.
  */
-enum gr_err hms_relay(struct gr_call *call, gr_str body, const char *bearer);
+enum gr_err hms_relay(struct gr_call *call, json_t *stolen_body, const char *bearer);
 
 /* What a join token says. */
 struct hms_join {

@@ -128,7 +128,7 @@ static const struct gr_field list_query[] = {
 static const struct gr_route routes[] = {
     GR_GET("/rooms", "rooms.list", "List the rooms", .scope = "rooms:read", .query = list_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms"),
-           .answers = HMS_ANSWER(200, "one page of rooms", .schema = HMS_PAGE(room)),
+           .answers = HMS_ANSWER(200, "one page of rooms", .schema = HMS_PAGE("data", room)),
            .doc = "The documentation is at odds with itself on what `enabled` means when absent.",
            .source = HMS_API("Rooms/list-rooms")),
     GR_GET("/rooms/{roomId}", "rooms.get", "Fetch one room", .scope = "rooms:read",

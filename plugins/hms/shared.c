@@ -4,6 +4,7 @@
 #include "common.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 
 /* Query and path --------------------------------------------------------------------------- */
 
@@ -56,7 +57,7 @@ static const struct gr_field asset_metadata[] = {
 const struct gr_field hms_asset[] = {
     GR_FIELD("id", GR_STRING, "id of the asset"),
     GR_FIELD("job_id", GR_STRING, "recording or stream that it came from"),
-    GR_FIELD("room_id", GR_STRING, "room that was recorded"),
+    GR_FIELD("room_id", GR_STRING, "room it is about"),
     GR_FIELD("session_id", GR_STRING, "session that was recorded"),
     GR_FIELD("type", GR_STRING, "what it holds", .values = hms_asset_types),
     GR_FIELD("path", GR_STRING, "where it is stored"),
@@ -115,21 +116,39 @@ const struct gr_field hms_summary[] = {
 
 /* Helpers ---------------------------------------------------------------------------------- */
 
-enum gr_err hms_relay(struct gr_call *call, gr_str body, const char *bearer)
+/* JSON as text that lives as long as the call. Takes over the reference. */
+static enum gr_err print_json(struct gr_call *call, json_t *stolen, gr_str *ret_text)
+{
+    char *text = stolen ? json_dumps(stolen, JSON_COMPACT) : NULL;
+    enum gr_err r;
+
+    json_decref(stolen);
+    if (!text)
+        return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the body");
+    r = gr_defer(call, free, text);
+    if (r == GR_OK)
+        *ret_text = gr_str_of(text);
+    return r;
+}
+
+enum gr_err hms_relay(struct gr_call *call, json_t *stolen_body, const char *bearer)
 {
     const struct gr_route *route = gr_route_of(call);
     struct gr_upstream_request request = {
         .upstream = route->forward->upstream,
         .method = route->forward->method ? route->forward->method : route->method,
         .path = route->forward->path,
-        .body = body,
         .bearer = bearer,
         .timeout_ms = route->timeout_ms,
         .flags = route->forward->flags & GR_IDEMPOTENT ? GR_UPSTREAM_IDEMPOTENT : 0,
     };
     struct gr_upstream_reply reply = {0};
+    const char *type = "application/json";
     enum gr_err r;
 
+    r = print_json(call, stolen_body, &request.body);
+    if (r != GR_OK)
+        return r;
     r = gr_upstream(call, &request, &reply, 1);
     if (r != GR_OK)
         return gr_fail(call, r, "no usable answer from upstream '%s'", request.upstream);
@@ -138,7 +157,11 @@ enum gr_err hms_relay(struct gr_call *call, gr_str body, const char *bearer)
         if (r != GR_OK)
             return r;
     }
-    return gr_reply(call, reply.status, "application/json", reply.body);
+    if (reply.content_type.len)
+        type = gr_copy(call, reply.content_type);
+    if (!type)
+        return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the answer");
+    return gr_reply(call, reply.status, type, reply.body);
 }
 
 enum gr_err hms_join_token(struct gr_call *call, const char *upstream, const char *lifetime_member,

@@ -1,0 +1,158 @@
+/*
+ * active_rooms: what happens in a room right now: its session, its peers, messages, the end.
+ */
+#include "common.h"
+
+static const struct gr_field peer_params[] = {
+    HMS_PARAM_ROOM,
+    HMS_PARAM_ID("peerId", "id of the peer; every join makes another"),
+    GR_END,
+};
+
+static const struct gr_field peers_query[] = {
+    GR_FIELD("user_id", GR_STRING, "only peers whose join token names this user"),
+    GR_FIELD("role", GR_STRING, "only peers of this role"),
+    GR_END,
+};
+
+/* Bodies ----------------------------------------------------------------------------------- */
+
+static const struct gr_field changed_peer[] = {
+    GR_FIELD("name", GR_STRING, "name that others see"),
+    GR_FIELD("role", GR_STRING, "role from now on", .binds = "role"),
+    GR_FIELD("metadata", GR_STRING, "free text of the application; JSON goes in as text"),
+    GR_END,
+};
+
+static const struct gr_field message[] = {
+    GR_FIELD("message", GR_STRING, "the text", .flags = GR_REQUIRED),
+    GR_FIELD("peer_id", GR_STRING, "only for this peer; goes before role"),
+    GR_FIELD("role", GR_STRING, "only for peers of this role"),
+    GR_FIELD("type", GR_STRING, "label for the receiving application, as chat"),
+    GR_END,
+};
+
+static const struct gr_field removal[] = {
+    GR_FIELD("peer_id", GR_STRING, "peer to remove; goes before role", .any_of = "whom"),
+    GR_FIELD("role", GR_STRING, "role whose peers to remove", .any_of = "whom"),
+    GR_FIELD("reason", GR_STRING, "what the clients and the webhook are told"),
+    GR_END,
+};
+
+static const struct gr_field end[] = {
+    GR_FIELD("reason", GR_STRING, "what the clients are told"),
+    GR_FIELD("lock", GR_BOOL, "also disable the room until it is enabled again",
+             .fallback = "false"),
+    GR_END,
+};
+
+/* Answers ---------------------------------------------------------------------------------- */
+
+static const struct gr_field session[] = {
+    GR_FIELD("id", GR_STRING, "id of the session"),
+    GR_FIELD("created_at", GR_TIME, "when it began"),
+    GR_FIELD("peers", GR_ARRAY, "ids of the peers in it", .items = GR_ITEM(GR_STRING)),
+    GR_END,
+};
+
+static const struct gr_field active_room[] = {
+    GR_FIELD("id", GR_STRING, "id of the room"),
+    GR_FIELD("name", GR_STRING, "name of the room"),
+    GR_FIELD("customer_id", GR_STRING, "id of the workspace's owner"),
+    GR_FIELD("session", GR_OBJECT, "the running session", .fields = session),
+    GR_END,
+};
+
+static const char *const track_types[] = {"audio", "video", NULL};
+
+static const struct gr_field track[] = {
+    GR_FIELD("id", GR_STRING, "id of the track"),
+    GR_FIELD("stream_id", GR_STRING, "id of its stream"),
+    GR_FIELD("mute", GR_BOOL, "whether it is muted"),
+    GR_FIELD("type", GR_STRING, "what it carries", .values = track_types),
+    GR_FIELD("source", GR_STRING, "regular, or screen"),
+    GR_FIELD("started_at", GR_TIME, "when it was published"),
+    GR_FIELD("description", GR_STRING, "free text"),
+    GR_END,
+};
+
+#define PEER_MEMBERS                                                                               \
+    GR_FIELD("id", GR_STRING, "id of the peer"),                                                   \
+        GR_FIELD("name", GR_STRING, "name that others see"),                                       \
+        GR_FIELD("user_id", GR_STRING, "user, as the join token names him"),                       \
+        GR_FIELD("metadata", GR_STRING, "free text of the application"),                           \
+        GR_FIELD("role", GR_STRING, "role at this moment"),                                        \
+        GR_FIELD("joined_at", GR_TIME, "when the peer joined")
+
+static const struct gr_field listed_peer[] = {PEER_MEMBERS, GR_END};
+
+static const struct gr_field peer[] = {
+    PEER_MEMBERS,
+    GR_FIELD("tracks", GR_MAP, "what the peer publishes, by track id",
+             .items = GR_ITEM(GR_OBJECT, .fields = track)),
+    GR_END,
+};
+
+static const struct gr_field peers[] = {
+    GR_FIELD("peers", GR_MAP, "the peers by id; empty when nobody matches",
+             .items = GR_ITEM(GR_OBJECT, .fields = listed_peer)),
+    GR_END,
+};
+
+/* Routes ----------------------------------------------------------------------------------- */
+
+static const struct gr_route routes[] = {
+    GR_GET("/active-rooms/{roomId}", "active_rooms.get", "Fetch the running session of a room",
+           .scope = "active_rooms:read", .params = hms_room_params,
+           .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}"),
+           .answers =
+               HMS_ANSWER(200, "the room with its session", .schema = HMS_OBJECT(active_room)),
+           .doc = "404 when nobody is in the room.",
+           .source = HMS_API("active-rooms/retrieve-active-room")),
+    GR_GET("/active-rooms/{roomId}/peers", "active_rooms.list_peers", "List the connected peers",
+           .scope = "active_rooms:read", .params = hms_room_params, .query = peers_query,
+           .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/peers"),
+           .answers = HMS_ANSWER(200, "all of them, in one answer", .schema = HMS_OBJECT(peers)),
+           .source = HMS_API("active-rooms/list-peers")),
+    GR_GET("/active-rooms/{roomId}/peers/{peerId}", "active_rooms.get_peer",
+           "Fetch one connected peer with its tracks", .scope = "active_rooms:read",
+           .params = peer_params,
+           .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/peers/{peerId}"),
+           .answers = HMS_ANSWER(200, "the peer", .schema = HMS_OBJECT(peer)),
+           .source = HMS_API("active-rooms/retrieve-peer")),
+    GR_POST("/active-rooms/{roomId}/peers/{peerId}", "active_rooms.update_peer",
+            "Change name, role or metadata of a peer", .scope = "active_rooms:write",
+            .params = peer_params,
+            .body = GR_BODY(GR_OBJECT, .fields = changed_peer, .flags = GR_REQUIRED),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/peers/{peerId}"),
+            .answers = HMS_ANSWER(200, "the peer", .schema = HMS_OBJECT(peer)),
+            .source = HMS_API("active-rooms/update-a-peer")),
+    GR_POST("/active-rooms/{roomId}/send-message", "active_rooms.send_message",
+            "Send a message to a peer, a role or everybody", .scope = "active_rooms:write",
+            .params = hms_room_params,
+            .body = GR_BODY(GR_OBJECT, .fields = message, .flags = GR_REQUIRED),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/send-message"),
+            .answers = HMS_ANSWER(200, "it was sent", .schema = HMS_OBJECT(hms_message)),
+            .source = HMS_API("active-rooms/send-message")),
+    GR_POST("/active-rooms/{roomId}/remove-peers", "active_rooms.remove_peers",
+            "Disconnect one peer, or all of a role", .scope = "active_rooms:write",
+            .params = hms_room_params,
+            .body = GR_BODY(GR_OBJECT, .fields = removal, .flags = GR_REQUIRED),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/remove-peers"),
+            .answers = HMS_ANSWER(200, "it was asked for", .schema = HMS_OBJECT(hms_message)),
+            .source = HMS_API("active-rooms/remove-peers")),
+    GR_POST("/active-rooms/{roomId}/end-room", "active_rooms.end_room", "End the running session",
+            .scope = "active_rooms:write", .params = hms_room_params,
+            .body = GR_BODY(GR_OBJECT, .fields = end),
+            .forward =
+                GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/end-room", .flags = GR_IDEMPOTENT),
+            .answers = HMS_ANSWER(200, "the session is ending", .schema = HMS_OBJECT(hms_message)),
+            .source = HMS_API("active-rooms/end-active-room")),
+    GR_END,
+};
+
+static const char *const owns[] = {"/active-rooms", NULL};
+
+GR_PLUGIN(.name = "active_rooms", .version = HMS_VERSION,
+          .summary = "Running sessions of 100ms rooms and the peers in them",
+          .licence = HMS_LICENCE, .routes = routes, .owns = owns)

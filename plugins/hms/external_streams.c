@@ -1,0 +1,118 @@
+/*
+ * external_streams: rooms streamed to RTMP servers elsewhere.
+ */
+#include "common.h"
+
+#include <jansson.h>
+
+static gr_check_fn check_resolution;
+
+static const struct gr_field stream_params[] = {
+    HMS_PARAM_ID("streamId", "id of the stream"),
+    GR_END,
+};
+
+static const struct gr_field resolution[] = {
+    GR_FIELD("width", GR_INT, "pixels", .flags = GR_REQUIRED, .fallback = "1280"),
+    GR_FIELD("height", GR_INT, "pixels", .flags = GR_REQUIRED, .fallback = "720"),
+    GR_END,
+};
+
+static const struct gr_field start[] = {
+    GR_FIELD("rtmp_urls", GR_ARRAY, "servers to stream to, each with its stream key",
+             .flags = GR_REQUIRED | GR_SECRET, .range = GR_RANGE(1, 5),
+             .items = GR_ITEM(GR_STRING, .pattern = "rtmps?://.+"),
+             .example = "[\"rtmps://live.example.org/app/key\"]"),
+    HMS_MEETING_URL,
+    HMS_DESTINATION,
+    GR_FIELD("recording", GR_BOOL, "record it as well", .fallback = "false"),
+    GR_FIELD("resolution", GR_OBJECT, "size of the picture, at most 1920x1080 or 1080x1920",
+             .fields = resolution, .check = check_resolution),
+    GR_END,
+};
+
+static const struct gr_field stream[] = {
+    HMS_JOB_MEMBERS,
+    GR_FIELD("rtmp_urls", GR_ARRAY, "servers it goes to", .flags = GR_SECRET,
+             .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("recording", GR_BOOL, "whether it is recorded"),
+    GR_FIELD("resolution", GR_OBJECT, "size of the picture", .fields = resolution),
+    HMS_JOB_ASSETS,
+    GR_END,
+};
+
+#define STREAM_ANSWER(doc_)                                                                        \
+    HMS_ANSWER(200, doc_, .schema = HMS_OBJECT(stream),                                            \
+               .example = HMS_JSON({                                                               \
+                   "id" : "66f2d5119b07c35d2a6f4470",                                              \
+                   "room_id" : "66f1c0a2b4d93e5a7c118e01",                                         \
+                   "session_id" : "66f2d41e9b07c35d2a6f4410",                                      \
+                   "status" : "running",                                                           \
+                   "destination" : "default",                                                      \
+                   "rtmp_urls" : ["rtmps://live.example.org/app/key"],                             \
+                   "recording" : true,                                                             \
+                   "resolution" : {"width" : 1280, "height" : 720},                                \
+                   "created_at" : "2025-03-04T17:20:00.3Z",                                        \
+                   "started_at" : "2025-03-04T17:20:06.1Z",                                        \
+                   "stopped_at" : null                                                             \
+               }))
+
+static const struct gr_route routes[] = {
+    GR_GET("/external-streams", "external_streams.list", "List the external streams",
+           .scope = "external_streams:read", .query = hms_job_query,
+           .forward = GR_FORWARD(HMS_UPSTREAM, "/external-streams"),
+           .answers = HMS_ANSWER(200, "one page of streams", .schema = HMS_PAGE("data", stream)),
+           .source = HMS_API("external-streams/list-all-external-streams")),
+    GR_GET("/external-streams/{streamId}", "external_streams.get", "Fetch one external stream",
+           .scope = "external_streams:read", .params = stream_params,
+           .forward = GR_FORWARD(HMS_UPSTREAM, "/external-streams/{streamId}"),
+           .answers = STREAM_ANSWER("the stream"),
+           .source = HMS_API("external-streams/get-external-stream")),
+    GR_POST("/external-streams/room/{roomId}/start", "external_streams.start",
+            "Stream a room to RTMP servers", .scope = "external_streams:write",
+            .params = hms_room_params,
+            .body = GR_BODY(GR_OBJECT, .fields = start, .flags = GR_REQUIRED),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/external-streams/room/{roomId}/start"),
+            .answers = STREAM_ANSWER("the stream, starting"),
+            .source = HMS_API("external-streams/start-external-stream-for-room")),
+    GR_POST("/external-streams/room/{roomId}/stop", "external_streams.stop_room",
+            "Stop every external stream of a room", .scope = "external_streams:write",
+            .params = hms_room_params,
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/external-streams/room/{roomId}/stop",
+                                  .flags = GR_IDEMPOTENT | GR_NO_BODY),
+            .answers = HMS_ANSWER(200, "the streams, stopping; `error` tells what did not stop",
+                                  .schema = HMS_PAGE("data", stream)),
+            .source = HMS_API("external-streams/stop-external-stream-for-room")),
+    GR_POST("/external-streams/{streamId}/stop", "external_streams.stop",
+            "Stop one external stream", .scope = "external_streams:write", .params = stream_params,
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/external-streams/{streamId}/stop",
+                                  .flags = GR_IDEMPOTENT | GR_NO_BODY),
+            .answers = STREAM_ANSWER("the stream, stopping"),
+            .source = HMS_API("external-streams/stop-external-stream-by-id")),
+    GR_END,
+};
+
+/* Landscape from 500x480 to 1920x1080, portrait from 500x500 to 1080x1920. */
+static enum gr_err check_resolution(struct gr_call *call, const json_t *parent, const json_t *value)
+{
+    json_int_t width = json_integer_value(json_object_get(value, "width"));
+    json_int_t height = json_integer_value(json_object_get(value, "height"));
+    bool landscape = width >= height;
+
+    (void)parent;
+    if (json_is_null(value))
+        return GR_OK;
+    if (width < 500 || height < (landscape ? 480 : 500))
+        return gr_invalid(call, "resolution", GR_PROBLEM_MIN,
+                          "at least 500x480, or 500x500 in portrait");
+    if (width > (landscape ? 1920 : 1080) || height > (landscape ? 1080 : 1920))
+        return gr_invalid(call, "resolution", GR_PROBLEM_MAX,
+                          "at most 1920x1080, or 1080x1920 in portrait");
+    return GR_OK;
+}
+
+static const char *const owns[] = {"/external-streams", NULL};
+
+GR_PLUGIN(.name = "external_streams", .version = HMS_VERSION,
+          .summary = "100ms rooms streamed to RTMP servers", .licence = HMS_LICENCE,
+          .routes = routes, .owns = owns)

@@ -1,0 +1,126 @@
+/*
+ * room_codes: short codes that stand for one role in one room, and their exchange for a token.
+ */
+#include "common.h"
+
+#include <jansson.h>
+
+static const struct gr_field role_params[] = {
+    HMS_PARAM_ROOM,
+    HMS_PARAM_ROLE("role", .binds = "role"),
+    GR_END,
+};
+
+static const struct gr_field code_params[] = {
+    GR_FIELD("code", GR_STRING, "the room code", .pattern = HMS_ROOM_CODE),
+    GR_END,
+};
+
+static const struct gr_field list_query[] = {
+    GR_FIELD("role", GR_STRING, "only codes of this role"),
+    GR_FIELD("enabled", GR_BOOL, "only codes that work, or only those that do not"),
+    HMS_QUERY_LIMIT_OPEN,
+    HMS_QUERY_START,
+    GR_END,
+};
+
+static const struct gr_field change[] = {
+    GR_FIELD("code", GR_STRING, "the room code", .flags = GR_REQUIRED),
+    GR_FIELD("enabled", GR_BOOL, "whether it works from now on", .flags = GR_REQUIRED),
+    GR_END,
+};
+
+static const struct gr_field exchange[] = {
+    GR_FIELD("user_id", GR_STRING, "the application's own name for the user"),
+    GR_END,
+};
+
+static const struct gr_field code[] = {
+    GR_FIELD("code", GR_STRING, "the code, as in abc-defg-hij"),
+    GR_FIELD("room_id", GR_STRING, "room that it opens"),
+    GR_FIELD("role", GR_STRING, "role that it gives"),
+    GR_FIELD("enabled", GR_BOOL, "whether it works"),
+    GR_FIELD("created_at", GR_TIME, "when it was made"),
+    GR_FIELD("updated_at", GR_TIME, "when it was changed last"),
+    GR_END,
+};
+
+static const struct gr_field codes[] = {
+    GR_FIELD("data", GR_ARRAY, "one code or more", .items = GR_ITEM(GR_OBJECT, .fields = code)),
+    GR_END,
+};
+
+static const struct gr_field token[] = {
+    GR_FIELD("token", GR_STRING, "the token, for the client SDK", .flags = GR_SECRET),
+    GR_END,
+};
+
+#define CODE_EXAMPLE                                                                               \
+    HMS_JSON({                                                                                     \
+        "code" : "qzt-mwvk-prd",                                                                   \
+        "room_id" : "66f1c0a2b4d93e5a7c118e01",                                                    \
+        "role" : "teacher",                                                                        \
+        "enabled" : true                                                                           \
+    })
+
+/*
+ * POST /room-codes/code/{code}: the body is made of the path, and of the one member a client may
+ * add. The auth host gets no credential: its upstream has none.
+ */
+static enum gr_err exchange_code(struct gr_call *call)
+{
+    const json_t *user_id = json_object_get(gr_json(call), "user_id");
+
+    return hms_relay(call,
+                     json_pack("{s:s, s:s*}", "code", gr_param(call, "code").ptr, "user_id",
+                               json_string_value(user_id)),
+                     NULL);
+}
+
+static const struct gr_route routes[] = {
+    GR_GET("/room-codes/{roomId}", "room_codes.list", "List the codes of a room",
+           .alias = "/room-codes/room/{roomId}", .scope = "room_codes:read",
+           .params = hms_room_params, .query = list_query,
+           .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}"),
+           .answers = HMS_ANSWER(200, "one page of codes", .schema = HMS_PAGE("data", code)),
+           .source = HMS_API("room-codes/get-room-code-api")),
+    GR_POST("/room-codes/{roomId}", "room_codes.create_all", "Make a code for every role of a room",
+            .alias = "/room-codes/room/{roomId}", .scope = "room_codes:write",
+            .params = hms_room_params,
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}", .flags = GR_NO_BODY),
+            .answers = HMS_ANSWER(200, "the codes", .schema = HMS_OBJECT(codes)),
+            .doc = "New roles get their codes, codes of deleted roles stop working. A room has 100 "
+                   "codes at most.",
+            .source = HMS_API("room-codes/create-room-code-api")),
+    GR_POST(
+        "/room-codes/{roomId}/role/{role}", "room_codes.create_for_role",
+        "Make a code for one role", .alias = "/room-codes/room/{roomId}/role/{role}",
+        .scope = "room_codes:write", .params = role_params,
+        .forward =
+            GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}/role/{role}", .flags = GR_NO_BODY),
+        .answers = HMS_ANSWER(200, "the code", .schema = HMS_OBJECT(code), .example = CODE_EXAMPLE),
+        .doc = "A role may have several codes: every call can add one.",
+        .source = HMS_API("room-codes/create-room-code-api")),
+    GR_POST("/room-codes/update", "room_codes.update", "Enable or disable a code",
+            .alias = "/room-codes/code", .scope = "room_codes:write",
+            .body = GR_BODY(GR_OBJECT, .fields = change, .flags = GR_REQUIRED),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/code", .flags = GR_IDEMPOTENT),
+            .answers =
+                HMS_ANSWER(200, "the code", .schema = HMS_OBJECT(code), .example = CODE_EXAMPLE),
+            .source = HMS_API("room-codes/update-room-code-api")),
+    GR_POST("/room-codes/code/{code}", "room_codes.token", "Exchange a code for a join token",
+            .scope = "tokens:write", .params = code_params,
+            .body = GR_BODY(GR_OBJECT, .fields = exchange),
+            .forward = GR_FORWARD(HMS_AUTH_UPSTREAM, "/token", .flags = GR_IDEMPOTENT),
+            .handle = exchange_code, .flags = GR_ROUTE_HIDDEN_PATH,
+            .answers = HMS_ANSWER(200, "the token", .schema = HMS_OBJECT(token)),
+            .doc = "The server API does not document the exchange: this is what the client SDK of "
+                   "100ms sends.",
+            .source = "100mslive/web-sdks packages/hms-video-store/src/sdk/index.ts"),
+    GR_END,
+};
+
+static const char *const owns[] = {"/room-codes", NULL};
+
+GR_PLUGIN(.name = "room_codes", .version = HMS_VERSION, .summary = "Room codes of 100ms",
+          .licence = HMS_LICENCE, .routes = routes, .owns = owns, .flags = GR_PLUGIN_NO_STORE)

@@ -1,0 +1,161 @@
+/*
+ * sip: phones in rooms. Trunks, calls to phones, and tones.
+ */
+#include "common.h"
+
+#include <jansson.h>
+
+static gr_check_fn check_sip_headers;
+
+static const struct gr_field trunk_params[] = {
+    HMS_PARAM_ID("trunkId", "id of the trunk"),
+    GR_END,
+};
+
+/* Bodies ----------------------------------------------------------------------------------- */
+
+/* 100ms does not say which of them it insists on; a trunk that works has all four. */
+static const struct gr_field trunk[] = {
+    GR_FIELD("username", GR_STRING, "user name at the SIP provider"),
+    GR_FIELD("password", GR_STRING, "password at the SIP provider", .flags = GR_SECRET),
+    GR_FIELD("address", GR_STRING, "SIP address of the provider"),
+    GR_FIELD("from", GR_STRING, "phone number that calls come from"),
+    GR_END,
+};
+
+static const struct gr_field phone_call[] = {
+    GR_FIELD("to", GR_STRING, "phone number, or another name that the trunk knows",
+             .flags = GR_REQUIRED),
+    GR_FIELD("room_code", GR_STRING, "room code that says room and role", .flags = GR_REQUIRED),
+    GR_FIELD("trunk_id", GR_STRING, "trunk to call through", .flags = GR_REQUIRED),
+    GR_FIELD("name", GR_STRING, "name of the phone's peer"),
+    GR_FIELD("user_id", GR_STRING, "user id of the phone's peer"),
+    GR_FIELD("video", GR_BOOL, "whether to offer video"),
+    GR_FIELD("headers", GR_MAP, "further headers of the INVITE; 100ms ignores reserved ones",
+             .items = GR_ITEM(GR_STRING, .pattern = "[^\\r\\n]*"), .check = check_sip_headers),
+    GR_END,
+};
+
+/* The members after digits are for the gateway: 100ms takes the room from the token. */
+static const struct gr_field tones[] = {
+    GR_FIELD("digits", GR_ARRAY, "tones to play, one after the other", .flags = GR_REQUIRED,
+             .items = GR_ITEM(GR_STRING, .pattern = "[0-9*#a-d]"), .example = "[\"1\", \"#\"]"),
+    GR_FIELD("app_token", GR_STRING, "a join token; without one the gateway makes one",
+             .flags = GR_STRIP | GR_SECRET, .range = GR_MIN(1), .any_of = "room"),
+    GR_FIELD("room_id", GR_STRING, "room to play in", .flags = GR_STRIP, .range = GR_MIN(1),
+             .any_of = "room", .binds = "room"),
+    GR_FIELD("role", GR_STRING, "role of the token that the gateway makes", .flags = GR_STRIP,
+             .range = GR_MIN(1), .when = GR_WHEN("room_id", NULL), .binds = "role"),
+    GR_FIELD("user_id", GR_STRING, "user of the token that the gateway makes", .flags = GR_STRIP),
+    GR_END,
+};
+
+/* Answers ---------------------------------------------------------------------------------- */
+
+static const struct gr_field trunk_id[] = {
+    GR_FIELD("id", GR_STRING, "id of the trunk"),
+    GR_END,
+};
+
+static const struct gr_field call_id[] = {
+    GR_FIELD("id", GR_STRING, "id of the call"),
+    GR_END,
+};
+
+/* Routes ----------------------------------------------------------------------------------- */
+
+/* How long the token for one set of tones lives, in seconds. */
+#define TONE_TOKEN_LIFETIME 60
+
+static const char *text(const json_t *object, const char *member)
+{
+    return json_string_value(json_object_get(object, member));
+}
+
+/* The body as 100ms gets it: without the members that are for the gateway. New reference. */
+static json_t *without_own_members(const json_t *body)
+{
+    json_t *copy = json_deep_copy(body);
+
+    for (const struct gr_field *row = tones; copy && row->name; row++) {
+        if (row->flags & GR_STRIP)
+            json_object_del(copy, row->name);
+    }
+    return copy;
+}
+
+/* POST /sip/dtmf: 100ms wants a join token here and refuses the management token. */
+static enum gr_err play_tones(struct gr_call *call)
+{
+    const json_t *body = gr_json(call);
+    const char *given = text(body, "app_token");
+    char *made = NULL;
+
+    if (!given) {
+        const struct hms_join join = {
+            .room_id = text(body, "room_id"),
+            .role = text(body, "role"),
+            .user_id = text(body, "user_id"),
+            .lifetime_s = TONE_TOKEN_LIFETIME,
+        };
+        enum gr_err r =
+            hms_join_token(call, gr_route_of(call)->forward->upstream, "", &join, &made);
+        if (r != GR_OK)
+            return r;
+    }
+    return hms_relay(call, without_own_members(body), given ? given : made);
+}
+
+static const struct gr_route routes[] = {
+    GR_POST("/sip/outbound/trunks", "sip.trunk_create", "Register an outbound trunk",
+            .scope = "sip:write", .body = GR_BODY(GR_OBJECT, .fields = trunk, .flags = GR_REQUIRED),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/trunks"),
+            .answers = HMS_ANSWER(200, "its id", .schema = HMS_OBJECT(trunk_id)),
+            .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
+    GR_POST("/sip/outbound/trunks/{trunkId}", "sip.trunk_update", "Change an outbound trunk",
+            .scope = "sip:write", .params = trunk_params,
+            .body = GR_BODY(GR_OBJECT, .fields = trunk, .flags = GR_REQUIRED),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/trunks/{trunkId}"),
+            .answers = HMS_ANSWER(200, "its id", .schema = HMS_OBJECT(trunk_id)),
+            .doc = "100ms does not say whether absent members keep their value: send all four.",
+            .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
+    GR_POST("/sip/outbound/call", "sip.call", "Call a phone into a room", .scope = "sip:write",
+            .body = GR_BODY(GR_OBJECT, .fields = phone_call, .flags = GR_REQUIRED),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/call"), .timeout_ms = 150 * 1000,
+            .answers = HMS_ANSWER(200, "the phone was answered", .schema = HMS_OBJECT(call_id)),
+            .doc = "Answers when the phone was answered or declined, which takes a while; 408 when "
+                   "nobody picks up.",
+            .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
+    GR_POST("/sip/dtmf", "sip.dtmf", "Play tones to the phones in a room", .scope = "sip:write",
+            .body = GR_BODY(GR_OBJECT, .fields = tones, .flags = GR_REQUIRED),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/dtmf"), .handle = play_tones,
+            .answers = HMS_ANSWER(200, "the tones are queued", .schema = GR_BODY(GR_OBJECT)),
+            .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-DTMF-transmission")),
+    GR_END,
+};
+
+/* Checks ----------------------------------------------------------------------------------- */
+
+/* Names of SIP headers are tokens (RFC 3261, section 25.1): a line break would begin another one.
+ */
+static enum gr_err check_sip_headers(struct gr_call *call, const json_t *parent,
+                                     const json_t *value)
+{
+    static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-.!%*_+`'~";
+
+    json_t *headers = (json_t *)(uintptr_t)value; /* iterators take no const object */
+
+    (void)parent;
+    for (void *i = json_object_iter(headers); i; i = json_object_iter_next(headers, i)) {
+        const char *name = json_object_iter_key(i);
+        if (!name[0] || name[strspn(name, token)])
+            return gr_invalid(call, "headers", GR_PROBLEM_VALUE, "names that are SIP tokens");
+    }
+    return GR_OK;
+}
+
+static const char *const owns[] = {"/sip", NULL};
+
+GR_PLUGIN(.name = "sip", .version = HMS_VERSION, .summary = "Phones in 100ms rooms",
+          .licence = HMS_LICENCE, .routes = routes, .owns = owns)
