@@ -397,7 +397,7 @@ static bool is_stale(const PGresult *result)
 static enum gr_err send_stmt(struct grc_pg_conn *conn, struct grc_statement *st,
                              const struct pg_params *params, bool *ret_stale)
 {
-    struct pg_stmt *stmt;
+    struct pg_stmt *stmt = NULL;
     PGresult *result = NULL;
 
     enum gr_err err = prepare(conn, st, params->types, &stmt);

@@ -18,6 +18,3 @@ enum grc_sql_kind grc_sql_kind_of(const char *sql);
  * number. GR_ERR_INVALID for ?0 and numbers over 65535.
  */
 enum gr_err grc_sql_dollars(struct grc_buf *ret_sql, const char *sql, unsigned *ret_highest);
-
-/* True for UTF-8 without NUL: what both engines store as text. */
-bool grc_sql_text_ok(gr_str text);

@@ -15,6 +15,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -463,13 +464,18 @@ static void lite_close(struct grc_store *base)
  */
 static char *make_file(const char *path)
 {
+    struct stat status;
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
 
     if (fd >= 0) {
         close(fd);
         return NULL;
     }
-    return errno == EEXIST ? NULL : grc_store_reason("cannot make '%s': %s", path, strerror(errno));
+    if (errno != EEXIST)
+        return grc_store_reason("cannot make '%s': %s", path, strerror(errno));
+    if (stat(path, &status) != 0)
+        return grc_store_reason("cannot look at '%s': %s", path, strerror(errno));
+    return S_ISREG(status.st_mode) ? NULL : grc_store_reason("'%s' is not a regular file", path);
 }
 
 static struct grc_store *lite_open(const char *url, char **ret_reason)

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secure.h"
+#include "base/utf8.h"
 #include "store/engine.h"
 #include "store/sql.h"
 
@@ -80,6 +81,11 @@ const char *grc_store_kind(const struct grc_store *store)
     return store->engine->kind;
 }
 
+static bool text_ok(gr_str text)
+{
+    return (text.len == 0 || !memchr(text.ptr, '\0', text.len)) && grc_utf8_valid(text);
+}
+
 /* PostgreSQL refuses such text, SQLite would take it: refuse it for both. */
 static enum gr_err check_params(const struct grc_engine *engine, const struct grc_statement *st)
 {
@@ -90,7 +96,7 @@ static enum gr_err check_params(const struct grc_engine *engine, const struct gr
         if (value->s.len > GRC_STORE_VALUE_MAX_BYTES)
             return grc_store_complain(engine, GR_ERR_STORE_CHECK, "size", "parameter too large",
                                       st->sql);
-        if (value->kind == GR_VALUE_TEXT && !grc_sql_text_ok(value->s))
+        if (value->kind == GR_VALUE_TEXT && !text_ok(value->s))
             return grc_store_complain(engine, GR_ERR_STORE_CHECK, "text",
                                       "text with NUL or broken UTF-8", st->sql);
     }

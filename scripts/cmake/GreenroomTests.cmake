@@ -51,6 +51,16 @@ function(gr_unit_test name)
   _gr_test_properties(unit.${name} unit ${arg_TIMEOUT})
 endfunction()
 
+# gr_postgres_test(NAME)
+# The program of gr_unit_test(NAME) once more, with the argument "postgres" and a PostgreSQL server of its own.
+function(gr_postgres_test name)
+  set(test unit.${name}_postgres)
+  add_test(NAME ${test}
+    COMMAND ${PROJECT_SOURCE_DIR}/tests/support/postgres.sh run -- $<TARGET_FILE:test_${name}> postgres
+    WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  _gr_test_properties(${test} unit 120)
+endfunction()
+
 # gr_pytest(NAME path [LABEL kind] [TIMEOUT seconds] [SERIAL] [ARGS argument...])
 # One pytest file. The kind is the directory it stands in unless LABEL says otherwise; SERIAL keeps it from running
 # beside others; ARGS go to pytest, so that one file can be registered case by case (ARGS -k NAME).
