@@ -1,0 +1,130 @@
+#include "problem.h"
+
+#include <jansson.h>
+
+struct row {
+    const char *type;
+    int status;
+    const char *title;
+};
+
+static const struct row rows[MG_PROBLEM_COUNT] = {
+#define MG_PROBLEM_ROW(name, type_, status_, title_) [name] = {type_, status_, title_},
+    MG_PROBLEM_LIST(MG_PROBLEM_ROW)
+#undef MG_PROBLEM_ROW
+};
+
+/* The host's own errors, by the types that this group's clients know. */
+static const struct {
+    enum gr_err err;
+    enum mg_problem problem;
+} host_errors[] = {
+    {GR_ERR_INTERNAL, MG_INTERNAL},        {GR_ERR_NO_MEMORY, MG_INTERNAL},
+    {GR_ERR_BAD_REQUEST, MG_BAD_PAYLOAD},  {GR_ERR_BAD_JSON, MG_BAD_PAYLOAD},
+    {GR_ERR_MEDIA_TYPE, MG_BAD_PAYLOAD},   {GR_ERR_UNAUTHORIZED, MG_BAD_TOKEN},
+    {GR_ERR_FORBIDDEN, MG_ACCESS_DENIED},  {GR_ERR_NOT_FOUND, MG_NO_PATH},
+    {GR_ERR_METHOD, MG_BAD_METHOD},        {GR_ERR_TOO_LARGE, MG_TOO_LARGE},
+    {GR_ERR_STORE_DOWN, MG_NO_DATABASE},   {GR_ERR_STORE_BUSY, MG_BAD_DATABASE},
+    {GR_ERR_STORE_UNIQUE, MG_BAD_DATABASE}, {GR_ERR_STORE_FOREIGN, MG_BAD_DATABASE},
+    {GR_ERR_STORE_CHECK, MG_BAD_DATABASE}, {GR_ERR_STORE, MG_BAD_DATABASE},
+};
+
+static enum gr_err err_of(int status)
+{
+    switch (status) {
+    case 400:
+        return GR_ERR_INVALID;
+    case 401:
+        return GR_ERR_UNAUTHORIZED;
+    case 403:
+        return GR_ERR_FORBIDDEN;
+    case 404:
+        return GR_ERR_NOT_FOUND;
+    case 422:
+        return GR_ERR_UNPROCESSABLE;
+    case 502:
+        return GR_ERR_UPSTREAM_CONNECT;
+    default:
+        return GR_ERR_INTERNAL;
+    }
+}
+
+enum gr_err mg_fail(struct gr_call *call, enum mg_problem problem, const char *detail)
+{
+    const struct row *row = &rows[problem];
+
+    return gr_fail_with(call, &(const struct gr_error){.err = err_of(row->status),
+                                                       .status = row->status,
+                                                       .type = row->type,
+                                                       .message = detail});
+}
+
+enum gr_err mg_fail_store(struct gr_call *call, enum gr_err err)
+{
+    switch (err) {
+    case GR_ERR_STORE_DOWN:
+        return mg_fail(call, MG_NO_DATABASE, "the store cannot be reached");
+    case GR_ERR_STORE:
+    case GR_ERR_STORE_BUSY:
+    case GR_ERR_STORE_CHECK:
+    case GR_ERR_STORE_FOREIGN:
+    case GR_ERR_STORE_UNIQUE:
+        return mg_fail(call, MG_BAD_DATABASE, "the store refused a statement");
+    default:
+        return err;
+    }
+}
+
+static const char *type_of(const struct gr_error *error)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (strcmp(rows[i].type, error->type) == 0)
+            return rows[i].type;
+    }
+    if (error->err == GR_ERR_INVALID) {
+        const char *in = error->problem_count ? error->problems[0].in : "body";
+
+        if (strcmp(in, "path") == 0)
+            return rows[MG_BAD_PARAMETER].type;
+        return rows[strcmp(in, "query") == 0 ? MG_BAD_QUERY : MG_BAD_PAYLOAD].type;
+    }
+    for (size_t i = 0; i < sizeof(host_errors) / sizeof(host_errors[0]); i++) {
+        if (host_errors[i].err == error->err)
+            return rows[host_errors[i].problem].type;
+    }
+    return error->type;
+}
+
+static const char *title_of(const char *type)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (strcmp(rows[i].type, type) == 0)
+            return rows[i].title;
+    }
+    return "Request failed";
+}
+
+static const char *detail_of(struct gr_call *call, const struct gr_error *error)
+{
+    const char *text = NULL;
+
+    for (size_t i = 0; i < error->problem_count; i++) {
+        const struct gr_problem *p = &error->problems[i];
+        const char *where = p->where && *p->where ? p->where : p->in;
+        const char *line = p->kind == GR_PROBLEM_MISSING
+                               ? gr_format(call, "%s: missing", where)
+                               : gr_format(call, "%s: expected %s", where, p->expected);
+
+        text = text && line ? gr_format(call, "%s; %s", text, line) : line;
+    }
+    return text ? text : error->message;
+}
+
+json_t *mg_render_error(struct gr_call *call, const struct gr_error *error)
+{
+    const char *type = type_of(error);
+    const char *detail = detail_of(call, error);
+
+    return json_pack("{s:s, s:s, s:i, s:s*}", "type", type, "title", title_of(type), "status",
+                     error->status, "detail", detail && *detail ? detail : NULL);
+}
