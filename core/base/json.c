@@ -93,6 +93,9 @@ json_t *grc_json_parse(gr_str text, unsigned depth_max, const char **ret_reason)
 {
     json_error_t error;
 
+    /* jansson skips a NUL that follows a token, so "[1\0,2]" would pass for "[1,2]". */
+    if (text.len && memchr(text.ptr, 0, text.len))
+        return refuse(ret_reason, "the text holds a NUL byte");
     switch (grc_json_guard(text, depth_max)) {
     case GRC_JSON_OK:
         break;

@@ -121,8 +121,7 @@ static bool check_shape(struct compiler *compiler, const struct gr_field *row)
         return refuse(compiler, ".items needs GR_ARRAY or GR_MAP");
     if (row->pattern && row->type != GR_STRING)
         return refuse(compiler, ".pattern needs GR_STRING");
-    if (isnan(row->multiple_of) || row->multiple_of < 0 ||
-        nearbyint(row->multiple_of) != row->multiple_of || row->multiple_of > 9e15)
+    if (!grc_is_whole(row->multiple_of) || row->multiple_of < 0)
         return refuse(compiler, ".multiple_of is not a whole number of 1 or more");
     if (row->multiple_of > 0 && row->type != GR_INT)
         return refuse(compiler, ".multiple_of needs GR_INT");

@@ -29,6 +29,12 @@ struct grc_rule {
     bool strips; /* some row in it, at any depth, has GR_STRIP */
 };
 
+/* True for whole numbers, as far as a double tells them apart. */
+static inline bool grc_is_whole(double value)
+{
+    return fabs(value) < 9007199254740992.0 && (double)(int64_t)value == value;
+}
+
 /* --- rule_text.c --- */
 
 /* The malloc'ed text of what a row expects; NULL without memory. */

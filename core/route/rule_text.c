@@ -31,10 +31,10 @@ static bool is_bounded(const struct gr_field *row, bool *ret_low, bool *ret_high
     return *ret_low || *ret_high;
 }
 
-/* Whole numbers without exponent, as far as a double tells them apart. */
+/* Whole numbers without exponent. */
 static void add_number(struct text *text, double value)
 {
-    if (fabs(value) < 9007199254740992.0 && nearbyint(value) == value)
+    if (grc_is_whole(value))
         add(text, "%.0f", value);
     else
         add(text, "%.15g", value);
@@ -60,7 +60,6 @@ static void add_value_range(struct text *text, const struct gr_field *row)
         add(text, "%s", low ? " to " : " of at most ");
         add_number(text, row->range->max);
     }
-    return;
 }
 
 /* " of 1 to 5 elements" */
