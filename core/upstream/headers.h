@@ -1,0 +1,24 @@
+/* Which headers travel, either way. Pure functions. */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+/* A token of RFC 9110, section 5.6.2. */
+bool grc_header_name_good(gr_str name);
+/* Printable ASCII, blanks and tabs; nothing that could end the line. */
+bool grc_header_value_good(gr_str value);
+/* May a caller of an upstream set it? Not the hop-by-hop ones, nor those that the host writes. */
+bool grc_header_outgoing(gr_str name, bool with_authorization);
+
+enum grc_header_kind {
+    GRC_HEADER_DROP = 0,
+    GRC_HEADER_PASS, /* goes back to the client as it came */
+    GRC_HEADER_TYPE,
+    GRC_HEADER_RETRY_AFTER, /* passes, too */
+    GRC_HEADER_ENCODING,
+};
+/* What to do with a header of an upstream's answer. */
+enum grc_header_kind grc_header_incoming(gr_str name);
+
+/* Splits "Name: value\r\n"; value without blanks around. false: no such line, or unfit to pass. */
+bool grc_header_split(gr_str line, struct gr_pair *ret_pair);

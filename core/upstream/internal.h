@@ -1,0 +1,128 @@
+/*
+ * Inside core/upstream only: what its parts share. The only header that includes libcurl's.
+ *
+ * One exchange with libcurl goes through a handle of the upstream's pool: exchange.c sets it up and
+ * reads the outcome, run.c decides what happens next, pool.c keeps handles and their connections.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "upstream/breaker.h"
+#include "upstream/credential.h"
+#include "upstream/retry.h"
+#include "upstream/upstream.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Headers of one request, all told. */
+#define GRC_LINES_MAX 40u
+
+struct grc_upstream;
+
+/* One easy handle with everything it can reuse. Used by one thread at a time. */
+struct grc_handle {
+    CURL *easy;
+    struct grc_upstream *upstream;
+    struct grc_handle *older; /* in the pool */
+    struct grc_handle *newer;
+    int64_t idle_since_ms;
+    struct grc_buf answer; /* the body as it comes */
+    struct grc_buf heads;  /* headers worth keeping, "name\0value\0" */
+    struct grc_buf lines;  /* of the request: target, then header lines, each with a NUL */
+    struct curl_slist nodes[GRC_LINES_MAX];
+    char error[CURL_ERROR_SIZE];
+    /* the attempt in progress */
+    const struct grc_exchange *exchange;
+    int64_t gone_next_ms; /* when to look again whether the client left */
+    unsigned sends;       /* how often libcurl began to send */
+    size_t head_count;
+    size_t header_bytes;
+    bool body_begun;
+    bool received;
+    bool replay_refused;
+    bool gone;
+    bool too_large;
+    bool encoded; /* an encoding nobody asked for */
+};
+
+/* Handles at rest, last in first out: few connections, and warm ones. */
+struct grc_pool {
+    pthread_mutex_t lock;
+    struct grc_handle *newest;
+    struct grc_handle *oldest;
+};
+
+struct grc_upstream {
+    const struct grc_upstream_settings *settings;
+    struct grc_upstream_settings *own; /* freed with it; NULL: of the config */
+    struct grc_keeper *keeper;         /* NULL: no credential */
+    CURLSH *share;
+    char *origin;            /* "https://host:port" */
+    char *prefix;            /* path of the URL, without a slash at its end */
+    struct grc_pool single;  /* handles with a connection of their own */
+    struct grc_pool grouped; /* handles whose connections live in a crew's multi */
+    struct grc_breaker breaker;
+    struct grc_retry_budget budget;
+    _Atomic int64_t in_flight;
+    _Atomic uint64_t calls;
+    _Atomic uint64_t failures;
+    _Atomic uint64_t retries;
+    _Atomic int last_err; /* enum gr_err of the last attempt */
+    _Atomic int64_t warned_ms;
+};
+
+/* Several exchanges side by side: one multi with its connections. */
+struct grc_crew {
+    CURLM *multi;
+    struct grc_crew *next;
+};
+
+struct grc_upstreams {
+    const struct grc_settings *settings;
+    struct grc_keeper **keepers;
+    size_t keeper_count;
+    struct grc_upstream **list;
+    size_t count;
+    CURLSH *share; /* DNS */
+    pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
+    pthread_mutex_t crew_lock;
+    struct grc_crew *crews;
+    size_t crew_count;
+};
+
+/* What became of one attempt. */
+struct grc_outcome {
+    enum gr_err err;
+    int status; /* 0 unless err is GR_OK */
+    bool sent;
+    bool received;
+    bool lasting;
+};
+
+/* pool.c */
+bool grc_pool_init(struct grc_pool *pool);
+void grc_pool_done(struct grc_pool *pool);
+/* The handle that rested shortest, or a new one. NULL without memory. */
+struct grc_handle *grc_pool_take(struct grc_upstream *upstream, struct grc_pool *pool);
+/* Takes it back; frees those that rested for longer than idle_ms. */
+void grc_pool_give(struct grc_pool *pool, struct grc_handle *handle, int64_t idle_ms);
+struct grc_crew *grc_crew_take(struct grc_upstreams *all);
+void grc_crew_give(struct grc_upstreams *all, struct grc_crew *crew);
+void grc_crew_free(struct grc_crew *crew);
+
+/* exchange.c */
+/* A handle with every option that never changes. */
+struct grc_handle *grc_handle_new(struct grc_upstream *upstream);
+void grc_handle_free(struct grc_handle *handle);
+/* Makes the handle ready to perform. token: NULL, or kept alive by the caller until it is done. */
+enum gr_err grc_handle_prepare(struct grc_handle *handle, const struct grc_exchange *exchange,
+                               const struct grc_token *token, int64_t timeout_ms);
+/* Reads what came of it. */
+struct grc_outcome grc_handle_outcome(struct grc_handle *handle, CURLcode code);
+/* Copies the answer into the exchange's arena. */
+enum gr_err grc_handle_answer(struct grc_handle *handle, struct grc_exchange *exchange);
+
+/* run.c: grc_upstreams_run() */
+struct grc_upstream *grc_upstream_find(const struct grc_upstreams *all, const char *name);

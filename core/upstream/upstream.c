@@ -1,0 +1,329 @@
+/* The upstreams of one runtime: made from the settings, found by name, freed together. */
+#include "upstream/internal.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define UPSTREAMS_MAX 256u
+
+static bool give_reason(char **ret_reason, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Always false. */
+static bool give_reason(char **ret_reason, const char *format, ...)
+{
+    va_list args;
+    char *text = NULL;
+
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL;
+    va_end(args);
+    *ret_reason = text;
+    return false;
+}
+
+/* --- DNS answers are shared; connections are not: libcurl crashes on that --- */
+
+static void share_lock(CURL *easy, curl_lock_data data, curl_lock_access access, void *arg)
+{
+    struct grc_upstreams *all = arg;
+
+    (void)easy;
+    (void)access;
+    pthread_mutex_lock(&all->share_locks[data]);
+}
+
+static void share_unlock(CURL *easy, curl_lock_data data, void *arg)
+{
+    struct grc_upstreams *all = arg;
+
+    (void)easy;
+    pthread_mutex_unlock(&all->share_locks[data]);
+}
+
+static bool share_init(struct grc_upstreams *all)
+{
+    all->share = curl_share_init();
+    return all->share &&
+           curl_share_setopt(all->share, CURLSHOPT_LOCKFUNC, share_lock) == CURLSHE_OK &&
+           curl_share_setopt(all->share, CURLSHOPT_UNLOCKFUNC, share_unlock) == CURLSHE_OK &&
+           curl_share_setopt(all->share, CURLSHOPT_USERDATA, all) == CURLSHE_OK &&
+           curl_share_setopt(all->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) == CURLSHE_OK;
+}
+
+/* --- one upstream --- */
+
+static void upstream_free(struct grc_upstream *upstream)
+{
+    if (!upstream)
+        return;
+    grc_pool_done(&upstream->single);
+    grc_pool_done(&upstream->grouped);
+    grc_breaker_done(&upstream->breaker);
+    grc_upstream_settings_free(upstream->own);
+    curl_free(upstream->origin);
+    free(upstream->prefix);
+    free(upstream);
+}
+
+/* malloc'ed path of the URL without a slash at its end; NULL when there is something beyond. */
+static char *take_prefix(CURLU *url)
+{
+    static const CURLUPart unwanted[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY,
+                                         CURLUPART_FRAGMENT};
+    char *path = NULL;
+    char *copy = NULL;
+
+    for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++) {
+        char *text = NULL;
+        CURLUcode rc = curl_url_get(url, unwanted[i], &text, 0);
+        curl_free(text);
+        if (rc == CURLUE_OK)
+            return NULL;
+    }
+    if (curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK)
+        copy = strdup(path);
+    curl_free(path);
+    for (size_t len = copy ? strlen(copy) : 0; len > 0 && copy[len - 1] == '/'; len--)
+        copy[len - 1] = '\0';
+    return copy;
+}
+
+static bool parse_url(struct grc_upstream *upstream, CURLU *url)
+{
+    char *scheme = NULL;
+    bool good = curl_url_set(url, CURLUPART_URL, upstream->settings->url, 0) == CURLUE_OK &&
+                curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+                (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+
+    curl_free(scheme);
+    if (!good)
+        return false;
+    upstream->prefix = take_prefix(url);
+    return upstream->prefix && curl_url_set(url, CURLUPART_PATH, "/", 0) == CURLUE_OK &&
+           curl_url_get(url, CURLUPART_URL, &upstream->origin, 0) == CURLUE_OK;
+}
+
+static bool read_url(struct grc_upstream *upstream)
+{
+    CURLU *url = curl_url();
+    bool good = url && upstream->settings->url && parse_url(upstream, url);
+
+    curl_url_cleanup(url);
+    return good;
+}
+
+static struct grc_keeper *keeper_find(const struct grc_upstreams *all, const char *name)
+{
+    for (size_t i = 0; i < all->keeper_count; i++) {
+        if (strcmp(grc_keeper_name(all->keepers[i]), name) == 0)
+            return all->keepers[i];
+    }
+    return NULL;
+}
+
+static struct grc_upstream *upstream_new(struct grc_upstreams *all,
+                                         const struct grc_upstream_settings *settings)
+{
+    struct grc_upstream *upstream = calloc(1, sizeof(*upstream));
+
+    if (!upstream)
+        return NULL;
+    upstream->settings = settings;
+    upstream->share = all->share;
+    grc_retry_budget_init(&upstream->budget);
+    /* These fail only where no process gets far. */
+    if (!grc_pool_init(&upstream->single) || !grc_pool_init(&upstream->grouped) ||
+        !grc_breaker_init(&upstream->breaker, &settings->breaker)) {
+        free(upstream);
+        return NULL;
+    }
+    return upstream;
+}
+
+static bool upstream_add(struct grc_upstreams *all, const struct grc_upstream_settings *settings,
+                         struct grc_upstream_settings *own, char **ret_reason)
+{
+    struct grc_upstream *upstream;
+
+    if (grc_upstreams_has(all, settings->name))
+        return give_reason(ret_reason, "an upstream '%s' exists", settings->name);
+    if (all->count >= UPSTREAMS_MAX)
+        return give_reason(ret_reason, "more than %u upstreams", UPSTREAMS_MAX);
+    upstream = upstream_new(all, settings);
+    if (!upstream)
+        return give_reason(ret_reason, "out of memory");
+    if (settings->credential) {
+        upstream->keeper = keeper_find(all, settings->credential);
+        if (!upstream->keeper) {
+            upstream_free(upstream);
+            return give_reason(ret_reason, "upstream '%s': no credential '%s'", settings->name,
+                               settings->credential);
+        }
+    }
+    if (!read_url(upstream)) {
+        upstream_free(upstream);
+        return give_reason(ret_reason,
+                           "upstream '%s': expected an http or https URL of host, port and path",
+                           settings->name);
+    }
+    upstream->own = own;
+    all->list[all->count++] = upstream;
+    return true;
+}
+
+struct grc_upstream *grc_upstream_find(const struct grc_upstreams *all, const char *name)
+{
+    for (size_t i = 0; name && i < all->count; i++) {
+        if (strcmp(all->list[i]->settings->name, name) == 0)
+            return all->list[i];
+    }
+    return NULL;
+}
+
+/* --- all of them --- */
+
+static bool add_keepers(struct grc_upstreams *all, char **ret_reason)
+{
+    const struct grc_settings *settings = all->settings;
+
+    for (size_t i = 0; i < settings->credential_count; i++) {
+        const struct grc_credential *credential = &settings->credentials[i];
+        const char *reason = "out of memory";
+        struct grc_keeper *keeper;
+
+        if (credential->kind == GRC_CREDENTIAL_NONE)
+            continue;
+        keeper = grc_keeper_new(credential, &reason);
+        if (!keeper)
+            return give_reason(ret_reason, "credential '%s': %s", credential->name, reason);
+        all->keepers[all->keeper_count++] = keeper;
+    }
+    return true;
+}
+
+static bool fill(struct grc_upstreams *all, char **ret_reason)
+{
+    if (!all->keepers || !all->list || !share_init(all))
+        return give_reason(ret_reason, "out of memory");
+    if (!add_keepers(all, ret_reason))
+        return false;
+    for (size_t i = 0; i < all->settings->upstream_count; i++) {
+        if (!upstream_add(all, &all->settings->upstreams[i], NULL, ret_reason))
+            return false;
+    }
+    return true;
+}
+
+struct grc_upstreams *grc_upstreams_new(const struct grc_settings *settings, char **ret_reason)
+{
+    struct grc_upstreams *all = calloc(1, sizeof(*all));
+
+    if (!all) {
+        *ret_reason = NULL;
+        return NULL;
+    }
+    all->settings = settings;
+    all->keepers = calloc(settings->credential_count + 1, sizeof(struct grc_keeper *));
+    all->list = calloc(UPSTREAMS_MAX, sizeof(struct grc_upstream *));
+    pthread_mutex_init(&all->crew_lock, NULL);
+    for (size_t i = 0; i < CURL_LOCK_DATA_LAST; i++)
+        pthread_mutex_init(&all->share_locks[i], NULL);
+    if (!fill(all, ret_reason)) {
+        grc_upstreams_free(all);
+        return NULL;
+    }
+    return all;
+}
+
+bool grc_upstreams_define(struct grc_upstreams *all, struct grc_upstream_settings *stolen,
+                          char **ret_reason)
+{
+    if (upstream_add(all, stolen, stolen, ret_reason))
+        return true;
+    grc_upstream_settings_free(stolen);
+    return false;
+}
+
+bool grc_upstreams_has(const struct grc_upstreams *all, const char *name)
+{
+    return grc_upstream_find(all, name) != NULL;
+}
+
+enum gr_err grc_upstreams_sign(struct grc_upstreams *all, const char *upstream,
+                               struct grc_arena *arena, const json_t *claims, int64_t lifetime_s,
+                               char **ret_token)
+{
+    const struct grc_upstream *found = grc_upstream_find(all, upstream);
+
+    if (!found || !found->keeper)
+        return GR_ERR_INTERNAL;
+    return grc_keeper_sign(found->keeper, arena, claims, lifetime_s, grc_now_ms() / 1000,
+                           ret_token);
+}
+
+static const char *state_of(const struct grc_upstream *upstream)
+{
+    if (grc_breaker_state(&upstream->breaker) == GRC_BREAKER_OPEN)
+        return "open";
+    if (grc_breaker_state(&upstream->breaker) == GRC_BREAKER_HALF_OPEN)
+        return "half_open";
+    if (atomic_load(&upstream->calls) == 0)
+        return "unused";
+    return atomic_load(&upstream->last_err) == GR_OK ? "ok" : "failing";
+}
+
+void grc_upstreams_states(struct grc_upstreams *all, grc_upstream_state_fn *report, void *arg)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        struct grc_upstream *upstream = all->list[i];
+        char detail[160];
+
+        snprintf(detail, sizeof(detail),
+                 "last=%s calls=%llu failures=%llu retries=%llu in_flight=%lld",
+                 grc_err_slug((enum gr_err)atomic_load(&upstream->last_err)),
+                 (unsigned long long)atomic_load(&upstream->calls),
+                 (unsigned long long)atomic_load(&upstream->failures),
+                 (unsigned long long)atomic_load(&upstream->retries),
+                 (long long)atomic_load(&upstream->in_flight));
+        report(arg, upstream->settings->name, state_of(upstream), detail);
+    }
+}
+
+void grc_upstreams_free(struct grc_upstreams *all)
+{
+    if (!all)
+        return;
+    /* Handles first: they use the share. Crews after their handles: they hold the connections. */
+    for (size_t i = 0; i < all->count; i++)
+        upstream_free(all->list[i]);
+    while (all->crews) {
+        struct grc_crew *crew = all->crews;
+        all->crews = crew->next;
+        grc_crew_free(crew);
+    }
+    for (size_t i = 0; i < all->keeper_count; i++)
+        grc_keeper_free(all->keepers[i]);
+    if (all->share)
+        curl_share_cleanup(all->share);
+    for (size_t i = 0; i < CURL_LOCK_DATA_LAST; i++)
+        pthread_mutex_destroy(&all->share_locks[i]);
+    pthread_mutex_destroy(&all->crew_lock);
+    free(all->keepers);
+    free(all->list);
+    free(all);
+}
+
+bool grc_upstreams_global_init(void)
+{
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+const char *grc_upstreams_library(void)
+{
+    return curl_version();
+}
