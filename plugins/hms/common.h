@@ -153,13 +153,12 @@ struct hms_join {
     const char *room_id;
     const char *role;
     const char *user_id; /* NULL: the token names no user */
-    int64_t lifetime_s;  /* 0: what the credential gives by default */
+    int64_t lifetime_s;  /* 0: a day; cut to what the credential allows */
 };
 
 /*
- * Signs an app (join) token with the credential of an upstream. lifetime_member is the member of
- * the body that asked for the lifetime: it is named when the lifetime is longer than the config
- * allows. The token lives as long as the call. When it fails, the call has failed.
+ * Signs an app (join) token with the credential of an upstream. The token lives as long as the
+ * call. When it fails, the call has failed.
  */
-enum gr_err hms_join_token(struct gr_call *call, const char *upstream, const char *lifetime_member,
-                           const struct hms_join *join, char **ret_token);
+enum gr_err hms_join_token(struct gr_call *call, const char *upstream, const struct hms_join *join,
+                           char **ret_token);

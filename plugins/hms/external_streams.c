@@ -103,11 +103,9 @@ static enum gr_err check_resolution(struct gr_call *call, const json_t *parent, 
     if (json_is_null(value))
         return GR_OK;
     if (width < 500 || height < (landscape ? 480 : 500))
-        return gr_invalid(call, "resolution", GR_PROBLEM_MIN,
-                          "at least 500x480, or 500x500 in portrait");
+        return gr_invalid(call, "", GR_PROBLEM_MIN, "at least 500x480, or 500x500 in portrait");
     if (width > (landscape ? 1920 : 1080) || height > (landscape ? 1080 : 1920))
-        return gr_invalid(call, "resolution", GR_PROBLEM_MAX,
-                          "at most 1920x1080, or 1080x1920 in portrait");
+        return gr_invalid(call, "", GR_PROBLEM_MAX, "at most 1920x1080, or 1080x1920 in portrait");
     return GR_OK;
 }
 

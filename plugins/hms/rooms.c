@@ -167,7 +167,7 @@ static enum gr_err check_size(struct gr_call *call, const json_t *size, bool lar
 {
     if (large || json_integer_value(size) <= SIZE_MAX_PLAIN)
         return GR_OK;
-    return gr_invalid(call, "size", GR_PROBLEM_MAX,
+    return gr_invalid(call, "", GR_PROBLEM_MAX,
                       "an integer from 0 to %d (more only with large_room)", SIZE_MAX_PLAIN);
 }
 

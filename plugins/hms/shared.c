@@ -6,6 +6,9 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+/* What all samples of 100ms give a join token, in seconds. */
+#define JOIN_LIFETIME_S (24 * 60 * 60)
+
 /* Query and path --------------------------------------------------------------------------- */
 
 const struct gr_field hms_room_params[] = {HMS_PARAM_ROOM, GR_END};
@@ -151,7 +154,9 @@ enum gr_err hms_relay(struct gr_call *call, json_t *stolen_body, const char *bea
         return r;
     r = gr_upstream(call, &request, &reply, 1);
     if (r != GR_OK)
-        return gr_fail(call, r, "no usable answer from upstream '%s'", request.upstream);
+        return gr_fail(call, r, "no usable answer from 100ms");
+    if (reply.status < 200 || (reply.status >= 300 && reply.status < 400))
+        return gr_fail(call, GR_ERR_UPSTREAM_BROKEN, "100ms answered with status %d", reply.status);
     if (reply.retry_after.len) {
         r = gr_reply_header(call, "Retry-After", reply.retry_after);
         if (r != GR_OK)
@@ -164,20 +169,18 @@ enum gr_err hms_relay(struct gr_call *call, json_t *stolen_body, const char *bea
     return gr_reply(call, reply.status, type, reply.body);
 }
 
-enum gr_err hms_join_token(struct gr_call *call, const char *upstream, const char *lifetime_member,
-                           const struct hms_join *join, char **ret_token)
+enum gr_err hms_join_token(struct gr_call *call, const char *upstream, const struct hms_join *join,
+                           char **ret_token)
 {
+    int64_t lifetime_s = join->lifetime_s ? join->lifetime_s : JOIN_LIFETIME_S;
     json_t *claims = json_pack("{s:s, s:s, s:s, s:s*}", "type", "app", "room_id", join->room_id,
                                "role", join->role, "user_id", join->user_id);
     enum gr_err r;
 
     if (!claims)
         return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the token");
-    r = gr_credential_sign(call, upstream, claims, join->lifetime_s, ret_token);
+    r = gr_credential_sign(call, upstream, claims, lifetime_s, ret_token);
     json_decref(claims);
-    if (r == GR_ERR_INVALID)
-        return gr_invalid(call, lifetime_member, GR_PROBLEM_MAX,
-                          "a lifetime that the gateway's config allows");
     if (r != GR_OK)
         return gr_fail(call, r, "the token cannot be signed");
     return GR_OK;

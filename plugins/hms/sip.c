@@ -98,8 +98,7 @@ static enum gr_err play_tones(struct gr_call *call)
             .user_id = text(body, "user_id"),
             .lifetime_s = TONE_TOKEN_LIFETIME,
         };
-        enum gr_err r =
-            hms_join_token(call, gr_route_of(call)->forward->upstream, "", &join, &made);
+        enum gr_err r = hms_join_token(call, gr_route_of(call)->forward->upstream, &join, &made);
         if (r != GR_OK)
             return r;
     }
@@ -150,7 +149,7 @@ static enum gr_err check_sip_headers(struct gr_call *call, const json_t *parent,
     for (void *i = json_object_iter(headers); i; i = json_object_iter_next(headers, i)) {
         const char *name = json_object_iter_key(i);
         if (!name[0] || name[strspn(name, token)])
-            return gr_invalid(call, "headers", GR_PROBLEM_VALUE, "names that are SIP tokens");
+            return gr_invalid(call, "", GR_PROBLEM_VALUE, "names that are SIP tokens");
     }
     return GR_OK;
 }

@@ -515,10 +515,10 @@ static enum gr_err check_simulcast(struct gr_call *call, const json_t *parent, c
         double scale = json_number_value(json_object_get(layer, "scaleResolutionDownBy"));
 
         if (!rid || (last_rid ? rid <= last_rid : rid != order))
-            return gr_invalid(call, "layers", GR_PROBLEM_VALUE,
+            return gr_invalid(call, "", GR_PROBLEM_VALUE,
                               "rids in the order f, h, q, each once, f first");
         if (last_rid ? scale <= last_scale : scale > 1)
-            return gr_invalid(call, "layers", GR_PROBLEM_VALUE,
+            return gr_invalid(call, "", GR_PROBLEM_VALUE,
                               "scaleResolutionDownBy of 1 in the first layer, then growing");
         last_rid = rid;
         last_scale = scale;

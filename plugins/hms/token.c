@@ -12,7 +12,8 @@ static const struct gr_field token_request[] = {
              .flags = GR_REQUIRED, .range = GR_MIN(1), .binds = "role", .example = "\"guest\""),
     GR_FIELD("userId", GR_STRING, "the application's own name for the user",
              .example = "\"learner-204\""),
-    GR_FIELD("expiresIn", GR_INT, "lifetime in seconds; at most what the config allows",
+    GR_FIELD("expiresIn", GR_INT,
+             "lifetime in seconds; a longer one is cut to what the config allows",
              .range = GR_MIN(1), .fallback = "86400"),
     GR_END,
 };
@@ -26,18 +27,16 @@ static const struct gr_field token_answer[] = {
 static enum gr_err token_create(struct gr_call *call)
 {
     const json_t *body = gr_json(call);
-    const json_t *lifetime = json_object_get(body, "expiresIn");
+    const struct hms_join join = {
+        .room_id = json_string_value(json_object_get(body, "roomId")),
+        .role = json_string_value(json_object_get(body, "role")),
+        .user_id = json_string_value(json_object_get(body, "userId")),
+        .lifetime_s = json_integer_value(json_object_get(body, "expiresIn")),
+    };
     char *token = NULL;
     enum gr_err r;
 
-    r = hms_join_token(call, HMS_UPSTREAM, "expiresIn",
-                       &(const struct hms_join){
-                           .room_id = json_string_value(json_object_get(body, "roomId")),
-                           .role = json_string_value(json_object_get(body, "role")),
-                           .user_id = json_string_value(json_object_get(body, "userId")),
-                           .lifetime_s = json_integer_value(lifetime),
-                       },
-                       &token);
+    r = hms_join_token(call, HMS_UPSTREAM, &join, &token);
     if (r != GR_OK)
         return r;
     return gr_reply_json(call, 201, json_pack("{s:s}", "token", token));
