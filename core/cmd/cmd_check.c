@@ -1,0 +1,51 @@
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "server/runtime.h"
+
+#include <stdio.h>
+
+/* Plugins that on_error = "skip" leaves out are said, though they are no failure. */
+static size_t count_skipped(const struct grc_runtime *runtime)
+{
+    size_t skipped = 0;
+    size_t i;
+
+    for (i = 0; i < runtime->plugin_count; i++) {
+        const struct grc_plugin *plugin = runtime->plugins[i];
+
+        skipped += plugin->state != GRC_LOAD_OK && plugin->state != GRC_LOAD_DISABLED;
+    }
+    return skipped;
+}
+
+static size_t count_loaded(const struct grc_runtime *runtime)
+{
+    size_t loaded = 0;
+    size_t i;
+
+    for (i = 0; i < runtime->plugin_count; i++)
+        loaded += runtime->plugins[i]->state == GRC_LOAD_OK && runtime->plugins[i]->library;
+    return loaded;
+}
+
+int grc_cmd_check(const struct grc_cli *cli, int argc, char **argv)
+{
+    struct grc_runtime *runtime;
+    size_t skipped;
+
+    if (!grc_flags_take((const struct grc_flag[]){{NULL, NULL, NULL}}, &argc, argv) || argc > 1)
+        return grc_usage_error("check", NULL);
+    grc_log_plain_set(true);
+    grc_log_level_set(GR_LOG_WARN);
+    runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_CHECK, grc_cli_report, NULL);
+    if (!runtime)
+        return GRC_EXIT_CONFIG;
+    skipped = count_skipped(runtime);
+    printf("%s: fine: %zu plugins, %zu routes", cli->config_dir, count_loaded(runtime),
+           runtime->route_count);
+    if (skipped > 0)
+        printf(", %zu plugins left out", skipped);
+    putchar('\n');
+    grc_runtime_unref(runtime);
+    return grc_print_done(GRC_EXIT_OK);
+}

@@ -1,0 +1,149 @@
+/* greenroom routes: what is served, from the rows that serve it. */
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "config/env.h"
+#include "http/message.h"
+#include "server/runtime.h"
+
+#include <stdio.h>
+
+/* What the SCOPE column says. */
+static const char *scope_of(const struct grc_route *route)
+{
+    switch (route->row->access) {
+    case GR_ACCESS_OPEN:
+        return "(open)";
+    case GR_ACCESS_GROUP:
+        return "(group)";
+    case GR_ACCESS_CALLER:
+        break;
+    }
+    return route->scope ? route->scope : "-";
+}
+
+static const char *access_of(const struct grc_route *route)
+{
+    static const char *const names[] = {
+        [GR_ACCESS_CALLER] = "caller",
+        [GR_ACCESS_OPEN] = "open",
+        [GR_ACCESS_GROUP] = "group",
+    };
+
+    return names[route->row->access];
+}
+
+/* Calls visit for every route that is served. */
+typedef bool visit_fn(void *arg, const struct grc_route *route);
+static bool each_route(const struct grc_runtime *runtime, visit_fn *visit, void *arg)
+{
+    size_t p;
+    size_t r;
+
+    for (p = 0; p < runtime->plugin_count; p++) {
+        const struct grc_plugin *plugin = runtime->plugins[p];
+
+        for (r = 0; plugin->state == GRC_LOAD_OK && r < plugin->route_count; r++) {
+            if (!visit(arg, &plugin->routes[r]))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool add_cells(void *arg, const struct grc_route *route)
+{
+    return grc_table_add(arg, (const char *const[]){
+                                  grc_method_name(route->row->method), route->path, route->row->id,
+                                  scope_of(route), route->plugin->desc->name, route->row->summary});
+}
+
+static int print_table(const struct grc_runtime *runtime)
+{
+    static const char *const head[] = {"METHOD", "PATH", "ID", "SCOPE", "GROUP", "SUMMARY"};
+    struct grc_table table = {.columns = 6};
+    bool made = grc_table_add(&table, head) && each_route(runtime, add_cells, &table);
+
+    if (made)
+        grc_table_print(&table);
+    else
+        grc_complain("out of memory");
+    grc_table_done(&table);
+    return grc_print_done(made ? GRC_EXIT_OK : GRC_EXIT_FAILED);
+}
+
+static bool add_json(void *arg, const struct grc_route *route)
+{
+    const struct gr_forward *forward = route->forward;
+    json_t *object = json_pack(
+        "{s:s,s:s,s:s*,s:s,s:s,s:s*,s:s,s:s}", "method", grc_method_name(route->row->method),
+        "path", route->path, "alias", route->alias, "id", route->row->id, "access",
+        access_of(route), "scope", route->row->access == GR_ACCESS_CALLER ? route->scope : NULL,
+        "group", route->plugin->desc->name, "summary", route->row->summary);
+
+    if (object && forward)
+        json_object_set_new(object, "forward",
+                            json_pack("{s:s,s:s}", "upstream", forward->upstream, "path",
+                                      forward->path));
+    return object && json_array_append_new(arg, object) == 0;
+}
+
+static int print_json(const struct grc_runtime *runtime)
+{
+    json_t *list = json_array();
+
+    if (!list || !each_route(runtime, add_json, list)) {
+        json_decref(list);
+        list = NULL;
+    }
+    return grc_print_json(list);
+}
+
+static bool print_row(void *arg, const struct grc_route *route)
+{
+    const char **group = arg;
+    const char *name = route->plugin->desc->name;
+
+    if (!*group || strcmp(*group, name) != 0) {
+        printf("%s### %s: %s\n\n| Method | Path | Operation | Scope | What it does |\n"
+               "| --- | --- | --- | --- | --- |\n",
+               *group ? "\n" : "", name, route->plugin->desc->summary);
+        *group = name;
+    }
+    printf("| %s | `%s`", grc_method_name(route->row->method), route->path);
+    if (route->alias)
+        printf("<br>`%s`", route->alias);
+    printf(" | `%s` | %s | %s |\n", route->row->id, scope_of(route), route->row->summary);
+    return true;
+}
+
+static int print_markdown(const struct grc_runtime *runtime)
+{
+    const char *group = NULL;
+
+    each_route(runtime, print_row, &group);
+    return grc_print_done(GRC_EXIT_OK);
+}
+
+int grc_cmd_routes(const struct grc_cli *cli, int argc, char **argv)
+{
+    bool json = false;
+    bool markdown = false;
+    const struct grc_flag flags[] = {
+        {"--json", &json, NULL}, {"--markdown", &markdown, NULL}, {NULL, NULL, NULL}};
+    struct grc_runtime *runtime;
+    int status;
+
+    if (!grc_flags_take(flags, &argc, argv) || argc > 1 || (json && markdown))
+        return grc_usage_error("routes", NULL);
+    grc_log_plain_set(true);
+    grc_log_level_set(GR_LOG_WARN);
+    grc_env_lenient_set(true);
+    runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, grc_cli_report, NULL);
+    if (!runtime)
+        return GRC_EXIT_CONFIG;
+    status = json       ? print_json(runtime)
+             : markdown ? print_markdown(runtime)
+                        : print_table(runtime);
+    grc_runtime_unref(runtime);
+    return status;
+}
