@@ -81,9 +81,9 @@ static bool add_json(void *arg, const struct grc_route *route)
         "group", route->plugin->desc->name, "summary", route->row->summary);
 
     if (object && forward)
-        json_object_set_new(object, "forward",
-                            json_pack("{s:s,s:s}", "upstream", forward->upstream, "path",
-                                      forward->path));
+        json_object_set_new(
+            object, "forward",
+            json_pack("{s:s,s:s}", "upstream", forward->upstream, "path", forward->path));
     return object && json_array_append_new(arg, object) == 0;
 }
 
@@ -141,9 +141,7 @@ int grc_cmd_routes(const struct grc_cli *cli, int argc, char **argv)
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, grc_cli_report, NULL);
     if (!runtime)
         return GRC_EXIT_CONFIG;
-    status = json       ? print_json(runtime)
-             : markdown ? print_markdown(runtime)
-                        : print_table(runtime);
+    status = json ? print_json(runtime) : markdown ? print_markdown(runtime) : print_table(runtime);
     grc_runtime_unref(runtime);
     return status;
 }

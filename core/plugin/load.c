@@ -14,6 +14,10 @@
 #include "base/file.h"
 #include "call/call.h"
 
+#define PLUGIN_FLAGS                                                                               \
+    ((unsigned)GR_PLUGIN_NEEDS_JSON_TYPE | (unsigned)GR_PLUGIN_NO_STORE |                          \
+     (unsigned)GR_PLUGIN_ANY_ORIGIN)
+
 static bool refuse(struct grc_plugin *plugin, enum grc_load_state state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static bool refuse(struct grc_plugin *plugin, enum grc_load_state state, const char *format, ...)
@@ -177,6 +181,9 @@ static bool prepare(struct grc_plugin *plugin, const struct gr_plugin *desc)
     plugin->desc = grc_rows_normalise(desc);
     if (!plugin->desc)
         return refuse(plugin, GRC_LOAD_TABLE, "%s: out of memory", plugin->file);
+    /* Bits beyond the ABI's are the host's own, for what is linked into it. */
+    if (plugin->settings)
+        ((struct gr_plugin *)(uintptr_t)plugin->desc)->flags &= PLUGIN_FLAGS;
     state = grc_table_check(plugin->file, plugin->desc, &reason);
     if (state != GRC_LOAD_OK)
         return refuse_with(plugin, state, reason);

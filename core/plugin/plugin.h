@@ -28,6 +28,7 @@ enum grc_load_state {
 };
 
 struct grc_plugin;
+struct grc_timers;
 struct grc_route_figures; /* metrics/metrics.h */
 
 /* One route, ready to serve. */
@@ -57,7 +58,8 @@ struct grc_plugin {
     struct grc_route *routes;
     size_t route_count;
     void *options;
-    void *instance; /* what init made */
+    void *instance;            /* what init made */
+    struct grc_timers *timers; /* plugin/timers.h; NULL: none run */
     bool inited;
     bool started;
     struct grc_runtime *runtime;
