@@ -13,8 +13,15 @@ struct grc_http_handler {
     /* After the reply was written: sent_bytes, ok = false when writing failed. */
     void (*done)(void *arg, struct grc_request *request, struct grc_reply *reply, size_t sent_bytes,
                  bool ok);
+    /* For the log: a request that CivetWeb could not parse was answered with status. May be NULL.
+     */
+    void (*refused)(void *arg, const char *peer, int status, const char *reason);
     void *arg;
 };
+
+/* Prepares the library; once, before threads. false with a static reason when the linked version is
+ * not one whose parser is known (see http/framing.h). */
+bool grc_http_global_init(const char **ret_reason);
 
 /* Starts listening. NULL with a one-line reason (malloc'ed) in ret_reason: "127.0.0.1:8080: address
  * already in use". */

@@ -30,6 +30,8 @@ struct grc_request {
     char peer[64];      /* address as text */
     char listener[64];  /* address:port the request came in on */
     bool admin;         /* came in on the admin listener */
+    bool draining;      /* the listener is shutting down */
+    bool overloaded;    /* nearly all workers are busy: refuse before reading the body */
     int64_t started_us; /* monotonic */
     /* Framing failure found by the adapter: answered in the owning group's format, then closed. */
     enum gr_err broken;
@@ -45,14 +47,15 @@ struct grc_reply {
     struct gr_pair headers[32];
     size_t header_count;
     gr_str body;
-    bool close; /* close the connection after it */
-    bool cut;   /* test doubles: stop after cut_after bytes and close */
-    size_t cut_after;
+    bool close;       /* close the connection after it */
+    bool cut;         /* test doubles: stop after cut_after bytes and close */
+    size_t cut_after; /* bytes on the wire, head included; 0: no answer at all */
 };
 
 /* Reads the whole body into buf (whose max_bytes is the limit) before the deadline (monotonic ms).
- * GR_ERR_TOO_LARGE, GR_ERR_TIMEOUT, GR_ERR_BAD_REQUEST (broken chunks, early end). After a failure
- * the connection must be closed: the adapter sees to it. */
+ * GR_ERR_TOO_LARGE, GR_ERR_TIMEOUT, GR_ERR_BAD_REQUEST (broken chunks, early end), GR_ERR_OVERLOAD
+ * (too many workers wait for bodies), GR_ERR_NO_MEMORY. After a failure, and when nobody read the
+ * body, the connection must be closed: the adapter sees to it. */
 enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
                                int64_t deadline_ms);
 /* True when the client is known to have gone away. Cheap; may say false although it has. */

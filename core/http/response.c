@@ -1,0 +1,87 @@
+#include "http/response.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+
+#include <stdio.h>
+#include <time.h>
+
+/* IMF-fixdate (RFC 9110, 5.6.7), without the locale. */
+static gr_str date_text(struct grc_date *date)
+{
+    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t now = (time_t)(grc_now_ms() / 1000);
+    struct tm tm;
+
+    if (now != date->second && gmtime_r(&now, &tm)) {
+        snprintf(date->text, sizeof(date->text), "%s, %02u %s %04u %02u:%02u:%02u GMT",
+                 days[tm.tm_wday % 7], (unsigned)tm.tm_mday % 100u, months[tm.tm_mon % 12],
+                 (unsigned)(tm.tm_year + 1900) % 10000u, (unsigned)tm.tm_hour % 100u,
+                 (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u);
+        date->second = now;
+    }
+    return gr_str_of(date->text);
+}
+
+static bool is_clean(gr_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static enum gr_err add_header(struct grc_buf *out, gr_str name, gr_str value)
+{
+    if (!is_clean(name) || !is_clean(value) || name.len == 0)
+        return GR_OK;
+    enum gr_err err = grc_buf_str(out, name);
+    if (err == GR_OK)
+        err = grc_buf_add(out, ": ", 2);
+    if (err == GR_OK)
+        err = grc_buf_str(out, value);
+    if (err == GR_OK)
+        err = grc_buf_add(out, "\r\n", 2);
+    return err;
+}
+
+static bool has_no_body(int status)
+{
+    return status == 204 || status == 304 || status < 200;
+}
+
+enum gr_err grc_response_head(struct grc_buf *out, const struct grc_request *request,
+                              const struct grc_reply *reply, bool keep_alive, struct grc_date *date)
+{
+    enum gr_err err =
+        grc_buf_format(out, "HTTP/1.1 %d %s\r\n", reply->status, grc_status_reason(reply->status));
+
+    if (err == GR_OK)
+        err = add_header(out, GR_STR("Date"), date_text(date));
+    if (err == GR_OK)
+        err = add_header(out, GR_STR("Server"), GR_STR("greenroom"));
+    if (err == GR_OK && !has_no_body(reply->status)) {
+        if (reply->content_type && (reply->body.len || request->head))
+            err = add_header(out, GR_STR("Content-Type"), gr_str_of(reply->content_type));
+        if (err == GR_OK)
+            err = grc_buf_format(out, "Content-Length: %zu\r\n", reply->body.len);
+    }
+    for (size_t i = 0; err == GR_OK && i < reply->header_count; i++)
+        err = add_header(out, reply->headers[i].name, reply->headers[i].value);
+    if (err == GR_OK)
+        err = grc_buf_text(out, keep_alive ? "Connection: keep-alive\r\n\r\n"
+                                           : "Connection: close\r\n\r\n");
+    return err;
+}
+
+gr_str grc_response_body(const struct grc_request *request, const struct grc_reply *reply)
+{
+    if (request->head || has_no_body(reply->status))
+        return (gr_str){NULL, 0};
+    return reply->body;
+}
