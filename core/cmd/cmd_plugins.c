@@ -185,8 +185,8 @@ static int write_enabled(const char *file, const char *name, gr_str text, bool e
 
 static int change(const char *file, const char *name, bool enabled)
 {
-    struct grc_pool pool = {NULL};
-    struct grc_reader reader = {.where = file, .report = grc_cli_report, .pool = &pool};
+    struct grc_keep keep = {NULL};
+    struct grc_reader reader = {.where = file, .report = grc_cli_report, .keep = &keep};
     json_t *root = grc_reader_parse(&reader, file);
     const json_t *now = json_object_get(root, "enabled");
     const char *reason = NULL;
@@ -209,7 +209,7 @@ static int change(const char *file, const char *name, bool enabled)
         free(text);
     }
     grc_json_wipe(root);
-    grc_pool_done(&pool);
+    grc_keep_done(&keep);
     return status;
 }
 
