@@ -1,8 +1,8 @@
 /* greenroom routes: what is served, from the rows that serve it. */
 #include "base/log.h"
+#include "base/method.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
-#include "http/message.h"
 #include "server/runtime.h"
 
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "config/pool.h"
+#include "config/keep.h"
 #include "config/settings.h"
 
 enum grc_key_type {
@@ -46,7 +46,7 @@ struct grc_reader {
     const char *dir;   /* relative file names start here */
     grc_report_fn *report;
     void *arg;
-    struct grc_pool *pool;
+    struct grc_keep *keep;
     const json_t *root; /* the whole file, for rows that depend on others; may be NULL */
     size_t problems;
     bool unset_ok;       /* a missing variable leaves its key unset */
@@ -63,7 +63,7 @@ struct grc_map {
     bool (*needed)(const struct grc_reader *reader, const char *name);
 };
 
-/* Turns a text into another one in the pool; NULL when it is wrong. */
+/* Turns a text into another one in the keep; NULL when it is wrong. */
 typedef const char *grc_convert_fn(struct grc_reader *reader, const char *text);
 /* Checks an expanded JSON value, reports what is wrong with it. */
 typedef void grc_check_fn(struct grc_reader *reader, const struct grc_path *path,
@@ -113,7 +113,7 @@ void grc_reader_problem(struct grc_reader *reader, const struct grc_path *path, 
 /* "expected …, found …"; expected NULL: the row's own phrase. */
 void grc_reader_expected(struct grc_reader *reader, const struct grc_path *path,
                          const struct grc_key *key, const char *expected, const json_t *found);
-/* The text of a JSON string, expanded, in the pool. false: reported, or unset where that is fine
+/* The text of a JSON string, expanded, in the keep. false: reported, or unset where that is fine
  * (then ret_text is NULL). */
 bool grc_reader_text(struct grc_reader *reader, const struct grc_path *path, const json_t *string,
                      bool secret, const char **ret_text);
@@ -124,7 +124,7 @@ json_t *grc_reader_expand(struct grc_reader *reader, const struct grc_path *path
  */
 bool grc_reader_secret_file(struct grc_reader *reader, const struct grc_path *path,
                             const json_t *name, const char **ret_text);
-/* A path below reader->dir, in the pool; absolute ones as they are. NULL without memory. */
+/* A path below reader->dir, in the keep; absolute ones as they are. NULL without memory. */
 const char *grc_reader_file(struct grc_reader *reader, const char *path);
 /* Parses a config file of at most 4 MiB. NULL: reported, syntax errors as "FILE:LINE:COLUMN: …".
  * To be released with grc_json_wipe(). */

@@ -12,7 +12,7 @@
 
 /* In front of the options struct that the plugin sees. */
 struct options_block {
-    struct grc_pool pool;
+    struct grc_keep keep;
     max_align_t options[];
 };
 
@@ -136,7 +136,7 @@ static void read_options(struct options_block *block, const struct grc_key *keys
 {
     const struct grc_path path = {.name = "config"};
 
-    reader->pool = &block->pool;
+    reader->keep = &block->keep;
     grc_keys_read(reader, &path, keys, config, block->options);
 }
 
@@ -169,7 +169,7 @@ void grc_options_free(const struct gr_plugin *plugin, void *options)
     if (!options)
         return;
     block = block_of(options);
-    grc_pool_done(&block->pool);
+    grc_keep_done(&block->keep);
     grc_wipe(options, plugin->options_size);
     free(block);
 }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 struct grc_settings_own {
-    struct grc_pool pool;
+    struct grc_keep keep;
 };
 
 /* --- what no single row can say --- */
@@ -118,7 +118,7 @@ static bool is_directory(const char *path)
 }
 
 /* A build tree has its plugins beside the program, an installation has them where it put them. */
-static const char *default_plugin_dir(struct grc_pool *pool)
+static const char *default_plugin_dir(struct grc_keep *keep)
 {
     char path[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/plugins"));
@@ -129,13 +129,13 @@ static const char *default_plugin_dir(struct grc_pool *pool)
         if (slash)
             memcpy(slash, "/plugins", sizeof("/plugins"));
         if (slash && is_directory(path))
-            return grc_pool_copy(pool, gr_str_of(path));
+            return grc_keep_copy(keep, gr_str_of(path));
     }
-    return grc_pool_copy(pool, gr_str_of(GRC_PLUGINDIR));
+    return grc_keep_copy(keep, gr_str_of(GRC_PLUGINDIR));
 }
 
 /* A relative SQLite file is in the state directory. ":memory:" is no file. */
-static const char *store_place(struct grc_pool *pool, const char *store, const char *state_dir)
+static const char *store_place(struct grc_keep *keep, const char *store, const char *state_dir)
 {
     size_t size = strlen(store) + strlen(state_dir) + 2;
     const char *file = store + strlen("sqlite:");
@@ -143,7 +143,7 @@ static const char *store_place(struct grc_pool *pool, const char *store, const c
 
     if (strncmp(store, "sqlite:", 7) != 0 || file[0] == '/' || file[0] == ':')
         return store;
-    placed = grc_pool_alloc(pool, size);
+    placed = grc_keep_alloc(keep, size);
     if (placed)
         snprintf(placed, size, "sqlite:%s/%s", state_dir, file);
     return placed;
@@ -152,9 +152,9 @@ static const char *store_place(struct grc_pool *pool, const char *store, const c
 static void settle_places(struct grc_reader *reader, struct grc_settings *settings)
 {
     if (!settings->plugin_dir)
-        settings->plugin_dir = default_plugin_dir(reader->pool);
+        settings->plugin_dir = default_plugin_dir(reader->keep);
     if (settings->store && settings->state_dir)
-        settings->store = store_place(reader->pool, settings->store, settings->state_dir);
+        settings->store = store_place(reader->keep, settings->store, settings->state_dir);
 }
 
 /* --- plugins.d --- */
@@ -172,10 +172,10 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static const char *default_library(struct grc_pool *pool, const char *name)
+static const char *default_library(struct grc_keep *keep, const char *name)
 {
     size_t size = strlen(name) + sizeof(".so");
-    char *library = grc_pool_alloc(pool, size);
+    char *library = grc_keep_alloc(keep, size);
 
     if (library)
         snprintf(library, size, "%s.so", name);
@@ -189,9 +189,9 @@ static void read_plugin(struct grc_reader *reader, const char *file_name,
     char *file = dir ? grc_path_join(dir, file_name) : NULL;
     struct grc_reader own = *reader;
 
-    plugin->file = file ? grc_pool_copy(reader->pool, gr_str_of(file)) : NULL;
+    plugin->file = file ? grc_keep_copy(reader->keep, gr_str_of(file)) : NULL;
     free(file);
-    plugin->name = grc_pool_copy(reader->pool, (gr_str){file_name, strlen(file_name) - 5});
+    plugin->name = grc_keep_copy(reader->keep, (gr_str){file_name, strlen(file_name) - 5});
     if (!plugin->file || !plugin->name) {
         grc_reader_problem(reader, NULL, "out of memory");
         return;
@@ -201,7 +201,7 @@ static void read_plugin(struct grc_reader *reader, const char *file_name,
     if (root) {
         grc_keys_read(&own, NULL, grc_plugin_file_keys, root, plugin);
         if (!plugin->library)
-            plugin->library = default_library(reader->pool, plugin->name);
+            plugin->library = default_library(reader->keep, plugin->name);
     }
     grc_json_wipe(root);
     reader->problems = own.problems;
@@ -219,7 +219,7 @@ static void read_plugins(struct grc_reader *reader, struct grc_settings *setting
                            strerror(errno));
     if (count > 0)
         settings->plugins =
-            grc_pool_alloc(reader->pool, (size_t)count * sizeof(*settings->plugins));
+            grc_keep_alloc(reader->keep, (size_t)count * sizeof(*settings->plugins));
     for (i = 0; i < count; i++) {
         if (settings->plugins)
             read_plugin(reader, list[i]->d_name, &settings->plugins[settings->plugin_count++]);
@@ -261,8 +261,8 @@ struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, v
         return NULL;
     }
     settings->own = own;
-    reader.pool = &own->pool;
-    settings->dir = grc_pool_copy(&own->pool, gr_str_of(dir));
+    reader.keep = &own->keep;
+    settings->dir = grc_keep_copy(&own->keep, gr_str_of(dir));
     read_all(&reader, settings);
     free(file);
     if (reader.problems > 0 || !settings->dir) {
@@ -276,7 +276,7 @@ void grc_settings_free(struct grc_settings *settings)
 {
     if (!settings)
         return;
-    grc_pool_done(&settings->own->pool);
+    grc_keep_done(&settings->own->keep);
     free(settings->own);
     free(settings);
 }
@@ -310,7 +310,7 @@ const struct grc_credential *grc_settings_credential(const struct grc_settings *
 /* The settings come first, so that their address is the handle. */
 struct own_upstream {
     struct grc_upstream_settings settings;
-    struct grc_pool pool;
+    struct grc_keep keep;
 };
 
 struct grc_upstream_settings *grc_upstream_settings_parse(const char *where, const char *name,
@@ -323,8 +323,8 @@ struct grc_upstream_settings *grc_upstream_settings_parse(const char *where, con
 
     if (!upstream)
         return NULL;
-    reader.pool = &upstream->pool;
-    upstream->settings.name = grc_pool_copy(&upstream->pool, gr_str_of(name));
+    reader.keep = &upstream->keep;
+    upstream->settings.name = grc_keep_copy(&upstream->keep, gr_str_of(name));
     if (json_is_object(object))
         grc_keys_read(&reader, NULL, grc_upstream_keys, object, &upstream->settings);
     else
@@ -342,7 +342,7 @@ void grc_upstream_settings_free(struct grc_upstream_settings *settings)
 
     if (!upstream)
         return;
-    grc_pool_done(&upstream->pool);
+    grc_keep_done(&upstream->keep);
     free(upstream);
 }
 

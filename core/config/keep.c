@@ -1,19 +1,19 @@
-#include "config/pool.h"
+#include "config/keep.h"
 
 #include "base/secure.h"
 
 #include <stdlib.h>
 
-struct grc_pool_block {
-    struct grc_pool_block *next;
+struct grc_keep_block {
+    struct grc_keep_block *next;
     size_t bytes;
     json_t *json;
     max_align_t data[];
 };
 
-static struct grc_pool_block *block_new(struct grc_pool *pool, size_t bytes)
+static struct grc_keep_block *block_new(struct grc_keep *keep, size_t bytes)
 {
-    struct grc_pool_block *block;
+    struct grc_keep_block *block;
 
     if (bytes > SIZE_MAX - sizeof(*block))
         return NULL;
@@ -21,30 +21,30 @@ static struct grc_pool_block *block_new(struct grc_pool *pool, size_t bytes)
     if (!block)
         return NULL;
     block->bytes = bytes;
-    block->next = pool->blocks;
-    pool->blocks = block;
+    block->next = keep->blocks;
+    keep->blocks = block;
     return block;
 }
 
-void *grc_pool_alloc(struct grc_pool *pool, size_t bytes)
+void *grc_keep_alloc(struct grc_keep *keep, size_t bytes)
 {
-    struct grc_pool_block *block = block_new(pool, bytes ? bytes : 1);
+    struct grc_keep_block *block = block_new(keep, bytes ? bytes : 1);
 
     return block ? block->data : NULL;
 }
 
-char *grc_pool_copy(struct grc_pool *pool, gr_str text)
+char *grc_keep_copy(struct grc_keep *keep, gr_str text)
 {
-    char *copy = grc_pool_alloc(pool, text.len + 1);
+    char *copy = grc_keep_alloc(keep, text.len + 1);
 
     if (copy && text.len)
         memcpy(copy, text.ptr, text.len);
     return copy;
 }
 
-const json_t *grc_pool_json(struct grc_pool *pool, json_t *stolen)
+const json_t *grc_keep_json(struct grc_keep *keep, json_t *stolen)
 {
-    struct grc_pool_block *block = block_new(pool, 0);
+    struct grc_keep_block *block = block_new(keep, 0);
 
     if (!block) {
         grc_json_wipe(stolen);
@@ -54,12 +54,12 @@ const json_t *grc_pool_json(struct grc_pool *pool, json_t *stolen)
     return stolen;
 }
 
-void grc_pool_done(struct grc_pool *pool)
+void grc_keep_done(struct grc_keep *keep)
 {
-    while (pool->blocks) {
-        struct grc_pool_block *block = pool->blocks;
+    while (keep->blocks) {
+        struct grc_keep_block *block = keep->blocks;
 
-        pool->blocks = block->next;
+        keep->blocks = block->next;
         grc_json_wipe(block->json);
         grc_wipe(block->data, block->bytes);
         free(block);

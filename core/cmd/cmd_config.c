@@ -1,0 +1,114 @@
+/* greenroom config: what may stand in the config, from the rows that read it. */
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "config/env.h"
+#include "config/options.h"
+#include "plugin/plugin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define REFERENCE_MAX_BYTES (4u * 1024 * 1024)
+
+static struct grc_settings *load_settings(const struct grc_cli *cli, grc_report_fn *report)
+{
+    grc_log_plain_set(true);
+    grc_log_level_set(GR_LOG_ERROR);
+    grc_env_lenient_set(true);
+    return grc_settings_load(cli->config_dir, report, NULL);
+}
+
+/* --- schema --- */
+
+/* The schema of a plugins.d file, its "config" filled in from the plugin's own rows. */
+static int print_plugin_schema(const struct grc_cli *cli, const char *name)
+{
+    struct grc_settings *settings = load_settings(cli, grc_cli_report);
+    const struct grc_plugin_settings *found = NULL;
+    struct grc_plugin *plugin;
+    json_t *schema = NULL;
+    size_t i;
+
+    for (i = 0; settings && i < settings->plugin_count; i++) {
+        if (strcmp(settings->plugins[i].name, name) == 0)
+            found = &settings->plugins[i];
+    }
+    if (settings && !found)
+        grc_complain("there is no plugin '%s' in %s/plugins.d", name, cli->config_dir);
+    if (!found) {
+        grc_settings_free(settings);
+        return settings ? GRC_EXIT_FAILED : GRC_EXIT_CONFIG;
+    }
+    plugin = grc_plugin_load(settings, found);
+    if (plugin && plugin->desc) {
+        schema = grc_plugin_file_schema();
+        json_object_set_new(json_object_get(schema, "properties"), "config",
+                            grc_options_schema(plugin->desc));
+    } else {
+        grc_complain("%s", plugin && plugin->reason ? plugin->reason : "the plugin is disabled");
+    }
+    grc_plugin_free(plugin);
+    grc_settings_free(settings);
+    return schema ? grc_print_json(schema) : GRC_EXIT_FAILED;
+}
+
+static int schema(const struct grc_cli *cli, int argc, char **argv)
+{
+    bool plugin = false;
+    const struct grc_flag flags[] = {{"--plugin", &plugin, NULL}, {NULL, NULL, NULL}};
+
+    if (!grc_flags_take(flags, &argc, argv) || argc > (plugin ? 2 : 1))
+        return grc_usage_error("config", NULL);
+    if (argc == 2)
+        return print_plugin_schema(cli, argv[1]);
+    return grc_print_json(plugin ? grc_plugin_file_schema() : grc_settings_schema());
+}
+
+/* --- reference --- */
+
+static enum gr_err add_plugin(struct grc_buf *buf, const struct gr_plugin *desc)
+{
+    enum gr_err err;
+
+    if (!desc->options || !desc->options[0].name)
+        return GR_OK;
+    err = grc_buf_format(buf,
+                         "\n### Options of %s\n\n| Key | Value | Default | Meaning |\n"
+                         "| --- | --- | --- | --- |\n",
+                         desc->name);
+    return err == GR_OK ? grc_options_markdown(buf, desc) : err;
+}
+
+static int reference(const struct grc_cli *cli)
+{
+    struct grc_settings *settings = load_settings(cli, NULL);
+    struct grc_buf buf;
+    enum gr_err err;
+    size_t i;
+
+    grc_buf_init(&buf, REFERENCE_MAX_BYTES);
+    err = grc_settings_markdown(&buf);
+    for (i = 0; settings && i < settings->plugin_count && err == GR_OK; i++) {
+        struct grc_plugin *plugin = grc_plugin_load(settings, &settings->plugins[i]);
+
+        if (plugin && plugin->desc)
+            err = add_plugin(&buf, plugin->desc);
+        grc_plugin_free(plugin);
+    }
+    if (err == GR_OK)
+        fputs(buf.ptr, stdout);
+    else
+        grc_complain("out of memory");
+    grc_buf_done(&buf);
+    grc_settings_free(settings);
+    return grc_print_done(err == GR_OK ? GRC_EXIT_OK : GRC_EXIT_FAILED);
+}
+
+int grc_cmd_config(const struct grc_cli *cli, int argc, char **argv)
+{
+    if (argc >= 2 && strcmp(argv[1], "schema") == 0)
+        return schema(cli, argc - 1, argv + 1);
+    if (argc == 2 && strcmp(argv[1], "reference") == 0)
+        return reference(cli);
+    return grc_usage_error("config", NULL);
+}

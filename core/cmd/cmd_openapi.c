@@ -1,0 +1,22 @@
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "config/env.h"
+#include "doc/openapi.h"
+
+int grc_cmd_openapi(const struct grc_cli *cli, int argc, char **argv)
+{
+    struct grc_runtime *runtime;
+    int status;
+
+    if (!grc_flags_take((const struct grc_flag[]){{NULL, NULL, NULL}}, &argc, argv) || argc > 1)
+        return grc_usage_error("openapi", NULL);
+    grc_log_plain_set(true);
+    grc_log_level_set(GR_LOG_WARN);
+    grc_env_lenient_set(true);
+    runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, grc_cli_report, NULL);
+    if (!runtime)
+        return GRC_EXIT_CONFIG;
+    status = grc_print_json(grc_openapi(runtime));
+    grc_runtime_unref(runtime);
+    return status;
+}

@@ -1,0 +1,249 @@
+/* greenroom plugins: the groups, and the switch of each. */
+#include "base/file.h"
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "cmd/plugin_file.h"
+#include "config/env.h"
+#include "config/keys.h"
+#include "plugin/plugin.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX_BYTES (4u * 1024 * 1024)
+
+/* --- list --- */
+
+static struct grc_settings *load_settings(const struct grc_cli *cli, grc_report_fn *report)
+{
+    grc_log_plain_set(true);
+    grc_log_level_set(GR_LOG_ERROR);
+    grc_env_lenient_set(true);
+    return grc_settings_load(cli->config_dir, report, NULL);
+}
+
+static const char *summary_of(const struct grc_plugin *plugin)
+{
+    if (plugin->reason)
+        return plugin->reason;
+    return plugin->desc ? plugin->desc->summary : NULL;
+}
+
+static json_t *plugin_json(const struct grc_plugin *plugin)
+{
+    const struct gr_plugin *desc = plugin->desc;
+
+    return json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*,s:s*}", "name", plugin->settings->name, "state",
+                     grc_load_state_name(plugin->state), "version", desc ? desc->version : NULL,
+                     "licence", desc ? desc->licence : NULL, "summary", desc ? desc->summary : NULL,
+                     "reason", plugin->reason, "file", plugin->file);
+}
+
+static bool print_plugins(struct grc_plugin *const *plugins, size_t count, bool json)
+{
+    static const char *const head[] = {"NAME", "STATE", "VERSION", "SUMMARY"};
+    struct grc_table table = {.columns = 4};
+    json_t *list = json ? json_array() : NULL;
+    bool made = json ? list != NULL : grc_table_add(&table, head);
+    size_t i;
+
+    for (i = 0; i < count && made; i++) {
+        const struct grc_plugin *plugin = plugins[i];
+
+        if (json)
+            made = json_array_append_new(list, plugin_json(plugin)) == 0;
+        else
+            made = grc_table_add(
+                &table, (const char *const[]){
+                            plugin->settings->name, grc_load_state_name(plugin->state),
+                            plugin->desc ? plugin->desc->version : NULL, summary_of(plugin)});
+    }
+    if (made && json)
+        made = grc_print_json(json_incref(list)) == GRC_EXIT_OK;
+    else if (made)
+        grc_table_print(&table);
+    else
+        grc_complain("out of memory");
+    json_decref(list);
+    grc_table_done(&table);
+    return made;
+}
+
+/* Loads each group by itself, so that a broken one is shown beside the others. */
+static int list(const struct grc_cli *cli, bool json)
+{
+    struct grc_settings *settings = load_settings(cli, grc_cli_report);
+    struct grc_plugin **plugins;
+    size_t count = 0;
+    bool made;
+
+    if (!settings)
+        return GRC_EXIT_CONFIG;
+    plugins = calloc(settings->plugin_count + 1, sizeof(struct grc_plugin *));
+    for (; plugins && count < settings->plugin_count; count++) {
+        plugins[count] = grc_plugin_load(settings, &settings->plugins[count]);
+        if (!plugins[count])
+            break;
+    }
+    made = plugins && count == settings->plugin_count;
+    if (made)
+        made = print_plugins(plugins, count, json);
+    else
+        grc_complain("out of memory");
+    while (plugins && count > 0)
+        grc_plugin_free(plugins[--count]);
+    free(plugins);
+    grc_settings_free(settings);
+    return grc_print_done(made ? GRC_EXIT_OK : GRC_EXIT_FAILED);
+}
+
+/* --- enable, disable --- */
+
+static bool name_valid(const char *name)
+{
+    return name[0] && name[0] != '.' &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
+               strlen(name);
+}
+
+/* Names the group that was meant, when one comes near. */
+static void complain_unknown(const struct grc_settings *settings, const char *dir, const char *name)
+{
+    size_t count = settings ? settings->plugin_count : 0;
+    const char **names = calloc(count + 1, sizeof(*names));
+    size_t i;
+
+    for (i = 0; names && i < count; i++)
+        names[i] = settings->plugins[i].name;
+    const char *near = names ? grc_name_near(name, names) : NULL;
+    if (near)
+        grc_complain("there is no plugin '%s' in %s/plugins.d, did you mean '%s'?", name, dir,
+                     near);
+    else
+        grc_complain("there is no plugin '%s' in %s/plugins.d", name, dir);
+    free(names);
+}
+
+static bool library_exists(const struct grc_settings *settings, const char *name)
+{
+    char *file = NULL;
+    bool exists;
+
+    if (!settings || asprintf(&file, "%s/%s.so", settings->plugin_dir, name) < 0)
+        return false;
+    exists = access(file, F_OK) == 0;
+    free(file);
+    return exists;
+}
+
+/* A shared object without a file in plugins.d gets one when it is enabled. */
+static int create(const struct grc_cli *cli, const char *file, const char *name, bool enabled)
+{
+    struct grc_settings *settings = load_settings(cli, NULL);
+    char *content = NULL;
+    int status = GRC_EXIT_FAILED;
+
+    if (!enabled || !library_exists(settings, name)) {
+        complain_unknown(settings, cli->config_dir, name);
+    } else if (asprintf(&content, "{\n  \"library\": \"%s.so\",\n  \"enabled\": true\n}\n", name) <
+               0) {
+        grc_complain("out of memory");
+    } else {
+        if (grc_file_write(file, gr_str_of(content), 0644)) {
+            printf("%s: enabled, in the new file %s\n", name, file);
+            status = GRC_EXIT_OK;
+        } else {
+            grc_complain("cannot write '%s': %s", file, strerror(errno));
+        }
+        free(content);
+    }
+    grc_settings_free(settings);
+    return status;
+}
+
+static int write_enabled(const char *file, const char *name, gr_str text, bool enabled)
+{
+    struct grc_buf buf;
+    struct stat info;
+    int status = GRC_EXIT_FAILED;
+
+    grc_buf_init(&buf, FILE_MAX_BYTES + 64);
+    if (stat(file, &info) != 0 || grc_enabled_set(&buf, text, enabled) != GR_OK ||
+        !grc_file_write(file, grc_buf_view(&buf), info.st_mode & 0777u)) {
+        grc_complain("cannot write '%s': %s", file, strerror(errno));
+    } else {
+        printf("%s: %s; a running gateway sees it when it is reloaded (SIGHUP) or restarted\n",
+               name, enabled ? "enabled" : "disabled");
+        status = GRC_EXIT_OK;
+    }
+    grc_buf_done(&buf);
+    return status;
+}
+
+static int change(const char *file, const char *name, bool enabled)
+{
+    struct grc_keep keep = {NULL};
+    struct grc_reader reader = {.where = file, .report = grc_cli_report, .keep = &keep};
+    json_t *root = grc_reader_parse(&reader, file);
+    const json_t *now = json_object_get(root, "enabled");
+    const char *reason = NULL;
+    size_t len = 0;
+    int status = GRC_EXIT_CONFIG;
+
+    if (root && !json_is_object(root)) {
+        grc_reader_expected(&reader, NULL, NULL, "an object", root);
+    } else if (root && (now ? json_is_true(now) : true) == enabled &&
+               (!now || json_is_boolean(now))) {
+        printf("%s: is %s already\n", name, enabled ? "enabled" : "disabled");
+        status = GRC_EXIT_OK;
+    } else if (root) {
+        char *text = grc_file_read(file, FILE_MAX_BYTES, &len, &reason);
+
+        if (text)
+            status = write_enabled(file, name, (gr_str){text, len}, enabled);
+        else
+            grc_complain("cannot read '%s': %s", file, reason);
+        free(text);
+    }
+    grc_json_wipe(root);
+    grc_keep_done(&keep);
+    return status;
+}
+
+static int set(const struct grc_cli *cli, const char *name, bool enabled)
+{
+    char *file = NULL;
+    int status;
+
+    if (!name_valid(name))
+        return grc_usage_error("plugins", "a name has letters, digits, '_', '-' and '.'");
+    if (asprintf(&file, "%s/plugins.d/%s.json", cli->config_dir, name) < 0) {
+        grc_complain("out of memory");
+        return GRC_EXIT_FAILED;
+    }
+    if (access(file, F_OK) == 0)
+        status = change(file, name, enabled);
+    else
+        status = create(cli, file, name, enabled);
+    free(file);
+    return grc_print_done(status);
+}
+
+int grc_cmd_plugins(const struct grc_cli *cli, int argc, char **argv)
+{
+    bool json = false;
+    const struct grc_flag flags[] = {{"--json", &json, NULL}, {NULL, NULL, NULL}};
+
+    if (!grc_flags_take(flags, &argc, argv))
+        return grc_usage_error("plugins", NULL);
+    if (argc == 1 || (argc == 2 && strcmp(argv[1], "list") == 0))
+        return list(cli, json);
+    if (argc == 3 && !json && strcmp(argv[1], "enable") == 0)
+        return set(cli, argv[2], true);
+    if (argc == 3 && !json && strcmp(argv[1], "disable") == 0)
+        return set(cli, argv[2], false);
+    return grc_usage_error("plugins", NULL);
+}

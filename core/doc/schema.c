@@ -1,0 +1,195 @@
+#include "doc/schema.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* json_object_set_new() fails only without memory; the document lacks a word then. It decides
+ * nothing, so no caller cares. */
+static void put(json_t *object, const char *name, json_t *stolen)
+{
+    (void)json_object_set_new(object, name, stolen);
+}
+
+struct gr_field grc_field_at(const struct gr_field *rows, size_t size, size_t index)
+{
+    const char *at = (const char *)rows + index * size;
+    struct gr_field row;
+
+    memset(&row, 0, sizeof(row));
+    memcpy(&row, at, size < sizeof(row) ? size : sizeof(row));
+    return row;
+}
+
+json_t *grc_example(const char *text)
+{
+    json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+
+    return value ? value : json_string(text);
+}
+
+static void put_type(json_t *schema, const char *type, bool null_fine)
+{
+    put(schema, "type", null_fine ? json_pack("[s,s]", type, "null") : json_string(type));
+}
+
+/* Whole numbers without a point. */
+static json_t *number(double value)
+{
+    if (value == floor(value) && fabs(value) < 9e15)
+        return json_integer((json_int_t)value);
+    return json_real(value);
+}
+
+static void put_range(json_t *schema, const struct gr_field *row, const char *min, const char *max)
+{
+    if (row->range && isfinite(row->range->min))
+        put(schema, min, number(row->range->min));
+    if (row->range && isfinite(row->range->max))
+        put(schema, max, number(row->range->max));
+}
+
+static void put_values(json_t *schema, const struct gr_field *row, bool null_fine)
+{
+    json_t *list = json_array();
+    size_t i;
+
+    for (i = 0; row->values[i]; i++)
+        json_array_append_new(list, json_string(row->values[i]));
+    if (null_fine)
+        json_array_append_new(list, json_null());
+    put(schema, "enum", list);
+}
+
+static void put_string(json_t *schema, const struct gr_field *row, bool null_fine)
+{
+    char *whole = NULL;
+
+    put_range(schema, row, "minLength", "maxLength");
+    if (row->values)
+        put_values(schema, row, null_fine);
+    if (row->pattern && asprintf(&whole, "^(?:%s)$", row->pattern) >= 0) {
+        put(schema, "pattern", json_string(whole));
+        free(whole);
+    }
+    if (row->flags & GR_SECRET)
+        put(schema, "format", json_string("password"));
+}
+
+/* "Required when": if the other member is there (and has the value), then this one must be. */
+static json_t *when_schema(const struct gr_field *row)
+{
+    json_t *wanted =
+        row->when->value ? json_pack("{s:s}", "const", row->when->value) : json_object();
+
+    return json_pack("{s:{s:{s:o},s:[s]},s:{s:[s]}}", "if", "properties", row->when->member, wanted,
+                     "required", row->when->member, "then", "required", row->name);
+}
+
+/* Adds {"required": [name]} to the alternatives of the row's group. */
+static void add_alternative(json_t *groups, const struct gr_field *row)
+{
+    json_t *list = json_object_get(groups, row->any_of);
+
+    if (!list) {
+        list = json_array();
+        put(groups, row->any_of, list);
+    }
+    json_array_append_new(list, json_pack("{s:[s]}", "required", row->name));
+}
+
+static void put_members(json_t *schema, const struct gr_field *fields, size_t size)
+{
+    json_t *properties = json_object();
+    json_t *required = json_array();
+    json_t *groups = json_object();
+    json_t *all = json_array();
+    struct gr_field row;
+    const char *group;
+    json_t *list;
+    size_t i;
+
+    for (i = 0; row = grc_field_at(fields, size, i), row.name; i++) {
+        bool null_fine = !(row.flags & (GR_REQUIRED | GR_NOT_NULL));
+
+        put(properties, row.name, grc_field_schema(&row, size, null_fine));
+        if (row.flags & GR_REQUIRED)
+            json_array_append_new(required, json_string(row.name));
+        if (row.when)
+            json_array_append_new(all, when_schema(&row));
+        if (row.any_of)
+            add_alternative(groups, &row);
+    }
+    json_object_foreach(groups, group, list)
+        json_array_append_new(all, json_pack("{s:O}", "anyOf", list));
+    json_decref(groups);
+    put(schema, "properties", properties);
+    if (json_array_size(required) > 0)
+        put(schema, "required", json_incref(required));
+    if (json_array_size(all) > 0)
+        put(schema, "allOf", json_incref(all));
+    json_decref(required);
+    json_decref(all);
+}
+
+static json_t *item_schema(const struct gr_field *items, size_t size)
+{
+    struct gr_field item = grc_field_at(items, size, 0);
+
+    return grc_field_schema(&item, size, false);
+}
+
+static void put_container(json_t *schema, const struct gr_field *row, size_t size)
+{
+    if (row->type == GR_OBJECT && row->fields)
+        put_members(schema, row->fields, size);
+    if (row->type == GR_OBJECT && (row->flags & GR_STRICT))
+        put(schema, "additionalProperties", json_false());
+    if (row->type == GR_ARRAY) {
+        put_range(schema, row, "minItems", "maxItems");
+        put(schema, "items", row->items ? item_schema(row->items, size) : json_object());
+    }
+    if (row->type == GR_MAP) {
+        put_range(schema, row, "minProperties", "maxProperties");
+        put(schema, "additionalProperties",
+            row->items ? item_schema(row->items, size) : json_true());
+    }
+}
+
+static void put_shape(json_t *schema, const struct gr_field *row, size_t size, bool null_fine)
+{
+    static const char *const types[] = {
+        [GR_STRING] = "string", [GR_INT] = "integer", [GR_NUMBER] = "number",
+        [GR_BOOL] = "boolean",  [GR_TIME] = "string", [GR_OBJECT] = "object",
+        [GR_ARRAY] = "array",   [GR_MAP] = "object",  [GR_ANY] = NULL,
+    };
+
+    if (types[row->type])
+        put_type(schema, types[row->type], null_fine);
+    if (row->type == GR_STRING)
+        put_string(schema, row, null_fine);
+    if (row->type == GR_TIME)
+        put(schema, "format", json_string("date-time"));
+    if (row->type == GR_INT || row->type == GR_NUMBER)
+        put_range(schema, row, "minimum", "maximum");
+    if (row->multiple_of > 0)
+        put(schema, "multipleOf", number(row->multiple_of));
+    put_container(schema, row, size);
+}
+
+json_t *grc_field_schema(const struct gr_field *row, size_t size, bool null_fine)
+{
+    json_t *schema = json_object();
+
+    put_shape(schema, row, size, null_fine);
+    if (row->doc)
+        put(schema, "description", json_string(row->doc));
+    if (row->fallback)
+        put(schema, "default",
+            row->type == GR_STRING ? json_string(row->fallback) : grc_example(row->fallback));
+    if (row->example && !(row->flags & GR_SECRET))
+        put(schema, "examples", json_pack("[o]", grc_example(row->example)));
+    if (row->binds)
+        put(schema, "x-binds", json_string(row->binds));
+    return schema;
+}
