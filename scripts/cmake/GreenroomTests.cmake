@@ -103,7 +103,8 @@ endfunction()
 
 # gr_fuzz_test(NAME [source...])
 # A libFuzzer target (LLVMFuzzerTestOneInput); without sources, fuzz/fuzz_NAME.c. Every build replays the inputs of
-# fuzz/regression/NAME through CTest; a GR_FUZZ build makes a real fuzzer of the same source.
+# fuzz/corpus/NAME (seeds) and fuzz/regression/NAME (what went wrong once, or nearly) through CTest; a GR_FUZZ build
+# makes a real fuzzer of the same source.
 function(gr_fuzz_test name)
   set(sources ${ARGN})
   if(NOT sources)
@@ -122,6 +123,8 @@ function(gr_fuzz_test name)
     set(replay -runs=0)
   endif()
   add_test(NAME fuzz.${name}
-    COMMAND fuzz_${name} ${replay} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/regression/${name})
+    COMMAND fuzz_${name} ${replay}
+      ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name}
+      ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/regression/${name})
   _gr_test_properties(fuzz.${name} fuzz 120)
 endfunction()

@@ -1,0 +1,58 @@
+/* JSON: whatever passes the guard is parsed on as little stack as a worker has left. */
+#include "base/json.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define STACK_BYTES ((size_t)64 * 1024)
+#define DEPTH 64u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static unsigned depth_of(const json_t *value)
+{
+    unsigned deepest = 0;
+    const char *key;
+    json_t *child;
+    size_t index;
+
+    /* jansson iterates through non-const pointers but changes nothing. */
+    json_t *container = (json_t *)(uintptr_t)value;
+    json_array_foreach(container, index, child) {
+        unsigned depth = depth_of(child);
+        deepest = depth > deepest ? depth : deepest;
+    }
+    json_object_foreach(container, key, child) {
+        unsigned depth = depth_of(child);
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return json_is_array(value) || json_is_object(value) ? deepest + 1 : 0;
+}
+
+static void *parse(void *arg)
+{
+    const gr_str *text = arg;
+    const char *reason = NULL;
+    json_t *value = grc_json_parse(*text, DEPTH, &reason);
+
+    if (!value && !reason)
+        abort();
+    if (value && depth_of(value) > DEPTH)
+        abort();
+    json_decref(value);
+    return NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    gr_str text = {(const char *)data, size};
+    pthread_attr_t attr;
+    pthread_t thread;
+
+    if (pthread_attr_init(&attr) != 0 || pthread_attr_setstacksize(&attr, STACK_BYTES) != 0 ||
+        pthread_create(&thread, &attr, parse, &text) != 0)
+        abort();
+    pthread_join(thread, NULL);
+    pthread_attr_destroy(&attr);
+    return 0;
+}
