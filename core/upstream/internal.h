@@ -2,7 +2,8 @@
  * Inside core/upstream only: what its parts share. The only header that includes libcurl's.
  *
  * One exchange with libcurl goes through a handle of the upstream's pool: exchange.c sets it up and
- * reads the outcome, run.c decides what happens next, pool.c keeps handles and their connections.
+ * reads the outcome, run.c decides what happens next, handles.c keeps handles and their
+ * connections.
  */
 #pragma once
 
@@ -48,7 +49,7 @@ struct grc_handle {
 };
 
 /* Handles at rest, last in first out: few connections, and warm ones. */
-struct grc_pool {
+struct grc_handles {
     pthread_mutex_t lock;
     struct grc_handle *newest;
     struct grc_handle *oldest;
@@ -59,10 +60,10 @@ struct grc_upstream {
     struct grc_upstream_settings *own; /* freed with it; NULL: of the config */
     struct grc_keeper *keeper;         /* NULL: no credential */
     CURLSH *share;
-    char *origin;            /* "https://host:port" */
-    char *prefix;            /* path of the URL, without a slash at its end */
-    struct grc_pool single;  /* handles with a connection of their own */
-    struct grc_pool grouped; /* handles whose connections live in a crew's multi */
+    char *origin;               /* "https://host:port" */
+    char *prefix;               /* path of the URL, without a slash at its end */
+    struct grc_handles single;  /* handles with a connection of their own */
+    struct grc_handles grouped; /* handles whose connections live in a crew's multi */
     struct grc_breaker breaker;
     struct grc_retry_budget budget;
     _Atomic int64_t in_flight;
@@ -101,13 +102,13 @@ struct grc_outcome {
     bool lasting;
 };
 
-/* pool.c */
-bool grc_pool_init(struct grc_pool *pool);
-void grc_pool_done(struct grc_pool *pool);
+/* handles.c */
+bool grc_handles_init(struct grc_handles *pool);
+void grc_handles_done(struct grc_handles *pool);
 /* The handle that rested shortest, or a new one. NULL without memory. */
-struct grc_handle *grc_pool_take(struct grc_upstream *upstream, struct grc_pool *pool);
+struct grc_handle *grc_handles_take(struct grc_upstream *upstream, struct grc_handles *pool);
 /* Takes it back; frees those that rested for longer than idle_ms. */
-void grc_pool_give(struct grc_pool *pool, struct grc_handle *handle, int64_t idle_ms);
+void grc_handles_give(struct grc_handles *pool, struct grc_handle *handle, int64_t idle_ms);
 struct grc_crew *grc_crew_take(struct grc_upstreams *all);
 void grc_crew_give(struct grc_upstreams *all, struct grc_crew *crew);
 void grc_crew_free(struct grc_crew *crew);

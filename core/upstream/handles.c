@@ -7,13 +7,13 @@
 #define CREWS_MAX 64u
 #define CREW_CONNECTIONS 16L
 
-bool grc_pool_init(struct grc_pool *pool)
+bool grc_handles_init(struct grc_handles *pool)
 {
-    *pool = (struct grc_pool){0};
+    *pool = (struct grc_handles){0};
     return pthread_mutex_init(&pool->lock, NULL) == 0;
 }
 
-void grc_pool_done(struct grc_pool *pool)
+void grc_handles_done(struct grc_handles *pool)
 {
     while (pool->newest) {
         struct grc_handle *handle = pool->newest;
@@ -23,7 +23,7 @@ void grc_pool_done(struct grc_pool *pool)
     pthread_mutex_destroy(&pool->lock);
 }
 
-struct grc_handle *grc_pool_take(struct grc_upstream *upstream, struct grc_pool *pool)
+struct grc_handle *grc_handles_take(struct grc_upstream *upstream, struct grc_handles *pool)
 {
     pthread_mutex_lock(&pool->lock);
     struct grc_handle *handle = pool->newest;
@@ -39,7 +39,7 @@ struct grc_handle *grc_pool_take(struct grc_upstream *upstream, struct grc_pool 
     return handle ? handle : grc_handle_new(upstream);
 }
 
-void grc_pool_give(struct grc_pool *pool, struct grc_handle *handle, int64_t idle_ms)
+void grc_handles_give(struct grc_handles *pool, struct grc_handle *handle, int64_t idle_ms)
 {
     struct grc_handle *stale = NULL;
     int64_t now_ms = grc_mono_ms();
