@@ -140,7 +140,7 @@ static void read_list(struct grc_reader *reader, const struct grc_path *path,
         grc_reader_expected(reader, path, key, NULL, value);
         return;
     }
-    list = grc_pool_alloc(reader->pool, (json_array_size(value) + 1) * sizeof(*list));
+    list = grc_config_pool_alloc(reader->pool, (json_array_size(value) + 1) * sizeof(*list));
     if (!list) {
         grc_reader_problem(reader, path, "out of memory");
         return;
@@ -174,7 +174,7 @@ static void read_json(struct grc_reader *reader, const struct grc_path *path,
     }
     copy =
         key->type == GRC_KEY_RAW ? json_deep_copy(value) : grc_reader_expand(reader, path, value);
-    kept = copy ? grc_pool_json(reader->pool, copy) : NULL;
+    kept = copy ? grc_config_pool_json(reader->pool, copy) : NULL;
     if (!kept) {
         grc_reader_problem(reader, path, "out of memory");
         return;
@@ -212,10 +212,10 @@ static void read_map(struct grc_reader *reader, const struct grc_path *path,
         grc_reader_expected(reader, path, key, NULL, value);
         return;
     }
-    char *list = grc_pool_alloc(reader->pool, json_object_size(value) * map->element_size);
+    char *list = grc_config_pool_alloc(reader->pool, json_object_size(value) * map->element_size);
     json_object_foreach(object, name, member) {
         const struct grc_path here = {.up = path, .name = name};
-        const char *kept = grc_pool_copy(reader->pool, gr_str_of(name));
+        const char *kept = grc_config_pool_copy(reader->pool, gr_str_of(name));
         char *element = list ? list + count * map->element_size : NULL;
 
         if (!element || !kept) {

@@ -12,7 +12,7 @@
 
 /* In front of the options struct that the plugin sees. */
 struct options_block {
-    struct grc_pool pool;
+    struct grc_config_pool pool;
     max_align_t options[];
 };
 
@@ -169,7 +169,7 @@ void grc_options_free(const struct gr_plugin *plugin, void *options)
     if (!options)
         return;
     block = block_of(options);
-    grc_pool_done(&block->pool);
+    grc_config_pool_done(&block->pool);
     grc_wipe(options, plugin->options_size);
     free(block);
 }

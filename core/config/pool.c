@@ -4,16 +4,16 @@
 
 #include <stdlib.h>
 
-struct grc_pool_block {
-    struct grc_pool_block *next;
+struct grc_config_pool_block {
+    struct grc_config_pool_block *next;
     size_t bytes;
     json_t *json;
     max_align_t data[];
 };
 
-static struct grc_pool_block *block_new(struct grc_pool *pool, size_t bytes)
+static struct grc_config_pool_block *block_new(struct grc_config_pool *pool, size_t bytes)
 {
-    struct grc_pool_block *block;
+    struct grc_config_pool_block *block;
 
     if (bytes > SIZE_MAX - sizeof(*block))
         return NULL;
@@ -26,25 +26,25 @@ static struct grc_pool_block *block_new(struct grc_pool *pool, size_t bytes)
     return block;
 }
 
-void *grc_pool_alloc(struct grc_pool *pool, size_t bytes)
+void *grc_config_pool_alloc(struct grc_config_pool *pool, size_t bytes)
 {
-    struct grc_pool_block *block = block_new(pool, bytes ? bytes : 1);
+    struct grc_config_pool_block *block = block_new(pool, bytes ? bytes : 1);
 
     return block ? block->data : NULL;
 }
 
-char *grc_pool_copy(struct grc_pool *pool, gr_str text)
+char *grc_config_pool_copy(struct grc_config_pool *pool, gr_str text)
 {
-    char *copy = grc_pool_alloc(pool, text.len + 1);
+    char *copy = grc_config_pool_alloc(pool, text.len + 1);
 
     if (copy && text.len)
         memcpy(copy, text.ptr, text.len);
     return copy;
 }
 
-const json_t *grc_pool_json(struct grc_pool *pool, json_t *stolen)
+const json_t *grc_config_pool_json(struct grc_config_pool *pool, json_t *stolen)
 {
-    struct grc_pool_block *block = block_new(pool, 0);
+    struct grc_config_pool_block *block = block_new(pool, 0);
 
     if (!block) {
         grc_json_wipe(stolen);
@@ -54,10 +54,10 @@ const json_t *grc_pool_json(struct grc_pool *pool, json_t *stolen)
     return stolen;
 }
 
-void grc_pool_done(struct grc_pool *pool)
+void grc_config_pool_done(struct grc_config_pool *pool)
 {
     while (pool->blocks) {
-        struct grc_pool_block *block = pool->blocks;
+        struct grc_config_pool_block *block = pool->blocks;
 
         pool->blocks = block->next;
         grc_json_wipe(block->json);

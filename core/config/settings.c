@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 struct grc_settings_own {
-    struct grc_pool pool;
+    struct grc_config_pool pool;
 };
 
 /* --- what no single row can say --- */
@@ -118,7 +118,7 @@ static bool is_directory(const char *path)
 }
 
 /* A build tree has its plugins beside the program, an installation has them where it put them. */
-static const char *default_plugin_dir(struct grc_pool *pool)
+static const char *default_plugin_dir(struct grc_config_pool *pool)
 {
     char path[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/plugins"));
@@ -129,13 +129,14 @@ static const char *default_plugin_dir(struct grc_pool *pool)
         if (slash)
             memcpy(slash, "/plugins", sizeof("/plugins"));
         if (slash && is_directory(path))
-            return grc_pool_copy(pool, gr_str_of(path));
+            return grc_config_pool_copy(pool, gr_str_of(path));
     }
-    return grc_pool_copy(pool, gr_str_of(GRC_PLUGINDIR));
+    return grc_config_pool_copy(pool, gr_str_of(GRC_PLUGINDIR));
 }
 
 /* A relative SQLite file is in the state directory. ":memory:" is no file. */
-static const char *store_place(struct grc_pool *pool, const char *store, const char *state_dir)
+static const char *store_place(struct grc_config_pool *pool, const char *store,
+                               const char *state_dir)
 {
     size_t size = strlen(store) + strlen(state_dir) + 2;
     const char *file = store + strlen("sqlite:");
@@ -143,7 +144,7 @@ static const char *store_place(struct grc_pool *pool, const char *store, const c
 
     if (strncmp(store, "sqlite:", 7) != 0 || file[0] == '/' || file[0] == ':')
         return store;
-    placed = grc_pool_alloc(pool, size);
+    placed = grc_config_pool_alloc(pool, size);
     if (placed)
         snprintf(placed, size, "sqlite:%s/%s", state_dir, file);
     return placed;
@@ -172,10 +173,10 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static const char *default_library(struct grc_pool *pool, const char *name)
+static const char *default_library(struct grc_config_pool *pool, const char *name)
 {
     size_t size = strlen(name) + sizeof(".so");
-    char *library = grc_pool_alloc(pool, size);
+    char *library = grc_config_pool_alloc(pool, size);
 
     if (library)
         snprintf(library, size, "%s.so", name);
@@ -189,9 +190,9 @@ static void read_plugin(struct grc_reader *reader, const char *file_name,
     char *file = dir ? grc_path_join(dir, file_name) : NULL;
     struct grc_reader own = *reader;
 
-    plugin->file = file ? grc_pool_copy(reader->pool, gr_str_of(file)) : NULL;
+    plugin->file = file ? grc_config_pool_copy(reader->pool, gr_str_of(file)) : NULL;
     free(file);
-    plugin->name = grc_pool_copy(reader->pool, (gr_str){file_name, strlen(file_name) - 5});
+    plugin->name = grc_config_pool_copy(reader->pool, (gr_str){file_name, strlen(file_name) - 5});
     if (!plugin->file || !plugin->name) {
         grc_reader_problem(reader, NULL, "out of memory");
         return;
@@ -219,7 +220,7 @@ static void read_plugins(struct grc_reader *reader, struct grc_settings *setting
                            strerror(errno));
     if (count > 0)
         settings->plugins =
-            grc_pool_alloc(reader->pool, (size_t)count * sizeof(*settings->plugins));
+            grc_config_pool_alloc(reader->pool, (size_t)count * sizeof(*settings->plugins));
     for (i = 0; i < count; i++) {
         if (settings->plugins)
             read_plugin(reader, list[i]->d_name, &settings->plugins[settings->plugin_count++]);
@@ -262,7 +263,7 @@ struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, v
     }
     settings->own = own;
     reader.pool = &own->pool;
-    settings->dir = grc_pool_copy(&own->pool, gr_str_of(dir));
+    settings->dir = grc_config_pool_copy(&own->pool, gr_str_of(dir));
     read_all(&reader, settings);
     free(file);
     if (reader.problems > 0 || !settings->dir) {
@@ -276,7 +277,7 @@ void grc_settings_free(struct grc_settings *settings)
 {
     if (!settings)
         return;
-    grc_pool_done(&settings->own->pool);
+    grc_config_pool_done(&settings->own->pool);
     free(settings->own);
     free(settings);
 }
@@ -310,7 +311,7 @@ const struct grc_credential *grc_settings_credential(const struct grc_settings *
 /* The settings come first, so that their address is the handle. */
 struct own_upstream {
     struct grc_upstream_settings settings;
-    struct grc_pool pool;
+    struct grc_config_pool pool;
 };
 
 struct grc_upstream_settings *grc_upstream_settings_parse(const char *where, const char *name,
@@ -324,7 +325,7 @@ struct grc_upstream_settings *grc_upstream_settings_parse(const char *where, con
     if (!upstream)
         return NULL;
     reader.pool = &upstream->pool;
-    upstream->settings.name = grc_pool_copy(&upstream->pool, gr_str_of(name));
+    upstream->settings.name = grc_config_pool_copy(&upstream->pool, gr_str_of(name));
     if (json_is_object(object))
         grc_keys_read(&reader, NULL, grc_upstream_keys, object, &upstream->settings);
     else
@@ -342,7 +343,7 @@ void grc_upstream_settings_free(struct grc_upstream_settings *settings)
 
     if (!upstream)
         return;
-    grc_pool_done(&upstream->pool);
+    grc_config_pool_done(&upstream->pool);
     free(upstream);
 }
 
