@@ -22,6 +22,18 @@
 
 struct grc_upstream;
 
+/*
+ * The sockets behind kept connections. libcurl 7.88 takes up a kept connection on which unasked
+ * bytes have arrived, and reads them as the answer to the next request; so a connection on which
+ * anything can be read is never taken up here.
+ */
+#define GRC_SOCKETS_MAX 32u
+struct grc_sockets {
+    int fds[GRC_SOCKETS_MAX];
+    size_t count;
+    bool overflown; /* more than can be watched: nothing is kept */
+};
+
 /* One easy handle with everything it can reuse. Used by one thread at a time. */
 struct grc_handle {
     CURL *easy;
@@ -33,6 +45,7 @@ struct grc_handle {
     struct grc_buf heads;  /* headers worth keeping, "name\0value\0" */
     struct grc_buf lines;  /* of the request: target, then header lines, each with a NUL */
     struct curl_slist nodes[GRC_LINES_MAX];
+    struct grc_sockets sockets; /* of a single handle */
     char error[CURL_ERROR_SIZE];
     /* the attempt in progress */
     const struct grc_exchange *exchange;
@@ -77,6 +90,7 @@ struct grc_upstream {
 /* Several exchanges side by side: one multi with its connections. */
 struct grc_crew {
     CURLM *multi;
+    struct grc_sockets sockets;
     struct grc_crew *next;
 };
 
@@ -112,6 +126,12 @@ void grc_handles_give(struct grc_handles *pool, struct grc_handle *handle, int64
 struct grc_crew *grc_crew_take(struct grc_upstreams *all);
 void grc_crew_give(struct grc_upstreams *all, struct grc_crew *crew);
 void grc_crew_free(struct grc_crew *crew);
+
+/* sockets.c */
+/* Has libcurl open and close the handle's sockets through us, noted in sockets. */
+CURLcode grc_sockets_attach(CURL *easy, struct grc_sockets *sockets);
+/* true: there is something to read on one of them, be it the end. */
+bool grc_sockets_stirred(const struct grc_sockets *sockets);
 
 /* exchange.c */
 /* A handle with every option that never changes. */

@@ -344,7 +344,8 @@ static void launch_into(struct flight *flight, struct grc_crew *crew)
 {
     launch(flight);
     if (flight->state == FLIGHT_RUNNING &&
-        curl_multi_add_handle(crew->multi, flight->handle->easy) != CURLM_OK)
+        (grc_sockets_attach(flight->handle->easy, &crew->sockets) != CURLE_OK ||
+         curl_multi_add_handle(crew->multi, flight->handle->easy) != CURLM_OK))
         land(flight, CURLE_OUT_OF_MEMORY);
 }
 
