@@ -186,7 +186,8 @@ struct grc_handle *grc_handle_new(struct grc_upstream *upstream)
     grc_buf_init(&handle->heads, HEADER_BYTES_MAX);
     grc_buf_init(&handle->lines, LINES_BYTES_MAX);
     handle->easy = curl_easy_init();
-    if (!handle->easy || set_behaviour(handle) != CURLE_OK || set_callbacks(handle) != CURLE_OK) {
+    if (!handle->easy || set_behaviour(handle) != CURLE_OK || set_callbacks(handle) != CURLE_OK ||
+        grc_sockets_attach(handle->easy, &handle->sockets) != CURLE_OK) {
         grc_handle_free(handle);
         return NULL;
     }

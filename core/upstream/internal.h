@@ -2,7 +2,8 @@
  * Inside core/upstream only: what its parts share. The only header that includes libcurl's.
  *
  * One exchange with libcurl goes through a handle of the upstream's pool: exchange.c sets it up and
- * reads the outcome, run.c decides what happens next, pool.c keeps handles and their connections.
+ * reads the outcome, run.c decides what happens next, handles.c keeps handles and their
+ * connections.
  */
 #pragma once
 
@@ -21,6 +22,18 @@
 
 struct grc_upstream;
 
+/*
+ * The sockets behind kept connections. libcurl 7.88 takes up a kept connection on which unasked
+ * bytes have arrived, and reads them as the answer to the next request; so a connection on which
+ * anything can be read is never taken up here.
+ */
+#define GRC_SOCKETS_MAX 32u
+struct grc_sockets {
+    int fds[GRC_SOCKETS_MAX];
+    size_t count;
+    bool overflown; /* more than can be watched: nothing is kept */
+};
+
 /* One easy handle with everything it can reuse. Used by one thread at a time. */
 struct grc_handle {
     CURL *easy;
@@ -32,6 +45,7 @@ struct grc_handle {
     struct grc_buf heads;  /* headers worth keeping, "name\0value\0" */
     struct grc_buf lines;  /* of the request: target, then header lines, each with a NUL */
     struct curl_slist nodes[GRC_LINES_MAX];
+    struct grc_sockets sockets; /* of a single handle */
     char error[CURL_ERROR_SIZE];
     /* the attempt in progress */
     const struct grc_exchange *exchange;
@@ -48,7 +62,7 @@ struct grc_handle {
 };
 
 /* Handles at rest, last in first out: few connections, and warm ones. */
-struct grc_pool {
+struct grc_handles {
     pthread_mutex_t lock;
     struct grc_handle *newest;
     struct grc_handle *oldest;
@@ -59,10 +73,10 @@ struct grc_upstream {
     struct grc_upstream_settings *own; /* freed with it; NULL: of the config */
     struct grc_keeper *keeper;         /* NULL: no credential */
     CURLSH *share;
-    char *origin;            /* "https://host:port" */
-    char *prefix;            /* path of the URL, without a slash at its end */
-    struct grc_pool single;  /* handles with a connection of their own */
-    struct grc_pool grouped; /* handles whose connections live in a crew's multi */
+    char *origin;               /* "https://host:port" */
+    char *prefix;               /* path of the URL, without a slash at its end */
+    struct grc_handles single;  /* handles with a connection of their own */
+    struct grc_handles grouped; /* handles whose connections live in a crew's multi */
     struct grc_breaker breaker;
     struct grc_retry_budget budget;
     _Atomic int64_t in_flight;
@@ -76,6 +90,7 @@ struct grc_upstream {
 /* Several exchanges side by side: one multi with its connections. */
 struct grc_crew {
     CURLM *multi;
+    struct grc_sockets sockets;
     struct grc_crew *next;
 };
 
@@ -101,16 +116,22 @@ struct grc_outcome {
     bool lasting;
 };
 
-/* pool.c */
-bool grc_pool_init(struct grc_pool *pool);
-void grc_pool_done(struct grc_pool *pool);
+/* handles.c */
+bool grc_handles_init(struct grc_handles *pool);
+void grc_handles_done(struct grc_handles *pool);
 /* The handle that rested shortest, or a new one. NULL without memory. */
-struct grc_handle *grc_pool_take(struct grc_upstream *upstream, struct grc_pool *pool);
+struct grc_handle *grc_handles_take(struct grc_upstream *upstream, struct grc_handles *pool);
 /* Takes it back; frees those that rested for longer than idle_ms. */
-void grc_pool_give(struct grc_pool *pool, struct grc_handle *handle, int64_t idle_ms);
+void grc_handles_give(struct grc_handles *pool, struct grc_handle *handle, int64_t idle_ms);
 struct grc_crew *grc_crew_take(struct grc_upstreams *all);
 void grc_crew_give(struct grc_upstreams *all, struct grc_crew *crew);
 void grc_crew_free(struct grc_crew *crew);
+
+/* sockets.c */
+/* Has libcurl open and close the handle's sockets through us, noted in sockets. */
+CURLcode grc_sockets_attach(CURL *easy, struct grc_sockets *sockets);
+/* true: there is something to read on one of them, be it the end. */
+bool grc_sockets_stirred(const struct grc_sockets *sockets);
 
 /* exchange.c */
 /* A handle with every option that never changes. */

@@ -19,7 +19,7 @@ struct flight {
     enum flight_state state;
     struct grc_upstream *upstream;
     struct grc_exchange *exchange;
-    struct grc_pool *pool;
+    struct grc_handles *pool;
     struct grc_handle *handle; /* while running */
     struct grc_token *token;
     enum grc_breaker_pass pass;
@@ -145,7 +145,7 @@ static void launch(struct flight *flight)
     flight->asked = true;
     enum gr_err err = take_token(flight);
     if (err == GR_OK)
-        flight->handle = grc_pool_take(flight->upstream, flight->pool);
+        flight->handle = grc_handles_take(flight->upstream, flight->pool);
     if (err == GR_OK && !flight->handle)
         err = GR_ERR_NO_MEMORY;
     if (err == GR_OK)
@@ -153,8 +153,8 @@ static void launch(struct flight *flight)
                                  flight->deadline_ms - now_ms);
     if (err != GR_OK) {
         if (flight->handle)
-            grc_pool_give(flight->pool, flight->handle,
-                          flight->upstream->settings->idle_timeout_ms);
+            grc_handles_give(flight->pool, flight->handle,
+                             flight->upstream->settings->idle_timeout_ms);
         flight->handle = NULL;
         tell_breaker(flight, GRC_BREAKER_NONE);
         finish(flight, err);
@@ -280,7 +280,7 @@ static void land(struct flight *flight, CURLcode code)
         exchange->status = outcome.status;
         finish(flight, grc_handle_answer(handle, exchange));
     }
-    grc_pool_give(flight->pool, handle, flight->upstream->settings->idle_timeout_ms);
+    grc_handles_give(flight->pool, handle, flight->upstream->settings->idle_timeout_ms);
     flight->handle = NULL;
 }
 
@@ -344,7 +344,8 @@ static void launch_into(struct flight *flight, struct grc_crew *crew)
 {
     launch(flight);
     if (flight->state == FLIGHT_RUNNING &&
-        curl_multi_add_handle(crew->multi, flight->handle->easy) != CURLM_OK)
+        (grc_sockets_attach(flight->handle->easy, &crew->sockets) != CURLE_OK ||
+         curl_multi_add_handle(crew->multi, flight->handle->easy) != CURLM_OK))
         land(flight, CURLE_OUT_OF_MEMORY);
 }
 

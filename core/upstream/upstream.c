@@ -61,8 +61,8 @@ static void upstream_free(struct grc_upstream *upstream)
 {
     if (!upstream)
         return;
-    grc_pool_done(&upstream->single);
-    grc_pool_done(&upstream->grouped);
+    grc_handles_done(&upstream->single);
+    grc_handles_done(&upstream->grouped);
     grc_breaker_done(&upstream->breaker);
     grc_upstream_settings_free(upstream->own);
     curl_free(upstream->origin);
@@ -137,7 +137,7 @@ static struct grc_upstream *upstream_new(struct grc_upstreams *all,
     upstream->share = all->share;
     grc_retry_budget_init(&upstream->budget);
     /* These fail only where no process gets far. */
-    if (!grc_pool_init(&upstream->single) || !grc_pool_init(&upstream->grouped) ||
+    if (!grc_handles_init(&upstream->single) || !grc_handles_init(&upstream->grouped) ||
         !grc_breaker_init(&upstream->breaker, &settings->breaker)) {
         free(upstream);
         return NULL;

@@ -7,13 +7,13 @@
 #define CREWS_MAX 64u
 #define CREW_CONNECTIONS 16L
 
-bool grc_pool_init(struct grc_pool *pool)
+bool grc_handles_init(struct grc_handles *pool)
 {
-    *pool = (struct grc_pool){0};
+    *pool = (struct grc_handles){0};
     return pthread_mutex_init(&pool->lock, NULL) == 0;
 }
 
-void grc_pool_done(struct grc_pool *pool)
+void grc_handles_done(struct grc_handles *pool)
 {
     while (pool->newest) {
         struct grc_handle *handle = pool->newest;
@@ -23,7 +23,7 @@ void grc_pool_done(struct grc_pool *pool)
     pthread_mutex_destroy(&pool->lock);
 }
 
-struct grc_handle *grc_pool_take(struct grc_upstream *upstream, struct grc_pool *pool)
+static struct grc_handle *pop(struct grc_handles *pool)
 {
     pthread_mutex_lock(&pool->lock);
     struct grc_handle *handle = pool->newest;
@@ -36,10 +36,22 @@ struct grc_handle *grc_pool_take(struct grc_upstream *upstream, struct grc_pool 
         handle->older = NULL;
     }
     pthread_mutex_unlock(&pool->lock);
-    return handle ? handle : grc_handle_new(upstream);
+    return handle;
 }
 
-void grc_pool_give(struct grc_pool *pool, struct grc_handle *handle, int64_t idle_ms)
+struct grc_handle *grc_handles_take(struct grc_upstream *upstream, struct grc_handles *pool)
+{
+    for (;;) {
+        struct grc_handle *handle = pop(pool);
+        if (!handle)
+            return grc_handle_new(upstream);
+        if (!grc_sockets_stirred(&handle->sockets))
+            return handle;
+        grc_handle_free(handle);
+    }
+}
+
+void grc_handles_give(struct grc_handles *pool, struct grc_handle *handle, int64_t idle_ms)
 {
     struct grc_handle *stale = NULL;
     int64_t now_ms = grc_mono_ms();
@@ -63,7 +75,7 @@ void grc_pool_give(struct grc_pool *pool, struct grc_handle *handle, int64_t idl
     grc_handle_free(stale);
 }
 
-struct grc_crew *grc_crew_take(struct grc_upstreams *all)
+static struct grc_crew *pop_crew(struct grc_upstreams *all)
 {
     pthread_mutex_lock(&all->crew_lock);
     struct grc_crew *crew = all->crews;
@@ -72,9 +84,13 @@ struct grc_crew *grc_crew_take(struct grc_upstreams *all)
         all->crew_count--;
     }
     pthread_mutex_unlock(&all->crew_lock);
-    if (crew)
-        return crew;
-    crew = calloc(1, sizeof(*crew));
+    return crew;
+}
+
+static struct grc_crew *crew_new(void)
+{
+    struct grc_crew *crew = calloc(1, sizeof(*crew));
+
     if (!crew)
         return NULL;
     crew->multi = curl_multi_init();
@@ -84,6 +100,18 @@ struct grc_crew *grc_crew_take(struct grc_upstreams *all)
         return NULL;
     }
     return crew;
+}
+
+struct grc_crew *grc_crew_take(struct grc_upstreams *all)
+{
+    for (;;) {
+        struct grc_crew *crew = pop_crew(all);
+        if (!crew)
+            return crew_new();
+        if (!grc_sockets_stirred(&crew->sockets))
+            return crew;
+        grc_crew_free(crew);
+    }
 }
 
 void grc_crew_give(struct grc_upstreams *all, struct grc_crew *crew)
