@@ -4,27 +4,16 @@
 
 #include <stdlib.h>
 
-<<<<<<< HEAD:core/config/keep.c
 struct grc_keep_block {
     struct grc_keep_block *next;
-=======
-struct grc_config_pool_block {
-    struct grc_config_pool_block *next;
->>>>>>> upstream:core/config/pool.c
     size_t bytes;
     json_t *json;
     max_align_t data[];
 };
 
-<<<<<<< HEAD:core/config/keep.c
 static struct grc_keep_block *block_new(struct grc_keep *keep, size_t bytes)
 {
     struct grc_keep_block *block;
-=======
-static struct grc_config_pool_block *block_new(struct grc_config_pool *pool, size_t bytes)
-{
-    struct grc_config_pool_block *block;
->>>>>>> upstream:core/config/pool.c
 
     if (bytes > SIZE_MAX - sizeof(*block))
         return NULL;
@@ -37,43 +26,25 @@ static struct grc_config_pool_block *block_new(struct grc_config_pool *pool, siz
     return block;
 }
 
-<<<<<<< HEAD:core/config/keep.c
 void *grc_keep_alloc(struct grc_keep *keep, size_t bytes)
 {
     struct grc_keep_block *block = block_new(keep, bytes ? bytes : 1);
-=======
-void *grc_config_pool_alloc(struct grc_config_pool *pool, size_t bytes)
-{
-    struct grc_config_pool_block *block = block_new(pool, bytes ? bytes : 1);
->>>>>>> upstream:core/config/pool.c
 
     return block ? block->data : NULL;
 }
 
-<<<<<<< HEAD:core/config/keep.c
 char *grc_keep_copy(struct grc_keep *keep, gr_str text)
 {
     char *copy = grc_keep_alloc(keep, text.len + 1);
-=======
-char *grc_config_pool_copy(struct grc_config_pool *pool, gr_str text)
-{
-    char *copy = grc_config_pool_alloc(pool, text.len + 1);
->>>>>>> upstream:core/config/pool.c
 
     if (copy && text.len)
         memcpy(copy, text.ptr, text.len);
     return copy;
 }
 
-<<<<<<< HEAD:core/config/keep.c
 const json_t *grc_keep_json(struct grc_keep *keep, json_t *stolen)
 {
     struct grc_keep_block *block = block_new(keep, 0);
-=======
-const json_t *grc_config_pool_json(struct grc_config_pool *pool, json_t *stolen)
-{
-    struct grc_config_pool_block *block = block_new(pool, 0);
->>>>>>> upstream:core/config/pool.c
 
     if (!block) {
         grc_json_wipe(stolen);
@@ -83,17 +54,10 @@ const json_t *grc_config_pool_json(struct grc_config_pool *pool, json_t *stolen)
     return stolen;
 }
 
-<<<<<<< HEAD:core/config/keep.c
 void grc_keep_done(struct grc_keep *keep)
 {
     while (keep->blocks) {
         struct grc_keep_block *block = keep->blocks;
-=======
-void grc_config_pool_done(struct grc_config_pool *pool)
-{
-    while (pool->blocks) {
-        struct grc_config_pool_block *block = pool->blocks;
->>>>>>> upstream:core/config/pool.c
 
         keep->blocks = block->next;
         grc_json_wipe(block->json);

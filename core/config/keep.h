@@ -6,7 +6,6 @@
 
 #include <jansson.h>
 
-<<<<<<< HEAD:core/config/keep.h
 struct grc_keep_block;
 
 struct grc_keep {
@@ -21,22 +20,6 @@ char *grc_keep_copy(struct grc_keep *keep, gr_str text);
 const json_t *grc_keep_json(struct grc_keep *keep, json_t *stolen);
 /* Wipes and frees everything. */
 void grc_keep_done(struct grc_keep *keep);
-=======
-struct grc_config_pool_block;
-
-struct grc_config_pool {
-    struct grc_config_pool_block *blocks;
-};
-
-/* Zeroed, aligned for any type; NULL without memory. */
-void *grc_config_pool_alloc(struct grc_config_pool *pool, size_t bytes);
-/* NUL-terminated copy. */
-char *grc_config_pool_copy(struct grc_config_pool *pool, gr_str text);
-/* Keeps a value until the end. Steals the reference, also on failure (NULL without memory). */
-const json_t *grc_config_pool_json(struct grc_config_pool *pool, json_t *stolen);
-/* Wipes and frees everything. */
-void grc_config_pool_done(struct grc_config_pool *pool);
->>>>>>> upstream:core/config/pool.h
 
 /* Overwrites every string in a value that nobody else may hold, and drops the reference. */
 void grc_json_wipe(json_t *stolen);

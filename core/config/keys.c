@@ -140,11 +140,7 @@ static void read_list(struct grc_reader *reader, const struct grc_path *path,
         grc_reader_expected(reader, path, key, NULL, value);
         return;
     }
-<<<<<<< HEAD
     list = grc_keep_alloc(reader->keep, (json_array_size(value) + 1) * sizeof(*list));
-=======
-    list = grc_config_pool_alloc(reader->pool, (json_array_size(value) + 1) * sizeof(*list));
->>>>>>> upstream
     if (!list) {
         grc_reader_problem(reader, path, "out of memory");
         return;
@@ -178,11 +174,7 @@ static void read_json(struct grc_reader *reader, const struct grc_path *path,
     }
     copy =
         key->type == GRC_KEY_RAW ? json_deep_copy(value) : grc_reader_expand(reader, path, value);
-<<<<<<< HEAD
     kept = copy ? grc_keep_json(reader->keep, copy) : NULL;
-=======
-    kept = copy ? grc_config_pool_json(reader->pool, copy) : NULL;
->>>>>>> upstream
     if (!kept) {
         grc_reader_problem(reader, path, "out of memory");
         return;
@@ -220,17 +212,10 @@ static void read_map(struct grc_reader *reader, const struct grc_path *path,
         grc_reader_expected(reader, path, key, NULL, value);
         return;
     }
-<<<<<<< HEAD
     char *list = grc_keep_alloc(reader->keep, json_object_size(value) * map->element_size);
     json_object_foreach(object, name, member) {
         const struct grc_path here = {.up = path, .name = name};
         const char *kept = grc_keep_copy(reader->keep, gr_str_of(name));
-=======
-    char *list = grc_config_pool_alloc(reader->pool, json_object_size(value) * map->element_size);
-    json_object_foreach(object, name, member) {
-        const struct grc_path here = {.up = path, .name = name};
-        const char *kept = grc_config_pool_copy(reader->pool, gr_str_of(name));
->>>>>>> upstream
         char *element = list ? list + count * map->element_size : NULL;
 
         if (!element || !kept) {

@@ -46,11 +46,7 @@ struct grc_reader {
     const char *dir;   /* relative file names start here */
     grc_report_fn *report;
     void *arg;
-<<<<<<< HEAD
     struct grc_keep *keep;
-=======
-    struct grc_config_pool *pool;
->>>>>>> upstream
     const json_t *root; /* the whole file, for rows that depend on others; may be NULL */
     size_t problems;
     bool unset_ok;       /* a missing variable leaves its key unset */

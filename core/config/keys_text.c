@@ -219,11 +219,7 @@ bool grc_reader_text(struct grc_reader *reader, const struct grc_path *path, con
         result = grc_expand(&buf, text, secret, name, sizeof(name));
     *ret_text = NULL;
     if (result == GRC_EXPAND_OK) {
-<<<<<<< HEAD
         *ret_text = grc_keep_copy(reader->keep, grc_buf_view(&buf));
-=======
-        *ret_text = grc_config_pool_copy(reader->pool, grc_buf_view(&buf));
->>>>>>> upstream
         result = *ret_text ? GRC_EXPAND_OK : GRC_EXPAND_MEMORY;
     }
     if (buf.ptr)
@@ -294,17 +290,10 @@ const char *grc_reader_file(struct grc_reader *reader, const char *path)
     char *joined;
 
     if (path[0] == '/' || !reader->dir)
-<<<<<<< HEAD
         return grc_keep_copy(reader->keep, gr_str_of(path));
     if (strcmp(path, ".") == 0)
         return grc_keep_copy(reader->keep, gr_str_of(reader->dir));
     joined = grc_keep_alloc(reader->keep, size);
-=======
-        return grc_config_pool_copy(reader->pool, gr_str_of(path));
-    if (strcmp(path, ".") == 0)
-        return grc_config_pool_copy(reader->pool, gr_str_of(reader->dir));
-    joined = grc_config_pool_alloc(reader->pool, size);
->>>>>>> upstream
     if (joined)
         snprintf(joined, size, "%s/%s", reader->dir, path);
     return joined;
@@ -339,11 +328,7 @@ bool grc_reader_secret_file(struct grc_reader *reader, const struct grc_path *pa
         cut = 2;
     bool fine = len > cut && !memchr(content, '\0', len);
     if (fine)
-<<<<<<< HEAD
         *ret_text = grc_keep_copy(reader->keep, (gr_str){content, len - cut});
-=======
-        *ret_text = grc_config_pool_copy(reader->pool, (gr_str){content, len - cut});
->>>>>>> upstream
     else
         grc_reader_problem(reader, path, "the secret file '%s' %s", file,
                            len > cut ? "holds a zero byte" : "is empty");

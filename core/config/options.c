@@ -12,11 +12,7 @@
 
 /* In front of the options struct that the plugin sees. */
 struct options_block {
-<<<<<<< HEAD
     struct grc_keep keep;
-=======
-    struct grc_config_pool pool;
->>>>>>> upstream
     max_align_t options[];
 };
 
@@ -173,11 +169,7 @@ void grc_options_free(const struct gr_plugin *plugin, void *options)
     if (!options)
         return;
     block = block_of(options);
-<<<<<<< HEAD
     grc_keep_done(&block->keep);
-=======
-    grc_config_pool_done(&block->pool);
->>>>>>> upstream
     grc_wipe(options, plugin->options_size);
     free(block);
 }

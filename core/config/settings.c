@@ -14,11 +14,7 @@
 #include <unistd.h>
 
 struct grc_settings_own {
-<<<<<<< HEAD
     struct grc_keep keep;
-=======
-    struct grc_config_pool pool;
->>>>>>> upstream
 };
 
 /* --- what no single row can say --- */
@@ -122,11 +118,7 @@ static bool is_directory(const char *path)
 }
 
 /* A build tree has its plugins beside the program, an installation has them where it put them. */
-<<<<<<< HEAD
 static const char *default_plugin_dir(struct grc_keep *keep)
-=======
-static const char *default_plugin_dir(struct grc_config_pool *pool)
->>>>>>> upstream
 {
     char path[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/plugins"));
@@ -137,7 +129,6 @@ static const char *default_plugin_dir(struct grc_config_pool *pool)
         if (slash)
             memcpy(slash, "/plugins", sizeof("/plugins"));
         if (slash && is_directory(path))
-<<<<<<< HEAD
             return grc_keep_copy(keep, gr_str_of(path));
     }
     return grc_keep_copy(keep, gr_str_of(GRC_PLUGINDIR));
@@ -145,16 +136,6 @@ static const char *default_plugin_dir(struct grc_config_pool *pool)
 
 /* A relative SQLite file is in the state directory. ":memory:" is no file. */
 static const char *store_place(struct grc_keep *keep, const char *store, const char *state_dir)
-=======
-            return grc_config_pool_copy(pool, gr_str_of(path));
-    }
-    return grc_config_pool_copy(pool, gr_str_of(GRC_PLUGINDIR));
-}
-
-/* A relative SQLite file is in the state directory. ":memory:" is no file. */
-static const char *store_place(struct grc_config_pool *pool, const char *store,
-                               const char *state_dir)
->>>>>>> upstream
 {
     size_t size = strlen(store) + strlen(state_dir) + 2;
     const char *file = store + strlen("sqlite:");
@@ -162,11 +143,7 @@ static const char *store_place(struct grc_config_pool *pool, const char *store,
 
     if (strncmp(store, "sqlite:", 7) != 0 || file[0] == '/' || file[0] == ':')
         return store;
-<<<<<<< HEAD
     placed = grc_keep_alloc(keep, size);
-=======
-    placed = grc_config_pool_alloc(pool, size);
->>>>>>> upstream
     if (placed)
         snprintf(placed, size, "sqlite:%s/%s", state_dir, file);
     return placed;
@@ -195,17 +172,10 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-<<<<<<< HEAD
 static const char *default_library(struct grc_keep *keep, const char *name)
 {
     size_t size = strlen(name) + sizeof(".so");
     char *library = grc_keep_alloc(keep, size);
-=======
-static const char *default_library(struct grc_config_pool *pool, const char *name)
-{
-    size_t size = strlen(name) + sizeof(".so");
-    char *library = grc_config_pool_alloc(pool, size);
->>>>>>> upstream
 
     if (library)
         snprintf(library, size, "%s.so", name);
@@ -219,15 +189,9 @@ static void read_plugin(struct grc_reader *reader, const char *file_name,
     char *file = dir ? grc_path_join(dir, file_name) : NULL;
     struct grc_reader own = *reader;
 
-<<<<<<< HEAD
     plugin->file = file ? grc_keep_copy(reader->keep, gr_str_of(file)) : NULL;
     free(file);
     plugin->name = grc_keep_copy(reader->keep, (gr_str){file_name, strlen(file_name) - 5});
-=======
-    plugin->file = file ? grc_config_pool_copy(reader->pool, gr_str_of(file)) : NULL;
-    free(file);
-    plugin->name = grc_config_pool_copy(reader->pool, (gr_str){file_name, strlen(file_name) - 5});
->>>>>>> upstream
     if (!plugin->file || !plugin->name) {
         grc_reader_problem(reader, NULL, "out of memory");
         return;
@@ -255,11 +219,7 @@ static void read_plugins(struct grc_reader *reader, struct grc_settings *setting
                            strerror(errno));
     if (count > 0)
         settings->plugins =
-<<<<<<< HEAD
             grc_keep_alloc(reader->keep, (size_t)count * sizeof(*settings->plugins));
-=======
-            grc_config_pool_alloc(reader->pool, (size_t)count * sizeof(*settings->plugins));
->>>>>>> upstream
     for (i = 0; i < count; i++) {
         if (settings->plugins)
             read_plugin(reader, list[i]->d_name, &settings->plugins[settings->plugin_count++]);
@@ -301,13 +261,8 @@ struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, v
         return NULL;
     }
     settings->own = own;
-<<<<<<< HEAD
     reader.keep = &own->keep;
     settings->dir = grc_keep_copy(&own->keep, gr_str_of(dir));
-=======
-    reader.pool = &own->pool;
-    settings->dir = grc_config_pool_copy(&own->pool, gr_str_of(dir));
->>>>>>> upstream
     read_all(&reader, settings);
     free(file);
     if (reader.problems > 0 || !settings->dir) {
@@ -321,11 +276,7 @@ void grc_settings_free(struct grc_settings *settings)
 {
     if (!settings)
         return;
-<<<<<<< HEAD
     grc_keep_done(&settings->own->keep);
-=======
-    grc_config_pool_done(&settings->own->pool);
->>>>>>> upstream
     free(settings->own);
     free(settings);
 }
@@ -359,11 +310,7 @@ const struct grc_credential *grc_settings_credential(const struct grc_settings *
 /* The settings come first, so that their address is the handle. */
 struct own_upstream {
     struct grc_upstream_settings settings;
-<<<<<<< HEAD
     struct grc_keep keep;
-=======
-    struct grc_config_pool pool;
->>>>>>> upstream
 };
 
 struct grc_upstream_settings *grc_upstream_settings_parse(const char *where, const char *name,
@@ -376,13 +323,8 @@ struct grc_upstream_settings *grc_upstream_settings_parse(const char *where, con
 
     if (!upstream)
         return NULL;
-<<<<<<< HEAD
     reader.keep = &upstream->keep;
     upstream->settings.name = grc_keep_copy(&upstream->keep, gr_str_of(name));
-=======
-    reader.pool = &upstream->pool;
-    upstream->settings.name = grc_config_pool_copy(&upstream->pool, gr_str_of(name));
->>>>>>> upstream
     if (json_is_object(object))
         grc_keys_read(&reader, NULL, grc_upstream_keys, object, &upstream->settings);
     else
@@ -400,11 +342,7 @@ void grc_upstream_settings_free(struct grc_upstream_settings *settings)
 
     if (!upstream)
         return;
-<<<<<<< HEAD
     grc_keep_done(&upstream->keep);
-=======
-    grc_config_pool_done(&upstream->pool);
->>>>>>> upstream
     free(upstream);
 }
 

@@ -35,11 +35,7 @@ static bool parse_v6(char *host, struct grc_listen *listen)
 
 static bool parse_listen(struct grc_reader *reader, const char *text, struct grc_listen *listen)
 {
-<<<<<<< HEAD
     char *copy = grc_keep_copy(reader->keep, gr_str_of(text));
-=======
-    char *copy = grc_config_pool_copy(reader->pool, gr_str_of(text));
->>>>>>> upstream
     struct in_addr address;
 
     if (!copy || !split_port(copy, &listen->port))
@@ -145,9 +141,5 @@ const char *grc_url_convert(struct grc_reader *reader, const char *text)
         len--;
     if (len == scheme || text[scheme] == '/' || text[scheme] == ':')
         return NULL;
-<<<<<<< HEAD
     return grc_keep_copy(reader->keep, (gr_str){text, len});
-=======
-    return grc_config_pool_copy(reader->pool, (gr_str){text, len});
->>>>>>> upstream
 }
