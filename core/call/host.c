@@ -187,6 +187,13 @@ static void timer_wake(struct gr_self *self, const char *name)
     grc_timers_wake((struct grc_plugin *)self, name);
 }
 
+static const char *state_dir(const struct gr_self *self)
+{
+    const struct grc_plugin *plugin = (const struct grc_plugin *)self;
+
+    return plugin->runtime->settings->state_dir;
+}
+
 const struct gr_host grc_host = {
     .size = sizeof(struct gr_host),
     .abi_major = GR_ABI_MAJOR,
@@ -235,4 +242,5 @@ const struct gr_host grc_host = {
     .store_tx = grc_host_store_tx,
     .metric_add = metric_add,
     .timer_wake = timer_wake,
+    .state_dir = state_dir,
 };

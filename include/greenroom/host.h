@@ -102,6 +102,7 @@ struct gr_host {
     void (*metric_add)(const struct gr_self *self, const char *name, const char *label,
                        int64_t delta);
     void (*timer_wake)(struct gr_self *self, const char *name);
+    const char *(*state_dir)(const struct gr_self *self);
 };
 #define GR_HOST_HAS(host, member)                                                                  \
     ((host)->size >= offsetof(struct gr_host, member) + sizeof((host)->member))
@@ -469,6 +470,13 @@ static inline void gr_metric_add(const struct gr_call *call, const char *name, c
 static inline void gr_timer_wake(struct gr_call *call, const char *name)
 {
     call->host->timer_wake(call->self, name);
+}
+
+/* The gateway's directory for what must survive a restart and is not in the store, such as keys
+ * made at the first start. Plugins share it: begin file names with the group's. Anywhere. */
+static inline const char *gr_state_dir(const struct gr_self *self)
+{
+    return self->host->state_dir(self);
 }
 
 #ifdef __cplusplus

@@ -606,6 +606,10 @@ struct gr_plugin {
     void (*stop)(struct gr_self *self, void *state);
     void (*fini)(struct gr_self *self, void *state);
     gr_handler *ready;
+
+    /* Name under which the steps of .migrations are counted; NULL: the plugin's own. Plugins that
+     * share tables give the same schema and the same steps, and each works without the others. */
+    const char *schema;
 };
 
 enum gr_plugin_flag {
