@@ -57,20 +57,15 @@ static void free_text(void *text)
 }
 
 /* Members for the gateway alone are the one reason to print a body again. */
-static gr_str stripped_body(struct grc_call *call, const struct gr_field *rows)
+static gr_str stripped_body(struct grc_call *call)
 {
-    json_t *copy = json_copy(call->json);
-    gr_str text = {NULL, 0};
+    json_t *copy = grc_rule_strip(call->route->body, call->json);
+    char *text = copy ? json_dumps(copy, JSON_COMPACT) : NULL;
 
-    for (; copy && rows && (rows->name || rows->type); rows++) {
-        if (rows->flags & GR_STRIP)
-            json_object_del(copy, rows->name);
-    }
-    char *dump = copy ? json_dumps(copy, JSON_COMPACT) : NULL;
     json_decref(copy);
-    if (dump && grc_arena_defer(&call->arena, free_text, dump) == GR_OK)
-        text = gr_str_of(dump);
-    return text;
+    if (!text || grc_arena_defer(&call->arena, free_text, text) != GR_OK)
+        return (gr_str){NULL, 0};
+    return gr_str_of(text);
 }
 
 /* POST, PUT and PATCH always carry JSON: without anything to say, an empty object. */
@@ -86,7 +81,7 @@ static gr_str body_of(struct grc_call *call, const struct gr_forward *forward,
     if ((forward->flags & GR_NO_BODY) || call->body.len == 0)
         return body && body->type == GR_ARRAY ? GR_STR("[]") : GR_STR("{}");
     if (call->route->body && call->json && grc_rule_strips(call->route->body))
-        return stripped_body(call, body->fields);
+        return stripped_body(call);
     return grc_buf_view(&call->body);
 }
 

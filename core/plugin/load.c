@@ -89,17 +89,40 @@ static char *prefixed(const char *prefix, const char *path)
     return whole;
 }
 
-static bool compile(struct grc_plugin *plugin, const struct gr_route *row, const char *what,
-                    struct grc_rule *rule, bool wanted, char *reason)
+/* Compiled rows of one kind, or what is wrong with them. */
+struct compiled {
+    struct grc_rule *rule;
+    char *reason;
+    const char *not_flat; /* a row that cannot describe a parameter */
+};
+
+static struct compiled compile_pairs(const struct gr_field *rows, size_t field_size)
 {
-    if (rule || !wanted) {
-        free(reason);
-        return true;
+    struct compiled made = {NULL, NULL, NULL};
+
+    if (rows) {
+        made.rule = grc_rule_members(rows, field_size, &made.reason);
+        made.not_flat = made.rule ? grc_rule_not_flat(made.rule) : NULL;
     }
-    refuse(plugin, GRC_LOAD_TABLE, "%s: route %s: %s: %s", plugin->file, row->id, what,
-           reason ? reason : "out of memory");
-    free(reason);
-    return false;
+    return made;
+}
+
+/* Puts the rule into its place in the route, where it is freed in any case. */
+static bool take_rule(struct grc_plugin *plugin, const struct gr_route *row, const char *what,
+                      const struct gr_field *rows, struct compiled made, struct grc_rule **place)
+{
+    bool ok = true;
+
+    *place = made.rule;
+    if (rows && !made.rule)
+        ok = refuse(plugin, GRC_LOAD_TABLE, "%s: route %s: %s: %s", plugin->file, row->id, what,
+                    made.reason ? made.reason : "out of memory");
+    else if (made.not_flat)
+        ok =
+            refuse(plugin, GRC_LOAD_TABLE, "%s: route %s: %s: %s: wanted a type that text can hold",
+                   plugin->file, row->id, what, made.not_flat);
+    free(made.reason);
+    return ok;
 }
 
 static bool make_route(struct grc_plugin *plugin, const struct gr_route *row,
@@ -107,7 +130,6 @@ static bool make_route(struct grc_plugin *plugin, const struct gr_route *row,
 {
     size_t size = plugin->desc->field_size;
     const char *prefix = plugin->settings ? plugin->settings->prefix : "";
-    char *reason = NULL;
 
     route->row = row;
     route->plugin = plugin;
@@ -119,19 +141,14 @@ static bool make_route(struct grc_plugin *plugin, const struct gr_route *row,
     route->alias = row->alias ? prefixed(prefix, row->alias) : NULL;
     if (!route->path || (row->alias && !route->alias))
         return refuse(plugin, GRC_LOAD_TABLE, "%s: out of memory", plugin->file);
-    if (row->params)
-        route->params = grc_rule_members(row->params, size, &reason);
-    if (!compile(plugin, row, "params", route->params, row->params != NULL, reason))
-        return false;
-    reason = NULL;
-    if (row->query)
-        route->query = grc_rule_members(row->query, size, &reason);
-    if (!compile(plugin, row, "query", route->query, row->query != NULL, reason))
-        return false;
-    reason = NULL;
+    struct compiled body = {NULL, NULL, NULL};
     if (row->body)
-        route->body = grc_rule_value(row->body, size, &reason);
-    return compile(plugin, row, "body", route->body, row->body != NULL, reason);
+        body.rule = grc_rule_value(row->body, size, &body.reason);
+    return take_rule(plugin, row, "body", row->body, body, &route->body) &&
+           take_rule(plugin, row, "params", row->params, compile_pairs(row->params, size),
+                     &route->params) &&
+           take_rule(plugin, row, "query", row->query, compile_pairs(row->query, size),
+                     &route->query);
 }
 
 static bool make_routes(struct grc_plugin *plugin)
