@@ -28,7 +28,7 @@ enum grc_load_state {
 };
 
 struct grc_plugin;
-struct grc_timers;
+struct grc_timer;
 struct grc_route_figures; /* metrics/metrics.h */
 
 /* One route, ready to serve. */
@@ -58,10 +58,11 @@ struct grc_plugin {
     struct grc_route *routes;
     size_t route_count;
     void *options;
-    void *instance;            /* what init made */
-    struct grc_timers *timers; /* plugin/timers.h; NULL: none run */
+    void *instance; /* what init made */
     bool inited;
     bool started;
+    struct grc_timer *timers; /* at work; see timers.h */
+    size_t timer_count;
     struct grc_runtime *runtime;
 };
 

@@ -1,99 +1,87 @@
 #include "plugin/timers.h"
 
 #include "base/clock.h"
-#include "base/err.h"
 #include "base/log.h"
+#include "base/secure.h"
 #include "call/call.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
-/* One row at work. */
-struct timer {
-    struct grc_plugin *plugin;
+#define STACK_BYTES ((size_t)512 * 1024)
+
+struct grc_timer {
     const struct gr_timer *row;
-    struct grc_timers *all;
+    struct grc_plugin *plugin;
     pthread_t thread;
-    bool woken;
-};
-
-struct grc_timers {
-    pthread_mutex_t lock; /* guards stopping and woken */
+    pthread_mutex_t lock;
     pthread_cond_t changed;
+    bool running; /* the thread exists */
+    bool woken;
     bool stopping;
-    size_t count; /* threads that run */
-    struct timer timers[];
+    struct grc_call call;
 };
 
-static void run_once(const struct timer *timer, struct grc_call *call)
+static void run_once(struct grc_timer *timer)
 {
+    struct grc_call *call = &timer->call;
+
     grc_call_begin(call, timer->plugin->runtime, timer->plugin);
+    grc_uuid(call->request_id);
     enum gr_err err = timer->row->run(&call->pub);
     if (err != GR_OK)
-        grc_log_fields(GR_LOG_WARN, "a timer failed",
+        grc_log_fields(GR_LOG_WARN, call->error.message ? call->error.message : "timer failed",
                        GRC_LOG_FIELDS(GRC_LT("plugin", timer->plugin->self.name),
                                       GRC_LT("timer", timer->row->name),
-                                      GRC_LT("error", grc_err_slug(err)),
-                                      GRC_LT("reason", call->error.message)));
+                                      GRC_LT("request_id", call->request_id)));
     grc_call_end(call);
 }
 
-static struct timespec after_ms(unsigned interval_ms)
+/* Waits for the interval, a wake-up or the end. false: the end. */
+static bool wait_turn(struct grc_timer *timer)
 {
-    int64_t at_ms = grc_mono_ms() + interval_ms;
+    struct timespec until;
+    int64_t due_ms = grc_mono_ms() + timer->row->interval_ms;
 
-    return (struct timespec){.tv_sec = at_ms / 1000, .tv_nsec = (at_ms % 1000) * 1000000};
-}
-
-/* Waits for the interval or a wake-up. false: time to end. */
-static bool wait_turn(struct timer *timer)
-{
-    struct grc_timers *all = timer->all;
-    struct timespec until = after_ms(timer->row->interval_ms);
-    int result = 0;
-
-    pthread_mutex_lock(&all->lock);
-    while (!all->stopping && !timer->woken && result == 0)
-        result = pthread_cond_timedwait(&all->changed, &all->lock, &until);
+    until.tv_sec = (time_t)(due_ms / 1000);
+    until.tv_nsec = (long)(due_ms % 1000) * 1000000L;
+    pthread_mutex_lock(&timer->lock);
+    while (!timer->stopping && !timer->woken) {
+        if (pthread_cond_timedwait(&timer->changed, &timer->lock, &until) != 0)
+            break;
+    }
+    bool go_on = !timer->stopping;
     timer->woken = false;
-    bool go_on = !all->stopping;
-    pthread_mutex_unlock(&all->lock);
+    pthread_mutex_unlock(&timer->lock);
     return go_on;
 }
 
 static void *work(void *arg)
 {
-    struct timer *timer = arg;
-    struct grc_call *call = calloc(1, sizeof(*call));
+    struct grc_timer *timer = arg;
 
-    if (!call) {
-        grc_error("%s: timer %s: out of memory", timer->plugin->self.name, timer->row->name);
-        return NULL;
-    }
     while (wait_turn(timer))
-        run_once(timer, call);
-    grc_call_done(call);
-    free(call);
+        run_once(timer);
+    grc_call_done(&timer->call);
     return NULL;
 }
 
-static struct grc_timers *make(struct grc_plugin *plugin, size_t count)
+static bool start_thread(struct grc_timer *timer)
 {
-    struct grc_timers *all = calloc(1, sizeof(*all) + count * sizeof(all->timers[0]));
+    pthread_attr_t attributes;
     pthread_condattr_t clock;
 
-    if (!all)
-        return NULL;
-    pthread_mutex_init(&all->lock, NULL);
+    pthread_mutex_init(&timer->lock, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&all->changed, &clock);
+    pthread_cond_init(&timer->changed, &clock);
     pthread_condattr_destroy(&clock);
-    for (size_t i = 0; i < count; i++)
-        all->timers[i] =
-            (struct timer){.plugin = plugin, .row = &plugin->desc->timers[i], .all = all};
-    return all;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    timer->running = pthread_create(&timer->thread, &attributes, work, timer) == 0;
+    pthread_attr_destroy(&attributes);
+    return timer->running;
 }
 
 enum gr_err grc_timers_start(struct grc_plugin *plugin)
@@ -105,14 +93,14 @@ enum gr_err grc_timers_start(struct grc_plugin *plugin)
         count++;
     if (count == 0)
         return GR_OK;
-    struct grc_timers *all = make(plugin, count);
-    if (!all)
+    plugin->timers = calloc(count, sizeof(*plugin->timers));
+    if (!plugin->timers)
         return GR_ERR_NO_MEMORY;
-    plugin->timers = all;
-    for (; all->count < count; all->count++) {
-        struct timer *timer = &all->timers[all->count];
-
-        if (pthread_create(&timer->thread, NULL, work, timer) != 0) {
+    for (size_t i = 0; i < count; i++) {
+        plugin->timers[i].row = &rows[i];
+        plugin->timers[i].plugin = plugin;
+        plugin->timer_count = i + 1;
+        if (!start_thread(&plugin->timers[i])) {
             grc_timers_stop(plugin);
             return GR_ERR_NO_MEMORY;
         }
@@ -122,33 +110,45 @@ enum gr_err grc_timers_start(struct grc_plugin *plugin)
 
 void grc_timers_stop(struct grc_plugin *plugin)
 {
-    struct grc_timers *all = plugin->timers;
+    for (size_t i = 0; i < plugin->timer_count; i++) {
+        struct grc_timer *timer = &plugin->timers[i];
 
-    if (!all)
-        return;
-    pthread_mutex_lock(&all->lock);
-    all->stopping = true;
-    pthread_cond_broadcast(&all->changed);
-    pthread_mutex_unlock(&all->lock);
-    for (size_t i = 0; i < all->count; i++)
-        pthread_join(all->timers[i].thread, NULL);
+        pthread_mutex_lock(&timer->lock);
+        timer->stopping = true;
+        pthread_cond_signal(&timer->changed);
+        pthread_mutex_unlock(&timer->lock);
+    }
+    /* The rows stay until the plugin is freed: a handler may still wake one of them. */
+    for (size_t i = 0; i < plugin->timer_count; i++) {
+        struct grc_timer *timer = &plugin->timers[i];
+
+        if (timer->running)
+            pthread_join(timer->thread, NULL);
+        timer->running = false;
+    }
+}
+
+void grc_timers_free(struct grc_plugin *plugin)
+{
+    for (size_t i = 0; i < plugin->timer_count; i++) {
+        pthread_cond_destroy(&plugin->timers[i].changed);
+        pthread_mutex_destroy(&plugin->timers[i].lock);
+    }
+    free(plugin->timers);
     plugin->timers = NULL;
-    pthread_cond_destroy(&all->changed);
-    pthread_mutex_destroy(&all->lock);
-    free(all);
+    plugin->timer_count = 0;
 }
 
 void grc_timers_wake(struct grc_plugin *plugin, const char *name)
 {
-    struct grc_timers *all = plugin->timers;
+    for (size_t i = 0; i < plugin->timer_count; i++) {
+        struct grc_timer *timer = &plugin->timers[i];
 
-    if (!all)
-        return;
-    pthread_mutex_lock(&all->lock);
-    for (size_t i = 0; i < all->count; i++) {
-        if (strcmp(all->timers[i].row->name, name) == 0)
-            all->timers[i].woken = true;
+        if (strcmp(timer->row->name, name) != 0)
+            continue;
+        pthread_mutex_lock(&timer->lock);
+        timer->woken = true;
+        pthread_cond_signal(&timer->changed);
+        pthread_mutex_unlock(&timer->lock);
     }
-    pthread_cond_broadcast(&all->changed);
-    pthread_mutex_unlock(&all->lock);
 }

@@ -1,9 +1,12 @@
-/* The server's life: from reading the config to the last drained request. */
+/* The gateway as a process: start, signals, drain, stop. */
 #pragma once
 
 struct grc_run_options {
     const char *config_dir;
 };
 
-/* Serves until SIGTERM or SIGINT. Returns an enum grc_exit. */
+/*
+ * Runs until SIGTERM or SIGINT, which drain; SIGHUP reloads the config. Returns the exit status: 0,
+ * 1 (failed), 3 (the config or a plugin is wrong), 4 (cannot listen). Once per process.
+ */
 int grc_run(const struct grc_run_options *options);

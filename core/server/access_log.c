@@ -1,0 +1,37 @@
+#include "base/log.h"
+#include "server/steps.h"
+
+/* A path that nobody claims is cut: whatever it holds, it is not ours. */
+#define UNKNOWN_PATH_MAX 256
+
+static gr_str path_of(const struct grc_call *call)
+{
+    gr_str path = call->request->path;
+
+    if (call->route && (call->route->row->flags & GR_ROUTE_HIDDEN_PATH))
+        return gr_str_of(call->route->path);
+    if (!call->route && path.len > UNKNOWN_PATH_MAX)
+        path.len = UNKNOWN_PATH_MAX;
+    return path;
+}
+
+void grc_access_log(struct grc_call *call, size_t sent_bytes, bool ok, int64_t took_us)
+{
+    const struct grc_request *request = call->request;
+    const char *slug = call->error.err != GR_OK ? call->error.type : ok ? "" : "not_sent";
+
+    if (!call->runtime->settings->access_log)
+        return;
+    grc_log_fields(
+        request->admin ? GR_LOG_DEBUG : GR_LOG_INFO, "request",
+        GRC_LOG_FIELDS(
+            GRC_LT("request_id", call->request_id), GRC_LS("method", request->method_text),
+            GRC_LS("path", path_of(call)), GRC_LT("route", call->route ? call->route->row->id : ""),
+            GRC_LT("group", call->plugin ? call->plugin->self.name : ""),
+            GRC_LI("status", call->reply->status), GRC_LI("bytes", sent_bytes),
+            GRC_LD("duration_ms", (double)took_us / 1000.0), GRC_LT("peer", request->peer),
+            GRC_LS("caller", call->caller_id), GRC_LI("upstream_status", call->upstream_status),
+            GRC_LD("upstream_ms", (double)call->upstream_us / 1000.0),
+            GRC_LI("upstream_attempts", call->upstream_attempts),
+            GRC_LT("error", slug ? slug : "")));
+}

@@ -1,0 +1,152 @@
+/* The body: its type, its bytes, its JSON, its rules. */
+#include "base/clock.h"
+#include "base/json.h"
+#include "server/steps.h"
+
+#include <strings.h>
+
+/* A body nobody asked for is taken in and forgotten up to this size, so that the connection can
+ * stay; a larger one is left where it is, and the connection closed. */
+#define UNWANTED_BYTES 65536
+
+static bool equals(gr_str text, const char *word)
+{
+    return text.len == strlen(word) && strncasecmp(text.ptr, word, text.len) == 0;
+}
+
+/* application/json or application/…+json, with any parameters. */
+static bool is_json_type(gr_str type)
+{
+    const char *semicolon = type.len ? memchr(type.ptr, ';', type.len) : NULL;
+
+    if (semicolon)
+        type.len = (size_t)(semicolon - type.ptr);
+    while (type.len && (type.ptr[type.len - 1] == ' ' || type.ptr[type.len - 1] == '\t'))
+        type.len--;
+    if (equals(type, "application/json"))
+        return true;
+    return type.len > strlen("application/+json") &&
+           strncasecmp(type.ptr, "application/", strlen("application/")) == 0 &&
+           strncasecmp(type.ptr + type.len - 5, "+json", 5) == 0;
+}
+
+static bool any_type(const struct grc_call *call)
+{
+    return (call->route->row->flags & (GR_ROUTE_ANY_CONTENT_TYPE | GR_ROUTE_RAW_BODY)) != 0;
+}
+
+static bool wants_body(const struct grc_call *call)
+{
+    return call->route->row->body || (call->route->row->flags & GR_ROUTE_RAW_BODY);
+}
+
+enum gr_err grc_step_content_type(struct grc_call *call)
+{
+    enum gr_method method = call->request->method;
+
+    if (!(call->plugin->desc->flags & GR_PLUGIN_NEEDS_JSON_TYPE) || any_type(call) ||
+        method == GR_METHOD_GET || method == GR_METHOD_DELETE)
+        return GR_OK;
+    if (is_json_type(grc_request_header(call->request, "Content-Type")))
+        return GR_OK;
+    return grc_fail(call, GR_ERR_MEDIA_TYPE, "the content type must be application/json");
+}
+
+enum gr_err grc_step_body_type(struct grc_call *call)
+{
+    gr_str type = grc_request_header(call->request, "Content-Type");
+
+    if (!wants_body(call) || any_type(call) || call->request->content_length == 0 ||
+        type.len == 0 || is_json_type(type))
+        return GR_OK;
+    return grc_fail(call, GR_ERR_MEDIA_TYPE, "the content type must be application/json");
+}
+
+static enum gr_err fail_read(struct grc_call *call, enum gr_err err, size_t max_bytes)
+{
+    if (err == GR_ERR_TOO_LARGE)
+        return grc_fail(call, err, "the body is larger than %zu bytes", max_bytes);
+    if (err == GR_ERR_TIMEOUT)
+        return grc_fail(call, err, "the body did not arrive in time");
+    if (err == GR_ERR_OVERLOAD)
+        return grc_fail(call, err, "too many requests are sending their bodies");
+    if (err == GR_ERR_NO_MEMORY)
+        return grc_fail(call, err, "no memory for the body");
+    if (err == GR_ERR_CANCELLED)
+        return grc_fail(call, err, "the client went away");
+    return grc_fail(call, GR_ERR_BAD_REQUEST, "the body ended early or its chunks are malformed");
+}
+
+enum gr_err grc_step_body_read(struct grc_call *call)
+{
+    const struct grc_settings *settings = call->runtime->settings;
+    const struct gr_route *row = call->route->row;
+    bool wanted = wants_body(call);
+    size_t max = wanted ? (size_t)settings->body_max_bytes : UNWANTED_BYTES;
+
+    if (call->request->content_length == 0)
+        return GR_OK;
+    if (wanted && row->body_max_bytes && row->body_max_bytes < max)
+        max = row->body_max_bytes;
+    if (!wanted && call->request->content_length > UNWANTED_BYTES)
+        return GR_OK;
+    call->body.max_bytes = max;
+    enum gr_err err =
+        grc_conn_read_body(call->request, &call->body, grc_mono_ms() + settings->body_timeout_ms);
+    if (err != GR_OK)
+        return fail_read(call, err, max);
+    if (!wanted)
+        grc_buf_clear(&call->body);
+    return GR_OK;
+}
+
+static bool is_blank(gr_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!strchr(" \t\r\n", text.ptr[i]) || text.ptr[i] == '\0')
+            return false;
+    }
+    return true;
+}
+
+/* What an absent body counts as; NULL: it stays absent. */
+static json_t *empty_body(const struct gr_field *row)
+{
+    return row->type == GR_ARRAY ? json_array() : json_object();
+}
+
+static enum gr_err take_empty(struct grc_call *call)
+{
+    const struct gr_field *row = call->route->row->body;
+
+    grc_buf_clear(&call->body);
+    if (row->flags & GR_REQUIRED) {
+        enum gr_err err = grc_problem_add(&call->problems, "body", "", GR_PROBLEM_MISSING,
+                                          row->type == GR_ARRAY ? "a JSON array" : "a JSON object");
+        return err == GR_ERR_NO_MEMORY ? err : GR_ERR_INVALID;
+    }
+    call->json = empty_body(row);
+    return call->json ? GR_OK : grc_fail(call, GR_ERR_NO_MEMORY, "no memory for the body");
+}
+
+enum gr_err grc_step_body_parse(struct grc_call *call)
+{
+    const struct gr_route *row = call->route->row;
+    const char *reason = NULL;
+    enum gr_err err = GR_OK;
+
+    if (!row->body || (row->flags & GR_ROUTE_RAW_BODY))
+        return GR_OK;
+    if (is_blank(grc_buf_view(&call->body))) {
+        err = take_empty(call);
+    } else {
+        call->json = grc_json_parse(grc_buf_view(&call->body),
+                                    (unsigned)call->runtime->settings->json_depth_max, &reason);
+        if (!call->json)
+            return grc_fail(call, GR_ERR_BAD_JSON, "the body is not valid JSON: %s",
+                            reason ? reason : "it cannot be parsed");
+    }
+    if (err != GR_OK)
+        return err;
+    return grc_rule_check_json(call->route->body, &call->pub, call->json, &call->problems);
+}

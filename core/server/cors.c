@@ -1,0 +1,88 @@
+/* Cross-origin requests (Fetch standard, "CORS protocol"), and OPTIONS. */
+#include "server/steps.h"
+
+#include <stdio.h>
+
+static bool is_any(const char *const *list)
+{
+    return list && list[0] && strcmp(list[0], "*") == 0;
+}
+
+static bool is_listed(const char *const *list, gr_str origin)
+{
+    for (; list && *list; list++) {
+        if (gr_str_eq(gr_str_of(*list), origin))
+            return true;
+    }
+    return false;
+}
+
+/* The config's list as a header value; the literal list when it is long is still one line. */
+static gr_str joined(struct grc_call *call, const char *const *list)
+{
+    char *text = NULL;
+
+    for (; list && *list; list++) {
+        text = text ? grc_arena_format(&call->arena, "%s, %s", text, *list)
+                    : grc_arena_copy(&call->arena, gr_str_of(*list));
+        if (!text)
+            break;
+    }
+    return gr_str_of(text);
+}
+
+static void add_preflight(struct grc_call *call, const struct grc_cors *cors)
+{
+    gr_str wanted = grc_request_header(call->request, "Access-Control-Request-Headers");
+    gr_str headers = cors->headers && cors->headers[0] ? joined(call, cors->headers) : wanted;
+    gr_str age =
+        gr_str_of(grc_arena_format(&call->arena, "%lld", (long long)(cors->max_age_ms / 1000)));
+
+    grc_reply_add(call, "Access-Control-Allow-Methods", grc_allow_text(call));
+    if (headers.len)
+        grc_reply_add(call, "Access-Control-Allow-Headers", headers);
+    if (age.len && cors->max_age_ms > 0)
+        grc_reply_add(call, "Access-Control-Max-Age", age);
+}
+
+/* Adds what a browser needs to hand the answer to the page. Returns false when the origin may not
+ * have it, which the browser then enforces. */
+static bool add_origin(struct grc_call *call, const struct grc_cors *cors, gr_str origin)
+{
+    bool group_any = call->plugin && (call->plugin->desc->flags & GR_PLUGIN_ANY_ORIGIN);
+    bool any = group_any || is_any(cors->origins);
+
+    if (!any && !is_listed(cors->origins, origin))
+        return false;
+    /* With credentials "*" is not allowed, and the answer depends on the origin. */
+    if (any && !cors->credentials) {
+        grc_reply_add(call, "Access-Control-Allow-Origin", GR_STR("*"));
+    } else {
+        grc_reply_add(call, "Access-Control-Allow-Origin", origin);
+        grc_reply_add(call, "Vary", GR_STR("Origin"));
+    }
+    if (cors->credentials && !group_any)
+        grc_reply_add(call, "Access-Control-Allow-Credentials", GR_STR("true"));
+    return true;
+}
+
+enum gr_err grc_step_cors(struct grc_call *call)
+{
+    const struct grc_request *request = call->request;
+    const struct grc_cors *cors = &call->runtime->settings->cors;
+    gr_str origin = grc_request_header(request, "Origin");
+    bool preflight = request->options && origin.len &&
+                     grc_request_header(request, "Access-Control-Request-Method").len;
+
+    if (origin.len && add_origin(call, cors, origin)) {
+        if (preflight)
+            add_preflight(call, cors);
+        else if (cors->expose && cors->expose[0])
+            grc_reply_add(call, "Access-Control-Expose-Headers", joined(call, cors->expose));
+    }
+    if (!request->options || call->match.err != GR_ERR_METHOD)
+        return GR_OK;
+    grc_reply_add(call, "Allow", grc_allow_text(call));
+    call->reply->status = 204;
+    return GR_OK;
+}

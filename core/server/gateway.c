@@ -1,0 +1,180 @@
+#include "server/gateway.h"
+
+#include "base/log.h"
+#include "server/pipeline.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* A runtime on its way out. */
+struct retiree {
+    struct grc_runtime *runtime;
+    pthread_t thread;
+    struct retiree *next;
+};
+
+struct grc_gateway {
+    pthread_mutex_t lock; /* of runtime: short, taken once per request */
+    struct grc_runtime *runtime;
+    struct retiree *retirees; /* main thread only */
+};
+
+/* --- each worker's call --- */
+
+static pthread_key_t call_key;
+static pthread_once_t call_key_once = PTHREAD_ONCE_INIT;
+static _Thread_local struct grc_call *worker_call;
+
+static void free_call(void *memory)
+{
+    grc_call_done(memory);
+    free(memory);
+}
+
+static void make_key(void)
+{
+    if (pthread_key_create(&call_key, free_call) != 0)
+        abort();
+}
+
+/* The call of this thread, made on its first request, kept until it ends. */
+static struct grc_call *take_call(void)
+{
+    if (worker_call)
+        return worker_call;
+    struct grc_call *call = calloc(1, sizeof(*call));
+    if (!call)
+        return NULL;
+    if (pthread_setspecific(call_key, call) != 0) {
+        free(call);
+        return NULL;
+    }
+    worker_call = call;
+    return call;
+}
+
+/* --- serving --- */
+
+static struct grc_runtime *take_runtime(struct grc_gateway *gateway)
+{
+    pthread_mutex_lock(&gateway->lock);
+    struct grc_runtime *runtime = grc_runtime_ref(gateway->runtime);
+    pthread_mutex_unlock(&gateway->lock);
+    return runtime;
+}
+
+static void serve(void *arg, struct grc_request *request, struct grc_reply *reply)
+{
+    struct grc_call *call = take_call();
+
+    if (!call) {
+        reply->status = 503;
+        reply->content_type = "application/json";
+        reply->body = GR_STR("{\"code\":503,\"message\":\"out of memory\"}");
+        reply->close = true;
+        return;
+    }
+    grc_pipeline_serve(take_runtime(arg), request, reply, call);
+}
+
+static void done(void *arg, struct grc_request *request, struct grc_reply *reply, size_t sent_bytes,
+                 bool ok)
+{
+    struct grc_call *call = worker_call;
+
+    (void)arg;
+    (void)request;
+    (void)reply;
+    if (!call)
+        return;
+    struct grc_runtime *runtime = call->runtime;
+    grc_pipeline_done(call, sent_bytes, ok);
+    grc_runtime_release(runtime);
+}
+
+static void refused(void *arg, const char *peer, int status, const char *reason)
+{
+    (void)arg;
+    grc_metrics_reject(GRC_REJECT_FRAMING);
+    grc_log_fields(
+        GR_LOG_INFO, "request refused",
+        GRC_LOG_FIELDS(GRC_LI("status", status), GRC_LT("peer", peer), GRC_LT("error", reason)));
+}
+
+struct grc_http_handler grc_gateway_handler(struct grc_gateway *gateway)
+{
+    return (struct grc_http_handler){
+        .serve = serve, .done = done, .refused = refused, .arg = gateway};
+}
+
+/* --- swapping --- */
+
+static void *retire(void *arg)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000000L};
+    struct grc_runtime *runtime = arg;
+
+    grc_runtime_quiet(runtime);
+    /* Calls are bounded by their deadlines, so this ends. */
+    while (grc_runtime_refs(runtime) > 1)
+        nanosleep(&pause, NULL);
+    grc_runtime_unref(runtime);
+    grc_info("the old config's last request has ended");
+    return NULL;
+}
+
+void grc_gateway_swap(struct grc_gateway *gateway, struct grc_runtime *stolen)
+{
+    struct retiree *retiree = calloc(1, sizeof(*retiree));
+
+    pthread_mutex_lock(&gateway->lock);
+    struct grc_runtime *old = gateway->runtime;
+    gateway->runtime = stolen;
+    pthread_mutex_unlock(&gateway->lock);
+    if (!retiree || pthread_create(&retiree->thread, NULL, retire, old) != 0) {
+        /* Without a thread for it this one waits. */
+        free(retiree);
+        retire(old);
+        return;
+    }
+    retiree->runtime = old;
+    retiree->next = gateway->retirees;
+    gateway->retirees = retiree;
+}
+
+struct grc_runtime *grc_gateway_runtime(struct grc_gateway *gateway)
+{
+    return gateway->runtime;
+}
+
+struct grc_gateway *grc_gateway_new(struct grc_runtime *stolen)
+{
+    struct grc_gateway *gateway = calloc(1, sizeof(*gateway));
+
+    pthread_once(&call_key_once, make_key);
+    if (!gateway) {
+        grc_runtime_unref(stolen);
+        return NULL;
+    }
+    pthread_mutex_init(&gateway->lock, NULL);
+    gateway->runtime = stolen;
+    return gateway;
+}
+
+void grc_gateway_free(struct grc_gateway *gateway)
+{
+    if (!gateway)
+        return;
+    while (gateway->retirees) {
+        struct retiree *retiree = gateway->retirees;
+
+        gateway->retirees = retiree->next;
+        pthread_join(retiree->thread, NULL);
+        free(retiree);
+    }
+    grc_runtime_unref(gateway->runtime);
+    pthread_mutex_destroy(&gateway->lock);
+    free(gateway);
+}

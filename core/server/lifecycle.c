@@ -1,0 +1,213 @@
+#include "server/lifecycle.h"
+
+#include "base/log.h"
+#include "plugin/timers.h"
+#include "server/health.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void grc_say(const struct grc_reporter *reporter, const char *format, ...)
+{
+    va_list args;
+    char *line = NULL;
+
+    va_start(args, format);
+    if (vasprintf(&line, format, args) < 0)
+        line = NULL;
+    va_end(args);
+    reporter->report(reporter->arg, line ? line : "out of memory");
+    free(line);
+}
+
+bool grc_plugin_drop(const struct grc_reporter *reporter, struct grc_plugin *plugin,
+                     enum grc_load_state state, const char *format, ...)
+{
+    va_list args;
+    char *reason = NULL;
+
+    va_start(args, format);
+    if (vasprintf(&reason, format, args) < 0)
+        reason = NULL;
+    va_end(args);
+    free(plugin->reason);
+    plugin->reason = reason;
+    plugin->state = state;
+    grc_say(reporter, "%s%s", reporter->skips ? GRC_LEFT_OUT : "",
+            reason ? reason : "out of memory");
+    return reporter->skips;
+}
+
+/* --- routers --- */
+
+static bool is_builtin(const struct grc_plugin *plugin)
+{
+    return !plugin->library;
+}
+
+static const char *method_name(enum gr_method method)
+{
+    static const char *const names[] = {"", "GET", "POST", "PUT", "PATCH", "DELETE"};
+
+    return names[method];
+}
+
+/* GRC_LOAD_OK, or why the plugin cannot be routed (reason said). */
+static bool add_routes(struct grc_runtime *runtime, struct grc_plugin *plugin,
+                       const struct grc_reporter *reporter, bool *ret_retry)
+{
+    for (size_t i = 0; i < plugin->route_count; i++) {
+        const struct grc_route *route = &plugin->routes[i];
+        const struct grc_route *other = NULL;
+
+        if (is_builtin(plugin) && !grc_router_add(runtime->admin_router, route, &other))
+            return false;
+        if (is_builtin(plugin) && (plugin->desc->flags & GRC_PLUGIN_ADMIN))
+            continue;
+        if (grc_router_add(runtime->router, route, &other)) {
+            runtime->route_count++;
+            continue;
+        }
+        if (!other)
+            return false;
+        *ret_retry = grc_plugin_drop(reporter, plugin, GRC_LOAD_CLASH,
+                                     "%s: route %s: %s %s is served by %s of %s already",
+                                     plugin->file, route->row->id, method_name(route->row->method),
+                                     route->path, other->row->id, other->plugin->file);
+        return *ret_retry;
+    }
+    return true;
+}
+
+static bool add_prefixes(struct grc_runtime *runtime, struct grc_plugin *plugin)
+{
+    const char *prefix = plugin->settings ? plugin->settings->prefix : "";
+
+    for (const char *const *own = plugin->desc->owns; own && *own; own++) {
+        char *whole = NULL;
+
+        if (asprintf(&whole, "%s%s", prefix ? prefix : "", *own) < 0)
+            return false;
+        bool added = grc_router_own(runtime->router, plugin, whole);
+        free(whole);
+        if (!added)
+            return false;
+    }
+    return true;
+}
+
+static bool fill_routers(struct grc_runtime *runtime, const struct grc_reporter *reporter,
+                         bool *ret_retry)
+{
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        struct grc_plugin *plugin = runtime->plugins[i];
+
+        if (plugin->state != GRC_LOAD_OK)
+            continue;
+        if (!add_routes(runtime, plugin, reporter, ret_retry) || !add_prefixes(runtime, plugin))
+            return false;
+        if (*ret_retry)
+            return true;
+    }
+    return true;
+}
+
+bool grc_runtime_route(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    bool retry;
+
+    /* A router forgets nothing, so each plugin that drops out means a fresh one. */
+    do {
+        retry = false;
+        grc_router_free(runtime->router);
+        grc_router_free(runtime->admin_router);
+        runtime->router = grc_router_new();
+        runtime->admin_router = grc_router_new();
+        runtime->route_count = 0;
+        if (!runtime->router || !runtime->admin_router || !fill_routers(runtime, reporter, &retry))
+            return false;
+    } while (retry);
+    return true;
+}
+
+/* --- init, start, stop, fini --- */
+
+static bool init_one(struct grc_plugin *plugin)
+{
+    const struct gr_plugin *desc = plugin->desc;
+
+    if (desc->init && desc->init(&plugin->self, plugin->options, &plugin->instance) != GR_OK)
+        return false;
+    plugin->inited = true;
+    return true;
+}
+
+static bool start_one(struct grc_plugin *plugin)
+{
+    const struct gr_plugin *desc = plugin->desc;
+
+    if (desc->start && desc->start(&plugin->self, plugin->instance) != GR_OK)
+        return false;
+    plugin->started = true;
+    return true;
+}
+
+static void stop_one(struct grc_plugin *plugin)
+{
+    grc_timers_stop(plugin);
+    if (plugin->started && plugin->desc->stop)
+        plugin->desc->stop(&plugin->self, plugin->instance);
+    plugin->started = false;
+}
+
+static void fini_one(struct grc_plugin *plugin)
+{
+    grc_timers_free(plugin);
+    if (plugin->inited && plugin->desc->fini)
+        plugin->desc->fini(&plugin->self, plugin->instance);
+    plugin->inited = false;
+    plugin->instance = NULL;
+}
+
+void grc_plugins_end(struct grc_runtime *runtime)
+{
+    for (size_t i = runtime->plugin_count; i-- > 0;)
+        stop_one(runtime->plugins[i]);
+    for (size_t i = runtime->plugin_count; i-- > 0;)
+        fini_one(runtime->plugins[i]);
+}
+
+typedef bool step_fn(struct grc_plugin *plugin);
+
+static bool start_timers(struct grc_plugin *plugin)
+{
+    return grc_timers_start(plugin) == GR_OK;
+}
+
+static bool for_each(struct grc_runtime *runtime, const struct grc_reporter *reporter,
+                     step_fn *step, enum grc_load_state failure, const char *what)
+{
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        struct grc_plugin *plugin = runtime->plugins[i];
+
+        if (plugin->state != GRC_LOAD_OK || step(plugin))
+            continue;
+        stop_one(plugin);
+        fini_one(plugin);
+        if (!grc_plugin_drop(reporter, plugin, failure, "%s: %s failed", plugin->file, what))
+            return false;
+    }
+    return true;
+}
+
+bool grc_plugins_begin(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    bool fine = for_each(runtime, reporter, init_one, GRC_LOAD_INIT, "init") &&
+                for_each(runtime, reporter, start_one, GRC_LOAD_START, "start") &&
+                for_each(runtime, reporter, start_timers, GRC_LOAD_START, "starting its timers") &&
+                grc_runtime_route(runtime, reporter);
+
+    if (!fine)
+        grc_plugins_end(runtime);
+    return fine;
+}

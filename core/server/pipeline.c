@@ -1,0 +1,327 @@
+#include "server/pipeline.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/secure.h"
+#include "base/uri.h"
+#include "guard/guard.h"
+#include "server/steps.h"
+
+#include <stdio.h>
+
+#define QUERY_PAIRS_MAX 256
+
+/* --- helpers --- */
+
+bool grc_reply_add(struct grc_call *call, const char *name, gr_str value)
+{
+    struct grc_reply *reply = call->reply;
+
+    if (reply->header_count == sizeof(reply->headers) / sizeof(reply->headers[0]))
+        return false;
+    reply->headers[reply->header_count++] = (struct gr_pair){gr_str_of(name), value};
+    return true;
+}
+
+gr_str grc_allow_text(struct grc_call *call)
+{
+    static const struct {
+        enum gr_method method;
+        const char *text;
+    } names[] = {{GR_METHOD_GET, "GET, HEAD, "},
+                 {GR_METHOD_POST, "POST, "},
+                 {GR_METHOD_PUT, "PUT, "},
+                 {GR_METHOD_PATCH, "PATCH, "},
+                 {GR_METHOD_DELETE, "DELETE, "}};
+    char text[64] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (call->match.allowed & (1u << names[i].method))
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s", names[i].text);
+    }
+    return gr_str_of(grc_arena_format(&call->arena, "%sOPTIONS", text));
+}
+
+/* --- who is asked, and by whom --- */
+
+static bool is_id(gr_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+              c == '-' || c == '_' || c == '.'))
+            return false;
+    }
+    return text.len > 0 && text.len <= 64;
+}
+
+static bool is_hex(const char *text, size_t len, bool *ret_zero)
+{
+    *ret_zero = true;
+    for (size_t i = 0; i < len; i++) {
+        if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
+            return false;
+        if (text[i] != '0')
+            *ret_zero = false;
+    }
+    return true;
+}
+
+/* W3C Trace Context, version 00: "00-" trace-id "-" parent-id "-" flags. */
+static bool is_traceparent(gr_str text)
+{
+    bool trace_zero;
+    bool parent_zero;
+    bool flags_zero;
+
+    return text.len == 55 && memcmp(text.ptr, "00-", 3) == 0 && text.ptr[35] == '-' &&
+           text.ptr[52] == '-' && is_hex(text.ptr + 3, 32, &trace_zero) && !trace_zero &&
+           is_hex(text.ptr + 36, 16, &parent_zero) && !parent_zero &&
+           is_hex(text.ptr + 53, 2, &flags_zero);
+}
+
+/* First of all, so that every answer carries the id, refusals too. */
+static enum gr_err step_ids(struct grc_call *call)
+{
+    gr_str id = grc_request_header(call->request, "X-Request-Id");
+    gr_str trace = grc_request_header(call->request, "traceparent");
+
+    if (is_id(id))
+        snprintf(call->request_id, sizeof(call->request_id), "%.*s", (int)id.len, id.ptr);
+    else
+        grc_uuid(call->request_id);
+    if (is_traceparent(trace))
+        snprintf(call->traceparent, sizeof(call->traceparent), "%.*s", (int)trace.len, trace.ptr);
+    grc_reply_add(call, "X-Request-Id", gr_str_of(call->request_id));
+    return GR_OK;
+}
+
+/* Finds the route and the group; judged later, but the group's format is wanted for any error. */
+static enum gr_err step_match(struct grc_call *call)
+{
+    const struct grc_request *request = call->request;
+    const struct grc_router *router =
+        request->admin ? call->runtime->admin_router : call->runtime->router;
+
+    grc_router_match(router, request->method, request->path, &call->arena, &call->match);
+    call->route = call->match.route;
+    /* The first builtin group stands for "nobody": it has the host's own format. */
+    grc_call_own(call, call->match.owner ? call->match.owner : call->runtime->plugins[0]);
+    return GR_OK;
+}
+
+static enum gr_err step_framing(struct grc_call *call)
+{
+    const struct grc_request *request = call->request;
+
+    if (request->broken == GR_OK)
+        return GR_OK;
+    call->reply->close = true;
+    return grc_fail(call, request->broken, "%s", request->broken_reason);
+}
+
+static enum gr_err step_draining(struct grc_call *call)
+{
+    /* Probes still get an answer: /readyz tells a balancer that this one is going away. */
+    if (!call->request->draining || call->plugin == call->runtime->plugins[0])
+        return GR_OK;
+    call->reply->close = true;
+    return grc_fail(call, GR_ERR_OVERLOAD, "the gateway is shutting down");
+}
+
+static enum gr_err step_shed(struct grc_call *call)
+{
+    if (!call->request->overloaded)
+        return GR_OK;
+    call->reply->close = true;
+    return grc_fail(call, GR_ERR_OVERLOAD, "all workers are busy");
+}
+
+static enum gr_err step_route(struct grc_call *call)
+{
+    const struct grc_match *match = &call->match;
+
+    if (call->route)
+        return GR_OK;
+    if (match->err == GR_ERR_METHOD) {
+        grc_reply_add(call, "Allow", grc_allow_text(call));
+        return grc_fail(call, GR_ERR_METHOD, "%.*s is not allowed here",
+                        (int)call->request->method_text.len, call->request->method_text.ptr);
+    }
+    if (match->err == GR_ERR_BAD_REQUEST)
+        return grc_fail(call, GR_ERR_BAD_REQUEST, "the path holds a bad escape");
+    if (match->err == GR_ERR_NO_MEMORY)
+        return grc_fail(call, GR_ERR_NO_MEMORY, "no memory for the path");
+    return grc_fail(call, GR_ERR_NOT_FOUND, "no such path");
+}
+
+static enum gr_err step_query(struct grc_call *call)
+{
+    enum gr_err err = grc_query_parse(&call->arena, call->request->query, QUERY_PAIRS_MAX,
+                                      &call->query, &call->query_count);
+
+    if (err == GR_ERR_BAD_REQUEST)
+        return grc_fail(call, err, "the query holds a bad escape");
+    if (err == GR_ERR_INVALID)
+        return grc_fail(call, GR_ERR_BAD_REQUEST, "more than %d query parameters", QUERY_PAIRS_MAX);
+    if (err != GR_OK)
+        return grc_fail(call, err, "no memory for the query");
+    return GR_OK;
+}
+
+/* --- may they --- */
+
+static enum gr_err step_authenticate(struct grc_call *call)
+{
+    switch (call->route->row->access) {
+    case GR_ACCESS_OPEN:
+        return GR_OK;
+    case GR_ACCESS_GROUP:
+        if (call->plugin->desc->authenticate)
+            return call->plugin->desc->authenticate(&call->pub);
+        return grc_fail(call, GR_ERR_INTERNAL, "the group has no authenticate function");
+    case GR_ACCESS_CALLER:
+        break;
+    }
+    return grc_guard_authenticate(call);
+}
+
+static enum gr_err step_scope(struct grc_call *call)
+{
+    return call->route->row->access == GR_ACCESS_CALLER ? grc_guard_scope(call) : GR_OK;
+}
+
+static enum gr_err step_admit(struct grc_call *call)
+{
+    return call->route->row->admit ? call->route->row->admit(&call->pub) : GR_OK;
+}
+
+/* --- is it what the rows say --- */
+
+static enum gr_err step_params(struct grc_call *call)
+{
+    const struct grc_route *route = call->route;
+
+    enum gr_err path = grc_rule_check_pairs(route->params, &call->pub, "path", call->match.params,
+                                            call->match.param_count, &call->problems);
+    if (path != GR_OK && path != GR_ERR_INVALID)
+        return path;
+    enum gr_err query = grc_rule_check_pairs(route->query, &call->pub, "query", call->query,
+                                             call->query_count, &call->problems);
+    return query != GR_OK ? query : path;
+}
+
+static enum gr_err visit_bind(void *arg, const char *binds, gr_str value)
+{
+    struct grc_call *call = arg;
+
+    if (grc_guard_may(call, binds, value))
+        return GR_OK;
+    return grc_fail(call, GR_ERR_FORBIDDEN, "this caller may not use that %s", binds);
+}
+
+static enum gr_err step_binds(struct grc_call *call)
+{
+    const struct grc_route *route = call->route;
+
+    if (route->row->access != GR_ACCESS_CALLER)
+        return GR_OK;
+    enum gr_err err = grc_rule_binds_pairs(route->params, call->match.params,
+                                           call->match.param_count, visit_bind, call);
+    if (err == GR_OK)
+        err = grc_rule_binds_pairs(route->query, call->query, call->query_count, visit_bind, call);
+    if (err == GR_OK && route->body && call->json)
+        err = grc_rule_binds_json(route->body, call->json, visit_bind, call);
+    return err;
+}
+
+static enum gr_err step_handle(struct grc_call *call)
+{
+    const struct grc_route *route = call->route;
+
+    if (route->timeout_ms)
+        call->deadline_ms = grc_mono_ms() + route->timeout_ms;
+    enum gr_err err = route->row->handle ? route->row->handle(&call->pub) : grc_forward(call);
+    if (err == GR_OK && call->reply->status == 0)
+        call->reply->status = 204;
+    return err;
+}
+
+/* The order is the contract: what is cheap and closed comes before what is dear and open. */
+const struct grc_step grc_steps[] = {
+    {"ids", step_ids, GRC_REJECT_COUNT},
+    {"match", step_match, GRC_REJECT_COUNT},
+    {"framing", step_framing, GRC_REJECT_FRAMING},
+    {"draining", step_draining, GRC_REJECT_DRAINING},
+    {"shed", step_shed, GRC_REJECT_SHED},
+    {"cors", grc_step_cors, GRC_REJECT_COUNT}, /* errors too must reach a page */
+    {"route", step_route, GRC_REJECT_ROUTE},
+    {"content type", grc_step_content_type, GRC_REJECT_INVALID},
+    {"query", step_query, GRC_REJECT_INVALID},
+    {"authenticate", step_authenticate, GRC_REJECT_AUTH},
+    {"scope", step_scope, GRC_REJECT_SCOPE},
+    {"rate", grc_guard_rate, GRC_REJECT_RATE},
+    {"admit", step_admit, GRC_REJECT_AUTH},
+    {"params", step_params, GRC_REJECT_INVALID},
+    {"body type", grc_step_body_type, GRC_REJECT_INVALID},
+    {"body", grc_step_body_read, GRC_REJECT_BODY},
+    {"parse", grc_step_body_parse, GRC_REJECT_INVALID},
+    {"binds", step_binds, GRC_REJECT_SCOPE},
+    {"handle", step_handle, GRC_REJECT_COUNT},
+    {NULL, NULL, GRC_REJECT_COUNT},
+};
+
+static void count_reject(const struct grc_step *step, enum gr_err err)
+{
+    if (step->reject == GRC_REJECT_BODY && err == GR_ERR_TIMEOUT)
+        grc_metrics_reject(GRC_REJECT_SLOW);
+    else if (step->reject != GRC_REJECT_COUNT)
+        grc_metrics_reject(step->reject);
+}
+
+static void finish(struct grc_call *call)
+{
+    struct grc_reply *reply = call->reply;
+
+    if (!(call->plugin->desc->flags & GR_PLUGIN_NO_STORE))
+        return;
+    for (size_t i = 0; i < reply->header_count; i++) {
+        if (gr_str_eq(reply->headers[i].name, GR_STR("Cache-Control")))
+            return;
+    }
+    grc_reply_add(call, "Cache-Control", GR_STR("no-store"));
+}
+
+void grc_pipeline_serve(struct grc_runtime *runtime, struct grc_request *request,
+                        struct grc_reply *reply, struct grc_call *call)
+{
+    enum gr_err err = GR_OK;
+
+    grc_metrics_in_flight(1);
+    grc_call_begin(call, runtime, runtime->plugins[0]);
+    call->request = request;
+    call->reply = reply;
+    for (const struct grc_step *step = grc_steps; step->name; step++) {
+        err = step->run(call);
+        if (err != GR_OK)
+            count_reject(step, err);
+        if (err != GR_OK || reply->status != 0)
+            break;
+    }
+    if (err != GR_OK)
+        grc_error_render(call, err);
+    finish(call);
+}
+
+void grc_pipeline_done(struct grc_call *call, size_t sent_bytes, bool ok)
+{
+    int64_t took_us = grc_mono_us() - call->request->started_us;
+
+    if (call->route)
+        grc_metrics_request(call->route->figures, call->reply->status, took_us);
+    grc_access_log(call, sent_bytes, ok, took_us);
+    grc_call_end(call);
+    grc_metrics_in_flight(-1);
+}

@@ -1,0 +1,242 @@
+#include "server/run.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/gateway.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum exit_status { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_CONFIG = 3, EXIT_LISTEN = 4 };
+
+struct server {
+    const char *config_dir;
+    struct grc_gateway *gateway;
+    struct grc_http *http;
+    struct grc_http *admin; /* NULL: none configured */
+    int64_t began_ms;
+};
+
+static void report(void *arg, const char *line)
+{
+    (void)arg;
+    if (strncmp(line, GRC_LEFT_OUT, strlen(GRC_LEFT_OUT)) == 0)
+        grc_warn("%s", line);
+    else
+        grc_error("%s", line);
+}
+
+/* --- start --- */
+
+/* Signals are waited for by the main thread alone: every thread made later inherits the mask. */
+static bool block_signals(sigset_t *set)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    return pthread_sigmask(SIG_BLOCK, set, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
+}
+
+static bool init_libraries(void)
+{
+    const char *reason = "";
+
+    json_object_seed(0); /* before threads: seeding is not thread-safe */
+    if (!grc_http_global_init(&reason)) {
+        grc_error("%s", reason);
+        return false;
+    }
+    if (!grc_upstreams_global_init()) {
+        grc_error("libcurl cannot be initialised");
+        return false;
+    }
+    return true;
+}
+
+static void apply_log(const struct grc_settings *settings)
+{
+    grc_log_level_set(settings->log_level);
+    grc_log_plain_set(settings->log_plain);
+}
+
+static struct grc_http *listen_on(struct server *server, const struct grc_listen *listen,
+                                  size_t count, int64_t workers, bool admin)
+{
+    const struct grc_runtime *runtime = grc_gateway_runtime(server->gateway);
+    struct grc_http_handler handler = grc_gateway_handler(server->gateway);
+    char *reason = NULL;
+    struct grc_http *http =
+        grc_http_start(listen, count, workers, admin, runtime->settings, &handler, &reason);
+
+    if (!http)
+        grc_error("cannot listen on %s", reason ? reason : "any address");
+    free(reason);
+    return http;
+}
+
+static bool listen_all(struct server *server)
+{
+    const struct grc_settings *settings = grc_gateway_runtime(server->gateway)->settings;
+
+    if (settings->admin.address) {
+        server->admin = listen_on(server, &settings->admin, 1, settings->admin_workers, true);
+        if (!server->admin)
+            return false;
+    }
+    server->http =
+        listen_on(server, settings->listen, settings->listen_count, settings->workers, false);
+    return server->http != NULL;
+}
+
+static size_t count_groups(const struct grc_runtime *runtime)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < runtime->plugin_count; i++)
+        count += runtime->plugins[i]->state == GRC_LOAD_OK && runtime->plugins[i]->library;
+    return count;
+}
+
+static void say_started(const struct server *server)
+{
+    const struct grc_runtime *runtime = grc_gateway_runtime(server->gateway);
+    const struct grc_settings *settings = runtime->settings;
+
+    for (size_t i = 0; i < settings->listen_count; i++)
+        grc_info("listening on %s://%s:%u", settings->listen[i].tls ? "https" : "http",
+                 settings->listen[i].address, grc_http_port(server->http, i));
+    if (server->admin)
+        grc_info("admin listening on http://%s:%u", settings->admin.address,
+                 grc_http_port(server->admin, 0));
+    grc_info("ready after %lld ms: %zu groups, %zu routes, %u workers",
+             (long long)(grc_mono_ms() - server->began_ms), count_groups(runtime),
+             runtime->route_count, grc_http_workers(server->http));
+}
+
+static int start(struct server *server)
+{
+    if (!init_libraries())
+        return EXIT_FAILED;
+    struct grc_runtime *runtime =
+        grc_runtime_new(server->config_dir, GRC_RUNTIME_CHECK, report, NULL);
+    if (!runtime)
+        return EXIT_CONFIG;
+    apply_log(runtime->settings);
+    if (!grc_runtime_serve(runtime, report, NULL)) {
+        grc_runtime_unref(runtime);
+        return EXIT_FAILED;
+    }
+    server->gateway = grc_gateway_new(runtime);
+    if (!server->gateway) {
+        grc_error("out of memory");
+        return EXIT_FAILED;
+    }
+    if (!listen_all(server))
+        return EXIT_LISTEN;
+    say_started(server);
+    return EXIT_FINE;
+}
+
+/* --- reload --- */
+
+static bool same_listen(const struct grc_listen *a, const struct grc_listen *b)
+{
+    const char *left = a->address ? a->address : "";
+    const char *right = b->address ? b->address : "";
+
+    return strcmp(left, right) == 0 && a->port == b->port && a->tls == b->tls;
+}
+
+/* What CivetWeb was started with cannot change under it. */
+static bool needs_restart(const struct grc_settings *old, const struct grc_settings *new)
+{
+    bool same = old->listen_count == new->listen_count &&same_listen(&old->admin, &new->admin) &&
+                old->workers == new->workers && old->admin_workers == new->admin_workers &&
+                old->header_timeout_ms == new->header_timeout_ms &&
+                old->keep_alive_timeout_ms == new->keep_alive_timeout_ms &&
+                old->header_max_bytes == new->header_max_bytes &&
+                old->uri_max_bytes == new->uri_max_bytes;
+
+    for (size_t i = 0; same && i < old->listen_count; i++)
+        same = same_listen(&old->listen[i], &new->listen[i]);
+    return !same;
+}
+
+static void reload(struct server *server)
+{
+    const struct grc_settings *old = grc_gateway_runtime(server->gateway)->settings;
+
+    grc_info("reloading %s", server->config_dir);
+    struct grc_runtime *runtime =
+        grc_runtime_new(server->config_dir, GRC_RUNTIME_SERVE, report, NULL);
+    if (!runtime) {
+        grc_error("the new config does not work; going on with the old one");
+        return;
+    }
+    if (needs_restart(old, runtime->settings))
+        grc_warn("listeners, workers, and limits and timeouts of heads change at the next start");
+    apply_log(runtime->settings);
+    size_t groups = count_groups(runtime);
+    size_t routes = runtime->route_count;
+    grc_gateway_swap(server->gateway, runtime);
+    grc_info("reloaded: %zu groups, %zu routes", groups, routes);
+}
+
+/* --- stop --- */
+
+static void drain(struct server *server)
+{
+    const struct timespec pause = {.tv_nsec = 10 * 1000000L};
+    int64_t timeout_ms = grc_gateway_runtime(server->gateway)->settings->drain_timeout_ms;
+    int64_t deadline_ms = grc_mono_ms() + timeout_ms;
+
+    grc_http_drain(server->http);
+    if (server->admin)
+        grc_http_drain(server->admin);
+    while (grc_http_active(server->http) > 0 && grc_mono_ms() < deadline_ms)
+        nanosleep(&pause, NULL);
+    if (grc_http_active(server->http) > 0)
+        grc_warn("%u requests did not end within %lld ms", grc_http_active(server->http),
+                 (long long)timeout_ms);
+}
+
+static void stop(struct server *server)
+{
+    grc_http_stop(server->http);
+    grc_http_stop(server->admin);
+    grc_gateway_free(server->gateway);
+}
+
+int grc_run(const struct grc_run_options *options)
+{
+    struct server server = {.config_dir = options->config_dir, .began_ms = grc_mono_ms()};
+    sigset_t signals;
+    int received = 0;
+
+    if (!block_signals(&signals)) {
+        grc_error("signals cannot be set up: %s", strerror(errno));
+        return EXIT_FAILED;
+    }
+    int status = start(&server);
+    while (status == EXIT_FINE) {
+        if (sigwait(&signals, &received) != 0)
+            continue;
+        if (received != SIGHUP)
+            break;
+        reload(&server);
+    }
+    if (status == EXIT_FINE) {
+        grc_info("stopping on %s", received == SIGTERM ? "SIGTERM" : "SIGINT");
+        drain(&server);
+    }
+    stop(&server);
+    if (status == EXIT_FINE)
+        grc_info("stopped");
+    return status;
+}

@@ -1,0 +1,21 @@
+/* The steps of server/pipeline.c that have files of their own. Private to the pipeline. */
+#pragma once
+
+#include "call/call.h"
+
+/* Adds a header to the reply; false when there is no room. Slices live as long as the call. */
+bool grc_reply_add(struct grc_call *call, const char *name, gr_str value);
+/* "GET, HEAD, OPTIONS" for a path, in call memory. */
+gr_str grc_allow_text(struct grc_call *call);
+
+/* cors.c */
+enum gr_err grc_step_cors(struct grc_call *call);
+
+/* body.c: content type before and after authentication, reading, parsing and validation */
+enum gr_err grc_step_content_type(struct grc_call *call);
+enum gr_err grc_step_body_type(struct grc_call *call);
+enum gr_err grc_step_body_read(struct grc_call *call);
+enum gr_err grc_step_body_parse(struct grc_call *call);
+
+/* access_log.c */
+void grc_access_log(struct grc_call *call, size_t sent_bytes, bool ok, int64_t took_us);
