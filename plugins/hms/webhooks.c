@@ -1,0 +1,336 @@
+/*
+ * webhooks: takes in what 100ms has to tell, once, and keeps it.
+ *
+ * 100ms repeats a delivery until it sees a 200, so an event is stored before it is acknowledged and
+ * known ids are dropped. Whatever takes time (handing on) happens later: webhooks_outbox.c.
+ */
+#include "webhooks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct gr_option options[] = {
+    GR_OPTION(webhooks_options, secret_header, GR_OPT_STRING, "X-Webhook-Secret",
+              "The header that 100ms was told to send the secret in"),
+    GR_OPTION(webhooks_options, secret, GR_OPT_SECRET, NULL, "The secret in that header",
+              .optional = true, .env = "WEBHOOK_SECRET"),
+    GR_OPTION(webhooks_options, signature_secret, GR_OPT_SECRET, NULL,
+              "HIPAA workspaces: the key of the signature in x-100ms-signature", .optional = true,
+              .env = "WEBHOOK_SIGNATURE_SECRET"),
+    GR_OPTION(webhooks_options, keep_ms, GR_OPT_MS, "30d", "How long events are kept",
+              .range = GR_MIN(60000)),
+    GR_OPTION(webhooks_options, forward_to, GR_OPT_JSON, NULL, "Where events are handed on to",
+              .optional = true,
+              .json = GR_BODY(GR_ARRAY, .range = GR_MAX(16),
+                              .items = GR_ITEM(GR_OBJECT, .flags = GR_STRICT,
+                                               .fields = webhooks_target_fields))),
+    GR_OPTION(webhooks_options, forward_timeout_ms, GR_OPT_MS, "10s",
+              "How long a target may take for its answer", .range = GR_RANGE(100, 120000)),
+    GR_OPTION(webhooks_options, attempts_max, GR_OPT_INT, "20",
+              "How often an event is offered to a target before it is given up",
+              .range = GR_RANGE(1, 1000)),
+    GR_END,
+};
+
+static const struct gr_migration migrations[] = {
+    {1, "events and deliveries",
+     "CREATE TABLE webhook_event ("
+     " seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL,"
+     " room_id TEXT, session_id TEXT, sent_at TEXT NOT NULL, received_ms BIGINT NOT NULL,"
+     " body TEXT NOT NULL);"
+     "CREATE INDEX webhook_event_received ON webhook_event (received_ms);"
+     "CREATE TABLE webhook_delivery ("
+     " event_id TEXT NOT NULL REFERENCES webhook_event (id) ON DELETE CASCADE,"
+     " target TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_ms BIGINT,"
+     " done_ms BIGINT, PRIMARY KEY (event_id, target));"
+     "CREATE INDEX webhook_delivery_due ON webhook_delivery (next_ms)",
+     "CREATE TABLE webhook_event ("
+     " seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+     " type TEXT NOT NULL, room_id TEXT, session_id TEXT, sent_at TEXT NOT NULL,"
+     " received_ms BIGINT NOT NULL, body TEXT NOT NULL);"
+     "CREATE INDEX webhook_event_received ON webhook_event (received_ms);"
+     "CREATE TABLE webhook_delivery ("
+     " event_id TEXT NOT NULL REFERENCES webhook_event (id) ON DELETE CASCADE,"
+     " target TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_ms BIGINT,"
+     " done_ms BIGINT, PRIMARY KEY (event_id, target));"
+     "CREATE INDEX webhook_delivery_due ON webhook_delivery (next_ms)"},
+    GR_END,
+};
+
+/* --- who may deliver --- */
+
+/* Without any secret nobody could be told from 100ms, so nobody is believed. */
+static enum gr_err authenticate(struct gr_call *call)
+{
+    const struct webhooks_options *o = ((const struct webhooks *)call->state)->options;
+
+    if (!o->secret && !o->signature_secret)
+        return gr_fail(call, GR_ERR_UNAUTHORIZED, "no webhook secret is configured");
+    if (o->secret &&
+        !gr_secret_equal(call, gr_header(call, o->secret_header), gr_str_of(o->secret)))
+        return gr_fail(call, GR_ERR_UNAUTHORIZED, "webhook secret missing or wrong");
+    return gr_set_caller(call, GR_STR("100ms"));
+}
+
+/* x-100ms-signature: hex HMAC-SHA256 of the body as it came. */
+static bool signature_is_right(struct gr_call *call, const char *secret)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char digest[32];
+    char hex[64];
+    char given[64];
+    gr_str header = gr_header(call, "x-100ms-signature");
+
+    gr_hmac_sha256(call, gr_str_of(secret), gr_body(call), digest);
+    for (size_t i = 0; i < sizeof(digest); i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 15];
+    }
+    if (header.len != sizeof(given))
+        return false;
+    for (size_t i = 0; i < sizeof(given); i++) {
+        char c = header.ptr[i];
+
+        given[i] = (char)(c >= 'A' && c <= 'F' ? c + 32 : c);
+    }
+    return gr_secret_equal(call, (gr_str){hex, sizeof(hex)}, (gr_str){given, sizeof(given)});
+}
+
+/* --- receiving --- */
+
+static const struct gr_field envelope[] = {
+    GR_FIELD("version", GR_STRING, "version of the envelope", .flags = GR_REQUIRED),
+    GR_FIELD("id", GR_STRING, "id of the event; a repeated one is dropped", .flags = GR_REQUIRED,
+             .range = GR_RANGE(1, 128)),
+    GR_FIELD("account_id", GR_STRING, "customer id of the workspace", .flags = GR_REQUIRED),
+    GR_FIELD("app_id", GR_STRING, "id of the app"),
+    GR_FIELD("template_id", GR_STRING, "id of the room's template"),
+    GR_FIELD("timestamp", GR_TIME, "when it happened", .flags = GR_REQUIRED),
+    GR_FIELD("type", GR_STRING, "what happened; unknown types are kept too", .flags = GR_REQUIRED,
+             .range = GR_RANGE(1, 128)),
+    GR_FIELD("data", GR_OBJECT, "the event itself; its members depend on the type",
+             .flags = GR_REQUIRED),
+    GR_FIELD("is_replay", GR_BOOL, "true when 100ms was asked to send it again"),
+    GR_END,
+};
+static const struct gr_field envelope_body = {
+    .type = GR_OBJECT, .flags = GR_REQUIRED, .fields = envelope};
+
+struct incoming {
+    const struct webhooks *webhooks;
+    const json_t *event;
+    bool is_new;
+};
+
+static const char *text_of(const json_t *object, const char *member)
+{
+    return json_string_value(json_object_get(object, member));
+}
+
+static enum gr_err keep(struct gr_call *call, void *arg)
+{
+    struct incoming *in = arg;
+    const json_t *data = json_object_get(in->event, "data");
+    int64_t now = gr_now_ms(call);
+    int64_t changed = 0;
+    const struct gr_value values[] = {
+        gr_v_text(text_of(in->event, "id")),
+        gr_v_text(text_of(in->event, "type")),
+        gr_v_text(text_of(data, "room_id")),
+        gr_v_text(text_of(data, "session_id")),
+        gr_v_text(text_of(in->event, "timestamp")),
+        gr_v_int(now),
+        gr_v_str(gr_body(call)),
+    };
+
+    enum gr_err r =
+        gr_store(call,
+                 "INSERT INTO webhook_event (id, type, room_id, session_id, sent_at, received_ms,"
+                 " body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+                 values, 7, NULL, NULL, &changed);
+    in->is_new = changed == 1;
+    if (r != GR_OK || !in->is_new)
+        return r;
+    return webhooks_queue(call, in->webhooks, text_of(in->event, "id"), now);
+}
+
+/* POST /webhooks */
+static enum gr_err receive(struct gr_call *call)
+{
+    const struct webhooks *webhooks = call->state;
+    const struct webhooks_options *o = webhooks->options;
+
+    if (o->signature_secret && !signature_is_right(call, o->signature_secret))
+        return gr_fail(call, GR_ERR_UNAUTHORIZED, "webhook signature missing or wrong");
+    struct incoming in = {webhooks, gr_parse_json(call, gr_body(call)), false};
+    if (!in.event)
+        return gr_fail(call, GR_ERR_BAD_JSON, "the body is not valid JSON");
+    enum gr_err r = gr_validate(call, &envelope_body, in.event);
+    if (r != GR_OK)
+        return r;
+    r = gr_store_tx(call, keep, &in);
+    if (r != GR_OK)
+        return gr_fail(call, GR_ERR_STORE_DOWN, "the event cannot be kept now");
+    gr_metric_add(call, "received_total", in.is_new ? "new" : "repeated", 1);
+    if (in.is_new && webhooks->target_count)
+        gr_timer_wake(call, "deliver");
+    return gr_reply_json(call, 200, json_object());
+}
+
+/* --- listing --- */
+
+static const struct gr_field list_query[] = {
+    GR_FIELD("type", GR_STRING, "only events of this type"),
+    GR_FIELD("room_id", GR_STRING, "only events of this room", .binds = "room"),
+    GR_FIELD("session_id", GR_STRING, "only events of this session"),
+    GR_FIELD("limit", GR_INT, "how many events to send at most", .range = GR_RANGE(1, 100),
+             .fallback = "50"),
+    GR_FIELD("start", GR_INT, "where to go on: `last` of the page before", .range = GR_MIN(0)),
+    GR_END,
+};
+
+static const struct gr_field list_answer[] = {
+    GR_FIELD("limit", GR_INT, "the page size that was used"),
+    GR_FIELD("last", GR_STRING, "cursor of the next page; empty on the last one"),
+    GR_FIELD("data", GR_ARRAY, "events, newest first, each as it came",
+             .items = GR_ITEM(GR_OBJECT, .fields = envelope)),
+    GR_END,
+};
+
+struct page {
+    struct gr_call *call;
+    json_t *data;
+    int64_t last;
+};
+
+static enum gr_err add_event(void *arg, const struct gr_value *columns, size_t count)
+{
+    struct page *page = arg;
+    json_t *event = gr_parse_json(page->call, columns[1].s);
+
+    (void)count;
+    page->last = columns[0].i;
+    return event && json_array_append(page->data, event) == 0 ? GR_OK : GR_ERR_NO_MEMORY;
+}
+
+static struct gr_value query_text(struct gr_call *call, const char *name)
+{
+    gr_str value = gr_query(call, name);
+
+    return value.len ? gr_v_str(value) : gr_v_null();
+}
+
+/* GET /webhooks/events */
+static enum gr_err list(struct gr_call *call)
+{
+    gr_str limit_text = gr_query(call, "limit");
+    gr_str start_text = gr_query(call, "start");
+    int64_t limit = limit_text.len ? strtoll(limit_text.ptr, NULL, 10) : 50;
+    int64_t start = start_text.len ? strtoll(start_text.ptr, NULL, 10) : INT64_MAX;
+    struct page page = {call, json_array(), 0};
+    const struct gr_value values[] = {
+        query_text(call, "type"), query_text(call, "room_id"), query_text(call, "session_id"),
+        gr_v_int(start), gr_v_int(limit),
+    };
+    char last[24] = "";
+
+    if (!page.data)
+        return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the page");
+    enum gr_err r =
+        gr_store(call,
+                 "SELECT seq, body FROM webhook_event WHERE (CAST(?1 AS TEXT) IS NULL OR type = ?1)"
+                 " AND (CAST(?2 AS TEXT) IS NULL OR room_id = ?2)"
+                 " AND (CAST(?3 AS TEXT) IS NULL OR session_id = ?3)"
+                 " AND seq < ?4 ORDER BY seq DESC LIMIT ?5",
+                 values, 5, add_event, &page, NULL);
+    if (r != GR_OK) {
+        json_decref(page.data);
+        return gr_fail(call, GR_ERR_STORE_DOWN, "the events cannot be read now");
+    }
+    if ((int64_t)json_array_size(page.data) == limit)
+        snprintf(last, sizeof(last), "%lld", (long long)page.last);
+    return gr_reply_json(call, 200,
+                         json_pack("{s:I, s:s, s:o}", "limit", (json_int_t)limit, "last", last,
+                                   "data", page.data));
+}
+
+/* Timer: events past their time go, and their deliveries with them. */
+static enum gr_err purge(struct gr_call *call)
+{
+    const struct webhooks *webhooks = call->state;
+    const struct gr_value before = gr_v_int(gr_now_ms(call) - webhooks->options->keep_ms);
+
+    return gr_store(call, "DELETE FROM webhook_event WHERE received_ms < ?1", &before, 1, NULL,
+                    NULL, NULL);
+}
+
+static const struct gr_field receive_headers[] = {
+    GR_FIELD("X-Webhook-Secret", GR_STRING, "the secret; the option secret_header renames it",
+             .flags = GR_SECRET),
+    GR_FIELD("x-100ms-signature", GR_STRING, "hex HMAC-SHA256 of the body, where configured"),
+    GR_END,
+};
+
+static const struct gr_route routes[] = {
+    GR_POST("/webhooks", "webhooks.receive", "Take in an event from 100ms",
+            .access = GR_ACCESS_GROUP, .headers = receive_headers, .body = &envelope_body,
+            .handle = receive, .flags = GR_ROUTE_RAW_BODY | GR_ROUTE_ANY_CONTENT_TYPE,
+            .answers = HMS_ANSWER(200, "kept, or known already", .schema = GR_BODY(GR_OBJECT),
+                                  .example = "{}"),
+            .doc = "The secret (and signature, where configured) is compared before the body is "
+                   "looked at. An answer other than 200 makes 100ms deliver again.",
+            .source = HMS_GUIDE("configure-webhooks/overview")),
+    GR_GET("/webhooks/events", "webhooks.events", "List the events that came in",
+           .scope = "webhooks:read", .query = list_query, .handle = list,
+           .answers = HMS_ANSWER(200, "a page of events", .schema = HMS_OBJECT(list_answer),
+                                 .example = "{\"limit\": 50, \"last\": \"\", \"data\": []}"),
+           .source = "Greenroom"),
+    GR_END,
+};
+
+static const struct gr_metric metrics[] = {
+    {"received_total", GR_COUNTER, "Events that came in", "kind"},
+    {"delivered_total", GR_COUNTER, "Deliveries to targets", "outcome"},
+    GR_END,
+};
+
+static const struct gr_timer timers[] = {
+    {"deliver", 1000, webhooks_deliver},
+    {"purge", 60000, purge},
+    GR_END,
+};
+
+static enum gr_err init(struct gr_self *self, const void *parsed, void **ret_state)
+{
+    struct webhooks *webhooks = calloc(1, sizeof(*webhooks));
+
+    if (!webhooks)
+        return GR_ERR_NO_MEMORY;
+    webhooks->options = parsed;
+    if (!webhooks->options->secret && !webhooks->options->signature_secret)
+        gr_log_self(self, GR_LOG_WARN,
+                    "no webhook secret is configured: every delivery is refused until WEBHOOK_SECRET"
+                    " or config.secret is set");
+    enum gr_err r = webhooks_targets_init(self, webhooks);
+    if (r != GR_OK) {
+        free(webhooks);
+        return r;
+    }
+    *ret_state = webhooks;
+    return GR_OK;
+}
+
+static void fini(struct gr_self *self, void *state)
+{
+    (void)self;
+    webhooks_targets_done(state);
+    free(state);
+}
+
+static const char *const owns[] = {"/webhooks", NULL};
+
+GR_PLUGIN(.name = "webhooks", .version = HMS_VERSION,
+          .summary = "Events from 100ms: received, kept, handed on", .licence = HMS_LICENCE,
+          .routes = routes, .options = options, .options_size = sizeof(struct webhooks_options),
+          .migrations = migrations, .metrics = metrics, .timers = timers, .owns = owns,
+          .authenticate = authenticate, .init = init, .fini = fini)

@@ -1,0 +1,42 @@
+/* What the two halves of the webhooks group share: receiving and listing, handing on. */
+#pragma once
+
+#include "common.h"
+
+#include <jansson.h>
+
+struct webhooks_options {
+    const char *secret_header;
+    const char *secret;
+    const char *signature_secret;
+    int64_t keep_ms;
+    const json_t *forward_to;
+    int64_t forward_timeout_ms;
+    int64_t attempts_max;
+};
+
+/* One place that events are handed on to. */
+struct webhooks_target {
+    char *name;
+    char *upstream; /* as it was defined with the host */
+    char *path;     /* path of its URL */
+    char *header;   /* one header sent along, NULL: none */
+    char *header_value;
+};
+
+struct webhooks {
+    const struct webhooks_options *options;
+    struct webhooks_target *targets;
+    size_t target_count;
+};
+
+extern const struct gr_field webhooks_target_fields[];
+
+/* Makes the targets of .forward_to, each with an upstream of its own. */
+enum gr_err webhooks_targets_init(struct gr_self *self, struct webhooks *webhooks);
+void webhooks_targets_done(struct webhooks *webhooks);
+/* Inside the transaction that keeps an event: one delivery for each target. */
+enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks,
+                           const char *event_id, int64_t now_ms);
+/* Timer: makes the deliveries that are due. */
+enum gr_err webhooks_deliver(struct gr_call *call);
