@@ -78,7 +78,7 @@ static bool open_store(struct grc_runtime *runtime, const struct grc_plugin *plu
     }
     runtime->store = grc_store_open(runtime->settings->store, &reason);
     if (runtime->store &&
-        grc_store_migrate(runtime->store, plugin->self.name, plugin->desc->migrations,
+        grc_store_migrate(runtime->store, grc_plugin_schema(plugin), plugin->desc->migrations,
                           sizeof(struct gr_migration), &reason) == GR_OK)
         return true;
     grc_complain("%s", reason ? reason : "the store cannot be opened");

@@ -270,7 +270,7 @@ static void migrate(struct build *build, struct grc_plugin *plugin)
     if (!plugin->desc->migrations)
         return;
     enum gr_err err =
-        grc_store_migrate(build->runtime->store, plugin->self.name, plugin->desc->migrations,
+        grc_store_migrate(build->runtime->store, grc_plugin_schema(plugin), plugin->desc->migrations,
                           sizeof(struct gr_migration), &reason);
     if (err != GR_OK)
         drop_because(build, plugin, GRC_LOAD_INIT, "%s: the store cannot be migrated: %s",

@@ -285,3 +285,48 @@ def test_openapi_describes_every_route(etc):
             at = at[step]
     token = document["paths"]["/token"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert token["required"] == ["roomId", "role"]
+
+
+# --- commands of plugins ---
+
+
+@pytest.fixture
+def commands(etc):
+    library = os.path.join(os.environ["GR_BUILD_DIR"], "tests", "plugins", "commands.so")
+    config = {"library": library, "config": {"greeting": "welcome", "key": "${COMMANDS_SECRET}"}}
+    (etc / "plugins.d" / "commands.json").write_text(json.dumps(config))
+    return etc
+
+
+KEYED = {**CREDENTIALS, "COMMANDS_SECRET": SECRET}
+
+
+def test_a_plugin_brings_a_command_with_options_and_store(commands):
+    for number in (1, 2):
+        done = greenroom("greet", "ada", "-c", str(commands), env=KEYED)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"welcome ada, {number}\n", "")
+    assert (commands / "greenroom.db").exists()
+
+
+def test_a_plugin_command_of_two_words_stands_beside_greenrooms_own(commands):
+    done = greenroom("token", "greet", "-c", str(commands), "--", "-c", "x", env=KEYED)
+    assert (done.returncode, done.stdout) == (7, "greet\n--\n-c\nx\n")
+    assert claims(greenroom("token", "management", "-c", str(commands), env=KEYED))["type"] == "management"
+    assert greenroom("token", "great", "-c", str(commands), env=KEYED).returncode == 2
+
+
+def test_a_plugin_command_used_wrongly_shows_its_usage(commands):
+    done = greenroom("greet", "-c", str(commands), env=KEYED)
+    assert (done.returncode, done.stderr) == (2, "usage: greenroom [-c DIR] greet NAME\n")
+
+
+def test_a_plugin_command_wants_a_sound_config(commands):
+    done = greenroom("greet", "ada", "-c", str(commands))
+    assert done.returncode == 3 and done.stdout == ""
+    assert "config.key: the environment variable COMMANDS_SECRET is not set" in done.stderr
+
+
+def test_help_shows_the_commands_of_plugins(commands):
+    done = greenroom("--help", "-c", str(commands), env={})
+    assert re.search(r"^  greet NAME\n      Greet somebody \(commands\)$", done.stdout, re.M), done.stdout
+    assert done.stderr == ""
