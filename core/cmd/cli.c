@@ -22,8 +22,8 @@ const struct grc_command grc_commands[] = {
     {"token",
      "management | join --room ID --role ROLE [--user ID]; both: [--expires 1h] [--upstream NAME]",
      "Print a 100ms token", grc_cmd_token, GR_LIST("management", "join")},
-    {"config", "schema [--plugin [NAME]] | reference", "Print what may stand in the config",
-     grc_cmd_config, GR_LIST("schema", "reference")},
+    {"config", "schema [--plugin [NAME]] | reference [--plugins]",
+     "Print what may stand in the config", grc_cmd_config, GR_LIST("schema", "reference")},
     {"openapi", "", "Print an OpenAPI 3.1 description of what is served", grc_cmd_openapi, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -58,8 +58,8 @@ static void print_help(const struct grc_cli *cli)
 static void print_version(void)
 {
     printf("greenroom %s (plugin ABI %u.%u)\n", GR_VERSION, GR_ABI_MAJOR, GR_ABI_MINOR);
-    printf("civetweb %s, curl %s, libjwt %s, jansson %s\n", grc_http_library(),
-           grc_upstreams_library(), grc_jwt_library(), jansson_version_str());
+    printf("civetweb %s\n%s\n%s\njansson %s\n", grc_http_library(), grc_upstreams_library(),
+           grc_jwt_library(), jansson_version_str());
 }
 
 int grc_usage_error(const char *command, const char *problem)

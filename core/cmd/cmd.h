@@ -71,8 +71,8 @@ bool grc_table_add(struct grc_table *table, const char *const *cells);
 void grc_table_print(const struct grc_table *table);
 void grc_table_done(struct grc_table *table);
 
-/* Runs the plugin command that argv starts with (one or two words). false: no loaded plugin has it
- * (ret_status is untouched), or the config is wrong (GRC_EXIT_CONFIG). */
+/* Runs the plugin command that argv starts with (one or two words). false: no plugin has it, and
+ * nothing was said; ret_status is untouched. */
 bool grc_plugin_command(const struct grc_cli *cli, int argc, char **argv, int *ret_status);
 /* Prints the commands of the plugins, silently none when the config is wrong. */
 void grc_plugin_commands_print(const struct grc_cli *cli);

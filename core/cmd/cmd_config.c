@@ -79,13 +79,15 @@ static enum gr_err add_plugin(struct grc_buf *buf, const struct gr_plugin *desc)
     return err == GR_OK ? grc_options_markdown(buf, desc) : err;
 }
 
-static int reference(const struct grc_cli *cli)
+static int reference(const struct grc_cli *cli, bool plugins)
 {
-    struct grc_settings *settings = load_settings(cli, NULL);
+    struct grc_settings *settings = plugins ? load_settings(cli, grc_cli_report) : NULL;
     struct grc_buf buf;
     enum gr_err err;
     size_t i;
 
+    if (plugins && !settings)
+        return GRC_EXIT_CONFIG;
     grc_buf_init(&buf, REFERENCE_MAX_BYTES);
     err = grc_settings_markdown(&buf);
     for (i = 0; settings && i < settings->plugin_count && err == GR_OK; i++) {
@@ -109,6 +111,8 @@ int grc_cmd_config(const struct grc_cli *cli, int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "schema") == 0)
         return schema(cli, argc - 1, argv + 1);
     if (argc == 2 && strcmp(argv[1], "reference") == 0)
-        return reference(cli);
+        return reference(cli, false);
+    if (argc == 3 && strcmp(argv[1], "reference") == 0 && strcmp(argv[2], "--plugins") == 0)
+        return reference(cli, true);
     return grc_usage_error("config", NULL);
 }

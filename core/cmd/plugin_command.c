@@ -20,31 +20,50 @@ static int match(const struct gr_command *command, int argc, char **argv)
     return argc > 1 && strcmp(argv[1], space + 1) == 0 ? 2 : 0;
 }
 
-struct found {
-    struct grc_plugin *plugin;
-    const struct gr_command *command;
-    int words;
-};
-
-/* "token agent" wins over "token". */
-static struct found find(const struct grc_runtime *runtime, int argc, char **argv)
+/* The command of a plugin that argv means: "token agent" wins over "token". */
+static const struct gr_command *find_in(const struct grc_plugin *plugin, int argc, char **argv,
+                                        int *ret_words)
 {
-    struct found found = {.words = 0};
-    size_t i;
+    bool loaded = plugin->state == GRC_LOAD_OK;
+    const struct gr_command *command = loaded ? plugin->desc->commands : NULL;
+    const struct gr_command *found = NULL;
 
-    for (i = 0; i < runtime->plugin_count; i++) {
-        struct grc_plugin *plugin = runtime->plugins[i];
-        const struct gr_command *command = plugin->desc ? plugin->desc->commands : NULL;
+    for (; command && command->name; command++) {
+        int words = match(command, argc, argv);
 
-        for (; plugin->state == GRC_LOAD_OK && command && command->name; command++) {
-            int words = match(command, argc, argv);
-
-            if (words > found.words)
-                found = (struct found){plugin, command, words};
+        if (words > *ret_words) {
+            *ret_words = words;
+            found = command;
         }
     }
     return found;
 }
+
+/* Calls visit for each plugin that can be loaded, in a reading of the config that wants no
+ * credentials and reports nothing. */
+typedef void visit_fn(void *arg, const struct grc_plugin *plugin);
+static void each_plugin(const struct grc_cli *cli, visit_fn *visit, void *arg)
+{
+    enum gr_log_level level = grc_log_level();
+    struct grc_settings *settings;
+    size_t i;
+
+    grc_log_level_set(GR_LOG_ERROR);
+    grc_env_lenient_set(true);
+    settings = grc_settings_load(cli->config_dir, NULL, NULL);
+    for (i = 0; settings && i < settings->plugin_count; i++) {
+        struct grc_plugin *plugin = grc_plugin_load(settings, &settings->plugins[i]);
+
+        if (plugin && plugin->state == GRC_LOAD_OK)
+            visit(arg, plugin);
+        grc_plugin_free(plugin);
+    }
+    grc_settings_free(settings);
+    grc_env_lenient_set(false);
+    grc_log_level_set(level);
+}
+
+/* --- running --- */
 
 /* Opens the store and brings the plugin's tables up to date. false: said why. */
 static bool open_store(struct grc_runtime *runtime, const struct grc_plugin *plugin)
@@ -59,7 +78,7 @@ static bool open_store(struct grc_runtime *runtime, const struct grc_plugin *plu
     }
     runtime->store = grc_store_open(runtime->settings->store, &reason);
     if (runtime->store &&
-        grc_store_migrate(runtime->store, plugin->desc->name, plugin->desc->migrations,
+        grc_store_migrate(runtime->store, grc_plugin_schema(plugin), plugin->desc->migrations,
                           sizeof(struct gr_migration), &reason) == GR_OK)
         return true;
     grc_complain("%s", reason ? reason : "the store cannot be opened");
@@ -67,7 +86,8 @@ static bool open_store(struct grc_runtime *runtime, const struct grc_plugin *plu
     return false;
 }
 
-static int run(struct grc_runtime *runtime, const struct found *found, int argc, char **argv)
+static int run(struct grc_runtime *runtime, struct grc_plugin *plugin,
+               const struct gr_command *command, int argc, char **argv)
 {
     struct grc_call *call = calloc(1, sizeof(*call));
     int status;
@@ -76,58 +96,82 @@ static int run(struct grc_runtime *runtime, const struct found *found, int argc,
         grc_complain("out of memory");
         return GRC_EXIT_FAILED;
     }
-    grc_call_begin(call, runtime, found->plugin);
-    status = found->command->run(&call->pub, found->plugin->options, argc, argv);
+    grc_call_begin(call, runtime, plugin);
+    status = command->run(&call->pub, plugin->options, argc, argv);
     if (status == GRC_EXIT_USAGE)
-        fprintf(stderr, "usage: greenroom [-c DIR] %s %s\n", found->command->name,
-                found->command->usage ? found->command->usage : "");
+        fprintf(stderr, "usage: greenroom [-c DIR] %s %s\n", command->name,
+                command->usage ? command->usage : "");
     grc_call_done(call);
     free(call);
     return grc_print_done(status);
 }
 
+/* What argv asks for, and whether some plugin has it. */
+struct asked {
+    int argc;
+    char **argv;
+    bool known;
+};
+
+static void note_known(void *arg, const struct grc_plugin *plugin)
+{
+    struct asked *asked = arg;
+    int words = 0;
+
+    asked->known = asked->known || find_in(plugin, asked->argc, asked->argv, &words);
+}
+
+static int run_found(struct grc_runtime *runtime, int argc, char **argv)
+{
+    struct grc_plugin *owner = NULL;
+    const struct gr_command *command = NULL;
+    int words = 0;
+    size_t i;
+
+    for (i = 0; i < runtime->plugin_count; i++) {
+        const struct gr_command *found = find_in(runtime->plugins[i], argc, argv, &words);
+
+        if (found) {
+            command = found;
+            owner = runtime->plugins[i];
+        }
+    }
+    if (!command || !open_store(runtime, owner))
+        return GRC_EXIT_FAILED;
+    /* The plugin sees the last word of its name as argv[0]. */
+    return run(runtime, owner, command, argc - words + 1, argv + words - 1);
+}
+
 bool grc_plugin_command(const struct grc_cli *cli, int argc, char **argv, int *ret_status)
 {
+    struct asked asked = {.argc = argc, .argv = argv};
     struct grc_runtime *runtime;
-    struct found found;
 
+    each_plugin(cli, note_known, &asked);
+    if (!asked.known)
+        return false;
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_WARN);
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, grc_cli_report, NULL);
-    if (!runtime) {
-        *ret_status = GRC_EXIT_CONFIG;
-        return false;
-    }
-    found = find(runtime, argc, argv);
-    if (found.command) {
-        /* The plugin sees the last word of its name as argv[0]. */
-        int skip = found.words - 1;
-
-        *ret_status = GRC_EXIT_FAILED;
-        if (open_store(runtime, found.plugin))
-            *ret_status = run(runtime, &found, argc - skip, argv + skip);
-    }
+    *ret_status = runtime ? run_found(runtime, argc, argv) : GRC_EXIT_CONFIG;
     grc_runtime_unref(runtime);
-    return found.command != NULL;
+    return true;
+}
+
+/* --- help --- */
+
+static void print_commands(void *arg, const struct grc_plugin *plugin)
+{
+    const struct gr_command *command = plugin->desc->commands;
+
+    (void)arg;
+    for (; command && command->name; command++)
+        printf("  %s%s%s\n      %s (%s)\n", command->name,
+               command->usage && command->usage[0] ? " " : "", command->usage ? command->usage : "",
+               command->summary, plugin->desc->name);
 }
 
 void grc_plugin_commands_print(const struct grc_cli *cli)
 {
-    struct grc_settings *settings;
-    size_t i;
-
-    grc_log_level_set(GR_LOG_ERROR);
-    grc_env_lenient_set(true);
-    settings = grc_settings_load(cli->config_dir, NULL, NULL);
-    for (i = 0; settings && i < settings->plugin_count; i++) {
-        struct grc_plugin *plugin = grc_plugin_load(settings, &settings->plugins[i]);
-        bool shown = plugin && plugin->state == GRC_LOAD_OK && plugin->desc->commands;
-        const struct gr_command *command = shown ? plugin->desc->commands : NULL;
-
-        for (; command && command->name; command++)
-            printf("  %s %s\n      %s (%s)\n", command->name, command->usage ? command->usage : "",
-                   command->summary, plugin->desc->name);
-        grc_plugin_free(plugin);
-    }
-    grc_settings_free(settings);
+    each_plugin(cli, print_commands, NULL);
 }

@@ -129,6 +129,8 @@ const char *grc_reader_file(struct grc_reader *reader, const char *path);
 /* Parses a config file of at most 4 MiB. NULL: reported, syntax errors as "FILE:LINE:COLUMN: …".
  * To be released with grc_json_wipe(). */
 json_t *grc_reader_parse(struct grc_reader *reader, const char *file);
+/* The same for a text. */
+json_t *grc_reader_parse_text(struct grc_reader *reader, gr_str text);
 
 /* "an integer from 1 to 4096". ret_text is cut at size. */
 void grc_key_expected(const struct grc_key *key, char *ret_text, size_t size);

@@ -352,25 +352,33 @@ static void report_syntax(struct grc_reader *reader, const json_error_t *error)
     reader->where = where;
 }
 
+json_t *grc_reader_parse_text(struct grc_reader *reader, gr_str text)
+{
+    json_error_t error;
+    json_t *root;
+
+    if (grc_json_guard(text, DEPTH_MAX) == GRC_JSON_TOO_DEEP) {
+        grc_reader_problem(reader, NULL, "nested deeper than %u levels", DEPTH_MAX);
+        return NULL;
+    }
+    root = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+    if (!root)
+        report_syntax(reader, &error);
+    return root;
+}
+
 json_t *grc_reader_parse(struct grc_reader *reader, const char *file)
 {
     const char *reason = NULL;
-    json_error_t error;
     size_t len = 0;
     char *text = grc_file_read(file, FILE_MAX_BYTES, &len, &reason);
-    json_t *root = NULL;
+    json_t *root;
 
     if (!text) {
         grc_reader_problem(reader, NULL, "cannot be read: %s", reason);
         return NULL;
     }
-    if (grc_json_guard((gr_str){text, len}, DEPTH_MAX) == GRC_JSON_TOO_DEEP) {
-        grc_reader_problem(reader, NULL, "nested deeper than %u levels", DEPTH_MAX);
-    } else {
-        root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-        if (!root)
-            report_syntax(reader, &error);
-    }
+    root = grc_reader_parse_text(reader, (gr_str){text, len});
     grc_wipe(text, len);
     free(text);
     return root;

@@ -108,6 +108,29 @@ static void check_all(struct grc_reader *reader, const struct grc_settings *sett
     }
 }
 
+/* A credential may be without its values when nobody uses it, or when only tables are shown: it is
+ * as good as not there. */
+static void drop_incomplete(struct grc_settings *settings)
+{
+    size_t kept = 0;
+    size_t i;
+
+    for (i = 0; i < settings->credential_count; i++) {
+        const struct grc_credential *credential = &settings->credentials[i];
+        bool keyed = credential->kind != GRC_CREDENTIAL_100MS || credential->access_key;
+
+        if (credential->secret && keyed)
+            settings->credentials[kept++] = *credential;
+    }
+    settings->credential_count = kept;
+    for (i = 0; i < settings->upstream_count; i++) {
+        struct grc_upstream_settings *upstream = &settings->upstreams[i];
+
+        if (upstream->credential && !grc_settings_credential(settings, upstream->credential))
+            upstream->credential = NULL;
+    }
+}
+
 /* --- defaults that depend on the place --- */
 
 static bool is_directory(const char *path)
@@ -238,6 +261,8 @@ static void read_all(struct grc_reader *reader, struct grc_settings *settings)
     if (root) {
         grc_keys_read(reader, NULL, grc_settings_keys, root, settings);
         check_all(reader, settings);
+        if (reader->problems == 0)
+            drop_incomplete(settings);
         settle_places(reader, settings);
     }
     reader->root = NULL;

@@ -177,16 +177,44 @@ static void put_shape(json_t *schema, const struct gr_field *row, size_t size, b
     put_container(schema, row, size);
 }
 
+/* What the service assumes is a "default" when it is a value of the type, else it is prose. */
+static json_t *default_value(const struct gr_field *row)
+{
+    json_t *value = row->type == GR_STRING ? json_string(row->fallback)
+                                           : json_loads(row->fallback, JSON_DECODE_ANY, NULL);
+    bool fits = row->type == GR_ANY || row->type == GR_STRING ||
+                (row->type == GR_INT && json_is_integer(value)) ||
+                (row->type == GR_NUMBER && json_is_number(value)) ||
+                (row->type == GR_BOOL && json_is_boolean(value)) ||
+                (row->type == GR_ARRAY && json_is_array(value)) ||
+                ((row->type == GR_OBJECT || row->type == GR_MAP) && json_is_object(value));
+
+    if (fits)
+        return value;
+    json_decref(value);
+    return NULL;
+}
+
+static void put_words(json_t *schema, const struct gr_field *row)
+{
+    json_t *value = row->fallback ? default_value(row) : NULL;
+
+    if (value)
+        put(schema, "default", value);
+    if (row->fallback && !value)
+        put(schema, "description",
+            json_sprintf("%s%sdefault: %s", row->doc ? row->doc : "", row->doc ? "; " : "",
+                         row->fallback));
+    else if (row->doc)
+        put(schema, "description", json_string(row->doc));
+}
+
 json_t *grc_field_schema(const struct gr_field *row, size_t size, bool null_fine)
 {
     json_t *schema = json_object();
 
     put_shape(schema, row, size, null_fine);
-    if (row->doc)
-        put(schema, "description", json_string(row->doc));
-    if (row->fallback)
-        put(schema, "default",
-            row->type == GR_STRING ? json_string(row->fallback) : grc_example(row->fallback));
+    put_words(schema, row);
     if (row->example && !(row->flags & GR_SECRET))
         put(schema, "examples", json_pack("[o]", grc_example(row->example)));
     if (row->binds)

@@ -66,6 +66,12 @@ struct grc_plugin {
     struct grc_runtime *runtime;
 };
 
+/* Name under which its migrations are counted. */
+static inline const char *grc_plugin_schema(const struct grc_plugin *plugin)
+{
+    return plugin->desc->schema ? plugin->desc->schema : plugin->self.name;
+}
+
 /* Opens the shared object and checks the descriptor: everything up to (not including) init. Always
  * returns a plugin, whose state and reason tell what happened; NULL only without memory. */
 struct grc_plugin *grc_plugin_load(const struct grc_settings *settings,

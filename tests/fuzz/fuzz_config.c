@@ -1,0 +1,35 @@
+/* A config file of any bytes: read by the same rows as a real one, into nothing but memory. */
+#include "config/env.h"
+#include "config/settings_keys.h"
+
+#include <stdint.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void read_as(const struct grc_key *keys, gr_str text, void *base)
+{
+    struct grc_keep keep = {NULL};
+    struct grc_reader reader = {.where = "fuzz.json", .dir = "/nonexistent", .keep = &keep};
+    json_t *root = grc_reader_parse_text(&reader, text);
+
+    reader.root = root;
+    if (root)
+        grc_keys_read(&reader, NULL, keys, root, base);
+    grc_json_wipe(root);
+    grc_keep_done(&keep);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    gr_str text = {(const char *)data, size};
+    struct grc_settings settings;
+    struct grc_plugin_settings plugin;
+
+    memset(&settings, 0, sizeof(settings));
+    memset(&plugin, 0, sizeof(plugin));
+    read_as(grc_settings_keys, text, &settings);
+    read_as(grc_plugin_file_keys, text, &plugin);
+    grc_env_done();
+    return 0;
+}

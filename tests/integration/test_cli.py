@@ -1,0 +1,332 @@
+"""The command line: what is printed where, with which exit status, and that no secret is among it."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+SOURCE = os.environ["GR_SOURCE_DIR"]
+BINARY = os.environ["GR_BINARY"]
+PLUGINS = os.environ["GR_PLUGIN_DIR"]
+LIMIT = 20 * int(os.environ.get("GR_TIME_FACTOR", "1"))
+SECRET = "a-secret-that-must-not-be-seen-anywhere-0123456789"
+CREDENTIALS = {"APP_ACCESS_KEY": "access-key-of-the-tests", "APP_SECRET": SECRET}
+
+
+def greenroom(*words, env=CREDENTIALS, cwd="/"):
+    clean = {key: value for key, value in os.environ.items() if not re.match("APP_|GREENROOM_|BASE_URL", key)}
+    done = subprocess.run(
+        [BINARY, *words], capture_output=True, text=True, timeout=LIMIT, env={**clean, **env}, cwd=cwd
+    )
+    assert "Sanitizer" not in done.stderr, done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture
+def etc(tmp_path):
+    """The config of the source tree, to be changed at will."""
+    directory = tmp_path / "etc"
+    (directory / "plugins.d").mkdir(parents=True)
+    config = json.loads(open(os.path.join(SOURCE, "etc", "greenroom.json")).read())
+    config.setdefault("plugins", {})["directory"] = PLUGINS
+    (directory / "greenroom.json").write_text(json.dumps(config))
+    for name in ("rooms", "token"):
+        shutil.copy(os.path.join(SOURCE, "etc", "plugins.d", f"{name}.json"), directory / "plugins.d")
+    return directory
+
+
+# --- help and dispatch ---
+
+
+def test_help_lists_every_command_and_exit_status():
+    done = greenroom("--help")
+    assert done.returncode == 0 and done.stderr == ""
+    for word in ("run", "check", "routes", "plugins", "token", "config", "openapi"):
+        assert re.search(rf"^  {word}\b", done.stdout, re.M), word
+    assert [line[2] for line in done.stdout.split("exit status:")[1].splitlines() if line] == list("01234")
+
+
+def test_version_names_the_libraries():
+    done = greenroom("--version")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(r"greenroom \d+\.\d+\.\d+ \(plugin ABI \d+\.\d+\)", lines[0])
+    for library in ("civetweb", "libcurl", "OpenSSL", "jansson"):
+        assert [line for line in lines[1:] if line.startswith(library)], library
+
+
+@pytest.mark.parametrize(
+    "words,line",
+    [
+        (["chek"], "greenroom: 'chek' is not a command, did you mean 'check'?"),
+        (["frobnicate"], "greenroom: 'frobnicate' is not a command of greenroom or of a plugin; see greenroom --help"),
+        (["routes", "--jsn"], "greenroom: unknown option '--jsn'"),
+        (["-c"], "greenroom: '-c' needs a directory"),
+        (["token", "join", "--room", "r"], "greenroom: token: a join token needs --room and --role"),
+        (["token", "banana"], "greenroom: token: expected 'management' or 'join'"),
+        (["token", "join", "--room"], "greenroom: '--room' needs a value"),
+        (["plugins", "disable"], "usage: greenroom [-c DIR] plugins "),
+        (["plugins", "disable", "../x"], "greenroom: plugins: a name has letters, digits, '_', '-' and '.'"),
+        (["check", "more"], "usage: greenroom [-c DIR] check "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_use_is_status_2(words, line):
+    done = greenroom(*words)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(line), done.stderr
+
+
+# --- check ---
+
+
+def test_check_is_quiet_about_a_sound_config(etc):
+    done = greenroom("check", "-c", str(etc))
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(rf"{etc}: fine: 2 plugins, \d+ routes\n", done.stdout)
+    assert done.stderr == ""
+
+
+def test_check_says_every_problem_and_where(etc):
+    config = json.loads((etc / "greenroom.json").read_text())
+    config["server"]["workers"] = "many"
+    config["upstreams"]["api"]["credential"] = "100mss"
+    (etc / "greenroom.json").write_text(json.dumps(config))
+    (etc / "plugins.d" / "rooms.json").write_text('{\n  "library": "rooms.so",\n}')
+    done = greenroom("check", "-c", str(etc))
+    assert done.returncode == 3 and done.stdout == ""
+    assert done.stderr.splitlines() == [
+        f'{etc}/greenroom.json: server.workers: expected an integer from 1 to 4096, found "many"',
+        f'{etc}/greenroom.json: upstreams.api.credential: no credential is called "100mss", did you mean "100ms"?',
+        f"{etc}/plugins.d/rooms.json:3:1: string or '}}' expected",
+    ]
+
+
+@pytest.mark.parametrize("word", ["check", "run"])
+def test_missing_credentials_are_named(etc, word):
+    done = greenroom(word, "-c", str(etc), env={})
+    assert done.returncode == 3
+    for name in ("APP_ACCESS_KEY", "APP_SECRET"):
+        assert len(re.findall(f"the environment variable {name} is not set: set it, or put", done.stderr)) == 1
+
+
+def test_no_config_at_all(tmp_path):
+    done = greenroom("check", "-c", str(tmp_path / "nowhere"))
+    assert done.returncode == 3
+    assert done.stderr == f"{tmp_path}/nowhere/greenroom.json: cannot be read: No such file or directory\n"
+
+
+def test_where_the_config_is_looked_for(etc, tmp_path):
+    assert greenroom("check", cwd=tmp_path).stdout.startswith("etc: fine")
+    assert greenroom("check", env={**CREDENTIALS, "GREENROOM_CONFIG": str(etc)}).stdout.startswith(f"{etc}: fine")
+
+
+# --- lists ---
+
+
+def test_routes_need_no_credentials(etc):
+    done = greenroom("routes", "-c", str(etc), env={})
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"METHOD +PATH +ID +SCOPE +GROUP +SUMMARY\n", done.stdout)
+    assert re.search(r"^POST +/token +token\.create +tokens:write +token +\S", done.stdout, re.M)
+    assert re.search(r"^GET +/rooms/\{roomId\} +rooms\.get +rooms:read +rooms +\S", done.stdout, re.M)
+
+
+def test_routes_as_json_and_markdown_tell_the_same(etc):
+    rows = json.loads(greenroom("routes", "--json", "-c", str(etc)).stdout)
+    markdown = greenroom("routes", "--markdown", "-c", str(etc)).stdout
+    assert len(rows) >= 7 and len({row["id"] for row in rows}) == len(rows)
+    for row in rows:
+        assert f"`{row['id']}`" in markdown and f"| {row['method']} | `{row['path']}`" in markdown
+
+
+def test_a_disabled_group_leaves_the_routes(etc):
+    assert greenroom("plugins", "disable", "rooms", "-c", str(etc)).returncode == 0
+    rows = json.loads(greenroom("routes", "--json", "-c", str(etc)).stdout)
+    assert not [row for row in rows if row["group"] == "rooms"]
+
+
+def test_plugins_lists_broken_ones_beside_the_others(etc):
+    (etc / "plugins.d" / "absent.json").write_text("{}")
+    (etc / "plugins.d" / "token.json").write_text('{"enabled": false}')
+    done = greenroom("plugins", "-c", str(etc), env={})
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^absent +\S.*absent\.so: No such file or directory", done.stdout, re.M), done.stdout
+    assert re.search(r"^rooms +loaded +\d+\.\d+\.\d+ +\S", done.stdout, re.M), done.stdout
+    assert re.search(r"^token +disabled", done.stdout, re.M), done.stdout
+    listed = json.loads(greenroom("plugins", "list", "--json", "-c", str(etc)).stdout)
+    assert [row["name"] for row in listed] == ["absent", "rooms", "token"]
+
+
+# --- switching groups ---
+
+
+def test_switching_changes_one_word(etc):
+    file = etc / "plugins.d" / "rooms.json"
+    text = '{"routes":  {"rooms.get": {"enabled": true}},\n\t"enabled":true , "library": "rooms.so" }'
+    file.write_text(text)
+    os.chmod(file, 0o640)
+    done = greenroom("plugins", "disable", "rooms", "-c", str(etc), env={})
+    assert done.returncode == 0 and done.stdout.startswith("rooms: disabled;")
+    assert file.read_text() == text.replace(':true ,', ':false ,')
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert greenroom("plugins", "disable", "rooms", "-c", str(etc)).stdout == "rooms: is disabled already\n"
+    assert greenroom("plugins", "enable", "rooms", "-c", str(etc)).returncode == 0
+    assert file.read_text() == text
+    assert sorted(os.listdir(etc / "plugins.d")) == ["rooms.json", "token.json"]
+
+
+def test_an_unknown_group_cannot_be_switched(etc):
+    done = greenroom("plugins", "disable", "roms", "-c", str(etc))
+    assert done.returncode == 1
+    assert done.stderr == f"greenroom: there is no plugin 'roms' in {etc}/plugins.d, did you mean 'rooms'?\n"
+
+
+def test_enabling_a_shared_object_without_a_file_writes_one(etc):
+    os.unlink(etc / "plugins.d" / "rooms.json")
+    assert greenroom("plugins", "enable", "rooms", "-c", str(etc)).returncode == 0
+    assert json.loads((etc / "plugins.d" / "rooms.json").read_text()) == {"library": "rooms.so", "enabled": True}
+
+
+def test_a_broken_file_is_not_touched(etc):
+    file = etc / "plugins.d" / "rooms.json"
+    file.write_text('{"enabled": true')
+    done = greenroom("plugins", "disable", "rooms", "-c", str(etc))
+    assert done.returncode == 3 and f"{file}:1:" in done.stderr
+    assert file.read_text() == '{"enabled": true'
+
+
+# --- tokens ---
+
+
+def claims(done):
+    assert done.returncode == 0, done.stderr
+    head, body, _ = done.stdout.strip().split(".")
+    assert json.loads(base64.urlsafe_b64decode(head + "=="))["alg"] == "HS256"
+    return json.loads(base64.urlsafe_b64decode(body + "=="))
+
+
+def test_a_management_token(etc):
+    token = claims(greenroom("token", "management", "-c", str(etc)))
+    assert token["type"] == "management" and token["access_key"] == CREDENTIALS["APP_ACCESS_KEY"]
+    assert token["exp"] - token["iat"] == 86400 and abs(token["iat"] - time.time()) < 120
+
+
+def test_a_join_token(etc):
+    words = ["--room", "r1", "--role=guest", "--user", "u1", "--expires", "90m"]
+    token = claims(greenroom("token", "join", *words, "-c", str(etc)))
+    assert (token["type"], token["room_id"], token["role"], token["user_id"]) == ("app", "r1", "guest", "u1")
+    assert token["exp"] - token["iat"] == 5400 and token["version"] == 2
+
+
+@pytest.mark.parametrize("expires", ["48h", "soon", "0", "-1h"])
+def test_lifetimes_outside_of_the_config_are_refused(etc, expires):
+    done = greenroom("token", "join", "--room", "r", "--role", "x", "--expires", expires, "-c", str(etc))
+    assert done.returncode == 2 and done.stdout == ""
+    assert "--expires: " in done.stderr
+
+
+# --- documents ---
+
+
+def test_the_schema_in_etc_is_up_to_date():
+    done = greenroom("config", "schema")
+    assert done.returncode == 0
+    with open(os.path.join(SOURCE, "etc", "greenroom.schema.json")) as file:
+        assert file.read() == done.stdout, "greenroom config schema > etc/greenroom.schema.json"
+
+
+def test_the_reference_in_etc_is_up_to_date():
+    done = greenroom("config", "reference")
+    assert done.returncode == 0
+    with open(os.path.join(SOURCE, "etc", "README.md")) as file:
+        assert file.read().endswith(done.stdout), "greenroom config reference belongs to the end of etc/README.md"
+
+
+def test_the_schema_of_a_plugin_file(etc):
+    schema = json.loads(greenroom("config", "schema", "--plugin", "rooms", "-c", str(etc)).stdout)
+    assert set(schema["properties"]) == {"$schema", "library", "enabled", "prefix", "config", "routes"}
+    assert schema["properties"]["config"]["additionalProperties"] is False
+
+
+def references(value):
+    if isinstance(value, dict):
+        for key, member in value.items():
+            if key == "$ref":
+                yield member
+            yield from references(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from references(member)
+
+
+def test_openapi_describes_every_route(etc):
+    document = json.loads(greenroom("openapi", "-c", str(etc), env={}).stdout)
+    rows = json.loads(greenroom("routes", "--json", "-c", str(etc)).stdout)
+    assert document["openapi"] == "3.1.0"
+    ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(ids) == len(set(ids))
+    for row in rows:
+        operation = document["paths"][row["path"]][row["method"].lower()]
+        assert operation["operationId"] == row["id"] and operation["responses"]
+        named = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
+        assert named == set(re.findall(r"\{(\w+)\}", row["path"]))
+        if row["access"] == "caller" and row.get("scope"):
+            assert operation["security"] == [{"caller": [row["scope"]]}]
+    for reference in references(document):
+        at = document
+        for step in reference.removeprefix("#/").split("/"):
+            at = at[step]
+    token = document["paths"]["/token"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert token["required"] == ["roomId", "role"]
+
+
+# --- commands of plugins ---
+
+
+@pytest.fixture
+def commands(etc):
+    library = os.path.join(os.environ["GR_BUILD_DIR"], "tests", "plugins", "commands.so")
+    config = {"library": library, "config": {"greeting": "welcome", "key": "${COMMANDS_SECRET}"}}
+    (etc / "plugins.d" / "commands.json").write_text(json.dumps(config))
+    return etc
+
+
+KEYED = {**CREDENTIALS, "COMMANDS_SECRET": SECRET}
+
+
+def test_a_plugin_brings_a_command_with_options_and_store(commands):
+    for number in (1, 2):
+        done = greenroom("greet", "ada", "-c", str(commands), env=KEYED)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"welcome ada, {number}\n", "")
+    assert (commands / "greenroom.db").exists()
+
+
+def test_a_plugin_command_of_two_words_stands_beside_greenrooms_own(commands):
+    done = greenroom("token", "greet", "-c", str(commands), "--", "-c", "x", env=KEYED)
+    assert (done.returncode, done.stdout) == (7, "greet\n--\n-c\nx\n")
+    assert claims(greenroom("token", "management", "-c", str(commands), env=KEYED))["type"] == "management"
+    assert greenroom("token", "great", "-c", str(commands), env=KEYED).returncode == 2
+
+
+def test_a_plugin_command_used_wrongly_shows_its_usage(commands):
+    done = greenroom("greet", "-c", str(commands), env=KEYED)
+    assert (done.returncode, done.stderr) == (2, "usage: greenroom [-c DIR] greet NAME\n")
+
+
+def test_a_plugin_command_wants_a_sound_config(commands):
+    done = greenroom("greet", "ada", "-c", str(commands))
+    assert done.returncode == 3 and done.stdout == ""
+    assert "config.key: the environment variable COMMANDS_SECRET is not set" in done.stderr
+
+
+def test_help_shows_the_commands_of_plugins(commands):
+    done = greenroom("--help", "-c", str(commands), env={})
+    assert re.search(r"^  greet NAME\n      Greet somebody \(commands\)$", done.stdout, re.M), done.stdout
+    assert done.stderr == ""
