@@ -27,7 +27,7 @@ void grc_access_log(struct grc_call *call, size_t sent_bytes, bool ok, int64_t t
         GRC_LOG_FIELDS(
             GRC_LT("request_id", call->request_id), GRC_LS("method", request->method_text),
             GRC_LS("path", path_of(call)), GRC_LT("route", call->route ? call->route->row->id : ""),
-            GRC_LT("group", call->plugin ? call->plugin->self.name : ""),
+            GRC_LT("group", call->match.owner ? call->match.owner->self.name : ""),
             GRC_LI("status", call->reply->status), GRC_LI("bytes", sent_bytes),
             GRC_LD("duration_ms", (double)took_us / 1000.0), GRC_LT("peer", request->peer),
             GRC_LS("caller", call->caller_id), GRC_LI("upstream_status", call->upstream_status),
