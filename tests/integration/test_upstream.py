@@ -1,9 +1,10 @@
 """What callers see when the upstream misbehaves, and what the upstream sees of the callers."""
 
 import concurrent.futures
-import http.client
 import json
 import socket
+import ssl
+import subprocess
 import time
 
 import pytest
@@ -332,6 +333,42 @@ def test_bytes_after_an_answer_never_answer_another_caller(gateway, upstream):
     time.sleep(0.1)  # not to synchronise: the unasked bytes are on their way
     for n in range(5):
         assert json.loads(gateway.get(f"/rooms/{n}").body) == ROOM
+
+
+# --- TLS ---
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """One certificate for 127.0.0.1 and one for another host, each its own authority."""
+    directory = tmp_path_factory.mktemp("tls")
+    for name, subject in (("good", "IP:127.0.0.1"), ("other", "DNS:elsewhere.example")):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", "/CN=test", "-addext", f"subjectAltName={subject}", "-keyout", directory / f"{name}.key",
+             "-out", directory / f"{name}.pem"], check=True, capture_output=True)
+    return directory
+
+
+@pytest.mark.parametrize("certificate, settings, status", [
+    ("good", {"ca_file": "good.pem"}, 200),
+    ("good", {}, 502),
+    ("good", {"ca_file": "other.pem"}, 502),
+    ("other", {"ca_file": "other.pem"}, 502),
+    ("other", {"verify": False}, 200),
+], ids=["known authority", "unknown authority", "another authority", "another host", "not verified"])
+def test_the_certificate_of_an_upstream_is_verified(start, certificates, certificate, settings, status):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / f"{certificate}.pem", certificates / f"{certificate}.key")
+    settings = {k: str(certificates / v) if k == "ca_file" else v for k, v in settings.items()}
+    with Upstream(tls=context) as secure:
+        secure.default = Reply(ROOM)
+        gateway = start(url=secure.url + "/v2", **settings)
+        for _ in range(2):
+            assert gateway.get("/rooms/1").status == status
+        assert len(secure.requests) == (2 if status == 200 else 0)
+        if status == 200:
+            assert secure.connections == 1, "TLS connections are kept, too"
 
 
 # --- many at a time ---
