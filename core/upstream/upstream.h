@@ -34,7 +34,7 @@ struct grc_exchange {
     int status;
     gr_str answer;
     gr_str answer_type;
-    gr_str retry_after; /* of the answer; or ours with GR_ERR_UPSTREAM_BUSY: seconds */
+    gr_str retry_after;             /* of the answer; or ours with GR_ERR_UPSTREAM_BUSY: seconds */
     struct gr_pair *answer_headers; /* the allow-listed ones, as received, but Content-Type */
     size_t answer_header_count;
     unsigned attempts; /* calls really made: retries and one after a refused token included */
