@@ -14,12 +14,13 @@ struct grc_keeper;
 /* A token in use; counted, so that a renewal never pulls it away from under a call. */
 struct grc_token {
     _Atomic unsigned refs;
-    _Atomic bool proved; /* the upstream has accepted it */
-    bool after_refusal;  /* minted because its predecessor was refused */
-    int64_t from_s;      /* nbf */
-    int64_t renew_s;     /* from then on a new one is minted */
-    int64_t minted_ms;   /* monotonic */
-    char header[];       /* "Authorization: Bearer …" */
+    _Atomic bool proved;  /* the upstream has accepted it */
+    _Atomic bool counted; /* it is in the figures */
+    bool after_refusal;   /* minted because its predecessor was refused */
+    int64_t from_s;       /* nbf */
+    int64_t renew_s;      /* from then on a new one is minted */
+    int64_t minted_ms;    /* monotonic */
+    char header[];        /* "Authorization: Bearer …" */
 };
 
 /* settings is borrowed. NULL with a static reason. */

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "metrics/metrics.h"
 #include "upstream/breaker.h"
 #include "upstream/credential.h"
 #include "upstream/retry.h"
@@ -79,6 +80,7 @@ struct grc_upstream {
     struct grc_handles grouped; /* handles whose connections live in a crew's multi */
     struct grc_breaker breaker;
     struct grc_retry_budget budget;
+    struct grc_upstream_figures *figures; /* may be NULL */
     _Atomic int64_t in_flight;
     _Atomic uint64_t calls;
     _Atomic uint64_t failures;

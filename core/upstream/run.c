@@ -28,6 +28,7 @@ struct flight {
     bool renewed; /* the token was renewed for it; not twice */
     unsigned tries;
     int64_t deadline_ms;
+    int64_t launched_us;
     int64_t resume_ms; /* while waiting */
 };
 
@@ -45,6 +46,18 @@ static bool board(struct flight *flight)
 
     flight->boarded = true;
     return max <= 0 || before < max;
+}
+
+/* No call is made; Retry-After tells when one may be. */
+static void refuse(struct flight *flight, int64_t wait_ms)
+{
+    char *text = grc_arena_format(flight->exchange->arena, "%lld",
+                                  (long long)(wait_ms > 1000 ? (wait_ms + 999) / 1000 : 1));
+
+    if (text)
+        flight->exchange->retry_after = gr_str_of(text);
+    grc_metrics_upstream_event(flight->upstream->figures, GRC_UPSTREAM_REFUSED);
+    finish(flight, GR_ERR_UPSTREAM_BUSY);
 }
 
 static void begin(struct flight *flight, struct grc_upstreams *all, struct grc_exchange *exchange,
@@ -73,7 +86,7 @@ static void begin(struct flight *flight, struct grc_upstreams *all, struct grc_e
     if (flight->deadline_ms <= now_ms)
         finish(flight, GR_ERR_UPSTREAM_TIMEOUT);
     else if (!board(flight))
-        finish(flight, GR_ERR_UPSTREAM_BUSY);
+        refuse(flight, 0);
     else
         grc_retry_budget_earn(&flight->upstream->budget);
 }
@@ -106,16 +119,6 @@ static void tell_breaker(struct flight *flight, enum grc_breaker_result result)
 
 /* --- one attempt --- */
 
-static void refuse(struct flight *flight, int64_t wait_ms)
-{
-    char *text = grc_arena_format(flight->exchange->arena, "%lld",
-                                  (long long)(wait_ms > 1000 ? (wait_ms + 999) / 1000 : 1));
-
-    if (text)
-        flight->exchange->retry_after = gr_str_of(text);
-    finish(flight, GR_ERR_UPSTREAM_BUSY);
-}
-
 static enum gr_err take_token(struct flight *flight)
 {
     const struct grc_exchange *exchange = flight->exchange;
@@ -124,7 +127,12 @@ static enum gr_err take_token(struct flight *flight)
         return GR_OK;
     grc_token_unref(flight->token);
     flight->token = grc_keeper_token(flight->upstream->keeper, grc_now_ms() / 1000);
-    return flight->token ? GR_OK : GR_ERR_NO_MEMORY;
+    if (!flight->token)
+        return GR_ERR_NO_MEMORY;
+    if (!atomic_load_explicit(&flight->token->counted, memory_order_relaxed) &&
+        !atomic_exchange(&flight->token->counted, true))
+        grc_metrics_upstream_event(flight->upstream->figures, GRC_UPSTREAM_RENEWAL);
+    return GR_OK;
 }
 
 /* On return the flight is running, or done. */
@@ -160,6 +168,7 @@ static void launch(struct flight *flight)
         finish(flight, err);
         return;
     }
+    flight->launched_us = grc_mono_us();
     flight->state = FLIGHT_RUNNING;
 }
 
@@ -207,6 +216,10 @@ static void account(struct flight *flight, const struct grc_outcome *outcome)
     enum grc_breaker_result view = breaker_view(outcome);
 
     atomic_fetch_add_explicit(&upstream->calls, 1, memory_order_relaxed);
+    grc_metrics_exchange(upstream->figures, outcome->err, outcome->status,
+                         grc_mono_us() - flight->launched_us);
+    if (outcome->err == GR_ERR_CANCELLED)
+        grc_metrics_upstream_event(upstream->figures, GRC_UPSTREAM_CANCELLED);
     if (view != GRC_BREAKER_NONE &&
         atomic_load_explicit(&upstream->last_err, memory_order_relaxed) != (int)outcome->err)
         atomic_store_explicit(&upstream->last_err, (int)outcome->err, memory_order_relaxed);
@@ -241,6 +254,7 @@ static void fail_or_retry(struct flight *flight, const struct grc_outcome *outco
     if (grc_retry_may(&facts) && grc_mono_ms() + delay_ms < flight->deadline_ms &&
         grc_retry_budget_spend(&flight->upstream->budget)) {
         atomic_fetch_add_explicit(&flight->upstream->retries, 1, memory_order_relaxed);
+        grc_metrics_upstream_event(flight->upstream->figures, GRC_UPSTREAM_RETRY);
         wait_for(flight, delay_ms);
     } else {
         finish(flight, outcome->err);

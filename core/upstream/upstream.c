@@ -135,6 +135,7 @@ static struct grc_upstream *upstream_new(struct grc_upstreams *all,
         return NULL;
     upstream->settings = settings;
     upstream->share = all->share;
+    upstream->figures = grc_metrics_upstream(settings->name);
     grc_retry_budget_init(&upstream->budget);
     /* These fail only where no process gets far. */
     if (!grc_handles_init(&upstream->single) || !grc_handles_init(&upstream->grouped) ||

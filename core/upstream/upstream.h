@@ -15,7 +15,7 @@ struct grc_exchange {
     gr_str target; /* encoded path and query, from '/' on; appended to the upstream's URL */
     const struct gr_pair *headers;
     size_t header_count;
-    bool has_body;
+    bool has_body; /* POST, PUT and PATCH without one announce a length of 0 */
     gr_str body;
     const char *content_type; /* NULL: application/json */
     const char *bearer;       /* instead of the upstream's credential */
@@ -34,15 +34,17 @@ struct grc_exchange {
     int status;
     gr_str answer;
     gr_str answer_type;
-    gr_str retry_after;
-    struct gr_pair *answer_headers; /* the allow-listed ones, as received */
+    gr_str retry_after;             /* of the answer; or ours with GR_ERR_UPSTREAM_BUSY: seconds */
+    struct gr_pair *answer_headers; /* the allow-listed ones, as received, but Content-Type */
     size_t answer_header_count;
-    unsigned attempts; /* calls really made */
+    unsigned attempts; /* calls really made: retries and one after a refused token included */
     int64_t took_us;
 };
 
+/* settings is borrowed for as long as the upstreams live. NULL with a malloc'ed reason. */
 struct grc_upstreams *grc_upstreams_new(const struct grc_settings *settings, char **ret_reason);
-/* Adds one of a plugin's own. false with a reason: the name exists … */
+/* Adds one of a plugin's own; before the first run. Steals also on failure: false with a malloc'ed
+ * reason (the name exists …). */
 bool grc_upstreams_define(struct grc_upstreams *all, struct grc_upstream_settings *stolen,
                           char **ret_reason);
 bool grc_upstreams_has(const struct grc_upstreams *all, const char *name);

@@ -1,0 +1,433 @@
+"""What callers see when the upstream misbehaves, and what the upstream sees of the callers."""
+
+import concurrent.futures
+import json
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from support.gateway import Gateway
+from support.upstream import TIMEOUT, Reply, Upstream, claims
+
+SECRET = "an app secret for tests"
+ROOM = {"id": "66f1c0a2b4d93e5a7c118e01", "name": "algebra", "enabled": True}
+
+
+@pytest.fixture
+def upstream():
+    with Upstream() as running:
+        yield running
+
+
+@pytest.fixture
+def start(tmp_path, upstream):
+    """Starts a gateway in front of the upstream; keywords are settings of that upstream."""
+    running = []
+
+    def starter(url=None, **settings):
+        one = {"url": url or upstream.url + "/v2", "credential": "100ms", **settings}
+        config = {
+            "credentials": {"100ms": {"kind": "100ms", "access_key": "key", "secret": SECRET}},
+            "upstreams": {"api": one},
+        }
+        running.append(Gateway(tmp_path, config, plugins={"rooms": {}, "room_codes": {"enabled": False}}))
+        running[-1].start()
+        return running[-1]
+
+    yield starter
+    for gateway in running:
+        gateway.stop()
+
+
+@pytest.fixture
+def gateway(start):
+    return start()
+
+
+def error_of(answer, status):
+    """The parsed body of an error answer, after its shape was checked."""
+    assert answer.status == status, answer.body
+    assert answer.header("Content-Type").startswith("application/json")
+    body = json.loads(answer.body)
+    assert body["code"] == status
+    assert body["message"]
+    return body
+
+
+def alive(gateway, upstream):
+    """The gateway works after what just happened."""
+    upstream.forget()
+    upstream.default = Reply(ROOM)
+    assert gateway.get("/rooms/1").status == 200
+
+
+# --- the way there and back ---
+
+
+def test_a_forwarded_get_carries_our_credential_and_nothing_of_the_caller(gateway, upstream):
+    upstream.default = Reply(ROOM)
+    answer = gateway.get("/rooms/66f1c0a2b4d93e5a7c118e01", headers={
+        "Authorization": "Bearer the-callers-own", "Cookie": "a=b", "X-Secret": "x", "Accept-Encoding": "gzip",
+        "X-Forwarded-Host": "evil", "X-Request-Id": "req-1",
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
+    assert (answer.status, json.loads(answer.body)) == (200, ROOM)
+    seen = upstream.requests[0]
+    assert seen.line == "GET /v2/rooms/66f1c0a2b4d93e5a7c118e01"
+    assert sorted(name.lower() for name, _ in seen.headers) == [
+        "accept", "authorization", "content-type", "host", "traceparent", "user-agent", "x-request-id"]
+    assert seen.header("Host") == f"127.0.0.1:{upstream.port}"
+    assert seen.header("X-Request-Id") == "req-1"
+    assert seen.header("traceparent").split("-")[1] == "0af7651916cd43dd8448eb211c80319c"
+    assert seen.header("User-Agent").startswith("greenroom/")
+    token = claims(seen.token, SECRET)
+    now = time.time()
+    assert (token["type"], token["version"], token["access_key"]) == ("management", 2, "key")
+    assert now - 60 < token["iat"] == token["nbf"] < now
+    assert token["exp"] == token["nbf"] + 24 * 3600
+
+
+def test_bytes_of_a_body_go_on_as_they_came(gateway, upstream):
+    body = b'{ "name" : "a\\u0062c",\n "size": 3, "extra": 1e2 }'
+    assert gateway.post("/rooms", body=body).status == 200
+    assert upstream.requests[0].body == body
+    assert upstream.requests[0].header("Content-Type") == "application/json"
+
+
+def test_bytes_of_an_answer_come_back_as_they_were(gateway, upstream):
+    body = b'{"a" : 1.50,\n\t"a": "\\u00e9" } '
+    upstream.default = Reply(body, status=201, headers=[
+        ("X-RateLimit-Limit", "10"), ("RateLimit-Remaining", "9"), ("Retry-After", "3"), ("Set-Cookie", "a=b"),
+        ("Server", "secret/1.0"), ("Location", "http://evil/")])
+    answer = gateway.get("/rooms/1")
+    assert (answer.status, answer.body) == (201, body)
+    assert answer.header("X-RateLimit-Limit") == "10"
+    assert answer.header("RateLimit-Remaining") == "9"
+    assert answer.header("Retry-After") == "3"
+    for name in ("Set-Cookie", "Location"):
+        assert answer.header(name) is None
+    assert "secret" not in str(answer.headers)
+
+
+def test_an_error_of_the_upstream_comes_back_with_its_body(gateway, upstream):
+    upstream.will(Reply({"code": 404, "message": "room not found", "details": ["x"]}, 404), Reply.too_many(7))
+    answer = gateway.get("/rooms/1")
+    assert (answer.status, json.loads(answer.body)["message"]) == (404, "room not found")
+    answer = gateway.get("/rooms/1")
+    assert (answer.status, answer.header("Retry-After")) == (429, "7")
+
+
+def test_a_parameter_stays_one_segment(gateway, upstream):
+    upstream.default = Reply(ROOM)
+    for sent, seen in (("a%2Fb", "a%2Fb"), ("a%3Fb=c", "a%3Fb%3Dc"), ("a%23b", "a%23b"), ("a%20b", "a%20b"),
+                       ("%C3%A9", "%C3%A9"), ("a;b", "a%3Bb"), ("..a", "..a")):
+        upstream.forget()
+        answer = gateway.get(f"/rooms/{sent}")
+        if answer.status < 400:
+            assert upstream.lines == [f"GET /v2/rooms/{seen}"]
+        else:
+            assert upstream.lines == [], "refused, and yet the upstream was called"
+
+
+def test_one_token_serves_everybody(gateway, upstream):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        assert {a.status for a in pool.map(lambda n: gateway.get(f"/rooms/{n}"), range(100))} == {200}
+    assert len({request.token for request in upstream.requests}) == 1
+
+
+def test_connections_are_kept(gateway, upstream):
+    for n in range(20):
+        assert gateway.get(f"/rooms/{n}").status == 200
+    assert upstream.connections == 1
+
+
+def test_a_redirect_is_neither_followed_nor_passed_on(gateway, upstream):
+    with Upstream() as other:
+        upstream.default = Reply(status=302, headers=[("Location", other.url + "/steal")])
+        answer = gateway.get("/rooms/1")
+        assert answer.status == 502
+        assert answer.header("Location") is None
+        assert other.requests == []
+
+
+# --- tokens ---
+
+
+def test_a_refused_token_is_renewed_and_the_post_repeated_once(gateway, upstream):
+    upstream.will(Reply.unauthorized())
+    assert gateway.post("/rooms", body=b'{"name":"a"}').status == 200
+    assert upstream.lines == ["POST /v2/rooms"] * 2
+    first, second = upstream.requests
+    assert first.body == second.body == b'{"name":"a"}'
+    assert claims(first.token)["jti"] != claims(second.token, SECRET)["jti"]
+    gateway.get("/rooms/1")
+    assert upstream.requests[2].token == second.token
+
+
+def test_a_lasting_401_is_passed_on_after_one_repeat(gateway, upstream):
+    upstream.default = Reply.unauthorized()
+    assert gateway.get("/rooms/1").status == 401
+    assert len(upstream.requests) == 2
+    for _ in range(5):
+        assert gateway.get("/rooms/1").status == 401
+    assert len(upstream.requests) == 7, "a wrong secret must not double every call"
+    alive(gateway, upstream)
+
+
+def test_many_refused_calls_mint_one_token(gateway, upstream):
+    assert gateway.get("/rooms/1").status == 200
+    old = upstream.requests[0].token
+    upstream.default = lambda request: Reply.unauthorized() if request.token == old else Reply(ROOM)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        assert {a.status for a in pool.map(lambda n: gateway.get(f"/rooms/{n}"), range(64))} == {200}
+    assert len({request.token for request in upstream.requests}) == 2
+
+
+# --- an upstream that dies ---
+
+
+@pytest.mark.parametrize("reply", [Reply.close(), Reply.reset()], ids=["closes", "resets"])
+def test_a_post_without_an_answer_was_sent_exactly_once(gateway, upstream, reply):
+    upstream.will(reply)
+    error_of(gateway.post("/rooms", body=b'{"name":"a"}'), 502)
+    assert upstream.lines == ["POST /v2/rooms"]
+    alive(gateway, upstream)
+
+
+@pytest.mark.parametrize("body", [b'{"name":"a"}', None], ids=["with a body", "without a body"])
+def test_a_post_on_a_kept_connection_that_dies_was_sent_exactly_once(gateway, upstream, body):
+    """libcurl itself sends again what got no answer on a kept connection."""
+    for _ in range(5):
+        upstream.forget()
+        upstream.will(Reply(ROOM), Reply.close())
+        assert gateway.get("/rooms/1").status == 200
+        error_of(gateway.post("/rooms", body=body), 502)
+        assert upstream.lines == ["GET /v2/rooms/1", "POST /v2/rooms"]
+
+
+def test_a_post_after_the_upstream_closed_a_kept_connection_arrives(gateway, upstream):
+    upstream.will(Reply.last(ROOM))
+    assert gateway.get("/rooms/1").status == 200
+    time.sleep(0.05)  # not to synchronise: the end of the connection is on its way
+    assert gateway.post("/rooms", body=b'{"name":"a"}').status == 200
+    assert upstream.lines == ["GET /v2/rooms/1", "POST /v2/rooms"]
+
+
+def test_a_get_without_an_answer_is_tried_again(gateway, upstream):
+    upstream.will(Reply.close(), Reply.reset())
+    assert gateway.get("/rooms/1").status == 200
+    assert upstream.lines == ["GET /v2/rooms/1"] * 3
+
+
+def test_tries_of_a_get_end(gateway, upstream):
+    upstream.default = Reply.close()
+    error_of(gateway.get("/rooms/1"), 502)
+    assert upstream.lines == ["GET /v2/rooms/1"] * 3
+
+
+def test_an_upstream_that_is_down_is_502_and_comes_back(start, upstream):
+    gateway = start(breaker={"enabled": False})
+    upstream.down()
+    began = time.monotonic()
+    error_of(gateway.get("/rooms/1"), 502)
+    error_of(gateway.post("/rooms", body=b'{"name":"a"}'), 502)
+    assert time.monotonic() - began < TIMEOUT / 2
+    upstream.up()
+    assert gateway.get("/rooms/1").status == 200
+    assert gateway.post("/rooms", body=b'{"name":"a"}').status == 200
+
+
+def test_a_slow_upstream_is_504_in_time(start, upstream):
+    gateway = start(timeout="300ms")
+    upstream.will(Reply.hang(), Reply.hang())
+    for call in (lambda: gateway.get("/rooms/1"), lambda: gateway.post("/rooms", body=b'{"name":"a"}')):
+        began = time.monotonic()
+        error_of(call(), 504)
+        assert 0.25 < time.monotonic() - began < TIMEOUT / 2
+    assert len(upstream.requests) == 2, "what may have been acted upon is not sent again"
+    alive(gateway, upstream)
+
+
+def test_an_answer_that_drips_is_504_in_time(start, upstream):
+    gateway = start(timeout="400ms")
+    reply = Reply(ROOM)
+    reply.drip = (1, 0.05)
+    upstream.will(reply)
+    began = time.monotonic()
+    error_of(gateway.get("/rooms/1"), 504)
+    assert time.monotonic() - began < TIMEOUT / 2
+    alive(gateway, upstream)
+
+
+# --- answers that cannot be used ---
+
+
+@pytest.mark.parametrize("reply", [
+    Reply.short(),
+    Reply.short(announced=10**15),
+    Reply.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}"),
+    Reply.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{}\r\n0\r\n\r\n"),
+    Reply.raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"),
+    Reply.raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+    Reply.raw(b"HTTP/1.1 abc OK\r\n\r\n"),
+    Reply.raw(b"HTTP/1.1 999 OK\r\nContent-Length: 0\r\n\r\n"),
+    Reply.garbage(),
+    Reply.garbage(b"{}\n"),
+    Reply.huge(3_000_000),
+    Reply.huge(3_000_000, chunked=True),
+    Reply.raw(b"HTTP/1.1 200 OK\r\n" + b"X-Flood: 0123456789abcdef\r\n" * 20_000 + b"\r\n"),
+], ids=["short body", "absurd length", "short chunk", "broken chunk", "unasked encoding", "switching protocols",
+        "no status", "odd status", "garbage", "bare JSON", "over the limit", "over the limit in chunks",
+        "endless headers"])
+def test_an_unusable_answer_is_502(start, upstream, reply):
+    gateway = start(answer_max="1m", timeout="5s")
+    upstream.will(reply)
+    body = error_of(gateway.get("/rooms/1"), 502)
+    assert "curl" not in str(body).lower() and str(upstream.port) not in str(body), "internals leak"
+    assert len(upstream.requests) == 1
+    alive(gateway, upstream)
+
+
+def test_a_large_answer_within_the_limit_passes(start, upstream):
+    gateway = start(answer_max="4m")
+    upstream.will(Reply.huge(3_000_000), Reply.huge(3_000_000, chunked=True))
+    for _ in range(2):
+        answer = gateway.get("/rooms/1")
+        assert (answer.status, len(answer.body)) == (200, 3_000_000)
+
+
+@pytest.mark.parametrize("reply", [Reply.deep(100_000), Reply(b"{broken"), Reply(b"\xff\xfe\x00")],
+                         ids=["deep", "broken", "binary"])
+def test_json_that_nothing_has_to_read_passes_unread(gateway, upstream, reply):
+    upstream.will(reply)
+    answer = gateway.get("/rooms/1")
+    assert answer.status == 200
+    assert answer.body == reply.bytes.partition(b"\r\n\r\n")[2]
+    alive(gateway, upstream)
+
+
+def test_control_characters_in_headers_do_not_split_the_answer(gateway, upstream):
+    upstream.will(Reply.raw(b"HTTP/1.1 429 No\r\nRetry-After: 1\rSet-Cookie: evil=1\r\nX-RateLimit-A: a\x00b\r\n"
+                            b"X-RateLimit-B: good\r\nContent-Type: text/html\x01\r\nContent-Length: 2\r\n\r\n{}"))
+    answer = gateway.get("/rooms/1")
+    assert answer.status in (429, 502)
+    assert answer.header("Set-Cookie") is None
+    assert b"evil" not in answer.raw_head
+    alive(gateway, upstream)
+
+
+def test_bytes_after_an_answer_never_answer_another_caller(gateway, upstream):
+    good = Reply(ROOM).bytes
+    evil = Reply({"evil": True}).bytes
+    upstream.will(Reply.raw(good + evil, then=None))
+    assert json.loads(gateway.get("/rooms/1").body) == ROOM
+    upstream.default = Reply(ROOM)
+    for n in range(5):
+        assert json.loads(gateway.get(f"/rooms/{n}").body) == ROOM
+    late = Reply.raw(good + evil, then=None)
+    late.drip = (len(good), 0.02)
+    upstream.will(late)
+    assert json.loads(gateway.get("/rooms/1").body) == ROOM
+    time.sleep(0.1)  # not to synchronise: the unasked bytes are on their way
+    for n in range(5):
+        assert json.loads(gateway.get(f"/rooms/{n}").body) == ROOM
+
+
+# --- TLS ---
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """One certificate for 127.0.0.1 and one for another host, each its own authority."""
+    directory = tmp_path_factory.mktemp("tls")
+    for name, subject in (("good", "IP:127.0.0.1"), ("other", "DNS:elsewhere.example")):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", "/CN=test", "-addext", f"subjectAltName={subject}", "-keyout", directory / f"{name}.key",
+             "-out", directory / f"{name}.pem"], check=True, capture_output=True)
+    return directory
+
+
+@pytest.mark.parametrize("certificate, settings, status", [
+    ("good", {"ca_file": "good.pem"}, 200),
+    ("good", {}, 502),
+    ("good", {"ca_file": "other.pem"}, 502),
+    ("other", {"ca_file": "other.pem"}, 502),
+    ("other", {"verify": False}, 200),
+], ids=["known authority", "unknown authority", "another authority", "another host", "not verified"])
+def test_the_certificate_of_an_upstream_is_verified(start, certificates, certificate, settings, status):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / f"{certificate}.pem", certificates / f"{certificate}.key")
+    settings = {k: str(certificates / v) if k == "ca_file" else v for k, v in settings.items()}
+    with Upstream(tls=context) as secure:
+        secure.default = Reply(ROOM)
+        gateway = start(url=secure.url + "/v2", **settings)
+        for _ in range(2):
+            assert gateway.get("/rooms/1").status == status
+        assert len(secure.requests) == (2 if status == 200 else 0)
+        if status == 200:
+            assert secure.connections == 1, "TLS connections are kept, too"
+
+
+# --- many at a time ---
+
+
+def test_a_client_that_left_cancels_its_call(start, upstream):
+    gateway = start(timeout="60s")
+    upstream.will(Reply.hang())
+    with socket.create_connection(("127.0.0.1", gateway.port), TIMEOUT) as client:
+        client.sendall(b"GET /rooms/1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        upstream.wait_requests(1)
+    upstream.wait(lambda up: up.requests[0].abandoned)
+
+
+def test_more_calls_than_connections_are_503_at_once(start, upstream):
+    gateway = start(connections_max=2, timeout="30s")
+    upstream.default = Reply(ROOM, delay=1.0)
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda n: gateway.get(f"/rooms/{n}"), range(6)))
+    assert sorted(answer.status for answer in answers).count(200) >= 2
+    busy = [answer for answer in answers if answer.status == 503]
+    assert busy
+    for answer in busy:
+        error_of(answer, 503)
+        assert int(answer.header("Retry-After")) >= 1
+    alive(gateway, upstream)
+
+
+def test_a_failing_upstream_is_left_alone_and_taken_up_again(start, upstream):
+    gateway = start(retries=0, breaker={"min_calls": 5, "open": "500ms"})
+    upstream.default = Reply.close()
+    for n in range(5):
+        error_of(gateway.get(f"/rooms/{n}"), 502)
+    answer = gateway.get("/rooms/1")
+    error_of(answer, 503)
+    assert int(answer.header("Retry-After")) >= 1
+    assert len(upstream.requests) == 5
+    upstream.default = Reply(ROOM)
+    deadline = time.monotonic() + TIMEOUT
+    while gateway.get("/rooms/1").status != 200:
+        assert time.monotonic() < deadline, "the breaker did not close"
+        time.sleep(0.05)
+
+
+def test_slow_calls_run_side_by_side(start, upstream):
+    gateway = start(connections_max=200)
+    upstream.default = Reply(ROOM, delay=0.5)
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+        assert {a.status for a in pool.map(lambda n: gateway.get(f"/rooms/{n}"), range(100))} == {200}
+    assert time.monotonic() - began < TIMEOUT
+
+
+def test_no_secret_is_logged(start, upstream):
+    gateway = start(retries=0)
+    upstream.will(Reply.unauthorized(), Reply.close(), Reply.garbage(), Reply.short())
+    for _ in range(4):
+        gateway.get("/rooms/1?after=2024-01-01T00:00:00Z")
+    gateway.stop()
+    assert SECRET not in gateway.log
+    for request in upstream.requests:
+        assert request.token not in gateway.log

@@ -1,0 +1,381 @@
+"""A recording upstream that does to the byte what a test tells it.
+
+    with Upstream() as upstream:
+        upstream.will(Reply(status=503), Reply.reset())   # for the next two requests
+        upstream.on("GET", "/v2/rooms/1", Reply({"id": "1"}))   # for every other one of that path
+        …
+        assert [r.line for r in upstream.requests] == ["GET /v2/rooms/1", …]
+
+Real sockets, one thread for each connection. What arrives is kept in `requests`, raw and in order.
+"""
+
+import base64
+import collections
+import hashlib
+import hmac
+import json
+import os
+import select
+import socket
+import struct
+import threading
+import time
+
+TIMEOUT = 10 * float(os.environ.get("GR_TIME_FACTOR", "1"))
+"""The one time-out of the tests, in seconds: how long anything may take that should happen."""
+
+
+class Request:
+    """One request as it arrived."""
+
+    def __init__(self, head, body, connection):
+        self.raw_head = head
+        self.body = body
+        self.connection = connection
+        """Number of the connection it came on, from 1."""
+        self.time = time.monotonic()
+        self.abandoned = None
+        """When the gateway closed the connection while it waited for the answer."""
+        lines = head.decode("latin-1").split("\r\n")
+        self.method, self.target, self.version = lines[0].split(" ", 2)
+        self.path, _, self.query = self.target.partition("?")
+        self.headers = [tuple(part.strip() for part in line.split(":", 1)) for line in lines[1:] if line]
+
+    @property
+    def line(self):
+        return f"{self.method} {self.target}"
+
+    def header(self, name):
+        """The value of a header; None when absent. Fails when it came twice."""
+        values = [v for n, v in self.headers if n.lower() == name.lower()]
+        assert len(values) <= 1, f"{name} came {len(values)} times"
+        return values[0] if values else None
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def token(self):
+        """The bearer token, or None."""
+        value = self.header("Authorization")
+        return value[len("Bearer "):] if value and value.startswith("Bearer ") else None
+
+    def __repr__(self):
+        return f"<{self.line} {self.body!r}>"
+
+
+def claims(token, secret=None):
+    """The claims of an HS256 token; its signature is checked when a secret is given."""
+    head, payload, signature = token.split(".")
+
+    def decode(text):
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+    assert json.loads(decode(head))["alg"] == "HS256"
+    if secret is not None:
+        wanted = hmac.new(secret.encode(), f"{head}.{payload}".encode(), hashlib.sha256).digest()
+        assert hmac.compare_digest(wanted, decode(signature)), "the signature does not match"
+    return json.loads(decode(payload))
+
+
+class Reply:
+    """What to do with a request: by default, answer it and keep the connection."""
+
+    def __init__(self, body=None, status=200, headers=(), delay=0.0, content_type="application/json"):
+        self.delay = delay
+        """Seconds to wait after the request was read."""
+        self.status = status
+        self.then = None
+        """What becomes of the connection: None (kept), "close", "reset"."""
+        self.bytes = self._render(body, status, headers, content_type)
+        self.drip = None
+        """(bytes, seconds): send so many at a time with a pause between."""
+
+    @staticmethod
+    def _render(body, status, headers, content_type):
+        if body is None:
+            body = b"" if status == 204 else b"{}"
+        elif isinstance(body, str):
+            body = body.encode()
+        elif not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        lines = [f"HTTP/1.1 {status} Status"]
+        if content_type and body:
+            lines.append(f"Content-Type: {content_type}")
+        lines += [f"{name}: {value}" for name, value in headers]
+        if status != 204:
+            lines.append(f"Content-Length: {len(body)}")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
+
+    @classmethod
+    def raw(cls, data, then="close", delay=0.0):
+        """Exactly these bytes."""
+        reply = cls(delay=delay)
+        reply.bytes, reply.then = data, then
+        return reply
+
+    @classmethod
+    def close(cls, delay=0.0):
+        """Reads the request, then closes without an answer."""
+        return cls.raw(b"", delay=delay)
+
+    @classmethod
+    def reset(cls, delay=0.0):
+        """Reads the request, then resets the connection."""
+        return cls.raw(b"", then="reset", delay=delay)
+
+    @classmethod
+    def hang(cls):
+        """Reads the request and says nothing."""
+        return cls(delay=3600)
+
+    @classmethod
+    def short(cls, announced=100, body=b'{"id":'):
+        """Announces more than it sends, then closes."""
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {announced}\r\n\r\n"
+        return cls.raw(head.encode() + body)
+
+    @classmethod
+    def huge(cls, size, chunked=False):
+        """A JSON string of that many bytes, announced or in chunks."""
+        body = b'"' + b"x" * (size - 2) + b'"'
+        if not chunked:
+            return cls(body)
+        chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 65536]), body[i:i + 65536])
+                          for i in range(0, len(body), 65536))
+        return cls.raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                       b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n", then=None)
+
+    @classmethod
+    def deep(cls, levels):
+        """Brackets, so many deep."""
+        return cls(b"[" * levels + b"]" * levels)
+
+    @classmethod
+    def garbage(cls, data=b"\x16\x03\x01 this is no HTTP\r\n\r\n"):
+        return cls.raw(data)
+
+    @classmethod
+    def last(cls, body=None, **more):
+        """A good answer on a connection that dies right after, without having said so."""
+        reply = cls(body, **more)
+        reply.then = "close"
+        return reply
+
+    @classmethod
+    def too_many(cls, retry_after=7):
+        return cls({"code": 429, "message": "too many requests"}, 429,
+                   [("Retry-After", retry_after), ("X-RateLimit-Limit", "10")])
+
+    @classmethod
+    def unauthorized(cls):
+        return cls({"code": 401, "message": "token expired"}, 401)
+
+
+class Upstream:
+    """Listens on a port of its own from construction to stop()."""
+
+    def __init__(self, tls=None):
+        """tls: an ssl.SSLContext for a server."""
+        self.requests = []
+        self.connections = 0
+        self.default = Reply()
+        self._tls = tls
+        self._next = collections.deque()
+        self._routes = {}
+        self._changed = threading.Condition()
+        self._stopped = threading.Event()
+        self._open = set()
+        self._listener = None
+        self.port = 0
+        self.up()
+
+    # --- life ---
+
+    def up(self):
+        """Listens, again if need be, on the same port."""
+        listener = socket.create_server(("127.0.0.1", self.port), backlog=1024)
+        self.port = listener.getsockname()[1]
+        self._listener = listener
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def down(self):
+        """Refuses connections, and cuts those that stand, until up()."""
+        listener, self._listener = self._listener, None
+        if listener:
+            try:
+                listener.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            listener.close()
+        self.cut()
+
+    def cut(self):
+        """Cuts all connections that stand."""
+        with self._changed:
+            open_now = list(self._open)
+        for connection in open_now:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def stop(self):
+        self._stopped.set()
+        self.down()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+
+    @property
+    def url(self):
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
+
+    # --- script ---
+
+    def will(self, *replies):
+        """What to do with the next requests, one each, before anything else."""
+        with self._changed:
+            self._next.extend(replies)
+
+    def on(self, method, path, reply):
+        """What to do with every request of this method and path (without query). The reply may be
+        a function of the request."""
+        with self._changed:
+            self._routes[method, path] = reply
+
+    def forget(self):
+        """Forgets requests and script."""
+        with self._changed:
+            self.requests.clear()
+            self._next.clear()
+            self._routes.clear()
+            self.default = Reply()
+
+    # --- record ---
+
+    def wait(self, condition, timeout=TIMEOUT):
+        """Waits until condition(self) holds; fails when it does not in time."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while not condition(self):
+                left = deadline - time.monotonic()
+                assert left > 0, f"waited {timeout} s; requests: {self.requests}"
+                self._changed.wait(left)
+
+    def wait_requests(self, count, timeout=TIMEOUT):
+        self.wait(lambda self: len(self.requests) >= count, timeout)
+        return self.requests
+
+    @property
+    def lines(self):
+        return [request.line for request in self.requests]
+
+    # --- connections ---
+
+    def _accept(self, listener):
+        while not self._stopped.is_set():
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self._changed:
+                self.connections += 1
+                number = self.connections
+                self._open.add(connection)
+            threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
+
+    def _serve(self, connection, number):
+        plain = connection
+        try:
+            if self._tls:
+                connection.settimeout(TIMEOUT)
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                connection.settimeout(None)
+            self._serve_requests(connection, number)
+        except (OSError, ValueError):
+            pass
+        finally:
+            with self._changed:
+                self._open.discard(plain)
+            connection.close()
+
+    def _serve_requests(self, connection, number):
+        rest = b""
+        while True:
+            head, body, rest = self._read(connection, rest)
+            if head is None:
+                return
+            request = Request(head, body, number)
+            with self._changed:
+                self.requests.append(request)
+                reply = self._choose(request)
+                self._changed.notify_all()
+            if not self._answer(connection, request, reply):
+                return
+
+    def _choose(self, request):
+        if self._next:
+            reply = self._next.popleft()
+        else:
+            reply = self._routes.get((request.method, request.path), self.default)
+        return reply(request) if callable(reply) else reply
+
+    @staticmethod
+    def _read(connection, data):
+        while b"\r\n\r\n" not in data:
+            more = connection.recv(65536)
+            if not more:
+                return None, b"", b""
+            data += more
+        head, _, rest = data.partition(b"\r\n\r\n")
+        length = 0
+        for line in head.split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            if name.strip().lower() == b"content-length":
+                length = int(value)
+            assert name.strip().lower() != b"transfer-encoding", "the gateway announces lengths"
+        while len(rest) < length:
+            more = connection.recv(65536)
+            if not more:
+                return None, b"", b""
+            rest += more
+        return head, rest[:length], rest[length:]
+
+    def _answer(self, connection, request, reply):
+        """True: the connection lives on."""
+        if reply.delay and not self._pause(connection, request, reply.delay):
+            return False
+        if reply.drip:
+            size, pause = reply.drip
+            for at in range(0, len(reply.bytes), size):
+                connection.sendall(reply.bytes[at:at + size])
+                if not self._pause(connection, request, pause):
+                    return False
+        elif reply.bytes:
+            connection.sendall(reply.bytes)
+        if reply.then == "reset":
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return reply.then is None
+
+    def _pause(self, connection, request, seconds):
+        """Waits; notes when the other side leaves meanwhile. False: there is nobody to answer."""
+        deadline = time.monotonic() + seconds
+        while not self._stopped.is_set():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return True
+            readable, _, _ = select.select([connection], [], [], min(left, 0.05))
+            if readable and not self._tls and not connection.recv(1, socket.MSG_PEEK):
+                with self._changed:
+                    request.abandoned = time.monotonic()
+                    self._changed.notify_all()
+                return False
+            if readable:
+                time.sleep(min(max(left, 0), 0.05))
+        return False
