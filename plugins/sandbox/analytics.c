@@ -96,8 +96,7 @@ static size_t collect(struct gr_call *call, struct sandbox *sb, struct cursor *c
     const char *id;
     json_t *event;
 
-    json_object_foreach(sb_all(sb, "events"), id, event)
-    {
+    json_object_foreach(sb_all(sb, "events"), id, event) {
         unsigned long long seq = (unsigned long long)sb_int(event, ".seq");
 
         if (seq > cursor->end || !wanted(call, sb, event))
@@ -199,8 +198,7 @@ static void add_series(struct sandbox *sb, json_t *side, const json_t *tracks, i
     const char *id;
     json_t *track;
 
-    json_object_foreach(sb_mutable(tracks), id, track)
-    {
+    json_object_foreach(sb_mutable(tracks), id, track) {
         const char *type = sb_text(track, "type");
         json_t *row = sb_pack(sb, "{ss ss so}", "track_id", id, "type", sb_text(track, "source"),
                               "time_series", series(sb, track, from_ms, count, published));
@@ -237,8 +235,7 @@ static void fill_stats(struct sandbox *sb, json_t *stats, const json_t *session,
 
     if (sb_true(session, "active") || !count)
         return; /* there is nothing to see before the session has ended */
-    json_object_foreach(tracks, id, of_peer)
-    {
+    json_object_foreach(tracks, id, of_peer) {
         bool own = strcmp(id, peer_id) == 0;
 
         add_series(sb, json_object_get(stats, own ? "publisher" : "subscriber"), of_peer, from_ms,

@@ -96,8 +96,7 @@ json_t *sb_assets_make(struct sandbox *sb, json_t *job, const json_t *types)
     const json_t *type;
     size_t i;
 
-    json_array_foreach(types, i, type)
-    {
+    json_array_foreach(types, i, type) {
         json_t *view = sb_view(sb, make_asset(sb, job, json_string_value(type)));
 
         for (size_t k = 0; k < sizeof(own) / sizeof(own[0]); k++)

@@ -16,7 +16,8 @@ enum gr_err sb_check_token(struct gr_call *call, gr_str token, const char *type,
     if (!sb_is(claims, "access_key", gr_str_of(sb->options->access_key)))
         return sb_error(call, 401, "Token validation error", "access_key is not known");
     if (!sb_is(claims, "type", gr_str_of(type)))
-        return sb_error(call, 401, "Token validation error", "token is not of the type wanted here");
+        return sb_error(call, 401, "Token validation error",
+                        "token is not of the type wanted here");
     if (sb_int(claims, "version") != 2)
         return sb_error(call, 401, "Token validation error", "version is not 2");
     if (!*sb_text(claims, "jti"))
@@ -69,10 +70,10 @@ enum gr_err sb_new_app_token(struct gr_call *call, const char *room_id, const ch
     json_t *claims;
 
     gr_uuid(call, jti);
-    claims = json_pack("{ss ss si ss sI sI sI ss ss ss*}", "access_key", sb->options->access_key,
-                       "type", "app", "version", 2, "jti", jti, "iat", now, "nbf", now, "exp",
-                       now + APP_TOKEN_LIFETIME_S, "room_id", room_id, "role", role, "user_id",
-                       user_id);
+    claims =
+        json_pack("{ss ss si ss sI sI sI ss ss ss*}", "access_key", sb->options->access_key, "type",
+                  "app", "version", 2, "jti", jti, "iat", now, "nbf", now, "exp",
+                  now + APP_TOKEN_LIFETIME_S, "room_id", room_id, "role", role, "user_id", user_id);
     if (!claims)
         return GR_ERR_NO_MEMORY;
     err = gr_jwt_sign(call, &sb->key, claims, ret_token);

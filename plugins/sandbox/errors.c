@@ -68,7 +68,8 @@ static json_t *worded(const char *message, const char *where)
 
     if (!gap)
         return json_string(message);
-    return json_sprintf("%.*s%s%s", (int)(gap - message), message, *where ? where : "body", gap + 2);
+    return json_sprintf("%.*s%s%s", (int)(gap - message), message, *where ? where : "body",
+                        gap + 2);
 }
 
 static json_t *details_of(const struct gr_error *error)

@@ -93,8 +93,7 @@ static json_t *rule_for(struct gr_call *call, struct sandbox *sb)
 
     pthread_mutex_lock(&sb->lock);
     rules = json_object_get(sb->root, "faults");
-    json_array_foreach(rules, i, rule)
-    {
+    json_array_foreach(rules, i, rule) {
         if (!path || !rule_matches(rule, method, path) || !rule_fires(sb, rule))
             continue;
         met = json_deep_copy(rule);
@@ -122,8 +121,9 @@ static json_t *rule_of_header(struct gr_call *call, gr_str text)
             json_decref(rule);
             return NULL;
         }
-        if (json_object_set_new(rule, name, strcmp(name, "drop") == 0 ? json_boolean(number != 0)
-                                                                      : json_integer(number))) {
+        if (json_object_set_new(rule, name,
+                                strcmp(name, "drop") == 0 ? json_boolean(number != 0)
+                                                          : json_integer(number))) {
             json_decref(rule);
             return NULL;
         }
@@ -165,7 +165,9 @@ static enum gr_err answer_error(struct gr_call *call, const json_t *rule, int st
     const char *message = message_for(status);
     char *text = wait_s ? gr_format(call, "%s, retry after %u seconds", message, wait_s) : NULL;
     struct gr_error error = {
-        .err = status == 429 ? GR_ERR_RATE : status >= 500 ? GR_ERR_INTERNAL : GR_ERR_BAD_REQUEST,
+        .err = status == 429   ? GR_ERR_RATE
+               : status >= 500 ? GR_ERR_INTERNAL
+                               : GR_ERR_BAD_REQUEST,
         .status = status,
         .code = status,
         .message = text ? text : message,
@@ -221,9 +223,9 @@ enum gr_err sb_faults_apply(struct gr_call *call, struct sandbox *sb, bool *ret_
 
     if (header.len) {
         rule = rule_of_header(call, header);
-        if (!rule || gr_validate(call, GR_BODY(GR_OBJECT, .fields = sb_fault_fields,
-                                               .flags = GR_STRICT),
-                                 rule) != GR_OK) {
+        if (!rule ||
+            gr_validate(call, GR_BODY(GR_OBJECT, .fields = sb_fault_fields, .flags = GR_STRICT),
+                        rule) != GR_OK) {
             json_decref(rule);
             return sb_error(call, 400, "Invalid header: X-Sandbox-Fault",
                             "expected name=number pairs, separated by semicolons");

@@ -18,7 +18,8 @@ const struct gr_field sb_jobs_query[] = {
 
 static const struct gr_field resolution[] = {
     GR_FIELD("width", GR_INT, "Width in pixels", .flags = GR_REQUIRED, .range = GR_RANGE(1, 1920)),
-    GR_FIELD("height", GR_INT, "Height in pixels", .flags = GR_REQUIRED, .range = GR_RANGE(1, 1920)),
+    GR_FIELD("height", GR_INT, "Height in pixels", .flags = GR_REQUIRED,
+             .range = GR_RANGE(1, 1920)),
     GR_END,
 };
 

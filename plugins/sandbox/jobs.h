@@ -4,6 +4,31 @@
 #include "fields.h"
 #include "sandbox.h"
 
+#define SB_JOB_KINDS 3
+
+struct sb_job_kind {
+    const char *collection;  /* also the first segment of its routes */
+    const char *destination; /* where a template keeps its destinations */
+    const char *hook;        /* begin of its webhook types */
+    const char *none;        /* the error when nothing runs; NULL: an empty answer */
+    bool short_list;         /* lists do not show assets */
+    void (*make)(struct sandbox *sb, json_t *job, const json_t *body);
+};
+extern const struct sb_job_kind sb_job_kinds[SB_JOB_KINDS];
+
+const struct sb_job_kind *sb_job_kind_of(const json_t *job);
+/* By the first segment of the route. */
+const struct sb_job_kind *sb_job_kind_called(const struct gr_call *call);
+/* The types of asset that a completed job leaves behind; new reference. */
+json_t *sb_job_asset_types(struct sandbox *sb, const json_t *job);
+
+bool sb_job_is(const json_t *job, const char *status);
+bool sb_job_is_live(const json_t *job); /* starting or running */
+void sb_job_stop(struct sandbox *sb, json_t *job);
+void sb_job_set_paused(struct sandbox *sb, json_t *job, bool paused);
+/* Begins the wait that ends a job in an empty room. */
+void sb_job_wait_alone(struct sandbox *sb, json_t *job);
+
 gr_handler sb_jobs_list;
 gr_handler sb_jobs_get;
 gr_handler sb_jobs_start;

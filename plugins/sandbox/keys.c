@@ -6,8 +6,7 @@ static json_t *active_key(struct sandbox *sb, const json_t *room)
     const char *id;
     json_t *key;
 
-    json_object_foreach(sb_all(sb, "stream_keys"), id, key)
-    {
+    json_object_foreach(sb_all(sb, "stream_keys"), id, key) {
         if (sb_true(key, "enabled") && sb_is(key, "room_id", gr_str_of(sb_text(room, "id"))))
             return key;
     }

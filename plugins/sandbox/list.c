@@ -106,9 +106,9 @@ enum gr_err sb_reply_list(struct gr_call *call, struct sandbox *sb, const struct
     }
     if (list->last_only_when_more && !more)
         last = "";
-    return sb_reply(call, sb,
-                    sb_pack(sb, "{sI so ss}", "limit", (json_int_t)limit, list->items, items,
-                            "last", last));
+    return sb_reply(
+        call, sb,
+        sb_pack(sb, "{sI so ss}", "limit", (json_int_t)limit, list->items, items, "last", last));
 }
 
 enum gr_err sb_reply(struct gr_call *call, struct sandbox *sb, json_t *stolen)

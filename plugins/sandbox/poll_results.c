@@ -1,4 +1,5 @@
-/* Polls: their runs in sessions, the responses of participants, and the results computed of them. */
+/* Polls: their runs in sessions, the responses of participants, and the results computed of them.
+ */
 #include "polls.h"
 
 #include <ctype.h>
@@ -45,8 +46,7 @@ static json_t *running(struct sandbox *sb, const char *poll_id, const char *sess
     const char *id;
     json_t *run;
 
-    json_object_foreach(sb_all(sb, "poll_sessions"), id, run)
-    {
+    json_object_foreach(sb_all(sb, "poll_sessions"), id, run) {
         if (sb_true(run, ".running") && sb_is(run, "session_id", gr_str_of(session_id)) &&
             (!poll_id || sb_is(run, "poll_id", gr_str_of(poll_id))))
             return run;
@@ -85,8 +85,7 @@ void sb_polls_begin(struct sandbox *sb, json_t *session)
     const json_t *id;
     size_t i;
 
-    json_array_foreach(json_object_get(room, "polls"), i, id)
-    {
+    json_array_foreach(json_object_get(room, "polls"), i, id) {
         const char *text = json_string_value(id);
         const json_t *poll = text ? sb_find_text(sb, "polls", text) : NULL;
 
@@ -204,8 +203,7 @@ static bool options_right(const json_t *wanted, const json_t *given)
     size_t k;
     size_t hits = 0;
 
-    json_array_foreach(given, i, index)
-    {
+    json_array_foreach(given, i, index) {
         for (k = 0; k < json_array_size(wanted); k++)
             hits += json_equal(index, json_array_get(wanted, k)) ? 1 : 0;
     }
@@ -275,8 +273,7 @@ static json_t *earlier(struct sandbox *sb, const char *collection, const json_t 
     const char *id;
     json_t *row;
 
-    json_object_foreach(sb_all(sb, collection), id, row)
-    {
+    json_object_foreach(sb_all(sb, collection), id, row) {
         if (!sb_true(row, ".changed") && sb_int(row, "question") == question &&
             sb_is(row, ".run", gr_str_of(sb_text(run, "id"))) &&
             sb_is(row, ".who", gr_str_of(person->key)))
@@ -294,18 +291,18 @@ static json_t *put_response(struct sandbox *sb, const json_t *poll, const json_t
                             const struct person *person, const json_t *body, json_t *old)
 {
     struct sb_name id = sb_new_id(sb);
-    const char *original = !old                              ? ""
+    const char *original = !old                                 ? ""
                            : *sb_text(old, "original_response") ? sb_text(old, "original_response")
                                                                 : sb_text(old, "id");
-    json_t *row = sb_pack(
-        sb, "{ss ss ss sI sI sb ss sb ss sI so ss ss ss ss}", "id", id.text, "poll_id",
-        sb_text(poll, "id"), "session_id", sb_text(run, "session_id"), "duration",
-        (json_int_t)sb_int(body, "duration"), "question", (json_int_t)sb_int(body, "question"),
-        "skipped", sb_true(body, "skipped"), "text", sb_text(body, "text"), "update", old != NULL,
-        "original_response", original, "retries",
-        (json_int_t)(old ? sb_int(old, "retries") + 1 : 0), "sent_at", sb_time(sb, sb->now_ms),
-        "peer_id", shown(poll, person->peer_id), "user_id", shown(poll, person->user_id), ".run",
-        sb_text(run, "id"), ".who", person->key);
+    json_t *row =
+        sb_pack(sb, "{ss ss ss sI sI sb ss sb ss sI so ss ss ss ss}", "id", id.text, "poll_id",
+                sb_text(poll, "id"), "session_id", sb_text(run, "session_id"), "duration",
+                (json_int_t)sb_int(body, "duration"), "question",
+                (json_int_t)sb_int(body, "question"), "skipped", sb_true(body, "skipped"), "text",
+                sb_text(body, "text"), "update", old != NULL, "original_response", original,
+                "retries", (json_int_t)(old ? sb_int(old, "retries") + 1 : 0), "sent_at",
+                sb_time(sb, sb->now_ms), "peer_id", shown(poll, person->peer_id), "user_id",
+                shown(poll, person->user_id), ".run", sb_text(run, "id"), ".who", person->key);
 
     if (old)
         sb_set(sb, old, ".changed", json_true());
@@ -361,8 +358,7 @@ static json_t *question_at(json_t *poll, json_int_t index)
     json_t *question;
     size_t i;
 
-    json_array_foreach(questions, i, question)
-    {
+    json_array_foreach(questions, i, question) {
         if (sb_int(question, "index") == index)
             return question;
     }

@@ -48,7 +48,8 @@ const struct gr_field sb_question_fields[] = {
     GR_FIELD("type", GR_STRING, "Kind of question",
              .values = GR_LIST("single-choice", "multiple-choice", "short-answer", "long-answer")),
     GR_FIELD("answer", GR_OBJECT, "The right answer", .fields = answer),
-    GR_FIELD("options", GR_ARRAY, "Options", .items = GR_ITEM(GR_OBJECT, .fields = sb_option_fields)),
+    GR_FIELD("options", GR_ARRAY, "Options",
+             .items = GR_ITEM(GR_OBJECT, .fields = sb_option_fields)),
     GR_END,
 };
 
@@ -60,13 +61,12 @@ const struct gr_field sb_poll_fields[] = {
              .values = GR_LIST("userid", "peerid"), .fallback = "userid"),
     GR_FIELD("type", GR_STRING, "A quiz has right answers", .values = GR_LIST("poll", "quiz"),
              .fallback = "poll"),
-    GR_FIELD("start", GR_STRING, "With the session, or by hand", .values = GR_LIST("auto", "manual"),
-             .fallback = "auto"),
+    GR_FIELD("start", GR_STRING, "With the session, or by hand",
+             .values = GR_LIST("auto", "manual"), .fallback = "auto"),
     GR_FIELD("questions", GR_ARRAY, "Questions",
              .items = GR_ITEM(GR_OBJECT, .fields = sb_question_fields)),
     GR_END,
 };
-
 
 /* --- completing what was sent --- */
 
@@ -84,8 +84,7 @@ static void complete_list(struct sandbox *sb, json_t *list,
     json_t *item;
     size_t i;
 
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach(list, i, item) {
         if (!json_object_get(item, "index"))
             sb_set(sb, item, "index", json_integer((json_int_t)i + 1));
         complete(sb, item);
@@ -124,8 +123,7 @@ static json_t *by_index(const json_t *list, json_int_t index, size_t *ret_at)
     json_t *item;
     size_t i;
 
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach(list, i, item) {
         if (sb_int(item, "index") == index) {
             *ret_at = i;
             return item;
@@ -146,8 +144,7 @@ static bool indexes_differ(const json_t *list)
     size_t i;
     size_t at;
 
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach(list, i, item) {
         if (json_object_get(item, "index") && by_index(list, sb_int(item, "index"), &at) != item)
             return false;
     }
@@ -162,8 +159,7 @@ static enum gr_err check_poll(struct gr_call *call, const json_t *poll)
 
     if (!indexes_differ(questions))
         return sb_error(call, 400, "Invalid body param: questions", "index must be unique");
-    json_array_foreach(questions, i, question)
-    {
+    json_array_foreach(questions, i, question) {
         if (!indexes_differ(json_object_get(question, "options")))
             return sb_error(call, 400, "Invalid body param: options", "index must be unique");
     }
@@ -202,8 +198,8 @@ static enum gr_err option_of(struct gr_call *call, struct sandbox *sb, struct pl
     if (err != GR_OK)
         return err;
     ret_place->list = json_object_get(ret_place->item, "options");
-    ret_place->item = by_index(ret_place->list, strtoll(gr_param(call, "option").ptr, NULL, 10),
-                               &ret_place->at);
+    ret_place->item =
+        by_index(ret_place->list, strtoll(gr_param(call, "option").ptr, NULL, 10), &ret_place->at);
     return ret_place->item ? GR_OK : sb_error(call, 404, "option not found", NULL);
 }
 
@@ -237,8 +233,7 @@ static enum gr_err remove_item(struct sandbox *sb, const struct place *place)
     sb->change++;
     if (json_array_remove(place->list, place->at))
         sb->failed = true;
-    json_array_foreach(place->list, i, item)
-    {
+    json_array_foreach(place->list, i, item) {
         if (sb_int(item, "index") > index)
             sb_set(sb, item, "index", json_integer(sb_int(item, "index") - 1));
     }

@@ -142,8 +142,8 @@ static json_t *new_room(struct sandbox *sb, const json_t *body)
 
 json_t *sb_room_put(struct sandbox *sb, json_t *room, const json_t *body)
 {
-    static const char *const taken[] = {"description",          "region",  "large_room", "size",
-                                        "max_duration_seconds", "polls",   "webhook",    "enabled",
+    static const char *const taken[] = {"description",          "region", "large_room", "size",
+                                        "max_duration_seconds", "polls",  "webhook",    "enabled",
                                         "recording_info",       NULL};
     const char *name = sb_text(body, "name");
 

@@ -50,15 +50,15 @@ const struct gr_field sb_page_query[] = {SB_PAGE_FIELDS(10), GR_END};
 static const struct gr_field sb_page_query_any[] = {SB_PAGE_FIELDS(1), GR_END};
 
 static const struct gr_route routes[] = {
-#include "templates.inc"
-#include "rooms.inc"
-#include "codes.inc"
-#include "sessions.inc"
-#include "jobs.inc"
-#include "polls.inc"
-#include "analytics.inc"
-#include "others.inc"
 #include "admin.inc"
+#include "analytics.inc"
+#include "codes.inc"
+#include "jobs.inc"
+#include "others.inc"
+#include "polls.inc"
+#include "rooms.inc"
+#include "sessions.inc"
+#include "templates.inc"
     GR_END,
 };
 

@@ -1,13 +1,14 @@
 /*
  * The sandbox: a local 100ms v2 for development and tests. What its files share.
  *
- * All state is one JSON document (struct sandbox, root), so that it can be saved, seeded, dumped and
- * reset as a whole: one object per collection, keyed by id, in the order of insertion. One mutex
- * guards it; every handler runs with it held (see SB_HANDLER) and answers with copies. Members whose
- * name starts with '.' are the sandbox's own and never leave it.
+ * All state is one JSON document (struct sandbox, root), so that it can be saved, seeded, dumped
+ * and reset as a whole: one object per collection, keyed by id, in the order of insertion. One
+ * mutex guards it; every handler runs with it held (see SB_HANDLER) and answers with copies.
+ * Members whose name starts with '.' are the sandbox's own and never leave it.
  *
  * Time is the clock of the host plus what was added by the admin route; delays of the service are
- * divided by the option "speed". States move when their time has come, at the next request or timer.
+ * divided by the option "speed". States move when their time has come, at the next request or
+ * timer.
  */
 #pragma once
 
@@ -54,7 +55,8 @@ struct sandbox {
 /* A handler that runs with the lock held and the clock brought up to date. */
 typedef enum gr_err sb_handler(struct gr_call *call, struct sandbox *sb);
 
-/* Applies the faults asked for, takes the lock, counts the call, runs, answers 500 without memory. */
+/* Applies the faults asked for, takes the lock, counts the call, runs, answers 500 without memory.
+ */
 enum gr_err sb_serve(struct gr_call *call, sb_handler *run);
 /* The same for the admin routes: no faults, not counted. */
 enum gr_err sb_serve_admin(struct gr_call *call, sb_handler *run);
@@ -146,7 +148,7 @@ struct sb_list {
     size_t limit_default;
     bool last_only_when_more; /* else `last` names the last row also on the final page */
     bool (*keep)(struct gr_call *call, struct sandbox *sb, const json_t *row); /* NULL: all */
-    json_t *(*view)(struct sandbox *sb, const json_t *row); /* NULL: sb_view */
+    json_t *(*view)(struct sandbox *sb, const json_t *row);                    /* NULL: sb_view */
 };
 
 enum gr_err sb_reply_list(struct gr_call *call, struct sandbox *sb, const struct sb_list *list);
@@ -165,12 +167,12 @@ enum gr_err sb_reply(struct gr_call *call, struct sandbox *sb, json_t *stolen);
 struct sb_name {
     char text[40];
 };
-struct sb_name sb_new_id(struct sandbox *sb);                  /* 24 hex digits, rising */
-struct sb_name sb_new_hex(struct sandbox *sb, size_t digits);  /* at most 32 */
+struct sb_name sb_new_id(struct sandbox *sb);                 /* 24 hex digits, rising */
+struct sb_name sb_new_hex(struct sandbox *sb, size_t digits); /* at most 32 */
 struct sb_name sb_new_uuid(struct sandbox *sb);
-struct sb_name sb_new_code(struct sandbox *sb);                /* abc-defg-hij */
-struct sb_name sb_stamp(int64_t ms);                           /* 2025-03-04T17:02:11.480Z */
-json_t *sb_time(struct sandbox *sb, int64_t ms);               /* the same as JSON */
+struct sb_name sb_new_code(struct sandbox *sb);  /* abc-defg-hij */
+struct sb_name sb_stamp(int64_t ms);             /* 2025-03-04T17:02:11.480Z */
+json_t *sb_time(struct sandbox *sb, int64_t ms); /* the same as JSON */
 bool sb_parse_time(const char *text, int64_t *ret_ms);
 uint64_t sb_hash(const char *text); /* stable, not for secrets */
 

@@ -1,6 +1,6 @@
 /*
- * Sessions and the peers in them. A session keeps every peer it ever had (as the API shows them) and,
- * in ".live", those who are in now; ".tracks" remembers what they published.
+ * Sessions and the peers in them. A session keeps every peer it ever had (as the API shows them)
+ * and, in ".live", those who are in now; ".tracks" remembers what they published.
  */
 #include "sessions.h"
 
@@ -60,9 +60,9 @@ static void track_event(struct sandbox *sb, const char *type, const json_t *sess
                         const json_t *peer, const json_t *track)
 {
     static const char *const shown[] = {"stream_id", "type", "source", "mute", "started_at", NULL};
-    json_t *data = sb_pack(sb, "{ss ss ss}", "room_id", sb_text(session, "room_id"), "session_id",
-                           sb_text(session, "id"), "room_name",
-                           sb_text(room_of(sb, session), "name"));
+    json_t *data =
+        sb_pack(sb, "{ss ss ss}", "room_id", sb_text(session, "room_id"), "session_id",
+                sb_text(session, "id"), "room_name", sb_text(room_of(sb, session), "name"));
     json_t *person = peer_data(sb, peer);
 
     sb_unset(sb, person, "type"); /* here it is the type of the track */
@@ -89,15 +89,13 @@ static void add_track(struct sandbox *sb, const json_t *session, json_t *peer, c
 static void add_tracks(struct sandbox *sb, const json_t *room, const json_t *session, json_t *peer)
 {
     const json_t *template = sb_find_text(sb, "templates", sb_text(room, "template_id"));
-    const json_t *role =
-        json_object_get(json_object_get(template, "roles"), sb_text(peer, "role"));
+    const json_t *role = json_object_get(json_object_get(template, "roles"), sb_text(peer, "role"));
     const json_t *allowed = json_object_get(json_object_get(role, "publishParams"), "allowed");
     struct sb_name stream = sb_new_uuid(sb);
     size_t i;
     const json_t *kind;
 
-    json_array_foreach(allowed, i, kind)
-    {
+    json_array_foreach(allowed, i, kind) {
         const char *type = json_string_value(kind);
 
         if (type && (strcmp(type, "audio") == 0 || strcmp(type, "video") == 0))
@@ -113,11 +111,11 @@ json_t *sb_peer_join(struct sandbox *sb, json_t *room, const json_t *body)
     struct sb_name now = sb_stamp(sb->now_ms);
     struct sb_name fresh = sb_new_uuid(sb);
     const char *id = *sb_text(body, "peer_id") ? sb_text(body, "peer_id") : fresh.text;
-    json_t *peer = sb_pack(sb, "{ss ss ss ss ss ss s{} ss sI}", "id", id, "name",
-                           sb_text(body, "name"), "user_id", sb_text(body, "user_id"), "metadata",
-                           sb_text(body, "metadata"), "role", sb_text(body, "role"), "joined_at",
-                           now.text, "tracks", ".type", sb_text(body, "type"), ".joined_ms",
-                           (json_int_t)sb->now_ms);
+    json_t *peer =
+        sb_pack(sb, "{ss ss ss ss ss ss s{} ss sI}", "id", id, "name", sb_text(body, "name"),
+                "user_id", sb_text(body, "user_id"), "metadata", sb_text(body, "metadata"), "role",
+                sb_text(body, "role"), "joined_at", now.text, "tracks", ".type",
+                sb_text(body, "type"), ".joined_ms", (json_int_t)sb->now_ms);
 
     sb_set(sb, json_object_get(session, "peers"), id,
            sb_pack(sb, "{ss ss ss ss ss ss}", "id", id, "session_id", sb_text(session, "id"),
@@ -165,8 +163,7 @@ static void drop_all(struct sandbox *sb, json_t *session, const char *role, cons
     json_t *peer;
     void *next;
 
-    json_object_foreach_safe(live, next, id, peer)
-    {
+    json_object_foreach_safe(live, next, id, peer) {
         /* not `id`, which goes before the peer does */
         if (!role || sb_is(peer, "role", gr_str_of(role)))
             drop_peer(sb, session, sb_text(peer, "id"), reason);
@@ -322,8 +319,7 @@ SB_HANDLER(sb_active_peers)
     if (err != GR_OK)
         return err;
     peers = sb_pack(sb, "{}");
-    json_object_foreach(sb_live_peers(session), id, peer)
-    {
+    json_object_foreach(sb_live_peers(session), id, peer) {
         json_t *view;
 
         if (!sb_passes(call, sb, filters, peer))
@@ -377,8 +373,7 @@ SB_HANDLER(sb_active_peer_update)
 
     if (err != GR_OK)
         return err;
-    if (*role &&
-        !sb_template_has_role(sb, sb_text(room_of(sb, session), "template_id"), role))
+    if (*role && !sb_template_has_role(sb, sb_text(room_of(sb, session), "template_id"), role))
         return sb_error(call, 400, "Invalid body param: role", "role: no such role");
     note_role_change(sb, session, peer, role);
     sb_take(sb, peer, body, changed);
@@ -477,6 +472,7 @@ SB_HANDLER(sb_active_end)
     sb_emit(sb, "room.end.success", room, session,
             sb_pack(sb, "{sb ss ss}", "lock_room", lock, "reason", sb_text(body, "reason"),
                     "source", "api"));
-    sb_session_close(sb, session, *sb_text(body, "reason") ? sb_text(body, "reason") : "room ended");
+    sb_session_close(sb, session,
+                     *sb_text(body, "reason") ? sb_text(body, "reason") : "room ended");
     return reply_message(call, sb, "session is ending");
 }

@@ -45,8 +45,7 @@ static enum gr_err reply_id(struct gr_call *call, struct sandbox *sb, const char
 SB_HANDLER(sb_sip_trunk_create)
 {
     struct sb_name id = sb_new_hex(sb, 10);
-    json_t *trunk =
-        sb_put(sb, "trunks", id.text, sb_pack(sb, "{ss}", "id", id.text));
+    json_t *trunk = sb_put(sb, "trunks", id.text, sb_pack(sb, "{ss}", "id", id.text));
 
     sb_take(sb, trunk, gr_json(call), trunk_members);
     return reply_id(call, sb, id.text);

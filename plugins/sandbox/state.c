@@ -99,8 +99,7 @@ static bool seed_codes(struct sandbox *sb, const json_t *room, const json_t *cod
     const char *role;
     json_t *code;
 
-    json_object_foreach(sb_mutable(codes), role, code)
-    {
+    json_object_foreach(sb_mutable(codes), role, code) {
         const char *text = json_string_value(code);
         struct sb_name stamp = sb_stamp(sb->now_ms);
 
@@ -129,8 +128,7 @@ static bool seed_room(struct sandbox *sb, const json_t *row)
     json_t *peer;
     size_t i;
 
-    json_object_foreach(sb_all(sb, "templates"), id, template)
-    {
+    json_object_foreach(sb_all(sb, "templates"), id, template) {
         if (*name && sb_is(template, "name", gr_str_of(name)))
             sb_set(sb, body, "template_id", sb_pack(sb, "s", id));
     }
@@ -138,8 +136,7 @@ static bool seed_room(struct sandbox *sb, const json_t *row)
     json_decref(body);
     if (!room || !seed_codes(sb, room, json_object_get(row, "codes")))
         return false;
-    json_array_foreach(json_object_get(row, "peers"), i, peer)
-    {
+    json_array_foreach(json_object_get(row, "peers"), i, peer) {
         if (!sb_template_has_role(sb, sb_text(room, "template_id"), sb_text(peer, "role")))
             return false;
         sb_peer_join(sb, room, peer);

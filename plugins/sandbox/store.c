@@ -93,8 +93,7 @@ json_t *sb_view(struct sandbox *sb, const json_t *row)
     const char *name;
     json_t *value;
 
-    json_object_foreach(sb_mutable(row), name, value)
-    {
+    json_object_foreach(sb_mutable(row), name, value) {
         if (name[0] != '.' && json_object_set_new(view, name, json_deep_copy(value)))
             sb->failed = true;
     }
@@ -106,8 +105,7 @@ void sb_fill(struct sandbox *sb, json_t *target, const json_t *defaults)
     const char *name;
     json_t *value;
 
-    json_object_foreach(sb_mutable(defaults), name, value)
-    {
+    json_object_foreach(sb_mutable(defaults), name, value) {
         json_t *present = json_object_get(target, name);
 
         if (!present)

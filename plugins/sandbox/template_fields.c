@@ -1,4 +1,5 @@
-/* The fields of a template. Only what is documented is checked; unknown members pass and are kept. */
+/* The fields of a template. Only what is documented is checked; unknown members pass and are kept.
+ */
 #include "templates.h"
 
 #define LAYER_FIELDS                                                                               \
@@ -49,8 +50,8 @@ static const struct gr_field simulcast_track[] = {
 
 static const struct gr_field publish[] = {
     GR_FIELD("allowed", GR_ARRAY, "What the role may publish",
-             .items = GR_ITEM(GR_STRING,
-                              .values = GR_LIST("audio", "video", "screen", "simulcast"))),
+             .items =
+                 GR_ITEM(GR_STRING, .values = GR_LIST("audio", "video", "screen", "simulcast"))),
     GR_FIELD("audio", GR_OBJECT, "Microphone", .fields = audio),
     GR_FIELD("video", GR_OBJECT, "Camera", .fields = video),
     GR_FIELD("screen", GR_OBJECT, "Screen share", .fields = screen),
@@ -164,8 +165,8 @@ static const struct gr_field rtmp_destination[] = {
     GR_FIELD("width", GR_INT, "Width in pixels"),
     GR_FIELD("height", GR_INT, "Height in pixels"),
     GR_FIELD("maxDuration", GR_INT, "Seconds"),
-    GR_FIELD("rtmpUrls", GR_ARRAY, "Where the stream goes", .range = GR_MAX(3),
-             .flags = GR_SECRET, .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("rtmpUrls", GR_ARRAY, "Where the stream goes", .range = GR_MAX(3), .flags = GR_SECRET,
+             .items = GR_ITEM(GR_STRING)),
     GR_FIELD("recordingEnabled", GR_BOOL, "Record as well"),
     GR_FIELD("autoStopTimeout", GR_INT, "Seconds in an empty room"),
     GR_END,
@@ -253,7 +254,8 @@ const struct gr_field sb_destinations_fields[] = {
 
 const struct gr_field sb_template_create_fields[] = {
     TEMPLATE_NAME,
-    GR_FIELD("roles", GR_MAP, "Roles by name", .items = GR_ITEM(GR_OBJECT, .fields = sb_role_fields)),
+    GR_FIELD("roles", GR_MAP, "Roles by name",
+             .items = GR_ITEM(GR_OBJECT, .fields = sb_role_fields)),
     GR_FIELD("settings", GR_OBJECT, "Settings", .fields = sb_settings_fields),
     TEMPLATE_PARTS,
     GR_END,

@@ -1,6 +1,7 @@
 /*
- * Templates: roles, settings, destinations, recording configurations. What is written is kept member
- * for member, known or not; absent members take the documented defaults; a write replaces the whole.
+ * Templates: roles, settings, destinations, recording configurations. What is written is kept
+ * member for member, known or not; absent members take the documented defaults; a write replaces
+ * the whole.
  */
 #include "templates.h"
 
@@ -24,8 +25,7 @@ static json_t *by_name(struct sandbox *sb, const char *name)
 
     if (!*name)
         return NULL;
-    json_object_foreach(sb_all(sb, "templates"), id, row)
-    {
+    json_object_foreach(sb_all(sb, "templates"), id, row) {
         if (sb_is(row, "name", gr_str_of(name)))
             return row;
     }
@@ -64,8 +64,7 @@ static void complete_roles(struct sandbox *sb, json_t *template)
     if (!json_object_size(json_object_get(template, "roles")))
         sb_set(sb, template, "roles", sb_constant(sb, sb_default_roles_json));
     roles = json_object_get(template, "roles");
-    json_object_foreach(roles, name, role)
-    {
+    json_object_foreach(roles, name, role) {
         if (!json_is_object(role))
             sb_set(sb, roles, name, json_object());
         complete_role(sb, json_object_get(roles, name), name);
@@ -96,8 +95,7 @@ json_t *sb_template_put(struct sandbox *sb, const json_t *body, json_t *old)
                   "customer", sb->options->customer_id, "appId", sb->options->app_id, "default",
                   old ? sb_true(old, "default") : 0, "createdAt",
                   old ? sb_text(old, "createdAt") : now.text, "updatedAt", now.text);
-    json_object_foreach(sb_mutable(body), member, value)
-    {
+    json_object_foreach(sb_mutable(body), member, value) {
         if (!is_owned(member) && !(json_is_null(value) && strcmp(member, "name") == 0))
             sb_set(sb, row, member, sb_copy(sb, value));
     }
@@ -274,8 +272,7 @@ static void drop_false(json_t *value)
     void *next;
     size_t i;
 
-    json_object_foreach_safe(value, next, name, member)
-    {
+    json_object_foreach_safe(value, next, name, member) {
         if (json_is_false(member))
             (void)json_object_del(value, name); /* it is there */
         else

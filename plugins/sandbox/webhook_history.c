@@ -31,8 +31,7 @@ const struct gr_field sb_replay_fields[] = {
     WINDOW_FIELDS,
     GR_FIELD("event_names", GR_ARRAY, "Types of event",
              .items = GR_ITEM(GR_STRING, .values = EVENT_NAMES)),
-    GR_FIELD("limit", GR_INT, "Most events", .range = GR_RANGE(1, REPLAY_MAX),
-             .fallback = "50000"),
+    GR_FIELD("limit", GR_INT, "Most events", .range = GR_RANGE(1, REPLAY_MAX), .fallback = "50000"),
     GR_FIELD("offset", GR_INT, "Events to leave out", .range = GR_MIN(0), .fallback = "0"),
     GR_FIELD("status", GR_STRING, "How the delivery ended",
              .values = GR_LIST("all", "failed", "success"), .fallback = "failed"),
@@ -89,13 +88,12 @@ static json_t *history_row(struct sandbox *sb, const json_t *row)
     json_t *brief = sb_pack(sb, "{}");
 
     sb_take(sb, brief, data, shown);
-    return sb_pack(sb, "{ss ss ss ss s{so ss ss ss}}", "event_id", sb_text(event, "id"),
-                   "event_name",
-                   good ? "reporter.webhook.delivery.success" : "reporter.webhook.delivery.failed",
-                   "room_id", sb_text(data, "room_id"), "event_timestamp",
-                   sb_text(event, "timestamp"), "payload", "event_data", brief, "webhook_url",
-                   sb_text(row, "url"), "original_event_name", sb_text(event, "type"),
-                   "error_reason", sb_text(row, "error"));
+    return sb_pack(
+        sb, "{ss ss ss ss s{so ss ss ss}}", "event_id", sb_text(event, "id"), "event_name",
+        good ? "reporter.webhook.delivery.success" : "reporter.webhook.delivery.failed", "room_id",
+        sb_text(data, "room_id"), "event_timestamp", sb_text(event, "timestamp"), "payload",
+        "event_data", brief, "webhook_url", sb_text(row, "url"), "original_event_name",
+        sb_text(event, "type"), "error_reason", sb_text(row, "error"));
 }
 
 SB_HANDLER(sb_webhooks_history)
@@ -122,8 +120,7 @@ SB_HANDLER(sb_webhooks_history)
     if (err != GR_OK)
         return err;
     events = sb_pack(sb, "[]");
-    json_object_foreach(sb_all(sb, "webhooks"), id, row)
-    {
+    json_object_foreach(sb_all(sb, "webhooks"), id, row) {
         if (!in_window(row, &window) ||
             !sb_passes(call, sb, by_name, json_object_get(row, "event")))
             continue;
@@ -131,13 +128,12 @@ SB_HANDLER(sb_webhooks_history)
             sb_append(sb, events, history_row(sb, row));
         total++;
     }
-    return sb_reply(
-        call, sb,
-        sb_pack(sb, "{so s{sI sI sI sI sb sb} s{sI}}", "events", events, "pagination",
-                "current_page", (json_int_t)page, "page_size", (json_int_t)limit, "total_pages",
-                (json_int_t)((total + limit - 1) / limit), "total_items", (json_int_t)total,
-                "has_next", total > page * limit, "has_prev", page > 1, "summary", "total_events",
-                (json_int_t)total));
+    return sb_reply(call, sb,
+                    sb_pack(sb, "{so s{sI sI sI sI sb sb} s{sI}}", "events", events, "pagination",
+                            "current_page", (json_int_t)page, "page_size", (json_int_t)limit,
+                            "total_pages", (json_int_t)((total + limit - 1) / limit), "total_items",
+                            (json_int_t)total, "has_next", total > page * limit, "has_prev",
+                            page > 1, "summary", "total_events", (json_int_t)total));
 }
 
 /* --- replay --- */
@@ -167,8 +163,7 @@ static bool named(const json_t *names, const char *name)
     size_t i;
     const json_t *wanted;
 
-    json_array_foreach(names, i, wanted)
-    {
+    json_array_foreach(names, i, wanted) {
         if (strcmp(json_string_value(wanted), name) == 0)
             return true;
     }
@@ -185,8 +180,7 @@ static json_int_t queue_all(struct sandbox *sb, const char *workflow_id, const j
     const char *id;
     json_t *row;
 
-    json_object_foreach(sb_all(sb, "webhooks"), id, row)
-    {
+    json_object_foreach(sb_all(sb, "webhooks"), id, row) {
         if (!in_window(row, window) || !named(json_object_get(body, "event_names"),
                                               sb_text(json_object_get(row, "event"), "type")))
             continue;
@@ -225,8 +219,7 @@ static json_t *running_workflow(struct sandbox *sb, const json_t *filters)
     const char *id;
     json_t *workflow;
 
-    json_object_foreach(sb_all(sb, "workflows"), id, workflow)
-    {
+    json_object_foreach(sb_all(sb, "workflows"), id, workflow) {
         if (sb_is(workflow, "status", GR_STR("Running")) &&
             json_equal(json_object_get(workflow, "filters"), filters))
             return workflow;
@@ -239,10 +232,10 @@ static json_t *start_workflow(struct sandbox *sb, const json_t *body, const json
 {
     struct sb_name tail = sb_new_hex(sb, 8);
     json_t *id = json_sprintf("webhook-replay-%s-%s", sb->options->customer_id, tail.text);
-    json_t *workflow = sb_pack(
-        sb, "{sO ss so sn sO s{si si si} s[]}", "workflow_id", id, "status", "Running",
-        "started_at", sb_time(sb, sb->now_ms), "completed_at", "filters", filters, "progress",
-        "total", 0, "completed", 0, "failed", 0, ".failed_events");
+    json_t *workflow =
+        sb_pack(sb, "{sO ss so sn sO s{si si si} s[]}", "workflow_id", id, "status", "Running",
+                "started_at", sb_time(sb, sb->now_ms), "completed_at", "filters", filters,
+                "progress", "total", 0, "completed", 0, "failed", 0, ".failed_events");
     const char *text = json_string_value(id);
 
     workflow = text ? sb_put(sb, "workflows", text, workflow) : NULL;
@@ -257,7 +250,8 @@ SB_HANDLER(sb_webhooks_replay)
 {
     const json_t *body = gr_json(call);
     struct window window = {.room_id = sb_text(body, "room_id"),
-                            .status = *sb_text(body, "status") ? sb_text(body, "status") : "failed"};
+                            .status =
+                                *sb_text(body, "status") ? sb_text(body, "status") : "failed"};
     enum gr_err err =
         window_of(call, sb, sb_text(body, "start_time"), sb_text(body, "end_time"), &window);
     json_t *workflow;
@@ -275,8 +269,8 @@ SB_HANDLER(sb_webhooks_replay)
     return sb_reply(call, sb,
                     sb_pack(sb, "{ss ss ss sO}", "workflow_id", sb_text(workflow, "workflow_id"),
                             "status", joined ? "already_running" : "started", "message",
-                            joined ? "a replay with these filters is running" : "queued",
-                            "filters", json_object_get(workflow, "filters")));
+                            joined ? "a replay with these filters is running" : "queued", "filters",
+                            json_object_get(workflow, "filters")));
 }
 
 SB_HANDLER(sb_webhooks_replay_status)

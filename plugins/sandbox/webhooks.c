@@ -134,10 +134,10 @@ void sb_emit(struct sandbox *sb, const char *type, const json_t *room, const jso
     const json_t *headers = hook ? json_object_get(hook, "headers") : sb->options->webhook_headers;
     const char *url = hook ? sb_text(hook, "url") : sb->options->webhook_url;
     struct sb_name id = sb_new_uuid(sb);
-    json_t *event = sb_pack(sb, "{ss ss ss ss so ss so}", "version", "2.0", "id", id.text,
-                            "account_id", sb->options->customer_id, "app_id", sb->options->app_id,
-                            "timestamp", sb_time(sb, sb->now_ms), "type", type, "data",
-                            event_data(sb, room, session, data));
+    json_t *event =
+        sb_pack(sb, "{ss ss ss ss so ss so}", "version", "2.0", "id", id.text, "account_id",
+                sb->options->customer_id, "app_id", sb->options->app_id, "timestamp",
+                sb_time(sb, sb->now_ms), "type", type, "data", event_data(sb, room, session, data));
     bool sent = url && *url;
 
     sb_put(sb, "webhooks", id.text,
@@ -173,8 +173,8 @@ static const char *signature_of(struct gr_call *call, struct sandbox *sb, gr_str
     return hex;
 }
 
-static const struct gr_pair *headers_of(struct gr_call *call, struct sandbox *sb,
-                                        const json_t *row, gr_str body)
+static const struct gr_pair *headers_of(struct gr_call *call, struct sandbox *sb, const json_t *row,
+                                        gr_str body)
 {
     struct gr_pair *headers = gr_alloc(call, (HEADERS_MAX + 1) * sizeof(*headers));
     const char *secret = sb->options->webhook_secret;
@@ -184,8 +184,7 @@ static const struct gr_pair *headers_of(struct gr_call *call, struct sandbox *sb
 
     if (!headers)
         return NULL;
-    json_object_foreach(json_object_get(row, "headers"), name, value)
-    {
+    json_object_foreach(json_object_get(row, "headers"), name, value) {
         if (json_is_string(value))
             add_header(headers, &count, gr_copy(call, gr_str_of(name)),
                        gr_copy(call, gr_str_of(json_string_value(value))));
@@ -242,8 +241,7 @@ static size_t take_due(struct gr_call *call, struct sandbox *sb, struct parcel *
     const char *id;
     json_t *entry;
 
-    json_object_foreach(sb_all(sb, "outbox"), id, entry)
-    {
+    json_object_foreach(sb_all(sb, "outbox"), id, entry) {
         const json_t *row = sb_find_text(sb, "webhooks", sb_text(entry, "event_id"));
         const struct target *target = target_of(sb, sb_text(row, "url"));
         struct gr_upstream_request *request = &requests[count];
@@ -266,7 +264,8 @@ static size_t take_due(struct gr_call *call, struct sandbox *sb, struct parcel *
     return count;
 }
 
-static void count_replay(struct sandbox *sb, const char *workflow_id, const char *event_id, bool good)
+static void count_replay(struct sandbox *sb, const char *workflow_id, const char *event_id,
+                         bool good)
 {
     json_t *workflow = sb_find_text(sb, "workflows", workflow_id);
     json_t *progress = json_object_get(workflow, "progress");
