@@ -1,0 +1,157 @@
+/* The sandbox's own routes: reset, seed, state, clock, and peers that join and leave. */
+#include "others.h"
+
+const struct gr_field sb_clock_fields[] = {
+    GR_FIELD("advance_ms", GR_INT, "Milliseconds to move on", .flags = GR_REQUIRED,
+             .range = GR_RANGE(0, 3.2e12)),
+    GR_END,
+};
+
+const struct gr_field sb_join_fields[] = {
+    GR_FIELD("token", GR_STRING, "App token that says room, role and user", .any_of = "who",
+             .flags = GR_SECRET),
+    GR_FIELD("role", GR_STRING, "Role", .any_of = "who"),
+    GR_FIELD("name", GR_STRING, "Shown name"),
+    GR_FIELD("user_id", GR_STRING, "User id"),
+    GR_FIELD("metadata", GR_STRING, "Free text of the application"),
+    GR_FIELD("peer_id", GR_STRING, "Id to use", .fallback = "a new one"),
+    GR_FIELD("type", GR_STRING, "How it joined", .values = GR_LIST("regular", "sip")),
+    GR_END,
+};
+
+SB_ADMIN_HANDLER(sb_admin_reset)
+{
+    if (!sb_reset(sb))
+        return gr_fail(call, GR_ERR_NO_MEMORY, "out of memory");
+    return GR_OK;
+}
+
+SB_ADMIN_HANDLER(sb_admin_seed)
+{
+    const char *problem;
+
+    if (!sb_seed(sb, gr_json(call), &problem))
+        return sb_error(call, 400, "Invalid seed", problem);
+    return GR_OK;
+}
+
+SB_ADMIN_HANDLER(sb_admin_state)
+{
+    return sb_reply(call, sb, sb_copy(sb, sb->root));
+}
+
+SB_ADMIN_HANDLER(sb_admin_stats)
+{
+    return sb_reply(call, sb,
+                    sb_pack(sb, "{so so sI}", "calls", sb_copy(sb, sb_all(sb, "calls")), "now",
+                            sb_time(sb, sb->now_ms), "speed", (json_int_t)sb->options->speed));
+}
+
+SB_ADMIN_HANDLER(sb_admin_clock)
+{
+    sb->offset_ms += sb_int(gr_json(call), "advance_ms");
+    sb_set(sb, json_object_get(sb->root, "meta"), "offset_ms", json_integer(sb->offset_ms));
+    sb_tick(sb);
+    return sb_reply(call, sb, sb_pack(sb, "{so}", "now", sb_time(sb, sb->now_ms)));
+}
+
+/* --- peers --- */
+
+static size_t count_role(const json_t *session, const char *role)
+{
+    const char *id;
+    json_t *peer;
+    size_t count = 0;
+
+    json_object_foreach(sb_live_peers(session), id, peer)
+        count += sb_is(peer, "role", gr_str_of(role));
+    return count;
+}
+
+/* Why that role cannot join the room; NULL when it can. */
+static const char *refusal(struct sandbox *sb, const json_t *room, const char *role_name,
+                           int *ret_status)
+{
+    const json_t *session = sb_session_of(sb, sb_text(room, "id"));
+    const json_t *template = sb_find_text(sb, "templates", sb_text(room, "template_id"));
+    const json_t *role = json_object_get(json_object_get(template, "roles"), role_name);
+    int64_t most = sb_int(role, "maxPeerCount");
+    int64_t size = sb_int(room, "size");
+
+    *ret_status = 403;
+    if (!sb_true(room, "enabled"))
+        return "Room is disabled";
+    if (most < 0 || (most > 0 && (int64_t)count_role(session, role_name) >= most))
+        return "Role has its most peers";
+    if (size > 0 && (int64_t)json_object_size(sb_live_peers(session)) >= size)
+        return "Room is full";
+    *ret_status = 404;
+    return role ? NULL : "Role not found";
+}
+
+/* What the body, or the token in it, says about the peer. New reference. */
+static enum gr_err person_of(struct gr_call *call, struct sandbox *sb, const json_t *room,
+                             json_t **ret_person)
+{
+    static const char *const claimed[] = {"role", "user_id", NULL};
+    const json_t *body = gr_json(call);
+    gr_str token = gr_str_of(sb_text(body, "token"));
+    const json_t *claims = NULL;
+    enum gr_err err = GR_OK;
+
+    if (token.len)
+        err = sb_check_token(call, token, "app", &claims);
+    if (err != GR_OK)
+        return err;
+    if (claims && !sb_is(claims, "room_id", gr_str_of(sb_text(room, "id"))))
+        return sb_error(call, 403, "token is for another room", NULL);
+    *ret_person = sb_copy(sb, body);
+    sb_unset(sb, *ret_person, "token");
+    if (claims)
+        sb_take(sb, *ret_person, claims, claimed);
+    return GR_OK;
+}
+
+static enum gr_err refuse(struct gr_call *call, struct sandbox *sb, const json_t *room,
+                          const json_t *person, int status, const char *why)
+{
+    json_t *data = sb_pack(sb, "{ss ss ss ss ss}", "room_id", sb_text(room, "id"), "user_id",
+                           sb_text(person, "user_id"), "user_name", sb_text(person, "name"), "role",
+                           sb_text(person, "role"), "error_message", why);
+
+    sb_analytics(sb, "client.join.failed", sb_copy(sb, data));
+    sb_emit(sb, "peer.join.failure", room, sb_session_of(sb, sb_text(room, "id")), data);
+    return sb_error(call, status, why, NULL);
+}
+
+SB_ADMIN_HANDLER(sb_admin_join)
+{
+    json_t *room;
+    json_t *person;
+    const char *why;
+    int status;
+    enum gr_err err = sb_room_of(call, sb, false, &room);
+
+    if (err == GR_OK)
+        err = person_of(call, sb, room, &person);
+    if (err != GR_OK)
+        return err;
+    why = refusal(sb, room, sb_text(person, "role"), &status);
+    if (why)
+        err = refuse(call, sb, room, person, status, why);
+    else
+        err = sb_reply_row(call, sb, sb_peer_join(sb, room, person));
+    json_decref(person);
+    return err;
+}
+
+SB_ADMIN_HANDLER(sb_admin_leave)
+{
+    json_t *session = sb_session_of(sb, gr_param(call, "room_id").ptr);
+    const char *peer_id = gr_param(call, "peer_id").ptr;
+
+    if (!json_object_get(sb_live_peers(session), peer_id))
+        return sb_error(call, 404, "peer not found", NULL);
+    sb_peer_leave(sb, session, peer_id, "");
+    return GR_OK;
+}

@@ -1,0 +1,207 @@
+/* Recording assets, and the URLs from which their bytes can be fetched for a while. */
+#include "jobs.h"
+
+#include <stdio.h>
+
+#define PRESIGN_DEFAULT_S (3 * 86400)
+#define BUCKET "s3://sandbox-recordings/"
+
+/* How each type of asset looks. Sizes are those of the bytes that are served. */
+static const struct asset_kind {
+    const char *type;
+    const char *folder;
+    const char *file;
+    const char *extension;
+    const char *content_type;
+    const char *head; /* begin of its bytes */
+    size_t head_length;
+    int64_t size;
+} asset_kinds[] = {
+#define HEAD(text_) (text_), sizeof(text_) - 1
+    {"room-composite", "beam", "Rec", "mp4", "video/mp4",
+     HEAD("\0\0\0\x18"
+          "ftypisom\0\0\2\0isommp41"),
+     65536},
+    {"room-vod", "hls", "main", "m3u8", "application/vnd.apple.mpegurl",
+     HEAD("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-ENDLIST\n"), 512},
+    {"chat", "beam", "Chat", "csv", "text/csv", HEAD("time,sender,message\n"), 256},
+    {"transcript", "transcripts", "Transcript", "txt", "text/plain",
+     HEAD("[00:00] host: hello from the sandbox\n"), 1024},
+    {"summary", "transcripts", "Summary", "json", "application/json",
+     HEAD("{\"sections\":[{\"title\":\"Topics\",\"format\":\"bullets\",\"bullets\":[]}]}"), 512},
+#undef HEAD
+};
+#define ASSET_KINDS (sizeof(asset_kinds) / sizeof(asset_kinds[0]))
+
+static const struct asset_kind *kind_of(const char *type)
+{
+    const struct asset_kind *kind = asset_kinds;
+
+    while (kind < asset_kinds + ASSET_KINDS - 1 && strcmp(kind->type, type) != 0)
+        kind++;
+    return kind;
+}
+
+static json_t *metadata_of(struct sandbox *sb, const json_t *job, const char *type)
+{
+    const json_t *size = json_object_get(job, "resolution");
+    json_int_t width;
+    json_int_t height;
+
+    if (!size)
+        size = json_object_get(json_object_get(job, ".settings"), "resolution");
+    width = size ? sb_int(size, "width") : 1280;
+    height = size ? sb_int(size, "height") : 720;
+    if (strcmp(type, "room-vod") == 0)
+        return sb_pack(sb, "{ss sI sI}", "num_layers", "1", "max_width", width, "max_height",
+                       height);
+    if (strcmp(type, "room-composite") == 0)
+        return sb_pack(sb, "{s{sI sI}}", "resolution", "width", width, "height", height);
+    if (strcmp(type, "transcript") == 0)
+        return sb_pack(sb, "{ss}", "output_mode", "txt");
+    return sb_pack(sb, "{}");
+}
+
+static int64_t seconds_of(struct sandbox *sb, const json_t *job)
+{
+    int64_t ms = sb_service_ms(sb, sb_int(job, ".started_ms") + sb_int(job, ".paused_ms"),
+                               sb_int(job, ".stopped_ms"));
+
+    return ms < 1000 ? 1 : ms / 1000;
+}
+
+static json_t *make_asset(struct sandbox *sb, const json_t *job, const char *type)
+{
+    const struct asset_kind *kind = kind_of(type);
+    struct sb_name id = sb_new_id(sb);
+    struct sb_name day = sb_stamp(sb->now_ms);
+
+    day.text[10] = '\0';
+    return sb_put(
+        sb, "recording-assets", id.text,
+        sb_pack(sb, "{ss ss ss ss ss so ss sI sI so sn so}", "id", id.text, "job_id",
+                sb_text(job, "id"), "room_id", sb_text(job, "room_id"), "session_id",
+                sb_text(job, "session_id"), "type", type, "path",
+                json_sprintf(BUCKET "%s/%s/%s/%s-%s.%s", kind->folder, sb_text(job, "room_id"),
+                             day.text, kind->file, id.text, kind->extension),
+                "status", "completed", "size", (json_int_t)kind->size, "duration",
+                (json_int_t)seconds_of(sb, job), "created_at", sb_time(sb, sb->now_ms),
+                "thumbnails", "metadata", metadata_of(sb, job, type)));
+}
+
+json_t *sb_assets_make(struct sandbox *sb, json_t *job, const json_t *types)
+{
+    static const char *const own[] = {"job_id", "room_id", "session_id"};
+    json_t *made = sb_pack(sb, "[]");
+    const json_t *type;
+    size_t i;
+
+    json_array_foreach(types, i, type) {
+        json_t *view = sb_view(sb, make_asset(sb, job, json_string_value(type)));
+
+        for (size_t k = 0; k < sizeof(own) / sizeof(own[0]); k++)
+            sb_unset(sb, view, own[k]);
+        sb_append(sb, made, view);
+    }
+    return made;
+}
+
+const struct gr_field sb_assets_query[] = {
+    GR_FIELD("room_id", GR_STRING, "Of a room"),
+    GR_FIELD("session_id", GR_STRING, "Of a session"),
+    GR_FIELD("status", GR_STRING, "In a state", .values = GR_LIST("completed", "failed")),
+    GR_FIELD("type", GR_STRING, "Of a type"),
+    GR_FIELD("job_id", GR_STRING, "Of a recording or stream"),
+    SB_PAGE_FIELDS(1),
+    GR_END,
+};
+
+const struct gr_field sb_presign_query[] = {
+    GR_FIELD("presign_duration", GR_INT, "Seconds that the URL works", .range = GR_MIN(1),
+             .fallback = "259200"),
+    GR_END,
+};
+
+SB_HANDLER(sb_assets_list)
+{
+    static const struct sb_filter filters[] = {
+        {"room_id", "room_id", SB_EQUAL, NULL}, {"session_id", "session_id", SB_EQUAL, NULL},
+        {"status", "status", SB_EQUAL, NULL},   {"type", "type", SB_EQUAL, NULL},
+        {"job_id", "job_id", SB_EQUAL, NULL},   {0},
+    };
+    static const struct sb_list list = {
+        .collection = "recording-assets", .items = "data", .filters = filters, .limit_default = 10};
+
+    return sb_reply_list(call, sb, &list);
+}
+
+static enum gr_err asset_of(struct gr_call *call, struct sandbox *sb, json_t **ret_asset)
+{
+    *ret_asset = sb_find(sb, "recording-assets", gr_param(call, "asset_id"));
+    return *ret_asset ? GR_OK : sb_error(call, 404, "asset not found", NULL);
+}
+
+SB_HANDLER(sb_assets_get)
+{
+    json_t *asset;
+    enum gr_err err = asset_of(call, sb, &asset);
+
+    return err == GR_OK ? sb_reply_row(call, sb, asset) : err;
+}
+
+/* Where this request reached the plugin: "http://127.0.0.1:8100/v2". */
+static char *base_url(struct gr_call *call, struct sandbox *sb)
+{
+    gr_str host = gr_header(call, "Host");
+    gr_str path = gr_path(call);
+    const char *local = sb_local_path(call);
+    size_t length = local ? strlen(local) : path.len;
+
+    if (sb->options->public_url && *sb->options->public_url)
+        return gr_format(call, "%s", sb->options->public_url);
+    return gr_format(call, "http://%.*s%.*s", (int)host.len, host.ptr,
+                     (int)(path.len > length ? path.len - length : 0), path.ptr);
+}
+
+SB_HANDLER(sb_assets_presign)
+{
+    int64_t seconds = sb_query_int(call, "presign_duration", PRESIGN_DEFAULT_S);
+    struct sb_name token = sb_new_hex(sb, 32);
+    char *base = base_url(call, sb);
+    json_t *asset;
+    enum gr_err err = asset_of(call, sb, &asset);
+
+    if (err != GR_OK)
+        return err;
+    if (!base)
+        return gr_fail(call, GR_ERR_NO_MEMORY, "out of memory");
+    sb_put(sb, "presigned", token.text,
+           sb_pack(sb, "{ss sI}", "asset_id", sb_text(asset, "id"), "until_ms",
+                   (json_int_t)(sb->now_ms + seconds * 1000)));
+    sb_trim(sb, "presigned", SB_JOURNAL_MAX);
+    return sb_reply(call, sb,
+                    sb_pack(sb, "{ss ss so sI}", "id", sb_text(asset, "id"), "path",
+                            sb_text(asset, "path") + sizeof(BUCKET) - 1, "url",
+                            json_sprintf("%s/sandbox/files/%s", base, token.text), "expiry",
+                            (json_int_t)seconds));
+}
+
+SB_HANDLER(sb_assets_file)
+{
+    const json_t *grant = sb_find(sb, "presigned", gr_param(call, "token"));
+    const json_t *asset = sb_find_text(sb, "recording-assets", sb_text(grant, "asset_id"));
+    const struct asset_kind *kind = kind_of(sb_text(asset, "type"));
+    size_t length = (size_t)kind->size;
+    char *bytes;
+
+    if (!asset)
+        return sb_error(call, 404, "file not found", NULL);
+    if (sb_int(grant, "until_ms") <= sb->now_ms)
+        return sb_error(call, 403, "Request has expired", NULL);
+    bytes = gr_alloc(call, length);
+    if (!bytes)
+        return gr_fail(call, GR_ERR_NO_MEMORY, "out of memory");
+    memset(bytes, ' ', length);
+    memcpy(bytes, kind->head, kind->head_length);
+    return gr_reply(call, 200, kind->content_type, (gr_str){bytes, length});
+}

@@ -1,0 +1,82 @@
+/* The fields of recordings, external streams and live streams. */
+#include "jobs.h"
+#include "templates.h"
+
+const struct gr_field sb_jobs_query[] = {
+    GR_FIELD("room_id", GR_STRING, "Of a room"),
+    GR_FIELD("session_id", GR_STRING, "Of a session"),
+    GR_FIELD("status", GR_STRING, "In a state",
+             .values = GR_LIST("starting", "running", "stopping", "post_processing", "completed",
+                               "failed")),
+    SB_PAGE_FIELDS(1),
+    GR_END,
+};
+
+#define START_FIELDS                                                                               \
+    GR_FIELD("meeting_url", GR_STRING, "Page that shows the room"),                                \
+        GR_FIELD("destination", GR_STRING, "Destination of the template")
+
+static const struct gr_field resolution[] = {
+    GR_FIELD("width", GR_INT, "Width in pixels", .flags = GR_REQUIRED, .range = GR_RANGE(1, 1920)),
+    GR_FIELD("height", GR_INT, "Height in pixels", .flags = GR_REQUIRED,
+             .range = GR_RANGE(1, 1920)),
+    GR_END,
+};
+
+#define TRANSCRIPTION_FIELDS                                                                       \
+    GR_FIELD("enabled", GR_BOOL, "Whether to write it"),                                           \
+        GR_FIELD("output_modes", GR_ARRAY, "Formats",                                              \
+                 .items = GR_ITEM(GR_STRING, .values = GR_LIST("txt", "srt", "json"))),            \
+        GR_FIELD("custom_vocabulary", GR_ARRAY, "Words to know", .items = GR_ITEM(GR_STRING)),     \
+        GR_FIELD("summary", GR_OBJECT, "Summary", .fields = sb_summary_fields)
+
+static const struct gr_field transcription[] = {TRANSCRIPTION_FIELDS, GR_END};
+
+static const struct gr_field live_transcription[] = {
+    TRANSCRIPTION_FIELDS,
+    GR_FIELD("modes", GR_ARRAY, "When to write",
+             .items = GR_ITEM(GR_STRING, .values = GR_LIST("recorded", "live"))),
+    GR_END,
+};
+
+const struct gr_field sb_recording_start_fields[] = {
+    START_FIELDS,
+    GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = resolution),
+    GR_FIELD("audio_only", GR_BOOL, "Leave the picture out", .fallback = "false"),
+    GR_FIELD("transcription", GR_OBJECT, "Transcription", .fields = transcription),
+    GR_END,
+};
+
+const struct gr_field sb_external_start_fields[] = {
+    START_FIELDS,
+    GR_FIELD("rtmp_urls", GR_ARRAY, "Where the stream goes", .flags = GR_REQUIRED | GR_SECRET,
+             .range = GR_RANGE(1, 5), .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("recording", GR_BOOL, "Record as well", .fallback = "false"),
+    GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = resolution),
+    GR_END,
+};
+
+static const struct gr_field live_recording[] = {
+    GR_FIELD("hls_vod", GR_BOOL, "Keep the playlist"),
+    GR_FIELD("single_file_per_layer", GR_BOOL, "One file for each layer"),
+    GR_END,
+};
+
+const struct gr_field sb_live_start_fields[] = {
+    START_FIELDS,
+    GR_FIELD("recording", GR_OBJECT, "Recording of the stream", .fields = live_recording),
+    GR_FIELD("transcription", GR_OBJECT, "Transcription", .fields = live_transcription),
+    GR_END,
+};
+
+const struct gr_field sb_metadata_fields[] = {
+    GR_FIELD("payload", GR_STRING, "Text for the viewers", .flags = GR_REQUIRED,
+             .range = GR_MAX(100)),
+    GR_FIELD("duration", GR_INT, "Seconds", .flags = GR_REQUIRED, .range = GR_MIN(0)),
+    GR_END,
+};
+
+const struct gr_field sb_reason_fields[] = {
+    GR_FIELD("reason", GR_STRING, "What went wrong"),
+    GR_END,
+};

@@ -1,0 +1,97 @@
+/* What the three kinds of job differ in: see struct sb_job_kind. */
+#include "jobs.h"
+
+static void make_recording(struct sandbox *sb, json_t *job, const json_t *body);
+static void make_external(struct sandbox *sb, json_t *job, const json_t *body);
+static void make_live(struct sandbox *sb, json_t *job, const json_t *body);
+
+const struct sb_job_kind sb_job_kinds[SB_JOB_KINDS] = {
+    {"recordings", "browserRecordings", "beam", NULL, true, make_recording},
+    {"external-streams", "rtmpDestinations", "beam", NULL, false, make_external},
+    {"live-streams", "hlsDestinations", "hls", "hls not running", false, make_live},
+};
+
+static const struct sb_job_kind *kind_named(const char *collection)
+{
+    const struct sb_job_kind *kind = sb_job_kinds;
+
+    while (kind < sb_job_kinds + SB_JOB_KINDS - 1 && strcmp(kind->collection, collection) != 0)
+        kind++;
+    return kind;
+}
+
+const struct sb_job_kind *sb_job_kind_of(const json_t *job)
+{
+    return kind_named(sb_text(job, ".kind"));
+}
+
+/* By the first segment of the route. */
+const struct sb_job_kind *sb_job_kind_called(const struct gr_call *call)
+{
+    const char *path = gr_route_of(call)->path + 1;
+    const struct sb_job_kind *kind = sb_job_kinds;
+
+    while (kind < sb_job_kinds + SB_JOB_KINDS - 1 &&
+           strncmp(path, kind->collection, strlen(kind->collection)) != 0)
+        kind++;
+    return kind;
+}
+
+/* --- what is made of a start --- */
+
+static void make_recording(struct sandbox *sb, json_t *job, const json_t *body)
+{
+    static const char *const kept[] = {"resolution", "audio_only", NULL};
+    json_t *types = sb_pack(sb, "[s s]", "room-composite", "chat");
+    const json_t *transcription = json_object_get(body, "transcription");
+
+    if (sb_true(transcription, "enabled"))
+        sb_append(sb, types, json_string("transcript"));
+    if (sb_true(transcription, "enabled") &&
+        sb_true(json_object_get(transcription, "summary"), "enabled"))
+        sb_append(sb, types, json_string("summary"));
+    sb_set(sb, job, "asset_types", types);
+    sb_set(sb, job, ".settings", json_object());
+    sb_take(sb, json_object_get(job, ".settings"), body, kept);
+}
+
+static void make_external(struct sandbox *sb, json_t *job, const json_t *body)
+{
+    json_t *resolution = json_object_get(body, "resolution");
+
+    sb_set(sb, job, "rtmp_urls", sb_copy(sb, json_object_get(body, "rtmp_urls")));
+    sb_set(sb, job, "recording", json_boolean(sb_true(body, "recording")));
+    sb_set(sb, job, "resolution",
+           json_is_object(resolution) ? sb_copy(sb, resolution)
+                                      : sb_pack(sb, "{si si}", "width", 1280, "height", 720));
+}
+
+static void make_live(struct sandbox *sb, json_t *job, const json_t *body)
+{
+    const json_t *recording = json_object_get(body, "recording");
+
+    sb_set(sb, job, "playback",
+           sb_pack(sb, "{so}", "url",
+                   json_sprintf("https://cdn.example.org/hls/%s/master.m3u8", sb_text(job, "id"))));
+    sb_set(sb, job, "recording",
+           sb_pack(sb, "{sb sb}", "hls_vod", sb_true(recording, "hls_vod"), "single_file_per_layer",
+                   sb_true(recording, "single_file_per_layer")));
+}
+
+/* What a completed job leaves behind, by type. */
+json_t *sb_job_asset_types(struct sandbox *sb, const json_t *job)
+{
+    const json_t *recording = json_object_get(job, "recording");
+    json_t *types;
+
+    if (json_object_get(job, "asset_types"))
+        return sb_copy(sb, json_object_get(job, "asset_types"));
+    types = sb_pack(sb, "[]");
+    if (sb_true(recording, "hls_vod"))
+        sb_append(sb, types, json_string("room-vod"));
+    if (json_is_true(recording) || sb_true(recording, "single_file_per_layer"))
+        sb_append(sb, types, json_string("room-composite"));
+    if (sb_true(json_object_get(job, ".transcription"), "enabled"))
+        sb_append(sb, types, json_string("transcript"));
+    return types;
+}

@@ -1,0 +1,234 @@
+/* The routes of recordings, external streams and live streams: the same handlers for all three. */
+#include "jobs.h"
+
+#define STARTING_MS 2000
+
+static json_t *short_view(struct sandbox *sb, const json_t *job)
+{
+    json_t *view = sb_view(sb, job);
+
+    if (sb_job_kind_of(job)->short_list)
+        sb_set(sb, view, "recording_assets", json_null());
+    return view;
+}
+
+SB_HANDLER(sb_jobs_list)
+{
+    static const struct sb_filter filters[] = {
+        {"room_id", "room_id", SB_EQUAL, NULL},
+        {"session_id", "session_id", SB_EQUAL, NULL},
+        {"status", "status", SB_EQUAL, NULL},
+        {0},
+    };
+    struct sb_list list = {.collection = sb_job_kind_called(call)->collection,
+                           .items = "data",
+                           .filters = filters,
+                           .limit_default = 10,
+                           .view = short_view};
+
+    return sb_reply_list(call, sb, &list);
+}
+
+static enum gr_err job_of(struct gr_call *call, struct sandbox *sb, json_t **ret_job)
+{
+    *ret_job = sb_find(sb, sb_job_kind_called(call)->collection, gr_param(call, "job_id"));
+    return *ret_job ? GR_OK : sb_error(call, 404, "not found", NULL);
+}
+
+SB_HANDLER(sb_jobs_get)
+{
+    json_t *job;
+    enum gr_err err = job_of(call, sb, &job);
+
+    return err == GR_OK ? sb_reply_row(call, sb, job) : err;
+}
+
+/* The destination that the start means: the one named, else the only one, else "default". */
+static enum gr_err destination_of(struct gr_call *call, struct sandbox *sb, const json_t *room,
+                                  const char **ret_name)
+{
+    const json_t *template = sb_find_text(sb, "templates", sb_text(room, "template_id"));
+    json_t *known = json_object_get(json_object_get(template, "destinations"),
+                                    sb_job_kind_called(call)->destination);
+    const char *name = sb_text(gr_json(call), "destination");
+
+    if (*name && json_object_size(known) && !json_object_get(known, name))
+        return sb_error(call, 400, "Invalid body param: destination", "no such destination");
+    if (!*name && json_object_size(known) > 1)
+        return sb_error(call, 400, "Invalid body param: destination",
+                        "the template has several: name one");
+    if (!*name && json_object_size(known) == 1)
+        name = json_object_iter_key(json_object_iter(known));
+    *ret_name = *name ? name : "default";
+    return GR_OK;
+}
+
+static json_t *new_job(struct sandbox *sb, const struct sb_job_kind *kind, json_t *room,
+                       const json_t *body, const char *destination)
+{
+    json_t *session = sb_session_open(sb, room);
+    struct sb_name id = sb_new_id(sb);
+    struct sb_name now = sb_stamp(sb->now_ms);
+    const json_t *url = json_object_get(body, "meeting_url");
+    const json_t *transcription = json_object_get(body, "transcription");
+    json_t *job = sb_pack(
+        sb, "{ss ss ss ss ss sn ss sn so ss ss ss ss sO*}", "id", id.text, "room_id",
+        sb_text(room, "id"), "session_id", sb_text(session, "id"), "status", "starting",
+        "created_at", now.text, "started_at", "updated_at", now.text, "stopped_at", "meeting_url",
+        json_is_string(url)
+            ? sb_copy(sb, url)
+            : json_sprintf("https://sandbox.example.org/preview/%s/recorder", sb_text(room, "id")),
+        "destination", destination, "started_by", "", "stopped_by", "", ".kind", kind->collection,
+        ".transcription", transcription);
+
+    job = sb_put(sb, kind->collection, id.text, job);
+    kind->make(sb, job, body);
+    sb_set(sb, job, "recording_assets", json_null());
+    sb_schedule(sb, STARTING_MS, "job.step", id.text);
+    if (!json_object_size(sb_live_peers(session)))
+        sb_job_wait_alone(sb, job);
+    return job;
+}
+
+SB_HANDLER(sb_jobs_start)
+{
+    const char *destination;
+    json_t *room;
+    enum gr_err err = sb_room_of(call, sb, false, &room);
+
+    if (err == GR_OK)
+        err = destination_of(call, sb, room, &destination);
+    if (err != GR_OK)
+        return err;
+    return sb_reply_row(call, sb,
+                        new_job(sb, sb_job_kind_called(call), room, gr_json(call), destination));
+}
+
+/* The first live job of the room in the path; NULL when there is none. */
+static json_t *live_in_room(struct gr_call *call, struct sandbox *sb)
+{
+    gr_str room_id = gr_param(call, "room_id");
+    const char *id;
+    json_t *job;
+
+    json_object_foreach(sb_all(sb, sb_job_kind_called(call)->collection), id, job) {
+        if (sb_job_is_live(job) && sb_is(job, "room_id", room_id))
+            return job;
+    }
+    return NULL;
+}
+
+SB_HANDLER(sb_jobs_stop_room)
+{
+    const struct sb_job_kind *kind = sb_job_kind_called(call);
+    json_t *data;
+    json_t *room;
+    json_t *job;
+    struct sb_name last = {""};
+    enum gr_err err = sb_room_of(call, sb, false, &room);
+
+    if (err != GR_OK)
+        return err;
+    if (kind->none && !live_in_room(call, sb))
+        return sb_error(call, 404, kind->none, NULL);
+    data = sb_pack(sb, "[]");
+    for (job = live_in_room(call, sb); job; job = live_in_room(call, sb)) {
+        sb_job_stop(sb, job);
+        sb_append(sb, data, sb_view(sb, job));
+        memcpy(last.text, sb_text(job, "id"), strlen(sb_text(job, "id")) + 1);
+    }
+    return sb_reply(call, sb,
+                    sb_pack(sb, "{si so ss}", "limit", 10, "data", data, "last", last.text));
+}
+
+SB_HANDLER(sb_jobs_stop_one)
+{
+    json_t *job;
+    enum gr_err err = job_of(call, sb, &job);
+
+    if (err != GR_OK)
+        return err;
+    if (sb_job_kind_of(job)->none && !sb_job_is_live(job))
+        return sb_error(call, 404, sb_job_kind_of(job)->none, NULL);
+    sb_job_stop(sb, job);
+    return sb_reply_row(call, sb, job);
+}
+
+/* ".../pause", ".../pause-recording" or the same with resume. */
+static bool is_pause(const struct gr_call *call)
+{
+    return strncmp(strrchr(gr_route_of(call)->path, '/'), "/pause", 6) == 0;
+}
+
+static enum gr_err reply_paused(struct gr_call *call, struct sandbox *sb, json_t *job)
+{
+    if (!sb_job_is(job, "running") && !sb_job_is(job, "starting"))
+        return sb_error(
+            call, 404,
+            sb_job_kind_called(call)->none ? sb_job_kind_called(call)->none : "not running", NULL);
+    sb_job_set_paused(sb, job, is_pause(call));
+    sb_set(sb, job, "updated_at", sb_time(sb, sb->now_ms));
+    return sb_reply_row(call, sb, job);
+}
+
+SB_HANDLER(sb_jobs_pause_room)
+{
+    json_t *room;
+    enum gr_err err = sb_room_of(call, sb, false, &room);
+
+    return err == GR_OK ? reply_paused(call, sb, live_in_room(call, sb)) : err;
+}
+
+SB_HANDLER(sb_jobs_pause_one)
+{
+    json_t *job;
+    enum gr_err err = job_of(call, sb, &job);
+
+    return err == GR_OK ? reply_paused(call, sb, job) : err;
+}
+
+/* Not documented by the service; here the recording configuration of the room's template. */
+SB_HANDLER(sb_jobs_config)
+{
+    const json_t *room;
+    const json_t *config;
+    json_t *job;
+    enum gr_err err = job_of(call, sb, &job);
+
+    if (err != GR_OK)
+        return err;
+    room = sb_find_text(sb, "rooms", sb_text(job, "room_id"));
+    config =
+        json_array_get(sb_find_text(sb, "template_recordings", sb_text(room, "template_id")), 0);
+    return sb_reply(call, sb, config ? sb_copy(sb, config) : sb_pack(sb, "{}"));
+}
+
+SB_HANDLER(sb_jobs_metadata)
+{
+    struct sb_name id = sb_new_id(sb);
+    json_t *entry;
+    json_t *job;
+    enum gr_err err = job_of(call, sb, &job);
+
+    if (err != GR_OK)
+        return err;
+    if (!sb_job_is_live(job))
+        return sb_error(call, 404, sb_job_kind_of(job)->none, NULL);
+    entry = sb_copy(sb, gr_json(call));
+    sb_set(sb, entry, "stream_id", sb_pack(sb, "s", sb_text(job, "id")));
+    sb_set(sb, entry, "sent_at", sb_time(sb, sb->now_ms));
+    sb_put(sb, "timed_metadata", id.text, entry);
+    sb_trim(sb, "timed_metadata", SB_JOURNAL_MAX);
+    return sb_reply_row(call, sb, job);
+}
+
+SB_ADMIN_HANDLER(sb_job_fail_now)
+{
+    const char *reason = sb_text(gr_json(call), "reason");
+    json_t *job = sb_job_find(sb, gr_param(call, "job_id").ptr);
+
+    if (!job)
+        return sb_error(call, 404, "not found", NULL);
+    sb_job_fail(sb, job, *reason ? reason : "told to fail");
+    return sb_reply_row(call, sb, job);
+}

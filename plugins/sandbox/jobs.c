@@ -1,0 +1,232 @@
+/*
+ * Recordings, external streams and live streams: three collections of one kind of job.
+ *
+ *     starting -> running -> stopping -> post_processing -> completed
+ *
+ * and failed from anywhere. What differs between the three stands in job_kinds.
+ */
+#include "jobs.h"
+
+#define STOPPING_MS 1000
+#define POST_PROCESSING_MS 3000
+#define LIMIT_MS (4 * 3600 * INT64_C(1000))
+#define ALONE_MS (5 * 60 * INT64_C(1000))
+
+json_t *sb_job_find(struct sandbox *sb, const char *id)
+{
+    for (size_t i = 0; i < SB_JOB_KINDS; i++) {
+        json_t *job = sb_find_text(sb, sb_job_kinds[i].collection, id);
+
+        if (job)
+            return job;
+    }
+    return NULL;
+}
+
+bool sb_job_is(const json_t *job, const char *status)
+{
+    return sb_is(job, "status", gr_str_of(status));
+}
+
+bool sb_job_is_live(const json_t *job)
+{
+    return sb_job_is(job, "starting") || sb_job_is(job, "running");
+}
+
+static void set_state(struct sandbox *sb, json_t *job, const char *status)
+{
+    sb_set(sb, job, "status", sb_pack(sb, "s", status));
+    sb_set(sb, job, "updated_at", sb_time(sb, sb->now_ms));
+}
+
+/* --- the way of a job --- */
+
+/* The one event of jobs that analytics show. */
+static void note_recording(struct sandbox *sb, const json_t *job, const json_t *data)
+{
+    static const char *const place[] = {"room_id", "session_id", NULL};
+    json_t *event = sb_copy(sb, data);
+
+    sb_take(sb, event, job, place);
+    sb_analytics(sb, "beam.recording.success", event);
+}
+
+static void emit(struct sandbox *sb, const json_t *job, const char *what, json_t *data)
+{
+    const struct sb_job_kind *kind = sb_job_kind_of(job);
+    struct sb_name type = {""};
+    static const char *const shown[] = {"meeting_url", "started_at", "stopped_at", NULL};
+
+    if (!data)
+        data = sb_pack(sb, "{}");
+    sb_take(sb, data, job, shown);
+    sb_set(sb, data, "job_id", sb_pack(sb, "s", sb_text(job, "id")));
+    if (strcmp(kind->hook, "beam") == 0)
+        sb_set(sb, data, "beam_id", sb_pack(sb, "s", sb_text(job, "id")));
+    if (json_object_get(job, "rtmp_urls"))
+        sb_set(sb, data, "rtmp", sb_copy(sb, json_object_get(job, "rtmp_urls")));
+    if (json_object_get(job, "playback"))
+        sb_set(sb, data, "url",
+               sb_copy(sb, json_object_get(json_object_get(job, "playback"), "url")));
+    memcpy(type.text, kind->hook, strlen(kind->hook));
+    memcpy(type.text + strlen(kind->hook), what, strlen(what));
+    if (strcmp(type.text, "beam.recording.success") == 0)
+        note_recording(sb, job, data);
+    sb_emit(sb, type.text, sb_find_text(sb, "rooms", sb_text(job, "room_id")),
+            sb_find_text(sb, "sessions", sb_text(job, "session_id")), data);
+}
+
+static void run_job(struct sandbox *sb, json_t *job)
+{
+    set_state(sb, job, "running");
+    sb_set(sb, job, "started_at", sb_time(sb, sb->now_ms));
+    sb_set(sb, job, ".started_ms", json_integer(sb->now_ms));
+    sb_schedule(sb, LIMIT_MS, "job.limit", sb_text(job, "id"));
+    emit(sb, job, ".started.success", NULL);
+}
+
+static void emit_assets(struct sandbox *sb, const json_t *job)
+{
+    const json_t *assets = json_object_get(job, "recording_assets");
+    const json_t *asset;
+    size_t i;
+
+    json_array_foreach(assets, i, asset) {
+        if (sb_is(asset, "type", GR_STR("transcript")))
+            sb_emit(sb, "transcription.success", sb_find_text(sb, "rooms", sb_text(job, "room_id")),
+                    sb_find_text(sb, "sessions", sb_text(job, "session_id")),
+                    sb_pack(sb, "{ss ss}", "transcript_asset_id", sb_text(asset, "id"),
+                            "transcript_path", sb_text(asset, "path")));
+    }
+    if (json_array_size(assets))
+        emit(sb, job, ".recording.success",
+             sb_pack(sb, "{ss sI sI}", "recording_path", sb_text(json_array_get(assets, 0), "path"),
+                     "size", (json_int_t)sb_int(json_array_get(assets, 0), "size"), "duration",
+                     (json_int_t)sb_int(json_array_get(assets, 0), "duration")));
+}
+
+static void finish(struct sandbox *sb, json_t *job)
+{
+    json_t *types = sb_job_asset_types(sb, job);
+
+    sb_set(sb, job, "recording_assets", sb_assets_make(sb, job, types));
+    json_decref(types);
+    set_state(sb, job, "completed");
+    emit_assets(sb, job);
+}
+
+void sb_job_step(struct sandbox *sb, const char *id)
+{
+    json_t *job = sb_job_find(sb, id);
+
+    if (sb_job_is(job, "starting")) {
+        run_job(sb, job);
+    } else if (sb_job_is(job, "stopping")) {
+        set_state(sb, job, "post_processing");
+        sb_set(sb, job, "stopped_at", sb_time(sb, sb_int(job, ".stopped_ms")));
+        emit(sb, job, ".stopped.success", NULL);
+        sb_schedule(sb, POST_PROCESSING_MS, "job.step", id);
+        sb_session_settle(sb, sb_text(job, "session_id"));
+    } else if (sb_job_is(job, "post_processing")) {
+        finish(sb, job);
+    }
+}
+
+static void forget_steps(struct sandbox *sb, const char *id)
+{
+    sb_cancel(sb, "job.step", id);
+    sb_cancel(sb, "job.limit", id);
+    sb_cancel(sb, "job.alone", id);
+}
+
+void sb_job_set_paused(struct sandbox *sb, json_t *job, bool paused)
+{
+    int64_t from_ms = sb_int(job, ".paused_from_ms");
+
+    if (paused == (from_ms != 0))
+        return;
+    if (!paused)
+        sb_set(sb, job, ".paused_ms",
+               json_integer(sb_int(job, ".paused_ms") + sb->now_ms - from_ms));
+    sb_set(sb, job, ".paused_from_ms", json_integer(paused ? sb->now_ms : 0));
+}
+
+void sb_job_stop(struct sandbox *sb, json_t *job)
+{
+    if (!sb_job_is_live(job))
+        return;
+    forget_steps(sb, sb_text(job, "id"));
+    sb_job_set_paused(sb, job, false);
+    if (!sb_int(job, ".started_ms")) {
+        sb_set(sb, job, ".started_ms", json_integer(sb->now_ms));
+        sb_set(sb, job, "started_at", sb_time(sb, sb->now_ms));
+    }
+    sb_set(sb, job, ".stopped_ms", json_integer(sb->now_ms));
+    set_state(sb, job, "stopping");
+    sb_schedule(sb, STOPPING_MS, "job.step", sb_text(job, "id"));
+}
+
+void sb_job_limit(struct sandbox *sb, const char *id)
+{
+    json_t *job = sb_job_find(sb, id);
+
+    if (job)
+        sb_job_stop(sb, job);
+}
+
+void sb_job_fail(struct sandbox *sb, json_t *job, const char *reason)
+{
+    forget_steps(sb, sb_text(job, "id"));
+    set_state(sb, job, "failed");
+    sb_set(sb, job, "stopped_at", sb_time(sb, sb->now_ms));
+    emit(sb, job, ".failure",
+         sb_pack(sb, "{ss ss}", "error_type", "RecordingError", "reason", reason));
+    sb_session_settle(sb, sb_text(job, "session_id"));
+}
+
+/* Calls visit for each job of the session that is live; returns how many there were. */
+static size_t each_live(struct sandbox *sb, const char *session_id,
+                        void (*visit)(struct sandbox *sb, json_t *job))
+{
+    size_t count = 0;
+
+    for (size_t k = 0; k < SB_JOB_KINDS; k++) {
+        const char *id;
+        json_t *job;
+
+        json_object_foreach(sb_all(sb, sb_job_kinds[k].collection), id, job) {
+            if (!sb_job_is_live(job) || !sb_is(job, "session_id", gr_str_of(session_id)))
+                continue;
+            count++;
+            if (visit)
+                visit(sb, job);
+        }
+    }
+    return count;
+}
+
+void sb_jobs_stop(struct sandbox *sb, const char *session_id)
+{
+    each_live(sb, session_id, sb_job_stop);
+}
+
+bool sb_jobs_live(struct sandbox *sb, const char *session_id)
+{
+    return each_live(sb, session_id, NULL) > 0;
+}
+
+void sb_job_wait_alone(struct sandbox *sb, json_t *job)
+{
+    sb_cancel(sb, "job.alone", sb_text(job, "id"));
+    sb_schedule(sb, ALONE_MS, "job.alone", sb_text(job, "id"));
+}
+
+static void not_alone(struct sandbox *sb, json_t *job)
+{
+    sb_cancel(sb, "job.alone", sb_text(job, "id"));
+}
+
+void sb_jobs_alone(struct sandbox *sb, const char *session_id, bool alone)
+{
+    each_live(sb, session_id, alone ? sb_job_wait_alone : not_alone);
+}

@@ -1,0 +1,54 @@
+/* Handlers and fields of recordings, external streams, live streams and assets. */
+#pragma once
+
+#include "fields.h"
+#include "sandbox.h"
+
+#define SB_JOB_KINDS 3
+
+struct sb_job_kind {
+    const char *collection;  /* also the first segment of its routes */
+    const char *destination; /* where a template keeps its destinations */
+    const char *hook;        /* begin of its webhook types */
+    const char *none;        /* the error when nothing runs; NULL: an empty answer */
+    bool short_list;         /* lists do not show assets */
+    void (*make)(struct sandbox *sb, json_t *job, const json_t *body);
+};
+extern const struct sb_job_kind sb_job_kinds[SB_JOB_KINDS];
+
+const struct sb_job_kind *sb_job_kind_of(const json_t *job);
+/* By the first segment of the route. */
+const struct sb_job_kind *sb_job_kind_called(const struct gr_call *call);
+/* The types of asset that a completed job leaves behind; new reference. */
+json_t *sb_job_asset_types(struct sandbox *sb, const json_t *job);
+
+bool sb_job_is(const json_t *job, const char *status);
+bool sb_job_is_live(const json_t *job); /* starting or running */
+void sb_job_stop(struct sandbox *sb, json_t *job);
+void sb_job_set_paused(struct sandbox *sb, json_t *job, bool paused);
+/* Begins the wait that ends a job in an empty room. */
+void sb_job_wait_alone(struct sandbox *sb, json_t *job);
+
+gr_handler sb_jobs_list;
+gr_handler sb_jobs_get;
+gr_handler sb_jobs_start;
+gr_handler sb_jobs_stop_room;
+gr_handler sb_jobs_stop_one;
+gr_handler sb_jobs_pause_room;
+gr_handler sb_jobs_pause_one;
+gr_handler sb_jobs_config;
+gr_handler sb_jobs_metadata;
+gr_handler sb_job_fail_now;
+gr_handler sb_assets_list;
+gr_handler sb_assets_get;
+gr_handler sb_assets_presign;
+gr_handler sb_assets_file;
+
+extern const struct gr_field sb_jobs_query[];
+extern const struct gr_field sb_recording_start_fields[];
+extern const struct gr_field sb_external_start_fields[];
+extern const struct gr_field sb_live_start_fields[];
+extern const struct gr_field sb_metadata_fields[];
+extern const struct gr_field sb_reason_fields[];
+extern const struct gr_field sb_assets_query[];
+extern const struct gr_field sb_presign_query[];

@@ -1,0 +1,68 @@
+/* Stream keys: at most one works in a room at a time. */
+#include "others.h"
+
+static json_t *active_key(struct sandbox *sb, const json_t *room)
+{
+    const char *id;
+    json_t *key;
+
+    json_object_foreach(sb_all(sb, "stream_keys"), id, key) {
+        if (sb_true(key, "enabled") && sb_is(key, "room_id", gr_str_of(sb_text(room, "id"))))
+            return key;
+    }
+    return NULL;
+}
+
+SB_HANDLER(sb_keys_get)
+{
+    json_t *room;
+    json_t *key;
+    enum gr_err err = sb_room_of(call, sb, true, &room);
+
+    if (err != GR_OK)
+        return err;
+    key = active_key(sb, room);
+    if (!key)
+        return sb_error(call, 404, "No active key found", NULL);
+    return sb_reply(call, sb,
+                    sb_pack(sb, "{s[o] ss}", "data", sb_view(sb, key), "last", sb_text(key, "id")));
+}
+
+SB_HANDLER(sb_keys_create)
+{
+    struct sb_name id = sb_new_id(sb);
+    struct sb_name secret = sb_new_hex(sb, 24);
+    struct sb_name now = sb_stamp(sb->now_ms);
+    json_t *room;
+    enum gr_err err = sb_room_of(call, sb, true, &room);
+
+    if (err != GR_OK)
+        return err;
+    if (active_key(sb, room))
+        return sb_error(call, 400, "Active key already exists", NULL);
+    return sb_reply_row(
+        call, sb,
+        sb_put(sb, "stream_keys", id.text,
+               sb_pack(sb, "{ss so ss ss ss ss sb ss ss}", "id", id.text, "key",
+                       json_sprintf("sk-%s", secret.text), "url", "rtmp://ingest.example.org/live",
+                       "room_id", sb_text(room, "id"), "customer_id", sb->options->customer_id,
+                       "app_id", sb->options->app_id, "enabled", 1, "created_at", now.text,
+                       "updated_at", now.text)));
+}
+
+SB_HANDLER(sb_keys_disable)
+{
+    json_t *room;
+    json_t *key;
+    enum gr_err err = sb_room_of(call, sb, true, &room);
+
+    if (err != GR_OK)
+        return err;
+    key = active_key(sb, room);
+    if (!key)
+        return sb_error(call, 404, "Key not found", NULL);
+    sb_set(sb, key, "enabled", json_false());
+    sb_set(sb, key, "updated_at", sb_time(sb, sb->now_ms));
+    /* the documented status of this answer */
+    return gr_reply_json(call, 201, sb_pack(sb, "{ss}", "message", "key disabled"));
+}

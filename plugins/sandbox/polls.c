@@ -1,0 +1,302 @@
+/* Polls: what is asked. What is answered stands in poll_results.c. */
+#include "polls.h"
+
+#include <stdlib.h>
+
+static const char poll_defaults[] =
+    "{\"title\":\"\",\"duration\":0,\"anonymous\":false,\"mode\":\"userid\",\"type\":\"poll\","
+    "\"start\":\"auto\",\"questions\":[]}";
+static const char question_defaults[] =
+    "{\"text\":\"\",\"format\":\"text\",\"attachment\":[],\"skippable\":false,\"duration\":0,"
+    "\"once\":false,\"weight\":1,\"type\":\"single-choice\",\"options\":[]}";
+static const char option_defaults[] = "{\"text\":\"\"}";
+
+static const struct gr_field attachment[] = {
+    GR_FIELD("type", GR_STRING, "MIME type"),
+    GR_FIELD("url", GR_STRING, "Where it is"),
+    GR_END,
+};
+
+static const struct gr_field answer[] = {
+    GR_FIELD("hidden", GR_BOOL, "Not shown to participants"),
+    GR_FIELD("options", GR_ARRAY, "Right options by index", .items = GR_ITEM(GR_INT)),
+    GR_FIELD("text", GR_STRING, "Right text"),
+    GR_FIELD("case", GR_BOOL, "Compare with regard to case"),
+    GR_FIELD("trim", GR_BOOL, "Compare without blanks around it"),
+    GR_END,
+};
+
+const struct gr_field sb_option_fields[] = {
+    GR_FIELD("index", GR_INT, "Position, from 1", .range = GR_MIN(1)),
+    GR_FIELD("text", GR_STRING, "Text"),
+    GR_FIELD("weight", GR_INT, "Weight"),
+    GR_END,
+};
+
+const struct gr_field sb_question_fields[] = {
+    GR_FIELD("index", GR_INT, "Position, from 1", .range = GR_MIN(1)),
+    GR_FIELD("text", GR_STRING, "Text"),
+    GR_FIELD("format", GR_STRING, "Format of the text", .fallback = "text"),
+    GR_FIELD("attachment", GR_ARRAY, "Pictures and the like",
+             .items = GR_ITEM(GR_OBJECT, .fields = attachment)),
+    GR_FIELD("skippable", GR_BOOL, "May be skipped", .fallback = "false"),
+    GR_FIELD("duration", GR_INT, "Seconds"),
+    GR_FIELD("once", GR_BOOL, "An answer cannot be changed", .fallback = "false"),
+    GR_FIELD("weight", GR_INT, "Score of a right answer", .fallback = "1"),
+    GR_FIELD("answer_min_len", GR_INT, "Shortest text"),
+    GR_FIELD("answer_max_len", GR_INT, "Longest text"),
+    GR_FIELD("type", GR_STRING, "Kind of question",
+             .values = GR_LIST("single-choice", "multiple-choice", "short-answer", "long-answer")),
+    GR_FIELD("answer", GR_OBJECT, "The right answer", .fields = answer),
+    GR_FIELD("options", GR_ARRAY, "Options",
+             .items = GR_ITEM(GR_OBJECT, .fields = sb_option_fields)),
+    GR_END,
+};
+
+const struct gr_field sb_poll_fields[] = {
+    GR_FIELD("title", GR_STRING, "Title"),
+    GR_FIELD("duration", GR_INT, "Seconds; 0: until it is stopped", .range = GR_MIN(0)),
+    GR_FIELD("anonymous", GR_BOOL, "Hide who answers", .fallback = "false"),
+    GR_FIELD("mode", GR_STRING, "Who counts as one participant",
+             .values = GR_LIST("userid", "peerid"), .fallback = "userid"),
+    GR_FIELD("type", GR_STRING, "A quiz has right answers", .values = GR_LIST("poll", "quiz"),
+             .fallback = "poll"),
+    GR_FIELD("start", GR_STRING, "With the session, or by hand",
+             .values = GR_LIST("auto", "manual"), .fallback = "auto"),
+    GR_FIELD("questions", GR_ARRAY, "Questions",
+             .items = GR_ITEM(GR_OBJECT, .fields = sb_question_fields)),
+    GR_END,
+};
+
+/* --- completing what was sent --- */
+
+static void fill_from(struct sandbox *sb, json_t *target, const char *defaults)
+{
+    json_t *value = sb_constant(sb, defaults);
+
+    sb_fill(sb, target, value);
+    json_decref(value);
+}
+
+static void complete_list(struct sandbox *sb, json_t *list,
+                          void (*complete)(struct sandbox *sb, json_t *item))
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item) {
+        if (!json_object_get(item, "index"))
+            sb_set(sb, item, "index", json_integer((json_int_t)i + 1));
+        complete(sb, item);
+    }
+}
+
+static void complete_option(struct sandbox *sb, json_t *option)
+{
+    fill_from(sb, option, option_defaults);
+}
+
+static void complete_question(struct sandbox *sb, json_t *question)
+{
+    fill_from(sb, question, question_defaults);
+    complete_list(sb, json_object_get(question, "options"), complete_option);
+}
+
+json_t *sb_poll_put(struct sandbox *sb, const json_t *body, const char *id)
+{
+    struct sb_name fresh = sb_new_id(sb);
+    json_t *poll = sb_pack(sb, "{ss}", "id", id ? id : fresh.text);
+    json_t *rest = sb_copy(sb, body);
+
+    sb_unset(sb, rest, "id");
+    sb_fill(sb, poll, rest);
+    json_decref(rest);
+    fill_from(sb, poll, poll_defaults);
+    complete_list(sb, json_object_get(poll, "questions"), complete_question);
+    return sb_put(sb, "polls", sb_text(poll, "id"), poll);
+}
+
+/* --- finding by index --- */
+
+static json_t *by_index(const json_t *list, json_int_t index, size_t *ret_at)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item) {
+        if (sb_int(item, "index") == index) {
+            *ret_at = i;
+            return item;
+        }
+    }
+    return NULL;
+}
+
+json_t *sb_poll_question(json_t *poll, const char *index, size_t *ret_at)
+{
+    return by_index(json_object_get(poll, "questions"), strtoll(index, NULL, 10), ret_at);
+}
+
+/* No index may stand twice: in the questions of a poll, or the options of a question. */
+static bool indexes_differ(const json_t *list)
+{
+    json_t *item;
+    size_t i;
+    size_t at;
+
+    json_array_foreach(list, i, item) {
+        if (json_object_get(item, "index") && by_index(list, sb_int(item, "index"), &at) != item)
+            return false;
+    }
+    return true;
+}
+
+static enum gr_err check_poll(struct gr_call *call, const json_t *poll)
+{
+    const json_t *questions = json_object_get(poll, "questions");
+    json_t *question;
+    size_t i;
+
+    if (!indexes_differ(questions))
+        return sb_error(call, 400, "Invalid body param: questions", "index must be unique");
+    json_array_foreach(questions, i, question) {
+        if (!indexes_differ(json_object_get(question, "options")))
+            return sb_error(call, 400, "Invalid body param: options", "index must be unique");
+    }
+    return GR_OK;
+}
+
+/* Where a path leads: the list, and the item in it. */
+struct place {
+    json_t *list;
+    json_t *item;
+    size_t at;
+};
+
+enum gr_err sb_poll_of(struct gr_call *call, struct sandbox *sb, json_t **ret_poll)
+{
+    *ret_poll = sb_find(sb, "polls", gr_param(call, "poll_id"));
+    return *ret_poll ? GR_OK : sb_error(call, 404, "poll not found", NULL);
+}
+
+static enum gr_err question_of(struct gr_call *call, struct sandbox *sb, struct place *ret_place)
+{
+    json_t *poll;
+    enum gr_err err = sb_poll_of(call, sb, &poll);
+
+    if (err != GR_OK)
+        return err;
+    ret_place->list = json_object_get(poll, "questions");
+    ret_place->item = sb_poll_question(poll, gr_param(call, "question").ptr, &ret_place->at);
+    return ret_place->item ? GR_OK : sb_error(call, 404, "question not found", NULL);
+}
+
+static enum gr_err option_of(struct gr_call *call, struct sandbox *sb, struct place *ret_place)
+{
+    enum gr_err err = question_of(call, sb, ret_place);
+
+    if (err != GR_OK)
+        return err;
+    ret_place->list = json_object_get(ret_place->item, "options");
+    ret_place->item =
+        by_index(ret_place->list, strtoll(gr_param(call, "option").ptr, NULL, 10), &ret_place->at);
+    return ret_place->item ? GR_OK : sb_error(call, 404, "option not found", NULL);
+}
+
+/* Writes the body in the place of an item, which keeps its index unless the body moves it. */
+static enum gr_err rewrite(struct gr_call *call, struct sandbox *sb, const struct place *place,
+                           void (*complete)(struct sandbox *sb, json_t *item))
+{
+    json_t *item = sb_copy(sb, gr_json(call));
+    size_t at = place->at;
+
+    if (!json_object_get(item, "index"))
+        sb_set(sb, item, "index", json_integer(sb_int(place->item, "index")));
+    if (by_index(place->list, sb_int(item, "index"), &at) && at != place->at) {
+        json_decref(item);
+        return sb_error(call, 400, "Invalid body param: index", "index must be unique");
+    }
+    complete(sb, item);
+    sb->change++;
+    if (json_array_set_new(place->list, place->at, item))
+        sb->failed = true;
+    return sb_reply(call, sb, sb_copy(sb, item));
+}
+
+/* Removes an item; the ones behind it move up by one. */
+static enum gr_err remove_item(struct sandbox *sb, const struct place *place)
+{
+    json_int_t index = sb_int(place->item, "index");
+    json_t *item;
+    size_t i;
+
+    sb->change++;
+    if (json_array_remove(place->list, place->at))
+        sb->failed = true;
+    json_array_foreach(place->list, i, item) {
+        if (sb_int(item, "index") > index)
+            sb_set(sb, item, "index", json_integer(sb_int(item, "index") - 1));
+    }
+    return GR_OK;
+}
+
+SB_HANDLER(sb_polls_create)
+{
+    enum gr_err err = check_poll(call, gr_json(call));
+
+    return err == GR_OK ? sb_reply(call, sb, sb_copy(sb, sb_poll_put(sb, gr_json(call), NULL)))
+                        : err;
+}
+
+SB_HANDLER(sb_polls_get)
+{
+    json_t *poll;
+    enum gr_err err = sb_poll_of(call, sb, &poll);
+
+    return err == GR_OK ? sb_reply(call, sb, sb_copy(sb, poll)) : err;
+}
+
+SB_HANDLER(sb_polls_update)
+{
+    json_t *poll;
+    enum gr_err err = sb_poll_of(call, sb, &poll);
+
+    if (err == GR_OK)
+        err = check_poll(call, gr_json(call));
+    if (err != GR_OK)
+        return err;
+    return sb_reply(call, sb,
+                    sb_copy(sb, sb_poll_put(sb, gr_json(call), gr_param(call, "poll_id").ptr)));
+}
+
+SB_HANDLER(sb_polls_question_put)
+{
+    struct place place;
+    enum gr_err err = question_of(call, sb, &place);
+
+    return err == GR_OK ? rewrite(call, sb, &place, complete_question) : err;
+}
+
+SB_HANDLER(sb_polls_question_delete)
+{
+    struct place place;
+    enum gr_err err = question_of(call, sb, &place);
+
+    return err == GR_OK ? remove_item(sb, &place) : err;
+}
+
+SB_HANDLER(sb_polls_option_put)
+{
+    struct place place;
+    enum gr_err err = option_of(call, sb, &place);
+
+    return err == GR_OK ? rewrite(call, sb, &place, complete_option) : err;
+}
+
+SB_HANDLER(sb_polls_option_delete)
+{
+    struct place place;
+    enum gr_err err = option_of(call, sb, &place);
+
+    return err == GR_OK ? remove_item(sb, &place) : err;
+}

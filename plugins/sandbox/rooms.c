@@ -1,0 +1,261 @@
+/* Rooms: made by name or without, changed, enabled and disabled. */
+#include "rooms.h"
+
+#include <ctype.h>
+
+#define SIZE_MAX_SMALL 2500
+#define SIZE_MAX_LARGE 20000
+
+static const struct gr_field upload_credentials[] = {
+    GR_FIELD("key", GR_STRING, "Access key of the storage", .flags = GR_REQUIRED),
+    GR_FIELD("secret", GR_STRING, "Secret of the storage", .flags = GR_REQUIRED | GR_SECRET),
+    GR_END,
+};
+
+static const struct gr_field upload_options[] = {
+    GR_FIELD("region", GR_STRING, "Region of the storage"),
+    GR_END,
+};
+
+static const struct gr_field upload_info[] = {
+    GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_REQUIRED),
+    GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_REQUIRED,
+             .values = GR_LIST("s3", "gs", "oss", "azure")),
+    GR_FIELD("prefix", GR_STRING, "Begin of every path"),
+    GR_FIELD("options", GR_OBJECT, "Region and the like", .fields = upload_options),
+    GR_FIELD("credentials", GR_OBJECT, "Credentials of the storage", .fields = upload_credentials),
+    GR_END,
+};
+
+static const struct gr_field recording_info[] = {
+    GR_FIELD("enabled", GR_BOOL, "Record every session", .fallback = "false"),
+    GR_FIELD("upload_info", GR_OBJECT, "Own storage", .fields = upload_info),
+    GR_END,
+};
+
+static const struct gr_field webhook[] = {
+    GR_FIELD("url", GR_STRING, "Receiver", .flags = GR_REQUIRED),
+    GR_FIELD("headers", GR_MAP, "Headers that are sent with each event",
+             .items = GR_ITEM(GR_STRING)),
+    GR_END,
+};
+
+const struct gr_field sb_room_fields[] = {
+    GR_FIELD("name", GR_STRING, "Name, compared without regard to case; an existing one is updated",
+             .pattern = "^[A-Za-z0-9.:_-]+$"),
+    GR_FIELD("description", GR_STRING, "Description"),
+    GR_FIELD("template_id", GR_STRING, "Template", .fallback = "the default template"),
+    GR_FIELD("recording_info", GR_OBJECT, "Recording; takes the place of the template's",
+             .fields = recording_info),
+    GR_FIELD("region", GR_STRING, "Region", .values = GR_LIST("eu", "in", "us", "auto"),
+             .fallback = "auto"),
+    GR_FIELD("large_room", GR_BOOL, "Allow sizes above 2500", .fallback = "false"),
+    GR_FIELD("size", GR_INT, "Most peers; 0: any number", .range = GR_MIN(0)),
+    GR_FIELD("max_duration_seconds", GR_INT, "Longest session", .range = GR_RANGE(120, 43200)),
+    GR_FIELD("polls", GR_ARRAY, "Polls of the room", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("webhook", GR_OBJECT, "Receiver in place of the workspace's", .fields = webhook),
+    GR_FIELD("enabled", GR_BOOL, "Whether peers may join"),
+    GR_END,
+};
+
+const struct gr_field sb_rooms_query[] = {
+    GR_FIELD("name", GR_STRING, "Exact name"),
+    GR_FIELD("enabled", GR_BOOL, "Enabled or disabled rooms"),
+    GR_FIELD("after", GR_TIME, "Created at or after"),
+    GR_FIELD("before", GR_TIME, "Created at or before"),
+    GR_FIELD("template_id", GR_STRING, "Rooms of a template"),
+    SB_PAGE_FIELDS(10),
+    GR_END,
+};
+
+/* Names are compared without regard to case: the index is keyed by the lower case form. */
+struct sb_room_key {
+    char text[256];
+};
+
+static struct sb_room_key key_of(const char *name)
+{
+    struct sb_room_key key = {""};
+
+    for (size_t i = 0; name[i] && i < sizeof(key.text) - 1; i++)
+        key.text[i] = (char)tolower((unsigned char)name[i]);
+    return key;
+}
+
+static json_t *by_name(struct sandbox *sb, const char *name)
+{
+    struct sb_room_key key = key_of(name);
+
+    return sb_find_text(sb, "rooms", sb_text(sb_all(sb, "room_names"), key.text));
+}
+
+enum gr_err sb_room_of(struct gr_call *call, struct sandbox *sb, bool enabled, json_t **ret_room)
+{
+    json_t *room = sb_find(sb, "rooms", gr_param(call, "room_id"));
+
+    if (!room)
+        return sb_error(call, 404, "Room not found", NULL);
+    if (enabled && !sb_true(room, "enabled"))
+        return sb_error(call, 403, "Room is disabled", NULL);
+    *ret_room = room;
+    return GR_OK;
+}
+
+static void set_name(struct sandbox *sb, json_t *room, const char *name)
+{
+    struct sb_room_key old = key_of(sb_text(room, "name"));
+    struct sb_room_key key = key_of(name);
+
+    sb_drop(sb, "room_names", old.text);
+    sb_set(sb, sb_all(sb, "room_names"), key.text, sb_pack(sb, "s", sb_text(room, "id")));
+    sb_set(sb, room, "name", sb_pack(sb, "s", name));
+}
+
+static void set_template(struct sandbox *sb, json_t *room, const char *id)
+{
+    const json_t *template = sb_find_text(sb, "templates", id);
+
+    if (!template)
+        return;
+    sb_set(sb, room, "template_id", sb_pack(sb, "s", id));
+    sb_set(sb, room, "template", sb_pack(sb, "s", sb_text(template, "name")));
+}
+
+static json_t *new_room(struct sandbox *sb, const json_t *body)
+{
+    struct sb_name id = sb_new_id(sb);
+    struct sb_name name = sb_new_uuid(sb);
+    struct sb_name now = sb_stamp(sb->now_ms);
+    const char *own = *sb_text(body, "id") ? sb_text(body, "id") : id.text;
+    json_t *room = sb_pack(
+        sb, "{ss ss sb ss ss ss ss sb s{sb} ss ss ss sb si s[] ss ss}", "id", own, "name", "",
+        "enabled", 1, "description", "", "customer_id", sb->options->customer_id, "customer",
+        sb->options->customer_id, "app_id", sb->options->app_id, "recording_source_template", 1,
+        "recording_info", "enabled", 0, "template_id", "", "template", "", "region", "auto",
+        "large_room", 0, "size", 0, "polls", "created_at", now.text, "updated_at", now.text);
+
+    room = sb_put(sb, "rooms", own, room);
+    set_name(sb, room, *sb_text(body, "name") ? sb_text(body, "name") : name.text);
+    set_template(sb, room, sb_text(json_object_get(sb->root, "meta"), "default_template"));
+    return room;
+}
+
+json_t *sb_room_put(struct sandbox *sb, json_t *room, const json_t *body)
+{
+    static const char *const taken[] = {"description",          "region", "large_room", "size",
+                                        "max_duration_seconds", "polls",  "webhook",    "enabled",
+                                        "recording_info",       NULL};
+    const char *name = sb_text(body, "name");
+
+    if (!room && *name)
+        room = by_name(sb, name);
+    if (!room)
+        room = new_room(sb, body);
+    if (*name)
+        set_name(sb, room, name);
+    set_template(sb, room, sb_text(body, "template_id"));
+    sb_take(sb, room, body, taken);
+    if (json_is_object(json_object_get(body, "recording_info")))
+        sb_set(sb, room, "recording_source_template", json_false());
+    sb_set(sb, room, "updated_at", sb_time(sb, sb->now_ms));
+    return room;
+}
+
+static enum gr_err check_size(struct gr_call *call, const json_t *room, const json_t *body)
+{
+    const json_t *large = json_object_get(body, "large_room");
+    int64_t size = sb_int(json_object_get(body, "size") ? body : room, "size");
+
+    if (size > SIZE_MAX_LARGE)
+        return sb_error(call, 400, "Invalid body param", "size: must not be above 20000");
+    if (size > SIZE_MAX_SMALL && !(large ? json_is_true(large) : sb_true(room, "large_room")))
+        return sb_error(call, 400, "Invalid body param",
+                        "size: above 2500 it needs large_room to be true");
+    return GR_OK;
+}
+
+/* What the field rows cannot say. room NULL: it would be new. */
+static enum gr_err check_body(struct gr_call *call, struct sandbox *sb, const json_t *room)
+{
+    const json_t *body = gr_json(call);
+    const json_t *other = by_name(sb, sb_text(body, "name"));
+    const char *template_id = sb_text(body, "template_id");
+
+    if (json_object_get(body, "template"))
+        return sb_error(call, 400, "Invalid body param: template", "use template_id");
+    if (*template_id && !sb_find_text(sb, "templates", template_id))
+        return sb_error(call, 400, "template not found", NULL);
+    if (room && other && other != room)
+        return sb_error(call, 400, "Invalid body param: name", "name: another room has it");
+    return check_size(call, room ? room : other, body);
+}
+
+static json_t *list_view(struct sandbox *sb, const json_t *row)
+{
+    json_t *view = sb_view(sb, row);
+
+    sb_set(sb, view, "key",
+           json_sprintf("%s:%s", sb_text(row, "customer_id"), sb_text(row, "name")));
+    return view;
+}
+
+static const struct sb_filter filters[] = {
+    {"enabled", "enabled", SB_BOOLEAN, "true"},
+    {"after", "created_at", SB_SINCE, NULL},
+    {"before", "created_at", SB_UNTIL, NULL},
+    {"template_id", "template_id", SB_EQUAL, NULL},
+    {0},
+};
+
+static bool has_name(struct gr_call *call, struct sandbox *sb, const json_t *row)
+{
+    gr_str name = gr_query(call, "name");
+
+    (void)sb;
+    return !name.len || strcasecmp(name.ptr, sb_text(row, "name")) == 0;
+}
+
+SB_HANDLER(sb_rooms_list)
+{
+    static const struct sb_list list = {.collection = "rooms",
+                                        .items = "data",
+                                        .filters = filters,
+                                        .limit_default = 10,
+                                        .keep = has_name,
+                                        .view = list_view};
+
+    return sb_reply_list(call, sb, &list);
+}
+
+SB_HANDLER(sb_rooms_get)
+{
+    json_t *room;
+    enum gr_err err = sb_room_of(call, sb, false, &room);
+
+    return err == GR_OK ? sb_reply_row(call, sb, room) : err;
+}
+
+SB_HANDLER(sb_rooms_create)
+{
+    enum gr_err err = check_body(call, sb, NULL);
+    json_t *body;
+    json_t *room;
+
+    if (err != GR_OK)
+        return err;
+    body = sb_copy(sb, gr_json(call));
+    sb_unset(sb, body, "id"); /* only a seed chooses ids */
+    room = sb_room_put(sb, NULL, body);
+    json_decref(body);
+    return sb_reply_row(call, sb, room);
+}
+
+SB_HANDLER(sb_rooms_update)
+{
+    json_t *room;
+    enum gr_err err = sb_room_of(call, sb, false, &room);
+
+    if (err == GR_OK)
+        err = check_body(call, sb, room);
+    return err == GR_OK ? sb_reply_row(call, sb, sb_room_put(sb, room, gr_json(call))) : err;
+}

@@ -1,0 +1,129 @@
+/*
+ * The sandbox plugin: options, the one table of routes, lifecycle. See sandbox.h for how it works,
+ * and the .inc files for the rows.
+ */
+#include "sandbox.h"
+
+#include <stdlib.h>
+
+#include "analytics.h"
+#include "fields.h"
+#include "jobs.h"
+#include "others.h"
+#include "polls.h"
+#include "rooms.h"
+#include "sessions.h"
+#include "templates.h"
+
+static const struct gr_option options[] = {
+    GR_OPTION(sb_options, access_key, GR_OPT_STRING, NULL, "Access key that tokens must name"),
+    GR_OPTION(sb_options, secret, GR_OPT_SECRET, NULL, "Secret that tokens are signed with"),
+    GR_OPTION(sb_options, customer_id, GR_OPT_STRING, "65aa10c4d7e2f90b3c4d5e6f",
+              "Id of the customer in answers"),
+    GR_OPTION(sb_options, app_id, GR_OPT_STRING, "65aa10c4d7e2f90b3c4d5e71",
+              "Id of the app in answers"),
+    GR_OPTION(sb_options, state_file, GR_OPT_STRING, NULL,
+              "File that keeps the state over a restart; unset: memory only", .optional = true,
+              .env = "SANDBOX_STATE_FILE"),
+    GR_OPTION(sb_options, seed_file, GR_OPT_STRING, NULL,
+              "JSON file with templates, rooms, codes, peers and polls to begin with",
+              .optional = true, .env = "SANDBOX_SEED_FILE"),
+    GR_OPTION(sb_options, public_url, GR_OPT_STRING, NULL,
+              "URL under which clients reach the sandbox; unset: taken from the request",
+              .optional = true),
+    GR_OPTION(sb_options, speed, GR_OPT_INT, "1", "How many times faster the service's delays pass",
+              .env = "SANDBOX_SPEED", .range = GR_RANGE(1, 100000)),
+    GR_OPTION(sb_options, documented_filters, GR_OPT_BOOL, "false",
+              "Lists of rooms and sessions show enabled and active ones unless asked otherwise"),
+    GR_OPTION(sb_options, webhook_url, GR_OPT_STRING, NULL, "Receiver of webhooks",
+              .optional = true, .env = "SANDBOX_WEBHOOK_URL"),
+    GR_OPTION(sb_options, webhook_headers, GR_OPT_JSON, NULL, "Headers sent with each webhook",
+              .optional = true, .json = GR_BODY(GR_MAP, .items = GR_ITEM(GR_STRING))),
+    GR_OPTION(sb_options, webhook_secret, GR_OPT_SECRET, NULL,
+              "Key of the signature in x-100ms-signature; unset: none", .optional = true),
+    GR_OPTION(sb_options, webhook_targets, GR_OPT_LIST, NULL,
+              "Further URLs whose origins rooms may name as receivers", .optional = true),
+    GR_END,
+};
+
+const struct gr_field sb_page_query[] = {SB_PAGE_FIELDS(10), GR_END};
+static const struct gr_field sb_page_query_any[] = {SB_PAGE_FIELDS(1), GR_END};
+
+static const struct gr_route routes[] = {
+#include "admin.inc"
+#include "analytics.inc"
+#include "codes.inc"
+#include "jobs.inc"
+#include "others.inc"
+#include "polls.inc"
+#include "rooms.inc"
+#include "sessions.inc"
+#include "templates.inc"
+    GR_END,
+};
+
+static void sandbox_fini(struct gr_self *self, void *state)
+{
+    struct sandbox *sb = state;
+
+    (void)self;
+    sb_webhooks_free(sb);
+    json_decref(sb->root);
+    pthread_mutex_destroy(&sb->lock);
+    free(sb);
+}
+
+static enum gr_err sandbox_init(struct gr_self *self, const void *opts, void **ret_state)
+{
+    struct sandbox *sb = calloc(1, sizeof(*sb));
+    enum gr_err err;
+
+    if (!sb)
+        return GR_ERR_NO_MEMORY;
+    sb->host = self->host;
+    sb->options = opts;
+    sb->key = (struct gr_jwt_key){.alg = "HS256", .key = gr_str_of(sb->options->secret)};
+    sb->next_due_ms = INT64_MAX;
+    if (pthread_mutex_init(&sb->lock, NULL)) {
+        free(sb);
+        return GR_ERR_INTERNAL;
+    }
+    err = sb_webhooks_init(self, sb);
+    if (err == GR_OK)
+        err = sb_load(self, sb);
+    if (err != GR_OK) {
+        sandbox_fini(self, sb);
+        return err;
+    }
+    *ret_state = sb;
+    return GR_OK;
+}
+
+static void sandbox_stop(struct gr_self *self, void *state)
+{
+    struct sandbox *sb = state;
+
+    if (!sb_save(sb))
+        gr_log_self(self, GR_LOG_ERROR, "cannot write '%s'", sb->options->state_file);
+}
+
+static enum gr_err save_state(struct gr_call *call)
+{
+    struct sandbox *sb = call->state;
+
+    if (sb_save(sb))
+        return GR_OK;
+    return gr_fail(call, GR_ERR_INTERNAL, "cannot write '%s'", sb->options->state_file);
+}
+
+static const struct gr_timer timers[] = {
+    {.name = "webhooks", .interval_ms = 100, .run = sb_webhooks_run},
+    {.name = "save", .interval_ms = 500, .run = save_state},
+    GR_END,
+};
+
+GR_PLUGIN(.name = "sandbox", .version = "1.0.0",
+          .summary = "A local 100ms v2 for development and tests", .licence = "MIT",
+          .routes = routes, .options = options, .options_size = sizeof(struct sb_options),
+          .timers = timers, .authenticate = sb_authenticate, .render_error = sb_render_error,
+          .init = sandbox_init, .stop = sandbox_stop, .fini = sandbox_fini)

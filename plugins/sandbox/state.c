@@ -1,0 +1,309 @@
+/* The state document as a whole: entering and leaving it, reset, seed, file. */
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define STATE_VERSION 1
+
+void sb_enter(struct sandbox *sb)
+{
+    pthread_mutex_lock(&sb->lock);
+    sb->failed = false;
+    sb_tick(sb);
+}
+
+bool sb_leave(struct sandbox *sb)
+{
+    bool failed = sb->failed;
+
+    pthread_mutex_unlock(&sb->lock);
+    return !failed;
+}
+
+static void count_call(struct gr_call *call, struct sandbox *sb)
+{
+    const struct gr_route *route = gr_route_of(call);
+    json_t *calls = sb_all(sb, "calls");
+    json_t *count = route ? json_object_get(calls, route->id) : NULL;
+
+    if (!route)
+        return;
+    if (count && json_integer_set(count, json_integer_value(count) + 1) == 0)
+        sb->change++;
+    else
+        sb_set(sb, calls, route->id, json_integer(1));
+}
+
+static enum gr_err leave_with(struct gr_call *call, struct sandbox *sb, enum gr_err err)
+{
+    if (!sb_leave(sb) && err == GR_OK)
+        return gr_fail(call, GR_ERR_NO_MEMORY, "out of memory");
+    return err;
+}
+
+enum gr_err sb_serve(struct gr_call *call, sb_handler *run)
+{
+    struct sandbox *sb = call->state;
+    bool done = false;
+    enum gr_err err = sb_faults_apply(call, sb, &done);
+
+    if (err != GR_OK || done)
+        return err;
+    sb_enter(sb);
+    count_call(call, sb);
+    return leave_with(call, sb, run(call, sb));
+}
+
+enum gr_err sb_serve_admin(struct gr_call *call, sb_handler *run)
+{
+    struct sandbox *sb = call->state;
+
+    sb_enter(sb);
+    return leave_with(call, sb, run(call, sb));
+}
+
+static bool adopt(struct sandbox *sb, json_t *stolen)
+{
+    if (!stolen)
+        return false;
+    json_decref(sb->root);
+    sb->root = stolen;
+    sb->change++;
+    sb->offset_ms = sb_int(json_object_get(stolen, "meta"), "offset_ms");
+    sb->now_ms = sb_clock(sb);
+    sb_clock_restore(sb);
+    return !sb->failed;
+}
+
+bool sb_reset(struct sandbox *sb)
+{
+    json_t *template;
+
+    if (!adopt(sb, sb_pack(sb, "{s{si sI}}", "meta", "version", STATE_VERSION, "offset_ms",
+                           (json_int_t)0)))
+        return false;
+    template = sb_default_template(sb);
+    sb_set(sb, json_object_get(sb->root, "meta"), "default_template",
+           sb_pack(sb, "s", sb_text(template, "id")));
+    return !sb->failed;
+}
+
+/* --- seed --- */
+
+static bool seed_codes(struct sandbox *sb, const json_t *room, const json_t *codes)
+{
+    const char *role;
+    json_t *code;
+
+    json_object_foreach(sb_mutable(codes), role, code) {
+        const char *text = json_string_value(code);
+        struct sb_name stamp = sb_stamp(sb->now_ms);
+
+        if (!text || !sb_template_has_role(sb, sb_text(room, "template_id"), role))
+            return false;
+        sb_put(sb, "codes", text,
+               sb_pack(sb, "{ss ss ss sb ss ss}", "code", text, "room_id", sb_text(room, "id"),
+                       "role", role, "enabled", 1, "created_at", stamp.text, "updated_at",
+                       stamp.text));
+    }
+    return true;
+}
+
+static bool seed_template(struct sandbox *sb, const json_t *row)
+{
+    return sb_template_put(sb, row, NULL) != NULL;
+}
+
+static bool seed_room(struct sandbox *sb, const json_t *row)
+{
+    const char *name = sb_text(row, "template");
+    const char *id;
+    json_t *template;
+    json_t *room;
+    json_t *body = sb_copy(sb, row);
+    json_t *peer;
+    size_t i;
+
+    json_object_foreach(sb_all(sb, "templates"), id, template) {
+        if (*name && sb_is(template, "name", gr_str_of(name)))
+            sb_set(sb, body, "template_id", sb_pack(sb, "s", id));
+    }
+    room = sb_room_put(sb, NULL, body);
+    json_decref(body);
+    if (!room || !seed_codes(sb, room, json_object_get(row, "codes")))
+        return false;
+    json_array_foreach(json_object_get(row, "peers"), i, peer) {
+        if (!sb_template_has_role(sb, sb_text(room, "template_id"), sb_text(peer, "role")))
+            return false;
+        sb_peer_join(sb, room, peer);
+    }
+    return true;
+}
+
+static bool seed_poll(struct sandbox *sb, const json_t *row)
+{
+    return sb_poll_put(sb, row, *sb_text(row, "id") ? sb_text(row, "id") : NULL) != NULL;
+}
+
+static const struct seed_kind {
+    const char *member;
+    bool (*plant)(struct sandbox *sb, const json_t *row);
+    const char *problem;
+} seed_kinds[] = {
+    {"templates", seed_template, "a template cannot be made"},
+    {"polls", seed_poll, "a poll cannot be made"},
+    {"rooms", seed_room, "a room names a template or role that is not there"},
+};
+
+bool sb_seed(struct sandbox *sb, const json_t *seed, const char **ret_problem)
+{
+    const json_t *state = json_object_get(seed, "state");
+
+    *ret_problem = "not an object";
+    if (!json_is_object(seed))
+        return false;
+    *ret_problem = "out of memory";
+    if (state && !adopt(sb, sb_copy(sb, state)))
+        return false;
+    for (size_t k = 0; k < sizeof(seed_kinds) / sizeof(seed_kinds[0]); k++) {
+        const json_t *rows = json_object_get(seed, seed_kinds[k].member);
+        size_t count = json_array_size(rows);
+
+        *ret_problem = seed_kinds[k].problem;
+        for (size_t i = 0; i < count; i++) {
+            const json_t *row = json_array_get(rows, i);
+
+            if (!json_is_object(row) || !seed_kinds[k].plant(sb, row))
+                return false;
+        }
+    }
+    return !sb->failed;
+}
+
+/* --- files --- */
+
+/* GR_ERR_NOT_FOUND when there is no such file. */
+static enum gr_err read_json(struct gr_self *self, const char *path, json_t **ret_value)
+{
+    json_error_t problem;
+    json_t *value;
+
+    if (access(path, F_OK) && errno == ENOENT)
+        return GR_ERR_NOT_FOUND;
+    value = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
+    if (!value) {
+        gr_log_self(self, GR_LOG_ERROR, "cannot read '%s': %s (line %d)", path, problem.text,
+                    problem.line);
+        return GR_ERR_BAD_JSON;
+    }
+    *ret_value = value;
+    return GR_OK;
+}
+
+static enum gr_err load_seed(struct gr_self *self, struct sandbox *sb)
+{
+    const char *path = sb->options->seed_file;
+    const char *problem;
+    json_t *seed = NULL;
+    enum gr_err err;
+    bool planted;
+
+    if (!path || !*path)
+        return GR_OK;
+    err = read_json(self, path, &seed);
+    if (err != GR_OK) {
+        if (err == GR_ERR_NOT_FOUND)
+            gr_log_self(self, GR_LOG_ERROR, "no seed file '%s'", path);
+        return err;
+    }
+    planted = sb_seed(sb, seed, &problem);
+    json_decref(seed);
+    if (!planted) {
+        gr_log_self(self, GR_LOG_ERROR, "cannot use seed file '%s': %s", path, problem);
+        return GR_ERR_INVALID;
+    }
+    return GR_OK;
+}
+
+enum gr_err sb_load(struct gr_self *self, struct sandbox *sb)
+{
+    const char *path = sb->options->state_file;
+    json_t *saved = NULL;
+    enum gr_err err;
+
+    if (path && *path) {
+        err = read_json(self, path, &saved);
+        if (err != GR_OK && err != GR_ERR_NOT_FOUND)
+            return err;
+    }
+    if (saved && sb_int(json_object_get(saved, "meta"), "version") != STATE_VERSION) {
+        json_decref(saved);
+        gr_log_self(self, GR_LOG_ERROR, "'%s' is not a state file of this version", path);
+        return GR_ERR_INVALID;
+    }
+    if (saved)
+        return adopt(sb, saved) ? GR_OK : GR_ERR_NO_MEMORY;
+    if (!sb_reset(sb))
+        return GR_ERR_NO_MEMORY;
+    return load_seed(self, sb);
+}
+
+static bool write_all(int fd, const char *text, size_t length)
+{
+    while (length) {
+        ssize_t written = write(fd, text, length);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return false;
+        text += written;
+        length -= (size_t)written;
+    }
+    return fsync(fd) == 0;
+}
+
+/* Writes a new file beside the old one and puts it in its place: a crash leaves one of the two. */
+static bool replace_file(const char *path, const char *text)
+{
+    char *draft;
+    bool written;
+    int fd;
+
+    if (asprintf(&draft, "%s.new", path) < 0)
+        return false;
+    fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    written = fd >= 0 && write_all(fd, text, strlen(text));
+    if (fd >= 0 && close(fd))
+        written = false;
+    written = written && rename(draft, path) == 0;
+    free(draft);
+    return written;
+}
+
+bool sb_save(struct sandbox *sb)
+{
+    const char *path = sb->options->state_file;
+    uint64_t change;
+    char *text;
+    bool written;
+
+    if (!path || !*path)
+        return true;
+    pthread_mutex_lock(&sb->lock);
+    change = sb->change;
+    text = change == sb->saved ? NULL : json_dumps(sb->root, JSON_COMPACT);
+    written = text || change == sb->saved;
+    pthread_mutex_unlock(&sb->lock);
+    if (!text)
+        return written;
+    written = replace_file(path, text);
+    free(text);
+    if (written)
+        sb->saved = change; /* only the saver reads and writes it */
+    return written;
+}

@@ -1,0 +1,302 @@
+/* The fields of a template. Only what is documented is checked; unknown members pass and are kept.
+ */
+#include "templates.h"
+
+#define LAYER_FIELDS                                                                               \
+    GR_FIELD("width", GR_INT, "Width in pixels"), GR_FIELD("height", GR_INT, "Height in pixels"),  \
+        GR_FIELD("videoBitrate", GR_INT, "Bit rate of the video in kbps"),                         \
+        GR_FIELD("audioBitrate", GR_INT, "Bit rate of the audio in kbps")
+
+static const struct gr_field audio[] = {
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(16, 128), .fallback = "32"),
+    GR_FIELD("codec", GR_STRING, "Codec", .values = GR_LIST("opus")),
+    GR_END,
+};
+
+static const struct gr_field video[] = {
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(30, 2000), .fallback = "256"),
+    GR_FIELD("codec", GR_STRING, "Codec", .values = GR_LIST("vp8")),
+    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = GR_RANGE(1, 30), .fallback = "25"),
+    GR_FIELD("width", GR_INT, "Width in pixels", .range = GR_RANGE(50, 1920), .fallback = "320"),
+    GR_FIELD("height", GR_INT, "Height in pixels", .range = GR_RANGE(50, 1080), .fallback = "180"),
+    GR_END,
+};
+
+static const struct gr_field screen[] = {
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_MIN(500), .fallback = "1024"),
+    GR_FIELD("codec", GR_STRING, "Codec", .values = GR_LIST("vp8")),
+    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = GR_RANGE(1, 30), .fallback = "10"),
+    GR_FIELD("width", GR_INT, "Width in pixels", .range = GR_RANGE(480, 1920), .fallback = "1280"),
+    GR_FIELD("height", GR_INT, "Height in pixels", .range = GR_RANGE(270, 1080), .fallback = "720"),
+    GR_END,
+};
+
+static const struct gr_field simulcast_layer[] = {
+    GR_FIELD("rid", GR_STRING, "Full, half or quarter", .flags = GR_REQUIRED,
+             .values = GR_LIST("f", "h", "q")),
+    GR_FIELD("scaleResolutionDownBy", GR_NUMBER, "Divisor of the resolution", .flags = GR_REQUIRED,
+             .range = GR_RANGE(1, 12)),
+    GR_FIELD("maxFramerate", GR_INT, "Frames a second", .flags = GR_REQUIRED,
+             .range = GR_RANGE(1, 30)),
+    GR_FIELD("maxBitrate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(0, 2000), .fallback = "0"),
+    GR_END,
+};
+
+static const struct gr_field simulcast_track[] = {
+    GR_FIELD("layers", GR_ARRAY, "Layers, from high to low", .range = GR_MAX(3),
+             .items = GR_ITEM(GR_OBJECT, .fields = simulcast_layer)),
+    GR_END,
+};
+
+static const struct gr_field publish[] = {
+    GR_FIELD("allowed", GR_ARRAY, "What the role may publish",
+             .items =
+                 GR_ITEM(GR_STRING, .values = GR_LIST("audio", "video", "screen", "simulcast"))),
+    GR_FIELD("audio", GR_OBJECT, "Microphone", .fields = audio),
+    GR_FIELD("video", GR_OBJECT, "Camera", .fields = video),
+    GR_FIELD("screen", GR_OBJECT, "Screen share", .fields = screen),
+    GR_FIELD("simulcast", GR_MAP, "Simulcast by kind of track",
+             .items = GR_ITEM(GR_OBJECT, .fields = simulcast_track)),
+    GR_END,
+};
+
+static const struct gr_field degradation[] = {
+    GR_FIELD("packetLossThreshold", GR_INT, "Loss in percent", .range = GR_RANGE(1, 100),
+             .fallback = "50"),
+    GR_FIELD("degradeGracePeriodSeconds", GR_INT, "Seconds before a step down",
+             .range = GR_RANGE(1, 10), .fallback = "1"),
+    GR_FIELD("recoverGracePeriodSeconds", GR_INT, "Seconds before a step up",
+             .range = GR_RANGE(1, 10), .fallback = "4"),
+    GR_END,
+};
+
+static const struct gr_field subscribe[] = {
+    GR_FIELD("subscribeToRoles", GR_ARRAY, "Roles whose tracks are received",
+             .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("maxSubsBitRate", GR_INT, "Most kbps that are received"),
+    GR_FIELD("subscribeDegradation", GR_OBJECT, "When quality is lowered", .fields = degradation),
+    GR_END,
+};
+
+#define PERMISSION(name_, doc_, fallback_) GR_FIELD(name_, GR_BOOL, doc_, .fallback = fallback_)
+
+static const struct gr_field permissions[] = {
+    PERMISSION("endRoom", "May end the session", "false"),
+    PERMISSION("removeOthers", "May remove peers", "false"),
+    PERMISSION("mute", "May mute peers", "false"),
+    PERMISSION("unmute", "May ask peers to unmute", "false"),
+    PERMISSION("changeRole", "May change roles", "false"),
+    PERMISSION("sendRoomState", "May send the state of the room", "false"),
+    PERMISSION("pollRead", "May read polls", "false"),
+    PERMISSION("pollWrite", "May write polls", "false"),
+    PERMISSION("browserRecording", "May start recordings", "true"),
+    PERMISSION("rtmpStreaming", "May start external streams", "true"),
+    PERMISSION("hlsStreaming", "May start live streams", "true"),
+    GR_END,
+};
+
+const struct gr_field sb_role_fields[] = {
+    GR_FIELD("name", GR_STRING, "Name; another one than in the path renames the role"),
+    GR_FIELD("publishParams", GR_OBJECT, "What the role publishes", .fields = publish),
+    GR_FIELD("subscribeParams", GR_OBJECT, "What the role receives", .fields = subscribe),
+    GR_FIELD("permissions", GR_OBJECT, "What the role may do", .fields = permissions),
+    GR_FIELD("priority", GR_INT, "1 is the highest", .range = GR_RANGE(1, 5)),
+    GR_FIELD("maxPeerCount", GR_INT, "Most peers at a time; 0: any number, -1: nobody",
+             .range = GR_MIN(-1), .fallback = "0"),
+    GR_END,
+};
+
+static const struct gr_field credentials[] = {
+    GR_FIELD("key", GR_STRING, "Access key of the storage", .flags = GR_REQUIRED),
+    GR_FIELD("secretKey", GR_STRING, "Secret of the storage", .flags = GR_REQUIRED | GR_SECRET),
+    GR_END,
+};
+
+static const struct gr_field upload[] = {
+    GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_REQUIRED,
+             .values = GR_LIST("s3", "gs", "oss", "azure")),
+    GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_REQUIRED),
+    GR_FIELD("prefix", GR_STRING, "Begin of every path", .flags = GR_REQUIRED),
+    GR_FIELD("options", GR_OBJECT, "Region and the like"),
+    GR_FIELD("credentials", GR_OBJECT, "Credentials of the storage", .fields = credentials),
+    GR_END,
+};
+
+static const struct gr_field recording[] = {
+    GR_FIELD("enabled", GR_BOOL, "Older switch of SFU recordings"),
+    GR_FIELD("upload", GR_OBJECT, "Own storage", .fields = upload),
+    GR_END,
+};
+
+static const struct gr_field room_state[] = {
+    GR_FIELD("messageInterval", GR_INT, "Seconds between messages", .range = GR_RANGE(5, 3600),
+             .multiple_of = 5),
+    GR_FIELD("sendPeerList", GR_BOOL, "Send the list of peers"),
+    GR_FIELD("stopRoomStateOnJoin", GR_BOOL, "Stop when the peer joins"),
+    GR_FIELD("enabled", GR_BOOL, "Send the state to peers outside"),
+    GR_END,
+};
+
+const struct gr_field sb_settings_fields[] = {
+    GR_FIELD("region", GR_STRING, "Region of the media servers",
+             .values = GR_LIST("in", "us", "eu", "auto")),
+    GR_FIELD("recording", GR_OBJECT, "Storage of recordings; null: the service's own",
+             .fields = recording),
+    GR_FIELD("roomState", GR_OBJECT, "State that is sent to peers outside", .fields = room_state),
+    GR_FIELD("retry", GR_OBJECT, "Retries of clients"),
+    GR_END,
+};
+
+static const struct gr_field browser_recording[] = {
+    GR_FIELD("name", GR_STRING, "Name", .flags = GR_REQUIRED),
+    GR_FIELD("role", GR_STRING, "Role of the recorder", .flags = GR_REQUIRED),
+    GR_FIELD("width", GR_INT, "Width in pixels"),
+    GR_FIELD("height", GR_INT, "Height in pixels"),
+    GR_FIELD("maxDuration", GR_INT, "Seconds"),
+    GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails"),
+    GR_FIELD("presignDuration", GR_INT, "Seconds"),
+    GR_FIELD("autoStart", GR_BOOL, "Start with the session"),
+    GR_FIELD("autoStopTimeout", GR_INT, "Seconds in an empty room"),
+    GR_END,
+};
+
+static const struct gr_field rtmp_destination[] = {
+    GR_FIELD("name", GR_STRING, "Name", .flags = GR_REQUIRED),
+    GR_FIELD("width", GR_INT, "Width in pixels"),
+    GR_FIELD("height", GR_INT, "Height in pixels"),
+    GR_FIELD("maxDuration", GR_INT, "Seconds"),
+    GR_FIELD("rtmpUrls", GR_ARRAY, "Where the stream goes", .range = GR_MAX(3), .flags = GR_SECRET,
+             .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("recordingEnabled", GR_BOOL, "Record as well"),
+    GR_FIELD("autoStopTimeout", GR_INT, "Seconds in an empty room"),
+    GR_END,
+};
+
+static const struct gr_field layer[] = {LAYER_FIELDS, GR_END};
+
+static const struct gr_field hls_recording[] = {
+    GR_FIELD("hlsVod", GR_BOOL, "Keep the playlist"),
+    GR_FIELD("singleFilePerLayer", GR_BOOL, "One file for each layer"),
+    GR_FIELD("enableZipUpload", GR_BOOL, "Upload as one archive", .fallback = "false"),
+    GR_FIELD("layers", GR_ARRAY, "Layers that are kept",
+             .items = GR_ITEM(GR_OBJECT, .fields = layer)),
+    GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails"),
+    GR_FIELD("presignDuration", GR_INT, "Seconds"),
+    GR_END,
+};
+
+static const struct gr_field hls_destination[] = {
+    GR_FIELD("name", GR_STRING, "Name", .flags = GR_REQUIRED),
+    GR_FIELD("role", GR_STRING, "Role of the viewer that is streamed"),
+    GR_FIELD("maxDuration", GR_INT, "Seconds"),
+    GR_FIELD("layers", GR_ARRAY, "Layers, from high to low",
+             .items = GR_ITEM(GR_OBJECT, .fields = layer)),
+    GR_FIELD("playlistType", GR_STRING, "Kind of playlist", .values = GR_LIST("event", "live")),
+    GR_FIELD("numPlaylistSegments", GR_INT, "Segments in the playlist", .range = GR_RANGE(3, 150),
+             .fallback = "5"),
+    GR_FIELD("videoFrameRate", GR_INT, "Frames a second"),
+    GR_FIELD("enableMetadataInsertion", GR_BOOL, "Allow timed metadata"),
+    GR_FIELD("enableStaticUrl", GR_BOOL, "Same URL for each stream"),
+    GR_FIELD("recording", GR_OBJECT, "Recording of the stream", .fields = hls_recording),
+    GR_FIELD("autoStopTimeout", GR_INT, "Seconds in an empty room"),
+    GR_END,
+};
+
+static const struct gr_field summary_section[] = {
+    GR_FIELD("title", GR_STRING, "Title", .flags = GR_REQUIRED, .range = GR_MAX(100)),
+    GR_FIELD("format", GR_STRING, "Form", .flags = GR_REQUIRED,
+             .values = GR_LIST("bullets", "paragraph")),
+    GR_END,
+};
+
+const struct gr_field sb_summary_fields[] = {
+    GR_FIELD("enabled", GR_BOOL, "Write a summary"),
+    GR_FIELD("context", GR_STRING, "What the talk is about", .range = GR_MAX(300)),
+    GR_FIELD("temperature", GR_NUMBER, "Freedom of the wording", .range = GR_RANGE(0.1, 1.0),
+             .fallback = "0.5"),
+    GR_FIELD("sections", GR_ARRAY, "Sections of the summary", .range = GR_MAX(6),
+             .items = GR_ITEM(GR_OBJECT, .fields = summary_section)),
+    GR_END,
+};
+
+static const struct gr_field transcription[] = {
+    GR_FIELD("name", GR_STRING, "Name", .flags = GR_REQUIRED),
+    GR_FIELD("role", GR_STRING, "Role of the listener", .flags = GR_REQUIRED),
+    GR_FIELD("modes", GR_ARRAY, "When to write",
+             .items = GR_ITEM(GR_STRING, .values = GR_LIST("recorded", "live", "caption"))),
+    GR_FIELD("outputModes", GR_ARRAY, "Formats",
+             .items = GR_ITEM(GR_STRING, .values = GR_LIST("txt", "srt", "json"))),
+    GR_FIELD("customVocabulary", GR_ARRAY, "Words to know", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("summary", GR_OBJECT, "Summary", .fields = sb_summary_fields),
+    GR_FIELD("translation", GR_OBJECT, "Translation of captions"),
+    GR_END,
+};
+
+const struct gr_field sb_destinations_fields[] = {
+    GR_FIELD("browserRecordings", GR_MAP, "Older recording configurations",
+             .items = GR_ITEM(GR_OBJECT, .fields = browser_recording)),
+    GR_FIELD("rtmpDestinations", GR_MAP, "External streams",
+             .items = GR_ITEM(GR_OBJECT, .fields = rtmp_destination)),
+    GR_FIELD("hlsDestinations", GR_MAP, "Live streams",
+             .items = GR_ITEM(GR_OBJECT, .fields = hls_destination)),
+    GR_FIELD("transcriptions", GR_MAP, "Transcriptions",
+             .items = GR_ITEM(GR_OBJECT, .fields = transcription)),
+    GR_END,
+};
+
+#define TEMPLATE_NAME                                                                              \
+    GR_FIELD("name", GR_STRING, "Name; an existing one is overwritten",                            \
+             .pattern = "^[A-Za-z0-9 .:_-]+$")
+#define TEMPLATE_PARTS                                                                             \
+    GR_FIELD("destinations", GR_OBJECT, "Where streams and recordings go",                         \
+             .fields = sb_destinations_fields),                                                    \
+        GR_FIELD("plugins", GR_OBJECT, "Whiteboard and transcription")
+
+const struct gr_field sb_template_create_fields[] = {
+    TEMPLATE_NAME,
+    GR_FIELD("roles", GR_MAP, "Roles by name",
+             .items = GR_ITEM(GR_OBJECT, .fields = sb_role_fields)),
+    GR_FIELD("settings", GR_OBJECT, "Settings", .fields = sb_settings_fields),
+    TEMPLATE_PARTS,
+    GR_END,
+};
+
+const struct gr_field sb_template_update_fields[] = {
+    TEMPLATE_NAME,
+    GR_FIELD("roles", GR_MAP, "Roles by name", .flags = GR_REQUIRED,
+             .items = GR_ITEM(GR_OBJECT, .fields = sb_role_fields)),
+    GR_FIELD("settings", GR_OBJECT, "Settings", .flags = GR_REQUIRED, .fields = sb_settings_fields),
+    TEMPLATE_PARTS,
+    GR_END,
+};
+
+static const struct gr_field browser_composite[] = {
+    GR_FIELD("autoStart", GR_BOOL, "Start with the session", .fallback = "false"),
+    GR_FIELD("autoStopTimeout", GR_INT, "Seconds in an empty room"),
+    GR_FIELD("width", GR_INT, "Width in pixels"),
+    GR_FIELD("height", GR_INT, "Height in pixels"),
+    GR_END,
+};
+
+static const struct gr_field enabled_only[] = {
+    GR_FIELD("enabled", GR_BOOL, "Switch", .fallback = "false"),
+    GR_END,
+};
+
+static const struct gr_field composite[] = {
+    GR_FIELD("browserComposite", GR_OBJECT, "Recording by a browser", .fields = browser_composite),
+    GR_FIELD("customComposite", GR_OBJECT, "Recording by a compositor", .fields = enabled_only),
+    GR_END,
+};
+
+const struct gr_field sb_template_recording_fields[] = {
+    GR_FIELD("name", GR_STRING, "Name", .flags = GR_REQUIRED),
+    GR_FIELD("role", GR_STRING, "A role of the template", .flags = GR_REQUIRED),
+    GR_FIELD("maxDuration", GR_INT, "Seconds"),
+    GR_FIELD("presignDuration", GR_INT, "Seconds"),
+    GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails"),
+    GR_FIELD("compositeRecording", GR_OBJECT, "One file of the room", .fields = composite),
+    GR_FIELD("trackRecording", GR_OBJECT, "One file for each track", .fields = enabled_only),
+    GR_FIELD("streamRecording", GR_OBJECT, "One file for each stream", .fields = enabled_only),
+    GR_END,
+};

@@ -1,0 +1,314 @@
+/*
+ * Templates: roles, settings, destinations, recording configurations. What is written is kept
+ * member for member, known or not; absent members take the documented defaults; a write replaces
+ * the whole.
+ */
+#include "templates.h"
+
+/* Members that only the service writes. */
+static const char *const owned[] = {"id",    "_id",     "customerId", "customer",
+                                    "appId", "default", "createdAt",  "updatedAt"};
+
+static bool is_owned(const char *name)
+{
+    for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++) {
+        if (strcmp(name, owned[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static json_t *by_name(struct sandbox *sb, const char *name)
+{
+    const char *id;
+    json_t *row;
+
+    if (!*name)
+        return NULL;
+    json_object_foreach(sb_all(sb, "templates"), id, row) {
+        if (sb_is(row, "name", gr_str_of(name)))
+            return row;
+    }
+    return NULL;
+}
+
+bool sb_template_has_role(struct sandbox *sb, const char *template_id, const char *role)
+{
+    const json_t *template = sb_find_text(sb, "templates", template_id);
+
+    return json_object_get(json_object_get(template, "roles"), role) != NULL;
+}
+
+/* Completes the members of target from JSON text. */
+static void fill_from(struct sandbox *sb, json_t *target, const char *defaults)
+{
+    json_t *value = sb_constant(sb, defaults);
+
+    sb_fill(sb, target, value);
+    json_decref(value);
+}
+
+static void complete_role(struct sandbox *sb, json_t *role, const char *name)
+{
+    if (!json_object_get(role, "name"))
+        sb_set(sb, role, "name", sb_pack(sb, "s", name));
+    fill_from(sb, role, sb_default_role_json);
+}
+
+static void complete_roles(struct sandbox *sb, json_t *template)
+{
+    const char *name;
+    json_t *roles;
+    json_t *role;
+
+    if (!json_object_size(json_object_get(template, "roles")))
+        sb_set(sb, template, "roles", sb_constant(sb, sb_default_roles_json));
+    roles = json_object_get(template, "roles");
+    json_object_foreach(roles, name, role) {
+        if (!json_is_object(role))
+            sb_set(sb, roles, name, json_object());
+        complete_role(sb, json_object_get(roles, name), name);
+    }
+}
+
+static void set_part(struct sandbox *sb, json_t *template, const char *member, json_t *stolen)
+{
+    sb_set(sb, template, member, stolen);
+    if (strcmp(member, "settings") == 0)
+        fill_from(sb, stolen, sb_default_settings_json);
+}
+
+json_t *sb_template_put(struct sandbox *sb, const json_t *body, json_t *old)
+{
+    struct sb_name id = sb_new_id(sb);
+    struct sb_name now = sb_stamp(sb->now_ms);
+    const char *text;
+    const char *member;
+    json_t *value;
+    json_t *row;
+
+    if (!old)
+        old = by_name(sb, sb_text(body, "name"));
+    text = old ? sb_text(old, "id") : *sb_text(body, "id") ? sb_text(body, "id") : id.text;
+    row = sb_pack(sb, "{ss ss ss ss ss ss sb ss ss}", "id", text, "_id", text, "name",
+                  old ? sb_text(old, "name") : id.text, "customerId", sb->options->customer_id,
+                  "customer", sb->options->customer_id, "appId", sb->options->app_id, "default",
+                  old ? sb_true(old, "default") : 0, "createdAt",
+                  old ? sb_text(old, "createdAt") : now.text, "updatedAt", now.text);
+    json_object_foreach(sb_mutable(body), member, value) {
+        if (!is_owned(member) && !(json_is_null(value) && strcmp(member, "name") == 0))
+            sb_set(sb, row, member, sb_copy(sb, value));
+    }
+    complete_roles(sb, row);
+    if (!json_is_object(json_object_get(row, "settings")))
+        sb_set(sb, row, "settings", json_object());
+    fill_from(sb, json_object_get(row, "settings"), sb_default_settings_json);
+    if (!json_is_object(json_object_get(row, "destinations")))
+        sb_set(sb, row, "destinations", json_object());
+    /* the key is the row's own text: `text` may belong to the row that goes */
+    return sb_put(sb, "templates", sb_text(row, "id"), row);
+}
+
+json_t *sb_default_template(struct sandbox *sb)
+{
+    json_t *body = sb_pack(sb, "{ss}", "name", "default-videoconf");
+    json_t *row = sb_template_put(sb, body, NULL);
+
+    json_decref(body);
+    sb_set(sb, row, "default", json_true());
+    sb_set(sb, sb_all(sb, "template_recordings"), sb_text(row, "id"),
+           sb_constant(sb, sb_default_recordings_json));
+    return row;
+}
+
+/* The template of the path; fails the call when there is none. */
+static enum gr_err template_of(struct gr_call *call, struct sandbox *sb, json_t **ret_row)
+{
+    *ret_row = sb_find(sb, "templates", gr_param(call, "template_id"));
+    return *ret_row ? GR_OK : sb_error(call, 404, "template not found", NULL);
+}
+
+static enum gr_err role_of(struct gr_call *call, struct sandbox *sb, json_t **ret_roles,
+                           json_t **ret_role)
+{
+    json_t *template;
+    enum gr_err err = template_of(call, sb, &template);
+
+    if (err != GR_OK)
+        return err;
+    *ret_roles = json_object_get(template, "roles");
+    *ret_role = json_object_get(*ret_roles, gr_param(call, "role").ptr);
+    return GR_OK;
+}
+
+static void touch(struct gr_call *call, struct sandbox *sb)
+{
+    sb_set(sb, sb_find(sb, "templates", gr_param(call, "template_id")), "updatedAt",
+           sb_time(sb, sb->now_ms));
+}
+
+SB_HANDLER(sb_templates_list)
+{
+    static const struct sb_list list = {
+        .collection = "templates", .items = "data", .limit_default = 10, .view = sb_copy};
+
+    return sb_reply_list(call, sb, &list);
+}
+
+SB_HANDLER(sb_templates_get)
+{
+    json_t *row;
+    enum gr_err err = template_of(call, sb, &row);
+
+    return err == GR_OK ? sb_reply(call, sb, sb_copy(sb, row)) : err;
+}
+
+SB_HANDLER(sb_templates_create)
+{
+    json_t *body = sb_copy(sb, gr_json(call));
+    json_t *row;
+
+    sb_unset(sb, body, "id"); /* only a seed chooses ids */
+    row = sb_template_put(sb, body, NULL);
+    json_decref(body);
+    return sb_reply(call, sb, sb_copy(sb, row));
+}
+
+SB_HANDLER(sb_templates_update)
+{
+    json_t *row;
+    json_t *other = by_name(sb, sb_text(gr_json(call), "name"));
+    enum gr_err err = template_of(call, sb, &row);
+
+    if (err != GR_OK)
+        return err;
+    if (other && other != row)
+        return sb_error(call, 400, "overwrite error", "name: another template has it");
+    return sb_reply(call, sb, sb_copy(sb, sb_template_put(sb, gr_json(call), row)));
+}
+
+SB_HANDLER(sb_templates_role_get)
+{
+    json_t *roles;
+    json_t *role;
+    enum gr_err err = role_of(call, sb, &roles, &role);
+
+    if (err != GR_OK)
+        return err;
+    return role ? sb_reply(call, sb, sb_copy(sb, role))
+                : sb_error(call, 404, "role does not exist", NULL);
+}
+
+SB_HANDLER(sb_templates_role_put)
+{
+    const char *old_name = gr_param(call, "role").ptr;
+    const char *new_name = sb_text(gr_json(call), "name");
+    json_t *roles;
+    json_t *role;
+    enum gr_err err = role_of(call, sb, &roles, &role);
+
+    if (err != GR_OK)
+        return err;
+    if (!*new_name)
+        new_name = old_name;
+    if (strcmp(new_name, old_name) != 0 && json_object_get(roles, new_name))
+        return sb_error(call, 400, "overwrite error", "name: another role has it");
+    role = sb_copy(sb, gr_json(call));
+    complete_role(sb, role, new_name);
+    if (strcmp(new_name, old_name) != 0)
+        sb_unset(sb, roles, old_name);
+    sb_set(sb, roles, new_name, role);
+    touch(call, sb);
+    return sb_reply(call, sb, sb_copy(sb, role));
+}
+
+SB_HANDLER(sb_templates_role_delete)
+{
+    json_t *roles;
+    json_t *role;
+    enum gr_err err = role_of(call, sb, &roles, &role);
+
+    if (err != GR_OK)
+        return err;
+    if (!role)
+        return sb_error(call, 404, "role does not exist", NULL);
+    sb_unset(sb, roles, gr_param(call, "role").ptr);
+    touch(call, sb);
+    return GR_OK;
+}
+
+/* "settings" or "destinations": the last segment of the route is the member. */
+static const char *part_name(const struct gr_call *call)
+{
+    return strrchr(gr_route_of(call)->path, '/') + 1;
+}
+
+SB_HANDLER(sb_templates_part_get)
+{
+    json_t *row;
+    enum gr_err err = template_of(call, sb, &row);
+
+    return err == GR_OK ? sb_reply(call, sb, sb_copy(sb, json_object_get(row, part_name(call))))
+                        : err;
+}
+
+SB_HANDLER(sb_templates_part_put)
+{
+    json_t *row;
+    enum gr_err err = template_of(call, sb, &row);
+
+    if (err != GR_OK)
+        return err;
+    set_part(sb, row, part_name(call), sb_copy(sb, gr_json(call)));
+    touch(call, sb);
+    return sb_reply(call, sb, sb_copy(sb, json_object_get(row, part_name(call))));
+}
+
+/* Answers leave flags out that are false. */
+static void drop_false(json_t *value)
+{
+    const char *name;
+    json_t *member;
+    void *next;
+    size_t i;
+
+    json_object_foreach_safe(value, next, name, member) {
+        if (json_is_false(member))
+            (void)json_object_del(value, name); /* it is there */
+        else
+            drop_false(member);
+    }
+    json_array_foreach(value, i, member)
+        drop_false(member);
+}
+
+static enum gr_err reply_recordings(struct gr_call *call, struct sandbox *sb)
+{
+    const json_t *list = sb_find(sb, "template_recordings", gr_param(call, "template_id"));
+    json_t *view = list ? sb_copy(sb, list) : sb_pack(sb, "[]");
+
+    drop_false(view);
+    return sb_reply(call, sb, view);
+}
+
+SB_HANDLER(sb_templates_recordings_get)
+{
+    json_t *row;
+    enum gr_err err = template_of(call, sb, &row);
+
+    return err == GR_OK ? reply_recordings(call, sb) : err;
+}
+
+SB_HANDLER(sb_templates_recordings_put)
+{
+    const json_t *first = json_array_get(gr_json(call), 0);
+    json_t *row;
+    enum gr_err err = template_of(call, sb, &row);
+
+    if (err != GR_OK)
+        return err;
+    if (!json_object_get(json_object_get(row, "roles"), sb_text(first, "role")))
+        return sb_error(call, 400, "Invalid body param: role", "[0].role: no such role");
+    sb_put(sb, "template_recordings", sb_text(row, "id"), sb_copy(sb, gr_json(call)));
+    return reply_recordings(call, sb);
+}

@@ -1,0 +1,291 @@
+/* The history of webhook deliveries, and their replay. */
+#include "analytics.h"
+#include "webhooks.h"
+
+#define DAY_MS (24 * 3600 * INT64_C(1000))
+#define REPLAY_GAP_MS 100 /* ten events a second */
+#define REPLAY_MAX 50000
+
+#define EVENT_NAMES                                                                                \
+    GR_LIST("session.open.success", "session.close.success", "peer.join.success",                  \
+            "peer.leave.success", "recording.success", "recording.failed",                         \
+            "transcription.success", "beam.started.success", "beam.stopped.success",               \
+            "beam.recording.success", "hls.recording.success", "stream.recording.success")
+#define WINDOW_FIELDS                                                                              \
+    GR_FIELD("start_time", GR_TIME, "Begin, within the last 30 days", .fallback = "a day ago"),    \
+        GR_FIELD("end_time", GR_TIME, "End, within 14 days of the begin", .fallback = "now"),      \
+        GR_FIELD("room_id", GR_STRING, "Of a room")
+
+const struct gr_field sb_history_query[] = {
+    WINDOW_FIELDS,
+    GR_FIELD("status", GR_STRING, "How the delivery ended",
+             .values = GR_LIST("all", "failed", "success"), .fallback = "all"),
+    GR_FIELD("event_names", GR_STRING, "Types of event; may be repeated", .flags = GR_REPEATED,
+             .values = EVENT_NAMES),
+    GR_FIELD("limit", GR_INT, "Rows of a page", .range = GR_RANGE(1, 100), .fallback = "50"),
+    GR_FIELD("page", GR_INT, "Page, from 1", .range = GR_MIN(1), .fallback = "1"),
+    GR_END,
+};
+
+const struct gr_field sb_replay_fields[] = {
+    WINDOW_FIELDS,
+    GR_FIELD("event_names", GR_ARRAY, "Types of event",
+             .items = GR_ITEM(GR_STRING, .values = EVENT_NAMES)),
+    GR_FIELD("limit", GR_INT, "Most events", .range = GR_RANGE(1, REPLAY_MAX), .fallback = "50000"),
+    GR_FIELD("offset", GR_INT, "Events to leave out", .range = GR_MIN(0), .fallback = "0"),
+    GR_FIELD("status", GR_STRING, "How the delivery ended",
+             .values = GR_LIST("all", "failed", "success"), .fallback = "failed"),
+    GR_END,
+};
+
+/* Which deliveries are meant. */
+struct window {
+    int64_t start_ms;
+    int64_t end_ms;
+    const char *room_id;
+    const char *status;
+};
+
+/* Works out the window and checks its bounds. */
+static enum gr_err window_of(struct gr_call *call, struct sandbox *sb, const char *start,
+                             const char *end, struct window *ret_window)
+{
+    ret_window->start_ms = sb->now_ms - DAY_MS;
+    ret_window->end_ms = sb->now_ms;
+    if (*start && !sb_parse_time(start, &ret_window->start_ms))
+        return sb_error(call, 400, "Invalid query param: start_time", "not a time");
+    if (*end && !sb_parse_time(end, &ret_window->end_ms))
+        return sb_error(call, 400, "Invalid query param: end_time", "not a time");
+    if (ret_window->start_ms < sb->now_ms - 30 * DAY_MS)
+        return sb_error(call, 400, "start_time must be within the last 30 days", NULL);
+    if (ret_window->end_ms < ret_window->start_ms ||
+        ret_window->end_ms > ret_window->start_ms + 14 * DAY_MS)
+        return sb_error(call, 400, "end_time must be within 14 days after start_time", NULL);
+    return GR_OK;
+}
+
+static bool in_window(const json_t *row, const struct window *window)
+{
+    const json_t *event = json_object_get(row, "event");
+    int64_t at_ms = sb_int(row, "at_ms");
+
+    if (at_ms < window->start_ms || at_ms > window->end_ms)
+        return false;
+    if (*window->room_id &&
+        !sb_is(json_object_get(event, "data"), "room_id", gr_str_of(window->room_id)))
+        return false;
+    if (strcmp(window->status, "all") == 0)
+        return sb_is(row, "status", GR_STR("success")) || sb_is(row, "status", GR_STR("failed"));
+    return sb_is(row, "status", gr_str_of(window->status));
+}
+
+static json_t *history_row(struct sandbox *sb, const json_t *row)
+{
+    static const char *const shown[] = {"session_id", "peer_id", "user_id", NULL};
+    const json_t *event = json_object_get(row, "event");
+    const json_t *data = json_object_get(event, "data");
+    bool good = sb_is(row, "status", GR_STR("success"));
+    json_t *brief = sb_pack(sb, "{}");
+
+    sb_take(sb, brief, data, shown);
+    return sb_pack(
+        sb, "{ss ss ss ss s{so ss ss ss}}", "event_id", sb_text(event, "id"), "event_name",
+        good ? "reporter.webhook.delivery.success" : "reporter.webhook.delivery.failed", "room_id",
+        sb_text(data, "room_id"), "event_timestamp", sb_text(event, "timestamp"), "payload",
+        "event_data", brief, "webhook_url", sb_text(row, "url"), "original_event_name",
+        sb_text(event, "type"), "error_reason", sb_text(row, "error"));
+}
+
+SB_HANDLER(sb_webhooks_history)
+{
+    static const struct sb_filter by_name[] = {
+        {"event_names", "type", SB_EQUAL, NULL},
+        {0},
+    };
+    size_t limit = (size_t)sb_query_int(call, "limit", 50);
+    size_t page = (size_t)sb_query_int(call, "page", 1);
+    gr_str status = gr_query(call, "status");
+    gr_str room_id = gr_query(call, "room_id");
+    struct window window = {.room_id = room_id.len ? room_id.ptr : "",
+                            .status = status.len ? status.ptr : "all"};
+    gr_str start = gr_query(call, "start_time");
+    gr_str end = gr_query(call, "end_time");
+    enum gr_err err =
+        window_of(call, sb, start.len ? start.ptr : "", end.len ? end.ptr : "", &window);
+    size_t total = 0;
+    json_t *events;
+    const char *id;
+    json_t *row;
+
+    if (err != GR_OK)
+        return err;
+    events = sb_pack(sb, "[]");
+    json_object_foreach(sb_all(sb, "webhooks"), id, row) {
+        if (!in_window(row, &window) ||
+            !sb_passes(call, sb, by_name, json_object_get(row, "event")))
+            continue;
+        if (total / limit == page - 1)
+            sb_append(sb, events, history_row(sb, row));
+        total++;
+    }
+    return sb_reply(call, sb,
+                    sb_pack(sb, "{so s{sI sI sI sI sb sb} s{sI}}", "events", events, "pagination",
+                            "current_page", (json_int_t)page, "page_size", (json_int_t)limit,
+                            "total_pages", (json_int_t)((total + limit - 1) / limit), "total_items",
+                            (json_int_t)total, "has_next", total > page * limit, "has_prev",
+                            page > 1, "summary", "total_events", (json_int_t)total));
+}
+
+/* --- replay --- */
+
+void sb_workflow_settle(struct sandbox *sb, json_t *workflow)
+{
+    const json_t *progress = json_object_get(workflow, "progress");
+    int64_t completed = sb_int(progress, "completed");
+    int64_t failed = sb_int(progress, "failed");
+    json_t *result;
+
+    if (completed + failed < sb_int(progress, "total"))
+        return;
+    sb_set(sb, workflow, "status",
+           sb_pack(sb, "s",
+                   !failed     ? "completed"
+                   : completed ? "completed_with_failures"
+                               : "failed"));
+    sb_set(sb, workflow, "completed_at", sb_time(sb, sb->now_ms));
+    result = sb_copy(sb, progress);
+    sb_set(sb, result, "failed_events", sb_copy(sb, json_object_get(workflow, ".failed_events")));
+    sb_set(sb, workflow, "result", result);
+}
+
+static bool named(const json_t *names, const char *name)
+{
+    size_t i;
+    const json_t *wanted;
+
+    json_array_foreach(names, i, wanted) {
+        if (strcmp(json_string_value(wanted), name) == 0)
+            return true;
+    }
+    return !json_array_size(names);
+}
+
+/* Queues the deliveries that are meant; returns how many. */
+static json_int_t queue_all(struct sandbox *sb, const char *workflow_id, const json_t *body,
+                            const struct window *window)
+{
+    int64_t skip = sb_int(body, "offset");
+    int64_t limit = sb_int(body, "limit") ? sb_int(body, "limit") : REPLAY_MAX;
+    json_int_t count = 0;
+    const char *id;
+    json_t *row;
+
+    json_object_foreach(sb_all(sb, "webhooks"), id, row) {
+        if (!in_window(row, window) || !named(json_object_get(body, "event_names"),
+                                              sb_text(json_object_get(row, "event"), "type")))
+            continue;
+        if (skip-- > 0)
+            continue;
+        if (count == limit)
+            break;
+        sb_webhook_again(sb, id, workflow_id, count * REPLAY_GAP_MS);
+        count++;
+    }
+    return count;
+}
+
+static json_t *filters_of(struct sandbox *sb, const json_t *body, const struct window *window)
+{
+    json_t *filters = sb_pack(sb, "{ss* ss}", "room_id", *window->room_id ? window->room_id : NULL,
+                              "status", window->status);
+    const json_t *names = json_object_get(body, "event_names");
+
+    /* what was left out moves with the clock, and must not make two equal requests differ */
+    if (json_object_get(body, "start_time"))
+        sb_set(sb, filters, "start_time", sb_time(sb, window->start_ms));
+    if (json_object_get(body, "end_time"))
+        sb_set(sb, filters, "end_time", sb_time(sb, window->end_ms));
+    if (names)
+        sb_set(sb, filters, "event_types", sb_copy(sb, names));
+    sb_set(sb, filters, "limit",
+           json_integer(sb_int(body, "limit") ? sb_int(body, "limit") : REPLAY_MAX));
+    sb_set(sb, filters, "offset", json_integer(sb_int(body, "offset")));
+    return filters;
+}
+
+/* A run with these filters that has not ended. */
+static json_t *running_workflow(struct sandbox *sb, const json_t *filters)
+{
+    const char *id;
+    json_t *workflow;
+
+    json_object_foreach(sb_all(sb, "workflows"), id, workflow) {
+        if (sb_is(workflow, "status", GR_STR("Running")) &&
+            json_equal(json_object_get(workflow, "filters"), filters))
+            return workflow;
+    }
+    return NULL;
+}
+
+static json_t *start_workflow(struct sandbox *sb, const json_t *body, const json_t *filters,
+                              const struct window *window)
+{
+    struct sb_name tail = sb_new_hex(sb, 8);
+    json_t *id = json_sprintf("webhook-replay-%s-%s", sb->options->customer_id, tail.text);
+    json_t *workflow =
+        sb_pack(sb, "{sO ss so sn sO s{si si si} s[]}", "workflow_id", id, "status", "Running",
+                "started_at", sb_time(sb, sb->now_ms), "completed_at", "filters", filters,
+                "progress", "total", 0, "completed", 0, "failed", 0, ".failed_events");
+    const char *text = json_string_value(id);
+
+    workflow = text ? sb_put(sb, "workflows", text, workflow) : NULL;
+    sb_set(sb, json_object_get(workflow, "progress"), "total",
+           json_integer(text ? queue_all(sb, text, body, window) : 0));
+    sb_workflow_settle(sb, workflow);
+    json_decref(id);
+    return workflow;
+}
+
+SB_HANDLER(sb_webhooks_replay)
+{
+    const json_t *body = gr_json(call);
+    struct window window = {.room_id = sb_text(body, "room_id"),
+                            .status =
+                                *sb_text(body, "status") ? sb_text(body, "status") : "failed"};
+    enum gr_err err =
+        window_of(call, sb, sb_text(body, "start_time"), sb_text(body, "end_time"), &window);
+    json_t *workflow;
+    json_t *filters;
+    bool joined;
+
+    if (err != GR_OK)
+        return err;
+    filters = filters_of(sb, body, &window);
+    workflow = running_workflow(sb, filters);
+    joined = workflow != NULL;
+    if (!joined)
+        workflow = start_workflow(sb, body, filters, &window);
+    json_decref(filters);
+    return sb_reply(call, sb,
+                    sb_pack(sb, "{ss ss ss sO}", "workflow_id", sb_text(workflow, "workflow_id"),
+                            "status", joined ? "already_running" : "started", "message",
+                            joined ? "a replay with these filters is running" : "queued", "filters",
+                            json_object_get(workflow, "filters")));
+}
+
+SB_HANDLER(sb_webhooks_replay_status)
+{
+    const json_t *workflow = sb_find(sb, "workflows", gr_param(call, "workflow_id"));
+
+    return workflow ? sb_reply_row(call, sb, workflow)
+                    : sb_error(call, 404, "workflow not found", NULL);
+}
+
+/* Every event with its delivery, for tests. */
+SB_ADMIN_HANDLER(sb_webhooks_dump)
+{
+    static const struct sb_list list = {
+        .collection = "webhooks", .items = "data", .limit_default = 100};
+
+    return sb_reply_list(call, sb, &list);
+}
