@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import json
 import pathlib
 
@@ -34,6 +35,7 @@ def groups():
     return sorted(path.stem for path in HERE.glob("*.json"))
 
 
+@functools.cache
 def load(group):
     """All cases of a group: those written out, and those of its checks."""
     data = json.loads((HERE / f"{group}.json").read_text(encoding="utf-8"))
@@ -129,6 +131,17 @@ def judged(group, send, method, target, body, what, names):
                     upstream=upstream)
     return Case(group, send["route"], f"{method} refuses {what}", method, target, body,
                 gets={"status": 400, "names": names})
+
+
+def documented_call(case):
+    """What the upstream receives for an accepted value: the call of the route's first case, with
+    this query."""
+    for other in load(case.group):
+        receives = other.upstream and other.upstream.get("receives")
+        if other.route == case.route and receives:
+            query = case.target.partition("?")[2]
+            return receives.partition("?")[0] + (f"?{query}" if query else "")
+    raise AssertionError(f"{case.route} has no case that tells what the upstream receives")
 
 
 def merge(base, patch):
