@@ -69,9 +69,9 @@ def test_a_method_that_a_path_lacks_is_405_with_allow(routes, gateway):
     by_path = {}
     for route in routes:
         for path in filter(None, [route["path"], route.get("alias")]):
-            by_path.setdefault(re.sub(r"\{\w+\}", "x", path), set()).add(route["method"])
+            by_path.setdefault(re.sub(r"\{\w+\}", "1", path), set()).add(route["method"])
     for path, methods in by_path.items():
-        answer = gateway.send("PUT", path.replace("x", "1"), b"{}")
+        answer = gateway.send("PUT", path, b"{}")
         assert answer.status == 405, f"PUT {path}: {answer}"
         allowed = {word.strip() for word in answer.headers["Allow"].split(",")}
         assert methods <= allowed, f"{path}: {allowed}"
