@@ -124,14 +124,23 @@ static bool item_matches(const struct filter *filter, const json_t *item)
            gr_str_eq(filter->equals, (gr_str){json_string_value(value), json_string_length(value)});
 }
 
-static void filter_list(const struct filter *filter, json_t *answer)
+/* Keeps what matches. *ret_changed: false when nothing had to go. */
+static enum gr_err filter_list(const struct filter *filter, json_t *answer, bool *ret_changed)
 {
-    json_t *list = json_object_get(answer, filter->list);
+    const json_t *list = json_object_get(answer, filter->list);
+    json_t *kept = json_array();
+    bool made = kept != NULL;
 
-    for (size_t i = json_array_size(list); i-- > 0;) {
-        if (!item_matches(filter, json_array_get(list, i)))
-            json_array_remove(list, i);
+    for (size_t i = 0; made && i < json_array_size(list); i++) {
+        json_t *item = json_array_get(list, i);
+
+        made = !item_matches(filter, item) || json_array_append(kept, item) == 0;
     }
+    *ret_changed = json_array_size(kept) < json_array_size(list);
+    if (made && *ret_changed)
+        return json_object_set_new(answer, filter->list, kept) == 0 ? GR_OK : GR_ERR_NO_MEMORY;
+    json_decref(kept);
+    return made ? GR_OK : GR_ERR_NO_MEMORY;
 }
 
 /* The value that .equals stands for: a literal, or one "{param}". */
@@ -150,11 +159,21 @@ static gr_str select_value(struct grc_call *call, const char *equals)
     return gr_str_of(equals);
 }
 
+static enum gr_err reply_as_it_came(struct grc_call *call, const struct grc_exchange *exchange)
+{
+    const char *type = grc_arena_copy(&call->arena, exchange->answer_type);
+
+    return grc_host_reply_bytes(&call->pub, exchange->status,
+                                exchange->answer_type.len && type ? type : "application/json",
+                                exchange->answer);
+}
+
 static enum gr_err reply_selected(struct grc_call *call, const struct gr_select *select,
                                   const struct grc_exchange *exchange)
 {
     struct filter filter = {select->list, select->member, select_value(call, select->equals)};
     const char *reason = "";
+    bool changed = false;
     json_t *answer = grc_json_parse(exchange->answer,
                                     (unsigned)call->runtime->settings->json_depth_max, &reason);
 
@@ -166,9 +185,13 @@ static enum gr_err reply_selected(struct grc_call *call, const struct gr_select 
         json_decref(answer);
         return grc_fail(call, GR_ERR_NOT_FOUND, "no such %s here", select->member);
     }
-    if (filter.list)
-        filter_list(&filter, answer);
-    return grc_host_reply_json(&call->pub, exchange->status, answer);
+    enum gr_err err = filter.list ? filter_list(&filter, answer, &changed) : GR_OK;
+    if (err == GR_OK && changed)
+        return grc_host_reply_json(&call->pub, exchange->status, answer);
+    json_decref(answer);
+    if (err != GR_OK)
+        return grc_fail(call, err, "no memory to filter the upstream's answer");
+    return reply_as_it_came(call, exchange);
 }
 
 static enum gr_err fail_upstream(struct grc_call *call, const struct grc_exchange *exchange)
@@ -197,10 +220,7 @@ static enum gr_err reply_with(struct grc_call *call, const struct gr_forward *fo
         reply->headers[reply->header_count++] = exchange->answer_headers[i];
     if (forward->select && exchange->status == 200)
         return reply_selected(call, forward->select, exchange);
-    const char *type = grc_arena_copy(&call->arena, exchange->answer_type);
-    return grc_host_reply_bytes(&call->pub, exchange->status,
-                                exchange->answer_type.len && type ? type : "application/json",
-                                exchange->answer);
+    return reply_as_it_came(call, exchange);
 }
 
 enum gr_err grc_forward(struct grc_call *call)

@@ -200,7 +200,7 @@ static enum gr_err walk_value(struct grc_walk *walk, const struct grc_node *node
     walk->failed = false;
     enum gr_err err = walk_typed(walk, node, place, value);
     if (err == GR_OK && !walk->failed && node->row->check)
-        err = grc_walk_check(walk, node, parent, value);
+        err = grc_walk_check(walk, place, node, parent, value);
     walk->failed = walk->failed || failed_before;
     return err;
 }

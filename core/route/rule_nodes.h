@@ -79,6 +79,7 @@ typedef bool grc_present_fn(const void *ctx, const struct grc_node *node, const 
 /* Reports the missing members of a rule: required ones, .when, .any_of. */
 enum gr_err grc_walk_missing(struct grc_walk *walk, const struct grc_place *up,
                              const struct grc_rule *rule, grc_present_fn *present, const void *ctx);
-/* Runs .check. Its own problems are its result; any other error ends the walk. */
-enum gr_err grc_walk_check(struct grc_walk *walk, const struct grc_node *node, const json_t *parent,
-                           const json_t *value);
+/* Runs .check. Its own problems are its result, and get the place of the value put before them; any
+ * other error ends the walk. */
+enum gr_err grc_walk_check(struct grc_walk *walk, const struct grc_place *place,
+                           const struct grc_node *node, const json_t *parent, const json_t *value);

@@ -107,13 +107,14 @@ static json_t *to_json(const struct grc_node *node, gr_str text)
     }
 }
 
-static enum gr_err run_check(struct grc_walk *walk, const struct grc_node *node, gr_str text)
+static enum gr_err run_check(struct grc_walk *walk, const struct grc_place *place,
+                             const struct grc_node *node, gr_str text)
 {
     json_t *value = to_json(node, text);
 
     if (!value)
         return GR_ERR_NO_MEMORY;
-    enum gr_err err = grc_walk_check(walk, node, NULL, value);
+    enum gr_err err = grc_walk_check(walk, place, node, NULL, value);
     json_decref(value);
     return err;
 }
@@ -158,7 +159,7 @@ static enum gr_err check_value(struct grc_walk *walk, const struct grc_place *pl
     walk->failed = false;
     enum gr_err err = check_typed(walk, place, node, value);
     if (err == GR_OK && !walk->failed && node->row->check)
-        err = run_check(walk, node, value);
+        err = run_check(walk, place, node, value);
     walk->failed = walk->failed || failed_before;
     return err;
 }

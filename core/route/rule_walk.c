@@ -181,14 +181,43 @@ enum gr_err grc_walk_string(struct grc_walk *walk, const struct grc_place *place
     return kind ? grc_walk_expect(walk, place, (enum gr_problem_kind)kind, node) : GR_OK;
 }
 
-enum gr_err grc_walk_check(struct grc_walk *walk, const struct grc_node *node, const json_t *parent,
-                           const json_t *value)
+/* Puts the place of a value before what its check said about it. */
+static enum gr_err place_problem(struct grc_walk *walk, const struct grc_place *place,
+                                 struct gr_problem *problem)
 {
+    struct grc_buf where;
+    enum gr_err err;
+
+    grc_buf_init(&where, WHERE_MAX_BYTES);
+    err = add_place(&where, place);
+    if (err == GR_OK && where.len && problem->where[0] && problem->where[0] != '[')
+        err = grc_buf_char(&where, '.');
+    if (err == GR_OK)
+        err = grc_buf_text(&where, problem->where);
+    /* What does not fit is cut off. */
+    if (err != GR_ERR_NO_MEMORY) {
+        problem->where = grc_arena_copy(walk->problems->arena, grc_buf_view(&where));
+        problem->in = walk->in;
+        err = problem->where ? GR_OK : GR_ERR_NO_MEMORY;
+    }
+    grc_buf_done(&where);
+    return err;
+}
+
+enum gr_err grc_walk_check(struct grc_walk *walk, const struct grc_place *place,
+                           const struct grc_node *node, const json_t *parent, const json_t *value)
+{
+    size_t before = walk->problems->count;
     enum gr_err err = node->row->check(walk->call, parent, value);
 
     if (err != GR_ERR_INVALID)
         return err;
     walk->failed = true;
+    for (size_t i = before; i < walk->problems->count; i++) {
+        err = place_problem(walk, place, &walk->problems->list[i]);
+        if (err != GR_OK)
+            return err;
+    }
     return GR_OK;
 }
 

@@ -190,7 +190,8 @@ struct gr_when {
 /*
  * A rule that a table cannot say: called for a present value after its other rules held.
  * parent is the object (or array) the value sits in. Returns GR_OK, or the result of
- * gr_invalid(), which names the member itself.
+ * gr_invalid(), whose `where` is seen from the value: "" is the value itself, "width" a member of
+ * it.
  */
 typedef enum gr_err gr_check_fn(struct gr_call *call, const json_t *parent, const json_t *value);
 

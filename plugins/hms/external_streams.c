@@ -100,8 +100,6 @@ static enum gr_err check_resolution(struct gr_call *call, const json_t *parent, 
     bool landscape = width >= height;
 
     (void)parent;
-    if (json_is_null(value))
-        return GR_OK;
     if (width < 500 || height < (landscape ? 480 : 500))
         return gr_invalid(call, "", GR_PROBLEM_MIN, "at least 500x480, or 500x500 in portrait");
     if (width > (landscape ? 1920 : 1080) || height > (landscape ? 1080 : 1920))

@@ -14,7 +14,7 @@ static const struct gr_field token_request[] = {
              .example = "\"learner-204\""),
     GR_FIELD("expiresIn", GR_INT,
              "lifetime in seconds; a longer one is cut to what the config allows",
-             .range = GR_MIN(1), .fallback = "86400"),
+             .range = GR_RANGE(1, INT32_MAX), .fallback = "86400"),
     GR_END,
 };
 

@@ -448,6 +448,18 @@ static enum gr_err check_broken(struct gr_call *call, const json_t *parent, cons
     return GR_ERR_STORE_DOWN;
 }
 
+/* As the host's gr_invalid() does it: seen from the value. */
+static enum gr_err check_inside(struct gr_call *call, const json_t *parent, const json_t *value)
+{
+    (void)call;
+    (void)parent;
+    (void)value;
+    assert_int_equal(grc_problem_add(&problems, "?", "", GR_PROBLEM_VALUE, "a"), GR_OK);
+    assert_int_equal(grc_problem_add(&problems, "?", "x", GR_PROBLEM_VALUE, "b"), GR_OK);
+    assert_int_equal(grc_problem_add(&problems, "?", "[1]", GR_PROBLEM_VALUE, "c"), GR_OK);
+    return GR_ERR_INVALID;
+}
+
 static enum gr_err run_json(const struct grc_rule *rule, const char *text)
 {
     json_t *value = grc_json_parse(gr_str_of(text), 64, NULL);
@@ -457,6 +469,29 @@ static enum gr_err run_json(const struct grc_rule *rule, const char *text)
     enum gr_err err = grc_rule_check_json(rule, NULL, value, &problems);
     json_decref(value);
     return err;
+}
+
+static void check_problems_get_their_place(void **state)
+{
+    const struct gr_field rows[] = {
+        GR_FIELD("list", GR_ARRAY, "d", .items = GR_ITEM(GR_OBJECT, .check = check_inside)),
+        GR_END,
+    };
+    struct grc_rule *rule = value_rule(GR_BODY(GR_OBJECT, .fields = rows));
+    struct grc_rule *root = value_rule(GR_BODY(GR_OBJECT, .check = check_inside));
+
+    (void)state;
+    assert_int_equal(run_json(rule, "{\"list\":[{}]}"), GR_ERR_INVALID);
+    assert_int_equal(problems.count, 3);
+    assert_string_equal(problems.list[0].where, "list[0]");
+    assert_string_equal(problems.list[1].where, "list[0].x");
+    assert_string_equal(problems.list[2].where, "list[0][1]");
+    assert_string_equal(problems.list[0].in, "body");
+    assert_int_equal(run_json(root, "{}"), GR_ERR_INVALID);
+    assert_string_equal(problems.list[0].where, "");
+    assert_string_equal(problems.list[1].where, "x");
+    grc_rule_free(root);
+    grc_rule_free(rule);
 }
 
 static void check_functions(void **state)
@@ -827,6 +862,7 @@ int main(void)
         TEST(unknown_members),
         TEST(conditions_between_siblings),
         TEST(check_functions),
+        TEST(check_problems_get_their_place),
         TEST(problems_are_bounded),
         TEST(query_values),
         TEST(query_presence),

@@ -1,0 +1,136 @@
+/*
+ * A role of a template: what it sends and receives, and what it may do.
+ */
+#include "templates.h"
+
+#include <jansson.h>
+
+static gr_check_fn check_simulcast;
+
+static const char *const published_kinds[] = {"audio", "video", "screen", "simulcast", NULL};
+static const char *const audio_codecs[] = {"opus", NULL};
+static const char *const video_codecs[] = {"vp8", NULL};
+static const char *const layer_names[] = {"f", "h", "q", NULL};
+
+static const struct gr_field audio[] = {
+    GR_FIELD("bitRate", GR_INT, "kbit/s", .range = GR_RANGE(16, 128), .fallback = "32"),
+    GR_FIELD("codec", GR_STRING, "codec", .values = audio_codecs),
+    GR_END,
+};
+
+static const struct gr_field video[] = {
+    GR_FIELD("bitRate", GR_INT, "kbit/s", .range = GR_RANGE(30, 2000), .fallback = "256"),
+    GR_FIELD("codec", GR_STRING, "codec", .values = video_codecs),
+    GR_FIELD("frameRate", GR_INT, "frames a second", .range = GR_RANGE(1, 30), .fallback = "25"),
+    GR_FIELD("width", GR_INT, "pixels", .range = GR_RANGE(50, 1920), .fallback = "320"),
+    GR_FIELD("height", GR_INT, "pixels", .range = GR_RANGE(50, 1080), .fallback = "180"),
+    GR_END,
+};
+
+static const struct gr_field screen[] = {
+    GR_FIELD("bitRate", GR_INT, "kbit/s", .range = GR_MIN(500), .fallback = "1024"),
+    GR_FIELD("codec", GR_STRING, "codec", .values = video_codecs),
+    GR_FIELD("frameRate", GR_INT, "frames a second", .range = GR_RANGE(1, 30), .fallback = "10"),
+    GR_FIELD("width", GR_INT, "pixels", .range = GR_RANGE(480, 1920), .fallback = "1280"),
+    GR_FIELD("height", GR_INT, "pixels", .range = GR_RANGE(270, 1080), .fallback = "720"),
+    GR_END,
+};
+
+static const struct gr_field simulcast_layer[] = {
+    GR_FIELD("rid", GR_STRING, "f, h or q: full, half, quarter", .flags = GR_REQUIRED,
+             .values = layer_names),
+    GR_FIELD("scaleResolutionDownBy", GR_NUMBER, "how much smaller than f", .flags = GR_REQUIRED,
+             .range = GR_RANGE(1.0, 12.0)),
+    GR_FIELD("maxFramerate", GR_INT, "frames a second", .flags = GR_REQUIRED,
+             .range = GR_RANGE(1, 30)),
+    GR_FIELD("maxBitrate", GR_INT, "kbit/s", .range = GR_RANGE(0, 2000), .fallback = "0"),
+    GR_END,
+};
+
+static const struct gr_field simulcast[] = {
+    GR_FIELD("layers", GR_ARRAY, "layers from large to small", .range = GR_MAX(3),
+             .items = GR_ITEM(GR_OBJECT, .fields = simulcast_layer), .check = check_simulcast),
+    GR_END,
+};
+
+static const struct gr_field publish[] = {
+    GR_FIELD("allowed", GR_ARRAY, "what the role may publish",
+             .items = GR_ITEM(GR_STRING, .values = published_kinds)),
+    GR_FIELD("audio", GR_OBJECT, "microphone", .fields = audio),
+    GR_FIELD("video", GR_OBJECT, "camera", .fields = video),
+    GR_FIELD("screen", GR_OBJECT, "shared screen", .fields = screen),
+    GR_FIELD("simulcast", GR_MAP, "layers of video and of screen",
+             .items = GR_ITEM(GR_OBJECT, .fields = simulcast)),
+    GR_END,
+};
+
+static const struct gr_field degradation[] = {
+    GR_FIELD("packetLossThreshold", GR_INT, "loss in percent that counts as bad",
+             .range = GR_RANGE(1, 100), .fallback = "50"),
+    GR_FIELD("degradeGracePeriodSeconds", GR_INT, "how long it is bad before video stops",
+             .range = GR_RANGE(1, 10), .fallback = "1"),
+    GR_FIELD("recoverGracePeriodSeconds", GR_INT, "how long it is good before video returns",
+             .range = GR_RANGE(1, 10), .fallback = "4"),
+    GR_END,
+};
+
+static const struct gr_field subscribe[] = {
+    GR_FIELD("subscribeToRoles", GR_ARRAY, "roles whose media the role receives",
+             .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("maxSubsBitRate", GR_INT, "kbit/s"),
+    GR_FIELD("subscribeDegradation", GR_OBJECT, "when to receive audio only",
+             .fields = degradation),
+    GR_END,
+};
+
+static const struct gr_field permissions[] = {
+    GR_FIELD("endRoom", GR_BOOL, "end the session for all", .fallback = "false"),
+    GR_FIELD("removeOthers", GR_BOOL, "remove peers", .fallback = "false"),
+    GR_FIELD("mute", GR_BOOL, "mute others", .fallback = "false"),
+    GR_FIELD("unmute", GR_BOOL, "ask others to unmute", .fallback = "false"),
+    GR_FIELD("changeRole", GR_BOOL, "change roles of others", .fallback = "false"),
+    GR_FIELD("sendRoomState", GR_BOOL, "send the state of the room", .fallback = "false"),
+    GR_FIELD("pollRead", GR_BOOL, "see polls", .fallback = "false"),
+    GR_FIELD("pollWrite", GR_BOOL, "make polls", .fallback = "false"),
+    GR_FIELD("browserRecording", GR_BOOL, "start and stop recordings", .fallback = "true"),
+    GR_FIELD("rtmpStreaming", GR_BOOL, "start and stop external streams", .fallback = "true"),
+    GR_FIELD("hlsStreaming", GR_BOOL, "start and stop live streams", .fallback = "true"),
+    GR_END,
+};
+
+const struct gr_field template_role[] = {
+    GR_FIELD("name", GR_STRING, "name of the role; another one renames it"),
+    GR_FIELD("publishParams", GR_OBJECT, "what the role sends", .fields = publish),
+    GR_FIELD("subscribeParams", GR_OBJECT, "what the role receives", .fields = subscribe),
+    GR_FIELD("permissions", GR_OBJECT, "what the role may do", .fields = permissions),
+    GR_FIELD("priority", GR_INT, "1 is heard first", .range = GR_RANGE(1, 5)),
+    GR_FIELD("maxPeerCount", GR_INT, "peers of the role at a time; 0 any number, -1 none",
+             .range = GR_MIN(-1), .fallback = "0"),
+    GR_END,
+};
+
+/* Layers go f, h, q; the first is f at full size, each further one is smaller. */
+static enum gr_err check_simulcast(struct gr_call *call, const json_t *parent, const json_t *value)
+{
+    static const char order[] = "fhq";
+    const char *last_rid = NULL;
+    double last_scale = 0;
+
+    (void)parent;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const json_t *layer = json_array_get(value, i);
+        const char *name = json_string_value(json_object_get(layer, "rid"));
+        const char *rid = name ? strchr(order, name[0]) : NULL;
+        double scale = json_number_value(json_object_get(layer, "scaleResolutionDownBy"));
+
+        if (!rid || (last_rid ? rid <= last_rid : rid != order))
+            return gr_invalid(call, "", GR_PROBLEM_VALUE,
+                              "rids in the order f, h, q, each once, f first");
+        if (last_rid ? scale <= last_scale : scale > 1)
+            return gr_invalid(call, "", GR_PROBLEM_VALUE,
+                              "scaleResolutionDownBy of 1 in the first layer, then growing");
+        last_rid = rid;
+        last_scale = scale;
+    }
+    return GR_OK;
+}

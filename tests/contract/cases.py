@@ -1,0 +1,180 @@
+"""Reads the contract cases: one JSON file per group, described in README.md."""
+
+import copy
+import dataclasses
+import functools
+import json
+import pathlib
+
+HERE = pathlib.Path(__file__).parent
+# What the recording upstream answers when a case does not say: numbers and gaps that a printer
+# would change, so that an answer that was parsed and printed again shows.
+ANSWER = b'{"answer": "of 100ms",  "n": 1.50, "none": null, "list": [ ]}'
+
+
+@dataclasses.dataclass
+class Case:
+    """What the client sends, what the upstream receives, what the client gets."""
+
+    group: str
+    route: str
+    name: str
+    method: str
+    target: str
+    body: bytes | None = None
+    headers: dict = dataclasses.field(default_factory=dict)
+    upstream: dict | None = None  # None: it receives nothing
+    gets: dict = dataclasses.field(default_factory=dict)
+    defects: tuple = ()
+
+    def __str__(self):
+        return f"{self.route}: {self.name}"
+
+
+def groups():
+    return sorted(path.stem for path in HERE.glob("*.json"))
+
+
+@functools.cache
+def load(group):
+    """All cases of a group: those written out, and those of its checks."""
+    data = json.loads((HERE / f"{group}.json").read_text(encoding="utf-8"))
+    assert data["group"] == group, f"{group}.json says it is {data['group']}"
+    unknown = set(data) - {"group", "cases", "checks"}
+    assert not unknown, f"{group}.json: unknown {unknown}"
+    cases = [written_case(group, entry) for entry in data["cases"]]
+    for block in data.get("checks", []):
+        cases += list(checks(group, block))
+    return cases
+
+
+def written_case(group, entry):
+    unknown = set(entry) - {
+        "name", "route", "defects", "send", "headers", "body", "raw", "upstream", "gets"
+    }
+    assert not unknown, f"{group}: '{entry.get('name')}' has unknown members {unknown}"
+    method, target = entry["send"].split(" ", 1)
+    body = None
+    if "body" in entry:
+        body = to_bytes(entry["body"])
+    elif "raw" in entry:
+        body = entry["raw"].encode()
+    return Case(
+        group=group,
+        route=entry["route"],
+        name=entry["name"],
+        method=method,
+        target=target,
+        body=body,
+        headers=entry.get("headers", {}),
+        upstream=entry.get("upstream"),
+        gets=entry.get("gets", {}),
+        defects=tuple(entry.get("defects", ())),
+    )
+
+
+def checks(group, block):
+    """Accepted values reach the upstream as they were sent, refused ones are named."""
+    unknown = set(block) - {"about", "valid", "valid_query", "sends", "accepts", "refuses"}
+    assert not unknown, f"{group}: a block has unknown members {unknown}"
+    for send in block["sends"]:
+        build = query_case if send["send"].startswith("GET ") else body_case
+        for entry in block.get("accepts", []):
+            yield build(group, block, send, entry, None)
+        for entry in block.get("refuses", []):
+            yield build(group, block, send, entry, entry["names"])
+
+
+def query_case(group, block, send, entry, names):
+    method, path = send["send"].split(" ", 1)
+    given = dict(pair.split("=", 1) for pair in filter(None, block.get("valid_query", "").split("&")))
+    if names is None:
+        query = entry
+    elif "without" in entry:
+        given.pop(entry["without"])
+        query = ""
+    else:
+        query = entry["query"]
+    for pair in filter(None, query.split("&")):
+        given.pop(pair.split("=", 1)[0], None)
+    query = "&".join([f"{name}={value}" for name, value in given.items()] + [query] * bool(query))
+    what = query if query else f"no {entry['without']}"
+    target = f"{path}?{query}" if query else path
+    return judged(group, send, method, target, None, what, names)
+
+
+def body_case(group, block, send, entry, names):
+    method, target = send["send"].split(" ", 1)
+    inner = copy.deepcopy(block.get("valid", {}))
+    if names is None:
+        inner, what = merge(inner, entry), entry
+    elif "without" in entry:
+        del inner[entry["without"]]
+        what = f"no {entry['without']}"
+    else:
+        inner, what = merge(inner, entry["body"]), entry["body"]
+    body = place(inner, send.get("inside", []), copy.deepcopy(send.get("base")))
+    if names is not None:
+        names = prefix(send.get("inside", []), names)
+    what = what if isinstance(what, str) else json.dumps(what, ensure_ascii=False)
+    if "inside" in send:
+        what += " in " + prefix(send["inside"], "").rstrip(".")
+    return judged(group, send, method, target, to_bytes(body), what, names)
+
+
+def judged(group, send, method, target, body, what, names):
+    if len(what) > 160:
+        what = what[:130] + "… of " + str(len(what))
+    if names is None:
+        upstream = {"receives": None, "body": "same" if body is not None else None}
+        return Case(group, send["route"], f"{method} accepts {what}", method, target, body,
+                    upstream=upstream)
+    return Case(group, send["route"], f"{method} refuses {what}", method, target, body,
+                gets={"status": 400, "names": names})
+
+
+def documented_call(case):
+    """What the upstream receives for an accepted value: the call of the route's first case, with
+    this query."""
+    for other in load(case.group):
+        receives = other.upstream and other.upstream.get("receives")
+        if other.route == case.route and receives:
+            query = case.target.partition("?")[2]
+            return receives.partition("?")[0] + (f"?{query}" if query else "")
+    raise AssertionError(f"{case.route} has no case that tells what the upstream receives")
+
+
+def merge(base, patch):
+    """The patch over the base: objects member by member, anything else as a whole."""
+    if not isinstance(base, dict) or not isinstance(patch, dict):
+        return patch
+    merged = dict(base)
+    for name, value in patch.items():
+        merged[name] = merge(base[name], value) if name in base else value
+    return merged
+
+
+def place(inner, inside, base):
+    """A body that holds inner at the given steps: names of members, or 0 for a list of one."""
+    if not inside:
+        return merge(base or {}, inner) if isinstance(inner, dict) else inner
+    step, rest = inside[0], inside[1:]
+    if step == 0:
+        return [place(inner, rest, None)]
+    outer = base or {}
+    if isinstance(outer.get(step), dict) and not rest:
+        outer[step] = inner
+    else:
+        outer[step] = place(inner, rest, outer.get(step))
+    return outer
+
+
+def prefix(inside, name):
+    where = ""
+    for step in inside:
+        where += "[0]" if step == 0 else ("." if where else "") + step
+    return f"{where}.{name}" if where else name
+
+
+def to_bytes(value):
+    return json.dumps(value, ensure_ascii=False).encode()

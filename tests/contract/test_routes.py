@@ -1,0 +1,100 @@
+"""What holds for every route: it has a case, and an id in its path cannot leave its segment."""
+
+import json
+import re
+import subprocess
+
+import pytest
+from contract import cases, rig
+
+IDS = {
+    "roomId": "66f1c0a2b4d93e5a7c118e01",
+    "questionId": "2",
+    "optionId": "3",
+    "code": "qzt-mwvk-prd",
+}
+# Decoded and pasted into a URL, these would climb, cut or extend the path.
+UNSAFE = ["%2e%2e", "..", ".", "%2e", "a%2Fb", "a%5Cb", "a%3Fb%3D1", "a%23b", "a%00b", "a%0d%0aX", "%ff",
+          "a%20b", "%", "a%2", "a" * 129, "%25"]
+# A role may be called anything, so it is encoded again; only these are not one segment.
+UNSAFE_ROLES = ["%2e%2e", "..", ".", "%2e", "a%00b", "a%0d%0aX", "%ff", "%", "a" * 257]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    with rig.Gateway(tmp_path_factory.mktemp("all"), cases.groups()) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def routes(gateway):
+    done = subprocess.run(
+        [rig.BINARY, "-c", str(gateway.directory), "routes", "--json"],
+        capture_output=True, text=True, timeout=rig.LIMIT, check=True,
+    )
+    return [route for route in json.loads(done.stdout) if route["group"] in cases.groups()]
+
+
+def test_every_route_has_a_case(routes):
+    known = {route["id"] for route in routes}
+    covered = {case.route for group in cases.groups() for case in cases.load(group)}
+    assert known - covered == set(), "write a case for these"
+    assert covered - known == set(), "these cases are about no route"
+
+
+def test_every_path_and_alias_is_sent(routes):
+    sent = [(case.method, case.target.partition("?")[0])
+            for group in cases.groups() for case in cases.load(group)]
+    for route in routes:
+        for path in filter(None, [route["path"], route.get("alias")]):
+            shape = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+            assert any(method == route["method"] and shape.fullmatch(target)
+                       for method, target in sent), f"no case sends {route['method']} {path}"
+
+
+def test_every_forward_is_expected(routes):
+    """The upstream path of a row is what its first case says."""
+    for route in routes:
+        if "forward" not in route:
+            continue
+        case = next(c for c in cases.load(route["group"])
+                    if c.route == route["id"] and c.upstream and c.upstream.get("receives"))
+        target = case.upstream["receives"].split(" ", 1)[1].partition("?")[0]
+        assert re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route["forward"]["path"]), target)
+        assert case.upstream.get("at", "api") == route["forward"]["upstream"]
+
+
+def test_a_method_that_a_path_lacks_is_405_with_allow(routes, gateway):
+    by_path = {}
+    for route in routes:
+        for path in filter(None, [route["path"], route.get("alias")]):
+            by_path.setdefault(re.sub(r"\{\w+\}", "1", path), set()).add(route["method"])
+    for path, methods in by_path.items():
+        answer = gateway.send("PUT", path, b"{}")
+        assert answer.status == 405, f"PUT {path}: {answer}"
+        allowed = {word.strip() for word in answer.headers["Allow"].split(",")}
+        assert methods <= allowed, f"{path}: {allowed}"
+        assert answer.json()["code"] == 405
+
+
+def test_an_unsafe_id_reaches_no_upstream(routes, gateway):
+    wrong = []
+    for route in routes:
+        for name in re.findall(r"\{(\w+)\}", route["path"]):
+            for value in UNSAFE_ROLES if name in ("role", "roleName") else UNSAFE:
+                path = re.sub(r"\{(\w+)\}", lambda m: value if m.group(1) == name
+                              else IDS.get(m.group(1), IDS["roomId"]), route["path"])
+                answer = gateway.send(route["method"], path, b"{}" if route["method"] != "GET" else None)
+                calls = sum(len(recorder.received) for recorder in gateway.recorders.values())
+                if calls or answer.status not in (400, 404, 405, 414):
+                    wrong.append(f"{route['method']} {path}: {answer.status}, {calls} calls")
+    assert wrong == []
+
+
+def test_ids_need_not_be_24_hex(routes, gateway):
+    for value in ("room-123", "66f2e2229b07c35d2a6f45234", "A1", "a.b_c:d-e", "x" * 128):
+        answer = gateway.send("GET", f"/rooms/{value}")
+        assert answer.status == 200, answer
+        [call] = gateway.recorders["api"].received
+        assert call.target == "/v2/rooms/" + value.replace(":", "%3A")
