@@ -32,7 +32,8 @@ static const struct gr_field callbacks_shape[] = {
 };
 static const struct gr_field audience_shape[] = {
     GR_FIELD("audience", GR_STRING, "Audience", .flags = GR_REQUIRED),
-    GR_FIELD("preroll_offset", GR_INT, "Milliseconds of preroll before the stream", .fallback = "0"),
+    GR_FIELD("preroll_offset", GR_INT, "Milliseconds of preroll before the stream",
+             .fallback = "0"),
     GR_FIELD("to", GR_STRING, "Storage backend named in transcoding tasks"),
     GR_FIELD("preroll", GR_STRING, "URI of a film put in front"),
     GR_FIELD("postroll", GR_STRING, "URI of a film put behind"),
@@ -61,8 +62,8 @@ const struct gr_option mg_option_rows[] = {
     GR_OPTION(mg_options, secret_file, GR_OPT_STRING, NULL,
               "Read when there is no secret; made, with mode 0600, when it does not exist",
               .optional = true),
-    GR_OPTION(mg_options, id_token_algorithm, GR_OPT_STRING, "HS256",
-              "Algorithm of our own tokens", .values = GR_LIST("HS256", "RS256", "ES256")),
+    GR_OPTION(mg_options, id_token_algorithm, GR_OPT_STRING, "HS256", "Algorithm of our own tokens",
+              .values = GR_LIST("HS256", "RS256", "ES256")),
     GR_OPTION(mg_options, id_token_key_file, GR_OPT_STRING, NULL,
               "Private key of our own tokens, instead of the secret", .optional = true),
     GR_OPTION(mg_options, id_token_lifetime, GR_OPT_MS, "1h", "Lifetime of our own tokens",
@@ -72,8 +73,7 @@ const struct gr_option mg_option_rows[] = {
     GR_OPTION(mg_options, conference, GR_OPT_JSON, NULL, "Upstream: the conference service",
               .json = GR_BODY(GR_OBJECT, .fields = upstream_shape, .flags = GR_REQUIRED)),
     GR_OPTION(mg_options, tq, GR_OPT_JSON, NULL, "Upstream: the transcoding queue",
-              .optional = true,
-              .json = GR_BODY(GR_OBJECT, .fields = optional_upstream_shape)),
+              .optional = true, .json = GR_BODY(GR_OBJECT, .fields = optional_upstream_shape)),
     GR_OPTION(mg_options, authn, GR_OPT_JSON, NULL, "Who makes the tokens we accept",
               .json = ROWS(mg_authn_shape)),
     GR_OPTION(mg_options, authz, GR_OPT_JSON, NULL, "Who may do what, by audience",
@@ -182,7 +182,8 @@ static bool define(struct gr_self *self, const char *name, const json_t *setting
     json_t *complete = json_deep_copy(settings);
     bool good = complete != NULL;
 
-    /* These services are called with time-outs of 5 s and without retries, unless told otherwise. */
+    /* These services are called with time-outs of 5 s and without retries, unless told otherwise.
+     */
     if (good && !json_object_get(complete, "timeout"))
         good = json_object_set_new(complete, "timeout", json_string("5s")) == 0;
     if (good && !json_object_get(complete, "retries"))
