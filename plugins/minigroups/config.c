@@ -59,9 +59,8 @@ const struct gr_option mg_option_rows[] = {
     GR_OPTION(mg_options, secret, GR_OPT_SECRET, NULL,
               "HS256 secret of our own tokens and of issuers without a key", .optional = true,
               .env = "MINIGROUPS_JWT_SECRET"),
-    GR_OPTION(mg_options, secret_file, GR_OPT_STRING, NULL,
-              "Read when there is no secret; made, with mode 0600, when it does not exist",
-              .optional = true),
+    GR_OPTION(mg_options, secret_file, GR_OPT_STRING, "minigroups.secret",
+              "Read when there is no secret; made, with mode 0600, when it does not exist"),
     GR_OPTION(mg_options, id_token_algorithm, GR_OPT_STRING, "HS256", "Algorithm of our own tokens",
               .values = GR_LIST("HS256", "RS256", "ES256")),
     GR_OPTION(mg_options, id_token_key_file, GR_OPT_STRING, NULL,
@@ -142,26 +141,34 @@ static bool create_secret(struct gr_self *self, const char *path)
     return good;
 }
 
+/* The place of the secret's file, malloc'ed: what the option says, below the state directory. */
+static char *secret_place(struct gr_self *self, const char *name)
+{
+    const char *dir = gr_state_dir(self);
+    char *path;
+
+    if (name[0] == '/')
+        return strdup(name);
+    return asprintf(&path, "%s/%s", dir ? dir : ".", name) < 0 ? NULL : path;
+}
+
 /* The secret, malloc'ed; empty with a line in the log when there is none. */
 static gr_str load_secret(struct gr_self *self, const struct mg_options *options)
 {
     gr_str secret = {NULL, 0};
 
-    if (options->secret && *options->secret) {
-        char *copy = strdup(options->secret);
-
-        return gr_str_of(copy);
-    }
-    if (!options->secret_file || !*options->secret_file) {
-        gr_log_self(self, GR_LOG_ERROR, "no secret: set MINIGROUPS_JWT_SECRET or secret_file");
+    if (options->secret && *options->secret)
+        return gr_str_of(strdup(options->secret));
+    char *path = secret_place(self, options->secret_file);
+    if (!path)
         return secret;
-    }
-    if (access(options->secret_file, F_OK) != 0 && !create_secret(self, options->secret_file))
-        gr_log_self(self, GR_LOG_ERROR, "cannot write secret_file '%s'", options->secret_file);
-    else if (!mg_read_file(options->secret_file, &secret))
-        gr_log_self(self, GR_LOG_ERROR, "cannot read secret_file '%s'", options->secret_file);
+    if (access(path, F_OK) != 0 && !create_secret(self, path))
+        gr_log_self(self, GR_LOG_ERROR, "cannot write secret_file '%s'", path);
+    else if (!mg_read_file(path, &secret))
+        gr_log_self(self, GR_LOG_ERROR, "cannot read secret_file '%s'", path);
     while (secret.len && (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
         secret.len--;
+    free(path);
     return secret;
 }
 

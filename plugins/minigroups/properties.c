@@ -42,8 +42,8 @@ enum gr_err mg_property(struct gr_call *call)
 
 enum gr_err mg_set_property(struct gr_call *call)
 {
-    const json_t *value;
-    const char *all;
+    const json_t *value = NULL;
+    const char *all = NULL;
     struct mg_class row;
     enum gr_err err = read_value(call, &value);
 
@@ -57,7 +57,7 @@ enum gr_err mg_set_property(struct gr_call *call)
 
 enum gr_err mg_account_property(struct gr_call *call)
 {
-    const char *all;
+    const char *all = NULL;
     enum gr_err err = mg_account_load(call, gr_caller(call), &all);
 
     if (err == GR_ERR_NOT_FOUND)
@@ -69,8 +69,8 @@ enum gr_err mg_account_property(struct gr_call *call)
 
 enum gr_err mg_set_account_property(struct gr_call *call)
 {
-    const json_t *value;
-    const char *all;
+    const json_t *value = NULL;
+    const char *all = NULL;
     enum gr_err err = read_value(call, &value);
 
     if (err != GR_OK)
