@@ -2,17 +2,13 @@
 
 #include "gate.h"
 #include "ids.h"
+#include "secret.h"
 #include "signer.h"
 
 #include <jansson.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-#define SECRET_BYTES 32
 
 /* As under "upstreams" in greenroom.json; the host checks the other members when it makes it. */
 static const struct gr_field upstream_shape[] = {
@@ -115,73 +111,6 @@ const char *mg_config_text(const json_t *object, const char *name)
     return text && *text ? text : NULL;
 }
 
-/* --- the shared secret --- */
-
-/* Makes a secret of hex digits in a new file; false when the file cannot be written. */
-static bool create_secret(struct gr_self *self, const char *path)
-{
-    static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[SECRET_BYTES];
-    char text[2 * SECRET_BYTES];
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-    if (fd < 0)
-        return errno == EEXIST; /* another gateway was faster */
-    self->host->random(bytes, sizeof(bytes));
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        text[2 * i] = digits[bytes[i] >> 4];
-        text[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    bool good = write(fd, text, sizeof(text)) == (ssize_t)sizeof(text) && fsync(fd) == 0;
-    good = close(fd) == 0 && good;
-    self->host->wipe(bytes, sizeof(bytes));
-    self->host->wipe(text, sizeof(text));
-    if (good)
-        gr_log_self(self, GR_LOG_INFO, "made a new secret in '%s'", path);
-    return good;
-}
-
-/* The place of the secret's file, malloc'ed: what the option says, below the state directory. */
-static char *secret_place(struct gr_self *self, const char *name)
-{
-    const char *dir = gr_state_dir(self);
-    char *path;
-
-    if (name[0] == '/')
-        return strdup(name);
-    return asprintf(&path, "%s/%s", dir ? dir : ".", name) < 0 ? NULL : path;
-}
-
-/* The secret, malloc'ed; empty with a line in the log when there is none. */
-static gr_str load_secret(struct gr_self *self, const struct mg_options *options)
-{
-    gr_str secret = {NULL, 0};
-
-    if (options->secret && *options->secret)
-        return gr_str_of(strdup(options->secret));
-    char *path = secret_place(self, options->secret_file);
-    if (!path)
-        return secret;
-    if (access(path, F_OK) != 0 && !create_secret(self, path))
-        gr_log_self(self, GR_LOG_ERROR, "cannot write secret_file '%s'", path);
-    else if (!mg_read_file(path, &secret))
-        gr_log_self(self, GR_LOG_ERROR, "cannot read secret_file '%s'", path);
-    while (secret.len && (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
-        secret.len--;
-    free(path);
-    return secret;
-}
-
-static void free_secret(struct gr_self *self, gr_str secret)
-{
-    char *bytes;
-
-    memcpy(&bytes, &secret.ptr, sizeof(bytes));
-    if (bytes)
-        self->host->wipe(bytes, secret.len);
-    free(bytes);
-}
-
 /* --- upstreams --- */
 
 static bool define(struct gr_self *self, const char *name, const json_t *settings)
@@ -256,7 +185,7 @@ enum gr_err mg_state_init(struct gr_self *self, const void *options, void **ret_
     if (!state)
         return GR_ERR_NO_MEMORY;
     state->options = options;
-    gr_str secret = load_secret(self, state->options);
+    gr_str secret = mg_secret_load(self, state->options->secret, state->options->secret_file);
     if (secret.len == 0 || !check_account(self, state->options->account) ||
         !define_upstreams(state, self))
         goto fail;
@@ -268,7 +197,7 @@ enum gr_err mg_state_init(struct gr_self *self, const void *options, void **ret_
     if (!mg_signer_init(&state->signer, self, state->options, secret))
         goto fail_authz;
     mg_gate_init(&state->gate);
-    free_secret(self, secret);
+    mg_secret_free(self, secret);
     *ret_state = state;
     return GR_OK;
 
@@ -277,7 +206,7 @@ fail_authz:
 fail_authn:
     mg_authn_done(&state->authn, self);
 fail:
-    free_secret(self, secret);
+    mg_secret_free(self, secret);
     free(state);
     return GR_ERR_INVALID;
 }
