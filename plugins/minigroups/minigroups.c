@@ -6,6 +6,7 @@
  */
 #include "access.h"
 #include "bodies.h"
+#include "commands.h"
 #include "config.h"
 #include "handlers.h"
 #include "outbox.h"
@@ -147,6 +148,6 @@ GR_PLUGIN(.name = "minigroups", .version = "1.0.0",
           .summary = "Minigroups: classes with an event room and a conference room",
           .licence = "MIT", .routes = routes, .options = mg_option_rows,
           .options_size = sizeof(struct mg_options), .migrations = mg_migrations,
-          .metrics = metrics, .timers = timers, .owns = owned, .flags = GR_PLUGIN_ANY_ORIGIN,
-          .render_error = mg_render_error, .authenticate = mg_authenticate, .init = mg_state_init,
-          .fini = mg_state_fini)
+          .metrics = metrics, .timers = timers, .commands = mg_commands, .owns = owned,
+          .flags = GR_PLUGIN_ANY_ORIGIN, .render_error = mg_render_error,
+          .authenticate = mg_authenticate, .init = mg_state_init, .fini = mg_state_fini)
