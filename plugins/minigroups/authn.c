@@ -1,11 +1,10 @@
 #include "authn.h"
 
+#include "secret.h"
+
 #include <jansson.h>
 
-#include <stdio.h>
 #include <stdlib.h>
-
-#define KEY_FILE_MAX 16384
 
 const struct gr_field mg_authn_shape[] = {
     GR_FIELD("issuer", GR_STRING, "Value of the claim iss", .flags = GR_REQUIRED,
@@ -18,25 +17,6 @@ const struct gr_field mg_authn_shape[] = {
     GR_FIELD("key_file", GR_STRING, "File with the key: secret, PEM, DER or bare ES256 point"),
     GR_END,
 };
-
-bool mg_read_file(const char *path, gr_str *ret_bytes)
-{
-    FILE *file = fopen(path, "rbe");
-    char *bytes = malloc(KEY_FILE_MAX);
-    size_t len = 0;
-
-    if (file && bytes)
-        len = fread(bytes, 1, KEY_FILE_MAX, file);
-    bool good = file && bytes && !ferror(file) && len > 0 && len < KEY_FILE_MAX;
-    if (file)
-        (void)fclose(file);
-    if (!good) {
-        free(bytes);
-        return false;
-    }
-    *ret_bytes = (gr_str){bytes, len};
-    return true;
-}
 
 static gr_str dup_bytes(gr_str s)
 {

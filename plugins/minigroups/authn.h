@@ -37,5 +37,3 @@ const char *mg_authn_check(struct gr_call *call, const struct mg_authn *authn, g
 /* The bearer token of the request: header first, then query access_token; empty when neither. A
  * header of another scheme is not a token: *ret_malformed. */
 gr_str mg_authn_token(struct gr_call *call, bool *ret_malformed);
-/* Reads a whole small file; false when it cannot be read. The bytes are malloc'ed. */
-bool mg_read_file(const char *path, gr_str *ret_bytes);

@@ -100,10 +100,10 @@ static bool cell_key(struct gr_call *call, const char *audience, const struct mg
 {
     /* No part can hold a line feed that would make two different questions look alike: accounts
      * come from tokens, so lengths are part of the text. */
-    const char *text = gr_format(call, "%zu %.*s\n%zu %s\n%s\n%s\n%s", intent->account.len,
-                                 (int)intent->account.len, intent->account.ptr, strlen(audience),
-                                 audience, intent->object[0],
-                                 intent->object[1] ? intent->object[1] : "", intent->action);
+    const char *text =
+        gr_format(call, "%zu %.*s\n%zu %s\n%s\n%s\n%s", intent->account.len,
+                  (int)intent->account.len, intent->account.ptr, strlen(audience), audience,
+                  intent->object[0], intent->object[1] ? intent->object[1] : "", intent->action);
 
     if (text)
         gr_sha256(call, gr_str_of(text), ret_key);
@@ -276,8 +276,8 @@ static bool define_upstream(struct mg_authz_entry *entry, struct gr_self *self, 
     snprintf(name, sizeof(name), "%s_authz_%zu", self->name, index);
     entry->upstream = strdup(name);
     entry->path = strdup(path ? path : "/");
-    json_t *settings = json_pack("{s:s%, s:s, s:i}", "url", uri, base, "timeout", ANSWER_TIMEOUT,
-                                 "retries", 0);
+    json_t *settings =
+        json_pack("{s:s%, s:s, s:i}", "url", uri, base, "timeout", ANSWER_TIMEOUT, "retries", 0);
     bool good = entry->upstream && entry->path && settings &&
                 gr_upstream_define(self, name, settings) == GR_OK;
     json_decref(settings);

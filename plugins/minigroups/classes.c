@@ -6,7 +6,7 @@
     "id, audience, scope, time_start_ms, time_end_ms, tags, properties, preserve_history, "        \
     "reserve, host, conference_room_id, event_room_id, original_event_room_id, "                   \
     "modified_event_room_id, room_events_uri, timed_out, original_class_id, content_id, "          \
-    "stopped_at_ms, transcoding_at_ms, created_at_ms"
+    "stopped_at_ms, adjusting_at_ms, transcoding_at_ms, created_at_ms"
 #define FIND "SELECT " COLUMNS " FROM minigroups_class WHERE kind = 'minigroup' AND established = 1"
 
 static const char *const find_sql[] = {
@@ -48,6 +48,7 @@ static enum gr_err read_class(void *arg, const struct gr_value *columns, size_t 
     reader->row.original_class = mg_row_text(&r);
     reader->row.content_id = mg_row_text(&r);
     reader->row.stopped_ms = mg_row_num(&r);
+    reader->row.adjusting_ms = mg_row_num(&r);
     reader->row.transcoding_ms = mg_row_num(&r);
     reader->row.created_ms = mg_row_int(&r);
     reader->found = true;
@@ -59,8 +60,8 @@ enum gr_err mg_class_find(struct gr_call *call, enum mg_class_by by, gr_str key,
 {
     const struct gr_value params[] = {gr_v_str(key), gr_v_str(second)};
     struct class_reader reader = {.call = call};
-    enum gr_err err = gr_store(call, find_sql[by], params, by == MG_BY_SCOPE ? 2 : 1, read_class,
-                               &reader, NULL);
+    enum gr_err err =
+        gr_store(call, find_sql[by], params, by == MG_BY_SCOPE ? 2 : 1, read_class, &reader, NULL);
 
     if (err != GR_OK)
         return err;
@@ -130,11 +131,18 @@ static struct gr_value v_num(struct mg_num num)
 
 enum gr_err mg_class_insert(struct gr_call *call, const struct mg_class *row)
 {
-    const struct gr_value params[] = {
-        gr_v_text(row->id),         gr_v_text(row->audience),        gr_v_text(row->scope),
-        v_num(row->start_ms),       v_num(row->end_ms),              gr_v_text(row->tags),
-        gr_v_text(row->properties), v_num(row->reserve),             gr_v_text(row->host),
-        gr_v_text(row->event_room), gr_v_text(row->conference_room), gr_v_int(row->created_ms)};
+    const struct gr_value params[] = {gr_v_text(row->id),
+                                      gr_v_text(row->audience),
+                                      gr_v_text(row->scope),
+                                      v_num(row->start_ms),
+                                      v_num(row->end_ms),
+                                      gr_v_text(row->tags),
+                                      gr_v_text(row->properties),
+                                      v_num(row->reserve),
+                                      gr_v_text(row->host),
+                                      gr_v_text(row->event_room),
+                                      gr_v_text(row->conference_room),
+                                      gr_v_int(row->created_ms)};
     int64_t changed = 0;
     enum gr_err err = gr_store(
         call,
@@ -162,9 +170,9 @@ enum gr_err mg_class_insert(struct gr_call *call, const struct mg_class *row)
 enum gr_err mg_class_update(struct gr_call *call, const char *id,
                             const struct mg_class_change *change)
 {
-    const struct gr_value params[] = {
-        gr_v_text(id),         gr_v_int(change->has_time), v_num(change->start_ms),
-        v_num(change->end_ms), v_num(change->reserve),     gr_v_text(change->host)};
+    const struct gr_value params[] = {gr_v_text(id),           gr_v_int(change->has_time),
+                                      v_num(change->start_ms), v_num(change->end_ms),
+                                      v_num(change->reserve),  gr_v_text(change->host)};
 
     return gr_store(call,
                     "UPDATE minigroups_class SET"
@@ -185,12 +193,9 @@ struct recreation {
 static enum gr_err recreate(struct gr_call *call, void *arg)
 {
     const struct recreation *r = arg;
-    const struct gr_value params[] = {gr_v_text(r->row->id),
-                                      v_num(r->change->start_ms),
-                                      v_num(r->change->end_ms),
-                                      gr_v_text(r->event_room),
-                                      gr_v_text(r->conference_room),
-                                      gr_v_text(r->row->event_room)};
+    const struct gr_value params[] = {gr_v_text(r->row->id),         v_num(r->change->start_ms),
+                                      v_num(r->change->end_ms),      gr_v_text(r->event_room),
+                                      gr_v_text(r->conference_room), gr_v_text(r->row->event_room)};
     const struct gr_value deleted[] = {gr_v_text(r->row->id), gr_v_int(gr_now_ms(call))};
     int64_t changed = 0;
     enum gr_err err = gr_store(call,
@@ -198,7 +203,7 @@ static enum gr_err recreate(struct gr_call *call, void *arg)
                                " event_room_id = ?4, conference_room_id = ?5,"
                                " original_event_room_id = NULL, modified_event_room_id = NULL,"
                                " room_events_uri = NULL, timed_out = 0, stopped_at_ms = NULL,"
-                               " transcoding_at_ms = NULL"
+                               " adjusting_at_ms = NULL, transcoding_at_ms = NULL"
                                " WHERE id = ?1 AND event_room_id = ?6",
                                params, sizeof(params) / sizeof(params[0]), NULL, NULL, &changed);
 
@@ -282,7 +287,8 @@ enum gr_err mg_class_set_rooms(struct gr_call *call, const char *id, const char 
 
     return gr_store(call,
                     "UPDATE minigroups_class SET original_event_room_id = ?2,"
-                    " modified_event_room_id = ?3, transcoding_at_ms = NULL WHERE id = ?1",
+                    " modified_event_room_id = ?3, adjusting_at_ms = NULL,"
+                    " transcoding_at_ms = NULL WHERE id = ?1",
                     params, 3, NULL, NULL, NULL);
 }
 
@@ -291,6 +297,14 @@ enum gr_err mg_class_set_dump(struct gr_call *call, const char *id, const char *
     const struct gr_value params[] = {gr_v_text(id), gr_v_text(uri)};
 
     return gr_store(call, "UPDATE minigroups_class SET room_events_uri = ?2 WHERE id = ?1", params,
+                    2, NULL, NULL, NULL);
+}
+
+enum gr_err mg_class_set_adjusting(struct gr_call *call, const char *id, int64_t now_ms)
+{
+    const struct gr_value params[] = {gr_v_text(id), now_ms ? gr_v_int(now_ms) : gr_v_null()};
+
+    return gr_store(call, "UPDATE minigroups_class SET adjusting_at_ms = ?2 WHERE id = ?1", params,
                     2, NULL, NULL, NULL);
 }
 

@@ -33,6 +33,7 @@ struct mg_class {
     const char *original_class;
     const char *content_id;
     struct mg_num stopped_ms;
+    struct mg_num adjusting_ms;
     struct mg_num transcoding_ms;
     int64_t created_ms;
 };
@@ -103,7 +104,9 @@ enum gr_err mg_class_stop(struct gr_call *call, const struct mg_class *row, int6
 enum gr_err mg_class_set_rooms(struct gr_call *call, const char *id, const char *original_room,
                                const char *modified_room);
 enum gr_err mg_class_set_dump(struct gr_call *call, const char *id, const char *uri);
-/* now_ms 0: the task has come back. */
+/* When the event service was asked to adjust; now_ms 0: it was not. */
+enum gr_err mg_class_set_adjusting(struct gr_call *call, const char *id, int64_t now_ms);
+/* When the queue was asked to transcode; now_ms 0: the task has come back. */
 enum gr_err mg_class_set_transcoding(struct gr_call *call, const char *id, int64_t now_ms);
 
 /* Status from a class and its recordings. */

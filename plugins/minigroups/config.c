@@ -2,17 +2,13 @@
 
 #include "gate.h"
 #include "ids.h"
+#include "secret.h"
 #include "signer.h"
 
 #include <jansson.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-#define SECRET_BYTES 32
 
 /* As under "upstreams" in greenroom.json; the host checks the other members when it makes it. */
 static const struct gr_field upstream_shape[] = {
@@ -32,7 +28,8 @@ static const struct gr_field callbacks_shape[] = {
 };
 static const struct gr_field audience_shape[] = {
     GR_FIELD("audience", GR_STRING, "Audience", .flags = GR_REQUIRED),
-    GR_FIELD("preroll_offset", GR_INT, "Milliseconds of preroll before the stream", .fallback = "0"),
+    GR_FIELD("preroll_offset", GR_INT, "Milliseconds of preroll before the stream",
+             .fallback = "0"),
     GR_FIELD("to", GR_STRING, "Storage backend named in transcoding tasks"),
     GR_FIELD("preroll", GR_STRING, "URI of a film put in front"),
     GR_FIELD("postroll", GR_STRING, "URI of a film put behind"),
@@ -58,11 +55,10 @@ const struct gr_option mg_option_rows[] = {
     GR_OPTION(mg_options, secret, GR_OPT_SECRET, NULL,
               "HS256 secret of our own tokens and of issuers without a key", .optional = true,
               .env = "MINIGROUPS_JWT_SECRET"),
-    GR_OPTION(mg_options, secret_file, GR_OPT_STRING, NULL,
-              "Read when there is no secret; made, with mode 0600, when it does not exist",
-              .optional = true),
-    GR_OPTION(mg_options, id_token_algorithm, GR_OPT_STRING, "HS256",
-              "Algorithm of our own tokens", .values = GR_LIST("HS256", "RS256", "ES256")),
+    GR_OPTION(mg_options, secret_file, GR_OPT_STRING, "minigroups.secret",
+              "Read when there is no secret; made, with mode 0600, when it does not exist"),
+    GR_OPTION(mg_options, id_token_algorithm, GR_OPT_STRING, "HS256", "Algorithm of our own tokens",
+              .values = GR_LIST("HS256", "RS256", "ES256")),
     GR_OPTION(mg_options, id_token_key_file, GR_OPT_STRING, NULL,
               "Private key of our own tokens, instead of the secret", .optional = true),
     GR_OPTION(mg_options, id_token_lifetime, GR_OPT_MS, "1h", "Lifetime of our own tokens",
@@ -72,8 +68,7 @@ const struct gr_option mg_option_rows[] = {
     GR_OPTION(mg_options, conference, GR_OPT_JSON, NULL, "Upstream: the conference service",
               .json = GR_BODY(GR_OBJECT, .fields = upstream_shape, .flags = GR_REQUIRED)),
     GR_OPTION(mg_options, tq, GR_OPT_JSON, NULL, "Upstream: the transcoding queue",
-              .optional = true,
-              .json = GR_BODY(GR_OBJECT, .fields = optional_upstream_shape)),
+              .optional = true, .json = GR_BODY(GR_OBJECT, .fields = optional_upstream_shape)),
     GR_OPTION(mg_options, authn, GR_OPT_JSON, NULL, "Who makes the tokens we accept",
               .json = ROWS(mg_authn_shape)),
     GR_OPTION(mg_options, authz, GR_OPT_JSON, NULL, "Who may do what, by audience",
@@ -116,65 +111,6 @@ const char *mg_config_text(const json_t *object, const char *name)
     return text && *text ? text : NULL;
 }
 
-/* --- the shared secret --- */
-
-/* Makes a secret of hex digits in a new file; false when the file cannot be written. */
-static bool create_secret(struct gr_self *self, const char *path)
-{
-    static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[SECRET_BYTES];
-    char text[2 * SECRET_BYTES];
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-    if (fd < 0)
-        return errno == EEXIST; /* another gateway was faster */
-    self->host->random(bytes, sizeof(bytes));
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        text[2 * i] = digits[bytes[i] >> 4];
-        text[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    bool good = write(fd, text, sizeof(text)) == (ssize_t)sizeof(text) && fsync(fd) == 0;
-    good = close(fd) == 0 && good;
-    self->host->wipe(bytes, sizeof(bytes));
-    self->host->wipe(text, sizeof(text));
-    if (good)
-        gr_log_self(self, GR_LOG_INFO, "made a new secret in '%s'", path);
-    return good;
-}
-
-/* The secret, malloc'ed; empty with a line in the log when there is none. */
-static gr_str load_secret(struct gr_self *self, const struct mg_options *options)
-{
-    gr_str secret = {NULL, 0};
-
-    if (options->secret && *options->secret) {
-        char *copy = strdup(options->secret);
-
-        return gr_str_of(copy);
-    }
-    if (!options->secret_file || !*options->secret_file) {
-        gr_log_self(self, GR_LOG_ERROR, "no secret: set MINIGROUPS_JWT_SECRET or secret_file");
-        return secret;
-    }
-    if (access(options->secret_file, F_OK) != 0 && !create_secret(self, options->secret_file))
-        gr_log_self(self, GR_LOG_ERROR, "cannot write secret_file '%s'", options->secret_file);
-    else if (!mg_read_file(options->secret_file, &secret))
-        gr_log_self(self, GR_LOG_ERROR, "cannot read secret_file '%s'", options->secret_file);
-    while (secret.len && (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
-        secret.len--;
-    return secret;
-}
-
-static void free_secret(struct gr_self *self, gr_str secret)
-{
-    char *bytes;
-
-    memcpy(&bytes, &secret.ptr, sizeof(bytes));
-    if (bytes)
-        self->host->wipe(bytes, secret.len);
-    free(bytes);
-}
-
 /* --- upstreams --- */
 
 static bool define(struct gr_self *self, const char *name, const json_t *settings)
@@ -182,7 +118,8 @@ static bool define(struct gr_self *self, const char *name, const json_t *setting
     json_t *complete = json_deep_copy(settings);
     bool good = complete != NULL;
 
-    /* These services are called with time-outs of 5 s and without retries, unless told otherwise. */
+    /* These services are called with time-outs of 5 s and without retries, unless told otherwise.
+     */
     if (good && !json_object_get(complete, "timeout"))
         good = json_object_set_new(complete, "timeout", json_string("5s")) == 0;
     if (good && !json_object_get(complete, "retries"))
@@ -248,7 +185,7 @@ enum gr_err mg_state_init(struct gr_self *self, const void *options, void **ret_
     if (!state)
         return GR_ERR_NO_MEMORY;
     state->options = options;
-    gr_str secret = load_secret(self, state->options);
+    gr_str secret = mg_secret_load(self, state->options->secret, state->options->secret_file);
     if (secret.len == 0 || !check_account(self, state->options->account) ||
         !define_upstreams(state, self))
         goto fail;
@@ -260,7 +197,7 @@ enum gr_err mg_state_init(struct gr_self *self, const void *options, void **ret_
     if (!mg_signer_init(&state->signer, self, state->options, secret))
         goto fail_authz;
     mg_gate_init(&state->gate);
-    free_secret(self, secret);
+    mg_secret_free(self, secret);
     *ret_state = state;
     return GR_OK;
 
@@ -269,7 +206,7 @@ fail_authz:
 fail_authn:
     mg_authn_done(&state->authn, self);
 fail:
-    free_secret(self, secret);
+    mg_secret_free(self, secret);
     free(state);
     return GR_ERR_INVALID;
 }

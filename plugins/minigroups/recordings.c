@@ -82,15 +82,15 @@ enum gr_err mg_recording_put(struct gr_call *call, const char *class_id,
     char id[37];
 
     gr_uuid(call, id);
-    const struct gr_value params[] = {
-        gr_v_text(id),
-        gr_v_text(class_id),
-        gr_v_text(stream->rtc_id),
-        gr_v_text(stream->created_by),
-        gr_v_text(stream->stream_uri),
-        gr_v_text(stream->segments),
-        stream->started_ms.set ? gr_v_int(stream->started_ms.value) : gr_v_null(),
-        gr_v_int(gr_now_ms(call))};
+    const struct gr_value params[] = {gr_v_text(id),
+                                      gr_v_text(class_id),
+                                      gr_v_text(stream->rtc_id),
+                                      gr_v_text(stream->created_by),
+                                      gr_v_text(stream->stream_uri),
+                                      gr_v_text(stream->segments),
+                                      stream->started_ms.set ? gr_v_int(stream->started_ms.value)
+                                                             : gr_v_null(),
+                                      gr_v_int(stream->created_ms)};
     *ret_fresh = false;
     return gr_store(call,
                     "INSERT INTO minigroups_recording (id, class_id, rtc_id, created_by,"

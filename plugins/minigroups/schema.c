@@ -23,6 +23,7 @@ static const char classes_sql[] =
     " original_class_id TEXT,"
     " content_id TEXT,"
     " stopped_at_ms BIGINT,"     /* the first room.close of this life */
+    " adjusting_at_ms BIGINT,"   /* the event service was asked to adjust */
     " transcoding_at_ms BIGINT," /* a transcode task is under way since */
     " created_at_ms BIGINT NOT NULL,"
     " CHECK (time_start_ms IS NULL OR time_end_ms IS NULL OR time_start_ms <= time_end_ms),"
@@ -68,9 +69,9 @@ static const char people_sql[] =
 static const char outbox_sql[] =
     "CREATE TABLE minigroups_outbox ("
     " id TEXT NOT NULL PRIMARY KEY,"
-    " kind TEXT NOT NULL CHECK (kind IN ('notify', 'event', 'conference')),"
+    " kind TEXT NOT NULL CHECK (kind IN ('notify', 'event', 'conference', 'tq')),"
     " audience TEXT NOT NULL,"
-    " label TEXT NOT NULL,"  /* notify: the event's label; else method and path */
+    " label TEXT NOT NULL," /* notify: the event's label; else method and path */
     " payload TEXT NOT NULL,"
     " attempts BIGINT NOT NULL DEFAULT 0,"
     " next_try_ms BIGINT NOT NULL,"

@@ -1,6 +1,7 @@
 #include "signer.h"
 
 #include "ids.h"
+#include "secret.h"
 
 #include <jansson.h>
 

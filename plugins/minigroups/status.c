@@ -7,12 +7,9 @@
 /* What a message that has not been seen before means, by status. */
 static const enum mg_decision first_time[MG_MESSAGE_COUNT][MG_STATUS_COUNT] = {
     /*                     real-time closed finished adjusted transcoded */
-    [MG_ROOM_CLOSE] = {A, A, A, A, A},
-    [MG_ROOM_UPLOAD] = {A, A, A, A, A},
-    [MG_TASK_CONVERTED] = {I, I, A, A, A},
-    [MG_ROOM_ADJUST] = {R, R, A, A, A},
-    [MG_ROOM_DUMP_EVENTS] = {I, I, A, A, A},
-    [MG_TASK_TRANSCODED] = {R, R, A, A, A},
+    [MG_ROOM_CLOSE] = {A, A, A, A, A},       [MG_ROOM_UPLOAD] = {A, A, A, A, A},
+    [MG_TASK_CONVERTED] = {I, I, A, A, A},   [MG_ROOM_ADJUST] = {R, R, A, A, A},
+    [MG_ROOM_DUMP_EVENTS] = {I, I, A, A, A}, [MG_TASK_TRANSCODED] = {R, R, A, A, A},
     [MG_EDITION_COMMIT] = {R, R, R, A, A},
 };
 

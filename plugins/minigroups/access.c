@@ -1,0 +1,153 @@
+#include "access.h"
+
+#include "config.h"
+#include "ids.h"
+#include "problem.h"
+#include "signer.h"
+
+#include <strings.h>
+
+static const char *const id_names[] = {"minigroup_id", "webinar_id", "id"};
+
+/* --- who --- */
+
+static gr_str raw_id(const struct gr_call *call)
+{
+    gr_str id = {NULL, 0};
+
+    for (size_t i = 0; i < sizeof(id_names) / sizeof(id_names[0]) && id.len == 0; i++)
+        id = gr_param(call, id_names[i]);
+    return id;
+}
+
+const char *mg_path_id(struct gr_call *call)
+{
+    char id[MG_UUID_SIZE];
+
+    return mg_uuid_parse(raw_id(call), id) ? gr_copy(call, gr_str_of(id)) : NULL;
+}
+
+enum gr_err mg_authenticate(struct gr_call *call)
+{
+    char id[MG_UUID_SIZE];
+    gr_str account;
+    bool malformed;
+    gr_str path_id = raw_id(call);
+
+    if (path_id.len && !mg_uuid_parse(path_id, id))
+        return mg_fail(call, MG_BAD_PARAMETER, "the id in the path is not a UUID");
+    gr_str token = mg_authn_token(call, &malformed);
+    if (malformed)
+        return mg_fail(call, MG_BAD_TOKEN, "the Authorization header is not of scheme Bearer");
+    if (token.len == 0)
+        return mg_fail(call, MG_NO_TOKEN, "give a bearer token, or a query access_token");
+    const char *reason = mg_authn_check(call, &mg_state_of(call)->authn, token, &account);
+    if (reason)
+        return mg_fail(call, MG_BAD_TOKEN, reason);
+    return gr_set_caller(call, account);
+}
+
+/* application/json or application/…+json, with or without parameters. */
+static bool is_json_type(gr_str type)
+{
+    size_t len = 0;
+
+    while (len < type.len && type.ptr[len] != ';' && type.ptr[len] != ' ' && type.ptr[len] != '\t')
+        len++;
+    if (len == 16 && strncasecmp(type.ptr, "application/json", 16) == 0)
+        return true;
+    return len > 17 && strncasecmp(type.ptr, "application/", 12) == 0 &&
+           strncasecmp(type.ptr + len - 5, "+json", 5) == 0;
+}
+
+enum gr_err mg_admit_json(struct gr_call *call)
+{
+    gr_str length = gr_header(call, "Content-Length");
+    bool has_body =
+        (length.len && !gr_str_eq(length, GR_STR("0"))) || gr_header(call, "Transfer-Encoding").len;
+
+    if (!has_body || is_json_type(gr_header(call, "Content-Type")))
+        return GR_OK;
+    return mg_fail(call, MG_BAD_PAYLOAD, "the body has to be application/json");
+}
+
+/* --- may they --- */
+
+enum gr_err mg_authorize(struct gr_call *call, const char *audience, const char *class_id,
+                         const char *action)
+{
+    const char *const object[] = {"classrooms", class_id, NULL};
+    const struct mg_intent intent = {gr_caller(call), object, action};
+
+    switch (mg_authz_check(call, &mg_state_of(call)->authz, audience, &intent, mg_tenant_token)) {
+    case MG_ALLOWED:
+        return GR_OK;
+    case MG_UNDECIDED:
+        return mg_fail(call, MG_AUTHZ_FAILED, "the authorization service did not answer");
+    case MG_DENIED:
+        break;
+    }
+    return mg_fail(call, MG_ACCESS_DENIED,
+                   gr_format(call, "%.*s may not %s classrooms%s%s: not allowed",
+                             (int)intent.account.len, intent.account.ptr, action,
+                             class_id ? "/" : "", class_id ? class_id : ""));
+}
+
+enum gr_err mg_class_of(struct gr_call *call, const char *action, struct mg_class *ret_class)
+{
+    const char *id = mg_path_id(call);
+    enum gr_err err =
+        id ? mg_class_find(call, MG_BY_ID, gr_str_of(id), (gr_str){NULL, 0}, ret_class)
+           : mg_class_find(call, MG_BY_SCOPE, gr_param(call, "audience"), gr_param(call, "scope"),
+                           ret_class);
+
+    if (err == GR_ERR_NOT_FOUND)
+        return mg_fail(call, MG_NO_CLASS, "Failed to find minigroup");
+    if (err != GR_OK)
+        return mg_fail_store(call, err);
+    return mg_authorize(call, ret_class->audience, ret_class->id, action);
+}
+
+/* --- answers --- */
+
+static const char *pick_turn_host(struct gr_call *call)
+{
+    const char *const *hosts = mg_state_of(call)->options->turn_hosts;
+    uint32_t random;
+    size_t count = 0;
+
+    while (hosts && hosts[count])
+        count++;
+    if (count == 0)
+        return NULL;
+    gr_random(call, &random, sizeof(random));
+    return hosts[random % count];
+}
+
+enum gr_err mg_view_load(struct gr_call *call, const struct mg_class *row,
+                         struct mg_recordings *ret_recordings, struct mg_view *ret_view)
+{
+    enum gr_err err = mg_recordings_load(call, row->id, ret_recordings);
+
+    if (err != GR_OK)
+        return mg_fail_store(call, err);
+    *ret_view = (struct mg_view){
+        .recordings = ret_recordings, .turn_host = pick_turn_host(call), .now_ms = gr_now_ms(call)};
+    return GR_OK;
+}
+
+enum gr_err mg_reply_row(struct gr_call *call, int status, const struct mg_class *row)
+{
+    struct mg_recordings recordings = {NULL, 0};
+    struct mg_view view;
+    enum gr_err err = mg_view_load(call, row, &recordings, &view);
+
+    if (err != GR_OK)
+        return err;
+    return gr_reply_json(call, status, mg_shape_row(row, &view));
+}
+
+enum gr_err mg_reply_empty(struct gr_call *call, int status)
+{
+    return gr_reply_json(call, status, json_object());
+}

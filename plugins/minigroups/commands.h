@@ -1,0 +1,6 @@
+/* Words on the command line. */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+extern const struct gr_command mg_commands[];

@@ -1,0 +1,153 @@
+/*
+ * The minigroups group: classes whose rooms live in an event service and a conference service.
+ *
+ * A class is one row; create makes both of its rooms. What happens to the rooms comes back through
+ * one callback route and drives the class from real-time to transcoded.
+ */
+#include "access.h"
+#include "bodies.h"
+#include "commands.h"
+#include "config.h"
+#include "handlers.h"
+#include "outbox.h"
+#include "problem.h"
+#include "schema.h"
+
+#define DOC "https://github.com/foxford/dispatcher/tree/master/docs/src/minigroups"
+#define UUID_PATTERN "[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
+#define ID_ROW(name_) GR_FIELD(name_, GR_STRING, "The minigroup's UUID", .pattern = UUID_PATTERN)
+#define BODY_ROUTE .access = GR_ACCESS_GROUP, .admit = mg_admit_json, .flags = MG_ROUTE_FLAGS
+/* The content type is the group's business (400, not 415); the query may hold a token. */
+#define MG_ROUTE_FLAGS (GR_ROUTE_ANY_CONTENT_TYPE | GR_ROUTE_HIDDEN_QUERY)
+#define PLAIN_ROUTE .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_HIDDEN_QUERY
+
+static const struct gr_field by_minigroup_id[] = {ID_ROW("minigroup_id"), GR_END};
+static const struct gr_field by_webinar_id[] = {ID_ROW("webinar_id"), GR_END};
+static const struct gr_field by_id[] = {ID_ROW("id"), GR_END};
+static const struct gr_field by_scope[] = {
+    GR_FIELD("audience", GR_STRING, "The tenant"),
+    GR_FIELD("scope", GR_STRING, "The tenant's name for the class"),
+    GR_END,
+};
+static const struct gr_field by_property[] = {
+    ID_ROW("id"),
+    GR_FIELD("property_id", GR_STRING, "Name of the property"),
+    GR_END,
+};
+static const struct gr_field by_account_property[] = {
+    GR_FIELD("property_id", GR_STRING, "Name of the property"),
+    GR_END,
+};
+static const struct gr_field by_audience[] = {
+    GR_FIELD("audience", GR_STRING, "The tenant"),
+    GR_END,
+};
+
+#define TOKEN_ROW                                                                                  \
+    GR_FIELD("access_token", GR_STRING, "Bearer token, when there is no Authorization header",     \
+             .flags = GR_SECRET)
+static const struct gr_field plain_query[] = {TOKEN_ROW, GR_END};
+static const struct gr_field read_query[] = {
+    GR_FIELD("class_keys[]", GR_STRING, "Name of a class property to show", .flags = GR_REPEATED),
+    GR_FIELD("account_keys[]", GR_STRING, "Name of a property of the caller's account to show",
+             .flags = GR_REPEATED),
+    TOKEN_ROW,
+    GR_END,
+};
+static const struct gr_field callback_query[] = {
+    GR_FIELD("label", GR_STRING, "What happened, when there is no header Gateway-Label"),
+    TOKEN_ROW,
+    GR_END,
+};
+static const struct gr_field callback_headers[] = {
+    GR_FIELD("Gateway-Label", GR_STRING, "What happened: room.close, room.upload, room.adjust …"),
+    GR_FIELD("Gateway-Agent-Id", GR_STRING, "Agent id of the service it happened in"),
+    GR_END,
+};
+
+#define OBJECT_BODY(rows_, flags_) GR_BODY(GR_OBJECT, .fields = (rows_), .flags = (flags_))
+
+static const struct gr_route routes[] = {
+    GR_POST("/api/v1/minigroups", "minigroups.create",
+            "Create a minigroup with its event room and conference room", BODY_ROUTE,
+            .query = plain_query, .body = OBJECT_BODY(mg_create_body, GR_REQUIRED),
+            .handle = mg_create, .source = DOC),
+    GR_GET("/api/v1/minigroups/{minigroup_id}", "minigroups.read", "Read a minigroup", PLAIN_ROUTE,
+           .params = by_minigroup_id, .query = read_query, .handle = mg_read, .source = DOC),
+    GR_GET("/api/v1/audiences/{audience}/minigroups/{scope}", "minigroups.read_by_scope",
+           "Read a minigroup by audience and scope", PLAIN_ROUTE, .params = by_scope,
+           .query = read_query, .handle = mg_read, .source = DOC),
+    GR_PUT("/api/v1/minigroups/{minigroup_id}", "minigroups.update",
+           "Change a minigroup's time, reserve or host", BODY_ROUTE, .params = by_minigroup_id,
+           .query = plain_query, .body = OBJECT_BODY(mg_update_body, GR_REQUIRED),
+           .handle = mg_update, .source = DOC),
+    GR_PUT("/api/v1/audiences/{audience}/minigroups/{scope}", "minigroups.update_by_scope",
+           "Change a minigroup by audience and scope", BODY_ROUTE, .params = by_scope,
+           .query = plain_query, .body = OBJECT_BODY(mg_update_body, GR_REQUIRED),
+           .handle = mg_update, .source = DOC),
+    GR_POST("/api/v1/minigroups/{minigroup_id}/recreate", "minigroups.recreate",
+            "Give a minigroup new rooms", BODY_ROUTE, .params = by_minigroup_id,
+            .query = plain_query, .body = OBJECT_BODY(mg_recreate_body, 0), .handle = mg_recreate,
+            .source = DOC),
+    GR_GET("/api/v1/minigroups/{minigroup_id}/download", "minigroups.download",
+           "Get the URL of a minigroup's recording", PLAIN_ROUTE, .params = by_minigroup_id,
+           .query = plain_query, .handle = mg_download, .source = DOC),
+    GR_POST("/api/v1/minigroups/{minigroup_id}/events", "minigroups.create_event",
+            "Create an event in a minigroup's event room", BODY_ROUTE, .params = by_minigroup_id,
+            .query = plain_query, .body = OBJECT_BODY(mg_event_body, GR_REQUIRED),
+            .handle = mg_post_event, .source = DOC),
+    GR_POST("/api/v1/minigroups/{webinar_id}/timestamps", "minigroups.save_position",
+            "Save how far the caller has watched", BODY_ROUTE, .params = by_webinar_id,
+            .query = plain_query, .body = OBJECT_BODY(mg_timestamp_body, GR_REQUIRED),
+            .handle = mg_save_position, .source = DOC),
+    GR_GET("/api/v1/minigroups/{id}/properties/{property_id}", "minigroups.read_property",
+           "Read one property", PLAIN_ROUTE, .params = by_property, .query = plain_query,
+           .handle = mg_property, .source = DOC),
+    GR_PUT("/api/v1/minigroups/{id}/properties/{property_id}", "minigroups.update_property",
+           "Set one property to any JSON value", .access = GR_ACCESS_GROUP, .admit = mg_admit_json,
+           .flags = MG_ROUTE_FLAGS | GR_ROUTE_RAW_BODY, .params = by_property, .query = plain_query,
+           .body = GR_BODY(GR_ANY), .handle = mg_set_property, .source = DOC),
+    GR_POST("/api/v1/minigroups/{id}/whiteboard", "minigroups.create_whiteboard",
+            "Create a whiteboard", PLAIN_ROUTE, .params = by_id, .query = plain_query,
+            .handle = mg_whiteboard, .source = DOC),
+    GR_GET("/api/v1/account/properties/{property_id}", "minigroups.read_account_property",
+           "Read one property of the caller's account", PLAIN_ROUTE, .params = by_account_property,
+           .query = plain_query, .handle = mg_account_property, .source = DOC),
+    GR_PUT("/api/v1/account/properties/{property_id}", "minigroups.update_account_property",
+           "Set one property of the caller's account", .access = GR_ACCESS_GROUP,
+           .admit = mg_admit_json, .flags = MG_ROUTE_FLAGS | GR_ROUTE_RAW_BODY,
+           .params = by_account_property, .query = plain_query, .body = GR_BODY(GR_ANY),
+           .handle = mg_set_account_property, .source = DOC),
+    GR_POST("/api/v1/transcoding/minigroup/{id}/restart", "minigroups.restart_transcoding",
+            "Ask for the transcoding of an adjusted minigroup again", BODY_ROUTE, .params = by_id,
+            .query = plain_query, .body = OBJECT_BODY(mg_restart_body, 0), .handle = mg_restart,
+            .source = DOC),
+    GR_POST("/api/v1/audiences/{audience}/events", "minigroups.callback",
+            "Report what happened to a room of a class", BODY_ROUTE, .params = by_audience,
+            .query = callback_query, .headers = callback_headers,
+            .body = GR_BODY(GR_OBJECT, .flags = GR_REQUIRED), .handle = mg_callback, .source = DOC),
+    GR_END,
+};
+
+static const struct gr_metric metrics[] = {
+    {"callbacks", GR_COUNTER, "Messages about rooms that were taken", "label"},
+    {"outbox_sent", GR_COUNTER, "Requests that left the outbox", "kind"},
+    {"outbox_dropped", GR_COUNTER, "Requests given up after the last attempt", "kind"},
+    GR_END,
+};
+
+static const struct gr_timer timers[] = {
+    {MG_OUTBOX_TIMER, 1000, mg_outbox_run},
+    GR_END,
+};
+
+static const char *const owned[] = {"/api/v1/minigroups", "/api/v1/audiences",
+                                    "/api/v1/account/properties", "/api/v1/transcoding", NULL};
+
+GR_PLUGIN(.name = "minigroups", .version = "1.0.0",
+          .summary = "Minigroups: classes with an event room and a conference room",
+          .licence = "MIT", .routes = routes, .options = mg_option_rows,
+          .options_size = sizeof(struct mg_options), .migrations = mg_migrations,
+          .metrics = metrics, .timers = timers, .commands = mg_commands, .owns = owned,
+          .flags = GR_PLUGIN_ANY_ORIGIN, .render_error = mg_render_error,
+          .authenticate = mg_authenticate, .init = mg_state_init, .fini = mg_state_fini)

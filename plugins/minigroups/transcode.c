@@ -1,0 +1,142 @@
+/* The last step: dump the modified room, and ask the queue for one film of all streams. */
+#include "room_events.h"
+#include "segments.h"
+#include "tasks.h"
+
+#define TEMPLATE "transcode-minigroup-to-hls"
+#define PIN_PAGES_MAX 10
+
+struct film {
+    const struct mg_class *row;
+    const struct mg_recordings *recordings;
+    const struct mg_recording *host;
+    const json_t *pins;
+    const json_t *snapshots;
+    int64_t preroll_ms;
+};
+
+static json_t *describe_stream(const struct film *film, const struct mg_recording *rec,
+                               int64_t earliest_ms)
+{
+    json_t *segments = mg_json_load(rec->segments);
+    json_t *modified = mg_json_load(rec->modified_segments);
+    int64_t started = rec->started_ms.value;
+    int64_t end = mg_segments_end(segments);
+    int64_t shift = started - (film->host->started_ms.value - film->preroll_ms);
+    json_t *muted_video =
+        mg_segments_muted(film->snapshots, rec->rtc_id, "send_video", started, end);
+    json_t *muted_audio =
+        mg_segments_muted(film->snapshots, rec->rtc_id, "send_audio", started, end);
+
+    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "id", rec->rtc_id, "uri",
+                     rec->stream_uri, "offset", (json_int_t)(started - earliest_ms), "segments",
+                     segments, "modified_segments", modified ? modified : json_incref(segments),
+                     "pin_segments", mg_segments_pinned(film->pins, rec->created_by, shift, end),
+                     "video_mute_segments", muted_video, "audio_mute_segments", muted_audio);
+}
+
+static json_t *describe(struct gr_call *call, const struct film *film)
+{
+    const struct mg_recordings *recordings = film->recordings;
+    int64_t earliest = film->host->started_ms.value;
+    json_t *streams = json_array();
+
+    for (size_t i = 0; i < recordings->count; i++) {
+        if (recordings->list[i].started_ms.value < earliest)
+            earliest = recordings->list[i].started_ms.value;
+    }
+    for (size_t i = 0; i < recordings->count; i++)
+        json_array_append_new(streams, describe_stream(film, &recordings->list[i], earliest));
+    json_t *bindings =
+        json_pack("{s:s, s:o}", "host_stream_id", film->host->rtc_id, "streams", streams);
+    mg_task_settings(call, film->row, bindings, GR_LIST("to", "preroll", "postroll", "watermark"));
+    return bindings;
+}
+
+/* --- the steps before --- */
+
+static bool has_start(const json_t *room)
+{
+    return json_is_integer(json_array_get(json_object_get(room, "time"), 0));
+}
+
+static const char *read_services(struct gr_call *call, struct film *film)
+{
+    const struct mg_class *row = film->row;
+    const struct mg_answer room = mg_room_call(call, MG_EVENT, GR_METHOD_GET,
+                                               "/api/v1/rooms/{room}", row->modified_room, NULL);
+    struct mg_answer answer;
+
+    if (!room.good || !has_start(room.json))
+        return "the modified event room cannot be read";
+    answer = mg_room_call(call, MG_EVENT, GR_METHOD_POST, "/api/v1/rooms/{room}/dump_events",
+                          row->modified_room, NULL);
+    if (!answer.good)
+        return "the event service did not take the request to dump events";
+    film->pins = mg_room_events(call, row->modified_room, "pin", PIN_PAGES_MAX);
+    if (!film->pins)
+        return "the pin events cannot be read";
+    answer =
+        mg_room_call(call, MG_CONFERENCE, GR_METHOD_GET,
+                     "/api/v1/rooms/{room}/configs/writer/snapshot", row->conference_room, NULL);
+    film->snapshots = answer.json;
+    return answer.good && json_is_array(answer.json) ? NULL
+                                                     : "the writers' snapshots cannot be read";
+}
+
+static const char *send_task(struct gr_call *call, const struct film *film, const char *priority)
+{
+    const struct mg_class *row = film->row;
+    const char *path = mg_task_path(call, row, TEMPLATE, NULL);
+
+    if (!mg_state_of(call)->has_tq) {
+        gr_log(call, GR_LOG_INFO, "class %s: no queue transcodes its streams", row->id);
+        return NULL;
+    }
+    if (!path)
+        return "no memory for the task";
+    const struct mg_request request = {
+        .service = MG_TQ,
+        .method = GR_METHOD_POST,
+        .path = path,
+        .body = json_pack("{s:s, s:s, s:s, s:o, s:o}", "audience", row->audience, "priority",
+                          priority, "template", TEMPLATE, "tags", mg_task_tags(row), "bindings",
+                          describe(call, film))};
+    struct mg_answer answer;
+
+    return mg_services(call, &request, &answer, 1) ? NULL
+                                                   : "the queue did not take the transcode task";
+}
+
+const char *mg_transcode_start(struct gr_call *call, const char *class_id, const char *priority)
+{
+    struct mg_recordings recordings = {NULL, 0};
+    struct mg_class row;
+    const char *host;
+
+    if (mg_class_find(call, MG_BY_ID, gr_str_of(class_id), (gr_str){NULL, 0}, &row) != GR_OK ||
+        mg_recordings_load(call, class_id, &recordings) != GR_OK)
+        return "the store refused a statement";
+    if (!row.modified_room)
+        return "the class is not adjusted yet";
+    if (!mg_recordings_ready(&recordings))
+        return "a recording is not converted yet";
+    if (!mg_find_host(call, &row, row.modified_room, &host))
+        return "the event service does not tell who hosts";
+    const json_t *settings = mg_config_of(mg_state_of(call)->options->audiences, row.audience);
+    struct film film = {.row = &row,
+                        .recordings = &recordings,
+                        .host = mg_recording_of_host(&recordings, host),
+                        .preroll_ms =
+                            json_integer_value(json_object_get(settings, "preroll_offset"))};
+    if (!film.host)
+        return "no recording is the host's";
+    const char *reason = read_services(call, &film);
+    if (!reason)
+        reason = send_task(call, &film, priority);
+    if (reason)
+        return reason;
+    return mg_class_set_transcoding(call, class_id, gr_now_ms(call)) == GR_OK
+               ? NULL
+               : "the store refused a statement";
+}
