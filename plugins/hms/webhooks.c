@@ -229,8 +229,11 @@ static enum gr_err list(struct gr_call *call)
     int64_t start = start_text.len ? strtoll(start_text.ptr, NULL, 10) : INT64_MAX;
     struct page page = {call, json_array(), 0};
     const struct gr_value values[] = {
-        query_text(call, "type"), query_text(call, "room_id"), query_text(call, "session_id"),
-        gr_v_int(start), gr_v_int(limit),
+        query_text(call, "type"),
+        query_text(call, "room_id"),
+        query_text(call, "session_id"),
+        gr_v_int(start),
+        gr_v_int(limit),
     };
     char last[24] = "";
 
@@ -249,9 +252,9 @@ static enum gr_err list(struct gr_call *call)
     }
     if ((int64_t)json_array_size(page.data) == limit)
         snprintf(last, sizeof(last), "%lld", (long long)page.last);
-    return gr_reply_json(call, 200,
-                         json_pack("{s:I, s:s, s:o}", "limit", (json_int_t)limit, "last", last,
-                                   "data", page.data));
+    return gr_reply_json(
+        call, 200,
+        json_pack("{s:I, s:s, s:o}", "limit", (json_int_t)limit, "last", last, "data", page.data));
 }
 
 /* Timer: events past their time go, and their deliveries with them. */
@@ -308,9 +311,10 @@ static enum gr_err init(struct gr_self *self, const void *parsed, void **ret_sta
         return GR_ERR_NO_MEMORY;
     webhooks->options = parsed;
     if (!webhooks->options->secret && !webhooks->options->signature_secret)
-        gr_log_self(self, GR_LOG_WARN,
-                    "no webhook secret is configured: every delivery is refused until WEBHOOK_SECRET"
-                    " or config.secret is set");
+        gr_log_self(
+            self, GR_LOG_WARN,
+            "no webhook secret is configured: every delivery is refused until WEBHOOK_SECRET"
+            " or config.secret is set");
     enum gr_err r = webhooks_targets_init(self, webhooks);
     if (r != GR_OK) {
         free(webhooks);

@@ -1,7 +1,7 @@
 /*
  * Handing events on, at least once: a delivery stays in the store until its target answered 2xx or
- * was asked often enough. A delivery is claimed by moving its next turn, so that several gateways on
- * one store do not make it twice at a time.
+ * was asked often enough. A delivery is claimed by moving its next turn, so that several gateways
+ * on one store do not make it twice at a time.
  */
 #include "webhooks.h"
 
@@ -63,9 +63,8 @@ static enum gr_err init_target(struct gr_self *self, const struct webhooks_optio
     target->path = copy_text(url[origin] ? url + origin : "/", strlen(url + origin) + !url[origin]);
     target->header = copy_member(settings, "header");
     target->header_value = copy_member(settings, "header_value");
-    json_t *upstream =
-        json_pack("{s:s%, s:I}", "url", url, origin, "timeout",
-                  (json_int_t)options->forward_timeout_ms);
+    json_t *upstream = json_pack("{s:s%, s:I}", "url", url, origin, "timeout",
+                                 (json_int_t)options->forward_timeout_ms);
     enum gr_err r = !target->upstream || !target->path || !upstream
                         ? GR_ERR_NO_MEMORY
                         : gr_upstream_define(self, target->upstream, upstream);
@@ -115,8 +114,8 @@ enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks
     enum gr_err r = GR_OK;
 
     for (size_t i = 0; i < webhooks->target_count && r == GR_OK; i++) {
-        const struct gr_value values[] = {gr_v_text(event_id),
-                                          gr_v_text(webhooks->targets[i].name), gr_v_int(now_ms)};
+        const struct gr_value values[] = {gr_v_text(event_id), gr_v_text(webhooks->targets[i].name),
+                                          gr_v_int(now_ms)};
 
         r = gr_store(call,
                      "INSERT INTO webhook_delivery (event_id, target, next_ms)"
