@@ -126,8 +126,8 @@ static enum gr_err refuse(struct gr_call *call, struct sandbox *sb, const json_t
 
 SB_ADMIN_HANDLER(sb_admin_join)
 {
-    json_t *room;
-    json_t *person;
+    json_t *room = NULL;
+    json_t *person = NULL;
     const char *why;
     int status;
     enum gr_err err = sb_room_of(call, sb, false, &room);

@@ -83,7 +83,7 @@ SB_HANDLER(sb_codes_list)
                                         .last_only_when_more = true,
                                         .keep = of_room};
     gr_str role = gr_query(call, "role");
-    json_t *room;
+    json_t *room = NULL;
     enum gr_err err = room_for_codes(call, sb, 0, &room);
 
     if (err != GR_OK)
@@ -97,7 +97,7 @@ SB_HANDLER(sb_codes_create_all)
 {
     json_t *roles;
     json_t *data;
-    json_t *room;
+    json_t *room = NULL;
     const char *role;
     json_t *value;
     enum gr_err err = sb_room_of(call, sb, true, &room);
@@ -117,7 +117,7 @@ SB_HANDLER(sb_codes_create_all)
 SB_HANDLER(sb_codes_create)
 {
     const char *role = gr_param(call, "role").ptr;
-    json_t *room;
+    json_t *room = NULL;
     enum gr_err err = room_for_codes(call, sb, 1, &room);
 
     if (err != GR_OK)

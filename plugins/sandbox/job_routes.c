@@ -92,8 +92,8 @@ static json_t *new_job(struct sandbox *sb, const struct sb_job_kind *kind, json_
 
 SB_HANDLER(sb_jobs_start)
 {
-    const char *destination;
-    json_t *room;
+    const char *destination = NULL;
+    json_t *room = NULL;
     enum gr_err err = sb_room_of(call, sb, false, &room);
 
     if (err == GR_OK)
@@ -122,7 +122,7 @@ SB_HANDLER(sb_jobs_stop_room)
 {
     const struct sb_job_kind *kind = sb_job_kind_called(call);
     json_t *data;
-    json_t *room;
+    json_t *room = NULL;
     json_t *job;
     struct sb_name last = {""};
     enum gr_err err = sb_room_of(call, sb, false, &room);
@@ -173,7 +173,7 @@ static enum gr_err reply_paused(struct gr_call *call, struct sandbox *sb, json_t
 
 SB_HANDLER(sb_jobs_pause_room)
 {
-    json_t *room;
+    json_t *room = NULL;
     enum gr_err err = sb_room_of(call, sb, false, &room);
 
     return err == GR_OK ? reply_paused(call, sb, live_in_room(call, sb)) : err;
@@ -190,7 +190,7 @@ SB_HANDLER(sb_jobs_pause_one)
 /* Not documented by the service; here the recording configuration of the room's template. */
 SB_HANDLER(sb_jobs_config)
 {
-    const json_t *room;
+    const json_t *room = NULL;
     const json_t *config;
     json_t *job;
     enum gr_err err = job_of(call, sb, &job);

@@ -15,7 +15,7 @@ static json_t *active_key(struct sandbox *sb, const json_t *room)
 
 SB_HANDLER(sb_keys_get)
 {
-    json_t *room;
+    json_t *room = NULL;
     json_t *key;
     enum gr_err err = sb_room_of(call, sb, true, &room);
 
@@ -33,7 +33,7 @@ SB_HANDLER(sb_keys_create)
     struct sb_name id = sb_new_id(sb);
     struct sb_name secret = sb_new_hex(sb, 24);
     struct sb_name now = sb_stamp(sb->now_ms);
-    json_t *room;
+    json_t *room = NULL;
     enum gr_err err = sb_room_of(call, sb, true, &room);
 
     if (err != GR_OK)
@@ -52,7 +52,7 @@ SB_HANDLER(sb_keys_create)
 
 SB_HANDLER(sb_keys_disable)
 {
-    json_t *room;
+    json_t *room = NULL;
     json_t *key;
     enum gr_err err = sb_room_of(call, sb, true, &room);
 

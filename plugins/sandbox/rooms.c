@@ -229,7 +229,7 @@ SB_HANDLER(sb_rooms_list)
 
 SB_HANDLER(sb_rooms_get)
 {
-    json_t *room;
+    json_t *room = NULL;
     enum gr_err err = sb_room_of(call, sb, false, &room);
 
     return err == GR_OK ? sb_reply_row(call, sb, room) : err;
@@ -239,7 +239,7 @@ SB_HANDLER(sb_rooms_create)
 {
     enum gr_err err = check_body(call, sb, NULL);
     json_t *body;
-    json_t *room;
+    json_t *room = NULL;
 
     if (err != GR_OK)
         return err;
@@ -252,7 +252,7 @@ SB_HANDLER(sb_rooms_create)
 
 SB_HANDLER(sb_rooms_update)
 {
-    json_t *room;
+    json_t *room = NULL;
     enum gr_err err = sb_room_of(call, sb, false, &room);
 
     if (err == GR_OK)

@@ -461,7 +461,7 @@ SB_HANDLER(sb_active_end)
     const json_t *body = gr_json(call);
     bool lock = sb_true(body, "lock");
     json_t *session;
-    json_t *room;
+    json_t *room = NULL;
     enum gr_err err = session_of(call, sb, "session not found", &session);
 
     if (err != GR_OK)

@@ -68,7 +68,7 @@ SB_HANDLER(sb_sip_call)
     const json_t *code = sb_find_text(sb, "codes", sb_text(body, "room_code"));
     json_t *room = sb_find_text(sb, "rooms", sb_text(code, "room_id"));
     struct sb_name id = sb_new_hex(sb, 13);
-    json_t *person;
+    json_t *person = NULL;
     json_t *record;
 
     if (!code || !sb_true(code, "enabled") || !room)

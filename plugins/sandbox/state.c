@@ -123,7 +123,7 @@ static bool seed_room(struct sandbox *sb, const json_t *row)
     const char *name = sb_text(row, "template");
     const char *id;
     json_t *template;
-    json_t *room;
+    json_t *room = NULL;
     json_t *body = sb_copy(sb, row);
     json_t *peer;
     size_t i;
