@@ -140,21 +140,36 @@ static bool is_directory(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* A build tree has its plugins beside the program, an installation has them where it put them. */
-static const char *default_plugin_dir(struct grc_keep *keep)
+/* "DIR/name" for the directory of the running program, in the given buffer; false when it cannot be
+ * told. */
+static bool beside_program(const char *name, char *ret_path, size_t size)
+{
+    ssize_t len = readlink("/proc/self/exe", ret_path, size - 1);
+
+    if (len <= 0)
+        return false;
+    ret_path[len] = '\0';
+    char *slash = strrchr(ret_path, '/');
+    if (!slash || strlen(name) + 2 > size - (size_t)(slash - ret_path))
+        return false;
+    snprintf(slash + 1, size - (size_t)(slash + 1 - ret_path), "%s", name);
+    return true;
+}
+
+/* A build tree has its plugins and its state beside the program, an installation has them where it
+ * put them. */
+static void settle_directories(struct grc_keep *keep, struct grc_settings *settings)
 {
     char path[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/plugins"));
+    bool build_tree = beside_program("plugins", path, sizeof(path)) && is_directory(path);
 
-    if (len > 0) {
-        path[len] = '\0';
-        char *slash = strrchr(path, '/');
-        if (slash)
-            memcpy(slash, "/plugins", sizeof("/plugins"));
-        if (slash && is_directory(path))
-            return grc_keep_copy(keep, gr_str_of(path));
-    }
-    return grc_keep_copy(keep, gr_str_of(GRC_PLUGINDIR));
+    if (!settings->plugin_dir)
+        settings->plugin_dir = grc_keep_copy(keep, gr_str_of(build_tree ? path : GRC_PLUGINDIR));
+    if (settings->state_dir)
+        return;
+    if (build_tree && !beside_program("state", path, sizeof(path)))
+        build_tree = false;
+    settings->state_dir = grc_keep_copy(keep, gr_str_of(build_tree ? path : GRC_STATEDIR));
 }
 
 /* A relative SQLite file is in the state directory. ":memory:" is no file. */
@@ -174,8 +189,7 @@ static const char *store_place(struct grc_keep *keep, const char *store, const c
 
 static void settle_places(struct grc_reader *reader, struct grc_settings *settings)
 {
-    if (!settings->plugin_dir)
-        settings->plugin_dir = default_plugin_dir(reader->keep);
+    settle_directories(reader->keep, settings);
     if (settings->store && settings->state_dir)
         settings->store = store_place(reader->keep, settings->store, settings->state_dir);
 }

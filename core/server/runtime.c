@@ -6,9 +6,11 @@
 #include "server/health.h"
 #include "server/lifecycle.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* --- plugins --- */
 
@@ -246,12 +248,22 @@ static bool open_store(struct grc_runtime *runtime, const struct grc_reporter *r
     return true;
 }
 
+/* Keys and data end up there, so it is nobody else's. */
+static bool make_state_dir(const char *path, const struct grc_reporter *reporter)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return true;
+    grc_say(reporter, "state_directory: %s: %s", path, strerror(errno));
+    return false;
+}
+
 bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void *arg)
 {
     const struct grc_reporter reporter = {
         .report = report, .arg = arg, .skips = runtime->settings->plugin_error_skips};
 
-    return open_store(runtime, &reporter) && grc_plugins_begin(runtime, &reporter);
+    return make_state_dir(runtime->settings->state_dir, &reporter) &&
+           open_store(runtime, &reporter) && grc_plugins_begin(runtime, &reporter);
 }
 
 /* --- references --- */
