@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/env.h"
 #include "server/gateway.h"
 
 #include <errno.h>
@@ -128,6 +129,7 @@ static int start(struct server *server)
     if (!runtime)
         return EXIT_CONFIG;
     apply_log(runtime->settings);
+    grc_env_scrub(); /* everything has been read, and there are no threads yet */
     if (!grc_runtime_serve(runtime, report, NULL)) {
         grc_runtime_unref(runtime);
         return EXIT_FAILED;

@@ -5,8 +5,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import threading
 import time
+import urllib.request
 
 import pytest
 
@@ -285,6 +288,53 @@ def test_openapi_describes_every_route(etc):
             at = at[step]
     token = document["paths"]["/token"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert token["required"] == ["roomId", "role"]
+
+
+# --- the environment ---
+
+
+def line_of(process, pattern):
+    """The first line of the log that matches; the log ends when the process does."""
+    seen = []
+    for line in process.stderr:
+        assert SECRET not in line
+        seen.append(line)
+        found = re.search(pattern, line)
+        if found:
+            return found
+    pytest.fail("".join(seen))
+
+
+def test_secrets_leave_the_environment_and_a_reload_still_has_them(etc):
+    config = json.loads((etc / "greenroom.json").read_text())
+    config["server"] = {"listen": "127.0.0.1:0", "workers": 2}
+    del config["admin"]
+    (etc / "greenroom.json").write_text(json.dumps(config))
+    with subprocess.Popen(
+        [BINARY, "-c", str(etc)], stderr=subprocess.PIPE, text=True, env={**os.environ, **CREDENTIALS}
+    ) as process:
+        watchdog = threading.Timer(LIMIT, process.kill)
+        watchdog.start()
+        try:
+            port = int(line_of(process, r"listening on http://127\.0\.0\.1:(\d+)")[1])
+            line_of(process, "ready after")
+            with open(f"/proc/{process.pid}/environ", "rb") as file:
+                assert SECRET.encode() not in file.read()
+            process.send_signal(signal.SIGHUP)
+            line_of(process, "reloaded: ")
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/token",
+                b'{"roomId": "r", "role": "guest"}',
+                {"Content-Type": "application/json"},
+            )
+            with urllib.request.urlopen(request, timeout=LIMIT) as answer:
+                assert answer.status == 201
+            process.send_signal(signal.SIGTERM)
+            line_of(process, "stopped")
+            assert process.wait(LIMIT) == 0
+        finally:
+            watchdog.cancel()
+            process.kill()
 
 
 # --- commands of plugins ---
