@@ -33,7 +33,7 @@ def start(tmp_path, upstream):
             "credentials": {"100ms": {"kind": "100ms", "access_key": "key", "secret": SECRET}},
             "upstreams": {"api": one},
         }
-        running.append(Gateway(tmp_path, config, plugins={"rooms": {}, "room_codes": {"enabled": False}}))
+        running.append(Gateway(tmp_path, config, plugins={"rooms": {}}))
         running[-1].start()
         return running[-1]
 
@@ -314,7 +314,7 @@ def test_control_characters_in_headers_do_not_split_the_answer(gateway, upstream
     answer = gateway.get("/rooms/1")
     assert answer.status in (429, 502)
     assert answer.header("Set-Cookie") is None
-    assert b"evil" not in answer.raw_head
+    assert "evil" not in str(answer.headers)
     alive(gateway, upstream)
 
 
