@@ -3,7 +3,7 @@
  *
  *     starting -> running -> stopping -> post_processing -> completed
  *
- * and failed from anywhere. What differs between the three stands in job_kinds.
+ * and failed from anywhere. What differs between the three stands in job_kinds.c.
  */
 #include "jobs.h"
 
