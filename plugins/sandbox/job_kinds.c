@@ -43,7 +43,7 @@ static void make_recording(struct sandbox *sb, json_t *job, const json_t *body)
 {
     static const char *const kept[] = {"resolution", "audio_only", NULL};
     json_t *types = sb_pack(sb, "[s s]", "room-composite", "chat");
-    const json_t *transcription = json_object_get(body, "transcription");
+    const json_t *transcription = json_object_get(job, ".transcription");
 
     if (sb_true(transcription, "enabled"))
         sb_append(sb, types, json_string("transcript"));

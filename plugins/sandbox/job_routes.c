@@ -1,8 +1,6 @@
 /* The routes of recordings, external streams and live streams: the same handlers for all three. */
 #include "jobs.h"
 
-#define STARTING_MS 2000
-
 static json_t *short_view(struct sandbox *sb, const json_t *job)
 {
     json_t *view = sb_view(sb, job);
@@ -63,33 +61,6 @@ static enum gr_err destination_of(struct gr_call *call, struct sandbox *sb, cons
     return GR_OK;
 }
 
-static json_t *new_job(struct sandbox *sb, const struct sb_job_kind *kind, json_t *room,
-                       const json_t *body, const char *destination)
-{
-    json_t *session = sb_session_open(sb, room);
-    struct sb_name id = sb_new_id(sb);
-    struct sb_name now = sb_stamp(sb->now_ms);
-    const json_t *url = json_object_get(body, "meeting_url");
-    const json_t *transcription = json_object_get(body, "transcription");
-    json_t *job = sb_pack(
-        sb, "{ss ss ss ss ss sn ss sn so ss ss ss ss sO*}", "id", id.text, "room_id",
-        sb_text(room, "id"), "session_id", sb_text(session, "id"), "status", "starting",
-        "created_at", now.text, "started_at", "updated_at", now.text, "stopped_at", "meeting_url",
-        json_is_string(url)
-            ? sb_copy(sb, url)
-            : json_sprintf("https://sandbox.example.org/preview/%s/recorder", sb_text(room, "id")),
-        "destination", destination, "started_by", "", "stopped_by", "", ".kind", kind->collection,
-        ".transcription", transcription);
-
-    job = sb_put(sb, kind->collection, id.text, job);
-    kind->make(sb, job, body);
-    sb_set(sb, job, "recording_assets", json_null());
-    sb_schedule(sb, STARTING_MS, "job.step", id.text);
-    if (!json_object_size(sb_live_peers(session)))
-        sb_job_wait_alone(sb, job);
-    return job;
-}
-
 SB_HANDLER(sb_jobs_start)
 {
     const char *destination = NULL;
@@ -101,7 +72,7 @@ SB_HANDLER(sb_jobs_start)
     if (err != GR_OK)
         return err;
     return sb_reply_row(call, sb,
-                        new_job(sb, sb_job_kind_called(call), room, gr_json(call), destination));
+                        sb_job_new(sb, sb_job_kind_called(call), room, gr_json(call), destination));
 }
 
 /* The first live job of the room in the path; NULL when there is none. */

@@ -3,10 +3,11 @@
  *
  *     starting -> running -> stopping -> post_processing -> completed
  *
- * and failed from anywhere. What differs between the three stands in job_kinds.
+ * and failed from anywhere. What differs between the three stands in job_kinds.c.
  */
 #include "jobs.h"
 
+#define STARTING_MS 2000
 #define STOPPING_MS 1000
 #define POST_PROCESSING_MS 3000
 #define LIMIT_MS (4 * 3600 * INT64_C(1000))
@@ -76,13 +77,22 @@ static void emit(struct sandbox *sb, const json_t *job, const char *what, json_t
             sb_find_text(sb, "sessions", sb_text(job, "session_id")), data);
 }
 
+/* An event that is no event of the job's own kind. */
+static void emit_plain(struct sandbox *sb, const json_t *job, const char *type, json_t *data)
+{
+    sb_emit(sb, type, sb_find_text(sb, "rooms", sb_text(job, "room_id")),
+            sb_find_text(sb, "sessions", sb_text(job, "session_id")), data);
+}
+
 static void run_job(struct sandbox *sb, json_t *job)
 {
     set_state(sb, job, "running");
     sb_set(sb, job, "started_at", sb_time(sb, sb->now_ms));
     sb_set(sb, job, ".started_ms", json_integer(sb->now_ms));
-    sb_schedule(sb, LIMIT_MS, "job.limit", sb_text(job, "id"));
+    sb_schedule(sb, sb_int(job, ".limit_ms"), "job.limit", sb_text(job, "id"));
     emit(sb, job, ".started.success", NULL);
+    if (sb_true(json_object_get(job, ".transcription"), "enabled"))
+        emit_plain(sb, job, "transcription.started.success", NULL);
 }
 
 static void emit_assets(struct sandbox *sb, const json_t *job)
@@ -93,10 +103,9 @@ static void emit_assets(struct sandbox *sb, const json_t *job)
 
     json_array_foreach(assets, i, asset) {
         if (sb_is(asset, "type", GR_STR("transcript")))
-            sb_emit(sb, "transcription.success", sb_find_text(sb, "rooms", sb_text(job, "room_id")),
-                    sb_find_text(sb, "sessions", sb_text(job, "session_id")),
-                    sb_pack(sb, "{ss ss}", "transcript_asset_id", sb_text(asset, "id"),
-                            "transcript_path", sb_text(asset, "path")));
+            emit_plain(sb, job, "transcription.success",
+                       sb_pack(sb, "{ss ss}", "transcript_asset_id", sb_text(asset, "id"),
+                               "transcript_path", sb_text(asset, "path")));
     }
     if (json_array_size(assets))
         emit(sb, job, ".recording.success",
@@ -218,7 +227,7 @@ bool sb_jobs_live(struct sandbox *sb, const char *session_id)
 void sb_job_wait_alone(struct sandbox *sb, json_t *job)
 {
     sb_cancel(sb, "job.alone", sb_text(job, "id"));
-    sb_schedule(sb, ALONE_MS, "job.alone", sb_text(job, "id"));
+    sb_schedule(sb, sb_int(job, ".alone_ms"), "job.alone", sb_text(job, "id"));
 }
 
 static void not_alone(struct sandbox *sb, json_t *job)
@@ -229,4 +238,87 @@ static void not_alone(struct sandbox *sb, json_t *job)
 void sb_jobs_alone(struct sandbox *sb, const char *session_id, bool alone)
 {
     each_live(sb, session_id, alone ? sb_job_wait_alone : not_alone);
+}
+
+/* --- beginning --- */
+
+/* What the template says about the longest run and the wait in an empty room, in seconds. */
+static void set_limits(struct sandbox *sb, json_t *job, const json_t *room)
+{
+    const char *template_id = sb_text(room, "template_id");
+    const json_t *config = json_array_get(sb_find_text(sb, "template_recordings", template_id), 0);
+    const json_t *all = json_object_get(sb_find_text(sb, "templates", template_id), "destinations");
+    const json_t *own = json_object_get(json_object_get(all, sb_job_kind_of(job)->destination),
+                                        sb_text(job, "destination"));
+    int64_t limit_s = sb_int(own, "maxDuration");
+    int64_t alone_s = sb_int(own, "autoStopTimeout");
+
+    if (!own && sb_job_kind_of(job) == &sb_job_kinds[0]) {
+        limit_s = sb_int(config, "maxDuration");
+        alone_s = sb_int(
+            json_object_get(json_object_get(config, "compositeRecording"), "browserComposite"),
+            "autoStopTimeout");
+    }
+    sb_set(sb, job, ".limit_ms", json_integer(limit_s > 0 ? limit_s * 1000 : LIMIT_MS));
+    sb_set(sb, job, ".alone_ms", json_integer(alone_s > 0 ? alone_s * 1000 : ALONE_MS));
+}
+
+/* The transcription that the start asks for, else the one that the template switches on. */
+static json_t *transcription_of(struct sandbox *sb, const json_t *room, const json_t *body)
+{
+    const json_t *asked = json_object_get(body, "transcription");
+    const json_t *template = sb_find_text(sb, "templates", sb_text(room, "template_id"));
+    json_t *all = json_object_get(json_object_get(template, "destinations"), "transcriptions");
+    const json_t *own = json_object_iter_value(json_object_iter(all));
+    const json_t *mode;
+    size_t i;
+
+    if (json_is_object(asked))
+        return sb_copy(sb, asked);
+    json_array_foreach(json_object_get(own, "modes"), i, mode) {
+        const char *text = json_string_value(mode);
+
+        if (text && strcmp(text, "recorded") == 0)
+            return sb_pack(sb, "{sb sO*}", "enabled", 1, "summary",
+                           json_object_get(own, "summary"));
+    }
+    return sb_pack(sb, "{}");
+}
+
+json_t *sb_job_new(struct sandbox *sb, const struct sb_job_kind *kind, json_t *room,
+                   const json_t *body, const char *destination)
+{
+    json_t *session = sb_session_open(sb, room);
+    struct sb_name id = sb_new_id(sb);
+    struct sb_name now = sb_stamp(sb->now_ms);
+    const json_t *url = json_object_get(body, "meeting_url");
+    json_t *job = sb_pack(
+        sb, "{ss ss ss ss ss sn ss sn so ss ss ss ss so}", "id", id.text, "room_id",
+        sb_text(room, "id"), "session_id", sb_text(session, "id"), "status", "starting",
+        "created_at", now.text, "started_at", "updated_at", now.text, "stopped_at", "meeting_url",
+        json_is_string(url)
+            ? sb_copy(sb, url)
+            : json_sprintf("https://sandbox.example.org/preview/%s/recorder", sb_text(room, "id")),
+        "destination", destination, "started_by", "", "stopped_by", "", ".kind", kind->collection,
+        ".transcription", transcription_of(sb, room, body));
+
+    job = sb_put(sb, kind->collection, id.text, job);
+    kind->make(sb, job, body);
+    set_limits(sb, job, room);
+    sb_set(sb, job, "recording_assets", json_null());
+    sb_schedule(sb, STARTING_MS, "job.step", id.text);
+    if (!json_object_size(sb_live_peers(session)))
+        sb_job_wait_alone(sb, job);
+    return job;
+}
+
+void sb_jobs_begin(struct sandbox *sb, json_t *room)
+{
+    const json_t *config =
+        json_array_get(sb_find_text(sb, "template_recordings", sb_text(room, "template_id")), 0);
+    const json_t *browser =
+        json_object_get(json_object_get(config, "compositeRecording"), "browserComposite");
+
+    if (sb_true(browser, "autoStart"))
+        sb_job_new(sb, &sb_job_kinds[0], room, NULL, sb_text(config, "name"));
 }

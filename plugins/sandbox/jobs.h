@@ -22,6 +22,10 @@ const struct sb_job_kind *sb_job_kind_called(const struct gr_call *call);
 /* The types of asset that a completed job leaves behind; new reference. */
 json_t *sb_job_asset_types(struct sandbox *sb, const json_t *job);
 
+/* Starts a job from a checked body, which may be NULL. */
+json_t *sb_job_new(struct sandbox *sb, const struct sb_job_kind *kind, json_t *room,
+                   const json_t *body, const char *destination);
+
 bool sb_job_is(const json_t *job, const char *status);
 bool sb_job_is_live(const json_t *job); /* starting or running */
 void sb_job_stop(struct sandbox *sb, json_t *job);

@@ -250,6 +250,8 @@ json_t *sb_live_peers(const json_t *session); /* map of peers that are in now; b
 /* --- jobs.c: recordings, external streams, live streams --- */
 
 void sb_job_step(struct sandbox *sb, const char *id);
+/* Starts the recording that the template wants with a session. */
+void sb_jobs_begin(struct sandbox *sb, json_t *room);
 void sb_job_limit(struct sandbox *sb, const char *id); /* maximum duration reached */
 /* Stops what runs in that session; all of it (kind NULL). */
 void sb_jobs_stop(struct sandbox *sb, const char *session_id);

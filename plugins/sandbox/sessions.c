@@ -107,6 +107,7 @@ static void add_tracks(struct sandbox *sb, const json_t *room, const json_t *ses
 
 json_t *sb_peer_join(struct sandbox *sb, json_t *room, const json_t *body)
 {
+    bool first = !sb_session_of(sb, sb_text(room, "id"));
     json_t *session = sb_session_open(sb, room);
     struct sb_name now = sb_stamp(sb->now_ms);
     struct sb_name fresh = sb_new_uuid(sb);
@@ -126,6 +127,8 @@ json_t *sb_peer_join(struct sandbox *sb, json_t *room, const json_t *body)
     sb_emit(sb, "peer.join.success", room, session, peer_data(sb, peer));
     add_tracks(sb, room, session, peer);
     sb_jobs_alone(sb, sb_text(session, "id"), false);
+    if (first)
+        sb_jobs_begin(sb, room);
     return peer;
 }
 

@@ -453,6 +453,29 @@ def test_a_recording_stops_by_itself_in_an_empty_room(box):
     assert box.get(f"/sessions/{job['session_id']}")["active"] is False
 
 
+def test_the_template_says_how_recordings_begin_and_end(box):
+    template = box.post("/templates", {
+        "name": "auto",
+        "roles": {"host": {}},
+        "destinations": {"transcriptions": {"t": {"name": "t", "role": "host", "modes": ["recorded"]}}},
+    })
+    box.post(f"/templates/{template['id']}/recordings", [
+        {"name": "rec", "role": "host", "maxDuration": 600,
+         "compositeRecording": {"browserComposite": {"autoStart": True, "autoStopTimeout": 60}}}])
+    room = box.room(name="auto", template_id=template["id"])
+    box.join(room)
+    box.join(room)
+    (job,) = box.get(f"/recordings?room_id={room['id']}")["data"]
+    assert job["destination"] == "rec" and job["asset_types"] == ["room-composite", "chat", "transcript"]
+    box.advance(29)
+    assert box.get(f"/recordings/{job['id']}")["status"] == "running"
+    box.advance(2)
+    assert box.get(f"/recordings/{job['id']}")["status"] == "completed"
+    assert len(box.get(f"/active-rooms/{room['id']}/peers")["peers"]) == 2
+    off = box.post(f"/recordings/room/{room['id']}/start", {"transcription": {"enabled": False}})
+    assert off["asset_types"] == ["room-composite", "chat"]
+
+
 def test_external_streams_want_one_to_five_urls(box):
     room = box.room(name="ext")
     path = f"/external-streams/room/{room['id']}/start"
