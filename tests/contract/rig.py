@@ -18,6 +18,7 @@ from contract import cases
 BINARY = os.environ["GR_BINARY"]
 PLUGINS = os.environ["GR_PLUGIN_DIR"]
 LIMIT = 20 * int(os.environ.get("GR_TIME_FACTOR", "1"))
+IDLE = 1  # seconds after which a connection is not used again: the gateway may be closing it
 ACCESS_KEY = "contract-access-key"
 SECRET = "contract-secret-of-more-than-32-bytes"
 
@@ -133,6 +134,7 @@ class Gateway:
             )
         self.port = self.wait_for_port()
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
+        self.last_used = time.monotonic()
         return self
 
     def __exit__(self, *exc):
@@ -158,6 +160,9 @@ class Gateway:
     def send(self, method, target, body=None, headers=None):
         for recorder in self.recorders.values():
             recorder.received.clear()
+        if time.monotonic() - self.last_used > IDLE:
+            self.connection.close()
+        self.last_used = time.monotonic()
         headers = dict(headers or {})
         if body is not None:
             headers.setdefault("Content-Type", "application/json")

@@ -15,7 +15,7 @@ IDS = {
 }
 # Decoded and pasted into a URL, these would climb, cut or extend the path.
 UNSAFE = ["%2e%2e", "..", ".", "%2e", "a%2Fb", "a%5Cb", "a%3Fb%3D1", "a%23b", "a%00b", "a%0d%0aX", "%ff",
-          "a%20b", "%", "a%2", "a" * 129, "%25"]
+          "a%20b", "%", "a%2", "a" * 201, "%25"]
 # A role may be called anything, so it is encoded again; only these are not one segment.
 UNSAFE_ROLES = ["%2e%2e", "..", ".", "%2e", "a%00b", "a%0d%0aX", "%ff", "%", "a" * 257]
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
