@@ -70,18 +70,14 @@ static bool open_store(struct grc_runtime *runtime, const struct grc_plugin *plu
 {
     char *reason = NULL;
 
-    if (!plugin->desc->migrations || runtime->store)
+    if (!plugin->desc->migrations)
         return true;
-    if (!runtime->settings->store) {
-        grc_complain("%s keeps data, and no store is configured", plugin->desc->name);
+    if (!grc_runtime_open_store(runtime, grc_cli_report, NULL))
         return false;
-    }
-    runtime->store = grc_store_open(runtime->settings->store, &reason);
-    if (runtime->store &&
-        grc_store_migrate(runtime->store, grc_plugin_schema(plugin), plugin->desc->migrations,
+    if (grc_store_migrate(runtime->store, grc_plugin_schema(plugin), plugin->desc->migrations,
                           sizeof(struct gr_migration), &reason) == GR_OK)
         return true;
-    grc_complain("%s", reason ? reason : "the store cannot be opened");
+    grc_complain("%s", reason ? reason : "the store cannot be migrated");
     free(reason);
     return false;
 }

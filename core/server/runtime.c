@@ -229,25 +229,6 @@ static bool migrate(struct grc_runtime *runtime, struct grc_plugin *plugin,
     return fine;
 }
 
-static bool open_store(struct grc_runtime *runtime, const struct grc_reporter *reporter)
-{
-    char *reason = NULL;
-
-    if (!needs_store(runtime))
-        return true;
-    runtime->store = grc_store_open(runtime->settings->store, &reason);
-    if (!runtime->store) {
-        grc_say(reporter, "store: %s", reason ? reason : "out of memory");
-        free(reason);
-        return false;
-    }
-    for (size_t i = 0; i < runtime->plugin_count; i++) {
-        if (!migrate(runtime, runtime->plugins[i], reporter))
-            return false;
-    }
-    return true;
-}
-
 /* Keys and data end up there, so it is nobody else's. */
 static bool make_state_dir(const char *path, const struct grc_reporter *reporter)
 {
@@ -257,13 +238,45 @@ static bool make_state_dir(const char *path, const struct grc_reporter *reporter
     return false;
 }
 
+bool grc_runtime_open_store(struct grc_runtime *runtime, grc_report_fn *report, void *arg)
+{
+    const struct grc_reporter reporter = {.report = report, .arg = arg};
+    const struct grc_settings *settings = runtime->settings;
+    char *reason = NULL;
+
+    if (runtime->store)
+        return true;
+    if (!make_state_dir(settings->state_dir, &reporter))
+        return false;
+    if (settings->store)
+        runtime->store = grc_store_open(settings->store, &reason);
+    else
+        grc_say(&reporter, "store: a group keeps data, and none is configured");
+    if (!runtime->store && settings->store)
+        grc_say(&reporter, "store: %s", reason ? reason : "out of memory");
+    free(reason);
+    return runtime->store != NULL;
+}
+
+static bool prepare_store(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    if (!needs_store(runtime))
+        return make_state_dir(runtime->settings->state_dir, reporter);
+    if (!grc_runtime_open_store(runtime, reporter->report, reporter->arg))
+        return false;
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        if (!migrate(runtime, runtime->plugins[i], reporter))
+            return false;
+    }
+    return true;
+}
+
 bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void *arg)
 {
     const struct grc_reporter reporter = {
         .report = report, .arg = arg, .skips = runtime->settings->plugin_error_skips};
 
-    return make_state_dir(runtime->settings->state_dir, &reporter) &&
-           open_store(runtime, &reporter) && grc_plugins_begin(runtime, &reporter);
+    return prepare_store(runtime, &reporter) && grc_plugins_begin(runtime, &reporter);
 }
 
 /* --- references --- */

@@ -45,6 +45,9 @@ struct grc_runtime *grc_runtime_new(const char *config_dir, enum grc_runtime_sta
 bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void *arg);
 /* Ends the timers of all plugins, before the last reference goes. */
 void grc_runtime_quiet(struct grc_runtime *runtime);
+/* Makes the state directory and opens the configured store, unless it is open. No migrations.
+ * false: reported why. */
+bool grc_runtime_open_store(struct grc_runtime *runtime, grc_report_fn *report, void *arg);
 struct grc_runtime *grc_runtime_ref(struct grc_runtime *runtime);
 /* The last one stops and frees the plugins: not for worker threads, see grc_runtime_refs(). */
 void grc_runtime_unref(struct grc_runtime *runtime);

@@ -353,7 +353,7 @@ KEYED = {**CREDENTIALS, "COMMANDS_SECRET": SECRET}
 
 def test_a_plugin_brings_a_command_with_options_and_store(commands):
     for number in (1, 2):
-        done = greenroom("greet", "ada", "-c", str(commands), env=KEYED)
+        done = greenroom("greet", "ada", "-c", str(commands), env={**KEYED, "STATE_DIRECTORY": str(commands)})
         assert (done.returncode, done.stdout, done.stderr) == (0, f"welcome ada, {number}\n", "")
     assert (commands / "greenroom.db").exists()
 

@@ -235,7 +235,7 @@ static void test_defaults(void **state)
 {
     struct config_dir *dir = *state;
     struct grc_settings *settings = load(dir, "{}");
-    char store[128];
+    char store[512];
 
     assert_int_equal(settings->listen_count, 1);
     assert_string_equal(settings->listen[0].address, "127.0.0.1");
@@ -255,7 +255,8 @@ static void test_defaults(void **state)
     assert_false(settings->plugin_error_skips);
     assert_non_null(settings->plugin_dir);
     assert_int_equal(json_object_size(settings->auth), 0);
-    snprintf(store, sizeof(store), "sqlite:%s/greenroom.db", dir->path);
+    assert_string_equal(settings->state_dir, "/var/lib/greenroom");
+    snprintf(store, sizeof(store), "sqlite:%s/greenroom.db", settings->state_dir);
     assert_string_equal(settings->store, store);
     grc_settings_free(settings);
 }
