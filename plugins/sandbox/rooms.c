@@ -127,12 +127,13 @@ static json_t *new_room(struct sandbox *sb, const json_t *body)
     struct sb_name name = sb_new_uuid(sb);
     struct sb_name now = sb_stamp(sb->now_ms);
     const char *own = *sb_text(body, "id") ? sb_text(body, "id") : id.text;
-    json_t *room = sb_pack(
-        sb, "{ss ss sb ss ss ss ss sb s{sb} ss ss ss sb si s[] ss ss}", "id", own, "name", "",
-        "enabled", 1, "description", "", "customer_id", sb->options->customer_id, "customer",
-        sb->options->customer_id, "app_id", sb->options->app_id, "recording_source_template", 1,
-        "recording_info", "enabled", 0, "template_id", "", "template", "", "region", "auto",
-        "large_room", 0, "size", 0, "polls", "created_at", now.text, "updated_at", now.text);
+    json_t *room = sb_pack(sb, "{ss ss sb ss ss ss ss sb sb s{sb} ss ss ss sb si s[] ss ss}", "id",
+                           own, "name", "", "enabled", 1, "description", "", "customer_id",
+                           sb->options->customer_id, "customer", sb->options->customer_id, "app_id",
+                           sb->options->app_id, "recording_source_template", 1,
+                           "enabled_source_template", 1, "recording_info", "enabled", 0,
+                           "template_id", "", "template", "", "region", "auto", "large_room", 0,
+                           "size", 0, "polls", "created_at", now.text, "updated_at", now.text);
 
     room = sb_put(sb, "rooms", own, room);
     set_name(sb, room, *sb_text(body, "name") ? sb_text(body, "name") : name.text);
@@ -155,8 +156,10 @@ json_t *sb_room_put(struct sandbox *sb, json_t *room, const json_t *body)
         set_name(sb, room, name);
     set_template(sb, room, sb_text(body, "template_id"));
     sb_take(sb, room, body, taken);
-    if (json_is_object(json_object_get(body, "recording_info")))
+    if (json_is_object(json_object_get(body, "recording_info"))) {
         sb_set(sb, room, "recording_source_template", json_false());
+        sb_set(sb, room, "enabled_source_template", json_false());
+    }
     sb_set(sb, room, "updated_at", sb_time(sb, sb->now_ms));
     return room;
 }

@@ -7,7 +7,7 @@ const char sb_default_role_json[] =
     "\"video\":{\"bitRate\":256,\"codec\":\"vp8\",\"frameRate\":25,\"width\":320,\"height\":180},"
     "\"screen\":{\"bitRate\":1024,\"codec\":\"vp8\",\"frameRate\":10,\"width\":1280,\"height\":720}"
     ","
-    "\"simulcast\":{}},"
+    "\"simulcast\":{\"video\":{},\"screen\":{}}},"
     "\"subscribeParams\":{\"subscribeToRoles\":[],\"maxSubsBitRate\":3200,"
     "\"subscribeDegradation\":{\"packetLossThreshold\":50,\"degradeGracePeriodSeconds\":1,"
     "\"recoverGracePeriodSeconds\":4}},"
