@@ -1,0 +1,168 @@
+"""The real program on free ports, with a config of its own, and a small client for it.
+
+    gateway = Gateway(tmp_path, {"upstreams": {…}}, plugins={"rooms": {}})
+    gateway.start()
+    answer = gateway.get("/rooms/1")
+    gateway.stop()
+"""
+
+import copy
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+from support.upstream import TIMEOUT
+
+BINARY = os.environ.get("GR_BINARY", "build/greenroom")
+PLUGIN_DIR = os.environ.get("GR_PLUGIN_DIR", "build/plugins")
+
+DEFAULTS = {
+    "server": {"listen": ["127.0.0.1:0"], "workers": 256},
+    "admin": {"listen": "127.0.0.1:0"},
+    "plugins": {"directory": os.path.abspath(PLUGIN_DIR)},
+}
+
+
+def merged(base, over):
+    """base with the members of over, objects merged."""
+    result = copy.deepcopy(base)
+    for name, value in over.items():
+        if isinstance(value, dict) and isinstance(result.get(name), dict):
+            result[name] = merged(result[name], value)
+        else:
+            result[name] = copy.deepcopy(value)
+    return result
+
+
+class Answer:
+    """status, headers (pairs), body (bytes)."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.getheaders()
+        self.body = response.read()
+
+    def header(self, name):
+        """The value of a header; None when absent. Fails when it came twice."""
+        values = [v for n, v in self.headers if n.lower() == name.lower()]
+        assert len(values) <= 1, f"{name} came {len(values)} times"
+        return values[0] if values else None
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:300]!r}>"
+
+
+class Gateway:
+    """Not running until start(). plugins: name → members of its file beside "library"."""
+
+    def __init__(self, directory, config, plugins, env=None):
+        self.directory = directory
+        self.config = merged(DEFAULTS, config)
+        self.plugins = plugins
+        self.env = {**os.environ, **(env or {})}
+        self.process = None
+        self.port = self.admin_port = None
+        self._lines = []
+        self._changed = threading.Condition()
+
+    # --- life ---
+
+    def write(self):
+        """Writes the config; start() does it, too."""
+        directory = self.directory / "plugins.d"
+        directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "greenroom.json").write_text(json.dumps(self.config))
+        for name, members in self.plugins.items():
+            entry = {"library": f"{name}.so", "enabled": True, **members}
+            (directory / f"{name}.json").write_text(json.dumps(entry))
+
+    def start(self):
+        self.write()
+        self.process = subprocess.Popen([BINARY, "-c", str(self.directory)], env=self.env, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True).start()
+        self.wait_log(r"ready after")
+        self.port = int(self.find(r'"listening on http://[^"]*:(\d+)"'))
+        self.admin_port = int(self.find(r'"admin listening on http://[^"]*:(\d+)"') or 0)
+        return self
+
+    def stop(self, status=0):
+        """Ends it in order; fails when it ends with another status."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(TIMEOUT * 2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        assert process.returncode == status, f"ended with {process.returncode}:\n{self.log}"
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *exc):
+        self.stop()
+
+    # --- log ---
+
+    def _read(self, stream):
+        for line in stream:
+            with self._changed:
+                self._lines.append(line)
+                self._changed.notify_all()
+        with self._changed:
+            self._lines.append(None)
+            self._changed.notify_all()
+
+    @property
+    def log(self):
+        with self._changed:
+            return "".join(line for line in self._lines if line)
+
+    def find(self, pattern):
+        """The first group of the first match in the log; None."""
+        match = re.search(pattern, self.log)
+        return match and match.group(1)
+
+    def wait_log(self, pattern):
+        deadline = time.monotonic() + TIMEOUT * 2
+        with self._changed:
+            while not any(line and re.search(pattern, line) for line in self._lines):
+                left = deadline - time.monotonic()
+                ended = self._lines and self._lines[-1] is None
+                assert left > 0 and not ended, f"no '{pattern}' in the log:\n" + "".join(filter(None, self._lines))
+                self._changed.wait(left)
+
+    # --- client ---
+
+    def request(self, method, path, body=None, headers=None, port=None):
+        """One request on a connection of its own. Bodies that are not bytes are sent as JSON."""
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        sent = {"Content-Type": "application/json"} if body is not None else {}
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=TIMEOUT * 2)
+        try:
+            connection.request(method, path, body=body, headers={**sent, **(headers or {})})
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, path, **more):
+        return self.request("GET", path, **more)
+
+    def post(self, path, body=None, **more):
+        return self.request("POST", path, body=body, **more)
+
+    def admin(self, path):
+        return self.request("GET", path, port=self.admin_port)
