@@ -134,6 +134,20 @@ static enum gr_err print_json(struct gr_call *call, json_t *stolen, gr_str *ret_
     return r;
 }
 
+/* The path parameters of the request, for a path that an operator may have changed. */
+static const struct gr_pair *path_params(struct gr_call *call, const struct gr_field *rows)
+{
+    struct gr_pair *pairs;
+    size_t count = 0;
+
+    while (rows && rows[count].name)
+        count++;
+    pairs = gr_alloc(call, (count + 1) * sizeof(*pairs));
+    for (size_t i = 0; pairs && i < count; i++)
+        pairs[i] = (struct gr_pair){gr_str_of(rows[i].name), gr_param(call, rows[i].name)};
+    return pairs;
+}
+
 enum gr_err hms_relay(struct gr_call *call, json_t *stolen_body, const char *bearer)
 {
     const struct gr_route *route = gr_route_of(call);
@@ -141,6 +155,7 @@ enum gr_err hms_relay(struct gr_call *call, json_t *stolen_body, const char *bea
         .upstream = route->forward->upstream,
         .method = route->forward->method ? route->forward->method : route->method,
         .path = route->forward->path,
+        .params = path_params(call, route->params),
         .bearer = bearer,
         .timeout_ms = route->timeout_ms,
         .flags = route->forward->flags & GR_IDEMPOTENT ? GR_UPSTREAM_IDEMPOTENT : 0,
@@ -152,6 +167,8 @@ enum gr_err hms_relay(struct gr_call *call, json_t *stolen_body, const char *bea
     r = print_json(call, stolen_body, &request.body);
     if (r != GR_OK)
         return r;
+    if (!request.params)
+        return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the path");
     r = gr_upstream(call, &request, &reply, 1);
     if (r != GR_OK)
         return gr_fail(call, r, "no usable answer from 100ms");

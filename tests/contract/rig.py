@@ -37,6 +37,9 @@ class Recorder:
                 length = int(self.headers.get("Content-Length", 0))
                 body = self.rfile.read(length) if length else b""
                 recorder.received.append(Received(self.command, self.path, self.headers, body))
+                if recorder.drops:
+                    self.close_connection = True
+                    return
                 status, headers, answer = recorder.answer
                 self.send_response_only(status)
                 for name, value in headers.items():
@@ -59,6 +62,7 @@ class Recorder:
 
     def reset(self):
         self.received = []
+        self.drops = False  # True: take the call and close, without an answer
         self.says(200, cases.ANSWER)
 
     def says(self, status, body, headers=None):
@@ -96,16 +100,16 @@ class Answer:
 class Gateway:
     """greenroom with some groups and two recorders behind it. Use as a context manager."""
 
-    def __init__(self, directory, groups, settings=None, env=None):
+    def __init__(self, directory, groups, settings=None, env=None, routes=None):
         self.directory = pathlib.Path(directory)
         self.recorders = {"api": Recorder(), "auth": Recorder()}
-        self.write_config(groups, settings or {})
+        self.write_config(groups, settings or {}, routes or {})
         self.log = self.directory / "log"
         self.process = None
         self.connection = None
         self.env = {**os.environ, **(env or {})}
 
-    def write_config(self, groups, settings):
+    def write_config(self, groups, settings, routes):
         config = {
             "server": {"listen": ["127.0.0.1:0"], "workers": 16},
             "credentials": {"100ms": {"kind": "100ms", "access_key": ACCESS_KEY, "secret": SECRET}},
@@ -124,7 +128,7 @@ class Gateway:
         (self.directory / "greenroom.json").write_text(json.dumps(config))
         for group in groups:
             (self.directory / "plugins.d" / f"{group}.json").write_text(
-                json.dumps({"library": f"{group}.so", "enabled": True})
+                json.dumps({"library": f"{group}.so", "enabled": True, "routes": routes.get(group, {})})
             )
 
     def __enter__(self):

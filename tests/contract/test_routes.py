@@ -18,7 +18,12 @@ UNSAFE = ["%2e%2e", "..", ".", "%2e", "a%2Fb", "a%5Cb", "a%3Fb%3D1", "a%23b", "a
           "a%20b", "%", "a%2", "a" * 201, "%25"]
 # A role may be called anything, so it is encoded again; only these are not one segment.
 UNSAFE_ROLES = ["%2e%2e", "..", ".", "%2e", "a%00b", "a%0d%0aX", "%ff", "%", "a" * 257]
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+# What 100ms says, or what follows from it, does no harm when it happens twice.
+REPEATABLE = {
+    "rooms.enable", "rooms.disable", "room_codes.update", "room_codes.token", "active_rooms.end_room",
+    "recordings.stop", "recordings.stop_room", "external_streams.stop", "external_streams.stop_room",
+    "live_streams.stop", "live_streams.stop_room",
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +39,12 @@ def routes(gateway):
         capture_output=True, text=True, timeout=rig.LIMIT, check=True,
     )
     return [route for route in json.loads(done.stdout) if route["group"] in cases.groups()]
+
+
+def first_case(route):
+    """The case that tells what an accepted call of the route looks like."""
+    return next(case for case in cases.load(route["group"]) if case.route == route["id"]
+                and case.upstream and case.upstream.get("receives"))
 
 
 def test_every_route_has_a_case(routes):
@@ -58,8 +69,7 @@ def test_every_forward_is_expected(routes):
     for route in routes:
         if "forward" not in route:
             continue
-        case = next(c for c in cases.load(route["group"])
-                    if c.route == route["id"] and c.upstream and c.upstream.get("receives"))
+        case = first_case(route)
         target = case.upstream["receives"].split(" ", 1)[1].partition("?")[0]
         assert re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route["forward"]["path"]), target)
         assert case.upstream.get("at", "api") == route["forward"]["upstream"]
@@ -98,3 +108,48 @@ def test_ids_need_not_be_24_hex(routes, gateway):
         assert answer.status == 200, answer
         [call] = gateway.recorders["api"].received
         assert call.target == "/v2/rooms/" + value.replace(":", "%3A")
+
+
+def test_only_what_does_no_harm_twice_is_repeated(routes, tmp_path):
+    """An upstream that takes a call and goes away may have done what it was asked."""
+    api = {"credential": "100ms", "retries": 1, "breaker": {"enabled": False}}
+    auth = {"retries": 1, "breaker": {"enabled": False}}
+    with rig.Gateway(tmp_path, cases.groups(), {"upstreams": {"api": api, "auth": auth}}) as gateway:
+        for recorder in gateway.recorders.values():
+            recorder.drops = True
+        for route in routes:
+            if route["id"] == "token.create" or route["method"] == "GET":
+                continue
+            case = first_case(route)
+            answer = gateway.send(case.method, case.target, case.body)
+            received = gateway.recorders[case.upstream.get("at", "api")].received
+            assert answer.status == 502, f"{case}: {answer}"
+            assert len(received) == (2 if route["id"] in REPEATABLE else 1), case
+        gateway.send("GET", "/rooms")
+        assert len(gateway.recorders["api"].received) == 2
+
+
+def test_an_operator_can_switch_a_mapping(tmp_path):
+    """What 100ms does not document is data: another path, another upstream, no filter."""
+    switched = {
+        "polls": {"polls.session_results": {
+            "path": "/polls/{pollId}/sessions/{sessionId}/results", "select": None}},
+        "stream_keys": {"stream_keys.get": {"path": "/stream-keys/{roomId}"}},
+        "room_codes": {"room_codes.token": {"upstream": "api", "path": "/codes/{code}/token"}},
+    }
+    with rig.Gateway(tmp_path, list(switched), routes=switched) as gateway:
+        for method, target, received in (
+            ("GET", "/polls/p/sessions/s/results", "/v2/polls/p/sessions/s/results"),
+            ("GET", "/stream-keys/r", "/v2/stream-keys/r"),
+            ("POST", "/room-codes/code/a-b-c", "/v2/codes/a-b-c/token"),
+        ):
+            answer = gateway.send(method, target)
+            assert answer.status == 200 and answer.body == cases.ANSWER, answer
+            [call] = gateway.recorders["api"].received
+            assert call.target == received
+
+
+def test_a_group_that_is_off_is_gone(tmp_path):
+    with rig.Gateway(tmp_path, ["rooms"]) as gateway:
+        assert gateway.send("GET", "/polls/p").status == 404
+        assert gateway.send("GET", "/rooms/r").status == 200
