@@ -20,7 +20,7 @@ static const enum mg_decision first_time[MG_MESSAGE_COUNT][MG_STATUS_COUNT] = {
 enum mg_status mg_status_of(const struct mg_life *life, int64_t now_ms)
 {
     if (!life->recorded)
-        return life->has_end && life->end_ms < now_ms ? MG_CLOSED : MG_REAL_TIME;
+        return life->has_end && life->end_ms <= now_ms ? MG_CLOSED : MG_REAL_TIME;
     if (life->transcoded)
         return MG_TRANSCODED;
     return life->adjusted ? MG_ADJUSTED : MG_FINISHED;
