@@ -41,9 +41,10 @@ void grc_call_own(struct grc_call *call, struct grc_plugin *plugin)
 
 void grc_call_end(struct grc_call *call)
 {
+    /* What a plugin deferred may still look at the body, to wipe a password out of it. */
+    grc_arena_reset(&call->arena);
     json_decref(call->json);
     call->json = NULL;
-    grc_arena_reset(&call->arena);
     /* One large body must not stay with a worker for ever. */
     if (call->body.cap > 65536)
         grc_buf_done(&call->body);

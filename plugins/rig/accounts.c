@@ -1,0 +1,261 @@
+/*
+ * accounts: users of a streaming site. Registration, login, passwords, invites. The handlers are in
+ * registration.c and login.c.
+ */
+#include "accounts.h"
+
+#include <stdlib.h>
+
+#define BODY_MAX (64 * 1024)
+
+/* ------------------------------------------------------------------------------------------ */
+/* Tables                                                                                     */
+
+static const struct gr_field create_rows[] = {
+    GR_FIELD("username", GR_STRING, "Name to log in with; unique", .flags = GR_REQUIRED,
+             .range = GR_RANGE(3, 64), .example = "\"marit\""),
+    GR_FIELD("password", GR_STRING, "At least 8 characters and at most 512 bytes",
+             .flags = GR_REQUIRED | GR_SECRET, .range = GR_MIN(RIG_PASSWORD_MIN),
+             .check = rig_check_new_password, .example = "\"correct horse\""),
+    GR_FIELD("email", GR_STRING, "Address; unique without regard to case", .flags = GR_REQUIRED,
+             .range = GR_RANGE(3, 64), .check = rig_check_email,
+             .example = "\"marit@studio.example\""),
+    GR_FIELD("inviteToken", GR_STRING, "Invite for this address, where registration wants one",
+             .flags = GR_SECRET),
+    GR_END,
+};
+
+static const struct gr_field login_rows[] = {
+    GR_FIELD("username", GR_STRING, "Name of the account", .flags = GR_REQUIRED,
+             .range = GR_MIN(3)),
+    GR_FIELD("password", GR_STRING, "Its password", .flags = GR_REQUIRED | GR_SECRET,
+             .range = GR_MIN(RIG_PASSWORD_MIN)),
+    GR_END,
+};
+
+static const struct gr_field password_rows[] = {
+    GR_FIELD("oldPassword", GR_STRING, "The password until now", .flags = GR_REQUIRED | GR_SECRET,
+             .range = GR_MIN(RIG_PASSWORD_MIN)),
+    GR_FIELD("newPassword", GR_STRING, "The password from now on", .flags = GR_REQUIRED | GR_SECRET,
+             .range = GR_MIN(RIG_PASSWORD_MIN), .check = rig_check_new_password),
+    GR_END,
+};
+
+static const struct gr_field remove_rows[] = {
+    GR_FIELD("password", GR_STRING, "The caller's password", .flags = GR_REQUIRED | GR_SECRET,
+             .range = GR_MIN(RIG_PASSWORD_MIN)),
+    GR_END,
+};
+
+static const struct gr_field invite_rows[] = {
+    GR_FIELD("email", GR_STRING, "Whom to invite", .flags = GR_REQUIRED, .range = GR_RANGE(3, 64),
+             .check = rig_check_email),
+    GR_END,
+};
+
+static const struct gr_field verify_rows[] = {
+    GR_FIELD("email", GR_STRING, "Who was invited", .flags = GR_REQUIRED,
+             .check = rig_check_not_empty),
+    GR_FIELD("inviteToken", GR_STRING, "The invite", .flags = GR_REQUIRED | GR_SECRET,
+             .check = rig_check_not_empty),
+    GR_END,
+};
+
+#define BODY(rows) GR_BODY(GR_OBJECT, .fields = (rows), .flags = GR_REQUIRED)
+#define ANSWER(doc_, example_)                                                                     \
+    ((const struct gr_answer[]){{.status = 200, .doc = (doc_), .example = (example_)}, GR_END})
+
+static const struct gr_route routes[] = {
+    GR_POST("/accounts", "accounts.create", "Create an account", .access = GR_ACCESS_OPEN,
+            .body = BODY(create_rows), .body_max_bytes = BODY_MAX, .handle = rig_accounts_create,
+            .answers = ANSWER("the account",
+                              "{\"message\":\"User created\",\"payload\":{\"userID\":"
+                              "\"0b9d6c1e-3f52-4a77-9a0e-5c1f7be2d410\",\"username\":\"marit\","
+                              "\"email\":\"marit@studio.example\"}}"),
+            .source = RIG_SOURCE),
+    GR_POST("/accounts/auth/local", "accounts.login", "Log in with name and password",
+            .access = GR_ACCESS_OPEN, .body = BODY(login_rows), .body_max_bytes = BODY_MAX,
+            .handle = rig_accounts_login,
+            .answers = ANSWER("a token for 28 days",
+                              "{\"message\":\"Authentication successful\",\"payload\":"
+                              "{\"username\":\"marit\",\"token\":\"aaaa.bbbb.cccc\"}}"),
+            .source = RIG_SOURCE),
+    GR_POST("/accounts/password", "accounts.password", "Change the caller's password",
+            .access = GR_ACCESS_GROUP, .body = BODY(password_rows), .body_max_bytes = BODY_MAX,
+            .handle = rig_accounts_password,
+            .doc = "Tokens made before it are refused from then on.",
+            .answers =
+                ANSWER("whose password it is", "{\"message\":\"User password changed\",\"payload\":"
+                                               "{\"username\":\"marit\"}}"),
+            .source = RIG_SOURCE),
+    GR_POST("/accounts/logout-all", "accounts.logout_all", "Refuse every token of the caller",
+            .access = GR_ACCESS_GROUP, .handle = rig_accounts_logout_all,
+            .answers = ANSWER("done", "{\"message\":\"Logged out everywhere\",\"payload\":null}")),
+    GR_POST("/accounts/invite", "accounts.invite", "Make an invite for an address",
+            .access = GR_ACCESS_GROUP, .body = BODY(invite_rows), .body_max_bytes = BODY_MAX,
+            .handle = rig_accounts_invite,
+            .answers = ANSWER("an invite for 14 days",
+                              "{\"message\":\"Invite created\",\"payload\":{\"email\":"
+                              "\"guest@studio.example\",\"token\":\"aaaa.bbbb.cccc\"}}"),
+            .source = RIG_SOURCE),
+    GR_POST("/accounts/invite/verify", "accounts.invite_verify", "Check an invite",
+            .access = GR_ACCESS_OPEN, .body = BODY(verify_rows), .body_max_bytes = BODY_MAX,
+            .handle = rig_accounts_invite_verify,
+            .answers = ANSWER("it is good", "{\"message\":\"Invite verified.\",\"payload\":"
+                                            "{\"email\":\"guest@studio.example\"}}"),
+            .source = RIG_SOURCE),
+    GR_DELETE("/accounts", "accounts.remove", "Remove the caller's account and its streams",
+              .access = GR_ACCESS_GROUP, .body = BODY(remove_rows), .body_max_bytes = BODY_MAX,
+              .handle = rig_accounts_remove,
+              .answers = ANSWER("it is gone", "{\"message\":\"User removed\",\"payload\":null}")),
+    GR_END,
+};
+
+static const struct gr_option options[] = {
+    GR_OPTION(rig_options, users_key, GR_OPT_SECRET, NULL,
+              "Key that signs users' tokens; made at the first start when unset", .optional = true,
+              .env = "RIG_USERS_KEY"),
+    GR_OPTION(rig_options, users_key_previous, GR_OPT_SECRET, NULL,
+              "The key before, while its tokens are still in use", .optional = true),
+    GR_OPTION(rig_options, users_key_legacy, GR_OPT_SECRET, NULL,
+              "Key of tokens without kid, as an earlier rig made them; unset: the current key",
+              .optional = true),
+    GR_OPTION(rig_options, audience, GR_OPT_STRING, "rig.xplex.me", "The claim aud of all tokens"),
+    GR_OPTION(rig_options, token_lifetime, GR_OPT_MS, "28d", "How long a login lasts",
+              .range = GR_MIN(MINUTE_MS)),
+    GR_OPTION(rig_options, invite_lifetime, GR_OPT_MS, "14d", "How long an invite lasts",
+              .range = GR_MIN(MINUTE_MS)),
+    GR_OPTION(rig_options, registration, GR_OPT_STRING, "open", "Who may create an account",
+              .values = GR_LIST("open", "invite", "closed")),
+    GR_OPTION(rig_options, bcrypt_cost, GR_OPT_INT, "12", "Cost of a password hash",
+              .range = GR_RANGE(10, 15)),
+    GR_OPTION(rig_options, hash_threads, GR_OPT_INT, "0",
+              "Passwords hashed at a time; 0: one less than there are cores",
+              .range = GR_RANGE(0, 64)),
+    GR_OPTION(rig_options, hash_queue, GR_OPT_INT, "32",
+              "Passwords that may wait for their turn; more are answered 503",
+              .range = GR_RANGE(0, 1000)),
+    GR_OPTION(rig_options, common_passwords, GR_OPT_STRING, NULL,
+              "File of passwords to refuse, one a line", .optional = true),
+    GR_OPTION(rig_options, login_pair_max, GR_OPT_INT, "5",
+              "Failed logins in 15 minutes for a name from an address; 0: no limit",
+              .range = GR_MIN(0)),
+    GR_OPTION(rig_options, login_user_max, GR_OPT_INT, "20",
+              "Failed logins in an hour for a name; 0: no limit", .range = GR_MIN(0)),
+    GR_OPTION(rig_options, login_address_max, GR_OPT_INT, "100",
+              "Failed logins in an hour from an address; 0: no limit", .range = GR_MIN(0)),
+    GR_OPTION(rig_options, register_address_max, GR_OPT_INT, "60",
+              "Accounts tried in an hour from an address; 0: no limit", .range = GR_MIN(0)),
+    GR_OPTION(rig_options, invite_user_max, GR_OPT_INT, "20",
+              "Invites in an hour by a user; 0: no limit", .range = GR_MIN(0)),
+    GR_OPTION(rig_options, audit_keep, GR_OPT_MS, "90d", "How long audit rows are kept",
+              .range = GR_MIN(HOUR_MS)),
+    GR_END,
+};
+
+static const struct gr_metric metrics[] = {
+    {"logins_total", GR_COUNTER, "Logins by outcome", "outcome"},
+    {"throttled_total", GR_COUNTER, "Requests refused by a limit of attempts", NULL},
+    GR_END,
+};
+
+/* ------------------------------------------------------------------------------------------ */
+/* Life                                                                                       */
+
+/* What nobody will ask for again. */
+static enum gr_err purge(struct gr_call *call)
+{
+    int64_t now_ms = gr_now_ms(call);
+    const struct gr_value now[] = {gr_v_int(now_ms)};
+    const struct gr_value before[] = {gr_v_int(now_ms - rig_of(call)->options->audit_keep)};
+
+    enum gr_err err = rig_throttle_purge(call);
+    if (err == GR_OK)
+        err = gr_store(call, "DELETE FROM rig_revoked WHERE until_ms <= ?1", now, 1, NULL, NULL,
+                       NULL);
+    if (err == GR_OK)
+        err =
+            gr_store(call, "DELETE FROM rig_audit WHERE at_ms <= ?1", before, 1, NULL, NULL, NULL);
+    return err;
+}
+
+static const struct gr_timer timers[] = {
+    {.name = "purge", .interval_ms = 10 * MINUTE_MS, .run = purge},
+    GR_END,
+};
+
+static const struct gr_command commands[] = {
+    {.name = "rig users",
+     .usage = "list | deactivate USER | activate USER | passwd USER",
+     .summary = "List and manage rig's users; passwd reads the password from standard input",
+     .run = rig_users},
+    {.name = "rig import",
+     .usage = "postgres://USER:PASSWORD@HOST/DATABASE",
+     .summary = "Copy the tables of an original rig into the store; may be repeated",
+     .run = rig_import},
+    GR_END,
+};
+
+static void accounts_fini(struct gr_self *self, void *state)
+{
+    struct rig *rig = state;
+
+    rig_hasher_free(rig->hasher);
+    rig_words_free(rig->common_passwords);
+    rig_keyring_done(self, &rig->users);
+    free(rig);
+}
+
+static enum gr_err accounts_init(struct gr_self *self, const void *opts, void **ret_state)
+{
+    const struct rig_options *given = opts;
+    struct rig *rig = calloc(1, sizeof(*rig));
+
+    if (!rig)
+        return GR_ERR_NO_MEMORY;
+    rig->options = given;
+    enum gr_err err = rig_keyring_init(self, &rig->users, "users", given->users_key,
+                                       given->users_key_previous, given->users_key_legacy);
+    if (err == GR_OK && given->common_passwords && *given->common_passwords) {
+        rig->common_passwords = rig_words_load(self, given->common_passwords);
+        err = rig->common_passwords ? GR_OK : GR_ERR_INTERNAL;
+    }
+    if (err == GR_OK) {
+        rig->hasher = rig_hasher_new(given->hash_threads, given->hash_queue, given->bcrypt_cost);
+        err = rig->hasher ? GR_OK : GR_ERR_NO_MEMORY;
+    }
+    if (err != GR_OK) {
+        accounts_fini(self, rig);
+        return err;
+    }
+    *ret_state = rig;
+    return GR_OK;
+}
+
+static enum gr_err accounts_start(struct gr_self *self, void *state)
+{
+    struct rig *rig = state;
+
+    if (rig_hasher_start(rig->hasher))
+        return GR_OK;
+    gr_log_self(self, GR_LOG_ERROR, "cannot start the threads that hash passwords");
+    return GR_ERR_INTERNAL;
+}
+
+static void accounts_stop(struct gr_self *self, void *state)
+{
+    struct rig *rig = state;
+
+    (void)self;
+    rig_hasher_stop(rig->hasher);
+}
+
+static const char *const owns[] = {"/accounts", NULL};
+
+GR_PLUGIN(.name = "accounts", .version = RIG_VERSION, .summary = "Accounts of a streaming site",
+          .licence = RIG_LICENCE, .routes = routes, .options = options,
+          .options_size = sizeof(struct rig_options), .migrations = rig_migrations,
+          .metrics = metrics, .timers = timers, .commands = commands, .owns = owns,
+          .flags = RIG_FLAGS, .render_error = rig_render_error,
+          .authenticate = rig_authenticate_user, .init = accounts_init, .start = accounts_start,
+          .stop = accounts_stop, .fini = accounts_fini, .schema = RIG_SCHEMA)

@@ -1,0 +1,174 @@
+/*
+ * agents: edge hosts. They fetch where to push a stream, and tell when one begins and ends.
+ */
+#include "rtmp.h"
+
+#include <stdlib.h>
+
+#define LEASE_TIMER_MS (5 * 1000)
+#define BODY_MAX (64 * 1024)
+
+/* Live under a lease of somebody else: the agent that holds it may ask again. */
+static enum gr_err agents_config(struct gr_call *call)
+{
+    const struct gr_value params[] = {gr_v_str(gr_param(call, "streamKey"))};
+    struct rig_text_row row = {.call = call};
+    json_t *list = NULL;
+
+    enum gr_err err = gr_store(call,
+                               "SELECT s.id, s.live_until_ms, s.live_agent"
+                               " FROM rig_streams s JOIN rig_users u ON u.id = s.user_id"
+                               " WHERE s.stream_key = ?1 AND s.is_active = 1 AND u.is_active = 1",
+                               params, 1, rig_keep_row, &row, NULL);
+    if (err != GR_OK)
+        return rig_fail_store(call, err, RIG_FETCH, NULL);
+    if (!row.found)
+        return rig_fail(call, GR_ERR_NOT_FOUND, 404, RIG_NOT_FOUND, NULL);
+    if (row.number[1] > gr_now_ms(call) && !gr_str_eq(gr_str_of(row.text[2]), gr_caller(call)))
+        return rig_fail(call, GR_ERR_CONFLICT, 409, RIG_IN_USE, NULL);
+    err = rig_destinations(call, row.text[0], &list);
+    if (err != GR_OK)
+        return rig_fail_store(call, err, RIG_FETCH, NULL);
+    return rig_reply(call, "Stream Config", list);
+}
+
+#define ANSWER(doc_, example_)                                                                     \
+    ((const struct gr_answer[]){{.status = 200, .doc = (doc_), .example = (example_)}, GR_END})
+#define EXAMPLE_DESTINATIONS                                                                       \
+    "[{\"id\":7,\"service\":\"Twitch\",\"streamKey\":\"live_31_kexample\","                        \
+    "\"rtmpUrl\":\"rtmp://live.twitch.tv/app/live_31_kexample\",\"isActive\":true}]"
+#define CALLBACK                                                                                   \
+    .access = GR_ACCESS_GROUP, .body_max_bytes = BODY_MAX,                                         \
+    .flags = GR_ROUTE_ANY_CONTENT_TYPE | GR_ROUTE_RAW_BODY | GR_ROUTE_HIDDEN_QUERY
+#define CALLBACK_DOC                                                                               \
+    "For nginx-rtmp and its like: a form, or JSON with the same names. The token may stand in "    \
+    "the query as token, for servers that can set no header."
+
+static const struct gr_route routes[] = {
+    GR_GET("/agents/config/{streamKey}", "agents.config", "Where to push a stream",
+           .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_HIDDEN_PATH | GR_ROUTE_HIDDEN_QUERY,
+           .handle = agents_config, .doc = "Reading it does not mark the stream live.",
+           .answers =
+               ANSWER("its destinations",
+                      "{\"message\":\"Stream Config\",\"payload\":" EXAMPLE_DESTINATIONS "}"),
+           .source = RIG_SOURCE),
+    GR_POST("/agents/rtmp/on_connect", "agents.connect", "Somebody connects to an edge host",
+            CALLBACK, .handle = rig_on_connect, .doc = CALLBACK_DOC,
+            .answers = ANSWER("always", "{\"message\":\"Connect accepted\",\"payload\":null}")),
+    GR_POST("/agents/rtmp/on_publish", "agents.publish", "Somebody begins a broadcast", CALLBACK,
+            .handle = rig_on_publish, .doc = CALLBACK_DOC,
+            .answers =
+                ANSWER("live from now on",
+                       "{\"message\":\"Publish accepted\",\"payload\":" EXAMPLE_DESTINATIONS "}")),
+    GR_POST("/agents/rtmp/on_update", "agents.update", "A broadcast goes on", CALLBACK,
+            .handle = rig_on_update, .doc = CALLBACK_DOC,
+            .answers = ANSWER("still live", "{\"message\":\"Publish renewed\",\"payload\":null}")),
+    GR_POST("/agents/rtmp/on_publish_done", "agents.done", "A broadcast has ended", CALLBACK,
+            .handle = rig_on_done, .doc = CALLBACK_DOC,
+            .answers = ANSWER("always", "{\"message\":\"Publish ended\",\"payload\":null}")),
+    GR_END,
+};
+
+static const struct gr_option options[] = {
+    GR_OPTION(rig_options, agents_key, GR_OPT_SECRET, NULL,
+              "Key that signs agents' tokens; made at the first start when unset", .optional = true,
+              .env = "RIG_AGENTS_KEY"),
+    GR_OPTION(rig_options, agents_key_previous, GR_OPT_SECRET, NULL,
+              "The key before, while its tokens are still in use", .optional = true),
+    GR_OPTION(rig_options, users_key, GR_OPT_SECRET, NULL,
+              "Key of users' tokens, as in accounts: it must be another one", .optional = true,
+              .env = "RIG_USERS_KEY"),
+    GR_OPTION(rig_options, audience, GR_OPT_STRING, "rig.xplex.me", "The claim aud of all tokens"),
+    GR_OPTION(rig_options, agent_token_lifetime, GR_OPT_MS, "365d",
+              "How long a new agent's token lasts, unless told otherwise",
+              .range = GR_MIN(60 * 1000)),
+    GR_OPTION(rig_options, services, GR_OPT_JSON, rig_services_default,
+              "Services one can push to, and their ingest servers; the same as in streams",
+              .json = rig_services_shape),
+    GR_OPTION(rig_options, lease, GR_OPT_MS, "90s",
+              "How long a broadcast counts as live after its last notice", .range = GR_MIN(1000)),
+    GR_OPTION(rig_options, allow_unauthenticated_from, GR_OPT_LIST, NULL,
+              "Address blocks of agents that cannot send a token yet", .optional = true),
+    GR_END,
+};
+
+static const struct gr_metric metrics[] = {
+    {"streams_live", GR_GAUGE, "Streams that somebody publishes to", NULL},
+    {"publishes_total", GR_COUNTER, "Publishes by outcome", "outcome"},
+    {"unauthenticated_total", GR_COUNTER, "Requests of agents without a token", NULL},
+    GR_END,
+};
+
+static const struct gr_timer timers[] = {
+    {.name = "leases", .interval_ms = LEASE_TIMER_MS, .run = rig_end_leases},
+    GR_END,
+};
+
+static const struct gr_command commands[] = {
+    {.name = "token agent",
+     .usage = "--name NAME [--days N]",
+     .summary = "Sign a token for an agent of rig",
+     .run = rig_agent_token},
+    {.name = "rig tokens",
+     .usage = "list | revoke JTI",
+     .summary = "List and revoke tokens of rig's agents",
+     .run = rig_agent_tokens},
+    GR_END,
+};
+
+static void agents_fini(struct gr_self *self, void *state)
+{
+    struct rig *rig = state;
+
+    rig_networks_free(rig->networks);
+    rig_keyring_done(self, &rig->agents);
+    free(rig);
+}
+
+static enum gr_err check_keys(struct gr_self *self, const struct rig *rig)
+{
+    const char *users = rig->options->users_key;
+
+    if (users && gr_str_eq(gr_str_of(users), rig->agents.keys[0].key)) {
+        gr_log_self(self, GR_LOG_ERROR, "agents_key is the users_key: each needs its own");
+        return GR_ERR_INTERNAL;
+    }
+    return GR_OK;
+}
+
+static enum gr_err agents_init(struct gr_self *self, const void *opts, void **ret_state)
+{
+    const struct rig_options *given = opts;
+    struct rig *rig = calloc(1, sizeof(*rig));
+
+    if (!rig)
+        return GR_ERR_NO_MEMORY;
+    rig->options = given;
+    enum gr_err err = rig_keyring_init(self, &rig->agents, "agents", given->agents_key,
+                                       given->agents_key_previous, NULL);
+    if (err == GR_OK)
+        err = check_keys(self, rig);
+    if (err == GR_OK) {
+        rig->networks = rig_networks_new(self, given->allow_unauthenticated_from);
+        err = rig->networks ? GR_OK : GR_ERR_INTERNAL;
+    }
+    if (err != GR_OK) {
+        agents_fini(self, rig);
+        return err;
+    }
+    if (given->allow_unauthenticated_from && given->allow_unauthenticated_from[0])
+        gr_log_self(self, GR_LOG_WARN,
+                    "agents need no token when they come from allow_unauthenticated_from");
+    *ret_state = rig;
+    return GR_OK;
+}
+
+static const char *const owns[] = {"/agents", NULL};
+
+GR_PLUGIN(.name = "agents", .version = RIG_VERSION, .summary = "Edge hosts of a streaming site",
+          .licence = RIG_LICENCE, .routes = routes, .options = options,
+          .options_size = sizeof(struct rig_options), .migrations = rig_migrations,
+          .metrics = metrics, .timers = timers, .commands = commands, .owns = owns,
+          .flags = RIG_FLAGS, .render_error = rig_render_error,
+          .authenticate = rig_authenticate_agent, .init = agents_init, .fini = agents_fini,
+          .schema = RIG_SCHEMA)

@@ -1,0 +1,249 @@
+/* The envelope of rig: {"message", "payload"}, and {"message", "errorCode", "details"}. */
+#include "rig.h"
+
+#include <stdio.h>
+
+struct code_row {
+    enum rig_code code;
+    const char *message;
+};
+
+static const struct code_row codes[] = {
+    {RIG_NOT_FOUND, "Not found"},
+    {RIG_METHOD, "Method not allowed"},
+    {RIG_MEDIA_TYPE, "Content-Type should be application/json"},
+    {RIG_CREDENTIALS, "Invalid credentials"},
+    {RIG_MISSING, "Missing required input"},
+    {RIG_INVALID, "Invalid input"},
+    {RIG_CREATE, "Unable to create resource"},
+    {RIG_UPDATE, "Unable to update resource"},
+    {RIG_FETCH, "Unable to fetch resource"},
+    {RIG_IN_USE, "Resource is already in use"},
+    {RIG_TOO_MANY, "Too many requests"},
+};
+
+static const char *message_of(enum rig_code code)
+{
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (codes[i].code == code)
+            return codes[i].message;
+    }
+    return "Invalid input";
+}
+
+enum gr_err rig_reply(struct gr_call *call, const char *message, json_t *stolen_payload)
+{
+    json_t *payload = stolen_payload ? stolen_payload : json_null();
+
+    return gr_reply_json(call, 200,
+                         json_pack("{s:s, s:o}", "message", message, "payload", payload));
+}
+
+enum gr_err rig_fail(struct gr_call *call, enum gr_err err, int status, enum rig_code code,
+                     const char *message)
+{
+    const struct gr_error error = {.err = err,
+                                   .status = status,
+                                   .code = (int)code,
+                                   .message = message ? message : message_of(code)};
+
+    return gr_fail_with(call, &error);
+}
+
+static enum gr_err fail_details(struct gr_call *call, struct gr_error error, json_t *stolen_details)
+{
+    error.message = message_of((enum rig_code)error.code);
+    error.details = stolen_details;
+    enum gr_err err = gr_fail_with(call, &error);
+    json_decref(stolen_details);
+    return err;
+}
+
+enum gr_err rig_fail_limit(struct gr_call *call, int64_t limit)
+{
+    return fail_details(call,
+                        (struct gr_error){.err = GR_ERR_INVALID, .status = 400, .code = RIG_CREATE},
+                        json_pack("{s:I}", "limit", (json_int_t)limit));
+}
+
+enum gr_err rig_fail_field(struct gr_call *call, const char *name, const char *reason)
+{
+    return fail_details(
+        call, (struct gr_error){.err = GR_ERR_INVALID, .status = 400, .code = RIG_INVALID},
+        json_pack("{s:[s]}", name, reason));
+}
+
+enum gr_err rig_fail_rate(struct gr_call *call, int64_t retry_after_ms)
+{
+    int64_t seconds = retry_after_ms > 1000 ? (retry_after_ms + 999) / 1000 : 1;
+
+    return fail_details(call,
+                        (struct gr_error){.err = GR_ERR_RATE,
+                                          .status = 429,
+                                          .code = RIG_TOO_MANY,
+                                          .retry_after_s = (unsigned)seconds},
+                        json_pack("{s:I}", "retryAfter", (json_int_t)seconds));
+}
+
+enum gr_err rig_fail_store(struct gr_call *call, enum gr_err err, enum rig_code code,
+                           const char *message)
+{
+    switch (err) {
+    case GR_ERR_STORE_DOWN:
+    case GR_ERR_STORE_BUSY:
+        return rig_fail(call, err, 503, code, message);
+    case GR_ERR_STORE_UNIQUE:
+    case GR_ERR_STORE_FOREIGN:
+    case GR_ERR_STORE_CHECK:
+        return rig_fail(call, err, 400, code, message);
+    case GR_ERR_STORE:
+        return rig_fail(call, err, 500, code, message);
+    default:
+        return err;
+    }
+}
+
+gr_str rig_text(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+
+    return (gr_str){json_string_value(value), json_string_length(value)};
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* Errors that the host made                                                                  */
+
+/* The kind of operation, for a failure on the way to it. */
+static enum rig_code code_of_operation(const struct gr_call *call)
+{
+    static const char *const fetches[] = {"accounts.login", "accounts.invite_verify",
+                                          "agents.publish", "agents.connect"};
+    static const char *const updates[] = {"accounts.password", "accounts.logout_all",
+                                          "streams.change_key", "agents.update", "agents.done"};
+    const struct gr_route *route = gr_route_of(call);
+
+    if (!route || route->method == GR_METHOD_GET)
+        return RIG_FETCH;
+    for (size_t i = 0; i < sizeof(fetches) / sizeof(fetches[0]); i++) {
+        if (strcmp(route->id, fetches[i]) == 0)
+            return RIG_FETCH;
+    }
+    for (size_t i = 0; i < sizeof(updates) / sizeof(updates[0]); i++) {
+        if (strcmp(route->id, updates[i]) == 0)
+            return RIG_UPDATE;
+    }
+    return route->method == GR_METHOD_POST ? RIG_CREATE : RIG_UPDATE;
+}
+
+/* A member is missing, as opposed to the body as a whole. */
+static bool is_missing(const struct gr_problem *problem)
+{
+    return problem->kind == GR_PROBLEM_MISSING && problem->where && *problem->where;
+}
+
+static enum rig_code code_of_input(const struct gr_error *error)
+{
+    for (size_t i = 0; i < error->problem_count; i++) {
+        if (is_missing(&error->problems[i]))
+            return RIG_MISSING;
+    }
+    return RIG_INVALID;
+}
+
+static enum rig_code code_of(const struct gr_call *call, const struct gr_error *error)
+{
+    switch (error->status) {
+    case 401:
+    case 403:
+        return RIG_CREDENTIALS;
+    case 404:
+        return RIG_NOT_FOUND;
+    case 405:
+        return RIG_METHOD;
+    case 409:
+        return RIG_IN_USE;
+    case 415:
+        return RIG_MEDIA_TYPE;
+    case 429:
+        return RIG_TOO_MANY;
+    default:
+        return error->status >= 500 ? code_of_operation(call) : code_of_input(error);
+    }
+}
+
+static const char *reason_of(const struct gr_problem *problem)
+{
+    switch (problem->kind) {
+    case GR_PROBLEM_MISSING:
+        return "zero value";
+    case GR_PROBLEM_MIN:
+        return "less than min";
+    case GR_PROBLEM_MAX:
+        return "greater than max";
+    case GR_PROBLEM_TYPE:
+        return "wrong type";
+    case GR_PROBLEM_TEXT:
+        return "invalid characters";
+    default:
+        /* Our own checks give the reason itself. */
+        return problem->expected ? problem->expected : "invalid value";
+    }
+}
+
+/* "oldPassword" is "OldPassword" in details. NULL without memory. */
+static json_t *reasons_under(struct gr_call *call, json_t *details, const char *where)
+{
+    char *name = gr_copy(call, gr_str_of(where));
+
+    if (!name)
+        return NULL;
+    if (name[0] >= 'a' && name[0] <= 'z')
+        name[0] = (char)(name[0] - 'a' + 'A');
+    json_t *list = json_object_get(details, name);
+    if (list)
+        return list;
+    list = json_array();
+    return json_object_set_new(details, name, list) == 0 ? list : NULL;
+}
+
+/* NULL: nothing to say. A new reference otherwise. */
+static json_t *details_of(struct gr_call *call, const struct gr_error *error, enum rig_code code)
+{
+    json_t *details = json_object();
+
+    for (size_t i = 0; i < error->problem_count; i++) {
+        const struct gr_problem *problem = &error->problems[i];
+
+        if (!problem->where || !*problem->where)
+            continue;
+        if (code == RIG_MISSING && problem->kind != GR_PROBLEM_MISSING)
+            continue;
+        json_t *list = reasons_under(call, details, problem->where);
+        if (!list || json_array_append_new(list, json_string(reason_of(problem))) != 0)
+            break;
+    }
+    if (json_object_size(details))
+        return details;
+    json_decref(details);
+    return NULL;
+}
+
+json_t *rig_render_error(struct gr_call *call, const struct gr_error *error)
+{
+    bool ours = error->code != 0;
+    enum rig_code code = ours ? (enum rig_code)error->code : code_of(call, error);
+    const char *message = ours && error->message ? error->message : message_of(code);
+    json_t *details = NULL;
+
+    /* The message of a fault of ours was taken out by the host; the code's own stands in. */
+    if (error->status == 500)
+        message = message_of(code);
+    if (error->details)
+        details = json_deep_copy(error->details);
+    else if (!ours)
+        details = details_of(call, error, code);
+    if (!details && code == RIG_TOO_MANY && error->retry_after_s)
+        details = json_pack("{s:I}", "retryAfter", (json_int_t)error->retry_after_s);
+    return json_pack("{s:s, s:i, s:o}", "message", message, "errorCode", (int)code, "details",
+                     details ? details : json_null());
+}

@@ -1,0 +1,40 @@
+/* The audit table, and the one way rows of the store are read. */
+#include "rig.h"
+
+enum gr_err rig_audit(struct gr_call *call, const char *what, gr_str who, gr_str target,
+                      const char *outcome)
+{
+    const struct gr_value params[] = {
+        gr_v_int(gr_now_ms(call)),
+        gr_v_text(what),
+        gr_v_str(who),
+        gr_v_str(target),
+        gr_v_text(outcome),
+        gr_v_str(gr_peer(call)),
+        gr_v_str(gr_request_id(call)),
+    };
+
+    return gr_store(call,
+                    "INSERT INTO rig_audit"
+                    " (at_ms, what, who, target, outcome, address, request_id)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    params, sizeof(params) / sizeof(params[0]), NULL, NULL, NULL);
+}
+
+enum gr_err rig_keep_row(void *arg, const struct gr_value *columns, size_t count)
+{
+    struct rig_text_row *row = arg;
+    const size_t room = sizeof(row->text) / sizeof(row->text[0]);
+
+    row->found = true;
+    for (size_t i = 0; i < count && i < room; i++) {
+        row->number[i] = columns[i].kind == GR_VALUE_INT ? columns[i].i : 0;
+        row->text[i] = NULL;
+        if (columns[i].kind != GR_VALUE_TEXT)
+            continue;
+        row->text[i] = gr_copy(row->call, columns[i].s);
+        if (!row->text[i])
+            return GR_ERR_NO_MEMORY;
+    }
+    return GR_OK;
+}

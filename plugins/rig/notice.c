@@ -1,0 +1,107 @@
+/* Reading a callback of an RTMP server. */
+#include "rtmp.h"
+
+#include <strings.h>
+
+#define FIELD_MAX 1024
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* A form value, decoded into call memory. Empty, as if absent, when it is no text. */
+static gr_str decode(struct gr_call *call, gr_str raw)
+{
+    char *text = raw.len <= FIELD_MAX ? gr_alloc(call, raw.len + 1) : NULL;
+    size_t len = 0;
+
+    if (!text)
+        return (gr_str){NULL, 0};
+    for (size_t i = 0; i < raw.len; i++) {
+        char c = raw.ptr[i];
+        if (c == '+')
+            c = ' ';
+        if (c == '%') {
+            int high = i + 2 < raw.len ? hex_digit(raw.ptr[i + 1]) : -1;
+            int low = i + 2 < raw.len ? hex_digit(raw.ptr[i + 2]) : -1;
+            if (high < 0 || low < 0)
+                return (gr_str){NULL, 0};
+            c = (char)(high << 4 | low);
+            i += 2;
+        }
+        if ((unsigned char)c < ' ' || c == 0x7f)
+            return (gr_str){NULL, 0};
+        text[len++] = c;
+    }
+    return (gr_str){text, len};
+}
+
+/* The first value of that name. */
+static gr_str form_field(struct gr_call *call, gr_str form, const char *name)
+{
+    size_t name_len = strlen(name);
+
+    for (size_t at = 0; at < form.len;) {
+        const char *start = form.ptr + at;
+        const char *end = memchr(start, '&', form.len - at);
+        size_t len = end ? (size_t)(end - start) : form.len - at;
+        if (len > name_len && start[name_len] == '=' && memcmp(start, name, name_len) == 0)
+            return decode(call, (gr_str){start + name_len + 1, len - name_len - 1});
+        at += len + 1;
+    }
+    return (gr_str){NULL, 0};
+}
+
+static void read_form(struct gr_call *call, struct rig_notice *notice)
+{
+    gr_str form = gr_body(call);
+
+    notice->name = form_field(call, form, "name");
+    notice->call = form_field(call, form, "call");
+    notice->client = form_field(call, form, "clientid");
+    notice->address = form_field(call, form, "addr");
+}
+
+/* clientid is a number for some and a string for others. */
+static gr_str json_field(struct gr_call *call, const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+
+    if (json_is_integer(value)) {
+        const char *text = gr_format(call, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return gr_str_of(text);
+    }
+    return rig_text(object, name);
+}
+
+static bool is_json(const struct gr_call *call)
+{
+    static const char type[] = "application/json";
+    gr_str given = gr_header(call, "Content-Type");
+
+    return given.len >= sizeof(type) - 1 && strncasecmp(given.ptr, type, sizeof(type) - 1) == 0;
+}
+
+enum gr_err rig_notice_read(struct gr_call *call, struct rig_notice *ret_notice)
+{
+    *ret_notice = (struct rig_notice){.name = {NULL, 0}};
+    if (is_json(call)) {
+        const json_t *object = gr_parse_json(call, gr_body(call));
+        if (!json_is_object(object))
+            return rig_fail(call, GR_ERR_BAD_JSON, 400, RIG_INVALID, NULL);
+        ret_notice->name = json_field(call, object, "name");
+        ret_notice->call = json_field(call, object, "call");
+        ret_notice->client = json_field(call, object, "clientid");
+        ret_notice->address = json_field(call, object, "addr");
+        return GR_OK;
+    }
+    read_form(call, ret_notice);
+    return GR_OK;
+}

@@ -1,0 +1,300 @@
+/*
+ * Live and ended. A broadcast holds a lease on its stream: set by one conditional update, so that
+ * of two publishers one wins, renewed while it goes on, and over by itself when an edge host dies.
+ */
+#include "rtmp.h"
+
+#define CLIENT_MAX 256
+
+/* A publish on its way, and what became of it. */
+struct publish {
+    const struct rig_notice *notice;
+    gr_str agent;
+    char id[RIG_UUID_SIZE]; /* of the broadcast */
+    const char *stream_id;
+};
+
+static enum gr_err need_name(struct gr_call *call, const struct rig_notice *notice)
+{
+    json_t *details;
+
+    if (notice->name.len && notice->client.len <= CLIENT_MAX)
+        return GR_OK;
+    details = json_pack("{s:[s]}", "Name", "zero value");
+    const struct gr_error error = {.err = GR_ERR_INVALID,
+                                   .status = 400,
+                                   .code = RIG_MISSING,
+                                   .message = "Missing required input",
+                                   .details = details};
+    enum gr_err err = gr_fail_with(call, &error);
+    json_decref(details);
+    return err;
+}
+
+/* NULL would bind SQL NULL; a client without an id is one all the same. */
+static struct gr_value v_client(gr_str client)
+{
+    return gr_v_str(client.ptr ? client : GR_STR(""));
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* on_publish                                                                                 */
+
+/* Ends the broadcast whose lease ran out, before the next one begins. */
+static enum gr_err close_old(struct gr_call *call, gr_str key, int64_t now_ms)
+{
+    const struct gr_value params[] = {gr_v_str(key), gr_v_int(now_ms)};
+
+    return gr_store(call,
+                    "UPDATE rig_broadcasts SET reason = 'lease', ended_at_ms ="
+                    " (SELECT live_until_ms FROM rig_streams WHERE stream_key = ?1)"
+                    " WHERE ended_at_ms IS NULL AND id = (SELECT live_id FROM rig_streams"
+                    " WHERE stream_key = ?1 AND live_until_ms <= ?2)",
+                    params, 2, NULL, NULL, NULL);
+}
+
+static enum gr_err take_lease(struct gr_call *call, const struct publish *publish, int64_t now_ms,
+                              int64_t *ret_changed)
+{
+    const struct gr_value params[] = {gr_v_str(publish->notice->name),
+                                      gr_v_text(publish->id),
+                                      gr_v_str(publish->agent),
+                                      v_client(publish->notice->client),
+                                      gr_v_int(now_ms),
+                                      gr_v_int(now_ms + rig_of(call)->options->lease)};
+
+    return gr_store(call,
+                    "UPDATE rig_streams SET live_id = ?2, live_key = ?1, live_agent = ?3,"
+                    " live_client = ?4, live_until_ms = ?6"
+                    " WHERE stream_key = ?1 AND is_active = 1"
+                    " AND (live_until_ms IS NULL OR live_until_ms <= ?5)"
+                    " AND EXISTS (SELECT 1 FROM rig_users"
+                    " WHERE rig_users.id = rig_streams.user_id AND rig_users.is_active = 1)",
+                    params, 6, NULL, NULL, ret_changed);
+}
+
+/* Why there was no lease: GR_ERR_NOT_FOUND, GR_ERR_CONFLICT, or GR_OK for the holder itself, whose
+ * server asks a second time. */
+static enum gr_err look_at_holder(struct gr_call *call, struct publish *publish)
+{
+    const struct gr_value params[] = {gr_v_str(publish->notice->name)};
+    struct rig_text_row row = {.call = call};
+
+    enum gr_err err = gr_store(call,
+                               "SELECT s.id, s.live_agent, s.live_client, s.live_id"
+                               " FROM rig_streams s JOIN rig_users u ON u.id = s.user_id"
+                               " WHERE s.stream_key = ?1 AND s.is_active = 1 AND u.is_active = 1",
+                               params, 1, rig_keep_row, &row, NULL);
+    if (err != GR_OK)
+        return err;
+    if (!row.found)
+        return GR_ERR_NOT_FOUND;
+    publish->stream_id = row.text[0];
+    if (row.text[1] && gr_str_eq(gr_str_of(row.text[1]), publish->agent) && row.text[2] &&
+        gr_str_eq(gr_str_of(row.text[2]), publish->notice->client))
+        return GR_OK;
+    return GR_ERR_CONFLICT;
+}
+
+static enum gr_err begin_broadcast(struct gr_call *call, struct publish *publish, int64_t now_ms)
+{
+    const struct gr_value key[] = {gr_v_str(publish->notice->name)};
+    struct rig_text_row row = {.call = call};
+
+    enum gr_err err = gr_store(call, "SELECT id FROM rig_streams WHERE stream_key = ?1", key, 1,
+                               rig_keep_row, &row, NULL);
+    if (err != GR_OK)
+        return err;
+    publish->stream_id = row.text[0];
+    const struct gr_value params[] = {gr_v_text(publish->id),
+                                      gr_v_text(publish->stream_id),
+                                      gr_v_str(publish->agent),
+                                      v_client(publish->notice->client),
+                                      gr_v_str(publish->notice->address),
+                                      gr_v_int(now_ms)};
+    err = gr_store(call,
+                   "INSERT INTO rig_broadcasts (id, stream_id, agent, client, address,"
+                   " started_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                   params, 6, NULL, NULL, NULL);
+    if (err == GR_OK)
+        err = rig_audit(call, "publish", publish->agent, gr_str_of(publish->stream_id), "accepted");
+    return err;
+}
+
+static enum gr_err publish_tx(struct gr_call *call, void *arg)
+{
+    struct publish *publish = arg;
+    int64_t now_ms = gr_now_ms(call);
+    int64_t changed = 0;
+
+    enum gr_err err = close_old(call, publish->notice->name, now_ms);
+    if (err == GR_OK)
+        err = take_lease(call, publish, now_ms, &changed);
+    if (err == GR_OK && changed == 0)
+        return look_at_holder(call, publish);
+    return err == GR_OK ? begin_broadcast(call, publish, now_ms) : err;
+}
+
+static enum gr_err refuse_publish(struct gr_call *call, const struct publish *publish,
+                                  enum gr_err err)
+{
+    enum gr_err noted = GR_OK;
+
+    if (err == GR_ERR_NOT_FOUND || err == GR_ERR_CONFLICT)
+        noted = rig_audit(call, "publish", publish->agent, gr_str_of(publish->stream_id),
+                          err == GR_ERR_CONFLICT ? "in use" : "refused");
+    if (noted != GR_OK)
+        return rig_fail_store(call, noted, RIG_FETCH, NULL);
+    if (err == GR_ERR_NOT_FOUND)
+        return rig_fail(call, err, 404, RIG_NOT_FOUND, NULL);
+    if (err == GR_ERR_CONFLICT)
+        return rig_fail(call, err, 409, RIG_IN_USE, NULL);
+    return rig_fail_store(call, err, RIG_FETCH, NULL);
+}
+
+enum gr_err rig_on_publish(struct gr_call *call)
+{
+    struct rig_notice notice;
+    struct publish publish = {.notice = &notice, .agent = gr_caller(call)};
+    json_t *list = NULL;
+
+    enum gr_err err = rig_notice_read(call, &notice);
+    if (err == GR_OK)
+        err = need_name(call, &notice);
+    if (err != GR_OK)
+        return err;
+    gr_uuid(call, publish.id);
+    err = gr_store_tx(call, publish_tx, &publish);
+    if (err == GR_OK)
+        err = rig_destinations(call, publish.stream_id, &list);
+    gr_metric_add(call, "publishes_total", err == GR_OK ? "accepted" : "refused", 1);
+    if (err != GR_OK)
+        return refuse_publish(call, &publish, err);
+    gr_timer_wake(call, "leases");
+    return rig_reply(call, "Publish accepted", list);
+}
+
+enum gr_err rig_on_connect(struct gr_call *call)
+{
+    /* The key is not known yet: the publish that follows decides. */
+    return rig_reply(call, "Connect accepted", NULL);
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* on_update, on_publish_done                                                                 */
+
+/* Renews the lease of its holder, while the stream may be published to under this key. */
+static enum gr_err renew(struct gr_call *call, const struct rig_notice *notice,
+                         int64_t *ret_changed)
+{
+    int64_t now_ms = gr_now_ms(call);
+    const struct gr_value params[] = {gr_v_str(notice->name), gr_v_str(gr_caller(call)),
+                                      v_client(notice->client),
+                                      gr_v_int(now_ms + rig_of(call)->options->lease)};
+
+    return gr_store(call,
+                    "UPDATE rig_streams SET live_until_ms = ?4"
+                    " WHERE stream_key = ?1 AND live_key = ?1 AND is_active = 1"
+                    " AND live_agent = ?2 AND live_client = ?3"
+                    " AND EXISTS (SELECT 1 FROM rig_users"
+                    " WHERE rig_users.id = rig_streams.user_id AND rig_users.is_active = 1)",
+                    params, 4, NULL, NULL, ret_changed);
+}
+
+enum gr_err rig_on_update(struct gr_call *call)
+{
+    struct rig_notice notice;
+    int64_t changed = 0;
+
+    enum gr_err err = rig_notice_read(call, &notice);
+    if (err == GR_OK)
+        err = need_name(call, &notice);
+    if (err != GR_OK)
+        return err;
+    err = renew(call, &notice, &changed);
+    if (err != GR_OK)
+        return rig_fail_store(call, err, RIG_UPDATE, NULL);
+    if (changed == 0)
+        return rig_fail(call, GR_ERR_NOT_FOUND, 404, RIG_NOT_FOUND, NULL);
+    return rig_reply(call, "Publish renewed", NULL);
+}
+
+/* Only who began a broadcast ends it: a late notice must not end the next one. */
+static enum gr_err done_tx(struct gr_call *call, void *arg)
+{
+    const struct rig_notice *notice = arg;
+    const struct gr_value holder[] = {gr_v_str(notice->name), gr_v_str(gr_caller(call)),
+                                      v_client(notice->client)};
+    struct rig_text_row row = {.call = call};
+
+    enum gr_err err = gr_store(call,
+                               "UPDATE rig_streams SET live_until_ms = NULL WHERE live_key = ?1"
+                               " AND live_agent = ?2 AND live_client = ?3"
+                               " AND live_until_ms IS NOT NULL RETURNING id, live_id",
+                               holder, 3, rig_keep_row, &row, NULL);
+    if (err != GR_OK || !row.found)
+        return err;
+    const struct gr_value params[] = {gr_v_text(row.text[1]), gr_v_int(gr_now_ms(call))};
+    err = gr_store(call,
+                   "UPDATE rig_broadcasts SET ended_at_ms = ?2, reason = 'done'"
+                   " WHERE id = ?1 AND ended_at_ms IS NULL",
+                   params, 2, NULL, NULL, NULL);
+    if (err == GR_OK)
+        err = rig_audit(call, "publish", gr_caller(call), gr_str_of(row.text[0]), "ended");
+    return err;
+}
+
+enum gr_err rig_on_done(struct gr_call *call)
+{
+    struct rig_notice notice;
+
+    enum gr_err err = rig_notice_read(call, &notice);
+    if (err != GR_OK)
+        return err;
+    if (notice.name.len)
+        err = gr_store_tx(call, done_tx, &notice);
+    if (err != GR_OK)
+        return rig_fail_store(call, err, RIG_UPDATE, NULL);
+    gr_timer_wake(call, "leases");
+    return rig_reply(call, "Publish ended", NULL);
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* Leases                                                                                     */
+
+static enum gr_err end_leases_tx(struct gr_call *call, void *arg)
+{
+    const struct gr_value params[] = {gr_v_int(gr_now_ms(call))};
+
+    (void)arg;
+    enum gr_err err = gr_store(call,
+                               "UPDATE rig_broadcasts SET reason = 'lease', ended_at_ms = ?1"
+                               " WHERE ended_at_ms IS NULL AND id IN (SELECT live_id"
+                               " FROM rig_streams WHERE live_until_ms <= ?1)",
+                               params, 1, NULL, NULL, NULL);
+    if (err != GR_OK)
+        return err;
+    return gr_store(call, "UPDATE rig_streams SET live_until_ms = NULL WHERE live_until_ms <= ?1",
+                    params, 1, NULL, NULL, NULL);
+}
+
+enum gr_err rig_end_leases(struct gr_call *call)
+{
+    const struct gr_value params[] = {gr_v_int(gr_now_ms(call))};
+    struct rig_text_row row = {.call = call};
+
+    /* Most of the time there is nothing to write. */
+    enum gr_err err = gr_store(call,
+                               "SELECT count(*), (SELECT count(*) FROM rig_streams"
+                               " WHERE live_until_ms > ?1) FROM rig_streams"
+                               " WHERE live_until_ms <= ?1",
+                               params, 1, rig_keep_row, &row, NULL);
+    if (err == GR_OK && row.number[0])
+        err = gr_store_tx(call, end_leases_tx, NULL);
+    if (err != GR_OK)
+        return err;
+    struct rig *rig = rig_of(call);
+    gr_metric_add(call, "streams_live", NULL, row.number[1] - rig->live_shown);
+    rig->live_shown = row.number[1];
+    return GR_OK;
+}

@@ -1,0 +1,619 @@
+/*
+ * streams: a user's streams and where each is pushed to. Nobody learns of another's stream: one
+ * that does not exist and one of somebody else are answered alike, before a body is looked at.
+ */
+#include "rig.h"
+
+#include <stdlib.h>
+
+#define KEY_ATTEMPTS 3
+#define BODY_MAX (64 * 1024)
+#define KEY_MESSAGE "Unable to update stream key"
+#define DESTINATION_MESSAGE "Unable to add destination to stream"
+
+/* ------------------------------------------------------------------------------------------ */
+/* Rows                                                                                       */
+
+struct stream {
+    char id[RIG_UUID_SIZE];
+    const char *key;
+    bool active;
+    bool live;
+};
+
+static json_t *stream_json(const struct stream *stream, json_t *stolen_destinations)
+{
+    return json_pack("{s:s, s:s, s:o, s:n, s:b, s:b}", "id", stream->id, "streamKey", stream->key,
+                     "destinations", stolen_destinations ? stolen_destinations : json_null(),
+                     "provisionStatus", "isStreaming", stream->live, "isActive", stream->active);
+}
+
+/* Reads the caller's stream of the path. GR_ERR_NOT_FOUND when there is none. */
+static enum gr_err read_stream(struct gr_call *call, struct stream *stream)
+{
+    struct rig_text_row row = {.call = call};
+
+    if (!rig_uuid_parse(gr_param(call, "streamID"), stream->id))
+        return GR_ERR_NOT_FOUND;
+    const struct gr_value params[] = {gr_v_text(stream->id), gr_v_str(gr_caller(call))};
+    enum gr_err err = gr_store(call,
+                               "SELECT stream_key, is_active, live_until_ms FROM rig_streams"
+                               " WHERE id = ?1 AND user_id = ?2",
+                               params, 2, rig_keep_row, &row, NULL);
+    if (err != GR_OK)
+        return err;
+    if (!row.found)
+        return GR_ERR_NOT_FOUND;
+    stream->key = row.text[0];
+    stream->active = row.number[1] != 0;
+    stream->live = row.number[2] > gr_now_ms(call);
+    return GR_OK;
+}
+
+static enum gr_err fail(struct gr_call *call, enum gr_err err, enum rig_code code,
+                        const char *message)
+{
+    if (err == GR_ERR_NOT_FOUND)
+        return rig_fail(call, err, 404, RIG_NOT_FOUND, NULL);
+    if (err == GR_ERR_CONFLICT)
+        return rig_fail(call, err, 409, RIG_IN_USE, NULL);
+    /* The user went away while the request was on its way. */
+    if (err == GR_ERR_STORE_FOREIGN)
+        return rig_fail(call, GR_ERR_UNAUTHORIZED, 401, RIG_CREDENTIALS, NULL);
+    return rig_fail_store(call, err, code, message);
+}
+
+/* .admit of every route below a stream. */
+static enum gr_err admit(struct gr_call *call)
+{
+    struct stream stream;
+
+    enum gr_err err = read_stream(call, &stream);
+    if (err == GR_ERR_NOT_FOUND)
+        return rig_fail(call, err, 404, RIG_NOT_FOUND, NULL);
+    return err;
+}
+
+static enum gr_err count_rows(struct gr_call *call, const char *sql, gr_str key, int64_t *ret_count)
+{
+    const struct gr_value params[] = {gr_v_str(key)};
+    struct rig_text_row row = {.call = call};
+
+    enum gr_err err = gr_store(call, sql, params, 1, rig_keep_row, &row, NULL);
+    if (err == GR_OK)
+        *ret_count = row.number[0];
+    return err;
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* POST /streams/, GET /streams/                                                              */
+
+struct new_stream {
+    char id[RIG_UUID_SIZE];
+    char key[RIG_KEY_SIZE];
+};
+
+static enum gr_err insert_stream(struct gr_call *call, void *arg)
+{
+    const struct new_stream *stream = arg;
+    int64_t limit = rig_of(call)->options->max_streams_per_user;
+    const struct gr_value params[] = {gr_v_text(stream->id), gr_v_text(stream->key),
+                                      gr_v_str(gr_caller(call)), gr_v_int(gr_now_ms(call))};
+    int64_t count = 0;
+
+    enum gr_err err = count_rows(call, "SELECT count(*) FROM rig_streams WHERE user_id = ?1",
+                                 gr_caller(call), &count);
+    if (err == GR_OK && limit && count >= limit)
+        return GR_ERR_UNPROCESSABLE;
+    if (err == GR_OK)
+        err = gr_store(call,
+                       "INSERT INTO rig_streams"
+                       " (id, stream_key, user_id, is_active, created_at_ms, updated_at_ms)"
+                       " VALUES (?1, ?2, ?3, 1, ?4, ?4)",
+                       params, 4, NULL, NULL, NULL);
+    if (err == GR_OK)
+        err = rig_audit(call, "stream created", gr_caller(call), gr_str_of(stream->id), "ok");
+    return err;
+}
+
+static enum gr_err streams_create(struct gr_call *call)
+{
+    struct new_stream made;
+    enum gr_err err = GR_ERR_STORE_UNIQUE;
+
+    for (int i = 0; i < KEY_ATTEMPTS && err == GR_ERR_STORE_UNIQUE; i++) {
+        gr_uuid(call, made.id);
+        rig_key_new(call, made.key);
+        err = gr_store_tx(call, insert_stream, &made);
+    }
+    if (err == GR_ERR_UNPROCESSABLE)
+        return rig_fail_limit(call, rig_of(call)->options->max_streams_per_user);
+    if (err != GR_OK)
+        return fail(call, err, RIG_CREATE, NULL);
+    struct stream stream = {.key = made.key, .active = true};
+    memcpy(stream.id, made.id, sizeof(stream.id));
+    return rig_reply(call, "New stream created", stream_json(&stream, NULL));
+}
+
+struct stream_list {
+    struct gr_call *call;
+    json_t *list;
+    int64_t now_ms;
+};
+
+static enum gr_err list_stream(void *arg, const struct gr_value *columns, size_t count)
+{
+    struct stream_list *to = arg;
+    struct stream stream = {.key = gr_copy(to->call, columns[1].s),
+                            .active = columns[2].i != 0,
+                            .live = columns[3].i > to->now_ms};
+
+    (void)count;
+    if (!stream.key || !rig_uuid_parse(columns[0].s, stream.id))
+        return GR_ERR_INTERNAL;
+    return json_array_append_new(to->list, stream_json(&stream, NULL)) == 0 ? GR_OK
+                                                                            : GR_ERR_NO_MEMORY;
+}
+
+static enum gr_err streams_list(struct gr_call *call)
+{
+    const struct gr_value params[] = {gr_v_str(gr_caller(call))};
+    struct stream_list to = {call, json_array(), gr_now_ms(call)};
+
+    enum gr_err err = gr_store(call,
+                               "SELECT id, stream_key, is_active, live_until_ms FROM rig_streams"
+                               " WHERE user_id = ?1 ORDER BY created_at_ms, id",
+                               params, 1, list_stream, &to, NULL);
+    if (err != GR_OK) {
+        json_decref(to.list);
+        return fail(call, err, RIG_FETCH, NULL);
+    }
+    return rig_reply(call, "Stream list for user", to.list);
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* One stream                                                                                 */
+
+/* A list without entries is shown as null. */
+static enum gr_err stream_reply(struct gr_call *call, const char *message)
+{
+    struct stream stream;
+    json_t *list = NULL;
+
+    enum gr_err err = read_stream(call, &stream);
+    if (err == GR_OK)
+        err = rig_destinations(call, stream.id, &list);
+    if (err != GR_OK)
+        return fail(call, err, RIG_FETCH, NULL);
+    if (json_array_size(list) == 0) {
+        json_decref(list);
+        list = NULL;
+    }
+    return rig_reply(call, message, stream_json(&stream, list));
+}
+
+static enum gr_err streams_detail(struct gr_call *call)
+{
+    return stream_reply(call, "Stream detail");
+}
+
+static enum gr_err update_stream(struct gr_call *call, void *arg)
+{
+    const json_t *active = arg;
+    struct stream stream;
+
+    enum gr_err err = read_stream(call, &stream);
+    if (err != GR_OK || !active)
+        return err;
+    const struct gr_value params[] = {gr_v_text(stream.id), gr_v_int(json_is_true(active)),
+                                      gr_v_int(gr_now_ms(call))};
+    err = gr_store(call, "UPDATE rig_streams SET is_active = ?2, updated_at_ms = ?3 WHERE id = ?1",
+                   params, 3, NULL, NULL, NULL);
+    if (err == GR_OK)
+        err = rig_audit(call, json_is_true(active) ? "stream activated" : "stream deactivated",
+                        gr_caller(call), gr_str_of(stream.id), "ok");
+    return err;
+}
+
+static enum gr_err streams_update(struct gr_call *call)
+{
+    json_t *active = json_object_get(gr_json(call), "isActive");
+
+    enum gr_err err = gr_store_tx(call, update_stream, json_is_boolean(active) ? active : NULL);
+    if (err != GR_OK)
+        return fail(call, err, RIG_UPDATE, NULL);
+    return stream_reply(call, "Stream updated");
+}
+
+static enum gr_err remove_stream(struct gr_call *call, void *arg)
+{
+    struct stream stream;
+
+    (void)arg;
+    enum gr_err err = read_stream(call, &stream);
+    if (err != GR_OK)
+        return err;
+    if (stream.live)
+        return GR_ERR_CONFLICT;
+    const struct gr_value params[] = {gr_v_text(stream.id)};
+    err = gr_store(call, "DELETE FROM rig_destinations WHERE stream_id = ?1", params, 1, NULL, NULL,
+                   NULL);
+    if (err == GR_OK)
+        err = gr_store(call, "DELETE FROM rig_streams WHERE id = ?1", params, 1, NULL, NULL, NULL);
+    if (err == GR_OK)
+        err = rig_audit(call, "stream removed", gr_caller(call), gr_str_of(stream.id), "ok");
+    return err;
+}
+
+static enum gr_err streams_remove(struct gr_call *call)
+{
+    enum gr_err err = gr_store_tx(call, remove_stream, NULL);
+
+    if (err != GR_OK)
+        return fail(call, err, RIG_UPDATE, NULL);
+    return rig_reply(call, "Stream removed", NULL);
+}
+
+struct key_change {
+    struct stream stream;
+    char key[RIG_KEY_SIZE];
+};
+
+static enum gr_err change_key(struct gr_call *call, void *arg)
+{
+    struct key_change *change = arg;
+
+    enum gr_err err = read_stream(call, &change->stream);
+    if (err != GR_OK)
+        return err;
+    const struct gr_value params[] = {gr_v_text(change->stream.id), gr_v_text(change->key),
+                                      gr_v_int(gr_now_ms(call))};
+    err = gr_store(call, "UPDATE rig_streams SET stream_key = ?2, updated_at_ms = ?3 WHERE id = ?1",
+                   params, 3, NULL, NULL, NULL);
+    if (err == GR_OK)
+        err = rig_audit(call, "stream key changed", gr_caller(call), gr_str_of(change->stream.id),
+                        "ok");
+    return err;
+}
+
+static enum gr_err streams_change_key(struct gr_call *call)
+{
+    struct key_change change;
+    enum gr_err err = GR_ERR_STORE_UNIQUE;
+
+    for (int i = 0; i < KEY_ATTEMPTS && err == GR_ERR_STORE_UNIQUE; i++) {
+        rig_key_new(call, change.key);
+        err = gr_store_tx(call, change_key, &change);
+    }
+    if (err != GR_OK)
+        return fail(call, err, RIG_UPDATE, KEY_MESSAGE);
+    return rig_reply(call, "New stream key",
+                     json_pack("{s:s, s:s}", "key", change.key, "streamID", change.stream.id));
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* Destinations                                                                               */
+
+struct destination {
+    int64_t id;
+    gr_str service;
+    gr_str key;
+    bool active;
+};
+
+static json_t *destination_json(struct gr_call *call, const struct destination *destination)
+{
+    char *service = gr_copy(call, destination->service);
+
+    return service ? rig_destination(rig_of(call)->options->services, destination->id, service,
+                                     destination->key, destination->active)
+                   : NULL;
+}
+
+/* A statement of its own: rivals wait for each other only here, and a number that is not used
+ * after all is no loss. */
+static enum gr_err next_id(struct gr_call *call, int64_t *ret_id)
+{
+    struct rig_text_row row = {.call = call};
+
+    enum gr_err err = gr_store(call,
+                               "UPDATE rig_counters SET value = value + 1"
+                               " WHERE name = 'destination' RETURNING value",
+                               NULL, 0, rig_keep_row, &row, NULL);
+    if (err == GR_OK && !row.found)
+        return GR_ERR_STORE;
+    *ret_id = row.number[0];
+    return err;
+}
+
+static enum gr_err insert_destination(struct gr_call *call, void *arg)
+{
+    const struct destination *destination = arg;
+    int64_t limit = rig_of(call)->options->max_destinations_per_stream;
+    struct stream stream;
+    int64_t count = 0;
+
+    enum gr_err err = read_stream(call, &stream);
+    if (err == GR_OK)
+        err = count_rows(call, "SELECT count(*) FROM rig_destinations WHERE stream_id = ?1",
+                         gr_str_of(stream.id), &count);
+    if (err == GR_OK && limit && count >= limit)
+        return GR_ERR_UNPROCESSABLE;
+    if (err != GR_OK)
+        return err;
+    const struct gr_value params[] = {gr_v_int(destination->id), gr_v_text(stream.id),
+                                      gr_v_str(destination->service), gr_v_str(destination->key)};
+    err = gr_store(call,
+                   "INSERT INTO rig_destinations (id, stream_id, service, stream_key, is_active)"
+                   " VALUES (?1, ?2, ?3, ?4, 1)",
+                   params, 4, NULL, NULL, NULL);
+    if (err == GR_OK)
+        err = rig_audit(call, "destination added", gr_caller(call), gr_str_of(stream.id), "ok");
+    return err;
+}
+
+static enum gr_err destinations_add(struct gr_call *call)
+{
+    const struct rig_options *options = rig_of(call)->options;
+    struct destination destination = {.service = rig_text(gr_json(call), "service"),
+                                      .key = rig_text(gr_json(call), "streamKey"),
+                                      .active = true};
+
+    if (!rig_service_known(options->services, destination.service.ptr))
+        return rig_fail(call, GR_ERR_INVALID, 400, RIG_CREATE, DESTINATION_MESSAGE);
+    enum gr_err err = next_id(call, &destination.id);
+    if (err == GR_OK)
+        err = gr_store_tx(call, insert_destination, &destination);
+    if (err == GR_ERR_UNPROCESSABLE)
+        return rig_fail_limit(call, options->max_destinations_per_stream);
+    if (err != GR_OK)
+        return fail(call, err, RIG_CREATE, DESTINATION_MESSAGE);
+    return rig_reply(call, "Stream destination added", destination_json(call, &destination));
+}
+
+/* Reads the destination of the path below the caller's stream. */
+static enum gr_err read_destination(struct gr_call *call, struct stream *stream,
+                                    struct destination *destination)
+{
+    gr_str text = gr_param(call, "destinationID");
+    struct rig_text_row row = {.call = call};
+    char *end = NULL;
+
+    enum gr_err err = read_stream(call, stream);
+    if (err != GR_OK)
+        return err;
+    if (text.len == 0 || text.len > 18 || text.ptr[0] < '0' || text.ptr[0] > '9')
+        return GR_ERR_NOT_FOUND;
+    destination->id = strtoll(text.ptr, &end, 10);
+    if (*end)
+        return GR_ERR_NOT_FOUND;
+    const struct gr_value params[] = {gr_v_int(destination->id), gr_v_text(stream->id)};
+    err = gr_store(call,
+                   "SELECT service, stream_key, is_active FROM rig_destinations"
+                   " WHERE id = ?1 AND stream_id = ?2",
+                   params, 2, rig_keep_row, &row, NULL);
+    if (err == GR_OK && !row.found)
+        return GR_ERR_NOT_FOUND;
+    destination->service = gr_str_of(row.text[0]);
+    destination->key = gr_str_of(row.text[1]);
+    destination->active = row.number[2] != 0;
+    return err;
+}
+
+static enum gr_err admit_destination(struct gr_call *call)
+{
+    struct destination destination;
+    struct stream stream;
+
+    enum gr_err err = read_destination(call, &stream, &destination);
+    if (err == GR_ERR_NOT_FOUND)
+        return rig_fail(call, err, 404, RIG_NOT_FOUND, NULL);
+    return err;
+}
+
+static enum gr_err update_destination(struct gr_call *call, void *arg)
+{
+    const json_t *active = json_object_get(gr_json(call), "isActive");
+    gr_str key = rig_text(gr_json(call), "streamKey");
+    struct destination *destination = arg;
+    struct stream stream;
+
+    enum gr_err err = read_destination(call, &stream, destination);
+    if (err != GR_OK)
+        return err;
+    if (json_is_boolean(active))
+        destination->active = json_is_true(active);
+    if (key.len)
+        destination->key = key;
+    const struct gr_value params[] = {gr_v_int(destination->id), gr_v_str(destination->key),
+                                      gr_v_int(destination->active)};
+    err =
+        gr_store(call, "UPDATE rig_destinations SET stream_key = ?2, is_active = ?3 WHERE id = ?1",
+                 params, 3, NULL, NULL, NULL);
+    if (err == GR_OK)
+        err = rig_audit(call, "destination changed", gr_caller(call), gr_str_of(stream.id), "ok");
+    return err;
+}
+
+static enum gr_err destinations_update(struct gr_call *call)
+{
+    struct destination destination;
+
+    enum gr_err err = gr_store_tx(call, update_destination, &destination);
+    if (err != GR_OK)
+        return fail(call, err, RIG_UPDATE, NULL);
+    return rig_reply(call, "Stream destination updated", destination_json(call, &destination));
+}
+
+static enum gr_err remove_destination(struct gr_call *call, void *arg)
+{
+    struct destination destination;
+    struct stream stream;
+
+    (void)arg;
+    enum gr_err err = read_destination(call, &stream, &destination);
+    if (err != GR_OK)
+        return err;
+    const struct gr_value params[] = {gr_v_int(destination.id)};
+    err = gr_store(call, "DELETE FROM rig_destinations WHERE id = ?1", params, 1, NULL, NULL, NULL);
+    if (err == GR_OK)
+        err = rig_audit(call, "destination removed", gr_caller(call), gr_str_of(stream.id), "ok");
+    return err;
+}
+
+static enum gr_err destinations_remove(struct gr_call *call)
+{
+    enum gr_err err = gr_store_tx(call, remove_destination, NULL);
+
+    if (err != GR_OK)
+        return fail(call, err, RIG_UPDATE, NULL);
+    return rig_reply(call, "Stream destination removed", NULL);
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* Tables                                                                                     */
+
+static const struct gr_field destination_body[] = {
+    GR_FIELD("service", GR_STRING, "Name of the service, such as YouTube or Twitch",
+             .flags = GR_REQUIRED, .check = rig_check_not_empty, .example = "\"Twitch\""),
+    GR_FIELD("streamKey", GR_STRING, "The user's key there", .flags = GR_REQUIRED | GR_SECRET,
+             .check = rig_check_destination_key, .example = "\"live_31_kexample\""),
+    GR_END,
+};
+
+static const struct gr_field destination_changes[] = {
+    GR_FIELD("isActive", GR_BOOL, "Whether to push there", .flags = GR_NOT_NULL,
+             .any_of = "change"),
+    GR_FIELD("streamKey", GR_STRING, "Another key there", .flags = GR_NOT_NULL | GR_SECRET,
+             .check = rig_check_destination_key, .any_of = "change"),
+    GR_END,
+};
+
+static const struct gr_field stream_changes[] = {
+    GR_FIELD("isActive", GR_BOOL, "Whether one may publish to the stream", .flags = GR_REQUIRED),
+    GR_END,
+};
+
+#define BODY(rows) GR_BODY(GR_OBJECT, .fields = (rows), .flags = GR_REQUIRED)
+#define ANSWER(doc_, example_)                                                                     \
+    ((const struct gr_answer[]){{.status = 200, .doc = (doc_), .example = (example_)}, GR_END})
+#define EXAMPLE_DESTINATION                                                                        \
+    "{\"id\":7,\"service\":\"Twitch\",\"streamKey\":\"live_31_kexample\","                         \
+    "\"rtmpUrl\":\"rtmp://live.twitch.tv/app/live_31_kexample\",\"isActive\":true}"
+#define EXAMPLE_STREAM(destinations_)                                                              \
+    "{\"id\":\"5f0a1c92-7d34-4be8-b6f1-20c9e4d7a355\",\"streamKey\":\"Qm3vT0xkR4aZ9cLw_hB1uA\","   \
+    "\"destinations\":" destinations_ ",\"provisionStatus\":null,\"isStreaming\":false,"           \
+    "\"isActive\":true}"
+
+static const struct gr_route routes[] = {
+    GR_POST("/streams", "streams.create", "Create a stream", .access = GR_ACCESS_GROUP,
+            .handle = streams_create,
+            .answers = ANSWER(
+                "the stream",
+                "{\"message\":\"New stream created\",\"payload\":" EXAMPLE_STREAM("null") "}"),
+            .source = RIG_SOURCE),
+    GR_GET("/streams", "streams.list", "List the caller's streams", .access = GR_ACCESS_GROUP,
+           .handle = streams_list,
+           .answers = ANSWER(
+               "the streams, without their destinations",
+               "{\"message\":\"Stream list for user\",\"payload\":[" EXAMPLE_STREAM("null") "]}"),
+           .source = RIG_SOURCE),
+    GR_GET("/streams/{streamID}", "streams.detail", "Show a stream and its destinations",
+           .access = GR_ACCESS_GROUP, .handle = streams_detail,
+           .answers =
+               ANSWER("the stream", "{\"message\":\"Stream detail\",\"payload\":" EXAMPLE_STREAM(
+                                        "[" EXAMPLE_DESTINATION "]") "}"),
+           .source = RIG_SOURCE),
+    GR_PATCH("/streams/{streamID}", "streams.update", "Switch a stream on or off",
+             .access = GR_ACCESS_GROUP, .admit = admit, .body = BODY(stream_changes),
+             .body_max_bytes = BODY_MAX, .handle = streams_update,
+             .answers =
+                 ANSWER("the stream",
+                        "{\"message\":\"Stream updated\",\"payload\":" EXAMPLE_STREAM("null") "}")),
+    GR_DELETE("/streams/{streamID}", "streams.remove", "Remove a stream and its destinations",
+              .access = GR_ACCESS_GROUP, .admit = admit, .handle = streams_remove,
+              .answers = ANSWER("it is gone", "{\"message\":\"Stream removed\",\"payload\":null}")),
+    GR_POST("/streams/{streamID}/changeKey", "streams.change_key", "Give a stream a new key",
+            .access = GR_ACCESS_GROUP, .admit = admit, .handle = streams_change_key,
+            .doc = "The old key stops working at once.",
+            .answers = ANSWER("the new key", "{\"message\":\"New stream key\",\"payload\":{\"key\":"
+                                             "\"x7_YdPq0S3mN-eVbK2tLfg\",\"streamID\":"
+                                             "\"5f0a1c92-7d34-4be8-b6f1-20c9e4d7a355\"}}"),
+            .source = RIG_SOURCE),
+    GR_POST("/streams/{streamID}/destination", "streams.add_destination", "Add a destination",
+            .access = GR_ACCESS_GROUP, .admit = admit, .body = BODY(destination_body),
+            .body_max_bytes = BODY_MAX, .handle = destinations_add,
+            .doc = "A change of destinations counts from the next publish on.",
+            .answers = ANSWER(
+                "the destination",
+                "{\"message\":\"Stream destination added\",\"payload\":" EXAMPLE_DESTINATION "}"),
+            .source = RIG_SOURCE),
+    GR_PATCH("/streams/{streamID}/destination/{destinationID}", "streams.update_destination",
+             "Change a destination", .access = GR_ACCESS_GROUP, .admit = admit_destination,
+             .body = BODY(destination_changes), .body_max_bytes = BODY_MAX,
+             .handle = destinations_update,
+             .answers = ANSWER(
+                 "the destination",
+                 "{\"message\":\"Stream destination updated\",\"payload\":" EXAMPLE_DESTINATION
+                 "}")),
+    GR_DELETE("/streams/{streamID}/destination/{destinationID}", "streams.remove_destination",
+              "Remove a destination", .access = GR_ACCESS_GROUP, .admit = admit_destination,
+              .handle = destinations_remove,
+              .answers = ANSWER("it is gone",
+                                "{\"message\":\"Stream destination removed\",\"payload\":null}")),
+    GR_END,
+};
+
+static const struct gr_option options[] = {
+    GR_OPTION(rig_options, users_key, GR_OPT_SECRET, NULL,
+              "Key that signs users' tokens, as in accounts", .optional = true,
+              .env = "RIG_USERS_KEY"),
+    GR_OPTION(rig_options, users_key_previous, GR_OPT_SECRET, NULL,
+              "The key before, as in accounts", .optional = true),
+    GR_OPTION(rig_options, users_key_legacy, GR_OPT_SECRET, NULL,
+              "Key of tokens without kid, as in accounts", .optional = true),
+    GR_OPTION(rig_options, audience, GR_OPT_STRING, "rig.xplex.me", "The claim aud of all tokens"),
+    GR_OPTION(rig_options, services, GR_OPT_JSON, rig_services_default,
+              "Services one can push to, and their ingest servers; the same as in agents",
+              .json = rig_services_shape),
+    GR_OPTION(rig_options, max_streams_per_user, GR_OPT_INT, "50",
+              "Streams a user may have; 0: no limit", .range = GR_MIN(0)),
+    GR_OPTION(rig_options, max_destinations_per_stream, GR_OPT_INT, "20",
+              "Destinations a stream may have; 0: no limit", .range = GR_MIN(0)),
+    GR_END,
+};
+
+static void streams_fini(struct gr_self *self, void *state)
+{
+    struct rig *rig = state;
+
+    rig_keyring_done(self, &rig->users);
+    free(rig);
+}
+
+static enum gr_err streams_init(struct gr_self *self, const void *opts, void **ret_state)
+{
+    const struct rig_options *given = opts;
+    struct rig *rig = calloc(1, sizeof(*rig));
+
+    if (!rig)
+        return GR_ERR_NO_MEMORY;
+    rig->options = given;
+    enum gr_err err = rig_keyring_init(self, &rig->users, "users", given->users_key,
+                                       given->users_key_previous, given->users_key_legacy);
+    if (err != GR_OK) {
+        streams_fini(self, rig);
+        return err;
+    }
+    *ret_state = rig;
+    return GR_OK;
+}
+
+static const char *const owns[] = {"/streams", NULL};
+
+GR_PLUGIN(.name = "streams", .version = RIG_VERSION,
+          .summary = "Streams and where they are pushed to", .licence = RIG_LICENCE,
+          .routes = routes, .options = options, .options_size = sizeof(struct rig_options),
+          .migrations = rig_migrations, .owns = owns, .flags = RIG_FLAGS,
+          .render_error = rig_render_error, .authenticate = rig_authenticate_user,
+          .init = streams_init, .fini = streams_fini, .schema = RIG_SCHEMA)
