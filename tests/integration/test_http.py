@@ -1,0 +1,327 @@
+"""From the socket to the handler and back: what is served, and what is refused."""
+
+import json
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from support.wire import FACTOR, Gateway, wait_for
+
+HOST = b"Host: a\r\n"
+OK = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+@pytest.fixture(scope="module")
+def gateway():
+    server = {"workers": 16, "body_timeout": "1s", "header_timeout": "2s", "body_max": "64k"}
+    with Gateway(plugins={"probe": {}}, server=server, admin=True) as running:
+        yield running
+
+
+def post(headers, body=b"", path=b"/probe/json"):
+    return b"POST " + path + b" HTTP/1.1\r\n" + HOST + headers + b"\r\n" + body
+
+
+def wait_in_flight(gateway, count):
+    """Until count requests are being served, beside the one that asks."""
+
+    def there():
+        figures = gateway.request("GET", "/metrics", admin=True).bytes.decode()
+        return f"greenroom_requests_in_flight {count + 1}\n" in figures
+
+    wait_for(f"{count} requests in flight", there)
+
+
+# --- what is refused ---
+
+REFUSED = {
+    "content-length and transfer-encoding": (
+        post(b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n" + OK), 400),
+    "two content-lengths": (post(b"Content-Length: 3\r\nContent-Length: 4\r\n", b"{}  " + OK), 400),
+    "no host": (b"GET /healthz HTTP/1.1\r\n\r\n" + OK, 400),
+    "two hosts": (b"GET /healthz HTTP/1.1\r\n" + HOST + HOST + b"\r\n" + OK, 400),
+    "65 headers": (b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: 1\r\n" * 64 + b"\r\n" + OK, 431),
+    "100 headers": (b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: 1\r\n" * 99 + b"\r\n" + OK, 431),
+    "length 0abc": (post(b"Content-Length: 0abc\r\n", OK), 400),
+    "length +0": (post(b"Content-Length: +0\r\n", OK), 400),
+    "length -1": (post(b"Content-Length: -1\r\n", OK), 400),
+    "length of 2^70": (post(b"Content-Length: 1180591620717411303424\r\n", OK), 413),
+    "space before the colon": (post(b"Content-Length : 0\r\n", OK), 400),
+    "bare line feeds": (b"GET /healthz HTTP/1.1\nHost: a\n\n" + OK, 400),
+    "one bare line feed": (b"GET /healthz HTTP/1.1\r\nHost: a\nX: b\r\n\r\n" + OK, 400),
+    "folded header": (post(b"X: a\r\n b\r\nContent-Length: 100\r\n", OK), 400),
+    "nameless header": (post(b": a\r\nContent-Length: 100\r\n", OK), 400),
+    "another coding": (post(b"Transfer-Encoding: gzip, chunked\r\n", OK), 400),
+    "identity coding": (post(b"Transfer-Encoding: identity\r\n", OK), 400),
+    "chunk extension": (post(b"Transfer-Encoding: chunked\r\n", b"2;a=b\r\n{}\r\n0\r\n\r\n"), 400),
+    "negative chunk": (post(b"Transfer-Encoding: chunked\r\n", b"FFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n"), 400),
+    "chunks over the limit": (post(b"Transfer-Encoding: chunked\r\n", b"8000\r\n" + b"x" * 32768 + b"\r\n"
+                                   + b"8001\r\n" + b"x" * 32769 + b"\r\n"), 413),
+    "long target": (b"GET /" + b"a" * 10000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
+    "30 KB target": (b"GET /" + b"a" * 30000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 431),
+    "40 KB of headers": (b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 40000 + b"\r\n\r\n", 431),
+    "control character": (b"GET /\x01 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "two spaces": (b"GET  /healthz HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "two empty lines in front": (b"\r\n\r\n" + OK, 400),
+    "unknown method": (b"BREW / HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refused_and_closed(gateway, what):
+    sent, status = REFUSED[what]
+    with gateway.raw(sent) as raw:
+        answer = raw.answer()
+        assert answer.status == status, answer
+        assert answer.json["code"] == status
+        assert answer.headers["Connection"] == "close"
+        assert raw.closed(), "what followed was taken for a request"
+    assert gateway.request("GET", "/healthz").status == 200
+
+
+def test_nested_brackets_do_not_reach_the_parser(gateway):
+    for body in ("[" * 1600, '{"a":' * 1600, "[" * 1600 + "]" * 1600):
+        answer = gateway.request("POST", "/probe/json", body, {"Content-Type": "application/json"})
+        assert answer.status == 400 and answer.json["code"] == 400
+
+
+def test_dots_and_escapes_make_no_segments(gateway):
+    for path in ("/probe/../healthz", "/probe/%2e%2e/healthz", "//healthz", "/healthz%2f", "/healthz%00", "/%zz"):
+        with gateway.raw(b"GET " + path.encode() + b" HTTP/1.1\r\n" + HOST + b"\r\n") as raw:
+            assert raw.answer().status in (400, 404), path
+
+
+# --- bodies ---
+
+
+def test_bodies_whole_and_in_chunks(gateway):
+    body = bytes(range(256)) * 200
+    assert gateway.request("POST", "/probe/echo", body).bytes == body
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:1], body[1:40000], body[40000:]))
+    with gateway.raw(post(b"Transfer-Encoding: chunked\r\n", chunks + b"0\r\n\r\n", b"/probe/echo") + OK) as raw:
+        assert raw.answer().bytes == body
+        assert raw.answer().json == {"status": "ok"}, "the next request on the connection"
+
+
+def test_a_body_over_the_limit_is_refused_unread(gateway):
+    with gateway.raw(post(b"Content-Length: 65537\r\nExpect: 100-continue\r\n")) as raw:
+        assert raw.answer().status == 413
+        assert raw.closed()
+    with gateway.raw(post(b"Content-Length: 101\r\n", b"x" * 101, b"/probe/small")) as raw:
+        assert raw.answer().status == 413
+        assert raw.closed()
+
+
+def test_the_answer_to_a_refused_upload_arrives(gateway):
+    size = 3_000_000
+    with gateway.raw(post(b"Content-Length: %d\r\n" % size, b"x" * size)) as raw:
+        assert raw.answer().status == 413
+
+
+def test_expect_is_answered_when_the_body_is_wanted(gateway):
+    with gateway.raw(post(b"Content-Length: 2\r\nExpect: 100-continue\r\n")) as raw:
+        assert raw.answer().status == 100
+        raw.send(b"{}")
+        assert raw.answer().status == 200
+
+
+def test_a_silent_body_ends_in_time(gateway):
+    began = time.monotonic()
+    with gateway.raw(post(b"Content-Length: 100\r\n", b"{")) as raw:
+        assert raw.answer().status == 408
+        assert raw.closed()
+    assert 0.8 < time.monotonic() - began < 4 * FACTOR
+
+
+def test_a_trickled_body_ends_in_time(gateway):
+    began = time.monotonic()
+    with gateway.raw(post(b"Content-Length: 60000\r\n")) as raw:
+        stop = threading.Event()
+
+        def trickle():
+            while not stop.wait(0.05):
+                try:
+                    raw.send(b"x")
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        try:
+                assert raw.answer().status == 408
+        finally:
+            stop.set()
+            thread.join()
+    assert time.monotonic() - began < 4 * FACTOR
+
+
+def test_a_body_that_ends_early_is_refused(gateway):
+    with gateway.raw(post(b"Content-Length: 100\r\n", b"{}")) as raw:
+        raw.socket.shutdown(socket.SHUT_WR)
+        assert raw.answer().status == 400
+
+
+def test_a_body_nobody_wants_leaves_the_connection_open(gateway):
+    with gateway.raw(post(b"Content-Length: 5\r\n", b"12345", b"/probe/none") + OK) as raw:
+        assert raw.answer().status == 204
+        assert raw.answer().status == 200
+
+
+def test_content_types(gateway):
+    for kind in ("application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json", None):
+        headers = {"Content-Type": kind} if kind else {}
+        assert gateway.request("POST", "/probe/json", "{}", headers).status == 200, kind
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonx"):
+        assert gateway.request("POST", "/probe/json", "{}", {"Content-Type": kind}).status == 415, kind
+
+
+def test_an_empty_body_counts_as_an_object(gateway):
+    assert gateway.request("POST", "/probe/json").json == {"members": 0}
+    assert gateway.request("POST", "/probe/json", " \r\n").json == {"members": 0}
+
+
+# --- heads ---
+
+
+def test_a_silent_head_is_closed_and_half_a_head_is_told(gateway):
+    began = time.monotonic()
+    with gateway.raw() as silent, gateway.raw(b"GET / HT") as half:
+        assert half.answer().status == 408
+        assert silent.closed()
+    assert time.monotonic() - began < 6 * FACTOR
+
+
+def test_pipelined_requests_are_answered_in_order(gateway):
+    second = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
+    with gateway.raw(OK + second + OK) as raw:
+        assert [raw.answer().json for _ in range(3)] == [
+            {"status": "ok"}, {"message": "gateway is up"}, {"status": "ok"}]
+
+
+def test_head_options_allow_and_trailing_slash(gateway):
+    with gateway.raw(OK.replace(b"GET", b"HEAD") + OK) as raw:
+        answer = raw.answer(head=True)
+        assert answer.status == 200 and answer.headers["Content-Length"] == "15"
+        assert raw.answer().json == {"status": "ok"}
+    answer = gateway.request("OPTIONS", "/healthz")
+    assert answer.status == 204 and answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert "Content-Length" not in answer.headers
+    answer = gateway.request("POST", "/healthz")
+    assert answer.status == 405 and answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert gateway.request("GET", "/healthz/").status == 200
+    assert gateway.request("OPTIONS", "/nowhere").status == 404
+
+
+def test_request_ids_and_access_log(gateway):
+    answer = gateway.request("GET", "/healthz?secret=hush", headers={"X-Request-Id": "test-1.a_B"})
+    assert answer.headers["X-Request-Id"] == "test-1.a_B"
+    line = gateway.access("test-1.a_B")
+    assert line["status"] == 200 and line["route"] == "health.live" and line["path"] == "/healthz"
+    assert line["bytes"] > 100 and line["duration_ms"] > 0 and line["peer"] == "127.0.0.1"
+    assert "hush" not in gateway.log()
+    answer = gateway.request("GET", "/healthz", headers={"X-Request-Id": "bad id\" {"})
+    assert len(answer.headers["X-Request-Id"]) == 36
+    answer = gateway.request("GET", "/probe/secret/sesame")
+    assert gateway.access(answer.headers["X-Request-Id"])["path"] == "/probe/secret/{key}"
+    assert "sesame" not in gateway.log()
+
+
+def test_large_answers_arrive_whole(gateway):
+    assert len(gateway.request("GET", "/probe/large/5000000").bytes) == 5_000_000
+
+
+def test_an_answer_that_is_cut(gateway):
+    with gateway.raw(b"GET /probe/cut/0 HTTP/1.1\r\n" + HOST + b"\r\n") as raw:
+        assert raw.closed()
+    with gateway.raw(b"GET /probe/cut/20 HTTP/1.1\r\n" + HOST + b"\r\n") as raw:
+        assert raw.socket.recv(100) == b"HTTP/1.1 200 OK\r\nDat"
+
+
+def test_a_timer_can_be_woken(gateway):
+    assert gateway.request("POST", "/probe/wake").status == 204
+    gateway.wait_log("probe ticks")
+
+
+def test_admin_listener(gateway):
+    assert gateway.request("GET", "/readyz", admin=True).json["status"] == "ready"
+    assert b"greenroom_requests_total" in gateway.request("GET", "/metrics", admin=True).bytes
+    assert gateway.request("GET", "/metrics").status == 404
+    assert gateway.request("GET", "/probe/wait/0", admin=True).status == 404
+
+
+# --- scarce workers, draining, reloading ---
+
+
+def test_admin_answers_when_every_worker_is_busy():
+    with Gateway(plugins={"probe": {}}, server={"workers": 2}, admin=True) as gateway:
+        busy = [gateway.raw(b"GET /probe/wait/1000 HTTP/1.1\r\n" + HOST + b"\r\n") for _ in range(2)]
+        wait_in_flight(gateway, 2)
+        began = time.monotonic()
+        assert gateway.request("GET", "/healthz", admin=True).status == 200
+        assert time.monotonic() - began < 0.8
+        assert [raw.answer().status for raw in busy] == [200, 200]
+
+
+def test_requests_are_shed_when_workers_run_out():
+    with Gateway(plugins={"probe": {}}, server={"workers": 10}, admin=True) as gateway:
+        busy = [gateway.raw(b"GET /probe/wait/1500 HTTP/1.1\r\n" + HOST + b"\r\n") for _ in range(9)]
+        wait_in_flight(gateway, 9)
+        answer = gateway.request("GET", "/probe/wait/0")
+        assert answer.status == 503 and answer.headers["Retry-After"] and answer.headers["Connection"] == "close"
+        assert [raw.answer().status for raw in busy] == [200] * 9
+
+
+def test_silent_connections_do_not_stop_others():
+    with Gateway(server={"workers": 8, "header_timeout": "30s"}) as gateway:
+        silent = [gateway.raw() for _ in range(60)]
+        slow = [gateway.raw(b"GET / HT") for _ in range(20)]
+        began = time.monotonic()
+        assert gateway.request("GET", "/healthz").status == 200
+        assert time.monotonic() - began < 6 * FACTOR
+        for raw in silent + slow:
+            raw.socket.close()
+
+
+def test_sigterm_drains():
+    with Gateway(plugins={"probe": {}}, admin=True) as gateway:
+        idle = gateway.raw(OK)
+        assert idle.answer().status == 200
+        busy = gateway.raw(b"GET /probe/wait/700 HTTP/1.1\r\n" + HOST + b"\r\n")
+        wait_in_flight(gateway, 1)
+        gateway.signal(signal.SIGTERM)
+        gateway.wait_log("stopping on SIGTERM")
+        late = gateway.raw(b"GET /probe/wait/0 HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert late.answer().status == 503
+        answer = busy.answer()
+        assert answer.status == 200 and answer.headers["Connection"] == "close"
+        assert idle.closed()
+        assert gateway.process.wait(10 * FACTOR) == 0
+
+
+def test_sighup_swaps_the_config_and_keeps_it_when_it_is_bad():
+    with Gateway(plugins={"probe": {}}, admin=True) as gateway:
+        busy = gateway.raw(b"GET /probe/wait/500 HTTP/1.1\r\n" + HOST + b"\r\n")
+        wait_in_flight(gateway, 1)
+        gateway.plugins = {}
+        gateway.write_config()
+        gateway.signal(signal.SIGHUP)
+        gateway.wait_log('"reloaded: 0 groups')
+        assert gateway.request("GET", "/probe/wait/0").status == 404
+        assert busy.answer().status == 200
+        gateway.wait_log("last request has ended")
+        gateway.settings["server"]["nonsense"] = 1
+        gateway.write_config()
+        gateway.signal(signal.SIGHUP)
+        gateway.wait_log("going on with the old one")
+        assert gateway.request("GET", "/healthz").status == 200
+
+
+def test_a_busy_port_is_one_clear_line(gateway):
+    again = Gateway(server={"listen": [f"127.0.0.1:{gateway.port}"]})
+    with pytest.raises(AssertionError):
+        again.__enter__()
+    assert again.process.wait(10 * FACTOR) == 4
+    wait_for("the line", lambda: again.find(rf"cannot listen on 127\.0\.0\.1:{gateway.port}: Address already in use"))
+    assert len([line for line in again.lines if json.loads(line)["level"] == "error"]) == 1

@@ -1,0 +1,105 @@
+/* probe: a group that does on request what tests of the server need: wait, echo, be large, stop
+ * short. */
+#include <greenroom/plugin.h>
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static long number(struct gr_call *call, const char *name)
+{
+    return strtol(gr_param(call, name).ptr, NULL, 10);
+}
+
+static enum gr_err wait_a_while(struct gr_call *call)
+{
+    long ms = number(call, "ms");
+    struct timespec pause = {ms / 1000, ms % 1000 * 1000000L};
+
+    nanosleep(&pause, NULL);
+    return gr_reply_json(call, 200, json_pack("{s:i}", "waited_ms", (int)ms));
+}
+
+static enum gr_err echo(struct gr_call *call)
+{
+    return gr_reply(call, 200, "application/octet-stream", gr_body(call));
+}
+
+static enum gr_err count_members(struct gr_call *call)
+{
+    return gr_reply_json(call, 200,
+                         json_pack("{s:i}", "members", (int)json_object_size(gr_json(call))));
+}
+
+static enum gr_err be_large(struct gr_call *call)
+{
+    size_t size = (size_t)number(call, "bytes");
+    char *bytes = gr_alloc(call, size + 1);
+
+    if (!bytes)
+        return gr_fail(call, GR_ERR_NO_MEMORY, "too large");
+    memset(bytes, 'x', size);
+    return gr_reply(call, 200, "text/plain", (gr_str){bytes, size});
+}
+
+static enum gr_err stop_short(struct gr_call *call)
+{
+    gr_reply_cut(call, (size_t)number(call, "bytes"));
+    return gr_reply(call, 200, "text/plain", GR_STR("0123456789"));
+}
+
+static enum gr_err nothing(struct gr_call *call)
+{
+    (void)call;
+    return GR_OK;
+}
+
+static enum gr_err tick(struct gr_call *call)
+{
+    gr_log(call, GR_LOG_INFO, "probe ticks");
+    return GR_OK;
+}
+
+static enum gr_err wake(struct gr_call *call)
+{
+    gr_timer_wake(call, "tick");
+    return GR_OK;
+}
+
+static const struct gr_field number_row[] = {
+    GR_FIELD("ms", GR_INT, "How long", .range = GR_RANGE(0, 60000)),
+    GR_END,
+};
+
+static const struct gr_route routes[] = {
+    GR_GET("/probe/wait/{ms}", "probe.wait", "Answer after a while", .access = GR_ACCESS_OPEN,
+           .params = number_row, .handle = wait_a_while),
+    GR_GET("/probe/large/{bytes}", "probe.large", "Answer with many bytes",
+           .access = GR_ACCESS_OPEN, .handle = be_large),
+    GR_GET("/probe/cut/{bytes}", "probe.cut", "Stop in the middle of the answer",
+           .access = GR_ACCESS_OPEN, .handle = stop_short),
+    GR_GET("/probe/secret/{key}", "probe.secret", "Keep the path out of the log",
+           .access = GR_ACCESS_OPEN, .handle = nothing, .flags = GR_ROUTE_HIDDEN_PATH),
+    GR_POST("/probe/echo", "probe.echo", "Send the body back", .access = GR_ACCESS_OPEN,
+            .handle = echo, .flags = GR_ROUTE_RAW_BODY),
+    GR_POST("/probe/json", "probe.json", "Count the members of an object", .access = GR_ACCESS_OPEN,
+            .body = GR_BODY(GR_OBJECT), .handle = count_members),
+    GR_POST("/probe/small", "probe.small", "Take a small body", .access = GR_ACCESS_OPEN,
+            .handle = echo, .flags = GR_ROUTE_RAW_BODY, .body_max_bytes = 100),
+    GR_POST("/probe/none", "probe.none", "Take no body", .access = GR_ACCESS_OPEN,
+            .handle = nothing),
+    GR_POST("/probe/wake", "probe.wake", "Wake the timer", .access = GR_ACCESS_OPEN,
+            .handle = wake),
+    GR_END,
+};
+
+static const struct gr_timer timers[] = {
+    {.name = "tick", .interval_ms = 3600000, .run = tick},
+    GR_END,
+};
+
+static const char *const owns[] = {"/probe", NULL};
+
+GR_PLUGIN(.name = "probe", .version = "1.0.0", .summary = "What tests of the server need",
+          .licence = "MIT", .routes = routes, .timers = timers, .owns = owns)
