@@ -26,14 +26,34 @@ int64_t grc_now_ms(void)
     return read_us(CLOCK_REALTIME) / 1000;
 }
 
+/* Years begin in March here, so that the leap day is the last one and every month before it has a
+ * fixed offset; 400 years are 146,097 days. */
+void grc_civil_of(int64_t wall_s, struct grc_civil *ret)
+{
+    int64_t days = wall_s / 86400 - (wall_s % 86400 < 0);
+    int64_t second = wall_s - days * 86400;
+    int64_t shifted = days + 719468; /* days since 1 March of the year 0 */
+    int64_t cycle = shifted / 146097 - (shifted % 146097 < 0);
+    int64_t in_cycle = shifted - cycle * 146097;
+    int64_t year = (in_cycle - in_cycle / 1460 + in_cycle / 36524 - in_cycle / 146096) / 365;
+    int64_t in_year = in_cycle - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * in_year + 2) / 153; /* 0 is March */
+
+    ret->day = (unsigned)(in_year - (153 * month + 2) / 5 + 1);
+    ret->month = (unsigned)(month < 10 ? month + 3 : month - 9);
+    ret->year = cycle * 400 + year + (month >= 10);
+    ret->hour = (unsigned)(second / 3600);
+    ret->minute = (unsigned)(second / 60 % 60);
+    ret->second = (unsigned)(second % 60);
+    ret->weekday = (unsigned)(((days + 4) % 7 + 7) % 7); /* the epoch was a Thursday */
+}
+
 void grc_time_format(int64_t wall_ms, char ret_text[25])
 {
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm parts;
-    char date[21];
+    struct grc_civil at;
 
-    if (!gmtime_r(&seconds, &parts) ||
-        strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts) == 0)
-        snprintf(date, sizeof(date), "%s", "0001-01-01T00:00:00");
-    snprintf(ret_text, 25, "%.19s.%03uZ", date, (unsigned)(wall_ms % 1000) % 1000u);
+    grc_civil_of(wall_ms / 1000 - (wall_ms % 1000 < 0), &at);
+    snprintf(ret_text, 25, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)at.year % 10000u,
+             at.month % 100u, at.day % 100u, at.hour % 100u, at.minute % 100u, at.second % 100u,
+             (unsigned)((wall_ms % 1000 + 1000) % 1000));
 }

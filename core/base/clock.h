@@ -10,3 +10,17 @@ int64_t grc_mono_us(void);
 int64_t grc_now_ms(void);
 /* "2026-11-22T10:11:12.345Z" */
 void grc_time_format(int64_t wall_ms, char ret_text[25]);
+
+/* A moment in UTC. */
+struct grc_civil {
+    int64_t year;
+    unsigned month; /* 1 to 12 */
+    unsigned day;   /* 1 to 31 */
+    unsigned hour;
+    unsigned minute;
+    unsigned second;
+    unsigned weekday; /* 0 is Sunday */
+};
+/* Like gmtime_r(), without the C library's lock around its time zone, which every worker would
+ * queue for with each line it logs. */
+void grc_civil_of(int64_t wall_s, struct grc_civil *ret);

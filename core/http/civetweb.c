@@ -458,13 +458,6 @@ static int log_message(const struct mg_connection *mg, const char *message)
     return 1;
 }
 
-static int log_nothing(const struct mg_connection *mg, const char *message)
-{
-    (void)mg;
-    (void)message;
-    return 1;
-}
-
 /* --- threads and connections --- */
 
 static void *init_thread(const struct mg_context *ctx, int type)
@@ -705,7 +698,6 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
     static const struct mg_callbacks callbacks = {
         .begin_request = begin_request,
         .log_message = log_message,
-        .log_access = log_nothing,
         .http_error = http_error,
         .init_thread = init_thread,
         .exit_thread = exit_thread,

@@ -4,7 +4,6 @@
 #include "base/err.h"
 
 #include <stdio.h>
-#include <time.h>
 
 /* IMF-fixdate (RFC 9110, 5.6.7), without the locale. */
 static gr_str date_text(struct grc_date *date)
@@ -12,15 +11,15 @@ static gr_str date_text(struct grc_date *date)
     static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t now = (time_t)(grc_now_ms() / 1000);
-    struct tm tm;
+    int64_t now_s = grc_now_ms() / 1000;
+    struct grc_civil at;
 
-    if (now != date->second && gmtime_r(&now, &tm)) {
+    if (now_s != date->second) {
+        grc_civil_of(now_s, &at);
         snprintf(date->text, sizeof(date->text), "%s, %02u %s %04u %02u:%02u:%02u GMT",
-                 days[tm.tm_wday % 7], (unsigned)tm.tm_mday % 100u, months[tm.tm_mon % 12],
-                 (unsigned)(tm.tm_year + 1900) % 10000u, (unsigned)tm.tm_hour % 100u,
-                 (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u);
-        date->second = now;
+                 days[at.weekday % 7], at.day % 100u, months[(at.month - 1) % 12],
+                 (unsigned)at.year % 10000u, at.hour % 100u, at.minute % 100u, at.second % 100u);
+        date->second = now_s;
     }
     return gr_str_of(date->text);
 }
