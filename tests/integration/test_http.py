@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from support.server import FACTOR, Gateway, wait_for
+from support.wire import FACTOR, Gateway, wait_for
 
 HOST = b"Host: a\r\n"
 OK = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
