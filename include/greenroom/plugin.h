@@ -627,26 +627,27 @@ enum gr_plugin_flag {
 #define GR_EXPORT
 #endif
 #define GR_PLUGIN(...)                                                                             \
+    static const struct gr_plugin gr_plugin_descriptor = {                                         \
+        .magic = GR_PLUGIN_MAGIC,                                                                  \
+        .abi_major = GR_ABI_MAJOR,                                                                 \
+        .abi_minor = GR_ABI_MINOR,                                                                 \
+        .plugin_size = sizeof(struct gr_plugin),                                                   \
+        .route_size = sizeof(struct gr_route),                                                     \
+        .field_size = sizeof(struct gr_field),                                                     \
+        .forward_size = sizeof(struct gr_forward),                                                 \
+        .answer_size = sizeof(struct gr_answer),                                                   \
+        .option_size = sizeof(struct gr_option),                                                   \
+        .migration_size = sizeof(struct gr_migration),                                             \
+        .metric_size = sizeof(struct gr_metric),                                                   \
+        .timer_size = sizeof(struct gr_timer),                                                     \
+        .command_size = sizeof(struct gr_command),                                                 \
+        .jansson_major = GR_JANSSON_MAJOR,                                                         \
+        .pointer_bits = (uint16_t)(sizeof(void *) * 8),                                            \
+        __VA_ARGS__};                                                                              \
     GR_EXPORT const struct gr_plugin *gr_plugin_entry(void);                                       \
     GR_EXPORT const struct gr_plugin *gr_plugin_entry(void)                                        \
     {                                                                                              \
-        static const struct gr_plugin plugin = {.magic = GR_PLUGIN_MAGIC,                          \
-                                                .abi_major = GR_ABI_MAJOR,                         \
-                                                .abi_minor = GR_ABI_MINOR,                         \
-                                                .plugin_size = sizeof(struct gr_plugin),           \
-                                                .route_size = sizeof(struct gr_route),             \
-                                                .field_size = sizeof(struct gr_field),             \
-                                                .forward_size = sizeof(struct gr_forward),         \
-                                                .answer_size = sizeof(struct gr_answer),           \
-                                                .option_size = sizeof(struct gr_option),           \
-                                                .migration_size = sizeof(struct gr_migration),     \
-                                                .metric_size = sizeof(struct gr_metric),           \
-                                                .timer_size = sizeof(struct gr_timer),             \
-                                                .command_size = sizeof(struct gr_command),         \
-                                                .jansson_major = GR_JANSSON_MAJOR,                 \
-                                                .pointer_bits = (uint16_t)(sizeof(void *) * 8),    \
-                                                __VA_ARGS__};                                      \
-        return &plugin;                                                                            \
+        return &gr_plugin_descriptor;                                                              \
     }
 typedef const struct gr_plugin *gr_plugin_entry_fn(void);
 
