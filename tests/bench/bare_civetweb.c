@@ -12,7 +12,7 @@
 static int begin_request(struct mg_connection *conn)
 {
     static const char answer[] = "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n"
-                                 "Content-Length: 15\r\nConnection: keep-alive\r\n\r\n"
+                                 "Content-Length: 16\r\nConnection: keep-alive\r\n\r\n"
                                  "{\"token\":\"none\"}";
     char body[4096];
     long long left = mg_get_request_info(conn)->content_length;

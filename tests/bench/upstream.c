@@ -88,7 +88,7 @@ static bool send_more(struct client *client)
 }
 
 static const char small[] =
-    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 299\r\n\r\n"
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 310\r\n\r\n"
     "{\"id\":\"66f1c0a2b4d93e5a7c118e01\",\"name\":\"algebra-tue.07\",\"enabled\":true,"
     "\"description\":\"Tuesday evening algebra\",\"customer_id\":\"65aa10c4d7e2f90b3c4d5e6f\","
     "\"recording_info\":{\"enabled\":false},\"template_id\":\"66f1bfe7b4d93e5a7c118d9a\","
