@@ -148,7 +148,7 @@ bool grc_plugin_command(const struct grc_cli *cli, int argc, char **argv, int *r
         return false;
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_WARN);
-    runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, grc_cli_report, NULL);
+    runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_COMMAND, grc_cli_report, NULL);
     *ret_status = runtime ? run_found(runtime, argc, argv) : GRC_EXIT_CONFIG;
     grc_runtime_unref(runtime);
     return true;

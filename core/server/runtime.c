@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/env.h"
 #include "plugin/timers.h"
 #include "server/health.h"
 #include "server/lifecycle.h"
@@ -169,14 +170,20 @@ static bool make_upstreams(struct grc_runtime *runtime, const struct grc_reporte
 static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_runtime_stage stage,
                   struct grc_reporter *reporter)
 {
+    bool lenient = grc_env_lenient();
+
+    /* A command calls no upstream, so the variables of their credentials may be missing; those of
+     * the plugins' own options may not. */
+    grc_env_lenient_set(lenient || stage == GRC_RUNTIME_COMMAND);
     runtime->settings = grc_settings_load(config_dir, reporter->report, reporter->arg);
+    grc_env_lenient_set(lenient);
     if (!runtime->settings)
         return false;
     reporter->skips = runtime->settings->plugin_error_skips;
     bool fine = make_upstreams(runtime, reporter);
     fine = fine && load_plugins(runtime, reporter);
     /* What a check drops must not be routed. */
-    if (fine && stage != GRC_RUNTIME_TABLES)
+    if (fine && stage != GRC_RUNTIME_TABLES && stage != GRC_RUNTIME_COMMAND)
         fine = check_plugins(runtime, reporter);
     return fine && grc_runtime_route(runtime, reporter);
 }
