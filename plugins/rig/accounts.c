@@ -13,7 +13,7 @@
 
 static const struct gr_field create_rows[] = {
     GR_FIELD("username", GR_STRING, "Name to log in with; unique", .flags = GR_REQUIRED,
-             .range = GR_RANGE(3, 64), .example = "\"marit\""),
+             .range = GR_RANGE(3, 64), .check = rig_check_text, .example = "\"marit\""),
     GR_FIELD("password", GR_STRING, "At least 8 characters and at most 512 bytes",
              .flags = GR_REQUIRED | GR_SECRET, .range = GR_MIN(RIG_PASSWORD_MIN),
              .check = rig_check_new_password, .example = "\"correct horse\""),
@@ -26,16 +26,16 @@ static const struct gr_field create_rows[] = {
 };
 
 static const struct gr_field login_rows[] = {
-    GR_FIELD("username", GR_STRING, "Name of the account", .flags = GR_REQUIRED,
-             .range = GR_MIN(3)),
+    GR_FIELD("username", GR_STRING, "Name of the account", .flags = GR_REQUIRED, .range = GR_MIN(3),
+             .check = rig_check_text),
     GR_FIELD("password", GR_STRING, "Its password", .flags = GR_REQUIRED | GR_SECRET,
-             .range = GR_MIN(RIG_PASSWORD_MIN)),
+             .range = GR_MIN(RIG_PASSWORD_MIN), .check = rig_check_text),
     GR_END,
 };
 
 static const struct gr_field password_rows[] = {
     GR_FIELD("oldPassword", GR_STRING, "The password until now", .flags = GR_REQUIRED | GR_SECRET,
-             .range = GR_MIN(RIG_PASSWORD_MIN)),
+             .range = GR_MIN(RIG_PASSWORD_MIN), .check = rig_check_text),
     GR_FIELD("newPassword", GR_STRING, "The password from now on", .flags = GR_REQUIRED | GR_SECRET,
              .range = GR_MIN(RIG_PASSWORD_MIN), .check = rig_check_new_password),
     GR_END,
@@ -43,7 +43,7 @@ static const struct gr_field password_rows[] = {
 
 static const struct gr_field remove_rows[] = {
     GR_FIELD("password", GR_STRING, "The caller's password", .flags = GR_REQUIRED | GR_SECRET,
-             .range = GR_MIN(RIG_PASSWORD_MIN)),
+             .range = GR_MIN(RIG_PASSWORD_MIN), .check = rig_check_text),
     GR_END,
 };
 
@@ -221,7 +221,8 @@ static enum gr_err accounts_init(struct gr_self *self, const void *opts, void **
         err = rig->common_passwords ? GR_OK : GR_ERR_INTERNAL;
     }
     if (err == GR_OK) {
-        rig->hasher = rig_hasher_new(given->hash_threads, given->hash_queue, given->bcrypt_cost);
+        rig->hasher =
+            rig_hasher_new(self->host, given->hash_threads, given->hash_queue, given->bcrypt_cost);
         err = rig->hasher ? GR_OK : GR_ERR_NO_MEMORY;
     }
     if (err != GR_OK) {

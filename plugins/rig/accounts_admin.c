@@ -100,7 +100,7 @@ static int set_password(struct gr_call *call, const struct rig_options *options,
         gr_wipe(call, line, sizeof(line));
         return failed("expected a password of 8 characters to 512 bytes");
     }
-    bool made = rig_hash_make(password, options->bcrypt_cost, hash);
+    bool made = rig_hash_make(call->host, password, options->bcrypt_cost, hash);
     gr_wipe(call, line, sizeof(line));
     if (!made)
         return failed("the password could not be hashed");

@@ -78,11 +78,33 @@ char *rig_lower(struct gr_call *call, gr_str text)
 /* ------------------------------------------------------------------------------------------ */
 /* Other members                                                                              */
 
-enum gr_err rig_check_not_empty(struct gr_call *call, const json_t *parent, const json_t *value)
+static gr_str string_of(const json_t *value)
+{
+    return (gr_str){json_string_value(value), json_string_length(value)};
+}
+
+/* Control characters are wrong in every member. */
+static bool has_control(gr_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+enum gr_err rig_check_text(struct gr_call *call, const json_t *parent, const json_t *value)
 {
     (void)parent;
-    if (json_string_length(value))
+    if (!has_control(string_of(value)))
         return GR_OK;
+    return gr_invalid(call, "", GR_PROBLEM_VALUE, "invalid characters");
+}
+
+enum gr_err rig_check_not_empty(struct gr_call *call, const json_t *parent, const json_t *value)
+{
+    if (json_string_length(value))
+        return rig_check_text(call, parent, value);
     return gr_invalid(call, "", GR_PROBLEM_VALUE, "zero value");
 }
 
@@ -91,12 +113,11 @@ enum gr_err rig_check_new_password(struct gr_call *call, const json_t *parent, c
     const struct rig *rig = rig_of(call);
     gr_str password = {json_string_value(value), json_string_length(value)};
 
-    (void)parent;
     if (password.len > RIG_PASSWORD_MAX_BYTES)
         return gr_invalid(call, "", GR_PROBLEM_MAX, "%d bytes at most", RIG_PASSWORD_MAX_BYTES);
     if (rig && rig->common_passwords && rig_words_has(rig->common_passwords, password))
         return gr_invalid(call, "", GR_PROBLEM_VALUE, "too common");
-    return GR_OK;
+    return rig_check_text(call, parent, value);
 }
 
 bool rig_key_safe(gr_str key)

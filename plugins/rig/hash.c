@@ -28,17 +28,36 @@ static void wipe(void *bytes, size_t count)
     explicit_bzero(bytes, count);
 }
 
-/* 32 KiB of work memory, and a NUL-terminated password. */
-static bool crypt_into(gr_str password, const char *setting, char ret_hash[RIG_HASH_SIZE])
+/*
+ * The password as crypt_r() takes it: NUL-terminated, and one byte shorter than the longest that we
+ * allow. That longest one is stood in for by its digest, so that every byte counts.
+ */
+static void phrase_of(const struct gr_host *host, gr_str password, char *ret_phrase)
+{
+    unsigned char digest[32];
+
+    if (password.len < CRYPT_MAX_PASSPHRASE_SIZE) {
+        if (password.len)
+            memcpy(ret_phrase, password.ptr, password.len);
+        ret_phrase[password.len] = '\0';
+        return;
+    }
+    host->sha256(password, digest);
+    for (size_t i = 0; i < sizeof(digest); i++)
+        (void)snprintf(ret_phrase + 2 * i, 3, "%02x", digest[i]);
+    wipe(digest, sizeof(digest));
+}
+
+/* 32 KiB of work memory. */
+static bool crypt_into(const struct gr_host *host, gr_str password, const char *setting,
+                       char ret_hash[RIG_HASH_SIZE])
 {
     struct crypt_data *data = calloc(1, sizeof(*data));
     char *phrase = malloc(RIG_PASSWORD_MAX_BYTES + 1);
     bool ok = false;
 
     if (data && phrase && password.len <= RIG_PASSWORD_MAX_BYTES) {
-        if (password.len)
-            memcpy(phrase, password.ptr, password.len);
-        phrase[password.len] = '\0';
+        phrase_of(host, password, phrase);
         const char *hash = crypt_r(phrase, setting, data);
         if (hash && hash[0] != '*' && strlen(hash) < RIG_HASH_SIZE) {
             (void)snprintf(ret_hash, RIG_HASH_SIZE, "%s", hash);
@@ -54,7 +73,8 @@ static bool crypt_into(gr_str password, const char *setting, char ret_hash[RIG_H
     return ok;
 }
 
-bool rig_hash_make(gr_str password, int64_t cost, char ret_hash[RIG_HASH_SIZE])
+bool rig_hash_make(const struct gr_host *host, gr_str password, int64_t cost,
+                   char ret_hash[RIG_HASH_SIZE])
 {
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
     char salt[16];
@@ -66,7 +86,7 @@ bool rig_hash_make(gr_str password, int64_t cost, char ret_hash[RIG_HASH_SIZE])
     if (!crypt_gensalt_rn(bcrypt ? "$2b$" : "$y$", bcrypt ? (unsigned long)cost : 0, salt,
                           (int)sizeof(salt), setting, (int)sizeof(setting)))
         return false;
-    return crypt_into(password, setting, ret_hash);
+    return crypt_into(host, password, setting, ret_hash);
 }
 
 /* Compares in a time that depends on the lengths alone. */
@@ -82,11 +102,11 @@ static bool same(const char *left, const char *right)
     return difference == 0;
 }
 
-bool rig_hash_verify(gr_str password, const char *hash)
+bool rig_hash_verify(const struct gr_host *host, gr_str password, const char *hash)
 {
     char again[RIG_HASH_SIZE];
 
-    return crypt_into(password, hash, again) && same(hash, again);
+    return crypt_into(host, password, hash, again) && same(hash, again);
 }
 
 bool rig_hash_stale(const char *hash, gr_str password, int64_t cost)
@@ -111,6 +131,7 @@ struct job {
 };
 
 struct rig_hasher {
+    const struct gr_host *host;
     pthread_mutex_t lock;
     pthread_cond_t work;
     struct job *first;
@@ -125,7 +146,8 @@ struct rig_hasher {
     char dummy[RIG_HASH_SIZE];
 };
 
-struct rig_hasher *rig_hasher_new(int64_t threads, int64_t queue_max, int64_t cost)
+struct rig_hasher *rig_hasher_new(const struct gr_host *host, int64_t threads, int64_t queue_max,
+                                  int64_t cost)
 {
     struct rig_hasher *hasher = calloc(1, sizeof(*hasher));
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -136,6 +158,7 @@ struct rig_hasher *rig_hasher_new(int64_t threads, int64_t queue_max, int64_t co
     if (threads <= 0)
         threads = cores > 1 ? cores - 1 : 1;
     hasher->thread_count = (size_t)(threads < THREADS_MAX ? threads : THREADS_MAX);
+    hasher->host = host;
     hasher->waiting_max = queue_max;
     hasher->cost = cost;
     if (pthread_mutex_init(&hasher->lock, NULL) != 0) {
@@ -161,9 +184,9 @@ void rig_hasher_free(struct rig_hasher *hasher)
 static void do_job(struct rig_hasher *hasher, struct job *job)
 {
     if (job->hash)
-        job->ok = rig_hash_verify(job->password, job->hash);
+        job->ok = rig_hash_verify(hasher->host, job->password, job->hash);
     else
-        job->ok = rig_hash_make(job->password, hasher->cost, job->ret_hash);
+        job->ok = rig_hash_make(hasher->host, job->password, hasher->cost, job->ret_hash);
 }
 
 static void *hash_all(void *arg)
@@ -200,7 +223,7 @@ bool rig_hasher_start(struct rig_hasher *hasher)
 
     if (getrandom(random, 32, 0) != 32)
         return false;
-    if (!rig_hash_make((gr_str){random, 32}, hasher->cost, hasher->dummy)) {
+    if (!rig_hash_make(hasher->host, (gr_str){random, 32}, hasher->cost, hasher->dummy)) {
         /* A NUL among the random bytes only shortens the phrase; failure is something else. */
         return false;
     }
@@ -261,13 +284,15 @@ enum gr_err rig_hasher_make(struct rig_hasher *hasher, gr_str password,
 enum gr_err rig_hasher_verify(struct rig_hasher *hasher, gr_str password, const char *hash,
                               bool *ret_right)
 {
-    struct job job = {.password = password, .hash = hash ? hash : hasher->dummy};
-
-    /* No stored password is longer; such a one must take as long as any other wrong one. */
+    /* We never wrote $2b$ for such a password: only its first 72 bytes would be compared. The
+     * original did, as $2a$; the first login renews that one. */
+    if (hash && password.len > BCRYPT_MAX_BYTES && strncmp(hash, "$2b$", 4) == 0)
+        hash = NULL;
     if (password.len > RIG_PASSWORD_MAX_BYTES) {
-        job.password.len = RIG_PASSWORD_MAX_BYTES;
+        password.len = RIG_PASSWORD_MAX_BYTES;
         hash = NULL;
     }
+    struct job job = {.password = password, .hash = hash ? hash : hasher->dummy};
     enum gr_err err = submit(hasher, &job);
     if (err == GR_OK)
         *ret_right = job.ok && hash;

@@ -120,6 +120,7 @@ gr_str rig_text(const json_t *object, const char *name);
 /* checks.c: rules a table cannot say                                                         */
 
 gr_check_fn rig_check_email;
+gr_check_fn rig_check_text; /* no control characters */
 gr_check_fn rig_check_not_empty;
 gr_check_fn rig_check_new_password;
 gr_check_fn rig_check_destination_key;
@@ -209,13 +210,15 @@ enum gr_err rig_throttle_purge(struct gr_call *call);
 /* hash.c: passwords                                                                          */
 
 /* Hashes or verifies right here, in some 0.3 s and 32 KiB of heap. */
-bool rig_hash_make(gr_str password, int64_t cost, char ret_hash[RIG_HASH_SIZE]);
-bool rig_hash_verify(gr_str password, const char *hash);
+bool rig_hash_make(const struct gr_host *host, gr_str password, int64_t cost,
+                   char ret_hash[RIG_HASH_SIZE]);
+bool rig_hash_verify(const struct gr_host *host, gr_str password, const char *hash);
 /* True for a hash that is weaker than what would be written now. */
 bool rig_hash_stale(const char *hash, gr_str password, int64_t cost);
 
 /* Threads of low priority that do it for handlers. */
-struct rig_hasher *rig_hasher_new(int64_t threads, int64_t queue_max, int64_t cost);
+struct rig_hasher *rig_hasher_new(const struct gr_host *host, int64_t threads, int64_t queue_max,
+                                  int64_t cost);
 /* Starts the threads. */
 bool rig_hasher_start(struct rig_hasher *hasher);
 void rig_hasher_stop(struct rig_hasher *hasher);
