@@ -44,8 +44,8 @@ static enum gr_err err_of(int status)
         return GR_ERR_UNPROCESSABLE;
     case 502:
         return GR_ERR_UPSTREAM_CONNECT;
-    default:
-        return GR_ERR_INTERNAL;
+    default: /* not GR_ERR_INTERNAL: our detail is for the client */
+        return GR_ERR_UPSTREAM_BROKEN;
     }
 }
 
