@@ -88,7 +88,7 @@ enum gr_err mg_restart(struct gr_call *call)
 
     if (err != GR_OK)
         return err;
-    const char *reason = mg_transcode_start(call, row.id, priority ? priority : "normal");
+    const char *reason = mg_transcode_start(call, row.id, NULL, priority ? priority : "normal");
     if (reason)
         return mg_fail(call, MG_INTERNAL, reason);
     return mg_reply_empty(call, 200);

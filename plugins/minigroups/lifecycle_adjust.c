@@ -95,7 +95,7 @@ static enum gr_err adjust(struct gr_call *call, const struct mg_delivery *delive
         return mg_flow_store(call, delivery, err);
     if (a->decision != MG_APPLY)
         return GR_OK;
-    const char *reason = mg_transcode_start(call, a->class_id, "normal");
+    const char *reason = mg_transcode_start(call, a->class_id, a->host, "normal");
     return reason ? mg_flow_fail(call, delivery, reason) : GR_OK;
 }
 

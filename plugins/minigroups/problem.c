@@ -19,14 +19,14 @@ static const struct {
     enum gr_err err;
     enum mg_problem problem;
 } host_errors[] = {
-    {GR_ERR_INTERNAL, MG_INTERNAL},         {GR_ERR_NO_MEMORY, MG_INTERNAL},
-    {GR_ERR_BAD_REQUEST, MG_BAD_PAYLOAD},   {GR_ERR_BAD_JSON, MG_BAD_PAYLOAD},
-    {GR_ERR_MEDIA_TYPE, MG_BAD_PAYLOAD},    {GR_ERR_UNAUTHORIZED, MG_BAD_TOKEN},
-    {GR_ERR_FORBIDDEN, MG_ACCESS_DENIED},   {GR_ERR_NOT_FOUND, MG_NO_PATH},
-    {GR_ERR_METHOD, MG_BAD_METHOD},         {GR_ERR_TOO_LARGE, MG_TOO_LARGE},
-    {GR_ERR_STORE_DOWN, MG_NO_DATABASE},    {GR_ERR_STORE_BUSY, MG_BAD_DATABASE},
-    {GR_ERR_STORE_UNIQUE, MG_BAD_DATABASE}, {GR_ERR_STORE_FOREIGN, MG_BAD_DATABASE},
-    {GR_ERR_STORE_CHECK, MG_BAD_DATABASE},  {GR_ERR_STORE, MG_BAD_DATABASE},
+    {GR_ERR_INTERNAL, MG_INTERNAL},          {GR_ERR_NO_MEMORY, MG_INTERNAL},
+    {GR_ERR_BAD_JSON, MG_BAD_PAYLOAD},       {GR_ERR_MEDIA_TYPE, MG_BAD_PAYLOAD},
+    {GR_ERR_UNAUTHORIZED, MG_BAD_TOKEN},     {GR_ERR_FORBIDDEN, MG_ACCESS_DENIED},
+    {GR_ERR_NOT_FOUND, MG_NO_PATH},          {GR_ERR_METHOD, MG_BAD_METHOD},
+    {GR_ERR_TOO_LARGE, MG_TOO_LARGE},        {GR_ERR_STORE_DOWN, MG_NO_DATABASE},
+    {GR_ERR_STORE_BUSY, MG_BAD_DATABASE},    {GR_ERR_STORE_UNIQUE, MG_BAD_DATABASE},
+    {GR_ERR_STORE_FOREIGN, MG_BAD_DATABASE}, {GR_ERR_STORE_CHECK, MG_BAD_DATABASE},
+    {GR_ERR_STORE, MG_BAD_DATABASE},
 };
 
 static enum gr_err err_of(int status)
@@ -44,8 +44,8 @@ static enum gr_err err_of(int status)
         return GR_ERR_UNPROCESSABLE;
     case 502:
         return GR_ERR_UPSTREAM_CONNECT;
-    default:
-        return GR_ERR_INTERNAL;
+    default: /* not GR_ERR_INTERNAL: our detail is for the client */
+        return GR_ERR_UPSTREAM_BROKEN;
     }
 }
 
@@ -75,7 +75,18 @@ enum gr_err mg_fail_store(struct gr_call *call, enum gr_err err)
     }
 }
 
-static const char *type_of(const struct gr_error *error)
+/* What could not be understood, judged by how far the request got: nothing but a query is left to
+ * be wrong in a GET that found its route. */
+static enum mg_problem bad_request(const struct gr_call *call)
+{
+    const struct gr_route *route = gr_route_of(call);
+
+    if (!route)
+        return MG_BAD_PARAMETER;
+    return route->method == GR_METHOD_GET ? MG_BAD_QUERY : MG_BAD_PAYLOAD;
+}
+
+static const char *type_of(const struct gr_call *call, const struct gr_error *error)
 {
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (strcmp(rows[i].type, error->type) == 0)
@@ -88,6 +99,8 @@ static const char *type_of(const struct gr_error *error)
             return rows[MG_BAD_PARAMETER].type;
         return rows[strcmp(in, "query") == 0 ? MG_BAD_QUERY : MG_BAD_PAYLOAD].type;
     }
+    if (error->err == GR_ERR_BAD_REQUEST)
+        return rows[bad_request(call)].type;
     for (size_t i = 0; i < sizeof(host_errors) / sizeof(host_errors[0]); i++) {
         if (host_errors[i].err == error->err)
             return rows[host_errors[i].problem].type;
@@ -122,7 +135,7 @@ static const char *detail_of(struct gr_call *call, const struct gr_error *error)
 
 json_t *mg_render_error(struct gr_call *call, const struct gr_error *error)
 {
-    const char *type = type_of(error);
+    const char *type = type_of(call, error);
     const char *detail = detail_of(call, error);
 
     return json_pack("{s:s, s:s, s:i, s:s*}", "type", type, "title", title_of(type), "status",

@@ -34,5 +34,6 @@ enum gr_err mg_adjust_when_ready(struct gr_call *call, const struct mg_delivery 
 bool mg_find_host(struct gr_call *call, const struct mg_class *row, const char *room,
                   const char **ret_host);
 /* Dumps the modified room's events and asks the queue to transcode. NULL on success, else what went
- * wrong. priority: "low", "normal", "high". */
-const char *mg_transcode_start(struct gr_call *call, const char *class_id, const char *priority);
+ * wrong. host: as mg_find_host() told; NULL: it is asked. priority: "low", "normal", "high". */
+const char *mg_transcode_start(struct gr_call *call, const char *class_id, const char *host,
+                               const char *priority);

@@ -108,11 +108,11 @@ static const char *send_task(struct gr_call *call, const struct film *film, cons
                                                    : "the queue did not take the transcode task";
 }
 
-const char *mg_transcode_start(struct gr_call *call, const char *class_id, const char *priority)
+const char *mg_transcode_start(struct gr_call *call, const char *class_id, const char *host,
+                               const char *priority)
 {
     struct mg_recordings recordings = {NULL, 0};
     struct mg_class row;
-    const char *host;
 
     if (mg_class_find(call, MG_BY_ID, gr_str_of(class_id), (gr_str){NULL, 0}, &row) != GR_OK ||
         mg_recordings_load(call, class_id, &recordings) != GR_OK)
@@ -121,7 +121,7 @@ const char *mg_transcode_start(struct gr_call *call, const char *class_id, const
         return "the class is not adjusted yet";
     if (!mg_recordings_ready(&recordings))
         return "a recording is not converted yet";
-    if (!mg_find_host(call, &row, row.modified_room, &host))
+    if (!host && !mg_find_host(call, &row, row.modified_room, &host))
         return "the event service does not tell who hosts";
     const json_t *settings = mg_config_of(mg_state_of(call)->options->audiences, row.audience);
     struct film film = {.row = &row,

@@ -113,7 +113,7 @@ class Services:
     def fail(self, service, method, pattern, status=500, answer=None, times=None, delay=0):
         """What a request is answered with instead; status None: nothing at all."""
         with self.lock:
-            self.rules.insert(0, [service, method, re.compile(pattern), status, answer or {}, times, delay])
+            self.rules.insert(0, [service, method, re.compile(pattern), status, {} if answer is None else answer, times, delay])
 
     def mend(self):
         with self.lock:
