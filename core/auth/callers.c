@@ -68,9 +68,9 @@ static bool make_providers(struct grc_auth *auth, const struct grc_auth_settings
     if (!auth->jwt)
         return false;
     for (size_t i = 0; i < settings->jwt_count; i++) {
-        fine = grc_jwt_provider_init(&auth->jwt[i], &settings->jwt[i], auth->upstreams, report,
-                                     arg) &&
-               fine;
+        fine =
+            grc_jwt_provider_init(&auth->jwt[i], &settings->jwt[i], auth->upstreams, report, arg) &&
+            fine;
         auth->jwt_count++;
     }
     return fine;
@@ -201,8 +201,8 @@ static bool try_provider(struct trial *trial, struct grc_jwt_provider *provider)
 /* The keys of a provider that are old are fetched again by one call, the others go on with them. */
 static void freshen(struct grc_auth *auth, struct trial *trial, struct grc_jwt_provider *provider)
 {
-    if (provider->source && grc_jwks_source_stale(provider->source, grc_mono_ms(),
-                                                  provider->settings->jwks_refresh_ms))
+    if (provider->source &&
+        grc_jwks_source_stale(provider->source, grc_mono_ms(), provider->settings->jwks_refresh_ms))
         (void)grc_jwt_provider_refresh(provider, auth->upstreams, trial->credentials->request_id,
                                        false);
 }
@@ -215,8 +215,8 @@ static bool try_fetched(struct grc_auth *auth, struct trial *trial,
 
     if (!provider->source)
         return false;
-    result = grc_jwt_provider_refresh(provider, auth->upstreams, trial->credentials->request_id,
-                                      true);
+    result =
+        grc_jwt_provider_refresh(provider, auth->upstreams, trial->credentials->request_id, true);
     if (result == GRC_JWKS_FETCHED)
         return try_provider(trial, provider);
     if (result == GRC_JWKS_BUSY || grc_jwt_provider_empty(provider))
@@ -236,7 +236,6 @@ static void try_all(struct grc_auth *auth, struct trial *trial)
             return;
     }
 }
-
 
 static enum grc_auth_verdict check_token(struct grc_auth *auth,
                                          const struct grc_credentials *credentials,

@@ -18,9 +18,9 @@ struct grc_binding {
 
 /* Immutable. Lives as long as the call it was found for. */
 struct grc_caller {
-    gr_str id;                     /* name of the key, subject of the token; NUL-terminated */
-    const char *provider;          /* "keys", "none", or the name of a JWT provider */
-    const char *const *scopes;     /* ended by NULL */
+    gr_str id;                          /* name of the key, subject of the token; NUL-terminated */
+    const char *provider;               /* "keys", "none", or the name of a JWT provider */
+    const char *const *scopes;          /* ended by NULL */
     const struct grc_binding *bindings; /* NULL: none */
 };
 

@@ -127,8 +127,8 @@ static bool make_upstream(struct grc_jwt_provider *provider, const struct sink *
     }
     json_t *object = json_pack(
         "{s:o, s:s, s:s, s:i, s:i, s:i, s:s*}", "url",
-        json_stringn(settings->jwks_url, slash ? (size_t)(slash - settings->jwks_url)
-                                               : strlen(settings->jwks_url)),
+        json_stringn(settings->jwks_url,
+                     slash ? (size_t)(slash - settings->jwks_url) : strlen(settings->jwks_url)),
         "connect_timeout", "2s", "timeout", FETCH_TIMEOUT, "retries", 1, "connections_max", 4,
         "answer_max", (int)GRC_JWKS_BYTES_MAX, "ca_file", settings->jwks_ca_file);
     struct grc_upstream_settings *made = grc_upstream_settings_parse(
@@ -195,8 +195,8 @@ enum grc_jwt_fault grc_jwt_provider_check(struct grc_jwt_provider *provider, gr_
     struct grc_jwks *set = grc_jwks_source_set(provider->source);
     const struct grc_jwt_key *const *keys =
         set ? (const struct grc_jwt_key *const *)set->keys : NULL;
-    enum grc_jwt_fault fetched = grc_jwt_verify(keys, set ? set->count : 0, &provider->rules,
-                                                token, now_s, ret_claims);
+    enum grc_jwt_fault fetched =
+        grc_jwt_verify(keys, set ? set->count : 0, &provider->rules, token, now_s, ret_claims);
     grc_jwks_unref(set);
     return fetched == GRC_JWT_OK || fetched > fault ? fetched : fault;
 }
@@ -251,8 +251,7 @@ enum grc_jwks_refresh grc_jwt_provider_refresh(struct grc_jwt_provider *provider
                                                struct grc_upstreams *upstreams,
                                                const char *request_id, bool wait)
 {
-    struct fetch fetch = {
-        .provider = provider, .upstreams = upstreams, .request_id = request_id};
+    struct fetch fetch = {.provider = provider, .upstreams = upstreams, .request_id = request_id};
 
     return grc_jwks_source_refresh(provider->source, grc_mono_ms(), wait, fetch_text, &fetch);
 }

@@ -61,8 +61,8 @@ enum grc_jwks_refresh {
     GRC_JWKS_BUSY,        /* somebody else is at it, and too many wait for him */
 };
 
-/* Fetches the set, unless that was tried less than 30 s ago. When another thread is at it, waits for
- * it if wait is set (a few seconds, and only so many threads at a time). A failure keeps the old
- * set. now_ms: monotonic. */
+/* Fetches the set, unless that was tried less than 30 s ago. When another thread is at it, waits
+ * for it if wait is set (a few seconds, and only so many threads at a time). A failure keeps the
+ * old set. now_ms: monotonic. */
 enum grc_jwks_refresh grc_jwks_source_refresh(struct grc_jwks_source *source, int64_t now_ms,
                                               bool wait, grc_jwks_fetch_fn *fetch, void *arg);

@@ -15,9 +15,9 @@
 #define EXPONENT_BYTES_MAX 8u
 #define COORDINATE_BYTES_MAX 66u
 
-/* Decodes a member of at most max bytes; the caller frees. NULL: missing, too long, no base64url. */
-static unsigned char *member_bytes(const json_t *jwk, const char *name, size_t max,
-                                   size_t *ret_len)
+/* Decodes a member of at most max bytes; the caller frees. NULL: missing, too long, no base64url.
+ */
+static unsigned char *member_bytes(const json_t *jwk, const char *name, size_t max, size_t *ret_len)
 {
     const json_t *value = json_object_get(jwk, name);
     gr_str text = {json_string_value(value), json_string_length(value)};

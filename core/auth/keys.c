@@ -155,6 +155,8 @@ struct grc_keys *grc_keys_new(const char *path, grc_report_fn *report, void *arg
     keys->set = keys->path ? load(path, &reason) : NULL;
     if (keys->set) {
         atomic_init(&keys->use_written_ms, grc_now_ms());
+        if (grc_key_set_count(keys->set) == 0)
+            grc_warn("'%s' holds no API key yet: make one with `greenroom keys add`", path);
         return keys;
     }
     line = format("API keys '%s': %s", path, reason ? reason : "out of memory");
@@ -205,9 +207,9 @@ static void look(struct grc_keys *keys)
     keys->stamp = now;
     struct grc_key_set *fresh = load(keys->path, &reason);
     if (fresh) {
-        grc_log_fields(GR_LOG_INFO, now.exists ? "API keys read again" : "the file of API keys is gone",
-                       GRC_LOG_FIELDS(GRC_LT("file", keys->path),
-                                      GRC_LI("count", grc_key_set_count(fresh))));
+        grc_log_fields(
+            GR_LOG_INFO, now.exists ? "API keys read again" : "the file of API keys is gone",
+            GRC_LOG_FIELDS(GRC_LT("file", keys->path), GRC_LI("count", grc_key_set_count(fresh))));
         set_swap(keys, fresh);
     } else {
         grc_log_fields(GR_LOG_ERROR, "API keys cannot be read, going on with the old ones",

@@ -13,9 +13,9 @@
 #include <jansson.h>
 #include <stdatomic.h>
 
-#define GRC_KEY_ID_LEN 12u      /* hex digits */
+#define GRC_KEY_ID_LEN 12u /* hex digits */
 #define GRC_KEY_SECRET_BYTES 32u
-#define GRC_KEY_TEXT_MAX 64u    /* longest text of a key, with its NUL */
+#define GRC_KEY_TEXT_MAX 64u /* longest text of a key, with its NUL */
 
 /* One key. Immutable but for used_ms. Times are wall clock; 0: never. */
 struct grc_api_key {

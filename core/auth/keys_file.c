@@ -136,8 +136,7 @@ static bool has_time(const json_t *record, const char *name, int64_t *ret_ms)
     const json_t *value = json_object_get(record, name);
 
     return json_is_string(value) &&
-           grc_rfc3339_parse((gr_str){json_string_value(value), json_string_length(value)},
-                             ret_ms);
+           grc_rfc3339_parse((gr_str){json_string_value(value), json_string_length(value)}, ret_ms);
 }
 
 static bool works(const json_t *record, int64_t now_ms)
@@ -182,7 +181,7 @@ static void make_key(char ret_text[GRC_KEY_TEXT_MAX], char ret_id[GRC_KEY_ID_LEN
     unsigned char id[GRC_KEY_ID_LEN / 2];
     unsigned char secret[GRC_KEY_SECRET_BYTES];
     unsigned char digest[32];
-    char secret_text[GRC_KEY_TEXT_MAX];
+    char secret_text[44]; /* base64url of 32 bytes */
 
     grc_random(id, sizeof(id));
     grc_random(secret, sizeof(secret));
@@ -239,13 +238,14 @@ static bool wish_valid(const struct grc_key_wish *wish, char **ret_reason)
     size_t i;
 
     if (!name_valid(wish->name))
-        return refuse(ret_reason,
-                      "'%s' is no name: 1 to 64 letters, digits and . _ - @ : / +", wish->name);
+        return refuse(ret_reason, "'%s' is no name: 1 to 64 letters, digits and . _ - @ : / +",
+                      wish->name);
     if (!wish->scopes[0])
         return refuse(ret_reason, "a key without a scope may do nothing: give one with --scope");
     for (i = 0; wish->scopes[i]; i++) {
         if (!grc_scope_valid(gr_str_of(wish->scopes[i])))
-            return refuse(ret_reason, "'%s' is no scope: expected one like rooms:read, rooms:* or *",
+            return refuse(ret_reason,
+                          "'%s' is no scope: expected one like rooms:read, rooms:* or *",
                           wish->scopes[i]);
     }
     return true;
@@ -261,8 +261,9 @@ bool grc_key_file_add(struct grc_key_file *file, const struct grc_key_wish *wish
         return false;
     json_array_foreach(json_object_get(file->root, "keys"), i, record) {
         if (is_called(record, wish->name) && works(record, now_ms))
-            return refuse(ret_reason, "a key called '%s' exists: revoke or rotate it, or take "
-                                      "another name",
+            return refuse(ret_reason,
+                          "a key called '%s' exists: revoke or rotate it, or take "
+                          "another name",
                           wish->name);
     }
     if (!append(file, wish->name, list_json(wish->scopes), bindings_json(wish), wish->expires_ms,
@@ -318,8 +319,7 @@ bool grc_key_file_rotate(struct grc_key_file *file, const char *who, int64_t kee
         return false;
     /* The new one lives as long as the old one was meant to. */
     (void)has_time(old, "created", &created_ms);
-    int64_t expires_ms =
-        has_time(old, "expires", &old_ms) ? now_ms + (old_ms - created_ms) : 0;
+    int64_t expires_ms = has_time(old, "expires", &old_ms) ? now_ms + (old_ms - created_ms) : 0;
     if ((!old_ms || old_ms > now_ms + keep_ms) &&
         json_object_set_new(old, "expires", time_json(now_ms + keep_ms)) != 0)
         return refuse(ret_reason, "out of memory");

@@ -161,8 +161,7 @@ static bool parse_time(const json_t *value, int64_t *ret_ms)
     if (!value)
         return true;
     return json_is_string(value) &&
-           grc_rfc3339_parse((gr_str){json_string_value(value), json_string_length(value)},
-                             ret_ms);
+           grc_rfc3339_parse((gr_str){json_string_value(value), json_string_length(value)}, ret_ms);
 }
 
 static int hex_digit(char c)
@@ -224,9 +223,9 @@ static const char *parse_key(struct grc_arena *arena, const json_t *record, stru
     if (!key->id || !key->caller.id.ptr)
         return "out of memory";
     wrong = parse_list(arena, json_object_get(record, "scopes"), true, &key->caller.scopes);
-    return wrong ? wrong
-                 : parse_bindings(arena, json_object_get(record, "bindings"),
-                                  &key->caller.bindings);
+    return wrong
+               ? wrong
+               : parse_bindings(arena, json_object_get(record, "bindings"), &key->caller.bindings);
 }
 
 static const char *parse_keys(struct grc_key_set *set, const json_t *list, size_t *ret_at)

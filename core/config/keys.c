@@ -196,7 +196,8 @@ static bool map_name_valid(const struct grc_map *map, const char *name)
     size_t at = 0;
 
     while (name[at]) {
-        at += strspn(name + at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+        at +=
+            strspn(name + at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
         if (!name[at] || !map->more || !strchr(map->more, name[at]))
             break;
         at++;

@@ -151,8 +151,8 @@ static const struct grc_key jwt_keys[] = {
             .optional = true, .range = GR_MIN(1)),
     GRC_KEY(grc_jwt_settings, "audience", audience, GRC_KEY_STRING, NULL,
             "What `aud` must be or hold", .optional = true, .range = GR_MIN(1)),
-    GRC_KEY(grc_jwt_settings, "leeway", leeway_ms, GRC_KEY_MS, "30s",
-            "How far clocks may be apart", .range = GR_RANGE(0, SECONDS(600))),
+    GRC_KEY(grc_jwt_settings, "leeway", leeway_ms, GRC_KEY_MS, "30s", "How far clocks may be apart",
+            .range = GR_RANGE(0, SECONDS(600))),
     GRC_KEY(grc_jwt_settings, "exp_required", need_exp, GRC_KEY_BOOL, "true",
             "Refuse tokens that never expire"),
     {.name = "keys",
@@ -367,9 +367,10 @@ static void check_jwt(struct grc_reader *reader, const struct grc_jwt_settings *
         grc_reader_problem(reader, &here,
                            "no keys: expected \"keys\", \"jwks_file\" or \"jwks_url\"");
     if (jwt->jwks_url && !jwt->audience)
-        grc_warn("auth.jwt.%s: without \"audience\", tokens that the issuer made for other services "
-                 "are accepted",
-                 jwt->name);
+        grc_warn(
+            "auth.jwt.%s: without \"audience\", tokens that the issuer made for other services "
+            "are accepted",
+            jwt->name);
 }
 
 void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settings)

@@ -41,6 +41,13 @@ static const char *store_convert(struct grc_reader *reader, const char *text)
     return sqlite || postgres ? text : NULL;
 }
 
+static void check_object(struct grc_reader *reader, const struct grc_path *path,
+                         const struct grc_key *key, const json_t *value)
+{
+    if (!json_is_object(value))
+        grc_reader_expected(reader, path, key, "an object", value);
+}
+
 static void check_routes(struct grc_reader *reader, const struct grc_path *path,
                          const struct grc_key *key, const json_t *value)
 {

@@ -1,7 +1,9 @@
 #include "server/runtime.h"
 
+#include "auth/callers.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "guard/limits.h"
 #include "plugin/timers.h"
 #include "server/health.h"
 #include "server/lifecycle.h"
@@ -166,6 +168,17 @@ static bool make_upstreams(struct grc_runtime *runtime, const struct grc_reporte
     return runtime->upstreams != NULL;
 }
 
+/* Who may call, and how often. */
+static bool make_guard(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    runtime->auth =
+        grc_auth_new(runtime->settings, runtime->upstreams, reporter->report, reporter->arg);
+    runtime->limits = grc_limits_new(runtime->settings);
+    if (!runtime->limits)
+        grc_say(reporter, "limits: out of memory");
+    return runtime->auth && runtime->limits;
+}
+
 static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_runtime_stage stage,
                   struct grc_reporter *reporter)
 {
@@ -174,6 +187,8 @@ static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_
         return false;
     reporter->skips = runtime->settings->plugin_error_skips;
     bool fine = make_upstreams(runtime, reporter);
+    if (fine && stage != GRC_RUNTIME_TABLES)
+        fine = make_guard(runtime, reporter);
     fine = fine && load_plugins(runtime, reporter);
     /* What a check drops must not be routed. */
     if (fine && stage != GRC_RUNTIME_TABLES)
@@ -276,6 +291,9 @@ bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void 
     const struct grc_reporter reporter = {
         .report = report, .arg = arg, .skips = runtime->settings->plugin_error_skips};
 
+    if (grc_auth_open(runtime->auth))
+        grc_info("no provider under \"auth\": everybody who reaches the listener is 'anonymous' "
+                 "and may do everything");
     return prepare_store(runtime, &reporter) && grc_plugins_begin(runtime, &reporter);
 }
 
@@ -319,6 +337,8 @@ void grc_runtime_unref(struct grc_runtime *runtime)
     for (size_t i = 0; i < runtime->plugin_count; i++)
         grc_plugin_free(runtime->plugins[i]);
     free(runtime->plugins);
+    grc_limits_free(runtime->limits);
+    grc_auth_free(runtime->auth);
     grc_upstreams_free(runtime->upstreams);
     grc_store_close(runtime->store);
     grc_settings_free(runtime->settings);
