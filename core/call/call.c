@@ -21,6 +21,7 @@ void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct g
     call->json = NULL;
     call->problems = (struct grc_problems){.arena = &call->arena, .max = 32};
     call->error = (struct gr_error){.err = GR_OK};
+    call->guard = NULL;
     call->caller_id = (gr_str){NULL, 0};
     call->caller = NULL;
     call->session = NULL;

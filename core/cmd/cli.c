@@ -19,6 +19,12 @@ const struct grc_command grc_commands[] = {
     {"routes", "[--json | --markdown]", "List what is served", grc_cmd_routes, NULL},
     {"plugins", "[list [--json] | enable NAME | disable NAME]", "List or switch groups",
      grc_cmd_plugins, GR_LIST("list", "enable", "disable")},
+    {"keys",
+     "[list [--json] | add NAME --scope SCOPE… [--expires 90d] [--room ID…] [--role ROLE…] | "
+     "revoke "
+     "NAME|ID | rotate NAME|ID [--keep 24h] | prune]",
+     "API keys: a new one is printed once; a running gateway notices changes", grc_cmd_keys,
+     GR_LIST("list", "add", "revoke", "rotate", "prune")},
     {"token",
      "management | join --room ID --role ROLE [--user ID]; both: [--expires 1h] [--upstream NAME]",
      "Print a 100ms token", grc_cmd_token, GR_LIST("management", "join")},

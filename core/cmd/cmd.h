@@ -1,6 +1,7 @@
 /*
  * The command line: one row per command. Results go to standard output, everything else to standard
- * error. Nothing printed holds a secret, but for `greenroom token`, whose result is one.
+ * error. Nothing printed holds a secret, but for `greenroom token` and `greenroom keys add`, whose
+ * result is one.
  */
 #pragma once
 
@@ -79,6 +80,7 @@ void grc_plugin_commands_print(const struct grc_cli *cli);
 
 int grc_cmd_check(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_config(const struct grc_cli *cli, int argc, char **argv);
+int grc_cmd_keys(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_openapi(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_plugins(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_routes(const struct grc_cli *cli, int argc, char **argv);

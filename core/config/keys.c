@@ -190,12 +190,19 @@ static void read_object(struct grc_reader *reader, const struct grc_path *path,
     grc_keys_read(reader, path, key->keys, value, slot(key, base));
 }
 
-static bool map_name_valid(const char *name)
+static bool map_name_valid(const struct grc_map *map, const char *name)
 {
     size_t len = strlen(name);
+    size_t at = 0;
 
-    return len > 0 && len <= NAME_MAX_BYTES &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == len;
+    while (name[at]) {
+        at +=
+            strspn(name + at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+        if (!name[at] || !map->more || !strchr(map->more, name[at]))
+            break;
+        at++;
+    }
+    return len > 0 && len <= NAME_MAX_BYTES && at == len;
 }
 
 static void read_map(struct grc_reader *reader, const struct grc_path *path,
@@ -222,9 +229,10 @@ static void read_map(struct grc_reader *reader, const struct grc_path *path,
             grc_reader_problem(reader, &here, "out of memory");
             return;
         }
-        if (!map_name_valid(name)) {
+        if (!map_name_valid(map, name)) {
             grc_reader_problem(reader, &here,
-                               "expected a name of letters, digits, '_', '-' and '.'");
+                               "expected a name of letters, digits, '_', '-' and '.'%s%s",
+                               map->more ? ", or of " : "", map->more ? map->more : "");
             continue;
         }
         reader->unset_ok = unset_before || (map->needed && !map->needed(reader, name));

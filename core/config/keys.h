@@ -59,6 +59,7 @@ struct grc_map {
     size_t element_size;
     size_t count_offset; /* size_t beside the array's pointer, which is at the row's offset */
     size_t name_offset;  /* const char * in the element */
+    const char *more;    /* what names may have beside letters, digits, '_', '-', '.'; or NULL */
     /* NULL, or: false makes missing variables below that name acceptable. */
     bool (*needed)(const struct grc_reader *reader, const char *name);
 };

@@ -3,6 +3,7 @@
 #include "config/units.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* --- texts as JSON --- */
@@ -130,6 +131,16 @@ static json_t *list_schema(const struct grc_key *key)
     return json_pack("{s:s,s:o}", "type", "array", "items", item);
 }
 
+static json_t *map_schema(const struct grc_key *key)
+{
+    char pattern[64];
+
+    snprintf(pattern, sizeof(pattern), "^[A-Za-z0-9_.%s-]{1,64}$",
+             key->map->more ? key->map->more : "");
+    return json_pack("{s:s,s:{s:s},s:o}", "type", "object", "propertyNames", "pattern", pattern,
+                     "additionalProperties", grc_keys_schema(key->keys));
+}
+
 static json_t *type_schema(const struct grc_key *key)
 {
     switch (key->type) {
@@ -152,9 +163,7 @@ static json_t *type_schema(const struct grc_key *key)
     case GRC_KEY_OBJECT:
         return grc_keys_schema(key->keys);
     case GRC_KEY_MAP:
-        return json_pack("{s:s,s:{s:s},s:o}", "type", "object", "propertyNames", "pattern",
-                         "^[A-Za-z0-9_.-]{1,64}$", "additionalProperties",
-                         grc_keys_schema(key->keys));
+        return map_schema(key);
     case GRC_KEY_CUSTOM:
         return json_loads(key->schema, 0, NULL);
     case GRC_KEY_NOTE:

@@ -19,19 +19,12 @@ struct grc_settings_own {
 
 /* --- what no single row can say --- */
 
+/* Whether nobody gets in without a credential. */
 static bool has_auth_provider(const struct grc_settings *settings)
 {
-    json_t *auth = (json_t *)(uintptr_t)settings->auth; /* jansson's iterators are not const */
-    const char *name;
-    json_t *provider;
+    const struct grc_auth_settings *auth = &settings->auth;
 
-    json_object_foreach(auth, name, provider) {
-        bool off = json_is_null(provider) || json_is_false(provider);
-
-        if (strcmp(name, "none") != 0 && !off)
-            return true;
-    }
-    return false;
+    return (auth->keys_file || auth->jwt_count > 0) && !auth->none_scopes;
 }
 
 static void check_listen(struct grc_reader *reader, const struct grc_settings *settings,
@@ -45,9 +38,11 @@ static void check_listen(struct grc_reader *reader, const struct grc_settings *s
         return;
     grc_reader_problem(reader, &path,
                        "%s:%u can be reached from other machines, and nobody has to authenticate: "
-                       "listen on 127.0.0.1, add a provider under \"auth\", or set "
+                       "listen on 127.0.0.1, %s under \"auth\", or set "
                        "server.allow_unauthenticated_remote to true",
-                       listen->address, listen->port);
+                       listen->address, listen->port,
+                       settings->auth.none_scopes ? "have providers but not \"none\""
+                                                  : "add a provider");
 }
 
 static void check_credential(struct grc_reader *reader, const struct grc_credential *credential)
@@ -90,6 +85,7 @@ static void check_all(struct grc_reader *reader, const struct grc_settings *sett
     check_listen(reader, settings, "admin", &settings->admin);
     for (i = 0; i < settings->upstream_count; i++)
         check_upstream(reader, settings, &settings->upstreams[i]);
+    grc_auth_check(reader, settings);
     if (reader->problems > 0)
         return; /* a key that could not be read would be called missing here */
     for (i = 0; i < settings->credential_count; i++)
@@ -192,6 +188,7 @@ static void settle_places(struct grc_reader *reader, struct grc_settings *settin
     settle_directories(reader->keep, settings);
     if (settings->store && settings->state_dir)
         settings->store = store_place(reader->keep, settings->store, settings->state_dir);
+    grc_auth_settle(reader, settings);
 }
 
 /* --- plugins.d --- */

@@ -75,6 +75,74 @@ struct grc_plugin_settings {
     const json_t *routes; /* per operation id: overrides, see core/plugin/override.h */
 };
 
+/* One of the keys that a JWT provider lists itself. Exactly one of file and secret. */
+struct grc_auth_key_settings {
+    const char *kid; /* NULL: for tokens without kid */
+    const char *alg;
+    const char *file;   /* PEM or DER */
+    const char *secret; /* HS* */
+};
+
+/* What one value of a token's scope claim stands for. */
+struct grc_auth_scopes {
+    const char *value;
+    const char *const *scopes;
+};
+
+struct grc_jwt_settings {
+    const char *name;
+    const char *issuer;   /* NULL: any */
+    const char *audience; /* NULL: any */
+    int64_t leeway_ms;
+    bool need_exp;
+    struct grc_auth_key_settings *keys;
+    size_t key_count;
+    const char *jwks_file; /* at most one of these two */
+    const char *jwks_url;
+    const char *jwks_ca_file;
+    int64_t jwks_refresh_ms;
+    const char *scope_claim;
+    struct grc_auth_scopes *scopes; /* none: the claim's values are scopes themselves */
+    size_t scope_count;
+    const char *rooms_claim; /* NULL: tokens bind to no rooms */
+    const char *roles_claim;
+    const char *subject_claim;
+};
+
+/* Who may call. All off: everybody who reaches the listener. */
+struct grc_auth_settings {
+    const char *keys_file; /* NULL: no API keys */
+    struct grc_jwt_settings *jwt;
+    size_t jwt_count;
+    const char *const *none_scopes; /* NULL: nobody without a credential */
+    int64_t throttle_failures;
+    int64_t throttle_window_ms;
+};
+
+/* A token bucket: holds burst, refilled at per_s. */
+struct grc_rate {
+    double per_s; /* 0: no limit */
+    int64_t burst;
+};
+
+struct grc_rate_settings {
+    const char *name; /* of a scope or operation id; NULL in the fixed ones */
+    struct grc_rate rate;
+    int64_t burst;      /* 0: as many as the rate names */
+    int64_t concurrent; /* 0: no limit */
+};
+
+struct grc_limits_settings {
+    struct grc_rate_settings caller;
+    struct grc_rate_settings address;
+    struct grc_rate_settings *scopes;
+    size_t scope_count;
+    struct grc_rate_settings *routes;
+    size_t route_count;
+    int64_t in_flight; /* 0: no limit */
+    int64_t table;     /* callers and addresses that are remembered at a time */
+};
+
 struct grc_settings {
     const char *dir; /* as given with -c */
     /* server */
@@ -110,8 +178,8 @@ struct grc_settings {
     const char *state_dir;
     enum gr_log_level log_level;
     bool log_plain;
-    const json_t *auth;           /* checked by core/auth; {} = no provider */
-    const json_t *limits;         /* checked by core/guard */
+    struct grc_auth_settings auth;
+    struct grc_limits_settings limits;
     json_t *root;                 /* owns the expanded text of everything above */
     struct grc_settings_own *own; /* private to settings.c */
 };

@@ -1,7 +1,6 @@
 #include "config/settings_keys.h"
 
-/* A file name, taken from the config directory. */
-static const char *file_convert(struct grc_reader *reader, const char *text)
+const char *grc_file_convert(struct grc_reader *reader, const char *text)
 {
     return grc_reader_file(reader, text);
 }
@@ -194,7 +193,7 @@ const struct grc_key grc_upstream_keys[] = {
             "Largest answer", .range = GR_RANGE(1024, MEBI(1024))),
     GRC_KEY(grc_upstream_settings, "ca_file", ca_file, GRC_KEY_STRING, NULL,
             "PEM file of the certificate authorities to trust instead of the system's",
-            .optional = true, .range = GR_MIN(1), .convert = file_convert),
+            .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
     GRC_KEY(grc_upstream_settings, "verify", verify, GRC_KEY_BOOL, "true",
             "Check the upstream's certificate; false is for tests"),
     GRC_KEY(grc_upstream_settings, "proxy", proxy, GRC_KEY_STRING, NULL,
@@ -209,7 +208,7 @@ static const struct grc_key plugins_keys[] = {
     GRC_KEY(grc_settings, "directory", plugin_dir, GRC_KEY_STRING, NULL,
             "Where the shared objects are; by default beside the program or where they were "
             "installed",
-            .optional = true, .range = GR_MIN(1), .convert = file_convert),
+            .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
     GRC_KEY(grc_settings, "on_error", plugin_error_skips, GRC_KEY_FLAG, "stop",
             "Whether a plugin that does not load stops the start or is left out",
             .values = GR_LIST("stop", "skip")),
@@ -269,13 +268,18 @@ const struct grc_key grc_settings_keys[] = {
     GRC_KEY(grc_settings, "state_directory", state_dir, GRC_KEY_STRING, NULL,
             "Directory for files that the gateway writes; by default beside the program in a build "
             "tree, else /var/lib/greenroom",
-            .optional = true, .range = GR_MIN(1), .convert = file_convert,
+            .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
             .env = "STATE_DIRECTORY"),
-    GRC_KEY(grc_settings, "auth", auth, GRC_KEY_JSON, "{}",
-            "Who may call; without a provider, everybody who reaches the listener",
-            .check = check_object, .expected = "an object", .schema = "{\"type\":\"object\"}"),
-    GRC_KEY(grc_settings, "limits", limits, GRC_KEY_JSON, "{}", "Rates and shares",
-            .check = check_object, .expected = "an object", .schema = "{\"type\":\"object\"}"),
+    {.name = "auth",
+     .type = GRC_KEY_OBJECT,
+     .offset = offsetof(struct grc_settings, auth),
+     .doc = "Who may call; without a provider, everybody who reaches the listener",
+     .keys = grc_auth_keys},
+    {.name = "limits",
+     .type = GRC_KEY_OBJECT,
+     .offset = offsetof(struct grc_settings, limits),
+     .doc = "How often, and how many at a time",
+     .keys = grc_limits_keys},
     {.name = "log", .type = GRC_KEY_OBJECT, .doc = "The log", .keys = log_keys},
     GRC_KEY_END,
 };

@@ -19,3 +19,13 @@ void grc_listen_read_one(struct grc_reader *reader, const struct grc_path *path,
                          const struct grc_key *key, const json_t *value, void *base);
 /* An http or https URL, its trailing slashes dropped. */
 const char *grc_url_convert(struct grc_reader *reader, const char *text);
+
+/* auth, into a struct grc_auth_settings; limits, into a struct grc_limits_settings. */
+extern const struct grc_key grc_auth_keys[];
+extern const struct grc_key grc_limits_keys[];
+/* What no single row of the two can say. */
+void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settings);
+/* Settles what follows from other values: bursts, and where the file of keys is. */
+void grc_auth_settle(struct grc_reader *reader, struct grc_settings *settings);
+/* A file name, taken from the config directory. */
+const char *grc_file_convert(struct grc_reader *reader, const char *text);

@@ -1,34 +1,242 @@
+/* Who calls, and what he may do. */
 #include "guard/guard.h"
+
+#include "auth/callers.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "guard/limits.h"
+#include "guard/state.h"
+
+#include <strings.h>
+
+#define REALM "Bearer realm=\"greenroom\""
+
+bool grc_guard_header(struct grc_call *call, const char *name, const char *value)
+{
+    struct grc_reply *reply = call->reply;
+
+    if (!value || reply->header_count == sizeof(reply->headers) / sizeof(reply->headers[0]))
+        return false;
+    reply->headers[reply->header_count++] = (struct gr_pair){gr_str_of(name), gr_str_of(value)};
+    return true;
+}
+
+/* --- who calls --- */
+
+/* How often a header stands there; ret_value is the first one's. */
+static size_t header_count(const struct grc_request *request, const char *name, gr_str *ret_value)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct gr_pair *header = &request->headers[i];
+
+        if (header->name.len != strlen(name) ||
+            strncasecmp(header->name.ptr, name, header->name.len) != 0)
+            continue;
+        if (count++ == 0)
+            *ret_value = header->value;
+    }
+    return count;
+}
+
+/* What stands behind "Bearer "; empty for another scheme. */
+static gr_str bearer_of(gr_str value)
+{
+    static const char scheme[] = "Bearer ";
+    const size_t len = sizeof(scheme) - 1;
+
+    if (value.len <= len || strncasecmp(value.ptr, scheme, len) != 0)
+        return (gr_str){NULL, 0};
+    value.ptr += len;
+    value.len -= len;
+    while (value.len && value.ptr[0] == ' ') {
+        value.ptr++;
+        value.len--;
+    }
+    return value;
+}
+
+static enum gr_err unauthorized(struct grc_call *call, const char *reason)
+{
+    const char *challenge = grc_arena_format(
+        &call->arena, REALM ", error=\"invalid_token\", error_description=\"%s\"", reason);
+
+    grc_guard_header(call, "WWW-Authenticate", challenge ? challenge : REALM);
+    return grc_fail(call, GR_ERR_UNAUTHORIZED, "the credential is refused: %s", reason);
+}
+
+/* A credential that does not hold. The reason is told, until the address has failed too often. */
+static enum gr_err refuse(struct grc_call *call, const char *reason)
+{
+    gr_str peer = gr_str_of(call->request->peer);
+    int64_t retry_s = 0;
+
+    if (!grc_limits_failure(call->runtime->limits, peer, grc_mono_us(), &retry_s)) {
+        enum gr_err err =
+            grc_fail(call, GR_ERR_RATE, "too many wrong credentials from this address");
+        call->error.retry_after_s = (unsigned)retry_s;
+        return err;
+    }
+    grc_log_fields(GR_LOG_INFO, "credential refused",
+                   GRC_LOG_FIELDS(GRC_LT("request_id", call->request_id), GRC_LS("peer", peer),
+                                  GRC_LT("route", call->route->row->id), GRC_LT("reason", reason)));
+    return unauthorized(call, reason);
+}
+
+static enum gr_err nobody(struct grc_call *call, const char *reason)
+{
+    grc_guard_header(call, "WWW-Authenticate", REALM);
+    return grc_fail(call, GR_ERR_UNAUTHORIZED, "%s", reason);
+}
+
+/* RFC 6750, section 2: one credential, shown one way. NULL, or what is wrong. */
+static const char *read_credentials(struct grc_call *call, struct grc_credentials *credentials)
+{
+    gr_str authorization = {NULL, 0};
+    size_t shown = header_count(call->request, "Authorization", &authorization) +
+                   header_count(call->request, "X-API-Key", &credentials->api_key);
+
+    if (shown > 1)
+        return "more than one is shown";
+    credentials->bearer = bearer_of(authorization);
+    if (authorization.len && !credentials->bearer.len)
+        return "the scheme is not Bearer";
+    return NULL;
+}
 
 enum gr_err grc_guard_authenticate(struct grc_call *call)
 {
-    call->caller_id = GR_STR("anonymous");
-    return GR_OK;
+    struct grc_auth *auth = call->runtime->auth;
+    struct grc_credentials credentials = {.arena = &call->arena, .request_id = call->request_id};
+    const char *reason = grc_auth_open(auth) ? NULL : read_credentials(call, &credentials);
+    enum grc_auth_verdict verdict = GRC_AUTH_WRONG;
+
+    if (!reason)
+        verdict = grc_auth_identify(auth, &credentials, &call->caller, &reason);
+    switch (verdict) {
+    case GRC_AUTH_FOUND:
+        call->caller_id = call->caller->id;
+        return GR_OK;
+    case GRC_AUTH_MISSING:
+        return nobody(call, reason);
+    case GRC_AUTH_UNAVAILABLE:
+        return grc_fail(call, GR_ERR_OVERLOAD, "%s", reason);
+    case GRC_AUTH_WRONG:
+        break;
+    }
+    return refuse(call, reason);
+}
+
+/* --- what he may do --- */
+
+/* True when a row, at any depth, takes values of that kind. Rows end with a row without type. */
+static bool row_names(const struct gr_field *row, const char *kind);
+static bool rows_name(const struct gr_field *rows, const char *kind)
+{
+    for (; rows && rows->type; rows++) {
+        if (row_names(rows, kind))
+            return true;
+    }
+    return false;
+}
+
+static bool row_names(const struct gr_field *row, const char *kind)
+{
+    if (row->binds && strcmp(row->binds, kind) == 0)
+        return true;
+    return rows_name(row->fields, kind) || (row->items && row_names(row->items, kind));
+}
+
+static bool route_names(const struct grc_route *route, const char *kind)
+{
+    if (route->params && rows_name(grc_rule_rows(route->params), kind))
+        return true;
+    if (route->query && rows_name(grc_rule_rows(route->query), kind))
+        return true;
+    return route->body && row_names(grc_rule_rows(route->body), kind);
+}
+
+static const struct grc_binding *bindings_of(const struct grc_call *call)
+{
+    return call->caller ? call->caller->bindings : NULL;
 }
 
 enum gr_err grc_guard_scope(struct grc_call *call)
 {
-    (void)call;
-    return GR_OK;
-}
+    const struct grc_binding *binding = bindings_of(call);
+    const char *scope = call->route->scope;
 
-enum gr_err grc_guard_rate(struct grc_call *call)
-{
-    (void)call;
+    if (!grc_guard_has_scope(call, scope)) {
+        grc_guard_header(call, "WWW-Authenticate",
+                         grc_arena_format(&call->arena,
+                                          REALM ", error=\"insufficient_scope\", scope=\"%s\"",
+                                          scope));
+        return grc_fail(call, GR_ERR_FORBIDDEN, "the scope %s is missing", scope);
+    }
+    for (; binding && binding->kind; binding++) {
+        if (!route_names(call->route, binding->kind))
+            return grc_fail(call, GR_ERR_FORBIDDEN,
+                            "this caller is bound to certain %ss, and %s is not about one",
+                            binding->kind, call->route->row->id);
+    }
     return GR_OK;
 }
 
 bool grc_guard_has_scope(const struct grc_call *call, const char *scope)
 {
-    (void)call;
-    (void)scope;
-    return true;
+    if (!call->caller)
+        return call->request == NULL;
+    return scope && grc_caller_has(call->caller, gr_str_of(scope));
 }
 
 bool grc_guard_may(const struct grc_call *call, const char *binds, gr_str value)
 {
-    (void)call;
-    (void)binds;
-    (void)value;
-    return true;
+    return !call->caller || grc_caller_may(call->caller, binds, value);
+}
+
+/* --- what he is bound to --- */
+
+struct bound {
+    struct grc_call *call;
+    unsigned seen; /* bit of each binding a value was found for */
+};
+
+static enum gr_err visit_value(void *arg, const char *kind, gr_str value)
+{
+    struct bound *bound = arg;
+    const struct grc_binding *bindings = bindings_of(bound->call);
+
+    if (!grc_guard_may(bound->call, kind, value))
+        return grc_fail(bound->call, GR_ERR_FORBIDDEN, "this caller may not use that %s", kind);
+    for (unsigned i = 0; bindings[i].kind; i++) {
+        if (strcmp(bindings[i].kind, kind) == 0)
+            bound->seen |= 1u << i;
+    }
+    return GR_OK;
+}
+
+enum gr_err grc_guard_binds(struct grc_call *call)
+{
+    const struct grc_route *route = call->route;
+    const struct grc_binding *bindings = bindings_of(call);
+    struct bound bound = {.call = call};
+
+    if (!bindings)
+        return GR_OK;
+    enum gr_err err = grc_rule_binds_pairs(route->params, call->match.params,
+                                           call->match.param_count, visit_value, &bound);
+    if (err == GR_OK)
+        err =
+            grc_rule_binds_pairs(route->query, call->query, call->query_count, visit_value, &bound);
+    if (err == GR_OK && route->body && call->json)
+        err = grc_rule_binds_json(route->body, call->json, visit_value, &bound);
+    /* Leaving it out would mean all of them. */
+    for (unsigned i = 0; err == GR_OK && bindings[i].kind; i++) {
+        if (!(bound.seen & 1u << i))
+            err = grc_fail(call, GR_ERR_FORBIDDEN,
+                           "this caller is bound to certain %ss, and has to name one",
+                           bindings[i].kind);
+    }
+    return err;
 }

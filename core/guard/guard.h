@@ -6,13 +6,31 @@
 
 #include "call/call.h"
 
+/* What the steps remember of a call; in its arena. */
+struct grc_guard_state;
+
+/* Counts the request in, for the whole gateway and for its address; 503 or 429 when there are too
+ * many. What is counted is let go when the call ends. Not for the gateway's own groups: probes must
+ * get through. */
+enum gr_err grc_guard_enter(struct grc_call *call);
+/* 429 with Retry-After when the address asks too often. */
+enum gr_err grc_guard_address(struct grc_call *call);
 /* Finds the caller of a GR_ACCESS_CALLER route; fails the call with 401 when there is none. */
 enum gr_err grc_guard_authenticate(struct grc_call *call);
-/* 403 naming the missing scope. */
+/* 403 naming the missing scope; also for a bound caller on a route that names nothing of what he is
+ * bound to. */
 enum gr_err grc_guard_scope(struct grc_call *call);
-/* 429 with Retry-After. */
+/* 429 with Retry-After when the caller asks too often, of everything, of this scope or of this
+ * route. Writes the RateLimit headers. */
 enum gr_err grc_guard_rate(struct grc_call *call);
-/* True when the caller holds the scope ("rooms:read"; "rooms:*" and "*" cover it). */
+/* 429 when the caller has too many requests in progress. */
+enum gr_err grc_guard_concurrent(struct grc_call *call);
+/* 403 when a caller is bound, and the validated parameters and body name other values of that kind,
+ * or none at all. */
+enum gr_err grc_guard_binds(struct grc_call *call);
+
+/* True when the caller holds the scope ("rooms:read"; "rooms:*", "*:read" and "*" cover it). Timers
+ * and commands hold all. */
 bool grc_guard_has_scope(const struct grc_call *call, const char *scope);
 /* False when the caller is bound to other values of this kind. */
 bool grc_guard_may(const struct grc_call *call, const char *binds, gr_str value);

@@ -213,28 +213,9 @@ static enum gr_err step_params(struct grc_call *call)
     return query != GR_OK ? query : path;
 }
 
-static enum gr_err visit_bind(void *arg, const char *binds, gr_str value)
-{
-    struct grc_call *call = arg;
-
-    if (grc_guard_may(call, binds, value))
-        return GR_OK;
-    return grc_fail(call, GR_ERR_FORBIDDEN, "this caller may not use that %s", binds);
-}
-
 static enum gr_err step_binds(struct grc_call *call)
 {
-    const struct grc_route *route = call->route;
-
-    if (route->row->access != GR_ACCESS_CALLER)
-        return GR_OK;
-    enum gr_err err = grc_rule_binds_pairs(route->params, call->match.params,
-                                           call->match.param_count, visit_bind, call);
-    if (err == GR_OK)
-        err = grc_rule_binds_pairs(route->query, call->query, call->query_count, visit_bind, call);
-    if (err == GR_OK && route->body && call->json)
-        err = grc_rule_binds_json(route->body, call->json, visit_bind, call);
-    return err;
+    return call->route->row->access == GR_ACCESS_CALLER ? grc_guard_binds(call) : GR_OK;
 }
 
 static enum gr_err step_handle(struct grc_call *call)
@@ -257,12 +238,15 @@ const struct grc_step grc_steps[] = {
     {"draining", step_draining, GRC_REJECT_DRAINING},
     {"shed", step_shed, GRC_REJECT_SHED},
     {"cors", grc_step_cors, GRC_REJECT_COUNT}, /* errors too must reach a page */
+    {"enter", grc_guard_enter, GRC_REJECT_CONCURRENCY},
+    {"address", grc_guard_address, GRC_REJECT_RATE},
     {"route", step_route, GRC_REJECT_ROUTE},
     {"content type", grc_step_content_type, GRC_REJECT_INVALID},
     {"query", step_query, GRC_REJECT_INVALID},
     {"authenticate", step_authenticate, GRC_REJECT_AUTH},
     {"scope", step_scope, GRC_REJECT_SCOPE},
     {"rate", grc_guard_rate, GRC_REJECT_RATE},
+    {"concurrency", grc_guard_concurrent, GRC_REJECT_CONCURRENCY},
     {"admit", step_admit, GRC_REJECT_AUTH},
     {"params", step_params, GRC_REJECT_INVALID},
     {"body type", grc_step_body_type, GRC_REJECT_INVALID},

@@ -1,8 +1,10 @@
 #include "server/runtime.h"
 
+#include "auth/callers.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/env.h"
+#include "guard/limits.h"
 #include "plugin/timers.h"
 #include "server/health.h"
 #include "server/lifecycle.h"
@@ -167,6 +169,17 @@ static bool make_upstreams(struct grc_runtime *runtime, const struct grc_reporte
     return runtime->upstreams != NULL;
 }
 
+/* Who may call, and how often. */
+static bool make_guard(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    runtime->auth =
+        grc_auth_new(runtime->settings, runtime->upstreams, reporter->report, reporter->arg);
+    runtime->limits = grc_limits_new(runtime->settings);
+    if (!runtime->limits)
+        grc_say(reporter, "limits: out of memory");
+    return runtime->auth && runtime->limits;
+}
+
 static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_runtime_stage stage,
                   struct grc_reporter *reporter)
 {
@@ -180,10 +193,13 @@ static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_
     if (!runtime->settings)
         return false;
     reporter->skips = runtime->settings->plugin_error_skips;
+    bool whole = stage >= GRC_RUNTIME_CHECK;
     bool fine = make_upstreams(runtime, reporter);
+    if (fine && whole)
+        fine = make_guard(runtime, reporter);
     fine = fine && load_plugins(runtime, reporter);
     /* What a check drops must not be routed. */
-    if (fine && stage != GRC_RUNTIME_TABLES && stage != GRC_RUNTIME_COMMAND)
+    if (fine && whole)
         fine = check_plugins(runtime, reporter);
     return fine && grc_runtime_route(runtime, reporter);
 }
@@ -283,6 +299,9 @@ bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void 
     const struct grc_reporter reporter = {
         .report = report, .arg = arg, .skips = runtime->settings->plugin_error_skips};
 
+    if (grc_auth_open(runtime->auth))
+        grc_info("no provider under \"auth\": everybody who reaches the listener is 'anonymous' "
+                 "and may do everything");
     return prepare_store(runtime, &reporter) && grc_plugins_begin(runtime, &reporter);
 }
 
@@ -326,6 +345,8 @@ void grc_runtime_unref(struct grc_runtime *runtime)
     for (size_t i = 0; i < runtime->plugin_count; i++)
         grc_plugin_free(runtime->plugins[i]);
     free(runtime->plugins);
+    grc_limits_free(runtime->limits);
+    grc_auth_free(runtime->auth);
     grc_upstreams_free(runtime->upstreams);
     grc_store_close(runtime->store);
     grc_settings_free(runtime->settings);

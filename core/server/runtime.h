@@ -19,8 +19,8 @@ struct grc_runtime {
     struct grc_plugin **plugins;     /* all, also those that did not load; builtin ones first */
     size_t plugin_count;
     size_t route_count;
-    struct grc_auth *auth;     /* callers; NULL until core/auth/callers is there */
-    struct grc_limits *limits; /* rates; NULL likewise */
+    struct grc_auth *auth;     /* auth/callers.h; NULL at stage GRC_RUNTIME_TABLES */
+    struct grc_limits *limits; /* guard/limits.h; likewise */
     _Atomic unsigned refs;
 };
 

@@ -92,8 +92,46 @@ static const struct wrong wrongs[] = {
      "server.allow_unauthenticated_remote to true\n"},
     {"{\"admin\": {\"listen\": \"[::]:90\"}, \"auth\": {\"none\": {}}}",
      "D/greenroom.json: admin.listen: [::]:90 can be reached from other machines, and nobody "
+     "has to authenticate: listen on 127.0.0.1, have providers but not \"none\" under \"auth\", "
+     "or set "
+     "server.allow_unauthenticated_remote to true\n"},
+    {"{\"server\": {\"listen\": \"0.0.0.0:80\"}, \"auth\": {\"throttle\": {\"failures\": 3}}}",
+     "D/greenroom.json: server.listen: 0.0.0.0:80 can be reached from other machines, and nobody "
      "has to authenticate: listen on 127.0.0.1, add a provider under \"auth\", or set "
      "server.allow_unauthenticated_remote to true\n"},
+    {"{\"server\": {\"listen\": \"0.0.0.0:80\"}, \"auth\": {\"keys\": {}, \"none\": {}}}",
+     "D/greenroom.json: server.listen: 0.0.0.0:80 can be reached from other machines, and nobody "
+     "has to authenticate: listen on 127.0.0.1, have providers but not \"none\" under \"auth\", "
+     "or set server.allow_unauthenticated_remote to true\n"},
+    {"{\"auth\": {\"none\": {\"scopes\": [\"rooms\", \"a b:c\", 5, \"*:read\"]}, \"key\": {}}}",
+     "D/greenroom.json: auth.key: unknown key, did you mean \"keys\"?\n"
+     "D/greenroom.json: auth.none.scopes[0]: expected a scope such as \"rooms:read\", \"rooms:*\" "
+     "or \"*\", found \"rooms\"\n"
+     "D/greenroom.json: auth.none.scopes[1]: expected a scope such as \"rooms:read\", \"rooms:*\" "
+     "or \"*\", found \"a b:c\"\n"
+     "D/greenroom.json: auth.none.scopes[2]: expected a scope such as \"rooms:read\", \"rooms:*\" "
+     "or \"*\", found 5\n"},
+    {"{\"auth\": {\"jwt\": {\"a\": {}, \"b\": {\"jwks_url\": \"https://i/k\", \"jwks_file\": "
+     "\"k\", \"audience\": \"x\"}}}}",
+     "D/greenroom.json: auth.jwt.a: no keys: expected \"keys\", \"jwks_file\" or \"jwks_url\"\n"
+     "D/greenroom.json: auth.jwt.b: expected one of \"jwks_file\" and \"jwks_url\"\n"},
+    {"{\"auth\": {\"jwt\": {\"a\": {\"jwks_url\": \"http://issuer.example/k\", \"leeway\": \"2h\", "
+     "\"keys\": [{\"alg\": \"none\", \"secret\": \"x\"}, {\"alg\": \"HS256\"}]}}}}",
+     "D/greenroom.json: auth.jwt.a.leeway: expected a duration such as \"10s\" from 0 to 10m, "
+     "found \"2h\"\n"
+     "D/greenroom.json: auth.jwt.a.keys[0].alg: expected \"HS256\", \"HS384\", \"HS512\", "
+     "\"RS256\", \"RS384\", \"RS512\", \"ES256\", \"ES384\" or \"ES512\", found \"none\"\n"
+     "D/greenroom.json: auth.jwt.a.keys[1]: expected either \"file\" or \"secret\"\n"
+     "D/greenroom.json: auth.jwt.a.jwks_url: expected an https URL without query (http only on "
+     "this machine), found \"http://issuer.example/k\"\n"},
+    {"{\"limits\": {\"caller\": {\"rate\": \"5\"}, \"routes\": {\"rooms.list\": {}}, \"scopes\": "
+     "{\"a b\": {\"rate\": \"1/s\"}}}}",
+     "D/greenroom.json: limits.caller.rate: expected a rate such as \"100/s\", \"600/m\" or "
+     "\"1000/h\", found \"5\"\n"
+     "D/greenroom.json: limits.scopes.a b: expected a name of letters, digits, '_', '-' and '.', "
+     "or of :\n"
+     "D/greenroom.json: limits.routes.rooms.list.rate: missing, expected a rate such as "
+     "\"100/s\", \"600/m\" or \"1000/h\"\n"},
     {"{\"upstreams\": {\"api\": {}}}",
      "D/greenroom.json: upstreams.api.url: missing, expected an http or https URL without query\n"},
     {"{\"upstreams\": {\"api\": {\"url\": \"ftp://x\"}, \"b c\": {}, \"d\": 5}}",
@@ -254,7 +292,12 @@ static void test_defaults(void **state)
     assert_false(settings->log_plain);
     assert_false(settings->plugin_error_skips);
     assert_non_null(settings->plugin_dir);
-    assert_int_equal(json_object_size(settings->auth), 0);
+    assert_null(settings->auth.keys_file);
+    assert_null(settings->auth.none_scopes);
+    assert_int_equal(settings->auth.jwt_count, 0);
+    assert_int_equal(settings->auth.throttle_failures, 30);
+    assert_true(settings->limits.caller.rate.per_s <= 0);
+    assert_int_equal(settings->limits.in_flight, 0);
     assert_string_equal(settings->state_dir, "/var/lib/greenroom");
     snprintf(store, sizeof(store), "sqlite:%s/greenroom.db", settings->state_dir);
     assert_string_equal(settings->store, store);
@@ -276,7 +319,8 @@ static void test_everything(void **state)
         "\"ca_file\": \"ca.pem\", \"proxy\": null, \"breaker\": {\"open\": \"7s\"}}, \"auth\": "
         "{\"url\": \"${GR_TEST_UNSET:-http://x/}\", \"retries\": 0}},"
         "\"plugins\": {\"directory\": \"so\", \"on_error\": \"skip\"}, \"store\": null,"
-        "\"state_directory\": \"/var/x\", \"limits\": {\"a\": [\"$$${GR_TEST_WORD}$\"]},"
+        "\"state_directory\": \"/var/x\", \"limits\": {\"scopes\": {\"tokens:write\": {\"rate\": "
+        "\"${GR_TEST_NUMBER}/m\"}}},"
         "\"log\": {\"level\": \"debug\", \"format\": \"text\"}}");
     const struct grc_upstream_settings *api = grc_settings_upstream(settings, "api");
     const struct grc_credential *credential = grc_settings_credential(settings, "100ms");
@@ -308,8 +352,8 @@ static void test_everything(void **state)
     assert_true(settings->plugin_error_skips);
     assert_null(settings->store);
     assert_string_equal(settings->state_dir, "/var/x");
-    assert_string_equal(
-        json_string_value(json_array_get(json_object_get(settings->limits, "a"), 0)), "$word$");
+    assert_string_equal(settings->limits.scopes[0].name, "tokens:write");
+    assert_int_equal(settings->limits.scopes[0].rate.burst, 12);
     assert_int_equal(settings->log_level, GR_LOG_DEBUG);
     assert_true(settings->log_plain);
     grc_settings_free(settings);

@@ -1,0 +1,291 @@
+/* Sets of API keys, and the one that a running gateway uses. */
+#include "auth/keys_use.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/rfc3339.h"
+#include "base/secure.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define LOOK_EVERY_MS 500
+#define PREFIX "gr_"
+#define PREFIX_LEN (sizeof(PREFIX) - 1)
+
+bool grc_key_looks_like(gr_str text)
+{
+    return text.len > PREFIX_LEN && memcmp(text.ptr, PREFIX, PREFIX_LEN) == 0;
+}
+
+/* The id in "gr_ID_SECRET". */
+static bool id_of(gr_str text, gr_str *ret_id)
+{
+    const size_t secret_len = grc_b64url_len(GRC_KEY_SECRET_BYTES);
+
+    if (text.len != PREFIX_LEN + GRC_KEY_ID_LEN + 1 + secret_len || !grc_key_looks_like(text) ||
+        text.ptr[PREFIX_LEN + GRC_KEY_ID_LEN] != '_')
+        return false;
+    *ret_id = (gr_str){text.ptr + PREFIX_LEN, GRC_KEY_ID_LEN};
+    return true;
+}
+
+static enum grc_key_verdict judge(const struct grc_api_key *key, gr_str text, int64_t now_ms)
+{
+    static const unsigned char nothing[32];
+    unsigned char digest[32];
+
+    /* An id that nobody has takes the same work. */
+    grc_sha256(text, digest);
+    gr_str shown = {(const char *)digest, sizeof(digest)};
+    gr_str wanted = {(const char *)(key ? key->digest : nothing), sizeof(digest)};
+    if (!grc_secret_equal(shown, wanted) || !key)
+        return GRC_KEY_UNKNOWN;
+    if (key->revoked_ms)
+        return GRC_KEY_REVOKED;
+    return key->expires_ms && key->expires_ms <= now_ms ? GRC_KEY_EXPIRED : GRC_KEY_FOUND;
+}
+
+/* --- the running gateway's --- */
+
+/* Tells one version of the file from another: a new one is renamed into place. */
+struct stamp {
+    ino_t inode;
+    off_t size;
+    struct timespec written;
+    struct timespec changed; /* also by chmod and chown, which may make it readable */
+    bool exists;
+};
+
+struct grc_keys {
+    char *path;
+    pthread_mutex_t mutex; /* for set */
+    struct grc_key_set *set;
+    _Atomic int64_t look_next_ms; /* monotonic */
+    atomic_bool looking;
+    struct stamp stamp; /* of whoever is looking */
+    _Atomic int64_t use_written_ms;
+    atomic_bool used; /* since it was written */
+};
+
+static struct stamp stamp_of(const char *path)
+{
+    struct stamp stamp;
+    struct stat info;
+
+    memset(&stamp, 0, sizeof(stamp));
+    if (stat(path, &info) != 0)
+        return stamp;
+    stamp.inode = info.st_ino;
+    stamp.size = info.st_size;
+    stamp.written = info.st_mtim;
+    stamp.changed = info.st_ctim;
+    stamp.exists = true;
+    return stamp;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool same_stamp(const struct stamp *a, const struct stamp *b)
+{
+    return a->exists == b->exists && a->inode == b->inode && a->size == b->size &&
+           same_time(a->written, b->written) && same_time(a->changed, b->changed);
+}
+
+static char *format(const char *text, ...) __attribute__((format(printf, 1, 2)));
+static char *format(const char *text, ...)
+{
+    char *line = NULL;
+    va_list args;
+
+    va_start(args, text);
+    if (vasprintf(&line, text, args) < 0)
+        line = NULL;
+    va_end(args);
+    return line;
+}
+
+/* NULL with a reason (malloc'ed). */
+static struct grc_key_set *load(const char *path, char **ret_reason)
+{
+    struct stat info;
+    size_t len = 0;
+    const char *reason = NULL;
+    char *text;
+    struct grc_key_set *set;
+
+    if (stat(path, &info) != 0 && errno == ENOENT)
+        return grc_key_set_parse(GR_STR("{\"version\":1,\"keys\":[]}"), ret_reason);
+    /* Who can write it can let anybody in. */
+    if (stat(path, &info) == 0 && (info.st_mode & (S_IWGRP | S_IWOTH))) {
+        *ret_reason = format("others than its owner may write it: chmod 600 '%s'", path);
+        return NULL;
+    }
+    text = grc_file_read(path, GRC_KEYS_FILE_MAX, &len, &reason);
+    if (!text) {
+        *ret_reason = format("%s", reason);
+        return NULL;
+    }
+    set = grc_key_set_parse((gr_str){text, len}, ret_reason);
+    free(text);
+    if (set)
+        grc_key_set_read_use(set, path);
+    return set;
+}
+
+struct grc_keys *grc_keys_new(const char *path, grc_report_fn *report, void *arg)
+{
+    struct grc_keys *keys = calloc(1, sizeof(*keys));
+    char *reason = NULL;
+    char *line;
+
+    if (!keys)
+        return NULL;
+    pthread_mutex_init(&keys->mutex, NULL);
+    keys->path = strdup(path);
+    keys->stamp = stamp_of(path);
+    keys->set = keys->path ? load(path, &reason) : NULL;
+    if (keys->set) {
+        atomic_init(&keys->use_written_ms, grc_now_ms());
+        if (grc_key_set_count(keys->set) == 0)
+            grc_warn("'%s' holds no API key yet: make one with `greenroom keys add`", path);
+        return keys;
+    }
+    line = format("API keys '%s': %s", path, reason ? reason : "out of memory");
+    if (report)
+        report(arg, line ? line : "out of memory");
+    free(line);
+    free(reason);
+    grc_keys_free(keys);
+    return NULL;
+}
+
+static struct grc_key_set *set_take(struct grc_keys *keys)
+{
+    pthread_mutex_lock(&keys->mutex);
+    struct grc_key_set *set = grc_key_set_ref(keys->set);
+    pthread_mutex_unlock(&keys->mutex);
+    return set;
+}
+
+/* Steals fresh. Times of use that are not written yet go along. */
+static void set_swap(struct grc_keys *keys, struct grc_key_set *fresh)
+{
+    struct grc_key_set *old = set_take(keys);
+
+    for (size_t i = 0; i < grc_key_set_count(fresh); i++) {
+        struct grc_api_key *key = grc_key_set_at(fresh, i);
+        struct grc_api_key *was = grc_key_set_find(old, gr_str_of(key->id));
+
+        if (was && atomic_load(&was->used_ms) > atomic_load(&key->used_ms))
+            atomic_store(&key->used_ms, atomic_load(&was->used_ms));
+    }
+    pthread_mutex_lock(&keys->mutex);
+    struct grc_key_set *replaced = keys->set;
+    keys->set = fresh;
+    pthread_mutex_unlock(&keys->mutex);
+    grc_key_set_unref(replaced);
+    grc_key_set_unref(old);
+}
+
+/* One thread at a time, while the others go on with the old set. */
+static void look(struct grc_keys *keys)
+{
+    struct stamp now = stamp_of(keys->path);
+    char *reason = NULL;
+
+    if (same_stamp(&now, &keys->stamp))
+        return;
+    keys->stamp = now;
+    struct grc_key_set *fresh = load(keys->path, &reason);
+    if (fresh) {
+        grc_log_fields(
+            GR_LOG_INFO, now.exists ? "API keys read again" : "the file of API keys is gone",
+            GRC_LOG_FIELDS(GRC_LT("file", keys->path), GRC_LI("count", grc_key_set_count(fresh))));
+        set_swap(keys, fresh);
+    } else {
+        grc_log_fields(GR_LOG_ERROR, "API keys cannot be read, going on with the old ones",
+                       GRC_LOG_FIELDS(GRC_LT("file", keys->path),
+                                      GRC_LT("reason", reason ? reason : "out of memory")));
+    }
+    free(reason);
+}
+
+static void look_when_due(struct grc_keys *keys)
+{
+    int64_t now_ms = grc_mono_ms();
+
+    if (now_ms < atomic_load_explicit(&keys->look_next_ms, memory_order_relaxed) ||
+        atomic_exchange_explicit(&keys->looking, true, memory_order_acquire))
+        return;
+    if (now_ms >= atomic_load_explicit(&keys->look_next_ms, memory_order_relaxed)) {
+        atomic_store_explicit(&keys->look_next_ms, now_ms + LOOK_EVERY_MS, memory_order_relaxed);
+        look(keys);
+    }
+    atomic_store_explicit(&keys->looking, false, memory_order_release);
+}
+
+enum grc_key_verdict grc_keys_check(struct grc_keys *keys, gr_str text, int64_t now_ms,
+                                    struct grc_key_set **ret_set,
+                                    const struct grc_api_key **ret_key)
+{
+    gr_str id;
+
+    if (!id_of(text, &id))
+        return GRC_KEY_MALFORMED;
+    look_when_due(keys);
+    struct grc_key_set *set = set_take(keys);
+    struct grc_api_key *key = grc_key_set_find(set, id);
+    enum grc_key_verdict verdict = judge(key, text, now_ms);
+    if (verdict != GRC_KEY_FOUND) {
+        grc_key_set_unref(set);
+        return verdict;
+    }
+    atomic_store_explicit(&key->used_ms, now_ms, memory_order_relaxed);
+    atomic_store_explicit(&keys->used, true, memory_order_relaxed);
+    *ret_set = set;
+    *ret_key = key;
+    return GRC_KEY_FOUND;
+}
+
+static void write_use(struct grc_keys *keys)
+{
+    if (!atomic_exchange(&keys->used, false))
+        return;
+    struct grc_key_set *set = set_take(keys);
+    if (!grc_key_set_write_use(set, keys->path))
+        grc_warn("'%s%s': the last use of keys cannot be written: %s", keys->path,
+                 GRC_KEYS_USE_SUFFIX, strerror(errno));
+    grc_key_set_unref(set);
+}
+
+void grc_keys_note_use(struct grc_keys *keys, int64_t now_ms)
+{
+    int64_t last_ms = atomic_load_explicit(&keys->use_written_ms, memory_order_relaxed);
+
+    if (now_ms - last_ms < GRC_KEYS_USE_EVERY_MS ||
+        !atomic_compare_exchange_strong(&keys->use_written_ms, &last_ms, now_ms))
+        return;
+    write_use(keys);
+}
+
+void grc_keys_free(struct grc_keys *keys)
+{
+    if (!keys)
+        return;
+    if (keys->set) {
+        write_use(keys);
+        grc_key_set_unref(keys->set);
+    }
+    pthread_mutex_destroy(&keys->mutex);
+    free(keys->path);
+    free(keys);
+}

@@ -1,0 +1,9 @@
+/* Scopes: "resource:action". A caller's may have '*' for either side, or be "*" for everything. */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+/* True for "*", and for two words of letters, digits, '_', '-' and '.' (or '*') around a ':'. */
+bool grc_scope_valid(gr_str scope);
+/* True when a scope that a caller holds ("rooms:*") covers one that a route wants. */
+bool grc_scope_covers(gr_str held, gr_str wanted);

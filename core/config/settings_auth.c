@@ -1,0 +1,414 @@
+/* The rows of "auth" and "limits". */
+#include "base/log.h"
+#include "base/scope.h"
+#include "config/settings_keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SECONDS(n_) ((n_)*1000.0)
+#define HOURS(n_) ((n_)*3600000.0)
+
+/* --- lists of scopes --- */
+
+#define SCOPES_SCHEMA "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"
+#define SCOPES_EXPECTED "a list of scopes such as [\"rooms:read\", \"polls:*\"] or [\"*\"]"
+
+static void read_scopes(struct grc_reader *reader, const struct grc_path *path,
+                        const struct grc_key *key, const json_t *value, void *base)
+{
+    const char **list;
+    const json_t *item;
+    size_t count = 0;
+    size_t i;
+
+    if (!json_is_array(value)) {
+        grc_reader_expected(reader, path, key, SCOPES_EXPECTED, value);
+        return;
+    }
+    list = grc_keep_alloc(reader->keep, (json_array_size(value) + 1) * sizeof(*list));
+    if (!list) {
+        grc_reader_problem(reader, path, "out of memory");
+        return;
+    }
+    json_array_foreach(value, i, item) {
+        const struct grc_path here = {.up = path, .index = i};
+        const char *text = NULL;
+
+        if (json_is_string(item) && !grc_reader_text(reader, &here, item, false, &text))
+            continue;
+        if (text && grc_scope_valid(gr_str_of(text)))
+            list[count++] = text;
+        else
+            grc_reader_expected(reader, &here, key,
+                                "a scope such as \"rooms:read\", \"rooms:*\" or \"*\"", item);
+    }
+    memcpy((char *)base + key->offset, &list, sizeof(list));
+}
+
+/* {"claim value": ["scope", …]} into scopes and scope_count of a struct grc_jwt_settings. */
+static void read_scope_map(struct grc_reader *reader, const struct grc_path *path,
+                           const struct grc_key *key, const json_t *value, void *base)
+{
+    static const struct grc_key list = {
+        .name = "scopes",
+        .offset = offsetof(struct grc_auth_scopes, scopes),
+    };
+    json_t *object = (json_t *)(uintptr_t)value; /* jansson's iterators are not const */
+    struct grc_jwt_settings *jwt = base;
+    const char *name;
+    json_t *member;
+
+    if (!json_is_object(value)) {
+        grc_reader_expected(reader, path, key, NULL, value);
+        return;
+    }
+    jwt->scopes =
+        grc_keep_alloc(reader->keep, (json_object_size(value) + 1) * sizeof(*jwt->scopes));
+    json_object_foreach(object, name, member) {
+        const struct grc_path here = {.up = path, .name = name};
+        struct grc_auth_scopes *one = jwt->scopes ? &jwt->scopes[jwt->scope_count] : NULL;
+        const char *kept = grc_keep_copy(reader->keep, gr_str_of(name));
+
+        if (!one || !kept) {
+            grc_reader_problem(reader, &here, "out of memory");
+            return;
+        }
+        one->value = kept;
+        read_scopes(reader, &here, &list, member, one);
+        jwt->scope_count += one->scopes != NULL;
+    }
+}
+
+/* --- JWT providers --- */
+
+static const struct grc_key jwt_key_keys[] = {
+    GRC_KEY(grc_auth_key_settings, "kid", kid, GRC_KEY_STRING, NULL,
+            "The key's id, as tokens name it in their header", .optional = true,
+            .range = GR_RANGE(1, 256)),
+    GRC_KEY(grc_auth_key_settings, "alg", alg, GRC_KEY_STRING, NULL, "The key's algorithm",
+            .values = GR_LIST("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256",
+                              "ES384", "ES512")),
+    GRC_KEY(grc_auth_key_settings, "file", file, GRC_KEY_STRING, NULL, "Public key: PEM or DER",
+            .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_KEY(grc_auth_key_settings, "secret", secret, GRC_KEY_SECRET, NULL, "Secret of an HS key",
+            .optional = true),
+    GRC_KEY_END,
+};
+
+static void read_jwt_key(struct grc_reader *reader, const struct grc_path *path,
+                         const json_t *value, struct grc_auth_key_settings *ret_key)
+{
+    bool file = json_is_string(json_object_get(value, "file"));
+    const json_t *secret = json_object_get(value, "secret");
+    size_t before = reader->problems;
+
+    grc_keys_read(reader, path, jwt_key_keys, value, ret_key);
+    if (reader->problems == before && file == (secret && !json_is_null(secret)))
+        grc_reader_problem(reader, path, "expected either \"file\" or \"secret\"");
+}
+
+static void read_jwt_keys(struct grc_reader *reader, const struct grc_path *path,
+                          const struct grc_key *key, const json_t *value, void *base)
+{
+    struct grc_jwt_settings *jwt = base;
+    const json_t *item;
+    size_t i;
+
+    if (!json_is_array(value)) {
+        grc_reader_expected(reader, path, key, NULL, value);
+        return;
+    }
+    jwt->keys = grc_keep_alloc(reader->keep, (json_array_size(value) + 1) * sizeof(*jwt->keys));
+    if (!jwt->keys) {
+        grc_reader_problem(reader, path, "out of memory");
+        return;
+    }
+    json_array_foreach(value, i, item) {
+        const struct grc_path here = {.up = path, .index = i};
+
+        read_jwt_key(reader, &here, item, &jwt->keys[jwt->key_count++]);
+    }
+}
+
+/* Keys that come over an open network could be anybody's. */
+static const char *jwks_url_convert(struct grc_reader *reader, const char *text)
+{
+    static const char *const near[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};
+    bool fine = strncmp(text, "https://", 8) == 0;
+    size_t i;
+
+    for (i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
+        size_t len = strlen(near[i]);
+
+        fine = fine || (strncmp(text, near[i], len) == 0 && strchr(":/", text[len]));
+    }
+    return fine ? grc_url_convert(reader, text) : NULL;
+}
+
+static const struct grc_key jwt_keys[] = {
+    GRC_KEY(grc_jwt_settings, "issuer", issuer, GRC_KEY_STRING, NULL, "What `iss` must be",
+            .optional = true, .range = GR_MIN(1)),
+    GRC_KEY(grc_jwt_settings, "audience", audience, GRC_KEY_STRING, NULL,
+            "What `aud` must be or hold", .optional = true, .range = GR_MIN(1)),
+    GRC_KEY(grc_jwt_settings, "leeway", leeway_ms, GRC_KEY_MS, "30s", "How far clocks may be apart",
+            .range = GR_RANGE(0, SECONDS(600))),
+    GRC_KEY(grc_jwt_settings, "exp_required", need_exp, GRC_KEY_BOOL, "true",
+            "Refuse tokens that never expire"),
+    {.name = "keys",
+     .type = GRC_KEY_CUSTOM,
+     .fallback = "[]",
+     .doc = "Keys: a list of {\"kid\", \"alg\", \"file\" or \"secret\"}",
+     .expected = "a list of keys",
+     .read = read_jwt_keys,
+     .schema = "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"kid\":{"
+               "\"type\":\"string\"},\"alg\":{\"enum\":[\"HS256\",\"HS384\",\"HS512\",\"RS256\","
+               "\"RS384\",\"RS512\",\"ES256\",\"ES384\",\"ES512\"]},\"file\":{\"type\":"
+               "\"string\"},\"secret\":{\"type\":[\"string\",\"object\"]}},\"required\":[\"alg\"],"
+               "\"additionalProperties\":false}}"},
+    GRC_KEY(grc_jwt_settings, "jwks_file", jwks_file, GRC_KEY_STRING, NULL,
+            "File with a JSON Web Key Set", .optional = true, .range = GR_MIN(1),
+            .convert = grc_file_convert),
+    GRC_KEY(grc_jwt_settings, "jwks_url", jwks_url, GRC_KEY_STRING, NULL,
+            "Where the issuer publishes its JSON Web Key Set", .optional = true,
+            .convert = jwks_url_convert,
+            .expected = "an https URL without query (http only on this machine)"),
+    GRC_KEY(grc_jwt_settings, "jwks_ca_file", jwks_ca_file, GRC_KEY_STRING, NULL,
+            "PEM file of the authorities to trust there instead of the system's", .optional = true,
+            .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_KEY(grc_jwt_settings, "jwks_refresh", jwks_refresh_ms, GRC_KEY_MS, "15m",
+            "How old a fetched key set may get; an unknown kid asks earlier, at most once in 30s",
+            .range = GR_RANGE(SECONDS(30), HOURS(24))),
+    GRC_KEY(grc_jwt_settings, "scope_claim", scope_claim, GRC_KEY_STRING, "scope",
+            "Claim that grants: a string of words, or a list", .range = GR_MIN(1)),
+    {.name = "scopes",
+     .type = GRC_KEY_CUSTOM,
+     .fallback = "{}",
+     .doc = "Scopes by value of that claim; without any, the values are scopes themselves",
+     .expected = "an object with a list of scopes for each value",
+     .read = read_scope_map,
+     .schema = "{\"type\":\"object\",\"additionalProperties\":" SCOPES_SCHEMA "}"},
+    GRC_KEY(grc_jwt_settings, "rooms_claim", rooms_claim, GRC_KEY_STRING, NULL,
+            "Claim with the rooms a token is bound to; \"*\" in it is any room", .optional = true,
+            .range = GR_MIN(1)),
+    GRC_KEY(grc_jwt_settings, "roles_claim", roles_claim, GRC_KEY_STRING, NULL,
+            "Claim with the roles a token is bound to; \"*\" in it is any role", .optional = true,
+            .range = GR_MIN(1)),
+    GRC_KEY(grc_jwt_settings, "subject_claim", subject_claim, GRC_KEY_STRING, "sub",
+            "Claim that names the caller", .range = GR_MIN(1)),
+    GRC_KEY_END,
+};
+
+/* --- auth --- */
+
+static const struct grc_key keys_keys[] = {
+    GRC_KEY(grc_auth_settings, "file", keys_file, GRC_KEY_STRING, "keys.json",
+            "Where `greenroom keys` keeps hashes of the keys; a relative file is in "
+            "state_directory",
+            .range = GR_MIN(1)),
+    GRC_KEY_END,
+};
+
+static const struct grc_key none_keys[] = {
+    {.name = "scopes",
+     .type = GRC_KEY_CUSTOM,
+     .fallback = "[\"*\"]",
+     .offset = offsetof(struct grc_auth_settings, none_scopes),
+     .doc = "What callers without a credential may do",
+     .expected = SCOPES_EXPECTED,
+     .read = read_scopes,
+     .schema = SCOPES_SCHEMA},
+    GRC_KEY_END,
+};
+
+static const struct grc_key throttle_keys[] = {
+    GRC_KEY(grc_auth_settings, "failures", throttle_failures, GRC_KEY_INT, "30",
+            "Wrong credentials an address may show in that time before it is told 429; 0: any",
+            .range = GR_RANGE(0, 1000000)),
+    GRC_KEY(grc_auth_settings, "window", throttle_window_ms, GRC_KEY_MS, "1m",
+            "Time over which they are counted", .range = GR_RANGE(SECONDS(1), HOURS(24))),
+    GRC_KEY_END,
+};
+
+static const struct grc_map jwt_map = {
+    .element_size = sizeof(struct grc_jwt_settings),
+    .count_offset = offsetof(struct grc_auth_settings, jwt_count),
+    .name_offset = offsetof(struct grc_jwt_settings, name),
+};
+
+const struct grc_key grc_auth_keys[] = {
+    {.name = "keys",
+     .type = GRC_KEY_OBJECT,
+     .optional = true,
+     .doc = "API keys, made with `greenroom keys`",
+     .keys = keys_keys},
+    GRC_KEY(grc_auth_settings, "jwt", jwt, GRC_KEY_MAP, "{}",
+            "Issuers of JSON Web Tokens, by a name of your own", .keys = jwt_keys, .map = &jwt_map),
+    {.name = "none",
+     .type = GRC_KEY_OBJECT,
+     .optional = true,
+     .doc = "Callers without a credential",
+     .keys = none_keys},
+    {.name = "throttle",
+     .type = GRC_KEY_OBJECT,
+     .doc = "What happens to an address that guesses",
+     .keys = throttle_keys},
+    GRC_KEY_END,
+};
+
+/* --- limits --- */
+
+/* "100/s", "600/m", "10/h" into a struct grc_rate. */
+static bool rate_parse(const char *text, struct grc_rate *ret_rate)
+{
+    char *end = NULL;
+    unsigned long count;
+    double per_s;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    count = strtoul(text, &end, 10);
+    if (count < 1 || count > 1000000 || end[0] != '/')
+        return false;
+    if (strcmp(end, "/s") == 0)
+        per_s = (double)count;
+    else if (strcmp(end, "/m") == 0)
+        per_s = (double)count / 60;
+    else if (strcmp(end, "/h") == 0)
+        per_s = (double)count / 3600;
+    else
+        return false;
+    *ret_rate = (struct grc_rate){.per_s = per_s, .burst = (int64_t)count};
+    return true;
+}
+
+static void read_rate(struct grc_reader *reader, const struct grc_path *path,
+                      const struct grc_key *key, const json_t *value, void *base)
+{
+    struct grc_rate rate;
+    const char *text = NULL;
+
+    if (json_is_string(value) && !grc_reader_text(reader, path, value, false, &text))
+        return;
+    if (!text || !rate_parse(text, &rate))
+        grc_reader_expected(reader, path, key, NULL, value);
+    else
+        memcpy((char *)base + key->offset, &rate, sizeof(rate));
+}
+
+#define KEY_RATE(optional_)                                                                        \
+    {                                                                                              \
+        .name = "rate", .type = GRC_KEY_CUSTOM, .optional = (optional_),                           \
+        .offset = offsetof(struct grc_rate_settings, rate),                                        \
+        .doc = "Requests in a second, minute or hour",                                             \
+        .expected = "a rate such as \"100/s\", \"600/m\" or \"1000/h\"", .read = read_rate,        \
+        .schema = "{\"type\":\"string\",\"pattern\":\"^[0-9]+/[smh]$|\\\\$\\\\{\"}"                \
+    }
+#define KEY_BURST                                                                                  \
+    GRC_KEY(grc_rate_settings, "burst", burst, GRC_KEY_INT, "0",                                   \
+            "Requests at once after a quiet time; 0: the number in the rate",                      \
+            .range = GR_RANGE(0, 1000000))
+#define KEY_CONCURRENT                                                                             \
+    GRC_KEY(grc_rate_settings, "concurrent", concurrent, GRC_KEY_INT, "0",                         \
+            "Requests at the same time; 0: any number", .range = GR_RANGE(0, 1000000))
+
+static const struct grc_key who_keys[] = {KEY_RATE(true), KEY_BURST, KEY_CONCURRENT, GRC_KEY_END};
+static const struct grc_key what_keys[] = {KEY_RATE(false), KEY_BURST, GRC_KEY_END};
+
+static const struct grc_map scopes_map = {
+    .element_size = sizeof(struct grc_rate_settings),
+    .count_offset = offsetof(struct grc_limits_settings, scope_count),
+    .name_offset = offsetof(struct grc_rate_settings, name),
+    .more = ":",
+};
+static const struct grc_map routes_map = {
+    .element_size = sizeof(struct grc_rate_settings),
+    .count_offset = offsetof(struct grc_limits_settings, route_count),
+    .name_offset = offsetof(struct grc_rate_settings, name),
+};
+
+const struct grc_key grc_limits_keys[] = {
+    {.name = "caller",
+     .type = GRC_KEY_OBJECT,
+     .offset = offsetof(struct grc_limits_settings, caller),
+     .doc = "What one caller may do",
+     .keys = who_keys},
+    {.name = "address",
+     .type = GRC_KEY_OBJECT,
+     .offset = offsetof(struct grc_limits_settings, address),
+     .doc = "What one address may do (of IPv6, one /64)",
+     .keys = who_keys},
+    GRC_KEY(grc_limits_settings, "scopes", scopes, GRC_KEY_MAP, "{}",
+            "What one caller may do with the routes of a scope", .keys = what_keys,
+            .map = &scopes_map),
+    GRC_KEY(grc_limits_settings, "routes", routes, GRC_KEY_MAP, "{}",
+            "What one caller may do with one route, by operation id", .keys = what_keys,
+            .map = &routes_map),
+    GRC_KEY(grc_limits_settings, "in_flight", in_flight, GRC_KEY_INT, "0",
+            "Requests at the same time in the whole gateway; more are answered 503; 0: any number",
+            .range = GR_RANGE(0, 1000000)),
+    GRC_KEY(grc_limits_settings, "table", table, GRC_KEY_INT, "65536",
+            "Callers and addresses to remember at a time; the least recent ones are forgotten",
+            .range = GR_RANGE(1024, 16777216)),
+    GRC_KEY_END,
+};
+
+/* --- what no single row can say --- */
+
+static void check_jwt(struct grc_reader *reader, const struct grc_jwt_settings *jwt)
+{
+    const struct grc_path auth = {.name = "auth"};
+    const struct grc_path up = {.up = &auth, .name = "jwt"};
+    const struct grc_path here = {.up = &up, .name = jwt->name};
+
+    if (jwt->jwks_file && jwt->jwks_url)
+        grc_reader_problem(reader, &here, "expected one of \"jwks_file\" and \"jwks_url\"");
+    if (jwt->key_count == 0 && !jwt->jwks_file && !jwt->jwks_url)
+        grc_reader_problem(reader, &here,
+                           "no keys: expected \"keys\", \"jwks_file\" or \"jwks_url\"");
+    if (jwt->jwks_url && !jwt->audience)
+        grc_warn(
+            "auth.jwt.%s: without \"audience\", tokens that the issuer made for other services "
+            "are accepted",
+            jwt->name);
+}
+
+void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settings)
+{
+    size_t i;
+
+    if (reader->problems > 0)
+        return; /* a key that could not be read would be called missing here */
+    for (i = 0; i < settings->auth.jwt_count; i++)
+        check_jwt(reader, &settings->auth.jwt[i]);
+}
+
+static void settle_rate(struct grc_rate_settings *settings)
+{
+    if (settings->burst > 0)
+        settings->rate.burst = settings->burst;
+}
+
+void grc_auth_settle(struct grc_reader *reader, struct grc_settings *settings)
+{
+    struct grc_limits_settings *limits = &settings->limits;
+    const char *file = settings->auth.keys_file;
+    size_t i;
+
+    settle_rate(&limits->caller);
+    settle_rate(&limits->address);
+    for (i = 0; i < limits->scope_count; i++)
+        settle_rate(&limits->scopes[i]);
+    for (i = 0; i < limits->route_count; i++)
+        settle_rate(&limits->routes[i]);
+    if (file && file[0] != '/' && settings->state_dir) {
+        size_t size = strlen(file) + strlen(settings->state_dir) + 2;
+        char *placed = grc_keep_alloc(reader->keep, size);
+
+        if (placed)
+            snprintf(placed, size, "%s/%s", settings->state_dir, file);
+        settings->auth.keys_file = placed;
+        if (!placed)
+            grc_reader_problem(reader, NULL, "out of memory");
+    }
+}

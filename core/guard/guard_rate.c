@@ -1,0 +1,224 @@
+/* How often, and how many at a time. */
+#include "auth/callers.h"
+#include "base/clock.h"
+#include "guard/limits.h"
+#include "guard/state.h"
+
+#include <strings.h>
+
+#define NOTHING ((gr_str){NULL, 0})
+
+/* What stands behind a probe must not depend on how busy the gateway is. */
+static bool is_exempt(const struct grc_call *call)
+{
+    return call->request->admin || (call->route && !call->route->plugin->settings);
+}
+
+static gr_str address_of(const struct grc_call *call, char text[64])
+{
+    return grc_address_key(gr_str_of(call->request->peer), text);
+}
+
+/* --- what is counted while the call lasts --- */
+
+struct use {
+    struct grc_limits *limits;
+    uint64_t key; /* 0: the gateway's */
+};
+
+static void end_use(void *arg)
+{
+    struct use *use = arg;
+
+    if (use->key)
+        grc_rates_leave(use->limits->rates, use->key);
+    else
+        grc_limits_leave(use->limits);
+}
+
+/* NULL: the call has failed. */
+static struct use *use_new(struct grc_call *call, uint64_t key)
+{
+    struct use *use = grc_arena_alloc(&call->arena, sizeof(*use));
+
+    if (use)
+        *use = (struct use){.limits = call->runtime->limits, .key = key};
+    else
+        grc_fail(call, GR_ERR_NO_MEMORY, "no memory to count the request");
+    return use;
+}
+
+/* Runs end_use() when the call ends; at once when that cannot be arranged. */
+static enum gr_err use_keep(struct grc_call *call, struct use *use)
+{
+    if (grc_arena_defer(&call->arena, end_use, use) == GR_OK)
+        return GR_OK;
+    return grc_fail(call, GR_ERR_NO_MEMORY, "no memory to count the request");
+}
+
+static enum gr_err too_many(struct grc_call *call, enum gr_err err, const char *what)
+{
+    err = grc_fail(call, err, "too many requests of %s at the same time", what);
+    call->error.retry_after_s = 1;
+    return err;
+}
+
+static enum gr_err enter(struct grc_call *call, uint64_t key, int64_t max, const char *what)
+{
+    struct use *use = use_new(call, key);
+    bool counted = false;
+
+    if (!use)
+        return call->error.err;
+    if (!grc_rates_enter(use->limits->rates, key, max, grc_mono_us(), &counted))
+        return too_many(call, GR_ERR_RATE, what);
+    return counted ? use_keep(call, use) : GR_OK;
+}
+
+enum gr_err grc_guard_enter(struct grc_call *call)
+{
+    struct grc_limits *limits = call->runtime->limits;
+    char text[64];
+
+    if (is_exempt(call))
+        return GR_OK;
+    if (limits->settings->in_flight > 0) {
+        struct use *use = use_new(call, 0);
+
+        if (!use)
+            return call->error.err;
+        if (!grc_limits_enter(limits))
+            return too_many(call, GR_ERR_OVERLOAD, "all callers");
+        enum gr_err err = use_keep(call, use);
+        if (err != GR_OK)
+            return err;
+    }
+    if (limits->settings->address.concurrent == 0)
+        return GR_OK;
+    return enter(call, grc_rates_key(GRC_RATE_ADDRESS_USE, address_of(call, text), NOTHING),
+                 limits->settings->address.concurrent, "this address");
+}
+
+/* --- rates --- */
+
+/* The bucket that is nearest to its end is the one to tell of. */
+static void note_view(struct grc_call *call, const struct grc_rate_view *view, bool refused)
+{
+    if (!call->guard)
+        call->guard = grc_arena_alloc(&call->arena, sizeof(*call->guard));
+    if (!call->guard ||
+        (call->guard->has_view && !refused && call->guard->view.remaining <= view->remaining))
+        return;
+    call->guard->view = *view;
+    call->guard->has_view = true;
+}
+
+/* As in draft-ietf-httpapi-ratelimit-headers-06: a field each, seconds from now. */
+static void tell_rate(struct grc_call *call)
+{
+    const struct grc_rate_view *view = &call->guard->view;
+
+    grc_guard_header(call, "RateLimit-Limit",
+                     grc_arena_format(&call->arena, "%lld", (long long)view->limit));
+    grc_guard_header(call, "RateLimit-Remaining",
+                     grc_arena_format(&call->arena, "%lld", (long long)view->remaining));
+    grc_guard_header(call, "RateLimit-Reset",
+                     grc_arena_format(&call->arena, "%lld", (long long)view->full_s));
+}
+
+static enum gr_err take(struct grc_call *call, uint64_t key, const struct grc_rate *rate,
+                        const char *what)
+{
+    struct grc_rate_view view;
+    bool taken = grc_rates_take(call->runtime->limits->rates, key, rate, grc_mono_us(), &view);
+
+    note_view(call, &view, !taken);
+    if (taken)
+        return GR_OK;
+    if (call->guard)
+        tell_rate(call);
+    enum gr_err err = grc_fail(call, GR_ERR_RATE, "too many requests of %s", what);
+    call->error.retry_after_s = (unsigned)view.next_s;
+    return err;
+}
+
+enum gr_err grc_guard_address(struct grc_call *call)
+{
+    const struct grc_rate *rate = &call->runtime->limits->settings->address.rate;
+    char text[64];
+
+    if (rate->per_s <= 0 || is_exempt(call))
+        return GR_OK;
+    return take(call, grc_rates_key(GRC_RATE_ADDRESS, address_of(call, text), NOTHING), rate,
+                "this address");
+}
+
+/* Who is counted: the caller by name; whoever has none by his address. In the arena; NULL: the call
+ * has failed. */
+static gr_str who_of(struct grc_call *call)
+{
+    const struct grc_caller *caller = call->caller;
+    const char *provider = call->plugin->self.name;
+    char address[64];
+    gr_str id = call->caller_id;
+
+    if (caller && strcmp(caller->provider, "none") != 0) {
+        provider = caller->provider;
+    } else if (caller || id.len == 0) {
+        provider = "";
+        id = address_of(call, address);
+    }
+    size_t len = strlen(provider) + 1;
+    char *who = grc_arena_alloc(&call->arena, len + id.len + 1);
+    if (!who) {
+        grc_fail(call, GR_ERR_NO_MEMORY, "no memory to count the request");
+        return NOTHING;
+    }
+    memcpy(who, provider, len);
+    if (id.len)
+        memcpy(who + len, id.ptr, id.len);
+    return (gr_str){who, len + id.len};
+}
+
+enum gr_err grc_guard_rate(struct grc_call *call)
+{
+    const struct grc_limits *limits = call->runtime->limits;
+    const struct grc_rate *all = &limits->settings->caller.rate;
+    const char *scope = call->route->scope;
+    const char *id = call->route->row->id;
+    enum gr_err err = GR_OK;
+
+    if (!limits->rates || is_exempt(call))
+        return GR_OK;
+    const struct grc_rate *of_scope = scope ? grc_limits_scope(limits, scope) : NULL;
+    const struct grc_rate *of_route = grc_limits_route(limits, id);
+    if (all->per_s > 0 || of_scope || of_route) {
+        gr_str who = who_of(call);
+
+        if (!who.ptr)
+            return call->error.err;
+        if (all->per_s > 0)
+            err = take(call, grc_rates_key(GRC_RATE_CALLER, who, NOTHING), all, "this caller");
+        if (err == GR_OK && of_scope)
+            err = take(call, grc_rates_key(GRC_RATE_SCOPE, who, gr_str_of(scope)), of_scope,
+                       "this scope");
+        if (err == GR_OK && of_route)
+            err = take(call, grc_rates_key(GRC_RATE_ROUTE, who, gr_str_of(id)), of_route,
+                       "this operation");
+    }
+    if (err == GR_OK && call->guard && call->guard->has_view)
+        tell_rate(call);
+    return err;
+}
+
+enum gr_err grc_guard_concurrent(struct grc_call *call)
+{
+    int64_t max = call->runtime->limits->settings->caller.concurrent;
+
+    if (max == 0 || is_exempt(call))
+        return GR_OK;
+    gr_str who = who_of(call);
+    if (!who.ptr)
+        return call->error.err;
+    return enter(call, grc_rates_key(GRC_RATE_CALLER_USE, who, NOTHING), max, "this caller");
+}

@@ -1,0 +1,48 @@
+/*
+ * Token buckets and counts of concurrent use for very many callers in bounded memory. A bucket is
+ * found by a keyed hash; one that has not been used for longest gives way to a new one.
+ * Thread-safe: the table is cut into parts with a lock each, held for a few instructions.
+ */
+#pragma once
+
+#include "config/settings.h"
+
+struct grc_rates;
+
+/* Room for at least `slots` buckets. NULL without memory. */
+struct grc_rates *grc_rates_new(size_t slots);
+void grc_rates_free(struct grc_rates *rates);
+
+/* What a bucket is for; the same name in another class is another bucket. */
+enum grc_rate_class {
+    GRC_RATE_ADDRESS = 1,
+    GRC_RATE_CALLER,
+    GRC_RATE_SCOPE,
+    GRC_RATE_ROUTE,
+    GRC_RATE_FAILURES,
+    GRC_RATE_ADDRESS_USE, /* concurrent */
+    GRC_RATE_CALLER_USE,
+};
+
+/* The key of a bucket: a hash of class, who and what (may be empty) under a random key of the
+ * process, so that nobody can aim at the bucket of somebody else. */
+uint64_t grc_rates_key(enum grc_rate_class class, gr_str who, gr_str what);
+
+/* How a bucket stands after it was asked. */
+struct grc_rate_view {
+    int64_t limit;     /* its size */
+    int64_t remaining; /* whole tokens left */
+    int64_t full_s;    /* seconds until it is full again, rounded up */
+    int64_t next_s;    /* seconds until there is one token, rounded up; at least 1 when refused */
+};
+
+/* Takes one token. false: there is none. now_us: monotonic. ret_view may be NULL. */
+bool grc_rates_take(struct grc_rates *rates, uint64_t key, const struct grc_rate *rate,
+                    int64_t now_us, struct grc_rate_view *ret_view);
+
+/* Counts one more use; false: there are max already. What is in use is never forgotten; when there
+ * is no room to count at all, the use is let through with *ret_counted = false. */
+bool grc_rates_enter(struct grc_rates *rates, uint64_t key, int64_t max, int64_t now_us,
+                     bool *ret_counted);
+/* Ends a use that was counted. */
+void grc_rates_leave(struct grc_rates *rates, uint64_t key);
