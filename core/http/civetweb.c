@@ -695,6 +695,8 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
                                 bool admin, const struct grc_settings *settings,
                                 const struct grc_http_handler *handler, char **ret_reason)
 {
+    /* Without log_access and access_log_file CivetWeb formats no local time, which takes a lock
+     * of the whole process. */
     static const struct mg_callbacks callbacks = {
         .begin_request = begin_request,
         .log_message = log_message,

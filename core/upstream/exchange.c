@@ -126,7 +126,7 @@ static CURLcode set_behaviour(struct grc_handle *handle)
         if (rc == CURLE_OK)                                                                        \
             rc = curl_easy_setopt(easy, option, value);                                            \
     } while (0)
-    SET(CURLOPT_URL, handle->upstream->origin);
+    SET(CURLOPT_CURLU, handle->url); /* parsed once; the target of each request is set apart */
     SET(CURLOPT_SHARE, handle->upstream->share);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -186,7 +186,9 @@ struct grc_handle *grc_handle_new(struct grc_upstream *upstream)
     grc_buf_init(&handle->heads, HEADER_BYTES_MAX);
     grc_buf_init(&handle->lines, LINES_BYTES_MAX);
     handle->easy = curl_easy_init();
-    if (!handle->easy || set_behaviour(handle) != CURLE_OK || set_callbacks(handle) != CURLE_OK ||
+    handle->url = curl_url_dup(upstream->url);
+    if (!handle->easy || !handle->url || set_behaviour(handle) != CURLE_OK ||
+        set_callbacks(handle) != CURLE_OK ||
         grc_sockets_attach(handle->easy, &handle->sockets) != CURLE_OK) {
         grc_handle_free(handle);
         return NULL;
@@ -199,6 +201,7 @@ void grc_handle_free(struct grc_handle *handle)
     if (!handle)
         return;
     curl_easy_cleanup(handle->easy);
+    curl_url_cleanup(handle->url);
     grc_buf_done(&handle->answer);
     grc_buf_done(&handle->heads);
     grc_buf_done(&handle->lines);

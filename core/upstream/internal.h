@@ -38,6 +38,7 @@ struct grc_sockets {
 /* One easy handle with everything it can reuse. Used by one thread at a time. */
 struct grc_handle {
     CURL *easy;
+    CURLU *url;
     struct grc_upstream *upstream;
     struct grc_handle *older; /* in the pool */
     struct grc_handle *newer;
@@ -74,7 +75,7 @@ struct grc_upstream {
     struct grc_upstream_settings *own; /* freed with it; NULL: of the config */
     struct grc_keeper *keeper;         /* NULL: no credential */
     CURLSH *share;
-    char *origin;               /* "https://host:port" */
+    CURLU *url;                 /* scheme, host and port */
     char *prefix;               /* path of the URL, without a slash at its end */
     struct grc_handles single;  /* handles with a connection of their own */
     struct grc_handles grouped; /* handles whose connections live in a crew's multi */

@@ -65,7 +65,7 @@ static void upstream_free(struct grc_upstream *upstream)
     grc_handles_done(&upstream->grouped);
     grc_breaker_done(&upstream->breaker);
     grc_upstream_settings_free(upstream->own);
-    curl_free(upstream->origin);
+    curl_url_cleanup(upstream->url);
     free(upstream->prefix);
     free(upstream);
 }
@@ -93,10 +93,12 @@ static char *take_prefix(CURLU *url)
     return copy;
 }
 
-static bool parse_url(struct grc_upstream *upstream, CURLU *url)
+static bool read_url(struct grc_upstream *upstream)
 {
+    CURLU *url = upstream->url = curl_url();
+    const char *text = upstream->settings->url;
     char *scheme = NULL;
-    bool good = curl_url_set(url, CURLUPART_URL, upstream->settings->url, 0) == CURLUE_OK &&
+    bool good = url && text && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
                 curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
                 (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
 
@@ -104,17 +106,7 @@ static bool parse_url(struct grc_upstream *upstream, CURLU *url)
     if (!good)
         return false;
     upstream->prefix = take_prefix(url);
-    return upstream->prefix && curl_url_set(url, CURLUPART_PATH, "/", 0) == CURLUE_OK &&
-           curl_url_get(url, CURLUPART_URL, &upstream->origin, 0) == CURLUE_OK;
-}
-
-static bool read_url(struct grc_upstream *upstream)
-{
-    CURLU *url = curl_url();
-    bool good = url && upstream->settings->url && parse_url(upstream, url);
-
-    curl_url_cleanup(url);
-    return good;
+    return upstream->prefix && curl_url_set(url, CURLUPART_PATH, "/", 0) == CURLUE_OK;
 }
 
 static struct grc_keeper *keeper_find(const struct grc_upstreams *all, const char *name)
