@@ -24,7 +24,7 @@ struct grc_call {
     struct grc_buf body;
     json_t *json; /* parsed body; freed at end */
     struct grc_problems problems;
-    struct gr_error error; /* .err != GR_OK once the call failed */
+    struct gr_error error;         /* .err != GR_OK once the call failed */
     struct grc_guard_state *guard; /* guard/state.h; in the arena; may be NULL */
     gr_str caller_id;
     const struct grc_caller *caller;   /* core/auth/callers; NULL: nobody or group's own */
