@@ -205,10 +205,11 @@ def start_rig(tmp_path):
     made = []
 
     def start(database, options=None, **more):
-        directory = tmp_path / f"gateway{len(made)}"
+        directory = tmp_path / f"gateway{next(numbers)}"
         directory.mkdir()
-        made.append(Rig(directory, database, options, **more))
-        return made[-1].start()
+        one = Rig(directory, database, options, **more).start()
+        made.append(one)
+        return one
 
     yield start
     for one in made:
