@@ -183,39 +183,51 @@ enum gr_err rig_on_connect(struct gr_call *call)
 /* ------------------------------------------------------------------------------------------ */
 /* on_update, on_publish_done                                                                 */
 
-/* Renews the lease of its holder, while the stream may be published to under this key. */
-static enum gr_err renew(struct gr_call *call, const struct rig_notice *notice,
-                         int64_t *ret_changed)
+/*
+ * Renews the lease of its holder, while the stream may be published to under this key. One that ran
+ * out is taken up again as long as nobody else has it: the notice proves that somebody is live.
+ */
+static enum gr_err renew_tx(struct gr_call *call, void *arg)
 {
-    int64_t now_ms = gr_now_ms(call);
+    const struct rig_notice *notice = arg;
     const struct gr_value params[] = {gr_v_str(notice->name), gr_v_str(gr_caller(call)),
                                       v_client(notice->client),
-                                      gr_v_int(now_ms + rig_of(call)->options->lease)};
+                                      gr_v_int(gr_now_ms(call) + rig_of(call)->options->lease)};
+    struct rig_text_row row = {.call = call};
 
+    enum gr_err err = gr_store(call,
+                               "UPDATE rig_streams SET live_until_ms = ?4"
+                               " WHERE stream_key = ?1 AND live_key = ?1 AND is_active = 1"
+                               " AND live_agent = ?2 AND live_client = ?3"
+                               " AND EXISTS (SELECT 1 FROM rig_users"
+                               " WHERE rig_users.id = rig_streams.user_id"
+                               " AND rig_users.is_active = 1) RETURNING live_id",
+                               params, 4, rig_keep_row, &row, NULL);
+    if (err != GR_OK)
+        return err;
+    if (!row.found)
+        return GR_ERR_NOT_FOUND;
+    const struct gr_value id[] = {gr_v_text(row.text[0])};
     return gr_store(call,
-                    "UPDATE rig_streams SET live_until_ms = ?4"
-                    " WHERE stream_key = ?1 AND live_key = ?1 AND is_active = 1"
-                    " AND live_agent = ?2 AND live_client = ?3"
-                    " AND EXISTS (SELECT 1 FROM rig_users"
-                    " WHERE rig_users.id = rig_streams.user_id AND rig_users.is_active = 1)",
-                    params, 4, NULL, NULL, ret_changed);
+                    "UPDATE rig_broadcasts SET ended_at_ms = NULL, reason = NULL"
+                    " WHERE id = ?1 AND reason = 'lease'",
+                    id, 1, NULL, NULL, NULL);
 }
 
 enum gr_err rig_on_update(struct gr_call *call)
 {
     struct rig_notice notice;
-    int64_t changed = 0;
 
     enum gr_err err = rig_notice_read(call, &notice);
     if (err == GR_OK)
         err = need_name(call, &notice);
     if (err != GR_OK)
         return err;
-    err = renew(call, &notice, &changed);
+    err = gr_store_tx(call, renew_tx, &notice);
+    if (err == GR_ERR_NOT_FOUND)
+        return rig_fail(call, err, 404, RIG_NOT_FOUND, NULL);
     if (err != GR_OK)
         return rig_fail_store(call, err, RIG_UPDATE, NULL);
-    if (changed == 0)
-        return rig_fail(call, GR_ERR_NOT_FOUND, 404, RIG_NOT_FOUND, NULL);
     return rig_reply(call, "Publish renewed", NULL);
 }
 
@@ -228,17 +240,16 @@ static enum gr_err done_tx(struct gr_call *call, void *arg)
     struct rig_text_row row = {.call = call};
 
     enum gr_err err = gr_store(call,
-                               "UPDATE rig_streams SET live_until_ms = NULL WHERE live_key = ?1"
-                               " AND live_agent = ?2 AND live_client = ?3"
-                               " AND live_until_ms IS NOT NULL RETURNING id, live_id",
+                               "UPDATE rig_streams SET live_until_ms = NULL, live_agent = NULL,"
+                               " live_client = NULL WHERE live_key = ?1"
+                               " AND live_agent = ?2 AND live_client = ?3 RETURNING id, live_id",
                                holder, 3, rig_keep_row, &row, NULL);
     if (err != GR_OK || !row.found)
         return err;
     const struct gr_value params[] = {gr_v_text(row.text[1]), gr_v_int(gr_now_ms(call))};
-    err = gr_store(call,
-                   "UPDATE rig_broadcasts SET ended_at_ms = ?2, reason = 'done'"
-                   " WHERE id = ?1 AND ended_at_ms IS NULL",
-                   params, 2, NULL, NULL, NULL);
+    err =
+        gr_store(call, "UPDATE rig_broadcasts SET ended_at_ms = ?2, reason = 'done' WHERE id = ?1",
+                 params, 2, NULL, NULL, NULL);
     if (err == GR_OK)
         err = rig_audit(call, "publish", gr_caller(call), gr_str_of(row.text[0]), "ended");
     return err;

@@ -113,10 +113,11 @@ def database(request, tmp_path):
 
 
 class Rig(Gateway):
-    def __init__(self, directory, database, options=None, env=None, keys=True):
+    def __init__(self, directory, database, options=None, env=None, keys=True, only=tuple(OPTIONS)):
         self.database = database
         config = {"store": database.url, "state_directory": str(directory / "state")}
-        plugins = {name: {"config": members} for name, members in merged(OPTIONS, options or {}).items()}
+        chosen = merged({name: OPTIONS[name] for name in only}, options or {})
+        plugins = {name: {"config": members} for name, members in chosen.items()}
         secrets = {"RIG_USERS_KEY": USERS_KEY, "RIG_AGENTS_KEY": AGENTS_KEY} if keys else {}
         super().__init__(directory, config, plugins, env={**secrets, **(env or {})})
         if not keys:
@@ -205,10 +206,11 @@ def start_rig(tmp_path):
     made = []
 
     def start(database, options=None, **more):
-        directory = tmp_path / f"gateway{len(made)}"
+        directory = tmp_path / f"gateway{next(numbers)}"
         directory.mkdir()
-        made.append(Rig(directory, database, options, **more))
-        return made[-1].start()
+        one = Rig(directory, database, options, **more).start()
+        made.append(one)
+        return one
 
     yield start
     for one in made:
