@@ -83,6 +83,18 @@ function(gr_pytest name path)
     SKIP_REGULAR_EXPRESSION "(^|\n)[0-9]+ skipped(, [0-9]+ warnings?)? in ")
 endfunction()
 
+# gr_postgres_pytest(NAME path...)
+# Files of gr_pytest once more, in one test, with a PostgreSQL server of their own in GR_TEST_POSTGRES.
+function(gr_postgres_pytest name)
+  set(test integration.${name}_postgres)
+  list(TRANSFORM ARGN PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ OUTPUT_VARIABLE files)
+  add_test(NAME ${test}
+    COMMAND ${PROJECT_SOURCE_DIR}/tests/support/postgres.sh run --
+      ${GR_PYTHON} -m pytest -q -p no:cacheprovider ${files}
+    WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  _gr_test_properties(${test} integration 240)
+endfunction()
+
 # gr_script_test(NAME LABEL kind COMMAND command...)
 # Any program that says by its exit code how it went. Not run by the sanitizer builds, since it looks at files.
 function(gr_script_test name)

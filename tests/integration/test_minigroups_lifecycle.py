@@ -111,7 +111,7 @@ def test_the_whole_walk(gateway, services, life):
 
     life.close()
     assert life.read()["status"] == "closed" and "on_demand" not in life.read()
-    (stop,) = [seen for seen in services.wait("tenant", "POST", "/events") if seen.json["id"] == group["id"]]
+    (stop,) = services.told(group)
     assert stop.json == {"id": group["id"], "scope": group["scope"], "tags": {"lesson": 42}}
     assert stop.headers["Gateway-Label"] == "minigroup.stop" and stop.headers["Gateway-Type"] == "event"
     assert stop.headers["Gateway-Agent-Id"] == "greenroom." + mg.SERVICES["dispatcher"]
@@ -214,7 +214,6 @@ def test_the_whole_walk(gateway, services, life):
 
     life.dump()
     gateway.refuse(404, "recording_not_found", "GET", f"{BASE}/{group['id']}/download")
-    services.forget()
     life.transcode()
     answer = life.read()
     assert answer["status"] == "transcoded" and "position" not in answer
@@ -225,7 +224,7 @@ def test_the_whole_walk(gateway, services, life):
         "tags": {"lesson": 42},
         "room_events_uri": f"s3://dump/{modified}.json",
     }
-    (ready,) = services.wait("tenant", "POST", "/events")
+    ready = services.told(group)[-1]
     assert ready.headers["Gateway-Label"] == "minigroup.ready"
     assert ready.json == {
         "id": group["id"],
@@ -267,8 +266,7 @@ def test_close_ends_the_class_once(gateway, services, life):
     assert life.read()["timed_out"] is True
     gateway.tell("room.close", {"id": life.group["event_room_id"]}, "event")
     life.upload()
-    services.wait("tenant", "POST", "/events")
-    assert len(services.take("tenant")) == 1
+    assert len(services.told(life.group)) == 1
 
 
 @pytest.mark.parametrize("times, expected", [([100, 200], [100, 200]), ([4000000000, 4000000001], None), ([100, None], 100)])
@@ -412,7 +410,6 @@ def test_cells(gateway, services, life, message, status):
 def test_repeats_ask_for_nothing(gateway, services, life, message):
     """A message that was handled is answered the same way again, and nobody is bothered."""
     life.to({"close": "closed", "upload": "finished"}.get(message, "transcoded" if message == "transcode" else "adjusted"))
-    services.wait("tenant", "POST", "/events", 0)
     services.forget()
     before = life.read()
     getattr(life, message)()
@@ -533,9 +530,10 @@ def test_an_edition_replaces_the_modified_room(gateway, services, life):
     assert task.json["bindings"]["streams"][0]["modified_segments"] == []
     gateway.tell("edition.commit", edition, "event")
     assert len(services.take("tq")) == 1
+    services.told(life.group)
     services.forget()
     life.transcode()
-    services.wait("tenant", "POST", "/events")  # watched anew
+    services.told(life.group)  # watched anew
     gateway.tell("edition.commit", {**edition, "source_room_id": str(uuid.uuid4())}, "event", status=422)
 
 

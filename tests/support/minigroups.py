@@ -159,8 +159,8 @@ class Services:
             return 201, {**seen.json, "id": str(uuid.uuid4())}
         return 200, {"id": room[1], "time": [1772442000, None]}
 
-    def take(self, service=None, method=None, pattern=".*"):
-        """The requests seen so far that match, oldest first."""
+    def take(self, service=None, method=None, pattern=".*", about=None):
+        """The requests seen so far that match, oldest first. about: a minigroup, for notifications."""
         with self.lock:
             return [
                 seen
@@ -168,17 +168,22 @@ class Services:
                 if service in (None, seen.service)
                 and method in (None, seen.method)
                 and re.fullmatch(pattern, seen.path)
+                and (about is None or seen.json["id"] == about["id"])
             ]
 
-    def wait(self, service, method, pattern, count=1):
+    def wait(self, service, method, pattern, count=1, about=None):
         deadline = time.monotonic() + LIMIT
         while True:
-            found = self.take(service, method, pattern)
+            found = self.take(service, method, pattern, about)
             if len(found) >= count:
                 return found
             with self.lock:
                 if not self.lock.wait(deadline - time.monotonic()):
                     raise AssertionError(f"{count} x {service} {method} {pattern} never came: {self.seen}")
+
+    def told(self, minigroup, count=1):
+        """The notifications about a minigroup, once there are that many."""
+        return self.wait("tenant", "POST", "/events", count, minigroup)
 
     def forget(self):
         with self.lock:
