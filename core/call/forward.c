@@ -4,6 +4,7 @@
 #include "call/host.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 /* Appends a parameter's value as the inside of a JSON string. */
 static enum gr_err add_json_param(struct grc_call *call, struct grc_buf *buf, gr_str name)
@@ -203,21 +204,31 @@ static enum gr_err fail_upstream(struct grc_call *call, const struct grc_exchang
     return grc_host_fail_with(&call->pub, &error);
 }
 
+/* Where the gateway tells of a limit of its own, the upstream's of the same form would be taken for
+ * a part of it. */
+static void pass_header(struct grc_call *call, const struct gr_pair *header)
+{
+    static const char ours[] = "RateLimit";
+    struct grc_reply *reply = call->reply;
+
+    if (call->guard && header->name.len >= sizeof(ours) - 1 &&
+        strncasecmp(header->name.ptr, ours, sizeof(ours) - 1) == 0)
+        return;
+    if (reply->header_count < sizeof(reply->headers) / sizeof(reply->headers[0]))
+        reply->headers[reply->header_count++] = *header;
+}
+
 static enum gr_err reply_with(struct grc_call *call, const struct gr_forward *forward,
                               const struct grc_exchange *exchange)
 {
-    struct grc_reply *reply = call->reply;
-
     if (exchange->err != GR_OK)
         return fail_upstream(call, exchange);
     /* A redirect would send the caller past the gateway; it is never followed, nor passed on. */
     if (exchange->status < 200 || (exchange->status >= 300 && exchange->status < 400))
         return grc_fail(call, GR_ERR_UPSTREAM_BROKEN, "the upstream answered with status %d",
                         exchange->status);
-    for (size_t i = 0; i < exchange->answer_header_count &&
-                       reply->header_count < sizeof(reply->headers) / sizeof(reply->headers[0]);
-         i++)
-        reply->headers[reply->header_count++] = exchange->answer_headers[i];
+    for (size_t i = 0; i < exchange->answer_header_count; i++)
+        pass_header(call, &exchange->answer_headers[i]);
     if (forward->select && exchange->status == 200)
         return reply_selected(call, forward->select, exchange);
     return reply_as_it_came(call, exchange);
