@@ -113,8 +113,8 @@ static void say_started(const struct server *server)
         grc_info("listening on %s://%s:%u", settings->listen[i].tls ? "https" : "http",
                  settings->listen[i].address, grc_http_port(server->http, i));
     if (server->admin)
-        grc_info("admin listening on http://%s:%u", settings->admin.address,
-                 grc_http_port(server->admin, 0));
+        grc_info("admin listening on %s://%s:%u", settings->admin.tls ? "https" : "http",
+                 settings->admin.address, grc_http_port(server->admin, 0));
     grc_info("ready after %lld ms: %zu groups, %zu routes, %u workers",
              (long long)(grc_mono_ms() - server->began_ms), count_groups(runtime),
              runtime->route_count, grc_http_workers(server->http));
@@ -170,6 +170,22 @@ static bool needs_restart(const struct grc_settings *old, const struct grc_setti
     return !same;
 }
 
+static bool reload_tls(struct server *server, const struct grc_settings *settings)
+{
+    struct grc_http *const both[] = {server->http, server->admin};
+
+    for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
+        char *reason = NULL;
+
+        if (!both[i] || grc_http_reload(both[i], settings, &reason))
+            continue;
+        grc_error("%s", reason ? reason : "out of memory");
+        free(reason);
+        return false;
+    }
+    return true;
+}
+
 static void reload(struct server *server)
 {
     const struct grc_settings *old = grc_gateway_runtime(server->gateway)->settings;
@@ -177,8 +193,9 @@ static void reload(struct server *server)
     grc_info("reloading %s", server->config_dir);
     struct grc_runtime *runtime =
         grc_runtime_new(server->config_dir, GRC_RUNTIME_SERVE, report, NULL);
-    if (!runtime) {
+    if (!runtime || !reload_tls(server, runtime->settings)) {
         grc_error("the new config does not work; going on with the old one");
+        grc_runtime_unref(runtime);
         return;
     }
     if (needs_restart(old, runtime->settings))
@@ -215,6 +232,22 @@ static void stop(struct server *server)
     grc_gateway_free(server->gateway);
 }
 
+/* Looks after certificates while it waits, if there are any. 0: no signal came. */
+static int wait_signal(const struct server *server, const sigset_t *signals)
+{
+    const struct timespec pause = {.tv_sec = 1};
+    bool watched = grc_http_watch(server->http);
+    int received = 0;
+
+    if (server->admin && grc_http_watch(server->admin))
+        watched = true;
+    if (watched)
+        received = sigtimedwait(signals, NULL, &pause);
+    else if (sigwait(signals, &received) != 0)
+        received = 0;
+    return received > 0 ? received : 0;
+}
+
 int grc_run(const struct grc_run_options *options)
 {
     struct server server = {.config_dir = options->config_dir, .began_ms = grc_mono_ms()};
@@ -227,11 +260,11 @@ int grc_run(const struct grc_run_options *options)
     }
     int status = start(&server);
     while (status == EXIT_FINE) {
-        if (sigwait(&signals, &received) != 0)
-            continue;
-        if (received != SIGHUP)
+        received = wait_signal(&server, &signals);
+        if (received == SIGHUP)
+            reload(&server);
+        else if (received != 0)
             break;
-        reload(&server);
     }
     if (status == EXIT_FINE) {
         grc_info("stopping on %s", received == SIGTERM ? "SIGTERM" : "SIGINT");
