@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/privileges.h"
 #include "http/framing.h"
 #include "http/response.h"
 #include "http/tls.h"
@@ -559,6 +560,7 @@ static void *init_thread(const struct mg_context *ctx, int type)
     struct grc_http *http = mg_get_user_data(ctx);
     struct grc_conn *conn = calloc(1, sizeof(*conn));
 
+    grc_privileges_thread();
     if (!conn)
         abort(); /* at start, before anything is served */
     conn->http = http;
@@ -774,6 +776,20 @@ static char *prepare_tls(struct grc_http *http, const struct grc_listen *listen,
                             reason ? reason : "out of memory");
     free(reason);
     return whole;
+}
+
+bool grc_http_check(const struct grc_settings *settings, char **ret_reason)
+{
+    struct grc_http trial = {.tls = NULL};
+    char *reason = check_listen(settings->listen, settings->listen_count);
+
+    if (!reason)
+        reason = prepare_tls(&trial, settings->listen, settings->listen_count, settings);
+    if (!reason && !trial.tls && settings->admin.address)
+        reason = prepare_tls(&trial, &settings->admin, 1, settings);
+    grc_tls_free(trial.tls);
+    *ret_reason = reason;
+    return reason == NULL;
 }
 
 static void learn_ports(struct grc_http *http, const struct grc_listen *listen, size_t count)

@@ -23,6 +23,10 @@ struct grc_http_handler {
  * not one whose parser is known (see http/framing.h). */
 bool grc_http_global_init(const char **ret_reason);
 
+/* Whether listeners could speak the TLS that settings want, if any does. false with a reason
+ * (malloc'ed). */
+bool grc_http_check(const struct grc_settings *settings, char **ret_reason);
+
 /* Starts listening. NULL with a one-line reason (malloc'ed) in ret_reason: "127.0.0.1:8080: address
  * already in use". */
 struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, int64_t workers,
