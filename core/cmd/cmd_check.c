@@ -1,8 +1,11 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "http/http.h"
+#include "server/advisories.h"
 #include "server/runtime.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Plugins that on_error = "skip" leaves out are said, though they are no failure. */
 static size_t count_skipped(const struct grc_runtime *runtime)
@@ -28,6 +31,17 @@ static size_t count_loaded(const struct grc_runtime *runtime)
     return loaded;
 }
 
+static bool check_listeners(const struct grc_settings *settings)
+{
+    char *reason = NULL;
+
+    if (grc_http_check(settings, &reason))
+        return true;
+    grc_complain("cannot listen on %s", reason);
+    free(reason);
+    return false;
+}
+
 int grc_cmd_check(const struct grc_cli *cli, int argc, char **argv)
 {
     struct grc_runtime *runtime;
@@ -40,6 +54,11 @@ int grc_cmd_check(const struct grc_cli *cli, int argc, char **argv)
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_CHECK, grc_cli_report, NULL);
     if (!runtime)
         return GRC_EXIT_CONFIG;
+    grc_advisories_report();
+    if (!check_listeners(runtime->settings)) {
+        grc_runtime_unref(runtime);
+        return GRC_EXIT_CONFIG;
+    }
     skipped = count_skipped(runtime);
     printf("%s: fine: %zu plugins, %zu routes", cli->config_dir, count_loaded(runtime),
            runtime->route_count);

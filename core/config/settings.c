@@ -45,6 +45,36 @@ static void check_listen(struct grc_reader *reader, const struct grc_settings *s
                                                   : "add a provider");
 }
 
+static bool speaks_https(const struct grc_settings *settings)
+{
+    bool tls = settings->admin.tls;
+
+    for (size_t i = 0; i < settings->listen_count; i++)
+        tls = tls || settings->listen[i].tls;
+    return tls;
+}
+
+static void check_tls(struct grc_reader *reader, const struct grc_settings *settings)
+{
+    const struct grc_tls_settings *tls = &settings->tls;
+    const struct grc_path server = {.name = "server"};
+    const struct grc_path here = {.up = &server, .name = "tls"};
+    const struct grc_path certificate = {.up = &here, .name = "certificate"};
+    const struct grc_path client_ca = {.up = &here, .name = "client_ca"};
+    const struct grc_path client = {.up = &here, .name = "client_certificate"};
+    bool asks = tls->client_certificate > GRC_CLIENT_CERTIFICATE_NONE;
+
+    if (speaks_https(settings) && !tls->certificate)
+        grc_reader_problem(reader, &certificate, "missing: a listener has \"tls\": true");
+    if (asks && !tls->client_ca)
+        grc_reader_problem(reader, &client_ca,
+                           "missing: somebody has to vouch for client certificates");
+    if (!asks && tls->client_ca)
+        grc_reader_problem(reader, &client,
+                           "is \"none\" although server.tls.client_ca is set: say \"optional\" or "
+                           "\"required\"");
+}
+
 static void check_credential(struct grc_reader *reader, const struct grc_credential *credential)
 {
     const struct grc_path up = {.name = "credentials"};
@@ -88,6 +118,13 @@ static void check_all(struct grc_reader *reader, const struct grc_settings *sett
     grc_auth_check(reader, settings);
     if (reader->problems > 0)
         return; /* a key that could not be read would be called missing here */
+    check_tls(reader, settings);
+    if (settings->group && !settings->user) {
+        const struct grc_path server = {.name = "server"};
+        const struct grc_path user = {.up = &server, .name = "user"};
+
+        grc_reader_problem(reader, &user, "missing, although server.group is set");
+    }
     for (i = 0; i < settings->credential_count; i++)
         check_credential(reader, &settings->credentials[i]);
     bool any_origin = false;

@@ -20,6 +20,22 @@ struct grc_listen {
     bool loopback;
 };
 
+/* Of HTTPS listeners. certificate is NULL when there are none. */
+enum grc_client_certificate {
+    GRC_CLIENT_CERTIFICATE_NONE = 1,
+    GRC_CLIENT_CERTIFICATE_OPTIONAL,
+    GRC_CLIENT_CERTIFICATE_REQUIRED,
+};
+enum grc_tls_version { GRC_TLS_1_2 = 1, GRC_TLS_1_3 };
+struct grc_tls_settings {
+    const char *certificate; /* PEM, with the chain */
+    const char *key;         /* PEM; NULL: in the same file */
+    const char *client_ca;   /* PEM; NULL: no client certificates */
+    enum grc_client_certificate client_certificate;
+    enum grc_tls_version min_version;
+    const char *ciphers; /* OpenSSL's names, of TLS 1.2; NULL: the built-in list */
+};
+
 struct grc_cors {
     const char *const *origins; /* empty: CORS off; "*": any */
     const char *const *headers;
@@ -163,6 +179,10 @@ struct grc_settings {
     bool allow_unauthenticated_remote;
     bool access_log;
     struct grc_cors cors;
+    struct grc_tls_settings tls;
+    const char *user;  /* to become once everything that needs root is done; NULL: stay */
+    const char *group; /* NULL: the user's own */
+    bool core_dumps;
     /* upstreams and credentials */
     struct grc_credential *credentials;
     size_t credential_count;

@@ -88,6 +88,29 @@ static const struct grc_key cors_keys[] = {
     GRC_KEY_END,
 };
 
+static const struct grc_key tls_keys[] = {
+    GRC_KEY(grc_tls_settings, "certificate", certificate, GRC_KEY_STRING, NULL,
+            "PEM file with the certificate of HTTPS listeners and its chain; read again when it "
+            "changes",
+            .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_KEY(grc_tls_settings, "key", key, GRC_KEY_STRING, NULL,
+            "PEM file with the private key; by default the certificate's file", .optional = true,
+            .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_KEY(grc_tls_settings, "client_ca", client_ca, GRC_KEY_STRING, NULL,
+            "PEM file with the authorities whose client certificates are accepted",
+            .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_KEY(grc_tls_settings, "client_certificate", client_certificate, GRC_KEY_CHOICE, "none",
+            "Whether a client shows a certificate",
+            .values = GR_LIST("none", "optional", "required")),
+    GRC_KEY(grc_tls_settings, "min_version", min_version, GRC_KEY_CHOICE, "1.2",
+            "Oldest version of TLS that is spoken", .values = GR_LIST("1.2", "1.3")),
+    GRC_KEY(grc_tls_settings, "ciphers", ciphers, GRC_KEY_STRING, NULL,
+            "Ciphers of TLS 1.2 as OpenSSL names them; only such with forward secrecy and "
+            "authenticated encryption are accepted, and by default all of them are on",
+            .optional = true, .range = GR_MIN(1)),
+    GRC_KEY_END,
+};
+
 static const struct grc_key server_keys[] = {
     GRC_KEY(grc_settings, "listen", listen, GRC_KEY_CUSTOM, "127.0.0.1:${PORT:-8080}",
             "Where to listen: ADDRESS:PORT, or {\"address\", \"tls\"}, or a list of them",
@@ -127,6 +150,15 @@ static const struct grc_key server_keys[] = {
             "Write one line for each request"),
     GRC_KEY(grc_settings, "cors", cors, GRC_KEY_OBJECT, NULL, "Calls from web pages",
             .keys = cors_keys),
+    GRC_KEY(grc_settings, "tls", tls, GRC_KEY_OBJECT, NULL, "HTTPS listeners", .keys = tls_keys),
+    GRC_KEY(grc_settings, "user", user, GRC_KEY_STRING, NULL,
+            "User to become when started as root, before anything is served", .optional = true,
+            .range = GR_MIN(1)),
+    GRC_KEY(grc_settings, "group", group, GRC_KEY_STRING, NULL,
+            "Group to become with it; by default the user's own", .optional = true,
+            .range = GR_MIN(1)),
+    GRC_KEY(grc_settings, "core_dumps", core_dumps, GRC_KEY_BOOL, "false",
+            "Allow core dumps and debuggers, which see secrets"),
     GRC_KEY_END,
 };
 

@@ -9,8 +9,11 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/privileges.h"
 #include "http/framing.h"
 #include "http/response.h"
+#include "http/tls.h"
+#include "http/tls_library.h"
 #include "http/wait.h"
 
 #include <arpa/inet.h>
@@ -46,6 +49,7 @@ _Static_assert(MG_MAX_HEADERS == GRC_HEADERS_MAX, "the header array of CivetWeb 
 
 struct grc_http {
     struct mg_context *ctx;
+    struct grc_tls *tls; /* NULL: no HTTPS listener */
     struct grc_http_handler handler;
     bool admin;
     unsigned workers;
@@ -76,6 +80,7 @@ struct grc_conn {
     struct grc_buf target;
     struct grc_date date;
     bool counted;   /* in http->occupied */
+    bool shaking;   /* in a TLS handshake */
     bool body_done; /* read to its end */
 };
 
@@ -258,11 +263,17 @@ static void take_request(struct grc_conn *conn, const struct mg_request_info *in
         request->headers[i].value = gr_str_of(info->http_headers[i].value);
         request->header_count++;
     }
-    /* The bytes before the base of another buffer (TLS reads elsewhere) say nothing. */
+    /* The bytes before the base of another buffer say nothing. */
     if (base && (uintptr_t)info->request_method - (uintptr_t)base < http->head_max)
         framing.base = base;
     framing.limit = (framing.base ? framing.base : info->request_method) + http->head_max;
-    grc_framing_check(request, &framing);
+    if (framing.base || !info->is_ssl) {
+        grc_framing_check(request, &framing);
+    } else {
+        request->broken =
+            GR_ERR_INTERNAL; /* TLS without its reads watched: see http/tls_library.c */
+        request->broken_reason = "the request cannot be checked";
+    }
 
     request->tls = info->is_ssl != 0;
     request->admin = http->admin;
@@ -329,8 +340,10 @@ static void linger(struct grc_conn *conn)
     size_t taken = 0;
     char waste[2048];
 
-    if (conn->wait.fd < 0 || conn->request.tls || conn->request.expect_continue ||
-        conn->request.overloaded || shutdown(conn->wait.fd, SHUT_WR) != 0)
+    if (conn->wait.fd < 0 || conn->request.expect_continue || conn->request.overloaded)
+        return;
+    /* TLS has an end of its own, which CivetWeb sends when it closes. */
+    if (!conn->request.tls && shutdown(conn->wait.fd, SHUT_WR) != 0)
         return;
     if (atomic_fetch_add(&http->readers, 1) < http->readers_max) {
         while (taken < LINGER_BYTES) {
@@ -394,6 +407,12 @@ static int begin_request(struct mg_connection *mg)
 
 /* --- what CivetWeb answers by itself --- */
 
+static void refuse(const struct grc_http *http, const char *peer, int status, const char *reason)
+{
+    if (http->handler.refused)
+        http->handler.refused(http->handler.arg, peer, status, reason);
+}
+
 /* The status for a head that CivetWeb could not parse, and what to say. */
 static int judge_head(const struct grc_conn *conn, int status, const char **ret_reason)
 {
@@ -436,9 +455,7 @@ static int http_error(struct mg_connection *mg, int status, const char *message)
     conn->reply.body = gr_str_of(body);
     mg_disable_connection_keep_alive(mg);
     bool ok = send_reply(conn, false, &sent);
-    if (conn->http->handler.refused)
-        conn->http->handler.refused(conn->http->handler.arg, mg_get_request_info(mg)->remote_addr,
-                                    status, reason);
+    refuse(conn->http, mg_get_request_info(mg)->remote_addr, status, reason);
     conn->request.tls = mg_get_request_info(mg)->is_ssl != 0;
     conn->request.expect_continue = false;
     conn->request.overloaded = status == 408;
@@ -458,6 +475,84 @@ static int log_message(const struct mg_connection *mg, const char *message)
     return 1;
 }
 
+/* --- TLS --- */
+
+/* Whoever speaks HTTP here most likely only mistook the port: nobody else can tell him. */
+static void answer_plainly(int fd)
+{
+    static const char body[] = "{\"code\":400,\"message\":\"Bad Request\",\"details\":"
+                               "[\"this port speaks HTTPS\"]}";
+    char waste[4096];
+    char answer[512];
+
+    while (recv(fd, waste, sizeof(waste), MSG_DONTWAIT) > 0)
+        continue;
+    int len = snprintf(answer, sizeof(answer),
+                       "HTTP/1.1 400 Bad Request\r\nServer: greenroom\r\nContent-Type: "
+                       "application/json\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                       sizeof(body) - 1, body);
+    ssize_t sent = send(fd, answer, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent != len)
+        grc_debug("an answer to HTTP on an HTTPS port did not leave");
+}
+
+/* CivetWeb says nothing about a connection before its handshake is done. */
+static void refuse_handshake(struct grc_conn *conn, int fd, int status, const char *reason)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof(address);
+    char peer[INET6_ADDRSTRLEN] = "";
+    const void *in = &((const struct sockaddr_in *)&address)->sin_addr;
+
+    conn->shaking = false;
+    if (getpeername(fd, (struct sockaddr *)&address, &size) != 0)
+        return;
+    if (address.ss_family == AF_INET6)
+        in = &((const struct sockaddr_in6 *)&address)->sin6_addr;
+    if (inet_ntop(address.ss_family, in, peer, sizeof(peer)))
+        refuse(conn->http, peer, status, reason);
+}
+
+static void handshake_failed(void *connection, int fd, bool spoke_http, const char *reason)
+{
+    struct grc_conn *conn = mg_get_thread_pointer(connection);
+
+    if (spoke_http)
+        answer_plainly(fd);
+    refuse_handshake(conn, fd, spoke_http ? 400 : 0, spoke_http ? "HTTP on an HTTPS port" : reason);
+}
+
+static void connection_closes(const struct mg_connection *mg)
+{
+    struct grc_conn *conn = mg_get_thread_pointer(mg);
+
+    if (conn->shaking)
+        refuse_handshake(conn, conn->wait.fd, 0, "the TLS handshake did not end");
+}
+
+/* CivetWeb tells of a TLS connection only after its handshake, which holds a worker as well. */
+static void connection_opened(void *arg)
+{
+    struct grc_conn *conn = arg;
+
+    if (conn->counted)
+        return;
+    conn->counted = true;
+    conn->shaking = true;
+    conn->wait.tls = true;
+    atomic_fetch_add(&conn->http->occupied, 1);
+}
+
+/* Called when CivetWeb starts, for a context, and when it stops, to know that it is not its own. */
+static int give_context(void **ret_ctx, void *data)
+{
+    struct grc_http *http = data;
+
+    if (http->tls)
+        *ret_ctx = grc_tls_context(http->tls);
+    return http->tls ? 1 : 0;
+}
+
 /* --- threads and connections --- */
 
 static void *init_thread(const struct mg_context *ctx, int type)
@@ -465,18 +560,22 @@ static void *init_thread(const struct mg_context *ctx, int type)
     struct grc_http *http = mg_get_user_data(ctx);
     struct grc_conn *conn = calloc(1, sizeof(*conn));
 
+    grc_privileges_thread();
     if (!conn)
         abort(); /* at start, before anything is served */
     conn->http = http;
     conn->wait.arg = conn;
     conn->wait.stopping = &http->stopping;
+    conn->wait.base_size = http->head_max;
     grc_buf_init(&conn->out, (size_t)1024 * 1024);
     grc_buf_init(&conn->target, http->head_max);
     grc_wait_next(&conn->wait, true);
-    if (type == 1)
+    if (type == 1) {
         conn->wait.patience_ms = patience_ms;
-    else
+        conn->wait.opened = connection_opened;
+    } else {
         conn->wait.mode = GRC_WAIT_ACCEPT;
+    }
     grc_wait_attach(&conn->wait);
     return conn;
 }
@@ -500,6 +599,11 @@ static int init_connection(const struct mg_connection *mg, void **data)
     struct grc_conn *conn = mg_get_thread_pointer(mg);
 
     (void)data;
+    conn->shaking = false;
+    if (conn->counted) { /* a handshake is done; the head gets time of its own */
+        grc_wait_next(&conn->wait, false);
+        return 0;
+    }
     conn->counted = true;
     atomic_fetch_add(&conn->http->occupied, 1);
     return 0;
@@ -509,7 +613,6 @@ static void connection_closed(const struct mg_connection *mg)
 {
     struct grc_conn *conn = mg_get_thread_pointer(mg);
 
-    /* After a failed TLS handshake there was no init_connection. */
     if (conn->counted)
         atomic_fetch_sub(&conn->http->occupied, 1);
     conn->counted = false;
@@ -648,11 +751,45 @@ static char *check_listen(const struct grc_listen *listen, size_t count)
         if (listen[i].address[0] == '[' && !grc_http_has_ipv6())
             return reason_of("%s:%u: this build of libcivetweb has no IPv6; use an IPv4 address",
                              listen[i].address, listen[i].port);
-        if (listen[i].tls)
-            return reason_of("%s:%u: HTTPS listeners are not available with this libcivetweb",
-                             listen[i].address, listen[i].port);
     }
     return NULL;
+}
+
+/* NULL and http->tls set where it is needed, or a reason. */
+static char *prepare_tls(struct grc_http *http, const struct grc_listen *listen, size_t count,
+                         const struct grc_settings *settings)
+{
+    const char *trouble = NULL;
+    char *reason = NULL;
+    size_t first = 0;
+
+    while (first < count && !listen[first].tls)
+        first++;
+    if (first == count)
+        return NULL;
+    if (!grc_tls_library_open(&trouble))
+        return reason_of("%s:%u: %s", listen[first].address, listen[first].port, trouble);
+    http->tls = grc_tls_new(&settings->tls, handshake_failed, &reason);
+    if (http->tls)
+        return NULL;
+    char *whole = reason_of("%s:%u: %s", listen[first].address, listen[first].port,
+                            reason ? reason : "out of memory");
+    free(reason);
+    return whole;
+}
+
+bool grc_http_check(const struct grc_settings *settings, char **ret_reason)
+{
+    struct grc_http trial = {.tls = NULL};
+    char *reason = check_listen(settings->listen, settings->listen_count);
+
+    if (!reason)
+        reason = prepare_tls(&trial, settings->listen, settings->listen_count, settings);
+    if (!reason && !trial.tls && settings->admin.address)
+        reason = prepare_tls(&trial, &settings->admin, 1, settings);
+    grc_tls_free(trial.tls);
+    *ret_reason = reason;
+    return reason == NULL;
 }
 
 static void learn_ports(struct grc_http *http, const struct grc_listen *listen, size_t count)
@@ -704,7 +841,9 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
         .init_thread = init_thread,
         .exit_thread = exit_thread,
         .init_connection = init_connection,
+        .connection_close = connection_closes,
         .connection_closed = connection_closed,
+        .external_ssl_ctx = give_context,
     };
 
     char *reason = check_listen(listen, count);
@@ -720,6 +859,13 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
         *ret_reason = reason_of("out of memory");
         return NULL;
     }
+    reason = prepare_tls(http, listen, count, settings);
+    if (reason) {
+        free(options);
+        free(http);
+        *ret_reason = reason;
+        return NULL;
+    }
     fill_options(options, http, listen, count, settings);
     struct mg_init_data init = {
         .callbacks = &callbacks, .user_data = http, .configuration_options = options->list};
@@ -727,6 +873,7 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
     free(options);
     if (!http->ctx) {
         *ret_reason = probe(listen, count, http->trouble);
+        grc_tls_free(http->tls);
         free(http);
         return NULL;
     }
@@ -737,6 +884,18 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
 void grc_http_drain(struct grc_http *http)
 {
     atomic_store(&http->draining, true);
+}
+
+bool grc_http_reload(struct grc_http *http, const struct grc_settings *settings, char **ret_reason)
+{
+    return !http->tls || grc_tls_reload(http->tls, &settings->tls, ret_reason);
+}
+
+bool grc_http_watch(struct grc_http *http)
+{
+    if (http->tls)
+        grc_tls_watch(http->tls);
+    return http->tls != NULL;
 }
 
 unsigned grc_http_active(const struct grc_http *http)
@@ -761,6 +920,7 @@ void grc_http_stop(struct grc_http *http)
     atomic_store(&http->draining, true);
     atomic_store(&http->stopping, true);
     mg_stop(http->ctx);
+    grc_tls_free(http->tls);
     free(http);
 }
 

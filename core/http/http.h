@@ -13,8 +13,8 @@ struct grc_http_handler {
     /* After the reply was written: sent_bytes, ok = false when writing failed. */
     void (*done)(void *arg, struct grc_request *request, struct grc_reply *reply, size_t sent_bytes,
                  bool ok);
-    /* For the log: a request that CivetWeb could not parse was answered with status. May be NULL.
-     */
+    /* For the log: a request that CivetWeb could not parse was answered with status; 0: a TLS
+     * handshake failed. May be NULL. */
     void (*refused)(void *arg, const char *peer, int status, const char *reason);
     void *arg;
 };
@@ -23,6 +23,10 @@ struct grc_http_handler {
  * not one whose parser is known (see http/framing.h). */
 bool grc_http_global_init(const char **ret_reason);
 
+/* Whether listeners could speak the TLS that settings want, if any does. false with a reason
+ * (malloc'ed). */
+bool grc_http_check(const struct grc_settings *settings, char **ret_reason);
+
 /* Starts listening. NULL with a one-line reason (malloc'ed) in ret_reason: "127.0.0.1:8080: address
  * already in use". */
 struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, int64_t workers,
@@ -30,6 +34,12 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
                                 const struct grc_http_handler *handler, char **ret_reason);
 /* Stops accepting; keep-alive connections are closed after their current request. */
 void grc_http_drain(struct grc_http *http);
+/* Takes over what settings say about TLS; listeners stay as they are. false with a reason
+ * (malloc'ed): nothing changed. On the thread that started it. */
+bool grc_http_reload(struct grc_http *http, const struct grc_settings *settings, char **ret_reason);
+/* To be called every second or so on that thread: takes over certificate files that changed. false
+ * when there are none to watch. */
+bool grc_http_watch(struct grc_http *http);
 /* Requests being served now. */
 unsigned grc_http_active(const struct grc_http *http);
 unsigned grc_http_workers(const struct grc_http *http);

@@ -71,11 +71,14 @@ void grc_wait_next(struct grc_wait *wait, bool new_connection)
 {
     wait->mode = GRC_WAIT_HEAD;
     wait->since_ms = 0;
+    wait->busy_ms = 0;
     wait->head_begun = false;
     wait->head_full = false;
     wait->expired = false;
-    if (new_connection)
+    if (new_connection) {
         wait->fd = -1;
+        wait->tls = false;
+    }
 }
 
 /* True when this wait has to end now, in failure. */
@@ -86,7 +89,8 @@ static bool is_over(const struct grc_wait *wait, int64_t now_ms)
     if (wait->mode != GRC_WAIT_HEAD || !wait->patience_ms)
         return false;
     int64_t patience_ms = wait->patience_ms(wait->arg, wait->head_begun);
-    return patience_ms >= 0 && now_ms - wait->since_ms >= patience_ms;
+    int64_t since_ms = wait->busy_ms ? wait->busy_ms : wait->since_ms;
+    return patience_ms >= 0 && now_ms - since_ms >= patience_ms;
 }
 
 /* Ends a wait in the way that makes CivetWeb give up at once in each of its phases. */
@@ -103,17 +107,41 @@ static int give_up(struct grc_wait *wait, struct pollfd *fds)
     return -1;
 }
 
+/* The client has something to say. A head that comes byte by byte is over when patience is; one
+ * that just begins never is. */
+static bool may_read(struct grc_wait *wait)
+{
+    int64_t now_ms = grc_mono_ms();
+
+    if (wait->mode == GRC_WAIT_HEAD && wait->busy_ms == 0) {
+        wait->busy_ms = now_ms;
+        return true;
+    }
+    return !is_over(wait, now_ms);
+}
+
+static void begin_wait(struct grc_wait *wait, const struct pollfd *fds, nfds_t count,
+                       int64_t now_ms)
+{
+    wait->hooked = true;
+    if (count == 1 && wait->mode != GRC_WAIT_ACCEPT) {
+        bool first = wait->fd < 0;
+
+        wait->fd = fds[0].fd;
+        if (first && wait->opened)
+            wait->opened(wait->arg);
+    }
+    if (wait->mode == GRC_WAIT_HEAD && wait->since_ms == 0)
+        wait->since_ms = now_ms;
+}
+
 /* poll() in slices, so that stopping, scarcity and deadlines are seen in time. */
 static int watch(struct grc_wait *wait, struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     int64_t now_ms = grc_mono_ms();
     int64_t end_ms = timeout_ms < 0 ? INT64_MAX : now_ms + timeout_ms;
 
-    wait->hooked = true;
-    if (count == 1 && wait->mode != GRC_WAIT_ACCEPT)
-        wait->fd = fds[0].fd;
-    if (wait->mode == GRC_WAIT_HEAD && wait->since_ms == 0)
-        wait->since_ms = now_ms;
+    begin_wait(wait, fds, count, now_ms);
     for (;;) {
         int64_t slice_ms = end_ms - now_ms < SLICE_MS ? end_ms - now_ms : SLICE_MS;
         bool bounded = wait->mode == GRC_WAIT_BODY || wait->mode == GRC_WAIT_WRITE;
@@ -121,7 +149,7 @@ static int watch(struct grc_wait *wait, struct pollfd *fds, nfds_t count, int ti
         if (bounded && wait->deadline_ms - now_ms < slice_ms)
             slice_ms = wait->deadline_ms > now_ms ? wait->deadline_ms - now_ms : 0;
         int result = real_poll()(fds, count, (int)slice_ms);
-        if (result != 0 && !(bounded && grc_mono_ms() >= wait->deadline_ms))
+        if (result != 0 && may_read(wait))
             return result;
         now_ms = grc_mono_ms();
         if (is_over(wait, now_ms))
@@ -142,17 +170,31 @@ int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     return watch(wait, fds, count, timeout_ms);
 }
 
+/* Some of a head came into CivetWeb's buffer. */
+static void take_head(struct grc_wait *wait, const char *buffer, size_t count)
+{
+    /* A worker has one buffer for its whole life; its first read goes to the start of it. */
+    if (!wait->base)
+        wait->base = buffer;
+    wait->head_begun = true;
+    wait->head_full = (size_t)(buffer - wait->base) + count >= wait->base_size;
+}
+
 ssize_t recv(int fd, void *buffer, size_t size, int flags)
 {
     struct grc_wait *wait = current;
     ssize_t got = real_recv()(fd, buffer, size, flags);
 
-    if (wait && wait->mode == GRC_WAIT_HEAD && got > 0) {
-        /* A worker has one buffer for its whole life; its first read goes to the start of it. */
-        if (!wait->base)
-            wait->base = buffer;
-        wait->head_begun = true;
-        wait->head_full = (size_t)got == size;
-    }
+    if (wait && wait->mode == GRC_WAIT_HEAD && !wait->tls && got > 0)
+        take_head(wait, buffer, (size_t)got);
     return got;
+}
+
+void grc_wait_took(const void *buffer, int size, int got)
+{
+    struct grc_wait *wait = current;
+
+    (void)size;
+    if (wait && wait->mode == GRC_WAIT_HEAD && wait->tls && got > 0)
+        take_head(wait, buffer, (size_t)got);
 }

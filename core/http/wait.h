@@ -17,6 +17,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum grc_wait_mode {
@@ -32,8 +33,11 @@ struct grc_wait {
     enum grc_wait_mode mode;
     int fd;              /* the client's socket; -1: not known */
     const char *base;    /* CivetWeb's buffer for heads; NULL: not known */
+    size_t base_size;    /* of that buffer */
     int64_t deadline_ms; /* monotonic; of body and write */
     int64_t since_ms;    /* when the wait for a head began; 0: not yet */
+    int64_t busy_ms;     /* when the client's first bytes of it came; 0: not yet */
+    bool tls;            /* the connection speaks TLS: what recv() reads is no head */
     bool head_begun;     /* some of the head is there */
     bool head_full;      /* the last read filled CivetWeb's buffer */
     bool expired;        /* a deadline passed, or patience ran out */
@@ -41,10 +45,14 @@ struct grc_wait {
     const atomic_bool *stopping;
     /* How long (ms) a client may take for a head at this moment; -1: as CivetWeb is configured. */
     int64_t (*patience_ms)(void *arg, bool head_begun);
+    /* The first wait on a connection, before CivetWeb tells of it: a TLS handshake begins. */
+    void (*opened)(void *arg);
     void *arg;
 };
 
 /* Makes wait the current thread's; NULL ends it. */
 void grc_wait_attach(struct grc_wait *wait);
+/* CivetWeb read from a TLS connection into a buffer: got bytes, or <= 0. */
+void grc_wait_took(const void *buffer, int size, int got);
 /* A new connection, or the next request on the same one. */
 void grc_wait_next(struct grc_wait *wait, bool new_connection);

@@ -10,6 +10,7 @@
 /* Why a request was turned away before any work was done. */
 #define GRC_REJECT_LIST(X)                                                                         \
     X(GRC_REJECT_FRAMING, "framing")                                                               \
+    X(GRC_REJECT_TLS, "tls")                                                                       \
     X(GRC_REJECT_SHED, "workers")                                                                  \
     X(GRC_REJECT_DRAINING, "draining")                                                             \
     X(GRC_REJECT_ROUTE, "no_route")                                                                \

@@ -2,8 +2,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/privileges.h"
 #include "config/env.h"
+#include "server/advisories.h"
 #include "server/gateway.h"
+#include "server/notify.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -95,6 +98,32 @@ static bool listen_all(struct server *server)
     return server->http != NULL;
 }
 
+/* Ports below 1024 and the keys of HTTPS are for root alone, and nothing else is. */
+static bool listen_as_root(struct server *server)
+{
+    char *reason = NULL;
+
+    grc_privileges_raise_here();
+    bool fine = listen_all(server);
+    if (grc_privileges_drop(&reason))
+        return fine;
+    grc_error("%s", reason ? reason : "out of memory");
+    free(reason);
+    return false;
+}
+
+static bool settle_process(const struct grc_settings *settings)
+{
+    char *reason = NULL;
+
+    grc_privileges_harden(settings->core_dumps);
+    if (grc_privileges_lower(settings->user, settings->group, settings->state_dir, &reason))
+        return true;
+    grc_error("%s", reason ? reason : "out of memory");
+    free(reason);
+    return false;
+}
+
 static size_t count_groups(const struct grc_runtime *runtime)
 {
     size_t count = 0;
@@ -113,8 +142,8 @@ static void say_started(const struct server *server)
         grc_info("listening on %s://%s:%u", settings->listen[i].tls ? "https" : "http",
                  settings->listen[i].address, grc_http_port(server->http, i));
     if (server->admin)
-        grc_info("admin listening on http://%s:%u", settings->admin.address,
-                 grc_http_port(server->admin, 0));
+        grc_info("admin listening on %s://%s:%u", settings->admin.tls ? "https" : "http",
+                 settings->admin.address, grc_http_port(server->admin, 0));
     grc_info("ready after %lld ms: %zu groups, %zu routes, %u workers",
              (long long)(grc_mono_ms() - server->began_ms), count_groups(runtime),
              runtime->route_count, grc_http_workers(server->http));
@@ -129,8 +158,9 @@ static int start(struct server *server)
     if (!runtime)
         return EXIT_CONFIG;
     apply_log(runtime->settings);
+    grc_advisories_report();
     grc_env_scrub(); /* everything has been read, and there are no threads yet */
-    if (!grc_runtime_serve(runtime, report, NULL)) {
+    if (!settle_process(runtime->settings) || !grc_runtime_serve(runtime, report, NULL)) {
         grc_runtime_unref(runtime);
         return EXIT_FAILED;
     }
@@ -139,20 +169,23 @@ static int start(struct server *server)
         grc_error("out of memory");
         return EXIT_FAILED;
     }
-    if (!listen_all(server))
+    if (!listen_as_root(server))
         return EXIT_LISTEN;
     say_started(server);
+    grc_notify("READY=1");
     return EXIT_FINE;
 }
 
 /* --- reload --- */
 
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
 static bool same_listen(const struct grc_listen *a, const struct grc_listen *b)
 {
-    const char *left = a->address ? a->address : "";
-    const char *right = b->address ? b->address : "";
-
-    return strcmp(left, right) == 0 && a->port == b->port && a->tls == b->tls;
+    return same_text(a->address, b->address) && a->port == b->port && a->tls == b->tls;
 }
 
 /* What CivetWeb was started with cannot change under it. */
@@ -163,11 +196,29 @@ static bool needs_restart(const struct grc_settings *old, const struct grc_setti
                 old->header_timeout_ms == new->header_timeout_ms &&
                 old->keep_alive_timeout_ms == new->keep_alive_timeout_ms &&
                 old->header_max_bytes == new->header_max_bytes &&
-                old->uri_max_bytes == new->uri_max_bytes;
+                old->uri_max_bytes == new->uri_max_bytes &&
+                old->core_dumps == new->core_dumps &&same_text(old->user, new->user) &&
+                same_text(old->group, new->group);
 
     for (size_t i = 0; same && i < old->listen_count; i++)
         same = same_listen(&old->listen[i], &new->listen[i]);
     return !same;
+}
+
+static bool reload_tls(struct server *server, const struct grc_settings *settings)
+{
+    struct grc_http *const both[] = {server->http, server->admin};
+
+    for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
+        char *reason = NULL;
+
+        if (!both[i] || grc_http_reload(both[i], settings, &reason))
+            continue;
+        grc_error("%s", reason ? reason : "out of memory");
+        free(reason);
+        return false;
+    }
+    return true;
 }
 
 static void reload(struct server *server)
@@ -177,12 +228,14 @@ static void reload(struct server *server)
     grc_info("reloading %s", server->config_dir);
     struct grc_runtime *runtime =
         grc_runtime_new(server->config_dir, GRC_RUNTIME_SERVE, report, NULL);
-    if (!runtime) {
+    if (!runtime || !reload_tls(server, runtime->settings)) {
         grc_error("the new config does not work; going on with the old one");
+        grc_runtime_unref(runtime);
         return;
     }
     if (needs_restart(old, runtime->settings))
-        grc_warn("listeners, workers, and limits and timeouts of heads change at the next start");
+        grc_warn(
+            "listeners, workers, users, and limits and timeouts of heads change at the next start");
     apply_log(runtime->settings);
     size_t groups = count_groups(runtime);
     size_t routes = runtime->route_count;
@@ -215,6 +268,22 @@ static void stop(struct server *server)
     grc_gateway_free(server->gateway);
 }
 
+/* Looks after certificates while it waits, if there are any. 0: no signal came. */
+static int wait_signal(const struct server *server, const sigset_t *signals)
+{
+    const struct timespec pause = {.tv_sec = 1};
+    bool watched = grc_http_watch(server->http);
+    int received = 0;
+
+    if (server->admin && grc_http_watch(server->admin))
+        watched = true;
+    if (watched)
+        received = sigtimedwait(signals, NULL, &pause);
+    else if (sigwait(signals, &received) != 0)
+        received = 0;
+    return received > 0 ? received : 0;
+}
+
 int grc_run(const struct grc_run_options *options)
 {
     struct server server = {.config_dir = options->config_dir, .began_ms = grc_mono_ms()};
@@ -227,13 +296,17 @@ int grc_run(const struct grc_run_options *options)
     }
     int status = start(&server);
     while (status == EXIT_FINE) {
-        if (sigwait(&signals, &received) != 0)
-            continue;
-        if (received != SIGHUP)
+        received = wait_signal(&server, &signals);
+        if (received == SIGHUP) {
+            grc_notify_reloading();
+            reload(&server);
+            grc_notify("READY=1");
+        } else if (received != 0) {
             break;
-        reload(&server);
+        }
     }
     if (status == EXIT_FINE) {
+        grc_notify("STOPPING=1");
         grc_info("stopping on %s", received == SIGTERM ? "SIGTERM" : "SIGINT");
         drain(&server);
     }

@@ -1,0 +1,154 @@
+#include "base/privileges.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Written before there are threads. */
+static struct {
+    bool lowered;
+    bool core_dumps;
+    uid_t user;
+    gid_t group;
+} state;
+
+static bool fail(char **ret_reason, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool fail(char **ret_reason, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    if (vasprintf(ret_reason, format, args) < 0)
+        *ret_reason = NULL;
+    va_end(args);
+    return false;
+}
+
+static bool find_ids(const char *user, const char *group, char **ret_reason)
+{
+    const struct passwd *passwd = getpwnam(user);
+
+    if (!passwd)
+        return fail(ret_reason, "server.user: there is no user '%s'", user);
+    state.user = passwd->pw_uid;
+    state.group = passwd->pw_gid;
+    if (!group)
+        return true;
+    const struct group *entry = getgrnam(group);
+    if (!entry)
+        return fail(ret_reason, "server.group: there is no group '%s'", group);
+    state.group = entry->gr_gid;
+    return true;
+}
+
+/* Made by root for the user; one that is there stays as it is. */
+static bool make_directory(const char *path, char **ret_reason)
+{
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST ||
+               fail(ret_reason, "state_directory: %s: %s", path, strerror(errno));
+    if (chown(path, state.user, state.group) != 0)
+        return fail(ret_reason, "state_directory: %s: %s", path, strerror(errno));
+    return true;
+}
+
+bool grc_privileges_lower(const char *user, const char *group, const char *make_dir,
+                          char **ret_reason)
+{
+    if (!user)
+        return true;
+    if (!find_ids(user, group, ret_reason))
+        return false;
+    if (geteuid() != 0) {
+        if (getuid() == state.user)
+            return true; /* somebody did it before: a service manager, say */
+        return fail(ret_reason, "server.user: only root can become '%s'", user);
+    }
+    if (state.user == 0)
+        return fail(ret_reason, "server.user: '%s' is root", user);
+    if (!make_directory(make_dir, ret_reason))
+        return false;
+    if (initgroups(user, state.group) != 0 ||
+        setresgid(state.group, state.group, state.group) != 0 ||
+        setresuid((uid_t)-1, state.user, (uid_t)-1) != 0)
+        return fail(ret_reason, "server.user: cannot become '%s': %s", user, strerror(errno));
+    state.lowered = true;
+    return true;
+}
+
+/* The C library's setresuid() changes every thread; the system call changes the one that calls. */
+void grc_privileges_raise_here(void)
+{
+    if (state.lowered && syscall(SYS_setresuid, -1, 0, -1) != 0)
+        grc_warn("root cannot be regained for low ports: %s", strerror(errno));
+}
+
+void grc_privileges_thread(void)
+{
+    if (state.lowered && syscall(SYS_setresuid, state.user, state.user, state.user) != 0)
+        abort(); /* a thread that serves as root must not be */
+}
+
+static bool is_dropped(void)
+{
+    uid_t user[3];
+    gid_t group[3];
+
+    if (getresuid(&user[0], &user[1], &user[2]) != 0 ||
+        getresgid(&group[0], &group[1], &group[2]) != 0)
+        return false;
+    for (int i = 0; i < 3; i++) {
+        if (user[i] != state.user || group[i] != state.group)
+            return false;
+    }
+    return setresuid((uid_t)-1, 0, (uid_t)-1) != 0 && setuid(0) != 0;
+}
+
+bool grc_privileges_drop(char **ret_reason)
+{
+    if (!state.lowered)
+        return true;
+    if (setresuid(state.user, state.user, state.user) != 0)
+        return fail(ret_reason, "server.user: root cannot be given up: %s", strerror(errno));
+    if (!is_dropped())
+        return fail(ret_reason, "server.user: root was not given up for good");
+    state.lowered = false;
+    grc_privileges_harden(state.core_dumps); /* a change of user resets what may be dumped */
+    return true;
+}
+
+static void raise_files(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max)
+        return;
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+        grc_warn("the limit of open files stays at %llu", (unsigned long long)files.rlim_cur);
+}
+
+void grc_privileges_harden(bool core_dumps)
+{
+    const struct rlimit none = {0, 0};
+
+    state.core_dumps = core_dumps;
+    raise_files();
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        grc_warn("new privileges cannot be ruled out: %s", strerror(errno));
+    if (prctl(PR_SET_DUMPABLE, core_dumps ? 1 : 0, 0, 0, 0) != 0)
+        grc_warn("debuggers cannot be kept out: %s", strerror(errno));
+    if (!core_dumps && setrlimit(RLIMIT_CORE, &none) != 0)
+        grc_warn("core dumps cannot be turned off: %s", strerror(errno));
+}

@@ -1,0 +1,328 @@
+#include "http/tls.h"
+
+#include "base/log.h"
+#include "base/secure.h"
+#include "http/tls_files.h"
+
+#include <openssl/err.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Forward secrecy and authenticated encryption, best first. TLS 1.3 has nothing else. */
+#define CIPHERS                                                                                    \
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                                   \
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"                                   \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
+
+#define FILES_MAX 3
+
+/* What tells a file from what it was before. */
+struct mark {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+};
+
+struct marks {
+    struct mark files[FILES_MAX];
+};
+
+/* The files of the settings, kept beyond the settings' life. */
+struct kept {
+    struct grc_tls_settings settings;
+    char *texts[FILES_MAX + 1];
+};
+
+struct grc_tls {
+    grc_tls_failed_fn *failed;
+    SSL_CTX *entry; /* CivetWeb's; each handshake moves on to the current one */
+    pthread_mutex_t lock;
+    SSL_CTX *current;
+    /* of the thread that reloads */
+    struct kept kept;
+    struct marks loaded; /* as the files were when they were last read, with or without success */
+    struct marks seen;   /* at the last look */
+};
+
+/* --- handshakes --- */
+
+/* Runs at the start of each handshake: the connection takes the context of the day. */
+static int move_on(SSL *ssl, int *alert, void *arg)
+{
+    struct grc_tls *tls = arg;
+
+    pthread_mutex_lock(&tls->lock);
+    SSL_CTX *ctx = SSL_set_SSL_CTX(ssl, tls->current);
+    if (ctx) {
+        /* These were copied when the connection was made, and do not come along. */
+        SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), NULL);
+        SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ctx));
+        SSL_clear_options(ssl, SSL_OP_NO_TICKET);
+        SSL_set_options(ssl, SSL_CTX_get_options(ctx));
+        SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(ctx));
+    }
+    pthread_mutex_unlock(&tls->lock);
+    if (ctx)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_INTERNAL_ERROR;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+/* Only HTTP/1.1 is spoken here: a client that wants something else in its first words is told so,
+ * and nobody can make it take this server for one of another protocol. */
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                           const unsigned char *in, unsigned in_len, void *arg)
+{
+    static const char *const spoken[] = {"http/1.1", "http/1.0"};
+
+    (void)ssl;
+    (void)arg;
+    for (size_t i = 0; i < sizeof(spoken) / sizeof(spoken[0]); i++) {
+        size_t len = strlen(spoken[i]);
+
+        for (unsigned at = 0; at < in_len && in[at] < in_len - at; at += in[at] + 1u) {
+            if (in[at] == len && memcmp(in + at + 1, spoken[i], len) == 0) {
+                *out = in + at + 1;
+                *out_len = in[at];
+                return SSL_TLSEXT_ERR_OK;
+            }
+        }
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static void see_state(const SSL *ssl, int where, int result)
+{
+    unsigned long error = ERR_peek_last_error();
+    const struct grc_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    const char *reason;
+
+    /* A handshake that only waits for more bytes ends here as well, without an error. */
+    if (where != SSL_CB_ACCEPT_EXIT || result > 0 || error == 0 || !tls || !tls->failed)
+        return;
+    reason = ERR_reason_error_string(error);
+    tls->failed(SSL_get_app_data(ssl), SSL_get_fd(ssl),
+                ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST,
+                reason ? reason : "unknown error");
+}
+
+/* --- contexts --- */
+
+static bool use_ciphers(SSL_CTX *ctx, const char *list, char **ret_reason)
+{
+    static const char key[] = "server.tls.ciphers";
+
+    if (SSL_CTX_set_cipher_list(ctx, list) != 1) {
+        *ret_reason = grc_tls_reason("%s: '%s' names no cipher", key, list);
+        ERR_clear_error();
+        return false;
+    }
+    STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(ctx);
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+        const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(ciphers, i);
+        int exchange = SSL_CIPHER_get_kx_nid(cipher);
+        bool forward = exchange == NID_kx_any || exchange == NID_kx_ecdhe || exchange == NID_kx_dhe;
+        int proof = SSL_CIPHER_get_auth_nid(cipher);
+        bool proven = proof != NID_auth_null && proof != NID_auth_psk;
+
+        if (forward && proven && SSL_CIPHER_is_aead(cipher))
+            continue;
+        *ret_reason = grc_tls_reason("%s: %s has no %s", key, SSL_CIPHER_get_name(cipher),
+                                     !forward  ? "forward secrecy"
+                                     : !proven ? "certificate"
+                                               : "authenticated encryption");
+        return false;
+    }
+    return true;
+}
+
+static void use_callbacks(SSL_CTX *ctx, struct grc_tls *tls)
+{
+    SSL_CTX_set_app_data(ctx, tls);
+    SSL_CTX_set_client_hello_cb(ctx, move_on, tls);
+    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
+    SSL_CTX_set_info_callback(ctx, see_state);
+}
+
+static void use_sessions(SSL_CTX *ctx, bool clients_known)
+{
+    static const unsigned char id[] = "greenroom";
+
+    SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets keep no state here */
+    if (!clients_known)
+        return;
+    /* A resumed session is not verified again, also when its authority is not trusted any more. */
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(ctx, 0);
+}
+
+static SSL_CTX *new_context(struct grc_tls *tls, const struct grc_tls_settings *settings,
+                            char **ret_reason)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    int oldest = settings->min_version == GRC_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+
+    if (!ctx || SSL_CTX_set_min_proto_version(ctx, oldest) != 1) {
+        *ret_reason = grc_tls_reason("server.tls: %s", grc_tls_last_error());
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    use_callbacks(ctx, tls);
+    use_sessions(ctx, settings->client_certificate > GRC_CLIENT_CERTIFICATE_NONE);
+    if (use_ciphers(ctx, settings->ciphers ? settings->ciphers : CIPHERS, ret_reason) &&
+        grc_tls_files_use(ctx, settings, ret_reason))
+        return ctx;
+    SSL_CTX_free(ctx);
+    return NULL;
+}
+
+/* --- what is kept between reloads --- */
+
+static void forget(struct kept *kept)
+{
+    for (size_t i = 0; i < sizeof(kept->texts) / sizeof(kept->texts[0]); i++)
+        free(kept->texts[i]);
+    memset(kept, 0, sizeof(*kept));
+}
+
+static const char *keep_text(struct kept *kept, size_t slot, const char *text, bool *ret_fine)
+{
+    kept->texts[slot] = text ? strdup(text) : NULL;
+    *ret_fine = *ret_fine && (!text || kept->texts[slot]);
+    return kept->texts[slot];
+}
+
+static bool keep(struct kept *kept, const struct grc_tls_settings *settings)
+{
+    bool fine = true;
+
+    memset(kept, 0, sizeof(*kept));
+    kept->settings = *settings;
+    kept->settings.certificate = keep_text(kept, 0, settings->certificate, &fine);
+    kept->settings.key = keep_text(kept, 1, settings->key, &fine);
+    kept->settings.client_ca = keep_text(kept, 2, settings->client_ca, &fine);
+    kept->settings.ciphers = keep_text(kept, 3, settings->ciphers, &fine);
+    if (!fine)
+        forget(kept);
+    return fine;
+}
+
+static void take_marks(const struct kept *kept, struct marks *ret_marks)
+{
+    struct stat info;
+
+    memset(ret_marks, 0, sizeof(*ret_marks));
+    for (size_t i = 0; i < FILES_MAX; i++) {
+        struct mark *mark = &ret_marks->files[i];
+
+        if (!kept->texts[i] || stat(kept->texts[i], &info) != 0)
+            continue;
+        mark->device = info.st_dev;
+        mark->inode = info.st_ino;
+        mark->size = info.st_size;
+        mark->changed = info.st_mtim;
+    }
+}
+
+static bool same_marks(const struct marks *a, const struct marks *b)
+{
+    for (size_t i = 0; i < FILES_MAX; i++) {
+        const struct mark *one = &a->files[i];
+        const struct mark *two = &b->files[i];
+
+        if (one->device != two->device || one->inode != two->inode || one->size != two->size ||
+            one->changed.tv_sec != two->changed.tv_sec ||
+            one->changed.tv_nsec != two->changed.tv_nsec)
+            return false;
+    }
+    return true;
+}
+
+/* --- life --- */
+
+bool grc_tls_reload(struct grc_tls *tls, const struct grc_tls_settings *settings, char **ret_reason)
+{
+    struct marks marks;
+    struct kept next;
+
+    if (!keep(&next, settings)) {
+        *ret_reason = NULL;
+        return false;
+    }
+    take_marks(&next, &marks); /* before reading: a later change is seen as one */
+    SSL_CTX *ctx = new_context(tls, &next.settings, ret_reason);
+    if (!ctx) {
+        forget(&next);
+        return false;
+    }
+    forget(&tls->kept);
+    tls->kept = next;
+    tls->loaded = marks;
+    tls->seen = marks;
+    pthread_mutex_lock(&tls->lock);
+    SSL_CTX *old = tls->current;
+    tls->current = ctx;
+    pthread_mutex_unlock(&tls->lock);
+    SSL_CTX_free(old); /* connections hold references of their own */
+    return true;
+}
+
+void grc_tls_watch(struct grc_tls *tls)
+{
+    struct marks now;
+    char *reason = NULL;
+
+    take_marks(&tls->kept, &now);
+    bool quiet = same_marks(&now, &tls->seen); /* nobody is in the middle of writing */
+    tls->seen = now;
+    if (!quiet || same_marks(&now, &tls->loaded))
+        return;
+    tls->loaded = now; /* also when they are no good: that is said once */
+    if (grc_tls_reload(tls, &tls->kept.settings, &reason))
+        grc_info("the certificate of HTTPS listeners was read again");
+    else
+        grc_error("%s; going on with the certificate in use", reason ? reason : "out of memory");
+    free(reason);
+}
+
+SSL_CTX *grc_tls_context(struct grc_tls *tls)
+{
+    return tls->entry;
+}
+
+struct grc_tls *grc_tls_new(const struct grc_tls_settings *settings, grc_tls_failed_fn *failed,
+                            char **ret_reason)
+{
+    struct grc_tls *tls = calloc(1, sizeof(*tls));
+
+    *ret_reason = NULL;
+    if (!tls)
+        return NULL;
+    pthread_mutex_init(&tls->lock, NULL);
+    tls->failed = failed;
+    if (!grc_tls_reload(tls, settings, ret_reason)) {
+        grc_tls_free(tls);
+        return NULL;
+    }
+    tls->entry = tls->current;
+    SSL_CTX_up_ref(tls->entry);
+    return tls;
+}
+
+void grc_tls_free(struct grc_tls *tls)
+{
+    if (!tls)
+        return;
+    SSL_CTX_free(tls->entry);
+    SSL_CTX_free(tls->current);
+    forget(&tls->kept);
+    pthread_mutex_destroy(&tls->lock);
+    free(tls);
+}
