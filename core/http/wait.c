@@ -195,6 +195,8 @@ void grc_wait_took(const void *buffer, int size, int got)
     struct grc_wait *wait = current;
 
     (void)size;
-    if (wait && wait->mode == GRC_WAIT_HEAD && wait->tls && got > 0)
+    if (wait)
+        wait->tls = true; /* where the handshake did not wait, nobody said so before */
+    if (wait && wait->mode == GRC_WAIT_HEAD && got > 0)
         take_head(wait, buffer, (size_t)got);
 }
