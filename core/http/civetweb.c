@@ -767,7 +767,14 @@ static char *prepare_tls(struct grc_http *http, const struct grc_listen *listen,
         first++;
     if (first == count)
         return NULL;
-    if (!grc_tls_library_open(&trouble))
+    unsigned (*function)(unsigned) = mg_check_feature;
+    uintptr_t inside = 0;
+
+    memcpy(&inside, &function, sizeof(inside));
+    if (!mg_check_feature(MG_FEATURES_TLS))
+        return reason_of("%s:%u: the linked libcivetweb was built without TLS",
+                         listen[first].address, listen[first].port);
+    if (!grc_tls_library_open(inside, &trouble))
         return reason_of("%s:%u: %s", listen[first].address, listen[first].port, trouble);
     http->tls = grc_tls_new(&settings->tls, handshake_failed, &reason);
     if (http->tls)

@@ -18,7 +18,6 @@
 #include "base/log.h"
 #include "http/wait.h"
 
-#include <civetweb.h>
 #include <dlfcn.h>
 #include <limits.h>
 #include <link.h>
@@ -123,19 +122,13 @@ static bool same_library(void)
     return theirs == ours;
 }
 
-bool grc_tls_library_open(const char **ret_reason)
+bool grc_tls_library_open(uintptr_t inside, const char **ret_reason)
 {
     static bool opened;
-    struct image image = {.found = false};
-    unsigned (*inside)(unsigned) = mg_check_feature;
+    struct image image = {.inside = inside};
 
     if (opened)
         return true;
-    if (!mg_check_feature(MG_FEATURES_TLS)) {
-        *ret_reason = "the linked libcivetweb was built without TLS";
-        return false;
-    }
-    memcpy(&image.inside, &inside, sizeof(image.inside));
     dl_iterate_phdr(look, &image);
     if (!image.found || !image.opens_ssl) {
         *ret_reason = "the linked libcivetweb does not open libssl.so for its TLS, so that it "

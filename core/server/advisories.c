@@ -4,9 +4,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "upstream/upstream.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <libpq-fe.h>
 #include <openssl/crypto.h>
 #include <pcre2.h>
@@ -24,7 +24,7 @@ static const char *curl_runs(char *buffer, size_t size)
 {
     (void)buffer;
     (void)size;
-    return curl_version_info(CURLVERSION_NOW)->version;
+    return grc_upstreams_library_version();
 }
 
 static const char *openssl_runs(char *buffer, size_t size)

@@ -61,4 +61,7 @@ void grc_upstreams_states(struct grc_upstreams *all, grc_upstream_state_fn *repo
 void grc_upstreams_free(struct grc_upstreams *all);
 /* Process-wide set-up and clean-up of libcurl; before threads start. */
 bool grc_upstreams_global_init(void);
+/* "7.88.1" */
+const char *grc_upstreams_library_version(void);
+/* The same with what it was built with, for people. */
 const char *grc_upstreams_library(void);

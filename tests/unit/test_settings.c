@@ -313,6 +313,7 @@ static void test_everything(void **state)
         "{\"$schema\": \"x\", \"server\": {\"listen\": [\"[::1]:80\", {\"address\": "
         "\"0.0.0.0:443\", \"tls\": true}, \"localhost:0\"], \"workers\": \"${GR_TEST_NUMBER}\", "
         "\"allow_unauthenticated_remote\": true, \"body_max\": 10, \"drain_timeout\": \"2m\","
+        "\"tls\": {\"certificate\": \"cert.pem\"},"
         "\"cors\": {\"origins\": [\"https://a\", \"${GR_TEST_WORD}\"]}},"
         "\"admin\": {\"listen\": \"127.0.0.1:9090\", \"workers\": 2}," CREDENTIAL
         ", \"upstreams\": {\"api\": {\"url\": \"https://h:1/v2//\", \"credential\": \"100ms\","
