@@ -58,8 +58,9 @@ static bool crypt_into(const struct gr_host *host, gr_str password, const char *
 
     if (data && phrase && password.len <= RIG_PASSWORD_MAX_BYTES) {
         phrase_of(host, password, phrase);
-        const char *hash = crypt_r(phrase, setting, data);
-        if (hash && hash[0] != '*' && strlen(hash) < RIG_HASH_SIZE) {
+        /* crypt_r() with NULL for failure instead of a text that looks like a hash. */
+        const char *hash = crypt_rn(phrase, setting, data, (int)sizeof(*data));
+        if (hash && strlen(hash) < RIG_HASH_SIZE) {
             (void)snprintf(ret_hash, RIG_HASH_SIZE, "%s", hash);
             ok = true;
         }

@@ -115,7 +115,7 @@ def database(request, tmp_path):
 class Rig(Gateway):
     def __init__(self, directory, database, options=None, env=None, keys=True, only=tuple(OPTIONS)):
         self.database = database
-        config = {"store": database.url, "state_directory": str(directory / "state")}
+        config = {"server": {"workers": 32}, "store": database.url, "state_directory": str(directory / "state")}
         chosen = merged({name: OPTIONS[name] for name in only}, options or {})
         plugins = {name: {"config": members} for name, members in chosen.items()}
         secrets = {"RIG_USERS_KEY": USERS_KEY, "RIG_AGENTS_KEY": AGENTS_KEY} if keys else {}
