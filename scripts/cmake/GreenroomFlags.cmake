@@ -10,6 +10,17 @@ if(GR_FUZZ AND NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
   message(FATAL_ERROR "GR_FUZZ needs clang (CC=clang), the compiler is ${CMAKE_C_COMPILER_ID}")
 endif()
 
+# What not every compiler or processor has.
+include(CheckCCompilerFlag)
+set(gr_hardening)
+foreach(flag IN ITEMS -fstack-clash-protection -fcf-protection)
+  string(MAKE_C_IDENTIFIER "GR_HAS${flag}" has)
+  check_c_compiler_flag(${flag} ${has})
+  if(${has})
+    list(APPEND gr_hardening ${flag})
+  endif()
+endforeach()
+
 add_library(greenroom_flags INTERFACE)
 set_target_properties(greenroom_flags PROPERTIES INTERFACE_POSITION_INDEPENDENT_CODE ON)
 target_compile_definitions(greenroom_flags INTERFACE _GNU_SOURCE)
@@ -17,6 +28,7 @@ target_compile_options(greenroom_flags INTERFACE
   -std=gnu11
   -fvisibility=hidden
   -fstack-protector-strong
+  ${gr_hardening}
   -Wall
   -Wextra
   -Wpedantic
@@ -34,13 +46,14 @@ target_compile_options(greenroom_flags INTERFACE
 target_link_options(greenroom_flags INTERFACE
   LINKER:-z,relro
   LINKER:-z,now
+  LINKER:-z,noexecstack
   LINKER:--as-needed)
 
 # The sanitizers bring checks of their own; fortified calls would hide some from them.
 if(NOT GR_SANITIZE AND NOT GR_FUZZ)
   target_compile_options(greenroom_flags INTERFACE
     $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-U_FORTIFY_SOURCE>
-    $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-D_FORTIFY_SOURCE=2>)
+    $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-D_FORTIFY_SOURCE=3>)
 endif()
 
 set(gr_sanitizers)

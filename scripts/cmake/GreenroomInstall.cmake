@@ -65,7 +65,8 @@ install(FILES plugins/hello/hello.c DESTINATION ${CMAKE_INSTALL_DATADIR}/greenro
 install(CODE "set(gr_etc \"${PROJECT_SOURCE_DIR}/etc\")\nset(gr_confdir \"${GR_CONFDIR}\")" COMPONENT runtime)
 install(SCRIPT scripts/cmake/install-etc.cmake COMPONENT runtime)
 install(DIRECTORY etc DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime OPTIONAL)
-install(FILES etc/greenroom.service DESTINATION lib/systemd/system COMPONENT runtime OPTIONAL)
+configure_file(etc/greenroom.service.in ${gr_generated}/greenroom.service @ONLY)
+install(FILES ${gr_generated}/greenroom.service DESTINATION lib/systemd/system COMPONENT runtime)
 
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
 install(FILES plugins/README.md

@@ -3,7 +3,7 @@ cmake_path(ABSOLUTE_PATH gr_confdir BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}")
 file(GLOB_RECURSE samples RELATIVE "${gr_etc}" "${gr_etc}/*")
 foreach(sample IN LISTS samples)
   # The README belongs to the docs and the unit to systemd.
-  if(sample MATCHES "(^|/)README.md$|\\.service$")
+  if(sample MATCHES "(^|/)README.md$|\\.service\\.in$")
     continue()
   endif()
   if(EXISTS "$ENV{DESTDIR}${gr_confdir}/${sample}")
