@@ -96,6 +96,11 @@ class Gateway:
         self.admin_port = int(self.find(r'"admin listening on http://[^"]*:(\d+)"') or 0)
         return self
 
+    def run(self, *words):
+        """Another command of the program, about the same config."""
+        return subprocess.run([BINARY, "-c", str(self.directory), *words], env=self.env, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=TIMEOUT * 2)
+
     def stop(self, status=0):
         """Ends it in order; fails when it ends with another status."""
         process, self.process = self.process, None
