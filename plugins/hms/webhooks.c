@@ -6,8 +6,9 @@
  */
 #include "webhooks.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+
+#define ID_MAX_BYTES 256u
 
 static const struct gr_option options[] = {
     GR_OPTION(webhooks_options, secret_header, GR_OPT_STRING, "X-Webhook-Secret",
@@ -18,42 +19,41 @@ static const struct gr_option options[] = {
               "HIPAA workspaces: the key of the signature in x-100ms-signature", .optional = true,
               .env = "WEBHOOK_SIGNATURE_SECRET"),
     GR_OPTION(webhooks_options, keep_ms, GR_OPT_MS, "30d", "How long events are kept",
-              .range = GR_MIN(60000)),
+              .range = GR_MIN(1000)),
     GR_OPTION(webhooks_options, forward_to, GR_OPT_JSON, NULL, "Where events are handed on to",
               .optional = true,
-              .json = GR_BODY(GR_ARRAY, .range = GR_MAX(16),
+              .json = GR_BODY(GR_ARRAY, .range = GR_MAX(WEBHOOKS_TARGETS_MAX),
                               .items = GR_ITEM(GR_OBJECT, .flags = GR_STRICT,
                                                .fields = webhooks_target_fields))),
     GR_OPTION(webhooks_options, forward_timeout_ms, GR_OPT_MS, "10s",
-              "How long a target may take for its answer", .range = GR_RANGE(100, 120000)),
-    GR_OPTION(webhooks_options, attempts_max, GR_OPT_INT, "20",
-              "How often an event is offered to a target before it is given up",
-              .range = GR_RANGE(1, 1000)),
+              "How long a target may take for its answer", .range = GR_RANGE(100, 60000)),
+    GR_OPTION(webhooks_options, attempts_max, GR_OPT_INT, "300",
+              "How often an event is offered to a target before it is given up; 300 are two days",
+              .range = GR_RANGE(1, 100000)),
     GR_END,
 };
 
+#define EVENT_COLUMNS                                                                              \
+    " id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, room_id TEXT, session_id TEXT,"                 \
+    " received_ms BIGINT NOT NULL, body TEXT NOT NULL);"                                           \
+    "CREATE INDEX webhook_event_received ON webhook_event (received_ms);"                          \
+    "CREATE INDEX webhook_event_type ON webhook_event (type, seq);"                                \
+    "CREATE INDEX webhook_event_room ON webhook_event (room_id, seq);"                             \
+    "CREATE INDEX webhook_event_session ON webhook_event (session_id, seq);"
+#define DELIVERY_TABLE                                                                             \
+    "CREATE TABLE webhook_delivery ("                                                              \
+    " event_seq BIGINT NOT NULL REFERENCES webhook_event (seq) ON DELETE CASCADE,"                 \
+    " target TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_ms BIGINT, done_ms BIGINT,"  \
+    " PRIMARY KEY (event_seq, target));"                                                           \
+    "CREATE INDEX webhook_delivery_due ON webhook_delivery (target, next_ms, event_seq)"
+
+/* next_ms: when the delivery is due; NULL: never again. */
 static const struct gr_migration migrations[] = {
     {1, "events and deliveries",
-     "CREATE TABLE webhook_event ("
-     " seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL,"
-     " room_id TEXT, session_id TEXT, sent_at TEXT NOT NULL, received_ms BIGINT NOT NULL,"
-     " body TEXT NOT NULL);"
-     "CREATE INDEX webhook_event_received ON webhook_event (received_ms);"
-     "CREATE TABLE webhook_delivery ("
-     " event_id TEXT NOT NULL REFERENCES webhook_event (id) ON DELETE CASCADE,"
-     " target TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_ms BIGINT,"
-     " done_ms BIGINT, PRIMARY KEY (event_id, target));"
-     "CREATE INDEX webhook_delivery_due ON webhook_delivery (next_ms)",
-     "CREATE TABLE webhook_event ("
-     " seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-     " type TEXT NOT NULL, room_id TEXT, session_id TEXT, sent_at TEXT NOT NULL,"
-     " received_ms BIGINT NOT NULL, body TEXT NOT NULL);"
-     "CREATE INDEX webhook_event_received ON webhook_event (received_ms);"
-     "CREATE TABLE webhook_delivery ("
-     " event_id TEXT NOT NULL REFERENCES webhook_event (id) ON DELETE CASCADE,"
-     " target TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_ms BIGINT,"
-     " done_ms BIGINT, PRIMARY KEY (event_id, target));"
-     "CREATE INDEX webhook_delivery_due ON webhook_delivery (next_ms)"},
+     "CREATE TABLE webhook_event (seq INTEGER PRIMARY KEY AUTOINCREMENT," EVENT_COLUMNS
+         DELIVERY_TABLE,
+     "CREATE TABLE webhook_event (seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY "
+     "KEY," EVENT_COLUMNS DELIVERY_TABLE},
     GR_END,
 };
 
@@ -98,7 +98,7 @@ static bool signature_is_right(struct gr_call *call, const char *secret)
 
 /* --- receiving --- */
 
-static const struct gr_field envelope[] = {
+const struct gr_field webhooks_envelope[] = {
     GR_FIELD("version", GR_STRING, "version of the envelope", .flags = GR_REQUIRED),
     GR_FIELD("id", GR_STRING, "id of the event; a repeated one is dropped", .flags = GR_REQUIRED,
              .range = GR_RANGE(1, 128)),
@@ -114,12 +114,13 @@ static const struct gr_field envelope[] = {
     GR_END,
 };
 static const struct gr_field envelope_body = {
-    .type = GR_OBJECT, .flags = GR_REQUIRED, .fields = envelope};
+    .type = GR_OBJECT, .flags = GR_REQUIRED, .fields = webhooks_envelope};
 
 struct incoming {
     const struct webhooks *webhooks;
     const json_t *event;
     bool is_new;
+    int64_t seq;
 };
 
 static const char *text_of(const json_t *object, const char *member)
@@ -127,31 +128,46 @@ static const char *text_of(const json_t *object, const char *member)
     return json_string_value(json_object_get(object, member));
 }
 
+/* Members of data are anything; what is too long for an id is not one, nor for an index. */
+static const char *id_of(const json_t *data, const char *member)
+{
+    const char *id = text_of(data, member);
+
+    return id && strlen(id) <= ID_MAX_BYTES ? id : NULL;
+}
+
+/* Row: the seq of an event that was not known. */
+static enum gr_err take_seq(void *arg, const struct gr_value *columns, size_t count)
+{
+    struct incoming *in = arg;
+
+    (void)count;
+    in->is_new = true;
+    in->seq = columns[0].i;
+    return GR_OK;
+}
+
 static enum gr_err keep(struct gr_call *call, void *arg)
 {
     struct incoming *in = arg;
     const json_t *data = json_object_get(in->event, "data");
     int64_t now = gr_now_ms(call);
-    int64_t changed = 0;
     const struct gr_value values[] = {
         gr_v_text(text_of(in->event, "id")),
         gr_v_text(text_of(in->event, "type")),
-        gr_v_text(text_of(data, "room_id")),
-        gr_v_text(text_of(data, "session_id")),
-        gr_v_text(text_of(in->event, "timestamp")),
+        gr_v_text(id_of(data, "room_id")),
+        gr_v_text(id_of(data, "session_id")),
         gr_v_int(now),
         gr_v_str(gr_body(call)),
     };
 
-    enum gr_err r =
-        gr_store(call,
-                 "INSERT INTO webhook_event (id, type, room_id, session_id, sent_at, received_ms,"
-                 " body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
-                 values, 7, NULL, NULL, &changed);
-    in->is_new = changed == 1;
-    if (r != GR_OK || !in->is_new)
-        return r;
-    return webhooks_queue(call, in->webhooks, text_of(in->event, "id"), now);
+    in->is_new = false;
+    enum gr_err r = gr_store(call,
+                             "INSERT INTO webhook_event (id, type, room_id, session_id,"
+                             " received_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+                             " ON CONFLICT (id) DO NOTHING RETURNING seq",
+                             values, 6, take_seq, in, NULL);
+    return r == GR_OK && in->is_new ? webhooks_queue(call, in->webhooks, in->seq, now) : r;
 }
 
 /* POST /webhooks */
@@ -162,7 +178,7 @@ static enum gr_err receive(struct gr_call *call)
 
     if (o->signature_secret && !signature_is_right(call, o->signature_secret))
         return gr_fail(call, GR_ERR_UNAUTHORIZED, "webhook signature missing or wrong");
-    struct incoming in = {webhooks, gr_parse_json(call, gr_body(call)), false};
+    struct incoming in = {.webhooks = webhooks, .event = gr_parse_json(call, gr_body(call))};
     if (!in.event)
         return gr_fail(call, GR_ERR_BAD_JSON, "the body is not valid JSON");
     enum gr_err r = gr_validate(call, &envelope_body, in.event);
@@ -175,96 +191,6 @@ static enum gr_err receive(struct gr_call *call)
     if (in.is_new && webhooks->target_count)
         gr_timer_wake(call, "deliver");
     return gr_reply_json(call, 200, json_object());
-}
-
-/* --- listing --- */
-
-static const struct gr_field list_query[] = {
-    GR_FIELD("type", GR_STRING, "only events of this type"),
-    GR_FIELD("room_id", GR_STRING, "only events of this room", .binds = "room"),
-    GR_FIELD("session_id", GR_STRING, "only events of this session"),
-    GR_FIELD("limit", GR_INT, "how many events to send at most", .range = GR_RANGE(1, 100),
-             .fallback = "50"),
-    GR_FIELD("start", GR_INT, "where to go on: `last` of the page before", .range = GR_MIN(0)),
-    GR_END,
-};
-
-static const struct gr_field list_answer[] = {
-    GR_FIELD("limit", GR_INT, "the page size that was used"),
-    GR_FIELD("last", GR_STRING, "cursor of the next page; empty on the last one"),
-    GR_FIELD("data", GR_ARRAY, "events, newest first, each as it came",
-             .items = GR_ITEM(GR_OBJECT, .fields = envelope)),
-    GR_END,
-};
-
-struct page {
-    struct gr_call *call;
-    json_t *data;
-    int64_t last;
-};
-
-static enum gr_err add_event(void *arg, const struct gr_value *columns, size_t count)
-{
-    struct page *page = arg;
-    json_t *event = gr_parse_json(page->call, columns[1].s);
-
-    (void)count;
-    page->last = columns[0].i;
-    return event && json_array_append(page->data, event) == 0 ? GR_OK : GR_ERR_NO_MEMORY;
-}
-
-static struct gr_value query_text(struct gr_call *call, const char *name)
-{
-    gr_str value = gr_query(call, name);
-
-    return value.len ? gr_v_str(value) : gr_v_null();
-}
-
-/* GET /webhooks/events */
-static enum gr_err list(struct gr_call *call)
-{
-    gr_str limit_text = gr_query(call, "limit");
-    gr_str start_text = gr_query(call, "start");
-    int64_t limit = limit_text.len ? strtoll(limit_text.ptr, NULL, 10) : 50;
-    int64_t start = start_text.len ? strtoll(start_text.ptr, NULL, 10) : INT64_MAX;
-    struct page page = {call, json_array(), 0};
-    const struct gr_value values[] = {
-        query_text(call, "type"),
-        query_text(call, "room_id"),
-        query_text(call, "session_id"),
-        gr_v_int(start),
-        gr_v_int(limit),
-    };
-    char last[24] = "";
-
-    if (!page.data)
-        return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the page");
-    enum gr_err r =
-        gr_store(call,
-                 "SELECT seq, body FROM webhook_event WHERE (CAST(?1 AS TEXT) IS NULL OR type = ?1)"
-                 " AND (CAST(?2 AS TEXT) IS NULL OR room_id = ?2)"
-                 " AND (CAST(?3 AS TEXT) IS NULL OR session_id = ?3)"
-                 " AND seq < ?4 ORDER BY seq DESC LIMIT ?5",
-                 values, 5, add_event, &page, NULL);
-    if (r != GR_OK) {
-        json_decref(page.data);
-        return gr_fail(call, GR_ERR_STORE_DOWN, "the events cannot be read now");
-    }
-    if ((int64_t)json_array_size(page.data) == limit)
-        snprintf(last, sizeof(last), "%lld", (long long)page.last);
-    return gr_reply_json(
-        call, 200,
-        json_pack("{s:I, s:s, s:o}", "limit", (json_int_t)limit, "last", last, "data", page.data));
-}
-
-/* Timer: events past their time go, and their deliveries with them. */
-static enum gr_err purge(struct gr_call *call)
-{
-    const struct webhooks *webhooks = call->state;
-    const struct gr_value before = gr_v_int(gr_now_ms(call) - webhooks->options->keep_ms);
-
-    return gr_store(call, "DELETE FROM webhook_event WHERE received_ms < ?1", &before, 1, NULL,
-                    NULL, NULL);
 }
 
 static const struct gr_field receive_headers[] = {
@@ -284,9 +210,10 @@ static const struct gr_route routes[] = {
                    "looked at. An answer other than 200 makes 100ms deliver again.",
             .source = HMS_GUIDE("configure-webhooks/overview")),
     GR_GET("/webhooks/events", "webhooks.events", "List the events that came in",
-           .scope = "webhooks:read", .query = list_query, .handle = list,
-           .answers = HMS_ANSWER(200, "a page of events", .schema = HMS_OBJECT(list_answer),
-                                 .example = "{\"limit\": 50, \"last\": \"\", \"data\": []}"),
+           .scope = "webhooks:read", .query = webhooks_list_query, .handle = webhooks_list,
+           .answers =
+               HMS_ANSWER(200, "a page of events", .schema = HMS_OBJECT(webhooks_list_answer),
+                          .example = "{\"limit\": 50, \"last\": \"\", \"data\": []}"),
            .source = "Greenroom"),
     GR_END,
 };
@@ -299,14 +226,24 @@ static const struct gr_metric metrics[] = {
 
 static const struct gr_timer timers[] = {
     {"deliver", 1000, webhooks_deliver},
-    {"purge", 60000, purge},
+    {"purge", 10000, webhooks_purge},
     GR_END,
 };
 
+/* An empty secret would let everybody in who sends none. */
+static bool secrets_fit(struct gr_self *self, const struct webhooks_options *o)
+{
+    if ((!o->secret || *o->secret) && (!o->signature_secret || *o->signature_secret))
+        return true;
+    gr_log_self(self, GR_LOG_ERROR, "a webhook secret is empty; expected a text, or no such key");
+    return false;
+}
+
 static enum gr_err init(struct gr_self *self, const void *parsed, void **ret_state)
 {
+    if (!secrets_fit(self, parsed))
+        return GR_ERR_INVALID;
     struct webhooks *webhooks = calloc(1, sizeof(*webhooks));
-
     if (!webhooks)
         return GR_ERR_NO_MEMORY;
     webhooks->options = parsed;

@@ -1,9 +1,11 @@
-/* What the two halves of the webhooks group share: receiving and listing, handing on. */
+/* What the parts of the webhooks group share: receiving, listing, handing on. */
 #pragma once
 
 #include "common.h"
 
 #include <jansson.h>
+
+#define WEBHOOKS_TARGETS_MAX 16
 
 struct webhooks_options {
     const char *secret_header;
@@ -22,6 +24,9 @@ struct webhooks_target {
     char *path;     /* path of its URL */
     char *header;   /* one header sent along, NULL: none */
     char *header_value;
+    /* For the timer "deliver" alone, which is one thread. */
+    unsigned failures; /* in a row */
+    int64_t rest_until_ms;
 };
 
 struct webhooks {
@@ -30,13 +35,23 @@ struct webhooks {
     size_t target_count;
 };
 
+/* Members of an event as it comes. */
+extern const struct gr_field webhooks_envelope[];
 extern const struct gr_field webhooks_target_fields[];
+/* Query and answer of the list. */
+extern const struct gr_field webhooks_list_query[];
+extern const struct gr_field webhooks_list_answer[];
+
+/* GET /webhooks/events */
+gr_handler webhooks_list;
+/* Timer: events past their time go, and their deliveries with them. */
+gr_handler webhooks_purge;
+/* Timer: makes the deliveries that are due. */
+gr_handler webhooks_deliver;
 
 /* Makes the targets of .forward_to, each with an upstream of its own. */
 enum gr_err webhooks_targets_init(struct gr_self *self, struct webhooks *webhooks);
 void webhooks_targets_done(struct webhooks *webhooks);
 /* Inside the transaction that keeps an event: one delivery for each target. */
-enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks,
-                           const char *event_id, int64_t now_ms);
-/* Timer: makes the deliveries that are due. */
-enum gr_err webhooks_deliver(struct gr_call *call);
+enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks, int64_t event_seq,
+                           int64_t now_ms);

@@ -1,23 +1,37 @@
 /*
  * Handing events on, at least once: a delivery stays in the store until its target answered 2xx or
- * was asked often enough. A delivery is claimed by moving its next turn, so that several gateways
- * on one store do not make it twice at a time.
+ * was asked often enough.
+ *
+ * A gateway claims a delivery by moving its next turn into the future, so that several gateways on
+ * one store never make it at the same time. The claim ends by itself should the gateway die. A
+ * round claims a few deliveries of each target and sends them in waves: one of each target side by
+ * side, so that a target sees its events one at a time and in order as long as it takes them, and
+ * does not wait for another for longer than one time-out.
  */
 #include "webhooks.h"
 
 #include <stdlib.h>
 
-#define BATCH "20"
-/* A claimed delivery comes up again after this, should its gateway die. */
-#define CLAIM_MS 180000
+/* How many deliveries of a target one round claims. */
+#define SHARE 4
+/* A claim lasts for the time-outs of a round and this. It covers the store and clocks that differ
+ * between gateways. */
+#define CLAIM_MARGIN_MS 10000
+/* A round stops reading bodies beyond this. */
+#define ROUND_MAX_BYTES ((size_t)8 * 1024 * 1024)
+/* The longest pause before an event is offered again, and before a target is tried again. */
+#define PAUSE_MAX_MS 600000
+#define REST_MAX_MS 30000
 
 const struct gr_field webhooks_target_fields[] = {
     GR_FIELD("name", GR_STRING, "name of the target, stable over time", .flags = GR_REQUIRED,
              .pattern = "[a-z][a-z0-9_]{0,31}"),
     GR_FIELD("url", GR_STRING, "where events are posted to", .flags = GR_REQUIRED,
-             .pattern = "https?://[^/?#@\\s]+(/[^?#\\s]*)?"),
-    GR_FIELD("header", GR_STRING, "name of a header to send along", .range = GR_RANGE(1, 64)),
-    GR_FIELD("header_value", GR_STRING, "its value", .flags = GR_SECRET),
+             .pattern = "https?://[^/?#@\\s]+(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"),
+    GR_FIELD("header", GR_STRING, "name of a header to send along, to show who sends",
+             .pattern = "[A-Za-z0-9-]{1,64}"),
+    GR_FIELD("header_value", GR_STRING, "its value", .flags = GR_SECRET, .pattern = "[ -~]+",
+             .when = GR_WHEN("header", NULL)),
     GR_END,
 };
 
@@ -34,7 +48,8 @@ static char *copy_member(const json_t *object, const char *member)
 {
     const json_t *value = json_object_get(object, member);
 
-    return value ? copy_text(json_string_value(value), json_string_length(value)) : NULL;
+    return json_is_string(value) ? copy_text(json_string_value(value), json_string_length(value))
+                                 : NULL;
 }
 
 static char *upstream_name(const char *target)
@@ -63,8 +78,10 @@ static enum gr_err init_target(struct gr_self *self, const struct webhooks_optio
     target->path = copy_text(url[origin] ? url + origin : "/", strlen(url + origin) + !url[origin]);
     target->header = copy_member(settings, "header");
     target->header_value = copy_member(settings, "header_value");
-    json_t *upstream = json_pack("{s:s%, s:I}", "url", url, origin, "timeout",
-                                 (json_int_t)options->forward_timeout_ms);
+    /* Trying again is the outbox's business, and counted. */
+    json_t *upstream =
+        json_pack("{s:s%, s:I, s:i, s:{s:b}}", "url", url, origin, "timeout",
+                  (json_int_t)options->forward_timeout_ms, "retries", 0, "breaker", "enabled", 0);
     enum gr_err r = !target->upstream || !target->path || !upstream
                         ? GR_ERR_NO_MEMORY
                         : gr_upstream_define(self, target->upstream, upstream);
@@ -108,162 +125,334 @@ void webhooks_targets_done(struct webhooks *webhooks)
     webhooks->target_count = 0;
 }
 
-enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks,
-                           const char *event_id, int64_t now_ms)
+enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks, int64_t event_seq,
+                           int64_t now_ms)
 {
     enum gr_err r = GR_OK;
 
     for (size_t i = 0; i < webhooks->target_count && r == GR_OK; i++) {
-        const struct gr_value values[] = {gr_v_text(event_id), gr_v_text(webhooks->targets[i].name),
+        const struct gr_value values[] = {gr_v_int(event_seq), gr_v_text(webhooks->targets[i].name),
                                           gr_v_int(now_ms)};
 
         r = gr_store(call,
-                     "INSERT INTO webhook_delivery (event_id, target, next_ms)"
+                     "INSERT INTO webhook_delivery (event_seq, target, next_ms)"
                      " VALUES (?1, ?2, ?3)",
                      values, 3, NULL, NULL, NULL);
     }
     return r;
 }
 
-/* One claimed delivery, copied out of the store before anything is sent. */
+/* --- one round: a few deliveries of each target --- */
+
+/* One claimed delivery. */
 struct delivery {
-    struct delivery *next;
-    char *event_id;
-    char *target;
+    int64_t seq;
     int64_t attempts;
-    char *body;
-    size_t body_len;
+    gr_str body; /* NULL: the event is gone */
+    bool done;
+    bool given_up;
 };
 
-struct batch {
-    struct gr_call *call;
-    struct delivery *first;
+/* What one target gets in this round, in the order of the events. */
+struct turn {
+    struct webhooks_target *target;
+    struct delivery list[SHARE];
     size_t count;
+    size_t next; /* the one to send now */
 };
 
-static enum gr_err take(void *arg, const struct gr_value *columns, size_t count)
-{
-    struct batch *batch = arg;
-    struct delivery *delivery = gr_alloc(batch->call, sizeof(*delivery));
+struct round {
+    struct gr_call *call;
+    const struct webhooks_options *options;
+    struct turn *turns;
+    size_t turn_count;
+    size_t bytes; /* of bodies that were read */
+    /* One delivery of each turn that has one, and what its target said. */
+    struct turn *wave[WEBHOOKS_TARGETS_MAX];
+    struct gr_upstream_request requests[WEBHOOKS_TARGETS_MAX];
+    struct gr_upstream_reply replies[WEBHOOKS_TARGETS_MAX];
+    size_t wave_count;
+};
 
+/* --- claiming --- */
+
+static enum gr_err see_one(void *arg, const struct gr_value *columns, size_t count)
+{
+    (void)columns;
     (void)count;
-    if (!delivery)
-        return GR_ERR_NO_MEMORY;
-    delivery->event_id = gr_copy(batch->call, columns[0].s);
-    delivery->target = gr_copy(batch->call, columns[1].s);
-    delivery->attempts = columns[2].i;
-    if (!delivery->event_id || !delivery->target)
-        return GR_ERR_NO_MEMORY;
-    delivery->next = batch->first;
-    batch->first = delivery;
-    batch->count++;
+    *(bool *)arg = true;
     return GR_OK;
 }
 
-static enum gr_err take_body(void *arg, const struct gr_value *columns, size_t count)
+/* Row: event_seq, attempts. They come in any order. */
+static enum gr_err take_claimed(void *arg, const struct gr_value *columns, size_t count)
 {
-    struct batch *batch = arg;
+    struct turn *turn = arg;
+    size_t at = turn->count;
 
     (void)count;
-    batch->first->body = gr_copy(batch->call, columns[0].s);
-    batch->first->body_len = columns[0].s.len;
-    return batch->first->body ? GR_OK : GR_ERR_NO_MEMORY;
+    if (turn->count == SHARE)
+        return GR_ERR_INTERNAL;
+    for (; at > 0 && turn->list[at - 1].seq > columns[0].i; at--)
+        turn->list[at] = turn->list[at - 1];
+    turn->list[at] = (struct delivery){.seq = columns[0].i, .attempts = columns[1].i};
+    turn->count++;
+    return GR_OK;
 }
 
-static const struct webhooks_target *find_target(const struct webhooks *webhooks, const char *name)
+/* Looks before it writes: most of the time nothing is due, and a look disturbs nobody. */
+static enum gr_err claim(struct round *round, struct turn *turn)
 {
-    for (size_t i = 0; i < webhooks->target_count; i++) {
-        if (strcmp(webhooks->targets[i].name, name) == 0)
-            return &webhooks->targets[i];
-    }
-    return NULL;
-}
-
-static bool post(struct gr_call *call, const struct webhooks_target *target,
-                 const struct delivery *delivery)
-{
-    struct gr_pair headers[3] = {
-        {GR_STR("X-Webhook-Id"), gr_str_of(delivery->event_id)},
-        {gr_str_of(target->header), gr_str_of(target->header_value)},
-        {{NULL, 0}, {NULL, 0}},
+    int64_t now = gr_now_ms(round->call);
+    const struct gr_value values[] = {
+        gr_v_text(turn->target->name),
+        gr_v_int(now),
+        gr_v_int(now + SHARE * round->options->forward_timeout_ms + CLAIM_MARGIN_MS),
+        gr_v_int(SHARE),
     };
-    const struct gr_upstream_request request = {
+    bool due = false;
+
+    if (turn->target->rest_until_ms > now)
+        return GR_OK;
+    enum gr_err r = gr_store(round->call,
+                             "SELECT 1 FROM webhook_delivery WHERE target = ?1 AND next_ms <= ?2"
+                             " LIMIT 1",
+                             values, 2, see_one, &due, NULL);
+    if (r != GR_OK || !due)
+        return r;
+    return gr_store(round->call,
+                    "UPDATE webhook_delivery SET next_ms = ?3 WHERE target = ?1 AND next_ms <= ?2"
+                    " AND event_seq IN (SELECT event_seq FROM webhook_delivery WHERE target = ?1"
+                    " AND next_ms <= ?2 ORDER BY next_ms, event_seq LIMIT ?4)"
+                    " RETURNING event_seq, attempts",
+                    values, 4, take_claimed, turn, NULL);
+}
+
+static enum gr_err release_one(struct gr_call *call, const struct turn *turn, int64_t seq)
+{
+    const struct gr_value values[] = {gr_v_int(seq), gr_v_text(turn->target->name),
+                                      gr_v_int(gr_now_ms(call))};
+
+    return gr_store(call,
+                    "UPDATE webhook_delivery SET next_ms = ?3 WHERE event_seq = ?1 AND target = ?2",
+                    values, 3, NULL, NULL, NULL);
+}
+
+/* What was claimed and not sent is due again. Should this fail, the claim ends by itself. */
+static void release(struct round *round)
+{
+    enum gr_err r = GR_OK;
+
+    for (size_t i = 0; i < round->turn_count; i++) {
+        struct turn *turn = &round->turns[i];
+
+        for (; turn->next < turn->count && r == GR_OK; turn->next++)
+            r = release_one(round->call, turn, turn->list[turn->next].seq);
+    }
+}
+
+/* --- sending --- */
+
+struct reading {
+    struct round *round;
+    struct delivery *delivery;
+};
+
+static enum gr_err take_body(void *arg, const struct gr_value *columns, size_t count)
+{
+    struct reading *reading = arg;
+    char *body = gr_copy(reading->round->call, columns[0].s);
+
+    (void)count;
+    if (!body)
+        return GR_ERR_NO_MEMORY;
+    reading->delivery->body = (gr_str){body, columns[0].s.len};
+    reading->round->bytes += columns[0].s.len;
+    return GR_OK;
+}
+
+static enum gr_err read_body(struct round *round, struct delivery *delivery)
+{
+    const struct gr_value seq = gr_v_int(delivery->seq);
+    struct reading reading = {round, delivery};
+
+    return gr_store(round->call, "SELECT body FROM webhook_event WHERE seq = ?1", &seq, 1,
+                    take_body, &reading, NULL);
+}
+
+static void add_request(struct round *round, struct turn *turn)
+{
+    const struct webhooks_target *target = turn->target;
+    struct gr_pair *headers = gr_alloc(round->call, 2 * sizeof(*headers));
+    size_t at = round->wave_count++;
+
+    if (headers && target->header)
+        headers[0] = (struct gr_pair){gr_str_of(target->header), gr_str_of(target->header_value)};
+    round->wave[at] = turn;
+    round->requests[at] = (struct gr_upstream_request){
         .upstream = target->upstream,
         .method = GR_METHOD_POST,
         .path = target->path,
         .headers = headers,
-        .body = {delivery->body, delivery->body_len},
+        .body = turn->list[turn->next].body,
     };
-    struct gr_upstream_reply reply = {.err = GR_OK};
-
-    return gr_upstream(call, &request, &reply, 1) == GR_OK && reply.status >= 200 &&
-           reply.status < 300;
+    round->replies[at] = (struct gr_upstream_reply){.err = GR_ERR_INTERNAL};
 }
 
-/* 1 s, 2 s, 4 s … up to 10 minutes between attempts. */
-static int64_t pause_ms(int64_t attempts)
+/* The next delivery of each target; those whose event was purged meanwhile are passed over. */
+static enum gr_err load_wave(struct round *round)
 {
-    int64_t shift = attempts < 10 ? attempts : 10;
-    int64_t pause = (int64_t)1000 << shift;
+    round->wave_count = 0;
+    for (size_t i = 0; i < round->turn_count && round->bytes < ROUND_MAX_BYTES; i++) {
+        struct turn *turn = &round->turns[i];
 
-    return pause < 600000 ? pause : 600000;
+        if (turn->target->rest_until_ms > gr_now_ms(round->call))
+            continue;
+        for (; turn->next < turn->count; turn->next++) {
+            enum gr_err r = read_body(round, &turn->list[turn->next]);
+
+            if (r != GR_OK)
+                return r;
+            if (turn->list[turn->next].body.ptr)
+                break;
+        }
+        if (turn->next < turn->count)
+            add_request(round, turn);
+    }
+    return GR_OK;
 }
 
-static enum gr_err settle(struct gr_call *call, const struct delivery *delivery, bool done,
-                          bool given_up)
+/* --- settling --- */
+
+/* 1 s, 2 s, 4 s … up to longest_ms. */
+static int64_t pause_ms(int64_t failures, int64_t longest_ms)
 {
+    int64_t pause = (int64_t)1000 << (failures < 20 ? failures : 20);
+
+    return pause < longest_ms ? pause : longest_ms;
+}
+
+/* A target that is down or overloaded is left alone for a while; one that dislikes an event is
+ * not. */
+static void judge(struct round *round, struct turn *turn, const struct gr_upstream_reply *reply)
+{
+    struct delivery *delivery = &turn->list[turn->next];
+    struct webhooks_target *target = turn->target;
+    bool answered = reply->err == GR_OK;
+
+    delivery->done = answered && reply->status >= 200 && reply->status < 300;
+    delivery->given_up = !delivery->done && delivery->attempts + 1 >= round->options->attempts_max;
+    if (answered && reply->status != 429 && reply->status < 500) {
+        target->failures = 0;
+        return;
+    }
+    target->rest_until_ms = gr_now_ms(round->call) + pause_ms(target->failures, REST_MAX_MS);
+    target->failures++;
+}
+
+static enum gr_err settle_one(struct gr_call *call, const struct turn *turn)
+{
+    const struct delivery *delivery = &turn->list[turn->next];
+    bool over = delivery->done || delivery->given_up;
     int64_t now = gr_now_ms(call);
     const struct gr_value values[] = {
-        gr_v_text(delivery->event_id),
-        gr_v_text(delivery->target),
+        gr_v_int(delivery->seq),
+        gr_v_text(turn->target->name),
         gr_v_int(delivery->attempts + 1),
-        done || given_up ? gr_v_null() : gr_v_int(now + pause_ms(delivery->attempts)),
-        done ? gr_v_int(now) : gr_v_null(),
+        over ? gr_v_null() : gr_v_int(now + pause_ms(delivery->attempts, PAUSE_MAX_MS)),
+        delivery->done ? gr_v_int(now) : gr_v_null(),
     };
 
-    gr_metric_add(call, "delivered_total", done ? "done" : given_up ? "given_up" : "failed", 1);
     return gr_store(call,
                     "UPDATE webhook_delivery SET attempts = ?3, next_ms = ?4, done_ms = ?5"
-                    " WHERE event_id = ?1 AND target = ?2",
+                    " WHERE event_seq = ?1 AND target = ?2",
                     values, 5, NULL, NULL, NULL);
 }
 
-static enum gr_err deliver_one(struct gr_call *call, struct batch *batch)
+static enum gr_err settle_all(struct gr_call *call, void *arg)
 {
-    const struct webhooks *webhooks = call->state;
-    const struct delivery *delivery = batch->first;
-    const struct gr_value id = gr_v_text(delivery->event_id);
-    const struct webhooks_target *target = find_target(webhooks, delivery->target);
+    const struct round *round = arg;
+    enum gr_err r = GR_OK;
 
-    enum gr_err r = gr_store(call, "SELECT body FROM webhook_event WHERE id = ?1", &id, 1,
-                             take_body, batch, NULL);
-    if (r != GR_OK || !delivery->body)
-        return r;
-    bool done = target && post(call, target, delivery);
-    bool given_up = !done && (!target || delivery->attempts + 1 >= webhooks->options->attempts_max);
-    if (given_up)
-        gr_log(call, GR_LOG_ERROR, "event %s could not be handed on to '%s': given up",
-               delivery->event_id, delivery->target);
-    return settle(call, delivery, done, given_up);
+    for (size_t i = 0; i < round->wave_count && r == GR_OK; i++)
+        r = settle_one(call, round->wave[i]);
+    return r;
+}
+
+static void tell(struct round *round, const struct turn *turn)
+{
+    const struct delivery *delivery = &turn->list[turn->next];
+
+    gr_metric_add(round->call, "delivered_total",
+                  delivery->done       ? "done"
+                  : delivery->given_up ? "given_up"
+                                       : "failed",
+                  1);
+    if (delivery->given_up)
+        gr_log(round->call, GR_LOG_ERROR, "event %lld could not be handed on to '%s': given up",
+               (long long)delivery->seq, turn->target->name);
+}
+
+static enum gr_err run_wave(struct round *round)
+{
+    /* Each reply tells how it went. */
+    (void)gr_upstream(round->call, round->requests, round->replies, round->wave_count);
+    for (size_t i = 0; i < round->wave_count; i++)
+        judge(round, round->wave[i], &round->replies[i]);
+    enum gr_err r = gr_store_tx(round->call, settle_all, round);
+    for (size_t i = 0; i < round->wave_count; i++) {
+        tell(round, round->wave[i]);
+        round->wave[i]->next++;
+    }
+    return r;
+}
+
+/* --- the timer --- */
+
+/* Returns whether anything was claimed. */
+static bool run_round(struct round *round, enum gr_err *ret_err)
+{
+    size_t claimed = 0;
+    enum gr_err r = GR_OK;
+
+    for (size_t i = 0; i < round->turn_count && r == GR_OK; i++) {
+        r = claim(round, &round->turns[i]);
+        claimed += round->turns[i].count;
+    }
+    while (r == GR_OK) {
+        r = load_wave(round);
+        if (r != GR_OK || round->wave_count == 0)
+            break;
+        r = run_wave(round);
+    }
+    release(round);
+    *ret_err = r;
+    return claimed > 0;
 }
 
 enum gr_err webhooks_deliver(struct gr_call *call)
 {
-    const struct gr_value values[] = {gr_v_int(gr_now_ms(call)),
-                                      gr_v_int(gr_now_ms(call) + CLAIM_MS)};
-    struct batch batch = {call, NULL, 0};
+    struct webhooks *webhooks = call->state;
+    struct round *round;
+    enum gr_err r;
 
-    enum gr_err r =
-        gr_store(call,
-                 "UPDATE webhook_delivery SET next_ms = ?2 WHERE next_ms <= ?1"
-                 " AND (event_id, target) IN (SELECT event_id, target FROM webhook_delivery"
-                 " WHERE next_ms <= ?1 ORDER BY next_ms LIMIT " BATCH ")"
-                 " RETURNING event_id, target, attempts",
-                 values, 2, take, &batch, NULL);
-    bool more = batch.count > 0;
-    for (; r == GR_OK && batch.first; batch.first = batch.first->next)
-        r = deliver_one(call, &batch);
-    if (r == GR_OK && more)
+    if (webhooks->target_count == 0)
+        return GR_OK;
+    round = gr_alloc(call, sizeof(*round));
+    if (!round)
+        return GR_ERR_NO_MEMORY;
+    round->call = call;
+    round->options = webhooks->options;
+    round->turn_count = webhooks->target_count;
+    round->turns = gr_alloc(call, round->turn_count * sizeof(*round->turns));
+    if (!round->turns)
+        return GR_ERR_NO_MEMORY;
+    for (size_t i = 0; i < round->turn_count; i++)
+        round->turns[i].target = &webhooks->targets[i];
+    bool more = run_round(round, &r);
+    if (r != GR_OK)
+        return gr_fail(call, r, "deliveries have to wait for the store");
+    if (more)
         gr_timer_wake(call, "deliver");
-    return r;
+    return GR_OK;
 }

@@ -125,11 +125,12 @@ def body_case(group, block, send, entry, names):
 def judged(group, send, method, target, body, what, names):
     if len(what) > 160:
         what = what[:130] + "… of " + str(len(what))
+    headers = send.get("headers", {})
     if names is None:
         upstream = {"receives": None, "body": "same" if body is not None else None}
-        return Case(group, send["route"], f"{method} accepts {what}", method, target, body,
-                    upstream=upstream)
-    return Case(group, send["route"], f"{method} refuses {what}", method, target, body,
+        return Case(group, send["route"], f"{method} accepts {what}", method, target, body, headers,
+                    upstream=None if "gets" in send else upstream, gets=send.get("gets", {}))
+    return Case(group, send["route"], f"{method} refuses {what}", method, target, body, headers,
                 gets={"status": 400, "names": names})
 
 

@@ -21,6 +21,7 @@ LIMIT = 20 * int(os.environ.get("GR_TIME_FACTOR", "1"))
 IDLE = 1  # seconds after which a connection is not used again: the gateway may be closing it
 ACCESS_KEY = "contract-access-key"
 SECRET = "contract-secret-of-more-than-32-bytes"
+WEBHOOK_SECRET = "contract-webhook-secret"
 
 
 class Recorder:
@@ -107,7 +108,7 @@ class Gateway:
         self.log = self.directory / "log"
         self.process = None
         self.connection = None
-        self.env = {**os.environ, **(env or {})}
+        self.env = {**os.environ, "WEBHOOK_SECRET": WEBHOOK_SECRET, **(env or {})}
 
     def write_config(self, groups, settings, routes):
         config = {
@@ -121,6 +122,8 @@ class Gateway:
                 "auth": {"url": f"http://127.0.0.1:{self.recorders['auth'].port}/v2"},
             },
             "plugins": {"directory": PLUGINS},
+            "store": f"sqlite:{self.directory}/store.db",
+            "state_directory": str(self.directory),
             "log": {"level": "info", "format": "json"},
         }
         config = cases.merge(config, settings)

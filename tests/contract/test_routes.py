@@ -118,7 +118,7 @@ def test_only_what_does_no_harm_twice_is_repeated(routes, tmp_path):
         for recorder in gateway.recorders.values():
             recorder.drops = True
         for route in routes:
-            if route["id"] == "token.create" or route["method"] == "GET":
+            if "forward" not in route or route["method"] == "GET":
                 continue
             case = first_case(route)
             answer = gateway.send(case.method, case.target, case.body)

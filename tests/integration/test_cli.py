@@ -252,6 +252,18 @@ def test_the_reference_in_etc_is_up_to_date():
         assert file.read().endswith(done.stdout), "greenroom config reference belongs to the end of etc/README.md"
 
 
+def test_the_table_of_routes_is_up_to_date():
+    done = greenroom("routes", "--markdown", "-c", os.path.join(SOURCE, "etc"))
+    assert done.returncode == 0
+    with open(os.path.join(SOURCE, "plugins", "ROUTES.md")) as file:
+        assert file.read().endswith("\n\n" + done.stdout), "scripts/gen-docs writes plugins/ROUTES.md anew"
+    listed = json.loads(greenroom("routes", "--json", "-c", os.path.join(SOURCE, "etc")).stdout)
+    assert len(done.stdout.split("\n| ")) - 1 >= len(listed) > 120
+    for route in listed:
+        row = f"| {route['method']} | `{route['path']}`" + (f"<br>`{route['alias']}`" if "alias" in route else "")
+        assert f"{row} | `{route['id']}` |" in done.stdout
+
+
 def test_the_schema_of_a_plugin_file(etc):
     schema = json.loads(greenroom("config", "schema", "--plugin", "rooms", "-c", str(etc)).stdout)
     assert set(schema["properties"]) == {"$schema", "library", "enabled", "prefix", "config", "routes"}

@@ -89,11 +89,17 @@ class Gateway:
         self.write()
         self.process = subprocess.Popen([BINARY, "-c", str(self.directory)], env=self.env, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True).start()
+        self._lines = []  # of this run
+        threading.Thread(target=self._read, args=(self.process.stderr, self._lines), daemon=True).start()
         self.wait_log(r"ready after")
         self.port = int(self.find(r'"listening on http://[^"]*:(\d+)"'))
         self.admin_port = int(self.find(r'"admin listening on http://[^"]*:(\d+)"') or 0)
         return self
+
+    def run(self, *words):
+        """Another command of the program, about the same config."""
+        return subprocess.run([BINARY, "-c", str(self.directory), *words], env=self.env, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=TIMEOUT * 2)
 
     def stop(self, status=0):
         """Ends it in order; fails when it ends with another status."""
@@ -116,13 +122,13 @@ class Gateway:
 
     # --- log ---
 
-    def _read(self, stream):
+    def _read(self, stream, lines):
         for line in stream:
             with self._changed:
-                self._lines.append(line)
+                lines.append(line)
                 self._changed.notify_all()
         with self._changed:
-            self._lines.append(None)
+            lines.append(None)
             self._changed.notify_all()
 
     @property

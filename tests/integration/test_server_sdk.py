@@ -1,0 +1,62 @@
+"""The official server SDK from npm does all it can, against the sandbox and through the gateway, unchanged.
+
+The flow is server_sdk/flow.js. Only the base URL is set, which the SDK has no option for. Without npm, or without a
+registry it can reach, the tests are skipped.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+from support import sandbox
+from support.hms import gateway_for
+from support.sandbox import Sandbox
+from support.upstream import TIMEOUT
+
+FLOW = pathlib.Path(__file__).parent / "server_sdk"
+OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "ERR_SOCKET_TIMEOUT")
+
+
+@pytest.fixture(scope="module")
+def sdk(tmp_path_factory):
+    """A directory with the flow and the SDK it uses, installed from npm as the lock file says."""
+    for program in ("node", "npm"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed: scripts/bootstrap --node")
+    directory = tmp_path_factory.mktemp("sdk")
+    for file in ("package.json", "package-lock.json", "flow.js"):
+        shutil.copy(FLOW / file, directory)
+    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=directory,
+                          capture_output=True, text=True, timeout=TIMEOUT * 12)
+    if done.returncode != 0 and any(word in done.stderr for word in OFFLINE):
+        pytest.skip("npm reaches no registry: " + done.stderr.splitlines()[0])
+    assert done.returncode == 0, done.stderr
+    return directory
+
+
+@pytest.fixture
+def box(tmp_path):
+    (tmp_path / "sandbox").mkdir()
+    running = Sandbox(tmp_path / "sandbox")
+    yield running
+    running.stop()
+
+
+def run_flow(sdk, base_url, box):
+    env = {**os.environ, "HMS_ACCESS_KEY": sandbox.KEY, "HMS_SECRET": sandbox.SECRET}
+    done = subprocess.run(["node", "flow.js", base_url, box.url], cwd=sdk, env=env, capture_output=True, text=True,
+                          timeout=TIMEOUT * 6)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_sdk_takes_the_sandbox_for_100ms(sdk, box):
+    run_flow(sdk, box.url, box)
+
+
+def test_the_sdk_takes_the_gateway_for_100ms(sdk, box, tmp_path):
+    """It calls the documented paths, which the gateway has beside its own."""
+    with gateway_for(tmp_path / "gateway", box.url) as gateway:
+        run_flow(sdk, f"http://127.0.0.1:{gateway.port}", box)
+        assert '"status":500' not in gateway.log and '"status":502' not in gateway.log

@@ -1,0 +1,507 @@
+"""Events from 100ms: who is believed, what is kept, how it is listed, purged and handed on."""
+
+import hashlib
+import hmac
+import json
+import re
+import signal
+import threading
+import time
+import uuid
+
+import pytest
+from support.gateway import Gateway
+from support.sandbox import Sandbox
+from support.stores import Store
+from support.upstream import TIMEOUT, Reply, Upstream
+
+SECRET = "the secret of the hook"
+KEY = "the key of the signature"
+GIVEN = {"X-Webhook-Secret": SECRET}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+@pytest.fixture
+def start(tmp_path, store):
+    """start(**options): a gateway with the group; those still running are stopped in the end."""
+    running = []
+
+    def begin(**options):
+        directory = tmp_path / f"gateway-{len(running)}"
+        directory.mkdir()
+        options.setdefault("secret", SECRET)
+        config = {name: value for name, value in options.items() if value is not None}
+        gateway = Gateway(directory, {"store": store.url, "state_directory": str(directory)},
+                          {"webhooks": {"config": config}})
+        gateway.start()
+        running.append(gateway)
+        return gateway
+
+    yield begin
+    for gateway in running:
+        gateway.stop()
+
+
+@pytest.fixture
+def target():
+    with Upstream() as upstream:
+        yield upstream
+
+
+def to(target, name="app", path="/hook", **more):
+    return {"name": name, "url": target.url + path, **more}
+
+
+def event(**members):
+    return {"version": "2.0", "id": str(uuid.uuid4()), "account_id": "acc", "app_id": "app",
+            "timestamp": "2025-03-04T17:10:11.123456Z", "type": "session.open.success",
+            "data": {"room_id": "r1", "session_id": "s1"}, **members}
+
+
+def give(gateway, body, **headers):
+    headers = {name.replace("_", "-"): value for name, value in headers.items()} or GIVEN
+    return gateway.post("/webhooks", body, headers=headers)
+
+
+def taken(gateway, body, **headers):
+    answer = give(gateway, body, **headers)
+    assert answer.status == 200 and answer.json == {}, answer
+    return body
+
+
+def events(gateway, query=""):
+    answer = gateway.get("/webhooks/events" + query)
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def ids(gateway, query=""):
+    return [one["id"] for one in events(gateway, query)["data"]]
+
+
+def until(what, condition, limit=TIMEOUT * 2):
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {limit} s"
+        time.sleep(0.02)
+
+
+# --- who is believed ---
+
+
+def test_the_secret_is_wanted_whole(start):
+    gateway = start()
+    for headers in ({"X-Other": "1"}, {"X-Webhook-Secret": ""}, {"X-Webhook-Secret": SECRET[:-1]},
+                    {"X-Webhook-Secret": SECRET + "x"}, {"X-Webhook-Secret": SECRET.upper()}):
+        answer = gateway.post("/webhooks", event(), headers=headers)
+        assert answer.status == 401 and answer.json["code"] == 401, headers
+        assert SECRET not in answer.body.decode()
+    assert events(gateway)["data"] == []
+    taken(gateway, event())
+    assert SECRET not in gateway.log
+
+
+def test_the_header_can_have_another_name(start):
+    gateway = start(secret_header="X-Hook-Key")
+    assert give(gateway, event(), X_Webhook_Secret=SECRET).status == 401
+    taken(gateway, event(), X_Hook_Key=SECRET)
+
+
+def test_without_a_secret_nobody_is_believed(start):
+    gateway = start(secret=None)
+    assert "no webhook secret is configured" in gateway.log
+    answer = give(gateway, event())
+    assert answer.status == 401 and "no webhook secret" in answer.json["message"]
+    assert gateway.post("/webhooks", event()).status == 401
+
+
+def test_an_empty_secret_is_no_secret(tmp_path, store):
+    for name in ("secret", "signature_secret"):
+        gateway = Gateway(tmp_path, {"store": store.url, "state_directory": str(tmp_path)},
+                          {"webhooks": {"config": {name: ""}}})
+        with pytest.raises(AssertionError):
+            gateway.start()
+        gateway.process.wait(TIMEOUT)
+        assert gateway.process.returncode != 0 and "empty" in gateway.log
+
+
+def sign(raw, key=KEY):
+    return hmac.new(key.encode(), raw, hashlib.sha256).hexdigest()
+
+
+def test_the_signature_is_over_the_bytes_as_they_came(start):
+    gateway = start(secret=None, signature_secret=KEY)
+    raw = b'{ "version":"2.0","id":"e-1", "account_id":"a","timestamp":"2025-03-04T17:10:11Z",\n' \
+          b'"type":"room.end.success", "data":{"price": 1.50, "t": "\\u00e9"}}'
+    again = json.dumps(json.loads(raw)).encode()
+    for signature in (None, "", "00" * 32, sign(again), sign(raw, "other key"), sign(raw)[:-1], sign(raw) + "0",
+                      sign(raw)[:-1] + "g"):
+        headers = {} if signature is None else {"x-100ms-signature": signature}
+        assert gateway.post("/webhooks", raw, headers=headers).status == 401, signature
+    assert gateway.post("/webhooks", raw + b" ", headers={"x-100ms-signature": sign(raw)}).status == 401
+    taken(gateway, raw, x_100ms_signature=sign(raw))
+    taken(gateway, raw, X_100MS_Signature=sign(raw).upper())
+    listed = gateway.get("/webhooks/events").body
+    assert raw in listed and len(json.loads(listed)["data"]) == 1
+
+
+def test_secret_and_signature_are_both_wanted(start):
+    gateway = start(signature_secret=KEY)
+    raw = json.dumps(event()).encode()
+    assert give(gateway, raw, X_Webhook_Secret=SECRET).status == 401
+    assert give(gateway, raw, X_100MS_Signature=sign(raw)).status == 401
+    taken(gateway, raw, X_Webhook_Secret=SECRET, X_100MS_Signature=sign(raw))
+
+
+# --- what is kept ---
+
+
+def test_the_envelope_is_checked(start):
+    gateway = start()
+    for name in ("version", "id", "account_id", "timestamp", "type", "data"):
+        whole = event()
+        del whole[name]
+        answer = give(gateway, whole)
+        assert answer.status == 400 and name in json.dumps(answer.json), answer
+    for name, value in (("id", 7), ("id", ""), ("id", "x" * 129), ("timestamp", "yesterday"), ("type", ""),
+                        ("data", []), ("data", None), ("is_replay", "yes"), ("app_id", 1)):
+        answer = give(gateway, event(**{name: value}))
+        assert answer.status == 400 and name in json.dumps(answer.json), answer
+    for raw in (b"", b"{", b"[]", b"null", b'"text"', b"{}{}", b'{"id":"a","id":"b"}', b"\xff", b"[" * 5000,
+                b'{"id":"a\\u0000b"}'):
+        assert give(gateway, raw).status == 400, raw
+    assert events(gateway)["data"] == []
+
+
+def test_unknown_types_and_members_are_kept_as_they_came(start):
+    gateway = start()
+    raw = b'{"version":"9.9", "id":"x-1","account_id":"","timestamp":"2025-03-04T19:10:11+02:00",' \
+          b'"type":"moon.rise.maybe",  "data":{"room_id":7,"n":1.50,"deep":[[[null]]]},"new":"\xc3\xa9"}'
+    taken(gateway, raw)
+    listed = gateway.get("/webhooks/events")
+    assert listed.body == b'{"limit":50,"last":"","data":[' + raw + b"]}"
+    assert listed.header("Content-Type").startswith("application/json")
+    assert ids(gateway, "?room_id=7") == []
+
+
+def test_what_is_too_long_for_an_id_is_kept_without_one(start):
+    gateway = start()
+    long = taken(gateway, event(data={"room_id": "r" * 100000, "session_id": "s" * 256}))
+    assert ids(gateway) == [long["id"]]
+    assert ids(gateway, "?session_id=" + "s" * 256) == [long["id"]]
+
+
+def test_a_repeated_id_is_dropped_and_acknowledged(start):
+    gateway = start()
+    first = taken(gateway, event(type="peer.join.success"))
+    taken(gateway, {**first, "is_replay": True})
+    taken(gateway, {**first, "type": "other"})
+    [kept] = events(gateway)["data"]
+    assert kept == first
+
+
+def test_one_of_many_at_once_is_kept(start):
+    gateway = start()
+    same = event()
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(give(gateway, same).status)) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 24
+    assert ids(gateway) == [same["id"]]
+
+
+def test_the_answer_does_not_wait_for_the_targets(start, target):
+    target.default = Reply.hang()
+    gateway = start(forward_to=[to(target)], forward_timeout_ms="2s")
+    began = time.monotonic()
+    for _ in range(20):
+        taken(gateway, event())
+    assert time.monotonic() - began < 2
+    target.wait_requests(1)
+
+
+def test_events_survive_a_restart(start):
+    gateway = start()
+    first = taken(gateway, event())
+    gateway.stop()
+    gateway.start()
+    taken(gateway, first)
+    assert ids(gateway) == [first["id"]]
+
+
+# --- listing ---
+
+
+def test_events_are_filtered_and_paged(start):
+    gateway = start()
+    sent = [taken(gateway, event(id=f"e{n}", type="a.b" if n % 2 else "c.d",
+                                 data={"room_id": f"r{n % 3}", "session_id": f"s{n % 4}"}))
+            for n in range(12)]
+    newest = [one["id"] for one in reversed(sent)]
+    assert ids(gateway) == newest
+    assert events(gateway, "?limit=12")["last"] == "", "a full last page is the last page"
+    assert ids(gateway, "?type=a.b") == [f"e{n}" for n in range(11, 0, -2)]
+    assert ids(gateway, "?room_id=r1") == ["e10", "e7", "e4", "e1"]
+    assert ids(gateway, "?session_id=s2&room_id=r1&type=c.d") == ["e10"]
+    assert ids(gateway, "?type=%27%20OR%201=1--") == []
+    for query in ("?limit=5", "?limit=1", "?limit=4", "?limit=3&type=c.d"):
+        seen, last = [], None
+        while last != "":
+            page = events(gateway, query + (f"&start={last}" if last else ""))
+            assert page["limit"] == int(re.search(r"\d+", query)[0]) >= len(page["data"]) > 0
+            seen += [one["id"] for one in page["data"]]
+            last = page["last"]
+        assert seen == [one for one in newest if "type" not in query or int(one[1:]) % 2 == 0]
+    for query in ("limit=0", "limit=101", "limit=x", "start=0", "start=-1", "start=x", "start=99999999999999999999"):
+        answer = gateway.get("/webhooks/events?" + query)
+        assert answer.status in (200, 400) if "999" in query else answer.status == 400, query
+
+
+def test_a_page_ends_early_when_its_events_are_large(start):
+    gateway = start()
+    for n in range(8):
+        taken(gateway, event(id=f"big{n}", data={"text": "x" * 900_000}))
+    seen, last, pages = [], None, 0
+    while last != "":
+        answer = gateway.get("/webhooks/events" + (f"?start={last}" if last else ""))
+        assert answer.status == 200 and len(answer.body) < 6_000_000
+        seen += [one["id"] for one in answer.json["data"]]
+        last = answer.json["last"]
+        pages += 1
+    assert seen == [f"big{n}" for n in range(7, -1, -1)] and pages > 1
+
+
+def test_events_go_after_their_time(start, store, target):
+    target.default = Reply(status=500)
+    gateway = start(keep_ms="1h", forward_to=[to(target)])
+    taken(gateway, event(id="old"))
+    young = taken(gateway, event(id="young"))
+    store.sql("UPDATE webhook_event SET received_ms = received_ms - 3601000 WHERE id = 'old'")
+    store.sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
+              " INSERT INTO webhook_event (id, type, received_ms, body) SELECT 'old' || i, 't', i,"
+              " '{\"id\": \"old\"}' FROM n")
+    until("purge", lambda: ids(gateway, "?limit=100") == [young["id"]])
+    assert store.sql("SELECT COUNT(*) FROM webhook_delivery") == [("1",)], "deliveries go with their event"
+
+
+# --- handing on ---
+
+
+def pending(store):
+    return store.sql("SELECT target, attempts FROM webhook_delivery WHERE done_ms IS NULL AND next_ms IS NOT NULL")
+
+
+def sent_ids(target, path="/hook"):
+    return [request.json["id"] for request in list(target.requests) if request.path == path]
+
+
+def test_every_target_gets_every_event_as_it_came_in_order(start, store, target):
+    gateway = start(forward_to=[to(target, header="X-Key", header_value="k 1"),
+                                to(target, "second", "/a%20b/c")])
+    raw = b'{"version":"2.0", "id":"z","account_id":"a","timestamp":"2025-03-04T17:10:11Z",' \
+          b'"type":"t", "data":{"price": 1.50}}'
+    taken(gateway, raw)
+    target.wait_requests(2)
+    bodies = {request.path: request for request in target.requests}
+    assert bodies["/hook"].body == bodies["/a%20b/c"].body == raw
+    assert bodies["/hook"].header("X-Key") == "k 1" and bodies["/a%20b/c"].header("X-Key") is None
+    assert bodies["/hook"].header("Content-Type") == "application/json"
+    assert bodies["/hook"].header("Authorization") is None and bodies["/hook"].header("X-Webhook-Secret") is None
+    sent = ["z"] + [taken(gateway, event())["id"] for _ in range(30)]
+    target.wait_requests(62, TIMEOUT * 2)
+    assert sent_ids(target) == sent and sent_ids(target, "/a%20b/c") == sent
+    until("settled", lambda: pending(store) == [])
+    taken(gateway, raw)
+    taken(gateway, event(id="last"))
+    target.wait(lambda _: sent_ids(target)[-1] == "last")
+    assert sent_ids(target) == sent + ["last"], "what is known already is not handed on again"
+    until("settled", lambda: pending(store) == [])
+    metrics = gateway.admin("/metrics").body.decode()
+    assert 'greenroom_webhooks_delivered_total{outcome="done"} 64' in metrics
+    assert 'greenroom_webhooks_received_total{kind="repeated"} 1' in metrics
+
+
+def test_a_target_of_its_origin_alone_is_asked_at_its_root(start, target):
+    gateway = start(forward_to=[{"name": "root", "url": target.url}])
+    taken(gateway, event())
+    assert target.wait_requests(1)[0].line == "POST /"
+
+
+def test_a_refused_event_is_offered_again_with_growing_pauses(start, store, target):
+    target.will(Reply(status=500), Reply(status=302, headers=[("Location", "/other")]), Reply(status=404))
+    gateway = start(forward_to=[to(target)])
+    one = taken(gateway, event())
+    requests = target.wait_requests(4, TIMEOUT * 3)
+    assert sent_ids(target) == [one["id"]] * 4
+    pauses = [after.time - before.time for before, after in zip(requests, requests[1:])]
+    assert pauses[0] >= 0.95 and pauses[1] >= 1.95 and pauses[2] >= 3.9, pauses
+    until("settled", lambda: pending(store) == [])
+    assert store.sql("SELECT attempts FROM webhook_delivery") == [("4",)]
+
+
+def test_an_event_is_given_up_after_its_attempts(start, store, target):
+    target.on("POST", "/hook", lambda request: Reply(status=400 if "bad" in request.json["id"] else 200))
+    gateway = start(forward_to=[to(target)], attempts_max=2)
+    taken(gateway, event(id="bad"))
+    taken(gateway, event(id="good"))
+    gateway.wait_log(r"could not be handed on to 'app': given up")
+    until("settled", lambda: pending(store) == [])
+    assert sent_ids(target).count("bad") == 2 and sent_ids(target).count("good") == 1
+    assert sent_ids(target).index("good") < 2, "one event that is refused does not hold up others"
+    assert 'delivered_total{outcome="given_up"} 1' in gateway.admin("/metrics").body.decode()
+
+
+def test_a_target_that_was_down_gets_everything_when_it_is_back(start, store, target):
+    target.down()
+    gateway = start(forward_to=[to(target)])
+    sent = {taken(gateway, event())["id"] for _ in range(9)}
+    until("an attempt", lambda: any(attempts != "0" for _, attempts in pending(store)))
+    assert len(pending(store)) == 9
+    target.up()
+    target.wait(lambda _: set(sent_ids(target)) == sent, TIMEOUT * 3)
+    until("settled", lambda: pending(store) == [])
+    assert len(sent_ids(target)) == 9
+
+
+def test_a_target_that_hangs_does_not_hold_up_another(start, target):
+    with Upstream() as hung:
+        hung.default = Reply.hang()
+        gateway = start(forward_to=[to(hung, "hung"), to(target)], forward_timeout_ms="500ms")
+        sent = [taken(gateway, event())["id"] for _ in range(20)]
+        target.wait_requests(20, TIMEOUT * 2)
+        assert sent_ids(target) == sent
+        assert len(hung.requests) <= 6, "it is left alone for a while each time"
+
+
+def test_deliveries_go_on_after_a_restart(start, store, target):
+    target.default = Reply(status=503)
+    gateway = start(forward_to=[to(target)])
+    one = taken(gateway, event())
+    target.wait_requests(1)
+    gateway.stop()
+    target.forget()
+    gateway.start()
+    target.wait_requests(1, TIMEOUT * 2)
+    assert sent_ids(target) == [one["id"]]
+    until("settled", lambda: pending(store) == [])
+
+
+def test_a_delivery_that_died_with_its_gateway_is_made_again(start, store, target):
+    target.default = Reply.hang()
+    gateway = start(forward_to=[to(target)], forward_timeout_ms="1s")
+    one = taken(gateway, event())
+    target.wait_requests(1)
+    gateway.process.kill()
+    gateway.process.wait()
+    gateway.process = None
+    killed = time.monotonic()
+    target.forget()
+    gateway.start()
+    target.wait_requests(1, TIMEOUT * 3)
+    assert sent_ids(target) == [one["id"]]
+    assert time.monotonic() - killed > 1.0, "not while the first attempt may still be under way"
+    until("settled", lambda: pending(store) == [])
+
+
+def test_two_gateways_on_one_store_share_the_work(start, store, target):
+    target.default = Reply(delay=0.02)
+    gateways = [start(forward_to=[to(target)]) for _ in range(2)]
+    sent = [taken(gateways[n % 2], event())["id"] for n in range(60)]
+    target.wait(lambda _: len(set(sent_ids(target))) == 60, TIMEOUT * 3)
+    until("settled", lambda: pending(store) == [])
+    assert sorted(sent_ids(target)) == sorted(sent), "each was sent once"
+
+
+def test_a_target_that_left_the_config_gets_its_events_when_it_returns(start, store, target):
+    target.default = Reply(status=503)
+    gateway = start(forward_to=[to(target)])
+    one = taken(gateway, event())
+    target.wait_requests(1)
+    gateway.stop()
+    config = gateway.plugins["webhooks"]["config"]
+    with Upstream() as other:
+        config["forward_to"] = [to(other, "other")]
+        gateway.start()
+        two = taken(gateway, event())
+        other.wait_requests(1)
+        assert sent_ids(other) == [two["id"]]
+        gateway.stop()
+    target.forget()
+    config["forward_to"] = [to(target)]
+    gateway.start()
+    target.wait_requests(1, TIMEOUT * 2)
+    assert sent_ids(target) == [one["id"]]
+
+
+def test_a_reload_takes_new_targets(start, target):
+    gateway = start()
+    taken(gateway, event())
+    gateway.plugins["webhooks"]["config"]["forward_to"] = [to(target)]
+    gateway.write()
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.wait_log("reloaded")
+    two = taken(gateway, event())
+    target.wait_requests(1)
+    assert sent_ids(target) == [two["id"]]
+
+
+def test_what_happens_in_the_sandbox_arrives_at_the_app(tmp_path, start, target):
+    """100ms → gateway → app: signed, kept, listed, handed on; repeated deliveries are dropped."""
+    gateway = start(signature_secret=KEY, forward_to=[to(target)])
+    (tmp_path / "sandbox").mkdir()
+    box = Sandbox(tmp_path / "sandbox", {
+        "webhook_url": f"http://127.0.0.1:{gateway.port}/webhooks",
+        "webhook_headers": GIVEN, "webhook_secret": KEY, "speed": 20,
+    })
+    try:
+        room = box.room(name="seen")
+        peer = box.join(room, user_id="ada")
+        box.ok("DELETE", f"/sandbox/rooms/{room['id']}/peers/{peer['id']}", status=204)
+        wanted = ["session.open.success", "peer.join.success", "peer.leave.success", "session.close.success"]
+        target.wait_requests(4, TIMEOUT * 2)
+        assert [request.json["type"] for request in target.requests] == wanted
+        listed = events(gateway, f"?room_id={room['id']}")["data"]
+        assert [one["type"] for one in listed] == wanted[::-1]
+        assert ids(gateway, "?type=peer.join.success&session_id=" + listed[0]["data"]["session_id"]) == [listed[2]["id"]]
+
+        def history(status):
+            return box.get(f"/analytics/webhooks?room_id={room['id']}&status={status}")["summary"]["total_events"]
+
+        until("acknowledged", lambda: history("success") == 4)
+        replay = box.post("/analytics/webhooks/replay", {"room_id": room["id"], "status": "all"})
+        path = f"/analytics/webhooks/replay/{replay['workflow_id']}"
+        until("replayed", lambda: box.get(path)["status"] == "completed")
+        assert len(events(gateway)["data"]) == 4 and len(target.requests) == 4
+    finally:
+        box.stop()
+
+
+def test_wrong_targets_stop_the_start(tmp_path, store):
+    for number, (targets, said) in enumerate((
+        ([{"name": "a", "url": "ftp://x/"}], "url"),
+        ([{"name": "a", "url": "http://u:p@host/"}], "url"),
+        ([{"name": "a", "url": "http://host/?q=1"}], "url"),
+        ([{"name": "a", "url": "http://host/{id}"}], "url"),
+        ([{"name": "A", "url": "http://host/"}], "name"),
+        ([{"url": "http://host/"}], "name"),
+        ([{"name": "a", "url": "http://host/", "heder": "x"}], "heder"),
+        ([{"name": "a", "url": "http://host/", "header": "X"}], "header_value"),
+        ([{"name": "a", "url": "http://host/", "header": "X", "header_value": "a\r\nb"}], "header_value"),
+        ([{"name": "a", "url": "http://host/"}, {"name": "a", "url": "http://other/"}], "exists"),
+        ([{"name": f"a{n}", "url": "http://host/"} for n in range(17)], "16"),
+    )):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        gateway = Gateway(directory, {"store": store.url, "state_directory": str(directory)},
+                          {"webhooks": {"config": {"secret": SECRET, "forward_to": targets}}})
+        with pytest.raises(AssertionError):
+            gateway.start()
+        assert gateway.process.wait(TIMEOUT) != 0
+        assert said in gateway.log, (targets, gateway.log)

@@ -1,0 +1,42 @@
+"""A store for a test: a new database on the PostgreSQL server the tests were given, else a new SQLite file."""
+
+import os
+import sqlite3
+import subprocess
+import urllib.parse
+import uuid
+
+from support.upstream import TIMEOUT
+
+
+class Store:
+    """url: as it stands in the config."""
+
+    def __init__(self, directory):
+        self._file = None
+        server = os.environ.get("GR_TEST_POSTGRES")
+        if server:
+            name = f"test-{uuid.uuid4()}"
+            self._psql(server, f'CREATE DATABASE "{name}"')
+            self.url = urllib.parse.urlunsplit(urllib.parse.urlsplit(server)._replace(path="/" + name))
+        else:
+            self._file = f"{directory}/gateway.db"
+            self.url = f"sqlite:{self._file}"
+
+    @staticmethod
+    def _psql(url, statement):
+        done = subprocess.run(["psql", "-qtA", "-F", "\x1f", url, "-c", statement], check=True, timeout=TIMEOUT * 2,
+                              capture_output=True, text=True)
+        return [tuple(line.split("\x1f")) for line in done.stdout.splitlines()]
+
+    def sql(self, statement):
+        """Runs one statement; its rows, all columns as text and NULL as ""."""
+        if self._file is None:
+            return self._psql(self.url, statement)
+        connection = sqlite3.connect(self._file, timeout=TIMEOUT)
+        try:
+            with connection:
+                rows = connection.execute(statement).fetchall()
+            return [tuple("" if value is None else str(value) for value in row) for row in rows]
+        finally:
+            connection.close()
