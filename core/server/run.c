@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/env.h"
+#include "server/figures.h"
 #include "server/gateway.h"
 
 #include <errno.h>
@@ -141,6 +142,7 @@ static int start(struct server *server)
     }
     if (!listen_all(server))
         return EXIT_LISTEN;
+    grc_figures_listeners(server->http, server->admin);
     say_started(server);
     return EXIT_FINE;
 }
@@ -210,6 +212,7 @@ static void drain(struct server *server)
 
 static void stop(struct server *server)
 {
+    grc_figures_listeners(NULL, NULL);
     grc_http_stop(server->http);
     grc_http_stop(server->admin);
     grc_gateway_free(server->gateway);
