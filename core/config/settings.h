@@ -141,7 +141,7 @@ struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, v
  * configured: three quarters, so that a slow one leaves some to the others. */
 static inline int64_t grc_workers_share(int64_t workers)
 {
-    return workers < 4 ? workers : workers / 4 * 3;
+    return workers < 4 ? workers : workers * 3 / 4;
 }
 /* NULL is fine. Wipes secrets. */
 void grc_settings_free(struct grc_settings *settings);

@@ -254,7 +254,7 @@ def test_the_reference_in_etc_is_up_to_date():
 
 def test_the_schema_of_a_plugin_file(etc):
     schema = json.loads(greenroom("config", "schema", "--plugin", "rooms", "-c", str(etc)).stdout)
-    assert set(schema["properties"]) == {"$schema", "library", "enabled", "prefix", "config", "routes"}
+    assert set(schema["properties"]) == {"$schema", "library", "enabled", "prefix", "config", "routes", "calls_max"}
     assert schema["properties"]["config"]["additionalProperties"] is False
 
 
