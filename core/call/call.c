@@ -15,6 +15,7 @@ void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct g
     call->match = (struct grc_match){.err = GR_OK};
     call->request_id[0] = '\0';
     call->traceparent[0] = '\0';
+    call->span_id[0] = '\0';
     call->query = NULL;
     call->query_count = 0;
     call->body.max_bytes = (size_t)settings->body_max_bytes;
@@ -29,6 +30,7 @@ void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct g
     call->upstream_status = 0;
     call->upstream_us = 0;
     call->upstream_attempts = 0;
+    call->upstream_source = GRC_FROM_UPSTREAM;
     grc_call_own(call, plugin);
 }
 

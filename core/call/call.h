@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "call/trace.h"
 #include "http/message.h"
 #include "route/rule.h"
 #include "server/runtime.h"
@@ -18,7 +19,8 @@ struct grc_call {
     struct grc_arena arena;
     struct grc_match match;
     char request_id[65];
-    char traceparent[56]; /* "" when the client sent none */
+    char traceparent[GRC_TRACE_BYTES]; /* "" when there is none */
+    char span_id[GRC_SPAN_BYTES];      /* of the last call to an upstream within the trace */
     struct gr_pair *query;
     size_t query_count;
     struct grc_buf body;
@@ -34,6 +36,7 @@ struct grc_call {
     int upstream_status;
     int64_t upstream_us;
     unsigned upstream_attempts;
+    enum grc_answer_source upstream_source;
 };
 
 /* The service table every plugin gets. */

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "call/host.h"
+#include "upstream/headers.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -104,6 +105,7 @@ static enum gr_err build(struct grc_call *call, const struct gr_forward *forward
     exchange->has_body = exchange->body.ptr != NULL;
     exchange->idempotent = (forward->flags & GR_IDEMPOTENT) != 0;
     exchange->timeout_ms = call->route->timeout_ms;
+    exchange->cache_ttl_ms = call->route->cache_ttl_ms;
     if (!exchange->has_body && exchange->method != GR_METHOD_GET &&
         exchange->method != GR_METHOD_DELETE)
         return grc_fail(call, GR_ERR_NO_MEMORY, "no memory for the upstream's body");
@@ -199,8 +201,11 @@ static enum gr_err fail_upstream(struct grc_call *call, const struct grc_exchang
 {
     struct gr_error error = {.err = exchange->err, .message = grc_err_doc(exchange->err)};
 
-    if (exchange->err == GR_ERR_UPSTREAM_BUSY || exchange->err == GR_ERR_OVERLOAD)
-        error.retry_after_s = 1;
+    if (exchange->err == GR_ERR_UPSTREAM_BUSY || exchange->err == GR_ERR_OVERLOAD) {
+        int64_t seconds = grc_header_seconds(exchange->retry_after);
+
+        error.retry_after_s = seconds > 0 && seconds < 86400 ? (unsigned)seconds : 1;
+    }
     return grc_host_fail_with(&call->pub, &error);
 }
 
@@ -218,7 +223,16 @@ static void pass_header(struct grc_call *call, const struct gr_pair *header)
         reply->headers[reply->header_count++] = *header;
 }
 
-static enum gr_err reply_with(struct grc_call *call, const struct gr_forward *forward,
+static void add_age(struct grc_call *call, const struct grc_exchange *exchange)
+{
+    char *age = grc_arena_format(&call->arena, "%lld", (long long)exchange->age_s);
+
+    if (age)
+        (void)grc_host_reply_header(&call->pub, "Age", gr_str_of(age));
+}
+
+/* select: what to keep of the answer; NULL: all of it. */
+static enum gr_err reply_with(struct grc_call *call, const struct gr_select *select,
                               const struct grc_exchange *exchange)
 {
     if (exchange->err != GR_OK)
@@ -229,8 +243,10 @@ static enum gr_err reply_with(struct grc_call *call, const struct gr_forward *fo
                         exchange->status);
     for (size_t i = 0; i < exchange->answer_header_count; i++)
         pass_header(call, &exchange->answer_headers[i]);
-    if (forward->select && exchange->status == 200)
-        return reply_selected(call, forward->select, exchange);
+    if (exchange->source == GRC_FROM_CACHE)
+        add_age(call, exchange);
+    if (select && exchange->status == 200)
+        return reply_selected(call, select, exchange);
     return reply_as_it_came(call, exchange);
 }
 
@@ -245,13 +261,28 @@ enum gr_err grc_forward(struct grc_call *call)
     if (err != GR_OK)
         return err;
     grc_upstreams_run(call->runtime->upstreams, &exchange, 1);
-    call->upstream_status = exchange.status;
-    call->upstream_us = exchange.took_us;
-    call->upstream_attempts = exchange.attempts;
-    return reply_with(call, forward, &exchange);
+    grc_exchange_note(call, &exchange);
+    return reply_with(call, forward->select, &exchange);
 }
 
 enum gr_err grc_host_forward(struct gr_call *pub)
 {
     return grc_forward(grc_call_of(pub));
+}
+
+enum gr_err grc_host_relay(struct gr_call *pub, const struct gr_upstream_request *request)
+{
+    struct grc_call *call = grc_call_of(pub);
+    struct grc_exchange exchange;
+
+    if (!call->request || !call->reply)
+        return grc_fail(call, GR_ERR_INTERNAL, "this call has nobody to answer");
+    enum gr_err err = grc_exchange_build(call, request, &exchange);
+    if (err != GR_OK)
+        return err;
+    if (exchange.timeout_ms == 0 && call->route)
+        exchange.timeout_ms = call->route->timeout_ms;
+    grc_upstreams_run(call->runtime->upstreams, &exchange, 1);
+    grc_exchange_note(call, &exchange);
+    return reply_with(call, NULL, &exchange);
 }

@@ -243,4 +243,5 @@ const struct gr_host grc_host = {
     .metric_add = metric_add,
     .timer_wake = timer_wake,
     .state_dir = state_dir,
+    .relay = grc_host_relay,
 };

@@ -20,6 +20,7 @@ void grc_host_reply_cut(struct gr_call *pub, size_t after_bytes);
 
 /* forward.c */
 enum gr_err grc_host_forward(struct gr_call *pub);
+enum gr_err grc_host_relay(struct gr_call *pub, const struct gr_upstream_request *request);
 
 /* outgoing.c */
 enum gr_err grc_host_upstream_call(struct gr_call *pub, const struct gr_upstream_request *requests,
@@ -34,6 +35,11 @@ const char *grc_target(struct grc_call *call, const char *pattern, const struct 
                        size_t param_count, const struct gr_pair *query, size_t query_count);
 /* Fills what every exchange of a call shares: ids, deadline, arena, cancellation. */
 void grc_exchange_of(struct grc_call *call, struct grc_exchange *exchange);
+/* An exchange from what a handler wants; the call has failed when it cannot be. */
+enum gr_err grc_exchange_build(struct grc_call *call, const struct gr_upstream_request *request,
+                               struct grc_exchange *exchange);
+/* Notes an exchange that was run, for the access log. */
+void grc_exchange_note(struct grc_call *call, const struct grc_exchange *exchange);
 
 /* tokens.c */
 enum gr_err grc_host_jwt_sign(struct gr_call *pub, const struct gr_jwt_key *key,

@@ -90,17 +90,48 @@ static bool client_gone(void *arg)
     return grc_conn_gone(arg);
 }
 
+/* A span of its own for each call, so that a trace shows them apart. */
+static const char *next_span(struct grc_call *call)
+{
+    char *child = grc_arena_alloc(&call->arena, GRC_TRACE_BYTES);
+
+    if (child)
+        grc_trace_child(call->traceparent, child, call->span_id);
+    return child;
+}
+
+static gr_str trace_state(const struct grc_call *call)
+{
+    gr_str state = {NULL, 0};
+
+    if (call->request)
+        state = grc_request_header(call->request, "tracestate");
+    return grc_trace_state_good(state) ? state : (gr_str){NULL, 0};
+}
+
 void grc_exchange_of(struct grc_call *call, struct grc_exchange *exchange)
 {
     *exchange = (struct grc_exchange){
         .deadline_ms = call->deadline_ms,
         .request_id = call->request_id[0] ? call->request_id : NULL,
-        .traceparent = call->traceparent[0] ? call->traceparent : NULL,
+        .partition = call->caller_id,
         .group = call->plugin ? call->plugin->self.name : "core",
         .gone = call->request ? client_gone : NULL,
         .gone_arg = call->request,
         .arena = &call->arena,
     };
+    if (call->traceparent[0]) {
+        exchange->traceparent = next_span(call);
+        exchange->tracestate = trace_state(call);
+    }
+}
+
+void grc_exchange_note(struct grc_call *call, const struct grc_exchange *exchange)
+{
+    call->upstream_status = exchange->status;
+    call->upstream_us += exchange->took_us;
+    call->upstream_attempts += exchange->attempts;
+    call->upstream_source = exchange->source;
 }
 
 static size_t count_pairs(const struct gr_pair *pairs)
@@ -112,8 +143,8 @@ static size_t count_pairs(const struct gr_pair *pairs)
     return count;
 }
 
-static enum gr_err build(struct grc_call *call, const struct gr_upstream_request *request,
-                         struct grc_exchange *exchange)
+enum gr_err grc_exchange_build(struct grc_call *call, const struct gr_upstream_request *request,
+                               struct grc_exchange *exchange)
 {
     grc_exchange_of(call, exchange);
     const char *target =
@@ -147,7 +178,7 @@ enum gr_err grc_host_upstream_call(struct gr_call *pub, const struct gr_upstream
     if (!exchanges)
         return GR_ERR_NO_MEMORY;
     for (size_t i = 0; i < count; i++) {
-        enum gr_err err = build(call, &requests[i], &exchanges[i]);
+        enum gr_err err = grc_exchange_build(call, &requests[i], &exchanges[i]);
 
         if (err != GR_OK)
             return err;
@@ -161,9 +192,7 @@ enum gr_err grc_host_upstream_call(struct gr_call *pub, const struct gr_upstream
             .content_type = exchanges[i].answer_type,
             .retry_after = exchanges[i].retry_after,
         };
-        call->upstream_status = exchanges[i].status;
-        call->upstream_us += exchanges[i].took_us;
-        call->upstream_attempts += exchanges[i].attempts;
+        grc_exchange_note(call, &exchanges[i]);
         if (first == GR_OK)
             first = exchanges[i].err;
     }

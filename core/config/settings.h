@@ -63,6 +63,13 @@ struct grc_breaker_settings {
     int64_t open_ms;
 };
 
+/* Of repetitions: at most this share of the calls of the window, but always so many. */
+struct grc_budget_settings {
+    int64_t percent;
+    int64_t min;
+    int64_t window_ms;
+};
+
 struct grc_upstream_settings {
     const char *name;
     const char *url;        /* no trailing slash */
@@ -77,6 +84,10 @@ struct grc_upstream_settings {
     bool verify;         /* of TLS; false only with a warning */
     const char *proxy;   /* NULL: none */
     struct grc_breaker_settings breaker;
+    struct grc_budget_settings retry_budget;
+    int64_t retry_after_max_ms; /* longest wait that an upstream may ask for */
+    int64_t workers_max;        /* that may wait for it at a time; 0: see grc_workers_share() */
+    bool single_flight;         /* identical GETs at the same time make one call */
 };
 
 /* One plugins.d file. */
@@ -89,6 +100,7 @@ struct grc_plugin_settings {
     const json_t
         *config; /* as in the file; parsed, with ${NAME} expanded, by grc_options_parse() */
     const json_t *routes; /* per operation id: overrides, see core/plugin/override.h */
+    int64_t calls_max;    /* requests of the group at a time; 0: see grc_workers_share() */
 };
 
 /* One of the keys that a JWT provider lists itself. Exactly one of file and secret. */
@@ -178,6 +190,8 @@ struct grc_settings {
     int64_t drain_timeout_ms;
     bool allow_unauthenticated_remote;
     bool access_log;
+    int64_t cache_max_bytes; /* of answers kept for routes with "cache"; 0: none */
+    bool trace_generates;    /* server.trace = "generate" */
     struct grc_cors cors;
     struct grc_tls_settings tls;
     const char *user;  /* to become once everything that needs root is done; NULL: stay */
@@ -211,6 +225,12 @@ struct grc_settings {
  */
 typedef void grc_report_fn(void *arg, const char *line);
 struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, void *arg);
+/* The share of the workers that one group, or calls to one upstream, may take where nothing else is
+ * configured: three quarters, so that a slow one leaves some to the others. */
+static inline int64_t grc_workers_share(int64_t workers)
+{
+    return workers < 4 ? workers : workers * 3 / 4;
+}
 /* NULL is fine. Wipes secrets. */
 void grc_settings_free(struct grc_settings *settings);
 const struct grc_upstream_settings *grc_settings_upstream(const struct grc_settings *settings,

@@ -148,6 +148,13 @@ static const struct grc_key server_keys[] = {
             "Listen beyond this machine although nobody has to authenticate"),
     GRC_KEY(grc_settings, "access_log", access_log, GRC_KEY_BOOL, "true",
             "Write one line for each request"),
+    GRC_KEY(grc_settings, "cache_max", cache_max_bytes, GRC_KEY_BYTES, "16m",
+            "Memory for answers that are kept for routes with a \"cache\" time; 0 keeps none",
+            .range = GR_RANGE(0, MEBI(4096))),
+    GRC_KEY(grc_settings, "trace", trace_generates, GRC_KEY_FLAG, "pass",
+            "Whether only traces that callers began (traceparent) are passed on to upstreams, or "
+            "each request without one begins its own",
+            .values = GR_LIST("pass", "generate")),
     GRC_KEY(grc_settings, "cors", cors, GRC_KEY_OBJECT, NULL, "Calls from web pages",
             .keys = cors_keys),
     GRC_KEY(grc_settings, "tls", tls, GRC_KEY_OBJECT, NULL, "HTTPS listeners", .keys = tls_keys),
@@ -204,6 +211,16 @@ static const struct grc_key breaker_keys[] = {
     GRC_KEY_END,
 };
 
+static const struct grc_key budget_keys[] = {
+    GRC_KEY(grc_budget_settings, "percent", percent, GRC_KEY_INT, "20",
+            "Repetitions for every hundred calls, at most", .range = GR_RANGE(0, 100)),
+    GRC_KEY(grc_budget_settings, "min", min, GRC_KEY_INT, "10",
+            "Repetitions in the window that are always allowed", .range = GR_RANGE(0, 1000000)),
+    GRC_KEY(grc_budget_settings, "window", window_ms, GRC_KEY_MS, "10s",
+            "Time over which calls and repetitions are counted", .range = GR_RANGE(100, HOURS(1))),
+    GRC_KEY_END,
+};
+
 const struct grc_key grc_upstream_keys[] = {
     GRC_KEY(grc_upstream_settings, "url", url, GRC_KEY_STRING, NULL,
             "Base URL; the paths of the routes are appended", .convert = grc_url_convert,
@@ -233,6 +250,19 @@ const struct grc_key grc_upstream_keys[] = {
             .expected = "an http or https URL without query"),
     GRC_KEY(grc_upstream_settings, "breaker", breaker, GRC_KEY_OBJECT, NULL, "Circuit breaker",
             .keys = breaker_keys),
+    GRC_KEY(grc_upstream_settings, "retry_budget", retry_budget, GRC_KEY_OBJECT, NULL,
+            "Bounds repetitions of all calls together", .keys = budget_keys),
+    GRC_KEY(
+        grc_upstream_settings, "retry_after_max", retry_after_max_ms, GRC_KEY_MS, "2s",
+        "A 429 or 503 to a call that is safe to repeat is waited out when its Retry-After is no "
+        "longer than this; 0 passes it on",
+        .range = GR_RANGE(0, SECONDS(60))),
+    GRC_KEY(grc_upstream_settings, "workers_max", workers_max, GRC_KEY_INT, NULL,
+            "Workers that may wait for it at the same time; by default three quarters of "
+            "server.workers",
+            .optional = true, .range = GR_RANGE(1, 65536)),
+    GRC_KEY(grc_upstream_settings, "single_flight", single_flight, GRC_KEY_BOOL, "true",
+            "Answer identical GETs that come at the same time with one call"),
     GRC_KEY_END,
 };
 
@@ -333,5 +363,9 @@ const struct grc_key grc_plugin_file_keys[] = {
             "Changes to single routes, by operation id", .check = check_routes,
             .expected = "an object",
             .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\"}}"),
+    GRC_KEY(grc_plugin_settings, "calls_max", calls_max, GRC_KEY_INT, NULL,
+            "Requests of the group that are served at the same time; by default three quarters of "
+            "server.workers",
+            .optional = true, .range = GR_RANGE(1, 65536)),
     GRC_KEY_END,
 };

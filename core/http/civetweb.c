@@ -915,6 +915,11 @@ unsigned grc_http_workers(const struct grc_http *http)
     return http->workers;
 }
 
+unsigned grc_http_occupied(const struct grc_http *http)
+{
+    return atomic_load(&http->occupied);
+}
+
 unsigned grc_http_port(const struct grc_http *http, size_t index)
 {
     return index < atomic_load(&http->listen_count) ? http->ports[index] : 0;

@@ -43,6 +43,8 @@ bool grc_http_watch(struct grc_http *http);
 /* Requests being served now. */
 unsigned grc_http_active(const struct grc_http *http);
 unsigned grc_http_workers(const struct grc_http *http);
+/* Workers that hold a connection, idle ones included. */
+unsigned grc_http_occupied(const struct grc_http *http);
 /* The port of the index-th listener, after start. */
 unsigned grc_http_port(const struct grc_http *http, size_t index);
 /* Closes everything and waits for the workers. */

@@ -120,6 +120,21 @@ struct grc_route_figures *grc_metrics_route(const char *id, const char *group)
     return figures;
 }
 
+static struct grc_route_figures *unmatched;
+
+static void make_unmatched(void)
+{
+    unmatched = grc_metrics_route("none", "none");
+}
+
+struct grc_route_figures *grc_metrics_unmatched(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, make_unmatched);
+    return unmatched;
+}
+
 static struct grc_upstream_figures *find_upstream(const char *name)
 {
     struct grc_upstream_figures *at = atomic_load(&upstreams);
@@ -248,6 +263,21 @@ void grc_metrics_plugin_add(const char *plugin, const struct gr_metric *rows, co
         atomic_fetch_add_explicit(&found->value, delta, memory_order_relaxed);
 }
 
+void grc_metrics_label(struct grc_buf *out, const char *value)
+{
+    (void)grc_buf_char(out, '"');
+    for (; *value; value++) {
+        if (*value == '\n') {
+            (void)grc_buf_text(out, "\\n");
+            continue;
+        }
+        if (*value == '"' || *value == '\\')
+            (void)grc_buf_char(out, '\\');
+        (void)grc_buf_char(out, *value);
+    }
+    (void)grc_buf_char(out, '"');
+}
+
 void grc_metrics_head(struct grc_buf *out, const char *name, const char *type, const char *help)
 {
     (void)grc_buf_format(out, "# HELP greenroom_%s %s\n# TYPE greenroom_%s %s\n", name, help, name,
@@ -260,11 +290,23 @@ void grc_metrics_sample(struct grc_buf *out, const char *name, const char *label
                          labels ? labels : "", labels ? "}" : "", value);
 }
 
+/* What was never seen has no series yet. */
+static bool is_empty(struct histogram *histogram)
+{
+    for (size_t i = 0; i <= BUCKETS; i++) {
+        if (get(&histogram->counts[i]))
+            return false;
+    }
+    return true;
+}
+
 static void render_histogram(struct grc_buf *out, const char *name, const char *label,
                              const char *value, struct histogram *histogram)
 {
     uint64_t total = 0;
 
+    if (is_empty(histogram))
+        return;
     for (size_t i = 0; i < BUCKETS; i++) {
         total += get(&histogram->counts[i]);
         (void)grc_buf_format(out, "greenroom_%s_bucket{%s=\"%s\",le=\"%s\"} %llu\n", name, label,
@@ -377,7 +419,7 @@ static void render_one_series(struct grc_buf *out, struct plugin_series *at)
     (void)grc_buf_format(out, "greenroom_%s_%s", at->plugin, at->name);
     if (at->label_name) {
         (void)grc_buf_format(out, "{%s=", at->label_name);
-        (void)grc_buf_json_string(out, gr_str_of(at->label));
+        grc_metrics_label(out, at->label);
         (void)grc_buf_char(out, '}');
     }
     (void)grc_buf_format(out, " %lld\n", value);

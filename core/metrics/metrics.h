@@ -20,6 +20,7 @@
     X(GRC_REJECT_CONCURRENCY, "concurrency")                                                       \
     X(GRC_REJECT_BODY, "body")                                                                     \
     X(GRC_REJECT_SLOW, "slow")                                                                     \
+    X(GRC_REJECT_GROUP, "group")                                                                   \
     X(GRC_REJECT_INVALID, "invalid")
 
 enum grc_reject {
@@ -36,7 +37,10 @@ enum grc_reject {
     X(GRC_UPSTREAM_SHARED, "single_flight_total", "Calls answered by another one's answer")        \
     X(GRC_UPSTREAM_CACHE_HIT, "cache_hits_total", "Calls answered from the cache")                 \
     X(GRC_UPSTREAM_CANCELLED, "cancelled_total", "Calls given up because the client left")         \
-    X(GRC_UPSTREAM_REFUSED, "refused_total", "Calls not made: breaker open or too many in flight")
+    X(GRC_UPSTREAM_REFUSED, "refused_total", "Calls not made: breaker open or too many in flight") \
+    X(GRC_UPSTREAM_CACHE_MISS, "cache_misses_total", "Calls that the cache could not answer")      \
+    X(GRC_UPSTREAM_SPENT, "retries_denied_total", "Calls not made again: the budget was spent")    \
+    X(GRC_UPSTREAM_OPENED, "breaker_opened_total", "How often the breaker opened")
 
 enum grc_upstream_event {
 #define GRC_UPSTREAM_EVENT_ENUM(name, metric, help) name,
@@ -51,6 +55,9 @@ struct grc_upstream_figures;
 /* The series of one operation id, of one upstream: found or made. NULL without memory. */
 struct grc_route_figures *grc_metrics_route(const char *id, const char *group);
 struct grc_upstream_figures *grc_metrics_upstream(const char *name);
+
+/* The series of requests that matched no route: operation "none". */
+struct grc_route_figures *grc_metrics_unmatched(void);
 
 /* NULL figures are fine everywhere. */
 void grc_metrics_request(struct grc_route_figures *figures, int status, int64_t took_us);
@@ -70,4 +77,6 @@ typedef void grc_collect_fn(void *arg, struct grc_buf *out);
 void grc_metrics_render(struct grc_buf *out, grc_collect_fn *collect, void *arg);
 /* One sample with HELP and TYPE: for collectors. labels: "a=\"b\"" or NULL. */
 void grc_metrics_head(struct grc_buf *out, const char *name, const char *type, const char *help);
+/* A label's value with its quotes, escaped as the format wants it. */
+void grc_metrics_label(struct grc_buf *out, const char *value);
 void grc_metrics_sample(struct grc_buf *out, const char *name, const char *labels, double value);

@@ -7,6 +7,8 @@
 #include "config/settings.h"
 #include "route/rule.h"
 
+#include <stdatomic.h>
+
 enum grc_load_state {
     GRC_LOAD_UNKNOWN = 0,
     GRC_LOAD_OK,
@@ -63,6 +65,8 @@ struct grc_plugin {
     bool started;
     struct grc_timer *timers; /* at work; see timers.h */
     size_t timer_count;
+    int64_t calls_max;     /* requests in its handlers at a time; 0: any number */
+    _Atomic int64_t calls; /* now */
     struct grc_runtime *runtime;
 };
 

@@ -20,6 +20,11 @@ void grc_access_log(struct grc_call *call, size_t sent_bytes, bool ok, int64_t t
     const struct grc_request *request = call->request;
     const char *slug = call->error.err != GR_OK ? call->error.type : ok ? "" : "not_sent";
 
+    static const char *const sources[] = {
+        [GRC_FROM_UPSTREAM] = "", [GRC_FROM_OTHER_CALL] = "other_call", [GRC_FROM_CACHE] = "cache"};
+    const struct grc_log_field end = {.kind = GRC_LOG_END};
+    bool traced = call->traceparent[0] != '\0';
+
     if (!call->runtime->settings->access_log)
         return;
     grc_log_fields(
@@ -33,5 +38,10 @@ void grc_access_log(struct grc_call *call, size_t sent_bytes, bool ok, int64_t t
             GRC_LS("caller", call->caller_id), GRC_LI("upstream_status", call->upstream_status),
             GRC_LD("upstream_ms", (double)call->upstream_us / 1000.0),
             GRC_LI("upstream_attempts", call->upstream_attempts),
-            GRC_LT("error", slug ? slug : "")));
+            GRC_LT("answer_from", sources[call->upstream_source]),
+            GRC_LT("error", slug ? slug : ""),
+            /* Without a trace the line ends here. */
+            traced ? GRC_LS("trace_id", ((gr_str){call->traceparent + 3, 32})) : end,
+            GRC_LS("parent_id", ((gr_str){call->traceparent + 36, 16})),
+            GRC_LT("span_id", call->span_id)));
 }

@@ -97,7 +97,10 @@ static void done(void *arg, struct grc_request *request, struct grc_reply *reply
 static void refused(void *arg, const char *peer, int status, const char *reason)
 {
     (void)arg;
-    grc_metrics_reject(status == 0 ? GRC_REJECT_TLS : GRC_REJECT_FRAMING);
+    grc_metrics_reject(status == 0     ? GRC_REJECT_TLS
+                       : status == 408 ? GRC_REJECT_SLOW
+                                       : GRC_REJECT_FRAMING);
+    grc_metrics_request(grc_metrics_unmatched(), status, 0);
     grc_log_fields(
         GR_LOG_INFO, "request refused",
         GRC_LOG_FIELDS(GRC_LI("status", status), GRC_LT("peer", peer), GRC_LT("error", reason)));

@@ -2,6 +2,7 @@
 #include "server/health.h"
 #include "base/json.h"
 #include "metrics/metrics.h"
+#include "server/figures.h"
 
 #include <stdlib.h>
 
@@ -35,11 +36,10 @@ static void note(struct readiness *readiness, const char *kind, const char *name
         readiness->ready = false;
 }
 
-/* An upstream whose breaker is open, or that cannot be used at all, is trouble. */
+/* An upstream whose breaker is not closed, or whose last call failed, is trouble. */
 static void note_upstream(void *arg, const char *name, const char *state, const char *detail)
 {
-    bool fine =
-        strcmp(state, "open") != 0 && strcmp(state, "failing") != 0 && strcmp(state, "down") != 0;
+    bool fine = strcmp(state, "ok") == 0 || strcmp(state, "unused") == 0;
 
     (void)detail; /* figures, of no use to a probe */
     /* Where an issuer publishes its keys: the ones at hand go on working. */
@@ -75,6 +75,7 @@ static enum gr_err readyz(struct gr_call *pub)
 
     if (call->request->draining)
         note(&readiness, "gateway", "greenroom", "shutting down");
+    grc_upstreams_probe(runtime->upstreams, &call->arena);
     grc_upstreams_states(runtime->upstreams, note_upstream, &readiness);
     if (runtime->store)
         note(&readiness, "store", grc_store_kind(runtime->store),
@@ -117,7 +118,7 @@ static enum gr_err metrics(struct gr_call *pub)
     enum gr_err err = gr_defer(pub, free_buf, out);
     if (err != GR_OK)
         return gr_fail(pub, err, "no memory for the figures");
-    grc_metrics_render(out, NULL, NULL);
+    grc_metrics_render(out, grc_figures_collect, grc_call_of(pub)->runtime);
     return gr_reply(pub, 200, "text/plain; version=0.0.4; charset=utf-8", grc_buf_view(out));
 }
 

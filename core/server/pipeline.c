@@ -57,43 +57,18 @@ static bool is_id(gr_str text)
     return text.len > 0 && text.len <= 64;
 }
 
-static bool is_hex(const char *text, size_t len, bool *ret_zero)
-{
-    *ret_zero = true;
-    for (size_t i = 0; i < len; i++) {
-        if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
-            return false;
-        if (text[i] != '0')
-            *ret_zero = false;
-    }
-    return true;
-}
-
-/* W3C Trace Context, version 00: "00-" trace-id "-" parent-id "-" flags. */
-static bool is_traceparent(gr_str text)
-{
-    bool trace_zero;
-    bool parent_zero;
-    bool flags_zero;
-
-    return text.len == 55 && memcmp(text.ptr, "00-", 3) == 0 && text.ptr[35] == '-' &&
-           text.ptr[52] == '-' && is_hex(text.ptr + 3, 32, &trace_zero) && !trace_zero &&
-           is_hex(text.ptr + 36, 16, &parent_zero) && !parent_zero &&
-           is_hex(text.ptr + 53, 2, &flags_zero);
-}
-
 /* First of all, so that every answer carries the id, refusals too. */
 static enum gr_err step_ids(struct grc_call *call)
 {
     gr_str id = grc_request_header(call->request, "X-Request-Id");
-    gr_str trace = grc_request_header(call->request, "traceparent");
 
     if (is_id(id))
         snprintf(call->request_id, sizeof(call->request_id), "%.*s", (int)id.len, id.ptr);
     else
         grc_uuid(call->request_id);
-    if (is_traceparent(trace))
-        snprintf(call->traceparent, sizeof(call->traceparent), "%.*s", (int)trace.len, trace.ptr);
+    if (!grc_trace_accept(grc_request_header(call->request, "traceparent"), call->traceparent) &&
+        call->runtime->settings->trace_generates)
+        grc_trace_begin(call->traceparent);
     grc_reply_add(call, "X-Request-Id", gr_str_of(call->request_id));
     return GR_OK;
 }
@@ -218,13 +193,31 @@ static enum gr_err step_binds(struct grc_call *call)
     return call->route->row->access == GR_ACCESS_CALLER ? grc_guard_binds(call) : GR_OK;
 }
 
+/* One group that hangs must leave workers to the others. */
+static enum gr_err handle_bounded(struct grc_call *call)
+{
+    const struct grc_route *route = call->route;
+    struct grc_plugin *plugin = call->plugin;
+    int64_t before = atomic_fetch_add_explicit(&plugin->calls, 1, memory_order_relaxed);
+    enum gr_err err;
+
+    if (plugin->calls_max > 0 && before >= plugin->calls_max) {
+        grc_metrics_reject(GRC_REJECT_GROUP);
+        err = grc_fail(call, GR_ERR_OVERLOAD, "this group is busy");
+    } else {
+        err = route->row->handle ? route->row->handle(&call->pub) : grc_forward(call);
+    }
+    atomic_fetch_sub_explicit(&plugin->calls, 1, memory_order_relaxed);
+    return err;
+}
+
 static enum gr_err step_handle(struct grc_call *call)
 {
     const struct grc_route *route = call->route;
 
     if (route->timeout_ms)
         call->deadline_ms = grc_mono_ms() + route->timeout_ms;
-    enum gr_err err = route->row->handle ? route->row->handle(&call->pub) : grc_forward(call);
+    enum gr_err err = handle_bounded(call);
     if (err == GR_OK && call->reply->status == 0)
         call->reply->status = 204;
     return err;
@@ -261,6 +254,10 @@ static void count_reject(const struct grc_step *step, enum gr_err err)
 {
     if (step->reject == GRC_REJECT_BODY && err == GR_ERR_TIMEOUT)
         grc_metrics_reject(GRC_REJECT_SLOW);
+    else if (step->reject == GRC_REJECT_BODY && err == GR_ERR_OVERLOAD)
+        grc_metrics_reject(GRC_REJECT_SHED); /* too many workers wait for bodies */
+    else if (step->reject == GRC_REJECT_RATE && err == GR_ERR_OVERLOAD)
+        grc_metrics_reject(GRC_REJECT_CONCURRENCY);
     else if (step->reject != GRC_REJECT_COUNT)
         grc_metrics_reject(step->reject);
 }
@@ -303,8 +300,8 @@ void grc_pipeline_done(struct grc_call *call, size_t sent_bytes, bool ok)
 {
     int64_t took_us = grc_mono_us() - call->request->started_us;
 
-    if (call->route)
-        grc_metrics_request(call->route->figures, call->reply->status, took_us);
+    grc_metrics_request(call->route ? call->route->figures : grc_metrics_unmatched(),
+                        call->reply->status, took_us);
     grc_access_log(call, sent_bytes, ok, took_us);
     grc_call_end(call);
     grc_metrics_in_flight(-1);

@@ -5,6 +5,7 @@
 #include "base/privileges.h"
 #include "config/env.h"
 #include "server/advisories.h"
+#include "server/figures.h"
 #include "server/gateway.h"
 #include "server/notify.h"
 
@@ -171,6 +172,7 @@ static int start(struct server *server)
     }
     if (!listen_as_root(server))
         return EXIT_LISTEN;
+    grc_figures_listeners(server->http, server->admin);
     say_started(server);
     grc_notify("READY=1");
     return EXIT_FINE;
@@ -263,6 +265,7 @@ static void drain(struct server *server)
 
 static void stop(struct server *server)
 {
+    grc_figures_listeners(NULL, NULL);
     grc_http_stop(server->http);
     grc_http_stop(server->admin);
     grc_gateway_free(server->gateway);

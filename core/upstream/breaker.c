@@ -23,16 +23,13 @@ static enum grc_breaker_pass ask_locked(struct grc_breaker *breaker, int64_t now
 
     if (state == GRC_BREAKER_CLOSED)
         return GRC_BREAKER_PASS;
-    if (now_ms < breaker->open_until_ms) {
-        *ret_wait_ms = breaker->open_until_ms - now_ms;
-        return GRC_BREAKER_REFUSE;
-    }
-    if (breaker->probing) {
-        *ret_wait_ms = breaker->settings.open_ms;
+    int64_t next_ms = state == GRC_BREAKER_OPEN ? breaker->open_until_ms : breaker->probe_next_ms;
+    if (now_ms < next_ms) {
+        *ret_wait_ms = next_ms - now_ms;
         return GRC_BREAKER_REFUSE;
     }
     state_set(breaker, GRC_BREAKER_HALF_OPEN);
-    breaker->probing = true;
+    breaker->probe_next_ms = now_ms + breaker->settings.open_ms;
     return GRC_BREAKER_PROBE;
 }
 
@@ -89,17 +86,21 @@ static void count(struct grc_breaker *breaker, int64_t now_ms, bool bad)
 static void tell_locked(struct grc_breaker *breaker, int64_t now_ms, enum grc_breaker_pass pass,
                         enum grc_breaker_result result)
 {
-    if (pass == GRC_BREAKER_PROBE) {
-        breaker->probing = false;
+    enum grc_breaker_state state = grc_breaker_state(breaker);
+
+    if (result == GRC_BREAKER_NONE) {
+        /* A probe that found out nothing: the next call is one. */
+        if (pass == GRC_BREAKER_PROBE && state == GRC_BREAKER_HALF_OPEN)
+            breaker->probe_next_ms = now_ms;
+    } else if (state == GRC_BREAKER_CLOSED) {
+        count(breaker, now_ms, result == GRC_BREAKER_BAD);
+    } else if (pass == GRC_BREAKER_PROBE) {
+        /* Calls that were let through before it opened say nothing new, probes do. */
         if (result == GRC_BREAKER_GOOD)
             reset(breaker);
-        else if (result == GRC_BREAKER_BAD)
+        else
             trip(breaker, now_ms);
-        return;
     }
-    /* Calls that were let through before it opened say nothing new. */
-    if (result != GRC_BREAKER_NONE && grc_breaker_state(breaker) == GRC_BREAKER_CLOSED)
-        count(breaker, now_ms, result == GRC_BREAKER_BAD);
 }
 
 bool grc_breaker_tell(struct grc_breaker *breaker, int64_t now_ms, enum grc_breaker_pass pass,

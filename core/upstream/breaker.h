@@ -1,6 +1,8 @@
 /*
- * A circuit breaker: after too many failures calls are refused at once for a while, then one probe
- * at a time finds out whether the upstream is back. Thread-safe.
+ * A circuit breaker: after too many failures calls are refused at once for a while, then single
+ * probes find out whether the upstream is back: one as soon as the time is over, and another one
+ * after each further such time without an answer, so that a probe that hangs does not decide.
+ * Thread-safe; times are handed in.
  */
 #pragma once
 
@@ -18,8 +20,8 @@ enum grc_breaker_result { GRC_BREAKER_GOOD = 0, GRC_BREAKER_BAD, GRC_BREAKER_NON
 struct grc_breaker {
     struct grc_breaker_settings settings;
     pthread_mutex_t lock;
-    _Atomic int state; /* enum grc_breaker_state; written under the lock */
-    bool probing;
+    _Atomic int state;     /* enum grc_breaker_state; written under the lock */
+    int64_t probe_next_ms; /* while half open: when to let another one through */
     int64_t open_until_ms;
     struct grc_breaker_slot {
         int64_t number; /* of the slot since the clock's start; older ones are empty */

@@ -64,14 +64,21 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
         handle->head_count = 0;
         handle->body_begun = false;
         handle->encoded = false;
+        handle->freshness = (struct grc_freshness){.max_age_s = -1};
     } else if (count <= 2 && (bytes[0] == '\r' || bytes[0] == '\n')) {
         handle->body_begun = true;
-    } else if (!handle->body_begun && grc_header_split(line, &pair)) {
+    } else if (handle->body_begun) {
+        return count; /* trailers */
+    } else if (!grc_header_split(line, &pair)) {
+        handle->freshness.forbidden = true; /* it may have said so */
+    } else {
         enum grc_header_kind kind = grc_header_incoming(pair.name);
         if (kind == GRC_HEADER_ENCODING)
             handle->encoded = !gr_str_eq(pair.value, GR_STR("identity"));
         else if (kind != GRC_HEADER_DROP)
             keep_head(handle, &pair);
+        else if (handle->exchange->cache_ttl_ms > 0)
+            grc_header_freshness(&pair, &handle->freshness);
     }
     return count;
 }
@@ -303,6 +310,8 @@ static enum gr_err write_head(struct grc_handle *handle, const struct grc_exchan
         draft_line(&draft, GR_STR("X-Request-Id"), gr_str_of(exchange->request_id));
     if (exchange->traceparent)
         draft_line(&draft, GR_STR("traceparent"), gr_str_of(exchange->traceparent));
+    if (exchange->traceparent && exchange->tracestate.len)
+        draft_line(&draft, GR_STR("tracestate"), exchange->tracestate);
     draft_line(&draft, GR_STR("Content-Type"), type);
     if (exchange->bearer)
         draft_put(&draft, GR_STR("Authorization"), ": Bearer ", gr_str_of(exchange->bearer));
@@ -357,6 +366,7 @@ enum gr_err grc_handle_prepare(struct grc_handle *handle, const struct grc_excha
     handle->header_bytes = 0;
     handle->body_begun = handle->received = handle->replay_refused = handle->gone = false;
     handle->too_large = handle->encoded = false;
+    handle->freshness = (struct grc_freshness){.max_age_s = -1};
     handle->error[0] = '\0';
     if (connect_ms <= 0 || connect_ms > timeout_ms)
         connect_ms = timeout_ms;
@@ -453,7 +463,23 @@ static enum gr_err copy_heads(const struct grc_handle *handle, struct grc_exchan
     }
     exchange->answer_headers = pairs;
     exchange->answer_header_count = count;
+    exchange->freshness = handle->freshness;
     return GR_OK;
+}
+
+int64_t grc_handle_retry_after_s(const struct grc_handle *handle)
+{
+    const char *at = handle->heads.ptr;
+
+    for (size_t i = 0; i < handle->head_count; i++) {
+        gr_str name = gr_str_of(at);
+        gr_str value = gr_str_of(at + name.len + 1);
+
+        if (grc_header_incoming(name) == GRC_HEADER_RETRY_AFTER)
+            return grc_header_seconds(value);
+        at += name.len + value.len + 2;
+    }
+    return -1;
 }
 
 enum gr_err grc_handle_answer(struct grc_handle *handle, struct grc_exchange *exchange)

@@ -57,6 +57,7 @@ bool grc_header_outgoing(gr_str name, bool with_authorization)
                                        "TE",
                                        "Trailer",
                                        "Traceparent",
+                                       "Tracestate",
                                        "Transfer-Encoding",
                                        "Accept-Encoding",
                                        "Upgrade",
@@ -100,4 +101,74 @@ bool grc_header_split(gr_str line, struct gr_pair *ret_pair)
         return false;
     *ret_pair = pair;
     return true;
+}
+
+int64_t grc_header_seconds(gr_str value)
+{
+    int64_t seconds = 0;
+
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] < '0' || value.ptr[i] > '9')
+            return -1;
+        if (seconds < INT32_MAX)
+            seconds = seconds * 10 + (value.ptr[i] - '0');
+    }
+    return value.len ? seconds : -1;
+}
+
+/* One member of Cache-Control: "no-store", "max-age=3". */
+static void take_directive(gr_str text, struct grc_freshness *freshness, bool *shared_age)
+{
+    static const char *const forbid[] = {"no-store", "private", "no-cache", NULL};
+    const char *equals = text.len ? memchr(text.ptr, '=', text.len) : NULL;
+    gr_str name = {text.ptr, equals ? (size_t)(equals - text.ptr) : text.len};
+    gr_str value = {equals ? equals + 1 : NULL, equals ? text.len - name.len - 1 : 0};
+
+    if (is_any(name, forbid)) {
+        freshness->forbidden = true;
+        return;
+    }
+    bool shared = is(name, "s-maxage");
+    if (!shared && !is(name, "max-age"))
+        return;
+    if (value.len > 1 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
+        value = (gr_str){value.ptr + 1, value.len - 2};
+    int64_t seconds = grc_header_seconds(value);
+    if (shared || !*shared_age)
+        freshness->max_age_s = seconds >= 0 ? seconds : 0; /* what cannot be read is stale */
+    *shared_age = *shared_age || shared;
+}
+
+static void take_cache_control(gr_str value, struct grc_freshness *freshness)
+{
+    bool shared_age = false;
+
+    while (value.len > 0) {
+        const char *comma = memchr(value.ptr, ',', value.len);
+        gr_str one = {value.ptr, comma ? (size_t)(comma - value.ptr) : value.len};
+        size_t skip = one.len + (comma ? 1 : 0);
+
+        value = (gr_str){value.ptr + skip, value.len - skip};
+        while (one.len > 0 && (*one.ptr == ' ' || *one.ptr == '\t'))
+            one = (gr_str){one.ptr + 1, one.len - 1};
+        while (one.len > 0 && (one.ptr[one.len - 1] == ' ' || one.ptr[one.len - 1] == '\t'))
+            one.len--;
+        take_directive(one, freshness, &shared_age);
+    }
+}
+
+void grc_header_freshness(const struct gr_pair *pair, struct grc_freshness *freshness)
+{
+    if (is(pair->name, "Cache-Control")) {
+        take_cache_control(pair->value, freshness);
+    } else if (is(pair->name, "Set-Cookie")) {
+        freshness->forbidden = true; /* meant for one */
+    } else if (is(pair->name, "Vary")) {
+        if (pair->value.len && memchr(pair->value.ptr, '*', pair->value.len))
+            freshness->forbidden = true;
+    } else if (is(pair->name, "Age")) {
+        int64_t seconds = grc_header_seconds(pair->value);
+        if (seconds > 0)
+            freshness->age_s = seconds;
+    }
 }

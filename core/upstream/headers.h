@@ -1,7 +1,7 @@
 /* Which headers travel, either way. Pure functions. */
 #pragma once
 
-#include <greenroom/plugin.h>
+#include "upstream/upstream.h"
 
 /* A token of RFC 9110, section 5.6.2. */
 bool grc_header_name_good(gr_str name);
@@ -22,3 +22,8 @@ enum grc_header_kind grc_header_incoming(gr_str name);
 
 /* Splits "Name: value\r\n"; value without blanks around. false: no such line, or unfit to pass. */
 bool grc_header_split(gr_str line, struct gr_pair *ret_pair);
+
+/* Takes in what a header says about keeping the answer. */
+void grc_header_freshness(const struct gr_pair *pair, struct grc_freshness *freshness);
+/* The seconds of a Retry-After that is a number; -1: it is a date, or nonsense. */
+int64_t grc_header_seconds(gr_str value);

@@ -1,8 +1,9 @@
 /*
  * Inside core/upstream only: what its parts share. The only header that includes libcurl's.
  *
- * One exchange with libcurl goes through a handle of the upstream's pool: exchange.c sets it up and
- * reads the outcome, run.c decides what happens next, handles.c keeps handles and their
+ * serve.c decides whether a call is made at all or answered by the cache or by another call in
+ * flight. One exchange with libcurl goes through a handle of the upstream's pool: exchange.c sets
+ * it up and reads the outcome, run.c decides what happens next, handles.c keeps handles and their
  * connections.
  */
 #pragma once
@@ -10,9 +11,10 @@
 #include "base/buf.h"
 #include "metrics/metrics.h"
 #include "upstream/breaker.h"
+#include "upstream/cache.h"
 #include "upstream/credential.h"
 #include "upstream/retry.h"
-#include "upstream/upstream.h"
+#include "upstream/share.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -61,6 +63,7 @@ struct grc_handle {
     bool gone;
     bool too_large;
     bool encoded; /* an encoding nobody asked for */
+    struct grc_freshness freshness;
 };
 
 /* Handles at rest, last in first out: few connections, and warm ones. */
@@ -82,7 +85,11 @@ struct grc_upstream {
     struct grc_breaker breaker;
     struct grc_retry_budget budget;
     struct grc_upstream_figures *figures; /* may be NULL */
-    _Atomic int64_t in_flight;
+    int64_t workers_max;                  /* 0: any number */
+    _Atomic int64_t waiting;              /* workers that wait for it */
+    _Atomic int64_t in_flight;            /* calls */
+    _Atomic uint64_t writes;              /* calls that may have changed something, ended so far */
+    _Atomic int64_t probed_ms;
     _Atomic uint64_t calls;
     _Atomic uint64_t failures;
     _Atomic uint64_t retries;
@@ -104,6 +111,9 @@ struct grc_upstreams {
     struct grc_upstream **list;
     size_t count;
     CURLSH *share; /* DNS */
+    uint64_t seed; /* of hashes */
+    struct grc_shares *shares;
+    struct grc_cache *cache; /* NULL: none */
     pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
     pthread_mutex_t crew_lock;
     struct grc_crew *crews;
@@ -148,5 +158,21 @@ struct grc_outcome grc_handle_outcome(struct grc_handle *handle, CURLcode code);
 /* Copies the answer into the exchange's arena. */
 enum gr_err grc_handle_answer(struct grc_handle *handle, struct grc_exchange *exchange);
 
-/* run.c: grc_upstreams_run() */
+/* The Retry-After of an answer that did arrive, in seconds; -1: none. */
+int64_t grc_handle_retry_after_s(const struct grc_handle *handle);
+
+/* run.c: calls that are really made */
+/* Forgets what an earlier run left in the exchange. */
+void grc_exchange_reset(struct grc_exchange *exchange);
+/* When it has to be over, by its own words and the upstream's. */
+int64_t grc_exchange_deadline(const struct grc_exchange *exchange,
+                              const struct grc_upstream *upstream, int64_t now_ms);
+/* No call is made; Retry-After tells when one may be. */
+void grc_exchange_refuse(struct grc_exchange *exchange, struct grc_upstream *upstream,
+                         int64_t wait_ms);
+void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange);
+/* Exchanges of an unknown upstream fail. */
+void grc_run_group(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count);
+
+/* upstream.c */
 struct grc_upstream *grc_upstream_find(const struct grc_upstreams *all, const char *name);

@@ -2,8 +2,6 @@
 
 #define DELAY_FIRST_MS 50
 #define DELAY_MAX_MS 1000
-#define BUDGET_MAX 200 /* 20 retries in a burst */
-#define BUDGET_COST 10
 
 bool grc_retry_may(const struct grc_retry_facts *facts)
 {
@@ -31,22 +29,62 @@ int64_t grc_retry_delay_ms(unsigned tries_made, uint64_t random)
     return delay_ms / 2 + (int64_t)(random % (uint64_t)(delay_ms / 2 + 1));
 }
 
-void grc_retry_budget_init(struct grc_retry_budget *budget)
+int64_t grc_retry_after_ms(int64_t retry_after_s, int64_t own_ms, uint64_t random)
 {
-    atomic_init(&budget->level, BUDGET_MAX);
+    return retry_after_s * 1000 + own_ms / 2 + (int64_t)(random % (uint64_t)(own_ms / 2 + 1));
 }
 
-void grc_retry_budget_earn(struct grc_retry_budget *budget)
+void grc_retry_budget_init(struct grc_retry_budget *budget,
+                           const struct grc_budget_settings *settings)
 {
-    /* Full is the common case and costs one load; going a little over in a race does no harm. */
-    if (atomic_load_explicit(&budget->level, memory_order_relaxed) < BUDGET_MAX)
-        atomic_fetch_add_explicit(&budget->level, 1, memory_order_relaxed);
+    memset(budget, 0, sizeof(*budget));
+    budget->settings = *settings;
 }
 
-bool grc_retry_budget_spend(struct grc_retry_budget *budget)
+static int64_t number_of(const struct grc_retry_budget *budget, int64_t now_ms)
 {
-    if (atomic_fetch_sub_explicit(&budget->level, BUDGET_COST, memory_order_relaxed) >= BUDGET_COST)
-        return true;
-    atomic_fetch_add_explicit(&budget->level, BUDGET_COST, memory_order_relaxed);
-    return false;
+    int64_t width_ms = budget->settings.window_ms / GRC_BUDGET_SLOTS;
+
+    return now_ms / (width_ms > 0 ? width_ms : 1);
+}
+
+/* The slot of this moment, emptied when it was last used a window ago. */
+static struct grc_budget_slot *slot_of(struct grc_retry_budget *budget, int64_t number)
+{
+    struct grc_budget_slot *slot = &budget->slots[number % GRC_BUDGET_SLOTS];
+    int64_t was = atomic_load_explicit(&slot->number, memory_order_relaxed);
+
+    if (was != number && atomic_compare_exchange_strong(&slot->number, &was, number)) {
+        atomic_store_explicit(&slot->calls, 0, memory_order_relaxed);
+        atomic_store_explicit(&slot->retries, 0, memory_order_relaxed);
+    }
+    return slot;
+}
+
+void grc_retry_budget_earn(struct grc_retry_budget *budget, int64_t now_ms)
+{
+    struct grc_budget_slot *slot = slot_of(budget, number_of(budget, now_ms));
+
+    atomic_fetch_add_explicit(&slot->calls, 1, memory_order_relaxed);
+}
+
+bool grc_retry_budget_spend(struct grc_retry_budget *budget, int64_t now_ms)
+{
+    int64_t number = number_of(budget, now_ms);
+    struct grc_budget_slot *now = slot_of(budget, number);
+    int64_t calls = 0;
+    int64_t retries = 0;
+
+    for (size_t i = 0; i < GRC_BUDGET_SLOTS; i++) {
+        struct grc_budget_slot *slot = &budget->slots[i];
+        if (atomic_load_explicit(&slot->number, memory_order_relaxed) <= number - GRC_BUDGET_SLOTS)
+            continue;
+        calls += atomic_load_explicit(&slot->calls, memory_order_relaxed);
+        retries += atomic_load_explicit(&slot->retries, memory_order_relaxed);
+    }
+    int64_t share = calls * budget->settings.percent / 100;
+    if (retries >= (share > budget->settings.min ? share : budget->settings.min))
+        return false;
+    atomic_fetch_add_explicit(&now->retries, 1, memory_order_relaxed);
+    return true;
 }

@@ -1,8 +1,8 @@
 /* When a call to an upstream may be made again, and how long to wait before. No side effects but
- * the budget's counter. Thread-safe. */
+ * the budget's counters. Thread-safe. */
 #pragma once
 
-#include <greenroom/plugin.h>
+#include "config/settings.h"
 
 #include <stdatomic.h>
 
@@ -23,15 +23,27 @@ bool grc_retry_may(const struct grc_retry_facts *facts);
 /* Wait before try number tries_made + 1: doubling, half of it random; random is any number. */
 int64_t grc_retry_delay_ms(unsigned tries_made, uint64_t random);
 
+/* How long to wait with an upstream that asked for it: what it said, and some more, so that not all
+ * come back at once. own_ms: what grc_retry_delay_ms() says. */
+int64_t grc_retry_after_ms(int64_t retry_after_s, int64_t own_ms, uint64_t random);
+
 /*
- * A budget bounds retries to a share of all calls, so that a struggling upstream is not met with a
- * multiple of its load. Starts full.
+ * A budget bounds retries to a share of the calls of the last seconds, so that a struggling
+ * upstream is not met with a multiple of its load. Times are handed in. Thread-safe and without
+ * locks: counts may be off by what happens at the same moment.
  */
+#define GRC_BUDGET_SLOTS 10
 struct grc_retry_budget {
-    _Atomic int64_t level; /* in tenths of a retry */
+    struct grc_budget_settings settings;
+    struct grc_budget_slot {
+        _Atomic int64_t number; /* of the slot since the clock's start; older ones are empty */
+        _Atomic int64_t calls;
+        _Atomic int64_t retries;
+    } slots[GRC_BUDGET_SLOTS];
 };
-void grc_retry_budget_init(struct grc_retry_budget *budget);
-/* Every call earns a tenth of a retry. */
-void grc_retry_budget_earn(struct grc_retry_budget *budget);
+void grc_retry_budget_init(struct grc_retry_budget *budget,
+                           const struct grc_budget_settings *settings);
+/* Every call earns its share of a retry. */
+void grc_retry_budget_earn(struct grc_retry_budget *budget, int64_t now_ms);
 /* false: spent. */
-bool grc_retry_budget_spend(struct grc_retry_budget *budget);
+bool grc_retry_budget_spend(struct grc_retry_budget *budget, int64_t now_ms);

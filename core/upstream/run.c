@@ -48,47 +48,69 @@ static bool board(struct flight *flight)
     return max <= 0 || before < max;
 }
 
-/* No call is made; Retry-After tells when one may be. */
-static void refuse(struct flight *flight, int64_t wait_ms)
+void grc_exchange_reset(struct grc_exchange *exchange)
 {
-    char *text = grc_arena_format(flight->exchange->arena, "%lld",
-                                  (long long)(wait_ms > 1000 ? (wait_ms + 999) / 1000 : 1));
-
-    if (text)
-        flight->exchange->retry_after = gr_str_of(text);
-    grc_metrics_upstream_event(flight->upstream->figures, GRC_UPSTREAM_REFUSED);
-    finish(flight, GR_ERR_UPSTREAM_BUSY);
-}
-
-static void begin(struct flight *flight, struct grc_upstreams *all, struct grc_exchange *exchange,
-                  bool grouped)
-{
-    int64_t now_ms = grc_mono_ms();
-
-    *flight = (struct flight){.state = FLIGHT_READY, .exchange = exchange};
     exchange->err = GR_ERR_INTERNAL;
     exchange->status = 0;
     exchange->answer = exchange->answer_type = exchange->retry_after = (gr_str){NULL, 0};
     exchange->answer_headers = NULL;
     exchange->answer_header_count = 0;
     exchange->attempts = 0;
+    exchange->took_us = 0;
+    exchange->source = GRC_FROM_UPSTREAM;
+    exchange->freshness = (struct grc_freshness){.max_age_s = -1};
+    exchange->age_s = 0;
+}
+
+int64_t grc_exchange_deadline(const struct grc_exchange *exchange,
+                              const struct grc_upstream *upstream, int64_t now_ms)
+{
+    int64_t deadline_ms = now_ms + (exchange->timeout_ms ? (int64_t)exchange->timeout_ms
+                                                         : upstream->settings->timeout_ms);
+
+    if (exchange->deadline_ms && exchange->deadline_ms < deadline_ms)
+        return exchange->deadline_ms;
+    return deadline_ms;
+}
+
+void grc_exchange_refuse(struct grc_exchange *exchange, struct grc_upstream *upstream,
+                         int64_t wait_ms)
+{
+    char *text = grc_arena_format(exchange->arena, "%lld",
+                                  (long long)(wait_ms > 1000 ? (wait_ms + 999) / 1000 : 1));
+
+    if (text)
+        exchange->retry_after = gr_str_of(text);
+    exchange->err = GR_ERR_UPSTREAM_BUSY;
+    grc_metrics_upstream_event(upstream->figures, GRC_UPSTREAM_REFUSED);
+}
+
+static void refuse(struct flight *flight, int64_t wait_ms)
+{
+    grc_exchange_refuse(flight->exchange, flight->upstream, wait_ms);
+    flight->state = FLIGHT_DONE;
+}
+
+static void begin(struct flight *flight, struct grc_upstream *upstream,
+                  struct grc_exchange *exchange, bool grouped)
+{
+    int64_t now_ms = grc_mono_ms();
+
+    *flight = (struct flight){.state = FLIGHT_READY, .exchange = exchange, .upstream = upstream};
+    grc_exchange_reset(exchange);
     exchange->took_us = grc_mono_us();
-    flight->upstream = grc_upstream_find(all, exchange->upstream);
-    if (!flight->upstream) {
+    if (!upstream) {
         finish(flight, GR_ERR_INTERNAL);
         return;
     }
-    flight->pool = grouped ? &flight->upstream->grouped : &flight->upstream->single;
-    flight->deadline_ms = now_ms + (exchange->timeout_ms ? (int64_t)exchange->timeout_ms
-                                                         : flight->upstream->settings->timeout_ms);
-    if (exchange->deadline_ms && exchange->deadline_ms < flight->deadline_ms)
-        flight->deadline_ms = exchange->deadline_ms;
+    flight->pool = grouped ? &upstream->grouped : &upstream->single;
+    flight->deadline_ms = grc_exchange_deadline(exchange, upstream, now_ms);
     if (flight->deadline_ms <= now_ms)
         finish(flight, GR_ERR_UPSTREAM_TIMEOUT);
     else if (!board(flight))
         refuse(flight, 0);
     else
-        grc_retry_budget_earn(&flight->upstream->budget);
+        grc_retry_budget_earn(&upstream->budget, now_ms);
 }
 
 static void end(struct flight *flight)
@@ -110,6 +132,8 @@ static void tell_breaker(struct flight *flight, enum grc_breaker_result result)
     flight->asked = false;
     if (!grc_breaker_tell(breaker, grc_mono_ms(), flight->pass, result))
         return;
+    if (grc_breaker_state(breaker) == GRC_BREAKER_OPEN)
+        grc_metrics_upstream_event(flight->upstream->figures, GRC_UPSTREAM_OPENED);
     grc_log_fields(GR_LOG_WARN,
                    grc_breaker_state(breaker) == GRC_BREAKER_CLOSED
                        ? "upstream is back"
@@ -236,29 +260,65 @@ static void wait_for(struct flight *flight, int64_t delay_ms)
     flight->state = FLIGHT_WAITING;
 }
 
+static bool is_safe(const struct grc_exchange *exchange)
+{
+    return exchange->method == GR_METHOD_GET || exchange->idempotent;
+}
+
+/* true: there will be another attempt after so long. */
+static bool try_again(struct flight *flight, int64_t delay_ms)
+{
+    struct grc_upstream *upstream = flight->upstream;
+    int64_t now_ms = grc_mono_ms();
+
+    if (now_ms + delay_ms >= flight->deadline_ms)
+        return false;
+    /* It would be refused, and the caller has the cause now. */
+    if (grc_breaker_state(&upstream->breaker) != GRC_BREAKER_CLOSED)
+        return false;
+    if (!grc_retry_budget_spend(&upstream->budget, now_ms)) {
+        grc_metrics_upstream_event(upstream->figures, GRC_UPSTREAM_SPENT);
+        return false;
+    }
+    atomic_fetch_add_explicit(&upstream->retries, 1, memory_order_relaxed);
+    grc_metrics_upstream_event(upstream->figures, GRC_UPSTREAM_RETRY);
+    wait_for(flight, delay_ms);
+    return true;
+}
+
 /* A failed attempt: another one, or the end. */
 static void fail_or_retry(struct flight *flight, const struct grc_outcome *outcome)
 {
-    const struct grc_exchange *exchange = flight->exchange;
     struct grc_retry_facts facts = {
         .err = outcome->err,
-        .safe = exchange->method == GR_METHOD_GET || exchange->idempotent,
+        .safe = is_safe(flight->exchange),
         .sent = outcome->sent,
         .received = outcome->received,
         .lasting = outcome->lasting,
         .tries_made = flight->tries,
         .retries_max = (unsigned)flight->upstream->settings->retries,
     };
-    int64_t delay_ms = grc_retry_delay_ms(flight->tries, grc_random_fast());
 
-    if (grc_retry_may(&facts) && grc_mono_ms() + delay_ms < flight->deadline_ms &&
-        grc_retry_budget_spend(&flight->upstream->budget)) {
-        atomic_fetch_add_explicit(&flight->upstream->retries, 1, memory_order_relaxed);
-        grc_metrics_upstream_event(flight->upstream->figures, GRC_UPSTREAM_RETRY);
-        wait_for(flight, delay_ms);
-    } else {
+    if (!grc_retry_may(&facts) ||
+        !try_again(flight, grc_retry_delay_ms(flight->tries, grc_random_fast())))
         finish(flight, outcome->err);
-    }
+}
+
+/* true: the upstream asked for patience that a safe call can have, and gets another try. */
+static bool waits_out(struct flight *flight, int status)
+{
+    const struct grc_upstream_settings *settings = flight->upstream->settings;
+
+    if ((status != 429 && status != 503) || !is_safe(flight->exchange) ||
+        (int64_t)flight->tries > settings->retries)
+        return false;
+    int64_t seconds = grc_handle_retry_after_s(flight->handle);
+    if (seconds < 0 || seconds > settings->retry_after_max_ms / 1000 ||
+        settings->retry_after_max_ms <= 0)
+        return false;
+    return try_again(
+        flight, grc_retry_after_ms(seconds, grc_retry_delay_ms(flight->tries, grc_random_fast()),
+                                   grc_random_fast()));
 }
 
 /* true: the upstream refused our token, a newer one is there, and it is worth one more call. A 401
@@ -290,7 +350,7 @@ static void land(struct flight *flight, CURLcode code)
         fail_or_retry(flight, &outcome);
     } else if (refused_and_renewed(flight, outcome.status)) {
         flight->state = FLIGHT_READY;
-    } else {
+    } else if (!waits_out(flight, outcome.status)) {
         exchange->status = outcome.status;
         finish(flight, grc_handle_answer(handle, exchange));
     }
@@ -325,11 +385,11 @@ static int step_until(int64_t when_ms, int64_t now_ms)
 
 /* --- one exchange: the thread itself does the work --- */
 
-static void run_single(struct grc_upstreams *all, struct grc_exchange *exchange)
+void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange)
 {
     struct flight flight;
 
-    begin(&flight, all, exchange, false);
+    begin(&flight, upstream, exchange, false);
     while (flight.state != FLIGHT_DONE) {
         if (flight.state == FLIGHT_WAITING) {
             poll(NULL, 0, step_until(flight.resume_ms, grc_mono_ms()));
@@ -438,7 +498,7 @@ static void fly(struct flight *flights, size_t count, struct grc_crew *crew)
     }
 }
 
-static void run_group(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count)
+void grc_run_group(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count)
 {
     struct grc_arena *arena = exchanges[0].arena;
     struct flight *flights = grc_arena_alloc(arena, count * sizeof(*flights));
@@ -450,17 +510,9 @@ static void run_group(struct grc_upstreams *all, struct grc_exchange *exchanges,
         return;
     }
     for (size_t i = 0; i < count; i++)
-        begin(&flights[i], all, &exchanges[i], true);
+        begin(&flights[i], grc_upstream_find(all, exchanges[i].upstream), &exchanges[i], true);
     fly(flights, count, crew);
     for (size_t i = 0; i < count; i++)
         end(&flights[i]);
     grc_crew_give(all, crew);
-}
-
-void grc_upstreams_run(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count)
-{
-    if (count == 1)
-        run_single(all, exchanges);
-    else if (count > 1)
-        run_group(all, exchanges, count);
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/secure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,7 +129,9 @@ static struct grc_upstream *upstream_new(struct grc_upstreams *all,
     upstream->settings = settings;
     upstream->share = all->share;
     upstream->figures = grc_metrics_upstream(settings->name);
-    grc_retry_budget_init(&upstream->budget);
+    grc_retry_budget_init(&upstream->budget, &settings->retry_budget);
+    upstream->workers_max =
+        settings->workers_max ? settings->workers_max : grc_workers_share(all->settings->workers);
     /* These fail only where no process gets far. */
     if (!grc_handles_init(&upstream->single) || !grc_handles_init(&upstream->grouped) ||
         !grc_breaker_init(&upstream->breaker, &settings->breaker)) {
@@ -201,7 +204,12 @@ static bool add_keepers(struct grc_upstreams *all, char **ret_reason)
 
 static bool fill(struct grc_upstreams *all, char **ret_reason)
 {
-    if (!all->keepers || !all->list || !share_init(all))
+    grc_random(&all->seed, sizeof(all->seed));
+    all->shares = grc_shares_new();
+    if (all->settings->cache_max_bytes > 0)
+        all->cache = grc_cache_new((size_t)all->settings->cache_max_bytes);
+    if (!all->keepers || !all->list || !all->shares ||
+        (all->settings->cache_max_bytes > 0 && !all->cache) || !share_init(all))
         return give_reason(ret_reason, "out of memory");
     if (!add_keepers(all, ret_reason))
         return false;
@@ -259,34 +267,6 @@ enum gr_err grc_upstreams_sign(struct grc_upstreams *all, const char *upstream,
                            ret_token);
 }
 
-static const char *state_of(const struct grc_upstream *upstream)
-{
-    if (grc_breaker_state(&upstream->breaker) == GRC_BREAKER_OPEN)
-        return "open";
-    if (grc_breaker_state(&upstream->breaker) == GRC_BREAKER_HALF_OPEN)
-        return "half_open";
-    if (atomic_load(&upstream->calls) == 0)
-        return "unused";
-    return atomic_load(&upstream->last_err) == GR_OK ? "ok" : "failing";
-}
-
-void grc_upstreams_states(struct grc_upstreams *all, grc_upstream_state_fn *report, void *arg)
-{
-    for (size_t i = 0; i < all->count; i++) {
-        struct grc_upstream *upstream = all->list[i];
-        char detail[160];
-
-        snprintf(detail, sizeof(detail),
-                 "last=%s calls=%llu failures=%llu retries=%llu in_flight=%lld",
-                 grc_err_slug((enum gr_err)atomic_load(&upstream->last_err)),
-                 (unsigned long long)atomic_load(&upstream->calls),
-                 (unsigned long long)atomic_load(&upstream->failures),
-                 (unsigned long long)atomic_load(&upstream->retries),
-                 (long long)atomic_load(&upstream->in_flight));
-        report(arg, upstream->settings->name, state_of(upstream), detail);
-    }
-}
-
 void grc_upstreams_free(struct grc_upstreams *all)
 {
     if (!all)
@@ -306,6 +286,8 @@ void grc_upstreams_free(struct grc_upstreams *all)
     for (size_t i = 0; i < CURL_LOCK_DATA_LAST; i++)
         pthread_mutex_destroy(&all->share_locks[i]);
     pthread_mutex_destroy(&all->crew_lock);
+    grc_shares_free(all->shares);
+    grc_cache_free(all->cache);
     free(all->keepers);
     free(all->list);
     free(all);

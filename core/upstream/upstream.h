@@ -8,6 +8,16 @@
 
 struct grc_upstreams; /* all upstreams of one runtime */
 
+/* What an upstream's headers say about keeping its answer. */
+struct grc_freshness {
+    bool forbidden;
+    int64_t max_age_s; /* -1: not said */
+    int64_t age_s;
+};
+
+/* Where an answer came from. */
+enum grc_answer_source { GRC_FROM_UPSTREAM = 0, GRC_FROM_OTHER_CALL, GRC_FROM_CACHE };
+
 /* One call, fully built. Slices are borrowed for its duration. */
 struct grc_exchange {
     const char *upstream;
@@ -25,6 +35,9 @@ struct grc_exchange {
     int64_t deadline_ms;     /* monotonic; 0: none */
     const char *request_id;  /* sent as X-Request-Id */
     const char *traceparent; /* NULL: none */
+    gr_str tracestate;       /* only together with it */
+    gr_str partition;        /* answers are shared only among calls of one partition */
+    int64_t cache_ttl_ms;    /* how long the answer may be kept; 0: not at all */
     const char *group;       /* plugin name, for caps and figures */
     bool (*gone)(void *arg); /* true: the client left; give up. May be NULL */
     void *gone_arg;
@@ -38,6 +51,9 @@ struct grc_exchange {
     struct gr_pair *answer_headers; /* the allow-listed ones, as received, but Content-Type */
     size_t answer_header_count;
     unsigned attempts; /* calls really made: retries and one after a refused token included */
+    enum grc_answer_source source;
+    struct grc_freshness freshness; /* told apart only where cache_ttl_ms is set */
+    int64_t age_s;                  /* of an answer from the cache */
     int64_t took_us;
 };
 
@@ -54,10 +70,18 @@ void grc_upstreams_run(struct grc_upstreams *all, struct grc_exchange *exchanges
 enum gr_err grc_upstreams_sign(struct grc_upstreams *all, const char *upstream,
                                struct grc_arena *arena, const json_t *claims, int64_t lifetime_s,
                                char **ret_token);
-/* One line per upstream for readyz: calls report(arg, name, state, detail). */
+/* Asks those upstreams that were in trouble the last time whether they are back, with one short
+ * call each, made without a credential, at most once a second. For readiness checks: when nobody
+ * else calls, nobody else finds out. */
+void grc_upstreams_probe(struct grc_upstreams *all, struct grc_arena *arena);
+/* One line per upstream for readyz: calls report(arg, name, state, detail). state: "ok", "unused",
+ * "failing" (the last call failed), "open" or "half_open" (the breaker). */
 typedef void grc_upstream_state_fn(void *arg, const char *name, const char *state,
                                    const char *detail);
 void grc_upstreams_states(struct grc_upstreams *all, grc_upstream_state_fn *report, void *arg);
+/* Gauges: breakers, calls in flight, the cache. out is a struct grc_buf. */
+struct grc_buf;
+void grc_upstreams_figures(struct grc_upstreams *all, struct grc_buf *out);
 void grc_upstreams_free(struct grc_upstreams *all);
 /* Process-wide set-up and clean-up of libcurl; before threads start. */
 bool grc_upstreams_global_init(void);

@@ -103,6 +103,7 @@ struct gr_host {
                        int64_t delta);
     void (*timer_wake)(struct gr_self *self, const char *name);
     const char *(*state_dir)(const struct gr_self *self);
+    enum gr_err (*relay)(struct gr_call *call, const struct gr_upstream_request *request);
 };
 #define GR_HOST_HAS(host, member)                                                                  \
     ((host)->size >= offsetof(struct gr_host, member) + sizeof((host)->member))
@@ -349,6 +350,17 @@ static inline enum gr_err gr_upstream(struct gr_call *call,
                                       struct gr_upstream_reply *replies, size_t count)
 {
     return call->host->upstream_call(call, requests, replies, count);
+}
+
+/*
+ * Makes one call and replies with its answer as a forward row would: status, type, body,
+ * Retry-After and the headers that tell of rates. A redirect and a call that failed fail the
+ * request. With a timeout_ms of 0 the route's applies, as the operator may have changed it, else
+ * the upstream's.
+ */
+static inline enum gr_err gr_relay(struct gr_call *call, const struct gr_upstream_request *request)
+{
+    return call->host->relay(call, request);
 }
 
 /* In init: makes an upstream of the plugin's own from settings as in the config's "upstreams". */

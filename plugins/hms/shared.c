@@ -157,11 +157,8 @@ enum gr_err hms_relay(struct gr_call *call, json_t *stolen_body, const char *bea
         .path = route->forward->path,
         .params = path_params(call, route->params),
         .bearer = bearer,
-        .timeout_ms = route->timeout_ms,
         .flags = route->forward->flags & GR_IDEMPOTENT ? GR_UPSTREAM_IDEMPOTENT : 0,
     };
-    struct gr_upstream_reply reply = {0};
-    const char *type = "application/json";
     enum gr_err r;
 
     r = print_json(call, stolen_body, &request.body);
@@ -169,21 +166,7 @@ enum gr_err hms_relay(struct gr_call *call, json_t *stolen_body, const char *bea
         return r;
     if (!request.params)
         return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the path");
-    r = gr_upstream(call, &request, &reply, 1);
-    if (r != GR_OK)
-        return gr_fail(call, r, "no usable answer from 100ms");
-    if (reply.status < 200 || (reply.status >= 300 && reply.status < 400))
-        return gr_fail(call, GR_ERR_UPSTREAM_BROKEN, "100ms answered with status %d", reply.status);
-    if (reply.retry_after.len) {
-        r = gr_reply_header(call, "Retry-After", reply.retry_after);
-        if (r != GR_OK)
-            return r;
-    }
-    if (reply.content_type.len)
-        type = gr_copy(call, reply.content_type);
-    if (!type)
-        return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the answer");
-    return gr_reply(call, reply.status, type, reply.body);
+    return gr_relay(call, &request);
 }
 
 enum gr_err hms_join_token(struct gr_call *call, const char *upstream, const struct hms_join *join,

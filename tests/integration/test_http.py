@@ -265,7 +265,7 @@ def test_admin_answers_when_every_worker_is_busy():
 
 
 def test_requests_are_shed_when_workers_run_out():
-    with Gateway(plugins={"probe": {}}, server={"workers": 10}, admin=True) as gateway:
+    with Gateway(plugins={"probe": {"calls_max": 10}}, server={"workers": 10}, admin=True) as gateway:
         busy = [gateway.raw(b"GET /probe/wait/1500 HTTP/1.1\r\n" + HOST + b"\r\n") for _ in range(9)]
         wait_in_flight(gateway, 9)
         answer = gateway.request("GET", "/probe/wait/0")

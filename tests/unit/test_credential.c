@@ -299,18 +299,36 @@ static void waits_grow_and_vary(void **state)
 
 static void the_budget_ends_and_comes_back(void **state)
 {
+    const struct grc_budget_settings rules = {.percent = 20, .min = 3, .window_ms = 10000};
     struct grc_retry_budget budget;
+    int64_t now_ms = 1000000;
 
     (void)state;
-    grc_retry_budget_init(&budget);
-    for (int i = 0; i < 20; i++)
-        assert_true(grc_retry_budget_spend(&budget));
-    assert_false(grc_retry_budget_spend(&budget));
-    for (int i = 0; i < 9; i++)
-        grc_retry_budget_earn(&budget);
-    assert_false(grc_retry_budget_spend(&budget));
-    grc_retry_budget_earn(&budget);
-    assert_true(grc_retry_budget_spend(&budget));
+    grc_retry_budget_init(&budget, &rules);
+    /* without calls: the least */
+    for (int i = 0; i < 3; i++)
+        assert_true(grc_retry_budget_spend(&budget, now_ms));
+    assert_false(grc_retry_budget_spend(&budget, now_ms));
+    /* 20% of 24 calls are 4, three of which are gone */
+    for (int i = 0; i < 24; i++)
+        grc_retry_budget_earn(&budget, now_ms + 5000);
+    assert_true(grc_retry_budget_spend(&budget, now_ms + 5000));
+    assert_false(grc_retry_budget_spend(&budget, now_ms + 5000));
+    /* the first three leave the window, the calls are still in it */
+    assert_true(grc_retry_budget_spend(&budget, now_ms + 11000));
+    assert_true(grc_retry_budget_spend(&budget, now_ms + 11000));
+    assert_true(grc_retry_budget_spend(&budget, now_ms + 11000));
+    assert_false(grc_retry_budget_spend(&budget, now_ms + 11000));
+    /* everything has left it */
+    assert_true(grc_retry_budget_spend(&budget, now_ms + 60000));
+}
+
+static void the_wait_an_upstream_asks_for_is_kept_and_spread(void **state)
+{
+    (void)state;
+    assert_int_equal(grc_retry_after_ms(2, 50, 0), 2025);
+    assert_int_equal(grc_retry_after_ms(2, 50, 25), 2050);
+    assert_in_range(grc_retry_after_ms(0, 100, UINT64_MAX), 50, 100);
 }
 
 /* --- breaker --- */
@@ -437,6 +455,7 @@ int main(void)
         cmocka_unit_test(only_what_cannot_do_harm_is_retried),
         cmocka_unit_test(waits_grow_and_vary),
         cmocka_unit_test(the_budget_ends_and_comes_back),
+        cmocka_unit_test(the_wait_an_upstream_asks_for_is_kept_and_spread),
         cmocka_unit_test(the_breaker_opens_probes_and_closes),
         cmocka_unit_test(the_breaker_forgets_what_is_older_than_its_window),
         cmocka_unit_test(the_breaker_minds_the_share_of_failures),

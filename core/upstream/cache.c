@@ -1,0 +1,305 @@
+#include "upstream/cache.h"
+
+#include "base/hash.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define SHARDS 8u
+#define BUCKETS 1024u
+#define MARKS 4096u
+#define OVERHEAD 64u /* what the allocator adds, roughly */
+
+struct entry {
+    struct entry *next;  /* in its bucket */
+    struct entry *newer; /* used later */
+    struct entry *older;
+    const void *upstream;
+    uint64_t hash;
+    uint32_t mark;
+    bool no_credential;
+    int64_t stored_ms;
+    int64_t until_ms;
+    int64_t age_s;
+    struct grc_answer *answer;
+    size_t bytes;
+    size_t target_len;
+    size_t partition_len;
+    char text[]; /* target, partition */
+};
+
+struct shard {
+    pthread_mutex_t lock;
+    struct entry *newest;
+    struct entry *oldest;
+    size_t bytes;
+    struct entry *buckets[BUCKETS];
+};
+
+struct grc_cache {
+    size_t shard_max_bytes;
+    /* Writes so far, by path. Two paths may share a number: then one drops the other's answers. */
+    _Atomic uint32_t marks[MARKS];
+    struct shard shards[SHARDS];
+};
+
+struct grc_cache *grc_cache_new(size_t max_bytes)
+{
+    struct grc_cache *cache = calloc(1, sizeof(*cache));
+
+    if (!cache)
+        return NULL;
+    cache->shard_max_bytes = max_bytes / SHARDS;
+    for (size_t i = 0; i < SHARDS; i++)
+        pthread_mutex_init(&cache->shards[i].lock, NULL);
+    return cache;
+}
+
+static void entry_free(struct entry *entry)
+{
+    grc_answer_unref(entry->answer);
+    free(entry);
+}
+
+void grc_cache_free(struct grc_cache *cache)
+{
+    for (size_t i = 0; cache && i < SHARDS; i++) {
+        while (cache->shards[i].newest) {
+            struct entry *entry = cache->shards[i].newest;
+            cache->shards[i].newest = entry->older;
+            entry_free(entry);
+        }
+        pthread_mutex_destroy(&cache->shards[i].lock);
+    }
+    free(cache);
+}
+
+/* --- keys --- */
+
+bool grc_cache_fits(const struct grc_exchange *exchange)
+{
+    return exchange->cache_ttl_ms > 0 && exchange->method == GR_METHOD_GET && !exchange->has_body &&
+           !exchange->bearer && exchange->header_count == 0;
+}
+
+struct grc_cache_key grc_cache_key(const struct grc_exchange *exchange, const void *upstream,
+                                   uint64_t seed)
+{
+    struct grc_cache_key key = {.upstream = upstream,
+                                .target = exchange->target,
+                                .partition = exchange->partition,
+                                .no_credential = exchange->no_credential};
+
+    key.hash = grc_hash(seed ^ (uint64_t)(uintptr_t)upstream, key.target);
+    key.hash = grc_hash(key.hash + key.no_credential, key.partition);
+    return key;
+}
+
+static bool is_of(const struct entry *entry, const struct grc_cache_key *key)
+{
+    gr_str target = {entry->text, entry->target_len};
+    gr_str partition = {entry->text + entry->target_len, entry->partition_len};
+
+    return entry->hash == key->hash && entry->upstream == key->upstream &&
+           entry->no_credential == key->no_credential && gr_str_eq(target, key->target) &&
+           gr_str_eq(partition, key->partition);
+}
+
+static gr_str path_of(gr_str target)
+{
+    const char *query = target.len ? memchr(target.ptr, '?', target.len) : NULL;
+
+    return (gr_str){target.ptr, query ? (size_t)(query - target.ptr) : target.len};
+}
+
+static _Atomic uint32_t *mark_of(struct grc_cache *cache, const void *upstream, gr_str path)
+{
+    return &cache->marks[grc_hash((uint64_t)(uintptr_t)upstream, path) % MARKS];
+}
+
+uint32_t grc_cache_mark(struct grc_cache *cache, const struct grc_cache_key *key)
+{
+    return atomic_load(mark_of(cache, key->upstream, path_of(key->target)));
+}
+
+void grc_cache_wrote(struct grc_cache *cache, const void *upstream, gr_str target)
+{
+    gr_str path = path_of(target);
+
+    /* "/a/b/c", "/a/b", "/a" */
+    while (path.len > 1) {
+        atomic_fetch_add(mark_of(cache, upstream, path), 1);
+        while (path.len > 0 && path.ptr[path.len - 1] != '/')
+            path.len--;
+        if (path.len > 0)
+            path.len--;
+    }
+}
+
+/* --- lists; under the shard's lock --- */
+
+static struct shard *shard_of(struct grc_cache *cache, uint64_t hash)
+{
+    return &cache->shards[hash % SHARDS];
+}
+
+static struct entry **bucket_of(struct shard *shard, uint64_t hash)
+{
+    return &shard->buckets[hash / SHARDS % BUCKETS];
+}
+
+static void link_newest(struct shard *shard, struct entry *entry)
+{
+    entry->newer = NULL;
+    entry->older = shard->newest;
+    if (shard->newest)
+        shard->newest->newer = entry;
+    else
+        shard->oldest = entry;
+    shard->newest = entry;
+}
+
+static void unlink_use(struct shard *shard, struct entry *entry)
+{
+    if (entry->newer)
+        entry->newer->older = entry->older;
+    else
+        shard->newest = entry->older;
+    if (entry->older)
+        entry->older->newer = entry->newer;
+    else
+        shard->oldest = entry->newer;
+}
+
+static void drop(struct shard *shard, struct entry *entry)
+{
+    struct entry **at = bucket_of(shard, entry->hash);
+
+    while (*at != entry)
+        at = &(*at)->next;
+    *at = entry->next;
+    unlink_use(shard, entry);
+    shard->bytes -= entry->bytes;
+    entry_free(entry);
+}
+
+static struct entry *find(struct shard *shard, const struct grc_cache_key *key)
+{
+    struct entry *entry = *bucket_of(shard, key->hash);
+
+    while (entry && !is_of(entry, key))
+        entry = entry->next;
+    return entry;
+}
+
+/* --- looking up and keeping --- */
+
+struct grc_answer *grc_cache_get(struct grc_cache *cache, const struct grc_cache_key *key,
+                                 int64_t now_ms, int64_t *ret_age_s)
+{
+    struct shard *shard = shard_of(cache, key->hash);
+    struct grc_answer *answer = NULL;
+
+    pthread_mutex_lock(&shard->lock);
+    struct entry *entry = find(shard, key);
+    if (entry && (now_ms >= entry->until_ms || entry->mark != grc_cache_mark(cache, key))) {
+        drop(shard, entry);
+    } else if (entry) {
+        unlink_use(shard, entry);
+        link_newest(shard, entry);
+        *ret_age_s = entry->age_s + (now_ms - entry->stored_ms) / 1000;
+        answer = grc_answer_ref(entry->answer);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return answer;
+}
+
+static bool is_json(gr_str type)
+{
+    static const char json[] = "application/json";
+    size_t len = sizeof(json) - 1;
+    size_t plain = 0;
+
+    while (plain < type.len && type.ptr[plain] != ';' && type.ptr[plain] != ' ')
+        plain++;
+    if (plain > 5 && strncasecmp(type.ptr + plain - 5, "+json", 5) == 0)
+        return true;
+    return plain == len && strncasecmp(type.ptr, json, len) == 0;
+}
+
+int64_t grc_cache_ttl_ms(const struct grc_exchange *exchange)
+{
+    int64_t ttl_ms = exchange->cache_ttl_ms;
+
+    if (exchange->err != GR_OK || exchange->status != 200 || exchange->freshness.forbidden ||
+        !is_json(exchange->answer_type))
+        return 0;
+    if (exchange->freshness.max_age_s < 0)
+        return ttl_ms;
+    int64_t left_s = exchange->freshness.max_age_s - exchange->freshness.age_s;
+    if (left_s <= 0)
+        return 0;
+    return left_s < ttl_ms / 1000 + 1 && left_s * 1000 < ttl_ms ? left_s * 1000 : ttl_ms;
+}
+
+static struct entry *entry_new(const struct grc_cache_key *key, struct grc_answer *answer)
+{
+    size_t texts = key->target.len + key->partition.len;
+    struct entry *entry = malloc(sizeof(*entry) + texts);
+
+    if (!entry)
+        return NULL;
+    *entry = (struct entry){.upstream = key->upstream,
+                            .hash = key->hash,
+                            .no_credential = key->no_credential,
+                            .target_len = key->target.len,
+                            .partition_len = key->partition.len};
+    entry->bytes = sizeof(*entry) + texts + answer->bytes + OVERHEAD;
+    memcpy(entry->text, key->target.ptr, key->target.len);
+    if (key->partition.len)
+        memcpy(entry->text + key->target.len, key->partition.ptr, key->partition.len);
+    entry->answer = grc_answer_ref(answer);
+    return entry;
+}
+
+void grc_cache_put(struct grc_cache *cache, const struct grc_cache_key *key, uint32_t mark,
+                   struct grc_answer *answer, int64_t now_ms, int64_t ttl_ms, int64_t age_s)
+{
+    struct shard *shard = shard_of(cache, key->hash);
+    struct entry *entry = ttl_ms > 0 ? entry_new(key, answer) : NULL;
+
+    if (!entry)
+        return;
+    entry->mark = mark;
+    entry->stored_ms = now_ms;
+    entry->until_ms = now_ms + ttl_ms;
+    entry->age_s = age_s;
+    if (entry->bytes > cache->shard_max_bytes || mark != grc_cache_mark(cache, key)) {
+        entry_free(entry);
+        return;
+    }
+    pthread_mutex_lock(&shard->lock);
+    struct entry *old = find(shard, key);
+    if (old)
+        drop(shard, old);
+    while (shard->bytes + entry->bytes > cache->shard_max_bytes)
+        drop(shard, shard->oldest);
+    entry->next = *bucket_of(shard, key->hash);
+    *bucket_of(shard, key->hash) = entry;
+    link_newest(shard, entry);
+    shard->bytes += entry->bytes;
+    pthread_mutex_unlock(&shard->lock);
+}
+
+size_t grc_cache_bytes(struct grc_cache *cache)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < SHARDS; i++) {
+        pthread_mutex_lock(&cache->shards[i].lock);
+        bytes += cache->shards[i].bytes;
+        pthread_mutex_unlock(&cache->shards[i].lock);
+    }
+    return bytes;
+}

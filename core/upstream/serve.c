@@ -1,0 +1,255 @@
+/* Whether a call is made at all: room for it, an answer that is still there, or another call in
+ * flight that asks the same. */
+#include "upstream/internal.h"
+
+#include "base/clock.h"
+
+/* --- room: one slow upstream must not take all workers --- */
+
+static bool take_room(struct grc_upstream *upstream)
+{
+    int64_t before = atomic_fetch_add_explicit(&upstream->waiting, 1, memory_order_relaxed);
+
+    return upstream->workers_max <= 0 || before < upstream->workers_max;
+}
+
+static void leave_room(struct grc_upstream *upstream)
+{
+    atomic_fetch_sub_explicit(&upstream->waiting, 1, memory_order_relaxed);
+}
+
+/* --- writes --- */
+
+/* After the call: whoever asks from here on must not get what was asked before. */
+static void note_write(struct grc_upstreams *all, struct grc_upstream *upstream,
+                       const struct grc_exchange *exchange)
+{
+    if (exchange->method == GR_METHOD_GET)
+        return;
+    atomic_fetch_add(&upstream->writes, 1);
+    if (all->cache)
+        grc_cache_wrote(all->cache, upstream, exchange->target);
+}
+
+/* --- one GET --- */
+
+/* A GET on its way, with what it may find and what may be kept of it. */
+struct reading {
+    struct grc_upstreams *all;
+    struct grc_upstream *upstream;
+    struct grc_exchange *exchange;
+    bool cached; /* the cache is asked, and told */
+    struct grc_cache_key key;
+    uint32_t mark;
+};
+
+static bool find_kept(struct reading *reading)
+{
+    struct grc_exchange *exchange = reading->exchange;
+    struct grc_cache *cache = reading->all->cache;
+    int64_t age_s = 0;
+
+    reading->cached = cache && grc_cache_fits(exchange);
+    if (!reading->cached)
+        return false;
+    reading->key = grc_cache_key(exchange, reading->upstream, reading->all->seed);
+    struct grc_answer *answer = grc_cache_get(cache, &reading->key, grc_mono_ms(), &age_s);
+    grc_metrics_upstream_event(reading->upstream->figures,
+                               answer ? GRC_UPSTREAM_CACHE_HIT : GRC_UPSTREAM_CACHE_MISS);
+    if (!answer) {
+        reading->mark = grc_cache_mark(cache, &reading->key);
+        return false;
+    }
+    grc_answer_give(answer, exchange, false);
+    exchange->source = GRC_FROM_CACHE;
+    exchange->age_s = age_s;
+    return true;
+}
+
+/* The answer for others, when somebody wants it: those who wait, or the cache. Else NULL. */
+static struct grc_answer *copy_wanted(struct reading *reading, bool waited_for)
+{
+    const struct grc_exchange *exchange = reading->exchange;
+    int64_t ttl_ms = reading->cached ? grc_cache_ttl_ms(exchange) : 0;
+    bool worth = waited_for && grc_share_worth(exchange);
+    struct grc_answer *answer = ttl_ms > 0 || worth ? grc_answer_new(exchange) : NULL;
+
+    if (answer && ttl_ms > 0)
+        grc_cache_put(reading->all->cache, &reading->key, reading->mark, answer, grc_mono_ms(),
+                      ttl_ms, exchange->freshness.age_s);
+    if (!worth) {
+        grc_answer_unref(answer);
+        return NULL;
+    }
+    return answer;
+}
+
+/* A leader whose client left goes on for as long as others wait. */
+struct watch {
+    struct grc_share *share;
+    bool (*gone)(void *arg);
+    void *arg;
+};
+
+static bool nobody_left(void *arg)
+{
+    const struct watch *watch = arg;
+
+    return grc_share_waiting(watch->share) == 0 && watch->gone(watch->arg);
+}
+
+static void lead(struct reading *reading, struct grc_share *share)
+{
+    struct grc_exchange *exchange = reading->exchange;
+    struct watch watch = {share, exchange->gone, exchange->gone_arg};
+
+    if (exchange->gone) {
+        exchange->gone = nobody_left;
+        exchange->gone_arg = &watch;
+    }
+    grc_run_single(reading->upstream, exchange);
+    exchange->gone = watch.gone;
+    exchange->gone_arg = watch.arg;
+    bool waited_for = grc_share_close(reading->all->shares, share);
+    struct grc_answer *answer = copy_wanted(reading, waited_for);
+    grc_share_publish(share, answer);
+    grc_answer_unref(answer);
+}
+
+/* false: the call is still to be made. */
+static bool follow(struct reading *reading, struct grc_share *share)
+{
+    struct grc_exchange *exchange = reading->exchange;
+
+    switch (grc_share_wait(share, exchange, exchange->deadline_ms)) {
+    case GRC_SHARE_ANSWERED:
+        exchange->source = GRC_FROM_OTHER_CALL;
+        grc_metrics_upstream_event(reading->upstream->figures, GRC_UPSTREAM_SHARED);
+        return true;
+    case GRC_SHARE_LATE:
+        exchange->err = GR_ERR_UPSTREAM_TIMEOUT;
+        return true;
+    case GRC_SHARE_GONE:
+        exchange->err = GR_ERR_CANCELLED;
+        grc_metrics_upstream_event(reading->upstream->figures, GRC_UPSTREAM_CANCELLED);
+        return true;
+    case GRC_SHARE_AGAIN:
+    default:
+        return false;
+    }
+}
+
+static void read_shared(struct reading *reading)
+{
+    struct grc_upstream *upstream = reading->upstream;
+    struct grc_share_key key = {
+        .exchange = reading->exchange,
+        .upstream = upstream,
+        .hash = grc_share_hash(reading->exchange, upstream, reading->all->seed),
+        .epoch = atomic_load(&upstream->writes),
+    };
+    bool leads = false;
+
+    for (;;) {
+        struct grc_share *share = grc_share_enter(reading->all->shares, &key, &leads);
+        if (!share)
+            break;
+        if (leads) {
+            lead(reading, share);
+            return;
+        }
+        if (follow(reading, share))
+            return;
+    }
+    grc_run_single(upstream, reading->exchange);
+}
+
+static void make_reading(struct reading *reading)
+{
+    struct grc_exchange *exchange = reading->exchange;
+    int64_t own_deadline_ms = exchange->deadline_ms;
+
+    if (!reading->upstream->settings->single_flight || !grc_share_fits(exchange)) {
+        grc_run_single(reading->upstream, exchange);
+        if (reading->cached)
+            grc_answer_unref(copy_wanted(reading, false));
+        return;
+    }
+    /* Waiting for another's call and then making one is bounded as a whole. */
+    exchange->deadline_ms = grc_exchange_deadline(exchange, reading->upstream, grc_mono_ms());
+    read_shared(reading);
+    exchange->deadline_ms = own_deadline_ms;
+}
+
+/* --- all --- */
+
+static void serve_one(struct grc_upstreams *all, struct grc_exchange *exchange)
+{
+    struct reading reading = {
+        .all = all,
+        .upstream = grc_upstream_find(all, exchange->upstream),
+        .exchange = exchange,
+    };
+    int64_t began_us = grc_mono_us();
+
+    grc_exchange_reset(exchange);
+    if (!reading.upstream)
+        return;
+    if (!find_kept(&reading)) {
+        if (!take_room(reading.upstream))
+            grc_exchange_refuse(exchange, reading.upstream, 0);
+        else
+            make_reading(&reading);
+        leave_room(reading.upstream);
+        note_write(all, reading.upstream, exchange);
+    }
+    exchange->took_us = grc_mono_us() - began_us;
+}
+
+/* Several at a time are one worker's, who waits for each upstream once. */
+static struct grc_upstream *first_of(struct grc_upstreams *all,
+                                     const struct grc_exchange *exchanges, size_t index)
+{
+    struct grc_upstream *upstream = grc_upstream_find(all, exchanges[index].upstream);
+
+    for (size_t i = 0; upstream && i < index; i++) {
+        if (strcmp(exchanges[i].upstream, exchanges[index].upstream) == 0)
+            return NULL;
+    }
+    return upstream;
+}
+
+static void serve_group(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count)
+{
+    struct grc_upstream *full = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        struct grc_upstream *upstream = first_of(all, exchanges, i);
+        if (upstream && !take_room(upstream))
+            full = upstream;
+    }
+    if (full) {
+        for (size_t i = 0; i < count; i++) {
+            grc_exchange_reset(&exchanges[i]);
+            grc_exchange_refuse(&exchanges[i], full, 0);
+        }
+    } else {
+        grc_run_group(all, exchanges, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct grc_upstream *upstream = first_of(all, exchanges, i);
+        if (upstream)
+            leave_room(upstream);
+        upstream = grc_upstream_find(all, exchanges[i].upstream);
+        if (upstream)
+            note_write(all, upstream, &exchanges[i]);
+    }
+}
+
+void grc_upstreams_run(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count)
+{
+    if (count == 1)
+        serve_one(all, exchanges);
+    else if (count > 1)
+        serve_group(all, exchanges, count);
+}
