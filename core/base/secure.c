@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -91,10 +92,20 @@ void grc_wipe_free(char *text)
     free(text);
 }
 
+static EVP_MD *sha256;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+/* Looked up by name for each digest, it costs more than the digest of a short text. */
+static void fetch_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 void grc_sha256(gr_str data, unsigned char ret_digest[32])
 {
     /* Fails only without memory, where no digest is right: better no process than a wrong one. */
-    if (EVP_Digest(data.ptr, data.len, ret_digest, NULL, EVP_sha256(), NULL) != 1)
+    pthread_once(&sha256_once, fetch_sha256);
+    if (!sha256 || EVP_Digest(data.ptr, data.len, ret_digest, NULL, sha256, NULL) != 1)
         abort();
 }
 

@@ -17,7 +17,7 @@ static const struct gr_field code_params[] = {
 };
 
 static const struct gr_field list_query[] = {
-    GR_FIELD("role", GR_STRING, "only codes of this role"),
+    GR_FIELD("role", GR_STRING, "only codes of this role", .binds = "role"),
     GR_FIELD("enabled", GR_BOOL, "only codes that work, or only those that do not"),
     HMS_QUERY_LIMIT_OPEN,
     HMS_QUERY_START,
