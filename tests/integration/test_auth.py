@@ -287,6 +287,16 @@ def test_a_bound_key_mints_tokens_for_its_room_and_role_only(guest):
     assert gateway.post("/token", twice, headers=bearer(key)).status == 400
 
 
+def test_a_bound_key_reads_the_codes_of_its_role_only(guest):
+    gateway, key = guest
+    wait_for_key(gateway, key)
+    assert gateway.get("/room-codes/r1?role=guest", headers=bearer(key)).status == 200
+    for path in ("/room-codes/r1", "/room-codes/r1?role=host", "/room-codes/r2?role=guest", "/rooms/r1"):
+        assert gateway.get(path, headers=bearer(key)).status == 403, path
+    # A code is worth a token of whatever role it has.
+    assert gateway.post("/room-codes/code/abc-defg-hij", {}, headers=bearer(key)).status == 403
+
+
 def test_a_bound_key_calls_nothing_that_is_not_about_its_room(make, upstream):
     gateway = make({"keys": {}})
     key = new_key(gateway, "one-room", "--scope", "*", "--room", "r1", "--room", "r2")
