@@ -55,18 +55,20 @@ def eventually(check):
 
 
 class Slow:
-    """Requests that are in progress until the upstream is told to answer."""
+    """Requests that are in progress for a while, each another one: equal ones would share a call."""
 
     def __init__(self, gateway, upstream, count, headers=None, seconds=1.5):
-        upstream.on("GET", "/rooms/slow", Reply({}, delay=seconds))
+        paths = [f"/rooms/slow{i}" for i in range(count)]
+        for path in paths:
+            upstream.on("GET", path, Reply({}, delay=seconds))
         self.statuses = []
-        self.threads = [threading.Thread(target=self._run, args=(gateway, headers)) for _ in range(count)]
+        self.threads = [threading.Thread(target=self._run, args=(gateway, path, headers)) for path in paths]
         for thread in self.threads:
             thread.start()
-        eventually(lambda: len([r for r in upstream.requests if r.path == "/rooms/slow"]) >= count)
+        eventually(lambda: len([r for r in upstream.requests if r.path in paths]) >= count)
 
-    def _run(self, gateway, headers):
-        self.statuses.append(gateway.get("/rooms/slow", headers=headers).status)
+    def _run(self, gateway, path, headers):
+        self.statuses.append(gateway.get(path, headers=headers).status)
 
     def end(self):
         for thread in self.threads:
