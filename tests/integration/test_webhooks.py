@@ -30,12 +30,12 @@ def start(tmp_path, store):
     """start(**options): a gateway with the group; those still running are stopped in the end."""
     running = []
 
-    def begin(**options):
+    def begin(auth=None, **options):
         directory = tmp_path / f"gateway-{len(running)}"
         directory.mkdir()
         options.setdefault("secret", SECRET)
         config = {name: value for name, value in options.items() if value is not None}
-        gateway = Gateway(directory, {"store": store.url, "state_directory": str(directory)},
+        gateway = Gateway(directory, {"store": store.url, "state_directory": str(directory), "auth": auth or {}},
                           {"webhooks": {"config": config}})
         gateway.start()
         running.append(gateway)
@@ -289,6 +289,27 @@ def test_events_go_after_their_time(start, store, target):
               " '{\"id\": \"old\"}' FROM n")
     until("purge", lambda: ids(gateway, "?limit=100") == [young["id"]])
     assert store.sql("SELECT COUNT(*) FROM webhook_delivery") == [("1",)], "deliveries go with their event"
+
+
+def test_a_caller_reads_what_it_may_and_100ms_needs_no_key(start):
+    gateway = start(auth={"keys": {}})
+    mine = taken(gateway, event())
+    taken(gateway, event(data={"room_id": "r2"}))
+    taken(gateway, event(data={}))
+    gateway.stop()
+    keys = {name: gateway.run("keys", "add", name, *words.split()).stdout.strip() for name, words in {
+        "writer": "--scope webhooks:write", "reader": "--scope webhooks:read",
+        "bound": "--scope webhooks:read --room r1"}.items()}
+    gateway.start()
+
+    def ask(name, query=""):
+        return gateway.get("/webhooks/events" + query, headers={"Authorization": f"Bearer {keys[name]}"})
+
+    assert gateway.get("/webhooks/events").status == 401
+    assert ask("writer").status == 403
+    assert len(ask("reader").json["data"]) == 3
+    assert ask("bound").status == 403 and ask("bound", "?room_id=r2").status == 403
+    assert ask("bound", "?room_id=r1").json["data"] == [mine]
 
 
 # --- handing on ---
