@@ -427,7 +427,7 @@ def test_a_delivery_that_died_with_its_gateway_is_made_again(start, store, targe
     gateway.start()
     target.wait_requests(1, TIMEOUT * 3)
     assert sent_ids(target) == [one["id"]]
-    assert time.monotonic() - killed > 1.0, "not while the first attempt may still be under way"
+    assert time.monotonic() - killed > 8, "not while the first attempt may still be under way"
     until("settled", lambda: pending(store) == [])
 
 
