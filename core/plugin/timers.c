@@ -67,16 +67,23 @@ static void *work(void *arg)
     return NULL;
 }
 
-static bool start_thread(struct grc_timer *timer)
+static void prepare(struct grc_timer *timer, const struct gr_timer *row, struct grc_plugin *plugin)
 {
-    pthread_attr_t attributes;
     pthread_condattr_t clock;
 
+    timer->row = row;
+    timer->plugin = plugin;
     pthread_mutex_init(&timer->lock, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&timer->changed, &clock);
     pthread_condattr_destroy(&clock);
+}
+
+static bool start_thread(struct grc_timer *timer)
+{
+    pthread_attr_t attributes;
+
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     timer->running = pthread_create(&timer->thread, &attributes, work, timer) == 0;
@@ -96,10 +103,11 @@ enum gr_err grc_timers_start(struct grc_plugin *plugin)
     plugin->timers = calloc(count, sizeof(*plugin->timers));
     if (!plugin->timers)
         return GR_ERR_NO_MEMORY;
+    /* All are there before one runs: it may wake any of them. */
+    for (size_t i = 0; i < count; i++)
+        prepare(&plugin->timers[i], &rows[i], plugin);
+    plugin->timer_count = count;
     for (size_t i = 0; i < count; i++) {
-        plugin->timers[i].row = &rows[i];
-        plugin->timers[i].plugin = plugin;
-        plugin->timer_count = i + 1;
         if (!start_thread(&plugin->timers[i])) {
             grc_timers_stop(plugin);
             return GR_ERR_NO_MEMORY;

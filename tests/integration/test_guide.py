@@ -1,0 +1,142 @@
+"""What the documents say is so: their commands run, what they quote stands in the tree, the tour goes round."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+
+import pytest
+from support.hms import gateway_for
+from support.sandbox import Sandbox
+from support.upstream import TIMEOUT
+
+SOURCE = pathlib.Path(os.environ["GR_SOURCE_DIR"])
+BUILD = os.environ["GR_BUILD_DIR"]
+GUIDE = (SOURCE / "plugins" / "README.md").read_text()
+
+
+def blocks(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+# --- commands ---
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    """An installed Greenroom, all that the author of a plugin has."""
+    if os.environ.get("GR_SANITIZE"):
+        pytest.skip("a plugin built without the sanitizer does not fit this build")
+    where = tmp_path_factory.mktemp("prefix")
+    done = subprocess.run(["cmake", "--install", BUILD, "--prefix", str(where)], capture_output=True, text=True,
+                          timeout=TIMEOUT * 6)
+    assert done.returncode == 0, done.stderr
+    return where
+
+
+def session(text, port):
+    """The commands of a console block, and what the document says they print."""
+    steps = []
+    for line in text.replace("127.0.0.1:8080", f"127.0.0.1:{port}").splitlines():
+        if line.startswith("$ "):
+            steps.append((line[2:], []))
+        else:
+            steps[-1][1].append(line)
+    return steps
+
+
+def run_session(steps, directory, env):
+    """What each command printed. Background commands end with the session."""
+    script = ["set -eu", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
+    for number, (command, _) in enumerate(steps):
+        script.append(f"echo '=== {number}'\n{command}\necho")
+        if command.endswith("&"):
+            script.append("for n in $(seq 200); do curl -fs -o /dev/null \"$ALIVE\" && break; sleep 0.05; done")
+    done = subprocess.run(["bash", "-c", "\n".join(script)], cwd=directory, env=env, capture_output=True, text=True,
+                          timeout=TIMEOUT * 6)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [part.partition("\n")[2].strip("\n").splitlines() for part in done.stdout.split("=== ")[1:]]
+
+
+def test_the_guide_to_a_first_plugin_works_with_the_installed_files_alone(prefix, tmp_path):
+    port = free_port()
+    pkg_config = next(prefix.rglob("greenroom.pc")).parent
+    steps = session(blocks(GUIDE, "console")[0], port)
+    assert len(steps) == 10
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("GR_", "GREENROOM_", "APP_"))}
+    printed = run_session(steps, tmp_path, {
+        **clean, "PATH": f"{prefix}/bin:{clean['PATH']}", "PKG_CONFIG_PATH": str(pkg_config), "PORT": str(port),
+        "ALIVE": f"http://127.0.0.1:{port}/healthz", "CDPATH": "",
+    })
+    for (command, promised), found in zip(steps, printed):
+        if promised and promised[-1] == "…":
+            assert found[:len(promised) - 1] == promised[:-1], command
+        else:
+            assert found == promised, command
+    built = (tmp_path / "greeter" / "greeter.c").read_text()
+    assert str(SOURCE) not in built and not list(tmp_path.rglob("CMakeCache.txt"))
+
+
+# --- quotes ---
+
+
+def lines_of_tree():
+    files = [*SOURCE.glob("plugins/**/*.[ch]"), *SOURCE.glob("include/**/*.h")]
+    return {line.strip() for file in files for line in file.read_text().splitlines()}
+
+
+def test_every_row_that_the_guide_quotes_stands_in_the_tree():
+    known = lines_of_tree()
+    quoted = [line.strip() for block in blocks(GUIDE, "c") for line in block.splitlines()]
+    assert quoted and [line for line in quoted if line not in known] == []
+    tree = "\n".join(known)
+    examples = [cells[2] for cells in (line.strip("| ").split(" | ") for line in GUIDE.splitlines()) if len(cells) == 3]
+    for example in filter(lambda text: text.startswith("`"), examples):
+        assert example.strip("`") in tree, example
+
+
+@pytest.mark.parametrize("document", ["plugins/README.md", "plugins/hms/README.md"])
+def test_the_diff_of_a_route_is_what_stands_in_its_files(document):
+    [diff] = blocks((SOURCE / document).read_text(), "diff")
+    files = re.findall(r"^\+\+\+ b/(\S+)\n@@.*\n((?:^\+.*\n)+)", diff, re.M)
+    assert [name.rsplit(".")[-1] for name, _ in files] == ["c", "json"]
+    for name, added in files:
+        lines = "".join(line[1:] + "\n" for line in added.splitlines())
+        assert lines in (SOURCE / name).read_text(), f"{name} does not hold what {document} says was added"
+    route = re.search(r'"route": "([\w.]+)"', files[1][1])[1]
+    assert f'"{route}"' in files[0][1]
+
+
+# --- the tour ---
+
+
+def test_the_tour_goes_round(tmp_path):
+    for program in ("curl", "jq"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed: scripts/bootstrap")
+    tour = SOURCE / "scripts" / "tour"
+    assert len(tour.read_text().splitlines()) <= 20
+    (tmp_path / "sandbox").mkdir()
+    box = Sandbox(tmp_path / "sandbox")
+    try:
+        with gateway_for(tmp_path / "gateway", box.url) as gateway:
+            env = {**os.environ, "PORT": str(gateway.port), "SANDBOX_PORT": str(box.port)}
+            for _ in range(2):
+                done = subprocess.run([str(tour)], env=env, capture_output=True, text=True, timeout=TIMEOUT * 3)
+                assert done.returncode == 0 and done.stderr == "", done.stdout + done.stderr
+                printed = [json.loads(line) for line in done.stdout.splitlines() if line[0] in "{["]
+                assert [one["role"] for one in printed[:2]] == ["teacher", "pupil"]
+                assert printed[2] == {"user_id": "ada", "role": "teacher"}
+                assert printed[3]["poll"] and printed[4]["status"] == "stopping"
+                assert re.search(r"^the recording is at http://\S+: [1-9]\d* bytes$", done.stdout, re.M)
+            assert '"status":5' not in gateway.log
+    finally:
+        box.stop()
