@@ -163,6 +163,15 @@ static enum gr_err agents_init(struct gr_self *self, const void *opts, void **re
     return GR_OK;
 }
 
+/* The figure outlives this instance: what it shows is taken back, and shown by the next one. */
+static void agents_stop(struct gr_self *self, void *state)
+{
+    struct rig *rig = state;
+
+    self->host->metric_add(self, "streams_live", NULL, -rig->live_shown);
+    rig->live_shown = 0;
+}
+
 static const char *const owns[] = {"/agents", NULL};
 
 GR_PLUGIN(.name = "agents", .version = RIG_VERSION, .summary = "Edge hosts of a streaming site",
@@ -170,5 +179,5 @@ GR_PLUGIN(.name = "agents", .version = RIG_VERSION, .summary = "Edge hosts of a 
           .options_size = sizeof(struct rig_options), .migrations = rig_migrations,
           .metrics = metrics, .timers = timers, .commands = commands, .owns = owns,
           .flags = RIG_FLAGS, .render_error = rig_render_error,
-          .authenticate = rig_authenticate_agent, .init = agents_init, .fini = agents_fini,
-          .schema = RIG_SCHEMA)
+          .authenticate = rig_authenticate_agent, .init = agents_init, .stop = agents_stop,
+          .fini = agents_fini, .schema = RIG_SCHEMA)

@@ -16,7 +16,7 @@
 
 #define BCRYPT_MAX_BYTES 72
 #define THREADS_MAX 64
-#define NICENESS 10
+#define NICENESS 15
 
 _Static_assert(RIG_HASH_SIZE == CRYPT_OUTPUT_SIZE, "size of a hash");
 

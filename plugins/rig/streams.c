@@ -2,34 +2,25 @@
  * streams: a user's streams and where each is pushed to. Nobody learns of another's stream: one
  * that does not exist and one of somebody else are answered alike, before a body is looked at.
  */
-#include "rig.h"
+#include "streams.h"
 
 #include <stdlib.h>
 
 #define KEY_ATTEMPTS 3
 #define BODY_MAX (64 * 1024)
 #define KEY_MESSAGE "Unable to update stream key"
-#define DESTINATION_MESSAGE "Unable to add destination to stream"
 
 /* ------------------------------------------------------------------------------------------ */
 /* Rows                                                                                       */
 
-struct stream {
-    char id[RIG_UUID_SIZE];
-    const char *key;
-    bool active;
-    bool live;
-};
-
-static json_t *stream_json(const struct stream *stream, json_t *stolen_destinations)
+static json_t *stream_json(const struct rig_stream *stream, json_t *stolen_destinations)
 {
     return json_pack("{s:s, s:s, s:o, s:n, s:b, s:b}", "id", stream->id, "streamKey", stream->key,
                      "destinations", stolen_destinations ? stolen_destinations : json_null(),
                      "provisionStatus", "isStreaming", stream->live, "isActive", stream->active);
 }
 
-/* Reads the caller's stream of the path. GR_ERR_NOT_FOUND when there is none. */
-static enum gr_err read_stream(struct gr_call *call, struct stream *stream)
+enum gr_err rig_stream_read(struct gr_call *call, struct rig_stream *stream)
 {
     struct rig_text_row row = {.call = call};
 
@@ -50,8 +41,8 @@ static enum gr_err read_stream(struct gr_call *call, struct stream *stream)
     return GR_OK;
 }
 
-static enum gr_err fail(struct gr_call *call, enum gr_err err, enum rig_code code,
-                        const char *message)
+enum gr_err rig_stream_fail(struct gr_call *call, enum gr_err err, enum rig_code code,
+                            const char *message)
 {
     if (err == GR_ERR_NOT_FOUND)
         return rig_fail(call, err, 404, RIG_NOT_FOUND, NULL);
@@ -66,15 +57,15 @@ static enum gr_err fail(struct gr_call *call, enum gr_err err, enum rig_code cod
 /* .admit of every route below a stream. */
 static enum gr_err admit(struct gr_call *call)
 {
-    struct stream stream;
+    struct rig_stream stream;
 
-    enum gr_err err = read_stream(call, &stream);
+    enum gr_err err = rig_stream_read(call, &stream);
     if (err == GR_ERR_NOT_FOUND)
         return rig_fail(call, err, 404, RIG_NOT_FOUND, NULL);
     return err;
 }
 
-static enum gr_err count_rows(struct gr_call *call, const char *sql, gr_str key, int64_t *ret_count)
+enum gr_err rig_count(struct gr_call *call, const char *sql, gr_str key, int64_t *ret_count)
 {
     const struct gr_value params[] = {gr_v_str(key)};
     struct rig_text_row row = {.call = call};
@@ -101,8 +92,8 @@ static enum gr_err insert_stream(struct gr_call *call, void *arg)
                                       gr_v_str(gr_caller(call)), gr_v_int(gr_now_ms(call))};
     int64_t count = 0;
 
-    enum gr_err err = count_rows(call, "SELECT count(*) FROM rig_streams WHERE user_id = ?1",
-                                 gr_caller(call), &count);
+    enum gr_err err = rig_count(call, "SELECT count(*) FROM rig_streams WHERE user_id = ?1",
+                                gr_caller(call), &count);
     if (err == GR_OK && limit && count >= limit)
         return GR_ERR_UNPROCESSABLE;
     if (err == GR_OK)
@@ -129,8 +120,8 @@ static enum gr_err streams_create(struct gr_call *call)
     if (err == GR_ERR_UNPROCESSABLE)
         return rig_fail_limit(call, rig_of(call)->options->max_streams_per_user);
     if (err != GR_OK)
-        return fail(call, err, RIG_CREATE, NULL);
-    struct stream stream = {.key = made.key, .active = true};
+        return rig_stream_fail(call, err, RIG_CREATE, NULL);
+    struct rig_stream stream = {.key = made.key, .active = true};
     memcpy(stream.id, made.id, sizeof(stream.id));
     return rig_reply(call, "New stream created", stream_json(&stream, NULL));
 }
@@ -144,9 +135,9 @@ struct stream_list {
 static enum gr_err list_stream(void *arg, const struct gr_value *columns, size_t count)
 {
     struct stream_list *to = arg;
-    struct stream stream = {.key = gr_copy(to->call, columns[1].s),
-                            .active = columns[2].i != 0,
-                            .live = columns[3].i > to->now_ms};
+    struct rig_stream stream = {.key = gr_copy(to->call, columns[1].s),
+                                .active = columns[2].i != 0,
+                                .live = columns[3].i > to->now_ms};
 
     (void)count;
     if (!stream.key || !rig_uuid_parse(columns[0].s, stream.id))
@@ -166,7 +157,7 @@ static enum gr_err streams_list(struct gr_call *call)
                                params, 1, list_stream, &to, NULL);
     if (err != GR_OK) {
         json_decref(to.list);
-        return fail(call, err, RIG_FETCH, NULL);
+        return rig_stream_fail(call, err, RIG_FETCH, NULL);
     }
     return rig_reply(call, "Stream list for user", to.list);
 }
@@ -177,14 +168,14 @@ static enum gr_err streams_list(struct gr_call *call)
 /* A list without entries is shown as null. */
 static enum gr_err stream_reply(struct gr_call *call, const char *message)
 {
-    struct stream stream;
+    struct rig_stream stream;
     json_t *list = NULL;
 
-    enum gr_err err = read_stream(call, &stream);
+    enum gr_err err = rig_stream_read(call, &stream);
     if (err == GR_OK)
         err = rig_destinations(call, stream.id, &list);
     if (err != GR_OK)
-        return fail(call, err, RIG_FETCH, NULL);
+        return rig_stream_fail(call, err, RIG_FETCH, NULL);
     if (json_array_size(list) == 0) {
         json_decref(list);
         list = NULL;
@@ -200,9 +191,9 @@ static enum gr_err streams_detail(struct gr_call *call)
 static enum gr_err update_stream(struct gr_call *call, void *arg)
 {
     const json_t *active = arg;
-    struct stream stream;
+    struct rig_stream stream;
 
-    enum gr_err err = read_stream(call, &stream);
+    enum gr_err err = rig_stream_read(call, &stream);
     if (err != GR_OK || !active)
         return err;
     const struct gr_value params[] = {gr_v_text(stream.id), gr_v_int(json_is_true(active)),
@@ -221,16 +212,16 @@ static enum gr_err streams_update(struct gr_call *call)
 
     enum gr_err err = gr_store_tx(call, update_stream, json_is_boolean(active) ? active : NULL);
     if (err != GR_OK)
-        return fail(call, err, RIG_UPDATE, NULL);
+        return rig_stream_fail(call, err, RIG_UPDATE, NULL);
     return stream_reply(call, "Stream updated");
 }
 
 static enum gr_err remove_stream(struct gr_call *call, void *arg)
 {
-    struct stream stream;
+    struct rig_stream stream;
 
     (void)arg;
-    enum gr_err err = read_stream(call, &stream);
+    enum gr_err err = rig_stream_read(call, &stream);
     if (err != GR_OK)
         return err;
     if (stream.live)
@@ -250,12 +241,12 @@ static enum gr_err streams_remove(struct gr_call *call)
     enum gr_err err = gr_store_tx(call, remove_stream, NULL);
 
     if (err != GR_OK)
-        return fail(call, err, RIG_UPDATE, NULL);
+        return rig_stream_fail(call, err, RIG_UPDATE, NULL);
     return rig_reply(call, "Stream removed", NULL);
 }
 
 struct key_change {
-    struct stream stream;
+    struct rig_stream stream;
     char key[RIG_KEY_SIZE];
 };
 
@@ -263,7 +254,7 @@ static enum gr_err change_key(struct gr_call *call, void *arg)
 {
     struct key_change *change = arg;
 
-    enum gr_err err = read_stream(call, &change->stream);
+    enum gr_err err = rig_stream_read(call, &change->stream);
     if (err != GR_OK)
         return err;
     const struct gr_value params[] = {gr_v_text(change->stream.id), gr_v_text(change->key),
@@ -286,188 +277,9 @@ static enum gr_err streams_change_key(struct gr_call *call)
         err = gr_store_tx(call, change_key, &change);
     }
     if (err != GR_OK)
-        return fail(call, err, RIG_UPDATE, KEY_MESSAGE);
+        return rig_stream_fail(call, err, RIG_UPDATE, KEY_MESSAGE);
     return rig_reply(call, "New stream key",
                      json_pack("{s:s, s:s}", "key", change.key, "streamID", change.stream.id));
-}
-
-/* ------------------------------------------------------------------------------------------ */
-/* Destinations                                                                               */
-
-struct destination {
-    int64_t id;
-    gr_str service;
-    gr_str key;
-    bool active;
-};
-
-static json_t *destination_json(struct gr_call *call, const struct destination *destination)
-{
-    char *service = gr_copy(call, destination->service);
-
-    return service ? rig_destination(rig_of(call)->options->services, destination->id, service,
-                                     destination->key, destination->active)
-                   : NULL;
-}
-
-/* A statement of its own: rivals wait for each other only here, and a number that is not used
- * after all is no loss. */
-static enum gr_err next_id(struct gr_call *call, int64_t *ret_id)
-{
-    struct rig_text_row row = {.call = call};
-
-    enum gr_err err = gr_store(call,
-                               "UPDATE rig_counters SET value = value + 1"
-                               " WHERE name = 'destination' RETURNING value",
-                               NULL, 0, rig_keep_row, &row, NULL);
-    if (err == GR_OK && !row.found)
-        return GR_ERR_STORE;
-    *ret_id = row.number[0];
-    return err;
-}
-
-static enum gr_err insert_destination(struct gr_call *call, void *arg)
-{
-    const struct destination *destination = arg;
-    int64_t limit = rig_of(call)->options->max_destinations_per_stream;
-    struct stream stream;
-    int64_t count = 0;
-
-    enum gr_err err = read_stream(call, &stream);
-    if (err == GR_OK)
-        err = count_rows(call, "SELECT count(*) FROM rig_destinations WHERE stream_id = ?1",
-                         gr_str_of(stream.id), &count);
-    if (err == GR_OK && limit && count >= limit)
-        return GR_ERR_UNPROCESSABLE;
-    if (err != GR_OK)
-        return err;
-    const struct gr_value params[] = {gr_v_int(destination->id), gr_v_text(stream.id),
-                                      gr_v_str(destination->service), gr_v_str(destination->key)};
-    err = gr_store(call,
-                   "INSERT INTO rig_destinations (id, stream_id, service, stream_key, is_active)"
-                   " VALUES (?1, ?2, ?3, ?4, 1)",
-                   params, 4, NULL, NULL, NULL);
-    if (err == GR_OK)
-        err = rig_audit(call, "destination added", gr_caller(call), gr_str_of(stream.id), "ok");
-    return err;
-}
-
-static enum gr_err destinations_add(struct gr_call *call)
-{
-    const struct rig_options *options = rig_of(call)->options;
-    struct destination destination = {.service = rig_text(gr_json(call), "service"),
-                                      .key = rig_text(gr_json(call), "streamKey"),
-                                      .active = true};
-
-    if (!rig_service_known(options->services, destination.service.ptr))
-        return rig_fail(call, GR_ERR_INVALID, 400, RIG_CREATE, DESTINATION_MESSAGE);
-    enum gr_err err = next_id(call, &destination.id);
-    if (err == GR_OK)
-        err = gr_store_tx(call, insert_destination, &destination);
-    if (err == GR_ERR_UNPROCESSABLE)
-        return rig_fail_limit(call, options->max_destinations_per_stream);
-    if (err != GR_OK)
-        return fail(call, err, RIG_CREATE, DESTINATION_MESSAGE);
-    return rig_reply(call, "Stream destination added", destination_json(call, &destination));
-}
-
-/* Reads the destination of the path below the caller's stream. */
-static enum gr_err read_destination(struct gr_call *call, struct stream *stream,
-                                    struct destination *destination)
-{
-    gr_str text = gr_param(call, "destinationID");
-    struct rig_text_row row = {.call = call};
-    char *end = NULL;
-
-    enum gr_err err = read_stream(call, stream);
-    if (err != GR_OK)
-        return err;
-    if (text.len == 0 || text.len > 18 || text.ptr[0] < '0' || text.ptr[0] > '9')
-        return GR_ERR_NOT_FOUND;
-    destination->id = strtoll(text.ptr, &end, 10);
-    if (*end)
-        return GR_ERR_NOT_FOUND;
-    const struct gr_value params[] = {gr_v_int(destination->id), gr_v_text(stream->id)};
-    err = gr_store(call,
-                   "SELECT service, stream_key, is_active FROM rig_destinations"
-                   " WHERE id = ?1 AND stream_id = ?2",
-                   params, 2, rig_keep_row, &row, NULL);
-    if (err == GR_OK && !row.found)
-        return GR_ERR_NOT_FOUND;
-    destination->service = gr_str_of(row.text[0]);
-    destination->key = gr_str_of(row.text[1]);
-    destination->active = row.number[2] != 0;
-    return err;
-}
-
-static enum gr_err admit_destination(struct gr_call *call)
-{
-    struct destination destination;
-    struct stream stream;
-
-    enum gr_err err = read_destination(call, &stream, &destination);
-    if (err == GR_ERR_NOT_FOUND)
-        return rig_fail(call, err, 404, RIG_NOT_FOUND, NULL);
-    return err;
-}
-
-static enum gr_err update_destination(struct gr_call *call, void *arg)
-{
-    const json_t *active = json_object_get(gr_json(call), "isActive");
-    gr_str key = rig_text(gr_json(call), "streamKey");
-    struct destination *destination = arg;
-    struct stream stream;
-
-    enum gr_err err = read_destination(call, &stream, destination);
-    if (err != GR_OK)
-        return err;
-    if (json_is_boolean(active))
-        destination->active = json_is_true(active);
-    if (key.len)
-        destination->key = key;
-    const struct gr_value params[] = {gr_v_int(destination->id), gr_v_str(destination->key),
-                                      gr_v_int(destination->active)};
-    err =
-        gr_store(call, "UPDATE rig_destinations SET stream_key = ?2, is_active = ?3 WHERE id = ?1",
-                 params, 3, NULL, NULL, NULL);
-    if (err == GR_OK)
-        err = rig_audit(call, "destination changed", gr_caller(call), gr_str_of(stream.id), "ok");
-    return err;
-}
-
-static enum gr_err destinations_update(struct gr_call *call)
-{
-    struct destination destination;
-
-    enum gr_err err = gr_store_tx(call, update_destination, &destination);
-    if (err != GR_OK)
-        return fail(call, err, RIG_UPDATE, NULL);
-    return rig_reply(call, "Stream destination updated", destination_json(call, &destination));
-}
-
-static enum gr_err remove_destination(struct gr_call *call, void *arg)
-{
-    struct destination destination;
-    struct stream stream;
-
-    (void)arg;
-    enum gr_err err = read_destination(call, &stream, &destination);
-    if (err != GR_OK)
-        return err;
-    const struct gr_value params[] = {gr_v_int(destination.id)};
-    err = gr_store(call, "DELETE FROM rig_destinations WHERE id = ?1", params, 1, NULL, NULL, NULL);
-    if (err == GR_OK)
-        err = rig_audit(call, "destination removed", gr_caller(call), gr_str_of(stream.id), "ok");
-    return err;
-}
-
-static enum gr_err destinations_remove(struct gr_call *call)
-{
-    enum gr_err err = gr_store_tx(call, remove_destination, NULL);
-
-    if (err != GR_OK)
-        return fail(call, err, RIG_UPDATE, NULL);
-    return rig_reply(call, "Stream destination removed", NULL);
 }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -542,23 +354,23 @@ static const struct gr_route routes[] = {
             .source = RIG_SOURCE),
     GR_POST("/streams/{streamID}/destination", "streams.add_destination", "Add a destination",
             .access = GR_ACCESS_GROUP, .admit = admit, .body = BODY(destination_body),
-            .body_max_bytes = BODY_MAX, .handle = destinations_add,
+            .body_max_bytes = BODY_MAX, .handle = rig_destinations_add,
             .doc = "A change of destinations counts from the next publish on.",
             .answers = ANSWER(
                 "the destination",
                 "{\"message\":\"Stream destination added\",\"payload\":" EXAMPLE_DESTINATION "}"),
             .source = RIG_SOURCE),
     GR_PATCH("/streams/{streamID}/destination/{destinationID}", "streams.update_destination",
-             "Change a destination", .access = GR_ACCESS_GROUP, .admit = admit_destination,
+             "Change a destination", .access = GR_ACCESS_GROUP, .admit = rig_destination_admit,
              .body = BODY(destination_changes), .body_max_bytes = BODY_MAX,
-             .handle = destinations_update,
+             .handle = rig_destinations_update,
              .answers = ANSWER(
                  "the destination",
                  "{\"message\":\"Stream destination updated\",\"payload\":" EXAMPLE_DESTINATION
                  "}")),
     GR_DELETE("/streams/{streamID}/destination/{destinationID}", "streams.remove_destination",
-              "Remove a destination", .access = GR_ACCESS_GROUP, .admit = admit_destination,
-              .handle = destinations_remove,
+              "Remove a destination", .access = GR_ACCESS_GROUP, .admit = rig_destination_admit,
+              .handle = rig_destinations_remove,
               .answers = ANSWER("it is gone",
                                 "{\"message\":\"Stream destination removed\",\"payload\":null}")),
     GR_END,

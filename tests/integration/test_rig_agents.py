@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import time
 
 from support.rig import (AGENTS_KEY, CREDENTIALS, FORM, IN_USE, METHOD, NO_TOKEN, NOT_FOUND, TIMEOUT, agent_token,
@@ -234,6 +235,9 @@ def test_the_figure_of_live_streams(rig):
     streams = [user.stream() for _ in range(2)]
     for stream in streams:
         rig.notify("on_publish", stream["streamKey"])
+    until(lambda: live() == 2)
+    rig.process.send_signal(signal.SIGHUP)
+    rig.wait_log(r"reloaded: ")
     until(lambda: live() == 2)
     for stream in streams:
         rig.notify("on_publish_done", stream["streamKey"])
