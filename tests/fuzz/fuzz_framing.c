@@ -91,6 +91,12 @@ static bool split_headers(char *at, struct grc_request *request)
     return true;
 }
 
+/* It knows some methods by name, all of capitals. */
+static bool is_method(const char *at)
+{
+    return *at != '\0' && at[strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
+}
+
 /* False where CivetWeb would refuse by itself. */
 static bool split(char *buffer, size_t size, struct grc_request *request,
                   struct grc_framing *framing)
@@ -108,7 +114,7 @@ static bool split(char *buffer, size_t size, struct grc_request *request,
     char *target = end_word(at, false);
     char *version = target ? end_word(target, false) : NULL;
     char *next = version ? end_word(version, true) : NULL;
-    if (!next || strncmp(version, "HTTP/", 5) != 0)
+    if (!next || strncmp(version, "HTTP/", 5) != 0 || !is_method(at))
         return false;
     char *mark = strchr(target, '?');
     if (mark)
@@ -184,15 +190,28 @@ static bool read_header(const char *at, const char *end, struct letter *letter)
     return true;
 }
 
+/* Where the request line ends. CivetWeb writes over the two bytes that end it, after it has made
+ * sure that the first is CR or LF and the second white space: which of them it was, nobody can tell
+ * later, so this one leniency of its stays. */
+static const char *find_request_line_end(const char *at, const char *end)
+{
+    while (at < end && *at != '\r' && *at != '\n' && *at != '\0')
+        at++;
+    return at + 1 < end && *at != '\0' && (at[1] == '\n' || at[1] == '\r' || at[1] == ' ') ? at
+                                                                                           : NULL;
+}
+
 static bool read_head(const char *at, const char *end, struct letter *letter)
 {
     if (end - at >= 2 && at[0] == '\r' && at[1] == '\n')
         at += 2;
-    const char *line_end = find_line_end(at, end);
+    const char *line_end = find_request_line_end(at, end);
     if (!line_end || !read_line(at, line_end))
         return false;
-    for (;;) {
-        at = line_end + 2;
+    at = line_end + 2;
+    if (end - at >= 2 && isspace((unsigned char)at[0]) && isspace((unsigned char)at[1]))
+        return true; /* no header at all: written over in the same way */
+    for (;; at = line_end + 2) {
         line_end = find_line_end(at, end);
         if (!line_end)
             return false;
