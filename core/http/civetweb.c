@@ -39,8 +39,11 @@ _Static_assert(MG_MAX_HEADERS == GRC_HEADERS_MAX, "the header array of CivetWeb 
 #define BODY_STEP_BYTES ((size_t)16 * 1024)
 /* Without a deadline inside of CivetWeb's reads, small steps are what bounds a trickled body. */
 #define BLIND_STEP_BYTES 16u
-/* A reader must take the first bytes within WRITE_GRACE_MS, and the rest at 64 KiB/s on average. */
+/* A reader must take each piece within the grace, which is short where workers are scarce, and the
+ * whole at 64 KiB/s on average. */
 #define WRITE_GRACE_MS 10000
+#define WRITE_GRACE_SCARCE_MS 2500
+#define WRITE_PIECE ((size_t)256 * 1024)
 #define WRITE_BYTES_PER_MS 64
 /* A connection that is closed with a body unread is drained this long, so that the answer arrives
  * before the reset that the kernel sends for unread bytes. */
@@ -177,20 +180,40 @@ static enum gr_err read_counted(struct grc_conn *conn, struct grc_buf *buf, size
     return GR_OK;
 }
 
-static bool send_all(struct grc_conn *conn, const char *bytes, size_t count, size_t *ret_sent)
+/* How long a client may take for the next piece of an answer. */
+static int64_t write_grace_ms(struct grc_http *http)
 {
-    *ret_sent = 0;
-    if (count == 0)
-        return true;
-    if (count > INT_MAX)
-        return false;
-    conn->wait.deadline_ms = grc_mono_ms() + WRITE_GRACE_MS + (int64_t)count / WRITE_BYTES_PER_MS;
+    return load_of(&http->occupied) > http->workers - http->spare ? WRITE_GRACE_SCARCE_MS
+                                                                  : WRITE_GRACE_MS;
+}
+
+static bool send_piece(struct grc_conn *conn, const char *bytes, size_t count, int64_t deadline_ms,
+                       size_t *sent)
+{
+    conn->wait.deadline_ms = deadline_ms;
     conn->wait.expired = false;
     conn->wait.mode = GRC_WAIT_WRITE;
-    int sent = mg_write(conn->mg, bytes, count);
+    int took = mg_write(conn->mg, bytes, count);
     conn->wait.mode = GRC_WAIT_OFF;
-    *ret_sent = sent > 0 ? (size_t)sent : 0;
-    return sent >= 0 && (size_t)sent == count;
+    *sent += took > 0 ? (size_t)took : 0;
+    return took >= 0 && (size_t)took == count;
+}
+
+/* In pieces, so that a reader that stands still is told from one that is slow. */
+static bool send_all(struct grc_conn *conn, const char *bytes, size_t count, size_t *ret_sent)
+{
+    int64_t end_ms = grc_mono_ms() + WRITE_GRACE_MS + (int64_t)count / WRITE_BYTES_PER_MS;
+
+    *ret_sent = 0;
+    while (*ret_sent < count) {
+        size_t left = count - *ret_sent;
+        int64_t piece_ms = grc_mono_ms() + write_grace_ms(conn->http);
+
+        if (!send_piece(conn, bytes + *ret_sent, left < WRITE_PIECE ? left : WRITE_PIECE,
+                        piece_ms < end_ms ? piece_ms : end_ms, ret_sent))
+            return false;
+    }
+    return true;
 }
 
 enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,

@@ -197,7 +197,8 @@ static enum gr_err answer(struct gr_call *call, const json_t *rule)
     }
     if (body)
         return gr_reply_json(call, status, json_deep_copy(body));
-    return gr_reply(call, status, *type ? type : "application/json",
+    type = gr_copy(call, gr_str_of(type)); /* the rule ends before the answer leaves */
+    return gr_reply(call, status, type && *type ? type : "application/json",
                     gr_str_of(gr_copy(call, gr_str_of(sb_text(rule, "raw")))));
 }
 
