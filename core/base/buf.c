@@ -69,22 +69,46 @@ enum gr_err grc_buf_text(struct grc_buf *buf, const char *text)
 
 enum gr_err grc_buf_char(struct grc_buf *buf, char c)
 {
-    return grc_buf_add(buf, &c, 1);
+    enum gr_err err = grc_buf_reserve(buf, 1);
+    if (err != GR_OK)
+        return err;
+    buf->ptr[buf->len++] = c;
+    buf->ptr[buf->len] = '\0';
+    return GR_OK;
+}
+
+enum gr_err grc_buf_int(struct grc_buf *buf, int64_t value)
+{
+    char digits[20]; /* of 2^63, and a sign */
+    size_t at = sizeof(digits);
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left);
+    if (value < 0)
+        digits[--at] = '-';
+    return grc_buf_add(buf, digits + at, sizeof(digits) - at);
 }
 
 enum gr_err grc_buf_vformat(struct grc_buf *buf, const char *format, va_list args)
 {
+    size_t room = buf->cap - buf->len; /* with the NUL */
     va_list again;
 
+    /* Most texts fit where they are tried; the others are written a second time. */
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, again);
+    int len = vsnprintf(buf->ptr ? buf->ptr + buf->len : NULL, room, format, again);
     va_end(again);
-    if (len < 0)
-        return GR_ERR_INTERNAL;
-    enum gr_err err = grc_buf_reserve(buf, (size_t)len);
-    if (err != GR_OK)
+    enum gr_err err = len < 0 ? GR_ERR_INTERNAL : grc_buf_reserve(buf, (size_t)len);
+    if (err != GR_OK) {
+        if (buf->ptr)
+            buf->ptr[buf->len] = '\0';
         return err;
-    vsnprintf(buf->ptr + buf->len, (size_t)len + 1, format, args);
+    }
+    if ((size_t)len >= room)
+        vsnprintf(buf->ptr + buf->len, (size_t)len + 1, format, args);
     buf->len += (size_t)len;
     return GR_OK;
 }
@@ -117,6 +141,12 @@ static enum gr_err add_escaped(struct grc_buf *buf, unsigned char c)
     }
 }
 
+/* An ASCII character that stands for itself in a string literal. */
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 enum gr_err grc_buf_json_string(struct grc_buf *buf, gr_str text)
 {
     const unsigned char *p = (const unsigned char *)text.ptr;
@@ -125,9 +155,12 @@ enum gr_err grc_buf_json_string(struct grc_buf *buf, gr_str text)
     enum gr_err err = grc_buf_char(buf, '"');
 
     while (err == GR_OK && at < text.len) {
+        if (is_plain(p[at])) {
+            at++;
+            continue;
+        }
         size_t step = grc_utf8_step(text.ptr + at, text.len - at);
-        bool escape = step == 1 && (p[at] < 0x20 || p[at] == '"' || p[at] == '\\' || p[at] == 0x7f);
-        if (step && !escape) {
+        if (step > 1) {
             at += step;
             continue;
         }

@@ -1,6 +1,5 @@
 #include "base/clock.h"
 
-#include <stdio.h>
 #include <time.h>
 
 static int64_t read_us(clockid_t clock)
@@ -48,12 +47,28 @@ void grc_civil_of(int64_t wall_s, struct grc_civil *ret)
     ret->weekday = (unsigned)(((days + 4) % 7 + 7) % 7); /* the epoch was a Thursday */
 }
 
+/* That many digits, and what follows them. Returns where to go on. */
+static char *put(char *at, unsigned value, unsigned digits, char next)
+{
+    for (unsigned i = digits; i-- > 0; value /= 10)
+        at[i] = (char)('0' + value % 10);
+    at[digits] = next;
+    return at + digits + 1;
+}
+
+/* By hand, since every line of the log has one: a format costs fifteen times as much. */
 void grc_time_format(int64_t wall_ms, char ret_text[25])
 {
-    struct grc_civil at;
+    struct grc_civil civil;
+    char *at = ret_text;
 
-    grc_civil_of(wall_ms / 1000 - (wall_ms % 1000 < 0), &at);
-    snprintf(ret_text, 25, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)at.year % 10000u,
-             at.month % 100u, at.day % 100u, at.hour % 100u, at.minute % 100u, at.second % 100u,
-             (unsigned)((wall_ms % 1000 + 1000) % 1000));
+    grc_civil_of(wall_ms / 1000 - (wall_ms % 1000 < 0), &civil);
+    at = put(at, (unsigned)civil.year, 4, '-');
+    at = put(at, civil.month, 2, '-');
+    at = put(at, civil.day, 2, 'T');
+    at = put(at, civil.hour, 2, ':');
+    at = put(at, civil.minute, 2, ':');
+    at = put(at, civil.second, 2, '.');
+    at = put(at, (unsigned)((wall_ms % 1000 + 1000) % 1000), 3, 'Z');
+    *at = '\0';
 }

@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 
-enum { REASON_BYTES = 160 };
+/* What a parser lets in, and the few levels that an answer wraps around it. */
+enum { REASON_BYTES = 160, WRITE_DEPTH_MAX = 300 };
 
 /* Behind the string literal that starts at `at`; SIZE_MAX when it does not end. */
 static size_t skip_string(gr_str text, size_t at)
@@ -110,4 +111,82 @@ json_t *grc_json_parse(gr_str text, unsigned depth_max, const char **ret_reason)
     if (!value)
         return refuse(ret_reason, explain(&error));
     return value;
+}
+
+/* --- writing --- */
+
+static enum gr_err write_value(struct grc_buf *buf, const json_t *value, unsigned depth);
+
+static enum gr_err write_array(struct grc_buf *buf, const json_t *array, unsigned depth)
+{
+    size_t count = json_array_size(array);
+    enum gr_err err = grc_buf_char(buf, '[');
+
+    for (size_t i = 0; err == GR_OK && i < count; i++) {
+        if (i)
+            err = grc_buf_char(buf, ',');
+        if (err == GR_OK)
+            err = write_value(buf, json_array_get(array, i), depth);
+    }
+    return err == GR_OK ? grc_buf_char(buf, ']') : err;
+}
+
+static enum gr_err write_object(struct grc_buf *buf, const json_t *value, unsigned depth)
+{
+    /* jansson's iterator wants a mutable object, though it changes nothing. */
+    json_t *object = (json_t *)(uintptr_t)value;
+    enum gr_err err = grc_buf_char(buf, '{');
+
+    for (void *at = json_object_iter(object); err == GR_OK && at;) {
+        gr_str name = {json_object_iter_key(at), json_object_iter_key_len(at)};
+
+        err = grc_buf_json_string(buf, name);
+        if (err == GR_OK)
+            err = grc_buf_char(buf, ':');
+        if (err == GR_OK)
+            err = write_value(buf, json_object_iter_value(at), depth);
+        at = json_object_iter_next(object, at);
+        if (err == GR_OK && at)
+            err = grc_buf_char(buf, ',');
+    }
+    return err == GR_OK ? grc_buf_char(buf, '}') : err;
+}
+
+static enum gr_err write_real(struct grc_buf *buf, const json_t *value)
+{
+    char text[64];
+    size_t len = json_dumpb(value, text, sizeof(text), JSON_ENCODE_ANY);
+
+    return len && len <= sizeof(text) ? grc_buf_add(buf, text, len) : GR_ERR_INTERNAL;
+}
+
+static enum gr_err write_value(struct grc_buf *buf, const json_t *value, unsigned depth)
+{
+    if (!value || depth == 0)
+        return GR_ERR_INTERNAL;
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return write_object(buf, value, depth - 1);
+    case JSON_ARRAY:
+        return write_array(buf, value, depth - 1);
+    case JSON_STRING:
+        return grc_buf_json_string(buf,
+                                   (gr_str){json_string_value(value), json_string_length(value)});
+    case JSON_INTEGER:
+        return grc_buf_int(buf, json_integer_value(value));
+    case JSON_REAL:
+        return write_real(buf, value);
+    case JSON_TRUE:
+        return grc_buf_text(buf, "true");
+    case JSON_FALSE:
+        return grc_buf_text(buf, "false");
+    case JSON_NULL:
+        return grc_buf_text(buf, "null");
+    }
+    return GR_ERR_INTERNAL;
+}
+
+enum gr_err grc_json_write(struct grc_buf *buf, const json_t *value)
+{
+    return write_value(buf, value, WRITE_DEPTH_MAX);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 16384u
+#define LINE_USUAL_BYTES 1000u /* most lines; taken at once instead of in growing steps */
 
 static const char *const level_names[] = {"off", "error", "warn", "info", "debug"};
 
@@ -50,22 +51,51 @@ void grc_log_plain_set(bool on)
     atomic_store(&plain, on);
 }
 
-/* The one place that decides what may not be shown. */
+/* The one place that decides what may not be shown: keys that hold one of the long words, or are
+ * one of the short ones. It looks at every key of every line, so most letters must be passed
+ * quickly. */
 static bool key_is_secret(const char *key)
 {
-    static const char *const words[] = {"authorization", "secret",     "password", "passwd",
-                                        "credential",    "stream_key", "cookie",   "rtmp_url"};
-    static const char *const exact[] = {"token", "key", "app_secret", "access_token"};
+#define LETTER(c) (1u << ((c)&31)) /* of either case */
+    static const unsigned firsts = LETTER('a') | LETTER('c') | LETTER('k') | LETTER('p') |
+                                   LETTER('r') | LETTER('s') | LETTER('t');
+    static const struct {
+        const char *text;
+        size_t len;
+        bool whole;
+    } words[] = {{"authorization", 13, false}, {"secret", 6, false},
+                 {"password", 8, false},       {"passwd", 6, false},
+                 {"credential", 10, false},    {"stream_key", 10, false},
+                 {"cookie", 6, false},         {"rtmp_url", 8, false},
+                 {"token", 5, true},           {"key", 3, true},
+                 {"access_token", 12, true}};
 
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strcasestr(key, words[i]))
-            return true;
+    for (const char *at = key; *at; at++) {
+        if (!(firsts & LETTER(*at)))
+            continue;
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+            if ((*at | 0x20) == words[i].text[0] && (at[1] | 0x20) == words[i].text[1] &&
+                strncasecmp(at, words[i].text, words[i].len) == 0 &&
+                (!words[i].whole || (at == key && at[words[i].len] == '\0')))
+                return true;
+        }
     }
-    for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++) {
-        if (strcasecmp(key, exact[i]) == 0)
-            return true;
-    }
+#undef LETTER
     return false;
+}
+
+/* As "%.3f" has it. */
+static void add_real(struct grc_buf *line, double value)
+{
+    if (!(value >= 0.0 && value < 1e12)) {
+        grc_buf_format(line, "%.3f", value);
+        return;
+    }
+    int64_t thousandths = (int64_t)(value * 1000.0 + 0.5);
+    char fraction[4] = {'.', (char)('0' + thousandths / 100 % 10),
+                        (char)('0' + thousandths / 10 % 10), (char)('0' + thousandths % 10)};
+    grc_buf_int(line, thousandths / 1000);
+    grc_buf_add(line, fraction, sizeof(fraction));
 }
 
 static void add_value(struct grc_buf *line, const struct grc_log_field *field)
@@ -79,10 +109,10 @@ static void add_value(struct grc_buf *line, const struct grc_log_field *field)
         grc_buf_json_string(line, field->s);
         break;
     case GRC_LOG_INT:
-        grc_buf_format(line, "%lld", (long long)field->i);
+        grc_buf_int(line, field->i);
         break;
     case GRC_LOG_REAL:
-        grc_buf_format(line, "%.3f", field->d);
+        add_real(line, field->d);
         break;
     case GRC_LOG_BOOL:
         grc_buf_text(line, field->i ? "true" : "false");
@@ -110,8 +140,11 @@ static void write_line(const struct grc_buf *line)
 static void add_json(struct grc_buf *line, enum gr_log_level level, const char *time,
                      gr_str message, const struct grc_log_field *fields)
 {
-    grc_buf_format(line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", time,
-                   level_names[level]);
+    grc_buf_text(line, "{\"time\":\"");
+    grc_buf_text(line, time);
+    grc_buf_text(line, "\",\"level\":\"");
+    grc_buf_text(line, level_names[level]);
+    grc_buf_text(line, "\",\"message\":");
     grc_buf_json_string(line, message);
     for (; fields && fields->kind != GRC_LOG_END; fields++) {
         grc_buf_char(line, ',');
@@ -153,6 +186,7 @@ static void emit(enum gr_log_level level, gr_str message, const struct grc_log_f
 
     grc_time_format(grc_now_ms(), time);
     grc_buf_init(&line, LINE_MAX_BYTES);
+    grc_buf_reserve(&line, LINE_USUAL_BYTES); /* without it, the line still grows */
     if (atomic_load_explicit(&plain, memory_order_relaxed))
         add_plain(&line, level, time, message, fields);
     else

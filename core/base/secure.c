@@ -52,6 +52,22 @@ void grc_hex(const void *bytes, size_t count, char *ret_text)
     ret_text[2 * count] = '\0';
 }
 
+/* Identifiers need no system call each: random bytes are fetched for many at once. Those handed out
+ * are wiped, so that memory never tells of the past. */
+static void random_pooled(void *bytes, size_t count)
+{
+    static _Thread_local unsigned char pool[256];
+    static _Thread_local size_t left;
+
+    if (left < count) {
+        grc_random(pool, sizeof(pool));
+        left = sizeof(pool);
+    }
+    left -= count;
+    memcpy(bytes, pool + left, count);
+    memset(pool + left, 0, count);
+}
+
 /* RFC 9562, section 5.4. */
 void grc_uuid(char ret_text[37])
 {
@@ -59,7 +75,7 @@ void grc_uuid(char ret_text[37])
     char hex[33];
     size_t out = 0;
 
-    grc_random(raw, sizeof(raw));
+    random_pooled(raw, sizeof(raw));
     raw[6] = (unsigned char)((raw[6] & 0x0f) | 0x40);
     raw[8] = (unsigned char)((raw[8] & 0x3f) | 0x80);
     grc_hex(raw, sizeof(raw), hex);

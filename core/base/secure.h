@@ -7,6 +7,7 @@
 void grc_random(void *bytes, size_t count);
 /* A random 64-bit number from a fast per-thread generator; not for keys or tokens. */
 uint64_t grc_random_fast(void);
+/* From the system's randomness, fetched for several at once. An identifier, not a secret. */
 void grc_uuid(char ret_text[37]);
 bool grc_secret_equal(gr_str a, gr_str b);
 void grc_wipe(void *bytes, size_t count);

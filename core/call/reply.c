@@ -1,25 +1,27 @@
-#include "base/log.h"
+#include "base/json.h"
 #include "call/host.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <strings.h>
 
-static void free_text(void *text)
-{
-    free(text);
-}
+#define REPLY_MAX_BYTES ((size_t)1 << 30)
 
 enum gr_err grc_host_reply_json(struct gr_call *pub, int status, json_t *stolen)
 {
     struct grc_call *call = grc_call_of(pub);
-    char *text = stolen ? json_dumps(stolen, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    struct grc_buf text;
 
+    grc_buf_init(&text, REPLY_MAX_BYTES);
+    enum gr_err err = grc_json_write(&text, stolen);
     json_decref(stolen);
-    if (!text)
+    if (err != GR_OK) {
+        grc_buf_done(&text);
         return grc_fail(call, GR_ERR_NO_MEMORY, "cannot encode the reply");
-    if (grc_arena_defer(&call->arena, free_text, text) != GR_OK)
+    }
+    if (grc_arena_defer(&call->arena, free, text.ptr) != GR_OK)
         return grc_fail(call, GR_ERR_NO_MEMORY, "no memory for the reply");
-    return grc_host_reply_bytes(pub, status, "application/json", gr_str_of(text));
+    return grc_host_reply_bytes(pub, status, "application/json", grc_buf_view(&text));
 }
 
 enum gr_err grc_host_reply_bytes(struct gr_call *pub, int status, const char *content_type,

@@ -49,6 +49,32 @@ static enum gr_err add_header(struct grc_buf *out, gr_str name, gr_str value)
     return err;
 }
 
+static enum gr_err add_status(struct grc_buf *out, int status)
+{
+    enum gr_err err = grc_buf_add(out, "HTTP/1.1 ", 9);
+
+    if (err == GR_OK)
+        err = grc_buf_int(out, status);
+    if (err == GR_OK)
+        err = grc_buf_char(out, ' ');
+    if (err == GR_OK)
+        err = grc_buf_text(out, grc_status_reason(status));
+    if (err == GR_OK)
+        err = grc_buf_add(out, "\r\n", 2);
+    return err;
+}
+
+static enum gr_err add_length(struct grc_buf *out, size_t len)
+{
+    enum gr_err err = grc_buf_text(out, "Content-Length: ");
+
+    if (err == GR_OK)
+        err = grc_buf_int(out, (int64_t)len);
+    if (err == GR_OK)
+        err = grc_buf_add(out, "\r\n", 2);
+    return err;
+}
+
 static bool has_no_body(int status)
 {
     return status == 204 || status == 304 || status < 200;
@@ -57,8 +83,7 @@ static bool has_no_body(int status)
 enum gr_err grc_response_head(struct grc_buf *out, const struct grc_request *request,
                               const struct grc_reply *reply, bool keep_alive, struct grc_date *date)
 {
-    enum gr_err err =
-        grc_buf_format(out, "HTTP/1.1 %d %s\r\n", reply->status, grc_status_reason(reply->status));
+    enum gr_err err = add_status(out, reply->status);
 
     if (err == GR_OK)
         err = add_header(out, GR_STR("Date"), date_text(date));
@@ -68,7 +93,7 @@ enum gr_err grc_response_head(struct grc_buf *out, const struct grc_request *req
         if (reply->content_type && (reply->body.len || request->head))
             err = add_header(out, GR_STR("Content-Type"), gr_str_of(reply->content_type));
         if (err == GR_OK)
-            err = grc_buf_format(out, "Content-Length: %zu\r\n", reply->body.len);
+            err = add_length(out, reply->body.len);
     }
     for (size_t i = 0; err == GR_OK && i < reply->header_count; i++)
         err = add_header(out, reply->headers[i].name, reply->headers[i].value);

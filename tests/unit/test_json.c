@@ -205,6 +205,69 @@ static void deep_nesting_is_refused_before_anything_recurses(void **state)
     free((void *)(uintptr_t)text.ptr);
 }
 
+/* The other library's printer is the measure. */
+static void values_are_written_as_jansson_does(void **state)
+{
+    static const char *const texts[] = {
+        "null",
+        "true",
+        "false",
+        "0",
+        "-9223372036854775808",
+        "9223372036854775807",
+        "1.5",
+        "-0.1",
+        "1e300",
+        "\"\"",
+        "\"a \\\"quoted\\\" \\\\ line\\nand\\ttab\"",
+        "\"\xc3\xa9\xf0\x9f\x98\x80\"",
+        "[]",
+        "{}",
+        "[[],{},[1,[2]]]",
+        "{\"z\":1,\"a\":[true,null],\"m\":{\"k\":\"v\"},\"\":\"\"}",
+    };
+    struct grc_buf buf;
+
+    (void)state;
+    grc_buf_init(&buf, 4096);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        json_t *value = grc_json_parse(gr_str_of(texts[i]), DEPTH, NULL);
+        char *wanted = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+        assert_non_null(wanted);
+        grc_buf_clear(&buf);
+        assert_int_equal(grc_json_write(&buf, value), GR_OK);
+        assert_string_equal(buf.ptr, wanted);
+        free(wanted);
+        json_decref(value);
+    }
+    grc_buf_done(&buf);
+}
+
+static void writing_has_limits(void **state)
+{
+    json_t *loop = json_array();
+    json_t *text = json_string("0123456789");
+    struct grc_buf buf;
+
+    (void)state;
+    grc_buf_init(&buf, 11);
+    assert_int_equal(grc_json_write(&buf, text), GR_ERR_TOO_LARGE);
+    grc_buf_clear(&buf);
+    buf.max_bytes = 4096;
+    assert_int_equal(grc_json_write(&buf, NULL), GR_ERR_INTERNAL);
+    assert_int_equal(json_array_append(loop, text), 0);
+    json_t *other = json_pack("[O]", loop);
+    assert_int_equal(json_array_append(loop, other), 0);
+    buf.max_bytes = 1 << 20;
+    assert_int_equal(grc_json_write(&buf, loop), GR_ERR_INTERNAL);
+    assert_int_equal(json_array_clear(loop), 0);
+    json_decref(other);
+    json_decref(loop);
+    json_decref(text);
+    grc_buf_done(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +276,8 @@ int main(void)
         cmocka_unit_test(other_texts_are_refused_with_a_reason),
         cmocka_unit_test(reasons_do_not_quote_the_input),
         cmocka_unit_test(deep_nesting_is_refused_before_anything_recurses),
+        cmocka_unit_test(values_are_written_as_jansson_does),
+        cmocka_unit_test(writing_has_limits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
