@@ -60,6 +60,7 @@ class Seen:
     def __init__(self, service, method, target, headers, body):
         self.service, self.method, self.headers, self.body = service, method, headers, body
         self.path, _, self.query = target.partition("?")
+        self.came, self.answered = time.monotonic(), None
         self.json = json.loads(body) if body else None
 
     def __repr__(self):
@@ -133,6 +134,7 @@ class Services:
             self.lock.notify_all()
             rule = self.rule_for(seen)
         time.sleep(rule[6] if rule else self.delay)
+        seen.answered = time.monotonic()
         return (rule[3], rule[4]) if rule else self.usual(seen)
 
     def usual(self, seen):
@@ -234,7 +236,7 @@ class Gateway:
         config = directory / "gateway"
         (config / "plugins.d").mkdir(parents=True, exist_ok=True)
         whole = {
-            "server": {"listen": "127.0.0.1:0", "workers": 64, **(server or {})},
+            "server": {"listen": "127.0.0.1:0", "workers": 128, **(server or {})},
             "plugins": {"directory": PLUGINS},
             "store": store or f"sqlite:{directory}/gateway.db",
             "state_directory": str(directory),
