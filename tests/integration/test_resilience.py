@@ -4,13 +4,14 @@ import concurrent.futures
 import contextlib
 import json
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
 from support import promtext
-from support.gateway import Gateway
+from support.gateway import BINARY, Gateway
 from support.upstream import TIMEOUT, Reply, Upstream
 
 ROOM = {"id": "66f1c0a2b4d93e5a7c118e01", "name": "algebra", "enabled": True}
@@ -27,8 +28,10 @@ def upstream():
 def start(tmp_path, upstream):
     """Starts a gateway; keywords are settings of the upstream "api", and plugins, server."""
     with contextlib.ExitStack() as stack:
-        def starter(plugins=None, server=None, **settings):
+        def starter(plugins=None, server=None, auth=None, **settings):
             config = {
+                "auth": auth or {},
+                "state_directory": str(tmp_path / "state"),
                 "server": server or {},
                 "credentials": {"100ms": {"kind": "100ms", "access_key": "key", "secret": "a secret"}},
                 "upstreams": {"api": {"url": upstream.url + "/v2", "credential": "100ms", **settings},
@@ -72,6 +75,15 @@ def wait_waiting(gateway, count):
 def wait_served(gateway, count):
     """Until so many requests are in handlers."""
     wait_until(lambda: figures(gateway)["greenroom_group_requests_in_flight"] == count)
+
+
+def new_key(gateway, name):
+    """The headers of a caller of its own."""
+    words = [BINARY, "-c", str(gateway.directory), "keys", "add", name, "--scope", "rooms:*"]
+    key = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT * 2, check=True).stdout.strip()
+    headers = {"Authorization": f"Bearer {key}"}
+    wait_until(lambda: gateway.post("/rooms", {"name": "a"}, headers=headers).status == 200)
+    return headers
 
 
 def access_lines(gateway):
@@ -277,6 +289,24 @@ def test_a_kept_answer_serves_while_the_upstream_is_gone(start, upstream):
     upstream.down()
     assert gateway.get("/rooms/1").json == ROOM
     assert gateway.get("/rooms/2").status == 502
+
+
+def test_callers_never_see_what_was_made_for_another(start, upstream, release, pool):
+    gateway = start(plugins=CACHED, auth={"keys": {}})
+    ada, bob = new_key(gateway, "ada"), new_key(gateway, "bob")
+    upstream.forget()
+    upstream.default = Reply.held(release, ROOM)
+    clients = [pool.submit(gateway.get, "/rooms/1", headers=caller) for caller in (ada, ada, bob)]
+    wait_waiting(gateway, 3)
+    assert len(upstream.wait_requests(2)) == 2
+    release.set()
+    assert {client.result().status for client in clients} == {200}
+    upstream.forget()
+    assert gateway.get("/rooms/2", headers=ada).header("Age") is None
+    assert gateway.get("/rooms/2", headers=bob).header("Age") is None
+    assert gateway.get("/rooms/2", headers=ada).header("Age") is not None
+    assert gateway.get("/rooms/2").status == 401
+    assert len(upstream.requests) == 2
 
 
 # --- retries ---
