@@ -1,4 +1,5 @@
 /* Calls to upstreams, as handlers make them. Nothing a client sent is pasted into a URL. */
+#include "auth/callers.h"
 #include "base/log.h"
 #include "base/uri.h"
 #include "call/host.h"
@@ -109,17 +110,52 @@ static gr_str trace_state(const struct grc_call *call)
     return grc_trace_state_good(state) ? state : (gr_str){NULL, 0};
 }
 
+static enum gr_err add_bindings(struct grc_buf *buf, const struct grc_binding *binding)
+{
+    enum gr_err err = GR_OK;
+
+    for (; binding && binding->kind; binding++) {
+        err = grc_buf_format(buf, "\n%s", binding->kind);
+        for (const char *const *value = binding->values; err == GR_OK && *value; value++)
+            err = grc_buf_format(buf, "\t%s", *value);
+        if (err != GR_OK)
+            break;
+    }
+    return err;
+}
+
+/* Who may see each other's answers: the same caller, bound to the same. Two tokens of one subject
+ * can differ in what they are bound to, two providers can know the same name. false: no memory. */
+static bool partition_of(struct grc_call *call, gr_str *ret_partition)
+{
+    const struct grc_caller *caller = call->caller;
+    struct grc_buf buf;
+
+    *ret_partition = call->caller_id;
+    if (!caller)
+        return true;
+    grc_buf_init(&buf, call->arena.max_bytes);
+    enum gr_err err =
+        grc_buf_format(&buf, "%s\n%.*s", caller->provider, (int)caller->id.len, caller->id.ptr);
+    if (err == GR_OK)
+        err = add_bindings(&buf, caller->bindings);
+    char *copy = err == GR_OK ? grc_arena_copy(&call->arena, grc_buf_view(&buf)) : NULL;
+    *ret_partition = (gr_str){copy, copy ? buf.len : 0};
+    grc_buf_done(&buf);
+    return copy != NULL;
+}
+
 void grc_exchange_of(struct grc_call *call, struct grc_exchange *exchange)
 {
     *exchange = (struct grc_exchange){
         .deadline_ms = call->deadline_ms,
         .request_id = call->request_id[0] ? call->request_id : NULL,
-        .partition = call->caller_id,
         .group = call->plugin ? call->plugin->self.name : "core",
         .gone = call->request ? client_gone : NULL,
         .gone_arg = call->request,
         .arena = &call->arena,
     };
+    exchange->alone = !partition_of(call, &exchange->partition);
     if (call->traceparent[0]) {
         exchange->traceparent = next_span(call);
         exchange->tracestate = trace_state(call);

@@ -80,7 +80,7 @@ void grc_cache_free(struct grc_cache *cache)
 bool grc_cache_fits(const struct grc_exchange *exchange)
 {
     return exchange->cache_ttl_ms > 0 && exchange->method == GR_METHOD_GET && !exchange->has_body &&
-           !exchange->bearer && exchange->header_count == 0;
+           !exchange->bearer && exchange->header_count == 0 && !exchange->alone;
 }
 
 struct grc_cache_key grc_cache_key(const struct grc_exchange *exchange, const void *upstream,

@@ -52,7 +52,7 @@ void grc_shares_free(struct grc_shares *shares)
 
 bool grc_share_fits(const struct grc_exchange *exchange)
 {
-    return exchange->method == GR_METHOD_GET && !exchange->has_body;
+    return exchange->method == GR_METHOD_GET && !exchange->has_body && !exchange->alone;
 }
 
 uint64_t grc_share_hash(const struct grc_exchange *exchange, const void *upstream, uint64_t seed)

@@ -37,6 +37,7 @@ struct grc_exchange {
     const char *traceparent; /* NULL: none */
     gr_str tracestate;       /* only together with it */
     gr_str partition;        /* answers are shared only among calls of one partition */
+    bool alone;              /* shares with nobody */
     int64_t cache_ttl_ms;    /* how long the answer may be kept; 0: not at all */
     const char *group;       /* plugin name, for caps and figures */
     bool (*gone)(void *arg); /* true: the client left; give up. May be NULL */

@@ -91,6 +91,8 @@ class Reply:
         self.bytes = self._render(body, status, headers, content_type)
         self.drip = None
         """(bytes, seconds): send so many at a time with a pause between."""
+        self.until = None
+        """A threading.Event to wait for before anything is said."""
 
     @staticmethod
     def _render(body, status, headers, content_type):
@@ -129,6 +131,13 @@ class Reply:
     def hang(cls):
         """Reads the request and says nothing."""
         return cls(delay=3600)
+
+    @classmethod
+    def held(cls, event, body=None, **more):
+        """Answers once the event is set."""
+        reply = cls(body, **more)
+        reply.until = event
+        return reply
 
     @classmethod
     def short(cls, announced=100, body=b'{"id":'):
@@ -349,6 +358,9 @@ class Upstream:
 
     def _answer(self, connection, request, reply):
         """True: the connection lives on."""
+        while reply.until and not reply.until.is_set():
+            if not self._pause(connection, request, 0.02):
+                return False
         if reply.delay and not self._pause(connection, request, reply.delay):
             return False
         if reply.drip:

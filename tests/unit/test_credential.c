@@ -370,6 +370,38 @@ static void the_breaker_opens_probes_and_closes(void **state)
     grc_breaker_done(&breaker);
 }
 
+static void a_probe_that_hangs_does_not_decide(void **state)
+{
+    struct grc_breaker breaker;
+    int64_t wait_ms = 0;
+
+    (void)state;
+    assert_true(grc_breaker_init(&breaker, &breaker_settings));
+    fail_times(&breaker, 1000, 4);
+    assert_int_equal(grc_breaker_ask(&breaker, 3000, &wait_ms), GRC_BREAKER_PROBE);
+    assert_int_equal(grc_breaker_ask(&breaker, 4999, &wait_ms), GRC_BREAKER_REFUSE);
+    assert_int_equal(wait_ms, 1);
+    assert_int_equal(grc_breaker_ask(&breaker, 5000, &wait_ms), GRC_BREAKER_PROBE);
+    assert_true(grc_breaker_tell(&breaker, 5001, GRC_BREAKER_PROBE, GRC_BREAKER_GOOD));
+    assert_int_equal(grc_breaker_state(&breaker), GRC_BREAKER_CLOSED);
+    /* the first one fails at last: one failure among others */
+    assert_false(grc_breaker_tell(&breaker, 9000, GRC_BREAKER_PROBE, GRC_BREAKER_BAD));
+    assert_int_equal(grc_breaker_ask(&breaker, 9000, &wait_ms), GRC_BREAKER_PASS);
+    grc_breaker_done(&breaker);
+}
+
+static void late_news_of_old_calls_does_not_close_it(void **state)
+{
+    struct grc_breaker breaker;
+
+    (void)state;
+    assert_true(grc_breaker_init(&breaker, &breaker_settings));
+    fail_times(&breaker, 1000, 4);
+    assert_false(grc_breaker_tell(&breaker, 1001, GRC_BREAKER_PASS, GRC_BREAKER_GOOD));
+    assert_int_equal(grc_breaker_state(&breaker), GRC_BREAKER_OPEN);
+    grc_breaker_done(&breaker);
+}
+
 static void the_breaker_forgets_what_is_older_than_its_window(void **state)
 {
     struct grc_breaker breaker;
@@ -457,6 +489,8 @@ int main(void)
         cmocka_unit_test(the_budget_ends_and_comes_back),
         cmocka_unit_test(the_wait_an_upstream_asks_for_is_kept_and_spread),
         cmocka_unit_test(the_breaker_opens_probes_and_closes),
+        cmocka_unit_test(a_probe_that_hangs_does_not_decide),
+        cmocka_unit_test(late_news_of_old_calls_does_not_close_it),
         cmocka_unit_test(the_breaker_forgets_what_is_older_than_its_window),
         cmocka_unit_test(the_breaker_minds_the_share_of_failures),
         cmocka_unit_test(only_safe_headers_travel),
