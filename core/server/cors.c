@@ -31,10 +31,18 @@ static gr_str joined(struct grc_call *call, const char *const *list)
     return gr_str_of(text);
 }
 
+/* A group whose contract opens it to every page. */
+static bool is_open_group(const struct grc_call *call)
+{
+    return call->plugin && (call->plugin->desc->flags & GR_PLUGIN_ANY_ORIGIN);
+}
+
+/* The config's list is the operator's; a group that is open to every page takes what pages send. */
 static void add_preflight(struct grc_call *call, const struct grc_cors *cors)
 {
     gr_str wanted = grc_request_header(call->request, "Access-Control-Request-Headers");
-    gr_str headers = cors->headers && cors->headers[0] ? joined(call, cors->headers) : wanted;
+    bool listed = cors->headers && cors->headers[0] && !is_open_group(call);
+    gr_str headers = listed ? joined(call, cors->headers) : wanted;
     gr_str age =
         gr_str_of(grc_arena_format(&call->arena, "%lld", (long long)(cors->max_age_ms / 1000)));
 
@@ -49,7 +57,7 @@ static void add_preflight(struct grc_call *call, const struct grc_cors *cors)
  * have it, which the browser then enforces. */
 static bool add_origin(struct grc_call *call, const struct grc_cors *cors, gr_str origin)
 {
-    bool group_any = call->plugin && (call->plugin->desc->flags & GR_PLUGIN_ANY_ORIGIN);
+    bool group_any = is_open_group(call);
     bool any = group_any || is_any(cors->origins);
 
     if (!any && !is_listed(cors->origins, origin))
@@ -83,6 +91,7 @@ enum gr_err grc_step_cors(struct grc_call *call)
     if (!request->options || call->match.err != GR_ERR_METHOD)
         return GR_OK;
     grc_reply_add(call, "Allow", grc_allow_text(call));
-    call->reply->status = 204;
+    /* What is documented for the open groups is a 200. */
+    call->reply->status = preflight && is_open_group(call) ? 200 : 204;
     return GR_OK;
 }
