@@ -54,6 +54,7 @@ static void trip(struct grc_breaker *breaker, int64_t now_ms)
 static void reset(struct grc_breaker *breaker)
 {
     memset(breaker->slots, 0, sizeof(breaker->slots));
+    breaker->bads_in_row = 0;
     state_set(breaker, GRC_BREAKER_CLOSED);
 }
 
@@ -69,17 +70,25 @@ static void count(struct grc_breaker *breaker, int64_t now_ms, bool bad)
         *slot = (struct grc_breaker_slot){.number = number};
     if (!bad) {
         slot->good++;
+        breaker->bads_in_row = 0;
         return;
     }
     slot->bad++;
+    if (now_ms - breaker->last_bad_ms > breaker->settings.window_ms)
+        breaker->bads_in_row = 0;
+    breaker->bads_in_row++;
+    breaker->last_bad_ms = now_ms;
     for (size_t i = 0; i < GRC_BREAKER_SLOTS; i++) {
         if (breaker->slots[i].number <= number - GRC_BREAKER_SLOTS)
             continue;
         calls += breaker->slots[i].good + breaker->slots[i].bad;
         bads += breaker->slots[i].bad;
     }
-    if (calls >= breaker->settings.min_calls &&
-        bads * 100 >= calls * breaker->settings.error_percent)
+    /* An upstream that was well a moment ago has many good calls in the window; when it is gone for
+     * good, the row of failures says so long before the share does. */
+    bool share = calls >= breaker->settings.min_calls &&
+                 bads * 100 >= calls * breaker->settings.error_percent;
+    if (share || breaker->bads_in_row >= breaker->settings.min_calls)
         trip(breaker, now_ms);
 }
 
