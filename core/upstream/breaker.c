@@ -54,6 +54,7 @@ static void trip(struct grc_breaker *breaker, int64_t now_ms)
 static void reset(struct grc_breaker *breaker)
 {
     memset(breaker->slots, 0, sizeof(breaker->slots));
+    breaker->streak = 0;
     state_set(breaker, GRC_BREAKER_CLOSED);
 }
 
@@ -69,17 +70,25 @@ static void count(struct grc_breaker *breaker, int64_t now_ms, bool bad)
         *slot = (struct grc_breaker_slot){.number = number};
     if (!bad) {
         slot->good++;
+        breaker->streak = 0;
         return;
     }
     slot->bad++;
+    if (now_ms - breaker->last_bad_ms > breaker->settings.window_ms)
+        breaker->streak = 0;
+    breaker->last_bad_ms = now_ms;
+    breaker->streak++;
     for (size_t i = 0; i < GRC_BREAKER_SLOTS; i++) {
         if (breaker->slots[i].number <= number - GRC_BREAKER_SLOTS)
             continue;
         calls += breaker->slots[i].good + breaker->slots[i].bad;
         bads += breaker->slots[i].bad;
     }
-    if (calls >= breaker->settings.min_calls &&
-        bads * 100 >= calls * breaker->settings.error_percent)
+    /* A busy upstream that dies has seconds full of good calls behind it: a row of failures is
+     * enough. */
+    if (breaker->streak >= breaker->settings.min_calls ||
+        (calls >= breaker->settings.min_calls &&
+         bads * 100 >= calls * breaker->settings.error_percent))
         trip(breaker, now_ms);
 }
 

@@ -1,8 +1,8 @@
 /*
- * A circuit breaker: after too many failures calls are refused at once for a while, then single
- * probes find out whether the upstream is back: one as soon as the time is over, and another one
- * after each further such time without an answer, so that a probe that hangs does not decide.
- * Thread-safe; times are handed in.
+ * A circuit breaker: after too many failures, by their share or in a row, calls are refused at once
+ * for a while, then single probes find out whether the upstream is back: one as soon as the time is
+ * over, and another one after each further such time without an answer, so that a probe that hangs
+ * does not decide. Thread-safe; times are handed in.
  */
 #pragma once
 
@@ -23,6 +23,8 @@ struct grc_breaker {
     _Atomic int state;     /* enum grc_breaker_state; written under the lock */
     int64_t probe_next_ms; /* while half open: when to let another one through */
     int64_t open_until_ms;
+    int64_t streak; /* failures in a row, none a window after the one before */
+    int64_t last_bad_ms;
     struct grc_breaker_slot {
         int64_t number; /* of the slot since the clock's start; older ones are empty */
         int64_t good;
