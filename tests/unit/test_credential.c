@@ -515,7 +515,6 @@ int main(void)
         cmocka_unit_test(the_breaker_forgets_what_is_older_than_its_window),
         cmocka_unit_test(a_row_of_failures_opens_it_whatever_was_before),
         cmocka_unit_test(the_breaker_minds_the_share_of_failures),
-        cmocka_unit_test(a_row_of_failures_opens_it_whatever_was_before),
         cmocka_unit_test(only_safe_headers_travel),
         cmocka_unit_test(lines_are_split_strictly),
     };

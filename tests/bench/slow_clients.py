@@ -1,0 +1,80 @@
+#!/usr/bin/python3
+"""Keeps so many slow connections open: slow_clients.py PORT KIND COUNT, until it is killed.
+
+Kinds: silent (says nothing), header and body (a byte a second), reader (asks, and reads a byte a second). Whoever is
+thrown out comes again at once.
+"""
+
+import errno
+import selectors
+import socket
+import sys
+import time
+
+FIRST = {
+    "silent": b"",
+    "header": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+    "body": b"POST /rooms HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{",
+    "reader": b"GET /rooms?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+def connect(port, kind):
+    sock = socket.socket()
+    sock.setblocking(False)
+    if kind == "reader":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    code = sock.connect_ex(("127.0.0.1", port))
+    if code not in (0, errno.EINPROGRESS):
+        sock.close()
+        return None
+    return sock
+
+
+def main():
+    port, kind, count = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    selector = selectors.DefaultSelector()
+    crowd = {}
+
+    def leave(sock):
+        selector.unregister(sock)
+        crowd.pop(sock, None)
+        sock.close()
+
+    while True:
+        while len(crowd) < count:
+            sock = connect(port, kind)
+            if not sock:
+                break
+            crowd[sock] = 0.0
+            selector.register(sock, selectors.EVENT_READ)
+        for key, _ in selector.select(0.05):
+            if kind == "reader":
+                continue
+            try:
+                if not key.fileobj.recv(4096):
+                    leave(key.fileobj)
+            except BlockingIOError:
+                pass
+            except OSError:
+                leave(key.fileobj)
+        now = time.monotonic()
+        for sock, last in list(crowd.items()):
+            if now - last < 1.0:
+                continue
+            try:
+                if kind == "reader" and last:
+                    if sock.recv(1) == b"":
+                        raise ConnectionResetError
+                elif FIRST[kind]:
+                    sock.send(FIRST[kind] if not last else b" ")
+                crowd[sock] = now
+            except BlockingIOError:
+                crowd[sock] = now
+            except OSError as error:
+                if error.errno != errno.ENOTCONN:
+                    leave(sock)
+
+
+if __name__ == "__main__":
+    main()
