@@ -102,8 +102,12 @@ static int64_t patience_ms(void *arg, bool head_begun)
 
     if (atomic_load_explicit(&http->draining, memory_order_relaxed) && !head_begun)
         return 0;
-    if (occupied > http->workers - http->spare)
-        return 250;
+    if (occupied > http->workers - http->spare) {
+        /* Whoever waited for a worker has sent his request meanwhile; a handshake takes turns. */
+        if (((const struct grc_conn *)arg)->shaking)
+            return 250;
+        return head_begun ? 100 : 50;
+    }
     if (occupied > http->workers / 4 * 3)
         return 1500;
     return -1;

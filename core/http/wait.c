@@ -14,7 +14,7 @@
 
 #define GRC_EXPORT __attribute__((visibility("default")))
 /* How soon a waiting thread notices that it should stop, or that workers became scarce. */
-#define SLICE_MS 200
+#define SLICE_MS 60
 
 typedef int poll_fn(struct pollfd *fds, nfds_t count, int timeout_ms);
 typedef ssize_t recv_fn(int fd, void *buffer, size_t size, int flags);
@@ -81,16 +81,23 @@ void grc_wait_next(struct grc_wait *wait, bool new_connection)
     }
 }
 
-/* True when this wait has to end now, in failure. */
-static bool is_over(const struct grc_wait *wait, int64_t now_ms)
+/* Milliseconds until this wait has to end in failure; INT64_MAX: as far as this module cares,
+ * never. */
+static int64_t time_left(const struct grc_wait *wait, int64_t now_ms)
 {
+    int64_t end_ms = INT64_MAX;
+
     if (wait->mode == GRC_WAIT_BODY || wait->mode == GRC_WAIT_WRITE)
-        return now_ms >= wait->deadline_ms;
-    if (wait->mode != GRC_WAIT_HEAD || !wait->patience_ms)
-        return false;
-    int64_t patience_ms = wait->patience_ms(wait->arg, wait->head_begun);
-    int64_t since_ms = wait->busy_ms ? wait->busy_ms : wait->since_ms;
-    return patience_ms >= 0 && now_ms - since_ms >= patience_ms;
+        end_ms = wait->deadline_ms;
+    if (wait->mode == GRC_WAIT_HEAD && wait->patience_ms) {
+        int64_t patience_ms = wait->patience_ms(wait->arg, wait->head_begun);
+
+        if (patience_ms >= 0)
+            end_ms = (wait->busy_ms ? wait->busy_ms : wait->since_ms) + patience_ms;
+    }
+    if (end_ms == INT64_MAX)
+        return INT64_MAX;
+    return end_ms > now_ms ? end_ms - now_ms : 0;
 }
 
 /* Ends a wait in the way that makes CivetWeb give up at once in each of its phases. */
@@ -117,7 +124,7 @@ static bool may_read(struct grc_wait *wait)
         wait->busy_ms = now_ms;
         return true;
     }
-    return !is_over(wait, now_ms);
+    return time_left(wait, now_ms) > 0;
 }
 
 static void begin_wait(struct grc_wait *wait, const struct pollfd *fds, nfds_t count,
@@ -144,15 +151,15 @@ static int watch(struct grc_wait *wait, struct pollfd *fds, nfds_t count, int ti
     begin_wait(wait, fds, count, now_ms);
     for (;;) {
         int64_t slice_ms = end_ms - now_ms < SLICE_MS ? end_ms - now_ms : SLICE_MS;
-        bool bounded = wait->mode == GRC_WAIT_BODY || wait->mode == GRC_WAIT_WRITE;
+        int64_t left_ms = time_left(wait, now_ms);
 
-        if (bounded && wait->deadline_ms - now_ms < slice_ms)
-            slice_ms = wait->deadline_ms > now_ms ? wait->deadline_ms - now_ms : 0;
+        if (left_ms < slice_ms)
+            slice_ms = left_ms;
         int result = real_poll()(fds, count, (int)slice_ms);
         if (result != 0 && may_read(wait))
             return result;
         now_ms = grc_mono_ms();
-        if (is_over(wait, now_ms))
+        if (time_left(wait, now_ms) == 0)
             return give_up(wait, fds);
         if (result != 0)
             return result;
