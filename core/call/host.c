@@ -244,4 +244,10 @@ const struct gr_host grc_host = {
     .timer_wake = timer_wake,
     .state_dir = state_dir,
     .relay = grc_host_relay,
+    .authn_new = grc_host_authn_new,
+    .authn_free = grc_host_authn_free,
+    .authn_check = grc_host_authn_check,
+    .authz_new = grc_host_authz_new,
+    .authz_free = grc_host_authz_free,
+    .authz_check = grc_host_authz_check,
 };

@@ -86,7 +86,7 @@ enum gr_err grc_step_body_read(struct grc_call *call)
 
     if (call->request->content_length == 0)
         return GR_OK;
-    if (wanted && row->body_max_bytes && row->body_max_bytes < max)
+    if (wanted && row->body_max_bytes)
         max = row->body_max_bytes;
     if (!wanted && call->request->content_length > UNWANTED_BYTES)
         return GR_OK;

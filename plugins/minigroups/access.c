@@ -3,7 +3,6 @@
 #include "config.h"
 #include "ids.h"
 #include "problem.h"
-#include "signer.h"
 
 #include <strings.h>
 
@@ -27,22 +26,52 @@ const char *mg_path_id(struct gr_call *call)
     return mg_uuid_parse(raw_id(call), id) ? gr_copy(call, gr_str_of(id)) : NULL;
 }
 
+/* The bearer token of the request: header first, then query access_token; empty when neither. A
+ * header of another scheme is not a token: *ret_malformed. */
+static gr_str bearer_token(struct gr_call *call, bool *ret_malformed)
+{
+    static const char scheme[] = "bearer ";
+    const size_t scheme_len = sizeof(scheme) - 1;
+    gr_str header = gr_header(call, "Authorization");
+
+    *ret_malformed = false;
+    if (header.len == 0)
+        return gr_query(call, "access_token");
+    for (size_t i = 0; i < scheme_len; i++) {
+        char c = i < header.len ? header.ptr[i] : '\0';
+
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c - 'A' + 'a');
+        if (c != scheme[i]) {
+            *ret_malformed = true;
+            return (gr_str){NULL, 0};
+        }
+    }
+    header.ptr += scheme_len;
+    header.len -= scheme_len;
+    while (header.len && *header.ptr == ' ') {
+        header.ptr++;
+        header.len--;
+    }
+    return header;
+}
+
 enum gr_err mg_authenticate(struct gr_call *call)
 {
     char id[MG_UUID_SIZE];
+    const char *reason = NULL;
     gr_str account;
     bool malformed;
     gr_str path_id = raw_id(call);
 
     if (path_id.len && !mg_uuid_parse(path_id, id))
         return mg_fail(call, MG_BAD_PARAMETER, "the id in the path is not a UUID");
-    gr_str token = mg_authn_token(call, &malformed);
+    gr_str token = bearer_token(call, &malformed);
     if (malformed)
         return mg_fail(call, MG_BAD_TOKEN, "the Authorization header is not of scheme Bearer");
     if (token.len == 0)
         return mg_fail(call, MG_NO_TOKEN, "give a bearer token, or a query access_token");
-    const char *reason = mg_authn_check(call, &mg_state_of(call)->authn, token, &account);
-    if (reason)
+    if (gr_authn_check(call, mg_state_of(call)->authn, token, &account, &reason) != GR_OK)
         return mg_fail(call, MG_BAD_TOKEN, reason);
     return gr_set_caller(call, account);
 }
@@ -77,14 +106,14 @@ enum gr_err mg_authorize(struct gr_call *call, const char *audience, const char 
                          const char *action)
 {
     const char *const object[] = {"classrooms", class_id, NULL};
-    const struct mg_intent intent = {gr_caller(call), object, action};
+    const struct gr_intent intent = {gr_caller(call), object, action};
 
-    switch (mg_authz_check(call, &mg_state_of(call)->authz, audience, &intent, mg_tenant_token)) {
-    case MG_ALLOWED:
+    switch (gr_authz_check(call, mg_state_of(call)->authz, audience, &intent)) {
+    case GR_ALLOWED:
         return GR_OK;
-    case MG_UNDECIDED:
+    case GR_UNDECIDED:
         return mg_fail(call, MG_AUTHZ_FAILED, "the authorization service did not answer");
-    case MG_DENIED:
+    case GR_DENIED:
         break;
     }
     return mg_fail(call, MG_ACCESS_DENIED,

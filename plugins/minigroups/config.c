@@ -43,6 +43,9 @@ static const struct gr_field notify_shape[] = {
     GR_END,
 };
 
+static const struct gr_field authn_shape[] = {GR_AUTHN_FIELDS, GR_END};
+static const struct gr_field authz_shape[] = {GR_AUTHZ_FIELDS, GR_END};
+
 #define ROWS(rows_) GR_BODY(GR_ARRAY, .items = GR_ITEM(GR_OBJECT, .fields = (rows_)))
 
 const struct gr_option mg_option_rows[] = {
@@ -70,9 +73,9 @@ const struct gr_option mg_option_rows[] = {
     GR_OPTION(mg_options, tq, GR_OPT_JSON, NULL, "Upstream: the transcoding queue",
               .optional = true, .json = GR_BODY(GR_OBJECT, .fields = optional_upstream_shape)),
     GR_OPTION(mg_options, authn, GR_OPT_JSON, NULL, "Who makes the tokens we accept",
-              .json = ROWS(mg_authn_shape)),
+              .json = ROWS(authn_shape)),
     GR_OPTION(mg_options, authz, GR_OPT_JSON, NULL, "Who may do what, by audience",
-              .json = ROWS(mg_authz_shape)),
+              .json = ROWS(authz_shape)),
     GR_OPTION(mg_options, authz_cache, GR_OPT_MS, "0",
               "How long answers of authorization services are remembered",
               .range = GR_RANGE(0, 300000)),
@@ -189,23 +192,21 @@ enum gr_err mg_state_init(struct gr_self *self, const void *options, void **ret_
     if (secret.len == 0 || !check_account(self, state->options->account) ||
         !define_upstreams(state, self))
         goto fail;
-    if (!mg_authn_init(&state->authn, self, state->options->authn, secret))
+    state->authn = gr_authn_new(self, state->options->authn, secret);
+    if (!state->authn)
         goto fail;
-    if (!mg_authz_init(&state->authz, self, state->options->account, state->options->authz,
-                       state->options->authz_cache))
-        goto fail_authn;
-    if (!mg_signer_init(&state->signer, self, state->options, secret))
-        goto fail_authz;
+    state->authz = gr_authz_new(self, state->options->account, state->options->authz,
+                                state->options->authz_cache, mg_tenant_token);
+    if (!state->authz || !mg_signer_init(&state->signer, self, state->options, secret))
+        goto fail;
     mg_gate_init(&state->gate);
     mg_secret_free(self, secret);
     *ret_state = state;
     return GR_OK;
 
-fail_authz:
-    mg_authz_done(&state->authz);
-fail_authn:
-    mg_authn_done(&state->authn, self);
 fail:
+    gr_authz_free(self, state->authz);
+    gr_authn_free(self, state->authn);
     mg_secret_free(self, secret);
     free(state);
     return GR_ERR_INVALID;
@@ -217,7 +218,7 @@ void mg_state_fini(struct gr_self *self, void *arg)
 
     mg_gate_done(&state->gate);
     mg_signer_done(&state->signer, self);
-    mg_authz_done(&state->authz);
-    mg_authn_done(&state->authn, self);
+    gr_authz_free(self, state->authz);
+    gr_authn_free(self, state->authn);
     free(state);
 }

@@ -1,8 +1,7 @@
 /* The group's options and state. */
 #pragma once
 
-#include "authn.h"
-#include "authz.h"
+#include <greenroom/plugin.h>
 
 #include <pthread.h>
 
@@ -49,8 +48,8 @@ struct mg_gate {
 
 struct mg_state {
     const struct mg_options *options;
-    struct mg_authn authn;
-    struct mg_authz authz;
+    struct gr_authn *authn;
+    struct gr_authz *authz;
     struct mg_signer signer;
     struct mg_gate gate;
     bool has_tq;

@@ -16,7 +16,10 @@
 #define DOC "https://github.com/foxford/dispatcher/tree/master/docs/src/minigroups"
 #define UUID_PATTERN "[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 #define ID_ROW(name_) GR_FIELD(name_, GR_STRING, "The minigroup's UUID", .pattern = UUID_PATTERN)
-#define BODY_ROUTE .access = GR_ACCESS_GROUP, .admit = mg_admit_json, .flags = MG_ROUTE_FLAGS
+#define BODY_MAX (2u * 1024 * 1024)
+#define BODY_ROUTE                                                                                 \
+    .access = GR_ACCESS_GROUP, .admit = mg_admit_json, .flags = MG_ROUTE_FLAGS,                    \
+    .body_max_bytes = BODY_MAX
 /* The content type is the group's business (400, not 415); the query may hold a token. */
 #define MG_ROUTE_FLAGS (GR_ROUTE_ANY_CONTENT_TYPE | GR_ROUTE_HIDDEN_QUERY)
 #define PLAIN_ROUTE .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_HIDDEN_QUERY
@@ -105,8 +108,9 @@ static const struct gr_route routes[] = {
            .handle = mg_property, .source = DOC),
     GR_PUT("/api/v1/minigroups/{id}/properties/{property_id}", "minigroups.update_property",
            "Set one property to any JSON value", .access = GR_ACCESS_GROUP, .admit = mg_admit_json,
-           .flags = MG_ROUTE_FLAGS | GR_ROUTE_RAW_BODY, .params = by_property, .query = plain_query,
-           .body = GR_BODY(GR_ANY), .handle = mg_set_property, .source = DOC),
+           .flags = MG_ROUTE_FLAGS | GR_ROUTE_RAW_BODY, .body_max_bytes = BODY_MAX,
+           .params = by_property, .query = plain_query, .body = GR_BODY(GR_ANY),
+           .handle = mg_set_property, .source = DOC),
     GR_POST("/api/v1/minigroups/{id}/whiteboard", "minigroups.create_whiteboard",
             "Create a whiteboard", PLAIN_ROUTE, .params = by_id, .query = plain_query,
             .handle = mg_whiteboard, .source = DOC),
@@ -116,8 +120,8 @@ static const struct gr_route routes[] = {
     GR_PUT("/api/v1/account/properties/{property_id}", "minigroups.update_account_property",
            "Set one property of the caller's account", .access = GR_ACCESS_GROUP,
            .admit = mg_admit_json, .flags = MG_ROUTE_FLAGS | GR_ROUTE_RAW_BODY,
-           .params = by_account_property, .query = plain_query, .body = GR_BODY(GR_ANY),
-           .handle = mg_set_account_property, .source = DOC),
+           .body_max_bytes = BODY_MAX, .params = by_account_property, .query = plain_query,
+           .body = GR_BODY(GR_ANY), .handle = mg_set_account_property, .source = DOC),
     GR_POST("/api/v1/transcoding/minigroup/{id}/restart", "minigroups.restart_transcoding",
             "Ask for the transcoding of an adjusted minigroup again", BODY_ROUTE, .params = by_id,
             .query = plain_query, .body = OBJECT_BODY(mg_restart_body, 0), .handle = mg_restart,

@@ -11,4 +11,4 @@ void mg_signer_done(struct mg_signer *signer, struct gr_self *self);
  * which has been logged. */
 const char *mg_service_token(struct gr_call *call);
 /* A token for a tenant's authorization service: its aud also names the tenant. */
-mg_bearer_fn mg_tenant_token;
+gr_bearer_fn mg_tenant_token;

@@ -114,6 +114,13 @@ def test_a_body_over_the_limit_is_refused_unread(gateway):
         assert raw.closed()
 
 
+def test_a_route_may_have_a_larger_limit_than_the_server(gateway):
+    assert len(gateway.request("POST", "/probe/ample", b"x" * 100_000).bytes) == 100_000
+    with gateway.raw(post(b"Content-Length: 100001\r\nExpect: 100-continue\r\n", path=b"/probe/ample")) as raw:
+        assert raw.answer().status == 413
+        assert raw.closed()
+
+
 def test_the_answer_to_a_refused_upload_arrives(gateway):
     size = 3_000_000
     with gateway.raw(post(b"Content-Length: %d\r\n" % size, b"x" * size)) as raw:

@@ -269,6 +269,22 @@ def test_unknown_paths_and_methods(gateway):
     assert status == 405 and {"GET", "PUT"} <= {word.strip() for word in headers["Allow"].split(",")}
 
 
+BODY_MAX = 2 * 1024 * 1024
+
+
+def test_bodies_of_two_mebibytes_are_taken_and_no_larger_ones(gateway):
+    minigroup = gateway.create()
+    path = f"{BASE}/{minigroup['id']}"
+    for method, route, body, _ in routes_of(minigroup):
+        if body is not None:
+            gateway.refuse(413, "payload_too_large", method, route, raw=b" " * (BODY_MAX + 1))
+    gateway.refuse(413, "payload_too_large", "POST", BASE, raw=b" " * (BODY_MAX + 1))
+    gateway.refuse(413, "payload_too_large", "POST", f"/api/v1/audiences/{mg.AUDIENCE}/events", raw=b" " * (BODY_MAX + 1))
+    gateway.refuse(413, "payload_too_large", "PUT", "/api/v1/account/properties/a", raw=b" " * (BODY_MAX + 1))
+    assert gateway.call("PUT", path + "/properties/large", raw=b'"' + b"x" * (BODY_MAX - 2) + b'"')[0] == 200
+    assert len(gateway.ask("GET", path + "/properties/large")) == BODY_MAX - 2
+
+
 # --- rights ---
 
 

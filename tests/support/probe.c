@@ -67,6 +67,94 @@ static enum gr_err wake(struct gr_call *call)
     return GR_OK;
 }
 
+/* --- accounts and their rights, as the host keeps them --- */
+
+struct options {
+    const json_t *authn;
+    const json_t *authz;
+    int64_t authz_cache;
+};
+
+struct state {
+    struct gr_authn *authn;
+    struct gr_authz *authz;
+};
+
+static const struct gr_field authn_rows[] = {GR_AUTHN_FIELDS, GR_END};
+static const struct gr_field authz_rows[] = {GR_AUTHZ_FIELDS, GR_END};
+
+#define ROWS(rows_) GR_BODY(GR_ARRAY, .items = GR_ITEM(GR_OBJECT, .fields = (rows_)))
+
+static const struct gr_option option_rows[] = {
+    GR_OPTION(options, authn, GR_OPT_JSON, NULL, "Who makes tokens", .optional = true,
+              .json = ROWS(authn_rows)),
+    GR_OPTION(options, authz, GR_OPT_JSON, NULL, "Who may do what", .optional = true,
+              .json = ROWS(authz_rows)),
+    GR_OPTION(options, authz_cache, GR_OPT_MS, "0", "How long answers are remembered"),
+    GR_END,
+};
+
+static const char *bearer(struct gr_call *call, const char *audience)
+{
+    return gr_format(call, "probe for %s", audience);
+}
+
+static void fini(struct gr_self *self, void *arg)
+{
+    struct state *state = arg;
+
+    gr_authz_free(self, state->authz);
+    gr_authn_free(self, state->authn);
+    free(state);
+}
+
+static enum gr_err init(struct gr_self *self, const void *arg, void **ret_state)
+{
+    const struct options *options = arg;
+    struct state *state = calloc(1, sizeof(*state));
+
+    if (!state)
+        return GR_ERR_NO_MEMORY;
+    state->authn = gr_authn_new(self, options->authn, GR_STR(""));
+    state->authz =
+        gr_authz_new(self, "probe.svc.org", options->authz, options->authz_cache, bearer);
+    if (!state->authn || !state->authz) {
+        fini(self, state);
+        return GR_ERR_INVALID;
+    }
+    *ret_state = state;
+    return GR_OK;
+}
+
+static enum gr_err authenticate(struct gr_call *call)
+{
+    const struct state *state = call->state;
+    gr_str token = gr_header(call, "Authorization");
+    const char *reason = NULL;
+    gr_str account;
+
+    if (token.len < 7)
+        return gr_fail(call, GR_ERR_UNAUTHORIZED, "there is no token");
+    token = (gr_str){token.ptr + 7, token.len - 7};
+    if (gr_authn_check(call, state->authn, token, &account, &reason) != GR_OK)
+        return gr_fail(call, GR_ERR_UNAUTHORIZED, "%s", reason);
+    return gr_set_caller(call, account);
+}
+
+static enum gr_err may(struct gr_call *call)
+{
+    static const char *const verdicts[] = {"denied", "allowed", "undecided"};
+    const struct state *state = call->state;
+    const char *const object[] = {"things", gr_param(call, "thing").ptr, NULL};
+    const struct gr_intent intent = {gr_caller(call), object, "read"};
+    enum gr_verdict verdict =
+        gr_authz_check(call, state->authz, gr_param(call, "audience").ptr, &intent);
+
+    return gr_reply_json(call, 200,
+                         json_pack("{s:s%, s:s}", "account", intent.account.ptr, intent.account.len,
+                                   "verdict", verdicts[verdict]));
+}
+
 static const struct gr_field number_row[] = {
     GR_FIELD("ms", GR_INT, "How long", .range = GR_RANGE(0, 60000)),
     GR_END,
@@ -87,6 +175,11 @@ static const struct gr_route routes[] = {
             .body = GR_BODY(GR_OBJECT), .handle = count_members),
     GR_POST("/probe/small", "probe.small", "Take a small body", .access = GR_ACCESS_OPEN,
             .handle = echo, .flags = GR_ROUTE_RAW_BODY, .body_max_bytes = 100),
+    GR_POST("/probe/ample", "probe.ample", "Take a body larger than the server's limit",
+            .access = GR_ACCESS_OPEN, .handle = echo, .flags = GR_ROUTE_RAW_BODY,
+            .body_max_bytes = 100000),
+    GR_GET("/probe/may/{audience}/{thing}", "probe.may", "Tell what the caller may",
+           .access = GR_ACCESS_GROUP, .handle = may),
     GR_POST("/probe/none", "probe.none", "Take no body", .access = GR_ACCESS_OPEN,
             .handle = nothing),
     GR_POST("/probe/wake", "probe.wake", "Wake the timer", .access = GR_ACCESS_OPEN,
@@ -102,4 +195,6 @@ static const struct gr_timer timers[] = {
 static const char *const owns[] = {"/probe", NULL};
 
 GR_PLUGIN(.name = "probe", .version = "1.0.0", .summary = "What tests of the server need",
-          .licence = "MIT", .routes = routes, .timers = timers, .owns = owns)
+          .licence = "MIT", .routes = routes, .timers = timers, .owns = owns,
+          .options = option_rows, .options_size = sizeof(struct options),
+          .authenticate = authenticate, .init = init, .fini = fini)

@@ -1,5 +1,4 @@
-/* The parts of the minigroups group that need no host: ids, keys, status, rights, segments. */
-#include "../../plugins/minigroups/authz.h"
+/* The parts of the minigroups group that need no host: ids, keys, status, segments. */
 #include "../../plugins/minigroups/ids.h"
 #include "../../plugins/minigroups/keys.h"
 #include "../../plugins/minigroups/segments.h"
@@ -216,46 +215,6 @@ static void unfinished_work_is_taken_up_again(void **unused)
     assert_int_equal(mg_decide(MG_EDITION_COMMIT, &facts), MG_APPLY);
 }
 
-/* --- rights --- */
-
-static void records_allow_what_they_name(void **unused)
-{
-    static const struct {
-        const char *account;
-        const char *object[3];
-        const char *action;
-        bool allowed;
-    } cases[] = {
-        {"admin.usr.org", {"classrooms"}, "create", true},
-        {"admin.usr.org", {"classrooms"}, "read", false},
-        {"admin.usr.org", {"classrooms", "1"}, "update", true},
-        {"admin.usr.org", {"classrooms", "1"}, "download", true},
-        {"admin.usr.org", {"rooms", "1"}, "update", false},
-        {"t.usr.org", {"classrooms", "1"}, "read", true},
-        {"t.usr.org", {"classrooms", "1"}, "update", false},
-        {"t.usr.org", {"classrooms"}, "create", false},
-        {"t.usr.com", {"classrooms", "1"}, "read", false},
-        {"t.x.usr.org", {"classrooms", "1"}, "read", false},
-        {"*.usr.org", {"classrooms"}, "create", false},
-        {"", {"classrooms", "1"}, "read", false},
-    };
-    json_t *records =
-        json_pack("[{s:s, s:[s], s:s}, {s:s, s:[s, s], s:s}, {s:s, s:[s, s], s:s}]",
-                  "subject_account_id", "admin.usr.org", "object", "classrooms", "action", "create",
-                  "subject_account_id", "admin.usr.org", "object", "classrooms", "*", "action", "*",
-                  "subject_account_id", "*.usr.org", "object", "classrooms", "*", "action", "read");
-
-    (void)unused;
-    assert_non_null(records);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct mg_intent intent = {s(cases[i].account), cases[i].object, cases[i].action};
-
-        assert_int_equal(mg_authz_records_allow(records, &intent), cases[i].allowed);
-        assert_false(mg_authz_records_allow(NULL, &intent));
-    }
-    json_decref(records);
-}
-
 /* --- segments --- */
 
 static void check_json(json_t *have, const char *want)
@@ -379,7 +338,6 @@ int main(void)
         cmocka_unit_test(every_message_has_a_meaning_in_every_status),
         cmocka_unit_test(a_repeated_message_changes_nothing),
         cmocka_unit_test(unfinished_work_is_taken_up_again),
-        cmocka_unit_test(records_allow_what_they_name),
         cmocka_unit_test(converted_segments_are_relative),
         cmocka_unit_test(unreadable_segments_are_told_apart),
         cmocka_unit_test(segments_have_a_shape),
