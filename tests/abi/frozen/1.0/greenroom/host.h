@@ -27,6 +27,28 @@ struct gr_call {
     void *state; /* what init made */
 };
 
+/* Who makes the tokens that are accepted, and what accounts may do: see gr_authn_new() and
+ * gr_authz_new(). Opaque. */
+struct gr_authn;
+struct gr_authz;
+
+/* What somebody is about to do. */
+struct gr_intent {
+    gr_str account;            /* who: "label.audience" */
+    const char *const *object; /* what: elements such as "rooms" and an id; NULL ends them */
+    const char *action;        /* "create", "read" … */
+};
+
+enum gr_verdict {
+    GR_DENIED = 0,
+    GR_ALLOWED,
+    GR_UNDECIDED /* the authorization service did not answer as it should */
+};
+
+/* Makes the plugin's own token for the authorization service of an audience: call memory, NULL on
+ * failure. */
+typedef const char *gr_bearer_fn(struct gr_call *call, const char *audience);
+
 #if defined(__GNUC__)
 #define GR_PRINTF(format_, first_) __attribute__((format(printf, format_, first_)))
 #else
@@ -104,6 +126,16 @@ struct gr_host {
     void (*timer_wake)(struct gr_self *self, const char *name);
     const char *(*state_dir)(const struct gr_self *self);
     enum gr_err (*relay)(struct gr_call *call, const struct gr_upstream_request *request);
+
+    struct gr_authn *(*authn_new)(struct gr_self *self, const json_t *config, gr_str fallback_key);
+    void (*authn_free)(struct gr_authn *authn);
+    enum gr_err (*authn_check)(struct gr_call *call, const struct gr_authn *authn, gr_str token,
+                               gr_str *ret_account, const char **ret_reason);
+    struct gr_authz *(*authz_new)(struct gr_self *self, const char *account, const json_t *rules,
+                                  int64_t cache_ms, gr_bearer_fn *bearer);
+    void (*authz_free)(struct gr_authz *authz);
+    enum gr_verdict (*authz_check)(struct gr_call *call, struct gr_authz *authz,
+                                   const char *audience, const struct gr_intent *intent);
 };
 #define GR_HOST_HAS(host, member)                                                                  \
     ((host)->size >= offsetof(struct gr_host, member) + sizeof((host)->member))
@@ -447,6 +479,104 @@ static inline void gr_wipe(const struct gr_call *call, void *bytes, size_t count
 static inline int64_t gr_now_ms(const struct gr_call *call)
 {
     return call->host->now_ms();
+}
+
+/* --- accounts and their rights --- */
+
+/* The rows of one element of gr_authn_new()'s config, for an option of type GR_OPT_JSON:
+ * `static const struct gr_field issuer[] = {GR_AUTHN_FIELDS, GR_END};`. */
+#define GR_AUTHN_FIELDS                                                                            \
+    GR_FIELD("issuer", GR_STRING, "Value of the claim iss", .flags = GR_REQUIRED,                  \
+             .range = GR_MIN(1)),                                                                  \
+        GR_FIELD("audience", GR_ARRAY, "Accepted claims aud, up to their first colon",             \
+                 .flags = GR_REQUIRED, .items = GR_ITEM(GR_STRING)),                               \
+        GR_FIELD("algorithm", GR_STRING, "The only algorithm this issuer may use",                 \
+                 .values = GR_LIST("HS256", "RS256", "ES256"), .fallback = "\"HS256\""),           \
+        GR_FIELD("key", GR_STRING, "Shared secret, or public key as PEM", .flags = GR_SECRET),     \
+        GR_FIELD("key_file", GR_STRING, "File with the key: secret, PEM, DER or bare ES256 point")
+
+/* The rows of one element of gr_authz_new()'s rules. */
+#define GR_AUTHZ_FIELDS                                                                            \
+    GR_FIELD("audience", GR_STRING, "Audience of the objects", .flags = GR_REQUIRED,               \
+             .range = GR_MIN(1)),                                                                  \
+        GR_FIELD("type", GR_STRING, "How is decided", .flags = GR_REQUIRED,                        \
+                 .values = GR_LIST("none", "local", "localwhitelist", "http")),                    \
+        GR_FIELD("trusted", GR_ARRAY, "local, http: accounts that may do anything",                \
+                 .items = GR_ITEM(GR_STRING)),                                                     \
+        GR_FIELD("records", GR_ARRAY, "localwhitelist: what is allowed",                           \
+                 .items = GR_ITEM(GR_OBJECT,                                                       \
+                                  .fields =                                                        \
+                                      (const struct gr_field[]){GR_AUTHZ_RECORD_FIELDS, GR_END})), \
+        GR_FIELD("uri", GR_STRING, "http: the tenant's authorization service",                     \
+                 .pattern = "https?://[^?#{}]+", .when = GR_WHEN("type", "http")),                 \
+        GR_FIELD("max_retries", GR_INT, "http: attempts in all", .range = GR_RANGE(1, 10),         \
+                 .fallback = "1")
+#define GR_AUTHZ_RECORD_FIELDS                                                                     \
+    GR_FIELD("subject_account_id", GR_STRING, "Account; its label may be *",                       \
+             .flags = GR_REQUIRED),                                                                \
+        GR_FIELD("object", GR_ARRAY, "Object; an element may be *", .flags = GR_REQUIRED,          \
+                 .items = GR_ITEM(GR_STRING)),                                                     \
+        GR_FIELD("action", GR_STRING, "Action, or *", .flags = GR_REQUIRED)
+
+/*
+ * In init: reads who makes the tokens that are accepted, an array of GR_AUTHN_FIELDS. An issuer has
+ * one key and one algorithm, whatever a token says. An HS256 issuer without key takes fallback_key
+ * (may be empty). Copies everything. NULL with a line in the log when an entry or a key is wrong;
+ * return GR_ERR_INVALID then. NULL or an empty array accept no token.
+ */
+static inline struct gr_authn *gr_authn_new(struct gr_self *self, const json_t *config,
+                                            gr_str fallback_key)
+{
+    return self->host->authn_new(self, config, fallback_key);
+}
+
+/* In fini. NULL is fine. */
+static inline void gr_authn_free(struct gr_self *self, struct gr_authn *authn)
+{
+    self->host->authn_free(authn);
+}
+
+/*
+ * Checks a token: signature, iss, exp, and that the issuer may speak for its aud. GR_OK with the
+ * account id "sub.aud", which lives as long as the call; else GR_ERR_UNAUTHORIZED with a static
+ * reason fit for the client (ret_reason may be NULL). Does not fail the call. Any thread.
+ */
+static inline enum gr_err gr_authn_check(struct gr_call *call, const struct gr_authn *authn,
+                                         gr_str token, gr_str *ret_account, const char **ret_reason)
+{
+    return call->host->authn_check(call, authn, token, ret_account, ret_reason);
+}
+
+/*
+ * In init: reads who may do what, an array of GR_AUTHZ_FIELDS with one entry per audience. account
+ * is the plugin's own, whose objects these are. Answers of services are remembered for cache_ms (0:
+ * not at all). bearer signs the questions to them (NULL: they are sent without a token). Copies
+ * everything. Each entry of type "http" becomes an upstream PLUGIN_authz_N, N its place in the
+ * array, so that only one gr_authz of a plugin can have such. NULL with a line in the log when an
+ * entry is wrong; return GR_ERR_INVALID then.
+ */
+static inline struct gr_authz *gr_authz_new(struct gr_self *self, const char *account,
+                                            const json_t *rules, int64_t cache_ms,
+                                            gr_bearer_fn *bearer)
+{
+    return self->host->authz_new(self, account, rules, cache_ms, bearer);
+}
+
+/* In fini. NULL is fine. */
+static inline void gr_authz_free(struct gr_self *self, struct gr_authz *authz)
+{
+    self->host->authz_free(authz);
+}
+
+/*
+ * Decides by the entry of that audience; without one, and wherever nothing allows it, GR_DENIED. An
+ * "http" entry asks its service unless the answer is remembered, for at most 5 s per attempt and
+ * within the call's deadline; GR_UNDECIDED when that fails. Does not fail the call. Any thread.
+ */
+static inline enum gr_verdict gr_authz_check(struct gr_call *call, struct gr_authz *authz,
+                                             const char *audience, const struct gr_intent *intent)
+{
+    return call->host->authz_check(call, authz, audience, intent);
 }
 
 /* --- store --- */

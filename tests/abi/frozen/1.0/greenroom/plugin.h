@@ -315,7 +315,7 @@ struct gr_route {
     const struct gr_answer *answers;
     const char *doc;       /* what a reader needs beyond the summary */
     const char *source;    /* where the contract of this route is documented */
-    size_t body_max_bytes; /* 0: the server's limit; may only lower it */
+    size_t body_max_bytes; /* this route's own limit; 0: the server's (server.body_max) */
     unsigned timeout_ms;   /* whole upstream work of this route; 0: the upstream's */
     unsigned flags;        /* enum gr_route_flag */
 };
