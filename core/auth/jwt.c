@@ -145,15 +145,44 @@ static enum gr_err evp_token(const struct grc_jwt_key *key, const json_t *claims
     return GR_OK;
 }
 
-enum gr_err grc_jwt_sign(struct grc_arena *arena, const struct grc_jwt_key *key,
-                         const json_t *claims, char **ret_token)
+/* A shallow copy of the claims with our own in it. */
+static json_t *joined(const json_t *claims, const struct grc_jwt_claim *own)
 {
+    /* json_copy() wants a mutable object, though it changes nothing. */
+    json_t *all = json_copy((json_t *)(uintptr_t)claims);
+
+    for (; all && own->name; own++) {
+        json_t *value = own->text ? json_string(own->text) : json_integer(own->number);
+
+        if (json_object_set_new(all, own->name, value) != 0) {
+            json_decref(all);
+            return NULL;
+        }
+    }
+    return all;
+}
+
+static enum gr_err evp_sign(const struct grc_jwt_key *key, const json_t *claims,
+                            const struct grc_jwt_claim *own, char **ret_token)
+{
+    json_t *all = joined(claims, own);
+    enum gr_err err = all ? evp_token(key, all, ret_token) : GR_ERR_NO_MEMORY;
+
+    json_decref(all);
+    return err;
+}
+
+enum gr_err grc_jwt_sign(struct grc_arena *arena, const struct grc_jwt_key *key,
+                         const json_t *claims, const struct grc_jwt_claim *own, char **ret_token)
+{
+    static const struct grc_jwt_claim none = {.name = NULL};
     char *token = NULL;
 
     if (!json_is_object(claims) || !key->can_sign)
         return GR_ERR_INTERNAL;
-    enum gr_err err = key->alg->family == GRC_JWT_HS ? grc_jwt_hs_sign(key, claims, &token)
-                                                     : evp_token(key, claims, &token);
+    own = own ? own : &none;
+    enum gr_err err = key->alg->family == GRC_JWT_HS ? grc_jwt_hs_sign(key, claims, own, &token)
+                                                     : evp_sign(key, claims, own, &token);
     if (err != GR_OK)
         return err;
     char *copy = grc_arena_copy(arena, gr_str_of(token));

@@ -28,9 +28,16 @@ struct grc_jwt_key *grc_jwt_key_new(const struct gr_jwt_key *key, const char **r
 void grc_jwt_key_free(struct grc_jwt_key *key);
 const char *grc_jwt_key_kid(const struct grc_jwt_key *key);
 
-/* Signs claims as they are; text in the arena. */
+/* A claim beside those of a JSON object, which needs no JSON value made for it. */
+struct grc_jwt_claim {
+    const char *name; /* NULL ends a list */
+    const char *text; /* NULL: the number counts */
+    int64_t number;
+};
+
+/* Signs claims as they are, but for those that own (may be NULL) has as well; text in the arena. */
 enum gr_err grc_jwt_sign(struct grc_arena *arena, const struct grc_jwt_key *key,
-                         const json_t *claims, char **ret_token);
+                         const json_t *claims, const struct grc_jwt_claim *own, char **ret_token);
 /* Verifies and checks claims at wall time now_s. ret_claims: a new reference. */
 enum grc_jwt_fault grc_jwt_verify(const struct grc_jwt_key *const *keys, size_t count,
                                   const struct gr_jwt_rules *rules, gr_str token, int64_t now_s,

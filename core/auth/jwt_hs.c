@@ -49,7 +49,25 @@ static int grant_one(jwt_t *jwt, const char *name, json_t *value)
     return grant_json(jwt, name, value);
 }
 
-static bool grant_all(jwt_t *jwt, const json_t *claims)
+static bool is_own(const struct grc_jwt_claim *own, const char *name)
+{
+    while (own->name && strcmp(own->name, name) != 0)
+        own++;
+    return own->name != NULL;
+}
+
+static bool grant_own(jwt_t *jwt, const struct grc_jwt_claim *own)
+{
+    for (; own->name; own++) {
+        int rc = own->text ? jwt_add_grant(jwt, own->name, own->text)
+                           : jwt_add_grant_int(jwt, own->name, (long)own->number);
+        if (rc != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool grant_all(jwt_t *jwt, const json_t *claims, const struct grc_jwt_claim *own)
 {
     /* jansson's iterator wants a mutable object, though it changes nothing. */
     json_t *object = json_incref((json_t *)(uintptr_t)claims);
@@ -58,16 +76,17 @@ static bool grant_all(jwt_t *jwt, const json_t *claims)
     json_t *value;
 
     json_object_foreach(object, name, value) {
-        if (grant_one(jwt, name, value) != 0) {
+        if (!is_own(own, name) && grant_one(jwt, name, value) != 0) {
             good = false;
             break;
         }
     }
     json_decref(object);
-    return good;
+    return good && grant_own(jwt, own);
 }
 
-enum gr_err grc_jwt_hs_sign(const struct grc_jwt_key *key, const json_t *claims, char **ret_token)
+enum gr_err grc_jwt_hs_sign(const struct grc_jwt_key *key, const json_t *claims,
+                            const struct grc_jwt_claim *own, char **ret_token)
 {
     enum gr_err err = GR_ERR_NO_MEMORY;
     jwt_t *jwt = NULL;
@@ -76,7 +95,7 @@ enum gr_err grc_jwt_hs_sign(const struct grc_jwt_key *key, const json_t *claims,
     if (jwt_new(&jwt) != 0)
         return GR_ERR_NO_MEMORY;
     if (jwt_set_alg(jwt, libjwt_alg(key), key->secret, (int)key->secret_bytes) == 0 &&
-        (!key->kid || jwt_add_header(jwt, "kid", key->kid) == 0) && grant_all(jwt, claims))
+        (!key->kid || jwt_add_header(jwt, "kid", key->kid) == 0) && grant_all(jwt, claims, own))
         token = jwt_encode_str(jwt);
     if (token) {
         *ret_token = token;

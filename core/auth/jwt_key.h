@@ -32,8 +32,9 @@ struct grc_jwt_key {
 
 /* jwt_hs.c: the only file that includes libjwt's header. */
 
-/* malloc'ed token of the claims. */
-enum gr_err grc_jwt_hs_sign(const struct grc_jwt_key *key, const json_t *claims, char **ret_token);
+/* malloc'ed token of the claims; own ends with a claim without a name. */
+enum gr_err grc_jwt_hs_sign(const struct grc_jwt_key *key, const json_t *claims,
+                            const struct grc_jwt_claim *own, char **ret_token);
 /* token is NUL-terminated, its header was compared with the key's algorithm before. */
 bool grc_jwt_hs_verify(const struct grc_jwt_key *key, const char *token);
 

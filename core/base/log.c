@@ -51,36 +51,43 @@ void grc_log_plain_set(bool on)
     atomic_store(&plain, on);
 }
 
-/* The one place that decides what may not be shown: keys that hold one of the long words, or are
- * one of the short ones. It looks at every key of every line, so most letters must be passed
- * quickly. */
+/* The second letter decides most of the time; the first one is known. */
+static bool begins(const char *text, const char *word)
+{
+    return (text[1] | 0x20) == word[1] && strncasecmp(text, word, strlen(word)) == 0;
+}
+
+static bool secret_begins(const char *text)
+{
+    switch (text[0] | 0x20) {
+    case 'a':
+        return begins(text, "authorization");
+    case 'c':
+        return begins(text, "cookie") || begins(text, "credential");
+    case 'p':
+        return begins(text, "password") || begins(text, "passwd");
+    case 'r':
+        return begins(text, "rtmp_url");
+    case 's':
+        return begins(text, "secret") || begins(text, "stream_key");
+    default:
+        return false;
+    }
+}
+
+/* The one place that decides what may not be shown. */
 static bool key_is_secret(const char *key)
 {
-#define LETTER(c) (1u << ((c)&31)) /* of either case */
-    static const unsigned firsts = LETTER('a') | LETTER('c') | LETTER('k') | LETTER('p') |
-                                   LETTER('r') | LETTER('s') | LETTER('t');
-    static const struct {
-        const char *text;
-        size_t len;
-        bool whole;
-    } words[] = {{"authorization", 13, false}, {"secret", 6, false},
-                 {"password", 8, false},       {"passwd", 6, false},
-                 {"credential", 10, false},    {"stream_key", 10, false},
-                 {"cookie", 6, false},         {"rtmp_url", 8, false},
-                 {"token", 5, true},           {"key", 3, true},
-                 {"access_token", 12, true}};
+    static const char *const whole[] = {"token", "key", "access_token"};
 
     for (const char *at = key; *at; at++) {
-        if (!(firsts & LETTER(*at)))
-            continue;
-        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-            if ((*at | 0x20) == words[i].text[0] && (at[1] | 0x20) == words[i].text[1] &&
-                strncasecmp(at, words[i].text, words[i].len) == 0 &&
-                (!words[i].whole || (at == key && at[words[i].len] == '\0')))
-                return true;
-        }
+        if (secret_begins(at))
+            return true;
     }
-#undef LETTER
+    for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+        if ((key[0] | 0x20) == whole[i][0] && strcasecmp(key, whole[i]) == 0)
+            return true;
+    }
     return false;
 }
 

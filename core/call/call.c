@@ -59,5 +59,6 @@ void grc_call_done(struct grc_call *call)
 {
     grc_call_end(call);
     grc_arena_done(&call->arena);
+    grc_json_shelf_done(&call->shelf);
     grc_buf_done(&call->body);
 }

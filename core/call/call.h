@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/json_memory.h"
 #include "call/trace.h"
 #include "http/message.h"
 #include "route/rule.h"
@@ -37,6 +38,9 @@ struct grc_call {
     int64_t upstream_us;
     unsigned upstream_attempts;
     enum grc_answer_source upstream_source;
+    /* what stays from one request to the next */
+    struct grc_json_shelf shelf;
+    struct grc_call *next; /* at rest; see server/gateway.c */
 };
 
 /* The service table every plugin gets. */

@@ -13,7 +13,7 @@ enum gr_err grc_host_jwt_sign(struct gr_call *pub, const struct gr_jwt_key *key,
 
     if (!parsed)
         return grc_fail(call, GR_ERR_INTERNAL, "cannot sign: %s", reason);
-    enum gr_err err = grc_jwt_sign(&call->arena, parsed, claims, ret_token);
+    enum gr_err err = grc_jwt_sign(&call->arena, parsed, claims, NULL, ret_token);
     grc_jwt_key_free(parsed);
     return err;
 }

@@ -1,4 +1,5 @@
 #include "auth/jwt.h"
+#include "base/json_memory.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
@@ -206,6 +207,7 @@ int grc_cli_main(int argc, char **argv)
     struct globals globals = {.config_dir = NULL};
     int status;
 
+    grc_json_memory_init();
     json_object_seed(0); /* before there are threads */
     if (!take_globals(&globals, &argc, argv))
         return GRC_EXIT_USAGE;

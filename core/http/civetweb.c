@@ -269,6 +269,16 @@ int grc_conn_fd(const struct grc_request *request)
 
 /* --- one request --- */
 
+static void copy_text(char *into, size_t size, const char *text)
+{
+    size_t len = strlen(text);
+
+    if (len > size - 1)
+        len = size - 1;
+    memcpy(into, text, len);
+    into[len] = '\0';
+}
+
 /* Fills the request with slices of CivetWeb's buffer and checks them. */
 static void take_request(struct grc_conn *conn, const struct mg_request_info *info)
 {
@@ -306,11 +316,11 @@ static void take_request(struct grc_conn *conn, const struct mg_request_info *in
     request->admin = http->admin;
     request->draining = atomic_load(&http->draining);
     request->overloaded = load_of(&http->active) > http->workers - http->spare;
-    snprintf(request->peer, sizeof(request->peer), "%s", info->remote_addr);
+    copy_text(request->peer, sizeof(request->peer), info->remote_addr);
     unsigned listeners = atomic_load(&http->listen_count);
     for (unsigned i = 0; i < listeners; i++) {
         if ((int)http->ports[i] == info->server_port)
-            snprintf(request->listener, sizeof(request->listener), "%s", http->names[i]);
+            copy_text(request->listener, sizeof(request->listener), http->names[i]);
     }
 }
 

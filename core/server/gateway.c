@@ -16,59 +16,59 @@ struct retiree {
 };
 
 struct grc_gateway {
-    pthread_mutex_t lock; /* of runtime: short, taken once per request */
+    pthread_mutex_t lock; /* of runtime and calls: short, taken twice per request */
     struct grc_runtime *runtime;
+    struct grc_call *calls;   /* at rest */
     struct retiree *retirees; /* main thread only */
 };
 
-/* --- each worker's call --- */
+/* --- serving --- */
 
-static pthread_key_t call_key;
-static pthread_once_t call_key_once = PTHREAD_ONCE_INIT;
-static _Thread_local struct grc_call *worker_call;
+/* The call that this worker is serving. */
+static _Thread_local struct grc_call *current;
 
-static void free_call(void *memory)
+/* Calls rest last in, first out, and not with their workers: what a request touches is then most
+ * likely in a processor's cache, however many workers there are. */
+static struct grc_call *take_call(struct grc_gateway *gateway, struct grc_runtime **ret_runtime)
 {
-    grc_call_done(memory);
-    free(memory);
-}
-
-static void make_key(void)
-{
-    if (pthread_key_create(&call_key, free_call) != 0)
-        abort();
-}
-
-/* The call of this thread, made on its first request, kept until it ends. */
-static struct grc_call *take_call(void)
-{
-    if (worker_call)
-        return worker_call;
-    struct grc_call *call = calloc(1, sizeof(*call));
+    pthread_mutex_lock(&gateway->lock);
+    struct grc_call *call = gateway->calls;
+    if (call)
+        gateway->calls = call->next;
+    *ret_runtime = grc_runtime_ref(gateway->runtime);
+    pthread_mutex_unlock(&gateway->lock);
     if (!call)
-        return NULL;
-    if (pthread_setspecific(call_key, call) != 0) {
-        free(call);
-        return NULL;
-    }
-    worker_call = call;
+        call = calloc(1, sizeof(*call));
+    if (!call)
+        grc_runtime_release(*ret_runtime);
     return call;
 }
 
-/* --- serving --- */
-
-static struct grc_runtime *take_runtime(struct grc_gateway *gateway)
+static void give_call(struct grc_gateway *gateway, struct grc_call *call)
 {
     pthread_mutex_lock(&gateway->lock);
-    struct grc_runtime *runtime = grc_runtime_ref(gateway->runtime);
+    call->next = gateway->calls;
+    gateway->calls = call;
     pthread_mutex_unlock(&gateway->lock);
-    return runtime;
+}
+
+static void free_calls(struct grc_gateway *gateway)
+{
+    while (gateway->calls) {
+        struct grc_call *call = gateway->calls;
+
+        gateway->calls = call->next;
+        grc_call_done(call);
+        free(call);
+    }
 }
 
 static void serve(void *arg, struct grc_request *request, struct grc_reply *reply)
 {
-    struct grc_call *call = take_call();
+    struct grc_runtime *runtime = NULL;
+    struct grc_call *call = take_call(arg, &runtime);
 
+    current = call;
     if (!call) {
         reply->status = 503;
         reply->content_type = "application/json";
@@ -76,21 +76,24 @@ static void serve(void *arg, struct grc_request *request, struct grc_reply *repl
         reply->close = true;
         return;
     }
-    grc_pipeline_serve(take_runtime(arg), request, reply, call);
+    grc_json_shelf_use(&call->shelf);
+    grc_pipeline_serve(runtime, request, reply, call);
 }
 
 static void done(void *arg, struct grc_request *request, struct grc_reply *reply, size_t sent_bytes,
                  bool ok)
 {
-    struct grc_call *call = worker_call;
+    struct grc_call *call = current;
 
-    (void)arg;
     (void)request;
     (void)reply;
     if (!call)
         return;
     struct grc_runtime *runtime = call->runtime;
     grc_pipeline_done(call, sent_bytes, ok);
+    grc_json_shelf_use(NULL);
+    current = NULL;
+    give_call(arg, call);
     grc_runtime_release(runtime);
 }
 
@@ -156,7 +159,6 @@ struct grc_gateway *grc_gateway_new(struct grc_runtime *stolen)
 {
     struct grc_gateway *gateway = calloc(1, sizeof(*gateway));
 
-    pthread_once(&call_key_once, make_key);
     if (!gateway) {
         grc_runtime_unref(stolen);
         return NULL;
@@ -177,6 +179,7 @@ void grc_gateway_free(struct grc_gateway *gateway)
         pthread_join(retiree->thread, NULL);
         free(retiree);
     }
+    free_calls(gateway);
     grc_runtime_unref(gateway->runtime);
     pthread_mutex_destroy(&gateway->lock);
     free(gateway);

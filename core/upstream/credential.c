@@ -93,19 +93,25 @@ unsigned grc_keeper_minted(const struct grc_keeper *keeper)
 
 /* --- claims --- */
 
-/* Sets what the host alone decides, over anything the caller gave. */
-static bool claims_complete(json_t *claims, const char *access_key, int64_t from_s,
-                            int64_t lifetime_s)
+/* Signs the claims with what the host alone decides, which counts over anything they hold. */
+static enum gr_err sign(const struct grc_keeper *keeper, struct grc_arena *arena,
+                        const json_t *claims, const char *type, int64_t from_s, int64_t lifetime_s,
+                        char **ret_token)
 {
     char jti[37];
+    const struct grc_jwt_claim own[] = {
+        {"access_key", keeper->settings->access_key, 0},
+        {"version", NULL, CLAIMS_VERSION},
+        {"jti", jti, 0},
+        {"iat", NULL, from_s},
+        {"nbf", NULL, from_s},
+        {"exp", NULL, from_s + lifetime_s},
+        {type ? "type" : NULL, type, 0},
+        {NULL, NULL, 0},
+    };
 
     grc_uuid(jti);
-    return json_object_set_new(claims, "access_key", json_string(access_key)) == 0 &&
-           json_object_set_new(claims, "version", json_integer(CLAIMS_VERSION)) == 0 &&
-           json_object_set_new(claims, "jti", json_string(jti)) == 0 &&
-           json_object_set_new(claims, "iat", json_integer(from_s)) == 0 &&
-           json_object_set_new(claims, "nbf", json_integer(from_s)) == 0 &&
-           json_object_set_new(claims, "exp", json_integer(from_s + lifetime_s)) == 0;
+    return grc_jwt_sign(arena, keeper->key, claims, own, ret_token);
 }
 
 enum gr_err grc_keeper_sign(struct grc_keeper *keeper, struct grc_arena *arena,
@@ -113,7 +119,6 @@ enum gr_err grc_keeper_sign(struct grc_keeper *keeper, struct grc_arena *arena,
                             char **ret_token)
 {
     int64_t max_s = keeper->settings->join_lifetime_max_ms / 1000;
-    enum gr_err err = GR_ERR_NO_MEMORY;
 
     if (!keeper->key || !json_is_object(claims))
         return GR_ERR_INTERNAL;
@@ -121,15 +126,8 @@ enum gr_err grc_keeper_sign(struct grc_keeper *keeper, struct grc_arena *arena,
         return GR_ERR_INVALID;
     if (max_s > 0 && lifetime_s > max_s)
         lifetime_s = max_s;
-    /* json_copy() wants a mutable object, though it changes nothing. */
-    json_t *full = json_copy((json_t *)(uintptr_t)claims);
-    if (full &&
-        (json_object_get(full, "type") ||
-         json_object_set_new(full, "type", json_string("app")) == 0) &&
-        claims_complete(full, keeper->settings->access_key, now_s - BACK_S, lifetime_s))
-        err = grc_jwt_sign(arena, keeper->key, full, ret_token);
-    json_decref(full);
-    return err;
+    const char *type = json_object_get(claims, "type") ? NULL : "app";
+    return sign(keeper, arena, claims, type, now_s - BACK_S, lifetime_s, ret_token);
 }
 
 /* --- the shared token --- */
@@ -151,7 +149,7 @@ static struct grc_token *token_new(const char *text)
 static struct grc_token *mint_100ms(struct grc_keeper *keeper, int64_t now_s)
 {
     int64_t lifetime_s = keeper->settings->lifetime_ms / 1000;
-    json_t *claims = json_pack("{s:s}", "type", "management");
+    json_t *claims = json_object();
     struct grc_token *token = NULL;
     struct grc_arena arena;
     char *text = NULL;
@@ -160,8 +158,7 @@ static struct grc_token *mint_100ms(struct grc_keeper *keeper, int64_t now_s)
         lifetime_s = LIFETIME_MIN_S;
     grc_arena_init(&arena, 65536);
     if (claims &&
-        claims_complete(claims, keeper->settings->access_key, now_s - BACK_S, lifetime_s) &&
-        grc_jwt_sign(&arena, keeper->key, claims, &text) == GR_OK)
+        sign(keeper, &arena, claims, "management", now_s - BACK_S, lifetime_s, &text) == GR_OK)
         token = token_new(text);
     if (text)
         grc_wipe(text, strlen(text));

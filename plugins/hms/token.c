@@ -39,7 +39,8 @@ static enum gr_err token_create(struct gr_call *call)
     r = hms_join_token(call, HMS_UPSTREAM, &join, &token);
     if (r != GR_OK)
         return r;
-    return gr_reply_json(call, 201, json_pack("{s:s}", "token", token));
+    /* Letters and digits, all of them: no need to look whether they are UTF-8. */
+    return gr_reply_json(call, 201, json_pack("{s:o}", "token", json_string_nocheck(token)));
 }
 
 static const struct gr_route routes[] = {

@@ -68,5 +68,6 @@ endif()
 if(gr_sanitizers)
   target_compile_options(greenroom_flags INTERFACE
     ${gr_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_definitions(greenroom_flags INTERFACE GRC_SANITIZED)
   target_link_options(greenroom_flags INTERFACE ${gr_sanitizers})
 endif()

@@ -83,7 +83,7 @@ static char *sign_with(const struct grc_jwt_key *key, const char *claims_text)
     json_t *claims = json_loads(claims_text, 0, NULL);
 
     assert_non_null(claims);
-    assert_int_equal(grc_jwt_sign(&arena, key, claims, &token), GR_OK);
+    assert_int_equal(grc_jwt_sign(&arena, key, claims, NULL, &token), GR_OK);
     json_decref(claims);
     return token;
 }
@@ -309,6 +309,34 @@ static void keys_that_cannot_work_are_refused(void **state)
     EVP_PKEY_free(p384);
 }
 
+static void own_claims_win(void **state)
+{
+    static const struct grc_jwt_claim own[] = {
+        {"sub", "ours", 0}, {"exp", NULL, 4000000000}, {NULL, NULL, 0}};
+    struct grc_jwt_key *key[] = {key_of("HS256", GR_STR(SECRET), NULL),
+                                 key_of("RS256", pem_of(rsa, true), NULL)};
+    json_t *claims = json_pack("{s:s, s:i, s:s}", "sub", "theirs", "exp", 5, "role", "host");
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const struct grc_jwt_key *keys[] = {key[i]};
+        json_t *read = NULL;
+        char *token = NULL;
+
+        assert_int_equal(grc_jwt_sign(&arena, key[i], claims, own, &token), GR_OK);
+        assert_int_equal(grc_jwt_verify(keys, 1, NULL, gr_str_of(token), (int64_t)NOW, &read),
+                         GRC_JWT_OK);
+        assert_string_equal(json_string_value(json_object_get(read, "sub")), "ours");
+        assert_int_equal(json_integer_value(json_object_get(read, "exp")), 4000000000);
+        assert_string_equal(json_string_value(json_object_get(read, "role")), "host");
+        assert_int_equal(json_object_size(read), 3);
+        json_decref(read);
+        grc_jwt_key_free(key[i]);
+    }
+    assert_string_equal(json_string_value(json_object_get(claims, "sub")), "theirs");
+    json_decref(claims);
+}
+
 static void a_public_key_cannot_sign(void **state)
 {
     struct grc_jwt_key *key = key_of("RS256", pem_of(rsa, false), NULL);
@@ -316,7 +344,7 @@ static void a_public_key_cannot_sign(void **state)
     char *token = NULL;
 
     (void)state;
-    assert_int_equal(grc_jwt_sign(&arena, key, claims, &token), GR_ERR_INTERNAL);
+    assert_int_equal(grc_jwt_sign(&arena, key, claims, NULL, &token), GR_ERR_INTERNAL);
     assert_null(token);
     json_decref(claims);
     grc_jwt_key_free(key);
@@ -584,6 +612,8 @@ int main(void)
         cmocka_unit_test(es256_refuses_der_and_odd_signatures),
         cmocka_unit_test(hs256_token_has_the_expected_header),
         cmocka_unit_test(keys_that_cannot_work_are_refused),
+        cmocka_unit_test(own_claims_win),
+        cmocka_unit_test(own_claims_win),
         cmocka_unit_test(a_public_key_cannot_sign),
         cmocka_unit_test(public_key_as_hmac_secret_is_refused),
         cmocka_unit_test(alg_none_is_refused),

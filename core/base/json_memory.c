@@ -1,0 +1,85 @@
+#include "base/json_memory.h"
+
+#include <jansson.h>
+#include <malloc.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#define KEPT_MAX 24u /* blocks of a class */
+
+#ifdef GRC_SANITIZED
+#define WATCHED true
+#else
+#define WATCHED false
+#endif
+
+struct grc_json_block {
+    struct grc_json_block *next;
+};
+
+static _Thread_local struct grc_json_shelf *current;
+
+/* The sizes of the C library's blocks: those of class n hold 16 n + 8 bytes or more. */
+static size_t class_for(size_t size)
+{
+    return size <= 24 ? 1 : (size + 7) / 16;
+}
+
+static size_t class_of(void *memory)
+{
+    return (malloc_usable_size(memory) - 8) / 16;
+}
+
+static void *take(size_t size)
+{
+    struct grc_json_shelf *shelf = current;
+    size_t class = class_for(size);
+
+    if (!shelf || class >= GRC_JSON_CLASSES || !shelf->free[class])
+        return malloc(size);
+    struct grc_json_block *block = shelf->free[class];
+
+    shelf->free[class] = block->next;
+    shelf->count[class]--;
+    return block;
+}
+
+static void give(void *memory)
+{
+    struct grc_json_shelf *shelf = current;
+    size_t class = shelf ? class_of(memory) : GRC_JSON_CLASSES;
+
+    if (class >= GRC_JSON_CLASSES || shelf->count[class] == KEPT_MAX) {
+        free(memory);
+        return;
+    }
+    struct grc_json_block *block = memory;
+
+    block->next = shelf->free[class];
+    shelf->free[class] = block;
+    shelf->count[class]++;
+}
+
+void grc_json_memory_init(void)
+{
+    if (!WATCHED)
+        json_set_alloc_funcs(take, give);
+}
+
+void grc_json_shelf_use(struct grc_json_shelf *shelf)
+{
+    current = shelf;
+}
+
+void grc_json_shelf_done(struct grc_json_shelf *shelf)
+{
+    for (size_t i = 0; i < GRC_JSON_CLASSES; i++) {
+        while (shelf->free[i]) {
+            struct grc_json_block *block = shelf->free[i];
+
+            shelf->free[i] = block->next;
+            free(block);
+        }
+        shelf->count[i] = 0;
+    }
+}
