@@ -24,6 +24,8 @@ static const struct gr_field optional_upstream_shape[] = {
 static const struct gr_field callbacks_shape[] = {
     GR_FIELD("trusted", GR_ARRAY, "Accounts that may report what happened to a room",
              .flags = GR_REQUIRED, .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("async", GR_BOOL, "Whether messages are answered with 202 once checked and kept",
+             .fallback = "false"),
     GR_END,
 };
 static const struct gr_field audience_shape[] = {

@@ -4,6 +4,7 @@
 #include <greenroom/plugin.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct mg_options {
     const char *account;     /* our account id at the other services */
@@ -53,6 +54,7 @@ struct mg_state {
     struct mg_signer signer;
     struct mg_gate gate;
     bool has_tq;
+    _Atomic int64_t came_ms; /* when the last message was put into the inbox */
 };
 
 enum gr_err mg_state_init(struct gr_self *self, const void *options, void **ret_state);

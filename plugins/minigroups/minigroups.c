@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "config.h"
 #include "handlers.h"
+#include "inbox.h"
 #include "outbox.h"
 #include "problem.h"
 #include "schema.h"
@@ -141,6 +142,7 @@ static const struct gr_metric metrics[] = {
 };
 
 static const struct gr_timer timers[] = {
+    {MG_INBOX_TIMER, 1000, mg_inbox_run},
     {MG_OUTBOX_TIMER, 1000, mg_outbox_run},
     GR_END,
 };

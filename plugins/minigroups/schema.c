@@ -78,10 +78,24 @@ static const char outbox_sql[] =
     " created_at_ms BIGINT NOT NULL);"
     "CREATE INDEX minigroups_outbox_due ON minigroups_outbox (next_try_ms)";
 
+static const char inbox_sql[] =
+    "CREATE TABLE minigroups_inbox ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " came_ms BIGINT NOT NULL,"
+    " queue TEXT NOT NULL," /* class id, or the room's as long as no class has it */
+    " audience TEXT NOT NULL,"
+    " source TEXT NOT NULL," /* account id of the sender */
+    " label TEXT NOT NULL,"
+    " payload TEXT NOT NULL,"
+    " attempts BIGINT NOT NULL DEFAULT 0,"
+    " next_try_ms BIGINT NOT NULL);"
+    "CREATE INDEX minigroups_inbox_order ON minigroups_inbox (queue, came_ms, id)";
+
 const struct gr_migration mg_migrations[] = {
     {.version = 1, .name = "classes", .sql = classes_sql},
     {.version = 2, .name = "recordings", .sql = recordings_sql},
     {.version = 3, .name = "positions and accounts", .sql = people_sql},
     {.version = 4, .name = "outbox", .sql = outbox_sql},
+    {.version = 5, .name = "inbox", .sql = inbox_sql},
     GR_END,
 };

@@ -1,0 +1,95 @@
+"""callbacks.async: messages are answered once they are kept, and handled in order."""
+
+import time
+
+import pytest
+from support import minigroups as mg
+
+TRUSTED = [mg.SERVICES[name] for name in ("conference", "event", "tq")]
+
+
+@pytest.fixture(scope="module")
+def services():
+    services = mg.Services()
+    yield services
+    services.close()
+
+
+@pytest.fixture(scope="module")
+def gateway(services, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("minigroups")
+    callbacks = {"trusted": TRUSTED, "async": True}
+    gateway = mg.Gateway(directory, services, mg.store_url(directory), callbacks=callbacks)
+    yield gateway
+    assert gateway.stop() == 0
+
+
+@pytest.fixture(autouse=True)
+def clean(services):
+    services.mend()
+    services.forget()
+
+
+def tell(gateway, *message, **more):
+    assert gateway.tell(*message, status=202, **more) == {}
+
+
+def close_and_upload(gateway, group, rtc):
+    tell(gateway, "room.close", {"id": group["conference_room_id"]})
+    tell(gateway, "room.upload", {"id": group["conference_room_id"], "rtcs": [rtc]})
+    tell(gateway, "task.complete", mg.converted(group, rtc), "tq")
+
+
+def wait_status(gateway, group, status):
+    deadline = time.monotonic() + mg.LIMIT
+    while (now := gateway.read(group)["status"]) != status:
+        assert time.monotonic() < deadline, now
+        time.sleep(0.02)
+
+
+def test_a_whole_life_reported_at_once_is_lived_in_order(gateway, services):
+    groups = [gateway.create() for _ in range(3)]
+    for group in groups:
+        close_and_upload(gateway, group, mg.stream())
+        tell(gateway, "room.adjust", mg.adjusted(group), "event")
+        tell(gateway, "task.complete", mg.transcoded(group), "tq")
+    for group in groups:
+        wait_status(gateway, group, "transcoded")
+        labels = [seen.headers["Gateway-Label"] for seen in services.told(group, 2)]
+        assert sorted(labels) == ["minigroup.ready", "minigroup.stop"]
+
+
+def test_a_message_that_fails_is_tried_again_and_the_later_ones_of_its_class_wait(gateway, services):
+    group, other = gateway.create(), gateway.create()
+    close_and_upload(gateway, group, mg.stream())
+    services.wait("event", "POST", f".*/{group['event_room_id']}/adjust")
+    services.fail("event", "GET", ".*/events", 500, times=1)
+    adjusted = mg.adjusted(group)
+    tell(gateway, "room.adjust", adjusted, "event")
+    tell(gateway, "task.complete", mg.transcoded(group), "tq")
+    close_and_upload(gateway, other, mg.stream())
+    wait_status(gateway, other, "finished")
+    assert gateway.read(group)["status"] == "finished", "transcoded overtook adjusted"
+    wait_status(gateway, group, "transcoded")
+    asked = services.take("event", "GET", f".*/{adjusted['modified_room_id']}/events")
+    assert len(asked) >= 2, "the second attempt"
+
+
+def test_what_cannot_be_read_is_refused_at_once(gateway):
+    group = gateway.create()
+    gateway.tell("room.close", {"id": 1}, status=400)
+    gateway.tell("room.close", {"id": group["conference_room_id"]}, sender=mg.TEACHER, status=403)
+    assert gateway.tell("room.enter", {}, status=200) == {}
+
+
+def test_kept_messages_outlive_the_program(gateway, services):
+    group = gateway.create()
+    close_and_upload(gateway, group, mg.stream())
+    services.wait("event", "POST", f".*/{group['event_room_id']}/adjust")
+    services.fail("event", "GET", ".*/events", 500, times=1)
+    tell(gateway, "room.adjust", mg.adjusted(group), "event")
+    tell(gateway, "task.complete", mg.transcoded(group), "tq")
+    services.wait("event", "GET", ".*/events")
+    assert gateway.stop() == 0
+    gateway.start()
+    wait_status(gateway, group, "transcoded")
