@@ -101,7 +101,7 @@ static int64_t patience_ms(void *arg, bool head_begun)
     unsigned occupied = load_of(&http->occupied);
 
     if (atomic_load_explicit(&http->draining, memory_order_relaxed) && !head_begun)
-        return 0;
+        return 100; /* over for those that idle, and time to be told for those that just came */
     if (occupied > http->workers - http->spare) {
         /* Whoever waited for a worker has sent his request meanwhile; a handshake takes turns. */
         if (((const struct grc_conn *)arg)->shaking)
