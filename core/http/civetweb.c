@@ -1,23 +1,18 @@
 /*
- * The only file that knows CivetWeb. Everything is served from begin_request, which runs before any
- * look at files, handlers or scripts; document_root is never set. What CivetWeb's parser lets
- * through is refused by http/framing.c; what its reads and writes do not bound is bounded by
- * http/wait.c.
+ * With civetweb_tls.c, the only file that knows CivetWeb. Everything is served from begin_request,
+ * which runs before any look at files, handlers or scripts; document_root is never set. What
+ * CivetWeb's parser lets through is refused by http/framing.c; what its reads and writes do not
+ * bound is bounded by http/wait.c.
  */
-#include "http/http.h"
+#include "http/civetweb.h"
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/privileges.h"
 #include "http/framing.h"
-#include "http/response.h"
-#include "http/tls.h"
-#include "http/tls_library.h"
-#include "http/wait.h"
 
 #include <arpa/inet.h>
-#include <civetweb.h>
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -50,43 +45,6 @@ _Static_assert(MG_MAX_HEADERS == GRC_HEADERS_MAX, "the header array of CivetWeb 
 #define LINGER_MS 1000
 #define LINGER_BYTES ((size_t)4 * 1024 * 1024)
 
-struct grc_http {
-    struct mg_context *ctx;
-    struct grc_tls *tls; /* NULL: no HTTPS listener */
-    struct grc_http_handler handler;
-    bool admin;
-    unsigned workers;
-    unsigned spare;       /* workers kept free: above the rest, requests are shed */
-    unsigned readers_max; /* workers that may wait for bodies */
-    size_t head_max;
-    size_t uri_max;
-    int64_t header_timeout_ms;
-    atomic_uint listen_count; /* set last: requests may come in before the ports are known */
-    unsigned ports[GRC_LISTEN_MAX];
-    char names[GRC_LISTEN_MAX][64];
-    atomic_uint occupied; /* workers that hold a connection */
-    atomic_uint active;   /* requests between begin and end */
-    atomic_uint readers;
-    atomic_bool draining;
-    atomic_bool stopping;
-    char trouble[256]; /* the last thing CivetWeb complained about */
-};
-
-/* One worker: it serves one connection at a time. */
-struct grc_conn {
-    struct grc_http *http;
-    struct mg_connection *mg;
-    struct grc_wait wait;
-    struct grc_request request;
-    struct grc_reply reply;
-    struct grc_buf out;
-    struct grc_buf target;
-    struct grc_date date;
-    bool counted;   /* in http->occupied */
-    bool shaking;   /* in a TLS handshake */
-    bool body_done; /* read to its end */
-};
-
 /* --- pressure --- */
 
 static unsigned load_of(atomic_uint *counter)
@@ -101,7 +59,7 @@ static int64_t patience_ms(void *arg, bool head_begun)
     unsigned occupied = load_of(&http->occupied);
 
     if (atomic_load_explicit(&http->draining, memory_order_relaxed) && !head_begun)
-        return 0;
+        return 100; /* over for those that idle, and time to be told for those that just came */
     if (occupied > http->workers - http->spare) {
         /* Whoever waited for a worker has sent his request meanwhile; a handshake takes turns. */
         if (((const struct grc_conn *)arg)->shaking)
@@ -444,7 +402,7 @@ static int begin_request(struct mg_connection *mg)
 
 /* --- what CivetWeb answers by itself --- */
 
-static void refuse(const struct grc_http *http, const char *peer, int status, const char *reason)
+void grc_http_refuse(const struct grc_http *http, const char *peer, int status, const char *reason)
 {
     if (http->handler.refused)
         http->handler.refused(http->handler.arg, peer, status, reason);
@@ -492,7 +450,7 @@ static int http_error(struct mg_connection *mg, int status, const char *message)
     conn->reply.body = gr_str_of(body);
     mg_disable_connection_keep_alive(mg);
     bool ok = send_reply(conn, false, &sent);
-    refuse(conn->http, mg_get_request_info(mg)->remote_addr, status, reason);
+    grc_http_refuse(conn->http, mg_get_request_info(mg)->remote_addr, status, reason);
     conn->request.tls = mg_get_request_info(mg)->is_ssl != 0;
     conn->request.expect_continue = false;
     conn->request.overloaded = status == 408;
@@ -510,84 +468,6 @@ static int log_message(const struct mg_connection *mg, const char *message)
         snprintf(http->trouble, sizeof(http->trouble), "%s", message);
     grc_debug("civetweb: %s", message);
     return 1;
-}
-
-/* --- TLS --- */
-
-/* Whoever speaks HTTP here most likely only mistook the port: nobody else can tell him. */
-static void answer_plainly(int fd)
-{
-    static const char body[] = "{\"code\":400,\"message\":\"Bad Request\",\"details\":"
-                               "[\"this port speaks HTTPS\"]}";
-    char waste[4096];
-    char answer[512];
-
-    while (recv(fd, waste, sizeof(waste), MSG_DONTWAIT) > 0)
-        continue;
-    int len = snprintf(answer, sizeof(answer),
-                       "HTTP/1.1 400 Bad Request\r\nServer: greenroom\r\nContent-Type: "
-                       "application/json\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-                       sizeof(body) - 1, body);
-    ssize_t sent = send(fd, answer, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent != len)
-        grc_debug("an answer to HTTP on an HTTPS port did not leave");
-}
-
-/* CivetWeb says nothing about a connection before its handshake is done. */
-static void refuse_handshake(struct grc_conn *conn, int fd, int status, const char *reason)
-{
-    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-    socklen_t size = sizeof(address);
-    char peer[INET6_ADDRSTRLEN] = "";
-    const void *in = &((const struct sockaddr_in *)&address)->sin_addr;
-
-    conn->shaking = false;
-    if (getpeername(fd, (struct sockaddr *)&address, &size) != 0)
-        return;
-    if (address.ss_family == AF_INET6)
-        in = &((const struct sockaddr_in6 *)&address)->sin6_addr;
-    if (inet_ntop(address.ss_family, in, peer, sizeof(peer)))
-        refuse(conn->http, peer, status, reason);
-}
-
-static void handshake_failed(void *connection, int fd, bool spoke_http, const char *reason)
-{
-    struct grc_conn *conn = mg_get_thread_pointer(connection);
-
-    if (spoke_http)
-        answer_plainly(fd);
-    refuse_handshake(conn, fd, spoke_http ? 400 : 0, spoke_http ? "HTTP on an HTTPS port" : reason);
-}
-
-static void connection_closes(const struct mg_connection *mg)
-{
-    struct grc_conn *conn = mg_get_thread_pointer(mg);
-
-    if (conn->shaking)
-        refuse_handshake(conn, conn->wait.fd, 0, "the TLS handshake did not end");
-}
-
-/* CivetWeb tells of a TLS connection only after its handshake, which holds a worker as well. */
-static void connection_opened(void *arg)
-{
-    struct grc_conn *conn = arg;
-
-    if (conn->counted)
-        return;
-    conn->counted = true;
-    conn->shaking = true;
-    conn->wait.tls = true;
-    atomic_fetch_add(&conn->http->occupied, 1);
-}
-
-/* Called when CivetWeb starts, for a context, and when it stops, to know that it is not its own. */
-static int give_context(void **ret_ctx, void *data)
-{
-    struct grc_http *http = data;
-
-    if (http->tls)
-        *ret_ctx = grc_tls_context(http->tls);
-    return http->tls ? 1 : 0;
 }
 
 /* --- threads and connections --- */
@@ -609,7 +489,7 @@ static void *init_thread(const struct mg_context *ctx, int type)
     grc_wait_next(&conn->wait, true);
     if (type == 1) {
         conn->wait.patience_ms = patience_ms;
-        conn->wait.opened = connection_opened;
+        conn->wait.opened = grc_http_handshake_begins;
     } else {
         conn->wait.mode = GRC_WAIT_ACCEPT;
     }
@@ -740,8 +620,7 @@ static void fill_options(struct options *options, const struct grc_http *http,
 
 /* --- start and stop --- */
 
-static char *reason_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *reason_of(const char *format, ...)
+char *grc_http_reason(const char *format, ...)
 {
     char *reason = NULL;
     va_list args;
@@ -769,57 +648,28 @@ static char *probe(const struct grc_listen *listen, size_t count, const char *tr
         if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
             bind(fd, (const struct sockaddr *)&in, sizeof(in)) != 0) {
             char *reason =
-                reason_of("%s:%u: %s", listen[i].address, listen[i].port, strerror(errno));
+                grc_http_reason("%s:%u: %s", listen[i].address, listen[i].port, strerror(errno));
             close(fd);
             return reason;
         }
         close(fd);
     }
-    return reason_of("%s:%u: %s", listen[0].address, listen[0].port,
-                     trouble[0] ? trouble : "the listener did not start");
+    return grc_http_reason("%s:%u: %s", listen[0].address, listen[0].port,
+                           trouble[0] ? trouble : "the listener did not start");
 }
 
 /* What the linked library cannot do, as a reason; NULL when all is well. */
 static char *check_listen(const struct grc_listen *listen, size_t count)
 {
     if (count == 0 || count > GRC_LISTEN_MAX)
-        return reason_of("no address to listen on");
+        return grc_http_reason("no address to listen on");
     for (size_t i = 0; i < count; i++) {
         if (listen[i].address[0] == '[' && !grc_http_has_ipv6())
-            return reason_of("%s:%u: this build of libcivetweb has no IPv6; use an IPv4 address",
-                             listen[i].address, listen[i].port);
+            return grc_http_reason(
+                "%s:%u: this build of libcivetweb has no IPv6; use an IPv4 address",
+                listen[i].address, listen[i].port);
     }
     return NULL;
-}
-
-/* NULL and http->tls set where it is needed, or a reason. */
-static char *prepare_tls(struct grc_http *http, const struct grc_listen *listen, size_t count,
-                         const struct grc_settings *settings)
-{
-    const char *trouble = NULL;
-    char *reason = NULL;
-    size_t first = 0;
-
-    while (first < count && !listen[first].tls)
-        first++;
-    if (first == count)
-        return NULL;
-    unsigned (*function)(unsigned) = mg_check_feature;
-    uintptr_t inside = 0;
-
-    memcpy(&inside, &function, sizeof(inside));
-    if (!mg_check_feature(MG_FEATURES_TLS))
-        return reason_of("%s:%u: the linked libcivetweb was built without TLS",
-                         listen[first].address, listen[first].port);
-    if (!grc_tls_library_open(inside, &trouble))
-        return reason_of("%s:%u: %s", listen[first].address, listen[first].port, trouble);
-    http->tls = grc_tls_new(&settings->tls, handshake_failed, &reason);
-    if (http->tls)
-        return NULL;
-    char *whole = reason_of("%s:%u: %s", listen[first].address, listen[first].port,
-                            reason ? reason : "out of memory");
-    free(reason);
-    return whole;
 }
 
 bool grc_http_check(const struct grc_settings *settings, char **ret_reason)
@@ -828,9 +678,9 @@ bool grc_http_check(const struct grc_settings *settings, char **ret_reason)
     char *reason = check_listen(settings->listen, settings->listen_count);
 
     if (!reason)
-        reason = prepare_tls(&trial, settings->listen, settings->listen_count, settings);
+        reason = grc_http_prepare_tls(&trial, settings->listen, settings->listen_count, settings);
     if (!reason && !trial.tls && settings->admin.address)
-        reason = prepare_tls(&trial, &settings->admin, 1, settings);
+        reason = grc_http_prepare_tls(&trial, &settings->admin, 1, settings);
     grc_tls_free(trial.tls);
     *ret_reason = reason;
     return reason == NULL;
@@ -885,9 +735,9 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
         .init_thread = init_thread,
         .exit_thread = exit_thread,
         .init_connection = init_connection,
-        .connection_close = connection_closes,
+        .connection_close = grc_http_connection_closes,
         .connection_closed = connection_closed,
-        .external_ssl_ctx = give_context,
+        .external_ssl_ctx = grc_http_give_context,
     };
 
     char *reason = check_listen(listen, count);
@@ -900,10 +750,10 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
     if (!http || !options) {
         free(http);
         free(options);
-        *ret_reason = reason_of("out of memory");
+        *ret_reason = grc_http_reason("out of memory");
         return NULL;
     }
-    reason = prepare_tls(http, listen, count, settings);
+    reason = grc_http_prepare_tls(http, listen, count, settings);
     if (reason) {
         free(options);
         free(http);

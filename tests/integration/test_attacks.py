@@ -475,6 +475,11 @@ def test_trickles_end(gateway, what, first, piece):
     assert trickle(gateway, first, piece, 10 * FACTOR) < 5 * FACTOR
 
 
+def busy_workers(gateway):
+    text = gateway.admin("/metrics").body.decode()
+    return sum(int(float(value)) for value in re.findall(r'^greenroom_workers_busy\{[^}]*"main"[^}]*\} (\S+)$', text, re.M))
+
+
 def test_slow_readers_end(tmp_path):
     """Clients that ask for much and read nothing: their workers come back."""
     with Upstream() as upstream:
@@ -490,14 +495,12 @@ def test_slow_readers_end(tmp_path):
                 sock.sendall(b"GET /rooms/%d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
                 sockets.append(sock)
             upstream.wait_requests(6)  # a group may take three quarters of the workers
-            deadline = time.monotonic() + 25 * FACTOR
-            while True:
-                try:
-                    if gateway.get("/healthz").status == 200:
-                        break
-                except OSError:
-                    pass
-                assert time.monotonic() < deadline, "the readers still hold all workers"
+            assert busy_workers(gateway) >= 6
+            deadline = time.monotonic() + 30 * FACTOR
+            while busy_workers(gateway) > 0:
+                assert time.monotonic() < deadline, "the readers still hold workers"
+                time.sleep(0.1)
+            assert gateway.get("/healthz").status == 200
             for sock in sockets:
                 sock.close()
 
