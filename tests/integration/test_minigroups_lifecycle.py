@@ -530,7 +530,6 @@ def test_an_edition_replaces_the_modified_room(gateway, services, life):
     assert task.json["bindings"]["streams"][0]["modified_segments"] == []
     gateway.tell("edition.commit", edition, "event")
     assert len(services.take("tq")) == 1
-    services.told(life.group)
     services.forget()
     life.transcode()
     services.told(life.group)  # watched anew
