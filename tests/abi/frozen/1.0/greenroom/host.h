@@ -127,7 +127,6 @@ struct gr_host {
     const char *(*state_dir)(const struct gr_self *self);
     enum gr_err (*relay)(struct gr_call *call, const struct gr_upstream_request *request);
 
-    /* since 1.1 */
     struct gr_authn *(*authn_new)(struct gr_self *self, const json_t *config, gr_str fallback_key);
     void (*authn_free)(struct gr_authn *authn);
     enum gr_err (*authn_check)(struct gr_call *call, const struct gr_authn *authn, gr_str token,

@@ -35,8 +35,6 @@
  *
  * ABI changes (major.minor; see GR_ABI_MAJOR below):
  *   1.0  first release
- *   1.1  accounts and their rights: gr_authn_*(), gr_authz_*(). A route's body_max_bytes may also
- * be larger than the server's limit
  */
 #pragma once
 
@@ -59,7 +57,7 @@ extern "C" {
  * plugin does not have read as zero.
  */
 #define GR_ABI_MAJOR 1u
-#define GR_ABI_MINOR 1u
+#define GR_ABI_MINOR 0u
 /* First word of every descriptor: "GRM1". */
 #define GR_PLUGIN_MAGIC 0x47524d31u
 /* jansson's major version: json_t is the one foreign type that crosses this ABI. */
