@@ -105,14 +105,26 @@ static enum gr_err lock_types(struct gr_call *call)
 
 /* --- events --- */
 
-static json_t *make_event(struct gr_call *call, const json_t *room)
+/* Nanoseconds since the room's start, later than every event that is kept: the time is also the
+ * cursor of the list, and two events of one millisecond must not share it. */
+static json_int_t next_time(const json_t *room, const json_t *kept, int64_t now_ms)
+{
+    const json_t *start = json_array_get(json_object_get(room, "time"), 0);
+    json_int_t at = (now_ms - json_integer_value(start) * 1000) * 1000000;
+    const json_t *last =
+        json_array_size(kept) ? json_array_get(kept, json_array_size(kept) - 1) : NULL;
+    json_int_t before = json_integer_value(json_object_get(last, "occurred_at"));
+
+    return last && at <= before ? before + 1 : at;
+}
+
+static json_t *make_event(struct gr_call *call, const json_t *room, const json_t *kept)
 {
     const json_t *body = gr_json(call);
-    const json_t *start = json_array_get(json_object_get(room, "time"), 0);
     gr_str label = gr_header(call, "X-Agent-Label");
     gr_str account = gr_caller(call);
     int64_t now = gr_now_ms(call);
-    json_int_t at = (now - json_integer_value(start) * 1000) * 1000000;
+    json_int_t at = next_time(room, kept, now);
     char id[37];
 
     gr_uuid(call, id);
@@ -143,10 +155,12 @@ static enum gr_err create_event(struct gr_call *call)
         return svc_fail(call, 422, "payload_size_exceeded", "Payload size exceeded");
     const json_t *room = svc_lock_room(call);
     if (room) {
+        json_t *kept = json_object_get(state->extra, member(room, "id"));
+
         open = svc_is_open(room, now_s(call));
-        event = open ? make_event(call, room) : NULL;
+        event = open ? make_event(call, room, kept) : NULL;
         if (event && !json_is_false(json_object_get(gr_json(call), "is_persistent")))
-            json_array_append(json_object_get(state->extra, member(room, "id")), event);
+            json_array_append(kept, event);
     }
     svc_unlock(call);
     if (event)
