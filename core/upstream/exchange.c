@@ -394,7 +394,8 @@ static enum gr_err failure_of(const struct grc_handle *handle, CURLcode code, bo
     case CURLE_OPERATION_TIMEDOUT:
         return GR_ERR_UPSTREAM_TIMEOUT;
     case CURLE_OUT_OF_MEMORY:
-        return GR_ERR_NO_MEMORY;
+        /* Also libcurl's word for a header line over its own bound. */
+        return handle->sends ? GR_ERR_UPSTREAM_BROKEN : GR_ERR_NO_MEMORY;
     case CURLE_URL_MALFORMAT:
     case CURLE_BAD_FUNCTION_ARGUMENT:
     case CURLE_FAILED_INIT:

@@ -304,7 +304,7 @@ static inline enum gr_err gr_reply_json(struct gr_call *call, int status, json_t
     return call->host->reply_json(call, status, stolen);
 }
 
-/* Replies with bytes, which must live as long as the call. */
+/* Replies with bytes. content_type and body must live as long as the call. */
 static inline enum gr_err gr_reply(struct gr_call *call, int status, const char *content_type,
                                    gr_str body)
 {

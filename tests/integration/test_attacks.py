@@ -551,7 +551,7 @@ def harmful(name, reply, statuses):
     harmful("100 MB in chunks", lambda: Reply.huge(100 * 1024 * 1024, chunked=True), (502,)),
     harmful("brackets", lambda: Reply.deep(1000), (200, 502)),  # not looked into, so not parsed
     harmful("no HTTP", Reply.garbage, (502,)),
-    harmful("endless header", lambda: Reply.raw(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 4000000), (500, 502)),
+    harmful("endless header", lambda: Reply.raw(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 4000000), (502,)),
     harmful("100,000 headers", lambda: Reply.raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100000 + b"\r\n"), (502,)),
     harmful("informs without end", lambda: Reply.raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 50000), (502, 504)),
     harmful("status 999", lambda: Reply({}, status=999), (502,)),
