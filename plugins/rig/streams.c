@@ -88,14 +88,23 @@ static enum gr_err insert_stream(struct gr_call *call, void *arg)
 {
     const struct new_stream *stream = arg;
     int64_t limit = rig_of(call)->options->max_streams_per_user;
-    const struct gr_value params[] = {gr_v_text(stream->id), gr_v_text(stream->key),
-                                      gr_v_str(gr_caller(call)), gr_v_int(gr_now_ms(call))};
     int64_t count = 0;
+    int64_t last_ms = 0;
 
     enum gr_err err = rig_count(call, "SELECT count(*) FROM rig_streams WHERE user_id = ?1",
                                 gr_caller(call), &count);
     if (err == GR_OK && limit && count >= limit)
         return GR_ERR_UNPROCESSABLE;
+    /* Lists are in the order of creation, so two streams of a user never share a millisecond. */
+    if (err == GR_OK)
+        err = rig_count(call,
+                        "SELECT COALESCE(MAX(created_at_ms), 0) FROM rig_streams"
+                        " WHERE user_id = ?1",
+                        gr_caller(call), &last_ms);
+    int64_t now_ms = gr_now_ms(call);
+    const struct gr_value params[] = {gr_v_text(stream->id), gr_v_text(stream->key),
+                                      gr_v_str(gr_caller(call)),
+                                      gr_v_int(now_ms > last_ms ? now_ms : last_ms + 1)};
     if (err == GR_OK)
         err = gr_store(call,
                        "INSERT INTO rig_streams"
