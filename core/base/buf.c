@@ -147,6 +147,29 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+/* How many of the first bytes are plain for sure: eight at a time, as one number. What follows has
+ * to be looked at one by one. */
+static size_t plain_run(const unsigned char *bytes, size_t count)
+{
+#define EACH(byte) ((byte)*0x0101010101010101u)
+#define ZERO_IN(eight) (((eight)-EACH(0x01)) & ~(eight))
+    size_t at = 0;
+
+    while (count - at >= 8) {
+        uint64_t eight;
+
+        memcpy(&eight, bytes + at, sizeof(eight));
+        uint64_t odd = ZERO_IN(eight ^ EACH('"')) | ZERO_IN(eight ^ EACH('\\')) |
+                       ZERO_IN(eight ^ EACH(0x7f)) | (eight - EACH(0x20)) | eight;
+        if (odd & EACH(0x80))
+            break;
+        at += 8;
+    }
+#undef ZERO_IN
+#undef EACH
+    return at;
+}
+
 enum gr_err grc_buf_json_string(struct grc_buf *buf, gr_str text)
 {
     const unsigned char *p = (const unsigned char *)text.ptr;
@@ -156,7 +179,9 @@ enum gr_err grc_buf_json_string(struct grc_buf *buf, gr_str text)
 
     while (err == GR_OK && at < text.len) {
         if (is_plain(p[at])) {
-            at++;
+            size_t run = plain_run(p + at, text.len - at);
+
+            at += run ? run : 1;
             continue;
         }
         size_t step = grc_utf8_step(text.ptr + at, text.len - at);

@@ -135,8 +135,11 @@ static bool partition_of(struct grc_call *call, gr_str *ret_partition)
     if (!caller)
         return true;
     grc_buf_init(&buf, call->arena.max_bytes);
-    enum gr_err err =
-        grc_buf_format(&buf, "%s\n%.*s", caller->provider, (int)caller->id.len, caller->id.ptr);
+    enum gr_err err = grc_buf_text(&buf, caller->provider);
+    if (err == GR_OK)
+        err = grc_buf_char(&buf, '\n');
+    if (err == GR_OK)
+        err = grc_buf_str(&buf, caller->id);
     if (err == GR_OK)
         err = add_bindings(&buf, caller->bindings);
     char *copy = err == GR_OK ? grc_arena_copy(&call->arena, grc_buf_view(&buf)) : NULL;

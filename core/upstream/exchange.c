@@ -208,6 +208,7 @@ void grc_handle_free(struct grc_handle *handle)
     if (!handle)
         return;
     curl_easy_cleanup(handle->easy);
+    curl_multi_cleanup(handle->multi);
     curl_url_cleanup(handle->url);
     grc_buf_done(&handle->answer);
     grc_buf_done(&handle->heads);

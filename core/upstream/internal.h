@@ -40,6 +40,7 @@ struct grc_sockets {
 /* One easy handle with everything it can reuse. Used by one thread at a time. */
 struct grc_handle {
     CURL *easy;
+    CURLM *multi; /* with its connection; NULL before the first grc_handle_perform() */
     CURLU *url;
     struct grc_upstream *upstream;
     struct grc_handle *older; /* in the pool */
@@ -145,6 +146,10 @@ void grc_crew_free(struct grc_crew *crew);
 CURLcode grc_sockets_attach(CURL *easy, struct grc_sockets *sockets);
 /* true: there is something to read on one of them, be it the end. */
 bool grc_sockets_stirred(const struct grc_sockets *sockets);
+
+/* perform.c */
+/* What curl_easy_perform() does, less the look at an event nobody waits for before each request. */
+CURLcode grc_handle_perform(struct grc_handle *handle);
 
 /* exchange.c */
 /* A handle with every option that never changes. */

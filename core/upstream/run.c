@@ -398,7 +398,7 @@ void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange
         }
         launch(&flight);
         if (flight.state == FLIGHT_RUNNING)
-            land(&flight, curl_easy_perform(flight.handle->easy));
+            land(&flight, grc_handle_perform(flight.handle));
     }
     end(&flight);
 }

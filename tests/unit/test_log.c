@@ -143,9 +143,22 @@ static void strings_are_escaped(void **state)
         {"\xf0\x9f\x98\x80\\", "\"\xf0\x9f\x98\x80\\\\\""},
     };
     struct grc_buf buf;
+    char text[20] = "................";
 
     (void)state;
     grc_buf_init(&buf, 64);
+    /* Every byte at every place of a run. */
+    for (unsigned c = 1; c < 256; c++) {
+        bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+
+        for (size_t at = 0; at < 16; at++) {
+            text[at] = (char)c;
+            grc_buf_clear(&buf);
+            assert_int_equal(grc_buf_json_string(&buf, gr_str_of(text)), GR_OK);
+            assert_int_equal(buf.len == 18 && memcmp(buf.ptr + 1, text, 16) == 0, plain);
+            text[at] = '.';
+        }
+    }
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         grc_buf_clear(&buf);
         assert_int_equal(grc_buf_json_string(&buf, gr_str_of(cases[i].in)), GR_OK);
