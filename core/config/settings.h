@@ -178,6 +178,7 @@ struct grc_settings {
     size_t listen_count;
     struct grc_listen admin; /* port 0 and address NULL: no admin listener */
     int64_t workers;
+    bool workers_batch; /* they run under SCHED_BATCH */
     int64_t admin_workers;
     int64_t body_max_bytes;
     int64_t body_timeout_ms;

@@ -121,6 +121,10 @@ static const struct grc_key server_keys[] = {
     GRC_KEY(grc_settings, "workers", workers, GRC_KEY_INT, "256",
             "Threads that serve requests; each call in progress takes one",
             .range = GR_RANGE(1, 4096)),
+    GRC_KEY(grc_settings, "scheduling", workers_batch, GRC_KEY_FLAG, "batch",
+            "How the kernel treats the workers: \"batch\" lets whoever runs go on when one of them "
+            "wakes, which serves more requests on a busy machine; \"normal\" lets it interrupt",
+            .values = GR_LIST("normal", "batch")),
     GRC_KEY(grc_settings, "body_max", body_max_bytes, GRC_KEY_BYTES, "1m",
             "Largest request body, for routes without a limit of their own",
             .range = GR_RANGE(0, MEBI(1024))),

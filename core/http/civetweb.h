@@ -14,6 +14,7 @@ struct grc_http {
     struct grc_tls *tls; /* NULL: no HTTPS listener */
     struct grc_http_handler handler;
     bool admin;
+    bool batch; /* the workers run under SCHED_BATCH */
     unsigned workers;
     unsigned spare;       /* workers kept free: above the rest, requests are shed */
     unsigned readers_max; /* workers that may wait for bodies */

@@ -193,15 +193,15 @@ static bool same_listen(const struct grc_listen *a, const struct grc_listen *b)
 /* What CivetWeb was started with cannot change under it. */
 static bool needs_restart(const struct grc_settings *old, const struct grc_settings *new)
 {
-    bool same = old->listen_count == new->listen_count &&same_listen(&old->admin, &new->admin) &&
-                old->workers == new->workers && old->admin_workers == new->admin_workers &&
-                old->header_timeout_ms == new->header_timeout_ms &&
-                old->keep_alive_timeout_ms == new->keep_alive_timeout_ms &&
-                old->header_max_bytes == new->header_max_bytes &&
-                old->uri_max_bytes == new->uri_max_bytes &&
-                old->core_dumps == new->core_dumps &&same_text(old->user, new->user) &&
-                same_text(old->group, new->group);
+    bool same = same_listen(&old->admin, &new->admin);
 
+    same = same && same_text(old->user, new->user) && same_text(old->group, new->group);
+    same = same && old->listen_count == new->listen_count && old->workers == new->workers &&
+           old->workers_batch == new->workers_batch && old->admin_workers == new->admin_workers &&
+           old->header_timeout_ms == new->header_timeout_ms &&
+           old->keep_alive_timeout_ms == new->keep_alive_timeout_ms &&
+           old->header_max_bytes == new->header_max_bytes &&
+           old->uri_max_bytes == new->uri_max_bytes && old->core_dumps == new->core_dumps;
     for (size_t i = 0; same && i < old->listen_count; i++)
         same = same_listen(&old->listen[i], &new->listen[i]);
     return !same;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define BODY_MAX (64 * 1024)
+#define HASH_PATIENCE_MS 2000
 
 /* ------------------------------------------------------------------------------------------ */
 /* Tables                                                                                     */
@@ -221,8 +222,13 @@ static enum gr_err accounts_init(struct gr_self *self, const void *opts, void **
         err = rig->common_passwords ? GR_OK : GR_ERR_INTERNAL;
     }
     if (err == GR_OK) {
-        rig->hasher =
-            rig_hasher_new(self->host, given->hash_threads, given->hash_queue, given->bcrypt_cost);
+        struct rig_hasher_settings settings = {
+            .threads = given->hash_threads,
+            .queue_max = given->hash_queue,
+            .cost = given->bcrypt_cost,
+            .patience_ms = HASH_PATIENCE_MS,
+        };
+        rig->hasher = rig_hasher_new(self->host, &settings);
         err = rig->hasher ? GR_OK : GR_ERR_NO_MEMORY;
     }
     if (err != GR_OK) {

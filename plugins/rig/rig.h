@@ -16,7 +16,8 @@
 
 #define RIG_PASSWORD_MIN 8
 #define RIG_PASSWORD_MAX_BYTES 512
-#define RIG_HASH_SIZE 384 /* CRYPT_OUTPUT_SIZE */
+#define RIG_BCRYPT_MAX_BYTES 72 /* what it looks at of a password */
+#define RIG_HASH_SIZE 384       /* CRYPT_OUTPUT_SIZE */
 #define RIG_UUID_SIZE 37
 #define RIG_KEY_SIZE 23 /* 16 bytes as base64url, and NUL */
 
@@ -216,11 +217,22 @@ bool rig_hash_verify(const struct gr_host *host, gr_str password, const char *ha
 /* True for a hash that is weaker than what would be written now. */
 bool rig_hash_stale(const char *hash, gr_str password, int64_t cost);
 
-/* Threads of low priority that do it for handlers. */
-struct rig_hasher *rig_hasher_new(const struct gr_host *host, int64_t threads, int64_t queue_max,
-                                  int64_t cost);
+/* ------------------------------------------------------------------------------------------ */
+/* hasher.c: threads that do it for handlers when nobody else wants the processor             */
+
+struct rig_hasher_settings {
+    int64_t threads;   /* 0: one less than there are cores */
+    int64_t queue_max; /* passwords that may wait for a thread */
+    int64_t cost;
+    int64_t patience_ms; /* without a result before a thread of ordinary scheduling helps */
+};
+
+/* host must live as long. NULL without memory. */
+struct rig_hasher *rig_hasher_new(const struct gr_host *host,
+                                  const struct rig_hasher_settings *settings);
 /* Starts the threads. */
 bool rig_hasher_start(struct rig_hasher *hasher);
+/* Finishes what waits, and ends them. */
 void rig_hasher_stop(struct rig_hasher *hasher);
 void rig_hasher_free(struct rig_hasher *hasher);
 /* Waits for a turn and the result. GR_ERR_OVERLOAD when too many wait already. */

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -51,13 +52,13 @@ def test_program_has_canaries_and_checked_calls():
     assert re.search(r"__\w+_chk\b", symbols.replace("__stack_chk_fail", ""))
 
 
-@plain_build
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="another processor")
 def source_of(file):
     inside = file.relative_to(BUILD / "core" / "CMakeFiles")
     return pathlib.Path(os.environ["GR_SOURCE_DIR"], "core", *inside.parts[1:-1], file.name.removesuffix(".o"))
 
 
+@plain_build
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="another processor")
 def test_objects_are_ready_for_control_flow_protection():
     # Objects of sources that were renamed stay in a build directory; they are not linked.
     objects = [file for file in sorted((BUILD / "core").rglob("*.o")) if source_of(file).exists()]
@@ -184,6 +185,21 @@ def free_low_port():
                 continue
             return port
     return None
+
+
+def batch_threads(process):
+    return [os.sched_getscheduler(int(task)) for task in process.tasks].count(os.SCHED_BATCH)
+
+
+@pytest.mark.parametrize(("scheduling", "wanted"), [(None, 5), ("batch", 5), ("normal", 0)])
+def test_workers_are_scheduled_as_configured(tmp_path, scheduling, wanted):
+    server = {"workers": 5, **({"scheduling": scheduling} if scheduling else {})}
+    with Process(tmp_path, server=server, admin={"workers": 3}) as process:
+        # Those of the admin listener interrupt whoever runs: health is answered at once.
+        deadline = time.monotonic() + TIMEOUT
+        while (found := batch_threads(process)) != wanted and time.monotonic() < deadline:
+            time.sleep(0.01)  # a worker sets itself up when it first runs
+    assert found == wanted
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become somebody else")

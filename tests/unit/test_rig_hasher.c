@@ -1,0 +1,195 @@
+/* The threads of rig that hash passwords: right results, a bounded queue, and nobody starves. */
+#include "../../plugins/rig/rig.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CALLERS 8
+#define NEVER_MS ((int64_t)1000 * 3600)
+
+/* Passwords of the greatest length are digested by the host, which is where these tests hold the
+ * threads that run when idle. */
+static sem_t gate;
+static atomic_int held;
+
+static void digest(gr_str bytes, unsigned char ret_digest[32])
+{
+    if (sched_getscheduler(0) == SCHED_IDLE) {
+        atomic_fetch_add(&held, 1);
+        sem_wait(&gate);
+    }
+    memset(ret_digest, bytes.ptr[0], 32);
+}
+
+static const struct gr_host host = {.sha256 = digest};
+
+static struct rig_hasher *start(int64_t threads, int64_t queue_max, int64_t patience_ms)
+{
+    struct rig_hasher_settings settings = {threads, queue_max, 4, patience_ms};
+    struct rig_hasher *hasher = rig_hasher_new(&host, &settings);
+
+    assert_non_null(hasher);
+    assert_true(rig_hasher_start(hasher));
+    return hasher;
+}
+
+static void end(struct rig_hasher *hasher)
+{
+    rig_hasher_stop(hasher);
+    rig_hasher_free(hasher);
+}
+
+struct caller {
+    pthread_t thread;
+    struct rig_hasher *hasher;
+    gr_str password;
+    enum gr_err err;
+    char hash[RIG_HASH_SIZE];
+};
+
+static void *make_one(void *arg)
+{
+    struct caller *caller = arg;
+
+    caller->err = rig_hasher_make(caller->hasher, caller->password, caller->hash);
+    return NULL;
+}
+
+static void *make_and_verify(void *arg)
+{
+    struct caller *caller = arg;
+    bool right = false;
+
+    make_one(caller);
+    if (caller->err != GR_OK)
+        return NULL;
+    caller->err = rig_hasher_verify(caller->hasher, caller->password, caller->hash, &right);
+    if (caller->err == GR_OK && !right)
+        caller->err = GR_ERR_INTERNAL;
+    return NULL;
+}
+
+static void all_at_once(int64_t patience_ms)
+{
+    struct rig_hasher *hasher = start(2, CALLERS, patience_ms);
+    struct caller callers[CALLERS];
+
+    for (size_t i = 0; i < CALLERS; i++) {
+        callers[i].hasher = hasher;
+        callers[i].password = GR_STR("correct horse");
+        assert_int_equal(pthread_create(&callers[i].thread, NULL, make_and_verify, &callers[i]), 0);
+    }
+    for (size_t i = 0; i < CALLERS; i++) {
+        pthread_join(callers[i].thread, NULL);
+        assert_int_equal(callers[i].err, GR_OK);
+        assert_int_equal(strncmp(callers[i].hash, "$2b$04$", 7), 0);
+    }
+    end(hasher);
+}
+
+static void every_caller_gets_its_result(void **unused)
+{
+    (void)unused;
+    all_at_once(NEVER_MS);
+}
+
+/* The same job is done twice at a time then, and has one result. */
+static void so_it_does_with_the_backstop_at_every_job(void **unused)
+{
+    (void)unused;
+    all_at_once(0);
+}
+
+static void the_wrong_password_is_not_right(void **unused)
+{
+    struct rig_hasher *hasher = start(1, 1, NEVER_MS);
+    char hash[RIG_HASH_SIZE];
+    bool right = true;
+
+    (void)unused;
+    assert_int_equal(rig_hasher_make(hasher, GR_STR("correct horse"), hash), GR_OK);
+    assert_int_equal(rig_hasher_verify(hasher, GR_STR("wrong horse"), hash, &right), GR_OK);
+    assert_false(right);
+    right = true;
+    assert_int_equal(rig_hasher_verify(hasher, GR_STR("correct horse"), NULL, &right), GR_OK);
+    assert_false(right);
+    end(hasher);
+}
+
+/* --- starving --- */
+
+static char longest[RIG_PASSWORD_MAX_BYTES];
+
+static void wait_held(int count)
+{
+    while (atomic_load(&held) < count)
+        sched_yield();
+}
+
+static void let_go(struct rig_hasher *hasher)
+{
+    sem_post(&gate);
+    end(hasher);
+    while (sem_trywait(&gate) == 0)
+        continue;
+}
+
+static void what_starves_is_done_all_the_same(void **unused)
+{
+    struct rig_hasher *hasher = start(1, 1, 1);
+    char hash[RIG_HASH_SIZE];
+
+    (void)unused;
+    /* The thread that runs when idle gets no further than the gate, if it gets there. */
+    assert_int_equal(rig_hasher_make(hasher, (gr_str){longest, sizeof(longest)}, hash), GR_OK);
+    assert_int_equal(strncmp(hash, "$y$", 3), 0);
+    assert_int_equal(rig_hasher_make(hasher, GR_STR("short"), hash), GR_OK);
+    let_go(hasher);
+}
+
+static void more_than_may_wait_are_refused(void **unused)
+{
+    struct rig_hasher *hasher = start(1, 0, NEVER_MS);
+    struct caller first = {.hasher = hasher, .password = {longest, sizeof(longest)}};
+    char hash[RIG_HASH_SIZE];
+
+    (void)unused;
+    atomic_store(&held, 0);
+    assert_int_equal(pthread_create(&first.thread, NULL, make_one, &first), 0);
+    wait_held(1);
+    assert_int_equal(rig_hasher_make(hasher, GR_STR("short"), hash), GR_ERR_OVERLOAD);
+    sem_post(&gate);
+    pthread_join(first.thread, NULL);
+    assert_int_equal(first.err, GR_OK);
+    assert_int_equal(rig_hasher_make(hasher, GR_STR("short"), hash), GR_OK);
+    let_go(hasher);
+}
+
+static int open_gate(void **unused)
+{
+    (void)unused;
+    memset(longest, 'x', sizeof(longest));
+    return sem_init(&gate, 0, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_caller_gets_its_result),
+        cmocka_unit_test(so_it_does_with_the_backstop_at_every_job),
+        cmocka_unit_test(the_wrong_password_is_not_right),
+        cmocka_unit_test(what_starves_is_done_all_the_same),
+        cmocka_unit_test(more_than_may_wait_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, open_gate, NULL);
+}
