@@ -78,6 +78,10 @@ bool grc_plugin_command(const struct grc_cli *cli, int argc, char **argv, int *r
 /* Prints the commands of the plugins, silently none when the config is wrong. */
 void grc_plugin_commands_print(const struct grc_cli *cli);
 
+/* Says which of these scopes (the last is NULL) no route of this config wants: most often a slip of
+ * the pen. Says nothing where the groups cannot be loaded. */
+void grc_routes_doubt_scopes(const struct grc_cli *cli, const char *const *scopes);
+
 int grc_cmd_check(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_config(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_keys(const struct grc_cli *cli, int argc, char **argv);

@@ -18,6 +18,7 @@
 
 /* What the command line said. */
 struct words {
+    const struct grc_cli *cli;
     const char *scopes[REPEAT_MAX + 1];
     const char *rooms[REPEAT_MAX + 1];
     const char *roles[REPEAT_MAX + 1];
@@ -135,6 +136,7 @@ static int add(const struct grc_settings *settings, struct grc_key_file *file,
         return GRC_EXIT_USAGE;
     if (!grc_key_file_add(file, &wish, now_ms, text, &reason) || !grc_key_file_save(file, &reason))
         return failed(reason);
+    grc_routes_doubt_scopes(words->cli, words->scopes);
     return show(text, settings);
 }
 
@@ -355,7 +357,7 @@ static int act(const struct grc_settings *settings, const struct action *action,
 
 int grc_cmd_keys(const struct grc_cli *cli, int argc, char **argv)
 {
-    struct words words = {.json = false};
+    struct words words = {.cli = cli};
     const struct action *action = actions;
     struct grc_settings *settings;
     int status;

@@ -1,6 +1,7 @@
 /* greenroom routes: what is served, from the rows that serve it. */
 #include "base/log.h"
 #include "base/method.h"
+#include "base/scope.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
 #include "server/runtime.h"
@@ -123,6 +124,36 @@ static int print_markdown(const struct grc_runtime *runtime)
     each_route(runtime, print_row, &group);
     return grc_print_done(GRC_EXIT_OK);
 }
+
+/* --- scopes --- */
+
+static bool wants_none_of(void *arg, const struct grc_route *route)
+{
+    const char *held = arg;
+
+    return !route->scope || !grc_scope_covers(gr_str_of(held), gr_str_of(route->scope));
+}
+
+static void say_nothing(void *arg, const char *line)
+{
+    (void)arg;
+    (void)line;
+}
+
+void grc_routes_doubt_scopes(const struct grc_cli *cli, const char *const *scopes)
+{
+    struct grc_runtime *runtime =
+        grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, say_nothing, NULL);
+
+    for (; runtime && *scopes; scopes++) {
+        if (each_route(runtime, wants_none_of, (char *)(uintptr_t)*scopes))
+            grc_complain("no route that is served wants the scope \"%s\"; see greenroom routes",
+                         *scopes);
+    }
+    grc_runtime_unref(runtime);
+}
+
+/* --- the command --- */
 
 int grc_cmd_routes(const struct grc_cli *cli, int argc, char **argv)
 {

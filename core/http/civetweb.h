@@ -47,10 +47,46 @@ struct grc_conn {
     bool body_done; /* read to its end */
 };
 
+/* Relaxed: enough to see how busy it is. */
+static inline unsigned grc_http_load(atomic_uint *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
 /* malloc'ed, by printf's rules; NULL without memory. */
 char *grc_http_reason(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Tells the handler of a request that it never saw. */
 void grc_http_refuse(const struct grc_http *http, const char *peer, int status, const char *reason);
+
+/* civetweb_io.c */
+
+/* In pieces, so that a reader that stands still is told from one that is slow. false: the client is
+ * gone or too slow; *ret_sent bytes went out. */
+bool grc_conn_send(struct grc_conn *conn, const char *bytes, size_t count, size_t *ret_sent);
+
+/* civetweb_request.c */
+
+/* CivetWeb's begin_request. */
+int grc_http_begin_request(struct mg_connection *mg);
+/* CivetWeb's http_error: answers in the host's own error shape. Returning 0 tells CivetWeb that it
+ * was answered. */
+int grc_http_error(struct mg_connection *mg, int status, const char *message);
+
+/* civetweb_options.c */
+
+/* CivetWeb's options with the memory they point into. */
+struct grc_http_options {
+    const char *list[64];
+    size_t count;
+    char texts[16][32];
+    size_t text_count;
+    char ports[GRC_LISTEN_MAX * 72];
+};
+
+/* Sets every option that matters, so that no default of another build decides. */
+void grc_http_fill_options(struct grc_http_options *options, const struct grc_http *http,
+                           const struct grc_listen *listen, size_t count,
+                           const struct grc_settings *settings);
 
 /* civetweb_tls.c */
 

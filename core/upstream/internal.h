@@ -3,8 +3,8 @@
  *
  * serve.c decides whether a call is made at all or answered by the cache or by another call in
  * flight. One exchange with libcurl goes through a handle of the upstream's pool: exchange.c sets
- * it up and reads the outcome, run.c decides what happens next, handles.c keeps handles and their
- * connections.
+ * it up and reads the outcome, flight.c decides what happens next, run.c drives one or several,
+ * handles.c keeps handles and their connections.
  */
 #pragma once
 
@@ -19,6 +19,9 @@
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+
+/* How often a call looks whether the client that waits for it has left. */
+#define GRC_GONE_STEP_MS 100
 
 /* Headers of one request, all told. */
 #define GRC_LINES_MAX 40u
@@ -151,10 +154,12 @@ bool grc_sockets_stirred(const struct grc_sockets *sockets);
 /* What curl_easy_perform() does, less the look at an event nobody waits for before each request. */
 CURLcode grc_handle_perform(struct grc_handle *handle);
 
-/* exchange.c */
+/* handle.c */
 /* A handle with every option that never changes. */
 struct grc_handle *grc_handle_new(struct grc_upstream *upstream);
 void grc_handle_free(struct grc_handle *handle);
+
+/* exchange.c */
 /* Makes the handle ready to perform. token: NULL, or kept alive by the caller until it is done. */
 enum gr_err grc_handle_prepare(struct grc_handle *handle, const struct grc_exchange *exchange,
                                const struct grc_token *token, int64_t timeout_ms);
@@ -166,7 +171,7 @@ enum gr_err grc_handle_answer(struct grc_handle *handle, struct grc_exchange *ex
 /* The Retry-After of an answer that did arrive, in seconds; -1: none. */
 int64_t grc_handle_retry_after_s(const struct grc_handle *handle);
 
-/* run.c: calls that are really made */
+/* flight.c */
 /* Forgets what an earlier run left in the exchange. */
 void grc_exchange_reset(struct grc_exchange *exchange);
 /* When it has to be over, by its own words and the upstream's. */
@@ -175,6 +180,8 @@ int64_t grc_exchange_deadline(const struct grc_exchange *exchange,
 /* No call is made; Retry-After tells when one may be. */
 void grc_exchange_refuse(struct grc_exchange *exchange, struct grc_upstream *upstream,
                          int64_t wait_ms);
+
+/* run.c: calls that are really made */
 void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange);
 /* Exchanges of an unknown upstream fail. */
 void grc_run_group(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count);

@@ -190,6 +190,8 @@ static void do_job(struct rig_hasher *hasher, struct job *job)
         job->done = true;
         take_out(hasher, job);
         pthread_cond_signal(&job->ready);
+        if (hasher->stop)
+            pthread_cond_signal(&hasher->watch); /* it may have been the last */
     }
     unhold(job);
 }

@@ -266,6 +266,17 @@ def test_keys_that_cannot_be_made(make, words):
     assert done.returncode in (1, 2) and done.stderr and not done.stdout
 
 
+@pytest.mark.parametrize("scopes, doubted", [
+    (["rooms:write", "rooms:*", "*"], []), (["romms:write"], ["romms:write"]), (["rooms:write", "rooms:paint", "plls:*"], ["rooms:paint", "plls:*"]),
+])
+def test_a_scope_that_no_route_wants_is_doubted(make, scopes, doubted):
+    gateway = make({"keys": {}})
+    words = [word for scope in scopes for word in ("--scope", scope)]
+    done = subprocess.run([BINARY, "-c", str(gateway.directory), "keys", "add", "x", *words], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("gr_")
+    assert re.findall(r'no route that is served wants the scope "(.*?)"', done.stderr) == doubted
+
+
 # --- bindings ---
 
 

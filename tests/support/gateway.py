@@ -42,10 +42,10 @@ def merged(base, over):
 class Answer:
     """status, headers (pairs), body (bytes)."""
 
-    def __init__(self, response):
-        self.status = response.status
-        self.headers = response.getheaders()
-        self.body = response.read()
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
 
     def header(self, name):
         """The value of a header; None when absent. Fails when it came twice."""
@@ -81,6 +81,8 @@ class Gateway:
         directory = self.directory / "plugins.d"
         directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "greenroom.json").write_text(json.dumps(self.config))
+        for file in directory.iterdir():
+            file.unlink()
         for name, members in self.plugins.items():
             entry = {"library": f"{name}.so", "enabled": True, **members}
             (directory / f"{name}.json").write_text(json.dumps(entry))
@@ -153,14 +155,17 @@ class Gateway:
     # --- client ---
 
     def request(self, method, path, body=None, headers=None, port=None):
-        """One request on a connection of its own. Bodies that are not bytes are sent as JSON."""
+        """One request on a connection of its own. Bodies that are not bytes are sent as JSON; a header that is None
+        is left out."""
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
-        sent = {"Content-Type": "application/json"} if body is not None else {}
+        sent = {**({"Content-Type": "application/json"} if body is not None else {}), **(headers or {})}
         connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=TIMEOUT * 2)
         try:
-            connection.request(method, path, body=body, headers={**sent, **(headers or {})})
-            return Answer(connection.getresponse())
+            present = {name: value for name, value in sent.items() if value is not None}
+            connection.request(method, path, body=body, headers=present)
+            response = connection.getresponse()
+            return Answer(response.status, response.getheaders(), response.read())
         finally:
             connection.close()
 

@@ -21,7 +21,8 @@ import struct
 import threading
 import time
 
-TIMEOUT = 10 * float(os.environ.get("GR_TIME_FACTOR", "1"))
+FACTOR = float(os.environ.get("GR_TIME_FACTOR", "1"))
+TIMEOUT = 10 * FACTOR
 """The one time-out of the tests, in seconds: how long anything may take that should happen."""
 
 

@@ -1,20 +1,18 @@
-"""The real program with a config of the test's own, on free ports, and clients for it."""
+"""The gateway with plugins of the tests, and raw sockets to it: for requests that no client library would send."""
 
-import http.client
 import json
 import os
-import re
-import signal
+import pathlib
 import socket
-import subprocess
 import tempfile
-import threading
 import time
 
-BINARY = os.environ["GR_BINARY"]
+from support import gateway
+from support.upstream import FACTOR, TIMEOUT
+
 BUILD = os.environ["GR_BUILD_DIR"]
-FACTOR = int(os.environ.get("GR_TIME_FACTOR", "1"))
-LIMIT = 20 * FACTOR
+LIMIT = TIMEOUT * 2
+__all__ = ["FACTOR", "Gateway", "Raw", "wait_for"]
 
 
 def wait_for(what, condition, limit=LIMIT):
@@ -24,136 +22,37 @@ def wait_for(what, condition, limit=LIMIT):
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {limit} s")
+        assert time.monotonic() < end, f"{what}: not within {limit} s"
         time.sleep(0.01)
 
 
-def library(name):
-    """The path of NAME.so, be it a group or a plugin of the tests."""
-    for place in ("plugins", "tests/plugins"):
-        path = os.path.join(BUILD, place, f"{name}.so")
-        if os.path.exists(path):
-            return path
-    raise AssertionError(f"{name}.so was not built")
+class Gateway(gateway.Gateway):
+    """with Gateway(plugins={"probe": {}}, server={"workers": 8}) as gateway: gateway.raw(b"GET / HTTP/1.1…")
 
-
-class Answer:
-    def __init__(self, status, headers, body):
-        self.status = status
-        self.headers = headers
-        self.bytes = body
-
-    @property
-    def json(self):
-        return json.loads(self.bytes)
-
-    def __repr__(self):
-        return f"<{self.status} {dict(self.headers)} {self.bytes[:300]!r}>"
-
-
-class Gateway:
-    """with Gateway(plugins={"hello": {}}, server={"workers": 8}) as gateway: gateway.request("GET", "/")
-
-    plugins maps a library's name to its plugins.d file ("library" and "enabled" are filled in); server and more go into
-    greenroom.json. Stopping checks that the program ends well.
+    Its config is in a directory of its own. plugins are those of the tests; server and more go into greenroom.json.
     """
 
-    def __init__(self, plugins=None, server=None, admin=False, env=None, **more):
-        self.dir = tempfile.TemporaryDirectory(prefix="greenroom-")
-        self.plugins = plugins or {}
-        self.settings = {
-            "server": {"listen": ["127.0.0.1:0"], "workers": 16, "drain_timeout": "5s", **(server or {})},
-            "plugins": {"directory": os.path.join(BUILD, "plugins")},
-            **more,
+    def __init__(self, plugins=None, server=None, **more):
+        self._place = tempfile.TemporaryDirectory(prefix="greenroom-")
+        config = {"server": {"workers": 16, "drain_timeout": "5s", **(server or {})}, **more}
+        libraries = {
+            name: {"library": os.path.join(BUILD, "tests", "plugins", f"{name}.so"), **members}
+            for name, members in (plugins or {}).items()
         }
-        if admin:
-            self.settings["admin"] = {"listen": "127.0.0.1:0", "workers": 2}
-        self.env = {**os.environ, **(env or {})}
-        self.lines = []
-        self.port = self.admin_port = None
-        self.process = None
+        super().__init__(pathlib.Path(self._place.name), config, libraries)
 
-    def write_config(self):
-        place = os.path.join(self.dir.name, "plugins.d")
-        os.makedirs(place, exist_ok=True)
-        with open(os.path.join(self.dir.name, "greenroom.json"), "w", encoding="utf-8") as file:
-            json.dump(self.settings, file)
-        for name in os.listdir(place):
-            os.remove(os.path.join(place, name))
-        for name, settings in self.plugins.items():
-            with open(os.path.join(place, f"{name}.json"), "w", encoding="utf-8") as file:
-                json.dump({"library": library(name), "enabled": True, **settings}, file)
-
-    def __enter__(self):
-        self.write_config()
-        self.process = subprocess.Popen(
-            [BINARY, "-c", self.dir.name], stderr=subprocess.PIPE, env=self.env, text=True, errors="replace"
-        )
-        threading.Thread(target=self._collect, daemon=True).start()
-        try:
-            wait_for("start", lambda: self.find(r'"ready after') or self.process.poll() is not None)
-            assert self.process.poll() is None, self.log()
-        except AssertionError:
-            self.process.kill()
-            raise
-        self.port = int(self.find(r'"listening on http://[^"]*:(\d+)"')[1])
-        if "admin" in self.settings:
-            self.admin_port = int(self.find(r'"admin listening on http://[^"]*:(\d+)"')[1])
-        return self
-
-    def __exit__(self, kind, value, trace):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            status = self.process.wait(LIMIT)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise AssertionError("did not stop: " + self.log()) from None
-        finally:
-            self.dir.cleanup()
-        if kind is None:
-            assert status == 0, (status, self.log())
-            assert "Sanitizer" not in self.log(), self.log()
-
-    def _collect(self):
-        for line in self.process.stderr:
-            self.lines.append(line.rstrip("\n"))
-
-    def log(self):
-        return "\n".join(list(self.lines))
-
-    def find(self, pattern):
-        for line in list(self.lines):
-            found = re.search(pattern, line)
-            if found:
-                return found
-        return None
-
-    def wait_log(self, pattern):
-        return wait_for(f"log line {pattern}", lambda: self.find(pattern))
-
-    def access(self, request_id):
-        """The access-log line of one request."""
-        line = self.wait_log(f'.*"message":"request",.*"request_id":"{request_id}".*')
-        return json.loads(line[0])
+    def __exit__(self, *exc):
+        super().__exit__(*exc)
+        self._place.cleanup()
 
     def signal(self, number):
         self.process.send_signal(number)
 
-    def request(self, method, path, body=None, headers=None, admin=False):
-        """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port if admin else self.port, timeout=LIMIT)
-        headers = dict(headers or {})
-        if isinstance(body, (dict, list)):
-            body = json.dumps(body)
-            headers.setdefault("Content-Type", "application/json")
-        try:
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.headers, answer.read())
-        finally:
-            connection.close()
+    def access(self, request_id):
+        """The access-log line of one request."""
+        pattern = f'(.*"message":"request",.*"request_id":"{request_id}".*)'
+        self.wait_log(pattern)
+        return json.loads(self.find(pattern))
 
     def raw(self, *parts, **options):
         """Sends bytes as they are and returns a Raw, to read answers from."""
@@ -164,7 +63,7 @@ class Gateway:
 
 
 class Raw:
-    """A socket, for requests that no client library would send."""
+    """A socket to a listener."""
 
     def __init__(self, port, limit=LIMIT):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=limit)
@@ -191,17 +90,15 @@ class Raw:
                 assert not self.buffer, self.buffer
                 return None
         text, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
-        lines = text.decode("latin-1").split("\r\n")
-        headers = http.client.HTTPMessage()
-        for line in lines[1:]:
-            name, value = line.split(":", 1)
-            headers[name] = value.strip()
-        length = 0 if head else int(headers.get("Content-Length", "0"))
+        first, *lines = text.decode("latin-1").split("\r\n")
+        headers = [(name, value.strip()) for name, value in (line.split(":", 1) for line in lines)]
+        answer = gateway.Answer(int(first.split()[1]), headers, b"")
+        length = 0 if head else int(answer.header("Content-Length") or "0")
         while len(self.buffer) < length:
             if not self._fill():
                 break
-        body, self.buffer = self.buffer[:length], self.buffer[length:]
-        return Answer(int(lines[0].split()[1]), headers, body)
+        answer.body, self.buffer = self.buffer[:length], self.buffer[length:]
+        return answer
 
     def closed(self):
         """True when the server closes without another byte."""

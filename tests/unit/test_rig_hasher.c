@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -156,6 +157,34 @@ static void what_starves_is_done_all_the_same(void **unused)
     let_go(hasher);
 }
 
+static void *open_gate_soon(void *unused)
+{
+    const struct timespec soon = {.tv_nsec = 20 * 1000 * 1000};
+
+    (void)unused;
+    nanosleep(&soon, NULL); /* most likely after the stop below has begun; right in any case */
+    sem_post(&gate);
+    return NULL;
+}
+
+static void a_stop_finishes_what_is_in_progress(void **unused)
+{
+    struct rig_hasher *hasher = start(1, 1, NEVER_MS);
+    struct caller first = {.hasher = hasher, .password = {longest, sizeof(longest)}};
+    pthread_t opener;
+
+    (void)unused;
+    atomic_store(&held, 0);
+    assert_int_equal(pthread_create(&first.thread, NULL, make_one, &first), 0);
+    wait_held(1);
+    assert_int_equal(pthread_create(&opener, NULL, open_gate_soon, NULL), 0);
+    rig_hasher_stop(hasher);
+    pthread_join(opener, NULL);
+    pthread_join(first.thread, NULL);
+    assert_int_equal(first.err, GR_OK);
+    rig_hasher_free(hasher);
+}
+
 static void more_than_may_wait_are_refused(void **unused)
 {
     struct rig_hasher *hasher = start(1, 0, NEVER_MS);
@@ -188,6 +217,7 @@ int main(void)
         cmocka_unit_test(so_it_does_with_the_backstop_at_every_job),
         cmocka_unit_test(the_wrong_password_is_not_right),
         cmocka_unit_test(what_starves_is_done_all_the_same),
+        cmocka_unit_test(a_stop_finishes_what_is_in_progress),
         cmocka_unit_test(more_than_may_wait_are_refused),
     };
 
