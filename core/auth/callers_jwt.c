@@ -94,17 +94,15 @@ static bool gather(struct grc_jwt_provider *provider, const struct sink *sink)
         fine = read_set_file(provider, sink) && fine;
     if (!fine)
         return false;
-    size_t count = provider->own_count + (provider->file_set ? provider->file_set->count : 0);
-    provider->keys = calloc(count + 1, sizeof(const struct grc_jwt_key *));
+    const struct grc_jwks *set = provider->file_set;
+    size_t in_set = set ? set->count : 0;
+    provider->keys = calloc(provider->own_count + in_set + 1, sizeof(const struct grc_jwt_key *));
     if (!provider->keys)
         return say(sink, "out of memory");
     for (size_t i = 0; i < provider->own_count; i++)
         provider->keys[provider->key_count++] = provider->own[i];
-    while (provider->key_count < count) {
-        provider->keys[provider->key_count] =
-            provider->file_set->keys[provider->key_count - provider->own_count];
-        provider->key_count++;
-    }
+    for (size_t i = 0; set && i < in_set; i++)
+        provider->keys[provider->key_count++] = set->keys[i];
     return true;
 }
 

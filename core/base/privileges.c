@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +16,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Written before there are threads. */
+/* Written before there are threads, but for lowered: it ends while the first ones come up. A thread
+ * that finds it ended was dropped with all others, or started by one that was. */
 static struct {
-    bool lowered;
+    atomic_bool lowered;
     bool core_dumps;
     uid_t user;
     gid_t group;

@@ -143,18 +143,18 @@ static bool is_literal(gr_str segment)
     return grc_segment_safe(segment);
 }
 
-/* Index of the child with that literal, or of the place where it belongs. */
-static size_t find_literal(const struct node *node, gr_str raw, bool *ret_found)
+/* Where the child with that literal is or belongs; *ret_child: the child, or NULL. */
+static size_t find_literal(const struct node *node, gr_str raw, struct node **ret_child)
 {
     size_t low = 0;
     size_t high = node->literal_count;
 
-    *ret_found = false;
+    *ret_child = NULL;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = compare_segment(raw, node->literals[middle]->literal);
         if (order == 0) {
-            *ret_found = true;
+            *ret_child = node->literals[middle];
             return middle;
         }
         if (order < 0)
@@ -167,17 +167,17 @@ static size_t find_literal(const struct node *node, gr_str raw, bool *ret_found)
 
 static struct node *insert_literal(struct node *node, gr_str literal)
 {
-    bool found;
-    size_t at = find_literal(node, literal, &found);
+    struct node *child = NULL;
+    size_t at = find_literal(node, literal, &child);
 
-    if (found)
-        return node->literals[at];
+    if (child)
+        return child;
     struct node **grown =
         realloc(node->literals, (node->literal_count + 1) * sizeof(struct node *));
     if (!grown)
         return NULL;
     node->literals = grown;
-    struct node *child = calloc(1, sizeof(*child));
+    child = calloc(1, sizeof(*child));
     if (!child)
         return NULL;
     child->literal = literal;
@@ -315,15 +315,15 @@ static void visit_end(struct search *search, const struct node *node)
  */
 static void search_node(struct search *search, const struct node *node, size_t depth)
 {
-    bool found;
+    struct node *child = NULL;
 
     if (depth == search->path->count) {
         visit_end(search, node);
         return;
     }
-    size_t at = find_literal(node, search->path->segments[depth], &found);
-    if (found)
-        search_node(search, node->literals[at], depth + 1);
+    (void)find_literal(node, search->path->segments[depth], &child);
+    if (child)
+        search_node(search, child, depth + 1);
     if (node->param)
         search_node(search, node->param, depth + 1);
 }

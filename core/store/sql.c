@@ -54,15 +54,12 @@ static const char *skip_quoted(const char *at, bool backslash)
     char quote = *at++;
 
     while (*at) {
-        if (backslash && *at == '\\' && at[1]) {
+        bool escapes = (backslash && *at == '\\' && at[1]) || (*at == quote && at[1] == quote);
+
+        if (escapes)
             at += 2;
-        } else if (*at != quote) {
-            at++;
-        } else if (at[1] == quote) {
-            at += 2;
-        } else {
-            return at + 1;
-        }
+        else if (*at++ == quote)
+            return at;
     }
     return at;
 }

@@ -373,7 +373,7 @@ static enum gr_err lite_run(struct grc_store_session *session, struct grc_statem
     struct lite_stmt *stmt = NULL;
 
     enum gr_err err = prepare(conn, st->sql, &stmt);
-    if (err != GR_OK)
+    if (!stmt)
         return err;
     stmt->head.busy = true;
     err = bind_all(conn, stmt->stmt, st);

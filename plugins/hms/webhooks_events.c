@@ -125,7 +125,7 @@ static enum gr_err reply_page(struct gr_call *call, const struct page *page)
     char *text = head ? gr_alloc(call, at + page->bytes + 2) : NULL;
     if (!text)
         return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the page");
-    memcpy(text, head, at);
+    memcpy(text, head, at + 1);
     for (const struct entry *entry = page->first; entry; entry = entry->next) {
         memcpy(text + at, entry->body, entry->len);
         at += entry->len;

@@ -10,6 +10,7 @@
  */
 #include "webhooks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* How many deliveries of a target one round claims. */
@@ -54,15 +55,9 @@ static char *copy_member(const json_t *object, const char *member)
 
 static char *upstream_name(const char *target)
 {
-    static const char prefix[] = "webhooks/";
-    size_t len = strlen(target);
-    char *name = calloc(1, sizeof(prefix) + len);
+    char *name = NULL;
 
-    if (name) {
-        memcpy(name, prefix, sizeof(prefix) - 1);
-        memcpy(name + sizeof(prefix) - 1, target, len);
-    }
-    return name;
+    return asprintf(&name, "webhooks/%s", target) < 0 ? NULL : name;
 }
 
 /* The URL is split: its origin becomes an upstream, its path goes with each call. */

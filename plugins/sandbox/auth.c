@@ -38,7 +38,7 @@ static enum gr_err bearer(struct gr_call *call, gr_str *ret_token)
 
 enum gr_err sb_bearer_claims(struct gr_call *call, const char *type, const json_t **ret_claims)
 {
-    gr_str token;
+    gr_str token = {NULL, 0};
     enum gr_err err = bearer(call, &token);
 
     return err == GR_OK ? sb_check_token(call, token, type, ret_claims) : err;
@@ -54,7 +54,7 @@ static const char *wanted_type(const struct gr_call *call)
 
 enum gr_err sb_authenticate(struct gr_call *call)
 {
-    const json_t *claims;
+    const json_t *claims = NULL;
     enum gr_err err = sb_bearer_claims(call, wanted_type(call), &claims);
 
     return err == GR_OK ? gr_set_caller(call, gr_str_of(sb_text(claims, "type"))) : err;

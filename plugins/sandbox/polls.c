@@ -227,7 +227,7 @@ static enum gr_err rewrite(struct gr_call *call, struct sandbox *sb, const struc
 static enum gr_err remove_item(struct sandbox *sb, const struct place *place)
 {
     json_int_t index = sb_int(place->item, "index");
-    json_t *item;
+    json_t *item = NULL;
     size_t i;
 
     sb->change++;
@@ -271,7 +271,7 @@ SB_HANDLER(sb_polls_update)
 
 SB_HANDLER(sb_polls_question_put)
 {
-    struct place place;
+    struct place place = {.list = NULL};
     enum gr_err err = question_of(call, sb, &place);
 
     return err == GR_OK ? rewrite(call, sb, &place, complete_question) : err;
@@ -279,7 +279,7 @@ SB_HANDLER(sb_polls_question_put)
 
 SB_HANDLER(sb_polls_question_delete)
 {
-    struct place place;
+    struct place place = {.list = NULL};
     enum gr_err err = question_of(call, sb, &place);
 
     return err == GR_OK ? remove_item(sb, &place) : err;
@@ -287,7 +287,7 @@ SB_HANDLER(sb_polls_question_delete)
 
 SB_HANDLER(sb_polls_option_put)
 {
-    struct place place;
+    struct place place = {.list = NULL};
     enum gr_err err = option_of(call, sb, &place);
 
     return err == GR_OK ? rewrite(call, sb, &place, complete_option) : err;
@@ -295,7 +295,7 @@ SB_HANDLER(sb_polls_option_put)
 
 SB_HANDLER(sb_polls_option_delete)
 {
-    struct place place;
+    struct place place = {.list = NULL};
     enum gr_err err = option_of(call, sb, &place);
 
     return err == GR_OK ? remove_item(sb, &place) : err;

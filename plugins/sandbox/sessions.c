@@ -283,7 +283,7 @@ static enum gr_err peer_of(struct gr_call *call, struct sandbox *sb, json_t **re
 SB_HANDLER(sb_active_get)
 {
     json_t *ids;
-    json_t *session;
+    json_t *session = NULL;
     const char *id;
     json_t *peer;
     enum gr_err err = session_of(call, sb, "not found", &session);
@@ -314,7 +314,7 @@ SB_HANDLER(sb_active_peers)
         {0},
     };
     json_t *peers;
-    json_t *session;
+    json_t *session = NULL;
     const char *id;
     json_t *peer;
     enum gr_err err = session_of(call, sb, "not found", &session);
@@ -336,7 +336,7 @@ SB_HANDLER(sb_active_peers)
 
 SB_HANDLER(sb_active_peer)
 {
-    json_t *session;
+    json_t *session = NULL;
     json_t *peer;
     enum gr_err err = peer_of(call, sb, &session, &peer);
 
@@ -370,7 +370,7 @@ SB_HANDLER(sb_active_peer_update)
     static const char *const kept[] = {"name", "role", NULL};
     const json_t *body = gr_json(call);
     const char *role = sb_text(body, "role");
-    json_t *session;
+    json_t *session = NULL;
     json_t *peer;
     enum gr_err err = peer_of(call, sb, &session, &peer);
 
@@ -424,7 +424,7 @@ SB_HANDLER(sb_active_message)
 {
     struct sb_name id = sb_new_id(sb);
     json_t *message;
-    json_t *session;
+    json_t *session = NULL;
     enum gr_err err = session_of(call, sb, "not found", &session);
 
     if (err == GR_OK)
@@ -444,7 +444,7 @@ SB_HANDLER(sb_active_remove)
     const json_t *body = gr_json(call);
     const char *peer_id = sb_text(body, "peer_id");
     const char *reason = *sb_text(body, "reason") ? sb_text(body, "reason") : "removed";
-    json_t *session;
+    json_t *session = NULL;
     enum gr_err err = session_of(call, sb, "not found", &session);
 
     if (err == GR_OK)
@@ -463,7 +463,7 @@ SB_HANDLER(sb_active_end)
 {
     const json_t *body = gr_json(call);
     bool lock = sb_true(body, "lock");
-    json_t *session;
+    json_t *session = NULL;
     json_t *room = NULL;
     enum gr_err err = session_of(call, sb, "session not found", &session);
 
