@@ -15,13 +15,6 @@ RULES = [
 
 
 @pytest.fixture(scope="module")
-def services():
-    services = mg.Services()
-    yield services
-    services.close()
-
-
-@pytest.fixture(scope="module")
 def gateway(services):
     config = {
         "authn": [{"issuer": "iam.example.org", "audience": ["usr.example.org"], "key": mg.SECRET}],

@@ -14,13 +14,6 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 @pytest.fixture(scope="module")
-def services():
-    services = mg.Services()
-    yield services
-    services.close()
-
-
-@pytest.fixture(scope="module")
 def gateway(services, tmp_path_factory):
     directory = tmp_path_factory.mktemp("minigroups")
     gateway = mg.Gateway(directory, services, mg.store_url(directory), turn_hosts=["turn1.example.org:3478", "turn2"])

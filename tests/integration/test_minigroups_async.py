@@ -9,13 +9,6 @@ TRUSTED = [mg.SERVICES[name] for name in ("conference", "event", "tq")]
 
 
 @pytest.fixture(scope="module")
-def services():
-    services = mg.Services()
-    yield services
-    services.close()
-
-
-@pytest.fixture(scope="module")
 def gateway(services, tmp_path_factory):
     directory = tmp_path_factory.mktemp("minigroups")
     callbacks = {"trusted": TRUSTED, "async": True}

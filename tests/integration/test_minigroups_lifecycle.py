@@ -11,13 +11,6 @@ BASE = "/api/v1/minigroups"
 
 
 @pytest.fixture(scope="module")
-def services():
-    services = mg.Services()
-    yield services
-    services.close()
-
-
-@pytest.fixture(scope="module")
 def gateway(services, tmp_path_factory):
     directory = tmp_path_factory.mktemp("minigroups")
     audiences = [

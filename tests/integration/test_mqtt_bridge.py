@@ -96,13 +96,6 @@ def broker(tmp_path_factory):
     broker.stop()
 
 
-@pytest.fixture(scope="module")
-def services():
-    services = mg.Services()
-    yield services
-    services.close()
-
-
 def bridge_options(broker, port):
     return {
         "port": broker.port,
