@@ -6,10 +6,9 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define EVERY_MS 30000
-#define WAIT_S 5
+#define WAIT_MS 5000
 /* More waiting threads would let strangers with made-up key ids take the workers. */
 #define WAITERS_MAX 16u
 
@@ -33,7 +32,6 @@ static pthread_mutex_t sources_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct grc_jwks_source *source_new(const char *url)
 {
     struct grc_jwks_source *source = calloc(1, sizeof(*source));
-    pthread_condattr_t attr;
 
     if (!source)
         return NULL;
@@ -43,10 +41,7 @@ static struct grc_jwks_source *source_new(const char *url)
         return NULL;
     }
     pthread_mutex_init(&source->mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&source->done, &attr);
-    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&source->done, NULL);
     return source;
 }
 
@@ -117,14 +112,12 @@ static enum grc_jwks_refresh wait_for_other(struct grc_jwks_source *source)
 {
     const int64_t fetched_ms = source->fetched_ms;
     const struct grc_jwks *set = source->set;
-    struct timespec until;
+    const int64_t due_ms = grc_mono_ms() + WAIT_MS;
 
     if (source->waiters >= WAITERS_MAX)
         return GRC_JWKS_BUSY;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += WAIT_S;
     source->waiters++;
-    while (source->busy && pthread_cond_timedwait(&source->done, &source->mutex, &until) == 0)
+    while (source->busy && grc_cond_wait_until(&source->done, &source->mutex, due_ms))
         ;
     source->waiters--;
     if (source->busy)

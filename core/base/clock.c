@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <errno.h>
 #include <time.h>
 
 static int64_t read_us(clockid_t clock)
@@ -18,6 +19,14 @@ int64_t grc_mono_us(void)
 int64_t grc_mono_ms(void)
 {
     return read_us(CLOCK_MONOTONIC) / 1000;
+}
+
+bool grc_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *held, int64_t due_ms)
+{
+    const struct timespec due = {.tv_sec = (time_t)(due_ms / 1000),
+                                 .tv_nsec = (long)(due_ms % 1000) * 1000000L};
+
+    return pthread_cond_clockwait(cond, held, CLOCK_MONOTONIC, &due) != ETIMEDOUT;
 }
 
 int64_t grc_now_ms(void)

@@ -1,11 +1,16 @@
 /* Clocks. Thread-safe. */
 #pragma once
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Monotonic, for deadlines and durations. */
 int64_t grc_mono_ms(void);
 int64_t grc_mono_us(void);
+/* As pthread_cond_wait(), but at most until a moment of the monotonic clock: false when that has
+ * come. The condition needs no attributes. */
+bool grc_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *held, int64_t due_ms);
 /* Wall clock, since the Unix epoch, UTC. */
 int64_t grc_now_ms(void);
 /* "2026-11-22T10:11:12.345Z" */

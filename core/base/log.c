@@ -2,22 +2,20 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log_sink.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <strings.h>
-#include <unistd.h>
 
 #define LINE_MAX_BYTES 16384u
 #define LINE_USUAL_BYTES 1000u /* most lines; taken at once instead of in growing steps */
 
 static const char *const level_names[] = {"off", "error", "warn", "info", "debug"};
 
-/* The log's own settings are the one piece of process-wide state in the host. */
+/* The log's own state is process-wide: everybody writes to the same one. */
 static _Atomic int threshold = GR_LOG_INFO;
-static _Atomic int log_fd = STDERR_FILENO;
 static _Atomic bool plain;
 
 void grc_log_level_set(enum gr_log_level level)
@@ -39,11 +37,6 @@ bool grc_log_level_parse(const char *name, enum gr_log_level *ret_level)
         }
     }
     return false;
-}
-
-void grc_log_fd_set(int fd)
-{
-    atomic_store(&log_fd, fd);
 }
 
 void grc_log_plain_set(bool on)
@@ -129,21 +122,6 @@ static void add_value(struct grc_buf *line, const struct grc_log_field *field)
     }
 }
 
-static void write_line(const struct grc_buf *line)
-{
-    size_t done = 0;
-
-    while (done < line->len) {
-        ssize_t put = write(atomic_load(&log_fd), line->ptr + done, line->len - done);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return; /* there is nowhere left to complain */
-        done += (size_t)put;
-    }
-}
-
 static void add_json(struct grc_buf *line, enum gr_log_level level, const char *time,
                      gr_str message, const struct grc_log_field *fields)
 {
@@ -200,7 +178,7 @@ static void emit(enum gr_log_level level, gr_str message, const struct grc_log_f
         add_json(&line, level, time, message, fields);
     line.max_bytes++; /* a line at its limit still ends */
     if (grc_buf_char(&line, '\n') == GR_OK)
-        write_line(&line);
+        grc_log_sink_put(line.ptr, line.len, level <= GR_LOG_WARN);
     grc_buf_done(&line);
 }
 

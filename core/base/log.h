@@ -1,6 +1,6 @@
 /*
- * The log: one JSON object per line on standard error (or a file descriptor for tests), written
- * with one write(2), so that lines of several threads never mix. Thread-safe.
+ * The log: one JSON object per line on standard error (or a file descriptor for tests). Lines of
+ * several threads never mix. Thread-safe.
  *
  * Values whose key names a secret (authorization, token, secret, password, key …) are masked here,
  * in one place, whoever logs them.
@@ -33,6 +33,16 @@ enum gr_log_level grc_log_level(void);
 /* false and no change when the name is not error, warn, info or debug. */
 bool grc_log_level_parse(const char *name, enum gr_log_level *ret_level);
 void grc_log_fd_set(int fd);
+/*
+ * From now on, until grc_log_queue_stop(), a thread writes the lines, some milliseconds after they
+ * were logged, and nobody else ever waits for that. Lines that find max_bytes of others waiting are
+ * lost, counted, and told of. max_bytes 0: nothing changes. false without memory or thread.
+ */
+bool grc_log_queue_start(size_t max_bytes);
+/* Writes what waits. Without effect when there is no queue. */
+void grc_log_queue_stop(void);
+/* Lines that were lost since the process began. */
+uint64_t grc_log_lost(void);
 /* When on, lines are plain text for a person at a terminal instead of JSON. */
 void grc_log_plain_set(bool plain);
 

@@ -213,6 +213,7 @@ struct grc_settings {
     const char *state_dir;
     enum gr_log_level log_level;
     bool log_plain;
+    int64_t log_buffer_bytes; /* 0: no queue */
     struct grc_auth_settings auth;
     struct grc_limits_settings limits;
     json_t *root;                 /* owns the expanded text of everything above */

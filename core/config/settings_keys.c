@@ -288,6 +288,10 @@ static const struct grc_key log_keys[] = {
             .values = GR_LIST("error", "warn", "info", "debug")),
     GRC_KEY(grc_settings, "format", log_plain, GRC_KEY_FLAG, "json",
             "One JSON object per line, or text for a person", .values = GR_LIST("json", "text")),
+    GRC_KEY(grc_settings, "buffer", log_buffer_bytes, GRC_KEY_BYTES, "4m",
+            "Memory for lines that wait to be written, so that no request waits for the log; lines "
+            "beyond it are lost and counted. 0: each line is written before work goes on",
+            .range = GR_RANGE(0, MEBI(1024))),
     GRC_KEY_END,
 };
 

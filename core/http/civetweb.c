@@ -9,11 +9,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/privileges.h"
+#include "base/sched.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,16 +57,6 @@ static int log_message(const struct mg_connection *mg, const char *message)
     return 1;
 }
 
-/* A worker that wakes then waits for its turn, which lets those it talks to finish what they do and
- * costs fewer switches; see sched(7). Where it is not allowed, the worker stays as it is. */
-static void schedule_as_batch(void)
-{
-    const struct sched_param none = {.sched_priority = 0};
-
-    if (sched_setscheduler(0, SCHED_BATCH, &none) != 0)
-        grc_debug("workers keep the normal scheduling: %s", strerror(errno));
-}
-
 static void *init_thread(const struct mg_context *ctx, int type)
 {
     struct grc_http *http = mg_get_user_data(ctx);
@@ -83,8 +73,8 @@ static void *init_thread(const struct mg_context *ctx, int type)
     grc_buf_init(&conn->target, http->head_max);
     grc_wait_next(&conn->wait, true);
     if (type == 1) {
-        if (http->batch)
-            schedule_as_batch();
+        if (http->batch && !grc_sched_batch())
+            grc_debug("workers keep the normal scheduling: %s", strerror(errno));
         conn->wait.patience_ms = patience_ms;
         conn->wait.opened = grc_http_handshake_begins;
     } else {

@@ -7,7 +7,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define STACK_BYTES ((size_t)512 * 1024)
 
@@ -41,14 +40,11 @@ static void run_once(struct grc_timer *timer)
 /* Waits for the interval, a wake-up or the end. false: the end. */
 static bool wait_turn(struct grc_timer *timer)
 {
-    struct timespec until;
-    int64_t due_ms = grc_mono_ms() + timer->row->interval_ms;
+    const int64_t due_ms = grc_mono_ms() + timer->row->interval_ms;
 
-    until.tv_sec = (time_t)(due_ms / 1000);
-    until.tv_nsec = (long)(due_ms % 1000) * 1000000L;
     pthread_mutex_lock(&timer->lock);
     while (!timer->stopping && !timer->woken) {
-        if (pthread_cond_timedwait(&timer->changed, &timer->lock, &until) != 0)
+        if (!grc_cond_wait_until(&timer->changed, &timer->lock, due_ms))
             break;
     }
     bool go_on = !timer->stopping;
@@ -69,15 +65,10 @@ static void *work(void *arg)
 
 static void prepare(struct grc_timer *timer, const struct gr_timer *row, struct grc_plugin *plugin)
 {
-    pthread_condattr_t clock;
-
     timer->row = row;
     timer->plugin = plugin;
     pthread_mutex_init(&timer->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&timer->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    pthread_cond_init(&timer->changed, NULL);
 }
 
 static bool start_thread(struct grc_timer *timer)

@@ -1,5 +1,6 @@
 #include "server/figures.h"
 
+#include "base/log.h"
 #include "metrics/metrics.h"
 #include "server/runtime.h"
 
@@ -146,6 +147,13 @@ static void render_build(struct grc_buf *out)
     label(out, "compiler", __VERSION__, "} 1\n");
 }
 
+static void render_log(struct grc_buf *out)
+{
+    grc_metrics_head(out, "log_lines_lost_total", "counter",
+                     "Lines of the log that found its buffer full");
+    grc_metrics_sample(out, "log_lines_lost_total", NULL, (double)grc_log_lost());
+}
+
 static void render_groups(const struct grc_runtime *runtime, struct grc_buf *out)
 {
     grc_metrics_head(out, "group_requests_in_flight", "gauge", "Requests in a group's handlers");
@@ -167,6 +175,7 @@ void grc_figures_collect(void *arg, struct grc_buf *out)
     render_listeners(out);
     render_groups(runtime, out);
     grc_upstreams_figures(runtime->upstreams, out);
+    render_log(out);
     render_build(out);
     render_stat(out);
     render_fds(out);

@@ -150,6 +150,17 @@ static void say_started(const struct server *server)
              runtime->route_count, grc_http_workers(server->http));
 }
 
+/* After everything that only root may do: its thread must not be one more to take that from. */
+static bool start_log_queue(const struct server *server)
+{
+    const struct grc_settings *settings = grc_gateway_runtime(server->gateway)->settings;
+
+    if (grc_log_queue_start((size_t)settings->log_buffer_bytes))
+        return true;
+    grc_error("there is not enough memory for log.buffer");
+    return false;
+}
+
 static int start(struct server *server)
 {
     if (!init_libraries())
@@ -172,6 +183,8 @@ static int start(struct server *server)
     }
     if (!listen_as_root(server))
         return EXIT_LISTEN;
+    if (!start_log_queue(server))
+        return EXIT_FAILED;
     grc_figures_listeners(server->http, server->admin);
     say_started(server);
     grc_notify("READY=1");
@@ -201,7 +214,8 @@ static bool needs_restart(const struct grc_settings *old, const struct grc_setti
            old->header_timeout_ms == new->header_timeout_ms &&
            old->keep_alive_timeout_ms == new->keep_alive_timeout_ms &&
            old->header_max_bytes == new->header_max_bytes &&
-           old->uri_max_bytes == new->uri_max_bytes && old->core_dumps == new->core_dumps;
+           old->uri_max_bytes == new->uri_max_bytes && old->core_dumps == new->core_dumps &&
+           old->log_buffer_bytes == new->log_buffer_bytes;
     for (size_t i = 0; same && i < old->listen_count; i++)
         same = same_listen(&old->listen[i], &new->listen[i]);
     return !same;
@@ -237,7 +251,8 @@ static void reload(struct server *server)
     }
     if (needs_restart(old, runtime->settings))
         grc_warn(
-            "listeners, workers, users, and limits and timeouts of heads change at the next start");
+            "listeners, workers, users, log.buffer, and limits and timeouts of heads change at the "
+            "next start");
     apply_log(runtime->settings);
     size_t groups = count_groups(runtime);
     size_t routes = runtime->route_count;
@@ -316,5 +331,6 @@ int grc_run(const struct grc_run_options *options)
     stop(&server);
     if (status == EXIT_FINE)
         grc_info("stopped");
+    grc_log_queue_stop();
     return status;
 }

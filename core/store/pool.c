@@ -1,8 +1,9 @@
 /* A bounded pool of connections: see pool.h. */
 #include "store/pool.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
-#include <time.h>
 
 /* Lives on the stack of the thread that waits. */
 struct grc_pool_waiter {
@@ -35,33 +36,6 @@ void grc_pool_done(struct grc_pool *pool)
     pool->idle = NULL;
 }
 
-static bool waiter_init(struct grc_pool_waiter *waiter)
-{
-    pthread_condattr_t attr;
-
-    *waiter = (struct grc_pool_waiter){0};
-    if (pthread_condattr_init(&attr) != 0)
-        return false;
-    bool ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
-              pthread_cond_init(&waiter->ready, &attr) == 0;
-    pthread_condattr_destroy(&attr);
-    return ok;
-}
-
-static struct timespec deadline_after(int64_t wait_ms)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += (time_t)(wait_ms / 1000);
-    at.tv_nsec += (long)(wait_ms % 1000) * 1000000L;
-    if (at.tv_nsec >= 1000000000L) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000L;
-    }
-    return at;
-}
-
 static void waiter_remove(struct grc_pool *pool, struct grc_pool_waiter *waiter)
 {
     struct grc_pool_waiter *before = NULL;
@@ -82,18 +56,16 @@ static void waiter_remove(struct grc_pool *pool, struct grc_pool_waiter *waiter)
 /* Queues up under the lock. */
 static enum gr_err wait_turn(struct grc_pool *pool, int64_t wait_ms, void **ret_item)
 {
-    struct grc_pool_waiter waiter;
-    struct timespec deadline = deadline_after(wait_ms);
+    struct grc_pool_waiter waiter = {.ready = PTHREAD_COND_INITIALIZER};
+    const int64_t due_ms = grc_mono_ms() + wait_ms;
 
-    if (!waiter_init(&waiter))
-        return GR_ERR_NO_MEMORY;
     if (pool->last)
         pool->last->next = &waiter;
     else
         pool->first = &waiter;
     pool->last = &waiter;
     while (!waiter.served) {
-        if (pthread_cond_timedwait(&waiter.ready, &pool->lock, &deadline) != 0)
+        if (!grc_cond_wait_until(&waiter.ready, &pool->lock, due_ms))
             break;
     }
     if (!waiter.served)

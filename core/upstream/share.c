@@ -3,10 +3,8 @@
 #include "base/clock.h"
 #include "base/hash.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define SHARDS 64u
 #define STEP_MS 100 /* how often a wait looks whether its client left */
@@ -97,17 +95,13 @@ static bool alike(const struct grc_share_key *one, const struct grc_share_key *o
 static struct grc_share *share_new(const struct grc_share_key *key)
 {
     struct grc_share *share = calloc(1, sizeof(*share));
-    pthread_condattr_t attr;
 
     if (!share)
         return NULL;
     share->key = *key;
     atomic_init(&share->refs, 1);
     pthread_mutex_init(&share->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&share->over, &attr);
-    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&share->over, NULL);
     return share;
 }
 
@@ -200,12 +194,8 @@ bool grc_share_worth(const struct grc_exchange *exchange)
 /* Sleeps until the end of the leader's call, at most until when_ms. Under the share's lock. */
 static void sleep_until(struct grc_share *share, int64_t when_ms)
 {
-    struct timespec when = {.tv_sec = (time_t)(when_ms / 1000),
-                            .tv_nsec = (long)(when_ms % 1000) * 1000000};
-    int rc = 0;
-
-    while (!share->done && rc != ETIMEDOUT)
-        rc = pthread_cond_timedwait(&share->over, &share->lock, &when);
+    while (!share->done && grc_cond_wait_until(&share->over, &share->lock, when_ms))
+        ;
 }
 
 static bool client_gone(const struct grc_exchange *exchange)

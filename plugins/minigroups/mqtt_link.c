@@ -104,7 +104,6 @@ static void on_publish(struct mosquitto *client, void *arg, int mid)
 bool mq_link_init(struct mq_state *state, struct gr_self *self)
 {
     const struct mq_options *options = state->options;
-    pthread_condattr_t clock;
 
     if (mosquitto_lib_init() != MOSQ_ERR_SUCCESS)
         return false;
@@ -124,10 +123,7 @@ bool mq_link_init(struct mq_state *state, struct gr_self *self)
     mosquitto_message_callback_set(state->client, on_message);
     mosquitto_publish_callback_set(state->client, on_publish);
     pthread_mutex_init(&state->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&state->told, &clock);
-    pthread_condattr_destroy(&clock);
+    pthread_cond_init(&state->told, NULL);
     return true;
 }
 
@@ -203,7 +199,7 @@ bool mq_link_publish(struct mq_state *state, const char *topic, gr_str text)
         mine.next = state->waiters;
         state->waiters = &mine;
         while (!mine.done && result == 0)
-            result = pthread_cond_timedwait(&state->told, &state->lock, &until);
+            result = pthread_cond_clockwait(&state->told, &state->lock, CLOCK_MONOTONIC, &until);
         forget(state, &mine);
     }
     pthread_mutex_unlock(&state->lock);

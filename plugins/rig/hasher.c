@@ -44,7 +44,7 @@ struct rig_hasher {
     size_t thread_count;
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t work;
-    pthread_cond_t watch; /* the backstop's; monotonic */
+    pthread_cond_t watch; /* the backstop's */
     struct job *first;
     int64_t waiting;
     int64_t progress_ms; /* when a thread other than the backstop last finished */
@@ -66,24 +66,12 @@ static int64_t mono_ms(void)
 
 /* --- making one --- */
 
-static bool init_watch(pthread_cond_t *watch)
-{
-    pthread_condattr_t attr;
-
-    if (pthread_condattr_init(&attr) != 0)
-        return false;
-    bool ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
-              pthread_cond_init(watch, &attr) == 0;
-    pthread_condattr_destroy(&attr);
-    return ok;
-}
-
 static bool init_locks(struct rig_hasher *hasher)
 {
     if (pthread_mutex_init(&hasher->lock, NULL) != 0)
         return false;
     if (pthread_cond_init(&hasher->work, NULL) == 0) {
-        if (init_watch(&hasher->watch))
+        if (pthread_cond_init(&hasher->watch, NULL) == 0)
             return true;
         pthread_cond_destroy(&hasher->work);
     }
@@ -227,7 +215,7 @@ static void wait_until(struct rig_hasher *hasher, int64_t due_ms)
 {
     struct timespec due = {.tv_sec = due_ms / 1000, .tv_nsec = due_ms % 1000 * 1000000};
 
-    (void)pthread_cond_timedwait(&hasher->watch, &hasher->lock, &due);
+    (void)pthread_cond_clockwait(&hasher->watch, &hasher->lock, CLOCK_MONOTONIC, &due);
 }
 
 static void *hash_what_starves(void *arg)

@@ -25,6 +25,8 @@ DEFAULTS = {
     "server": {"listen": ["127.0.0.1:0"], "workers": 256},
     "admin": {"listen": "127.0.0.1:0"},
     "plugins": {"directory": os.path.abspath(PLUGIN_DIR)},
+    # What a test has caused is in the log when it looks there.
+    "log": {"buffer": 0},
 }
 
 

@@ -1,0 +1,217 @@
+/*
+ * Where the log's lines go. Without a queue, whoever logs writes: one write(2) a line, so that
+ * lines of several threads never mix. With one, a thread writes what has gathered, so that no
+ * worker waits for a disk, or for the lock of a file that all workers write to: under load a worker
+ * that loses its processor in there holds up all the others.
+ *
+ * Process-wide, like the log itself.
+ */
+#include "base/log_sink.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+/* Lines wait so long for others to be written with. */
+#define GATHER_MS 2
+/* Room for a few of the longest lines. */
+#define LEAST_BYTES ((size_t)64 * 1024)
+#define STACK_BYTES ((size_t)256 * 1024)
+
+static _Atomic int log_fd = STDERR_FILENO;
+static _Atomic bool queued;          /* a hint; what decides is queue.running */
+static _Thread_local bool is_writer; /* what the queue's own thread logs cannot wait in it */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* for the thread */
+    pthread_t thread;
+    struct grc_buf filling; /* lines that the thread has not taken yet */
+    struct grc_buf spare;   /* the thread's: what it fills next; empty */
+    bool running;
+    bool hurry; /* something in there should not wait */
+    bool stopping;
+    uint64_t lost; /* lines, since the start */
+} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+void grc_log_fd_set(int fd)
+{
+    atomic_store(&log_fd, fd);
+}
+
+static void write_all(const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t put = write(atomic_load(&log_fd), bytes, len);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return; /* there is nowhere left to complain */
+        bytes += put;
+        len -= (size_t)put;
+    }
+}
+
+/* The length of as many whole lines as a pipe takes in one piece, so that another process that
+ * writes to it cannot get between them; one line at least. */
+static size_t whole_lines(gr_str lines)
+{
+    const char *end = memrchr(lines.ptr, '\n', lines.len < PIPE_BUF ? lines.len : PIPE_BUF);
+
+    if (!end)
+        end = memchr(lines.ptr, '\n', lines.len);
+    return (size_t)(end - lines.ptr) + 1;
+}
+
+static void write_lines(gr_str lines)
+{
+    while (lines.len > 0) {
+        size_t len = whole_lines(lines);
+
+        write_all(lines.ptr, len);
+        lines.ptr += len;
+        lines.len -= len;
+    }
+}
+
+/* --- the thread; the lock is held --- */
+
+static void wait_for_lines(void)
+{
+    while (queue.filling.len == 0 && !queue.stopping)
+        pthread_cond_wait(&queue.changed, &queue.lock);
+
+    const int64_t due_ms = grc_mono_ms() + GATHER_MS;
+    while (!queue.hurry && !queue.stopping) {
+        if (!grc_cond_wait_until(&queue.changed, &queue.lock, due_ms))
+            break;
+    }
+    queue.hurry = false;
+}
+
+static void *write_queue(void *arg)
+{
+    (void)arg;
+    is_writer = true;
+    pthread_mutex_lock(&queue.lock);
+    uint64_t told = queue.lost;
+    while (queue.filling.len > 0 || !queue.stopping) {
+        wait_for_lines();
+        struct grc_buf lines = queue.filling;
+        queue.filling = queue.spare;
+        uint64_t lost = queue.lost;
+        pthread_mutex_unlock(&queue.lock);
+        write_lines(grc_buf_view(&lines));
+        grc_buf_clear(&lines);
+        queue.spare = lines;
+        if (lost > told)
+            grc_warn("%llu lines of the log were lost: they came faster than they could be written",
+                     (unsigned long long)(lost - told));
+        told = lost;
+        pthread_mutex_lock(&queue.lock);
+    }
+    queue.running = false; /* from here on lines are written at once again */
+    atomic_store(&queued, false);
+    pthread_mutex_unlock(&queue.lock);
+    return NULL;
+}
+
+/* --- for everybody else --- */
+
+/* false: there is no queue. */
+static bool put_in_queue(const char *line, size_t len, bool urgent)
+{
+    pthread_mutex_lock(&queue.lock);
+    bool running = queue.running;
+    if (running && grc_buf_add(&queue.filling, line, len) == GR_OK) {
+        bool first = queue.filling.len == len;
+        bool hurry = urgent || queue.filling.len > queue.filling.max_bytes / 2;
+
+        if (first || (hurry && !queue.hurry))
+            pthread_cond_signal(&queue.changed);
+        queue.hurry |= hurry;
+    } else if (running) {
+        queue.lost++;
+    }
+    pthread_mutex_unlock(&queue.lock);
+    return running;
+}
+
+void grc_log_sink_put(const char *line, size_t len, bool urgent)
+{
+    bool direct = is_writer || !atomic_load_explicit(&queued, memory_order_relaxed);
+
+    if (direct || !put_in_queue(line, len, urgent))
+        write_all(line, len);
+}
+
+uint64_t grc_log_lost(void)
+{
+    pthread_mutex_lock(&queue.lock);
+    uint64_t lost = queue.lost;
+    pthread_mutex_unlock(&queue.lock);
+    return lost;
+}
+
+/* The memory is there from the start: nothing can fail later, and pages that nobody needs cost
+ * nothing. */
+static bool make_buffers(size_t max_bytes)
+{
+    grc_buf_init(&queue.filling, max_bytes);
+    grc_buf_init(&queue.spare, max_bytes);
+    return grc_buf_reserve(&queue.filling, max_bytes) == GR_OK &&
+           grc_buf_reserve(&queue.spare, max_bytes) == GR_OK;
+}
+
+static void free_buffers(void)
+{
+    grc_buf_done(&queue.filling);
+    grc_buf_done(&queue.spare);
+}
+
+static bool start_thread(void)
+{
+    pthread_attr_t attributes;
+
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
+    bool started = pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0 &&
+                   pthread_create(&queue.thread, &attributes, write_queue, NULL) == 0;
+    pthread_attr_destroy(&attributes);
+    return started;
+}
+
+bool grc_log_queue_start(size_t max_bytes)
+{
+    if (max_bytes == 0)
+        return true;
+    pthread_mutex_lock(&queue.lock);
+    queue.stopping = false;
+    queue.running =
+        make_buffers(max_bytes < LEAST_BYTES ? LEAST_BYTES : max_bytes) && start_thread();
+    if (!queue.running)
+        free_buffers();
+    bool running = queue.running;
+    pthread_mutex_unlock(&queue.lock);
+    atomic_store(&queued, running);
+    return running;
+}
+
+void grc_log_queue_stop(void)
+{
+    pthread_mutex_lock(&queue.lock);
+    bool running = queue.running;
+    queue.stopping = true;
+    pthread_cond_signal(&queue.changed);
+    pthread_mutex_unlock(&queue.lock);
+    if (!running)
+        return;
+    pthread_join(queue.thread, NULL);
+    free_buffers();
+}

@@ -1,0 +1,30 @@
+#include "base/sched.h"
+
+#include <sched.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SLICE_NS 100000u /* the kernel takes 0.1 to 100 ms */
+
+/* The first version of the kernel's struct sched_attr, which <linux/sched/types.h> has beside a
+ * second definition of what <sched.h> defines. The size tells the kernel which version it gets. */
+struct attributes {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime; /* ns; for this policy the slice */
+    uint64_t deadline;
+    uint64_t period;
+};
+_Static_assert(sizeof(struct attributes) == 48, "SCHED_ATTR_SIZE_VER0");
+
+bool grc_sched_batch(void)
+{
+    const struct attributes batch = {
+        .size = sizeof(batch), .policy = SCHED_BATCH, .runtime = SLICE_NS};
+
+    return syscall(SYS_sched_setattr, 0, &batch, 0) == 0;
+}

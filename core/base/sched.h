@@ -1,0 +1,13 @@
+/* How the kernel's scheduler treats a thread. */
+#pragma once
+
+#include <stdbool.h>
+
+/*
+ * Puts the calling thread under SCHED_BATCH, with the shortest time slice that there is. Batch:
+ * when it wakes it waits for its turn, which lets those it talks to finish what they do, and costs
+ * fewer switches (sched(7)). A short slice: its turn comes early, whoever else is busy; it never
+ * needs a long one (Linux 6.12, Documentation/scheduler/sched-eevdf.rst; older kernels only do the
+ * first). false with errno: the thread stays as it is.
+ */
+bool grc_sched_batch(void);

@@ -1,0 +1,123 @@
+"""The log on its way to whoever reads it: nobody waits for it, and nothing is lost in silence."""
+
+import json
+import re
+import signal
+import threading
+
+import pytest
+
+from support import promtext
+from support.gateway import TIMEOUT, Gateway
+
+CALLS = 600
+
+
+class Paused(Gateway):
+    """Its log is read up to the line that says that it is ready, and on from there when reads is set."""
+
+    def __init__(self, *words, **more):
+        super().__init__(*words, **more)
+        self.reads = threading.Event()
+
+    def _read(self, stream, lines):
+        head = []
+        for line in stream:
+            head.append(line)
+            if "ready after" in line:
+                break
+        super()._read(head, lines)
+        lines.pop()  # the end that is not one
+        self.reads.wait()
+        super()._read(stream, lines)
+
+    def finish(self):
+        """Reads the rest; what it has of the requests, and how many lines it says were lost."""
+        self.reads.set()
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(TIMEOUT * 2) == 0
+        self.process = None
+        self.wait_log('"message":"stopped"')
+        told = re.findall(r'"message":"(\d+) lines of the log were lost', self.log)
+        return requests_of(self), sum(map(int, told))
+
+
+def requests_of(gateway):
+    return [line for line in map(json.loads, gateway.log.splitlines()) if line["message"] == "request"]
+
+
+def lost(gateway):
+    return promtext.parse(gateway.admin("/metrics").body.decode())["greenroom_log_lines_lost_total"]
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def starter(kind, **log):
+        gateway = kind(tmp_path, {}, plugins={})
+        gateway.config["log"] = log
+        started.append(gateway)
+        return gateway.start()
+
+    yield starter
+    for gateway in started:
+        if gateway.process:
+            gateway.process.kill()
+            gateway.process.wait()
+        getattr(gateway, "reads", threading.Event()).set()
+
+
+def call(gateway, count):
+    """Requests whose lines are long: the path is in them."""
+    for i in range(count):
+        assert gateway.get(f"/{i:05}" + 240 * "x").status == 404
+
+
+def test_by_default_every_line_is_there_when_it_stops(start):
+    gateway = start(Gateway)
+    call(gateway, 50)
+    gateway.stop()
+    gateway.wait_log('"message":"stopped"')
+    assert [line["path"][:6] for line in requests_of(gateway)] == [f"/{i:05}" for i in range(50)]
+
+
+def test_lines_appear_while_it_runs(start):
+    gateway = start(Gateway)
+    call(gateway, 1)
+    gateway.wait_log('"path":"/00000')
+
+
+def test_a_reader_that_hangs_costs_lines_and_is_told_so(start):
+    gateway = start(Paused, buffer="64k")
+    call(gateway, CALLS)  # more than the pipe and both buffers take
+    counted = lost(gateway)
+    assert counted > 0
+    requests, told = gateway.finish()
+    assert len(requests) + told >= CALLS and told >= counted
+    assert len(requests) < CALLS
+
+
+def test_a_buffer_that_is_large_enough_loses_nothing(start):
+    gateway = start(Paused)
+    call(gateway, CALLS)
+    assert lost(gateway) == 0
+    requests, told = gateway.finish()
+    assert (len(requests), told) == (CALLS, 0)
+
+
+def test_without_a_buffer_the_line_comes_before_the_next_request(start):
+    gateway = start(Gateway, buffer=0)
+    call(gateway, 3)
+    gateway.process.kill()  # no time to write anything any more
+    gateway.process.wait()
+    gateway.process = None
+    gateway.wait_log('"path":"/00001')
+
+
+def test_the_buffer_changes_at_the_next_start(start):
+    gateway = start(Gateway)
+    gateway.config["log"] = {"buffer": "1m"}
+    gateway.write()
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.wait_log("log.buffer.*change at the next start")
