@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -200,6 +201,27 @@ def test_workers_are_scheduled_as_configured(tmp_path, scheduling, wanted):
         while (found := batch_threads(process)) != wanted and time.monotonic() < deadline:
             time.sleep(0.01)  # a worker sets itself up when it first runs
     assert found == wanted
+
+
+SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}.get(os.uname().machine)
+
+
+def slice_ns(task):
+    """The time slice of a thread, as sched_getattr(2) has it; 0 where the kernel (before 6.12) does not tell."""
+    attributes = ctypes.create_string_buffer(48)
+    if SCHED_GETATTR is None or ctypes.CDLL(None).syscall(SCHED_GETATTR, int(task), attributes, 48, 0) != 0:
+        return 0
+    return struct.unpack("=IIQiIQQQ", attributes.raw)[5]
+
+
+@pytest.mark.skipif(slice_ns(0) == 0, reason="this kernel gives all threads the same time slice")
+def test_workers_take_short_turns(tmp_path):
+    with Process(tmp_path, server={"workers": 5}) as process:
+        deadline = time.monotonic() + TIMEOUT
+        while batch_threads(process) != 5 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        slices = [slice_ns(task) for task in process.tasks if os.sched_getscheduler(int(task)) == os.SCHED_BATCH]
+    assert slices == [100_000] * 5
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become somebody else")
