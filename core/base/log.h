@@ -39,7 +39,8 @@ void grc_log_fd_set(int fd);
  * lost, counted, and told of. max_bytes 0: nothing changes. false without memory or thread.
  */
 bool grc_log_queue_start(size_t max_bytes);
-/* Writes what waits. Without effect when there is no queue. */
+/* Writes what waits, before the process ends; gives up on a reader that has hung for three seconds.
+ * Without effect when there is no queue. */
 void grc_log_queue_stop(void);
 /* Lines that were lost since the process began. */
 uint64_t grc_log_lost(void);

@@ -14,11 +14,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
 /* Lines wait so long for others to be written with. */
 #define GATHER_MS 2
+/* How long the end waits for a reader that hangs. */
+#define STOP_MS 3000
 /* Room for a few of the longest lines. */
 #define LEAST_BYTES ((size_t)64 * 1024)
 #define STACK_BYTES ((size_t)256 * 1024)
@@ -29,7 +32,7 @@ static _Thread_local bool is_writer; /* what the queue's own thread logs cannot 
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* for the thread */
+    pthread_cond_t changed; /* for the thread; at the end, for whoever stops it */
     pthread_t thread;
     struct grc_buf filling; /* lines that the thread has not taken yet */
     struct grc_buf spare;   /* the thread's: what it fills next; empty */
@@ -44,12 +47,24 @@ void grc_log_fd_set(int fd)
     atomic_store(&log_fd, fd);
 }
 
+/* After a write(2) that failed: whether it is worth another try. Somebody who shares the terminal
+ * or the pipe may have made it non-blocking. */
+static bool wait_writable(int fd)
+{
+    struct pollfd writable = {.fd = fd, .events = POLLOUT};
+
+    if (errno == EAGAIN)
+        return poll(&writable, 1, -1) >= 0 || errno == EINTR;
+    return errno == EINTR;
+}
+
 static void write_all(const char *bytes, size_t len)
 {
     while (len > 0) {
-        ssize_t put = write(atomic_load(&log_fd), bytes, len);
+        int fd = atomic_load(&log_fd);
+        ssize_t put = write(fd, bytes, len);
 
-        if (put < 0 && errno == EINTR)
+        if (put < 0 && wait_writable(fd))
             continue;
         if (put <= 0)
             return; /* there is nowhere left to complain */
@@ -118,6 +133,7 @@ static void *write_queue(void *arg)
     }
     queue.running = false; /* from here on lines are written at once again */
     atomic_store(&queued, false);
+    pthread_cond_broadcast(&queue.changed);
     pthread_mutex_unlock(&queue.lock);
     return NULL;
 }
@@ -205,12 +221,17 @@ bool grc_log_queue_start(size_t max_bytes)
 
 void grc_log_queue_stop(void)
 {
+    const int64_t due_ms = grc_mono_ms() + STOP_MS;
+
     pthread_mutex_lock(&queue.lock);
-    bool running = queue.running;
+    bool started = queue.running;
     queue.stopping = true;
-    pthread_cond_signal(&queue.changed);
+    pthread_cond_broadcast(&queue.changed);
+    while (queue.running && grc_cond_wait_until(&queue.changed, &queue.lock, due_ms))
+        ;
+    bool ended = !queue.running;
     pthread_mutex_unlock(&queue.lock);
-    if (!running)
+    if (!started || !ended)
         return;
     pthread_join(queue.thread, NULL);
     free_buffers();

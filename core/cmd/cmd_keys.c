@@ -18,7 +18,6 @@
 
 /* What the command line said. */
 struct words {
-    const struct grc_cli *cli;
     const char *scopes[REPEAT_MAX + 1];
     const char *rooms[REPEAT_MAX + 1];
     const char *roles[REPEAT_MAX + 1];
@@ -136,7 +135,6 @@ static int add(const struct grc_settings *settings, struct grc_key_file *file,
         return GRC_EXIT_USAGE;
     if (!grc_key_file_add(file, &wish, now_ms, text, &reason) || !grc_key_file_save(file, &reason))
         return failed(reason);
-    grc_routes_doubt_scopes(words->cli, words->scopes);
     return show(text, settings);
 }
 
@@ -357,7 +355,7 @@ static int act(const struct grc_settings *settings, const struct action *action,
 
 int grc_cmd_keys(const struct grc_cli *cli, int argc, char **argv)
 {
-    struct words words = {.cli = cli};
+    struct words words = {0};
     const struct action *action = actions;
     struct grc_settings *settings;
     int status;
@@ -375,6 +373,9 @@ int grc_cmd_keys(const struct grc_cli *cli, int argc, char **argv)
     if (!settings)
         return GRC_EXIT_CONFIG;
     status = act(settings, action, &words);
+    /* Now that nobody waits for the file any more: this loads the groups. */
+    if (status == GRC_EXIT_OK && action->run == add)
+        grc_routes_doubt_scopes(cli, words.scopes);
     grc_settings_free(settings);
     return status;
 }

@@ -98,6 +98,14 @@ def test_a_reader_that_hangs_costs_lines_and_is_told_so(start):
     assert len(requests) < CALLS
 
 
+def test_a_reader_that_hangs_does_not_keep_it_from_stopping(start):
+    gateway = start(Paused, buffer="64k")
+    call(gateway, CALLS)
+    gateway.process.send_signal(signal.SIGTERM)
+    assert gateway.process.wait(TIMEOUT * 2) == 0
+    gateway.process = None
+
+
 def test_a_buffer_that_is_large_enough_loses_nothing(start):
     gateway = start(Paused)
     call(gateway, CALLS)

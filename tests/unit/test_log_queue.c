@@ -105,6 +105,8 @@ static void every_line_arrives_whole_and_in_order(void **state)
     (void)state;
     uint64_t before = grc_log_lost();
     log_to(&reader);
+    assert_int_equal(fcntl(reader.ends[1], F_SETFL, O_NONBLOCK),
+                     0); /* as others may have left it */
     start_reading(&reader);
     assert_true(grc_log_queue_start((size_t)16 << 20));
     write_from_all_threads();
