@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -191,26 +192,14 @@ static void free_buffers(void)
     grc_buf_done(&queue.spare);
 }
 
-static bool start_thread(void)
-{
-    pthread_attr_t attributes;
-
-    if (pthread_attr_init(&attributes) != 0)
-        return false;
-    bool started = pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0 &&
-                   pthread_create(&queue.thread, &attributes, write_queue, NULL) == 0;
-    pthread_attr_destroy(&attributes);
-    return started;
-}
-
 bool grc_log_queue_start(size_t max_bytes)
 {
     if (max_bytes == 0)
         return true;
     pthread_mutex_lock(&queue.lock);
     queue.stopping = false;
-    queue.running =
-        make_buffers(max_bytes < LEAST_BYTES ? LEAST_BYTES : max_bytes) && start_thread();
+    queue.running = make_buffers(max_bytes < LEAST_BYTES ? LEAST_BYTES : max_bytes) &&
+                    grc_thread_start(&queue.thread, STACK_BYTES, write_queue, NULL);
     if (!queue.running)
         free_buffers();
     bool running = queue.running;

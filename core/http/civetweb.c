@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/privileges.h"
-#include "base/sched.h"
+#include "base/thread.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -73,7 +73,7 @@ static void *init_thread(const struct mg_context *ctx, int type)
     grc_buf_init(&conn->target, http->head_max);
     grc_wait_next(&conn->wait, true);
     if (type == 1) {
-        if (http->batch && !grc_sched_batch())
+        if (http->batch && !grc_thread_batch())
             grc_debug("workers keep the normal scheduling: %s", strerror(errno));
         conn->wait.patience_ms = patience_ms;
         conn->wait.opened = grc_http_handshake_begins;

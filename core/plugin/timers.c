@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secure.h"
+#include "base/thread.h"
 #include "call/call.h"
 
 #include <pthread.h>
@@ -71,17 +72,6 @@ static void prepare(struct grc_timer *timer, const struct gr_timer *row, struct 
     pthread_cond_init(&timer->changed, NULL);
 }
 
-static bool start_thread(struct grc_timer *timer)
-{
-    pthread_attr_t attributes;
-
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    timer->running = pthread_create(&timer->thread, &attributes, work, timer) == 0;
-    pthread_attr_destroy(&attributes);
-    return timer->running;
-}
-
 enum gr_err grc_timers_start(struct grc_plugin *plugin)
 {
     const struct gr_timer *rows = plugin->desc->timers;
@@ -99,7 +89,10 @@ enum gr_err grc_timers_start(struct grc_plugin *plugin)
         prepare(&plugin->timers[i], &rows[i], plugin);
     plugin->timer_count = count;
     for (size_t i = 0; i < count; i++) {
-        if (!start_thread(&plugin->timers[i])) {
+        struct grc_timer *timer = &plugin->timers[i];
+
+        timer->running = grc_thread_start(&timer->thread, STACK_BYTES, work, timer);
+        if (!timer->running) {
             grc_timers_stop(plugin);
             return GR_ERR_NO_MEMORY;
         }

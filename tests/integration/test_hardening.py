@@ -188,8 +188,14 @@ def free_low_port():
     return None
 
 
-def batch_threads(process):
-    return [os.sched_getscheduler(int(task)) for task in process.tasks].count(os.SCHED_BATCH)
+def batch_threads(process, wanted):
+    """The threads under SCHED_BATCH, once there are as many as wanted: a worker sets itself up when it first runs."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        found = [task for task in process.tasks if os.sched_getscheduler(int(task)) == os.SCHED_BATCH]
+        if len(found) == wanted or time.monotonic() >= deadline:
+            return found
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(("scheduling", "wanted"), [(None, 5), ("batch", 5), ("normal", 0)])
@@ -197,10 +203,8 @@ def test_workers_are_scheduled_as_configured(tmp_path, scheduling, wanted):
     server = {"workers": 5, **({"scheduling": scheduling} if scheduling else {})}
     with Process(tmp_path, server=server, admin={"workers": 3}) as process:
         # Those of the admin listener interrupt whoever runs: health is answered at once.
-        deadline = time.monotonic() + TIMEOUT
-        while (found := batch_threads(process)) != wanted and time.monotonic() < deadline:
-            time.sleep(0.01)  # a worker sets itself up when it first runs
-    assert found == wanted
+        found = batch_threads(process, wanted)
+    assert len(found) == wanted
 
 
 SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}.get(os.uname().machine)
@@ -217,10 +221,7 @@ def slice_ns(task):
 @pytest.mark.skipif(slice_ns(0) == 0, reason="this kernel gives all threads the same time slice")
 def test_workers_take_short_turns(tmp_path):
     with Process(tmp_path, server={"workers": 5}) as process:
-        deadline = time.monotonic() + TIMEOUT
-        while batch_threads(process) != 5 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        slices = [slice_ns(task) for task in process.tasks if os.sched_getscheduler(int(task)) == os.SCHED_BATCH]
+        slices = [slice_ns(task) for task in batch_threads(process, 5)]
     assert slices == [100_000] * 5
 
 

@@ -1,4 +1,4 @@
-#include "base/sched.h"
+#include "base/thread.h"
 
 #include <sched.h>
 #include <stdint.h>
@@ -21,7 +21,19 @@ struct attributes {
 };
 _Static_assert(sizeof(struct attributes) == 48, "SCHED_ATTR_SIZE_VER0");
 
-bool grc_sched_batch(void)
+bool grc_thread_start(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(void *), void *arg)
+{
+    pthread_attr_t attributes;
+
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
+    bool started = pthread_attr_setstacksize(&attributes, stack_bytes) == 0 &&
+                   pthread_create(ret_thread, &attributes, run, arg) == 0;
+    pthread_attr_destroy(&attributes);
+    return started;
+}
+
+bool grc_thread_batch(void)
 {
     const struct attributes batch = {
         .size = sizeof(batch), .policy = SCHED_BATCH, .runtime = SLICE_NS};
