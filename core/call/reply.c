@@ -1,7 +1,7 @@
+#include "base/field.h"
 #include "base/json.h"
 #include "call/host.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -51,18 +51,7 @@ static bool is_reserved(const char *name)
     return false;
 }
 
-/* RFC 9110, section 5.6.2 (token) and 5.5 (field value). */
-static bool name_is_token(const char *name)
-{
-    if (!*name)
-        return false;
-    for (; *name; name++) {
-        if (!isalnum((unsigned char)*name) && !strchr("!#$%&'*+-.^_`|~", *name))
-            return false;
-    }
-    return true;
-}
-
+/* RFC 9110, section 5.5. */
 static bool value_is_clean(gr_str value)
 {
     for (size_t i = 0; i < value.len; i++) {
@@ -79,7 +68,7 @@ enum gr_err grc_host_reply_header(struct gr_call *pub, const char *name, gr_str 
     struct grc_call *call = grc_call_of(pub);
     struct grc_reply *reply = call->reply;
 
-    if (!reply || !name_is_token(name) || is_reserved(name) || !value_is_clean(value))
+    if (!reply || !grc_field_token(gr_str_of(name)) || is_reserved(name) || !value_is_clean(value))
         return GR_ERR_INTERNAL;
     if (reply->header_count == sizeof(reply->headers) / sizeof(reply->headers[0]))
         return GR_ERR_HEADERS;

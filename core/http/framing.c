@@ -1,7 +1,8 @@
 #include "http/framing.h"
 
+#include "base/field.h"
+
 #include <string.h>
-#include <strings.h>
 
 static const char reason_line[] = "the request line is malformed";
 static const char reason_header[] = "a header line is malformed";
@@ -9,15 +10,10 @@ static const char reason_line_end[] = "lines must end with CR LF";
 
 /* --- small helpers --- */
 
-static bool name_is(gr_str name, const char *text)
-{
-    return name.len == strlen(text) && strncasecmp(name.ptr, text, name.len) == 0;
-}
-
 gr_str grc_request_header(const struct grc_request *request, const char *name)
 {
     for (size_t i = 0; i < request->header_count; i++) {
-        if (name_is(request->headers[i].name, name))
+        if (grc_field_is(request->headers[i].name, name))
             return request->headers[i].value;
     }
     return (gr_str){NULL, 0};
@@ -28,34 +24,8 @@ static size_t count_of(const struct grc_request *request, const char *name)
     size_t count = 0;
 
     for (size_t i = 0; i < request->header_count; i++)
-        count += name_is(request->headers[i].name, name);
+        count += grc_field_is(request->headers[i].name, name);
     return count;
-}
-
-static gr_str trim(gr_str text)
-{
-    while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
-        text.ptr++;
-        text.len--;
-    }
-    while (text.len && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
-bool grc_list_has(gr_str list, const char *member)
-{
-    while (list.len) {
-        const char *comma = memchr(list.ptr, ',', list.len);
-        size_t len = comma ? (size_t)(comma - list.ptr) : list.len;
-
-        if (name_is(trim((gr_str){list.ptr, len}), member))
-            return true;
-        len += comma ? 1 : 0;
-        list.ptr += len;
-        list.len -= len;
-    }
-    return false;
 }
 
 static enum gr_err broken(struct grc_request *request, enum gr_err err, const char *reason)
@@ -63,23 +33,6 @@ static enum gr_err broken(struct grc_request *request, enum gr_err err, const ch
     request->broken = err;
     request->broken_reason = reason;
     return err;
-}
-
-/* A token character of RFC 9110, section 5.6.2. */
-static bool is_tchar(unsigned char c)
-{
-    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-        return true;
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
-}
-
-static bool is_token(gr_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (!is_tchar((unsigned char)text.ptr[i]))
-            return false;
-    }
-    return text.len > 0;
 }
 
 static const char *end_of(gr_str text)
@@ -142,7 +95,7 @@ static enum gr_err check_headers(struct grc_request *request, const struct grc_f
 
         if (header->name.ptr != expected)
             return broken(request, GR_ERR_BAD_REQUEST, reason_line_end);
-        if (!is_token(header->name))
+        if (!grc_field_token(header->name))
             return broken(request, GR_ERR_BAD_REQUEST, reason_header);
         for (; gap < header->value.ptr; gap++) {
             if (*gap != ' ' && *gap != '\t') /* NUL: a blank stood before the colon */
@@ -243,7 +196,7 @@ static enum gr_err check_body_framing(struct grc_request *request)
         return check_length(request, grc_request_header(request, "Content-Length"));
     if (!codings)
         return GR_OK;
-    if (codings > 1 || !name_is(grc_request_header(request, "Transfer-Encoding"), "chunked"))
+    if (codings > 1 || !grc_field_is(grc_request_header(request, "Transfer-Encoding"), "chunked"))
         return broken(request, GR_ERR_BAD_REQUEST, "the only Transfer-Encoding here is chunked");
     if (request->http_1_0)
         return broken(request, GR_ERR_BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding");
@@ -258,13 +211,14 @@ enum gr_err grc_framing_check(struct grc_request *request, const struct grc_fram
     if (err == GR_OK)
         err = check_headers(request, framing);
     for (size_t i = 0; i < request->header_count; i++)
-        request->headers[i].value = trim(request->headers[i].value);
+        request->headers[i].value = grc_field_trim(request->headers[i].value);
     if (err == GR_OK)
         err = check_single(request);
     if (err == GR_OK)
         err = check_body_framing(request);
     if (err == GR_OK && !request->http_1_0 && request->content_length != 0)
-        request->expect_continue = name_is(grc_request_header(request, "Expect"), "100-continue");
+        request->expect_continue =
+            grc_field_is(grc_request_header(request, "Expect"), "100-continue");
     return err;
 }
 
@@ -272,11 +226,11 @@ bool grc_framing_keep_alive(const struct grc_request *request)
 {
     gr_str connection = grc_request_header(request, "Connection");
 
-    if (request->broken != GR_OK || grc_list_has(connection, "close") ||
-        grc_list_has(connection, "upgrade"))
+    if (request->broken != GR_OK || grc_field_has(connection, "close") ||
+        grc_field_has(connection, "upgrade"))
         return false;
     /* CivetWeb closes after any Connection header that does not ask to stay. */
     if (connection.ptr)
-        return grc_list_has(connection, "keep-alive");
+        return grc_field_has(connection, "keep-alive");
     return !request->http_1_0;
 }

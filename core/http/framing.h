@@ -29,6 +29,3 @@ enum gr_err grc_framing_check(struct grc_request *request, const struct grc_fram
 
 /* True when the connection may stay open as far as the client is concerned. */
 bool grc_framing_keep_alive(const struct grc_request *request);
-
-/* True when a comma-separated list has this member, without regard to case. */
-bool grc_list_has(gr_str list, const char *member);

@@ -2,6 +2,7 @@
 #include "upstream/internal.h"
 
 #include "base/clock.h"
+#include "base/field.h"
 #include "upstream/headers.h"
 
 #include <greenroom/version.h>
@@ -23,7 +24,7 @@ static void draft_put(struct draft *draft, gr_str name, const char *between, gr_
 {
     if (draft->err != GR_OK)
         return;
-    if (draft->count >= GRC_LINES_MAX - 4 || !grc_header_name_good(name) ||
+    if (draft->count >= GRC_LINES_MAX - 4 || !grc_field_token(name) ||
         !grc_header_value_good(value)) {
         draft->err = GR_ERR_INTERNAL;
         return;

@@ -1,13 +1,10 @@
 #include "upstream/headers.h"
 
+#include "base/field.h"
+
 #include <strings.h>
 
 #define VALUE_MAX 1024u
-
-static bool is(gr_str name, const char *other)
-{
-    return strlen(other) == name.len && strncasecmp(name.ptr, other, name.len) == 0;
-}
 
 static bool starts(gr_str name, const char *with)
 {
@@ -19,21 +16,10 @@ static bool starts(gr_str name, const char *with)
 static bool is_any(gr_str name, const char *const *list)
 {
     for (; *list; list++) {
-        if (is(name, *list))
+        if (grc_field_is(name, *list))
             return true;
     }
     return false;
-}
-
-bool grc_header_name_good(gr_str name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!alnum && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
-            return false;
-    }
-    return name.len > 0;
 }
 
 bool grc_header_value_good(gr_str value)
@@ -67,18 +53,19 @@ bool grc_header_outgoing(gr_str name, bool with_authorization)
 
     if (is_any(name, ours) || starts(name, "Proxy-"))
         return false;
-    return with_authorization || !is(name, "Authorization");
+    return with_authorization || !grc_field_is(name, "Authorization");
 }
 
 enum grc_header_kind grc_header_incoming(gr_str name)
 {
-    if (is(name, "Content-Type"))
+    if (grc_field_is(name, "Content-Type"))
         return GRC_HEADER_TYPE;
-    if (is(name, "Retry-After"))
+    if (grc_field_is(name, "Retry-After"))
         return GRC_HEADER_RETRY_AFTER;
-    if (is(name, "Content-Encoding"))
+    if (grc_field_is(name, "Content-Encoding"))
         return GRC_HEADER_ENCODING;
-    if (is(name, "RateLimit") || starts(name, "RateLimit-") || starts(name, "X-RateLimit-"))
+    if (grc_field_is(name, "RateLimit") || starts(name, "RateLimit-") ||
+        starts(name, "X-RateLimit-"))
         return GRC_HEADER_PASS;
     return GRC_HEADER_DROP;
 }
@@ -96,7 +83,7 @@ bool grc_header_split(gr_str line, struct gr_pair *ret_pair)
     while (from < end && (*from == ' ' || *from == '\t'))
         from++;
     struct gr_pair pair = {{line.ptr, (size_t)(colon - line.ptr)}, {from, (size_t)(end - from)}};
-    if (!grc_header_name_good(pair.name) || !grc_header_value_good(pair.value) ||
+    if (!grc_field_token(pair.name) || !grc_header_value_good(pair.value) ||
         pair.value.len > VALUE_MAX)
         return false;
     *ret_pair = pair;
@@ -128,8 +115,8 @@ static void take_directive(gr_str text, struct grc_freshness *freshness, bool *s
         freshness->forbidden = true;
         return;
     }
-    bool shared = is(name, "s-maxage");
-    if (!shared && !is(name, "max-age"))
+    bool shared = grc_field_is(name, "s-maxage");
+    if (!shared && !grc_field_is(name, "max-age"))
         return;
     if (value.len > 1 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
         value = (gr_str){value.ptr + 1, value.len - 2};
@@ -142,31 +129,22 @@ static void take_directive(gr_str text, struct grc_freshness *freshness, bool *s
 static void take_cache_control(gr_str value, struct grc_freshness *freshness)
 {
     bool shared_age = false;
+    gr_str one;
 
-    while (value.len > 0) {
-        const char *comma = memchr(value.ptr, ',', value.len);
-        gr_str one = {value.ptr, comma ? (size_t)(comma - value.ptr) : value.len};
-        size_t skip = one.len + (comma ? 1 : 0);
-
-        value = (gr_str){value.ptr + skip, value.len - skip};
-        while (one.len > 0 && (*one.ptr == ' ' || *one.ptr == '\t'))
-            one = (gr_str){one.ptr + 1, one.len - 1};
-        while (one.len > 0 && (one.ptr[one.len - 1] == ' ' || one.ptr[one.len - 1] == '\t'))
-            one.len--;
+    while (grc_field_next(&value, &one))
         take_directive(one, freshness, &shared_age);
-    }
 }
 
 void grc_header_freshness(const struct gr_pair *pair, struct grc_freshness *freshness)
 {
-    if (is(pair->name, "Cache-Control")) {
+    if (grc_field_is(pair->name, "Cache-Control")) {
         take_cache_control(pair->value, freshness);
-    } else if (is(pair->name, "Set-Cookie")) {
+    } else if (grc_field_is(pair->name, "Set-Cookie")) {
         freshness->forbidden = true; /* meant for one */
-    } else if (is(pair->name, "Vary")) {
+    } else if (grc_field_is(pair->name, "Vary")) {
         if (pair->value.len && memchr(pair->value.ptr, '*', pair->value.len))
             freshness->forbidden = true;
-    } else if (is(pair->name, "Age")) {
+    } else if (grc_field_is(pair->name, "Age")) {
         int64_t seconds = grc_header_seconds(pair->value);
         if (seconds > 0)
             freshness->age_s = seconds;

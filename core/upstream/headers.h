@@ -3,8 +3,6 @@
 
 #include "upstream/upstream.h"
 
-/* A token of RFC 9110, section 5.6.2. */
-bool grc_header_name_good(gr_str name);
 /* Printable ASCII, blanks and tabs; nothing that could end the line. */
 bool grc_header_value_good(gr_str value);
 /* May a caller of an upstream set it? Not the hop-by-hop ones, nor those that the host writes. */

@@ -1,0 +1,73 @@
+#include "base/field.h"
+
+#include <strings.h>
+
+bool grc_field_is(gr_str name, const char *text)
+{
+    return name.len == strlen(text) && strncasecmp(name.ptr, text, name.len) == 0;
+}
+
+/* One bit for each of the first 128 characters: set for those that a token may have. */
+static bool is_token_char(unsigned char c)
+{
+    static const uint32_t bits[4] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+
+    return c < 128 && (bits[c / 32] >> (c % 32) & 1) != 0;
+}
+
+bool grc_field_token(gr_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_token_char((unsigned char)text.ptr[i]))
+            return false;
+    }
+    return text.len > 0;
+}
+
+gr_str grc_field_trim(gr_str text)
+{
+    while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
+        text.ptr++;
+        text.len--;
+    }
+    while (text.len && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
+bool grc_field_next(gr_str *list, gr_str *ret_member)
+{
+    if (!list->ptr)
+        return false;
+    const char *comma = list->len ? memchr(list->ptr, ',', list->len) : NULL;
+    size_t len = comma ? (size_t)(comma - list->ptr) : list->len;
+
+    *ret_member = grc_field_trim((gr_str){list->ptr, len});
+    *list = comma ? (gr_str){comma + 1, list->len - len - 1} : (gr_str){NULL, 0};
+    return true;
+}
+
+bool grc_field_has(gr_str list, const char *member)
+{
+    gr_str one;
+
+    while (grc_field_next(&list, &one)) {
+        if (grc_field_is(one, member))
+            return true;
+    }
+    return false;
+}
+
+bool grc_field_number(gr_str digits, int64_t *ret_number)
+{
+    int64_t number = 0;
+
+    for (size_t i = 0; i < digits.len; i++) {
+        int digit = digits.ptr[i] - '0';
+        if (digit < 0 || digit > 9 || number > (INT64_MAX - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    *ret_number = number;
+    return digits.len > 0;
+}
