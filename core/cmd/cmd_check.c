@@ -1,7 +1,6 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "http/http.h"
-#include "server/advisories.h"
 #include "server/runtime.h"
 
 #include <stdio.h>
@@ -54,7 +53,7 @@ int grc_cmd_check(const struct grc_cli *cli, int argc, char **argv)
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_CHECK, grc_cli_report, NULL);
     if (!runtime)
         return GRC_EXIT_CONFIG;
-    grc_advisories_report();
+    grc_http_warn_unchecked(runtime->settings);
     if (!check_listeners(runtime->settings)) {
         grc_runtime_unref(runtime);
         return GRC_EXIT_CONFIG;

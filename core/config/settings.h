@@ -198,6 +198,7 @@ struct grc_settings {
     const char *user;  /* to become once everything that needs root is done; NULL: stay */
     const char *group; /* NULL: the user's own */
     bool core_dumps;
+    bool civetweb_any; /* no warning of a version that was not checked */
     /* upstreams and credentials */
     struct grc_credential *credentials;
     size_t credential_count;

@@ -171,6 +171,10 @@ static const struct grc_key server_keys[] = {
             .range = GR_MIN(1)),
     GRC_KEY(grc_settings, "core_dumps", core_dumps, GRC_KEY_BOOL, "false",
             "Allow core dumps and debuggers, which see secrets"),
+    GRC_KEY(grc_settings, "civetweb", civetweb_any, GRC_KEY_FLAG, "checked",
+            "Versions of libcivetweb to run with: \"checked\" warns when the installed one is not "
+            "among those that the checks of requests were tried with, \"any\" does not",
+            .values = GR_LIST("checked", "any")),
     GRC_KEY_END,
 };
 

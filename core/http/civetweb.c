@@ -23,8 +23,9 @@
 
 _Static_assert(MG_MAX_HEADERS == GRC_HEADERS_MAX, "the header array of CivetWeb has another size");
 
-/* The version whose in-place parser http/framing.c knows. */
-#define KNOWN_VERSION "1.15"
+/* The versions whose parser and keep-alive http/framing.c and http/wait.c were checked with. */
+#define KNOWN_VERSIONS "1.15 and 1.16"
+static const char *const known_versions[] = {"1.15", "1.16"};
 
 /* --- threads and connections --- */
 
@@ -331,15 +332,28 @@ void grc_http_stop(struct grc_http *http)
 
 /* --- the library --- */
 
-bool grc_http_global_init(const char **ret_reason)
+void grc_http_global_init(void)
 {
-    if (strcmp(mg_version(), KNOWN_VERSION) != 0) {
-        *ret_reason = "the linked libcivetweb is not version " KNOWN_VERSION
-                      ", whose parser the checks of requests know";
-        return false;
-    }
     mg_init_library(MG_FEATURES_DEFAULT);
-    return true;
+}
+
+const char *grc_http_unchecked(const char *version)
+{
+    for (size_t i = 0; i < sizeof(known_versions) / sizeof(known_versions[0]); i++) {
+        if (strcmp(version, known_versions[i]) == 0)
+            return NULL;
+    }
+    return "the checks against request smuggling, and the time limits of connections, were tried "
+           "with libcivetweb " KNOWN_VERSIONS " only";
+}
+
+void grc_http_warn_unchecked(const struct grc_settings *settings)
+{
+    const char *unchecked = grc_http_unchecked(mg_version());
+
+    if (unchecked && !settings->civetweb_any)
+        grc_warn("libcivetweb is %s, but %s; \"civetweb\": \"any\" under \"server\" accepts that",
+                 mg_version(), unchecked);
 }
 
 const char *grc_http_library(void)

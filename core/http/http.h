@@ -19,9 +19,13 @@ struct grc_http_handler {
     void *arg;
 };
 
-/* Prepares the library; once, before threads. false with a static reason when the linked version is
- * not one whose parser is known (see http/framing.h). */
-bool grc_http_global_init(const char **ret_reason);
+/* Prepares the library; once, before threads. */
+void grc_http_global_init(void);
+/* What was not checked with this version of libcivetweb, as a static text; NULL when the version is
+ * one that the requests' checks (see http/framing.h) were tried with. */
+const char *grc_http_unchecked(const char *version);
+/* Warns in the log when the linked version is not one of those, unless server.civetweb is "any". */
+void grc_http_warn_unchecked(const struct grc_settings *settings);
 
 /* Whether listeners could speak the TLS that settings want, if any does. false with a reason
  * (malloc'ed). */

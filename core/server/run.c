@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/privileges.h"
 #include "config/env.h"
-#include "server/advisories.h"
 #include "server/figures.h"
 #include "server/gateway.h"
 #include "server/notify.h"
@@ -50,13 +49,8 @@ static bool block_signals(sigset_t *set)
 
 static bool init_libraries(void)
 {
-    const char *reason = "";
-
     json_object_seed(0); /* before threads: seeding is not thread-safe */
-    if (!grc_http_global_init(&reason)) {
-        grc_error("%s", reason);
-        return false;
-    }
+    grc_http_global_init();
     if (!grc_upstreams_global_init()) {
         grc_error("libcurl cannot be initialised");
         return false;
@@ -170,7 +164,7 @@ static int start(struct server *server)
     if (!runtime)
         return EXIT_CONFIG;
     apply_log(runtime->settings);
-    grc_advisories_report();
+    grc_http_warn_unchecked(runtime->settings);
     grc_env_scrub(); /* everything has been read, and there are no threads yet */
     if (!settle_process(runtime->settings) || !grc_runtime_serve(runtime, report, NULL)) {
         grc_runtime_unref(runtime);

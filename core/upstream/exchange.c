@@ -189,7 +189,10 @@ static enum gr_err failure_of(const struct grc_handle *handle, CURLcode code, bo
     case CURLE_OPERATION_TIMEDOUT:
         return GR_ERR_UPSTREAM_TIMEOUT;
     case CURLE_OUT_OF_MEMORY:
-        /* Also libcurl's word for a header line over its own bound. */
+#if LIBCURL_VERSION_NUM >= 0x080600
+    case CURLE_TOO_LARGE:
+#endif
+        /* Either is libcurl's word for a header line over its own bound: the former before 8.6. */
         return handle->sends ? GR_ERR_UPSTREAM_BROKEN : GR_ERR_NO_MEMORY;
     case CURLE_URL_MALFORMAT:
     case CURLE_BAD_FUNCTION_ARGUMENT:

@@ -6,6 +6,8 @@ set -euo pipefail
 cmake=$1
 build=$2
 
+# As the tree itself is built; CMake's own default would be make, which nothing here needs.
+export CMAKE_GENERATOR=Ninja
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root

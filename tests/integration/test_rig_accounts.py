@@ -1,13 +1,12 @@
 """rig: accounts, tokens, invites, on both stores."""
 
-import crypt
 import hashlib
 import re
 import time
 import uuid
 
 from support.rig import (BROKEN_BODY, CREDENTIALS, MEDIA_TYPE, METHOD, NO_TOKEN, NOT_FOUND, USERS_KEY, bearer,
-                         claims_of, error, invalid, jwt, missing, payload, user_claims)
+                         claims_of, crypt, error, invalid, jwt, missing, payload, user_claims)
 from support.rig import database, postgres, rig, start_rig  # noqa: F401 (fixtures)
 
 GOOD = {"username": "marit", "password": "correct horse", "email": "marit@studio.example"}
@@ -163,7 +162,7 @@ def test_passwords_are_hashed_and_renewed(rig, database):
     read = f"SELECT password FROM rig_users WHERE id = '{user.id}'"
     assert database.query(read).startswith("$2b$10$")
     # As the original wrote it: $2a$, and cheaper.
-    old = crypt.crypt("correct horse", "$2a$04$5VRhJqGJWAJ5QKP4Swh5S.")
+    old = crypt("correct horse", "$2a$04$5VRhJqGJWAJ5QKP4Swh5S.")
     database.query(f"UPDATE rig_users SET password = '{old}' WHERE id = '{user.id}'")
     user.login()
     assert database.query(read).startswith("$2b$10$")

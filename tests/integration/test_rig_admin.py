@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from support.rig import CREDENTIALS, Database, bearer, error
+from support.rig import CREDENTIALS, Database, bearer, crypt, error
 from support.rig import database, postgres, rig, start_rig  # noqa: F401 (fixtures)
 
 ORIGINAL = """
@@ -35,9 +35,7 @@ HASH_SALT = "$2a$10$N9qo8uLOickgx2ZMRZoMye"
 
 
 def original_hash():
-    import crypt
-
-    return crypt.crypt("correct horse", HASH_SALT)
+    return crypt("correct horse", HASH_SALT)
 
 
 def test_listing_users(rig):

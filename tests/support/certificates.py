@@ -16,7 +16,8 @@ class Authority:
         self.file = directory / f"{name}.pem"
         self.key = directory / f"{name}.key"
         _run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
-             str(self.key), "-out", str(self.file), "-days", "30", "-subj", f"/CN={name}")
+             str(self.key), "-out", str(self.file), "-days", "30", "-subj", f"/CN={name}",
+             "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def issue(self, name, algorithm="ec", not_after=None):
         """(certificate, key) of a host or a client called name, for localhost. not_after: "20200101000000Z"."""

@@ -4,6 +4,8 @@
 """
 
 import base64
+import ctypes
+import ctypes.util
 import hashlib
 import hmac
 import itertools
@@ -23,6 +25,15 @@ AGENTS_KEY = "agents-key-of-the-tests-0123456789abcdef"
 AUDIENCE = "rig.xplex.me"
 CONTROL = os.path.join(os.path.dirname(__file__), "postgres.sh")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+_libcrypt = ctypes.CDLL(ctypes.util.find_library("crypt"))
+_libcrypt.crypt.restype = ctypes.c_char_p
+
+
+def crypt(password, salt):
+    """As crypt(3); Python has had no module for it since 3.13."""
+    return _libcrypt.crypt(password.encode(), salt.encode()).decode()
+
 
 # As in the product, but cheap passwords, and no limit that the tests would run into by number.
 OPTIONS = {

@@ -1,5 +1,6 @@
 /* Heads as they come over the wire, split in place the way CivetWeb 1.15 does it, then judged. */
 #include "http/framing.h"
+#include "http/http.h"
 
 #include <ctype.h>
 #include <setjmp.h>
@@ -273,9 +274,22 @@ static void test_connection_headers(void **state)
     }
 }
 
+static void test_versions_that_were_checked(void **state)
+{
+    (void)state;
+    assert_null(grc_http_unchecked("1.15"));
+    assert_null(grc_http_unchecked("1.16"));
+    assert_non_null(grc_http_unchecked("1.14"));
+    assert_non_null(grc_http_unchecked("1.1"));
+    assert_non_null(grc_http_unchecked("1.160"));
+    /* The linked one: what the tests of this build say holds for it. */
+    assert_null(grc_http_unchecked(grc_http_library()));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_versions_that_were_checked),
         cmocka_unit_test(test_heads_that_pass),
         cmocka_unit_test(test_heads_that_are_refused),
         cmocka_unit_test(test_the_header_after_the_64th_is_seen),
