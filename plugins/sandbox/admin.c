@@ -115,12 +115,31 @@ static enum gr_err person_of(struct gr_call *call, struct sandbox *sb, const jso
 static enum gr_err refuse(struct gr_call *call, struct sandbox *sb, const json_t *room,
                           const json_t *person, int status, const char *why)
 {
-    json_t *data = sb_pack(sb, "{ss ss ss ss ss}", "room_id", sb_text(room, "id"), "user_id",
+    const json_t *session = sb_session_of(sb, sb_text(room, "id"));
+    struct sb_name fresh = sb_new_uuid(sb);
+    const char *peer_id = *sb_text(person, "peer_id") ? sb_text(person, "peer_id") : fresh.text;
+    json_t *seen = sb_pack(sb, "{ss ss ss ss ss}", "peer_id", peer_id, "user_id",
                            sb_text(person, "user_id"), "user_name", sb_text(person, "name"), "role",
                            sb_text(person, "role"), "error_message", why);
+    json_t *event = sb_event_data(sb, room, NULL);
+    json_t *failure = sb_event_data(sb, room, session);
 
-    sb_analytics(sb, "client.join.failed", sb_copy(sb, data));
-    sb_emit(sb, "peer.join.failure", room, sb_session_of(sb, sb_text(room, "id")), data);
+    sb_fill(sb, event, seen);
+    sb_set(sb, event, "joined_at", json_string(SB_NO_TIME));
+    sb_set(sb, event, "type",
+           json_string(*sb_text(person, "type") ? sb_text(person, "type") : "regular"));
+    sb_set(sb, event, "user_data", json_string(sb_text(person, "metadata")));
+    sb_emit(sb, "peer.join.failure", room, event);
+    sb_fill(sb, failure, seen);
+    json_decref(seen);
+    sb_unset(sb, failure, "session_started_at");
+    sb_set(sb, failure, "account_id", sb_pack(sb, "s", sb->options->customer_id));
+    sb_set(sb, failure, "error_code", json_integer(status));
+    sb_set(sb, failure, "error_description", sb_pack(sb, "s", why));
+    sb_set(sb, failure, "error_name", json_string("ServerErrors"));
+    sb_set(sb, failure, "action", json_string("JOIN"));
+    sb_set(sb, failure, "is_terminal", json_false());
+    sb_analytics(sb, "client.join.failed", failure);
     return sb_error(call, status, why, NULL);
 }
 

@@ -42,35 +42,22 @@ static const struct asset_kind *kind_of(const char *type)
     return kind;
 }
 
-static json_t *metadata_of(struct sandbox *sb, const json_t *job, const char *type)
+/* mode: the form of a text, "txt"; NULL for what is none. */
+static json_t *metadata_of(struct sandbox *sb, const json_t *job, const char *type,
+                           const char *mode)
 {
-    const json_t *size = json_object_get(job, "resolution");
-    json_int_t width;
-    json_int_t height;
+    json_int_t width = sb_job_width(job);
+    json_int_t height = sb_job_height(job);
 
-    if (!size)
-        size = json_object_get(json_object_get(job, ".settings"), "resolution");
-    width = size ? sb_int(size, "width") : 1280;
-    height = size ? sb_int(size, "height") : 720;
     if (strcmp(type, "room-vod") == 0)
         return sb_pack(sb, "{ss sI sI}", "num_layers", "1", "max_width", width, "max_height",
                        height);
     if (strcmp(type, "room-composite") == 0)
         return sb_pack(sb, "{s{sI sI}}", "resolution", "width", width, "height", height);
-    if (strcmp(type, "transcript") == 0)
-        return sb_pack(sb, "{ss}", "output_mode", "txt");
-    return sb_pack(sb, "{}");
+    return sb_pack(sb, "{ss*}", "output_mode", mode);
 }
 
-static int64_t seconds_of(struct sandbox *sb, const json_t *job)
-{
-    int64_t ms = sb_service_ms(sb, sb_int(job, ".started_ms") + sb_int(job, ".paused_ms"),
-                               sb_int(job, ".stopped_ms"));
-
-    return ms < 1000 ? 1 : ms / 1000;
-}
-
-static json_t *make_asset(struct sandbox *sb, const json_t *job, const char *type)
+static json_t *make_asset(struct sandbox *sb, const json_t *job, const char *type, const char *mode)
 {
     const struct asset_kind *kind = kind_of(type);
     struct sb_name id = sb_new_id(sb);
@@ -83,25 +70,48 @@ static json_t *make_asset(struct sandbox *sb, const json_t *job, const char *typ
                 sb_text(job, "id"), "room_id", sb_text(job, "room_id"), "session_id",
                 sb_text(job, "session_id"), "type", type, "path",
                 json_sprintf(BUCKET "%s/%s/%s/%s-%s.%s", kind->folder, sb_text(job, "room_id"),
-                             day.text, kind->file, id.text, kind->extension),
+                             day.text, kind->file, id.text, mode ? mode : kind->extension),
                 "status", "completed", "size", (json_int_t)kind->size, "duration",
-                (json_int_t)seconds_of(sb, job), "created_at", sb_time(sb, sb->now_ms),
-                "thumbnails", "metadata", metadata_of(sb, job, type)));
+                (json_int_t)sb_job_seconds(sb, job), "created_at", sb_time(sb, sb->now_ms),
+                "thumbnails", "metadata", metadata_of(sb, job, type, mode)));
+}
+
+/* Makes an asset and puts its short form at the begin of made. */
+static void prepend_asset(struct sandbox *sb, const json_t *job, const char *type, const char *mode,
+                          json_t *made)
+{
+    static const char *const own[] = {"job_id", "room_id", "session_id"};
+    json_t *view = sb_view(sb, make_asset(sb, job, type, mode));
+
+    for (size_t k = 0; k < sizeof(own) / sizeof(own[0]); k++)
+        sb_unset(sb, view, own[k]);
+    if (json_array_insert_new(made, 0, view))
+        sb->failed = true;
+}
+
+/* One transcript for each form that was asked for. */
+static void prepend_transcripts(struct sandbox *sb, const json_t *job, json_t *made)
+{
+    const json_t *modes = json_object_get(json_object_get(job, ".transcription"), "output_modes");
+
+    if (!json_array_size(modes))
+        prepend_asset(sb, job, "transcript", "txt", made);
+    for (size_t i = json_array_size(modes); i-- > 0;)
+        prepend_asset(sb, job, "transcript", json_string_value(json_array_get(modes, i)), made);
 }
 
 json_t *sb_assets_make(struct sandbox *sb, json_t *job, const json_t *types)
 {
-    static const char *const own[] = {"job_id", "room_id", "session_id"};
     json_t *made = sb_pack(sb, "[]");
-    const json_t *type;
-    size_t i;
 
-    json_array_foreach(types, i, type) {
-        json_t *view = sb_view(sb, make_asset(sb, job, json_string_value(type)));
+    /* from the last to the first: lists show the newest first, and so in the order of types */
+    for (size_t i = json_array_size(types); i-- > 0;) {
+        const char *type = json_string_value(json_array_get(types, i));
 
-        for (size_t k = 0; k < sizeof(own) / sizeof(own[0]); k++)
-            sb_unset(sb, view, own[k]);
-        sb_append(sb, made, view);
+        if (strcmp(type, "transcript") == 0)
+            prepend_transcripts(sb, job, made);
+        else
+            prepend_asset(sb, job, type, strcmp(type, "summary") == 0 ? "json" : NULL, made);
     }
     return made;
 }
@@ -149,40 +159,46 @@ SB_HANDLER(sb_assets_get)
     return err == GR_OK ? sb_reply_row(call, sb, asset) : err;
 }
 
-/* Where this request reached the plugin: "http://127.0.0.1:8100/v2". */
-static char *base_url(struct gr_call *call, struct sandbox *sb)
+void sb_note_base_url(struct gr_call *call, struct sandbox *sb)
 {
+    json_t *meta = json_object_get(sb->root, "meta");
     gr_str host = gr_header(call, "Host");
     gr_str path = gr_path(call);
     const char *local = sb_local_path(call);
     size_t length = local ? strlen(local) : path.len;
+    const char *base = gr_format(call, "http://%.*s%.*s", (int)host.len, host.ptr,
+                                 (int)(path.len > length ? path.len - length : 0), path.ptr);
 
-    if (sb->options->public_url && *sb->options->public_url)
-        return gr_format(call, "%s", sb->options->public_url);
-    return gr_format(call, "http://%.*s%.*s", (int)host.len, host.ptr,
-                     (int)(path.len > length ? path.len - length : 0), path.ptr);
+    if (base && host.len && !sb_is(meta, "base_url", gr_str_of(base)))
+        sb_set(sb, meta, "base_url", sb_pack(sb, "s", base));
+}
+
+json_t *sb_presign(struct sandbox *sb, const char *asset_id, int64_t seconds)
+{
+    struct sb_name token = sb_new_hex(sb, 32);
+    const char *base = sb->options->public_url;
+
+    if (!base || !*base)
+        base = sb_text(json_object_get(sb->root, "meta"), "base_url");
+    sb_put(sb, "presigned", token.text,
+           sb_pack(sb, "{ss sI}", "asset_id", asset_id, "until_ms",
+                   (json_int_t)(sb->now_ms + seconds * 1000)));
+    sb_trim(sb, "presigned", SB_JOURNAL_MAX);
+    return json_sprintf("%s/sandbox/files/%s", base, token.text);
 }
 
 SB_HANDLER(sb_assets_presign)
 {
     int64_t seconds = sb_query_int(call, "presign_duration", PRESIGN_DEFAULT_S);
-    struct sb_name token = sb_new_hex(sb, 32);
-    char *base = base_url(call, sb);
     json_t *asset;
     enum gr_err err = asset_of(call, sb, &asset);
 
     if (err != GR_OK)
         return err;
-    if (!base)
-        return gr_fail(call, GR_ERR_NO_MEMORY, "out of memory");
-    sb_put(sb, "presigned", token.text,
-           sb_pack(sb, "{ss sI}", "asset_id", sb_text(asset, "id"), "until_ms",
-                   (json_int_t)(sb->now_ms + seconds * 1000)));
-    sb_trim(sb, "presigned", SB_JOURNAL_MAX);
     return sb_reply(call, sb,
                     sb_pack(sb, "{ss ss so sI}", "id", sb_text(asset, "id"), "path",
                             sb_text(asset, "path") + sizeof(BUCKET) - 1, "url",
-                            json_sprintf("%s/sandbox/files/%s", base, token.text), "expiry",
+                            sb_presign(sb, sb_text(asset, "id"), seconds), "expiry",
                             (json_int_t)seconds));
 }
 

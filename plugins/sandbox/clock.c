@@ -9,7 +9,7 @@ static const struct step_kind {
     void (*run)(struct sandbox *sb, const char *id);
 } step_kinds[] = {
     {"job.step", sb_job_step},       {"job.limit", sb_job_limit},
-    {"job.alone", sb_job_limit},     {"session.expire", sb_session_expire},
+    {"job.alone", sb_job_alone},     {"session.expire", sb_session_expire},
     {"poll.expire", sb_poll_expire},
 };
 

@@ -93,10 +93,34 @@ SB_HANDLER(sb_codes_list)
     return sb_reply_list(call, sb, &list);
 }
 
+/* Appends the codes of the room whose role is still there, and disables the others. The names of
+ * the roles that have a code become members of covered. */
+static void keep_codes(struct sandbox *sb, const json_t *room, json_t *data, json_t *covered)
+{
+    const char *text;
+    json_t *code;
+
+    json_object_foreach(sb_all(sb, "codes"), text, code) {
+        const char *role = sb_text(code, "role");
+
+        if (!sb_is(code, "room_id", gr_str_of(sb_text(room, "id"))))
+            continue;
+        if (json_object_get(roles_of(sb, room), role)) {
+            sb_append(sb, data, sb_view(sb, code));
+            sb_set(sb, covered, role, json_true());
+        } else if (sb_true(code, "enabled")) {
+            sb_set(sb, code, "enabled", json_false());
+            sb_set(sb, code, "updated_at", sb_time(sb, sb->now_ms));
+        }
+    }
+}
+
+/* Asked again, the service answers the codes that exist and makes only those that lack. */
 SB_HANDLER(sb_codes_create_all)
 {
-    json_t *roles;
+    json_t *covered;
     json_t *data;
+    json_t *roles;
     json_t *room = NULL;
     const char *role;
     json_t *value;
@@ -105,13 +129,19 @@ SB_HANDLER(sb_codes_create_all)
     if (err != GR_OK)
         return err;
     roles = roles_of(sb, room);
-    err = room_for_codes(call, sb, json_object_size(roles), &room);
-    if (err != GR_OK)
-        return err;
+    covered = sb_pack(sb, "{}");
     data = sb_pack(sb, "[]");
-    json_object_foreach(roles, role, value)
-        sb_append(sb, data, sb_view(sb, new_code(sb, room, role)));
-    return sb_reply(call, sb, sb_pack(sb, "{so}", "data", data));
+    keep_codes(sb, room, data, covered);
+    err = room_for_codes(call, sb, json_object_size(roles) - json_object_size(covered), &room);
+    json_object_foreach(err == GR_OK ? roles : NULL, role, value) {
+        if (!json_object_get(covered, role))
+            sb_append(sb, data, sb_view(sb, new_code(sb, room, role)));
+    }
+    if (err == GR_OK)
+        err = sb_reply(call, sb, sb_pack(sb, "{sO}", "data", data));
+    json_decref(covered);
+    json_decref(data);
+    return err;
 }
 
 SB_HANDLER(sb_codes_create)

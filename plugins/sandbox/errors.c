@@ -1,15 +1,18 @@
-/* Errors in the 100ms shape: {"code": 404, "message": "…", "details": ["…"]}. */
+/* Errors in the 100ms shape: {"code": 404, "message": "…"}, and "details": ["…"] where there are
+ * any. */
 #include "sandbox.h"
 
 #include <stdio.h>
 
 enum gr_err sb_error(struct gr_call *call, int status, const char *message, const char *detail)
 {
-    json_t *details = detail ? json_pack("[s]", detail) : json_array();
+    json_t *details = detail ? json_pack("[s]", detail) : NULL;
     struct gr_error error = {
         .err = status == 401   ? GR_ERR_UNAUTHORIZED
                : status == 403 ? GR_ERR_FORBIDDEN
                : status == 404 ? GR_ERR_NOT_FOUND
+               : status == 409 ? GR_ERR_CONFLICT
+               : status == 429 ? GR_ERR_RATE
                : status >= 500 ? GR_ERR_INTERNAL
                                : GR_ERR_BAD_REQUEST,
         .status = status,
@@ -78,6 +81,8 @@ static json_t *details_of(const struct gr_error *error)
 
     if (error->details)
         return json_deep_copy(error->details);
+    if (!error->problem_count)
+        return NULL;
     details = json_array();
     for (size_t i = 0; i < error->problem_count; i++) {
         const struct gr_problem *problem = &error->problems[i];
@@ -92,14 +97,29 @@ static json_t *details_of(const struct gr_error *error)
     return details;
 }
 
+/* The service says at which byte its parser gave up, counted from 1. */
+static json_t *bad_json_message(struct gr_call *call)
+{
+    gr_str body = gr_body(call);
+    json_error_t problem = {.position = 0};
+
+    json_decref(json_loadb(body.ptr, body.len, JSON_DECODE_ANY, &problem));
+    return json_sprintf("request body contains badly-formed JSON (at position %d)",
+                        problem.position);
+}
+
 json_t *sb_render_error(struct gr_call *call, const struct gr_error *error)
 {
     const struct gr_route *route = gr_route_of(call);
     json_t *message;
 
-    if (error->problem_count)
+    if (error->problem_count && strcmp(error->problems[0].in, "body") == 0 && !gr_body(call).len)
+        message = json_string(SB_NO_BODY);
+    else if (error->problem_count)
         message = worded(wording_of(route ? route->id : "", &error->problems[0]),
                          error->problems[0].where);
+    else if (error->err == GR_ERR_BAD_JSON)
+        message = bad_json_message(call);
     else
         message = json_string(error->message);
     return json_pack("{si so* so*}", "code", error->status, "message", message, "details",

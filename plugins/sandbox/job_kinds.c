@@ -4,11 +4,15 @@
 static void make_recording(struct sandbox *sb, json_t *job, const json_t *body);
 static void make_external(struct sandbox *sb, json_t *job, const json_t *body);
 static void make_live(struct sandbox *sb, json_t *job, const json_t *body);
+static void describe_beam(struct sandbox *sb, const json_t *job, json_t *data);
+static void describe_hls(struct sandbox *sb, const json_t *job, json_t *data);
 
 const struct sb_job_kind sb_job_kinds[SB_JOB_KINDS] = {
-    {"recordings", "browserRecordings", "beam", NULL, true, make_recording},
-    {"external-streams", "rtmpDestinations", "beam", NULL, false, make_external},
-    {"live-streams", "hlsDestinations", "hls", "hls not running", false, make_live},
+    {"recordings", "browserRecordings", "beam", "beam not found", true, make_recording,
+     describe_beam},
+    {"external-streams", "rtmpDestinations", "beam", "beam not found", false, make_external,
+     describe_beam},
+    {"live-streams", "hlsDestinations", "hls", "hls not running", false, make_live, describe_hls},
 };
 
 static const struct sb_job_kind *kind_named(const char *collection)
@@ -91,7 +95,43 @@ json_t *sb_job_asset_types(struct sandbox *sb, const json_t *job)
         sb_append(sb, types, json_string("room-vod"));
     if (json_is_true(recording) || sb_true(recording, "single_file_per_layer"))
         sb_append(sb, types, json_string("room-composite"));
+    if (json_array_size(types))
+        sb_append(sb, types, json_string("chat"));
     if (sb_true(json_object_get(job, ".transcription"), "enabled"))
         sb_append(sb, types, json_string("transcript"));
     return types;
+}
+
+/* --- what its events say --- */
+
+json_t *sb_job_rtmp(struct sandbox *sb, const json_t *job)
+{
+    json_t *list = sb_pack(sb, "[]");
+    const json_t *url;
+    size_t i;
+
+    json_array_foreach(json_object_get(job, "rtmp_urls"), i, url)
+        sb_append(sb, list, sb_pack(sb, "{ss}", "url", json_string_value(url)));
+    return list;
+}
+
+static void describe_beam(struct sandbox *sb, const json_t *job, json_t *data)
+{
+    bool recorded = json_object_get(job, "asset_types") || sb_true(job, "recording");
+
+    sb_set(sb, data, "recording_enabled", json_boolean(recorded));
+    sb_set(sb, data, "rtmp", sb_job_rtmp(sb, job));
+}
+
+static void describe_hls(struct sandbox *sb, const json_t *job, json_t *data)
+{
+    static const char *const shown[] = {"started_at", NULL};
+    static const char *const played[] = {"url", NULL};
+    const json_t *recording = json_object_get(job, "recording");
+
+    sb_set(sb, data, "recording_single_file_per_layer_enabled",
+           json_boolean(sb_true(recording, "single_file_per_layer")));
+    sb_set(sb, data, "recording_vod_playlist_enabled", json_boolean(sb_true(recording, "hls_vod")));
+    sb_take(sb, data, job, shown);
+    sb_take(sb, data, json_object_get(job, "playback"), played);
 }

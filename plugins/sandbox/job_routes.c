@@ -61,18 +61,12 @@ static enum gr_err destination_of(struct gr_call *call, struct sandbox *sb, cons
     return GR_OK;
 }
 
-SB_HANDLER(sb_jobs_start)
+/* The room of the path. The service looks up what the token may do before it looks for the room, so
+ * that an unknown room is one without permission. */
+static enum gr_err room_of(struct gr_call *call, struct sandbox *sb, json_t **ret_room)
 {
-    const char *destination = NULL;
-    json_t *room = NULL;
-    enum gr_err err = sb_room_of(call, sb, false, &room);
-
-    if (err == GR_OK)
-        err = destination_of(call, sb, room, &destination);
-    if (err != GR_OK)
-        return err;
-    return sb_reply_row(call, sb,
-                        sb_job_new(sb, sb_job_kind_called(call), room, gr_json(call), destination));
+    *ret_room = sb_find(sb, "rooms", gr_param(call, "room_id"));
+    return *ret_room ? GR_OK : sb_error(call, 403, "user does not have required permission", NULL);
 }
 
 /* The first live job of the room in the path; NULL when there is none. */
@@ -89,27 +83,58 @@ static json_t *live_in_room(struct gr_call *call, struct sandbox *sb)
     return NULL;
 }
 
+/* What the field rows cannot say about the body of a start. */
+static enum gr_err check_start(struct gr_call *call)
+{
+    const json_t *url = json_object_get(gr_json(call), "meeting_url");
+
+    if (!gr_body(call).len)
+        return sb_error(call, 400, SB_NO_BODY, NULL);
+    if (url && !json_string_length(url))
+        return sb_error(call, 400, "invalid input", NULL);
+    return GR_OK;
+}
+
+SB_HANDLER(sb_jobs_start)
+{
+    const char *destination = NULL;
+    json_t *room = NULL;
+    enum gr_err err = check_start(call);
+
+    if (err == GR_OK)
+        err = room_of(call, sb, &room);
+    if (err == GR_OK)
+        err = destination_of(call, sb, room, &destination);
+    if (err == GR_OK && live_in_room(call, sb))
+        err = sb_error(call, 409, "beam already started", NULL);
+    if (err != GR_OK)
+        return err;
+    return sb_reply_row(call, sb,
+                        sb_job_new(sb, sb_job_kind_called(call), room, gr_json(call), destination));
+}
+
 SB_HANDLER(sb_jobs_stop_room)
 {
-    const struct sb_job_kind *kind = sb_job_kind_called(call);
     json_t *data;
     json_t *room = NULL;
-    json_t *job;
+    json_t *job = NULL;
     struct sb_name last = {""};
-    enum gr_err err = sb_room_of(call, sb, false, &room);
+    enum gr_err err = room_of(call, sb, &room);
 
     if (err != GR_OK)
         return err;
-    if (kind->none && !live_in_room(call, sb))
-        return sb_error(call, 404, kind->none, NULL);
+    job = live_in_room(call, sb);
+    if (!job)
+        return sb_error(call, 404, sb_job_kind_called(call)->none, NULL);
     data = sb_pack(sb, "[]");
-    for (job = live_in_room(call, sb); job; job = live_in_room(call, sb)) {
-        sb_job_stop(sb, job);
+    for (; job; job = live_in_room(call, sb)) {
+        sb_job_stop(sb, job, "client request");
         sb_append(sb, data, sb_view(sb, job));
         memcpy(last.text, sb_text(job, "id"), strlen(sb_text(job, "id")) + 1);
     }
     return sb_reply(call, sb,
-                    sb_pack(sb, "{si so ss}", "limit", 10, "data", data, "last", last.text));
+                    sb_pack(sb, "{sI so ss}", "limit", (json_int_t)json_array_size(data), "data",
+                            data, "last", last.text));
 }
 
 SB_HANDLER(sb_jobs_stop_one)
@@ -119,9 +144,9 @@ SB_HANDLER(sb_jobs_stop_one)
 
     if (err != GR_OK)
         return err;
-    if (sb_job_kind_of(job)->none && !sb_job_is_live(job))
+    if (!sb_job_is_live(job))
         return sb_error(call, 404, sb_job_kind_of(job)->none, NULL);
-    sb_job_stop(sb, job);
+    sb_job_stop(sb, job, "client request");
     return sb_reply_row(call, sb, job);
 }
 
@@ -133,10 +158,8 @@ static bool is_pause(const struct gr_call *call)
 
 static enum gr_err reply_paused(struct gr_call *call, struct sandbox *sb, json_t *job)
 {
-    if (!sb_job_is(job, "running") && !sb_job_is(job, "starting"))
-        return sb_error(
-            call, 404,
-            sb_job_kind_called(call)->none ? sb_job_kind_called(call)->none : "not running", NULL);
+    if (!sb_job_is_live(job))
+        return sb_error(call, 404, sb_job_kind_called(call)->none, NULL);
     sb_job_set_paused(sb, job, is_pause(call));
     sb_set(sb, job, "updated_at", sb_time(sb, sb->now_ms));
     return sb_reply_row(call, sb, job);
@@ -145,7 +168,7 @@ static enum gr_err reply_paused(struct gr_call *call, struct sandbox *sb, json_t
 SB_HANDLER(sb_jobs_pause_room)
 {
     json_t *room = NULL;
-    enum gr_err err = sb_room_of(call, sb, false, &room);
+    enum gr_err err = room_of(call, sb, &room);
 
     return err == GR_OK ? reply_paused(call, sb, live_in_room(call, sb)) : err;
 }

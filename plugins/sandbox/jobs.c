@@ -42,76 +42,13 @@ static void set_state(struct sandbox *sb, json_t *job, const char *status)
 
 /* --- the way of a job --- */
 
-/* The one event of jobs that analytics show. */
-static void note_recording(struct sandbox *sb, const json_t *job, const json_t *data)
-{
-    static const char *const place[] = {"room_id", "session_id", NULL};
-    json_t *event = sb_copy(sb, data);
-
-    sb_take(sb, event, job, place);
-    sb_analytics(sb, "beam.recording.success", event);
-}
-
-static void emit(struct sandbox *sb, const json_t *job, const char *what, json_t *data)
-{
-    const struct sb_job_kind *kind = sb_job_kind_of(job);
-    struct sb_name type = {""};
-    static const char *const shown[] = {"meeting_url", "started_at", "stopped_at", NULL};
-
-    if (!data)
-        data = sb_pack(sb, "{}");
-    sb_take(sb, data, job, shown);
-    sb_set(sb, data, "job_id", sb_pack(sb, "s", sb_text(job, "id")));
-    if (strcmp(kind->hook, "beam") == 0)
-        sb_set(sb, data, "beam_id", sb_pack(sb, "s", sb_text(job, "id")));
-    if (json_object_get(job, "rtmp_urls"))
-        sb_set(sb, data, "rtmp", sb_copy(sb, json_object_get(job, "rtmp_urls")));
-    if (json_object_get(job, "playback"))
-        sb_set(sb, data, "url",
-               sb_copy(sb, json_object_get(json_object_get(job, "playback"), "url")));
-    memcpy(type.text, kind->hook, strlen(kind->hook));
-    memcpy(type.text + strlen(kind->hook), what, strlen(what));
-    if (strcmp(type.text, "beam.recording.success") == 0)
-        note_recording(sb, job, data);
-    sb_emit(sb, type.text, sb_find_text(sb, "rooms", sb_text(job, "room_id")),
-            sb_find_text(sb, "sessions", sb_text(job, "session_id")), data);
-}
-
-/* An event that is no event of the job's own kind. */
-static void emit_plain(struct sandbox *sb, const json_t *job, const char *type, json_t *data)
-{
-    sb_emit(sb, type, sb_find_text(sb, "rooms", sb_text(job, "room_id")),
-            sb_find_text(sb, "sessions", sb_text(job, "session_id")), data);
-}
-
 static void run_job(struct sandbox *sb, json_t *job)
 {
     set_state(sb, job, "running");
     sb_set(sb, job, "started_at", sb_time(sb, sb->now_ms));
     sb_set(sb, job, ".started_ms", json_integer(sb->now_ms));
     sb_schedule(sb, sb_int(job, ".limit_ms"), "job.limit", sb_text(job, "id"));
-    emit(sb, job, ".started.success", NULL);
-    if (sb_true(json_object_get(job, ".transcription"), "enabled"))
-        emit_plain(sb, job, "transcription.started.success", NULL);
-}
-
-static void emit_assets(struct sandbox *sb, const json_t *job)
-{
-    const json_t *assets = json_object_get(job, "recording_assets");
-    const json_t *asset;
-    size_t i;
-
-    json_array_foreach(assets, i, asset) {
-        if (sb_is(asset, "type", GR_STR("transcript")))
-            emit_plain(sb, job, "transcription.success",
-                       sb_pack(sb, "{ss ss}", "transcript_asset_id", sb_text(asset, "id"),
-                               "transcript_path", sb_text(asset, "path")));
-    }
-    if (json_array_size(assets))
-        emit(sb, job, ".recording.success",
-             sb_pack(sb, "{ss sI sI}", "recording_path", sb_text(json_array_get(assets, 0), "path"),
-                     "size", (json_int_t)sb_int(json_array_get(assets, 0), "size"), "duration",
-                     (json_int_t)sb_int(json_array_get(assets, 0), "duration")));
+    sb_job_tell_started(sb, job);
 }
 
 static void finish(struct sandbox *sb, json_t *job)
@@ -121,7 +58,7 @@ static void finish(struct sandbox *sb, json_t *job)
     sb_set(sb, job, "recording_assets", sb_assets_make(sb, job, types));
     json_decref(types);
     set_state(sb, job, "completed");
-    emit_assets(sb, job);
+    sb_job_tell_completed(sb, job);
 }
 
 void sb_job_step(struct sandbox *sb, const char *id)
@@ -133,7 +70,7 @@ void sb_job_step(struct sandbox *sb, const char *id)
     } else if (sb_job_is(job, "stopping")) {
         set_state(sb, job, "post_processing");
         sb_set(sb, job, "stopped_at", sb_time(sb, sb_int(job, ".stopped_ms")));
-        emit(sb, job, ".stopped.success", NULL);
+        sb_job_tell_stopped(sb, job);
         sb_schedule(sb, POST_PROCESSING_MS, "job.step", id);
         sb_session_settle(sb, sb_text(job, "session_id"));
     } else if (sb_job_is(job, "post_processing")) {
@@ -160,7 +97,7 @@ void sb_job_set_paused(struct sandbox *sb, json_t *job, bool paused)
     sb_set(sb, job, ".paused_from_ms", json_integer(paused ? sb->now_ms : 0));
 }
 
-void sb_job_stop(struct sandbox *sb, json_t *job)
+void sb_job_stop(struct sandbox *sb, json_t *job, const char *reason)
 {
     if (!sb_job_is_live(job))
         return;
@@ -171,6 +108,7 @@ void sb_job_stop(struct sandbox *sb, json_t *job)
         sb_set(sb, job, "started_at", sb_time(sb, sb->now_ms));
     }
     sb_set(sb, job, ".stopped_ms", json_integer(sb->now_ms));
+    sb_set(sb, job, ".reason", sb_pack(sb, "s", reason));
     set_state(sb, job, "stopping");
     sb_schedule(sb, STOPPING_MS, "job.step", sb_text(job, "id"));
 }
@@ -180,7 +118,21 @@ void sb_job_limit(struct sandbox *sb, const char *id)
     json_t *job = sb_job_find(sb, id);
 
     if (job)
-        sb_job_stop(sb, job);
+        sb_job_stop(sb, job, "max duration reached");
+}
+
+void sb_job_alone(struct sandbox *sb, const char *id)
+{
+    json_t *job = sb_job_find(sb, id);
+
+    if (job)
+        sb_job_stop(sb, job, "last peer left");
+}
+
+/* Ending a room stops what runs in it, as a stop by the client does. */
+static void stop_with_session(struct sandbox *sb, json_t *job)
+{
+    sb_job_stop(sb, job, "client request");
 }
 
 void sb_job_fail(struct sandbox *sb, json_t *job, const char *reason)
@@ -188,8 +140,7 @@ void sb_job_fail(struct sandbox *sb, json_t *job, const char *reason)
     forget_steps(sb, sb_text(job, "id"));
     set_state(sb, job, "failed");
     sb_set(sb, job, "stopped_at", sb_time(sb, sb->now_ms));
-    emit(sb, job, ".failure",
-         sb_pack(sb, "{ss ss}", "error_type", "RecordingError", "reason", reason));
+    sb_job_tell_failed(sb, job, reason);
     sb_session_settle(sb, sb_text(job, "session_id"));
 }
 
@@ -216,7 +167,7 @@ static size_t each_live(struct sandbox *sb, const char *session_id,
 
 void sb_jobs_stop(struct sandbox *sb, const char *session_id)
 {
-    each_live(sb, session_id, sb_job_stop);
+    each_live(sb, session_id, stop_with_session);
 }
 
 bool sb_jobs_live(struct sandbox *sb, const char *session_id)
@@ -279,7 +230,8 @@ static json_t *transcription_of(struct sandbox *sb, const json_t *room, const js
         const char *text = json_string_value(mode);
 
         if (text && strcmp(text, "recorded") == 0)
-            return sb_pack(sb, "{sb sO*}", "enabled", 1, "summary",
+            return sb_pack(sb, "{sb sO* sO*}", "enabled", 1, "output_modes",
+                           json_object_get(own, "outputModes"), "summary",
                            json_object_get(own, "summary"));
     }
     return sb_pack(sb, "{}");
@@ -290,17 +242,19 @@ json_t *sb_job_new(struct sandbox *sb, const struct sb_job_kind *kind, json_t *r
 {
     json_t *session = sb_session_open(sb, room);
     struct sb_name id = sb_new_id(sb);
+    struct sb_name peer = sb_new_uuid(sb);
     struct sb_name now = sb_stamp(sb->now_ms);
     const json_t *url = json_object_get(body, "meeting_url");
     json_t *job = sb_pack(
-        sb, "{ss ss ss ss ss sn ss sn so ss ss ss ss so}", "id", id.text, "room_id",
+        sb, "{ss ss ss ss ss sn ss sn so ss ss ss ss so ss sI}", "id", id.text, "room_id",
         sb_text(room, "id"), "session_id", sb_text(session, "id"), "status", "starting",
         "created_at", now.text, "started_at", "updated_at", now.text, "stopped_at", "meeting_url",
         json_is_string(url)
             ? sb_copy(sb, url)
             : json_sprintf("https://sandbox.example.org/preview/%s/recorder", sb_text(room, "id")),
         "destination", destination, "started_by", "", "stopped_by", "", ".kind", kind->collection,
-        ".transcription", transcription_of(sb, room, body));
+        ".transcription", transcription_of(sb, room, body), ".peer_id", peer.text, ".created_ms",
+        (json_int_t)sb->now_ms);
 
     job = sb_put(sb, kind->collection, id.text, job);
     kind->make(sb, job, body);

@@ -10,9 +10,11 @@ struct sb_job_kind {
     const char *collection;  /* also the first segment of its routes */
     const char *destination; /* where a template keeps its destinations */
     const char *hook;        /* begin of its webhook types */
-    const char *none;        /* the error when nothing runs; NULL: an empty answer */
+    const char *none;        /* the error when none runs */
     bool short_list;         /* lists do not show assets */
     void (*make)(struct sandbox *sb, json_t *job, const json_t *body);
+    /* adds what only the events of this kind say of a run */
+    void (*describe)(struct sandbox *sb, const json_t *job, json_t *data);
 };
 extern const struct sb_job_kind sb_job_kinds[SB_JOB_KINDS];
 
@@ -28,10 +30,25 @@ json_t *sb_job_new(struct sandbox *sb, const struct sb_job_kind *kind, json_t *r
 
 bool sb_job_is(const json_t *job, const char *status);
 bool sb_job_is_live(const json_t *job); /* starting or running */
-void sb_job_stop(struct sandbox *sb, json_t *job);
+/* reason: what the event of the stop gives. */
+void sb_job_stop(struct sandbox *sb, json_t *job, const char *reason);
 void sb_job_set_paused(struct sandbox *sb, json_t *job, bool paused);
 /* Begins the wait that ends a job in an empty room. */
 void sb_job_wait_alone(struct sandbox *sb, json_t *job);
+
+/* [{"url": "rtmp://…"}], as events show where a stream goes; new reference. */
+json_t *sb_job_rtmp(struct sandbox *sb, const json_t *job);
+
+/* --- job_events.c: the webhooks of a job, each when its state has changed --- */
+
+void sb_job_tell_started(struct sandbox *sb, const json_t *job);
+void sb_job_tell_stopped(struct sandbox *sb, const json_t *job);
+void sb_job_tell_failed(struct sandbox *sb, const json_t *job, const char *reason);
+void sb_job_tell_completed(struct sandbox *sb, const json_t *job);
+int64_t sb_job_width(const json_t *job);
+int64_t sb_job_height(const json_t *job);
+/* How long it ran, pauses left out; at least 1. */
+int64_t sb_job_seconds(struct sandbox *sb, const json_t *job);
 
 gr_handler sb_jobs_list;
 gr_handler sb_jobs_get;

@@ -65,50 +65,88 @@ static bool selected(struct gr_call *call, struct sandbox *sb, const struct sb_l
     return (!list->keep || list->keep(call, sb, row)) && sb_passes(call, sb, list->filters, row);
 }
 
-/* Where to go on: after the row that `start` names. false: there is no such row. */
-static bool first_row(struct gr_call *call, json_t *all, void **ret_iter)
+/* The keys of all in the order of the list; the caller frees the array. NULL without memory. */
+static const char **ordered_keys(json_t *all, bool oldest_first)
+{
+    size_t count = json_object_size(all);
+    const char **keys = malloc((count + 1) * sizeof(*keys));
+    size_t at = 0;
+    void *iter;
+
+    for (iter = json_object_iter(all); keys && iter; iter = json_object_iter_next(all, iter)) {
+        keys[oldest_first ? at : count - 1 - at] = json_object_iter_key(iter);
+        at++;
+    }
+    return keys;
+}
+
+/* The index of the row behind the one that the query's `start` names; false: no such row. */
+static bool first_index(struct gr_call *call, const char *const *keys, size_t count,
+                        size_t *ret_index)
 {
     gr_str start = gr_query(call, "start");
 
-    *ret_iter = json_object_iter(all);
+    *ret_index = 0;
     if (!start.len)
         return true;
-    *ret_iter = json_object_iter_at(all, start.ptr);
-    if (!*ret_iter)
-        return false;
-    *ret_iter = json_object_iter_next(all, *ret_iter);
-    return true;
+    while (*ret_index < count) {
+        if (gr_str_eq(gr_str_of(keys[(*ret_index)++]), start))
+            return true;
+    }
+    return false;
+}
+
+/* Appends up to limit rows from index on to items. Returns the key of the last one, "" when there
+ * is none; *ret_more: rows are left. */
+static const char *take_page(struct gr_call *call, struct sandbox *sb, const struct sb_list *list,
+                             const char *const *keys, size_t index, size_t limit, json_t *items,
+                             bool *ret_more)
+{
+    const json_t *all = sb_all(sb, list->collection);
+    size_t count = json_object_size(all);
+    const char *last = "";
+
+    *ret_more = false;
+    for (; index < count; index++) {
+        const json_t *row = json_object_get(all, keys[index]);
+
+        if (!selected(call, sb, list, row))
+            continue;
+        *ret_more = json_array_size(items) == limit;
+        if (*ret_more)
+            break;
+        sb_append(sb, items, list->view ? list->view(sb, row) : sb_view(sb, row));
+        last = keys[index];
+    }
+    return last;
 }
 
 enum gr_err sb_reply_list(struct gr_call *call, struct sandbox *sb, const struct sb_list *list)
 {
     json_t *all = sb_all(sb, list->collection);
-    json_t *items = sb_pack(sb, "[]");
     size_t limit = (size_t)sb_query_int(call, "limit", (int64_t)list->limit_default);
-    const char *last = "";
-    bool more = false;
-    void *iter;
+    const char **keys = ordered_keys(all, list->oldest_first);
+    json_t *items = sb_pack(sb, "[]");
+    enum gr_err err;
+    const char *last;
+    size_t index;
+    bool more;
 
-    if (!first_row(call, all, &iter)) {
-        json_decref(items);
-        return sb_error(call, 400, "Invalid query parameter", "start: no such position");
+    if (!keys) {
+        err = gr_fail(call, GR_ERR_NO_MEMORY, "out of memory");
+    } else if (!first_index(call, keys, json_object_size(all), &index)) {
+        err = sb_error(call, 400, "Invalid query parameter", "start: no such position");
+    } else {
+        last = take_page(call, sb, list, keys, index, limit, items, &more);
+        if (list->last_only_when_more && !more)
+            last = "";
+        err = sb_reply(call, sb,
+                       sb_pack(sb, "{sI sO ss}", "limit", (json_int_t)limit, list->items, items,
+                               "last", last));
     }
-    for (; iter && !more; iter = json_object_iter_next(all, iter)) {
-        const json_t *row = json_object_iter_value(iter);
-
-        if (!selected(call, sb, list, row))
-            continue;
-        more = json_array_size(items) == limit;
-        if (more)
-            break;
-        sb_append(sb, items, list->view ? list->view(sb, row) : sb_view(sb, row));
-        last = json_object_iter_key(iter);
-    }
-    if (list->last_only_when_more && !more)
-        last = "";
-    return sb_reply(
-        call, sb,
-        sb_pack(sb, "{sI so ss}", "limit", (json_int_t)limit, list->items, items, "last", last));
+    json_decref(items);
+    free(keys);
+    return err;
 }
 
 enum gr_err sb_reply(struct gr_call *call, struct sandbox *sb, json_t *stolen)

@@ -147,8 +147,11 @@ static const struct sb_filter by_question[] = {
 
 SB_HANDLER(sb_polls_sessions)
 {
-    static const struct sb_list list = {
-        .collection = "poll_sessions", .items = "responses", .limit_default = 10, .keep = of_run};
+    static const struct sb_list list = {.collection = "poll_sessions",
+                                        .items = "responses",
+                                        .limit_default = 10,
+                                        .oldest_first = true,
+                                        .keep = of_run};
 
     return reply_list_of_poll(call, sb, &list);
 }
@@ -159,6 +162,7 @@ SB_HANDLER(sb_polls_results)
                                         .items = "results",
                                         .filters = by_question,
                                         .limit_default = 10,
+                                        .oldest_first = true,
                                         .keep = of_poll};
 
     return reply_list_of_poll(call, sb, &list);
@@ -170,6 +174,7 @@ SB_HANDLER(sb_polls_responses)
                                         .items = "responses",
                                         .filters = by_question,
                                         .limit_default = 10,
+                                        .oldest_first = true,
                                         .keep = is_current};
 
     return reply_list_of_poll(call, sb, &list);

@@ -121,23 +121,34 @@ static void set_template(struct sandbox *sb, json_t *room, const char *id)
     sb_set(sb, room, "template", sb_pack(sb, "s", sb_text(template, "name")));
 }
 
+/* A room is where its template says, unless it says otherwise itself. */
+static const char *region_of(struct sandbox *sb, const char *template_id)
+{
+    const json_t *template = sb_find_text(sb, "templates", template_id);
+    const char *region = sb_text(json_object_get(template, "settings"), "region");
+
+    return *region ? region : "auto";
+}
+
 static json_t *new_room(struct sandbox *sb, const json_t *body)
 {
     struct sb_name id = sb_new_id(sb);
     struct sb_name name = sb_new_uuid(sb);
     struct sb_name now = sb_stamp(sb->now_ms);
     const char *own = *sb_text(body, "id") ? sb_text(body, "id") : id.text;
-    json_t *room = sb_pack(sb, "{ss ss sb ss ss ss ss sb sb s{sb} ss ss ss sb si s[] ss ss}", "id",
-                           own, "name", "", "enabled", 1, "description", "", "customer_id",
-                           sb->options->customer_id, "customer", sb->options->customer_id, "app_id",
-                           sb->options->app_id, "recording_source_template", 1,
-                           "enabled_source_template", 1, "recording_info", "enabled", 0,
-                           "template_id", "", "template", "", "region", "auto", "large_room", 0,
-                           "size", 0, "polls", "created_at", now.text, "updated_at", now.text);
+    const char *template_id = *sb_text(body, "template_id")
+                                  ? sb_text(body, "template_id")
+                                  : sb_text(json_object_get(sb->root, "meta"), "default_template");
+    json_t *room =
+        sb_pack(sb, "{ss ss sb ss ss ss sn ss ss ss ss ss ss sb}", "id", own, "name", "", "enabled",
+                1, "description", "", "customer_id", sb->options->customer_id, "app_id",
+                sb->options->app_id, "recording_info", "template_id", "", "template", "", "region",
+                region_of(sb, template_id), "created_at", now.text, "updated_at", now.text,
+                "customer", sb->options->customer_id, "large_room", 0);
 
     room = sb_put(sb, "rooms", own, room);
     set_name(sb, room, *sb_text(body, "name") ? sb_text(body, "name") : name.text);
-    set_template(sb, room, sb_text(json_object_get(sb->root, "meta"), "default_template"));
+    set_template(sb, room, template_id);
     return room;
 }
 
@@ -193,15 +204,6 @@ static enum gr_err check_body(struct gr_call *call, struct sandbox *sb, const js
     return check_size(call, room ? room : other, body);
 }
 
-static json_t *list_view(struct sandbox *sb, const json_t *row)
-{
-    json_t *view = sb_view(sb, row);
-
-    sb_set(sb, view, "key",
-           json_sprintf("%s:%s", sb_text(row, "customer_id"), sb_text(row, "name")));
-    return view;
-}
-
 static const struct sb_filter filters[] = {
     {"enabled", "enabled", SB_BOOLEAN, "true"},
     {"after", "created_at", SB_SINCE, NULL},
@@ -224,8 +226,7 @@ SB_HANDLER(sb_rooms_list)
                                         .items = "data",
                                         .filters = filters,
                                         .limit_default = 10,
-                                        .keep = has_name,
-                                        .view = list_view};
+                                        .keep = has_name};
 
     return sb_reply_list(call, sb, &list);
 }

@@ -146,6 +146,7 @@ struct sb_list {
     const char *items; /* member of the answer that holds the rows */
     const struct sb_filter *filters;
     size_t limit_default;
+    bool oldest_first;        /* else the newest row comes first, as in the service's lists */
     bool last_only_when_more; /* else `last` names the last row also on the final page */
     bool (*keep)(struct gr_call *call, struct sandbox *sb, const json_t *row); /* NULL: all */
     json_t *(*view)(struct sandbox *sb, const json_t *row);                    /* NULL: sb_view */
@@ -190,6 +191,9 @@ void sb_clock_restore(struct sandbox *sb);
 int64_t sb_service_ms(const struct sandbox *sb, int64_t from_ms, int64_t to_ms);
 
 /* --- errors.c --- */
+
+/* How the service words a body that is missing where one is wanted. */
+#define SB_NO_BODY "request body must not be empty"
 
 /* Fails the call in the 100ms shape; detail may be NULL. */
 enum gr_err sb_error(struct gr_call *call, int status, const char *message, const char *detail);
@@ -253,6 +257,7 @@ void sb_job_step(struct sandbox *sb, const char *id);
 /* Starts the recording that the template wants with a session. */
 void sb_jobs_begin(struct sandbox *sb, json_t *room);
 void sb_job_limit(struct sandbox *sb, const char *id); /* maximum duration reached */
+void sb_job_alone(struct sandbox *sb, const char *id); /* too long in an empty room */
 /* Stops what runs in that session; all of it (kind NULL). */
 void sb_jobs_stop(struct sandbox *sb, const char *session_id);
 bool sb_jobs_live(struct sandbox *sb, const char *session_id);
@@ -265,6 +270,11 @@ void sb_job_fail(struct sandbox *sb, json_t *job, const char *reason);
 
 /* Makes the assets of a completed job and returns their short forms, as a new array. */
 json_t *sb_assets_make(struct sandbox *sb, json_t *job, const json_t *types);
+/* A URL from which the asset can be fetched for so long, as JSON; NULL without memory. It begins
+ * with the option public_url, or as the latest request began. */
+json_t *sb_presign(struct sandbox *sb, const char *asset_id, int64_t seconds);
+/* Remembers where this request reached the plugin: "http://127.0.0.1:8100/v2". */
+void sb_note_base_url(struct gr_call *call, struct sandbox *sb);
 
 /* --- polls.c, poll_results.c --- */
 
@@ -283,9 +293,10 @@ void sb_analytics(struct sandbox *sb, const char *type, json_t *data);
 
 enum gr_err sb_webhooks_init(struct gr_self *self, struct sandbox *sb);
 void sb_webhooks_free(struct sandbox *sb);
-/* Sends an event: data as given (stolen), completed with room and session members. */
-void sb_emit(struct sandbox *sb, const char *type, const json_t *room, const json_t *session,
-             json_t *data);
+/* What the events of sessions and peers say of their place; session may be NULL. New reference. */
+json_t *sb_event_data(struct sandbox *sb, const json_t *room, const json_t *session);
+/* Sends an event to the receiver of the room, else of the workspace; steals data. */
+void sb_emit(struct sandbox *sb, const char *type, const json_t *room, json_t *data);
 /* The timer that delivers. */
 enum gr_err sb_webhooks_run(struct gr_call *call);
 

@@ -33,14 +33,14 @@ json_t *sb_session_open(struct sandbox *sb, json_t *room)
         return session;
     id = sb_new_id(sb);
     session = sb_put(sb, "sessions", id.text,
-                     sb_pack(sb, "{ss ss ss ss sb s{} ss ss s{} s{} sI}", "id", id.text, "room_id",
-                             room_id, "customer_id", sb->options->customer_id, "app_id",
-                             sb->options->app_id, "active", 1, "peers", "created_at", now.text,
-                             "updated_at", now.text, ".live", ".tracks", ".opened_ms",
-                             (json_int_t)sb->now_ms));
+                     sb_pack(sb, "{ss ss ss ss ss ss sb s{} ss ss s{} s{} sI}", "_id", id.text,
+                             "id", id.text, "user_id", "", "room_id", room_id, "customer_id",
+                             sb->options->customer_id, "app_id", sb->options->app_id, "active", 1,
+                             "peers", "created_at", now.text, "updated_at", now.text, ".live",
+                             ".tracks", ".opened_ms", (json_int_t)sb->now_ms));
     sb_put(sb, "active", room_id, sb_pack(sb, "s", id.text));
     sb_schedule(sb, limit_ms ? limit_ms : SESSION_MAX_MS, "session.expire", id.text);
-    sb_emit(sb, "session.open.success", room, session, NULL);
+    sb_emit(sb, "session.open.success", room, sb_event_data(sb, room, session));
     sb_polls_begin(sb, session);
     return session;
 }
@@ -54,6 +54,17 @@ static json_t *peer_data(struct sandbox *sb, const json_t *peer)
                    sb_text(peer, "metadata"), "role", sb_text(peer, "role"), "type",
                    *sb_text(peer, ".type") ? sb_text(peer, ".type") : "regular", "joined_at",
                    sb_text(peer, "joined_at"));
+}
+
+/* The data of a peer's event, with its place. */
+static json_t *peer_event_data(struct sandbox *sb, const json_t *session, const json_t *peer)
+{
+    json_t *data = sb_event_data(sb, room_of(sb, session), session);
+    json_t *person = peer_data(sb, peer);
+
+    sb_fill(sb, data, person);
+    json_decref(person);
+    return data;
 }
 
 static void track_event(struct sandbox *sb, const char *type, const json_t *session,
@@ -119,12 +130,13 @@ json_t *sb_peer_join(struct sandbox *sb, json_t *room, const json_t *body)
                 sb_text(body, "type"), ".joined_ms", (json_int_t)sb->now_ms);
 
     sb_set(sb, json_object_get(session, "peers"), id,
-           sb_pack(sb, "{ss ss ss ss ss ss}", "id", id, "session_id", sb_text(session, "id"),
+           sb_pack(sb, "{ss ss ss ss ss ss ss}", "id", id, "session_id", sb_text(session, "id"),
                    "name", sb_text(body, "name"), "role", sb_text(body, "role"), "user_id",
-                   sb_text(body, "user_id"), "joined_at", now.text));
+                   sb_text(body, "user_id"), "user", sb_text(body, "user_id"), "joined_at",
+                   now.text));
     sb_set(sb, sb_live_peers(session), id, peer);
     sb_set(sb, session, "updated_at", sb_pack(sb, "s", now.text));
-    sb_emit(sb, "peer.join.success", room, session, peer_data(sb, peer));
+    sb_emit(sb, "peer.join.success", room, peer_event_data(sb, session, peer));
     add_tracks(sb, room, session, peer);
     sb_jobs_alone(sb, sb_text(session, "id"), false);
     if (first)
@@ -143,18 +155,18 @@ static void drop_peer(struct sandbox *sb, json_t *session, const char *peer_id, 
 
     if (!peer)
         return;
-    data = peer_data(sb, peer);
+    data = peer_event_data(sb, session, peer);
     sb_set(sb, data, "left_at", sb_pack(sb, "s", now.text));
     sb_set(sb, data, "duration",
            json_integer(sb_service_ms(sb, sb_int(peer, ".joined_ms"), sb->now_ms) / 1000));
-    sb_set(sb, data, "reason", sb_pack(sb, "s", *reason ? "PEER_REMOVED" : "PEER_LEFT"));
+    sb_set(sb, data, "reason", sb_pack(sb, "s", *reason ? "peer kicked" : "client request"));
     sb_set(sb, data, "message", sb_pack(sb, "s", reason));
     json_object_foreach(json_object_get(peer, "tracks"), track_id, track)
         track_event(sb, "track.remove.success", session, peer, track);
     sb_set(sb, json_object_get(json_object_get(session, "peers"), peer_id), "left_at",
            sb_pack(sb, "s", now.text));
     sb_set(sb, session, "updated_at", sb_pack(sb, "s", now.text));
-    sb_emit(sb, "peer.leave.success", room_of(sb, session), session, data);
+    sb_emit(sb, "peer.leave.success", room_of(sb, session), data);
     sb_unset(sb, sb_live_peers(session), peer_id);
     json_decref(peer);
 }
@@ -185,20 +197,23 @@ void sb_session_close(struct sandbox *sb, json_t *session, const char *reason)
 {
     struct sb_name now = sb_stamp(sb->now_ms);
     int64_t opened_ms = sb_int(session, ".opened_ms");
+    json_t *data;
 
     if (!sb_true(session, "active"))
         return;
     sb_set(sb, session, "active", json_false());
+    sb_set(sb, session, "ended_at", sb_pack(sb, "s", now.text));
     sb_drop(sb, "active", sb_text(session, "room_id"));
     sb_cancel(sb, "session.expire", sb_text(session, "id"));
     drop_all(sb, session, NULL, reason);
     sb_jobs_stop(sb, sb_text(session, "id"));
     sb_polls_end(sb, sb_text(session, "id"));
     sb_set(sb, session, "updated_at", sb_pack(sb, "s", now.text));
-    sb_emit(sb, "session.close.success", room_of(sb, session), session,
-            sb_pack(sb, "{sI ss}", "session_duration",
-                    (json_int_t)(sb_service_ms(sb, opened_ms, sb->now_ms) / 1000),
-                    "session_stopped_at", now.text));
+    data = sb_event_data(sb, room_of(sb, session), session);
+    sb_set(sb, data, "session_duration",
+           json_integer(sb_service_ms(sb, opened_ms, sb->now_ms) / 1000));
+    sb_set(sb, data, "session_stopped_at", sb_pack(sb, "s", now.text));
+    sb_emit(sb, "session.close.success", room_of(sb, session), data);
 }
 
 void sb_session_settle(struct sandbox *sb, const char *session_id)
@@ -357,11 +372,13 @@ static void note_role_change(struct sandbox *sb, const json_t *session, const js
 
     if (!*role || sb_is(peer, "role", gr_str_of(role)))
         return;
-    data = peer_data(sb, peer);
+    data = peer_event_data(sb, session, peer);
+    sb_unset(sb, data, "type");
     sb_set(sb, data, "previous_role", sb_pack(sb, "s", sb_text(peer, "role")));
     sb_set(sb, data, "role", sb_pack(sb, "s", role));
+    sb_set(sb, data, "role_changed_at", sb_time(sb, sb->now_ms));
     sb_set(sb, data, "role_change_requested_by", sb_pack(sb, "s", "api"));
-    sb_emit(sb, "role.change.success", room_of(sb, session), session, data);
+    sb_emit(sb, "role.change.success", room_of(sb, session), data);
 }
 
 SB_HANDLER(sb_active_peer_update)
@@ -459,6 +476,20 @@ SB_HANDLER(sb_active_remove)
     return reply_message(call, sb, "peer remove request submitted");
 }
 
+/* Who ended it is empty here: the API did, and not a peer. */
+static void note_end(struct sandbox *sb, const json_t *session, const char *reason, bool lock)
+{
+    static const char *const peer_members[] = {"peer_id", "role", "user_id", "user_name"};
+    json_t *data = sb_event_data(sb, room_of(sb, session), session);
+
+    for (size_t i = 0; i < sizeof(peer_members) / sizeof(peer_members[0]); i++)
+        sb_set(sb, data, peer_members[i], json_string(""));
+    sb_set(sb, data, "lock_room", json_boolean(lock));
+    sb_set(sb, data, "reason", sb_pack(sb, "s", reason));
+    sb_set(sb, data, "source", sb_pack(sb, "s", "api"));
+    sb_emit(sb, "room.end.success", room_of(sb, session), data);
+}
+
 SB_HANDLER(sb_active_end)
 {
     const json_t *body = gr_json(call);
@@ -472,9 +503,7 @@ SB_HANDLER(sb_active_end)
     room = room_of(sb, session);
     if (lock)
         sb_set(sb, room, "enabled", json_false());
-    sb_emit(sb, "room.end.success", room, session,
-            sb_pack(sb, "{sb ss ss}", "lock_room", lock, "reason", sb_text(body, "reason"),
-                    "source", "api"));
+    note_end(sb, session, sb_text(body, "reason"), lock);
     sb_session_close(sb, session,
                      *sb_text(body, "reason") ? sb_text(body, "reason") : "room ended");
     return reply_message(call, sb, "session is ending");

@@ -55,6 +55,7 @@ enum gr_err sb_serve(struct gr_call *call, sb_handler *run)
         return err;
     sb_enter(sb);
     count_call(call, sb);
+    sb_note_base_url(call, sb);
     return leave_with(call, sb, run(call, sb));
 }
 
@@ -63,6 +64,7 @@ enum gr_err sb_serve_admin(struct gr_call *call, sb_handler *run)
     struct sandbox *sb = call->state;
 
     sb_enter(sb);
+    sb_note_base_url(call, sb);
     return leave_with(call, sb, run(call, sb));
 }
 

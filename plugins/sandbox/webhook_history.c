@@ -285,7 +285,7 @@ SB_HANDLER(sb_webhooks_replay_status)
 SB_ADMIN_HANDLER(sb_webhooks_dump)
 {
     static const struct sb_list list = {
-        .collection = "webhooks", .items = "data", .limit_default = 100};
+        .collection = "webhooks", .items = "data", .limit_default = 100, .oldest_first = true};
 
     return sb_reply_list(call, sb, &list);
 }

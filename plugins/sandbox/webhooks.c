@@ -112,8 +112,7 @@ static void queue(struct sandbox *sb, const char *event_id, const char *workflow
                    "attempt", 0, "workflow_id", workflow_id));
 }
 
-static json_t *event_data(struct sandbox *sb, const json_t *room, const json_t *session,
-                          json_t *own)
+json_t *sb_event_data(struct sandbox *sb, const json_t *room, const json_t *session)
 {
     json_t *data = sb_pack(sb, "{ss ss ss}", "room_id", sb_text(room, "id"), "room_name",
                            sb_text(room, "name"), "template_id", sb_text(room, "template_id"));
@@ -122,22 +121,18 @@ static json_t *event_data(struct sandbox *sb, const json_t *room, const json_t *
         sb_set(sb, data, "session_id", sb_pack(sb, "s", sb_text(session, "id")));
         sb_set(sb, data, "session_started_at", sb_pack(sb, "s", sb_text(session, "created_at")));
     }
-    sb_fill(sb, data, own);
-    json_decref(own);
     return data;
 }
 
-void sb_emit(struct sandbox *sb, const char *type, const json_t *room, const json_t *session,
-             json_t *data)
+void sb_emit(struct sandbox *sb, const char *type, const json_t *room, json_t *data)
 {
     const json_t *hook = json_object_get(room, "webhook");
     const json_t *headers = hook ? json_object_get(hook, "headers") : sb->options->webhook_headers;
     const char *url = hook ? sb_text(hook, "url") : sb->options->webhook_url;
     struct sb_name id = sb_new_uuid(sb);
-    json_t *event =
-        sb_pack(sb, "{ss ss ss ss so ss so}", "version", "2.0", "id", id.text, "account_id",
-                sb->options->customer_id, "app_id", sb->options->app_id, "timestamp",
-                sb_time(sb, sb->now_ms), "type", type, "data", event_data(sb, room, session, data));
+    json_t *event = sb_pack(sb, "{ss ss ss ss so ss so}", "version", "2.0", "id", id.text,
+                            "account_id", sb->options->customer_id, "app_id", sb->options->app_id,
+                            "timestamp", sb_time(sb, sb->now_ms), "type", type, "data", data);
     bool sent = url && *url;
 
     sb_put(sb, "webhooks", id.text,

@@ -220,12 +220,19 @@ def test_refuses_a_wrong_room(box, body, message):
 
 def test_room_recording_settings_detach_it_from_the_template(box):
     room = box.room(name="rec")
-    assert room["recording_source_template"] is True
+    assert room["recording_info"] is None and "recording_source_template" not in room
     room = box.post(f"/rooms/{room['id']}", {"recording_info": {"enabled": True}})
     assert room["recording_source_template"] is False and room["recording_info"] == {"enabled": True}
 
 
-def test_lists_are_filtered_and_paged(box):
+def test_a_room_is_in_the_region_of_its_template(box):
+    template = box.post("/templates", {"name": "eu", "settings": {"region": "eu"}})
+    assert box.room(name="one", template_id=template["id"])["region"] == "eu"
+    assert box.room(name="two", template_id=template["id"], region="in")["region"] == "in"
+    assert box.room(name="three")["region"] == "auto"
+
+
+def test_lists_are_filtered_and_paged_from_the_newest(box):
     made = [box.room(name=f"room-{i}")["id"] for i in range(23)]
     box.post(f"/rooms/{made[3]}", {"enabled": False})
     seen, start = [], ""
@@ -236,7 +243,7 @@ def test_lists_are_filtered_and_paged(box):
         start = page["last"]
         if len(page["data"]) < 10:
             break
-    assert seen == made
+    assert seen == made[::-1]
     assert [r["id"] for r in box.get("/rooms?enabled=false")["data"]] == [made[3]]
     assert [r["id"] for r in box.get("/rooms?name=ROOM-5")["data"]] == [made[5]]
     middle = box.get(f"/rooms/{made[11]}")["created_at"]
@@ -262,6 +269,7 @@ def test_codes_are_made_per_role_and_exchanged(box):
     codes = box.post(path)["data"]
     assert sorted(code["role"] for code in codes) == ["guest", "host"]
     assert all(re.match(r"^[a-z]{3}-[a-z]{4}-[a-z]{3}$", code["code"]) for code in codes)
+    assert box.post(path)["data"] == codes, "asked again, it answers the codes that exist"
     one = box.post(f"{path}/role/guest")
     assert box.fails("POST", f"{path}/role/nobody") == (404, "Role not found")
     assert len(box.get(f"{path}?role=guest")["data"]) == 2
@@ -292,11 +300,25 @@ def test_a_code_whose_role_is_gone_cannot_be_enabled(box):
         403, "Code can not be enabled")
 
 
+def test_codes_asked_for_again_follow_the_roles(box):
+    template = box.post("/templates", {"name": "t", "roles": {"a": {}, "b": {}}})
+    room = box.room(name="r", template_id=template["id"])
+    path = f"/room-codes/room/{room['id']}"
+    first = {code["role"]: code["code"] for code in box.post(path)["data"]}
+    box.ok("DELETE", f"/templates/{template['id']}/roles/a", status=204)
+    box.post(f"/templates/{template['id']}/roles/c", {})
+    second = {code["role"]: code["code"] for code in box.post(path)["data"]}
+    assert sorted(second) == ["b", "c"] and second["b"] == first["b"]
+    states = {code["code"]: code["enabled"] for code in box.get(path)["data"]}
+    assert states == {first["a"]: False, first["b"]: True, second["c"]: True}
+
+
 def test_a_room_has_at_most_100_codes_and_none_while_disabled(box):
     room = box.room(name="many")
     path = f"/room-codes/room/{room['id']}"
-    for _ in range(50):
-        box.post(path)
+    for _ in range(99):
+        box.post(f"{path}/role/host")
+    assert len(box.post(path)["data"]) == 100, "the one for guests is the last"
     assert box.fails("POST", f"{path}/role/host")[0] == 400
     box.post(f"/rooms/{room['id']}", {"enabled": False})
     assert box.fails("GET", path) == (403, "Room is disabled")
@@ -333,6 +355,8 @@ def test_peers_join_and_leave_and_the_session_ends_with_the_last(box):
     ended = box.get(f"/sessions/{session}")
     assert ended["active"] is False and len(ended["peers"]) == 2
     assert all("left_at" in peer for peer in ended["peers"].values())
+    assert ended["_id"] == session and ended["ended_at"] >= ended["created_at"]
+    assert all(peer["user"] == peer["user_id"] for peer in ended["peers"].values())
     assert box.get(f"/sessions?active=false&room_id={room['id']}")["data"][0]["id"] == session
     assert not [name for name in ended if name.startswith(".")]
 
@@ -402,22 +426,41 @@ def test_a_job_goes_through_its_states(box, kind):
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-def test_all_jobs_of_a_room_are_stopped(box, kind):
+def test_one_job_of_a_kind_runs_in_a_room_and_one_stop_ends_it(box, kind):
     room = box.room(name="jobs")
-    ids = [box.post(f"/{kind}/room/{room['id']}/start", STREAMS[kind])["id"] for _ in range(2)]
-    answer = box.post(f"/{kind}/room/{room['id']}/stop")
-    assert [job["id"] for job in answer["data"]] == ids and answer["last"] == ids[1]
-    assert {job["status"] for job in answer["data"]} == {"stopping"}
-    again = box.call("POST", f"/{kind}/room/{room['id']}/stop")
-    if kind == "live-streams":
-        assert (again.status, again.json["message"]) == (404, "hls not running")
-    else:
-        assert again.status == 200 and again.json["data"] == []
+    path = f"/{kind}/room/{room['id']}"
+    none = (404, "hls not running" if kind == "live-streams" else "beam not found")
+    assert box.fails("POST", f"{path}/stop") == none
+    job = box.post(f"{path}/start", STREAMS[kind])
+    assert box.fails("POST", f"{path}/start", STREAMS[kind]) == (409, "beam already started")
+    answer = box.post(f"{path}/stop")
+    assert [one["id"] for one in answer["data"]] == [job["id"]]
+    assert (answer["limit"], answer["last"], answer["data"][0]["status"]) == (1, job["id"], "stopping")
+    assert box.call("POST", f"{path}/stop").json == {"code": none[0], "message": none[1]}
+    assert box.fails("POST", f"/{kind}/{job['id']}/stop") == none
+    again = box.post(f"{path}/start", STREAMS[kind])
+    listed = box.get(f"/{kind}?room_id={room['id']}")
+    assert [one["id"] for one in listed["data"]] == [again["id"], job["id"]], "newest first"
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_a_start_wants_a_known_room_and_a_body(box, kind):
+    room = box.room(name="start")
+    path = f"/{kind}/room/{room['id']}/start"
+    forbidden = (403, "user does not have required permission")
+    for unknown in ("00000000000", "1"):
+        assert box.fails("POST", f"/{kind}/room/{unknown}/start", STREAMS[kind]) == forbidden
+    assert box.fails("POST", path, b"") == (400, "request body must not be empty")
+    assert box.fails("POST", path, {**STREAMS[kind], "meeting_url": ""}) == (400, "invalid input")
+    broken = b'{ "meeting_url": "https://satyam-livestream-1836.app.100ms.live" ,}'
+    assert box.fails("POST", path, broken) == (
+        400, "request body contains badly-formed JSON (at position 67)")
+    assert box.get(f"/{kind}")["data"] == []
 
 
 def test_recordings_pause_resume_and_fail(box):
     room = box.room(name="pause")
-    job = box.post(f"/recordings/room/{room['id']}/start")
+    job = box.post(f"/recordings/room/{room['id']}/start", {})
     box.advance(0.2)
     assert box.post(f"/recordings/room/{room['id']}/pause")["status"] == "running"
     assert box.post(f"/recordings/room/{room['id']}/resume")["status"] == "running"
@@ -428,7 +471,7 @@ def test_recordings_pause_resume_and_fail(box):
 
 def test_live_streams_take_metadata_while_they_run(box):
     room = box.room(name="meta")
-    stream = box.post(f"/live-streams/room/{room['id']}/start")
+    stream = box.post(f"/live-streams/room/{room['id']}/start", {})
     path = f"/live-streams/{stream['id']}"
     assert stream["playback"]["url"].endswith(".m3u8")
     metadata = {"payload": "x", "duration": 2}
@@ -444,7 +487,7 @@ def test_live_streams_take_metadata_while_they_run(box):
 def test_a_recording_stops_by_itself_in_an_empty_room(box):
     room = box.room(name="alone")
     peer = box.join(room)
-    job = box.post(f"/recordings/room/{room['id']}/start")
+    job = box.post(f"/recordings/room/{room['id']}/start", {})
     box.advance(1)
     box.ok("DELETE", f"/sandbox/rooms/{room['id']}/peers/{peer['id']}", status=204)
     assert box.get(f"/sessions/{job['session_id']}")["active"] is True
@@ -749,15 +792,19 @@ def test_a_completed_recording_tells_by_webhook(box, receiver):
     receiver.seen.clear()
     room = box.room(name="told")
     box.join(room)
-    job = box.post(f"/recordings/room/{room['id']}/start")
+    job = box.post(f"/recordings/room/{room['id']}/start", {})
     box.advance(1)
     box.post(f"/recordings/{job['id']}/stop")
     box.advance(1)
     wait_for("success", lambda: "beam.recording.success" in receiver.types())
     types = receiver.types()
     assert types.index("beam.started.success") < types.index("beam.stopped.success")
+    stopped = receiver.seen[types.index("beam.stopped.success")][2]["data"]
+    assert stopped["reason"] == "client request" and stopped["recording_enabled"] is True
     data = receiver.seen[types.index("beam.recording.success")][2]["data"]
     assert data["beam_id"] == job["id"] and data["recording_path"].startswith("s3://")
+    with urllib.request.urlopen(data["recording_presigned_url"], timeout=LIMIT) as reply:
+        assert len(reply.read()) == data["size"]
     assert box.get(f"/analytics/events?room_id={room['id']}&beam_id={job['id']}")["total"] == 1
 
 
@@ -820,7 +867,7 @@ def test_state_survives_a_restart_and_seeds_are_planted(tmp_path):
     assert room["template_id"] == "template-1"
     assert len(box.get("/active-rooms/room-1/peers")["peers"]) == 1
     assert box.post("/token", {"code": "abc-defg-hij"}, token="")["token"]
-    job = box.post("/recordings/room/room-1/start")
+    job = box.post("/recordings/room/room-1/start", {})
     box.room(name="later")
     before = box.get("/sandbox/state")
     box.stop()
@@ -854,7 +901,7 @@ def test_many_clients_at_once_see_one_state(box):
             for step in range(10):
                 room = box.room(name=f"r{number}-{step}")
                 box.join(room)
-                box.post(f"/recordings/room/{room['id']}/start")
+                box.post(f"/recordings/room/{room['id']}/start", {})
                 box.get("/rooms?limit=100")
                 box.post(f"/active-rooms/{room['id']}/end-room", {})
         except Exception as error:  # noqa: BLE001 - shown by the main thread

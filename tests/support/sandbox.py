@@ -147,7 +147,8 @@ class Sandbox:
         """Status, message of an error, whose shape is checked."""
         answer = self.call(method, path, body, **more)
         assert answer.json and answer.json["code"] == answer.status, answer
-        assert isinstance(answer.json["details"], list), answer
+        assert isinstance(answer.json.get("details", []), list), answer
+        assert not set(answer.json) - {"code", "message", "details"}, answer
         return answer.status, answer.json["message"]
 
     # what only the sandbox has
