@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #define BODY_MAX (64 * 1024)
-#define HASH_PATIENCE_MS 2000
 
 /* ------------------------------------------------------------------------------------------ */
 /* Tables                                                                                     */
@@ -141,8 +140,11 @@ static const struct gr_option options[] = {
     GR_OPTION(rig_options, login_pair_max, GR_OPT_INT, "5",
               "Failed logins in 15 minutes for a name from an address; 0: no limit",
               .range = GR_MIN(0)),
-    GR_OPTION(rig_options, login_user_max, GR_OPT_INT, "20",
-              "Failed logins in an hour for a name; 0: no limit", .range = GR_MIN(0)),
+    GR_OPTION(
+        rig_options, login_user_max, GR_OPT_INT, "20",
+        "Failed logins in an hour for a name, after which each address has one attempt for it in "
+        "15 minutes; 0: no limit",
+        .range = GR_MIN(0)),
     GR_OPTION(rig_options, login_address_max, GR_OPT_INT, "100",
               "Failed logins in an hour from an address; 0: no limit", .range = GR_MIN(0)),
     GR_OPTION(rig_options, register_address_max, GR_OPT_INT, "60",
@@ -226,7 +228,6 @@ static enum gr_err accounts_init(struct gr_self *self, const void *opts, void **
             .threads = given->hash_threads,
             .queue_max = given->hash_queue,
             .cost = given->bcrypt_cost,
-            .patience_ms = HASH_PATIENCE_MS,
         };
         rig->hasher = rig_hasher_new(self->host, &settings);
         err = rig->hasher ? GR_OK : GR_ERR_NO_MEMORY;

@@ -37,12 +37,20 @@ static enum gr_err agents_config(struct gr_call *call)
 #define EXAMPLE_DESTINATIONS                                                                       \
     "[{\"id\":7,\"service\":\"Twitch\",\"streamKey\":\"live_31_kexample\","                        \
     "\"rtmpUrl\":\"rtmp://live.twitch.tv/app/live_31_kexample\",\"isActive\":true}]"
-#define CALLBACK                                                                                   \
+#define CALLBACK_COMMON                                                                            \
     .access = GR_ACCESS_GROUP, .body_max_bytes = BODY_MAX,                                         \
     .flags = GR_ROUTE_ANY_CONTENT_TYPE | GR_ROUTE_RAW_BODY | GR_ROUTE_HIDDEN_QUERY
+/* One callback of nginx-rtmp and its like, as POST and, for `notify_method get`, as GET. */
+#define CALLBACK(path_, id_, summary_, ...)                                                        \
+    GR_POST(path_, id_, summary_, CALLBACK_COMMON, .doc = CALLBACK_DOC, __VA_ARGS__),              \
+        GR_GET(path_, id_ "_get", summary_ ", told by GET", CALLBACK_COMMON,                       \
+               .doc = CALLBACK_GET_DOC, __VA_ARGS__)
 #define CALLBACK_DOC                                                                               \
     "For nginx-rtmp and its like: a form, or JSON with the same names. The token may stand in "    \
     "the query as token, for servers that can set no header."
+#define CALLBACK_GET_DOC                                                                           \
+    "For nginx-rtmp with `notify_method get`: the fields of the form in the query, after the "     \
+    "token."
 
 static const struct gr_route routes[] = {
     GR_GET("/agents/config/{streamKey}", "agents.config", "Where to push a stream",
@@ -52,20 +60,20 @@ static const struct gr_route routes[] = {
                ANSWER("its destinations",
                       "{\"message\":\"Stream Config\",\"payload\":" EXAMPLE_DESTINATIONS "}"),
            .source = RIG_SOURCE),
-    GR_POST("/agents/rtmp/on_connect", "agents.connect", "Somebody connects to an edge host",
-            CALLBACK, .handle = rig_on_connect, .doc = CALLBACK_DOC,
-            .answers = ANSWER("always", "{\"message\":\"Connect accepted\",\"payload\":null}")),
-    GR_POST("/agents/rtmp/on_publish", "agents.publish", "Somebody begins a broadcast", CALLBACK,
-            .handle = rig_on_publish, .doc = CALLBACK_DOC,
-            .answers =
-                ANSWER("live from now on",
-                       "{\"message\":\"Publish accepted\",\"payload\":" EXAMPLE_DESTINATIONS "}")),
-    GR_POST("/agents/rtmp/on_update", "agents.update", "A broadcast goes on", CALLBACK,
-            .handle = rig_on_update, .doc = CALLBACK_DOC,
-            .answers = ANSWER("still live", "{\"message\":\"Publish renewed\",\"payload\":null}")),
-    GR_POST("/agents/rtmp/on_publish_done", "agents.done", "A broadcast has ended", CALLBACK,
-            .handle = rig_on_done, .doc = CALLBACK_DOC,
-            .answers = ANSWER("always", "{\"message\":\"Publish ended\",\"payload\":null}")),
+    CALLBACK("/agents/rtmp/on_connect", "agents.connect", "A client connects to an edge host",
+             .handle = rig_on_connect,
+             .answers = ANSWER("always", "{\"message\":\"Connect accepted\",\"payload\":null}")),
+    CALLBACK("/agents/rtmp/on_publish", "agents.publish", "A broadcast begins",
+             .handle = rig_on_publish,
+             .answers =
+                 ANSWER("live from now on",
+                        "{\"message\":\"Publish accepted\",\"payload\":" EXAMPLE_DESTINATIONS "}")),
+    CALLBACK("/agents/rtmp/on_update", "agents.update", "A broadcast goes on",
+             .handle = rig_on_update,
+             .answers = ANSWER("still live", "{\"message\":\"Publish renewed\",\"payload\":null}")),
+    CALLBACK("/agents/rtmp/on_publish_done", "agents.done", "A broadcast has ended",
+             .handle = rig_on_done,
+             .answers = ANSWER("always", "{\"message\":\"Publish ended\",\"payload\":null}")),
     GR_END,
 };
 

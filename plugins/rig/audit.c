@@ -1,16 +1,27 @@
 /* The audit table, and the one way rows of the store are read. */
 #include "rig.h"
 
+#define TEXT_MAX_BYTES 256u
+
+/* What a client sends may be long, and the row is kept for months: its beginning tells enough. */
+static gr_str beginning(gr_str text)
+{
+    size_t len = text.len;
+
+    if (len <= TEXT_MAX_BYTES)
+        return text;
+    len = TEXT_MAX_BYTES;
+    while (len > 0 && ((unsigned char)text.ptr[len] & 0xc0u) == 0x80u)
+        len--; /* not through the middle of a character */
+    return (gr_str){text.ptr, len};
+}
+
 enum gr_err rig_audit(struct gr_call *call, const char *what, gr_str who, gr_str target,
                       const char *outcome)
 {
     const struct gr_value params[] = {
-        gr_v_int(gr_now_ms(call)),
-        gr_v_text(what),
-        gr_v_str(who),
-        gr_v_str(target),
-        gr_v_text(outcome),
-        gr_v_str(gr_peer(call)),
+        gr_v_int(gr_now_ms(call)),     gr_v_text(what),    gr_v_str(beginning(who)),
+        gr_v_str(beginning(target)),   gr_v_text(outcome), gr_v_str(gr_peer(call)),
         gr_v_str(gr_request_id(call)),
     };
 

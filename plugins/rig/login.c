@@ -72,35 +72,66 @@ static enum gr_err login_reply(struct gr_call *call, const struct account *accou
                      json_pack("{s:s, s:s}", "username", account->username, "token", token));
 }
 
-/* The limits of one attempt: pair, username, address. */
-static bool login_limits(struct gr_call *call, gr_str username, struct rig_limit limits[3])
+/* What one attempt is counted against. */
+enum { BY_NAME, BY_PAIR, BY_ADDRESS, LOGIN_LIMITS };
+
+/* false: no memory. */
+static bool login_limits(struct gr_call *call, gr_str username,
+                         struct rig_limit limits[LOGIN_LIMITS])
 {
     const struct rig_options *options = rig_of(call)->options;
-    gr_str peer = gr_peer(call);
-    char *pair = gr_alloc(call, username.len + peer.len + 2);
+    gr_str address = gr_peer(call);
+    char *pair = gr_alloc(call, username.len + address.len + 2);
+    /* Where names are limited, each address counts for itself: see take_attempt(). */
+    int64_t pair_max =
+        options->login_user_max && !options->login_pair_max ? INT64_MAX : options->login_pair_max;
 
     if (!pair)
         return false;
     /* A username has no NUL, so the pair cannot be mistaken for another. */
     memcpy(pair, username.ptr, username.len);
-    if (peer.len)
-        memcpy(pair + username.len + 1, peer.ptr, peer.len);
-    limits[0] = (struct rig_limit){
-        "login-pair", {pair, username.len + peer.len + 1}, options->login_pair_max, PAIR_WINDOW_MS};
-    limits[1] = (struct rig_limit){"login-user", username, options->login_user_max, HOUR_MS};
-    limits[2] = (struct rig_limit){"login-address", peer, options->login_address_max, HOUR_MS};
+    if (address.len)
+        memcpy(pair + username.len + 1, address.ptr, address.len);
+    limits[BY_NAME] = (struct rig_limit){"login-user", username, options->login_user_max, HOUR_MS};
+    limits[BY_PAIR] = (struct rig_limit){
+        "login-pair", {pair, username.len + address.len + 1}, pair_max, PAIR_WINDOW_MS};
+    limits[BY_ADDRESS] =
+        (struct rig_limit){"login-address", address, options->login_address_max, HOUR_MS};
     return true;
 }
 
 /* Attempts are counted before the password is looked at; this takes them back. */
-static void give_back(struct gr_call *call, const struct rig_limit limits[3], bool success)
+static void give_back(struct gr_call *call, const struct rig_limit limits[LOGIN_LIMITS],
+                      bool success)
 {
-    enum gr_err err = rig_throttle_give(call, &limits[0], success);
+    enum gr_err err = GR_OK;
 
-    for (size_t i = 1; i < 3 && err == GR_OK; i++)
-        err = rig_throttle_give(call, &limits[i], false);
+    for (size_t i = 0; i < LOGIN_LIMITS && err == GR_OK; i++)
+        err = rig_throttle_give(call, &limits[i], success && i == BY_PAIR);
     if (err != GR_OK)
         gr_log(call, GR_LOG_WARN, "a login counter could not be lowered; ignoring");
+}
+
+/*
+ * Counts an attempt. A name that failed too often, from wherever, is not locked: that would let
+ * anyone keep its owner out. From then on an address has one attempt for this name in each window,
+ * so that the owner gets in with the right password, and guessing needs an address per guess.
+ */
+static enum gr_err take_attempt(struct gr_call *call, struct rig_limit limits[LOGIN_LIMITS],
+                                int64_t *ret_wait_ms)
+{
+    enum gr_err err = rig_throttle_take(call, &limits[BY_NAME], 1, ret_wait_ms);
+
+    if (err == GR_ERR_RATE) {
+        limits[BY_NAME].max = 0; /* not counted, so not given back either */
+        limits[BY_PAIR].max = 1;
+    } else if (err != GR_OK) {
+        return err;
+    }
+    err = rig_throttle_take(call, &limits[BY_PAIR], LOGIN_LIMITS - BY_PAIR, ret_wait_ms);
+    if (err != GR_OK)
+        (void)rig_throttle_give(call, &limits[BY_NAME], false);
+    return err;
 }
 
 enum gr_err rig_accounts_login(struct gr_call *call)
@@ -108,7 +139,7 @@ enum gr_err rig_accounts_login(struct gr_call *call)
     const struct rig *rig = rig_of(call);
     gr_str username = rig_text(gr_json(call), "username");
     struct account account = {.id = NULL};
-    struct rig_limit limits[3];
+    struct rig_limit limits[LOGIN_LIMITS];
     int64_t wait_ms = 0;
     bool right = false;
     gr_str password;
@@ -118,7 +149,7 @@ enum gr_err rig_accounts_login(struct gr_call *call)
         return err;
     if (!login_limits(call, username, limits))
         return GR_ERR_NO_MEMORY;
-    err = rig_throttle_take(call, limits, 3, &wait_ms);
+    err = take_attempt(call, limits, &wait_ms);
     if (err != GR_OK)
         return rig_fail_throttle(call, err, wait_ms, RIG_FETCH, NULL);
     err = account_named(call, username, &account);

@@ -16,7 +16,7 @@ static int hex_digit(char c)
     return -1;
 }
 
-/* A form value, decoded into call memory. Empty, as if absent, when it is no text. */
+/* A form value, decoded into call memory. A value that is no text counts as absent. */
 static gr_str decode(struct gr_call *call, gr_str raw)
 {
     char *text = raw.len <= FIELD_MAX ? gr_alloc(call, raw.len + 1) : NULL;
@@ -59,16 +59,6 @@ static gr_str form_field(struct gr_call *call, gr_str form, const char *name)
     return (gr_str){NULL, 0};
 }
 
-static void read_form(struct gr_call *call, struct rig_notice *notice)
-{
-    gr_str form = gr_body(call);
-
-    notice->name = form_field(call, form, "name");
-    notice->call = form_field(call, form, "call");
-    notice->client = form_field(call, form, "clientid");
-    notice->address = form_field(call, form, "addr");
-}
-
 /* clientid is a number for some and a string for others. */
 static gr_str json_field(struct gr_call *call, const json_t *object, const char *name)
 {
@@ -89,19 +79,34 @@ static bool is_json(const struct gr_call *call)
     return given.len >= sizeof(type) - 1 && strncasecmp(given.ptr, type, sizeof(type) - 1) == 0;
 }
 
+static gr_str query_field(const struct gr_call *call, const char *name)
+{
+    gr_str value = {NULL, 0};
+
+    (void)gr_query_at(call, name, 0, &value);
+    return value.len <= FIELD_MAX ? value : (gr_str){NULL, 0};
+}
+
 enum gr_err rig_notice_read(struct gr_call *call, struct rig_notice *ret_notice)
 {
-    *ret_notice = (struct rig_notice){.name = {NULL, 0}};
-    if (is_json(call)) {
-        const json_t *object = gr_parse_json(call, gr_body(call));
-        if (!json_is_object(object))
-            return rig_fail(call, GR_ERR_BAD_JSON, 400, RIG_INVALID, NULL);
-        ret_notice->name = json_field(call, object, "name");
-        ret_notice->call = json_field(call, object, "call");
-        ret_notice->client = json_field(call, object, "clientid");
-        ret_notice->address = json_field(call, object, "addr");
-        return GR_OK;
-    }
-    read_form(call, ret_notice);
+    /* `notify_method get` of nginx-rtmp sends the fields of the form in the query. */
+    bool in_query = gr_route_of(call)->method == GR_METHOD_GET;
+    bool in_json = !in_query && is_json(call);
+    const json_t *object = in_json ? gr_parse_json(call, gr_body(call)) : NULL;
+    const struct {
+        const char *name;
+        gr_str *to;
+    } fields[] = {
+        {"name", &ret_notice->name},
+        {"clientid", &ret_notice->client},
+        {"addr", &ret_notice->address},
+    };
+
+    if (in_json && !json_is_object(object))
+        return rig_fail(call, GR_ERR_BAD_JSON, 400, RIG_INVALID, NULL);
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        *fields[i].to = in_query  ? query_field(call, fields[i].name)
+                        : in_json ? json_field(call, object, fields[i].name)
+                                  : form_field(call, gr_body(call), fields[i].name);
     return GR_OK;
 }

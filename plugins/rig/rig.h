@@ -171,8 +171,8 @@ const json_t *rig_token_claims(struct gr_call *call, const struct rig_keyring *r
 
 extern const struct gr_migration rig_migrations[];
 
-/* audit.c: writes a line of the audit table, in the transaction that is open. who and target may
- * be NULL. Never a secret. */
+/* audit.c: writes a row of the audit table, in the transaction that is open. who and target may be
+ * NULL; only the first 256 bytes of each are kept. Never pass a secret. */
 enum gr_err rig_audit(struct gr_call *call, const char *what, gr_str who, gr_str target,
                       const char *outcome);
 
@@ -218,13 +218,16 @@ bool rig_hash_verify(const struct gr_host *host, gr_str password, const char *ha
 bool rig_hash_stale(const char *hash, gr_str password, int64_t cost);
 
 /* ------------------------------------------------------------------------------------------ */
-/* hasher.c: threads that do it for handlers when nobody else wants the processor             */
+/* hasher.c: threads of low priority that do it for handlers                                  */
+
+/* Added to the gateway's own. Low enough that a request wins over a login; high enough that a login
+ * is answered within seconds on a machine that is busy otherwise. */
+#define RIG_HASHER_NICENESS 10
 
 struct rig_hasher_settings {
     int64_t threads;   /* 0: one less than there are cores */
     int64_t queue_max; /* passwords that may wait for a thread */
     int64_t cost;
-    int64_t patience_ms; /* without a result before a thread of ordinary scheduling helps */
 };
 
 /* host must live as long. NULL without memory. */
@@ -235,7 +238,7 @@ bool rig_hasher_start(struct rig_hasher *hasher);
 /* Finishes what waits, and ends them. */
 void rig_hasher_stop(struct rig_hasher *hasher);
 void rig_hasher_free(struct rig_hasher *hasher);
-/* Waits for a turn and the result. GR_ERR_OVERLOAD when too many wait already. */
+/* Waits for a thread and the result. GR_ERR_OVERLOAD when too many wait already. */
 enum gr_err rig_hasher_make(struct rig_hasher *hasher, gr_str password,
                             char ret_hash[RIG_HASH_SIZE]);
 /* hash NULL: takes as long as with one, and is never right. */

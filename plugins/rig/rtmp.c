@@ -5,6 +5,9 @@
 #include "rtmp.h"
 
 #define CLIENT_MAX 256
+#define END_LEASE                                                                                  \
+    "UPDATE rig_streams SET live_until_ms = NULL, live_agent = NULL, live_client = NULL"           \
+    " WHERE live_agent = ?1 AND live_client = ?2 AND "
 
 /* A publish on its way, and what became of it. */
 struct publish {
@@ -31,10 +34,89 @@ static enum gr_err need_name(struct gr_call *call, const struct rig_notice *noti
     return err;
 }
 
-/* NULL would bind SQL NULL; a client without an id is one all the same. */
-static struct gr_value v_client(gr_str client)
+/* The text, or an empty one when the field was not sent: gr_v_str() would bind SQL NULL. */
+static struct gr_value v_text(gr_str text)
 {
-    return gr_v_str(client.ptr ? client : GR_STR(""));
+    return gr_v_str(text.ptr ? text : GR_STR(""));
+}
+
+/*
+ * A broadcaster that stops on a connection that it keeps publishes an empty name there. The server
+ * has forgotten the key by then: every later notice of this connection has the empty name as well.
+ */
+static bool name_is_empty(const struct rig_notice *notice)
+{
+    return notice->name.ptr && notice->name.len == 0;
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* The end of a broadcast                                                                     */
+
+struct ending {
+    const struct rig_notice *notice;
+    size_t ended;
+};
+
+/* Ends one broadcast of the connection that the notice comes from. Another connection's notice, or
+ * a late one, must not end what somebody else began under the same key. */
+static enum gr_err end_one(struct gr_call *call, const struct rig_notice *notice, bool *ret_found)
+{
+    const struct gr_value holder[] = {gr_v_str(gr_caller(call)), v_text(notice->client),
+                                      v_text(notice->name)};
+    struct rig_text_row row = {.call = call};
+    bool any_key = name_is_empty(notice);
+
+    enum gr_err err =
+        gr_store(call,
+                 any_key ? END_LEASE "id = (SELECT id FROM rig_streams WHERE live_agent = ?1"
+                                     " AND live_client = ?2 AND live_until_ms IS NOT NULL LIMIT 1)"
+                                     " RETURNING id, live_id"
+                         : END_LEASE "live_key = ?3 RETURNING id, live_id",
+                 holder, any_key ? 2 : 3, rig_keep_row, &row, NULL);
+    *ret_found = row.found;
+    if (err != GR_OK || !row.found)
+        return err;
+    const struct gr_value params[] = {gr_v_text(row.text[1]), gr_v_int(gr_now_ms(call))};
+    err =
+        gr_store(call, "UPDATE rig_broadcasts SET ended_at_ms = ?2, reason = 'done' WHERE id = ?1",
+                 params, 2, NULL, NULL, NULL);
+    if (err == GR_OK)
+        err = rig_audit(call, "publish", gr_caller(call), gr_str_of(row.text[0]), "ended");
+    return err;
+}
+
+static enum gr_err end_tx(struct gr_call *call, void *arg)
+{
+    struct ending *ending = arg;
+    enum gr_err err = GR_OK;
+    bool found = true;
+
+    ending->ended = 0;
+    while (err == GR_OK && found) {
+        err = end_one(call, ending->notice, &found);
+        ending->ended += found;
+        found = found && name_is_empty(ending->notice);
+    }
+    return err;
+}
+
+/* Ends the broadcast of this connection under the key of the notice; with an empty key, all that
+ * this connection has. An error has failed the call. */
+static enum gr_err end_broadcasts(struct gr_call *call, const struct rig_notice *notice,
+                                  size_t *ret_ended)
+{
+    struct ending ending = {.notice = notice};
+    enum gr_err err = GR_OK;
+
+    /* Connections without a number cannot be told apart, so only the key says which one ends. */
+    if (notice->name.len || (name_is_empty(notice) && notice->client.len))
+        err = gr_store_tx(call, end_tx, &ending);
+    if (err != GR_OK)
+        return rig_fail_store(call, err, RIG_UPDATE, NULL);
+    if (ending.ended)
+        gr_timer_wake(call, "leases");
+    *ret_ended = ending.ended;
+    return GR_OK;
 }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -59,7 +141,7 @@ static enum gr_err take_lease(struct gr_call *call, const struct publish *publis
     const struct gr_value params[] = {gr_v_str(publish->notice->name),
                                       gr_v_text(publish->id),
                                       gr_v_str(publish->agent),
-                                      v_client(publish->notice->client),
+                                      v_text(publish->notice->client),
                                       gr_v_int(now_ms),
                                       gr_v_int(now_ms + rig_of(call)->options->lease)};
 
@@ -109,7 +191,7 @@ static enum gr_err begin_broadcast(struct gr_call *call, struct publish *publish
     const struct gr_value params[] = {gr_v_text(publish->id),
                                       gr_v_text(publish->stream_id),
                                       gr_v_str(publish->agent),
-                                      v_client(publish->notice->client),
+                                      v_text(publish->notice->client),
                                       gr_v_str(publish->notice->address),
                                       gr_v_int(now_ms)};
     err = gr_store(call,
@@ -157,8 +239,13 @@ enum gr_err rig_on_publish(struct gr_call *call)
     struct rig_notice notice;
     struct publish publish = {.notice = &notice, .agent = gr_caller(call)};
     json_t *list = NULL;
+    size_t ended = 0;
 
     enum gr_err err = rig_notice_read(call, &notice);
+    if (err == GR_OK && name_is_empty(&notice))
+        err = end_broadcasts(call, &notice, &ended);
+    if (err == GR_OK && ended)
+        return rig_reply(call, "Publish ended", NULL);
     if (err == GR_OK)
         err = need_name(call, &notice);
     if (err != GR_OK)
@@ -191,7 +278,7 @@ static enum gr_err renew_tx(struct gr_call *call, void *arg)
 {
     const struct rig_notice *notice = arg;
     const struct gr_value params[] = {gr_v_str(notice->name), gr_v_str(gr_caller(call)),
-                                      v_client(notice->client),
+                                      v_text(notice->client),
                                       gr_v_int(gr_now_ms(call) + rig_of(call)->options->lease)};
     struct rig_text_row row = {.call = call};
 
@@ -219,6 +306,9 @@ enum gr_err rig_on_update(struct gr_call *call)
     struct rig_notice notice;
 
     enum gr_err err = rig_notice_read(call, &notice);
+    /* A connection that has stopped stays open: any answer but 2xx would close it. */
+    if (err == GR_OK && name_is_empty(&notice))
+        return rig_reply(call, "Nothing to renew", NULL);
     if (err == GR_OK)
         err = need_name(call, &notice);
     if (err != GR_OK)
@@ -231,42 +321,16 @@ enum gr_err rig_on_update(struct gr_call *call)
     return rig_reply(call, "Publish renewed", NULL);
 }
 
-/* Only who began a broadcast ends it: a late notice must not end the next one. */
-static enum gr_err done_tx(struct gr_call *call, void *arg)
-{
-    const struct rig_notice *notice = arg;
-    const struct gr_value holder[] = {gr_v_str(notice->name), gr_v_str(gr_caller(call)),
-                                      v_client(notice->client)};
-    struct rig_text_row row = {.call = call};
-
-    enum gr_err err = gr_store(call,
-                               "UPDATE rig_streams SET live_until_ms = NULL, live_agent = NULL,"
-                               " live_client = NULL WHERE live_key = ?1"
-                               " AND live_agent = ?2 AND live_client = ?3 RETURNING id, live_id",
-                               holder, 3, rig_keep_row, &row, NULL);
-    if (err != GR_OK || !row.found)
-        return err;
-    const struct gr_value params[] = {gr_v_text(row.text[1]), gr_v_int(gr_now_ms(call))};
-    err =
-        gr_store(call, "UPDATE rig_broadcasts SET ended_at_ms = ?2, reason = 'done' WHERE id = ?1",
-                 params, 2, NULL, NULL, NULL);
-    if (err == GR_OK)
-        err = rig_audit(call, "publish", gr_caller(call), gr_str_of(row.text[0]), "ended");
-    return err;
-}
-
 enum gr_err rig_on_done(struct gr_call *call)
 {
     struct rig_notice notice;
+    size_t ended = 0;
 
     enum gr_err err = rig_notice_read(call, &notice);
+    if (err == GR_OK)
+        err = end_broadcasts(call, &notice, &ended);
     if (err != GR_OK)
         return err;
-    if (notice.name.len)
-        err = gr_store_tx(call, done_tx, &notice);
-    if (err != GR_OK)
-        return rig_fail_store(call, err, RIG_UPDATE, NULL);
-    gr_timer_wake(call, "leases");
     return rig_reply(call, "Publish ended", NULL);
 }
 

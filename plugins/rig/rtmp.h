@@ -1,20 +1,19 @@
-/* What an RTMP server says when somebody starts, goes on with, and ends a broadcast. */
+/* What an RTMP server reports when a broadcast starts, goes on, and ends. */
 #pragma once
 
 #include "rig.h"
 
-/* Fields of a callback; empty when absent. In call memory or the host's. */
+/* Fields of a callback. A field that was not sent has a NULL ptr. In call memory or the host's. */
 struct rig_notice {
-    gr_str name; /* the stream key */
-    gr_str call; /* "publish", "publish_done", "update_publish", "connect" */
-    gr_str client;
-    gr_str address;
+    gr_str name;    /* the stream key */
+    gr_str client;  /* number of the connection at the RTMP server */
+    gr_str address; /* of the publisher, as the RTMP server sees it */
 };
 
 /*
- * Reads a form or a JSON object. Of a field that stands several times the first one counts: the
- * server pastes the publisher's own query behind its own fields. GR_ERR_INVALID has failed the
- * call.
+ * Reads the query of a GET, and the form or the JSON object of a POST. Of a field that is sent
+ * several times the first one counts: the server appends the publisher's own query to its own
+ * fields. An error has failed the call.
  */
 enum gr_err rig_notice_read(struct gr_call *call, struct rig_notice *ret_notice);
 

@@ -384,6 +384,34 @@ def test_addresses_and_names_are_throttled(database, start_rig):
     assert error(rig.post(CREATE, GOOD))[:2] == (429, 1010)
 
 
+def test_nobody_can_keep_the_owner_of_a_name_out(database, start_rig):
+    """Failures from elsewhere leave a quiet address one attempt at a time."""
+    rig = start_rig(database, {"accounts": {"login_pair_max": 3, "login_user_max": 4, "login_address_max": 100}})
+    user = rig.user()
+
+    def login(source, password="wrong horse"):
+        return rig.post(LOGIN, {"username": user.name, "password": password}, source=source)
+
+    for source in ["127.0.0.2"] * 3 + ["127.0.0.3"]:
+        assert error(login(source)) == CREDENTIALS
+    # The name is over its limit: where it failed before, also the right password has to wait.
+    for source in ("127.0.0.2", "127.0.0.3"):
+        assert error(login(source, user.password))[1] == 1010
+    # The owner comes from an address without failures, again and again.
+    for _ in range(5):
+        assert login("127.0.0.1", user.password).status == 200
+    # A guess uses the one attempt up.
+    assert error(login("127.0.0.4")) == CREDENTIALS
+    assert error(login("127.0.0.4", user.password))[1] == 1010
+
+
+def test_a_long_name_is_cut_where_it_is_written_down(rig, database):
+    for name in ("x" * 60000, "é" * 200 + "x"):
+        assert error(rig.post(LOGIN, {"username": name, "password": "wrong horse"})) == CREDENTIALS
+    rows = database.query("SELECT target FROM rig_audit WHERE what = 'login' ORDER BY at_ms").splitlines()
+    assert rows == ["x" * 256, "é" * 128]
+
+
 def test_invites_and_old_passwords_are_throttled(database, start_rig):
     rig = start_rig(database, {"accounts": {"login_pair_max": 2, "invite_user_max": 2}})
     user = rig.user()

@@ -156,6 +156,61 @@ def test_the_publishers_own_query_counts_for_nothing(rig):
     assert not user.is_live(mine)
 
 
+def test_notices_by_get(rig, database):
+    user = rig.user()
+    mine, other = user.stream(), user.stream()
+    key = mine["streamKey"]
+
+    def notify(what, key=key, **more):
+        return rig.notify(what, key, method="GET", **more)
+
+    assert payload(notify("on_connect", ""), "Connect accepted") is None
+    assert payload(notify("on_publish", type=f"live&name={other['streamKey']}"), "Publish accepted") == []
+    assert user.is_live(mine) and not user.is_live(other)
+    # One broadcast for both methods: it is the same connection.
+    assert payload(rig.notify("on_update", key), "Publish renewed") is None
+    assert payload(notify("on_update"), "Publish renewed") is None
+    assert error(notify("on_publish", client="8")) == IN_USE
+    assert payload(notify("on_publish_done"), "Publish ended") is None
+    assert not user.is_live(mine)
+    assert error(notify("on_publish", "nothing")) == NOT_FOUND
+    assert error(notify("on_publish", "")) == missing("Name")
+    assert error(notify("on_publish", token="abc")) == CREDENTIALS
+    assert database.query("SELECT client, reason FROM rig_broadcasts") == "7|done"
+
+
+def test_an_empty_name_ends_the_broadcast_of_its_connection(rig, database):
+    user = rig.user()
+    stream, foreign = user.stream(), user.stream()
+    key = stream["streamKey"]
+    for method in ("POST", "GET"):
+        rig.notify("on_publish", key)
+        rig.notify("on_publish", foreign["streamKey"], client="8")
+        # Others have nothing to end, and the publisher must have a name.
+        for more in ({"client": "9"}, {"token": agent_token("edge2")}, {"client": ""}):
+            assert error(rig.notify("on_publish", "", method=method, **more)) == missing("Name")
+        assert error(rig.notify("on_publish", "%00"))[:2] == (400, 1004)
+        assert user.is_live(stream)
+        assert payload(rig.notify("on_publish", "", method=method), "Publish ended") is None
+        assert not user.is_live(stream) and user.is_live(foreign)
+        # The connection stays open, and may publish again.
+        assert payload(rig.notify("on_update", "", method=method), "Nothing to renew") is None
+        assert payload(rig.notify("on_publish", key), "Publish accepted") == []
+        assert user.is_live(stream)
+        assert payload(rig.notify("on_publish_done", "", method=method), "Publish ended") is None
+        assert not user.is_live(stream) and user.is_live(foreign)
+    reasons = "SELECT client, reason FROM rig_broadcasts WHERE ended_at_ms IS NOT NULL"
+    assert database.query(reasons).splitlines() == ["7|done"] * 4
+
+
+def test_a_publisher_that_starts_again_elsewhere_is_let_in(rig):
+    user = rig.user()
+    stream = user.stream()
+    rig.notify("on_publish", stream["streamKey"])
+    rig.notify("on_publish", "")
+    assert rig.notify("on_publish", stream["streamKey"], client="8", token=agent_token("edge2")).status == 200
+
+
 def test_encoded_forms_and_json(rig):
     user = rig.user()
     stream = user.stream()

@@ -156,13 +156,14 @@ class Gateway:
 
     # --- client ---
 
-    def request(self, method, path, body=None, headers=None, port=None):
+    def request(self, method, path, body=None, headers=None, port=None, source=None):
         """One request on a connection of its own. Bodies that are not bytes are sent as JSON; a header that is None
-        is left out."""
+        is left out. source: the client's address, such as 127.0.0.2; the gateway is on loopback."""
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
         sent = {**({"Content-Type": "application/json"} if body is not None else {}), **(headers or {})}
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=TIMEOUT * 2)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=TIMEOUT * 2,
+                                                source_address=(source, 0) if source else None)
         try:
             present = {name: value for name, value in sent.items() if value is not None}
             connection.request(method, path, body=body, headers=present)

@@ -164,11 +164,13 @@ class Rig(Gateway):
     def agent(self, name="edge1"):
         return agent_token(name)
 
-    def notify(self, what, key, client="7", token=None, **fields):
-        """A callback as nginx-rtmp sends it."""
+    def notify(self, what, key, client="7", token=None, method="POST", **fields):
+        """A callback as nginx-rtmp sends it, by `notify_method` post or get."""
         form = {"app": "live", "addr": "10.0.0.1", "clientid": client, "call": what[len("on_"):], "name": key, **fields}
         body = "&".join(f"{name}={value}" for name, value in form.items()).encode()
         token = agent_token() if token is None else token
+        if method == "GET":
+            return self.get(f"/agents/rtmp/{what}?token={token}&{body.decode()}")
         return self.post(f"/agents/rtmp/{what}?token={token}", body, headers=FORM)
 
 
