@@ -52,6 +52,31 @@ void grc_hex(const void *bytes, size_t count, char *ret_text)
     ret_text[2 * count] = '\0';
 }
 
+int grc_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool grc_unhex(gr_str text, void *ret_bytes, size_t count)
+{
+    unsigned char *out = ret_bytes;
+
+    if (text.len / 2 != count || text.len % 2 != 0)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (grc_hex_digit(text.ptr[i]) < 0)
+            return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        out[i] = (unsigned char)(grc_hex_digit(text.ptr[2 * i]) << 4 |
+                                 grc_hex_digit(text.ptr[2 * i + 1]));
+    return true;
+}
+
 /* Identifiers need no system call each: random bytes are fetched for many at once. Those handed out
  * are wiped, so that memory never tells of the past. */
 static void random_pooled(void *bytes, size_t count)

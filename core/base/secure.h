@@ -17,6 +17,10 @@ void grc_sha256(gr_str data, unsigned char ret_digest[32]);
 void grc_hmac_sha256(gr_str key, gr_str data, unsigned char ret_digest[32]);
 /* Lower-case hex; ret_text has 2 * count + 1 bytes. */
 void grc_hex(const void *bytes, size_t count, char *ret_text);
+/* Value of a hex digit of either case, or -1. */
+int grc_hex_digit(char c);
+/* Reads exactly 2 * count hex digits. false, with ret_bytes untouched, for anything else. */
+bool grc_unhex(gr_str text, void *ret_bytes, size_t count);
 /* base64url without padding (RFC 4648, section 5). ret_text has grc_b64url_len(count) + 1 bytes. */
 size_t grc_b64url_len(size_t count);
 void grc_b64url(const void *bytes, size_t count, char *ret_text);

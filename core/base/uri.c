@@ -1,18 +1,9 @@
 #include "base/uri.h"
 
+#include "base/secure.h"
 #include "base/utf8.h"
 
-/* Value of a hexadecimal digit, or -1. */
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#include <strings.h>
 
 int grc_uri_byte(gr_str in, size_t *at)
 {
@@ -24,8 +15,8 @@ int grc_uri_byte(gr_str in, size_t *at)
     }
     if (in.len - *at < 3)
         return -1;
-    int high = hex_value(in.ptr[*at + 1]);
-    int low = hex_value(in.ptr[*at + 2]);
+    int high = grc_hex_digit(in.ptr[*at + 1]);
+    int low = grc_hex_digit(in.ptr[*at + 2]);
     if (high < 0 || low < 0)
         return -1;
     *at += 3;
@@ -56,14 +47,21 @@ static bool is_unreserved(char c)
            c == '.' || c == '_' || c == '~';
 }
 
-enum gr_err grc_uri_encode(struct grc_buf *buf, gr_str text)
+/* pchar of RFC 3986, without the escapes. */
+static bool is_segment(char c)
+{
+    return is_unreserved(c) || (c && strchr(":@!$&'()*+,;=", c));
+}
+
+/* Appends text, percent-encoding what does not stay as it is. */
+static enum gr_err encode(struct grc_buf *buf, gr_str text, bool (*stays)(char))
 {
     static const char digits[] = "0123456789ABCDEF";
     size_t plain = 0; /* start of the run that needs no escape */
     enum gr_err err = GR_OK;
 
     for (size_t i = 0; i < text.len && err == GR_OK; i++) {
-        if (is_unreserved(text.ptr[i]))
+        if (stays(text.ptr[i]))
             continue;
         unsigned char c = (unsigned char)text.ptr[i];
         const char escape[3] = {'%', digits[c >> 4], digits[c & 15]};
@@ -75,6 +73,34 @@ enum gr_err grc_uri_encode(struct grc_buf *buf, gr_str text)
     if (err == GR_OK && plain < text.len)
         err = grc_buf_add(buf, text.ptr + plain, text.len - plain);
     return err;
+}
+
+enum gr_err grc_uri_encode(struct grc_buf *buf, gr_str text)
+{
+    return encode(buf, text, is_unreserved);
+}
+
+enum gr_err grc_segment_encode(struct grc_buf *buf, gr_str text)
+{
+    return encode(buf, text, is_segment);
+}
+
+bool grc_url_split(const char *url, gr_str *ret_origin, const char **ret_path)
+{
+    size_t scheme = strncasecmp(url, "https://", 8) == 0  ? 8
+                    : strncasecmp(url, "http://", 7) == 0 ? 7
+                                                          : 0;
+    size_t host = scheme ? strcspn(url + scheme, "/") : 0;
+
+    if (host == 0 || memchr(url + scheme, '@', host) || strpbrk(url, "?#{}\\\"<>^`|"))
+        return false;
+    for (const char *c = url; *c; c++) {
+        if (*c <= ' ' || *c > '~')
+            return false;
+    }
+    *ret_origin = (gr_str){url, scheme + host};
+    *ret_path = url[scheme + host] ? url + scheme + host : "/";
+    return true;
 }
 
 bool grc_segment_safe(gr_str decoded)

@@ -12,6 +12,15 @@ bool grc_uri_decode(gr_str in, bool plus_is_space, char *ret, size_t *ret_len);
  * query name or value. */
 enum gr_err grc_uri_encode(struct grc_buf *buf, gr_str text);
 
+/* Appends text as one path segment with everything but the characters of a segment (pchar, RFC
+ * 3986, section 3.3) percent-encoded: ':', '@' and sub-delims stay as they are. */
+enum gr_err grc_segment_encode(struct grc_buf *buf, gr_str text);
+
+/* Splits "http://host:port/path" into its origin and its path ("/" when there is none), both
+ * borrowed. The scheme may be in any case. false for another scheme, an empty host, a user, a
+ * query, a fragment, and for characters that no URL has. */
+bool grc_url_split(const char *url, gr_str *ret_origin, const char **ret_path);
+
 /* One byte of text at *at, escape resolved, and moves *at behind it. -1 at a bad escape. */
 int grc_uri_byte(gr_str in, size_t *at);
 

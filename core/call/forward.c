@@ -80,7 +80,7 @@ static gr_str body_of(struct grc_call *call, const struct gr_forward *forward,
         return fill_template(call, forward->body);
     if (method == GR_METHOD_GET || method == GR_METHOD_DELETE)
         return (gr_str){NULL, 0};
-    if ((forward->flags & GR_NO_BODY) || call->body.len == 0)
+    if ((forward->flags & GR_FORWARD_NO_BODY) || call->body.len == 0)
         return body && body->type == GR_ARRAY ? GR_STR("[]") : GR_STR("{}");
     if (call->route->body && call->json && grc_rule_strips(call->route->body))
         return stripped_body(call);
@@ -90,10 +90,8 @@ static gr_str body_of(struct grc_call *call, const struct gr_forward *forward,
 static enum gr_err build(struct grc_call *call, const struct gr_forward *forward,
                          struct grc_exchange *exchange)
 {
-    bool query = (forward->flags & GR_NO_QUERY) == 0;
-    const char *target =
-        grc_target(call, forward->path, call->match.params, call->match.param_count, call->query,
-                   query ? call->query_count : 0);
+    const char *target = grc_target(call, forward->path, call->match.params,
+                                    call->match.param_count, call->query, call->query_count);
 
     if (!target)
         return call->error.err;
@@ -103,7 +101,7 @@ static enum gr_err build(struct grc_call *call, const struct gr_forward *forward
     exchange->target = gr_str_of(target);
     exchange->body = body_of(call, forward, exchange->method);
     exchange->has_body = exchange->body.ptr != NULL;
-    exchange->idempotent = (forward->flags & GR_IDEMPOTENT) != 0;
+    exchange->idempotent = (forward->flags & GR_FORWARD_IDEMPOTENT) != 0;
     exchange->timeout_ms = call->route->timeout_ms;
     exchange->cache_ttl_ms = call->route->cache_ttl_ms;
     if (!exchange->has_body && exchange->method != GR_METHOD_GET &&

@@ -1,10 +1,14 @@
 /* The service table, and the services that are one line each. */
 #include "call/host.h"
 
+#include "base/bearer.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/secret_file.h"
 #include "base/secure.h"
+#include "base/uri.h"
 #include "guard/guard.h"
 #include "metrics/metrics.h"
 #include "plugin/timers.h"
@@ -96,6 +100,11 @@ static gr_str header(const struct gr_call *pub, const char *name)
     return view(pub)->request ? grc_request_header(view(pub)->request, name) : (gr_str){NULL, 0};
 }
 
+static gr_str bearer(const struct gr_call *pub)
+{
+    return grc_bearer_token(header(pub, "Authorization"));
+}
+
 static gr_str body(const struct gr_call *pub)
 {
     return grc_buf_view(&view(pub)->body);
@@ -119,11 +128,6 @@ static gr_str request_id(const struct gr_call *pub)
 static gr_str caller(const struct gr_call *pub)
 {
     return view(pub)->caller_id;
-}
-
-static bool caller_has(const struct gr_call *pub, const char *scope)
-{
-    return grc_guard_has_scope(view(pub), scope);
 }
 
 static bool caller_may(const struct gr_call *pub, const char *binds, gr_str value)
@@ -174,6 +178,32 @@ static json_t *parse_json(struct gr_call *pub, gr_str text)
     return value;
 }
 
+static gr_str json_text(struct gr_call *pub, const json_t *value)
+{
+    struct grc_buf text;
+    gr_str copy = {NULL, 0};
+
+    grc_buf_init(&text, grc_call_of(pub)->arena.max_bytes);
+    if (grc_json_write(&text, value) == GR_OK) {
+        copy.ptr = grc_arena_copy(&grc_call_of(pub)->arena, grc_buf_view(&text));
+        copy.len = copy.ptr ? text.len : 0;
+    }
+    grc_buf_done(&text);
+    return copy;
+}
+
+static char *segment(struct gr_call *pub, gr_str text)
+{
+    struct grc_buf encoded;
+    char *copy = NULL;
+
+    grc_buf_init(&encoded, grc_call_of(pub)->arena.max_bytes);
+    if (grc_segment_encode(&encoded, text) == GR_OK)
+        copy = grc_arena_copy(&grc_call_of(pub)->arena, grc_buf_view(&encoded));
+    grc_buf_done(&encoded);
+    return copy;
+}
+
 static void metric_add(const struct gr_self *self, const char *name, const char *label,
                        int64_t delta)
 {
@@ -194,6 +224,30 @@ static const char *state_dir(const struct gr_self *self)
     return plugin->runtime->settings->state_dir;
 }
 
+static gr_str state_secret(struct gr_self *self, const char *file)
+{
+    struct grc_plugin *plugin = (struct grc_plugin *)self;
+    const char *dir = state_dir(self);
+    const char *reason = "out of memory";
+    gr_str secret = {NULL, 0};
+    bool made = false;
+    char *path = file[0] == '/' ? strdup(file) : grc_path_join(dir ? dir : ".", file);
+    char *text = path ? grc_secret_file(path, &made, &reason) : NULL;
+
+    if (text) {
+        secret.ptr = grc_keep_copy(&plugin->keep, gr_str_of(text));
+        secret.len = secret.ptr ? strlen(text) : 0;
+        grc_wipe_free(text);
+    }
+    if (!secret.ptr)
+        grc_error("%s: the secret file '%s' cannot be used: %s", self->name, path ? path : file,
+                  reason);
+    else if (made)
+        grc_info("%s: made a new secret in '%s'", self->name, path);
+    free(path);
+    return secret;
+}
+
 const struct gr_host grc_host = {
     .size = sizeof(struct gr_host),
     .abi_major = GR_ABI_MAJOR,
@@ -208,12 +262,12 @@ const struct gr_host grc_host = {
     .query = query,
     .query_all = query_all,
     .header = header,
+    .bearer = bearer,
     .body = body,
     .json = json,
     .peer = peer,
     .request_id = request_id,
     .caller = caller,
-    .caller_has = caller_has,
     .caller_may = caller_may,
     .set_caller = set_caller,
     .reply_json = grc_host_reply_json,
@@ -227,7 +281,10 @@ const struct gr_host grc_host = {
     .forward = grc_host_forward,
     .upstream_call = grc_host_upstream_call,
     .upstream_define = grc_host_upstream_define,
+    .upstream_define_url = grc_host_upstream_define_url,
+    .segment = segment,
     .parse_json = parse_json,
+    .json_text = json_text,
     .jwt_sign = grc_host_jwt_sign,
     .jwt_verify = grc_host_jwt_verify,
     .credential_sign = grc_host_credential_sign,
@@ -235,6 +292,8 @@ const struct gr_host grc_host = {
     .secret_equal = grc_secret_equal,
     .hmac_sha256 = grc_hmac_sha256,
     .sha256 = grc_sha256,
+    .hex = grc_hex,
+    .unhex = grc_unhex,
     .wipe = grc_wipe,
     .uuid = grc_uuid,
     .now_ms = grc_now_ms,
@@ -243,6 +302,7 @@ const struct gr_host grc_host = {
     .metric_add = metric_add,
     .timer_wake = timer_wake,
     .state_dir = state_dir,
+    .state_secret = state_secret,
     .relay = grc_host_relay,
     .authn_new = grc_host_authn_new,
     .authn_free = grc_host_authn_free,

@@ -27,6 +27,8 @@ enum gr_err grc_host_upstream_call(struct gr_call *pub, const struct gr_upstream
                                    struct gr_upstream_reply *replies, size_t count);
 enum gr_err grc_host_upstream_define(struct gr_self *self, const char *name,
                                      const json_t *settings);
+enum gr_err grc_host_upstream_define_url(struct gr_self *self, const char *name, const char *url,
+                                         const json_t *settings, const char **ret_path);
 enum gr_err grc_host_credential_sign(struct gr_call *pub, const char *upstream,
                                      const json_t *claims, int64_t lifetime_s, char **ret_token);
 /* Builds an encoded target: the pattern's {names} from params, then the query. Text in the arena;

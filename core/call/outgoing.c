@@ -261,6 +261,31 @@ enum gr_err grc_host_upstream_define(struct gr_self *self, const char *name, con
     return GR_ERR_INVALID;
 }
 
+enum gr_err grc_host_upstream_define_url(struct gr_self *self, const char *name, const char *url,
+                                         const json_t *settings, const char **ret_path)
+{
+    struct grc_plugin *plugin = (struct grc_plugin *)self;
+    gr_str origin = {NULL, 0};
+    const char *path = NULL;
+
+    if (!grc_url_split(url, &origin, &path)) {
+        grc_error("%s: upstream '%s': expected an http or https URL without user, query and "
+                  "fragment",
+                  self->name, name);
+        return GR_ERR_INVALID;
+    }
+    char *copy = grc_keep_copy(&plugin->keep, gr_str_of(path));
+    json_t *whole = settings ? json_copy((json_t *)(uintptr_t)settings) : json_object();
+    enum gr_err err = GR_ERR_NO_MEMORY;
+    if (copy && whole &&
+        json_object_set_new(whole, "url", json_stringn(origin.ptr, origin.len)) == 0)
+        err = grc_host_upstream_define(self, name, whole);
+    json_decref(whole);
+    if (err == GR_OK)
+        *ret_path = copy;
+    return err;
+}
+
 enum gr_err grc_host_credential_sign(struct gr_call *pub, const char *upstream,
                                      const json_t *claims, int64_t lifetime_s, char **ret_token)
 {

@@ -74,8 +74,8 @@ static bool open_store(struct grc_runtime *runtime, const struct grc_plugin *plu
         return true;
     if (!grc_runtime_open_store(runtime, grc_cli_report, NULL))
         return false;
-    if (grc_store_migrate(runtime->store, grc_plugin_schema(plugin), plugin->desc->migrations,
-                          sizeof(struct gr_migration), &reason) == GR_OK)
+    if (grc_store_migrate(runtime->store, grc_plugin_migrations_name(plugin),
+                          plugin->desc->migrations, sizeof(struct gr_migration), &reason) == GR_OK)
         return true;
     grc_complain("%s", reason ? reason : "the store cannot be migrated");
     free(reason);

@@ -89,7 +89,7 @@ static struct grc_key key_of(const struct gr_option *option)
         .fallback = option->fallback,
         .offset = option->offset,
         .doc = option->doc,
-        .optional = option->optional,
+        .optional = !option->required && !option->fallback,
         .range = option->type == GR_OPT_LIST ? NULL : option->range,
         .values = option->values,
         .env = option->env,

@@ -23,10 +23,10 @@ static json_t *parameter(const struct gr_field *row, const char *in, size_t size
     json_t *object;
 
     json_object_del(schema, "description");
-    if ((row->flags & GR_REPEATED) && row->type != GR_ARRAY)
+    if ((row->flags & GR_FIELD_REPEATED) && row->type != GR_ARRAY)
         schema = json_pack("{s:s,s:o}", "type", "array", "items", schema);
     object = json_pack("{s:s,s:s,s:b,s:o}", "name", row->name, "in", in, "required",
-                       path || (row->flags & GR_REQUIRED), "schema", schema);
+                       path || (row->flags & GR_FIELD_REQUIRED), "schema", schema);
     if (row->doc)
         put(object, "description", json_string(row->doc));
     return object;
@@ -80,7 +80,7 @@ static json_t *body(const struct grc_route *route)
     const struct gr_field *row = grc_rule_rows(route->body);
     bool any = route->row->flags & (GR_ROUTE_ANY_CONTENT_TYPE | GR_ROUTE_RAW_BODY);
 
-    return json_pack("{s:b,s:{s:{s:o}}}", "required", !!(row->flags & GR_REQUIRED), "content",
+    return json_pack("{s:b,s:{s:{s:o}}}", "required", !!(row->flags & GR_FIELD_REQUIRED), "content",
                      any ? "*/*" : "application/json", "schema",
                      grc_field_schema(row, sizeof(*row), false));
 }

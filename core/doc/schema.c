@@ -72,7 +72,7 @@ static void put_string(json_t *schema, const struct gr_field *row, bool null_fin
         put(schema, "pattern", json_string(whole));
         free(whole);
     }
-    if (row->flags & GR_SECRET)
+    if (row->flags & GR_FIELD_SECRET)
         put(schema, "format", json_string("password"));
 }
 
@@ -110,10 +110,10 @@ static void put_members(json_t *schema, const struct gr_field *fields, size_t si
     size_t i;
 
     for (i = 0; row = grc_field_at(fields, size, i), row.name; i++) {
-        bool null_fine = !(row.flags & (GR_REQUIRED | GR_NOT_NULL));
+        bool null_fine = !(row.flags & (GR_FIELD_REQUIRED | GR_FIELD_NOT_NULL));
 
         put(properties, row.name, grc_field_schema(&row, size, null_fine));
-        if (row.flags & GR_REQUIRED)
+        if (row.flags & GR_FIELD_REQUIRED)
             json_array_append_new(required, json_string(row.name));
         if (row.when)
             json_array_append_new(all, when_schema(&row));
@@ -143,7 +143,7 @@ static void put_container(json_t *schema, const struct gr_field *row, size_t siz
 {
     if (row->type == GR_OBJECT && row->fields)
         put_members(schema, row->fields, size);
-    if (row->type == GR_OBJECT && (row->flags & GR_STRICT))
+    if (row->type == GR_OBJECT && (row->flags & GR_FIELD_STRICT))
         put(schema, "additionalProperties", json_false());
     if (row->type == GR_ARRAY) {
         put_range(schema, row, "minItems", "maxItems");
@@ -180,8 +180,8 @@ static void put_shape(json_t *schema, const struct gr_field *row, size_t size, b
 /* What the service assumes is a "default" when it is a value of the type, else it is prose. */
 static json_t *default_value(const struct gr_field *row)
 {
-    json_t *value = row->type == GR_STRING ? json_string(row->fallback)
-                                           : json_loads(row->fallback, JSON_DECODE_ANY, NULL);
+    json_t *value = row->type == GR_STRING ? json_string(row->default_doc)
+                                           : json_loads(row->default_doc, JSON_DECODE_ANY, NULL);
     bool fits = row->type == GR_ANY || row->type == GR_STRING ||
                 (row->type == GR_INT && json_is_integer(value)) ||
                 (row->type == GR_NUMBER && json_is_number(value)) ||
@@ -197,14 +197,14 @@ static json_t *default_value(const struct gr_field *row)
 
 static void put_words(json_t *schema, const struct gr_field *row)
 {
-    json_t *value = row->fallback ? default_value(row) : NULL;
+    json_t *value = row->default_doc ? default_value(row) : NULL;
 
     if (value)
         put(schema, "default", value);
-    if (row->fallback && !value)
+    if (row->default_doc && !value)
         put(schema, "description",
             json_sprintf("%s%sdefault: %s", row->doc ? row->doc : "", row->doc ? "; " : "",
-                         row->fallback));
+                         row->default_doc));
     else if (row->doc)
         put(schema, "description", json_string(row->doc));
 }
@@ -215,7 +215,7 @@ json_t *grc_field_schema(const struct gr_field *row, size_t size, bool null_fine
 
     put_shape(schema, row, size, null_fine);
     put_words(schema, row);
-    if (row->example && !(row->flags & GR_SECRET))
+    if (row->example && !(row->flags & GR_FIELD_SECRET))
         put(schema, "examples", json_pack("[o]", grc_example(row->example)));
     if (row->binds)
         put(schema, "x-binds", json_string(row->binds));

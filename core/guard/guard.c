@@ -2,6 +2,7 @@
 #include "guard/guard.h"
 
 #include "auth/callers.h"
+#include "base/bearer.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "guard/limits.h"
@@ -38,23 +39,6 @@ static size_t header_count(const struct grc_request *request, const char *name, 
             *ret_value = header->value;
     }
     return count;
-}
-
-/* What stands behind "Bearer "; empty for another scheme. */
-static gr_str bearer_of(gr_str value)
-{
-    static const char scheme[] = "Bearer ";
-    const size_t len = sizeof(scheme) - 1;
-
-    if (value.len <= len || strncasecmp(value.ptr, scheme, len) != 0)
-        return (gr_str){NULL, 0};
-    value.ptr += len;
-    value.len -= len;
-    while (value.len && value.ptr[0] == ' ') {
-        value.ptr++;
-        value.len--;
-    }
-    return value;
 }
 
 static enum gr_err unauthorized(struct grc_call *call, const char *reason)
@@ -99,7 +83,7 @@ static const char *read_credentials(struct grc_call *call, struct grc_credential
 
     if (shown > 1)
         return "more than one is shown";
-    credentials->bearer = bearer_of(authorization);
+    credentials->bearer = grc_bearer_token(authorization);
     if (authorization.len && !credentials->bearer.len)
         return "the scheme is not Bearer";
     return NULL;

@@ -281,6 +281,7 @@ void grc_plugin_free(struct grc_plugin *plugin)
         grc_options_free(plugin->desc, plugin->options);
         grc_rows_free(plugin->desc);
     }
+    grc_keep_done(&plugin->keep);
     free(plugin->reason);
     free(plugin->file);
     free(plugin);

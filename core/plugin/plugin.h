@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "config/keep.h"
 #include "config/settings.h"
 #include "route/rule.h"
 
@@ -68,12 +69,13 @@ struct grc_plugin {
     int64_t calls_max;     /* requests in its handlers at a time; 0: any number */
     _Atomic int64_t calls; /* now */
     struct grc_runtime *runtime;
+    struct grc_keep keep; /* what init asked for and lives as long: secrets, paths */
 };
 
 /* Name under which its migrations are counted. */
-static inline const char *grc_plugin_schema(const struct grc_plugin *plugin)
+static inline const char *grc_plugin_migrations_name(const struct grc_plugin *plugin)
 {
-    return plugin->desc->schema ? plugin->desc->schema : plugin->self.name;
+    return plugin->desc->migrations_name ? plugin->desc->migrations_name : plugin->self.name;
 }
 
 /* Opens the shared object and checks the descriptor: everything up to (not including) init. Always

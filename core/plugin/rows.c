@@ -20,14 +20,20 @@ static bool is_end_int(const void *row)
     return word == 0;
 }
 
+static size_t count_rows(const void *rows, size_t size, bool (*end)(const void *))
+{
+    size_t count = 0;
+
+    while (rows && !end((const char *)rows + count * size))
+        count++;
+    return count;
+}
+
 /* Copies a table, its end included, from rows of from bytes into rows of to bytes. */
 static void *copy_rows(const void *rows, size_t from, size_t to, bool (*end)(const void *))
 {
     const char *source = rows;
-    size_t count = 0;
-
-    while (!end(source + count * from))
-        count++;
+    size_t count = count_rows(rows, from, end);
     char *copy = calloc(count + 1, to);
     for (size_t i = 0; copy && i < count; i++)
         memcpy(copy + i * to, source + i * from, from < to ? from : to);
@@ -60,15 +66,41 @@ static bool copy_route(struct gr_route *route, const struct gr_plugin *desc)
     return true;
 }
 
+/* Copies rows behind the first count of copy and returns how many there are then. */
+static size_t append_routes(struct gr_route *copy, size_t count, const struct gr_route *rows,
+                            size_t size)
+{
+    size_t more = count_rows(rows, size, is_end_int);
+
+    for (size_t i = 0; i < more; i++)
+        memcpy(&copy[count + i], (const char *)rows + i * size,
+               size < sizeof(*copy) ? size : sizeof(*copy));
+    return count + more;
+}
+
+/* One table of the routes of all tables; NULL without memory. */
+static struct gr_route *join_routes(const struct gr_plugin *desc)
+{
+    const struct gr_route *const *table;
+    size_t size = desc->route_size;
+    size_t count = count_rows(desc->routes, size, is_end_int);
+
+    for (table = desc->route_tables; table && *table; table++)
+        count += count_rows(*table, size, is_end_int);
+    struct gr_route *copy = calloc(count + 1, sizeof(*copy));
+    count = copy ? append_routes(copy, 0, desc->routes, size) : 0;
+    for (table = desc->route_tables; copy && table && *table; table++)
+        count = append_routes(copy, count, *table, size);
+    return copy;
+}
+
 static bool copy_routes(struct gr_plugin *copy, const struct gr_plugin *desc)
 {
     bool ok = true;
 
-    if (!desc->routes)
-        return true;
-    struct gr_route *routes =
-        copy_rows(desc->routes, desc->route_size, sizeof(*routes), is_end_int);
+    struct gr_route *routes = join_routes(desc);
     copy->routes = routes;
+    copy->route_tables = NULL;
     for (; routes && routes->method; routes++) {
         if (!ok) { /* nothing of the plugin's own may be freed later */
             routes->forward = NULL;

@@ -7,7 +7,8 @@
 #define ROWS_MAX 1000u
 #define PATH_MAX_BYTES 256u
 #define ALL_FLAGS                                                                                  \
-    ((unsigned)(GR_REQUIRED | GR_NOT_NULL | GR_SECRET | GR_REPEATED | GR_STRIP | GR_STRICT))
+    ((unsigned)(GR_FIELD_REQUIRED | GR_FIELD_NOT_NULL | GR_FIELD_SECRET | GR_FIELD_REPEATED |      \
+                GR_FIELD_STRIP | GR_FIELD_STRICT))
 
 struct compiler {
     size_t field_size;
@@ -102,12 +103,12 @@ static bool check_flags(struct compiler *compiler, const struct gr_field *row)
 {
     if (row->flags & ~ALL_FLAGS)
         return refuse(compiler, ".flags has unknown bits 0x%x", row->flags & ~ALL_FLAGS);
-    if ((row->flags & GR_STRICT) && (row->type != GR_OBJECT || !row->fields))
-        return refuse(compiler, "GR_STRICT needs GR_OBJECT with .fields");
-    if ((row->flags & GR_REPEATED) && row->type >= GR_OBJECT)
-        return refuse(compiler, "GR_REPEATED does not fit its type");
-    if ((row->flags & GR_REQUIRED) && (row->when || row->any_of))
-        return refuse(compiler, "GR_REQUIRED beside .when or .any_of");
+    if ((row->flags & GR_FIELD_STRICT) && (row->type != GR_OBJECT || !row->fields))
+        return refuse(compiler, "GR_FIELD_STRICT needs GR_OBJECT with .fields");
+    if ((row->flags & GR_FIELD_REPEATED) && row->type >= GR_OBJECT)
+        return refuse(compiler, "GR_FIELD_REPEATED does not fit its type");
+    if ((row->flags & GR_FIELD_REQUIRED) && (row->when || row->any_of))
+        return refuse(compiler, "GR_FIELD_REQUIRED beside .when or .any_of");
     if (row->when && row->any_of)
         return refuse(compiler, ".when beside .any_of");
     return true;
@@ -270,7 +271,7 @@ static bool compile_node(struct compiler *compiler, struct grc_rule *rule, size_
         return refuse(compiler, "out of memory");
     rule->binds = rule->binds || row->binds || (node->fields && node->fields->binds) ||
                   (node->items && node->items->binds);
-    rule->strips = rule->strips || (row->flags & GR_STRIP) ||
+    rule->strips = rule->strips || (row->flags & GR_FIELD_STRIP) ||
                    (node->fields && node->fields->strips) || (node->items && node->items->strips);
     return true;
 }

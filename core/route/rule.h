@@ -34,16 +34,16 @@ enum gr_err grc_problem_add(struct grc_problems *problems, const char *in, const
 /*
  * Walks a value. call is handed to .check functions (may be NULL in tests). GR_OK, GR_ERR_INVALID
  * with problems, GR_ERR_NO_MEMORY, or another error that a .check function returned. Recursion
- * is bounded by the rows. value NULL means absent: wrong with GR_REQUIRED, else an empty object or
- * array. A null in the place of the whole value is wrong unless the row is GR_ANY.
+ * is bounded by the rows. value NULL means absent: wrong with GR_FIELD_REQUIRED, else an empty
+ * object or array. A null in the place of the whole value is wrong unless the row is GR_ANY.
  */
 enum gr_err grc_rule_check_json(const struct grc_rule *rule, struct gr_call *call,
                                 const json_t *value, struct grc_problems *problems);
 /*
  * The same for decoded pairs, whose values are NUL-terminated. in: "query" or "path". Unknown names
- * pass; a name without GR_REPEATED must stand once. In "path" every value, with a row or without,
- * must be one safe segment, of at most 256 bytes unless a row has a .range; rule may be NULL.
- * .check functions see a JSON value of the row's type, and NULL as its parent.
+ * pass; a name without GR_FIELD_REPEATED must stand once. In "path" every value, with a row or
+ * without, must be one safe segment, of at most 256 bytes unless a row has a .range; rule may be
+ * NULL. .check functions see a JSON value of the row's type, and NULL as its parent.
  */
 enum gr_err grc_rule_check_pairs(const struct grc_rule *rule, struct gr_call *call, const char *in,
                                  const struct gr_pair *pairs, size_t count,
@@ -56,10 +56,10 @@ enum gr_err grc_rule_binds_json(const struct grc_rule *rule, const json_t *value
                                 grc_bind_fn *visit, void *arg);
 enum gr_err grc_rule_binds_pairs(const struct grc_rule *rule, const struct gr_pair *pairs,
                                  size_t count, grc_bind_fn *visit, void *arg);
-/* True when some member row has GR_STRIP. */
+/* True when some member row has GR_FIELD_STRIP. */
 bool grc_rule_strips(const struct grc_rule *rule);
-/* The value without the members whose rows have GR_STRIP: a new reference that shares what it did
- * not have to change. NULL without memory. value must have passed the check. */
+/* The value without the members whose rows have GR_FIELD_STRIP: a new reference that shares what it
+ * did not have to change. NULL without memory. value must have passed the check. */
 json_t *grc_rule_strip(const struct grc_rule *rule, const json_t *value);
 /* The name of the first row that cannot describe a query or path parameter (object, array, map), or
  * NULL: for the loader's check of tables. */

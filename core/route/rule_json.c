@@ -85,11 +85,11 @@ static enum gr_err walk_object(struct grc_walk *walk, const struct grc_node *nod
         const struct grc_node *member = &rule->nodes[i];
         const struct grc_place at = {.up = place, .name = {member->row->name, member->name_len}};
         const json_t *value = json_object_getn(object, member->row->name, member->name_len);
-        bool missing = json_is_null(value) && (member->row->flags & GR_REQUIRED);
+        bool missing = json_is_null(value) && (member->row->flags & GR_FIELD_REQUIRED);
         if (value && !missing)
             err = walk_value(walk, member, &at, object, value);
     }
-    if (err == GR_OK && (node->row->flags & GR_STRICT))
+    if (err == GR_OK && (node->row->flags & GR_FIELD_STRICT))
         err = walk_unknown(walk, rule, place, object);
     return err;
 }
@@ -98,7 +98,7 @@ static enum gr_err walk_item(struct grc_walk *walk, const struct grc_node *node,
                              const struct grc_place *place, const json_t *parent,
                              const json_t *value)
 {
-    if (json_is_null(value) && (node->row->flags & GR_REQUIRED))
+    if (json_is_null(value) && (node->row->flags & GR_FIELD_REQUIRED))
         return grc_walk_report(walk, place, GR_PROBLEM_MISSING, "required");
     return walk_value(walk, node, place, parent, value);
 }
@@ -191,9 +191,9 @@ static enum gr_err walk_value(struct grc_walk *walk, const struct grc_node *node
 {
     bool failed_before = walk->failed;
 
-    if (json_is_null(value) && node->row->type != GR_ANY && !(node->row->flags & GR_NOT_NULL))
+    if (json_is_null(value) && node->row->type != GR_ANY && !(node->row->flags & GR_FIELD_NOT_NULL))
         return GR_OK;
-    if (json_is_null(value) && (node->row->flags & GR_NOT_NULL))
+    if (json_is_null(value) && (node->row->flags & GR_FIELD_NOT_NULL))
         return grc_walk_expect(walk, place, GR_PROBLEM_TYPE, node);
     if (!has_type(node->row->type, value))
         return grc_walk_expect(walk, place, GR_PROBLEM_TYPE, node);
@@ -208,7 +208,7 @@ static enum gr_err walk_value(struct grc_walk *walk, const struct grc_node *node
 /* A value that is not there: an empty one for containers, else nothing to look at. */
 static enum gr_err walk_absent(struct grc_walk *walk, const struct grc_node *node)
 {
-    if (node->row->flags & GR_REQUIRED)
+    if (node->row->flags & GR_FIELD_REQUIRED)
         return grc_walk_report(walk, NULL, GR_PROBLEM_MISSING, "required");
     if (node->row->type >= GR_OBJECT)
         return walk_typed(walk, node, NULL, NULL);

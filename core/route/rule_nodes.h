@@ -26,7 +26,7 @@ struct grc_rule {
     size_t count;
     bool single; /* one unnamed row: a value, not a list of members */
     bool binds;  /* some row in it, at any depth, has .binds */
-    bool strips; /* some row in it, at any depth, has GR_STRIP */
+    bool strips; /* some row in it, at any depth, has GR_FIELD_STRIP */
 };
 
 /* True for whole numbers, as far as a double tells them apart. */

@@ -175,7 +175,7 @@ static enum gr_err check_row(struct grc_walk *walk, const struct grc_node *node,
         if (!is_named(&pairs->list[i], node))
             continue;
         seen++;
-        if (seen == 2 && !(node->row->flags & GR_REPEATED))
+        if (seen == 2 && !(node->row->flags & GR_FIELD_REPEATED))
             return grc_walk_report(walk, &place, GR_PROBLEM_VALUE, "one value, not several");
         err = check_value(walk, &place, node, pairs->list[i].value);
     }

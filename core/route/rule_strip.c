@@ -10,7 +10,7 @@ static bool strip_member(json_t *copy, const char *key, size_t len, const struct
 
     if (!member)
         return true;
-    if (node->row->flags & GR_STRIP)
+    if (node->row->flags & GR_FIELD_STRIP)
         return json_object_deln(copy, key, len) == 0;
     return json_object_setn_new_nocheck(copy, key, len, strip_value(node, member)) == 0;
 }

@@ -263,7 +263,7 @@ enum gr_err grc_walk_missing(struct grc_walk *walk, const struct grc_place *up,
 
         if (node->group == i) {
             err = check_group(walk, &place, rule, i, present, ctx);
-        } else if (node->row->flags & GR_REQUIRED) {
+        } else if (node->row->flags & GR_FIELD_REQUIRED) {
             if (!present(ctx, node, NULL))
                 err = grc_walk_report(walk, &place, GR_PROBLEM_MISSING, "required");
         } else if (when && present(ctx, &rule->nodes[node->when], when->value) &&

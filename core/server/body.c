@@ -120,7 +120,7 @@ static enum gr_err take_empty(struct grc_call *call)
     const struct gr_field *row = call->route->row->body;
 
     grc_buf_clear(&call->body);
-    if (row->flags & GR_REQUIRED) {
+    if (row->flags & GR_FIELD_REQUIRED) {
         enum gr_err err = grc_problem_add(&call->problems, "body", "", GR_PROBLEM_MISSING,
                                           row->type == GR_ARRAY ? "a JSON array" : "a JSON object");
         return err == GR_ERR_NO_MEMORY ? err : GR_ERR_INVALID;

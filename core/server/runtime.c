@@ -243,8 +243,8 @@ static bool migrate(struct grc_runtime *runtime, struct grc_plugin *plugin,
     if (plugin->state != GRC_LOAD_OK || !plugin->desc->migrations)
         return true;
     enum gr_err err =
-        grc_store_migrate(runtime->store, grc_plugin_schema(plugin), plugin->desc->migrations,
-                          sizeof(struct gr_migration), &reason);
+        grc_store_migrate(runtime->store, grc_plugin_migrations_name(plugin),
+                          plugin->desc->migrations, sizeof(struct gr_migration), &reason);
     bool fine =
         err == GR_OK || grc_plugin_drop(reporter, plugin, GRC_LOAD_INIT, "%s: store: %s",
                                         plugin->file, reason ? reason : "the migration failed");

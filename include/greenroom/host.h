@@ -76,12 +76,12 @@ struct gr_host {
     bool (*query)(const struct gr_call *call, const char *name, size_t index, gr_str *ret_value);
     const struct gr_pair *(*query_all)(const struct gr_call *call, size_t *ret_count);
     gr_str (*header)(const struct gr_call *call, const char *name);
+    gr_str (*bearer)(const struct gr_call *call);
     gr_str (*body)(const struct gr_call *call);
     const json_t *(*json)(const struct gr_call *call);
     gr_str (*peer)(const struct gr_call *call);
     gr_str (*request_id)(const struct gr_call *call);
     gr_str (*caller)(const struct gr_call *call);
-    bool (*caller_has)(const struct gr_call *call, const char *scope);
     bool (*caller_may)(const struct gr_call *call, const char *binds, gr_str value);
     enum gr_err (*set_caller)(struct gr_call *call, gr_str id);
 
@@ -100,7 +100,11 @@ struct gr_host {
     enum gr_err (*upstream_call)(struct gr_call *call, const struct gr_upstream_request *requests,
                                  struct gr_upstream_reply *replies, size_t count);
     enum gr_err (*upstream_define)(struct gr_self *self, const char *name, const json_t *settings);
+    enum gr_err (*upstream_define_url)(struct gr_self *self, const char *name, const char *url,
+                                       const json_t *settings, const char **ret_path);
+    char *(*segment)(struct gr_call *call, gr_str text);
     json_t *(*parse_json)(struct gr_call *call, gr_str text);
+    gr_str (*json_text)(struct gr_call *call, const json_t *value);
 
     enum gr_err (*jwt_sign)(struct gr_call *call, const struct gr_jwt_key *key,
                             const json_t *claims, char **ret_token);
@@ -113,6 +117,8 @@ struct gr_host {
     bool (*secret_equal)(gr_str a, gr_str b);
     void (*hmac_sha256)(gr_str key, gr_str data, unsigned char ret_digest[32]);
     void (*sha256)(gr_str data, unsigned char ret_digest[32]);
+    void (*hex)(const void *bytes, size_t count, char *ret_text);
+    bool (*unhex)(gr_str text, void *ret_bytes, size_t count);
     void (*wipe)(void *bytes, size_t count);
     void (*uuid)(char ret_text[37]);
     int64_t (*now_ms)(void);
@@ -125,6 +131,7 @@ struct gr_host {
                        int64_t delta);
     void (*timer_wake)(struct gr_self *self, const char *name);
     const char *(*state_dir)(const struct gr_self *self);
+    gr_str (*state_secret)(struct gr_self *self, const char *file);
     enum gr_err (*relay)(struct gr_call *call, const struct gr_upstream_request *request);
 
     struct gr_authn *(*authn_new)(struct gr_self *self, const json_t *config, gr_str fallback_key);
@@ -247,6 +254,13 @@ static inline gr_str gr_header(const struct gr_call *call, const char *name)
     return call->host->header(call, name);
 }
 
+/* The token of the header Authorization when its scheme is Bearer, in any case (RFC 9110, section
+ * 11.1); empty without one, and when anything follows the token. */
+static inline gr_str gr_bearer(const struct gr_call *call)
+{
+    return call->host->bearer(call);
+}
+
 /* The body, as it came. */
 static inline gr_str gr_body(const struct gr_call *call)
 {
@@ -275,12 +289,6 @@ static inline gr_str gr_request_id(const struct gr_call *call)
 static inline gr_str gr_caller(const struct gr_call *call)
 {
     return call->host->caller(call);
-}
-
-/* True when the caller holds the scope. */
-static inline bool gr_caller_has(const struct gr_call *call, const char *scope)
-{
-    return call->host->caller_has(call, scope);
 }
 
 /* False when the caller is bound to other values of this kind ("room", "role"). Fields with .binds
@@ -402,6 +410,34 @@ static inline enum gr_err gr_upstream_define(struct gr_self *self, const char *n
     return self->host->upstream_define(self, name, settings);
 }
 
+/*
+ * In init: makes an upstream of a whole URL, such as a webhook's target: its origin becomes the
+ * upstream's "url" beside the other settings (may be NULL), its path is what requests to it give as
+ * .path, and lives as long as the instance. GR_ERR_INVALID with a line in the log for what is no
+ * http or https URL, and for one with user, query or fragment.
+ */
+static inline enum gr_err gr_upstream_define_url(struct gr_self *self, const char *name,
+                                                 const char *url, const json_t *settings,
+                                                 const char **ret_path)
+{
+    return self->host->upstream_define_url(self, name, url, settings, ret_path);
+}
+
+/* Percent-encodes text as one segment of a path (RFC 3986, section 3.3): ':', '@' and sub-delims
+ * stay, '/' and '%' do not. Call memory; NULL when the limit is reached. For paths of requests to
+ * upstreams, .params do it by themselves. */
+static inline char *gr_segment(struct gr_call *call, gr_str text)
+{
+    return call->host->segment(call, text);
+}
+
+/* The value as compact JSON, members in the order they were set. Call memory, NUL-terminated; the
+ * empty slice for NULL and when the limit is reached. */
+static inline gr_str gr_json_text(struct gr_call *call, const json_t *value)
+{
+    return call->host->json_text(call, value);
+}
+
 /* Parses JSON within the depth limit; the value lives as long as the call. NULL when it is not
  * JSON, too deep, or has a key twice. */
 static inline json_t *gr_parse_json(struct gr_call *call, gr_str text)
@@ -438,47 +474,64 @@ static inline enum gr_err gr_credential_sign(struct gr_call *call, const char *u
     return call->host->credential_sign(call, upstream, claims, lifetime_s, ret_token);
 }
 
+/* The services from here to gr_now_ms() need no call: `gr_now_ms(call->host)`, in init
+ * `gr_now_ms(self->host)`. Any thread. */
+
 /* Random bytes from the system, fit for keys. */
-static inline void gr_random(const struct gr_call *call, void *bytes, size_t count)
+static inline void gr_random(const struct gr_host *host, void *bytes, size_t count)
 {
-    call->host->random(bytes, count);
+    host->random(bytes, count);
 }
 
 /* Compares in a time that does not depend on the content. */
-static inline bool gr_secret_equal(const struct gr_call *call, gr_str a, gr_str b)
+static inline bool gr_secret_equal(const struct gr_host *host, gr_str a, gr_str b)
 {
-    return call->host->secret_equal(a, b);
+    return host->secret_equal(a, b);
 }
 
 /* A fresh random UUID (version 4), lower case, NUL-terminated. */
-static inline void gr_uuid(const struct gr_call *call, char ret_text[37])
+static inline void gr_uuid(const struct gr_host *host, char ret_text[37])
 {
-    call->host->uuid(ret_text);
+    host->uuid(ret_text);
 }
 
 /* HMAC-SHA256 (RFC 2104). */
-static inline void gr_hmac_sha256(const struct gr_call *call, gr_str key, gr_str data,
+static inline void gr_hmac_sha256(const struct gr_host *host, gr_str key, gr_str data,
                                   unsigned char ret_digest[32])
 {
-    call->host->hmac_sha256(key, data, ret_digest);
+    host->hmac_sha256(key, data, ret_digest);
 }
 
 /* SHA-256 (FIPS 180-4). */
-static inline void gr_sha256(const struct gr_call *call, gr_str data, unsigned char ret_digest[32])
+static inline void gr_sha256(const struct gr_host *host, gr_str data, unsigned char ret_digest[32])
 {
-    call->host->sha256(data, ret_digest);
+    host->sha256(data, ret_digest);
+}
+
+/* Writes 2 * count lower-case hex digits and a NUL. */
+static inline void gr_hex(const struct gr_host *host, const void *bytes, size_t count,
+                          char *ret_text)
+{
+    host->hex(bytes, count, ret_text);
+}
+
+/* Reads exactly 2 * count hex digits, of either case. false, with ret_bytes untouched, when text is
+ * anything else. */
+static inline bool gr_unhex(const struct gr_host *host, gr_str text, void *ret_bytes, size_t count)
+{
+    return host->unhex(text, ret_bytes, count);
 }
 
 /* Overwrites memory in a way the compiler cannot drop. */
-static inline void gr_wipe(const struct gr_call *call, void *bytes, size_t count)
+static inline void gr_wipe(const struct gr_host *host, void *bytes, size_t count)
 {
-    call->host->wipe(bytes, count);
+    host->wipe(bytes, count);
 }
 
 /* Milliseconds since the Unix epoch. */
-static inline int64_t gr_now_ms(const struct gr_call *call)
+static inline int64_t gr_now_ms(const struct gr_host *host)
 {
-    return call->host->now_ms();
+    return host->now_ms();
 }
 
 /* --- accounts and their rights --- */
@@ -486,20 +539,21 @@ static inline int64_t gr_now_ms(const struct gr_call *call)
 /* The rows of one element of gr_authn_new()'s config, for an option of type GR_OPT_JSON:
  * `static const struct gr_field issuer[] = {GR_AUTHN_FIELDS, GR_END};`. */
 #define GR_AUTHN_FIELDS                                                                            \
-    GR_FIELD("issuer", GR_STRING, "Value of the claim iss", .flags = GR_REQUIRED,                  \
+    GR_FIELD("issuer", GR_STRING, "Value of the claim iss", .flags = GR_FIELD_REQUIRED,            \
              .range = GR_MIN(1)),                                                                  \
         GR_FIELD("audience", GR_ARRAY, "Accepted claims aud, up to their first colon",             \
-                 .flags = GR_REQUIRED, .items = GR_ITEM(GR_STRING)),                               \
+                 .flags = GR_FIELD_REQUIRED, .items = GR_ITEM(GR_STRING)),                         \
         GR_FIELD("algorithm", GR_STRING, "The only algorithm this issuer may use",                 \
-                 .values = GR_LIST("HS256", "RS256", "ES256"), .fallback = "\"HS256\""),           \
-        GR_FIELD("key", GR_STRING, "Shared secret, or public key as PEM", .flags = GR_SECRET),     \
+                 .values = GR_LIST("HS256", "RS256", "ES256"), .default_doc = "\"HS256\""),        \
+        GR_FIELD("key", GR_STRING, "Shared secret, or public key as PEM",                          \
+                 .flags = GR_FIELD_SECRET),                                                        \
         GR_FIELD("key_file", GR_STRING, "File with the key: secret, PEM, DER or bare ES256 point")
 
 /* The rows of one element of gr_authz_new()'s rules. */
 #define GR_AUTHZ_FIELDS                                                                            \
-    GR_FIELD("audience", GR_STRING, "Audience of the objects", .flags = GR_REQUIRED,               \
+    GR_FIELD("audience", GR_STRING, "Audience of the objects", .flags = GR_FIELD_REQUIRED,         \
              .range = GR_MIN(1)),                                                                  \
-        GR_FIELD("type", GR_STRING, "How is decided", .flags = GR_REQUIRED,                        \
+        GR_FIELD("type", GR_STRING, "How is decided", .flags = GR_FIELD_REQUIRED,                  \
                  .values = GR_LIST("none", "local", "localwhitelist", "http")),                    \
         GR_FIELD("trusted", GR_ARRAY, "local, http: accounts that may do anything",                \
                  .items = GR_ITEM(GR_STRING)),                                                     \
@@ -510,13 +564,13 @@ static inline int64_t gr_now_ms(const struct gr_call *call)
         GR_FIELD("uri", GR_STRING, "http: the tenant's authorization service",                     \
                  .pattern = "https?://[^?#{}]+", .when = GR_WHEN("type", "http")),                 \
         GR_FIELD("max_retries", GR_INT, "http: attempts in all", .range = GR_RANGE(1, 10),         \
-                 .fallback = "1")
+                 .default_doc = "1")
 #define GR_AUTHZ_RECORD_FIELDS                                                                     \
     GR_FIELD("subject_account_id", GR_STRING, "Account; its label may be *",                       \
-             .flags = GR_REQUIRED),                                                                \
-        GR_FIELD("object", GR_ARRAY, "Object; an element may be *", .flags = GR_REQUIRED,          \
+             .flags = GR_FIELD_REQUIRED),                                                          \
+        GR_FIELD("object", GR_ARRAY, "Object; an element may be *", .flags = GR_FIELD_REQUIRED,    \
                  .items = GR_ITEM(GR_STRING)),                                                     \
-        GR_FIELD("action", GR_STRING, "Action, or *", .flags = GR_REQUIRED)
+        GR_FIELD("action", GR_STRING, "Action, or *", .flags = GR_FIELD_REQUIRED)
 
 /*
  * In init: reads who makes the tokens that are accepted, an array of GR_AUTHN_FIELDS. An issuer has
@@ -593,6 +647,22 @@ static inline enum gr_err gr_store(struct gr_call *call, const char *sql,
     return call->host->store_run(call, sql, params, count, each, arg, ret_changed);
 }
 
+/* The same for a statement that gives no rows, when their number does not matter:
+ * `gr_store_exec(call, "DELETE FROM t WHERE id = ?1", GR_PARAMS(gr_v_text(id)))`. */
+static inline enum gr_err gr_store_exec(struct gr_call *call, const char *sql,
+                                        const struct gr_value *params, size_t count)
+{
+    return call->host->store_run(call, sql, params, count, NULL, NULL, NULL);
+}
+
+/* The same for a query: each row goes to each(arg, …). */
+static inline enum gr_err gr_store_query(struct gr_call *call, const char *sql,
+                                         const struct gr_value *params, size_t count,
+                                         gr_row_fn *each, void *arg)
+{
+    return call->host->store_run(call, sql, params, count, each, arg, NULL);
+}
+
 /* Runs body in a transaction that may write; runs it again when the store was busy. */
 static inline enum gr_err gr_store_tx(struct gr_call *call, gr_tx_fn *body, void *arg)
 {
@@ -601,17 +671,17 @@ static inline enum gr_err gr_store_tx(struct gr_call *call, gr_tx_fn *body, void
 
 /* --- figures and timers --- */
 
-/* Adds to one of the plugin's own figures. */
-static inline void gr_metric_add(const struct gr_call *call, const char *name, const char *label,
+/* Adds to one of the plugin's own figures. Anywhere: `gr_metric_add(call->self, …)`. */
+static inline void gr_metric_add(const struct gr_self *self, const char *name, const char *label,
                                  int64_t delta)
 {
-    call->host->metric_add(call->self, name, label, delta);
+    self->host->metric_add(self, name, label, delta);
 }
 
-/* Makes a timer run soon. */
-static inline void gr_timer_wake(struct gr_call *call, const char *name)
+/* Makes a timer run soon. Anywhere after start. */
+static inline void gr_timer_wake(struct gr_self *self, const char *name)
 {
-    call->host->timer_wake(call->self, name);
+    self->host->timer_wake(self, name);
 }
 
 /* The gateway's directory for what must survive a restart and is not in the store, such as keys
@@ -619,6 +689,18 @@ static inline void gr_timer_wake(struct gr_call *call, const char *name)
 static inline const char *gr_state_dir(const struct gr_self *self)
 {
     return self->host->state_dir(self);
+}
+
+/*
+ * In init: a secret kept in a file of the state directory (or anywhere, when file is absolute),
+ * without the line end behind it. When there is no such file it is made, with 64 random hex digits;
+ * of several gateways that start at the same time one makes it, and all read it whole. The file
+ * must not be readable by others (mode 0600). Lives as long as the instance, NUL-terminated, wiped
+ * at its end. Empty, with a line in the log, when it cannot be had.
+ */
+static inline gr_str gr_state_secret(struct gr_self *self, const char *file)
+{
+    return self->host->state_secret(self, file);
 }
 
 #ifdef __cplusplus

@@ -34,7 +34,7 @@ static enum gr_err greet_one(struct gr_call *call)
     const struct hello *hello = call->state;
     gr_str name = gr_param(call, "name");
 
-    gr_metric_add(call, "greetings_total", NULL, 1);
+    gr_metric_add(call->self, "greetings_total", NULL, 1);
     return gr_reply_json(
         call, 200,
         json_pack("{s:s, s:s%}", "greeting", hello->options->greeting, "name", name.ptr, name.len));
@@ -49,7 +49,7 @@ static enum gr_err greet_all(struct gr_call *call)
     if (count > (size_t)hello->options->names_max)
         return gr_fail(call, GR_ERR_UNPROCESSABLE, "at most %lld names at once",
                        (long long)hello->options->names_max);
-    gr_metric_add(call, "greetings_total", NULL, (int64_t)count);
+    gr_metric_add(call->self, "greetings_total", NULL, (int64_t)count);
     return gr_reply_json(
         call, 200, json_pack("{s:s, s:O}", "greeting", hello->options->greeting, "names", names));
 }
@@ -60,7 +60,7 @@ static const struct gr_field one_params[] = {
 };
 
 static const struct gr_field all_body[] = {
-    GR_FIELD("names", GR_ARRAY, "Who is greeted", .flags = GR_REQUIRED,
+    GR_FIELD("names", GR_ARRAY, "Who is greeted", .flags = GR_FIELD_REQUIRED,
              .items = GR_ITEM(GR_STRING, .range = GR_RANGE(1, 40))),
     GR_END,
 };
@@ -84,7 +84,7 @@ static const struct gr_route routes[] = {
     GR_GET("/hello/{name}", "hello.one", "Greet one", .scope = "hello:read", .params = one_params,
            .handle = greet_one, .answers = one_answers),
     GR_POST("/hello", "hello.all", "Greet several", .scope = "hello:write",
-            .body = GR_BODY(GR_OBJECT, .fields = all_body, .flags = GR_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = all_body, .flags = GR_FIELD_REQUIRED),
             .handle = greet_all, .answers = all_answers),
     GR_END,
 };

@@ -25,7 +25,7 @@ static const struct gr_field changed_peer[] = {
 };
 
 static const struct gr_field message[] = {
-    GR_FIELD("message", GR_STRING, "the text", .flags = GR_REQUIRED),
+    GR_FIELD("message", GR_STRING, "the text", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("peer_id", GR_STRING, "only for this peer; goes before role"),
     GR_FIELD("role", GR_STRING, "only for peers of this role"),
     GR_FIELD("type", GR_STRING, "label for the receiving application, as chat"),
@@ -42,7 +42,7 @@ static const struct gr_field removal[] = {
 static const struct gr_field end[] = {
     GR_FIELD("reason", GR_STRING, "what the clients are told"),
     GR_FIELD("lock", GR_BOOL, "also disable the room until it is enabled again",
-             .fallback = "false"),
+             .default_doc = "false"),
     GR_END,
 };
 
@@ -123,29 +123,29 @@ static const struct gr_route routes[] = {
     GR_POST("/active-rooms/{roomId}/peers/{peerId}", "active_rooms.update_peer",
             "Change name, role or metadata of a peer", .scope = "active_rooms:write",
             .params = peer_params,
-            .body = GR_BODY(GR_OBJECT, .fields = changed_peer, .flags = GR_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = changed_peer, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/peers/{peerId}"),
             .answers = HMS_ANSWER(200, "the peer", .schema = HMS_OBJECT(peer)),
             .source = HMS_API("active-rooms/update-a-peer")),
     GR_POST("/active-rooms/{roomId}/send-message", "active_rooms.send_message",
             "Send a message to a peer, a role or everybody", .scope = "active_rooms:write",
             .params = hms_room_params,
-            .body = GR_BODY(GR_OBJECT, .fields = message, .flags = GR_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = message, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/send-message"),
             .answers = HMS_ANSWER(200, "it was sent", .schema = HMS_OBJECT(hms_message)),
             .source = HMS_API("active-rooms/send-message")),
     GR_POST("/active-rooms/{roomId}/remove-peers", "active_rooms.remove_peers",
             "Disconnect one peer, or all of a role", .scope = "active_rooms:write",
             .params = hms_room_params,
-            .body = GR_BODY(GR_OBJECT, .fields = removal, .flags = GR_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = removal, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/remove-peers"),
             .answers = HMS_ANSWER(200, "it was asked for", .schema = HMS_OBJECT(hms_message)),
             .source = HMS_API("active-rooms/remove-peers")),
     GR_POST("/active-rooms/{roomId}/end-room", "active_rooms.end_room", "End the running session",
             .scope = "active_rooms:write", .params = hms_room_params,
             .body = GR_BODY(GR_OBJECT, .fields = end),
-            .forward =
-                GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/end-room", .flags = GR_IDEMPOTENT),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/end-room",
+                                  .flags = GR_FORWARD_IDEMPOTENT),
             .answers = HMS_ANSWER(200, "the session is ending", .schema = HMS_OBJECT(hms_message)),
             .source = HMS_API("active-rooms/end-active-room")),
     GR_END,

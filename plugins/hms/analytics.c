@@ -33,17 +33,17 @@ static const char *const delivery_states[] = {"all", "failed", "success", NULL};
 /* Path, query and body --------------------------------------------------------------------- */
 
 static const struct gr_field events_query[] = {
-    GR_FIELD("room_id", GR_STRING, "room whose events to list", .flags = GR_REQUIRED,
+    GR_FIELD("room_id", GR_STRING, "room whose events to list", .flags = GR_FIELD_REQUIRED,
              .binds = "room"),
     GR_FIELD("type", GR_STRING, "only events of this type; can be given several times",
-             .flags = GR_REPEATED, .values = event_types),
+             .flags = GR_FIELD_REPEATED, .values = event_types),
     HMS_QUERY_SESSION,
     GR_FIELD("peer_id", GR_STRING, "only events of this peer"),
     GR_FIELD("user_id", GR_STRING, "only events of this user"),
     GR_FIELD("beam_id", GR_STRING, "only of this recorder, with type beam.recording.success"),
-    GR_FIELD("error", GR_BOOL, "only errors", .fallback = "false"),
+    GR_FIELD("error", GR_BOOL, "only errors", .default_doc = "false"),
     GR_FIELD("limit", GR_INT, "how many events to send at most", .range = GR_RANGE(1, 100),
-             .fallback = "10"),
+             .default_doc = "10"),
     GR_FIELD("start", GR_STRING, "where to go on: `next` of the page before"),
     GR_END,
 };
@@ -51,32 +51,33 @@ static const struct gr_field events_query[] = {
 /* What selects deliveries, to list or to replay them. */
 #define DELIVERY_TIMES                                                                             \
     GR_FIELD("start_time", GR_TIME, "only deliveries from then on; 30 days back at most",          \
-             .fallback = "24 hours ago"),                                                          \
+             .default_doc = "24 hours ago"),                                                       \
         GR_FIELD("end_time", GR_TIME, "only deliveries before; 14 days after start_time at most",  \
-                 .fallback = "now"),                                                               \
+                 .default_doc = "now"),                                                            \
         GR_FIELD("room_id", GR_STRING, "only deliveries of this room", .binds = "room")
 
 static const struct gr_field deliveries_query[] = {
     DELIVERY_TIMES,
     GR_FIELD("status", GR_STRING, "only deliveries that ended so", .values = delivery_states,
-             .fallback = "all"),
+             .default_doc = "all"),
     GR_FIELD("event_names", GR_STRING, "only this event; can be given several times",
-             .flags = GR_REPEATED, .values = webhook_types),
+             .flags = GR_FIELD_REPEATED, .values = webhook_types),
     GR_FIELD("limit", GR_INT, "how many deliveries to send at most", .range = GR_RANGE(1, 100),
-             .fallback = "50"),
-    GR_FIELD("page", GR_INT, "which page, from 1 on", .range = GR_MIN(1), .fallback = "1"),
+             .default_doc = "50"),
+    GR_FIELD("page", GR_INT, "which page, from 1 on", .range = GR_MIN(1), .default_doc = "1"),
     GR_END,
 };
 
 static const struct gr_field replay[] = {
     DELIVERY_TIMES,
     GR_FIELD("status", GR_STRING, "only deliveries that ended so", .values = delivery_states,
-             .fallback = "failed"),
+             .default_doc = "failed"),
     GR_FIELD("event_names", GR_ARRAY, "only these events",
              .items = GR_ITEM(GR_STRING, .values = webhook_types)),
     GR_FIELD("limit", GR_INT, "how many to replay at most", .range = GR_MAX(50000),
-             .fallback = "50000"),
-    GR_FIELD("offset", GR_INT, "how many to leave out first", .range = GR_MIN(0), .fallback = "0"),
+             .default_doc = "50000"),
+    GR_FIELD("offset", GR_INT, "how many to leave out first", .range = GR_MIN(0),
+             .default_doc = "0"),
     GR_END,
 };
 
@@ -87,8 +88,8 @@ static const struct gr_field workflow_params[] = {
 };
 
 static const struct gr_field stats_query[] = {
-    GR_FIELD("peer_id", GR_STRING, "peer to look at", .flags = GR_REQUIRED),
-    GR_FIELD("session_id", GR_STRING, "session that the peer was in", .flags = GR_REQUIRED),
+    GR_FIELD("peer_id", GR_STRING, "peer to look at", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("session_id", GR_STRING, "session that the peer was in", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 

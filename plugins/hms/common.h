@@ -6,7 +6,7 @@
  * A group reads top down: members of bodies and answers, path and query parameters, then the
  * routes. Bodies are checked against the rows and then forwarded byte for byte; members without a
  * row pass.
- * `.fallback` tells what 100ms assumes; the gateway never adds it.
+ * `.default_doc` tells what 100ms assumes; the gateway never adds it.
  */
 #pragma once
 
@@ -48,7 +48,7 @@ extern const struct gr_field hms_room_params[];
 /* Query: page size as the general pagination text bounds it. */
 #define HMS_QUERY_LIMIT                                                                            \
     GR_FIELD("limit", GR_INT, "how many items to send at most", .range = GR_RANGE(10, 100),        \
-             .fallback = "10")
+             .default_doc = "10")
 /* Query: page size of lists whose own page gives no bounds, and shows a smaller one. */
 #define HMS_QUERY_LIMIT_OPEN                                                                       \
     GR_FIELD("limit", GR_INT, "how many items to send at most", .range = GR_MIN(1))

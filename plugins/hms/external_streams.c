@@ -13,19 +13,19 @@ static const struct gr_field stream_params[] = {
 };
 
 static const struct gr_field resolution[] = {
-    GR_FIELD("width", GR_INT, "pixels", .flags = GR_REQUIRED, .fallback = "1280"),
-    GR_FIELD("height", GR_INT, "pixels", .flags = GR_REQUIRED, .fallback = "720"),
+    GR_FIELD("width", GR_INT, "pixels", .flags = GR_FIELD_REQUIRED, .default_doc = "1280"),
+    GR_FIELD("height", GR_INT, "pixels", .flags = GR_FIELD_REQUIRED, .default_doc = "720"),
     GR_END,
 };
 
 static const struct gr_field start[] = {
     GR_FIELD("rtmp_urls", GR_ARRAY, "servers to stream to, each with its stream key",
-             .flags = GR_REQUIRED | GR_SECRET, .range = GR_RANGE(1, 5),
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = GR_RANGE(1, 5),
              .items = GR_ITEM(GR_STRING, .pattern = "rtmps?://.+"),
              .example = "[\"rtmps://live.example.org/app/key\"]"),
     HMS_MEETING_URL,
     HMS_DESTINATION,
-    GR_FIELD("recording", GR_BOOL, "record it as well", .fallback = "false"),
+    GR_FIELD("recording", GR_BOOL, "record it as well", .default_doc = "false"),
     GR_FIELD("resolution", GR_OBJECT, "size of the picture, at most 1920x1080 or 1080x1920",
              .fields = resolution, .check = check_resolution),
     GR_END,
@@ -33,7 +33,7 @@ static const struct gr_field start[] = {
 
 static const struct gr_field stream[] = {
     HMS_JOB_MEMBERS,
-    GR_FIELD("rtmp_urls", GR_ARRAY, "servers it goes to", .flags = GR_SECRET,
+    GR_FIELD("rtmp_urls", GR_ARRAY, "servers it goes to", .flags = GR_FIELD_SECRET,
              .items = GR_ITEM(GR_STRING)),
     GR_FIELD("recording", GR_BOOL, "whether it is recorded"),
     GR_FIELD("resolution", GR_OBJECT, "size of the picture", .fields = resolution),
@@ -71,7 +71,7 @@ static const struct gr_route routes[] = {
     GR_POST("/external-streams/room/{roomId}/start", "external_streams.start",
             "Stream a room to RTMP servers", .scope = "external_streams:write",
             .params = hms_room_params,
-            .body = GR_BODY(GR_OBJECT, .fields = start, .flags = GR_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = start, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/external-streams/room/{roomId}/start"),
             .answers = STREAM_ANSWER("the stream, starting"),
             .source = HMS_API("external-streams/start-external-stream-for-room")),
@@ -79,14 +79,14 @@ static const struct gr_route routes[] = {
             "Stop every external stream of a room", .scope = "external_streams:write",
             .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/external-streams/room/{roomId}/stop",
-                                  .flags = GR_IDEMPOTENT | GR_NO_BODY),
+                                  .flags = GR_FORWARD_IDEMPOTENT | GR_FORWARD_NO_BODY),
             .answers = HMS_ANSWER(200, "the streams, stopping; `error` tells what did not stop",
                                   .schema = HMS_PAGE("data", stream)),
             .source = HMS_API("external-streams/stop-external-stream-for-room")),
     GR_POST("/external-streams/{streamId}/stop", "external_streams.stop",
             "Stop one external stream", .scope = "external_streams:write", .params = stream_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/external-streams/{streamId}/stop",
-                                  .flags = GR_IDEMPOTENT | GR_NO_BODY),
+                                  .flags = GR_FORWARD_IDEMPOTENT | GR_FORWARD_NO_BODY),
             .answers = STREAM_ANSWER("the stream, stopping"),
             .source = HMS_API("external-streams/stop-external-stream-by-id")),
     GR_END,

@@ -43,7 +43,7 @@ static const struct gr_field results_query[] = {
 
 static const struct gr_field responses_query[] = {
     ONE_QUESTION,
-    GR_FIELD("all", GR_BOOL, "also answers that were changed later", .fallback = "false"),
+    GR_FIELD("all", GR_BOOL, "also answers that were changed later", .default_doc = "false"),
     HMS_QUERY_LIMIT_OPEN,
     HMS_QUERY_START,
     GR_END,
@@ -77,13 +77,13 @@ static const struct gr_field question[] = {
     GR_FIELD("index", GR_INT, "place in the poll, from 1 on", .range = GR_MIN(1)),
     GR_FIELD("text", GR_STRING, "the question"),
     GR_FIELD("type", GR_STRING, "single-choice, multiple-choice, short-answer, long-answer"),
-    GR_FIELD("format", GR_STRING, "how its text is written", .fallback = "text"),
+    GR_FIELD("format", GR_STRING, "how its text is written", .default_doc = "text"),
     GR_FIELD("attachment", GR_ARRAY, "pictures and the like",
              .items = GR_ITEM(GR_OBJECT, .fields = attachment)),
-    GR_FIELD("skippable", GR_BOOL, "whether it may be left out", .fallback = "false"),
+    GR_FIELD("skippable", GR_BOOL, "whether it may be left out", .default_doc = "false"),
     GR_FIELD("duration", GR_INT, "seconds to answer"),
-    GR_FIELD("once", GR_BOOL, "whether an answer stays as it is", .fallback = "false"),
-    GR_FIELD("weight", GR_INT, "points for the right answer", .fallback = "1"),
+    GR_FIELD("once", GR_BOOL, "whether an answer stays as it is", .default_doc = "false"),
+    GR_FIELD("weight", GR_INT, "points for the right answer", .default_doc = "1"),
     GR_FIELD("answer_min_len", GR_INT, "shortest text that counts"),
     GR_FIELD("answer_max_len", GR_INT, "longest text that counts"),
     GR_FIELD("answer", GR_OBJECT, "the right answer", .fields = answer),
@@ -99,13 +99,13 @@ static const char *const poll_starts[] = {"auto", "manual", NULL};
 #define POLL_MEMBERS                                                                               \
     GR_FIELD("title", GR_STRING, "heading"),                                                       \
         GR_FIELD("duration", GR_INT, "seconds; 0 until it is stopped or the session ends"),        \
-        GR_FIELD("anonymous", GR_BOOL, "whether results name nobody", .fallback = "false"),        \
+        GR_FIELD("anonymous", GR_BOOL, "whether results name nobody", .default_doc = "false"),     \
         GR_FIELD("mode", GR_STRING, "who counts as one voter", .values = voters,                   \
-                 .fallback = "userid"),                                                            \
+                 .default_doc = "userid"),                                                         \
         GR_FIELD("type", GR_STRING, "a quiz has right answers", .values = poll_types,              \
-                 .fallback = "poll"),                                                              \
+                 .default_doc = "poll"),                                                           \
         GR_FIELD("start", GR_STRING, "auto begins with the session", .values = poll_starts,        \
-                 .fallback = "auto"),                                                              \
+                 .default_doc = "auto"),                                                           \
         GR_FIELD("questions", GR_ARRAY, "what it asks",                                            \
                  .items = GR_ITEM(GR_OBJECT, .fields = question))
 
@@ -168,7 +168,7 @@ static const struct gr_field response[] = {
 
 static const struct gr_route routes[] = {
     GR_POST("/polls", "polls.create", "Create a poll or quiz", .scope = "polls:write",
-            .body = GR_BODY(GR_OBJECT, .fields = new_poll, .flags = GR_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = new_poll, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/polls"),
             .answers = HMS_ANSWER(200, "the poll", .schema = HMS_OBJECT(poll)), .source = WRITING),
     GR_GET("/polls/{pollId}", "polls.get", "Fetch one poll with its questions",
@@ -177,21 +177,21 @@ static const struct gr_route routes[] = {
            .answers = HMS_ANSWER(200, "the poll", .schema = HMS_OBJECT(poll)), .source = READING),
     GR_POST("/polls/{pollId}", "polls.update", "Replace a poll", .scope = "polls:write",
             .params = poll_params,
-            .body = GR_BODY(GR_OBJECT, .fields = new_poll, .flags = GR_REQUIRED,
+            .body = GR_BODY(GR_OBJECT, .fields = new_poll, .flags = GR_FIELD_REQUIRED,
                             .check = check_not_empty),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}"),
             .answers = HMS_ANSWER(200, "the poll", .schema = HMS_OBJECT(poll)),
             .doc = "What is not sent is gone.", .source = WRITING),
     GR_POST("/polls/{pollId}/questions/{questionId}", "polls.update_question",
             "Replace one question", .scope = "polls:write", .params = question_params,
-            .body = GR_BODY(GR_OBJECT, .fields = question, .flags = GR_REQUIRED,
+            .body = GR_BODY(GR_OBJECT, .fields = question, .flags = GR_FIELD_REQUIRED,
                             .check = check_not_empty),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/questions/{questionId}"),
             .answers = HMS_ANSWER(200, "the question", .schema = HMS_OBJECT(question)),
             .doc = "What is not sent is gone.", .source = WRITING),
     GR_POST("/polls/{pollId}/questions/{questionId}/options/{optionId}", "polls.update_option",
             "Replace one option", .scope = "polls:write", .params = option_params,
-            .body = GR_BODY(GR_OBJECT, .fields = option, .flags = GR_REQUIRED,
+            .body = GR_BODY(GR_OBJECT, .fields = option, .flags = GR_FIELD_REQUIRED,
                             .check = check_not_empty),
             .forward = GR_FORWARD(HMS_UPSTREAM,
                                   "/polls/{pollId}/questions/{questionId}/options/{optionId}"),
@@ -200,14 +200,14 @@ static const struct gr_route routes[] = {
     GR_DELETE("/polls/{pollId}/questions/{questionId}", "polls.delete_question",
               "Delete one question", .scope = "polls:write", .params = question_params,
               .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/questions/{questionId}",
-                                    .flags = GR_NO_BODY),
+                                    .flags = GR_FORWARD_NO_BODY),
               .answers = HMS_ANSWER(204, "it is gone", .schema = NULL),
               .doc = "Later questions move down by one.", .source = WRITING),
     GR_DELETE("/polls/{pollId}/questions/{questionId}/options/{optionId}", "polls.delete_option",
               "Delete one option", .scope = "polls:write", .params = option_params,
               .forward = GR_FORWARD(HMS_UPSTREAM,
                                     "/polls/{pollId}/questions/{questionId}/options/{optionId}",
-                                    .flags = GR_NO_BODY),
+                                    .flags = GR_FORWARD_NO_BODY),
               .answers = HMS_ANSWER(204, "it is gone", .schema = NULL),
               .doc = "Later options move down by one.", .source = WRITING),
     GR_GET("/polls/{pollId}/sessions", "polls.sessions", "List the sessions in which a poll ran",

@@ -22,14 +22,14 @@ static const struct gr_field list_query[] = {
 
 static const struct gr_field url_query[] = {
     GR_FIELD("presign_duration", GR_INT, "how long the URL works, in seconds",
-             .fallback = "3 days on S3 and GCS, 9 hours on OSS"),
+             .default_doc = "3 days on S3 and GCS, 9 hours on OSS"),
     GR_END,
 };
 
 static const struct gr_field url[] = {
     GR_FIELD("id", GR_STRING, "id of the asset"),
     GR_FIELD("path", GR_STRING, "where it is stored"),
-    GR_FIELD("url", GR_STRING, "where it can be fetched for a while", .flags = GR_SECRET),
+    GR_FIELD("url", GR_STRING, "where it can be fetched for a while", .flags = GR_FIELD_SECRET),
     GR_FIELD("expiry", GR_INT, "how long the URL works, in seconds"),
     GR_END,
 };

@@ -9,8 +9,8 @@ static const struct gr_field recording_params[] = {
 };
 
 static const struct gr_field resolution[] = {
-    GR_FIELD("width", GR_INT, "pixels", .fallback = "1280"),
-    GR_FIELD("height", GR_INT, "pixels", .fallback = "720"),
+    GR_FIELD("width", GR_INT, "pixels", .default_doc = "1280"),
+    GR_FIELD("height", GR_INT, "pixels", .default_doc = "720"),
     GR_END,
 };
 
@@ -20,7 +20,7 @@ static const struct gr_field start[] = {
     HMS_MEETING_URL,
     HMS_DESTINATION,
     GR_FIELD("resolution", GR_OBJECT, "size of the picture", .fields = resolution),
-    GR_FIELD("audio_only", GR_BOOL, "record no picture", .fallback = "false"),
+    GR_FIELD("audio_only", GR_BOOL, "record no picture", .default_doc = "false"),
     GR_FIELD("transcription", GR_OBJECT, "instead of the template's transcription settings",
              .fields = transcription),
     GR_END,
@@ -78,27 +78,27 @@ static const struct gr_route routes[] = {
             "Stop every recording of a room", .scope = "recordings:write",
             .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/room/{roomId}/stop",
-                                  .flags = GR_IDEMPOTENT | GR_NO_BODY),
+                                  .flags = GR_FORWARD_IDEMPOTENT | GR_FORWARD_NO_BODY),
             .answers =
                 HMS_ANSWER(200, "the recordings, stopping", .schema = HMS_PAGE("data", recording)),
             .source = HMS_API("recordings/stop-recording-for-room")),
     GR_POST("/recordings/{recordingId}/stop", "recordings.stop", "Stop one recording",
             .scope = "recordings:write", .params = recording_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/{recordingId}/stop",
-                                  .flags = GR_IDEMPOTENT | GR_NO_BODY),
+                                  .flags = GR_FORWARD_IDEMPOTENT | GR_FORWARD_NO_BODY),
             .answers = RECORDING_ANSWER("the recording, stopping"),
             .source = HMS_API("recordings/stop-recording-by-id")),
     GR_POST("/recordings/room/{roomId}/pause", "recordings.pause", "Pause the recording of a room",
             .scope = "recordings:write", .params = hms_room_params,
-            .forward =
-                GR_FORWARD(HMS_UPSTREAM, "/recordings/room/{roomId}/pause", .flags = GR_NO_BODY),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/room/{roomId}/pause",
+                                  .flags = GR_FORWARD_NO_BODY),
             .answers = RECORDING_ANSWER("the recording; its status stays running"),
             .source = HMS_API("recordings/pause-recording-for-room")),
     GR_POST("/recordings/room/{roomId}/resume", "recordings.resume",
             "Go on with the recording of a room", .scope = "recordings:write",
             .params = hms_room_params,
-            .forward =
-                GR_FORWARD(HMS_UPSTREAM, "/recordings/room/{roomId}/resume", .flags = GR_NO_BODY),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/room/{roomId}/resume",
+                                  .flags = GR_FORWARD_NO_BODY),
             .answers = RECORDING_ANSWER("the recording"),
             .source = HMS_API("recordings/resume-recording-for-room")),
     GR_END,

@@ -25,8 +25,8 @@ static const struct gr_field list_query[] = {
 };
 
 static const struct gr_field change[] = {
-    GR_FIELD("code", GR_STRING, "the room code", .flags = GR_REQUIRED),
-    GR_FIELD("enabled", GR_BOOL, "whether it works from now on", .flags = GR_REQUIRED),
+    GR_FIELD("code", GR_STRING, "the room code", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("enabled", GR_BOOL, "whether it works from now on", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
@@ -51,7 +51,7 @@ static const struct gr_field codes[] = {
 };
 
 static const struct gr_field token[] = {
-    GR_FIELD("token", GR_STRING, "the token, for the client SDK", .flags = GR_SECRET),
+    GR_FIELD("token", GR_STRING, "the token, for the client SDK", .flags = GR_FIELD_SECRET),
     GR_END,
 };
 
@@ -87,31 +87,32 @@ static const struct gr_route routes[] = {
     GR_POST("/room-codes/{roomId}", "room_codes.create_all", "Make a code for every role of a room",
             .alias = "/room-codes/room/{roomId}", .scope = "room_codes:write",
             .params = hms_room_params,
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}", .flags = GR_NO_BODY),
+            .forward =
+                GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}", .flags = GR_FORWARD_NO_BODY),
             .answers = HMS_ANSWER(200, "the codes", .schema = HMS_OBJECT(codes)),
             .doc = "New roles get their codes, codes of deleted roles stop working. A room has 100 "
                    "codes at most.",
             .source = HMS_API("room-codes/create-room-code-api")),
-    GR_POST(
-        "/room-codes/{roomId}/role/{role}", "room_codes.create_for_role",
-        "Make a code for one role", .alias = "/room-codes/room/{roomId}/role/{role}",
-        .scope = "room_codes:write", .params = role_params,
-        .forward =
-            GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}/role/{role}", .flags = GR_NO_BODY),
-        .answers = HMS_ANSWER(200, "the code", .schema = HMS_OBJECT(code), .example = CODE_EXAMPLE),
-        .doc = "A role may have several codes: every call can add one.",
-        .source = HMS_API("room-codes/create-room-code-api")),
+    GR_POST("/room-codes/{roomId}/role/{role}", "room_codes.create_for_role",
+            "Make a code for one role", .alias = "/room-codes/room/{roomId}/role/{role}",
+            .scope = "room_codes:write", .params = role_params,
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}/role/{role}",
+                                  .flags = GR_FORWARD_NO_BODY),
+            .answers =
+                HMS_ANSWER(200, "the code", .schema = HMS_OBJECT(code), .example = CODE_EXAMPLE),
+            .doc = "A role may have several codes: every call can add one.",
+            .source = HMS_API("room-codes/create-room-code-api")),
     GR_POST("/room-codes/update", "room_codes.update", "Enable or disable a code",
             .alias = "/room-codes/code", .scope = "room_codes:write",
-            .body = GR_BODY(GR_OBJECT, .fields = change, .flags = GR_REQUIRED),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/code", .flags = GR_IDEMPOTENT),
+            .body = GR_BODY(GR_OBJECT, .fields = change, .flags = GR_FIELD_REQUIRED),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/code", .flags = GR_FORWARD_IDEMPOTENT),
             .answers =
                 HMS_ANSWER(200, "the code", .schema = HMS_OBJECT(code), .example = CODE_EXAMPLE),
             .source = HMS_API("room-codes/update-room-code-api")),
     GR_POST("/room-codes/code/{code}", "room_codes.token", "Exchange a code for a join token",
             .scope = "tokens:write", .params = code_params,
             .body = GR_BODY(GR_OBJECT, .fields = exchange),
-            .forward = GR_FORWARD(HMS_AUTH_UPSTREAM, "/token", .flags = GR_IDEMPOTENT),
+            .forward = GR_FORWARD(HMS_AUTH_UPSTREAM, "/token", .flags = GR_FORWARD_IDEMPOTENT),
             .handle = exchange_code, .flags = GR_ROUTE_HIDDEN_PATH,
             .answers = HMS_ANSWER(200, "the token", .schema = HMS_OBJECT(token)),
             .doc = "The server API does not document the exchange: this is what the client SDK of "

@@ -13,15 +13,15 @@ static gr_check_fn size_of_new_room, size_of_old_room;
 /* Bodies ----------------------------------------------------------------------------------- */
 
 static const struct gr_field storage_credentials[] = {
-    GR_FIELD("key", GR_STRING, "access key of the bucket", .flags = GR_REQUIRED),
-    GR_FIELD("secret", GR_STRING, "its secret", .flags = GR_REQUIRED | GR_SECRET),
+    GR_FIELD("key", GR_STRING, "access key of the bucket", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("secret", GR_STRING, "its secret", .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
     GR_END,
 };
 
 static const struct gr_field storage[] = {
-    GR_FIELD("type", GR_STRING, "kind of storage", .flags = GR_REQUIRED,
+    GR_FIELD("type", GR_STRING, "kind of storage", .flags = GR_FIELD_REQUIRED,
              .values = hms_storage_types),
-    GR_FIELD("location", GR_STRING, "bucket or container", .flags = GR_REQUIRED),
+    GR_FIELD("location", GR_STRING, "bucket or container", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("prefix", GR_STRING, "folder inside the bucket"),
     GR_FIELD("options", GR_OBJECT, "further options", .fields = hms_storage_options),
     GR_FIELD("credentials", GR_OBJECT, "how 100ms may write there", .fields = storage_credentials),
@@ -29,15 +29,15 @@ static const struct gr_field storage[] = {
 };
 
 static const struct gr_field recording_info[] = {
-    GR_FIELD("enabled", GR_BOOL, "record every session (SFU recording)", .fallback = "false"),
+    GR_FIELD("enabled", GR_BOOL, "record every session (SFU recording)", .default_doc = "false"),
     GR_FIELD("upload_info", GR_OBJECT, "own storage; without it 100ms stores", .fields = storage),
     GR_END,
 };
 
 static const struct gr_field webhook[] = {
-    GR_FIELD("url", GR_STRING, "where events of this room are sent", .flags = GR_REQUIRED),
+    GR_FIELD("url", GR_STRING, "where events of this room are sent", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("headers", GR_MAP, "headers sent along with each event",
-             .items = GR_ITEM(GR_STRING, .flags = GR_SECRET)),
+             .items = GR_ITEM(GR_STRING, .flags = GR_FIELD_SECRET)),
     GR_END,
 };
 
@@ -51,8 +51,8 @@ static const char *const regions[] = {"eu", "in", "us", "auto", NULL};
         GR_FIELD("recording_info", GR_OBJECT, "own recording settings, instead of the template's", \
                  .fields = recording_info),                                                        \
         GR_FIELD("region", GR_STRING, "where the media runs", .values = regions,                   \
-                 .fallback = "auto"),                                                              \
-        GR_FIELD("large_room", GR_BOOL, "allows more than 2500 peers", .fallback = "false"),       \
+                 .default_doc = "auto"),                                                           \
+        GR_FIELD("large_room", GR_BOOL, "allows more than 2500 peers", .default_doc = "false"),    \
         GR_FIELD("max_duration_seconds", GR_INT, "longest session in seconds",                     \
                  .range = GR_RANGE(120, 43200)),                                                   \
         GR_FIELD("polls", GR_ARRAY, "ids of polls that belong to the room",                        \
@@ -67,7 +67,8 @@ static const char *const regions[] = {"eu", "in", "us", "auto", NULL};
 static const struct gr_field new_room[] = {
     ROOM_MEMBERS,
     ROOM_SIZE(size_of_new_room),
-    GR_FIELD("template_id", GR_STRING, "template of the room", .fallback = "the default template"),
+    GR_FIELD("template_id", GR_STRING, "template of the room",
+             .default_doc = "the default template"),
     GR_END,
 };
 
@@ -116,7 +117,7 @@ static const struct gr_field room[] = {
 static const struct gr_field list_query[] = {
     GR_FIELD("name", GR_STRING, "only the room of exactly this name"),
     GR_FIELD("enabled", GR_BOOL, "only rooms that are enabled, or only disabled ones",
-             .fallback = "true"),
+             .default_doc = "true"),
     GR_FIELD("after", GR_TIME, "only rooms made at or after this time"),
     GR_FIELD("before", GR_TIME, "only rooms made at or before this time"),
     GR_FIELD("template_id", GR_STRING, "only rooms of this template"),
@@ -144,17 +145,17 @@ static const struct gr_route routes[] = {
             .source = HMS_API("Rooms/create-via-api")),
     GR_POST("/rooms/{roomId}", "rooms.update", "Change a room", .scope = "rooms:write",
             .params = hms_room_params,
-            .body = GR_BODY(GR_OBJECT, .fields = changed_room, .flags = GR_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = changed_room, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}"),
             .answers = ROOM_ANSWER("the room"), .source = HMS_API("Rooms/update-a-room")),
     GR_POST("/rooms/{roomId}/enable", "rooms.enable", "Let peers join a room again",
             .scope = "rooms:write", .params = hms_room_params,
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}", .flags = GR_IDEMPOTENT,
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}", .flags = GR_FORWARD_IDEMPOTENT,
                                   .body = "{\"enabled\":true}"),
             .answers = ROOM_ANSWER("the room"), .source = HMS_API("Rooms/disable-or-enable")),
     GR_POST("/rooms/{roomId}/disable", "rooms.disable", "Let nobody join a room any more",
             .scope = "rooms:write", .params = hms_room_params,
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}", .flags = GR_IDEMPOTENT,
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}", .flags = GR_FORWARD_IDEMPOTENT,
                                   .body = "{\"enabled\":false}"),
             .answers = ROOM_ANSWER("the room"), .doc = "A running session goes on until it ends.",
             .source = HMS_API("Rooms/disable-or-enable")),

@@ -10,7 +10,7 @@ static const struct gr_field session_params[] = {
 
 static const struct gr_field list_query[] = {
     GR_FIELD("active", GR_BOOL, "only running sessions, or only those that ended",
-             .fallback = "true"),
+             .default_doc = "true"),
     HMS_QUERY_ROOM,
     GR_FIELD("after", GR_TIME, "only sessions begun at or after this time"),
     GR_FIELD("before", GR_TIME, "only sessions begun at or before this time"),

@@ -99,9 +99,9 @@ const char *const hms_transcript_formats[] = {"txt", "srt", "json", NULL};
 static const char *const section_formats[] = {"bullets", "paragraph", NULL};
 
 static const struct gr_field summary_section[] = {
-    GR_FIELD("title", GR_STRING, "heading of the section", .flags = GR_REQUIRED,
+    GR_FIELD("title", GR_STRING, "heading of the section", .flags = GR_FIELD_REQUIRED,
              .range = GR_MAX(100)),
-    GR_FIELD("format", GR_STRING, "how its text is set", .flags = GR_REQUIRED,
+    GR_FIELD("format", GR_STRING, "how its text is set", .flags = GR_FIELD_REQUIRED,
              .values = section_formats),
     GR_END,
 };
@@ -111,7 +111,7 @@ const struct gr_field hms_summary[] = {
     GR_FIELD("context", GR_STRING, "what the session is about, for the model",
              .range = GR_MAX(300)),
     GR_FIELD("temperature", GR_NUMBER, "how freely the model writes", .range = GR_RANGE(0.1, 1.0),
-             .fallback = "0.5"),
+             .default_doc = "0.5"),
     GR_FIELD("sections", GR_ARRAY, "sections of the summary", .range = GR_MAX(6),
              .items = GR_ITEM(GR_OBJECT, .fields = summary_section)),
     GR_END,
@@ -157,7 +157,7 @@ enum gr_err hms_relay(struct gr_call *call, json_t *stolen_body, const char *bea
         .path = route->forward->path,
         .params = path_params(call, route->params),
         .bearer = bearer,
-        .flags = route->forward->flags & GR_IDEMPOTENT ? GR_UPSTREAM_IDEMPOTENT : 0,
+        .flags = route->forward->flags & GR_FORWARD_IDEMPOTENT ? GR_UPSTREAM_IDEMPOTENT : 0,
     };
     enum gr_err r;
 

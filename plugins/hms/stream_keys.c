@@ -6,7 +6,7 @@
 
 static const struct gr_field key[] = {
     GR_FIELD("id", GR_STRING, "id of the key"),
-    GR_FIELD("key", GR_STRING, "the stream key", .flags = GR_SECRET),
+    GR_FIELD("key", GR_STRING, "the stream key", .flags = GR_FIELD_SECRET),
     GR_FIELD("url", GR_STRING, "server to send to"),
     GR_FIELD("room_id", GR_STRING, "room it leads into"),
     GR_FIELD("customer_id", GR_STRING, "id of the workspace's owner"),
@@ -27,15 +27,16 @@ static const struct gr_route routes[] = {
     GR_POST("/stream-keys/{roomId}", "stream_keys.create", "Make the stream key of a room",
             .alias = "/stream-keys/room/{roomId}", .scope = "stream_keys:write",
             .params = hms_room_params,
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/stream-keys/room/{roomId}", .flags = GR_NO_BODY),
+            .forward =
+                GR_FORWARD(HMS_UPSTREAM, "/stream-keys/room/{roomId}", .flags = GR_FORWARD_NO_BODY),
             .answers = HMS_ANSWER(200, "the key", .schema = HMS_OBJECT(key)),
             .doc = "A room has one key at a time: disable the old one before.",
             .source = HMS_API("stream-key/create-rtmp-stream-key")),
     GR_POST("/stream-keys/{roomId}/disable", "stream_keys.disable",
             "Disable the stream key of a room", .alias = "/stream-keys/room/{roomId}/disable",
             .scope = "stream_keys:write", .params = hms_room_params,
-            .forward =
-                GR_FORWARD(HMS_UPSTREAM, "/stream-keys/room/{roomId}/disable", .flags = GR_NO_BODY),
+            .forward = GR_FORWARD(HMS_UPSTREAM, "/stream-keys/room/{roomId}/disable",
+                                  .flags = GR_FORWARD_NO_BODY),
             .answers = HMS_ANSWER(201, "it is disabled; the status can be 200 as well",
                                   .schema = HMS_OBJECT(hms_message)),
             .doc = "A second call answers 404, so it is not repeated on its own.",

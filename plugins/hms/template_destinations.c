@@ -17,8 +17,8 @@ const struct gr_field template_thumbnails[] = {
 };
 
 static const struct gr_field browser_recording[] = {
-    GR_FIELD("name", GR_STRING, "name of the destination", .flags = GR_REQUIRED),
-    GR_FIELD("role", GR_STRING, "role that the recorder joins with", .flags = GR_REQUIRED),
+    GR_FIELD("name", GR_STRING, "name of the destination", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("role", GR_STRING, "role that the recorder joins with", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("width", GR_INT, "pixels"),
     GR_FIELD("height", GR_INT, "pixels"),
     GR_FIELD("maxDuration", GR_INT, "longest recording in seconds"),
@@ -30,12 +30,12 @@ static const struct gr_field browser_recording[] = {
 };
 
 static const struct gr_field rtmp_destination[] = {
-    GR_FIELD("name", GR_STRING, "name of the destination", .flags = GR_REQUIRED),
+    GR_FIELD("name", GR_STRING, "name of the destination", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("width", GR_INT, "pixels"),
     GR_FIELD("height", GR_INT, "pixels"),
     GR_FIELD("maxDuration", GR_INT, "longest stream in seconds"),
     GR_FIELD("rtmpUrls", GR_ARRAY, "servers to stream to, each with its stream key",
-             .flags = GR_SECRET, .range = GR_MAX(3), .items = GR_ITEM(GR_STRING)),
+             .flags = GR_FIELD_SECRET, .range = GR_MAX(3), .items = GR_ITEM(GR_STRING)),
     GR_FIELD("recordingEnabled", GR_BOOL, "record it as well"),
     GR_FIELD("autoStopTimeout", GR_INT, "seconds after the last peer left"),
     GR_END,
@@ -57,7 +57,7 @@ static const struct gr_field hls_recording[] = {
     GR_FIELD("hlsVod", GR_BOOL, "leave a video on demand"),
     GR_FIELD("singleFilePerLayer", GR_BOOL, "leave one file per layer"),
     GR_FIELD("enableZipUpload", GR_BOOL, "leave an archive; needs own storage",
-             .fallback = "false"),
+             .default_doc = "false"),
     HLS_LAYERS("which of the stream's layers to keep"),
     GR_FIELD("thumbnails", GR_OBJECT, "still pictures", .fields = template_thumbnails),
     GR_FIELD("presignDuration", GR_INT, "how long URLs work, in seconds"),
@@ -67,13 +67,13 @@ static const struct gr_field hls_recording[] = {
 static const char *const playlist_types[] = {"event", "live", NULL};
 
 static const struct gr_field hls_destination[] = {
-    GR_FIELD("name", GR_STRING, "name of the destination", .flags = GR_REQUIRED),
+    GR_FIELD("name", GR_STRING, "name of the destination", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("role", GR_STRING, "role that the streamer joins with"),
     GR_FIELD("maxDuration", GR_INT, "longest stream in seconds"),
     HLS_LAYERS("layers from large to small"),
     GR_FIELD("playlistType", GR_STRING, "event keeps all segments", .values = playlist_types),
     GR_FIELD("numPlaylistSegments", GR_INT, "segments in a live playlist",
-             .range = GR_RANGE(3, 150), .fallback = "5"),
+             .range = GR_RANGE(3, 150), .default_doc = "5"),
     GR_FIELD("videoFrameRate", GR_INT, "frames a second"),
     GR_FIELD("enableMetadataInsertion", GR_BOOL, "allow timed metadata"),
     GR_FIELD("enableStaticUrl", GR_BOOL, "the playlist's URL stays the same"),
@@ -91,8 +91,8 @@ static const struct gr_field translation[] = {
 };
 
 static const struct gr_field transcription[] = {
-    GR_FIELD("name", GR_STRING, "name of the destination", .flags = GR_REQUIRED),
-    GR_FIELD("role", GR_STRING, "role that the listener joins with", .flags = GR_REQUIRED),
+    GR_FIELD("name", GR_STRING, "name of the destination", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("role", GR_STRING, "role that the listener joins with", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("modes", GR_ARRAY, "what is transcribed",
              .items = GR_ITEM(GR_STRING, .values = transcription_modes)),
     GR_FIELD("outputModes", GR_ARRAY, "formats of the transcript",

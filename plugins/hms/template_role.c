@@ -13,37 +13,37 @@ static const char *const video_codecs[] = {"vp8", NULL};
 static const char *const layer_names[] = {"f", "h", "q", NULL};
 
 static const struct gr_field audio[] = {
-    GR_FIELD("bitRate", GR_INT, "kbit/s", .range = GR_RANGE(16, 128), .fallback = "32"),
+    GR_FIELD("bitRate", GR_INT, "kbit/s", .range = GR_RANGE(16, 128), .default_doc = "32"),
     GR_FIELD("codec", GR_STRING, "codec", .values = audio_codecs),
     GR_END,
 };
 
 static const struct gr_field video[] = {
-    GR_FIELD("bitRate", GR_INT, "kbit/s", .range = GR_RANGE(30, 2000), .fallback = "256"),
+    GR_FIELD("bitRate", GR_INT, "kbit/s", .range = GR_RANGE(30, 2000), .default_doc = "256"),
     GR_FIELD("codec", GR_STRING, "codec", .values = video_codecs),
-    GR_FIELD("frameRate", GR_INT, "frames a second", .range = GR_RANGE(1, 30), .fallback = "25"),
-    GR_FIELD("width", GR_INT, "pixels", .range = GR_RANGE(50, 1920), .fallback = "320"),
-    GR_FIELD("height", GR_INT, "pixels", .range = GR_RANGE(50, 1080), .fallback = "180"),
+    GR_FIELD("frameRate", GR_INT, "frames a second", .range = GR_RANGE(1, 30), .default_doc = "25"),
+    GR_FIELD("width", GR_INT, "pixels", .range = GR_RANGE(50, 1920), .default_doc = "320"),
+    GR_FIELD("height", GR_INT, "pixels", .range = GR_RANGE(50, 1080), .default_doc = "180"),
     GR_END,
 };
 
 static const struct gr_field screen[] = {
-    GR_FIELD("bitRate", GR_INT, "kbit/s", .range = GR_MIN(500), .fallback = "1024"),
+    GR_FIELD("bitRate", GR_INT, "kbit/s", .range = GR_MIN(500), .default_doc = "1024"),
     GR_FIELD("codec", GR_STRING, "codec", .values = video_codecs),
-    GR_FIELD("frameRate", GR_INT, "frames a second", .range = GR_RANGE(1, 30), .fallback = "10"),
-    GR_FIELD("width", GR_INT, "pixels", .range = GR_RANGE(480, 1920), .fallback = "1280"),
-    GR_FIELD("height", GR_INT, "pixels", .range = GR_RANGE(270, 1080), .fallback = "720"),
+    GR_FIELD("frameRate", GR_INT, "frames a second", .range = GR_RANGE(1, 30), .default_doc = "10"),
+    GR_FIELD("width", GR_INT, "pixels", .range = GR_RANGE(480, 1920), .default_doc = "1280"),
+    GR_FIELD("height", GR_INT, "pixels", .range = GR_RANGE(270, 1080), .default_doc = "720"),
     GR_END,
 };
 
 static const struct gr_field simulcast_layer[] = {
-    GR_FIELD("rid", GR_STRING, "f, h or q: full, half, quarter", .flags = GR_REQUIRED,
+    GR_FIELD("rid", GR_STRING, "f, h or q: full, half, quarter", .flags = GR_FIELD_REQUIRED,
              .values = layer_names),
-    GR_FIELD("scaleResolutionDownBy", GR_NUMBER, "how much smaller than f", .flags = GR_REQUIRED,
-             .range = GR_RANGE(1.0, 12.0)),
-    GR_FIELD("maxFramerate", GR_INT, "frames a second", .flags = GR_REQUIRED,
+    GR_FIELD("scaleResolutionDownBy", GR_NUMBER, "how much smaller than f",
+             .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1.0, 12.0)),
+    GR_FIELD("maxFramerate", GR_INT, "frames a second", .flags = GR_FIELD_REQUIRED,
              .range = GR_RANGE(1, 30)),
-    GR_FIELD("maxBitrate", GR_INT, "kbit/s", .range = GR_RANGE(0, 2000), .fallback = "0"),
+    GR_FIELD("maxBitrate", GR_INT, "kbit/s", .range = GR_RANGE(0, 2000), .default_doc = "0"),
     GR_END,
 };
 
@@ -66,11 +66,11 @@ static const struct gr_field publish[] = {
 
 static const struct gr_field degradation[] = {
     GR_FIELD("packetLossThreshold", GR_INT, "loss in percent that counts as bad",
-             .range = GR_RANGE(1, 100), .fallback = "50"),
+             .range = GR_RANGE(1, 100), .default_doc = "50"),
     GR_FIELD("degradeGracePeriodSeconds", GR_INT, "how long it is bad before video stops",
-             .range = GR_RANGE(1, 10), .fallback = "1"),
+             .range = GR_RANGE(1, 10), .default_doc = "1"),
     GR_FIELD("recoverGracePeriodSeconds", GR_INT, "how long it is good before video returns",
-             .range = GR_RANGE(1, 10), .fallback = "4"),
+             .range = GR_RANGE(1, 10), .default_doc = "4"),
     GR_END,
 };
 
@@ -84,17 +84,17 @@ static const struct gr_field subscribe[] = {
 };
 
 static const struct gr_field permissions[] = {
-    GR_FIELD("endRoom", GR_BOOL, "end the session for all", .fallback = "false"),
-    GR_FIELD("removeOthers", GR_BOOL, "remove peers", .fallback = "false"),
-    GR_FIELD("mute", GR_BOOL, "mute others", .fallback = "false"),
-    GR_FIELD("unmute", GR_BOOL, "ask others to unmute", .fallback = "false"),
-    GR_FIELD("changeRole", GR_BOOL, "change roles of others", .fallback = "false"),
-    GR_FIELD("sendRoomState", GR_BOOL, "send the state of the room", .fallback = "false"),
-    GR_FIELD("pollRead", GR_BOOL, "see polls", .fallback = "false"),
-    GR_FIELD("pollWrite", GR_BOOL, "make polls", .fallback = "false"),
-    GR_FIELD("browserRecording", GR_BOOL, "start and stop recordings", .fallback = "true"),
-    GR_FIELD("rtmpStreaming", GR_BOOL, "start and stop external streams", .fallback = "true"),
-    GR_FIELD("hlsStreaming", GR_BOOL, "start and stop live streams", .fallback = "true"),
+    GR_FIELD("endRoom", GR_BOOL, "end the session for all", .default_doc = "false"),
+    GR_FIELD("removeOthers", GR_BOOL, "remove peers", .default_doc = "false"),
+    GR_FIELD("mute", GR_BOOL, "mute others", .default_doc = "false"),
+    GR_FIELD("unmute", GR_BOOL, "ask others to unmute", .default_doc = "false"),
+    GR_FIELD("changeRole", GR_BOOL, "change roles of others", .default_doc = "false"),
+    GR_FIELD("sendRoomState", GR_BOOL, "send the state of the room", .default_doc = "false"),
+    GR_FIELD("pollRead", GR_BOOL, "see polls", .default_doc = "false"),
+    GR_FIELD("pollWrite", GR_BOOL, "make polls", .default_doc = "false"),
+    GR_FIELD("browserRecording", GR_BOOL, "start and stop recordings", .default_doc = "true"),
+    GR_FIELD("rtmpStreaming", GR_BOOL, "start and stop external streams", .default_doc = "true"),
+    GR_FIELD("hlsStreaming", GR_BOOL, "start and stop live streams", .default_doc = "true"),
     GR_END,
 };
 
@@ -105,7 +105,7 @@ const struct gr_field template_role[] = {
     GR_FIELD("permissions", GR_OBJECT, "what the role may do", .fields = permissions),
     GR_FIELD("priority", GR_INT, "1 is heard first", .range = GR_RANGE(1, 5)),
     GR_FIELD("maxPeerCount", GR_INT, "peers of the role at a time; 0 any number, -1 none",
-             .range = GR_MIN(-1), .fallback = "0"),
+             .range = GR_MIN(-1), .default_doc = "0"),
     GR_END,
 };
 

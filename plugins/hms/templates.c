@@ -24,16 +24,16 @@ static const char *const regions[] = {"in", "us", "eu", "auto", NULL};
 
 /* Templates say secretKey where rooms say secret. */
 static const struct gr_field storage_credentials[] = {
-    GR_FIELD("key", GR_STRING, "access key of the bucket", .flags = GR_REQUIRED),
-    GR_FIELD("secretKey", GR_STRING, "its secret", .flags = GR_REQUIRED | GR_SECRET),
+    GR_FIELD("key", GR_STRING, "access key of the bucket", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("secretKey", GR_STRING, "its secret", .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
     GR_END,
 };
 
 static const struct gr_field storage[] = {
-    GR_FIELD("type", GR_STRING, "kind of storage", .flags = GR_REQUIRED,
+    GR_FIELD("type", GR_STRING, "kind of storage", .flags = GR_FIELD_REQUIRED,
              .values = hms_storage_types),
-    GR_FIELD("location", GR_STRING, "bucket or container", .flags = GR_REQUIRED),
-    GR_FIELD("prefix", GR_STRING, "folder inside the bucket", .flags = GR_REQUIRED),
+    GR_FIELD("location", GR_STRING, "bucket or container", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("prefix", GR_STRING, "folder inside the bucket", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("options", GR_OBJECT, "further options", .fields = hms_storage_options),
     GR_FIELD("credentials", GR_OBJECT, "how 100ms may write there", .fields = storage_credentials),
     GR_END,
@@ -122,8 +122,8 @@ static const struct gr_field new_template[] = {
 
 static const struct gr_field changed_template[] = {
     GR_FIELD("name", GR_STRING, "new name; the old one stays when absent"),
-    ROLES(GR_REQUIRED),
-    SETTINGS(GR_REQUIRED),
+    ROLES(GR_FIELD_REQUIRED),
+    SETTINGS(GR_FIELD_REQUIRED),
     TEMPLATE_MEMBERS,
     GR_END,
 };
@@ -145,7 +145,7 @@ static const struct gr_field template[] = {
 /* Recordings of a template: a list with exactly one configuration. -------------------------- */
 
 static const struct gr_field browser_composite[] = {
-    GR_FIELD("autoStart", GR_BOOL, "begin with the session", .fallback = "false"),
+    GR_FIELD("autoStart", GR_BOOL, "begin with the session", .default_doc = "false"),
     GR_FIELD("autoStopTimeout", GR_INT, "seconds after the last peer left"),
     GR_FIELD("width", GR_INT, "pixels"),
     GR_FIELD("height", GR_INT, "pixels"),
@@ -153,7 +153,7 @@ static const struct gr_field browser_composite[] = {
 };
 
 static const struct gr_field custom_composite[] = {
-    GR_FIELD("enabled", GR_BOOL, "whether it is made", .fallback = "false"),
+    GR_FIELD("enabled", GR_BOOL, "whether it is made", .default_doc = "false"),
     GR_END,
 };
 
@@ -165,20 +165,20 @@ static const struct gr_field composite[] = {
 };
 
 static const struct gr_field track_recording[] = {
-    GR_FIELD("enabled", GR_BOOL, "whether each track is kept", .fallback = "false"),
+    GR_FIELD("enabled", GR_BOOL, "whether each track is kept", .default_doc = "false"),
     GR_END,
 };
 
 static const struct gr_field stream_recording[] = {
-    GR_FIELD("enabled", GR_BOOL, "whether each stream is kept", .fallback = "false"),
+    GR_FIELD("enabled", GR_BOOL, "whether each stream is kept", .default_doc = "false"),
     GR_FIELD("width", GR_INT, "pixels"),
     GR_FIELD("height", GR_INT, "pixels"),
     GR_END,
 };
 
 static const struct gr_field recording_config[] = {
-    GR_FIELD("name", GR_STRING, "name of the configuration", .flags = GR_REQUIRED),
-    GR_FIELD("role", GR_STRING, "role that the recorder joins with", .flags = GR_REQUIRED),
+    GR_FIELD("name", GR_STRING, "name of the configuration", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("role", GR_STRING, "role that the recorder joins with", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("maxDuration", GR_INT, "longest recording in seconds"),
     GR_FIELD("presignDuration", GR_INT, "how long URLs work, in seconds"),
     GR_FIELD("thumbnails", GR_OBJECT, "still pictures", .fields = template_thumbnails),
@@ -188,7 +188,7 @@ static const struct gr_field recording_config[] = {
     GR_END,
 };
 
-#define RECORDING_CONFIGS GR_ITEM(GR_OBJECT, .flags = GR_REQUIRED, .fields = recording_config)
+#define RECORDING_CONFIGS GR_ITEM(GR_OBJECT, .flags = GR_FIELD_REQUIRED, .fields = recording_config)
 
 /* Routes ----------------------------------------------------------------------------------- */
 
@@ -211,7 +211,7 @@ static const struct gr_route routes[] = {
             .source = HMS_API("policy/create-template-via-api")),
     GR_POST("/templates/{templateId}", "templates.update", "Replace a template",
             .scope = "templates:write", .params = template_params,
-            .body = GR_BODY(GR_OBJECT, .fields = changed_template, .flags = GR_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = changed_template, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}"),
             .answers = HMS_ANSWER(200, "the template", .schema = HMS_OBJECT(template)),
             .doc =
@@ -225,14 +225,14 @@ static const struct gr_route routes[] = {
            .source = HMS_API("policy/retrieve-a-role")),
     GR_POST("/templates/{templateId}/roles/{roleName}", "templates.role_put",
             "Create or change a role", .scope = "templates:write", .params = role_params,
-            .body = GR_BODY(GR_OBJECT, .fields = template_role, .flags = GR_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = template_role, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/roles/{roleName}"),
             .answers = HMS_ANSWER(200, "the role", .schema = HMS_OBJECT(template_role)),
             .source = HMS_API("policy/create-update-role")),
     GR_DELETE("/templates/{templateId}/roles/{roleName}", "templates.role_delete", "Delete a role",
               .scope = "templates:write", .params = role_params,
               .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/roles/{roleName}",
-                                    .flags = GR_NO_BODY),
+                                    .flags = GR_FORWARD_NO_BODY),
               .answers = HMS_ANSWER(204, "it is gone", .schema = NULL),
               .source = HMS_API("policy/delete-a-role")),
     GR_GET("/templates/{templateId}/settings", "templates.settings_get",
@@ -243,7 +243,7 @@ static const struct gr_route routes[] = {
     GR_POST("/templates/{templateId}/settings", "templates.settings_update",
             "Change the settings of a template", .scope = "templates:write",
             .params = template_params,
-            .body = GR_BODY(GR_OBJECT, .fields = settings, .flags = GR_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = settings, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/settings"),
             .answers = HMS_ANSWER(200, "the settings", .schema = HMS_OBJECT(settings)),
             .doc = "100ms does not say whether absent members stay: send them all.",
@@ -258,7 +258,7 @@ static const struct gr_route routes[] = {
     GR_POST("/templates/{templateId}/destinations", "templates.destinations_update",
             "Change the destinations of a template", .scope = "templates:write",
             .params = template_params,
-            .body = GR_BODY(GR_OBJECT, .fields = template_destinations, .flags = GR_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = template_destinations, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/destinations"),
             .answers =
                 HMS_ANSWER(200, "the destinations", .schema = HMS_OBJECT(template_destinations)),
@@ -274,7 +274,7 @@ static const struct gr_route routes[] = {
     GR_POST("/templates/{templateId}/recordings", "templates.recordings_update",
             "Set the recording configuration of a template", .scope = "templates:write",
             .params = template_params,
-            .body = GR_BODY(GR_ARRAY, .flags = GR_REQUIRED, .range = GR_RANGE(1, 1),
+            .body = GR_BODY(GR_ARRAY, .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1, 1),
                             .items = RECORDING_CONFIGS),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/recordings"),
             .answers = HMS_ANSWER(200, "a list of one",

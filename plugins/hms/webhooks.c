@@ -14,16 +14,15 @@ static const struct gr_option options[] = {
     GR_OPTION(webhooks_options, secret_header, GR_OPT_STRING, "X-Webhook-Secret",
               "The header that 100ms was told to send the secret in"),
     GR_OPTION(webhooks_options, secret, GR_OPT_SECRET, NULL, "The secret in that header",
-              .optional = true, .env = "WEBHOOK_SECRET"),
+              .env = "WEBHOOK_SECRET"),
     GR_OPTION(webhooks_options, signature_secret, GR_OPT_SECRET, NULL,
-              "HIPAA workspaces: the key of the signature in x-100ms-signature", .optional = true,
+              "HIPAA workspaces: the key of the signature in x-100ms-signature",
               .env = "WEBHOOK_SIGNATURE_SECRET"),
     GR_OPTION(webhooks_options, keep_ms, GR_OPT_MS, "30d", "How long events are kept",
               .range = GR_MIN(1000)),
     GR_OPTION(webhooks_options, forward_to, GR_OPT_JSON, NULL, "Where events are handed on to",
-              .optional = true,
               .json = GR_BODY(GR_ARRAY, .range = GR_MAX(WEBHOOKS_TARGETS_MAX),
-                              .items = GR_ITEM(GR_OBJECT, .flags = GR_STRICT,
+                              .items = GR_ITEM(GR_OBJECT, .flags = GR_FIELD_STRICT,
                                                .fields = webhooks_target_fields))),
     GR_OPTION(webhooks_options, forward_timeout_ms, GR_OPT_MS, "10s",
               "How long a target may take for its answer", .range = GR_RANGE(100, 60000)),
@@ -67,7 +66,7 @@ static enum gr_err authenticate(struct gr_call *call)
     if (!o->secret && !o->signature_secret)
         return gr_fail(call, GR_ERR_UNAUTHORIZED, "no webhook secret is configured");
     if (o->secret &&
-        !gr_secret_equal(call, gr_header(call, o->secret_header), gr_str_of(o->secret)))
+        !gr_secret_equal(call->host, gr_header(call, o->secret_header), gr_str_of(o->secret)))
         return gr_fail(call, GR_ERR_UNAUTHORIZED, "webhook secret missing or wrong");
     return gr_set_caller(call, GR_STR("100ms"));
 }
@@ -81,7 +80,7 @@ static bool signature_is_right(struct gr_call *call, const char *secret)
     char given[64];
     gr_str header = gr_header(call, "x-100ms-signature");
 
-    gr_hmac_sha256(call, gr_str_of(secret), gr_body(call), digest);
+    gr_hmac_sha256(call->host, gr_str_of(secret), gr_body(call), digest);
     for (size_t i = 0; i < sizeof(digest); i++) {
         hex[2 * i] = digits[digest[i] >> 4];
         hex[2 * i + 1] = digits[digest[i] & 15];
@@ -93,28 +92,28 @@ static bool signature_is_right(struct gr_call *call, const char *secret)
 
         given[i] = (char)(c >= 'A' && c <= 'F' ? c + 32 : c);
     }
-    return gr_secret_equal(call, (gr_str){hex, sizeof(hex)}, (gr_str){given, sizeof(given)});
+    return gr_secret_equal(call->host, (gr_str){hex, sizeof(hex)}, (gr_str){given, sizeof(given)});
 }
 
 /* --- receiving --- */
 
 const struct gr_field webhooks_envelope[] = {
-    GR_FIELD("version", GR_STRING, "version of the envelope", .flags = GR_REQUIRED),
-    GR_FIELD("id", GR_STRING, "id of the event; a repeated one is dropped", .flags = GR_REQUIRED,
-             .range = GR_RANGE(1, 128)),
-    GR_FIELD("account_id", GR_STRING, "customer id of the workspace", .flags = GR_REQUIRED),
+    GR_FIELD("version", GR_STRING, "version of the envelope", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("id", GR_STRING, "id of the event; a repeated one is dropped",
+             .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1, 128)),
+    GR_FIELD("account_id", GR_STRING, "customer id of the workspace", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("app_id", GR_STRING, "id of the app"),
     GR_FIELD("template_id", GR_STRING, "id of the room's template"),
-    GR_FIELD("timestamp", GR_TIME, "when it happened", .flags = GR_REQUIRED),
-    GR_FIELD("type", GR_STRING, "what happened; unknown types are kept too", .flags = GR_REQUIRED,
-             .range = GR_RANGE(1, 128)),
+    GR_FIELD("timestamp", GR_TIME, "when it happened", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("type", GR_STRING, "what happened; unknown types are kept too",
+             .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1, 128)),
     GR_FIELD("data", GR_OBJECT, "the event itself; its members depend on the type",
-             .flags = GR_REQUIRED),
+             .flags = GR_FIELD_REQUIRED),
     GR_FIELD("is_replay", GR_BOOL, "true when 100ms was asked to send it again"),
     GR_END,
 };
 static const struct gr_field envelope_body = {
-    .type = GR_OBJECT, .flags = GR_REQUIRED, .fields = webhooks_envelope};
+    .type = GR_OBJECT, .flags = GR_FIELD_REQUIRED, .fields = webhooks_envelope};
 
 struct incoming {
     const struct webhooks *webhooks;
@@ -151,7 +150,7 @@ static enum gr_err keep(struct gr_call *call, void *arg)
 {
     struct incoming *in = arg;
     const json_t *data = json_object_get(in->event, "data");
-    int64_t now = gr_now_ms(call);
+    int64_t now = gr_now_ms(call->host);
     const struct gr_value values[] = {
         gr_v_text(text_of(in->event, "id")),
         gr_v_text(text_of(in->event, "type")),
@@ -187,15 +186,15 @@ static enum gr_err receive(struct gr_call *call)
     r = gr_store_tx(call, keep, &in);
     if (r != GR_OK)
         return gr_fail(call, GR_ERR_STORE_DOWN, "the event cannot be kept now");
-    gr_metric_add(call, "received_total", in.is_new ? "new" : "repeated", 1);
+    gr_metric_add(call->self, "received_total", in.is_new ? "new" : "repeated", 1);
     if (in.is_new && webhooks->target_count)
-        gr_timer_wake(call, "deliver");
+        gr_timer_wake(call->self, "deliver");
     return gr_reply_json(call, 200, json_object());
 }
 
 static const struct gr_field receive_headers[] = {
     GR_FIELD("X-Webhook-Secret", GR_STRING, "the secret; the option secret_header renames it",
-             .flags = GR_SECRET),
+             .flags = GR_FIELD_SECRET),
     GR_FIELD("x-100ms-signature", GR_STRING, "hex HMAC-SHA256 of the body, where configured"),
     GR_END,
 };

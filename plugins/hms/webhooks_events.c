@@ -22,7 +22,7 @@ const struct gr_field webhooks_list_query[] = {
     HMS_QUERY_ROOM,
     HMS_QUERY_SESSION,
     GR_FIELD("limit", GR_INT, "how many events to send at most", .range = GR_RANGE(1, 100),
-             .fallback = "50"),
+             .default_doc = "50"),
     GR_FIELD("start", GR_INT, "where to go on: `last` of the page before", .range = GR_MIN(1)),
     GR_END,
 };
@@ -155,7 +155,7 @@ enum gr_err webhooks_list(struct gr_call *call)
 enum gr_err webhooks_purge(struct gr_call *call)
 {
     const struct webhooks *webhooks = call->state;
-    const struct gr_value values[] = {gr_v_int(gr_now_ms(call) - webhooks->options->keep_ms),
+    const struct gr_value values[] = {gr_v_int(gr_now_ms(call->host) - webhooks->options->keep_ms),
                                       gr_v_int(PURGE_BATCH)};
     int64_t gone = 0;
 
@@ -164,6 +164,6 @@ enum gr_err webhooks_purge(struct gr_call *call)
                              " WHERE received_ms < ?1 ORDER BY received_ms LIMIT ?2)",
                              values, 2, NULL, NULL, &gone);
     if (r == GR_OK && gone == PURGE_BATCH)
-        gr_timer_wake(call, "purge");
+        gr_timer_wake(call->self, "purge");
     return r == GR_OK ? r : gr_fail(call, r, "old events cannot be deleted now");
 }

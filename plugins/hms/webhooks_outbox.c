@@ -25,13 +25,13 @@
 #define REST_MAX_MS 30000
 
 const struct gr_field webhooks_target_fields[] = {
-    GR_FIELD("name", GR_STRING, "name of the target, stable over time", .flags = GR_REQUIRED,
+    GR_FIELD("name", GR_STRING, "name of the target, stable over time", .flags = GR_FIELD_REQUIRED,
              .pattern = "[a-z][a-z0-9_]{0,31}"),
-    GR_FIELD("url", GR_STRING, "where events are posted to", .flags = GR_REQUIRED,
+    GR_FIELD("url", GR_STRING, "where events are posted to", .flags = GR_FIELD_REQUIRED,
              .pattern = "https?://[^/?#@\\s]+(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"),
     GR_FIELD("header", GR_STRING, "name of a header to send along, to show who sends",
              .pattern = "[A-Za-z0-9-]{1,64}"),
-    GR_FIELD("header_value", GR_STRING, "its value", .flags = GR_SECRET, .pattern = "[ -~]+",
+    GR_FIELD("header_value", GR_STRING, "its value", .flags = GR_FIELD_SECRET, .pattern = "[ -~]+",
              .when = GR_WHEN("header", NULL)),
     GR_END,
 };
@@ -198,7 +198,7 @@ static enum gr_err take_claimed(void *arg, const struct gr_value *columns, size_
 /* Looks before it writes: most of the time nothing is due, and a look disturbs nobody. */
 static enum gr_err claim(struct round *round, struct turn *turn)
 {
-    int64_t now = gr_now_ms(round->call);
+    int64_t now = gr_now_ms(round->call->host);
     const struct gr_value values[] = {
         gr_v_text(turn->target->name),
         gr_v_int(now),
@@ -226,7 +226,7 @@ static enum gr_err claim(struct round *round, struct turn *turn)
 static enum gr_err release_one(struct gr_call *call, const struct turn *turn, int64_t seq)
 {
     const struct gr_value values[] = {gr_v_int(seq), gr_v_text(turn->target->name),
-                                      gr_v_int(gr_now_ms(call))};
+                                      gr_v_int(gr_now_ms(call->host))};
 
     return gr_store(call,
                     "UPDATE webhook_delivery SET next_ms = ?3 WHERE event_seq = ?1 AND target = ?2",
@@ -301,7 +301,7 @@ static enum gr_err load_wave(struct round *round)
     for (size_t i = 0; i < round->turn_count && round->bytes < ROUND_MAX_BYTES; i++) {
         struct turn *turn = &round->turns[i];
 
-        if (turn->target->rest_until_ms > gr_now_ms(round->call))
+        if (turn->target->rest_until_ms > gr_now_ms(round->call->host))
             continue;
         for (; turn->next < turn->count; turn->next++) {
             enum gr_err r = read_body(round, &turn->list[turn->next]);
@@ -341,7 +341,7 @@ static void judge(struct round *round, struct turn *turn, const struct gr_upstre
         target->failures = 0;
         return;
     }
-    target->rest_until_ms = gr_now_ms(round->call) + pause_ms(target->failures, REST_MAX_MS);
+    target->rest_until_ms = gr_now_ms(round->call->host) + pause_ms(target->failures, REST_MAX_MS);
     target->failures++;
 }
 
@@ -349,7 +349,7 @@ static enum gr_err settle_one(struct gr_call *call, const struct turn *turn)
 {
     const struct delivery *delivery = &turn->list[turn->next];
     bool over = delivery->done || delivery->given_up;
-    int64_t now = gr_now_ms(call);
+    int64_t now = gr_now_ms(call->host);
     const struct gr_value values[] = {
         gr_v_int(delivery->seq),
         gr_v_text(turn->target->name),
@@ -378,7 +378,7 @@ static void tell(struct round *round, const struct turn *turn)
 {
     const struct delivery *delivery = &turn->list[turn->next];
 
-    gr_metric_add(round->call, "delivered_total",
+    gr_metric_add(round->call->self, "delivered_total",
                   delivery->done       ? "done"
                   : delivery->given_up ? "given_up"
                                        : "failed",
@@ -448,6 +448,6 @@ enum gr_err webhooks_deliver(struct gr_call *call)
     if (r != GR_OK)
         return gr_fail(call, r, "deliveries have to wait for the store");
     if (more)
-        gr_timer_wake(call, "deliver");
+        gr_timer_wake(call->self, "deliver");
     return GR_OK;
 }

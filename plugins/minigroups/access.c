@@ -149,7 +149,7 @@ static const char *pick_turn_host(struct gr_call *call)
         count++;
     if (count == 0)
         return NULL;
-    gr_random(call, &random, sizeof(random));
+    gr_random(call->host, &random, sizeof(random));
     return hosts[random % count];
 }
 
@@ -160,8 +160,9 @@ enum gr_err mg_view_load(struct gr_call *call, const struct mg_class *row,
 
     if (err != GR_OK)
         return mg_fail_store(call, err);
-    *ret_view = (struct mg_view){
-        .recordings = ret_recordings, .turn_host = pick_turn_host(call), .now_ms = gr_now_ms(call)};
+    *ret_view = (struct mg_view){.recordings = ret_recordings,
+                                 .turn_host = pick_turn_host(call),
+                                 .now_ms = gr_now_ms(call->host)};
     return GR_OK;
 }
 

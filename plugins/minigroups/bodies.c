@@ -44,21 +44,21 @@ static enum gr_err check_agent(struct gr_call *call, const json_t *parent, const
 
 const struct gr_field mg_create_body[] = {
     GR_FIELD("scope", GR_STRING, "The tenant's own name for the class, unique per audience",
-             .flags = GR_REQUIRED, .range = GR_MIN(1), .example = "\"algebra-7b-0302\""),
-    GR_FIELD("audience", GR_STRING, "The tenant", .flags = GR_REQUIRED,
+             .flags = GR_FIELD_REQUIRED, .range = GR_MIN(1), .example = "\"algebra-7b-0302\""),
+    GR_FIELD("audience", GR_STRING, "The tenant", .flags = GR_FIELD_REQUIRED,
              .example = "\"school.example.org\""),
-    TIME_ROW(.fallback = "[null, null]"),
+    TIME_ROW(.default_doc = "[null, null]"),
     GR_FIELD("tags", GR_OBJECT, "Free tags; copied to both rooms and to tasks"),
-    GR_FIELD("properties", GR_OBJECT, "Properties of the class", .flags = GR_NOT_NULL,
-             .fallback = "{}"),
+    GR_FIELD("properties", GR_OBJECT, "Properties of the class", .flags = GR_FIELD_NOT_NULL,
+             .default_doc = "{}"),
     GR_FIELD("host", GR_STRING, "Account id of the host; a config option makes it optional",
              .check = check_host, .example = "\"t-17.usr.school.example.org\""),
     GR_FIELD("reserve", GR_INT, "Slots to reserve on the media backend",
              .range = GR_RANGE(0, RESERVE_MAX)),
-    GR_FIELD("locked_chat", GR_BOOL, "Locks messages and reactions", .flags = GR_NOT_NULL,
-             .fallback = "true"),
+    GR_FIELD("locked_chat", GR_BOOL, "Locks messages and reactions", .flags = GR_FIELD_NOT_NULL,
+             .default_doc = "true"),
     GR_FIELD("locked_questions", GR_BOOL, "Locks questions and their reactions",
-             .flags = GR_NOT_NULL, .fallback = "true"),
+             .flags = GR_FIELD_NOT_NULL, .default_doc = "true"),
     GR_END,
 };
 
@@ -72,34 +72,35 @@ const struct gr_field mg_update_body[] = {
 };
 
 const struct gr_field mg_recreate_body[] = {
-    TIME_ROW(.fallback = "[null, null]"),
-    GR_FIELD("locked_chat", GR_BOOL, "Locks messages and reactions", .flags = GR_NOT_NULL,
-             .fallback = "true"),
+    TIME_ROW(.default_doc = "[null, null]"),
+    GR_FIELD("locked_chat", GR_BOOL, "Locks messages and reactions", .flags = GR_FIELD_NOT_NULL,
+             .default_doc = "true"),
     GR_FIELD("locked_questions", GR_BOOL, "Locks questions and their reactions",
-             .flags = GR_NOT_NULL, .fallback = "true"),
+             .flags = GR_FIELD_NOT_NULL, .default_doc = "true"),
     GR_END,
 };
 
 const struct gr_field mg_event_body[] = {
-    GR_FIELD("type", GR_STRING, "Type of the event", .flags = GR_REQUIRED, .range = GR_MIN(1)),
-    GR_FIELD("set", GR_STRING, "Set the event belongs to", .fallback = "the type"),
+    GR_FIELD("type", GR_STRING, "Type of the event", .flags = GR_FIELD_REQUIRED,
+             .range = GR_MIN(1)),
+    GR_FIELD("set", GR_STRING, "Set the event belongs to", .default_doc = "the type"),
     GR_FIELD("label", GR_STRING, "Label inside the set"),
     GR_FIELD("attribute", GR_STRING, "Attribute for access control"),
     GR_FIELD("data", GR_ANY, "What happened; required, and may be null"),
-    GR_FIELD("is_claim", GR_BOOL, "Whether it is broadcast to the tenant", .fallback = "false"),
-    GR_FIELD("is_persistent", GR_BOOL, "Whether it is kept", .fallback = "true"),
+    GR_FIELD("is_claim", GR_BOOL, "Whether it is broadcast to the tenant", .default_doc = "false"),
+    GR_FIELD("is_persistent", GR_BOOL, "Whether it is kept", .default_doc = "true"),
     GR_END,
 };
 
 const struct gr_field mg_timestamp_body[] = {
-    GR_FIELD("position", GR_INT, "Seconds from the start; stored up to 86400", .flags = GR_REQUIRED,
-             .range = GR_MIN(0), .example = "1250"),
+    GR_FIELD("position", GR_INT, "Seconds from the start; stored up to 86400",
+             .flags = GR_FIELD_REQUIRED, .range = GR_MIN(0), .example = "1250"),
     GR_END,
 };
 
 const struct gr_field mg_restart_body[] = {
     GR_FIELD("priority", GR_STRING, "Priority of the task",
-             .values = GR_LIST("low", "normal", "high"), .fallback = "\"normal\""),
+             .values = GR_LIST("low", "normal", "high"), .default_doc = "\"normal\""),
     GR_END,
 };
 

@@ -111,7 +111,7 @@ static enum gr_err keep(struct gr_call *call, const struct message *message,
 static enum gr_err dispatch(struct gr_call *call, const struct message *message)
 {
     const struct gr_field shape = {
-        .type = GR_OBJECT, .flags = GR_REQUIRED, .fields = message->payload};
+        .type = GR_OBJECT, .flags = GR_FIELD_REQUIRED, .fields = message->payload};
     const struct mg_delivery delivery = {.audience = gr_param(call, "audience").ptr,
                                          .source = source_of(call),
                                          .payload = gr_json(call),
@@ -119,7 +119,7 @@ static enum gr_err dispatch(struct gr_call *call, const struct message *message)
     const json_t *callbacks = mg_state_of(call)->options->callbacks;
     enum gr_err err = gr_validate(call, &shape, delivery.payload);
 
-    gr_metric_add(call, "callbacks", message->label, 1);
+    gr_metric_add(call->self, "callbacks", message->label, 1);
     if (err == GR_OK && json_is_true(json_object_get(callbacks, "async")))
         return keep(call, message, &delivery);
     if (err == GR_OK)

@@ -120,7 +120,7 @@ enum gr_err mg_class_reserve_id(struct gr_call *call, const char *audience, cons
     if (owner.found)
         memcpy(ret_id, owner.id, sizeof(owner.id));
     else
-        gr_uuid(call, ret_id);
+        gr_uuid(call->host, ret_id);
     return GR_OK;
 }
 
@@ -196,7 +196,7 @@ static enum gr_err recreate(struct gr_call *call, void *arg)
     const struct gr_value params[] = {gr_v_text(r->row->id),         v_num(r->change->start_ms),
                                       v_num(r->change->end_ms),      gr_v_text(r->event_room),
                                       gr_v_text(r->conference_room), gr_v_text(r->row->event_room)};
-    const struct gr_value deleted[] = {gr_v_text(r->row->id), gr_v_int(gr_now_ms(call))};
+    const struct gr_value deleted[] = {gr_v_text(r->row->id), gr_v_int(gr_now_ms(call->host))};
     int64_t changed = 0;
     enum gr_err err = gr_store(call,
                                "UPDATE minigroups_class SET time_start_ms = ?2, time_end_ms = ?3,"

@@ -54,7 +54,7 @@ static int mint(struct gr_call *call, const struct mg_options *options,
     json_t *claims =
         json_pack("{s:s, s:s%, s:s%, s:I}", "iss", issuer, "aud", account->audience.ptr,
                   account->audience.len, "sub", account->label.ptr, account->label.len, "exp",
-                  (json_int_t)(gr_now_ms(call) / 1000 + LIFETIME_S));
+                  (json_int_t)(gr_now_ms(call->host) / 1000 + LIFETIME_S));
     enum gr_err err = claims ? gr_jwt_sign(call, &key, claims, &token) : GR_ERR_NO_MEMORY;
     json_decref(claims);
     mg_secret_free(call->self, secret);

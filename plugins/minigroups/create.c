@@ -23,7 +23,7 @@ static enum gr_err read_body(struct gr_call *call, struct mg_class *row)
                              .preserve_history = true,
                              .reserve = mg_member_num(body, "reserve"),
                              .host = mg_member_text(body, "host"),
-                             .created_ms = gr_now_ms(call)};
+                             .created_ms = gr_now_ms(call->host)};
     (void)mg_member_time(body, &row->start_ms, &row->end_ms);
     if ((tags && !row->tags) || !row->properties)
         return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for tags and properties");

@@ -41,7 +41,7 @@ enum gr_err mg_whiteboard(struct gr_call *call)
 
     if (err != GR_OK)
         return err;
-    gr_uuid(call, id);
+    gr_uuid(call->host, id);
     const char *set = gr_format(call, "document_page_%s", id);
     const char *label = gr_format(call, "document_page_%s_1", id);
     if (!set || !label)

@@ -22,7 +22,7 @@ struct letter {
 static int64_t arrival(struct gr_call *call)
 {
     struct mg_state *state = mg_state_of(call);
-    int64_t now = gr_now_ms(call);
+    int64_t now = gr_now_ms(call->host);
     int64_t last = atomic_load(&state->came_ms);
 
     while (!atomic_compare_exchange_weak(&state->came_ms, &last, now > last ? now : last + 1))
@@ -39,11 +39,11 @@ enum gr_err mg_inbox_put(struct gr_call *call, const char *queue, const char *la
 
     if (!payload || !source)
         return GR_ERR_NO_MEMORY;
-    gr_uuid(call, id);
+    gr_uuid(call->host, id);
     const struct gr_value params[] = {gr_v_text(id),      gr_v_int(arrival(call)),
                                       gr_v_text(queue),   gr_v_text(delivery->audience),
                                       gr_v_text(source),  gr_v_text(label),
-                                      gr_v_text(payload), gr_v_int(gr_now_ms(call))};
+                                      gr_v_text(payload), gr_v_int(gr_now_ms(call->host))};
     enum gr_err err =
         gr_store(call,
                  "INSERT INTO minigroups_inbox"
@@ -52,7 +52,7 @@ enum gr_err mg_inbox_put(struct gr_call *call, const char *queue, const char *la
                  params, 8, NULL, NULL, NULL);
 
     if (err == GR_OK)
-        gr_timer_wake(call, MG_INBOX_TIMER);
+        gr_timer_wake(call->self, MG_INBOX_TIMER);
     return err;
 }
 
@@ -76,7 +76,7 @@ static enum gr_err read_letter(void *arg, const struct gr_value *columns, size_t
 static bool claim(struct gr_call *call, const struct letter *letter)
 {
     const struct gr_value params[] = {gr_v_text(letter->id), gr_v_int(letter->next_try_ms),
-                                      gr_v_int(gr_now_ms(call) + LEASE_MS)};
+                                      gr_v_int(gr_now_ms(call->host) + LEASE_MS)};
     int64_t changed = 0;
     enum gr_err err = gr_store(call,
                                "UPDATE minigroups_inbox SET next_try_ms = ?3"
@@ -97,7 +97,7 @@ static enum gr_err forget(struct gr_call *call, const struct letter *letter)
 static enum gr_err postpone(struct gr_call *call, const struct letter *letter)
 {
     const struct gr_value params[] = {gr_v_text(letter->id),
-                                      gr_v_int(gr_now_ms(call) + waits_ms[letter->attempts])};
+                                      gr_v_int(gr_now_ms(call->host) + waits_ms[letter->attempts])};
 
     return gr_store(call,
                     "UPDATE minigroups_inbox SET next_try_ms = ?2, attempts = attempts + 1"
@@ -124,7 +124,7 @@ static enum gr_err handle(struct gr_call *call, const struct letter *letter)
 
 enum gr_err mg_inbox_run(struct gr_call *call)
 {
-    const struct gr_value params[] = {gr_v_int(gr_now_ms(call))};
+    const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host))};
     struct letter letter = {.call = call};
     enum gr_err err = gr_store(
         call,
@@ -138,6 +138,6 @@ enum gr_err mg_inbox_run(struct gr_call *call)
     if (err != GR_OK || !letter.id)
         return err;
     /* One per run: a message that fails has failed the call. */
-    gr_timer_wake(call, MG_INBOX_TIMER);
+    gr_timer_wake(call->self, MG_INBOX_TIMER);
     return claim(call, &letter) ? handle(call, &letter) : GR_OK;
 }

@@ -33,7 +33,7 @@ static enum gr_err fill(struct gr_call *call, struct mg_scene *scene)
 
     if (err != GR_OK)
         return err;
-    scene->now_ms = gr_now_ms(call);
+    scene->now_ms = gr_now_ms(call->host);
     scene->facts =
         (struct mg_facts){.status = mg_class_status(&scene->row, &scene->recordings, scene->now_ms),
                           .stopped = scene->row.stopped_ms.set,

@@ -3,14 +3,14 @@
 #include "tasks.h"
 
 #define RESULT_ROWS                                                                                \
-    GR_FIELD("status", GR_STRING, "How it went", .flags = GR_REQUIRED,                             \
+    GR_FIELD("status", GR_STRING, "How it went", .flags = GR_FIELD_REQUIRED,                       \
              .values = GR_LIST("success", "error")),                                               \
         GR_FIELD("modified_segments", GR_ARRAY, "Stretches of the modified room",                  \
                  .items = GR_ITEM(GR_ARRAY))
 
 const struct gr_field mg_adjust_payload[] = {
     RESULT_ROWS,
-    GR_FIELD("room_id", GR_STRING, "The event room", .flags = GR_REQUIRED),
+    GR_FIELD("room_id", GR_STRING, "The event room", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("original_room_id", GR_STRING, "Its copy", .when = GR_WHEN("status", "success")),
     GR_FIELD("modified_room_id", GR_STRING, "Its cut copy", .when = GR_WHEN("status", "success")),
     GR_FIELD("cut_original_segments", GR_ARRAY, "What is left of the host's stream",

@@ -8,7 +8,7 @@
 /* --- room.close --- */
 
 const struct gr_field mg_close_payload[] = {
-    GR_FIELD("id", GR_STRING, "The closed room", .flags = GR_REQUIRED),
+    GR_FIELD("id", GR_STRING, "The closed room", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("timed_out", GR_BOOL, "Whether the host stayed away for too long"),
     GR_END,
 };
@@ -67,18 +67,18 @@ enum gr_err mg_on_close(struct gr_call *call, const struct mg_delivery *delivery
 /* --- room.upload --- */
 
 static const struct gr_field rtc_payload[] = {
-    GR_FIELD("id", GR_STRING, "The stream", .flags = GR_REQUIRED),
-    GR_FIELD("status", GR_STRING, "Whether it was stored", .flags = GR_REQUIRED),
+    GR_FIELD("id", GR_STRING, "The stream", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("status", GR_STRING, "Whether it was stored", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("uri", GR_STRING, "Where it was stored"),
-    GR_FIELD("created_by", GR_STRING, "Agent id of the participant", .flags = GR_REQUIRED),
+    GR_FIELD("created_by", GR_STRING, "Agent id of the participant", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("mjr_dumps_uris", GR_ARRAY, "Raw dumps to convert", .items = GR_ITEM(GR_STRING)),
     GR_FIELD("started_at", GR_INT, "Unix ms; with segments: the stream needs no conversion"),
     GR_FIELD("segments", GR_ARRAY, "Stretches in ms", .items = GR_ITEM(GR_ARRAY)),
     GR_END,
 };
 const struct gr_field mg_upload_payload[] = {
-    GR_FIELD("id", GR_STRING, "The conference room", .flags = GR_REQUIRED),
-    GR_FIELD("rtcs", GR_ARRAY, "Its streams", .flags = GR_REQUIRED,
+    GR_FIELD("id", GR_STRING, "The conference room", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("rtcs", GR_ARRAY, "Its streams", .flags = GR_FIELD_REQUIRED,
              .items = GR_ITEM(GR_OBJECT, .fields = rtc_payload)),
     GR_END,
 };
@@ -196,9 +196,9 @@ static const struct gr_field dump_result[] = {
     GR_END,
 };
 const struct gr_field mg_dump_payload[] = {
-    GR_FIELD("status", GR_STRING, "How it went", .flags = GR_REQUIRED,
+    GR_FIELD("status", GR_STRING, "How it went", .flags = GR_FIELD_REQUIRED,
              .values = GR_LIST("success", "error")),
-    GR_FIELD("result", GR_OBJECT, "The result", .flags = GR_REQUIRED, .fields = dump_result),
+    GR_FIELD("result", GR_OBJECT, "The result", .flags = GR_FIELD_REQUIRED, .fields = dump_result),
     GR_END,
 };
 

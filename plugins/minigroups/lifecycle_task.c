@@ -11,8 +11,9 @@ static const struct gr_field tags_payload[] = {
     GR_END,
 };
 const struct gr_field mg_task_payload[] = {
-    GR_FIELD("tags", GR_OBJECT, "Tags of the task", .flags = GR_REQUIRED, .fields = tags_payload),
-    GR_FIELD("status", GR_STRING, "How it went", .flags = GR_REQUIRED,
+    GR_FIELD("tags", GR_OBJECT, "Tags of the task", .flags = GR_FIELD_REQUIRED,
+             .fields = tags_payload),
+    GR_FIELD("status", GR_STRING, "How it went", .flags = GR_FIELD_REQUIRED,
              .values = GR_LIST("success", "failure")),
     GR_FIELD("template", GR_STRING, "What kind of task it was",
              .when = GR_WHEN("status", "success")),

@@ -21,9 +21,9 @@
 #define BODY_ROUTE                                                                                 \
     .access = GR_ACCESS_GROUP, .admit = mg_admit_json, .flags = MG_ROUTE_FLAGS,                    \
     .body_max_bytes = BODY_MAX
-/* The content type is the group's business (400, not 415); the query may hold a token. */
-#define MG_ROUTE_FLAGS (GR_ROUTE_ANY_CONTENT_TYPE | GR_ROUTE_HIDDEN_QUERY)
-#define PLAIN_ROUTE .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_HIDDEN_QUERY
+/* The content type is the group's business (400, not 415). */
+#define MG_ROUTE_FLAGS GR_ROUTE_ANY_CONTENT_TYPE
+#define PLAIN_ROUTE .access = GR_ACCESS_GROUP
 
 static const struct gr_field by_minigroup_id[] = {ID_ROW("minigroup_id"), GR_END};
 static const struct gr_field by_webinar_id[] = {ID_ROW("webinar_id"), GR_END};
@@ -49,12 +49,13 @@ static const struct gr_field by_audience[] = {
 
 #define TOKEN_ROW                                                                                  \
     GR_FIELD("access_token", GR_STRING, "Bearer token, when there is no Authorization header",     \
-             .flags = GR_SECRET)
+             .flags = GR_FIELD_SECRET)
 static const struct gr_field plain_query[] = {TOKEN_ROW, GR_END};
 static const struct gr_field read_query[] = {
-    GR_FIELD("class_keys[]", GR_STRING, "Name of a class property to show", .flags = GR_REPEATED),
+    GR_FIELD("class_keys[]", GR_STRING, "Name of a class property to show",
+             .flags = GR_FIELD_REPEATED),
     GR_FIELD("account_keys[]", GR_STRING, "Name of a property of the caller's account to show",
-             .flags = GR_REPEATED),
+             .flags = GR_FIELD_REPEATED),
     TOKEN_ROW,
     GR_END,
 };
@@ -74,7 +75,7 @@ static const struct gr_field callback_headers[] = {
 static const struct gr_route routes[] = {
     GR_POST("/api/v1/minigroups", "minigroups.create",
             "Create a minigroup with its event room and conference room", BODY_ROUTE,
-            .query = plain_query, .body = OBJECT_BODY(mg_create_body, GR_REQUIRED),
+            .query = plain_query, .body = OBJECT_BODY(mg_create_body, GR_FIELD_REQUIRED),
             .handle = mg_create, .source = DOC),
     GR_GET("/api/v1/minigroups/{minigroup_id}", "minigroups.read", "Read a minigroup", PLAIN_ROUTE,
            .params = by_minigroup_id, .query = read_query, .handle = mg_read, .source = DOC),
@@ -83,11 +84,11 @@ static const struct gr_route routes[] = {
            .query = read_query, .handle = mg_read, .source = DOC),
     GR_PUT("/api/v1/minigroups/{minigroup_id}", "minigroups.update",
            "Change a minigroup's time, reserve or host", BODY_ROUTE, .params = by_minigroup_id,
-           .query = plain_query, .body = OBJECT_BODY(mg_update_body, GR_REQUIRED),
+           .query = plain_query, .body = OBJECT_BODY(mg_update_body, GR_FIELD_REQUIRED),
            .handle = mg_update, .source = DOC),
     GR_PUT("/api/v1/audiences/{audience}/minigroups/{scope}", "minigroups.update_by_scope",
            "Change a minigroup by audience and scope", BODY_ROUTE, .params = by_scope,
-           .query = plain_query, .body = OBJECT_BODY(mg_update_body, GR_REQUIRED),
+           .query = plain_query, .body = OBJECT_BODY(mg_update_body, GR_FIELD_REQUIRED),
            .handle = mg_update, .source = DOC),
     GR_POST("/api/v1/minigroups/{minigroup_id}/recreate", "minigroups.recreate",
             "Give a minigroup new rooms", BODY_ROUTE, .params = by_minigroup_id,
@@ -98,11 +99,11 @@ static const struct gr_route routes[] = {
            .query = plain_query, .handle = mg_download, .source = DOC),
     GR_POST("/api/v1/minigroups/{minigroup_id}/events", "minigroups.create_event",
             "Create an event in a minigroup's event room", BODY_ROUTE, .params = by_minigroup_id,
-            .query = plain_query, .body = OBJECT_BODY(mg_event_body, GR_REQUIRED),
+            .query = plain_query, .body = OBJECT_BODY(mg_event_body, GR_FIELD_REQUIRED),
             .handle = mg_post_event, .source = DOC),
     GR_POST("/api/v1/minigroups/{webinar_id}/timestamps", "minigroups.save_position",
             "Save how far the caller has watched", BODY_ROUTE, .params = by_webinar_id,
-            .query = plain_query, .body = OBJECT_BODY(mg_timestamp_body, GR_REQUIRED),
+            .query = plain_query, .body = OBJECT_BODY(mg_timestamp_body, GR_FIELD_REQUIRED),
             .handle = mg_save_position, .source = DOC),
     GR_GET("/api/v1/minigroups/{id}/properties/{property_id}", "minigroups.read_property",
            "Read one property", PLAIN_ROUTE, .params = by_property, .query = plain_query,
@@ -130,7 +131,8 @@ static const struct gr_route routes[] = {
     GR_POST("/api/v1/audiences/{audience}/events", "minigroups.callback",
             "Report what happened to a room of a class", BODY_ROUTE, .params = by_audience,
             .query = callback_query, .headers = callback_headers,
-            .body = GR_BODY(GR_OBJECT, .flags = GR_REQUIRED), .handle = mg_callback, .source = DOC),
+            .body = GR_BODY(GR_OBJECT, .flags = GR_FIELD_REQUIRED), .handle = mg_callback,
+            .source = DOC),
     GR_END,
 };
 

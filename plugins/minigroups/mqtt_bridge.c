@@ -110,12 +110,12 @@ static const struct gr_field by_audience[] = {
     GR_END,
 };
 static const struct gr_field label_header[] = {
-    GR_FIELD("Gateway-Label", GR_STRING, "Label of the event", .flags = GR_REQUIRED),
+    GR_FIELD("Gateway-Label", GR_STRING, "Label of the event", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 static const struct gr_field gateway_shape[] = {
     GR_FIELD("url", GR_STRING, "Base URL of the gateway that serves the minigroups group",
-             .flags = GR_REQUIRED, .pattern = "https?://.+"),
+             .flags = GR_FIELD_REQUIRED, .pattern = "https?://.+"),
     GR_END,
 };
 
@@ -123,7 +123,7 @@ static const struct gr_route routes[] = {
     GR_POST("/api/v1/mqtt/audiences/{audience}/events", "mqtt_bridge.publish",
             "Publish a notification to the broker", .access = GR_ACCESS_GROUP,
             .params = by_audience, .headers = label_header,
-            .body = GR_BODY(GR_OBJECT, .flags = GR_REQUIRED), .handle = publish,
+            .body = GR_BODY(GR_OBJECT, .flags = GR_FIELD_REQUIRED), .handle = publish,
             .doc = "Answers once the broker has the message; 502 when it does not take it."),
     GR_END,
 };
@@ -131,25 +131,27 @@ static const struct gr_route routes[] = {
 static const struct gr_option options[] = {
     GR_OPTION(mq_options, host, GR_OPT_STRING, "127.0.0.1", "The broker"),
     GR_OPTION(mq_options, port, GR_OPT_INT, "1883", "Its port", .range = GR_RANGE(1, 65535)),
-    GR_OPTION(mq_options, ca_file, GR_OPT_STRING, NULL, "Turns TLS on: who signed the broker",
-              .optional = true),
+    GR_OPTION(mq_options, ca_file, GR_OPT_STRING, NULL, "Turns TLS on: who signed the broker"),
     GR_OPTION(mq_options, username, GR_OPT_STRING, "v2::service", "User name at the broker"),
     GR_OPTION(mq_options, password, GR_OPT_SECRET, NULL,
-              "Password at the broker; a service token when unset", .optional = true),
+              "Password at the broker; a service token when unset"),
     GR_OPTION(mq_options, account, GR_OPT_STRING, "dispatcher.svc.example.org", "Our account id"),
     GR_OPTION(mq_options, agent_label, GR_OPT_STRING, "bridge",
               "Our agent label; with the account it is the client id, so one per bridge"),
     GR_OPTION(mq_options, secret, GR_OPT_SECRET, NULL, "HS256 secret shared with the gateway",
-              .optional = true, .env = "MINIGROUPS_JWT_SECRET"),
+              .env = "MINIGROUPS_JWT_SECRET"),
     GR_OPTION(mq_options, secret_file, GR_OPT_STRING, "minigroups.secret",
               "Read when there is no secret; made when it does not exist"),
-    GR_OPTION(mq_options, gateway, GR_OPT_JSON, NULL, "Upstream: the gateway",
-              .json = GR_BODY(GR_OBJECT, .fields = gateway_shape, .flags = GR_REQUIRED)),
-    GR_OPTION(mq_options, senders, GR_OPT_LIST, NULL, "Accounts whose broadcasts are taken"),
-    GR_OPTION(mq_options, audiences, GR_OPT_LIST, NULL, "Audiences whose broadcasts are taken"),
+    GR_OPTION(mq_options, gateway, GR_OPT_JSON, NULL, "Upstream: the gateway", .required = true,
+              .json = GR_BODY(GR_OBJECT, .fields = gateway_shape, .flags = GR_FIELD_REQUIRED)),
+    GR_OPTION(mq_options, senders, GR_OPT_LIST, NULL, "Accounts whose broadcasts are taken",
+              .required = true),
+    GR_OPTION(mq_options, audiences, GR_OPT_LIST, NULL, "Audiences whose broadcasts are taken",
+              .required = true),
     GR_OPTION(mq_options, publish_topics, GR_OPT_LIST, NULL,
-              "Where notifications go; {account} and {audience} are put in"),
-    GR_OPTION(mq_options, publishers, GR_OPT_LIST, NULL, "Accounts that may publish"),
+              "Where notifications go; {account} and {audience} are put in", .required = true),
+    GR_OPTION(mq_options, publishers, GR_OPT_LIST, NULL, "Accounts that may publish",
+              .required = true),
     GR_END,
 };
 

@@ -36,10 +36,10 @@ const struct gr_migration mq_migrations[] = {
 enum gr_err mq_inbox_put(struct gr_call *call, const struct mq_message *message)
 {
     struct mq_state *state = mq_state_of(call);
-    int64_t now = gr_now_ms(call);
+    int64_t now = gr_now_ms(call->host);
     char id[37];
 
-    gr_uuid(call, id);
+    gr_uuid(call->host, id);
     state->came_ms = now > state->came_ms ? now : state->came_ms + 1;
     const struct gr_value params[] = {gr_v_text(id),
                                       gr_v_int(state->came_ms),
@@ -55,7 +55,7 @@ enum gr_err mq_inbox_put(struct gr_call *call, const struct mq_message *message)
                                params, 7, NULL, NULL, NULL);
 
     if (err == GR_OK)
-        gr_timer_wake(call, MQ_TIMER_INBOX);
+        gr_timer_wake(call->self, MQ_TIMER_INBOX);
     return err;
 }
 
@@ -71,7 +71,7 @@ const char *mq_token(struct gr_call *call)
     json_t *claims =
         json_pack("{s:s%, s:s%, s:s%, s:I}", "iss", ours.audience.ptr, ours.audience.len, "aud",
                   ours.audience.ptr, ours.audience.len, "sub", ours.label.ptr, ours.label.len,
-                  "exp", (json_int_t)(gr_now_ms(call) / 1000 + TOKEN_LIFETIME_S));
+                  "exp", (json_int_t)(gr_now_ms(call->host) / 1000 + TOKEN_LIFETIME_S));
     if (!claims || gr_jwt_sign(call, &key, claims, &token) != GR_OK)
         token = NULL;
     json_decref(claims);
@@ -145,7 +145,7 @@ static enum gr_err forget(struct gr_call *call, const char *id)
 static enum gr_err postpone(struct gr_call *call, const struct letter *letter)
 {
     const struct gr_value params[] = {gr_v_text(letter->id),
-                                      gr_v_int(gr_now_ms(call) + waits_ms[letter->attempts])};
+                                      gr_v_int(gr_now_ms(call->host) + waits_ms[letter->attempts])};
 
     return gr_store(call,
                     "UPDATE mqtt_bridge_inbox SET attempts = attempts + 1, next_try_ms = ?2"
@@ -176,7 +176,7 @@ static enum gr_err deliver(struct gr_call *call, const struct letter *letter, bo
 
 enum gr_err mq_inbox_run(struct gr_call *call)
 {
-    const struct gr_value params[] = {gr_v_int(gr_now_ms(call)), gr_v_int(BATCH_MAX)};
+    const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host)), gr_v_int(BATCH_MAX)};
     struct batch *batch = gr_alloc(call, sizeof(*batch));
     bool away = false;
 
@@ -191,6 +191,6 @@ enum gr_err mq_inbox_run(struct gr_call *call)
     for (size_t i = 0; i < batch->count && err == GR_OK && !away; i++)
         err = deliver(call, &batch->letters[i], &away);
     if (err == GR_OK && batch->count == BATCH_MAX && !away)
-        gr_timer_wake(call, MQ_TIMER_INBOX);
+        gr_timer_wake(call->self, MQ_TIMER_INBOX);
     return err;
 }

@@ -154,16 +154,16 @@ static int connect_client(struct gr_call *call, struct mq_state *state)
 enum gr_err mq_link_run(struct gr_call *call)
 {
     struct mq_state *state = mq_state_of(call);
-    int64_t until = gr_now_ms(call) + RUN_MS;
+    int64_t until = gr_now_ms(call->host) + RUN_MS;
     int code = MOSQ_ERR_SUCCESS;
 
     state->call = call;
     if (mosquitto_socket(state->client) < 0)
         code = connect_client(call, state);
-    while (code == MOSQ_ERR_SUCCESS && gr_now_ms(call) < until)
+    while (code == MOSQ_ERR_SUCCESS && gr_now_ms(call->host) < until)
         code = mosquitto_loop(state->client, SLICE_MS, 1);
     if (code == MOSQ_ERR_SUCCESS)
-        gr_timer_wake(call, MQ_TIMER_LINK);
+        gr_timer_wake(call->self, MQ_TIMER_LINK);
     else
         set_connected(state, false);
     state->call = NULL;

@@ -29,7 +29,7 @@ struct parcel {
 /* delay_ms: how long the timer leaves it alone. */
 static enum gr_err insert(struct gr_call *call, const struct parcel *parcel, int64_t delay_ms)
 {
-    int64_t now = gr_now_ms(call);
+    int64_t now = gr_now_ms(call->host);
     const struct gr_value params[] = {gr_v_text(parcel->id),
                                       gr_v_text(parcel->kind),
                                       gr_v_text(parcel->audience),
@@ -50,11 +50,11 @@ static enum gr_err put(struct gr_call *call, const char *kind, const char *audie
 {
     char id[37];
 
-    gr_uuid(call, id);
+    gr_uuid(call->host, id);
     const struct parcel parcel = {id, kind, audience, label, payload, 0, 0};
     enum gr_err err = insert(call, &parcel, 0);
     if (err == GR_OK)
-        gr_timer_wake(call, MG_OUTBOX_TIMER);
+        gr_timer_wake(call->self, MG_OUTBOX_TIMER);
     return err;
 }
 
@@ -63,7 +63,7 @@ enum gr_err mg_outbox_keep(struct gr_call *call, enum mg_service service, const 
 {
     char id[37];
 
-    gr_uuid(call, id);
+    gr_uuid(call->host, id);
     const char *copy = gr_copy(call, gr_str_of(id));
     const struct parcel parcel = {copy, kinds[service], audience, request, payload, 0, 0};
     enum gr_err err = copy ? insert(call, &parcel, LEASE_MS) : GR_ERR_NO_MEMORY;
@@ -221,7 +221,7 @@ static enum gr_err read_parcel(void *arg, const struct gr_value *columns, size_t
 static bool claim(struct gr_call *call, const struct parcel *parcel)
 {
     const struct gr_value params[] = {gr_v_text(parcel->id), gr_v_int(parcel->next_try_ms),
-                                      gr_v_int(gr_now_ms(call) + LEASE_MS)};
+                                      gr_v_int(gr_now_ms(call->host) + LEASE_MS)};
     int64_t changed = 0;
     enum gr_err err = gr_store(call,
                                "UPDATE minigroups_outbox SET next_try_ms = ?3"
@@ -242,7 +242,7 @@ static enum gr_err forget(struct gr_call *call, const char *id)
 static enum gr_err postpone(struct gr_call *call, const struct parcel *parcel)
 {
     const struct gr_value params[] = {gr_v_text(parcel->id),
-                                      gr_v_int(gr_now_ms(call) + waits_ms[parcel->attempts])};
+                                      gr_v_int(gr_now_ms(call->host) + waits_ms[parcel->attempts])};
 
     return gr_store(call,
                     "UPDATE minigroups_outbox SET next_try_ms = ?2, attempts = attempts + 1"
@@ -253,11 +253,11 @@ static enum gr_err postpone(struct gr_call *call, const struct parcel *parcel)
 static enum gr_err deliver(struct gr_call *call, const struct parcel *parcel)
 {
     if (send(call, parcel)) {
-        gr_metric_add(call, "outbox_sent", parcel->kind, 1);
+        gr_metric_add(call->self, "outbox_sent", parcel->kind, 1);
         return forget(call, parcel->id);
     }
     if (parcel->attempts + 1 >= (int64_t)ATTEMPTS_MAX) {
-        gr_metric_add(call, "outbox_dropped", parcel->kind, 1);
+        gr_metric_add(call->self, "outbox_dropped", parcel->kind, 1);
         gr_log(call, GR_LOG_ERROR, "outbox: '%s' for '%s' dropped after %zu attempts",
                parcel->label, parcel->audience, (size_t)ATTEMPTS_MAX);
         return forget(call, parcel->id);
@@ -282,7 +282,7 @@ bool mg_outbox_send(struct gr_call *call, enum mg_service service, const char *i
 
 enum gr_err mg_outbox_run(struct gr_call *call)
 {
-    const struct gr_value params[] = {gr_v_int(gr_now_ms(call)), gr_v_int(BATCH_MAX)};
+    const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host)), gr_v_int(BATCH_MAX)};
     struct batch *batch = gr_alloc(call, sizeof(*batch));
 
     if (!batch)
@@ -298,6 +298,6 @@ enum gr_err mg_outbox_run(struct gr_call *call)
             err = deliver(call, &batch->parcels[i]);
     }
     if (err == GR_OK && batch->count == BATCH_MAX)
-        gr_timer_wake(call, MG_OUTBOX_TIMER);
+        gr_timer_wake(call->self, MG_OUTBOX_TIMER);
     return err;
 }

@@ -81,7 +81,7 @@ enum gr_err mg_recording_put(struct gr_call *call, const char *class_id,
 {
     char id[37];
 
-    gr_uuid(call, id);
+    gr_uuid(call->host, id);
     const struct gr_value params[] = {gr_v_text(id),
                                       gr_v_text(class_id),
                                       gr_v_text(stream->rtc_id),
@@ -174,7 +174,7 @@ enum gr_err mg_position_save(struct gr_call *call, const char *class_id, gr_str 
                              int64_t position_s)
 {
     const struct gr_value params[] = {gr_v_text(class_id), gr_v_str(account), gr_v_int(position_s),
-                                      gr_v_int(gr_now_ms(call))};
+                                      gr_v_int(gr_now_ms(call->host))};
 
     return gr_store(call,
                     "INSERT INTO minigroups_position"

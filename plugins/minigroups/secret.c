@@ -38,15 +38,15 @@ static bool create_secret(struct gr_self *self, const char *path)
 
     if (fd < 0)
         return errno == EEXIST; /* another gateway was faster */
-    self->host->random(bytes, sizeof(bytes));
+    gr_random(self->host, bytes, sizeof(bytes));
     for (size_t i = 0; i < sizeof(bytes); i++) {
         text[2 * i] = digits[bytes[i] >> 4];
         text[2 * i + 1] = digits[bytes[i] & 15];
     }
     bool good = write(fd, text, sizeof(text)) == (ssize_t)sizeof(text) && fsync(fd) == 0;
     good = close(fd) == 0 && good;
-    self->host->wipe(bytes, sizeof(bytes));
-    self->host->wipe(text, sizeof(text));
+    gr_wipe(self->host, bytes, sizeof(bytes));
+    gr_wipe(self->host, text, sizeof(text));
     if (good)
         gr_log_self(self, GR_LOG_INFO, "made a new secret in '%s'", path);
     return good;
@@ -88,6 +88,6 @@ void mg_secret_free(struct gr_self *self, gr_str secret)
 
     memcpy(&bytes, &secret.ptr, sizeof(bytes));
     if (bytes)
-        self->host->wipe(bytes, secret.len);
+        gr_wipe(self->host, bytes, secret.len);
     free(bytes);
 }

@@ -122,7 +122,7 @@ static json_t *conference_room_body(const struct mg_wish *wish, int64_t now_ms)
 enum gr_err mg_rooms_make(struct gr_call *call, const struct mg_wish *wish,
                           struct mg_rooms *ret_rooms)
 {
-    int64_t now = gr_now_ms(call);
+    int64_t now = gr_now_ms(call->host);
     const struct mg_request requests[] = {
         {.service = MG_EVENT,
          .method = GR_METHOD_POST,
@@ -156,7 +156,7 @@ static json_t *closed_time(int64_t end_ms)
 
 void mg_rooms_drop(struct gr_call *call, const struct mg_rooms *rooms, const char *audience)
 {
-    int64_t now = gr_now_ms(call);
+    int64_t now = gr_now_ms(call->host);
 
     if (rooms->event) {
         gr_log(call, GR_LOG_WARN, "closing event room %s, which no class has", rooms->event);

@@ -38,10 +38,10 @@ void mg_signer_done(struct mg_signer *signer, struct gr_self *self)
 
     memcpy(&bytes, &signer->key.key.ptr, sizeof(bytes));
     if (bytes)
-        self->host->wipe(bytes, signer->key.key.len);
+        gr_wipe(self->host, bytes, signer->key.key.len);
     free(bytes);
     if (signer->token)
-        self->host->wipe(signer->token, strlen(signer->token));
+        gr_wipe(self->host, signer->token, strlen(signer->token));
     free(signer->token);
     pthread_mutex_destroy(&signer->lock);
 }
@@ -50,7 +50,7 @@ void mg_signer_done(struct mg_signer *signer, struct gr_self *self)
 static const char *mint(struct gr_call *call, const char *audience)
 {
     const struct mg_state *state = mg_state_of(call);
-    int64_t now_s = gr_now_ms(call) / 1000;
+    int64_t now_s = gr_now_ms(call->host) / 1000;
     struct mg_account ours;
     char *token = NULL;
 
@@ -70,7 +70,7 @@ const char *mg_service_token(struct gr_call *call)
 {
     struct mg_state *state = mg_state_of(call);
     struct mg_signer *signer = &state->signer;
-    int64_t now = gr_now_ms(call);
+    int64_t now = gr_now_ms(call->host);
     const char *token = NULL;
 
     pthread_mutex_lock(&signer->lock);

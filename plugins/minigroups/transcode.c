@@ -136,7 +136,7 @@ const char *mg_transcode_start(struct gr_call *call, const char *class_id, const
         reason = send_task(call, &film, priority);
     if (reason)
         return reason;
-    return mg_class_set_transcoding(call, class_id, gr_now_ms(call)) == GR_OK
+    return mg_class_set_transcoding(call, class_id, gr_now_ms(call->host)) == GR_OK
                ? NULL
                : "the store refused a statement";
 }

@@ -22,7 +22,7 @@ static json_t *conference_body(const struct mg_class_change *change, int64_t now
 
 static bool patch_event(struct gr_call *call, const struct mg_class *row)
 {
-    const struct mg_num now = {true, gr_now_ms(call)};
+    const struct mg_num now = {true, gr_now_ms(call->host)};
     const struct mg_num open = {false, 0};
 
     return mg_room_call(call, MG_EVENT, GR_METHOD_PATCH, "/api/v1/rooms/{room}", row->event_room,
@@ -34,7 +34,7 @@ static bool patch_conference(struct gr_call *call, const struct mg_class *row,
                              const struct mg_class_change *change)
 {
     return mg_room_call(call, MG_CONFERENCE, GR_METHOD_PATCH, "/api/v1/rooms/{room}",
-                        row->conference_room, conference_body(change, gr_now_ms(call)))
+                        row->conference_room, conference_body(change, gr_now_ms(call->host)))
         .good;
 }
 

@@ -12,56 +12,59 @@
 /* Tables                                                                                     */
 
 static const struct gr_field create_rows[] = {
-    GR_FIELD("username", GR_STRING, "Name to log in with; unique", .flags = GR_REQUIRED,
+    GR_FIELD("username", GR_STRING, "Name to log in with; unique", .flags = GR_FIELD_REQUIRED,
              .range = GR_RANGE(3, 64), .check = rig_check_text, .example = "\"marit\""),
     GR_FIELD("password", GR_STRING, "At least 8 characters and at most 512 bytes",
-             .flags = GR_REQUIRED | GR_SECRET, .range = GR_MIN(RIG_PASSWORD_MIN),
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = GR_MIN(RIG_PASSWORD_MIN),
              .check = rig_check_new_password, .example = "\"correct horse\""),
-    GR_FIELD("email", GR_STRING, "Address; unique without regard to case", .flags = GR_REQUIRED,
-             .range = GR_RANGE(3, 64), .check = rig_check_email,
+    GR_FIELD("email", GR_STRING, "Address; unique without regard to case",
+             .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(3, 64), .check = rig_check_email,
              .example = "\"marit@studio.example\""),
     GR_FIELD("inviteToken", GR_STRING, "Invite for this address, where registration wants one",
-             .flags = GR_SECRET),
+             .flags = GR_FIELD_SECRET),
     GR_END,
 };
 
 static const struct gr_field login_rows[] = {
-    GR_FIELD("username", GR_STRING, "Name of the account", .flags = GR_REQUIRED, .range = GR_MIN(3),
-             .check = rig_check_text),
-    GR_FIELD("password", GR_STRING, "Its password", .flags = GR_REQUIRED | GR_SECRET,
+    GR_FIELD("username", GR_STRING, "Name of the account", .flags = GR_FIELD_REQUIRED,
+             .range = GR_MIN(3), .check = rig_check_text),
+    GR_FIELD("password", GR_STRING, "Its password", .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET,
              .range = GR_MIN(RIG_PASSWORD_MIN), .check = rig_check_text),
     GR_END,
 };
 
 static const struct gr_field password_rows[] = {
-    GR_FIELD("oldPassword", GR_STRING, "The password until now", .flags = GR_REQUIRED | GR_SECRET,
-             .range = GR_MIN(RIG_PASSWORD_MIN), .check = rig_check_text),
-    GR_FIELD("newPassword", GR_STRING, "The password from now on", .flags = GR_REQUIRED | GR_SECRET,
-             .range = GR_MIN(RIG_PASSWORD_MIN), .check = rig_check_new_password),
+    GR_FIELD("oldPassword", GR_STRING, "The password until now",
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = GR_MIN(RIG_PASSWORD_MIN),
+             .check = rig_check_text),
+    GR_FIELD("newPassword", GR_STRING, "The password from now on",
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = GR_MIN(RIG_PASSWORD_MIN),
+             .check = rig_check_new_password),
     GR_END,
 };
 
 static const struct gr_field remove_rows[] = {
-    GR_FIELD("password", GR_STRING, "The caller's password", .flags = GR_REQUIRED | GR_SECRET,
-             .range = GR_MIN(RIG_PASSWORD_MIN), .check = rig_check_text),
+    GR_FIELD("password", GR_STRING, "The caller's password",
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = GR_MIN(RIG_PASSWORD_MIN),
+             .check = rig_check_text),
     GR_END,
 };
 
 static const struct gr_field invite_rows[] = {
-    GR_FIELD("email", GR_STRING, "Whom to invite", .flags = GR_REQUIRED, .range = GR_RANGE(3, 64),
-             .check = rig_check_email),
+    GR_FIELD("email", GR_STRING, "Whom to invite", .flags = GR_FIELD_REQUIRED,
+             .range = GR_RANGE(3, 64), .check = rig_check_email),
     GR_END,
 };
 
 static const struct gr_field verify_rows[] = {
-    GR_FIELD("email", GR_STRING, "Who was invited", .flags = GR_REQUIRED,
+    GR_FIELD("email", GR_STRING, "Who was invited", .flags = GR_FIELD_REQUIRED,
              .check = rig_check_not_empty),
-    GR_FIELD("inviteToken", GR_STRING, "The invite", .flags = GR_REQUIRED | GR_SECRET,
+    GR_FIELD("inviteToken", GR_STRING, "The invite", .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET,
              .check = rig_check_not_empty),
     GR_END,
 };
 
-#define BODY(rows) GR_BODY(GR_OBJECT, .fields = (rows), .flags = GR_REQUIRED)
+#define BODY(rows) GR_BODY(GR_OBJECT, .fields = (rows), .flags = GR_FIELD_REQUIRED)
 #define ANSWER(doc_, example_)                                                                     \
     ((const struct gr_answer[]){{.status = 200, .doc = (doc_), .example = (example_)}, GR_END})
 
@@ -113,13 +116,12 @@ static const struct gr_route routes[] = {
 
 static const struct gr_option options[] = {
     GR_OPTION(rig_options, users_key, GR_OPT_SECRET, NULL,
-              "Key that signs users' tokens; made at the first start when unset", .optional = true,
+              "Key that signs users' tokens; made at the first start when unset",
               .env = "RIG_USERS_KEY"),
     GR_OPTION(rig_options, users_key_previous, GR_OPT_SECRET, NULL,
-              "The key before, while its tokens are still in use", .optional = true),
+              "The key before, while its tokens are still in use"),
     GR_OPTION(rig_options, users_key_legacy, GR_OPT_SECRET, NULL,
-              "Key of tokens without kid, as an earlier rig made them; unset: the current key",
-              .optional = true),
+              "Key of tokens without kid, as an earlier rig made them; unset: the current key"),
     GR_OPTION(rig_options, audience, GR_OPT_STRING, "rig.xplex.me", "The claim aud of all tokens"),
     GR_OPTION(rig_options, token_lifetime, GR_OPT_MS, "28d", "How long a login lasts",
               .range = GR_MIN(MINUTE_MS)),
@@ -136,7 +138,7 @@ static const struct gr_option options[] = {
               "Passwords that may wait for their turn; more are answered 503",
               .range = GR_RANGE(0, 1000)),
     GR_OPTION(rig_options, common_passwords, GR_OPT_STRING, NULL,
-              "File of passwords to refuse, one a line", .optional = true),
+              "File of passwords to refuse, one a line"),
     GR_OPTION(rig_options, login_pair_max, GR_OPT_INT, "5",
               "Failed logins in 15 minutes for a name from an address; 0: no limit",
               .range = GR_MIN(0)),
@@ -168,7 +170,7 @@ static const struct gr_metric metrics[] = {
 /* What nobody will ask for again. */
 static enum gr_err purge(struct gr_call *call)
 {
-    int64_t now_ms = gr_now_ms(call);
+    int64_t now_ms = gr_now_ms(call->host);
     const struct gr_value now[] = {gr_v_int(now_ms)};
     const struct gr_value before[] = {gr_v_int(now_ms - rig_of(call)->options->audit_keep)};
 
@@ -266,4 +268,4 @@ GR_PLUGIN(.name = "accounts", .version = RIG_VERSION, .summary = "Accounts of a 
           .metrics = metrics, .timers = timers, .commands = commands, .owns = owns,
           .flags = RIG_FLAGS, .render_error = rig_render_error,
           .authenticate = rig_authenticate_user, .init = accounts_init, .start = accounts_start,
-          .stop = accounts_stop, .fini = accounts_fini, .schema = RIG_SCHEMA)
+          .stop = accounts_stop, .fini = accounts_fini, .migrations_name = RIG_SCHEMA)

@@ -46,7 +46,7 @@ struct change {
 static enum gr_err write_change(struct gr_call *call, const struct change *change,
                                 int64_t *ret_changed)
 {
-    const struct gr_value params[] = {gr_v_text(change->username), gr_v_int(gr_now_ms(call)),
+    const struct gr_value params[] = {gr_v_text(change->username), gr_v_int(gr_now_ms(call->host)),
                                       change->hash ? gr_v_text(change->hash)
                                                    : gr_v_int(change->active)};
     const char *sql = change->hash ? "UPDATE rig_users SET password = ?3,"
@@ -97,11 +97,11 @@ static int set_password(struct gr_call *call, const struct rig_options *options,
         return failed("no password on standard input");
     gr_str password = {line, strcspn(line, "\r\n")};
     if (password.len < RIG_PASSWORD_MIN || password.len > RIG_PASSWORD_MAX_BYTES) {
-        gr_wipe(call, line, sizeof(line));
+        gr_wipe(call->host, line, sizeof(line));
         return failed("expected a password of 8 characters to 512 bytes");
     }
     bool made = rig_hash_make(call->host, password, options->bcrypt_cost, hash);
-    gr_wipe(call, line, sizeof(line));
+    gr_wipe(call->host, line, sizeof(line));
     if (!made)
         return failed("the password could not be hashed");
     struct change change = {.username = username, .hash = hash};

@@ -24,7 +24,8 @@ static enum gr_err agents_config(struct gr_call *call)
         return rig_fail_store(call, err, RIG_FETCH, NULL);
     if (!row.found)
         return rig_fail(call, GR_ERR_NOT_FOUND, 404, RIG_NOT_FOUND, NULL);
-    if (row.number[1] > gr_now_ms(call) && !gr_str_eq(gr_str_of(row.text[2]), gr_caller(call)))
+    if (row.number[1] > gr_now_ms(call->host) &&
+        !gr_str_eq(gr_str_of(row.text[2]), gr_caller(call)))
         return rig_fail(call, GR_ERR_CONFLICT, 409, RIG_IN_USE, NULL);
     err = rig_destinations(call, row.text[0], &list);
     if (err != GR_OK)
@@ -39,7 +40,7 @@ static enum gr_err agents_config(struct gr_call *call)
     "\"rtmpUrl\":\"rtmp://live.twitch.tv/app/live_31_kexample\",\"isActive\":true}]"
 #define CALLBACK_COMMON                                                                            \
     .access = GR_ACCESS_GROUP, .body_max_bytes = BODY_MAX,                                         \
-    .flags = GR_ROUTE_ANY_CONTENT_TYPE | GR_ROUTE_RAW_BODY | GR_ROUTE_HIDDEN_QUERY
+    .flags = GR_ROUTE_ANY_CONTENT_TYPE | GR_ROUTE_RAW_BODY
 /* One callback of nginx-rtmp and its like, as POST and, for `notify_method get`, as GET. */
 #define CALLBACK(path_, id_, summary_, ...)                                                        \
     GR_POST(path_, id_, summary_, CALLBACK_COMMON, .doc = CALLBACK_DOC, __VA_ARGS__),              \
@@ -54,8 +55,8 @@ static enum gr_err agents_config(struct gr_call *call)
 
 static const struct gr_route routes[] = {
     GR_GET("/agents/config/{streamKey}", "agents.config", "Where to push a stream",
-           .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_HIDDEN_PATH | GR_ROUTE_HIDDEN_QUERY,
-           .handle = agents_config, .doc = "Reading it does not mark the stream live.",
+           .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_HIDDEN_PATH, .handle = agents_config,
+           .doc = "Reading it does not mark the stream live.",
            .answers =
                ANSWER("its destinations",
                       "{\"message\":\"Stream Config\",\"payload\":" EXAMPLE_DESTINATIONS "}"),
@@ -79,12 +80,12 @@ static const struct gr_route routes[] = {
 
 static const struct gr_option options[] = {
     GR_OPTION(rig_options, agents_key, GR_OPT_SECRET, NULL,
-              "Key that signs agents' tokens; made at the first start when unset", .optional = true,
+              "Key that signs agents' tokens; made at the first start when unset",
               .env = "RIG_AGENTS_KEY"),
     GR_OPTION(rig_options, agents_key_previous, GR_OPT_SECRET, NULL,
-              "The key before, while its tokens are still in use", .optional = true),
+              "The key before, while its tokens are still in use"),
     GR_OPTION(rig_options, users_key, GR_OPT_SECRET, NULL,
-              "Key of users' tokens, as in accounts: it must be another one", .optional = true,
+              "Key of users' tokens, as in accounts: it must be another one",
               .env = "RIG_USERS_KEY"),
     GR_OPTION(rig_options, audience, GR_OPT_STRING, "rig.xplex.me", "The claim aud of all tokens"),
     GR_OPTION(rig_options, agent_token_lifetime, GR_OPT_MS, "365d",
@@ -96,7 +97,7 @@ static const struct gr_option options[] = {
     GR_OPTION(rig_options, lease, GR_OPT_MS, "90s",
               "How long a broadcast counts as live after its last notice", .range = GR_MIN(1000)),
     GR_OPTION(rig_options, allow_unauthenticated_from, GR_OPT_LIST, NULL,
-              "Address blocks of agents that cannot send a token yet", .optional = true),
+              "Address blocks of agents that cannot send a token yet"),
     GR_END,
 };
 
@@ -176,7 +177,7 @@ static void agents_stop(struct gr_self *self, void *state)
 {
     struct rig *rig = state;
 
-    self->host->metric_add(self, "streams_live", NULL, -rig->live_shown);
+    gr_metric_add(self, "streams_live", NULL, -rig->live_shown);
     rig->live_shown = 0;
 }
 
@@ -188,4 +189,4 @@ GR_PLUGIN(.name = "agents", .version = RIG_VERSION, .summary = "Edge hosts of a 
           .metrics = metrics, .timers = timers, .commands = commands, .owns = owns,
           .flags = RIG_FLAGS, .render_error = rig_render_error,
           .authenticate = rig_authenticate_agent, .init = agents_init, .stop = agents_stop,
-          .fini = agents_fini, .schema = RIG_SCHEMA)
+          .fini = agents_fini, .migrations_name = RIG_SCHEMA)

@@ -44,7 +44,7 @@ static bool read_arguments(int argc, char **argv, struct wanted *wanted)
 /* Writes the token down, so that it can be listed and revoked. */
 static enum gr_err note_token(struct gr_call *call, const char *jti, const struct wanted *wanted)
 {
-    int64_t now_ms = gr_now_ms(call);
+    int64_t now_ms = gr_now_ms(call->host);
     const struct gr_value params[] = {gr_v_text(jti), gr_v_text(wanted->name), gr_v_int(now_ms),
                                       gr_v_int(now_ms + wanted->lifetime_ms)};
 
@@ -67,7 +67,7 @@ int rig_agent_token(struct gr_call *call, const void *opts, int argc, char **arg
     if (rig_keyring_init(call->self, &ring, "agents", options->agents_key,
                          options->agents_key_previous, NULL) != GR_OK)
         return failed("no key to sign with");
-    gr_uuid(call, jti);
+    gr_uuid(call->host, jti);
     enum gr_err err = note_token(call, jti, &wanted);
     if (err == GR_OK)
         err = rig_token(call, &ring, options->audience,

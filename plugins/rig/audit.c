@@ -20,8 +20,8 @@ enum gr_err rig_audit(struct gr_call *call, const char *what, gr_str who, gr_str
                       const char *outcome)
 {
     const struct gr_value params[] = {
-        gr_v_int(gr_now_ms(call)),     gr_v_text(what),    gr_v_str(beginning(who)),
-        gr_v_str(beginning(target)),   gr_v_text(outcome), gr_v_str(gr_peer(call)),
+        gr_v_int(gr_now_ms(call->host)), gr_v_text(what),    gr_v_str(beginning(who)),
+        gr_v_str(beginning(target)),     gr_v_text(outcome), gr_v_str(gr_peer(call)),
         gr_v_str(gr_request_id(call)),
     };
 

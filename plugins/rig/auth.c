@@ -39,11 +39,11 @@ const json_t *rig_token_claims(struct gr_call *call, const struct rig_keyring *r
 enum gr_err rig_token(struct gr_call *call, const struct rig_keyring *ring, const char *audience,
                       json_t *stolen_claims, int64_t lifetime_ms, char **ret_token)
 {
-    int64_t now_s = gr_now_ms(call) / 1000;
+    int64_t now_s = gr_now_ms(call->host) / 1000;
     enum gr_err err = GR_ERR_NO_MEMORY;
     char jti[RIG_UUID_SIZE];
 
-    gr_uuid(call, jti);
+    gr_uuid(call->host, jti);
     if (stolen_claims && json_object_set_new(stolen_claims, "aud", json_string(audience)) == 0 &&
         json_object_set_new(stolen_claims, "iat", json_integer(now_s)) == 0 &&
         json_object_set_new(stolen_claims, "exp", json_integer(now_s + lifetime_ms / 1000)) == 0 &&
@@ -123,7 +123,7 @@ enum gr_err rig_authenticate_agent(struct gr_call *call)
         given = token.len != 0;
     }
     if (!given && rig_networks_have(rig->networks, gr_peer(call))) {
-        gr_metric_add(call, "unauthenticated_total", NULL, 1);
+        gr_metric_add(call->self, "unauthenticated_total", NULL, 1);
         const char *name = gr_format(call, "address %s", gr_peer(call).ptr);
         return name ? gr_set_caller(call, gr_str_of(name)) : GR_ERR_NO_MEMORY;
     }

@@ -182,7 +182,7 @@ void rig_key_new(const struct gr_call *call, char ret_key[RIG_KEY_SIZE])
     unsigned char bytes[18];
 
     /* 16 random bytes in 22 digits of 6 bits; the last digit carries 2 of them. */
-    gr_random(call, bytes, 16);
+    gr_random(call->host, bytes, 16);
     bytes[16] = 0;
     bytes[17] = 0;
     for (size_t i = 0, at = 0; i < 18 && at < RIG_KEY_SIZE - 1; i += 3) {

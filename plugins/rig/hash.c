@@ -30,7 +30,7 @@ static void phrase_of(const struct gr_host *host, gr_str password, char *ret_phr
         ret_phrase[password.len] = '\0';
         return;
     }
-    host->sha256(password, digest);
+    gr_sha256(host, password, digest);
     for (size_t i = 0; i < sizeof(digest); i++)
         (void)snprintf(ret_phrase + 2 * i, 3, "%02x", digest[i]);
     wipe(digest, sizeof(digest));

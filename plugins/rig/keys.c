@@ -57,7 +57,7 @@ static bool make_file(struct gr_self *self, const char *path)
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return false;
-    self->host->random(bytes, sizeof(bytes));
+    gr_random(self->host, bytes, sizeof(bytes));
     hex(bytes, sizeof(bytes), text);
     text[GENERATED_TEXT] = '\n';
     text[GENERATED_TEXT + 1] = '\0';
@@ -69,8 +69,8 @@ static bool make_file(struct gr_self *self, const char *path)
     int reason = errno;
     (void)unlink(temporary);
     errno = reason;
-    self->host->wipe(bytes, sizeof(bytes));
-    self->host->wipe(text, sizeof(text));
+    gr_wipe(self->host, bytes, sizeof(bytes));
+    gr_wipe(self->host, text, sizeof(text));
     return ok;
 }
 
@@ -133,7 +133,7 @@ static void add_key(struct gr_self *self, struct rig_keyring *ring, const char *
     *key = (struct gr_jwt_key){.alg = "HS256", .key = gr_str_of(secret)};
     if (named) {
         char *kid = ring->kids[ring->count];
-        self->host->hmac_sha256(key->key, GR_STR("greenroom rig kid"), digest);
+        gr_hmac_sha256(self->host, key->key, GR_STR("greenroom rig kid"), digest);
         hex(digest, 8, kid);
         key->kid = kid;
     }
@@ -167,7 +167,7 @@ enum gr_err rig_keyring_init(struct gr_self *self, struct rig_keyring *ring, con
 void rig_keyring_done(struct gr_self *self, struct rig_keyring *ring)
 {
     if (ring->generated) {
-        self->host->wipe(ring->generated, strlen(ring->generated));
+        gr_wipe(self->host, ring->generated, strlen(ring->generated));
         free(ring->generated);
     }
     *ring = (struct rig_keyring){.count = 0};

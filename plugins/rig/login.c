@@ -160,7 +160,7 @@ enum gr_err rig_accounts_login(struct gr_call *call)
         return rig_fail_store(call, err, RIG_FETCH, NULL);
     }
     right = right && account.active;
-    gr_metric_add(call, "logins_total", right ? "ok" : "refused", 1);
+    gr_metric_add(call->self, "logins_total", right ? "ok" : "refused", 1);
     err = rig_audit(call, "login", gr_str_of(account.id), username, right ? "ok" : "refused");
     if (err != GR_OK)
         return rig_fail_store(call, err, RIG_FETCH, NULL);
@@ -210,7 +210,7 @@ static enum gr_err update_password(struct gr_call *call, void *arg)
 {
     const struct new_password *change = arg;
     const struct account *account = change->account;
-    const struct gr_value params[] = {gr_v_text(change->hash), gr_v_int(gr_now_ms(call)),
+    const struct gr_value params[] = {gr_v_text(change->hash), gr_v_int(gr_now_ms(call->host)),
                                       gr_v_text(account->id), gr_v_text(account->hash)};
     int64_t changed = 0;
 
@@ -283,7 +283,7 @@ static enum gr_err remove_user(struct gr_call *call, void *arg)
         "DELETE FROM rig_users WHERE id = ?1",
     };
     const char *id = arg;
-    const struct gr_value params[] = {gr_v_text(id), gr_v_int(gr_now_ms(call))};
+    const struct gr_value params[] = {gr_v_text(id), gr_v_int(gr_now_ms(call->host))};
     struct rig_text_row row = {.call = call};
 
     enum gr_err err = gr_store(call,

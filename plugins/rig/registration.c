@@ -17,7 +17,7 @@ static void wipe_secret(void *arg)
     struct secret *secret = arg;
 
     /* Host memory, but ours to forget: nobody reads the body after the handler. */
-    secret->host->wipe((void *)(uintptr_t)secret->text.ptr, secret->text.len);
+    gr_wipe(secret->host, (void *)(uintptr_t)secret->text.ptr, secret->text.len);
 }
 
 /* Passwords do not outlive their request: the parsed member, and the bytes it came in. */
@@ -42,7 +42,7 @@ enum gr_err rig_fail_throttle(struct gr_call *call, enum gr_err err, int64_t wai
                               enum rig_code code, const char *message)
 {
     if (err == GR_ERR_RATE) {
-        gr_metric_add(call, "throttled_total", NULL, 1);
+        gr_metric_add(call->self, "throttled_total", NULL, 1);
         return rig_fail_rate(call, wait_ms);
     }
     return rig_fail_store(call, err, code, message);
@@ -77,7 +77,7 @@ static enum gr_err use_invite(struct gr_call *call, const json_t *invite)
 static enum gr_err insert_user(struct gr_call *call, void *arg)
 {
     const struct registration *user = arg;
-    int64_t now_ms = gr_now_ms(call);
+    int64_t now_ms = gr_now_ms(call->host);
     const struct gr_value params[] = {gr_v_text(user->id),   gr_v_str(user->username),
                                       gr_v_str(user->email), gr_v_text(user->email_key),
                                       gr_v_text(user->hash), gr_v_int(now_ms)};
@@ -141,7 +141,7 @@ enum gr_err rig_accounts_create(struct gr_call *call)
     if (err != GR_OK)
         return err;
     user.hash = hash;
-    gr_uuid(call, user.id);
+    gr_uuid(call->host, user.id);
     err = gr_store_tx(call, insert_user, &user);
     if (err == GR_ERR_CONFLICT)
         return rig_fail(call, GR_ERR_INVALID, 400, RIG_INVALID, INVITE_MESSAGE);

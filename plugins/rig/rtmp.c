@@ -76,7 +76,7 @@ static enum gr_err end_one(struct gr_call *call, const struct rig_notice *notice
     *ret_found = row.found;
     if (err != GR_OK || !row.found)
         return err;
-    const struct gr_value params[] = {gr_v_text(row.text[1]), gr_v_int(gr_now_ms(call))};
+    const struct gr_value params[] = {gr_v_text(row.text[1]), gr_v_int(gr_now_ms(call->host))};
     err =
         gr_store(call, "UPDATE rig_broadcasts SET ended_at_ms = ?2, reason = 'done' WHERE id = ?1",
                  params, 2, NULL, NULL, NULL);
@@ -114,7 +114,7 @@ static enum gr_err end_broadcasts(struct gr_call *call, const struct rig_notice 
     if (err != GR_OK)
         return rig_fail_store(call, err, RIG_UPDATE, NULL);
     if (ending.ended)
-        gr_timer_wake(call, "leases");
+        gr_timer_wake(call->self, "leases");
     *ret_ended = ending.ended;
     return GR_OK;
 }
@@ -206,7 +206,7 @@ static enum gr_err begin_broadcast(struct gr_call *call, struct publish *publish
 static enum gr_err publish_tx(struct gr_call *call, void *arg)
 {
     struct publish *publish = arg;
-    int64_t now_ms = gr_now_ms(call);
+    int64_t now_ms = gr_now_ms(call->host);
     int64_t changed = 0;
 
     enum gr_err err = close_old(call, publish->notice->name, now_ms);
@@ -250,14 +250,14 @@ enum gr_err rig_on_publish(struct gr_call *call)
         err = need_name(call, &notice);
     if (err != GR_OK)
         return err;
-    gr_uuid(call, publish.id);
+    gr_uuid(call->host, publish.id);
     err = gr_store_tx(call, publish_tx, &publish);
     if (err == GR_OK)
         err = rig_destinations(call, publish.stream_id, &list);
-    gr_metric_add(call, "publishes_total", err == GR_OK ? "accepted" : "refused", 1);
+    gr_metric_add(call->self, "publishes_total", err == GR_OK ? "accepted" : "refused", 1);
     if (err != GR_OK)
         return refuse_publish(call, &publish, err);
-    gr_timer_wake(call, "leases");
+    gr_timer_wake(call->self, "leases");
     return rig_reply(call, "Publish accepted", list);
 }
 
@@ -277,9 +277,9 @@ enum gr_err rig_on_connect(struct gr_call *call)
 static enum gr_err renew_tx(struct gr_call *call, void *arg)
 {
     const struct rig_notice *notice = arg;
-    const struct gr_value params[] = {gr_v_str(notice->name), gr_v_str(gr_caller(call)),
-                                      v_text(notice->client),
-                                      gr_v_int(gr_now_ms(call) + rig_of(call)->options->lease)};
+    const struct gr_value params[] = {
+        gr_v_str(notice->name), gr_v_str(gr_caller(call)), v_text(notice->client),
+        gr_v_int(gr_now_ms(call->host) + rig_of(call)->options->lease)};
     struct rig_text_row row = {.call = call};
 
     enum gr_err err = gr_store(call,
@@ -339,7 +339,7 @@ enum gr_err rig_on_done(struct gr_call *call)
 
 static enum gr_err end_leases_tx(struct gr_call *call, void *arg)
 {
-    const struct gr_value params[] = {gr_v_int(gr_now_ms(call))};
+    const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host))};
 
     (void)arg;
     enum gr_err err = gr_store(call,
@@ -355,7 +355,7 @@ static enum gr_err end_leases_tx(struct gr_call *call, void *arg)
 
 enum gr_err rig_end_leases(struct gr_call *call)
 {
-    const struct gr_value params[] = {gr_v_int(gr_now_ms(call))};
+    const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host))};
     struct rig_text_row row = {.call = call};
 
     /* Most of the time there is nothing to write. */
@@ -369,7 +369,7 @@ enum gr_err rig_end_leases(struct gr_call *call)
     if (err != GR_OK)
         return err;
     struct rig *rig = rig_of(call);
-    gr_metric_add(call, "streams_live", NULL, row.number[1] - rig->live_shown);
+    gr_metric_add(call->self, "streams_live", NULL, row.number[1] - rig->live_shown);
     rig->live_shown = row.number[1];
     return GR_OK;
 }

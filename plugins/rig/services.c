@@ -17,15 +17,16 @@ const char rig_services_default[] =
     "{\"name\":\"sfo\",\"url\":\"rtmp://live-sfo.twitch.tv/app\"}]}}";
 
 static const struct gr_field server_rows[] = {
-    GR_FIELD("name", GR_STRING, "Name of the server, for people", .flags = GR_REQUIRED),
-    GR_FIELD("url", GR_STRING, "Where to push to, without the key", .flags = GR_REQUIRED,
+    GR_FIELD("name", GR_STRING, "Name of the server, for people", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("url", GR_STRING, "Where to push to, without the key", .flags = GR_FIELD_REQUIRED,
              .pattern = "rtmps?://[A-Za-z0-9._:-]+/[A-Za-z0-9._~/?=&%+:-]*"),
     GR_END,
 };
 
 static const struct gr_field service_rows[] = {
-    GR_FIELD("servers", GR_ARRAY, "Its ingest servers; the first one is used", .flags = GR_REQUIRED,
-             .range = GR_MIN(1), .items = GR_ITEM(GR_OBJECT, .fields = server_rows)),
+    GR_FIELD("servers", GR_ARRAY, "Its ingest servers; the first one is used",
+             .flags = GR_FIELD_REQUIRED, .range = GR_MIN(1),
+             .items = GR_ITEM(GR_OBJECT, .fields = server_rows)),
     GR_END,
 };
 
@@ -37,10 +38,10 @@ const struct gr_field rig_services_shape[] = {
 const struct gr_field rig_destination_rows[] = {
     GR_FIELD("id", GR_INT, "Number of the destination, from 1"),
     GR_FIELD("service", GR_STRING, "Where the video goes", .example = "\"Twitch\""),
-    GR_FIELD("streamKey", GR_STRING, "The user's key there", .flags = GR_SECRET),
+    GR_FIELD("streamKey", GR_STRING, "The user's key there", .flags = GR_FIELD_SECRET),
     GR_FIELD("rtmpUrl", GR_STRING,
              "Where to push to; null when the service is no longer known, or the key is unsafe",
-             .flags = GR_SECRET),
+             .flags = GR_FIELD_SECRET),
     GR_FIELD("isActive", GR_BOOL, "Whether to push there"),
     GR_END,
 };

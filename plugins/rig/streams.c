@@ -37,7 +37,7 @@ enum gr_err rig_stream_read(struct gr_call *call, struct rig_stream *stream)
         return GR_ERR_NOT_FOUND;
     stream->key = row.text[0];
     stream->active = row.number[1] != 0;
-    stream->live = row.number[2] > gr_now_ms(call);
+    stream->live = row.number[2] > gr_now_ms(call->host);
     return GR_OK;
 }
 
@@ -101,7 +101,7 @@ static enum gr_err insert_stream(struct gr_call *call, void *arg)
                         "SELECT COALESCE(MAX(created_at_ms), 0) FROM rig_streams"
                         " WHERE user_id = ?1",
                         gr_caller(call), &last_ms);
-    int64_t now_ms = gr_now_ms(call);
+    int64_t now_ms = gr_now_ms(call->host);
     const struct gr_value params[] = {gr_v_text(stream->id), gr_v_text(stream->key),
                                       gr_v_str(gr_caller(call)),
                                       gr_v_int(now_ms > last_ms ? now_ms : last_ms + 1)};
@@ -122,7 +122,7 @@ static enum gr_err streams_create(struct gr_call *call)
     enum gr_err err = GR_ERR_STORE_UNIQUE;
 
     for (int i = 0; i < KEY_ATTEMPTS && err == GR_ERR_STORE_UNIQUE; i++) {
-        gr_uuid(call, made.id);
+        gr_uuid(call->host, made.id);
         rig_key_new(call, made.key);
         err = gr_store_tx(call, insert_stream, &made);
     }
@@ -158,7 +158,7 @@ static enum gr_err list_stream(void *arg, const struct gr_value *columns, size_t
 static enum gr_err streams_list(struct gr_call *call)
 {
     const struct gr_value params[] = {gr_v_str(gr_caller(call))};
-    struct stream_list to = {call, json_array(), gr_now_ms(call)};
+    struct stream_list to = {call, json_array(), gr_now_ms(call->host)};
 
     enum gr_err err = gr_store(call,
                                "SELECT id, stream_key, is_active, live_until_ms FROM rig_streams"
@@ -206,7 +206,7 @@ static enum gr_err update_stream(struct gr_call *call, void *arg)
     if (err != GR_OK || !active)
         return err;
     const struct gr_value params[] = {gr_v_text(stream.id), gr_v_int(json_is_true(active)),
-                                      gr_v_int(gr_now_ms(call))};
+                                      gr_v_int(gr_now_ms(call->host))};
     err = gr_store(call, "UPDATE rig_streams SET is_active = ?2, updated_at_ms = ?3 WHERE id = ?1",
                    params, 3, NULL, NULL, NULL);
     if (err == GR_OK)
@@ -267,7 +267,7 @@ static enum gr_err change_key(struct gr_call *call, void *arg)
     if (err != GR_OK)
         return err;
     const struct gr_value params[] = {gr_v_text(change->stream.id), gr_v_text(change->key),
-                                      gr_v_int(gr_now_ms(call))};
+                                      gr_v_int(gr_now_ms(call->host))};
     err = gr_store(call, "UPDATE rig_streams SET stream_key = ?2, updated_at_ms = ?3 WHERE id = ?1",
                    params, 3, NULL, NULL, NULL);
     if (err == GR_OK)
@@ -296,26 +296,29 @@ static enum gr_err streams_change_key(struct gr_call *call)
 
 static const struct gr_field destination_body[] = {
     GR_FIELD("service", GR_STRING, "Name of the service, such as YouTube or Twitch",
-             .flags = GR_REQUIRED, .check = rig_check_not_empty, .example = "\"Twitch\""),
-    GR_FIELD("streamKey", GR_STRING, "The user's key there", .flags = GR_REQUIRED | GR_SECRET,
-             .check = rig_check_destination_key, .example = "\"live_31_kexample\""),
+             .flags = GR_FIELD_REQUIRED, .check = rig_check_not_empty, .example = "\"Twitch\""),
+    GR_FIELD("streamKey", GR_STRING, "The user's key there",
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .check = rig_check_destination_key,
+             .example = "\"live_31_kexample\""),
     GR_END,
 };
 
 static const struct gr_field destination_changes[] = {
-    GR_FIELD("isActive", GR_BOOL, "Whether to push there", .flags = GR_NOT_NULL,
+    GR_FIELD("isActive", GR_BOOL, "Whether to push there", .flags = GR_FIELD_NOT_NULL,
              .any_of = "change"),
-    GR_FIELD("streamKey", GR_STRING, "Another key there", .flags = GR_NOT_NULL | GR_SECRET,
-             .check = rig_check_destination_key, .any_of = "change"),
+    GR_FIELD("streamKey", GR_STRING, "Another key there",
+             .flags = GR_FIELD_NOT_NULL | GR_FIELD_SECRET, .check = rig_check_destination_key,
+             .any_of = "change"),
     GR_END,
 };
 
 static const struct gr_field stream_changes[] = {
-    GR_FIELD("isActive", GR_BOOL, "Whether one may publish to the stream", .flags = GR_REQUIRED),
+    GR_FIELD("isActive", GR_BOOL, "Whether one may publish to the stream",
+             .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
-#define BODY(rows) GR_BODY(GR_OBJECT, .fields = (rows), .flags = GR_REQUIRED)
+#define BODY(rows) GR_BODY(GR_OBJECT, .fields = (rows), .flags = GR_FIELD_REQUIRED)
 #define ANSWER(doc_, example_)                                                                     \
     ((const struct gr_answer[]){{.status = 200, .doc = (doc_), .example = (example_)}, GR_END})
 #define EXAMPLE_DESTINATION                                                                        \
@@ -387,12 +390,11 @@ static const struct gr_route routes[] = {
 
 static const struct gr_option options[] = {
     GR_OPTION(rig_options, users_key, GR_OPT_SECRET, NULL,
-              "Key that signs users' tokens, as in accounts", .optional = true,
-              .env = "RIG_USERS_KEY"),
+              "Key that signs users' tokens, as in accounts", .env = "RIG_USERS_KEY"),
     GR_OPTION(rig_options, users_key_previous, GR_OPT_SECRET, NULL,
-              "The key before, as in accounts", .optional = true),
+              "The key before, as in accounts"),
     GR_OPTION(rig_options, users_key_legacy, GR_OPT_SECRET, NULL,
-              "Key of tokens without kid, as in accounts", .optional = true),
+              "Key of tokens without kid, as in accounts"),
     GR_OPTION(rig_options, audience, GR_OPT_STRING, "rig.xplex.me", "The claim aud of all tokens"),
     GR_OPTION(rig_options, services, GR_OPT_JSON, rig_services_default,
               "Services one can push to, and their ingest servers; the same as in agents",
@@ -437,4 +439,4 @@ GR_PLUGIN(.name = "streams", .version = RIG_VERSION,
           .routes = routes, .options = options, .options_size = sizeof(struct rig_options),
           .migrations = rig_migrations, .owns = owns, .flags = RIG_FLAGS,
           .render_error = rig_render_error, .authenticate = rig_authenticate_user,
-          .init = streams_init, .fini = streams_fini, .schema = RIG_SCHEMA)
+          .init = streams_init, .fini = streams_fini, .migrations_name = RIG_SCHEMA)

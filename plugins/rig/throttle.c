@@ -13,7 +13,7 @@ static void make_id(struct gr_call *call, const struct rig_limit *limit, char re
 {
     unsigned char digest[32];
 
-    gr_sha256(call, limit->key, digest);
+    gr_sha256(call->host, limit->key, digest);
     int at = snprintf(ret_id, ID_SIZE, "%.20s:", limit->kind);
     for (int i = 0; i < 20; i++)
         (void)snprintf(ret_id + at + 2 * i, 3, "%02x", digest[i]);
@@ -25,7 +25,7 @@ static enum gr_err take_one(struct gr_call *call, const struct rig_limit *limit,
     int64_t changed = 0;
 
     make_id(call, limit, id);
-    const struct gr_value params[] = {gr_v_text(id), gr_v_int(gr_now_ms(call)),
+    const struct gr_value params[] = {gr_v_text(id), gr_v_int(gr_now_ms(call->host)),
                                       gr_v_int(limit->window_ms), gr_v_int(limit->max)};
     enum gr_err err =
         gr_store(call,
@@ -50,7 +50,7 @@ static int64_t wait_of(struct gr_call *call, const struct rig_limit *limit)
     const struct gr_value params[] = {gr_v_text(id)};
     enum gr_err err = gr_store(call, "SELECT until_ms FROM rig_throttle WHERE id = ?1", params, 1,
                                rig_keep_row, &row, NULL);
-    int64_t left_ms = row.number[0] - gr_now_ms(call);
+    int64_t left_ms = row.number[0] - gr_now_ms(call->host);
     return err == GR_OK && row.found && left_ms > 0 ? left_ms : limit->window_ms;
 }
 
@@ -94,7 +94,7 @@ enum gr_err rig_throttle_give(struct gr_call *call, const struct rig_limit *limi
 
 enum gr_err rig_throttle_purge(struct gr_call *call)
 {
-    const struct gr_value params[] = {gr_v_int(gr_now_ms(call))};
+    const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host))};
 
     return gr_store(call, "DELETE FROM rig_throttle WHERE until_ms <= ?1", params, 1, NULL, NULL,
                     NULL);

@@ -2,19 +2,19 @@
 #include "others.h"
 
 const struct gr_field sb_clock_fields[] = {
-    GR_FIELD("advance_ms", GR_INT, "Milliseconds to move on", .flags = GR_REQUIRED,
+    GR_FIELD("advance_ms", GR_INT, "Milliseconds to move on", .flags = GR_FIELD_REQUIRED,
              .range = GR_RANGE(0, 3.2e12)),
     GR_END,
 };
 
 const struct gr_field sb_join_fields[] = {
     GR_FIELD("token", GR_STRING, "App token that says room, role and user", .any_of = "who",
-             .flags = GR_SECRET),
+             .flags = GR_FIELD_SECRET),
     GR_FIELD("role", GR_STRING, "Role", .any_of = "who"),
     GR_FIELD("name", GR_STRING, "Shown name"),
     GR_FIELD("user_id", GR_STRING, "User id"),
     GR_FIELD("metadata", GR_STRING, "Free text of the application"),
-    GR_FIELD("peer_id", GR_STRING, "Id to use", .fallback = "a new one"),
+    GR_FIELD("peer_id", GR_STRING, "Id to use", .default_doc = "a new one"),
     GR_FIELD("type", GR_STRING, "How it joined", .values = GR_LIST("regular", "sip")),
     GR_END,
 };

@@ -8,8 +8,8 @@
 #define SAMPLES_MAX 360
 
 const struct gr_field sb_events_query[] = {
-    GR_FIELD("room_id", GR_STRING, "Of a room", .flags = GR_REQUIRED),
-    GR_FIELD("type", GR_STRING, "Types of event; may be repeated", .flags = GR_REPEATED,
+    GR_FIELD("room_id", GR_STRING, "Of a room", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("type", GR_STRING, "Types of event; may be repeated", .flags = GR_FIELD_REPEATED,
              .values = GR_LIST("track.add.success", "track.update.success", "track.remove.success",
                                "beam.recording.success", "client.publish.failed",
                                "client.subscribe.failed", "client.join.failed",
@@ -18,20 +18,20 @@ const struct gr_field sb_events_query[] = {
     GR_FIELD("peer_id", GR_STRING, "Of a peer"),
     GR_FIELD("user_id", GR_STRING, "Of a user"),
     GR_FIELD("beam_id", GR_STRING, "Of a recording"),
-    GR_FIELD("error", GR_BOOL, "Errors only", .fallback = "false"),
+    GR_FIELD("error", GR_BOOL, "Errors only", .default_doc = "false"),
     SB_PAGE_FIELDS(1),
     GR_END,
 };
 
 const struct gr_field sb_event_fields[] = {
-    GR_FIELD("type", GR_STRING, "Type of event", .flags = GR_REQUIRED),
-    GR_FIELD("data", GR_OBJECT, "What happened", .flags = GR_REQUIRED),
+    GR_FIELD("type", GR_STRING, "Type of event", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("data", GR_OBJECT, "What happened", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 const struct gr_field sb_peer_stats_query[] = {
-    GR_FIELD("peer_id", GR_STRING, "The peer", .flags = GR_REQUIRED),
-    GR_FIELD("session_id", GR_STRING, "The session", .flags = GR_REQUIRED),
+    GR_FIELD("peer_id", GR_STRING, "The peer", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("session_id", GR_STRING, "The session", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 

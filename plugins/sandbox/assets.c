@@ -128,7 +128,7 @@ const struct gr_field sb_assets_query[] = {
 
 const struct gr_field sb_presign_query[] = {
     GR_FIELD("presign_duration", GR_INT, "Seconds that the URL works", .range = GR_MIN(1),
-             .fallback = "259200"),
+             .default_doc = "259200"),
     GR_END,
 };
 

@@ -64,12 +64,12 @@ enum gr_err sb_new_app_token(struct gr_call *call, const char *room_id, const ch
                              const char *user_id, char **ret_token)
 {
     struct sandbox *sb = call->state;
-    json_int_t now = gr_now_ms(call) / 1000;
+    json_int_t now = gr_now_ms(call->host) / 1000;
     enum gr_err err;
     char jti[37];
     json_t *claims;
 
-    gr_uuid(call, jti);
+    gr_uuid(call->host, jti);
     claims =
         json_pack("{ss ss si ss sI sI sI ss ss ss*}", "access_key", sb->options->access_key, "type",
                   "app", "version", 2, "jti", jti, "iat", now, "nbf", now, "exp",

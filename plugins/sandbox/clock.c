@@ -15,7 +15,7 @@ static const struct step_kind {
 
 int64_t sb_clock(const struct sandbox *sb)
 {
-    return sb->host->now_ms() + sb->offset_ms;
+    return gr_now_ms(sb->host) + sb->offset_ms;
 }
 
 int64_t sb_service_ms(const struct sandbox *sb, int64_t from_ms, int64_t to_ms)

@@ -11,13 +11,13 @@ const struct gr_field sb_codes_query[] = {
 };
 
 const struct gr_field sb_code_update_fields[] = {
-    GR_FIELD("code", GR_STRING, "The code", .flags = GR_REQUIRED),
-    GR_FIELD("enabled", GR_BOOL, "Whether it works", .flags = GR_REQUIRED),
+    GR_FIELD("code", GR_STRING, "The code", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("enabled", GR_BOOL, "Whether it works", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 const struct gr_field sb_exchange_fields[] = {
-    GR_FIELD("code", GR_STRING, "A room code", .flags = GR_REQUIRED),
+    GR_FIELD("code", GR_STRING, "A room code", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("user_id", GR_STRING, "Becomes the user id of the token"),
     GR_END,
 };

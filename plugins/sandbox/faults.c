@@ -11,18 +11,19 @@
 #define DELAY_MAX_MS 600000
 
 const struct gr_field sb_fault_fields[] = {
-    GR_FIELD("count", GR_INT, "Calls that meet it; -1: all", .range = GR_MIN(-1), .fallback = "1"),
+    GR_FIELD("count", GR_INT, "Calls that meet it; -1: all", .range = GR_MIN(-1),
+             .default_doc = "1"),
     GR_FIELD("skip", GR_INT, "Matching calls that pass before", .range = GR_MIN(0),
-             .fallback = "0"),
+             .default_doc = "0"),
     GR_FIELD("method", GR_STRING, "Method; any when absent"),
     GR_FIELD("path", GR_STRING, "Path below /v2, with * for any text; any when absent"),
     GR_FIELD("delay", GR_INT, "Milliseconds to wait first", .range = GR_RANGE(0, DELAY_MAX_MS)),
     GR_FIELD("status", GR_INT, "Status in place of the answer", .range = GR_RANGE(200, 599)),
     GR_FIELD("body", GR_ANY, "JSON body that goes with the status"),
     GR_FIELD("raw", GR_STRING, "Text sent as it is in place of a JSON body"),
-    GR_FIELD("content_type", GR_STRING, "Content type of raw", .fallback = "application/json"),
+    GR_FIELD("content_type", GR_STRING, "Content type of raw", .default_doc = "application/json"),
     GR_FIELD("retry_after", GR_INT, "Seconds in Retry-After", .range = GR_RANGE(1, 86400)),
-    GR_FIELD("drop", GR_BOOL, "Do the work, then close without an answer", .fallback = "false"),
+    GR_FIELD("drop", GR_BOOL, "Do the work, then close without an answer", .default_doc = "false"),
     GR_FIELD("truncate", GR_INT, "Do the work, then close after that many bytes of the answer",
              .range = GR_MIN(0)),
     GR_END,
@@ -225,7 +226,8 @@ enum gr_err sb_faults_apply(struct gr_call *call, struct sandbox *sb, bool *ret_
     if (header.len) {
         rule = rule_of_header(call, header);
         if (!rule ||
-            gr_validate(call, GR_BODY(GR_OBJECT, .fields = sb_fault_fields, .flags = GR_STRICT),
+            gr_validate(call,
+                        GR_BODY(GR_OBJECT, .fields = sb_fault_fields, .flags = GR_FIELD_STRICT),
                         rule) != GR_OK) {
             json_decref(rule);
             return sb_error(call, 400, "Invalid header: X-Sandbox-Fault",

@@ -17,8 +17,9 @@ const struct gr_field sb_jobs_query[] = {
         GR_FIELD("destination", GR_STRING, "Destination of the template")
 
 static const struct gr_field resolution[] = {
-    GR_FIELD("width", GR_INT, "Width in pixels", .flags = GR_REQUIRED, .range = GR_RANGE(1, 1920)),
-    GR_FIELD("height", GR_INT, "Height in pixels", .flags = GR_REQUIRED,
+    GR_FIELD("width", GR_INT, "Width in pixels", .flags = GR_FIELD_REQUIRED,
+             .range = GR_RANGE(1, 1920)),
+    GR_FIELD("height", GR_INT, "Height in pixels", .flags = GR_FIELD_REQUIRED,
              .range = GR_RANGE(1, 1920)),
     GR_END,
 };
@@ -42,16 +43,17 @@ static const struct gr_field live_transcription[] = {
 const struct gr_field sb_recording_start_fields[] = {
     START_FIELDS,
     GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = resolution),
-    GR_FIELD("audio_only", GR_BOOL, "Leave the picture out", .fallback = "false"),
+    GR_FIELD("audio_only", GR_BOOL, "Leave the picture out", .default_doc = "false"),
     GR_FIELD("transcription", GR_OBJECT, "Transcription", .fields = transcription),
     GR_END,
 };
 
 const struct gr_field sb_external_start_fields[] = {
     START_FIELDS,
-    GR_FIELD("rtmp_urls", GR_ARRAY, "Where the stream goes", .flags = GR_REQUIRED | GR_SECRET,
-             .range = GR_RANGE(1, 5), .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("recording", GR_BOOL, "Record as well", .fallback = "false"),
+    GR_FIELD("rtmp_urls", GR_ARRAY, "Where the stream goes",
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = GR_RANGE(1, 5),
+             .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("recording", GR_BOOL, "Record as well", .default_doc = "false"),
     GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = resolution),
     GR_END,
 };
@@ -70,9 +72,9 @@ const struct gr_field sb_live_start_fields[] = {
 };
 
 const struct gr_field sb_metadata_fields[] = {
-    GR_FIELD("payload", GR_STRING, "Text for the viewers", .flags = GR_REQUIRED,
+    GR_FIELD("payload", GR_STRING, "Text for the viewers", .flags = GR_FIELD_REQUIRED,
              .range = GR_MAX(100)),
-    GR_FIELD("duration", GR_INT, "Seconds", .flags = GR_REQUIRED, .range = GR_MIN(0)),
+    GR_FIELD("duration", GR_INT, "Seconds", .flags = GR_FIELD_REQUIRED, .range = GR_MIN(0)),
     GR_END,
 };
 

@@ -17,24 +17,24 @@ const struct gr_field sb_results_query[] = {
 
 const struct gr_field sb_responses_query[] = {
     GR_FIELD("question", GR_INT, "Of a question"),
-    GR_FIELD("all", GR_BOOL, "With the responses that were changed later", .fallback = "false"),
+    GR_FIELD("all", GR_BOOL, "With the responses that were changed later", .default_doc = "false"),
     SB_PAGE_FIELDS(1),
     GR_END,
 };
 
 const struct gr_field sb_poll_run_fields[] = {
-    GR_FIELD("room_id", GR_STRING, "A room with a running session", .flags = GR_REQUIRED),
+    GR_FIELD("room_id", GR_STRING, "A room with a running session", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 const struct gr_field sb_respond_fields[] = {
-    GR_FIELD("room_id", GR_STRING, "A room with a running session", .flags = GR_REQUIRED),
-    GR_FIELD("question", GR_INT, "Index of the question", .flags = GR_REQUIRED),
+    GR_FIELD("room_id", GR_STRING, "A room with a running session", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("question", GR_INT, "Index of the question", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("peer_id", GR_STRING, "Who answers: a peer that is in", .any_of = "who"),
     GR_FIELD("user_id", GR_STRING, "Who answers: a user", .any_of = "who"),
     GR_FIELD("options", GR_ARRAY, "Chosen options by index", .items = GR_ITEM(GR_INT)),
     GR_FIELD("text", GR_STRING, "Answer as text"),
-    GR_FIELD("skipped", GR_BOOL, "No answer", .fallback = "false"),
+    GR_FIELD("skipped", GR_BOOL, "No answer", .default_doc = "false"),
     GR_FIELD("duration", GR_INT, "Seconds it took", .range = GR_MIN(0)),
     GR_END,
 };

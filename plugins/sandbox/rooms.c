@@ -7,8 +7,9 @@
 #define SIZE_MAX_LARGE 20000
 
 static const struct gr_field upload_credentials[] = {
-    GR_FIELD("key", GR_STRING, "Access key of the storage", .flags = GR_REQUIRED),
-    GR_FIELD("secret", GR_STRING, "Secret of the storage", .flags = GR_REQUIRED | GR_SECRET),
+    GR_FIELD("key", GR_STRING, "Access key of the storage", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("secret", GR_STRING, "Secret of the storage",
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
     GR_END,
 };
 
@@ -18,8 +19,8 @@ static const struct gr_field upload_options[] = {
 };
 
 static const struct gr_field upload_info[] = {
-    GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_REQUIRED),
-    GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_REQUIRED,
+    GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED,
              .values = GR_LIST("s3", "gs", "oss", "azure")),
     GR_FIELD("prefix", GR_STRING, "Begin of every path"),
     GR_FIELD("options", GR_OBJECT, "Region and the like", .fields = upload_options),
@@ -28,13 +29,13 @@ static const struct gr_field upload_info[] = {
 };
 
 static const struct gr_field recording_info[] = {
-    GR_FIELD("enabled", GR_BOOL, "Record every session", .fallback = "false"),
+    GR_FIELD("enabled", GR_BOOL, "Record every session", .default_doc = "false"),
     GR_FIELD("upload_info", GR_OBJECT, "Own storage", .fields = upload_info),
     GR_END,
 };
 
 static const struct gr_field webhook[] = {
-    GR_FIELD("url", GR_STRING, "Receiver", .flags = GR_REQUIRED),
+    GR_FIELD("url", GR_STRING, "Receiver", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("headers", GR_MAP, "Headers that are sent with each event",
              .items = GR_ITEM(GR_STRING)),
     GR_END,
@@ -44,12 +45,12 @@ const struct gr_field sb_room_fields[] = {
     GR_FIELD("name", GR_STRING, "Name, compared without regard to case; an existing one is updated",
              .pattern = "^[A-Za-z0-9.:_-]+$"),
     GR_FIELD("description", GR_STRING, "Description"),
-    GR_FIELD("template_id", GR_STRING, "Template", .fallback = "the default template"),
+    GR_FIELD("template_id", GR_STRING, "Template", .default_doc = "the default template"),
     GR_FIELD("recording_info", GR_OBJECT, "Recording; takes the place of the template's",
              .fields = recording_info),
     GR_FIELD("region", GR_STRING, "Region", .values = GR_LIST("eu", "in", "us", "auto"),
-             .fallback = "auto"),
-    GR_FIELD("large_room", GR_BOOL, "Allow sizes above 2500", .fallback = "false"),
+             .default_doc = "auto"),
+    GR_FIELD("large_room", GR_BOOL, "Allow sizes above 2500", .default_doc = "false"),
     GR_FIELD("size", GR_INT, "Most peers; 0: any number", .range = GR_MIN(0)),
     GR_FIELD("max_duration_seconds", GR_INT, "Longest session", .range = GR_RANGE(120, 43200)),
     GR_FIELD("polls", GR_ARRAY, "Polls of the room", .items = GR_ITEM(GR_STRING)),

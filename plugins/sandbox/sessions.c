@@ -403,7 +403,7 @@ SB_HANDLER(sb_active_peer_update)
 }
 
 const struct gr_field sb_message_fields[] = {
-    GR_FIELD("message", GR_STRING, "Text", .flags = GR_REQUIRED),
+    GR_FIELD("message", GR_STRING, "Text", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("peer_id", GR_STRING, "To one peer; wins over the role"),
     GR_FIELD("role", GR_STRING, "To the peers of a role"),
     GR_FIELD("type", GR_STRING, "Label of the application"),
@@ -419,7 +419,7 @@ const struct gr_field sb_remove_fields[] = {
 
 const struct gr_field sb_end_fields[] = {
     GR_FIELD("reason", GR_STRING, "Shown to the peers"),
-    GR_FIELD("lock", GR_BOOL, "Disable the room as well", .fallback = "false"),
+    GR_FIELD("lock", GR_BOOL, "Disable the room as well", .default_doc = "false"),
     GR_END,
 };
 

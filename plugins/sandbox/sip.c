@@ -4,25 +4,27 @@
 static const char *const trunk_members[] = {"username", "password", "address", "from", NULL};
 
 const struct gr_field sb_trunk_create_fields[] = {
-    GR_FIELD("username", GR_STRING, "User at the provider", .flags = GR_REQUIRED),
-    GR_FIELD("password", GR_STRING, "Password at the provider", .flags = GR_REQUIRED | GR_SECRET),
-    GR_FIELD("address", GR_STRING, "SIP address of the provider", .flags = GR_REQUIRED),
-    GR_FIELD("from", GR_STRING, "Number that calls", .flags = GR_REQUIRED),
+    GR_FIELD("username", GR_STRING, "User at the provider", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("password", GR_STRING, "Password at the provider",
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
+    GR_FIELD("address", GR_STRING, "SIP address of the provider", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("from", GR_STRING, "Number that calls", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 const struct gr_field sb_trunk_update_fields[] = {
     GR_FIELD("username", GR_STRING, "User at the provider"),
-    GR_FIELD("password", GR_STRING, "Password at the provider", .flags = GR_SECRET),
+    GR_FIELD("password", GR_STRING, "Password at the provider", .flags = GR_FIELD_SECRET),
     GR_FIELD("address", GR_STRING, "SIP address of the provider"),
     GR_FIELD("from", GR_STRING, "Number that calls"),
     GR_END,
 };
 
 const struct gr_field sb_call_fields[] = {
-    GR_FIELD("to", GR_STRING, "Number to call", .flags = GR_REQUIRED),
-    GR_FIELD("room_code", GR_STRING, "Code of the room and role to join", .flags = GR_REQUIRED),
-    GR_FIELD("trunk_id", GR_STRING, "Trunk to use", .flags = GR_REQUIRED),
+    GR_FIELD("to", GR_STRING, "Number to call", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("room_code", GR_STRING, "Code of the room and role to join",
+             .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("trunk_id", GR_STRING, "Trunk to use", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("name", GR_STRING, "Name of the peer"),
     GR_FIELD("user_id", GR_STRING, "User id of the peer"),
     GR_FIELD("video", GR_BOOL, "Offer video"),
@@ -32,7 +34,7 @@ const struct gr_field sb_call_fields[] = {
 };
 
 const struct gr_field sb_dtmf_fields[] = {
-    GR_FIELD("digits", GR_ARRAY, "Tones", .flags = GR_REQUIRED, .range = GR_MIN(1),
+    GR_FIELD("digits", GR_ARRAY, "Tones", .flags = GR_FIELD_REQUIRED, .range = GR_MIN(1),
              .items = GR_ITEM(GR_STRING, .pattern = "^[0-9*#a-d]$")),
     GR_END,
 };

@@ -8,37 +8,43 @@
         GR_FIELD("audioBitrate", GR_INT, "Bit rate of the audio in kbps")
 
 static const struct gr_field audio[] = {
-    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(16, 128), .fallback = "32"),
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(16, 128),
+             .default_doc = "32"),
     GR_FIELD("codec", GR_STRING, "Codec", .values = GR_LIST("opus")),
     GR_END,
 };
 
 static const struct gr_field video[] = {
-    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(30, 2000), .fallback = "256"),
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(30, 2000),
+             .default_doc = "256"),
     GR_FIELD("codec", GR_STRING, "Codec", .values = GR_LIST("vp8")),
-    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = GR_RANGE(1, 30), .fallback = "25"),
-    GR_FIELD("width", GR_INT, "Width in pixels", .range = GR_RANGE(50, 1920), .fallback = "320"),
-    GR_FIELD("height", GR_INT, "Height in pixels", .range = GR_RANGE(50, 1080), .fallback = "180"),
+    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = GR_RANGE(1, 30), .default_doc = "25"),
+    GR_FIELD("width", GR_INT, "Width in pixels", .range = GR_RANGE(50, 1920), .default_doc = "320"),
+    GR_FIELD("height", GR_INT, "Height in pixels", .range = GR_RANGE(50, 1080),
+             .default_doc = "180"),
     GR_END,
 };
 
 static const struct gr_field screen[] = {
-    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_MIN(500), .fallback = "1024"),
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_MIN(500), .default_doc = "1024"),
     GR_FIELD("codec", GR_STRING, "Codec", .values = GR_LIST("vp8")),
-    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = GR_RANGE(1, 30), .fallback = "10"),
-    GR_FIELD("width", GR_INT, "Width in pixels", .range = GR_RANGE(480, 1920), .fallback = "1280"),
-    GR_FIELD("height", GR_INT, "Height in pixels", .range = GR_RANGE(270, 1080), .fallback = "720"),
+    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = GR_RANGE(1, 30), .default_doc = "10"),
+    GR_FIELD("width", GR_INT, "Width in pixels", .range = GR_RANGE(480, 1920),
+             .default_doc = "1280"),
+    GR_FIELD("height", GR_INT, "Height in pixels", .range = GR_RANGE(270, 1080),
+             .default_doc = "720"),
     GR_END,
 };
 
 static const struct gr_field simulcast_layer[] = {
-    GR_FIELD("rid", GR_STRING, "Full, half or quarter", .flags = GR_REQUIRED,
+    GR_FIELD("rid", GR_STRING, "Full, half or quarter", .flags = GR_FIELD_REQUIRED,
              .values = GR_LIST("f", "h", "q")),
-    GR_FIELD("scaleResolutionDownBy", GR_NUMBER, "Divisor of the resolution", .flags = GR_REQUIRED,
-             .range = GR_RANGE(1, 12)),
-    GR_FIELD("maxFramerate", GR_INT, "Frames a second", .flags = GR_REQUIRED,
+    GR_FIELD("scaleResolutionDownBy", GR_NUMBER, "Divisor of the resolution",
+             .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1, 12)),
+    GR_FIELD("maxFramerate", GR_INT, "Frames a second", .flags = GR_FIELD_REQUIRED,
              .range = GR_RANGE(1, 30)),
-    GR_FIELD("maxBitrate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(0, 2000), .fallback = "0"),
+    GR_FIELD("maxBitrate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(0, 2000),
+             .default_doc = "0"),
     GR_END,
 };
 
@@ -62,11 +68,11 @@ static const struct gr_field publish[] = {
 
 static const struct gr_field degradation[] = {
     GR_FIELD("packetLossThreshold", GR_INT, "Loss in percent", .range = GR_RANGE(1, 100),
-             .fallback = "50"),
+             .default_doc = "50"),
     GR_FIELD("degradeGracePeriodSeconds", GR_INT, "Seconds before a step down",
-             .range = GR_RANGE(1, 10), .fallback = "1"),
+             .range = GR_RANGE(1, 10), .default_doc = "1"),
     GR_FIELD("recoverGracePeriodSeconds", GR_INT, "Seconds before a step up",
-             .range = GR_RANGE(1, 10), .fallback = "4"),
+             .range = GR_RANGE(1, 10), .default_doc = "4"),
     GR_END,
 };
 
@@ -78,7 +84,7 @@ static const struct gr_field subscribe[] = {
     GR_END,
 };
 
-#define PERMISSION(name_, doc_, fallback_) GR_FIELD(name_, GR_BOOL, doc_, .fallback = fallback_)
+#define PERMISSION(name_, doc_, fallback_) GR_FIELD(name_, GR_BOOL, doc_, .default_doc = fallback_)
 
 static const struct gr_field permissions[] = {
     PERMISSION("endRoom", "May end the session", "false"),
@@ -102,21 +108,22 @@ const struct gr_field sb_role_fields[] = {
     GR_FIELD("permissions", GR_OBJECT, "What the role may do", .fields = permissions),
     GR_FIELD("priority", GR_INT, "1 is the highest", .range = GR_RANGE(1, 5)),
     GR_FIELD("maxPeerCount", GR_INT, "Most peers at a time; 0: any number, -1: nobody",
-             .range = GR_MIN(-1), .fallback = "0"),
+             .range = GR_MIN(-1), .default_doc = "0"),
     GR_END,
 };
 
 static const struct gr_field credentials[] = {
-    GR_FIELD("key", GR_STRING, "Access key of the storage", .flags = GR_REQUIRED),
-    GR_FIELD("secretKey", GR_STRING, "Secret of the storage", .flags = GR_REQUIRED | GR_SECRET),
+    GR_FIELD("key", GR_STRING, "Access key of the storage", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("secretKey", GR_STRING, "Secret of the storage",
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
     GR_END,
 };
 
 static const struct gr_field upload[] = {
-    GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_REQUIRED,
+    GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED,
              .values = GR_LIST("s3", "gs", "oss", "azure")),
-    GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_REQUIRED),
-    GR_FIELD("prefix", GR_STRING, "Begin of every path", .flags = GR_REQUIRED),
+    GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("prefix", GR_STRING, "Begin of every path", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("options", GR_OBJECT, "Region and the like"),
     GR_FIELD("credentials", GR_OBJECT, "Credentials of the storage", .fields = credentials),
     GR_END,
@@ -148,8 +155,8 @@ const struct gr_field sb_settings_fields[] = {
 };
 
 static const struct gr_field browser_recording[] = {
-    GR_FIELD("name", GR_STRING, "Name", .flags = GR_REQUIRED),
-    GR_FIELD("role", GR_STRING, "Role of the recorder", .flags = GR_REQUIRED),
+    GR_FIELD("name", GR_STRING, "Name", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("role", GR_STRING, "Role of the recorder", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("width", GR_INT, "Width in pixels"),
     GR_FIELD("height", GR_INT, "Height in pixels"),
     GR_FIELD("maxDuration", GR_INT, "Seconds"),
@@ -161,12 +168,12 @@ static const struct gr_field browser_recording[] = {
 };
 
 static const struct gr_field rtmp_destination[] = {
-    GR_FIELD("name", GR_STRING, "Name", .flags = GR_REQUIRED),
+    GR_FIELD("name", GR_STRING, "Name", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("width", GR_INT, "Width in pixels"),
     GR_FIELD("height", GR_INT, "Height in pixels"),
     GR_FIELD("maxDuration", GR_INT, "Seconds"),
-    GR_FIELD("rtmpUrls", GR_ARRAY, "Where the stream goes", .range = GR_MAX(3), .flags = GR_SECRET,
-             .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("rtmpUrls", GR_ARRAY, "Where the stream goes", .range = GR_MAX(3),
+             .flags = GR_FIELD_SECRET, .items = GR_ITEM(GR_STRING)),
     GR_FIELD("recordingEnabled", GR_BOOL, "Record as well"),
     GR_FIELD("autoStopTimeout", GR_INT, "Seconds in an empty room"),
     GR_END,
@@ -177,7 +184,7 @@ static const struct gr_field layer[] = {LAYER_FIELDS, GR_END};
 static const struct gr_field hls_recording[] = {
     GR_FIELD("hlsVod", GR_BOOL, "Keep the playlist"),
     GR_FIELD("singleFilePerLayer", GR_BOOL, "One file for each layer"),
-    GR_FIELD("enableZipUpload", GR_BOOL, "Upload as one archive", .fallback = "false"),
+    GR_FIELD("enableZipUpload", GR_BOOL, "Upload as one archive", .default_doc = "false"),
     GR_FIELD("layers", GR_ARRAY, "Layers that are kept",
              .items = GR_ITEM(GR_OBJECT, .fields = layer)),
     GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails"),
@@ -186,14 +193,14 @@ static const struct gr_field hls_recording[] = {
 };
 
 static const struct gr_field hls_destination[] = {
-    GR_FIELD("name", GR_STRING, "Name", .flags = GR_REQUIRED),
+    GR_FIELD("name", GR_STRING, "Name", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("role", GR_STRING, "Role of the viewer that is streamed"),
     GR_FIELD("maxDuration", GR_INT, "Seconds"),
     GR_FIELD("layers", GR_ARRAY, "Layers, from high to low",
              .items = GR_ITEM(GR_OBJECT, .fields = layer)),
     GR_FIELD("playlistType", GR_STRING, "Kind of playlist", .values = GR_LIST("event", "live")),
     GR_FIELD("numPlaylistSegments", GR_INT, "Segments in the playlist", .range = GR_RANGE(3, 150),
-             .fallback = "5"),
+             .default_doc = "5"),
     GR_FIELD("videoFrameRate", GR_INT, "Frames a second"),
     GR_FIELD("enableMetadataInsertion", GR_BOOL, "Allow timed metadata"),
     GR_FIELD("enableStaticUrl", GR_BOOL, "Same URL for each stream"),
@@ -203,8 +210,8 @@ static const struct gr_field hls_destination[] = {
 };
 
 static const struct gr_field summary_section[] = {
-    GR_FIELD("title", GR_STRING, "Title", .flags = GR_REQUIRED, .range = GR_MAX(100)),
-    GR_FIELD("format", GR_STRING, "Form", .flags = GR_REQUIRED,
+    GR_FIELD("title", GR_STRING, "Title", .flags = GR_FIELD_REQUIRED, .range = GR_MAX(100)),
+    GR_FIELD("format", GR_STRING, "Form", .flags = GR_FIELD_REQUIRED,
              .values = GR_LIST("bullets", "paragraph")),
     GR_END,
 };
@@ -213,15 +220,15 @@ const struct gr_field sb_summary_fields[] = {
     GR_FIELD("enabled", GR_BOOL, "Write a summary"),
     GR_FIELD("context", GR_STRING, "What the talk is about", .range = GR_MAX(300)),
     GR_FIELD("temperature", GR_NUMBER, "Freedom of the wording", .range = GR_RANGE(0.1, 1.0),
-             .fallback = "0.5"),
+             .default_doc = "0.5"),
     GR_FIELD("sections", GR_ARRAY, "Sections of the summary", .range = GR_MAX(6),
              .items = GR_ITEM(GR_OBJECT, .fields = summary_section)),
     GR_END,
 };
 
 static const struct gr_field transcription[] = {
-    GR_FIELD("name", GR_STRING, "Name", .flags = GR_REQUIRED),
-    GR_FIELD("role", GR_STRING, "Role of the listener", .flags = GR_REQUIRED),
+    GR_FIELD("name", GR_STRING, "Name", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("role", GR_STRING, "Role of the listener", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("modes", GR_ARRAY, "When to write",
              .items = GR_ITEM(GR_STRING, .values = GR_LIST("recorded", "live", "caption"))),
     GR_FIELD("outputModes", GR_ARRAY, "Formats",
@@ -263,15 +270,16 @@ const struct gr_field sb_template_create_fields[] = {
 
 const struct gr_field sb_template_update_fields[] = {
     TEMPLATE_NAME,
-    GR_FIELD("roles", GR_MAP, "Roles by name", .flags = GR_REQUIRED,
+    GR_FIELD("roles", GR_MAP, "Roles by name", .flags = GR_FIELD_REQUIRED,
              .items = GR_ITEM(GR_OBJECT, .fields = sb_role_fields)),
-    GR_FIELD("settings", GR_OBJECT, "Settings", .flags = GR_REQUIRED, .fields = sb_settings_fields),
+    GR_FIELD("settings", GR_OBJECT, "Settings", .flags = GR_FIELD_REQUIRED,
+             .fields = sb_settings_fields),
     TEMPLATE_PARTS,
     GR_END,
 };
 
 static const struct gr_field browser_composite[] = {
-    GR_FIELD("autoStart", GR_BOOL, "Start with the session", .fallback = "false"),
+    GR_FIELD("autoStart", GR_BOOL, "Start with the session", .default_doc = "false"),
     GR_FIELD("autoStopTimeout", GR_INT, "Seconds in an empty room"),
     GR_FIELD("width", GR_INT, "Width in pixels"),
     GR_FIELD("height", GR_INT, "Height in pixels"),
@@ -279,7 +287,7 @@ static const struct gr_field browser_composite[] = {
 };
 
 static const struct gr_field enabled_only[] = {
-    GR_FIELD("enabled", GR_BOOL, "Switch", .fallback = "false"),
+    GR_FIELD("enabled", GR_BOOL, "Switch", .default_doc = "false"),
     GR_END,
 };
 
@@ -290,8 +298,8 @@ static const struct gr_field composite[] = {
 };
 
 const struct gr_field sb_template_recording_fields[] = {
-    GR_FIELD("name", GR_STRING, "Name", .flags = GR_REQUIRED),
-    GR_FIELD("role", GR_STRING, "A role of the template", .flags = GR_REQUIRED),
+    GR_FIELD("name", GR_STRING, "Name", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("role", GR_STRING, "A role of the template", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("maxDuration", GR_INT, "Seconds"),
     GR_FIELD("presignDuration", GR_INT, "Seconds"),
     GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails"),

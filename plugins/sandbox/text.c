@@ -12,7 +12,7 @@ struct sb_name sb_new_hex(struct sandbox *sb, size_t digits)
 
     if (digits > sizeof(bytes))
         digits = sizeof(bytes);
-    sb->host->random(bytes, digits);
+    gr_random(sb->host, bytes, digits);
     for (size_t i = 0; i < digits; i++)
         name.text[i] = hex[bytes[i] & 15];
     return name;
@@ -33,7 +33,7 @@ struct sb_name sb_new_uuid(struct sandbox *sb)
 {
     struct sb_name uuid = {""};
 
-    sb->host->uuid(uuid.text);
+    gr_uuid(sb->host, uuid.text);
     return uuid;
 }
 
@@ -43,7 +43,7 @@ struct sb_name sb_new_code(struct sandbox *sb)
     struct sb_name code = {""};
     size_t at = 0;
 
-    sb->host->random(bytes, sizeof(bytes));
+    gr_random(sb->host, bytes, sizeof(bytes));
     for (size_t i = 0; i < sizeof(bytes); i++) {
         if (i == 3 || i == 7)
             code.text[at++] = '-';

@@ -12,18 +12,18 @@
             "transcription.success", "beam.started.success", "beam.stopped.success",               \
             "beam.recording.success", "hls.recording.success", "stream.recording.success")
 #define WINDOW_FIELDS                                                                              \
-    GR_FIELD("start_time", GR_TIME, "Begin, within the last 30 days", .fallback = "a day ago"),    \
-        GR_FIELD("end_time", GR_TIME, "End, within 14 days of the begin", .fallback = "now"),      \
+    GR_FIELD("start_time", GR_TIME, "Begin, within the last 30 days", .default_doc = "a day ago"), \
+        GR_FIELD("end_time", GR_TIME, "End, within 14 days of the begin", .default_doc = "now"),   \
         GR_FIELD("room_id", GR_STRING, "Of a room")
 
 const struct gr_field sb_history_query[] = {
     WINDOW_FIELDS,
     GR_FIELD("status", GR_STRING, "How the delivery ended",
-             .values = GR_LIST("all", "failed", "success"), .fallback = "all"),
-    GR_FIELD("event_names", GR_STRING, "Types of event; may be repeated", .flags = GR_REPEATED,
-             .values = EVENT_NAMES),
-    GR_FIELD("limit", GR_INT, "Rows of a page", .range = GR_RANGE(1, 100), .fallback = "50"),
-    GR_FIELD("page", GR_INT, "Page, from 1", .range = GR_MIN(1), .fallback = "1"),
+             .values = GR_LIST("all", "failed", "success"), .default_doc = "all"),
+    GR_FIELD("event_names", GR_STRING, "Types of event; may be repeated",
+             .flags = GR_FIELD_REPEATED, .values = EVENT_NAMES),
+    GR_FIELD("limit", GR_INT, "Rows of a page", .range = GR_RANGE(1, 100), .default_doc = "50"),
+    GR_FIELD("page", GR_INT, "Page, from 1", .range = GR_MIN(1), .default_doc = "1"),
     GR_END,
 };
 
@@ -31,10 +31,11 @@ const struct gr_field sb_replay_fields[] = {
     WINDOW_FIELDS,
     GR_FIELD("event_names", GR_ARRAY, "Types of event",
              .items = GR_ITEM(GR_STRING, .values = EVENT_NAMES)),
-    GR_FIELD("limit", GR_INT, "Most events", .range = GR_RANGE(1, REPLAY_MAX), .fallback = "50000"),
-    GR_FIELD("offset", GR_INT, "Events to leave out", .range = GR_MIN(0), .fallback = "0"),
+    GR_FIELD("limit", GR_INT, "Most events", .range = GR_RANGE(1, REPLAY_MAX),
+             .default_doc = "50000"),
+    GR_FIELD("offset", GR_INT, "Events to leave out", .range = GR_MIN(0), .default_doc = "0"),
     GR_FIELD("status", GR_STRING, "How the delivery ended",
-             .values = GR_LIST("all", "failed", "success"), .fallback = "failed"),
+             .values = GR_LIST("all", "failed", "success"), .default_doc = "failed"),
     GR_END,
 };
 

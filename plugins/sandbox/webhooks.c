@@ -162,7 +162,7 @@ static const char *signature_of(struct gr_call *call, struct sandbox *sb, gr_str
     unsigned char digest[32];
     char *hex = gr_alloc(call, 65);
 
-    gr_hmac_sha256(call, gr_str_of(sb->options->webhook_secret), body, digest);
+    gr_hmac_sha256(call->host, gr_str_of(sb->options->webhook_secret), body, digest);
     for (size_t i = 0; hex && i < sizeof(digest); i++)
         snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     return hex;

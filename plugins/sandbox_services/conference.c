@@ -15,7 +15,7 @@ static const char *member(const json_t *object, const char *name)
 
 static int64_t now_s(struct gr_call *call)
 {
-    return gr_now_ms(call) / 1000;
+    return gr_now_ms(call->host) / 1000;
 }
 
 /* --- rooms --- */
@@ -199,7 +199,7 @@ static json_t *make_stream(struct gr_call *call, const json_t *room, const char 
     const char *class_id = member(room, "classroom_id");
     char id[37];
 
-    gr_uuid(call, id);
+    gr_uuid(call->host, id);
     const char *base =
         gr_format(call, "s3://origin.minigroup.%s/%s/%s", audience, class_id ? class_id : "", id);
     const char *film = base ? gr_format(call, "%s.source.webm", base) : NULL;
@@ -309,11 +309,11 @@ static enum gr_err transcode(struct gr_call *call)
 /* --- tables --- */
 
 static const struct gr_field room_body[] = {
-    GR_FIELD("audience", GR_STRING, "The tenant", .flags = GR_REQUIRED),
-    GR_FIELD("time", GR_ARRAY, "Start and end, Unix seconds", .flags = GR_REQUIRED),
+    GR_FIELD("audience", GR_STRING, "The tenant", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("time", GR_ARRAY, "Start and end, Unix seconds", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("rtc_sharing_policy", GR_STRING, "Who may send",
              .values = GR_LIST("none", "shared", "owned")),
-    GR_FIELD("classroom_id", GR_STRING, "The class", .flags = GR_REQUIRED),
+    GR_FIELD("classroom_id", GR_STRING, "The class", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("reserve", GR_INT, "Slots to reserve"),
     GR_FIELD("tags", GR_ANY, "Free tags"),
     GR_END,
@@ -325,9 +325,9 @@ static const struct gr_field update_body[] = {
     GR_END,
 };
 static const struct gr_field task_body[] = {
-    GR_FIELD("template", GR_STRING, "What is to be done", .flags = GR_REQUIRED),
-    GR_FIELD("tags", GR_OBJECT, "Tags, with conference_room_id", .flags = GR_REQUIRED),
-    GR_FIELD("bindings", GR_OBJECT, "With what", .flags = GR_REQUIRED),
+    GR_FIELD("template", GR_STRING, "What is to be done", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("tags", GR_OBJECT, "Tags, with conference_room_id", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("bindings", GR_OBJECT, "With what", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("priority", GR_STRING, "How soon", .values = GR_LIST("low", "normal", "high")),
     GR_END,
 };
@@ -343,7 +343,7 @@ static const struct gr_field upload_body[] = {
     GR_END,
 };
 
-#define BODY(rows_) GR_BODY(GR_OBJECT, .fields = (rows_), .flags = GR_REQUIRED)
+#define BODY(rows_) GR_BODY(GR_OBJECT, .fields = (rows_), .flags = GR_FIELD_REQUIRED)
 #define OPTIONAL_BODY(rows_) GR_BODY(GR_OBJECT, .fields = (rows_))
 #define SERVICE .access = GR_ACCESS_GROUP
 #define DRIVE .access = GR_ACCESS_OPEN, .flags = GR_ROUTE_ANY_CONTENT_TYPE

@@ -15,7 +15,7 @@ static const char *member(const json_t *object, const char *name)
 
 static int64_t now_s(struct gr_call *call)
 {
-    return gr_now_ms(call) / 1000;
+    return gr_now_ms(call->host) / 1000;
 }
 
 static enum gr_err room_closed(struct gr_call *call)
@@ -123,11 +123,11 @@ static json_t *make_event(struct gr_call *call, const json_t *room, const json_t
     const json_t *body = gr_json(call);
     gr_str label = gr_header(call, "X-Agent-Label");
     gr_str account = gr_caller(call);
-    int64_t now = gr_now_ms(call);
+    int64_t now = gr_now_ms(call->host);
     json_int_t at = next_time(room, kept, now);
     char id[37];
 
-    gr_uuid(call, id);
+    gr_uuid(call->host, id);
     if (label.len == 0)
         label = GR_STR("http");
     const char *author =
@@ -220,7 +220,7 @@ static const char *copy_room(struct gr_call *call, const json_t *room)
     json_t *events = json_deep_copy(json_object_get(state->extra, member(room, "id")));
     char id[37];
 
-    gr_uuid(call, id);
+    gr_uuid(call->host, id);
     json_object_set_new(copy, "id", json_string(id));
     json_object_del(copy, "adjusting");
     json_object_set_new(state->extra, id, events);
@@ -301,10 +301,10 @@ static enum gr_err finish_adjust(struct gr_call *call)
 /* --- tables --- */
 
 static const struct gr_field room_body[] = {
-    GR_FIELD("audience", GR_STRING, "The tenant", .flags = GR_REQUIRED),
-    GR_FIELD("time", GR_ARRAY, "Start and end, Unix seconds", .flags = GR_REQUIRED),
-    GR_FIELD("kind", GR_STRING, "Kind of class", .flags = GR_REQUIRED),
-    GR_FIELD("classroom_id", GR_STRING, "The class", .flags = GR_REQUIRED),
+    GR_FIELD("audience", GR_STRING, "The tenant", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("time", GR_ARRAY, "Start and end, Unix seconds", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("kind", GR_STRING, "Kind of class", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("classroom_id", GR_STRING, "The class", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("preserve_history", GR_BOOL, "Whether events are kept"),
     GR_FIELD("tags", GR_ANY, "Free tags"),
     GR_END,
@@ -316,11 +316,11 @@ static const struct gr_field update_body[] = {
 };
 static const struct gr_field locks_body[] = {
     GR_FIELD("locked_types", GR_MAP, "Types of events and whether they are locked",
-             .flags = GR_REQUIRED, .items = GR_ITEM(GR_BOOL)),
+             .flags = GR_FIELD_REQUIRED, .items = GR_ITEM(GR_BOOL)),
     GR_END,
 };
 static const struct gr_field event_body[] = {
-    GR_FIELD("type", GR_STRING, "Type", .flags = GR_REQUIRED),
+    GR_FIELD("type", GR_STRING, "Type", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("set", GR_STRING, "Set"),
     GR_FIELD("label", GR_STRING, "Label"),
     GR_FIELD("attribute", GR_STRING, "Attribute"),
@@ -329,10 +329,10 @@ static const struct gr_field event_body[] = {
     GR_END,
 };
 static const struct gr_field adjust_body[] = {
-    GR_FIELD("started_at", GR_INT, "Start of the recording, Unix ms", .flags = GR_REQUIRED),
-    GR_FIELD("segments", GR_ARRAY, "Stretches of the recording, ms", .flags = GR_REQUIRED,
+    GR_FIELD("started_at", GR_INT, "Start of the recording, Unix ms", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("segments", GR_ARRAY, "Stretches of the recording, ms", .flags = GR_FIELD_REQUIRED,
              .items = GR_ITEM(GR_ARRAY)),
-    GR_FIELD("offset", GR_INT, "Preroll, ms", .flags = GR_REQUIRED),
+    GR_FIELD("offset", GR_INT, "Preroll, ms", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 static const struct gr_field list_query[] = {
@@ -342,7 +342,7 @@ static const struct gr_field list_query[] = {
     GR_END,
 };
 
-#define BODY(rows_) GR_BODY(GR_OBJECT, .fields = (rows_), .flags = GR_REQUIRED)
+#define BODY(rows_) GR_BODY(GR_OBJECT, .fields = (rows_), .flags = GR_FIELD_REQUIRED)
 #define SERVICE .access = GR_ACCESS_GROUP
 
 static const struct gr_route routes[] = {

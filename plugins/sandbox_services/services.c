@@ -147,12 +147,12 @@ json_t *svc_room_new(struct gr_call *call, const json_t *body)
     const json_t *tags = json_object_get(body, "tags");
     char id[37];
 
-    gr_uuid(call, id);
+    gr_uuid(call->host, id);
     return json_pack("{s:s, s:o, s:o, s:o, s:I, s:o*}", "id", id, "audience",
                      json_deep_copy(json_object_get(body, "audience")), "time",
                      json_deep_copy(json_object_get(body, "time")), "tags",
                      json_is_object(tags) ? json_deep_copy(tags) : json_object(), "created_at",
-                     (json_int_t)(gr_now_ms(call) / 1000), "classroom_id",
+                     (json_int_t)(gr_now_ms(call->host) / 1000), "classroom_id",
                      json_deep_copy(json_object_get(body, "classroom_id")));
 }
 
@@ -163,10 +163,10 @@ static const char *sign(struct gr_call *call, const struct mg_account *account)
     const struct svc_state *state = svc_state_of(call);
     const struct gr_jwt_key key = {.alg = "HS256", .key = state->secret};
     char *token = NULL;
-    json_t *claims = json_pack("{s:s%, s:s%, s:s%, s:I}", "iss", account->audience.ptr,
-                               account->audience.len, "aud", account->audience.ptr,
-                               account->audience.len, "sub", account->label.ptr, account->label.len,
-                               "exp", (json_int_t)(gr_now_ms(call) / 1000 + TOKEN_LIFETIME_S));
+    json_t *claims = json_pack(
+        "{s:s%, s:s%, s:s%, s:I}", "iss", account->audience.ptr, account->audience.len, "aud",
+        account->audience.ptr, account->audience.len, "sub", account->label.ptr, account->label.len,
+        "exp", (json_int_t)(gr_now_ms(call->host) / 1000 + TOKEN_LIFETIME_S));
 
     if (!claims || gr_jwt_sign(call, &key, claims, &token) != GR_OK)
         token = NULL;

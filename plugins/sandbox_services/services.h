@@ -21,13 +21,13 @@ struct svc_options {
 #define SVC_OPTION_ROWS(default_account_)                                                          \
     GR_OPTION(svc_options, account, GR_OPT_STRING, default_account_, "Our account id"),            \
         GR_OPTION(svc_options, secret, GR_OPT_SECRET, NULL,                                        \
-                  "HS256 secret shared with the gateway", .optional = true,                        \
-                  .env = "MINIGROUPS_JWT_SECRET"),                                                 \
+                  "HS256 secret shared with the gateway", .env = "MINIGROUPS_JWT_SECRET"),         \
         GR_OPTION(svc_options, secret_file, GR_OPT_STRING, "minigroups.secret",                    \
                   "Read when there is no secret; made when it does not exist"),                    \
-        GR_OPTION(svc_options, gateway, GR_OPT_JSON, NULL,                                         \
-                  "Upstream: where callbacks are posted"),                                         \
-        GR_OPTION(svc_options, trusted, GR_OPT_LIST, NULL, "Accounts that may use the service")
+        GR_OPTION(svc_options, gateway, GR_OPT_JSON, NULL, "Upstream: where callbacks are posted", \
+                  .required = true),                                                               \
+        GR_OPTION(svc_options, trusted, GR_OPT_LIST, NULL, "Accounts that may use the service",    \
+                  .required = true)
 
 struct svc_state {
     const struct svc_options *options;

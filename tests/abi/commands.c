@@ -9,7 +9,8 @@ struct options {
 
 static const struct gr_option options[] = {
     GR_OPTION(options, greeting, GR_OPT_STRING, "hello", "What to say"),
-    GR_OPTION(options, key, GR_OPT_SECRET, NULL, "Never to be shown", .env = "COMMANDS_KEY"),
+    GR_OPTION(options, key, GR_OPT_SECRET, NULL, "Never to be shown", .required = true,
+              .env = "COMMANDS_KEY"),
     GR_END,
 };
 

@@ -14,22 +14,22 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct gr_field options[] = {
-    GR_FIELD("text", GR_STRING, "d", .flags = GR_REQUIRED, .range = GR_RANGE(1, 300)),
+    GR_FIELD("text", GR_STRING, "d", .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1, 300)),
     GR_FIELD("weight", GR_INT, "d", .range = GR_RANGE(1, 5)),
-    GR_FIELD("drop", GR_ANY, "d", .flags = GR_STRIP),
+    GR_FIELD("drop", GR_ANY, "d", .flags = GR_FIELD_STRIP),
     GR_END,
 };
 static const struct gr_field members[] = {
     GR_FIELD("name", GR_STRING, "d", .pattern = "[A-Za-z0-9.:_-]+", .range = GR_MAX(100)),
     GR_FIELD("slow", GR_STRING, "d", .pattern = "(a|aa)+b"),
-    GR_FIELD("room", GR_STRING, "d", .binds = "room", .flags = GR_NOT_NULL),
+    GR_FIELD("room", GR_STRING, "d", .binds = "room", .flags = GR_FIELD_NOT_NULL),
     GR_FIELD("type", GR_STRING, "d", .values = GR_LIST("poll", "quiz")),
     GR_FIELD("answer", GR_INT, "d", .when = GR_WHEN("type", "quiz"), .multiple_of = 5),
     GR_FIELD("ratio", GR_NUMBER, "d", .range = GR_RANGE(0.1, 1)),
     GR_FIELD("on", GR_BOOL, "d", .any_of = "x"),
     GR_FIELD("at", GR_TIME, "d", .any_of = "x"),
     GR_FIELD("options", GR_ARRAY, "d", .range = GR_RANGE(1, 5),
-             .items = GR_ITEM(GR_OBJECT, .fields = options, .flags = GR_STRICT)),
+             .items = GR_ITEM(GR_OBJECT, .fields = options, .flags = GR_FIELD_STRICT)),
     GR_FIELD("tags", GR_MAP, "d", .items = GR_ITEM(GR_STRING, .binds = "room")),
     GR_END,
 };
@@ -38,7 +38,7 @@ static const struct gr_field parameters[] = {
     GR_FIELD("ratio", GR_NUMBER, "d", .range = GR_RANGE(0.1, 1)),
     GR_FIELD("on", GR_BOOL, "d"),
     GR_FIELD("at", GR_TIME, "d", .when = GR_WHEN("on", "true")),
-    GR_FIELD("name", GR_STRING, "d", .flags = GR_REPEATED, .binds = "room"),
+    GR_FIELD("name", GR_STRING, "d", .flags = GR_FIELD_REPEATED, .binds = "room"),
     GR_END,
 };
 

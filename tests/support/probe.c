@@ -63,7 +63,7 @@ static enum gr_err tick(struct gr_call *call)
 
 static enum gr_err wake(struct gr_call *call)
 {
-    gr_timer_wake(call, "tick");
+    gr_timer_wake(call->self, "tick");
     return GR_OK;
 }
 
@@ -86,10 +86,8 @@ static const struct gr_field authz_rows[] = {GR_AUTHZ_FIELDS, GR_END};
 #define ROWS(rows_) GR_BODY(GR_ARRAY, .items = GR_ITEM(GR_OBJECT, .fields = (rows_)))
 
 static const struct gr_option option_rows[] = {
-    GR_OPTION(options, authn, GR_OPT_JSON, NULL, "Who makes tokens", .optional = true,
-              .json = ROWS(authn_rows)),
-    GR_OPTION(options, authz, GR_OPT_JSON, NULL, "Who may do what", .optional = true,
-              .json = ROWS(authz_rows)),
+    GR_OPTION(options, authn, GR_OPT_JSON, NULL, "Who makes tokens", .json = ROWS(authn_rows)),
+    GR_OPTION(options, authz, GR_OPT_JSON, NULL, "Who may do what", .json = ROWS(authz_rows)),
     GR_OPTION(options, authz_cache, GR_OPT_MS, "0", "How long answers are remembered"),
     GR_END,
 };

@@ -23,7 +23,7 @@ struct sample {
 };
 
 static const struct gr_field shape_fields[] = {
-    GR_FIELD("url", GR_STRING, "where to", .flags = GR_REQUIRED, .range = GR_MIN(1)),
+    GR_FIELD("url", GR_STRING, "where to", .flags = GR_FIELD_REQUIRED, .range = GR_MIN(1)),
     GR_FIELD("tries", GR_INT, "how often", .range = GR_RANGE(1, 5)),
     GR_END,
 };
@@ -35,12 +35,11 @@ static const struct gr_option rows[] = {
     GR_OPTION(sample, room_bytes, GR_OPT_BYTES, "64k", "How much", .range = GR_MAX(1048576)),
     GR_OPTION(sample, mode, GR_OPT_STRING, "open", "Which | mode",
               .values = GR_LIST("open", "closed")),
-    GR_OPTION(sample, title, GR_OPT_STRING, NULL, "A title", .optional = true,
-              .env = "GR_TEST_TITLE"),
-    GR_OPTION(sample, key, GR_OPT_SECRET, NULL, "The key", .env = "GR_TEST_KEY"),
+    GR_OPTION(sample, title, GR_OPT_STRING, NULL, "A title", .env = "GR_TEST_TITLE"),
+    GR_OPTION(sample, key, GR_OPT_SECRET, NULL, "The key", .required = true, .env = "GR_TEST_KEY"),
     GR_OPTION(sample, names, GR_OPT_LIST, "a, b", "Names", .env = "GR_TEST_NAMES"),
-    GR_OPTION(sample, shape, GR_OPT_JSON, NULL, "An object", .optional = true,
-              .json = GR_BODY(GR_OBJECT, .fields = shape_fields, .flags = GR_STRICT)),
+    GR_OPTION(sample, shape, GR_OPT_JSON, NULL, "An object",
+              .json = GR_BODY(GR_OBJECT, .fields = shape_fields, .flags = GR_FIELD_STRICT)),
     GR_OPTION(sample, free, GR_OPT_JSON, "[1]", "Anything", .env = "GR_TEST_FREE"),
     GR_END,
 };

@@ -240,12 +240,13 @@ static void costly_patterns_end(void **state)
 
 static void presence(void **state)
 {
-    const struct gr_field inner[] = {GR_FIELD("id", GR_STRING, "d", .flags = GR_REQUIRED), GR_END};
+    const struct gr_field inner[] = {GR_FIELD("id", GR_STRING, "d", .flags = GR_FIELD_REQUIRED),
+                                     GR_END};
     const struct gr_field rows[] = {
-        GR_FIELD("a", GR_STRING, "d", .flags = GR_REQUIRED),
-        GR_FIELD("b", GR_INT, "d", .flags = GR_NOT_NULL),
+        GR_FIELD("a", GR_STRING, "d", .flags = GR_FIELD_REQUIRED),
+        GR_FIELD("b", GR_INT, "d", .flags = GR_FIELD_NOT_NULL),
         GR_FIELD("c", GR_OBJECT, "d", .fields = inner),
-        GR_FIELD("d", GR_ANY, "d", .flags = GR_NOT_NULL),
+        GR_FIELD("d", GR_ANY, "d", .flags = GR_FIELD_NOT_NULL),
         GR_FIELD("e", GR_ANY, "d"),
         GR_END,
     };
@@ -274,11 +275,11 @@ static void absent_bodies(void **state)
         const char *problems;
     } cases[] = {
         {{.type = GR_OBJECT, .fields = rows}, ""},
-        {{.type = GR_OBJECT, .fields = rows, .flags = GR_REQUIRED}, ": missing: required"},
+        {{.type = GR_OBJECT, .fields = rows, .flags = GR_FIELD_REQUIRED}, ": missing: required"},
         {{.type = GR_ARRAY}, ""},
         {{.type = GR_ARRAY, .range = GR_MIN(1)}, ": min: an array of at least 1 element"},
         {{.type = GR_STRING}, ""},
-        {{.type = GR_STRING, .flags = GR_REQUIRED}, ": missing: required"},
+        {{.type = GR_STRING, .flags = GR_FIELD_REQUIRED}, ": missing: required"},
     };
 
     (void)state;
@@ -295,7 +296,7 @@ static void absent_bodies(void **state)
 static void arrays_maps_and_places(void **state)
 {
     const struct gr_field option[] = {
-        GR_FIELD("text", GR_STRING, "d", .flags = GR_REQUIRED),
+        GR_FIELD("text", GR_STRING, "d", .flags = GR_FIELD_REQUIRED),
         GR_FIELD("weight", GR_INT, "d", .range = GR_RANGE(1, 5)),
         GR_END,
     };
@@ -307,11 +308,11 @@ static void arrays_maps_and_places(void **state)
     const struct gr_field rows[] = {
         GR_FIELD("questions", GR_ARRAY, "d", .items = GR_ITEM(GR_OBJECT, .fields = question)),
         GR_FIELD("tags", GR_MAP, "d", .range = GR_MAX(2),
-                 .items = GR_ITEM(GR_STRING, .flags = GR_NOT_NULL, .range = GR_MAX(3))),
+                 .items = GR_ITEM(GR_STRING, .flags = GR_FIELD_NOT_NULL, .range = GR_MAX(3))),
         GR_FIELD("time", GR_ARRAY, "d", .range = GR_RANGE(2, 2), .items = GR_ITEM(GR_INT)),
-        GR_FIELD("ids", GR_ARRAY, "d", .items = GR_ITEM(GR_STRING, .flags = GR_REQUIRED)),
+        GR_FIELD("ids", GR_ARRAY, "d", .items = GR_ITEM(GR_STRING, .flags = GR_FIELD_REQUIRED)),
         GR_FIELD("grid", GR_ARRAY, "d",
-                 .items = GR_ITEM(GR_ARRAY, .items = GR_ITEM(GR_BOOL, .flags = GR_NOT_NULL))),
+                 .items = GR_ITEM(GR_ARRAY, .items = GR_ITEM(GR_BOOL, .flags = GR_FIELD_NOT_NULL))),
         GR_END,
     };
     struct grc_rule *rule = value_rule(GR_BODY(GR_OBJECT, .fields = rows));
@@ -372,10 +373,11 @@ static void unknown_members(void **state)
     const struct gr_field inner[] = {GR_FIELD("x", GR_INT, "d"), GR_END};
     const struct gr_field rows[] = {
         GR_FIELD("a", GR_INT, "d"),
-        GR_FIELD("b", GR_OBJECT, "d", .flags = GR_STRICT, .fields = inner),
+        GR_FIELD("b", GR_OBJECT, "d", .flags = GR_FIELD_STRICT, .fields = inner),
         GR_END,
     };
-    struct grc_rule *rule = value_rule(GR_BODY(GR_OBJECT, .fields = rows, .flags = GR_STRICT));
+    struct grc_rule *rule =
+        value_rule(GR_BODY(GR_OBJECT, .fields = rows, .flags = GR_FIELD_STRICT));
     struct grc_rule *loose = value_rule(GR_BODY(GR_OBJECT, .fields = rows));
 
     (void)state;
@@ -594,7 +596,7 @@ static void query_values(void **state)
         GR_FIELD("enabled", GR_BOOL, "d"),
         GR_FIELD("after", GR_TIME, "d"),
         GR_FIELD("name", GR_STRING, "d", .range = GR_MAX(3)),
-        GR_FIELD("tag", GR_STRING, "d", .flags = GR_REPEATED, .values = GR_LIST("a", "b")),
+        GR_FIELD("tag", GR_STRING, "d", .flags = GR_FIELD_REPEATED, .values = GR_LIST("a", "b")),
         GR_FIELD("even", GR_INT, "d", .check = check_even),
         GR_FIELD("any", GR_ANY, "d"),
         GR_END,
@@ -647,7 +649,7 @@ static void query_values(void **state)
 static void query_presence(void **state)
 {
     const struct gr_field rows[] = {
-        GR_FIELD("id", GR_STRING, "d", .flags = GR_REQUIRED),
+        GR_FIELD("id", GR_STRING, "d", .flags = GR_FIELD_REQUIRED),
         GR_FIELD("kind", GR_STRING, "d"),
         GR_FIELD("size", GR_INT, "d", .when = GR_WHEN("kind", "big")),
         GR_FIELD("from", GR_INT, "d", .any_of = "span"),
@@ -768,9 +770,10 @@ static void bindings_are_visited(void **state)
 static void members_for_the_gateway_are_stripped(void **state)
 {
     const struct gr_field inner[] = {GR_FIELD("keep", GR_INT, "d"),
-                                     GR_FIELD("drop", GR_INT, "d", .flags = GR_STRIP), GR_END};
+                                     GR_FIELD("drop", GR_INT, "d", .flags = GR_FIELD_STRIP),
+                                     GR_END};
     const struct gr_field rows[] = {
-        GR_FIELD("secret", GR_STRING, "d", .flags = GR_STRIP),
+        GR_FIELD("secret", GR_STRING, "d", .flags = GR_FIELD_STRIP),
         GR_FIELD("one", GR_OBJECT, "d", .fields = inner),
         GR_FIELD("list", GR_ARRAY, "d", .items = GR_ITEM(GR_OBJECT, .fields = inner)),
         GR_FIELD("map", GR_MAP, "d", .items = GR_ITEM(GR_OBJECT, .fields = inner)),

@@ -26,9 +26,12 @@ static void wrong_rows_are_named(void **state)
         {{.type = GR_INT, .doc = "d"}, "row 1 of its table has no name"},
         {GR_FIELD("a", GR_INT, "d", .flags = 1u << 20),
          "row 'a': .flags has unknown bits 0x100000"},
-        {GR_FIELD("a", GR_INT, "d", .flags = GR_STRICT), "GR_STRICT needs GR_OBJECT with .fields"},
-        {GR_FIELD("a", GR_OBJECT, "d", .flags = GR_STRICT), "GR_STRICT needs GR_OBJECT"},
-        {GR_FIELD("a", GR_ARRAY, "d", .flags = GR_REPEATED), "GR_REPEATED does not fit"},
+        {GR_FIELD("a", GR_INT, "d", .flags = GR_FIELD_STRICT),
+         "GR_FIELD_STRICT needs GR_OBJECT with .fields"},
+        {GR_FIELD("a", GR_OBJECT, "d", .flags = GR_FIELD_STRICT),
+         "GR_FIELD_STRICT needs GR_OBJECT"},
+        {GR_FIELD("a", GR_ARRAY, "d", .flags = GR_FIELD_REPEATED),
+         "GR_FIELD_REPEATED does not fit"},
         {GR_FIELD("a", GR_INT, "d", .range = GR_RANGE(5, 1)), ".range has a minimum above"},
         {GR_FIELD("a", GR_INT, "d", .range = GR_RANGE((double)NAN, 1)),
          ".range has a minimum above"},
@@ -55,7 +58,8 @@ static void wrong_rows_are_named(void **state)
         {GR_FIELD("a", GR_STRING, "d", .when = GR_WHEN("b", NULL)), ".when names 'b', which is no"},
         {GR_FIELD("a", GR_STRING, "d", .when = GR_WHEN(NULL, NULL)), ".when names no member"},
         {GR_FIELD("a", GR_STRING, "d", .any_of = "x"), ".any_of 'x' has no other row"},
-        {GR_FIELD("a", GR_STRING, "d", .any_of = "x", .flags = GR_REQUIRED), "GR_REQUIRED beside"},
+        {GR_FIELD("a", GR_STRING, "d", .any_of = "x", .flags = GR_FIELD_REQUIRED),
+         "GR_FIELD_REQUIRED beside"},
         {GR_FIELD("a", GR_STRING, "d", .any_of = "x", .when = GR_WHEN("b", NULL)), ".when beside"},
         {GR_FIELD("a", GR_STRING, "d", .example = "text"), ".example is not JSON"},
         {GR_FIELD("a", GR_ARRAY, "d", .items = GR_ITEM((enum gr_type)0)),
@@ -126,7 +130,7 @@ struct short_field {
 static void shorter_rows_are_widened(void **state)
 {
     static const struct short_field rows[] = {
-        {"a", GR_INT, GR_REQUIRED, "d"}, {"b", GR_STRING, 0, "d"}, {0}};
+        {"a", GR_INT, GR_FIELD_REQUIRED, "d"}, {"b", GR_STRING, 0, "d"}, {0}};
     char *reason = NULL;
 
     (void)state;
@@ -135,7 +139,7 @@ static void shorter_rows_are_widened(void **state)
     assert_non_null(rule);
     const struct gr_field *wide = grc_rule_rows(rule);
     assert_string_equal(wide[0].name, "a");
-    assert_int_equal(wide[0].flags, GR_REQUIRED);
+    assert_int_equal(wide[0].flags, GR_FIELD_REQUIRED);
     assert_string_equal(wide[1].name, "b");
     assert_null(wide[0].range);
     assert_null(wide[1].example);

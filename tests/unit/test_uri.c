@@ -304,9 +304,62 @@ static void other_texts_are_no_timestamps(void **state)
     assert_true(grc_rfc3339_parse(GR_STR("2026-11-22T10:11:12Z"), NULL));
 }
 
+static void a_segment_keeps_its_own_characters(void **state)
+{
+    struct grc_buf buf;
+
+    (void)state;
+    grc_buf_init(&buf, 256);
+    assert_int_equal(grc_segment_encode(&buf, GR_STR("aZ9-._~:@!$&'()*+,;=/?#[]% \xc3\xa4")),
+                     GR_OK);
+    assert_text(grc_buf_view(&buf), "aZ9-._~:@!$&'()*+,;=%2F%3F%23%5B%5D%25%20%C3%A4");
+    grc_buf_done(&buf);
+}
+
+static void a_url_is_split_into_origin_and_path(void **state)
+{
+    static const struct {
+        const char *url;
+        const char *origin; /* NULL: refused */
+        const char *path;
+    } cases[] = {
+        {"http://a", "http://a", "/"},
+        {"HTTPS://a.example:8443/x/y", "HTTPS://a.example:8443", "/x/y"},
+        {"http://[::1]:80/", "http://[::1]:80", "/"},
+        {"http:///x", NULL, NULL},
+        {"http://", NULL, NULL},
+        {"ftp://a/", NULL, NULL},
+        {"a/b", NULL, NULL},
+        {"http://u:p@a/", NULL, NULL},
+        {"http://a/?q=1", NULL, NULL},
+        {"http://a/#f", NULL, NULL},
+        {"http://a/{x}", NULL, NULL},
+        {"http://a/ b", NULL, NULL},
+        {"http://a/\xc3\xa4", NULL, NULL},
+        {"http://a\\b/", NULL, NULL},
+        {"http://a/b@c", "http://a", "/b@c"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        gr_str origin = {NULL, 0};
+        const char *path = NULL;
+        bool split = grc_url_split(cases[i].url, &origin, &path);
+
+        if (split != (cases[i].origin != NULL))
+            fail_msg("'%s' was %s", cases[i].url, split ? "split" : "refused");
+        if (split) {
+            assert_text(origin, cases[i].origin);
+            assert_string_equal(path, cases[i].path);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_segment_keeps_its_own_characters),
+        cmocka_unit_test(a_url_is_split_into_origin_and_path),
         cmocka_unit_test(decode_resolves_escapes),
         cmocka_unit_test(decode_refuses_what_is_not_text),
         cmocka_unit_test(decode_reads_no_further_than_its_slice),

@@ -161,12 +161,12 @@ enum gr_type {
 };
 
 enum gr_field_flag {
-    GR_REQUIRED = 1u << 0, /* must be there; JSON null counts as missing */
-    GR_NOT_NULL = 1u << 1, /* an explicit null is wrong (default: null is accepted) */
-    GR_SECRET = 1u << 2,   /* never logged, masked in documents */
-    GR_REPEATED = 1u << 3, /* query: may be given more than once */
-    GR_STRIP = 1u << 4,    /* body: for the gateway alone; removed before forwarding */
-    GR_STRICT = 1u << 5,   /* object: unknown members are wrong */
+    GR_FIELD_REQUIRED = 1u << 0, /* must be there; JSON null counts as missing */
+    GR_FIELD_NOT_NULL = 1u << 1, /* an explicit null is wrong (default: null is accepted) */
+    GR_FIELD_SECRET = 1u << 2,   /* never logged, masked in documents */
+    GR_FIELD_REPEATED = 1u << 3, /* query: may be given more than once */
+    GR_FIELD_STRIP = 1u << 4,    /* body: for the gateway alone; removed before forwarding */
+    GR_FIELD_STRICT = 1u << 5,   /* object: unknown members are wrong */
 };
 
 /* Inclusive bounds. Use the macros; an open side is infinite. */
@@ -210,7 +210,8 @@ struct gr_field {
     const struct gr_field *items;  /* GR_ARRAY, GR_MAP: each element; GR_ITEM() */
     const struct gr_when *when;    /* required only in this case */
     const char *any_of;            /* at least one of the rows that share this group name */
-    const char *fallback;          /* what the service assumes; documentation, never added */
+    const char *default_doc;       /* what the service assumes when it is absent: documentation,
+                                      never added */
     const char *binds;             /* a caller may be bound to certain values: "room", "role" */
     gr_check_fn *check;
     const char *example; /* JSON text, documentation */
@@ -223,8 +224,8 @@ struct gr_field {
     }
 /* An element of an array or a value of a map: .items = GR_ITEM(GR_STRING). */
 #define GR_ITEM(...) (&(const struct gr_field){.type = __VA_ARGS__})
-/* A whole body: .body = GR_BODY(GR_OBJECT, .fields = rows, .flags = GR_REQUIRED). Without
- * GR_REQUIRED an absent or empty body counts as {} (or []). */
+/* A whole body: .body = GR_BODY(GR_OBJECT, .fields = rows, .flags = GR_FIELD_REQUIRED). Without
+ * GR_FIELD_REQUIRED an absent or empty body counts as {} (or []). */
 #define GR_BODY(...) (&(const struct gr_field){.type = __VA_ARGS__})
 /* Ends every table of rows. */
 #define GR_END                                                                                     \
@@ -266,9 +267,8 @@ struct gr_select {
     (&(const struct gr_select){(list_), (member_), (equals_)})
 
 enum gr_forward_flag {
-    GR_IDEMPOTENT = 1u << 0, /* repeating the call is harmless: retry it like a GET */
-    GR_NO_QUERY = 1u << 1,   /* do not pass the client's query on */
-    GR_NO_BODY = 1u << 2,    /* send no body, whatever the client sent */
+    GR_FORWARD_IDEMPOTENT = 1u << 0, /* repeating the call is harmless: retry it like a GET */
+    GR_FORWARD_NO_BODY = 1u << 1,    /* send no body, whatever the client sent */
 };
 
 /*
@@ -311,6 +311,8 @@ struct gr_route {
     const struct gr_field *body;      /* GR_BODY(); NULL: a body is not expected and ignored */
     const struct gr_forward *forward; /* exactly one of forward and handle, or */
     gr_handler *handle;               /* both: the handler calls gr_forward() itself */
+    const void *data;  /* of the plugin's own, for handlers that several rows share: see
+                          gr_route_of(); the host never looks at it */
     gr_handler *admit; /* runs after authentication, before the body is read; NULL: none */
     const struct gr_answer *answers;
     const char *doc;       /* what a reader needs beyond the summary */
@@ -324,7 +326,6 @@ enum gr_route_flag {
     GR_ROUTE_ANY_CONTENT_TYPE = 1u << 0, /* the body need not be called JSON */
     GR_ROUTE_RAW_BODY = 1u << 1,         /* the host does not parse it: see gr_body() */
     GR_ROUTE_HIDDEN_PATH = 1u << 2,      /* path holds a secret: the log shows the pattern */
-    GR_ROUTE_HIDDEN_QUERY = 1u << 3,     /* query holds a secret; queries are never logged whole */
 };
 
 /* method, path, operation id, summary, then further members as designated initialisers. */
@@ -337,6 +338,8 @@ enum gr_route_flag {
 #define GR_PUT(path_, id_, ...) GR_ROUTE(GR_METHOD_PUT, path_, id_, __VA_ARGS__)
 #define GR_PATCH(path_, id_, ...) GR_ROUTE(GR_METHOD_PATCH, path_, id_, __VA_ARGS__)
 #define GR_DELETE(path_, id_, ...) GR_ROUTE(GR_METHOD_DELETE, path_, id_, __VA_ARGS__)
+/* A list of route tables, which may stand in several files. */
+#define GR_ROUTE_TABLES(...) ((const struct gr_route *const[]){__VA_ARGS__, NULL})
 
 /* ------------------------------------------------------------------------------------------ */
 /* Errors                                                                                     */
@@ -348,7 +351,7 @@ enum gr_problem_kind {
     GR_PROBLEM_MAX,
     GR_PROBLEM_VALUE,   /* not in the list, pattern, multiple */
     GR_PROBLEM_TEXT,    /* control characters or broken UTF-8 */
-    GR_PROBLEM_UNKNOWN, /* a member nobody knows, in a GR_STRICT object */
+    GR_PROBLEM_UNKNOWN, /* a member nobody knows, in a GR_FIELD_STRICT object */
 };
 
 /* One thing wrong with the input. */
@@ -397,20 +400,27 @@ enum gr_option_type {
 struct gr_option {
     const char *name;
     enum gr_option_type type;
-    const char *fallback; /* as it would stand in the file, without quotes; NULL: required,
-                             or unset (0, NULL) with .optional */
+    const char *fallback; /* the default, as it would stand in the file, without quotes; NULL: the
+                             member stays 0 or NULL when the file does not set it */
     size_t offset;        /* offsetof() into the options struct */
+    size_t size;          /* sizeof() the member there */
     const char *doc;      /* one sentence */
-    bool optional;
-    const char *env;              /* an environment variable that overrides the file */
+    bool required;        /* the file must set it; goes with no fallback */
+    const char *env;      /* an environment variable that overrides the file */
     const struct gr_range *range; /* of numbers, in the base unit */
     const char *const *values;    /* of strings */
     const struct gr_field *json;  /* GR_OPT_JSON: its shape */
 };
+/* An option whose name in the file is the member's: struct, member, type, default, doc, then
+ * further members as designated initialisers. */
 #define GR_OPTION(struct_, member_, type_, fallback_, ...)                                         \
+    GR_OPTION_AS(#member_, struct_, member_, type_, fallback_, __VA_ARGS__)
+/* The same with a name of its own: GR_OPTION_AS("keep", options, keep_ms, GR_OPT_MS, "30d", …). */
+#define GR_OPTION_AS(name_, struct_, member_, type_, fallback_, ...)                               \
     {                                                                                              \
-        .name = #member_, .type = (type_), .fallback = (fallback_),                                \
-        .offset = offsetof(struct struct_, member_), .doc = __VA_ARGS__                            \
+        .name = (name_), .type = (type_), .fallback = (fallback_),                                 \
+        .offset = offsetof(struct struct_, member_),                                               \
+        .size = sizeof(((struct struct_ *)0)->member_), .doc = __VA_ARGS__                         \
     }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -504,6 +514,13 @@ static inline struct gr_value gr_v_text(const char *text)
     return gr_v_str(gr_str_of(text));
 }
 
+/* Parameters of a statement and their number, as the gr_store functions take them:
+ * `GR_PARAMS(gr_v_text(id), gr_v_int(now))`. Each value is evaluated once. */
+#define GR_PARAMS(...)                                                                             \
+    (const struct gr_value[]){__VA_ARGS__},                                                        \
+        (sizeof((const struct gr_value[]){__VA_ARGS__}) / sizeof(struct gr_value))
+#define GR_NO_PARAMS NULL, 0
+
 /*
  * One step of a plugin's schema. Steps are applied once each, in order of version, each in a
  * transaction, under a lock that other gateways on the same store respect. Released steps are
@@ -581,9 +598,14 @@ struct gr_plugin {
     const char *licence; /* SPDX expression */
 
     const struct gr_route *routes;
+    const struct gr_route *const *route_tables; /* further tables, served like .routes:
+                                                   GR_ROUTE_TABLES(rooms_routes, polls_routes) */
     const struct gr_option *options;
     size_t options_size; /* sizeof the options struct */
     const struct gr_migration *migrations;
+    /* Name under which the steps of .migrations are counted; NULL: the plugin's own. Plugins that
+     * share tables give the same name and the same steps, and each works without the others. */
+    const char *migrations_name;
     const struct gr_metric *metrics;
     const struct gr_timer *timers;
     const struct gr_command *commands;
@@ -607,10 +629,6 @@ struct gr_plugin {
     void (*stop)(struct gr_self *self, void *state);
     void (*fini)(struct gr_self *self, void *state);
     gr_handler *ready;
-
-    /* Name under which the steps of .migrations are counted; NULL: the plugin's own. Plugins that
-     * share tables give the same schema and the same steps, and each works without the others. */
-    const char *schema;
 };
 
 enum gr_plugin_flag {
