@@ -1,6 +1,7 @@
 #include "auth/jwt.h"
 #include "base/json_memory.h"
 #include "base/log.h"
+#include "base/place.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
 #include "config/keys.h"
@@ -8,6 +9,7 @@
 #include "upstream/upstream.h"
 
 #include <greenroom/version.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -40,6 +42,8 @@ const struct grc_command grc_commands[] = {
 static void print_help(const struct grc_cli *cli)
 {
     const struct grc_command *command;
+    char place[PATH_MAX];
+    bool placed = grc_place(GRC_PLACE_CONFIG, place, sizeof(place));
 
     printf("usage: greenroom [-c DIR] [COMMAND] [ARGUMENTS]\n\n"
            "Without a command, greenroom runs the gateway.\n\n"
@@ -49,7 +53,7 @@ static void print_help(const struct grc_cli *cli)
            "  -h, --help        print this\n"
            "      --version     print versions\n\n"
            "commands:\n",
-           GRC_CONFDIR);
+           placed ? place : "/etc/greenroom");
     for (command = grc_commands; command->name; command++)
         printf("  %s%s%s\n      %s\n", command->name, command->usage[0] ? " " : "", command->usage,
                command->summary);
@@ -138,13 +142,16 @@ static bool take_globals(struct globals *globals, int *argc, char **argv)
     return true;
 }
 
-static const char *default_config_dir(void)
+/* May use the buffer, which lasts as long as the result is used. */
+static const char *default_config_dir(char *buffer, size_t size)
 {
     const char *dir = getenv("GREENROOM_CONFIG");
 
     if (dir && dir[0])
         return dir;
-    return access("etc/greenroom.json", F_OK) == 0 ? "etc" : GRC_CONFDIR;
+    if (access("etc/greenroom.json", F_OK) == 0)
+        return "etc";
+    return grc_place(GRC_PLACE_CONFIG, buffer, size) ? buffer : "/etc/greenroom";
 }
 
 /* --- dispatch --- */
@@ -205,14 +212,16 @@ static int dispatch(const struct grc_cli *cli, int argc, char **argv)
 int grc_cli_main(int argc, char **argv)
 {
     struct globals globals = {.config_dir = NULL};
+    char place[PATH_MAX];
     int status;
 
     grc_json_memory_init();
     json_object_seed(0); /* before there are threads */
     if (!take_globals(&globals, &argc, argv))
         return GRC_EXIT_USAGE;
-    struct grc_cli cli = {.config_dir =
-                              globals.config_dir ? globals.config_dir : default_config_dir()};
+    struct grc_cli cli = {.config_dir = globals.config_dir
+                                            ? globals.config_dir
+                                            : default_config_dir(place, sizeof(place))};
     if (globals.version || globals.help) {
         if (globals.version)
             print_version();

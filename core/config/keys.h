@@ -48,6 +48,7 @@ struct grc_reader {
     void *arg;
     struct grc_keep *keep;
     const json_t *root; /* the whole file, for rows that depend on others; may be NULL */
+    bool idle;          /* no group is switched on, so that nothing uses a credential */
     size_t problems;
     bool unset_ok;       /* a missing variable leaves its key unset */
     bool plain;          /* the file's texts were expanded before */

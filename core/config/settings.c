@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/place.h"
 #include "config/settings_keys.h"
 
 #include <dirent.h>
@@ -166,43 +167,22 @@ static void drop_incomplete(struct grc_settings *settings)
 
 /* --- defaults that depend on the place --- */
 
-static bool is_directory(const char *path)
-{
-    struct stat info;
-
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-/* "DIR/name" for the directory of the running program, in the given buffer; false when it cannot be
- * told. */
-static bool beside_program(const char *name, char *ret_path, size_t size)
-{
-    ssize_t len = readlink("/proc/self/exe", ret_path, size - 1);
-
-    if (len <= 0)
-        return false;
-    ret_path[len] = '\0';
-    char *slash = strrchr(ret_path, '/');
-    if (!slash || strlen(name) + 2 > size - (size_t)(slash - ret_path))
-        return false;
-    snprintf(slash + 1, size - (size_t)(slash + 1 - ret_path), "%s", name);
-    return true;
-}
-
-/* A build tree has its plugins and its state beside the program, an installation has them where it
- * put them. */
-static void settle_directories(struct grc_keep *keep, struct grc_settings *settings)
+static const char *place_or_problem(struct grc_reader *reader, enum grc_place place)
 {
     char path[PATH_MAX];
-    bool build_tree = beside_program("plugins", path, sizeof(path)) && is_directory(path);
 
+    if (grc_place(place, path, sizeof(path)))
+        return grc_keep_copy(reader->keep, gr_str_of(path));
+    grc_reader_problem(reader, NULL, "the path of this installation is too long");
+    return NULL;
+}
+
+static void settle_directories(struct grc_reader *reader, struct grc_settings *settings)
+{
     if (!settings->plugin_dir)
-        settings->plugin_dir = grc_keep_copy(keep, gr_str_of(build_tree ? path : GRC_PLUGINDIR));
-    if (settings->state_dir)
-        return;
-    if (build_tree && !beside_program("state", path, sizeof(path)))
-        build_tree = false;
-    settings->state_dir = grc_keep_copy(keep, gr_str_of(build_tree ? path : GRC_STATEDIR));
+        settings->plugin_dir = place_or_problem(reader, GRC_PLACE_PLUGINS);
+    if (!settings->state_dir)
+        settings->state_dir = place_or_problem(reader, GRC_PLACE_STATE);
 }
 
 /* A relative SQLite file is in the state directory. ":memory:" is no file. */
@@ -222,7 +202,7 @@ static const char *store_place(struct grc_keep *keep, const char *store, const c
 
 static void settle_places(struct grc_reader *reader, struct grc_settings *settings)
 {
-    settle_directories(reader->keep, settings);
+    settle_directories(reader, settings);
     if (settings->store && settings->state_dir)
         settings->store = store_place(reader->keep, settings->store, settings->state_dir);
     grc_auth_settle(reader, settings);
@@ -278,25 +258,55 @@ static void read_plugin(struct grc_reader *reader, const char *file_name,
     reader->problems = own.problems;
 }
 
-static void read_plugins(struct grc_reader *reader, struct grc_settings *settings)
+/* The names of the files, sorted, to be freed one by one; -1: the directory cannot be read. */
+static int list_plugins(struct grc_reader *reader, struct dirent ***ret_list)
 {
     const char *dir = grc_reader_file(reader, "plugins.d");
-    struct dirent **list = NULL;
-    int count = dir ? scandir(dir, &list, json_file, by_name) : -1;
-    int i;
+    int count = dir ? scandir(dir, ret_list, json_file, by_name) : -1;
 
-    if (count < 0 && errno != ENOENT)
+    if (count < 0 && errno == ENOENT)
+        return 0;
+    if (count < 0)
         grc_reader_problem(reader, NULL, "cannot read the directory '%s': %s", dir ? dir : "",
                            strerror(errno));
+    return count;
+}
+
+/* A file that cannot be read counts as one that is switched on: what is wrong is said elsewhere. */
+static bool switched_on(const struct grc_reader *reader, const char *file_name)
+{
+    struct grc_reader silent = {.where = file_name, .dir = reader->dir, .keep = reader->keep};
+    char *relative = grc_path_join("plugins.d", file_name);
+    const char *file = relative ? grc_reader_file(&silent, relative) : NULL;
+    json_t *root = file ? grc_reader_parse(&silent, file) : NULL;
+    bool on = !json_is_false(json_object_get(root, "enabled"));
+
+    free(relative);
+    grc_json_wipe(root);
+    return on;
+}
+
+static bool all_switched_off(const struct grc_reader *reader, struct dirent **list, int count)
+{
+    int i;
+
+    for (i = 0; i < count; i++) {
+        if (switched_on(reader, list[i]->d_name))
+            return false;
+    }
+    return count > 0;
+}
+
+static void read_plugins(struct grc_reader *reader, struct grc_settings *settings,
+                         struct dirent **list, int count)
+{
+    int i;
+
     if (count > 0)
         settings->plugins =
             grc_keep_alloc(reader->keep, (size_t)count * sizeof(*settings->plugins));
-    for (i = 0; i < count; i++) {
-        if (settings->plugins)
-            read_plugin(reader, list[i]->d_name, &settings->plugins[settings->plugin_count++]);
-        free(list[i]);
-    }
-    free(list);
+    for (i = 0; i < count && settings->plugins; i++)
+        read_plugin(reader, list[i]->d_name, &settings->plugins[settings->plugin_count++]);
 }
 
 /* --- reading and freeing --- */
@@ -304,8 +314,12 @@ static void read_plugins(struct grc_reader *reader, struct grc_settings *setting
 static void read_all(struct grc_reader *reader, struct grc_settings *settings)
 {
     json_t *root = grc_reader_parse(reader, reader->where);
+    struct dirent **list = NULL;
+    int count = list_plugins(reader, &list);
+    int i;
 
     reader->root = root;
+    reader->idle = all_switched_off(reader, list, count);
     if (root) {
         grc_keys_read(reader, NULL, grc_settings_keys, root, settings);
         check_all(reader, settings);
@@ -315,7 +329,10 @@ static void read_all(struct grc_reader *reader, struct grc_settings *settings)
     }
     reader->root = NULL;
     grc_json_wipe(root);
-    read_plugins(reader, settings);
+    read_plugins(reader, settings, list, count);
+    for (i = 0; i < count; i++)
+        free(list[i]);
+    free(list);
 }
 
 struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, void *arg)

@@ -299,13 +299,16 @@ static const struct grc_key log_keys[] = {
     GRC_KEY_END,
 };
 
-/* An upstream of the file, or one that is only in the environment's hands, refers to it. */
+/* A group may use it: an upstream of the file, or one that is only in the environment's hands,
+ * refers to it. */
 static bool credential_needed(const struct grc_reader *reader, const char *name)
 {
     json_t *upstreams = json_object_get(reader->root, "upstreams");
     const char *key;
     json_t *upstream;
 
+    if (reader->idle)
+        return false;
     json_object_foreach(upstreams, key, upstream) {
         const char *used = json_string_value(json_object_get(upstream, "credential"));
 

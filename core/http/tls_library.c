@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/place.h"
 #include "http/wait.h"
 
 #include <dlfcn.h>
@@ -67,22 +68,10 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
     return ours;
 }
 
-/* Beside the program in a build tree, else where it was installed. */
 static void *open_shim(const char *name)
 {
     char path[PATH_MAX];
-    char *joined = NULL;
-    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    char *slash = len > 0 ? (path[len] = '\0', strrchr(path, '/')) : NULL;
-
-    if (slash) {
-        *slash = '\0';
-        joined = grc_path_join(path, name);
-    }
-    if (!joined || access(joined, R_OK) != 0) {
-        free(joined);
-        joined = grc_path_join(GRC_TLSDIR, strrchr(name, '/') + 1);
-    }
+    char *joined = grc_place(GRC_PLACE_TLS, path, sizeof(path)) ? grc_path_join(path, name) : NULL;
     void *handle = joined ? dlopen(joined, RTLD_NOW | RTLD_LOCAL) : NULL;
     if (!handle) {
         const char *problem = dlerror();
@@ -96,13 +85,13 @@ static void *open_shim(const char *name)
 static bool open_shims(const char **ret_reason)
 {
     typedef void watch_reads_fn(void (*watch)(const void *buffer, int size, int got));
-    void *crypto = open_shim("tls/libcrypto.so");
-    void *ssl = crypto ? open_shim("tls/libssl.so") : NULL;
+    void *crypto = open_shim("libcrypto.so");
+    void *ssl = crypto ? open_shim("libssl.so") : NULL;
     void *symbol = ssl ? dlsym(ssl, "greenroom_watch_reads") : NULL;
     watch_reads_fn *watch_reads;
 
     if (!symbol) {
-        *ret_reason = "HTTPS needs libssl.so and libcrypto.so of this installation in " GRC_TLSDIR;
+        *ret_reason = "HTTPS needs libssl.so and libcrypto.so of this installation";
         return false;
     }
     memcpy(&watch_reads, &symbol, sizeof(symbol));

@@ -1,4 +1,5 @@
-# What `cmake --install` does besides the binary, the plugins and the headers. Components: runtime, plugins, dev.
+# What `cmake --install` does besides the binary, the plugins and the headers. Components: runtime, plugins, sandbox,
+# dev.
 include(CMakePackageConfigHelpers)
 
 # The ABI version stands in plugin.h, where authors read it; packages repeat it.
@@ -19,8 +20,7 @@ endif()
 set(gr_cmakedir ${CMAKE_INSTALL_LIBDIR}/cmake/greenroom)
 set(gr_generated ${PROJECT_BINARY_DIR}/install)
 configure_package_config_file(scripts/cmake/greenroom-config.cmake.in ${gr_generated}/greenroom-config.cmake
-  INSTALL_DESTINATION ${gr_cmakedir}
-  PATH_VARS GR_PLUGINDIR GR_CONFDIR)
+  INSTALL_DESTINATION ${gr_cmakedir})
 write_basic_package_version_file(${gr_generated}/greenroom-config-version.cmake
   COMPATIBILITY SameMinorVersion
   ARCH_INDEPENDENT)
@@ -34,25 +34,25 @@ install(
     ${gr_generated}/greenroom-config.cmake
     ${gr_generated}/greenroom-config-version.cmake
     ${PROJECT_SOURCE_DIR}/scripts/cmake/GreenroomPlugin.cmake
+    ${PROJECT_SOURCE_DIR}/scripts/cmake/greenroom-place.cmake
   DESTINATION ${gr_cmakedir}
   COMPONENT dev)
 
-# pkg-config finds the prefix from where its file stands, so a moved or staged tree still works.
-set(gr_pcdir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-set(gr_pc_prefix ${CMAKE_INSTALL_PREFIX})
-if(NOT IS_ABSOLUTE ${gr_pcdir})
-  file(RELATIVE_PATH gr_up /${gr_pcdir} /)
-  string(REGEX REPLACE "/$" "" gr_up ${gr_up})
-  set(gr_pc_prefix "\${pcfiledir}/${gr_up}")
-endif()
-foreach(dir PLUGINDIR CONFDIR)
-  set(gr_pc_${dir} ${GR_${dir}})
-  if(NOT IS_ABSOLUTE ${GR_${dir}})
-    set(gr_pc_${dir} "\${prefix}/${GR_${dir}}")
-  endif()
+# What depends on the prefix is written when it is known.
+foreach(part IN ITEMS runtime dev)
+  install(CODE "
+    set(gr_part ${part})
+    set(gr_source \"${PROJECT_SOURCE_DIR}\")
+    set(gr_generated \"${gr_generated}\")
+    set(gr_confdir \"${GR_CONFDIR}\")
+    set(gr_plugindir \"${GR_PLUGINDIR}\")
+    set(gr_includedir \"${CMAKE_INSTALL_INCLUDEDIR}\")
+    set(gr_pcdir \"${CMAKE_INSTALL_LIBDIR}/pkgconfig\")
+    set(gr_version \"${PROJECT_VERSION}\")
+    set(gr_abi_version \"${GR_ABI_VERSION}\")"
+    COMPONENT ${part})
+  install(SCRIPT scripts/cmake/install-files.cmake COMPONENT ${part})
 endforeach()
-configure_file(scripts/cmake/greenroom.pc.in ${gr_generated}/greenroom.pc @ONLY)
-install(FILES ${gr_generated}/greenroom.pc DESTINATION ${gr_pcdir} COMPONENT dev)
 
 install(PROGRAMS scripts/new-plugin
   DESTINATION ${CMAKE_INSTALL_BINDIR}
@@ -60,13 +60,13 @@ install(PROGRAMS scripts/new-plugin
   COMPONENT dev)
 install(FILES plugins/hello/hello.c DESTINATION ${CMAKE_INSTALL_DATADIR}/greenroom COMPONENT dev)
 
-# An operator's edited files stay as they are: a sample is only put where there is no file yet. The pristine ones are
-# always among the docs, so that an upgrade can be compared with them.
-install(CODE "set(gr_etc \"${PROJECT_SOURCE_DIR}/etc\")\nset(gr_confdir \"${GR_CONFDIR}\")" COMPONENT runtime)
-install(SCRIPT scripts/cmake/install-etc.cmake COMPONENT runtime)
-install(DIRECTORY etc DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime OPTIONAL)
-configure_file(etc/greenroom.service.in ${gr_generated}/greenroom.service @ONLY)
-install(FILES ${gr_generated}/greenroom.service DESTINATION lib/systemd/system COMPONENT runtime)
+# The pristine samples are among the docs, so that an upgrade can be compared with them; `greenroom dev` runs from a copy
+# in which every group is on.
+install(DIRECTORY etc DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
+install(DIRECTORY etc/
+  DESTINATION ${GR_DATADIR}/dev
+  COMPONENT sandbox
+  FILES_MATCHING PATTERN "*.json")
 
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
 install(FILES plugins/README.md

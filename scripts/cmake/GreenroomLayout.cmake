@@ -1,18 +1,9 @@
-# Where things go on an installed system. Paths are relative to the prefix where they can be, so that
-# `cmake --install --prefix` and DESTDIR both work; `/usr` keeps its configuration in `/etc`.
+# Where things go on an installed system. Paths are relative to the prefix, so that `cmake --install --prefix` and
+# DESTDIR both work after any configure: the program finds them from where it stands (core/base/place.h), and
+# gr_place_below() in greenroom-place.cmake is the same rule for the files that are written at install time.
 include(GNUInstallDirs)
 
 set(GR_PLUGINDIR ${CMAKE_INSTALL_LIBDIR}/greenroom/plugins CACHE STRING "Directory of the plugins")
-
-cmake_path(IS_PREFIX CMAKE_INSTALL_PREFIX "${CMAKE_INSTALL_FULL_SYSCONFDIR}" NORMALIZE gr_sysconf_inside)
-if(gr_sysconf_inside)
-  set(gr_confdir ${CMAKE_INSTALL_SYSCONFDIR}/greenroom)
-else()
-  set(gr_confdir ${CMAKE_INSTALL_FULL_SYSCONFDIR}/greenroom)
-endif()
-set(GR_CONFDIR ${gr_confdir} CACHE STRING "Directory of the configuration")
-
-cmake_path(ABSOLUTE_PATH GR_PLUGINDIR BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX} OUTPUT_VARIABLE GR_FULL_PLUGINDIR)
+set(GR_CONFDIR ${CMAKE_INSTALL_SYSCONFDIR}/greenroom CACHE STRING "Directory of the configuration")
 set(GR_TLSDIR ${CMAKE_INSTALL_LIBDIR}/greenroom/tls)
-cmake_path(ABSOLUTE_PATH GR_TLSDIR BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX} OUTPUT_VARIABLE GR_FULL_TLSDIR)
-cmake_path(ABSOLUTE_PATH GR_CONFDIR BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX} OUTPUT_VARIABLE GR_FULL_CONFDIR)
+set(GR_DATADIR ${CMAKE_INSTALL_DATADIR}/greenroom)

@@ -30,6 +30,33 @@ install_to_root() {
 
 install_to_root
 prefix=$root/opt/greenroom
+program=$prefix/bin/greenroom
+
+# The program finds its config and its plugins from where it stands, whatever prefix was configured. Nothing is served
+# before an operator says so, and nothing is missing for that. installed [NAME=VALUE...] PROGRAM ARGUMENT...
+installed() {
+    (cd / && env -i "$@") >"$work/log" 2>&1
+}
+if [ -x "$program" ]; then
+    secrets=(APP_ACCESS_KEY=key APP_SECRET=secret)
+    installed "$program" check || fail "the installed config does not check: $(cat "$work/log")"
+    grep -qF "$prefix/etc/greenroom: fine: 0 plugins" "$work/log" || fail "check says '$(cat "$work/log")'"
+    installed "$program" plugins enable rooms || fail "a group cannot be switched on: $(cat "$work/log")"
+    installed "${secrets[@]}" "$program" check || fail "a group does not check: $(cat "$work/log")"
+    grep -qF "fine: 1 plugins" "$work/log" || fail "check says '$(cat "$work/log")'"
+    # A group that is on wants the credential.
+    ! installed "$program" check || fail "a missing credential was not told of"
+    installed "$program" plugins disable rooms || fail "$(cat "$work/log")"
+fi
+
+# For /usr, the config is in /etc, and the unit starts what was installed.
+DESTDIR=$work/usr "$cmake" --install "$build" --prefix /usr >/dev/null
+[ -f "$work/usr/etc/greenroom/greenroom.json" ] || fail "--prefix /usr has no /etc/greenroom/greenroom.json"
+[ ! -e "$work/usr/usr/etc" ] || fail "--prefix /usr puts files into /usr/etc"
+unit=$work/usr/usr/lib/systemd/system/greenroom.service
+grep -qxF "ExecStart=/usr/bin/greenroom -c /etc/greenroom" "$unit" || fail "the unit says $(grep ExecStart "$unit")"
+[ "$(PKG_CONFIG_PATH=$(dirname "$(find "$work/usr" -name greenroom.pc)") pkg-config --variable=confdir greenroom)" = \
+    /etc/greenroom ] || fail "greenroom.pc does not say /etc/greenroom"
 for file in include/greenroom/version.h bin/greenroom-new-plugin; do
     [ -f "$prefix/$file" ] || fail "'$file' was not installed"
 done

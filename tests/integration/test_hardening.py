@@ -297,10 +297,13 @@ def test_service_manager_is_told(tmp_path, abstract):
         assert manager.recv(4096) == b"STOPPING=1"
 
 
-def test_unit_file_names_what_the_program_takes():
-    unit = (BUILD / "install" / "greenroom.service").read_text()
+@plain_build
+def test_unit_file_names_what_the_program_takes(tmp_path):
+    subprocess.run(["cmake", "--install", str(BUILD), "--prefix", "/usr", "--component", "runtime"], check=True,
+                   stdout=subprocess.DEVNULL, timeout=TIMEOUT, env={**os.environ, "DESTDIR": str(tmp_path)})
+    unit = (tmp_path / "usr/lib/systemd/system/greenroom.service").read_text()
     command = re.search(r"^ExecStart=(.*)$", unit, re.M).group(1)
-    assert re.fullmatch(r"/\S+/bin/greenroom -c /\S+", command)
+    assert command == "/usr/bin/greenroom -c /etc/greenroom"
     assert "@" not in re.sub(r"@(system-service|privileged|debug|mount|obsolete)\b", "", unit)
     for line in ("Type=notify", "DynamicUser=yes", "ProtectSystem=strict", "MemoryDenyWriteExecute=yes",
                  "NoNewPrivileges=yes", "CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "StateDirectory=greenroom"):
