@@ -64,5 +64,5 @@ SB_HANDLER(sb_keys_disable)
     sb_set(sb, key, "enabled", json_false());
     sb_set(sb, key, "updated_at", sb_time(sb, sb->now_ms));
     /* the documented status of this answer */
-    return gr_reply_json(call, 201, sb_pack(sb, "{ss}", "message", "key disabled"));
+    return gr_reply_json(call, 201, sb_pack(sb, "{ss}", "message", "key disabled successfully"));
 }

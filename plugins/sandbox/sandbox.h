@@ -224,6 +224,7 @@ bool sb_template_has_role(struct sandbox *sb, const char *template_id, const cha
 extern const char sb_default_role_json[];
 extern const char sb_default_roles_json[];
 extern const char sb_default_settings_json[];
+extern const char sb_default_destinations_json[];
 extern const char sb_default_recordings_json[];
 json_t *sb_constant(struct sandbox *sb, const char *text);
 

@@ -77,6 +77,7 @@ static void track_event(struct sandbox *sb, const char *type, const json_t *sess
     json_t *person = peer_data(sb, peer);
 
     sb_unset(sb, person, "type"); /* here it is the type of the track */
+    sb_unset(sb, person, "user_data");
     sb_fill(sb, data, person);
     json_decref(person);
     sb_set(sb, data, "track_id", sb_pack(sb, "s", sb_text(track, "id")));

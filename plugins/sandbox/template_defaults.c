@@ -21,6 +21,9 @@ const char sb_default_settings_json[] =
     "\"roomState\":{\"messageInterval\":10,\"sendPeerList\":false,\"stopRoomStateOnJoin\":false,"
     "\"enabled\":false},\"retry\":{}}";
 
+const char sb_default_destinations_json[] = "{\"browserRecordings\":{},\"rtmpDestinations\":{},"
+                                            "\"hlsDestinations\":{},\"transcriptions\":{}}";
+
 /* The roles of the default template, and of a template that names none. */
 const char sb_default_roles_json[] =
     "{\"host\":{\"name\":\"host\",\"subscribeParams\":{\"subscribeToRoles\":[\"host\",\"guest\"]},"

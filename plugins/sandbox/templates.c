@@ -6,8 +6,8 @@
 #include "templates.h"
 
 /* Members that only the service writes. */
-static const char *const owned[] = {"id",    "_id",     "customerId", "customer",
-                                    "appId", "default", "createdAt",  "updatedAt"};
+static const char *const owned[] = {"id",    "_id",       "customerId", "customer",
+                                    "appId", "createdAt", "updatedAt"};
 
 static bool is_owned(const char *name)
 {
@@ -50,8 +50,12 @@ static void fill_from(struct sandbox *sb, json_t *target, const char *defaults)
 
 static void complete_role(struct sandbox *sb, json_t *role, const char *name)
 {
+    struct sb_name id = sb_new_id(sb);
+
     if (!json_object_get(role, "name"))
         sb_set(sb, role, "name", sb_pack(sb, "s", name));
+    if (!json_object_get(role, "role_id"))
+        sb_set(sb, role, "role_id", sb_pack(sb, "s", id.text));
     fill_from(sb, role, sb_default_role_json);
 }
 
@@ -90,10 +94,9 @@ json_t *sb_template_put(struct sandbox *sb, const json_t *body, json_t *old)
     if (!old)
         old = by_name(sb, sb_text(body, "name"));
     text = old ? sb_text(old, "id") : *sb_text(body, "id") ? sb_text(body, "id") : id.text;
-    row = sb_pack(sb, "{ss ss ss ss ss ss sb ss ss}", "id", text, "_id", text, "name",
+    row = sb_pack(sb, "{ss ss ss ss ss ss ss ss}", "id", text, "_id", text, "name",
                   old ? sb_text(old, "name") : id.text, "customerId", sb->options->customer_id,
-                  "customer", sb->options->customer_id, "appId", sb->options->app_id, "default",
-                  old ? sb_true(old, "default") : 0, "createdAt",
+                  "customer", sb->options->customer_id, "appId", sb->options->app_id, "createdAt",
                   old ? sb_text(old, "createdAt") : now.text, "updatedAt", now.text);
     json_object_foreach(sb_mutable(body), member, value) {
         if (!is_owned(member) && !(json_is_null(value) && strcmp(member, "name") == 0))
@@ -104,7 +107,7 @@ json_t *sb_template_put(struct sandbox *sb, const json_t *body, json_t *old)
         sb_set(sb, row, "settings", json_object());
     fill_from(sb, json_object_get(row, "settings"), sb_default_settings_json);
     if (!json_is_object(json_object_get(row, "destinations")))
-        sb_set(sb, row, "destinations", json_object());
+        sb_set(sb, row, "destinations", sb_constant(sb, sb_default_destinations_json));
     /* the key is the row's own text: `text` may belong to the row that goes */
     return sb_put(sb, "templates", sb_text(row, "id"), row);
 }
@@ -115,7 +118,6 @@ json_t *sb_default_template(struct sandbox *sb)
     json_t *row = sb_template_put(sb, body, NULL);
 
     json_decref(body);
-    sb_set(sb, row, "default", json_true());
     sb_set(sb, sb_all(sb, "template_recordings"), sb_text(row, "id"),
            sb_constant(sb, sb_default_recordings_json));
     return row;
@@ -201,11 +203,13 @@ SB_HANDLER(sb_templates_role_get)
 
 SB_HANDLER(sb_templates_role_put)
 {
+    static const char *const kept[] = {"role_id", NULL};
     const char *old_name = gr_param(call, "role").ptr;
     const char *new_name = sb_text(gr_json(call), "name");
     json_t *roles;
+    json_t *old;
     json_t *role;
-    enum gr_err err = role_of(call, sb, &roles, &role);
+    enum gr_err err = role_of(call, sb, &roles, &old);
 
     if (err != GR_OK)
         return err;
@@ -214,6 +218,8 @@ SB_HANDLER(sb_templates_role_put)
     if (strcmp(new_name, old_name) != 0 && json_object_get(roles, new_name))
         return sb_error(call, 400, "overwrite error", "name: another role has it");
     role = sb_copy(sb, gr_json(call));
+    if (!json_object_get(role, "role_id"))
+        sb_take(sb, role, old, kept);
     complete_role(sb, role, new_name);
     if (strcmp(new_name, old_name) != 0)
         sb_unset(sb, roles, old_name);
