@@ -11,9 +11,9 @@ struct webhooks_options {
     const char *secret_header;
     const char *secret;
     const char *signature_secret;
-    int64_t keep_ms;
+    int64_t keep;
     const json_t *forward_to;
-    int64_t forward_timeout_ms;
+    int64_t forward_timeout;
     int64_t attempts_max;
 };
 

@@ -76,7 +76,7 @@ static enum gr_err init_target(struct gr_self *self, const struct webhooks_optio
     /* Trying again is the outbox's business, and counted. */
     json_t *upstream =
         json_pack("{s:s%, s:I, s:i, s:{s:b}}", "url", url, origin, "timeout",
-                  (json_int_t)options->forward_timeout_ms, "retries", 0, "breaker", "enabled", 0);
+                  (json_int_t)options->forward_timeout, "retries", 0, "breaker", "enabled", 0);
     enum gr_err r = !target->upstream || !target->path || !upstream
                         ? GR_ERR_NO_MEMORY
                         : gr_upstream_define(self, target->upstream, upstream);
@@ -202,7 +202,7 @@ static enum gr_err claim(struct round *round, struct turn *turn)
     const struct gr_value values[] = {
         gr_v_text(turn->target->name),
         gr_v_int(now),
-        gr_v_int(now + SHARE * round->options->forward_timeout_ms + CLAIM_MARGIN_MS),
+        gr_v_int(now + SHARE * round->options->forward_timeout + CLAIM_MARGIN_MS),
         gr_v_int(SHARE),
     };
     bool due = false;

@@ -1,8 +1,8 @@
 #include "commands.h"
 
-#include "config.h"
-#include "ids.h"
-#include "secret.h"
+#include "base/ids.h"
+#include "base/options.h"
+#include "base/secret.h"
 
 #include <jansson.h>
 
@@ -13,18 +13,18 @@
 #define LIFETIME_S (24 * 60 * 60)
 
 /* The issuer whose tokens may speak for that audience, and whose key is the shared secret. */
-static const char *issuer_of(const struct mg_options *options, gr_str audience)
+static const char *issuer_of(const struct mini_options *options, gr_str audience)
 {
     for (size_t i = 0; i < json_array_size(options->authn); i++) {
         const json_t *entry = json_array_get(options->authn, i);
         const json_t *audiences = json_object_get(entry, "audience");
 
-        if (mg_config_text(entry, "key") || mg_config_text(entry, "key_file"))
+        if (mini_config_text(entry, "key") || mini_config_text(entry, "key_file"))
             continue;
         for (size_t j = 0; j < json_array_size(audiences); j++) {
             const char *known = json_string_value(json_array_get(audiences, j));
 
-            if (gr_str_eq(gr_str_of(known), mg_audience_root(audience)))
+            if (gr_str_eq(gr_str_of(known), mini_audience_root(audience)))
                 return json_string_value(json_object_get(entry, "issuer"));
         }
     }
@@ -38,8 +38,8 @@ static int complain(const char *text)
 }
 
 /* Prints a token of one day for an account. */
-static int mint(struct gr_call *call, const struct mg_options *options,
-                const struct mg_account *account)
+static int mint(struct gr_call *call, const struct mini_options *options,
+                const struct mini_account *account)
 {
     const char *issuer = issuer_of(options, account->audience);
     gr_str secret = {NULL, 0};
@@ -47,7 +47,7 @@ static int mint(struct gr_call *call, const struct mg_options *options,
 
     if (!issuer)
         return complain("no issuer that uses the shared secret speaks for this audience");
-    secret = mg_secret_load(call->self, options->secret, options->secret_file);
+    secret = mini_secret_load(call->self, options->secret, options->secret_file);
     if (secret.len == 0)
         return complain("no secret");
     const struct gr_jwt_key key = {.alg = "HS256", .key = secret};
@@ -57,7 +57,7 @@ static int mint(struct gr_call *call, const struct mg_options *options,
                   (json_int_t)(gr_now_ms(call->host) / 1000 + LIFETIME_S));
     enum gr_err err = claims ? gr_jwt_sign(call, &key, claims, &token) : GR_ERR_NO_MEMORY;
     json_decref(claims);
-    mg_secret_free(call->self, secret);
+    mini_secret_free(call->self, secret);
     if (err != GR_OK)
         return complain("cannot sign");
     puts(token);
@@ -66,14 +66,14 @@ static int mint(struct gr_call *call, const struct mg_options *options,
 
 static int token_command(struct gr_call *call, const void *options, int argc, char **argv)
 {
-    struct mg_account account;
+    struct mini_account account;
 
-    if (argc != 2 || !mg_account_parse(gr_str_of(argv[1]), &account))
+    if (argc != 2 || !mini_account_parse(gr_str_of(argv[1]), &account))
         return USAGE;
     return mint(call, options, &account);
 }
 
-const struct gr_command mg_commands[] = {
+const struct gr_command mini_commands[] = {
     {"minigroups token", "ACCOUNT", "Print a token for an account, valid for a day", token_command},
     GR_END,
 };

@@ -3,4 +3,4 @@
 
 #include <greenroom/plugin.h>
 
-extern const struct gr_command mg_commands[];
+extern const struct gr_command mini_commands[];

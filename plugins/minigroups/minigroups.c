@@ -4,25 +4,25 @@
  * A class is one row; create makes both of its rooms. What happens to the rooms comes back through
  * one callback route and drives the class from real-time to transcoded.
  */
-#include "access.h"
-#include "bodies.h"
+#include "base/problem.h"
+#include "base/state.h"
 #include "commands.h"
-#include "config.h"
-#include "handlers.h"
-#include "inbox.h"
-#include "outbox.h"
-#include "problem.h"
-#include "schema.h"
+#include "lifecycle/inbox.h"
+#include "route/access.h"
+#include "route/handlers.h"
+#include "route/requests.h"
+#include "service/outbox.h"
+#include "store/schema.h"
 
 #define DOC "https://github.com/foxford/dispatcher/tree/master/docs/src/minigroups"
 #define UUID_PATTERN "[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 #define ID_ROW(name_) GR_FIELD(name_, GR_STRING, "The minigroup's UUID", .pattern = UUID_PATTERN)
 #define BODY_MAX (2u * 1024 * 1024)
 #define BODY_ROUTE                                                                                 \
-    .access = GR_ACCESS_GROUP, .admit = mg_admit_json, .flags = MG_ROUTE_FLAGS,                    \
+    .access = GR_ACCESS_GROUP, .admit = mini_admit_json, .flags = MINI_ROUTE_FLAGS,                \
     .body_max_bytes = BODY_MAX
 /* The content type is the group's business (400, not 415). */
-#define MG_ROUTE_FLAGS GR_ROUTE_ANY_CONTENT_TYPE
+#define MINI_ROUTE_FLAGS GR_ROUTE_ANY_CONTENT_TYPE
 #define PLAIN_ROUTE .access = GR_ACCESS_GROUP
 
 static const struct gr_field by_minigroup_id[] = {ID_ROW("minigroup_id"), GR_END};
@@ -75,63 +75,63 @@ static const struct gr_field callback_headers[] = {
 static const struct gr_route routes[] = {
     GR_POST("/api/v1/minigroups", "minigroups.create",
             "Create a minigroup with its event room and conference room", BODY_ROUTE,
-            .query = plain_query, .body = OBJECT_BODY(mg_create_body, GR_FIELD_REQUIRED),
-            .handle = mg_create, .source = DOC),
+            .query = plain_query, .body = OBJECT_BODY(mini_create_body, GR_FIELD_REQUIRED),
+            .handle = mini_create, .source = DOC),
     GR_GET("/api/v1/minigroups/{minigroup_id}", "minigroups.read", "Read a minigroup", PLAIN_ROUTE,
-           .params = by_minigroup_id, .query = read_query, .handle = mg_read, .source = DOC),
+           .params = by_minigroup_id, .query = read_query, .handle = mini_read, .source = DOC),
     GR_GET("/api/v1/audiences/{audience}/minigroups/{scope}", "minigroups.read_by_scope",
            "Read a minigroup by audience and scope", PLAIN_ROUTE, .params = by_scope,
-           .query = read_query, .handle = mg_read, .source = DOC),
+           .query = read_query, .handle = mini_read, .source = DOC),
     GR_PUT("/api/v1/minigroups/{minigroup_id}", "minigroups.update",
            "Change a minigroup's time, reserve or host", BODY_ROUTE, .params = by_minigroup_id,
-           .query = plain_query, .body = OBJECT_BODY(mg_update_body, GR_FIELD_REQUIRED),
-           .handle = mg_update, .source = DOC),
+           .query = plain_query, .body = OBJECT_BODY(mini_update_body, GR_FIELD_REQUIRED),
+           .handle = mini_update, .source = DOC),
     GR_PUT("/api/v1/audiences/{audience}/minigroups/{scope}", "minigroups.update_by_scope",
            "Change a minigroup by audience and scope", BODY_ROUTE, .params = by_scope,
-           .query = plain_query, .body = OBJECT_BODY(mg_update_body, GR_FIELD_REQUIRED),
-           .handle = mg_update, .source = DOC),
+           .query = plain_query, .body = OBJECT_BODY(mini_update_body, GR_FIELD_REQUIRED),
+           .handle = mini_update, .source = DOC),
     GR_POST("/api/v1/minigroups/{minigroup_id}/recreate", "minigroups.recreate",
             "Give a minigroup new rooms", BODY_ROUTE, .params = by_minigroup_id,
-            .query = plain_query, .body = OBJECT_BODY(mg_recreate_body, 0), .handle = mg_recreate,
-            .source = DOC),
+            .query = plain_query, .body = OBJECT_BODY(mini_recreate_body, 0),
+            .handle = mini_recreate, .source = DOC),
     GR_GET("/api/v1/minigroups/{minigroup_id}/download", "minigroups.download",
            "Get the URL of a minigroup's recording", PLAIN_ROUTE, .params = by_minigroup_id,
-           .query = plain_query, .handle = mg_download, .source = DOC),
+           .query = plain_query, .handle = mini_download, .source = DOC),
     GR_POST("/api/v1/minigroups/{minigroup_id}/events", "minigroups.create_event",
             "Create an event in a minigroup's event room", BODY_ROUTE, .params = by_minigroup_id,
-            .query = plain_query, .body = OBJECT_BODY(mg_event_body, GR_FIELD_REQUIRED),
-            .handle = mg_post_event, .source = DOC),
+            .query = plain_query, .body = OBJECT_BODY(mini_event_body, GR_FIELD_REQUIRED),
+            .handle = mini_post_event, .source = DOC),
     GR_POST("/api/v1/minigroups/{webinar_id}/timestamps", "minigroups.save_position",
             "Save how far the caller has watched", BODY_ROUTE, .params = by_webinar_id,
-            .query = plain_query, .body = OBJECT_BODY(mg_timestamp_body, GR_FIELD_REQUIRED),
-            .handle = mg_save_position, .source = DOC),
+            .query = plain_query, .body = OBJECT_BODY(mini_timestamp_body, GR_FIELD_REQUIRED),
+            .handle = mini_save_position, .source = DOC),
     GR_GET("/api/v1/minigroups/{id}/properties/{property_id}", "minigroups.read_property",
            "Read one property", PLAIN_ROUTE, .params = by_property, .query = plain_query,
-           .handle = mg_property, .source = DOC),
+           .handle = mini_property, .source = DOC),
     GR_PUT("/api/v1/minigroups/{id}/properties/{property_id}", "minigroups.update_property",
-           "Set one property to any JSON value", .access = GR_ACCESS_GROUP, .admit = mg_admit_json,
-           .flags = MG_ROUTE_FLAGS | GR_ROUTE_RAW_BODY, .body_max_bytes = BODY_MAX,
-           .params = by_property, .query = plain_query, .body = GR_BODY(GR_ANY),
-           .handle = mg_set_property, .source = DOC),
+           "Set one property to any JSON value", .access = GR_ACCESS_GROUP,
+           .admit = mini_admit_json, .flags = MINI_ROUTE_FLAGS | GR_ROUTE_RAW_BODY,
+           .body_max_bytes = BODY_MAX, .params = by_property, .query = plain_query,
+           .body = GR_BODY(GR_ANY), .handle = mini_set_property, .source = DOC),
     GR_POST("/api/v1/minigroups/{id}/whiteboard", "minigroups.create_whiteboard",
             "Create a whiteboard", PLAIN_ROUTE, .params = by_id, .query = plain_query,
-            .handle = mg_whiteboard, .source = DOC),
+            .handle = mini_whiteboard, .source = DOC),
     GR_GET("/api/v1/account/properties/{property_id}", "minigroups.read_account_property",
            "Read one property of the caller's account", PLAIN_ROUTE, .params = by_account_property,
-           .query = plain_query, .handle = mg_account_property, .source = DOC),
+           .query = plain_query, .handle = mini_account_property, .source = DOC),
     GR_PUT("/api/v1/account/properties/{property_id}", "minigroups.update_account_property",
            "Set one property of the caller's account", .access = GR_ACCESS_GROUP,
-           .admit = mg_admit_json, .flags = MG_ROUTE_FLAGS | GR_ROUTE_RAW_BODY,
+           .admit = mini_admit_json, .flags = MINI_ROUTE_FLAGS | GR_ROUTE_RAW_BODY,
            .body_max_bytes = BODY_MAX, .params = by_account_property, .query = plain_query,
-           .body = GR_BODY(GR_ANY), .handle = mg_set_account_property, .source = DOC),
+           .body = GR_BODY(GR_ANY), .handle = mini_set_account_property, .source = DOC),
     GR_POST("/api/v1/transcoding/minigroup/{id}/restart", "minigroups.restart_transcoding",
             "Ask for the transcoding of an adjusted minigroup again", BODY_ROUTE, .params = by_id,
-            .query = plain_query, .body = OBJECT_BODY(mg_restart_body, 0), .handle = mg_restart,
+            .query = plain_query, .body = OBJECT_BODY(mini_restart_body, 0), .handle = mini_restart,
             .source = DOC),
     GR_POST("/api/v1/audiences/{audience}/events", "minigroups.callback",
             "Report what happened to a room of a class", BODY_ROUTE, .params = by_audience,
             .query = callback_query, .headers = callback_headers,
-            .body = GR_BODY(GR_OBJECT, .flags = GR_FIELD_REQUIRED), .handle = mg_callback,
+            .body = GR_BODY(GR_OBJECT, .flags = GR_FIELD_REQUIRED), .handle = mini_callback,
             .source = DOC),
     GR_END,
 };
@@ -144,8 +144,8 @@ static const struct gr_metric metrics[] = {
 };
 
 static const struct gr_timer timers[] = {
-    {MG_INBOX_TIMER, 1000, mg_inbox_run},
-    {MG_OUTBOX_TIMER, 1000, mg_outbox_run},
+    {MINI_INBOX_TIMER, 1000, mini_inbox_run},
+    {MINI_OUTBOX_TIMER, 1000, mini_outbox_run},
     GR_END,
 };
 
@@ -154,8 +154,8 @@ static const char *const owned[] = {"/api/v1/minigroups", "/api/v1/audiences",
 
 GR_PLUGIN(.name = "minigroups", .version = "1.0.0",
           .summary = "Minigroups: classes with an event room and a conference room",
-          .licence = "MIT", .routes = routes, .options = mg_option_rows,
-          .options_size = sizeof(struct mg_options), .migrations = mg_migrations,
-          .metrics = metrics, .timers = timers, .commands = mg_commands, .owns = owned,
-          .flags = GR_PLUGIN_ANY_ORIGIN, .render_error = mg_render_error,
-          .authenticate = mg_authenticate, .init = mg_state_init, .fini = mg_state_fini)
+          .licence = "MIT", .routes = routes, .options = mini_option_rows,
+          .options_size = sizeof(struct mini_options), .migrations = mini_migrations,
+          .metrics = metrics, .timers = timers, .commands = mini_commands, .owns = owned,
+          .flags = GR_PLUGIN_ANY_ORIGIN, .render_error = mini_render_error,
+          .authenticate = mini_authenticate, .init = mini_state_init, .fini = mini_state_fini)

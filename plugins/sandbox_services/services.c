@@ -1,7 +1,7 @@
 #include "services.h"
 
-#include "../minigroups/ids.h"
-#include "../minigroups/secret.h"
+#include "../minigroups/base/ids.h"
+#include "../minigroups/base/secret.h"
 
 #include <stdlib.h>
 
@@ -17,12 +17,12 @@ enum gr_err svc_init(struct gr_self *self, const void *options, void **ret_state
     if (!state)
         return GR_ERR_NO_MEMORY;
     state->options = options;
-    state->secret = mg_secret_load(self, state->options->secret, state->options->secret_file);
+    state->secret = mini_secret_load(self, state->options->secret, state->options->secret_file);
     snprintf(upstream, sizeof(upstream), "%s_gateway", self->name);
     if (state->secret.len == 0 ||
         gr_upstream_define(self, upstream, state->options->gateway) != GR_OK) {
         gr_log_self(self, GR_LOG_ERROR, "needs a secret and the gateway's URL");
-        mg_secret_free(self, state->secret);
+        mini_secret_free(self, state->secret);
         free(state);
         return GR_ERR_INVALID;
     }
@@ -40,7 +40,7 @@ void svc_fini(struct gr_self *self, void *arg)
     json_decref(state->rooms);
     json_decref(state->extra);
     pthread_mutex_destroy(&state->lock);
-    mg_secret_free(self, state->secret);
+    mini_secret_free(self, state->secret);
     free(state);
 }
 
@@ -105,8 +105,8 @@ enum gr_err svc_authenticate(struct gr_call *call)
 json_t *svc_lock_room(struct gr_call *call)
 {
     struct svc_state *state = svc_state_of(call);
-    char id[MG_UUID_SIZE];
-    bool good = mg_uuid_parse(gr_param(call, "room_id"), id);
+    char id[MINI_UUID_SIZE];
+    bool good = mini_uuid_parse(gr_param(call, "room_id"), id);
 
     pthread_mutex_lock(&state->lock);
     return good ? json_object_get(state->rooms, id) : NULL;
@@ -158,7 +158,7 @@ json_t *svc_room_new(struct gr_call *call, const json_t *body)
 
 /* --- callbacks --- */
 
-static const char *sign(struct gr_call *call, const struct mg_account *account)
+static const char *sign(struct gr_call *call, const struct mini_account *account)
 {
     const struct svc_state *state = svc_state_of(call);
     const struct gr_jwt_key key = {.alg = "HS256", .key = state->secret};
@@ -192,10 +192,10 @@ void svc_post(struct gr_call *call, const char *audience, const char *label, con
     char *text = json_dumps(stolen_payload, JSON_COMPACT);
     const char *body = text ? gr_copy(call, gr_str_of(text)) : NULL;
     struct gr_upstream_reply reply = {0};
-    struct mg_account parts;
+    struct mini_account parts;
 
     free(text);
-    if (body && agent && mg_account_parse(gr_str_of(account), &parts)) {
+    if (body && agent && mini_account_parse(gr_str_of(account), &parts)) {
         const struct gr_pair params[] = {{GR_STR("audience"), gr_str_of(audience)},
                                          {{NULL, 0}, {NULL, 0}}};
         const struct gr_pair headers[] = {{GR_STR("Gateway-Type"), GR_STR("event")},

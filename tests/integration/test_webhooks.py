@@ -219,7 +219,7 @@ def test_one_of_many_at_once_is_kept(start):
 
 def test_the_answer_does_not_wait_for_the_targets(start, target):
     target.default = Reply.hang()
-    gateway = start(forward_to=[to(target)], forward_timeout_ms="2s")
+    gateway = start(forward_to=[to(target)], forward_timeout="2s")
     began = time.monotonic()
     for _ in range(20):
         taken(gateway, event())
@@ -280,7 +280,7 @@ def test_a_page_ends_early_when_its_events_are_large(start):
 
 def test_events_go_after_their_time(start, store, target):
     target.default = Reply(status=500)
-    gateway = start(keep_ms="1h", forward_to=[to(target)])
+    gateway = start(keep="1h", forward_to=[to(target)])
     taken(gateway, event(id="old"))
     young = taken(gateway, event(id="young"))
     store.sql("UPDATE webhook_event SET received_ms = received_ms - 3601000 WHERE id = 'old'")
@@ -394,7 +394,7 @@ def test_a_target_that_was_down_gets_everything_when_it_is_back(start, store, ta
 def test_a_target_that_hangs_does_not_hold_up_another(start, target):
     with Upstream() as hung:
         hung.default = Reply.hang()
-        gateway = start(forward_to=[to(hung, "hung"), to(target)], forward_timeout_ms="500ms")
+        gateway = start(forward_to=[to(hung, "hung"), to(target)], forward_timeout="500ms")
         sent = [taken(gateway, event())["id"] for _ in range(20)]
         target.wait_requests(20, TIMEOUT * 2)
         assert sent_ids(target) == sent
@@ -416,7 +416,7 @@ def test_deliveries_go_on_after_a_restart(start, store, target):
 
 def test_a_delivery_that_died_with_its_gateway_is_made_again(start, store, target):
     target.default = Reply.hang()
-    gateway = start(forward_to=[to(target)], forward_timeout_ms="1s")
+    gateway = start(forward_to=[to(target)], forward_timeout="1s")
     one = taken(gateway, event())
     target.wait_requests(1)
     gateway.process.kill()

@@ -1,8 +1,8 @@
-/* The parts of the minigroups group that need no host: ids, keys, status, segments. */
-#include "../../plugins/minigroups/ids.h"
-#include "../../plugins/minigroups/keys.h"
-#include "../../plugins/minigroups/segments.h"
-#include "../../plugins/minigroups/status.h"
+/* The parts of the minigroups group that need no host: ids, property names, status, segments. */
+#include "../../plugins/minigroups/base/ids.h"
+#include "../../plugins/minigroups/lifecycle/segments.h"
+#include "../../plugins/minigroups/lifecycle/status.h"
+#include "../../plugins/minigroups/route/property_names.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,16 +20,16 @@ static gr_str s(const char *text)
 
 static void accounts_split_at_the_first_dot(void **unused)
 {
-    struct mg_account account;
+    struct mini_account account;
 
     (void)unused;
-    assert_true(mg_account_parse(s("t-17.usr.example.org"), &account));
+    assert_true(mini_account_parse(s("t-17.usr.example.org"), &account));
     assert_true(gr_str_eq(account.label, s("t-17")));
     assert_true(gr_str_eq(account.audience, s("usr.example.org")));
-    assert_false(mg_account_parse(s(""), &account));
-    assert_false(mg_account_parse(s("nodot"), &account));
-    assert_false(mg_account_parse(s(".org"), &account));
-    assert_false(mg_account_parse(s("a."), &account));
+    assert_false(mini_account_parse(s(""), &account));
+    assert_false(mini_account_parse(s("nodot"), &account));
+    assert_false(mini_account_parse(s(".org"), &account));
+    assert_false(mini_account_parse(s("a."), &account));
 }
 
 static void agents_hold_an_account(void **unused)
@@ -37,44 +37,44 @@ static void agents_hold_an_account(void **unused)
     gr_str account;
 
     (void)unused;
-    assert_true(mg_agent_account(s("web.t-17.usr.example.org"), &account));
+    assert_true(mini_agent_account(s("web.t-17.usr.example.org"), &account));
     assert_true(gr_str_eq(account, s("t-17.usr.example.org")));
-    assert_false(mg_agent_account(s("t-17.org"), &account));
-    assert_false(mg_agent_account(s(".t.org"), &account));
-    assert_false(mg_agent_account(s("web..org"), &account));
+    assert_false(mini_agent_account(s("t-17.org"), &account));
+    assert_false(mini_agent_account(s(".t.org"), &account));
+    assert_false(mini_agent_account(s("web..org"), &account));
 }
 
 static void a_host_is_known_by_agent_or_account(void **unused)
 {
     (void)unused;
-    assert_true(mg_is_host(s("web.t.usr.org"), s("web.t.usr.org")));
-    assert_true(mg_is_host(s("t.usr.org"), s("web.t.usr.org")));
-    assert_false(mg_is_host(s("usr.org"), s("web.t.usr.org")));
-    assert_false(mg_is_host(s("tab.t.usr.org"), s("web.t.usr.org")));
-    assert_false(mg_is_host(s(""), s("web.t.usr.org")));
+    assert_true(mini_is_host(s("web.t.usr.org"), s("web.t.usr.org")));
+    assert_true(mini_is_host(s("t.usr.org"), s("web.t.usr.org")));
+    assert_false(mini_is_host(s("usr.org"), s("web.t.usr.org")));
+    assert_false(mini_is_host(s("tab.t.usr.org"), s("web.t.usr.org")));
+    assert_false(mini_is_host(s(""), s("web.t.usr.org")));
 }
 
 static void uuids_become_lower_case(void **unused)
 {
-    char id[MG_UUID_SIZE];
+    char id[MINI_UUID_SIZE];
 
     (void)unused;
-    assert_true(mg_uuid_parse(s("5B0C9F52-6d0e-4d6e-9a51-3f5f2c1f7a10"), id));
+    assert_true(mini_uuid_parse(s("5B0C9F52-6d0e-4d6e-9a51-3f5f2c1f7a10"), id));
     assert_string_equal(id, "5b0c9f52-6d0e-4d6e-9a51-3f5f2c1f7a10");
-    assert_false(mg_uuid_parse(s("5b0c9f526d0e4d6e9a513f5f2c1f7a10"), id));
-    assert_false(mg_uuid_parse(s("5b0c9f52-6d0e-4d6e-9a51-3f5f2c1f7a1g"), id));
-    assert_false(mg_uuid_parse(s("5b0c9f52-6d0e-4d6e-9a51-3f5f2c1f7a100"), id));
-    assert_false(mg_uuid_parse(s("5b0c9f52+6d0e-4d6e-9a51-3f5f2c1f7a10"), id));
+    assert_false(mini_uuid_parse(s("5b0c9f526d0e4d6e9a513f5f2c1f7a10"), id));
+    assert_false(mini_uuid_parse(s("5b0c9f52-6d0e-4d6e-9a51-3f5f2c1f7a1g"), id));
+    assert_false(mini_uuid_parse(s("5b0c9f52-6d0e-4d6e-9a51-3f5f2c1f7a100"), id));
+    assert_false(mini_uuid_parse(s("5b0c9f52+6d0e-4d6e-9a51-3f5f2c1f7a10"), id));
 }
 
 static void an_audience_ends_at_a_colon(void **unused)
 {
     (void)unused;
-    assert_true(gr_str_eq(mg_audience_root(s("svc.org:school")), s("svc.org")));
-    assert_true(gr_str_eq(mg_audience_root(s("svc.org")), s("svc.org")));
+    assert_true(gr_str_eq(mini_audience_root(s("svc.org:school")), s("svc.org")));
+    assert_true(gr_str_eq(mini_audience_root(s("svc.org")), s("svc.org")));
 }
 
-/* --- keys --- */
+/* --- property names --- */
 
 #define PAIR(name_, value_)                                                                        \
     {                                                                                              \
@@ -107,6 +107,15 @@ static const struct keys_case keys_cases[] = {
     {{PAIR("k[]", "")}, true, {""}},
 };
 
+static bool has_name(const struct mini_property_names *keys, const char *name)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        if (gr_str_eq(keys->names[i], s(name)))
+            return true;
+    }
+    return false;
+}
+
 static void lists_of_keys_have_two_forms(void **unused)
 {
     (void)unused;
@@ -114,14 +123,14 @@ static void lists_of_keys_have_two_forms(void **unused)
         const struct keys_case *c = &keys_cases[i];
         gr_str names[PAIRS_MAX];
         uint64_t indexes[PAIRS_MAX];
-        struct mg_keys keys = {names, indexes, 0};
+        struct mini_property_names keys = {names, indexes, 0};
         size_t count = 0;
 
         while (count < PAIRS_MAX && c->query[count].name.ptr)
             count++;
-        assert_int_equal(mg_keys_parse(c->query, count, "k", &keys), c->good);
+        assert_int_equal(mini_property_names_parse(c->query, count, "k", &keys), c->good);
         for (size_t j = 0; c->good && j < PAIRS_MAX && c->names[j]; j++)
-            assert_true(mg_keys_have(&keys, s(c->names[j])));
+            assert_true(has_name(&keys, c->names[j]));
         if (c->good && !c->names[0])
             assert_int_equal(keys.count, 0);
     }
@@ -131,52 +140,55 @@ static void lists_of_keys_have_two_forms(void **unused)
 
 static void status_follows_end_and_first_recording(void **unused)
 {
-    struct mg_life life = {.has_end = false};
+    struct mini_life life = {.has_end = false};
 
     (void)unused;
-    assert_int_equal(mg_status_of(&life, 100), MG_REAL_TIME);
-    life = (struct mg_life){.has_end = true, .end_ms = 101};
-    assert_int_equal(mg_status_of(&life, 100), MG_REAL_TIME);
-    assert_int_equal(mg_status_of(&life, 101), MG_CLOSED);
+    assert_int_equal(mini_status_of(&life, 100), MINI_REAL_TIME);
+    life = (struct mini_life){.has_end = true, .end_ms = 101};
+    assert_int_equal(mini_status_of(&life, 100), MINI_REAL_TIME);
+    assert_int_equal(mini_status_of(&life, 101), MINI_CLOSED);
     life.recorded = true; /* from here on the end does not matter */
-    assert_int_equal(mg_status_of(&life, 0), MG_FINISHED);
+    assert_int_equal(mini_status_of(&life, 0), MINI_FINISHED);
     life.adjusted = true;
-    assert_int_equal(mg_status_of(&life, 0), MG_ADJUSTED);
+    assert_int_equal(mini_status_of(&life, 0), MINI_ADJUSTED);
     life.transcoded = true;
-    assert_int_equal(mg_status_of(&life, 0), MG_TRANSCODED);
+    assert_int_equal(mini_status_of(&life, 0), MINI_TRANSCODED);
     life.adjusted = false;
-    assert_int_equal(mg_status_of(&life, 0), MG_TRANSCODED);
-    for (int status = 0; status < MG_STATUS_COUNT; status++)
-        assert_non_null(mg_status_name((enum mg_status)status));
+    assert_int_equal(mini_status_of(&life, 0), MINI_TRANSCODED);
+    for (int status = 0; status < MINI_STATUS_COUNT; status++)
+        assert_non_null(mini_status_name((enum mini_status)status));
 }
 
 /* One column per status, then what a repeat means: in which statuses, and by which fact. */
-static const char *const first_cells[MG_MESSAGE_COUNT] = {
+static const char *const first_cells[MINI_MESSAGE_COUNT] = {
     /* real-time, closed, finished, adjusted, transcoded: Apply, Ignore, Refuse */
-    [MG_ROOM_CLOSE] = "AAAAA",     [MG_ROOM_UPLOAD] = "AAAAA",      [MG_TASK_CONVERTED] = "IIAAA",
-    [MG_ROOM_ADJUST] = "RRAAA",    [MG_ROOM_DUMP_EVENTS] = "IIAAA", [MG_TASK_TRANSCODED] = "RRAAI",
-    [MG_EDITION_COMMIT] = "RRRAA",
+    [MINI_ROOM_CLOSE] = "AAAAA",       [MINI_ROOM_UPLOAD] = "AAAAA",
+    [MINI_TASK_CONVERTED] = "IIAAA",   [MINI_ROOM_ADJUST] = "RRAAA",
+    [MINI_ROOM_DUMP_EVENTS] = "IIAAA", [MINI_TASK_TRANSCODED] = "RRAAI",
+    [MINI_EDITION_COMMIT] = "RRRAA",
 };
 /* The same message once more, after everything it asks for was done. */
-static const char *const repeat_cells[MG_MESSAGE_COUNT] = {
-    [MG_ROOM_CLOSE] = "IIIII",     [MG_ROOM_UPLOAD] = "AAAAA",      [MG_TASK_CONVERTED] = "IIIII",
-    [MG_ROOM_ADJUST] = "RRIII",    [MG_ROOM_DUMP_EVENTS] = "IIAAA", [MG_TASK_TRANSCODED] = "RRAAI",
-    [MG_EDITION_COMMIT] = "RRRII",
+static const char *const repeat_cells[MINI_MESSAGE_COUNT] = {
+    [MINI_ROOM_CLOSE] = "IIIII",       [MINI_ROOM_UPLOAD] = "AAAAA",
+    [MINI_TASK_CONVERTED] = "IIIII",   [MINI_ROOM_ADJUST] = "RRIII",
+    [MINI_ROOM_DUMP_EVENTS] = "IIAAA", [MINI_TASK_TRANSCODED] = "RRAAI",
+    [MINI_EDITION_COMMIT] = "RRRII",
 };
 
-static char letter(enum mg_decision decision)
+static char letter(enum mini_decision decision)
 {
-    return decision == MG_APPLY ? 'A' : decision == MG_REFUSE ? 'R' : 'I';
+    return decision == MINI_APPLY ? 'A' : decision == MINI_REFUSE ? 'R' : 'I';
 }
 
 static void every_message_has_a_meaning_in_every_status(void **unused)
 {
     (void)unused;
-    for (int message = 0; message < MG_MESSAGE_COUNT; message++) {
-        for (int status = 0; status < MG_STATUS_COUNT; status++) {
-            const struct mg_facts first = {.status = (enum mg_status)status, .unadjusted = true};
+    for (int message = 0; message < MINI_MESSAGE_COUNT; message++) {
+        for (int status = 0; status < MINI_STATUS_COUNT; status++) {
+            const struct mini_facts first = {.status = (enum mini_status)status,
+                                             .unadjusted = true};
 
-            assert_int_equal(letter(mg_decide((enum mg_message)message, &first)),
+            assert_int_equal(letter(mini_decide((enum mini_message)message, &first)),
                              first_cells[message][status]);
         }
     }
@@ -185,15 +197,15 @@ static void every_message_has_a_meaning_in_every_status(void **unused)
 static void a_repeated_message_changes_nothing(void **unused)
 {
     (void)unused;
-    for (int message = 0; message < MG_MESSAGE_COUNT; message++) {
-        for (int status = 0; status < MG_STATUS_COUNT; status++) {
+    for (int message = 0; message < MINI_MESSAGE_COUNT; message++) {
+        for (int status = 0; status < MINI_STATUS_COUNT; status++) {
             /* the transcode task comes back: nothing is under way any more */
-            const struct mg_facts again = {.status = (enum mg_status)status,
-                                           .stopped = true,
-                                           .same_rooms = true,
-                                           .transcoding = message != MG_TASK_TRANSCODED};
+            const struct mini_facts again = {.status = (enum mini_status)status,
+                                             .stopped = true,
+                                             .same_rooms = true,
+                                             .transcoding = message != MINI_TASK_TRANSCODED};
 
-            assert_int_equal(letter(mg_decide((enum mg_message)message, &again)),
+            assert_int_equal(letter(mini_decide((enum mini_message)message, &again)),
                              repeat_cells[message][status]);
         }
     }
@@ -202,17 +214,17 @@ static void a_repeated_message_changes_nothing(void **unused)
 static void unfinished_work_is_taken_up_again(void **unused)
 {
     /* adjusted, but the transcode task was never taken: the same message tries again */
-    struct mg_facts facts = {.status = MG_ADJUSTED, .same_rooms = true};
+    struct mini_facts facts = {.status = MINI_ADJUSTED, .same_rooms = true};
 
     (void)unused;
-    assert_int_equal(mg_decide(MG_ROOM_ADJUST, &facts), MG_APPLY);
-    assert_int_equal(mg_decide(MG_EDITION_COMMIT, &facts), MG_APPLY);
+    assert_int_equal(mini_decide(MINI_ROOM_ADJUST, &facts), MINI_APPLY);
+    assert_int_equal(mini_decide(MINI_EDITION_COMMIT, &facts), MINI_APPLY);
     /* transcoded before, and once more after a restart */
-    facts = (struct mg_facts){.status = MG_TRANSCODED, .transcoding = true};
-    assert_int_equal(mg_decide(MG_TASK_TRANSCODED, &facts), MG_APPLY);
+    facts = (struct mini_facts){.status = MINI_TRANSCODED, .transcoding = true};
+    assert_int_equal(mini_decide(MINI_TASK_TRANSCODED, &facts), MINI_APPLY);
     /* another edition of a transcoded class */
-    facts = (struct mg_facts){.status = MG_TRANSCODED};
-    assert_int_equal(mg_decide(MG_EDITION_COMMIT, &facts), MG_APPLY);
+    facts = (struct mini_facts){.status = MINI_TRANSCODED};
+    assert_int_equal(mini_decide(MINI_EDITION_COMMIT, &facts), MINI_APPLY);
 }
 
 /* --- segments --- */
@@ -232,10 +244,10 @@ static void converted_segments_are_relative(void **unused)
     int64_t started = 0;
 
     (void)unused;
-    check_json(mg_segments_parse(s("1772442007123,1500.0\n1772443807123,1200.5"), &started),
+    check_json(mini_segments_parse(s("1772442007123,1500.0\n1772443807123,1200.5"), &started),
                "[[0,1500000],[1800000,3000500]]");
     assert_int_equal(started, 1772442007123);
-    check_json(mg_segments_parse(s("5,1\n"), &started), "[[0,1000]]"); /* trailing line feed */
+    check_json(mini_segments_parse(s("5,1\n"), &started), "[[0,1000]]"); /* trailing line feed */
     assert_int_equal(started, 5);
 }
 
@@ -262,7 +274,7 @@ static void unreadable_segments_are_told_apart(void **unused)
 
     (void)unused;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        assert_null(mg_segments_parse(s(texts[i]), &started));
+        assert_null(mini_segments_parse(s(texts[i]), &started));
     assert_int_equal(started, 7);
 }
 
@@ -279,10 +291,10 @@ static void segments_have_a_shape(void **unused)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         json_t *json = json_loads(cases[i].text, JSON_DECODE_ANY, NULL);
 
-        assert_int_equal(mg_segments_valid(json), cases[i].valid);
+        assert_int_equal(mini_segments_valid(json), cases[i].valid);
         json_decref(json);
     }
-    assert_int_equal(mg_segments_end(NULL), 0);
+    assert_int_equal(mini_segments_end(NULL), 0);
 }
 
 static void pins_follow_the_agent(void **unused)
@@ -297,12 +309,12 @@ static void pins_follow_the_agent(void **unused)
 
     (void)unused;
     assert_non_null(events);
-    check_json(mg_segments_pinned(events, "web.a.org", 0, 9000), "[[1000,3000],[5000,9000]]");
-    check_json(mg_segments_pinned(events, "web.b.org", 0, 9000), "[[3000,4000]]");
+    check_json(mini_segments_pinned(events, "web.a.org", 0, 9000), "[[1000,3000],[5000,9000]]");
+    check_json(mini_segments_pinned(events, "web.b.org", 0, 9000), "[[3000,4000]]");
     /* what lies before the stream's start or after its end is left out */
-    check_json(mg_segments_pinned(events, "web.a.org", 1500, 9000), "[[3500,9000]]");
-    check_json(mg_segments_pinned(events, "web.a.org", 0, 4500), "[[1000,3000]]");
-    check_json(mg_segments_pinned(NULL, "web.a.org", 0, 9000), "[]");
+    check_json(mini_segments_pinned(events, "web.a.org", 1500, 9000), "[[3500,9000]]");
+    check_json(mini_segments_pinned(events, "web.a.org", 0, 4500), "[[1000,3000]]");
+    check_json(mini_segments_pinned(NULL, "web.a.org", 0, 9000), "[]");
     json_decref(events);
 }
 
@@ -319,9 +331,9 @@ static void mutes_last_until_the_flag_returns(void **unused)
 
     (void)unused;
     assert_non_null(snapshots);
-    check_json(mg_segments_muted(snapshots, "r", "send_video", 1000, 9000), "[[1000,2000]]");
-    check_json(mg_segments_muted(snapshots, "r", "send_audio", 1000, 9000), "[[1500,9000]]");
-    check_json(mg_segments_muted(NULL, "r", "send_audio", 1000, 9000), "[]");
+    check_json(mini_segments_muted(snapshots, "r", "send_video", 1000, 9000), "[[1000,2000]]");
+    check_json(mini_segments_muted(snapshots, "r", "send_audio", 1000, 9000), "[[1500,9000]]");
+    check_json(mini_segments_muted(NULL, "r", "send_audio", 1000, 9000), "[]");
     json_decref(snapshots);
 }
 

@@ -1,0 +1,27 @@
+/*
+ * Ids of accounts, agents and rows. Pure functions, no host needed.
+ *
+ * An account id is "label.audience", split at its first dot. An agent id, one device or tab of an
+ * account, is "agent.label.audience".
+ */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+#define MINI_UUID_SIZE 37
+
+struct mini_account {
+    gr_str label;
+    gr_str audience;
+};
+
+/* False unless both parts are there. The parts are slices of text. */
+bool mini_account_parse(gr_str text, struct mini_account *ret_account);
+/* The account id inside an agent id; false when text has fewer than two dots or an empty part. */
+bool mini_agent_account(gr_str text, gr_str *ret_account);
+/* Whether a stream's author (agent id) is the host, who is known by agent id or account id. */
+bool mini_is_host(gr_str host, gr_str created_by);
+/* The part of a token's audience that names the tenant or service: up to the first ':'. */
+gr_str mini_audience_root(gr_str audience);
+/* Writes the lower-case form of a canonical 8-4-4-4-12 UUID; false when text is not one. */
+bool mini_uuid_parse(gr_str text, char ret_text[MINI_UUID_SIZE]);

@@ -1,0 +1,112 @@
+#include "options.h"
+
+#include <jansson.h>
+
+/* As under "upstreams" in greenroom.json; the host checks the other members when it makes it. */
+static const struct gr_field upstream_shape[] = {
+    GR_FIELD("url", GR_STRING, "Base URL of the service, without /api/v1",
+             .flags = GR_FIELD_REQUIRED, .pattern = "https?://.+"),
+    GR_END,
+};
+static const struct gr_field optional_upstream_shape[] = {
+    GR_FIELD("url", GR_STRING, "Base URL of the service; empty: there is none",
+             .flags = GR_FIELD_REQUIRED, .pattern = "(https?://.+)?"),
+    GR_END,
+};
+static const struct gr_field callbacks_shape[] = {
+    GR_FIELD("trusted", GR_ARRAY, "Accounts that may report what happened to a room",
+             .flags = GR_FIELD_REQUIRED, .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("async", GR_BOOL, "Whether messages are answered with 202 once checked and kept",
+             .default_doc = "false"),
+    GR_END,
+};
+static const struct gr_field audience_shape[] = {
+    GR_FIELD("audience", GR_STRING, "Audience", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("preroll_offset", GR_INT, "Milliseconds of preroll before the stream",
+             .default_doc = "0"),
+    GR_FIELD("to", GR_STRING, "Storage backend named in transcoding tasks"),
+    GR_FIELD("preroll", GR_STRING, "URI of a film put in front"),
+    GR_FIELD("postroll", GR_STRING, "URI of a film put behind"),
+    GR_FIELD("watermark", GR_STRING, "URI of an image put over"),
+    GR_END,
+};
+static const struct gr_field notify_shape[] = {
+    GR_FIELD("audience", GR_STRING, "Audience", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("url", GR_STRING, "Where its notifications are posted; empty: nowhere",
+             .flags = GR_FIELD_REQUIRED, .pattern = "(https?://[^?#{}]+)?"),
+    GR_END,
+};
+
+static const struct gr_field authn_shape[] = {GR_AUTHN_FIELDS, GR_END};
+static const struct gr_field authz_shape[] = {GR_AUTHZ_FIELDS, GR_END};
+
+#define ROWS(rows_) GR_BODY(GR_ARRAY, .items = GR_ITEM(GR_OBJECT, .fields = (rows_)))
+
+const struct gr_option mini_option_rows[] = {
+    GR_OPTION(mini_options, account, GR_OPT_STRING, "dispatcher.svc.example.org",
+              "Our account id at the event and conference services; the label stays dispatcher"),
+    GR_OPTION(mini_options, agent_label, GR_OPT_STRING, "greenroom",
+              "Our agent label, sent as X-Agent-Label"),
+    GR_OPTION(mini_options, kind, GR_OPT_STRING, "Minigroup",
+              "What the event service calls this kind of class"),
+    GR_OPTION(mini_options, secret, GR_OPT_SECRET, NULL,
+              "HS256 secret of our own tokens and of issuers without a key",
+              .env = "MINIGROUPS_JWT_SECRET"),
+    GR_OPTION(mini_options, secret_file, GR_OPT_STRING, "minigroups.secret",
+              "Read when there is no secret; made, with mode 0600, when it does not exist"),
+    GR_OPTION(mini_options, id_token_algorithm, GR_OPT_STRING, "HS256",
+              "Algorithm of our own tokens", .values = GR_LIST("HS256", "RS256", "ES256")),
+    GR_OPTION(mini_options, id_token_key_file, GR_OPT_STRING, NULL,
+              "Private key of our own tokens, instead of the secret"),
+    GR_OPTION(mini_options, id_token_lifetime, GR_OPT_MS, "1h", "Lifetime of our own tokens",
+              .range = GR_RANGE(60000, 86400000)),
+    GR_OPTION(mini_options, event, GR_OPT_JSON, NULL, "Upstream: the event service",
+              .required = true,
+              .json = GR_BODY(GR_OBJECT, .fields = upstream_shape, .flags = GR_FIELD_REQUIRED)),
+    GR_OPTION(mini_options, conference, GR_OPT_JSON, NULL, "Upstream: the conference service",
+              .required = true,
+              .json = GR_BODY(GR_OBJECT, .fields = upstream_shape, .flags = GR_FIELD_REQUIRED)),
+    GR_OPTION(mini_options, tq, GR_OPT_JSON, NULL, "Upstream: the transcoding queue",
+              .json = GR_BODY(GR_OBJECT, .fields = optional_upstream_shape)),
+    GR_OPTION(mini_options, authn, GR_OPT_JSON, NULL, "Who makes the tokens we accept",
+              .required = true, .json = ROWS(authn_shape)),
+    GR_OPTION(mini_options, authz, GR_OPT_JSON, NULL, "Who may do what, by audience",
+              .required = true, .json = ROWS(authz_shape)),
+    GR_OPTION(mini_options, authz_cache, GR_OPT_MS, "0",
+              "How long answers of authorization services are remembered",
+              .range = GR_RANGE(0, 300000)),
+    GR_OPTION(mini_options, callbacks, GR_OPT_JSON, NULL, "Who may report what happened to rooms",
+              .required = true,
+              .json = GR_BODY(GR_OBJECT, .fields = callbacks_shape, .flags = GR_FIELD_REQUIRED)),
+    GR_OPTION(mini_options, audiences, GR_OPT_JSON, NULL, "What transcoding needs, by audience",
+              .json = ROWS(audience_shape)),
+    GR_OPTION(mini_options, notify, GR_OPT_JSON, NULL,
+              "Where notifications are posted, by audience", .json = ROWS(notify_shape)),
+    GR_OPTION(mini_options, turn_hosts, GR_OPT_LIST, NULL,
+              "TURN hosts; each answer names one of them"),
+    GR_OPTION(mini_options, storage_url, GR_OPT_STRING, NULL,
+              "Base URL of the storage service that downloads are fetched from", .required = true,
+              .env = "STORAGE_URL"),
+    GR_OPTION(mini_options, storage_backend, GR_OPT_STRING, "yandex", "Backend in download URLs"),
+    GR_OPTION(mini_options, host_required, GR_OPT_BOOL, "true", "Whether create wants a host"),
+    GR_END,
+};
+
+const json_t *mini_audience_config(const json_t *list, const char *audience)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *entry = json_array_get(list, i);
+        const char *name = json_string_value(json_object_get(entry, "audience"));
+
+        if (name && strcmp(name, audience) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+const char *mini_config_text(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text && *text ? text : NULL;
+}

@@ -1,0 +1,26 @@
+/* What the group holds while it runs: made once by mini_state_init(), and shared by all calls. */
+#pragma once
+
+#include "options.h"
+
+#include <stdatomic.h>
+
+struct mini_signer;      /* service/signer.h */
+struct mini_class_locks; /* store/class_lock.h */
+
+struct mini_state {
+    const struct mini_options *options;
+    struct gr_authn *authn;
+    struct gr_authz *authz;
+    struct mini_signer *signer;
+    struct mini_class_locks *class_locks;
+    bool has_tq;
+    _Atomic int64_t came_ms; /* when the last message was put into the inbox */
+};
+
+enum gr_err mini_state_init(struct gr_self *self, const void *options, void **ret_state);
+void mini_state_fini(struct gr_self *self, void *state);
+static inline struct mini_state *mini_state_of(const struct gr_call *call)
+{
+    return (struct mini_state *)call->state;
+}

@@ -1,0 +1,24 @@
+/*
+ * Stretches of a recording, [[start_ms,end_ms],…], relative to the recording's start. Pure: JSON
+ * in, JSON out. Functions that return json_t return a new reference.
+ */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+#include <jansson.h>
+
+/* Reads what a convert task reports: lines of "<start, Unix ms>,<duration, s>". NULL when it cannot
+ * be read. */
+json_t *mini_segments_parse(gr_str text, int64_t *ret_started_ms);
+/* End of the last stretch, 0 without any. */
+int64_t mini_segments_end(const json_t *segments);
+/* True for a list of [start,end] pairs of integers with 0 <= start <= end. */
+bool mini_segments_valid(const json_t *segments);
+/* When the agent was pinned. events: those of type pin, in order, occurred_at in ns. shift_ms: from
+ * the event room's time to the recording's. */
+json_t *mini_segments_pinned(const json_t *events, const char *agent, int64_t shift_ms,
+                             int64_t end_ms);
+/* When flag ("send_video", "send_audio") was off for this stream. */
+json_t *mini_segments_muted(const json_t *snapshots, const char *rtc_id, const char *flag,
+                            int64_t started_ms, int64_t end_ms);

@@ -1,0 +1,40 @@
+/* What a recording needs from the other services: conversion, adjusting, transcoding. */
+#pragma once
+
+#include "delivery.h"
+#include "store/recordings.h"
+
+/* A task for the transcoding queue, kept in the outbox until the queue has taken it. */
+struct mini_task {
+    const char *outbox_id;
+    const char *request; /* "POST /path" */
+    const char *payload;
+};
+
+/* In a transaction: keeps a convert task for one uploaded stream (its entry in room.upload). */
+enum gr_err mini_task_convert(struct gr_call *call, const struct mini_class *row,
+                              const struct mini_recording *stream, const json_t *entry,
+                              struct mini_task *ret_task);
+/* After it: sends the task at once; on failure it stays in the outbox and is tried again. */
+void mini_task_send(struct gr_call *call, const struct mini_task *task);
+
+/* Parts of tasks: the class's tags with conference_room_id (new reference), the encoded path (call
+ * memory; stream NULL: of the whole class), and those of the audience's settings that are named. */
+json_t *mini_task_tags(const struct mini_class *row);
+const char *mini_task_path(struct gr_call *call, const struct mini_class *row, const char *template,
+                           const char *stream);
+void mini_task_settings(struct gr_call *call, const struct mini_class *row, json_t *bindings,
+                        const char *const *members);
+
+/* Asks the event service to adjust the room once every stream is converted. Does nothing, with
+ * GR_OK, when it is not the time. */
+enum gr_err mini_adjust_when_ready(struct gr_call *call, const struct mini_delivery *delivery,
+                                   const char *class_id);
+/* The agent or account that hosts: the first event of type host in the room, else the class's host.
+ * False when the event service failed; *ret_host may be NULL. */
+bool mini_find_host(struct gr_call *call, const struct mini_class *row, const char *room,
+                    const char **ret_host);
+/* Dumps the modified room's events and asks the queue to transcode. NULL on success, else what went
+ * wrong. host: as mini_find_host() told; NULL: it is asked. priority: "low", "normal", "high". */
+const char *mini_transcode_start(struct gr_call *call, const char *class_id, const char *host,
+                                 const char *priority);

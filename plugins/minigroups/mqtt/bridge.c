@@ -1,0 +1,168 @@
+/*
+ * A bridge between an MQTT broker of the original's services and the minigroups group.
+ *
+ * In: broadcasts about rooms are taken from the broker, kept in the store, and posted to the
+ * gateway's own callback route, as any service would. Out: the minigroups group posts its
+ * notifications to this plugin's one route, which publishes them and answers when the broker has
+ * them. Both ways are plain HTTP, so either side can be elsewhere, and nothing is lost in between.
+ */
+#include "bridge.h"
+
+#include "base/ids.h"
+#include "base/secret.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- publishing --- */
+
+static enum gr_err authenticate(struct gr_call *call)
+{
+    const struct mq_state *state = mq_state_of(call);
+    const struct gr_jwt_key key = {.alg = "HS256", .key = state->secret};
+    const struct gr_jwt_rules rules = {.need_exp = true, .leeway_s = 30};
+    gr_str header = gr_header(call, "Authorization");
+    const json_t *claims = NULL;
+
+    if (header.len < 8 || memcmp(header.ptr, "Bearer ", 7) != 0)
+        return gr_fail(call, GR_ERR_UNAUTHORIZED, "give a bearer token");
+    const gr_str token = {header.ptr + 7, header.len - 7};
+    if (gr_jwt_verify(call, &key, 1, &rules, token, &claims) != GR_OK)
+        return gr_fail(call, GR_ERR_UNAUTHORIZED, "the token is not valid");
+    const char *sub = json_string_value(json_object_get(claims, "sub"));
+    const char *aud = json_string_value(json_object_get(claims, "aud"));
+    const char *account = sub && aud ? gr_format(call, "%s.%s", sub, aud) : NULL;
+    for (const char *const *known = state->options->publishers; account && *known; known++) {
+        if (strcmp(*known, account) == 0)
+            return gr_set_caller(call, gr_str_of(account));
+    }
+    return gr_fail(call, GR_ERR_FORBIDDEN, "this account may not publish");
+}
+
+static enum gr_err publish(struct gr_call *call)
+{
+    struct mq_state *state = mq_state_of(call);
+    const char *audience = gr_param(call, "audience").ptr;
+    gr_str label = gr_header(call, "Gateway-Label");
+
+    if (label.len == 0)
+        return gr_fail(call, GR_ERR_BAD_REQUEST, "the header Gateway-Label is missing");
+    if (strpbrk(audience, "+#/"))
+        return gr_fail(call, GR_ERR_BAD_REQUEST, "the audience would change the topic");
+    char *text = mq_wrap(call, gr_body(call), gr_copy(call, label), state->agent);
+    if (!text)
+        return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the message");
+    for (const char *const *pattern = state->options->publish_topics; *pattern; pattern++) {
+        char *topic = mq_topic_out(call, *pattern, state->options->account, audience);
+
+        if (!topic || !mq_link_publish(state, topic, gr_str_of(text)))
+            return gr_fail(call, GR_ERR_UPSTREAM_CONNECT, "the broker did not take the message");
+    }
+    return gr_reply_json(call, 200, json_object());
+}
+
+/* --- lifecycle --- */
+
+static enum gr_err init(struct gr_self *self, const void *options, void **ret_state)
+{
+    struct mq_state *state = calloc(1, sizeof(*state));
+    char agent[512];
+
+    if (!state)
+        return GR_ERR_NO_MEMORY;
+    state->options = options;
+    state->secret = mini_secret_load(self, state->options->secret, state->options->secret_file);
+    snprintf(agent, sizeof(agent), "%s.%s", state->options->agent_label, state->options->account);
+    state->agent = strdup(agent);
+    if (state->secret.len && state->agent &&
+        gr_upstream_define(self, "mqtt_bridge_gateway", state->options->gateway) == GR_OK &&
+        mq_link_init(state, self)) {
+        *ret_state = state;
+        return GR_OK;
+    }
+    mini_secret_free(self, state->secret);
+    free(state->agent);
+    free(state);
+    return GR_ERR_INVALID;
+}
+
+static void fini(struct gr_self *self, void *arg)
+{
+    struct mq_state *state = arg;
+
+    mq_link_done(state);
+    mini_secret_free(self, state->secret);
+    free(state->agent);
+    free(state);
+}
+
+static enum gr_err ready(struct gr_call *call)
+{
+    if (mq_link_is_up(mq_state_of(call)))
+        return GR_OK;
+    return gr_fail(call, GR_ERR_UPSTREAM_CONNECT, "no connection to the broker");
+}
+
+/* --- tables --- */
+
+static const struct gr_field by_audience[] = {
+    GR_FIELD("audience", GR_STRING, "The tenant"),
+    GR_END,
+};
+static const struct gr_field label_header[] = {
+    GR_FIELD("Gateway-Label", GR_STRING, "Label of the event", .flags = GR_FIELD_REQUIRED),
+    GR_END,
+};
+static const struct gr_field gateway_shape[] = {
+    GR_FIELD("url", GR_STRING, "Base URL of the gateway that serves the minigroups group",
+             .flags = GR_FIELD_REQUIRED, .pattern = "https?://.+"),
+    GR_END,
+};
+
+static const struct gr_route routes[] = {
+    GR_POST("/api/v1/mqtt/audiences/{audience}/events", "mqtt_bridge.publish",
+            "Publish a notification to the broker", .access = GR_ACCESS_GROUP,
+            .params = by_audience, .headers = label_header,
+            .body = GR_BODY(GR_OBJECT, .flags = GR_FIELD_REQUIRED), .handle = publish,
+            .doc = "Answers once the broker has the message; 502 when it does not take it."),
+    GR_END,
+};
+
+static const struct gr_option options[] = {
+    GR_OPTION(mq_options, host, GR_OPT_STRING, "127.0.0.1", "The broker"),
+    GR_OPTION(mq_options, port, GR_OPT_INT, "1883", "Its port", .range = GR_RANGE(1, 65535)),
+    GR_OPTION(mq_options, ca_file, GR_OPT_STRING, NULL, "Turns TLS on: who signed the broker"),
+    GR_OPTION(mq_options, username, GR_OPT_STRING, "v2::service", "User name at the broker"),
+    GR_OPTION(mq_options, password, GR_OPT_SECRET, NULL,
+              "Password at the broker; a service token when unset"),
+    GR_OPTION(mq_options, account, GR_OPT_STRING, "dispatcher.svc.example.org", "Our account id"),
+    GR_OPTION(mq_options, agent_label, GR_OPT_STRING, "bridge",
+              "Our agent label; with the account it is the client id, so one per bridge"),
+    GR_OPTION(mq_options, secret, GR_OPT_SECRET, NULL, "HS256 secret shared with the gateway",
+              .env = "MINIGROUPS_JWT_SECRET"),
+    GR_OPTION(mq_options, secret_file, GR_OPT_STRING, "minigroups.secret",
+              "Read when there is no secret; made when it does not exist"),
+    GR_OPTION(mq_options, gateway, GR_OPT_JSON, NULL, "Upstream: the gateway", .required = true,
+              .json = GR_BODY(GR_OBJECT, .fields = gateway_shape, .flags = GR_FIELD_REQUIRED)),
+    GR_OPTION(mq_options, senders, GR_OPT_LIST, NULL, "Accounts whose broadcasts are taken",
+              .required = true),
+    GR_OPTION(mq_options, audiences, GR_OPT_LIST, NULL, "Audiences whose broadcasts are taken",
+              .required = true),
+    GR_OPTION(mq_options, publish_topics, GR_OPT_LIST, NULL,
+              "Where notifications go; {account} and {audience} are put in", .required = true),
+    GR_OPTION(mq_options, publishers, GR_OPT_LIST, NULL, "Accounts that may publish",
+              .required = true),
+    GR_END,
+};
+
+static const struct gr_timer timers[] = {
+    {MQ_TIMER_LINK, 1000, mq_link_run},
+    {MQ_TIMER_INBOX, 1000, mq_inbox_run},
+    GR_END,
+};
+
+GR_PLUGIN(.name = "mqtt_bridge", .version = "1.0.0",
+          .summary = "Bridge between an MQTT broker and the minigroups group", .licence = "MIT",
+          .routes = routes, .options = options, .options_size = sizeof(struct mq_options),
+          .migrations = mq_migrations, .timers = timers, .authenticate = authenticate, .init = init,
+          .fini = fini, .ready = ready)

@@ -1,0 +1,69 @@
+/* The parts of the bridge: options, the link to the broker, the inbox. */
+#pragma once
+
+#include "envelope.h"
+
+#include <mosquitto.h>
+#include <pthread.h>
+
+#define MQ_TIMER_LINK "link"
+#define MQ_TIMER_INBOX "inbox"
+
+struct mq_options {
+    const char *host;
+    int64_t port;
+    const char *ca_file;
+    const char *username;
+    const char *password;
+    const char *account;
+    const char *agent_label;
+    const char *secret;
+    const char *secret_file;
+    const json_t *gateway;
+    const char *const *senders;
+    const char *const *audiences;
+    const char *const *publish_topics;
+    const char *const *publishers;
+};
+
+/* A publication that waits for the broker's word; on the publisher's stack. */
+struct mq_waiter {
+    int mid;
+    bool done;
+    struct mq_waiter *next;
+};
+
+struct mq_state {
+    const struct mq_options *options;
+    gr_str secret;
+    char *agent; /* our agent id, also the client id */
+    struct mosquitto *client;
+    struct gr_call *call; /* of the link timer while it runs */
+    bool started;         /* link timer: the first connection was tried */
+    int64_t came_ms;      /* link timer: when the last message came; they are told apart by it */
+    pthread_mutex_t lock; /* guards the rest */
+    pthread_cond_t told;
+    struct mq_waiter *waiters;
+    bool connected;
+};
+
+static inline struct mq_state *mq_state_of(const struct gr_call *call)
+{
+    return (struct mq_state *)call->state;
+}
+
+/* mqtt_link.c: the connection. */
+bool mq_link_init(struct mq_state *state, struct gr_self *self);
+void mq_link_done(struct mq_state *state);
+/* The timer that does all traffic: connects, subscribes, takes what comes. */
+gr_handler mq_link_run;
+/* Publishes with QoS 1 and waits for the broker. False when it did not take it in time. */
+bool mq_link_publish(struct mq_state *state, const char *topic, gr_str text);
+bool mq_link_is_up(struct mq_state *state);
+
+/* mqtt_inbox.c: messages on their way to the gateway. */
+extern const struct gr_migration mq_migrations[];
+enum gr_err mq_inbox_put(struct gr_call *call, const struct mq_message *message);
+gr_handler mq_inbox_run;
+/* Our service token (call memory); NULL when it cannot be signed. */
+const char *mq_token(struct gr_call *call);

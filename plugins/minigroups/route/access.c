@@ -1,0 +1,183 @@
+#include "access.h"
+
+#include "base/ids.h"
+#include "base/problem.h"
+#include "base/state.h"
+
+#include <strings.h>
+
+static const char *const id_names[] = {"minigroup_id", "webinar_id", "id"};
+
+/* --- who --- */
+
+static gr_str raw_id(const struct gr_call *call)
+{
+    gr_str id = {NULL, 0};
+
+    for (size_t i = 0; i < sizeof(id_names) / sizeof(id_names[0]) && id.len == 0; i++)
+        id = gr_param(call, id_names[i]);
+    return id;
+}
+
+const char *mini_path_id(struct gr_call *call)
+{
+    char id[MINI_UUID_SIZE];
+
+    return mini_uuid_parse(raw_id(call), id) ? gr_copy(call, gr_str_of(id)) : NULL;
+}
+
+/* The bearer token of the request: header first, then query access_token; empty when neither. A
+ * header of another scheme is not a token: *ret_malformed. */
+static gr_str bearer_token(struct gr_call *call, bool *ret_malformed)
+{
+    static const char scheme[] = "bearer ";
+    const size_t scheme_len = sizeof(scheme) - 1;
+    gr_str header = gr_header(call, "Authorization");
+
+    *ret_malformed = false;
+    if (header.len == 0)
+        return gr_query(call, "access_token");
+    for (size_t i = 0; i < scheme_len; i++) {
+        char c = i < header.len ? header.ptr[i] : '\0';
+
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c - 'A' + 'a');
+        if (c != scheme[i]) {
+            *ret_malformed = true;
+            return (gr_str){NULL, 0};
+        }
+    }
+    header.ptr += scheme_len;
+    header.len -= scheme_len;
+    while (header.len && *header.ptr == ' ') {
+        header.ptr++;
+        header.len--;
+    }
+    return header;
+}
+
+enum gr_err mini_authenticate(struct gr_call *call)
+{
+    char id[MINI_UUID_SIZE];
+    const char *reason = NULL;
+    gr_str account;
+    bool malformed;
+    gr_str path_id = raw_id(call);
+
+    if (path_id.len && !mini_uuid_parse(path_id, id))
+        return mini_fail(call, MINI_BAD_PARAMETER, "the id in the path is not a UUID");
+    gr_str token = bearer_token(call, &malformed);
+    if (malformed)
+        return mini_fail(call, MINI_BAD_TOKEN, "the Authorization header is not of scheme Bearer");
+    if (token.len == 0)
+        return mini_fail(call, MINI_NO_TOKEN, "give a bearer token, or a query access_token");
+    if (gr_authn_check(call, mini_state_of(call)->authn, token, &account, &reason) != GR_OK)
+        return mini_fail(call, MINI_BAD_TOKEN, reason);
+    return gr_set_caller(call, account);
+}
+
+/* application/json or application/…+json, with or without parameters. */
+static bool is_json_type(gr_str type)
+{
+    size_t len = 0;
+
+    while (len < type.len && type.ptr[len] != ';' && type.ptr[len] != ' ' && type.ptr[len] != '\t')
+        len++;
+    if (len == 16 && strncasecmp(type.ptr, "application/json", 16) == 0)
+        return true;
+    return len > 17 && strncasecmp(type.ptr, "application/", 12) == 0 &&
+           strncasecmp(type.ptr + len - 5, "+json", 5) == 0;
+}
+
+enum gr_err mini_admit_json(struct gr_call *call)
+{
+    gr_str length = gr_header(call, "Content-Length");
+    bool has_body =
+        (length.len && !gr_str_eq(length, GR_STR("0"))) || gr_header(call, "Transfer-Encoding").len;
+
+    if (!has_body || is_json_type(gr_header(call, "Content-Type")))
+        return GR_OK;
+    return mini_fail(call, MINI_BAD_PAYLOAD, "the body has to be application/json");
+}
+
+/* --- may they --- */
+
+enum gr_err mini_authorize(struct gr_call *call, const char *audience, const char *class_id,
+                           const char *action)
+{
+    const char *const object[] = {"classrooms", class_id, NULL};
+    const struct gr_intent intent = {gr_caller(call), object, action};
+
+    switch (gr_authz_check(call, mini_state_of(call)->authz, audience, &intent)) {
+    case GR_ALLOWED:
+        return GR_OK;
+    case GR_UNDECIDED:
+        return mini_fail(call, MINI_AUTHZ_FAILED, "the authorization service did not answer");
+    case GR_DENIED:
+        break;
+    }
+    return mini_fail(call, MINI_ACCESS_DENIED,
+                     gr_format(call, "%.*s may not %s classrooms%s%s: not allowed",
+                               (int)intent.account.len, intent.account.ptr, action,
+                               class_id ? "/" : "", class_id ? class_id : ""));
+}
+
+enum gr_err mini_load_class(struct gr_call *call, const char *action, struct mini_class *ret_class)
+{
+    const char *id = mini_path_id(call);
+    enum gr_err err =
+        id ? mini_class_find(call, MINI_BY_ID, gr_str_of(id), (gr_str){NULL, 0}, ret_class)
+           : mini_class_find(call, MINI_BY_SCOPE, gr_param(call, "audience"),
+                             gr_param(call, "scope"), ret_class);
+
+    if (err == GR_ERR_NOT_FOUND)
+        return mini_fail(call, MINI_NO_CLASS, "Failed to find minigroup");
+    if (err != GR_OK)
+        return mini_fail_store(call, err);
+    return mini_authorize(call, ret_class->audience, ret_class->id, action);
+}
+
+/* --- answers --- */
+
+static const char *pick_turn_host(struct gr_call *call)
+{
+    const char *const *hosts = mini_state_of(call)->options->turn_hosts;
+    uint32_t random;
+    size_t count = 0;
+
+    while (hosts && hosts[count])
+        count++;
+    if (count == 0)
+        return NULL;
+    gr_random(call->host, &random, sizeof(random));
+    return hosts[random % count];
+}
+
+enum gr_err mini_view_load(struct gr_call *call, const struct mini_class *row,
+                           struct mini_recordings *ret_recordings, struct mini_view *ret_view)
+{
+    enum gr_err err = mini_recordings_load(call, row->id, ret_recordings);
+
+    if (err != GR_OK)
+        return mini_fail_store(call, err);
+    *ret_view = (struct mini_view){.recordings = ret_recordings,
+                                   .turn_host = pick_turn_host(call),
+                                   .now_ms = gr_now_ms(call->host)};
+    return GR_OK;
+}
+
+enum gr_err mini_reply_row(struct gr_call *call, int status, const struct mini_class *row)
+{
+    struct mini_recordings recordings = {NULL, 0};
+    struct mini_view view;
+    enum gr_err err = mini_view_load(call, row, &recordings, &view);
+
+    if (err != GR_OK)
+        return err;
+    return gr_reply_json(call, status, mini_response_row(row, &view));
+}
+
+enum gr_err mini_reply_empty(struct gr_call *call, int status)
+{
+    return gr_reply_json(call, status, json_object());
+}

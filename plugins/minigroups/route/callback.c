@@ -1,0 +1,95 @@
+/* The callback route, and the restart of the transcoding. */
+#include "access.h"
+#include "base/ids.h"
+#include "base/problem.h"
+#include "base/state.h"
+#include "handlers.h"
+#include "lifecycle/inbox.h"
+#include "lifecycle/messages.h"
+#include "lifecycle/tasks.h"
+#include "requests.h"
+
+/* Compares label and the part of the audience before ':' with the configured accounts. */
+static bool is_trusted(const struct gr_call *call)
+{
+    const json_t *trusted = json_object_get(mini_state_of(call)->options->callbacks, "trusted");
+    struct mini_account caller;
+
+    if (!mini_account_parse(gr_caller(call), &caller))
+        return false;
+    for (size_t i = 0; i < json_array_size(trusted); i++) {
+        struct mini_account known;
+        const char *text = json_string_value(json_array_get(trusted, i));
+
+        if (mini_account_parse(gr_str_of(text), &known) && gr_str_eq(known.label, caller.label) &&
+            gr_str_eq(known.audience, mini_audience_root(caller.audience)))
+            return true;
+    }
+    return false;
+}
+
+static gr_str source_of(struct gr_call *call)
+{
+    gr_str account;
+
+    if (mini_agent_account(gr_header(call, "Gateway-Agent-Id"), &account))
+        return account;
+    return gr_caller(call);
+}
+
+static enum gr_err keep(struct gr_call *call, const struct mini_message_type *message,
+                        const struct mini_delivery *delivery)
+{
+    const char *queue;
+    enum gr_err err = mini_message_queue(call, message, delivery->payload, &queue);
+
+    if (err == GR_OK)
+        err = mini_inbox_put(call, queue, message->label, delivery);
+    return err == GR_OK ? mini_reply_empty(call, 202) : mini_flow_store(call, delivery, err);
+}
+
+static enum gr_err dispatch(struct gr_call *call, const struct mini_message_type *message)
+{
+    const struct gr_field shape = {
+        .type = GR_OBJECT, .flags = GR_FIELD_REQUIRED, .fields = message->payload};
+    const struct mini_delivery delivery = {.audience = gr_param(call, "audience").ptr,
+                                           .source = source_of(call),
+                                           .payload = gr_json(call),
+                                           .failure = message->failure};
+    const json_t *callbacks = mini_state_of(call)->options->callbacks;
+    enum gr_err err = gr_validate(call, &shape, delivery.payload);
+
+    gr_metric_add(call->self, "callbacks", message->label, 1);
+    if (err == GR_OK && json_is_true(json_object_get(callbacks, "async")))
+        return keep(call, message, &delivery);
+    if (err == GR_OK)
+        err = message->handle(call, &delivery);
+    return err == GR_OK ? mini_reply_empty(call, 200) : err;
+}
+
+enum gr_err mini_callback(struct gr_call *call)
+{
+    gr_str label = gr_header(call, "Gateway-Label");
+    const struct mini_message_type *message;
+
+    if (!is_trusted(call))
+        return mini_fail(call, MINI_ACCESS_DENIED, "this account may not report about rooms");
+    if (label.len == 0)
+        label = gr_query(call, "label");
+    message = mini_message_type_find(label);
+    return message ? dispatch(call, message) : mini_reply_empty(call, 200);
+}
+
+enum gr_err mini_restart(struct gr_call *call)
+{
+    const char *priority = mini_member_text(gr_json(call), "priority");
+    struct mini_class row;
+    enum gr_err err = mini_load_class(call, "update", &row);
+
+    if (err != GR_OK)
+        return err;
+    const char *reason = mini_transcode_start(call, row.id, NULL, priority ? priority : "normal");
+    if (reason)
+        return mini_fail(call, MINI_INTERNAL, reason);
+    return mini_reply_empty(call, 200);
+}

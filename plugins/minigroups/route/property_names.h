@@ -1,0 +1,19 @@
+/* The lists of property names in a query: class_keys[]=a&class_keys[]=b. Pure. */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+/* Names asked for. slots were made by the caller, one per query pair. */
+struct mini_property_names {
+    gr_str *names;
+    uint64_t *indexes;
+    size_t count;
+};
+
+/*
+ * Collects the values of list parameter `name` from decoded query pairs. Two forms, never mixed:
+ * name[]=a and name[0]=a (each index once). A bare name counts as absent while it is empty, and is
+ * wrong with a value. False when the list is wrong. keys->names and ->indexes have room for count.
+ */
+bool mini_property_names_parse(const struct gr_pair *query, size_t count, const char *name,
+                               struct mini_property_names *keys);

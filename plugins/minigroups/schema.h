@@ -1,6 +1,0 @@
-/* The group's tables. Times are milliseconds since the epoch, booleans 0 or 1, JSON is text. */
-#pragma once
-
-#include <greenroom/plugin.h>
-
-extern const struct gr_migration mg_migrations[];

@@ -1,0 +1,36 @@
+/* Calls of the event service, the conference service and the transcoding queue. */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+#include <jansson.h>
+
+enum mini_service { MINI_EVENT = 0, MINI_CONFERENCE, MINI_TQ };
+
+/* One call. path may hold {name} segments, taken from params. */
+struct mini_request {
+    enum mini_service service;
+    enum gr_method method;
+    const char *path;
+    const struct gr_pair *params; /* end with a NULL name */
+    const struct gr_pair *query;
+    json_t *body; /* stolen; NULL: none */
+};
+
+struct mini_answer {
+    bool good;      /* a 2xx arrived */
+    bool reachable; /* some answer arrived */
+    int status;
+    const json_t *json; /* NULL when the body is not JSON */
+};
+
+#define MINI_SIDE_BY_SIDE_MAX 2
+
+/* Makes the calls side by side, with our service token. True when all are good; what is not has
+ * been logged. */
+bool mini_service_calls(struct gr_call *call, const struct mini_request *requests,
+                        struct mini_answer *answers, size_t count);
+/* One call about one room: {room} in path. */
+struct mini_answer mini_service_room_call(struct gr_call *call, enum mini_service service,
+                                          enum gr_method method, const char *path, const char *room,
+                                          json_t *stolen_body);

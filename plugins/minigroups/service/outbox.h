@@ -1,0 +1,28 @@
+/*
+ * What has to leave the gateway sooner or later: notifications, and repairs of rooms. Rows in the
+ * store, sent by a timer, at least once, with back-off.
+ */
+#pragma once
+
+#include "calls.h"
+#include "store/classes.h"
+
+#define MINI_OUTBOX_TIMER "outbox"
+
+/* Notes a notification about a class. Belongs into the transaction that changes the class.
+ * duration_s < 0: none. */
+enum gr_err mini_outbox_notify(struct gr_call *call, const struct mini_class *row,
+                               const char *label, int64_t duration_s);
+/* Notes a repair: request is "METHOD /path" of the service. Steals body. When the store does not
+ * take it, it is tried once, at once. */
+void mini_outbox_room(struct gr_call *call, enum mini_service service, const char *audience,
+                      const char *request, json_t *stolen_body);
+/* In a transaction: keeps a request until mini_outbox_send() or, some time later, the timer has
+ * sent it. The id is call memory. */
+enum gr_err mini_outbox_keep(struct gr_call *call, enum mini_service service, const char *audience,
+                             const char *request, const char *payload, const char **ret_id);
+/* Sends a kept request at once. False when it has to be tried again, which the timer will do. */
+bool mini_outbox_send(struct gr_call *call, enum mini_service service, const char *id,
+                      const char *request, const char *payload);
+/* The timer: sends what is due. */
+gr_handler mini_outbox_run;

@@ -1,0 +1,120 @@
+/* Makes what the group needs while it runs, from its options. */
+#include "base/state.h"
+
+#include "base/ids.h"
+#include "base/secret.h"
+#include "service/signer.h"
+#include "store/class_lock.h"
+
+#include <jansson.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- upstreams --- */
+
+static bool define(struct gr_self *self, const char *name, const json_t *settings)
+{
+    json_t *complete = json_deep_copy(settings);
+    bool good = complete != NULL;
+
+    /* These services are called with time-outs of 5 s and without retries, unless told otherwise.
+     */
+    if (good && !json_object_get(complete, "timeout"))
+        good = json_object_set_new(complete, "timeout", json_string("5s")) == 0;
+    if (good && !json_object_get(complete, "retries"))
+        good = json_object_set_new(complete, "retries", json_integer(0)) == 0;
+    good = good && gr_upstream_define(self, name, complete) == GR_OK;
+    json_decref(complete);
+    if (!good)
+        gr_log_self(self, GR_LOG_ERROR, "cannot use the upstream settings of '%s'", name);
+    return good;
+}
+
+/* Each notified URL becomes an upstream of its own, called minigroups_notify_N. */
+static bool define_notify(struct gr_self *self, const json_t *list)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < json_array_size(list) && good; i++) {
+        const char *url = mini_config_text(json_array_get(list, i), "url");
+        char name[64];
+
+        if (!url)
+            continue;
+        const char *authority = strstr(url, "://") + 3;
+        const char *path = strchr(authority, '/');
+        json_t *settings =
+            json_pack("{s:s%}", "url", url, path ? (size_t)(path - url) : strlen(url));
+        snprintf(name, sizeof(name), "minigroups_notify_%zu", i);
+        good = settings && define(self, name, settings);
+        json_decref(settings);
+    }
+    return good;
+}
+
+static bool define_upstreams(struct mini_state *state, struct gr_self *self)
+{
+    const struct mini_options *options = state->options;
+
+    state->has_tq = mini_config_text(options->tq, "url") != NULL;
+    if (!state->has_tq)
+        gr_log_self(self, GR_LOG_WARN, "no transcoding queue: its tasks are skipped");
+    return define(self, "minigroups_event", options->event) &&
+           define(self, "minigroups_conference", options->conference) &&
+           (!state->has_tq || define(self, "minigroups_tq", options->tq)) &&
+           define_notify(self, options->notify);
+}
+
+/* --- lifecycle --- */
+
+static bool check_account(struct gr_self *self, const char *account)
+{
+    struct mini_account ours;
+
+    if (mini_account_parse(gr_str_of(account), &ours))
+        return true;
+    gr_log_self(self, GR_LOG_ERROR, "account '%s' is not of the form label.audience", account);
+    return false;
+}
+
+enum gr_err mini_state_init(struct gr_self *self, const void *options, void **ret_state)
+{
+    struct mini_state *state = calloc(1, sizeof(*state));
+
+    if (!state)
+        return GR_ERR_NO_MEMORY;
+    state->options = options;
+    gr_str secret = mini_secret_load(self, state->options->secret, state->options->secret_file);
+    if (secret.len == 0 || !check_account(self, state->options->account) ||
+        !define_upstreams(state, self))
+        goto fail;
+    state->authn = gr_authn_new(self, state->options->authn, secret);
+    if (!state->authn)
+        goto fail;
+    state->authz = gr_authz_new(self, state->options->account, state->options->authz,
+                                state->options->authz_cache, mini_tenant_token);
+    state->signer = mini_signer_new(self, state->options, secret);
+    state->class_locks = mini_class_locks_new();
+    if (!state->authz || !state->signer || !state->class_locks)
+        goto fail;
+    mini_secret_free(self, secret);
+    *ret_state = state;
+    return GR_OK;
+
+fail:
+    mini_secret_free(self, secret);
+    mini_state_fini(self, state);
+    return GR_ERR_INVALID;
+}
+
+void mini_state_fini(struct gr_self *self, void *arg)
+{
+    struct mini_state *state = arg;
+
+    mini_class_locks_free(state->class_locks);
+    mini_signer_free(self, state->signer);
+    gr_authz_free(self, state->authz);
+    gr_authn_free(self, state->authn);
+    free(state);
+}

@@ -1,0 +1,20 @@
+/*
+ * A lock for each class, within this process: calls that make rooms for the same class take turns.
+ *
+ * Two gateways on one store do not see each other's locks; the row of the class decides between
+ * them.
+ */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+struct mini_class_locks;
+
+/* NULL without memory. */
+struct mini_class_locks *mini_class_locks_new(void);
+void mini_class_locks_free(struct mini_class_locks *locks);
+/*
+ * Waits until no other call holds the lock of that name, then holds it until this call ends. A call
+ * may hold one lock. Fails the call when there is no memory.
+ */
+enum gr_err mini_class_lock_acquire(struct gr_call *call, const char *name);

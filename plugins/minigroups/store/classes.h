@@ -1,0 +1,113 @@
+/*
+ * Rows of the store. What is read lives as long as the call; absent text is NULL.
+ *
+ * Functions return store errors as they are, without failing the call: mini_fail_store() does that.
+ */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+#include <jansson.h>
+
+/* A nullable integer. */
+struct mini_num {
+    bool set;
+    int64_t value;
+};
+
+struct mini_class {
+    const char *id;
+    const char *audience;
+    const char *scope;
+    struct mini_num start_ms; /* half-open: start included, end excluded; unset: unbounded */
+    struct mini_num end_ms;
+    const char *tags; /* JSON text */
+    const char *properties;
+    bool preserve_history;
+    struct mini_num reserve;
+    const char *host;
+    const char *conference_room;
+    const char *event_room;
+    const char *original_room;
+    const char *modified_room;
+    const char *room_events_uri;
+    bool timed_out;
+    const char *original_class;
+    const char *content_id;
+    struct mini_num stopped_ms;
+    struct mini_num adjusting_ms;
+    struct mini_num transcoding_ms;
+    int64_t created_ms;
+};
+
+struct mini_recording {
+    const char *id;
+    const char *rtc_id;
+    const char *created_by;
+    const char *stream_uri;
+    const char *segments; /* JSON text */
+    const char *modified_segments;
+    struct mini_num started_ms;
+    int64_t created_ms;
+    struct mini_num adjusted_ms;
+    struct mini_num transcoded_ms;
+};
+
+/* The live recordings of a class, the first one first. */
+struct mini_recordings {
+    struct mini_recording *list;
+    size_t count;
+};
+
+enum mini_class_by {
+    MINI_BY_ID = 0,
+    MINI_BY_SCOPE, /* key: audience, second: scope */
+    MINI_BY_CONFERENCE_ROOM,
+    MINI_BY_EVENT_ROOM,
+    MINI_BY_ORIGINAL_ROOM,
+    MINI_BY_MODIFIED_ROOM,
+};
+
+/* Finds an established minigroup. GR_ERR_NOT_FOUND when there is none. */
+enum gr_err mini_class_find(struct gr_call *call, enum mini_class_by by, gr_str key, gr_str second,
+                            struct mini_class *ret_class);
+/* In a transaction: makes other writers of the class wait, and reads it anew. */
+enum gr_err mini_class_find_for_update(struct gr_call *call, const char *id,
+                                       struct mini_class *ret_class);
+
+/* What create asks for (audience, scope): a new id, or the one of a row that was never established.
+ * GR_ERR_CONFLICT when the pair is taken. */
+enum gr_err mini_class_reserve_id(struct gr_call *call, const char *audience, const char *scope,
+                                  char ret_id[37]);
+/* Stores a new, established class; GR_ERR_CONFLICT when somebody else was faster. */
+enum gr_err mini_class_insert(struct gr_call *call, const struct mini_class *row);
+
+/* Writes the members that are given (time: both bounds at once). */
+struct mini_class_change {
+    bool has_time;
+    struct mini_num start_ms;
+    struct mini_num end_ms;
+    struct mini_num reserve;
+    const char *host;
+};
+enum gr_err mini_class_update(struct gr_call *call, const char *id,
+                              const struct mini_class_change *change);
+/* Starts a new life, with new rooms: one transaction. GR_ERR_CONFLICT when the class has other
+ * rooms than row says, because another recreate was faster. */
+enum gr_err mini_class_recreate(struct gr_call *call, const struct mini_class *row,
+                                const char *event_room, const char *conference_room,
+                                const struct mini_class_change *change);
+/* Sets one property and returns all of them, in one transaction; *ret_properties is JSON text. */
+enum gr_err mini_class_set_property(struct gr_call *call, const char *id, gr_str name,
+                                    const json_t *value, const char **ret_properties);
+
+/* Writers of single facts. */
+enum gr_err mini_class_stop(struct gr_call *call, const struct mini_class *row, int64_t now_ms,
+                            bool timed_out);
+enum gr_err mini_class_set_rooms(struct gr_call *call, const char *id, const char *original_room,
+                                 const char *modified_room);
+enum gr_err mini_class_set_dump(struct gr_call *call, const char *id, const char *uri);
+/* When the event service was asked to adjust; now_ms 0: it was not. */
+enum gr_err mini_class_set_adjusting(struct gr_call *call, const char *id, int64_t now_ms);
+/* When the queue was asked to transcode; now_ms 0: the task has come back. */
+enum gr_err mini_class_set_transcoding(struct gr_call *call, const char *id, int64_t now_ms);

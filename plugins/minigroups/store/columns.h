@@ -1,0 +1,17 @@
+/* Helpers for reading rows and for JSON that is kept as text. */
+#pragma once
+
+#include "classes.h"
+
+/* Takes the columns of a row one after another, text copied into call memory. */
+struct mini_columns {
+    struct gr_call *call;
+    const struct gr_value *columns;
+    size_t count;
+    size_t next;
+    bool failed; /* a column was missing, or there was no memory */
+};
+
+const char *mini_column_text(struct mini_columns *row);
+struct mini_num mini_column_num(struct mini_columns *row);
+int64_t mini_column_int(struct mini_columns *row);

@@ -1,0 +1,6 @@
+/* The group's tables. Times are milliseconds since the epoch, booleans 0 or 1, JSON is text. */
+#pragma once
+
+#include <greenroom/plugin.h>
+
+extern const struct gr_migration mini_migrations[];
