@@ -15,6 +15,8 @@ const struct gr_field sb_fault_fields[] = {
              .default_doc = "1"),
     GR_FIELD("skip", GR_INT, "Matching calls that pass before", .range = GR_MIN(0),
              .default_doc = "0"),
+    GR_FIELD("every", GR_INT, "Meets one call of so many that match", .range = GR_MIN(1),
+             .default_doc = "1"),
     GR_FIELD("method", GR_STRING, "Method; any when absent"),
     GR_FIELD("path", GR_STRING, "Path below /v2, with * for any text; any when absent"),
     GR_FIELD("delay", GR_INT, "Milliseconds to wait first", .range = GR_RANGE(0, DELAY_MAX_MS)),
@@ -72,10 +74,17 @@ static bool rule_fires(struct sandbox *sb, json_t *rule)
 {
     int64_t skip = sb_int(rule, "skip");
     int64_t count = sb_int(rule, "count");
+    int64_t every = sb_int(rule, "every");
+    int64_t passed = sb_int(rule, "passed");
 
     if (skip > 0) {
         sb_set(sb, rule, "skip", json_integer(skip - 1));
         return false;
+    }
+    if (every > 1 && count != 0) {
+        sb_set(sb, rule, "passed", json_integer((passed + 1) % every));
+        if (passed + 1 < every)
+            return false;
     }
     if (count > 0)
         sb_set(sb, rule, "count", json_integer(count - 1));
@@ -160,9 +169,9 @@ static const char *message_for(int status)
     }
 }
 
-static enum gr_err answer_error(struct gr_call *call, const json_t *rule, int status)
+/* wait_s: seconds in Retry-After and in the message, as the service has them there; 0: none. */
+static enum gr_err answer_error(struct gr_call *call, int status, unsigned wait_s)
 {
-    unsigned wait_s = (unsigned)sb_int(rule, "retry_after");
     const char *message = message_for(status);
     char *text = wait_s ? gr_format(call, "%s, retry after %u seconds", message, wait_s) : NULL;
     struct gr_error error = {
@@ -178,6 +187,11 @@ static enum gr_err answer_error(struct gr_call *call, const json_t *rule, int st
     return gr_fail_with(call, &error);
 }
 
+enum gr_err sb_too_many(struct gr_call *call, unsigned wait_s)
+{
+    return answer_error(call, 429, wait_s);
+}
+
 /* Answers as the rule says. */
 static enum gr_err answer(struct gr_call *call, const json_t *rule)
 {
@@ -187,7 +201,7 @@ static enum gr_err answer(struct gr_call *call, const json_t *rule)
     int64_t wait_s = sb_int(rule, "retry_after");
 
     if (!body && !json_object_get(rule, "raw"))
-        return answer_error(call, rule, status);
+        return answer_error(call, status, (unsigned)wait_s);
     if (wait_s) {
         char *text = gr_format(call, "%lld", (long long)wait_s);
         enum gr_err err =

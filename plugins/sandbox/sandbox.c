@@ -34,6 +34,9 @@ static const struct gr_option options[] = {
               "URL under which clients reach the sandbox; unset: taken from the request"),
     GR_OPTION(sb_options, speed, GR_OPT_INT, "1", "How many times faster the service's delays pass",
               .env = "SANDBOX_SPEED", .range = GR_RANGE(1, 100000)),
+    GR_OPTION(sb_options, calls_per_second, GR_OPT_INT, "0",
+              "Calls of the API that are taken in a second, the others get 429; 0: all",
+              .env = "SANDBOX_CALLS_PER_SECOND", .range = GR_RANGE(0, 1000000)),
     GR_OPTION(sb_options, documented_filters, GR_OPT_BOOL, "false",
               "Lists of rooms and sessions show enabled and active ones unless asked otherwise"),
     GR_OPTION(sb_options, webhook_url, GR_OPT_STRING, NULL, "Receiver of webhooks",
@@ -127,4 +130,5 @@ GR_PLUGIN(.name = "sandbox", .version = "1.0.0",
           .summary = "A local 100ms v2 for development and tests", .licence = "MIT",
           .routes = routes, .options = options, .options_size = sizeof(struct sb_options),
           .timers = timers, .authenticate = sb_authenticate, .render_error = sb_render_error,
+          .flags = GR_PLUGIN_ANY_ORIGIN, /* the service's auth host serves browsers */
           .init = sandbox_init, .stop = sandbox_stop, .fini = sandbox_fini)

@@ -26,6 +26,7 @@ struct sb_options {
     const char *seed_file;
     const char *public_url;
     int64_t speed;
+    int64_t calls_per_second;
     bool documented_filters;
     const char *webhook_url;
     const json_t *webhook_headers;
@@ -49,7 +50,9 @@ struct sandbox {
     uint32_t id_counter;
     uint64_t change; /* counts changes of root: what the saver compares */
     uint64_t saved;
-    bool failed; /* an allocation failed since sb_enter() */
+    double rate_tokens; /* calls that may come before the limit is met */
+    int64_t rate_ms;    /* when rate_tokens was counted last, by the host's clock */
+    bool failed;        /* an allocation failed since sb_enter() */
 };
 
 /* A handler that runs with the lock held and the clock brought up to date. */
@@ -209,7 +212,15 @@ enum gr_err sb_bearer_claims(struct gr_call *call, const char *type, const json_
 enum gr_err sb_new_app_token(struct gr_call *call, const char *room_id, const char *role,
                              const char *user_id, char **ret_token);
 
+/* --- rate.c --- */
+
+/* Counts a call; false: there were too many. A second later there is room again. Lock held. */
+bool sb_rate_admits(struct sandbox *sb);
+
 /* --- faults.c --- */
+
+/* Fails the call with 429 and Retry-After. */
+enum gr_err sb_too_many(struct gr_call *call, unsigned wait_s);
 
 /* Does what the fault rules say for this call; *ret_done: the call is answered. No lock held. */
 enum gr_err sb_faults_apply(struct gr_call *call, struct sandbox *sb, bool *ret_done);

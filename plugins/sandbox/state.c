@@ -45,12 +45,25 @@ static enum gr_err leave_with(struct gr_call *call, struct sandbox *sb, enum gr_
     return err;
 }
 
+static bool is_admitted(struct sandbox *sb)
+{
+    bool admitted;
+
+    pthread_mutex_lock(&sb->lock);
+    admitted = sb_rate_admits(sb);
+    pthread_mutex_unlock(&sb->lock);
+    return admitted;
+}
+
 enum gr_err sb_serve(struct gr_call *call, sb_handler *run)
 {
     struct sandbox *sb = call->state;
     bool done = false;
-    enum gr_err err = sb_faults_apply(call, sb, &done);
+    enum gr_err err = GR_OK;
 
+    if (!is_admitted(sb))
+        return sb_too_many(call, 1);
+    err = sb_faults_apply(call, sb, &done);
     if (err != GR_OK || done)
         return err;
     sb_enter(sb);
@@ -63,6 +76,10 @@ enum gr_err sb_serve_admin(struct gr_call *call, sb_handler *run)
 {
     struct sandbox *sb = call->state;
 
+    /* The API is open to every web page, as the service is, but wants a token; these routes do not.
+     */
+    if (gr_header(call, "Origin").len)
+        return sb_error(call, 403, "routes for tests are not for web pages", NULL);
     sb_enter(sb);
     sb_note_base_url(call, sb);
     return leave_with(call, sb, run(call, sb));

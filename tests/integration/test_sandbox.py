@@ -852,6 +852,43 @@ def test_answers_can_be_dropped_and_truncated_after_the_work(box):
     assert box.call("GET", "/rooms").status == 200
 
 
+def test_calls_above_the_rate_are_told_when_to_come_again(tmp_path):
+    box = Sandbox(tmp_path, {"calls_per_second": 2})
+    try:
+        answers = [box.call("GET", "/rooms") for _ in range(8)]
+        late = [answer for answer in answers if answer.status == 429]
+        assert answers[0].status == answers[1].status == 200 and late
+        assert late[0].headers["Retry-After"] == "1"
+        assert late[0].json == {"code": 429, "message": "rate limit exceeded, retry after 1 seconds"}
+        assert box.call("GET", "/sandbox/stats").status == 200, "the routes for tests are not counted"
+        wait_for("the next second", lambda: box.call("GET", "/rooms").status == 200)
+    finally:
+        box.stop()
+
+
+def test_a_rule_can_meet_one_call_of_several(box):
+    box.post("/sandbox/faults", {"count": -1, "every": 3, "status": 429, "retry_after": 2})
+    statuses = [box.call("GET", "/rooms").status for _ in range(7)]
+    assert statuses == [200, 200, 429, 200, 200, 429, 200]
+
+
+# --- web pages ---
+
+
+def test_a_web_page_exchanges_codes_but_does_not_reach_the_routes_for_tests(box):
+    room = box.room(name="page")
+    code = box.post(f"/room-codes/room/{room['id']}/role/guest")["code"]
+    page = {"Origin": "https://app.example.org"}
+    ask = {**page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    preflight = box.call("OPTIONS", "/token", token="", headers=ask)
+    assert preflight.status == 200 and preflight.headers["Access-Control-Allow-Origin"] == "*"
+    assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
+    answer = box.call("POST", "/token", {"code": code}, token="", headers=page)
+    assert answer.status == 200 and answer.headers["Access-Control-Allow-Origin"] == "*"
+    refused = box.call("POST", "/sandbox/reset", token="", headers=page)
+    assert refused.status == 403 and box.get(f"/rooms/{room['id']}") == room
+
+
 # --- state ---
 
 

@@ -1,6 +1,6 @@
 """The official server SDK from npm does all it can, against the sandbox and through the gateway, unchanged.
 
-The flow is server_sdk/flow.js. Only the base URL is set, which the SDK has no option for. Without npm, or without a
+The flow is server_sdk/flow.js; it runs twice in a row, on the state that its first run left. Only the base URL is set, which the SDK has no option for. Without npm, or without a
 registry it can reach, the tests are skipped.
 """
 
@@ -52,11 +52,13 @@ def run_flow(sdk, base_url, box):
 
 
 def test_the_sdk_takes_the_sandbox_for_100ms(sdk, box):
-    run_flow(sdk, box.url, box)
+    for _ in range(2):
+        run_flow(sdk, box.url, box)
 
 
 def test_the_sdk_takes_the_gateway_for_100ms(sdk, box, tmp_path):
     """It calls the documented paths, which the gateway has beside its own."""
     with gateway_for(tmp_path / "gateway", box.url) as gateway:
-        run_flow(sdk, f"http://127.0.0.1:{gateway.port}", box)
+        for _ in range(2):
+            run_flow(sdk, f"http://127.0.0.1:{gateway.port}", box)
         assert '"status":500' not in gateway.log and '"status":502' not in gateway.log
