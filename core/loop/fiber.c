@@ -31,6 +31,7 @@ struct grc_fiber {
     grc_fiber_switch_fn *on_switch;
     void *on_switch_arg;
     bool ended;
+    bool shielded;
     struct grc_timer timer;
     struct grc_fiber *next; /* at rest, or handed to the loop */
     struct grc_fiber *all;  /* of every fiber there is */
@@ -227,6 +228,7 @@ bool grc_fiber_start(struct grc_loop *loop, void (*run)(void *arg), void *arg)
     fiber->run = run;
     fiber->arg = arg;
     fiber->ended = false;
+    fiber->shielded = false;
     fiber->on_switch = NULL;
     if (!grc_stack_begin(&fiber->stack, first, fiber, &fiber->place)) {
         give(fiber);
@@ -295,6 +297,21 @@ void grc_fiber_cancel(struct grc_fiber_ref ref)
 bool grc_fiber_is_cancelled(const struct grc_fiber *fiber)
 {
     return (atomic_load(&fiber->word) & CANCELLED) != 0;
+}
+
+bool grc_fiber_shield(bool on)
+{
+    struct grc_fiber *self = grc_fiber_self();
+    bool before = self && self->shielded;
+
+    if (self)
+        self->shielded = on;
+    return before;
+}
+
+bool grc_fiber_is_shielded(const struct grc_fiber *self)
+{
+    return self->shielded;
 }
 
 /* --- what others see of one --- */

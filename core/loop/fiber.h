@@ -46,3 +46,6 @@ void grc_fiber_on_switch(grc_fiber_switch_fn *fn, void *arg);
  */
 void grc_fiber_cancel(struct grc_fiber_ref ref);
 bool grc_fiber_is_cancelled(const struct grc_fiber *fiber);
+/* While on, waits of the caller's fiber are not ended by a cancellation: others want their outcome,
+ * too. Returns what it was. Does nothing on a thread. */
+bool grc_fiber_shield(bool on);

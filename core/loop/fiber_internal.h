@@ -21,6 +21,8 @@ struct grc_timer *grc_fiber_timer(struct grc_fiber *fiber);
 void grc_fiber_arm(struct grc_fiber *self);
 void grc_fiber_park(struct grc_fiber *self);
 void grc_fiber_disarm(struct grc_fiber *self);
+/* Of the caller's fiber, see grc_fiber_shield(). */
+bool grc_fiber_is_shielded(const struct grc_fiber *self);
 
 /* Ends the fiber's wait, if there is one. true: the caller owes it grc_fiber_resume() or
  * grc_loop_post(). Thread-safe; the fiber may have ended and be another by now. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "loop/fiber_internal.h"
+#include "loop/turn_internal.h"
 #include "loop/watch.h"
 
 #include <pthread.h>
@@ -15,8 +16,8 @@
 #define BATCH 16
 /* Events taken up and not yet run; more than all workers together take. */
 #define TAKEN_MAX 4096u
-/* A timer set while every worker sleeps wakes one. Should that ever fail, it is late by this. */
-#define SLEEP_MAX_MS 1000
+/* The longest that a worker sleeps while a timer is set. */
+#define SLEEP_MAX_MS 60000
 
 /* What the kernel hands back with an event of the wake descriptor. */
 #define WAKE_TAG UINT64_MAX
@@ -33,10 +34,12 @@ struct grc_loop {
     atomic_bool stopped;
     _Atomic unsigned sleepers; /* workers in epoll_wait(), or just about to be */
     _Atomic unsigned stepping; /* workers that run something */
+    atomic_bool timer_moved;   /* an earlier timer was set than those asleep know of */
     struct grc_timers *timers;
     struct grc_watches *watches;
     struct grc_fibers *fibers;
-    pthread_mutex_t lock; /* of what follows */
+    struct grc_turns *turns; /* NULL: every worker runs */
+    pthread_mutex_t lock;    /* of what follows */
     struct grc_fiber *posted;
     struct grc_fiber *posted_last;
     struct taken taken[TAKEN_MAX]; /* a ring */
@@ -74,6 +77,7 @@ void grc_loop_free(struct grc_loop *loop)
         close(loop->epoll);
     if (loop->wake >= 0)
         close(loop->wake);
+    grc_turns_free(loop->turns);
     grc_timers_free(loop->timers);
     grc_fibers_free(loop->fibers);
     grc_watches_free(loop->watches);
@@ -101,16 +105,17 @@ static void wake_sleeper(struct grc_loop *loop)
         grc_loop_wake(loop);
 }
 
+void grc_loop_hand_over(struct grc_loop *loop)
+{
+    if (atomic_load(&loop->pending) > 0 || atomic_load(&loop->timer_moved))
+        wake_sleeper(loop);
+}
+
 void grc_loop_stop(struct grc_loop *loop)
 {
     atomic_store(&loop->stopped, true);
+    grc_turns_stop(loop->turns);
     grc_loop_wake(loop);
-}
-
-void grc_loop_hand_over(struct grc_loop *loop)
-{
-    if (atomic_load(&loop->pending) > 0 || grc_timers_next_ms(loop->timers) != GRC_NEVER_MS)
-        wake_sleeper(loop);
 }
 
 /* --- what was taken up or posted --- */
@@ -189,6 +194,8 @@ static bool run_pending(struct grc_loop *loop)
 
     if (!take_pending(loop, &fiber, &taken))
         return false;
+    if (atomic_load(&loop->pending) > 0)
+        wake_sleeper(loop); /* for the rest: this worker may be busy for long */
     if (fiber)
         grc_fiber_resume(fiber);
     if (taken.events)
@@ -210,6 +217,7 @@ static bool run_timer(struct grc_loop *loop, int64_t now_ms)
 /* How long a worker that has nothing to do may sleep. */
 static int sleep_ms(struct grc_loop *loop, int timeout_ms, int64_t now_ms)
 {
+    atomic_store(&loop->timer_moved, false);
     int64_t next_ms = grc_timers_next_ms(loop->timers);
     int64_t limit_ms = timeout_ms < 0 ? INT32_MAX : timeout_ms;
 
@@ -235,8 +243,9 @@ static int wait_for_events(struct grc_loop *loop, struct epoll_event events[BATC
         timeout_ms = 0;
     else
         timeout_ms = sleep_ms(loop, timeout_ms, grc_mono_ms());
+    grc_turns_sleep(loop->turns);
     count = epoll_wait(loop->epoll, events, BATCH, timeout_ms);
-    atomic_fetch_sub(&loop->sleepers, 1);
+    grc_turns_awake(loop->turns, atomic_fetch_sub(&loop->sleepers, 1) == 1);
     return count;
 }
 
@@ -259,6 +268,8 @@ static void run_events(struct grc_loop *loop, struct epoll_event *events, int co
             events[kept++] = events[i];
     }
     int left = kept > 1 ? put_taken(loop, &events[1], kept - 1) : 0;
+    if (left > 0)
+        wake_sleeper(loop);
 
     if (kept > 0)
         run_event(loop, events[0].data.u64, events[0].events);
@@ -271,6 +282,7 @@ void grc_loop_step(struct grc_loop *loop, int timeout_ms)
     struct epoll_event events[BATCH];
     bool ran;
 
+    grc_turns_take(loop->turns);
     atomic_fetch_add(&loop->stepping, 1);
     ran = run_pending(loop);
     if (grc_timers_next_ms(loop->timers) != GRC_NEVER_MS)
@@ -291,16 +303,41 @@ bool grc_loop_timer(struct grc_loop *loop, struct grc_timer *timer, int64_t due_
 {
     bool set;
 
-    /* A worker in a step looks at the timers before it sleeps again. */
-    if (grc_timers_set(loop->timers, timer, due_ms, fn, arg, &set) &&
-        atomic_load(&loop->stepping) == 0)
+    if (!grc_timers_set(loop->timers, timer, due_ms, fn, arg, &set))
+        return set;
+    /* A worker in a step looks at the timers before it sleeps again. Where it blocks instead,
+     * another one is told by grc_loop_hand_over(), or by the turns' monitor. */
+    atomic_store(&loop->timer_moved, true);
+    if (atomic_load(&loop->stepping) == 0)
         wake_sleeper(loop);
+    grc_turns_timer_set(loop->turns);
     return set;
 }
 
 bool grc_loop_timer_clear(struct grc_loop *loop, struct grc_timer *timer)
 {
     return grc_timers_clear(loop->timers, timer);
+}
+
+bool grc_turns_begin(struct grc_loop *loop, unsigned at_once, int64_t patience_ms)
+{
+    loop->turns = grc_turns_new(loop, at_once, patience_ms, &loop->sleepers);
+    return loop->turns != NULL;
+}
+
+bool grc_loop_timer_overdue(const struct grc_loop *loop, int64_t before_ms)
+{
+    return grc_timers_next_ms(loop->timers) <= before_ms;
+}
+
+bool grc_loop_has_timer(const struct grc_loop *loop)
+{
+    return grc_timers_next_ms(loop->timers) != GRC_NEVER_MS;
+}
+
+struct grc_turns *grc_loop_turns(struct grc_loop *loop)
+{
+    return loop->turns;
 }
 
 struct grc_fibers *grc_loop_fibers(struct grc_loop *loop)

@@ -29,7 +29,8 @@ void grc_loop_step(struct grc_loop *loop, int timeout_ms);
 void grc_loop_wake(struct grc_loop *loop);
 /* Ends the waits of all workers; those of later steps end at once, too. */
 void grc_loop_stop(struct grc_loop *loop);
-/* A worker is about to be busy for longer: another one takes up what this one has left. */
+/* The caller, in a step, is about to be busy for longer: what it has not taken up yet is left to
+ * another worker. */
 void grc_loop_hand_over(struct grc_loop *loop);
 
 /* --- descriptors --- */

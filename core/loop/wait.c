@@ -52,7 +52,7 @@ static enum grc_woken begin(struct grc_fiber *self, int64_t deadline_ms, enum gr
     grc_fiber_arm(self);
     enum grc_woken woken = GRC_WOKEN_READY;
 
-    if (what != GRC_WAITS_WRITE && grc_fiber_is_cancelled(self))
+    if (what != GRC_WAITS_WRITE && grc_fiber_is_cancelled(self) && !grc_fiber_is_shielded(self))
         woken = GRC_WOKEN_CANCELLED;
     else if (deadline_ms != GRC_NEVER_MS && grc_mono_ms() >= deadline_ms)
         woken = GRC_WOKEN_LATE;

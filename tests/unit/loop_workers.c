@@ -1,13 +1,17 @@
 #include "unit/loop_workers.h"
 
+#include "loop/turn.h"
+
 #include <stdlib.h>
 
 static void *work(void *arg)
 {
     struct loop_workers *workers = arg;
 
+    grc_turns_join(workers->loop);
     while (!atomic_load(&workers->stop))
         grc_loop_step(workers->loop, -1);
+    grc_turns_leave();
     return NULL;
 }
 

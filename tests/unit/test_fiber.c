@@ -102,6 +102,28 @@ static void test_cancel_ends_the_wait_and_names_one_fiber_only(void **state)
         grc_loop_step(*state, -1);
 }
 
+static void pause_shielded(void *arg)
+{
+    grc_fiber_shield(true);
+    pause_once(arg);
+    grc_fiber_shield(false);
+    ((struct pauser *)arg)->woken = grc_wait_until(GRC_NEVER_MS, GRC_WAITS_PAUSE);
+}
+
+static void test_shielded_wait_is_not_cancelled(void **state)
+{
+    struct pauser pauser = {.pause_ms = 20};
+
+    assert_true(grc_fiber_start(*state, pause_shielded, &pauser));
+    grc_fiber_cancel(pauser.ref);
+    while (!pauser.done)
+        grc_loop_step(*state, -1);
+    assert_true(pauser.took_ms >= 20);
+    assert_int_equal(pauser.woken, GRC_WOKEN_CANCELLED); /* of the wait after the shield */
+    assert_false(grc_fiber_shield(true));
+    assert_false(grc_fiber_shield(false));
+}
+
 struct switches {
     unsigned entered;
     unsigned left;
@@ -473,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fiber_parks_and_goes_on, start_loop, end_loop),
         cmocka_unit_test_setup_teardown(test_cancel_ends_the_wait_and_names_one_fiber_only,
                                         start_loop, end_loop),
+        cmocka_unit_test_setup_teardown(test_shielded_wait_is_not_cancelled, start_loop, end_loop),
         cmocka_unit_test_setup_teardown(test_switches_are_told, start_loop, end_loop),
         cmocka_unit_test_setup_teardown(test_stack_is_usable_and_guarded, start_loop, end_loop),
         cmocka_unit_test_setup_teardown(test_wait_for_a_descriptor, start_loop, end_loop),

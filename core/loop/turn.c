@@ -1,0 +1,352 @@
+#include "loop/turn_internal.h"
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "loop/loop.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* How often the monitor looks. */
+#define LOOK_MS 5
+/* The monitor rests after so many looks at which some worker was asleep. */
+#define CALM_LOOKS 20u
+/* How often it looks at the timers while it rests, if any is set. */
+#define REST_MS 100
+#define STACK_BYTES ((size_t)64 * 1024)
+
+enum rest { AWAKE = 0, NAPS, SLEEPS };
+
+struct worker {
+    struct grc_turns *turns;
+    atomic_bool has_turn;    /* written with the lock held */
+    _Atomic int64_t busy_ms; /* since when it runs something; 0: it sleeps */
+    bool blocks;             /* between grc_block_begin() and grc_block_end() */
+    bool listed;             /* among those that wait for a turn */
+    pthread_cond_t granted;
+    struct worker *next_waiting;
+    struct worker *next; /* of all */
+};
+
+struct grc_turns {
+    struct grc_loop *loop;
+    pthread_mutex_t lock; /* of all that follows but the atomics, which are looked at without it */
+    unsigned at_once;
+    int64_t patience_ms;
+    _Atomic unsigned taken;
+    struct worker *waiting; /* last in, first out: the one whose memory is still in the caches */
+    _Atomic unsigned waiting_count;
+    struct worker *workers;
+    atomic_bool stopped;
+    _Atomic unsigned *sleepers; /* of the loop */
+    pthread_t monitor;
+    pthread_cond_t stir; /* the monitor's */
+    _Atomic int rests;   /* the monitor's: enum rest */
+};
+
+static _Thread_local struct worker *current;
+
+/* Not inlined: on a fiber the thread may be another one each time. */
+__attribute__((noinline)) static struct worker *self(void)
+{
+    return current;
+}
+
+__attribute__((noinline)) static void set_self(struct worker *worker)
+{
+    current = worker;
+}
+
+/* --- turns change hands; the lock is held --- */
+
+/* Gives a turn that is free to a worker that waits. false: none does. */
+static bool grant(struct grc_turns *turns)
+{
+    struct worker *worker = turns->waiting;
+
+    if (!worker)
+        return false;
+    turns->waiting = worker->next_waiting;
+    atomic_fetch_sub(&turns->waiting_count, 1);
+    worker->listed = false;
+    atomic_store(&worker->has_turn, true);
+    pthread_cond_signal(&worker->granted);
+    return true;
+}
+
+/* A worker's turn ends. As long as another one sleeps there is no hurry: that one sees the next
+ * event, and calls for help when it is the last. */
+static void end_turn(struct grc_turns *turns, struct worker *worker)
+{
+    bool others = atomic_load(turns->sleepers) > 0;
+
+    atomic_store(&worker->has_turn, false);
+    if (others || !grant(turns))
+        atomic_fetch_sub(&turns->taken, 1);
+    if (others)
+        grc_loop_hand_over(turns->loop);
+}
+
+static void take_free_turn(struct grc_turns *turns)
+{
+    if (atomic_load(&turns->taken) < turns->at_once && grant(turns))
+        atomic_fetch_add(&turns->taken, 1);
+}
+
+/* --- the monitor --- */
+
+/* Takes the turns of those that are at one thing for too long. */
+static void look(struct grc_turns *turns)
+{
+    int64_t now_ms = grc_mono_ms();
+
+    for (struct worker *worker = turns->workers; worker; worker = worker->next) {
+        int64_t busy_ms = atomic_load(&worker->busy_ms);
+
+        if (busy_ms && now_ms - busy_ms >= turns->patience_ms && atomic_load(&worker->has_turn) &&
+            turns->waiting)
+            end_turn(turns, worker);
+    }
+}
+
+/* A worker sleeps, so the next event will be seen. A timer may not, when those asleep do not know
+ * of it and the worker that set it blocks. */
+static void look_at_timers(struct grc_turns *turns)
+{
+    if (atomic_load(turns->sleepers) > 0 &&
+        grc_loop_timer_overdue(turns->loop, grc_mono_ms() - LOOK_MS))
+        grc_loop_wake(turns->loop);
+}
+
+/* Waits until every worker is busy, or for the time between two looks at the timers. true: it was
+ * stirred. */
+static bool rest(struct grc_turns *turns)
+{
+    bool stirred = true;
+
+    /* From here on a worker that is the last one awake stirs it, and one that sets a timer. */
+    atomic_store(&turns->rests, SLEEPS);
+    if (grc_loop_has_timer(turns->loop))
+        atomic_store(&turns->rests, NAPS);
+    if (atomic_load(turns->sleepers) > 0) {
+        if (atomic_load(&turns->rests) == NAPS)
+            stirred = grc_cond_wait_until(&turns->stir, &turns->lock, grc_mono_ms() + REST_MS);
+        else
+            pthread_cond_wait(&turns->stir, &turns->lock);
+    }
+    atomic_store(&turns->rests, AWAKE);
+    return stirred;
+}
+
+static void *watch_over(void *arg)
+{
+    struct grc_turns *turns = arg;
+    unsigned calm = 0;
+
+    pthread_mutex_lock(&turns->lock);
+    while (!atomic_load(&turns->stopped)) {
+        if (calm >= CALM_LOOKS)
+            calm = rest(turns) ? 0 : calm; /* where there is work, more of it follows */
+        else
+            (void)grc_cond_wait_until(&turns->stir, &turns->lock, grc_mono_ms() + LOOK_MS);
+        if (atomic_load(turns->sleepers) > 0) {
+            look_at_timers(turns);
+            calm = calm < CALM_LOOKS ? calm + 1 : calm;
+        } else {
+            look(turns);
+            take_free_turn(turns);
+            calm = 0;
+        }
+    }
+    pthread_mutex_unlock(&turns->lock);
+    return NULL;
+}
+
+/* --- life --- */
+
+struct grc_turns *grc_turns_new(struct grc_loop *loop, unsigned at_once, int64_t patience_ms,
+                                _Atomic unsigned *sleepers)
+{
+    struct grc_turns *turns = calloc(1, sizeof(*turns));
+
+    if (!turns)
+        return NULL;
+    turns->at_once = at_once > 0 ? at_once : 1;
+    turns->loop = loop;
+    turns->patience_ms = patience_ms;
+    turns->sleepers = sleepers;
+    pthread_mutex_init(&turns->lock, NULL);
+    pthread_cond_init(&turns->stir, NULL);
+    if (grc_thread_start(&turns->monitor, STACK_BYTES, watch_over, turns))
+        return turns;
+    pthread_cond_destroy(&turns->stir);
+    pthread_mutex_destroy(&turns->lock);
+    free(turns);
+    return NULL;
+}
+
+void grc_turns_stop(struct grc_turns *turns)
+{
+    if (!turns)
+        return;
+    pthread_mutex_lock(&turns->lock);
+    atomic_store(&turns->stopped, true);
+    for (struct worker *worker = turns->waiting; worker; worker = worker->next_waiting)
+        pthread_cond_signal(&worker->granted);
+    pthread_cond_signal(&turns->stir);
+    pthread_mutex_unlock(&turns->lock);
+}
+
+void grc_turns_free(struct grc_turns *turns)
+{
+    if (!turns)
+        return;
+    grc_turns_stop(turns);
+    pthread_join(turns->monitor, NULL);
+    pthread_cond_destroy(&turns->stir);
+    pthread_mutex_destroy(&turns->lock);
+    free(turns);
+}
+
+void grc_turns_join(struct grc_loop *loop)
+{
+    struct grc_turns *turns = grc_loop_turns(loop);
+    struct worker *worker = turns ? calloc(1, sizeof(*worker)) : NULL;
+
+    if (!worker)
+        return;
+    worker->turns = turns;
+    pthread_cond_init(&worker->granted, NULL);
+    pthread_mutex_lock(&turns->lock);
+    worker->next = turns->workers;
+    turns->workers = worker;
+    pthread_mutex_unlock(&turns->lock);
+    set_self(worker);
+}
+
+void grc_turns_leave(void)
+{
+    struct worker *worker = self();
+
+    if (!worker)
+        return;
+    struct grc_turns *turns = worker->turns;
+
+    pthread_mutex_lock(&turns->lock);
+    if (atomic_load(&worker->has_turn))
+        end_turn(turns, worker);
+    for (struct worker **at = &turns->workers; *at; at = &(*at)->next) {
+        if (*at == worker) {
+            *at = worker->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&turns->lock);
+    set_self(NULL);
+    pthread_cond_destroy(&worker->granted);
+    free(worker);
+}
+
+/* --- what a worker does --- */
+
+/* Out of the list of those that wait; the lock is held. */
+static void stop_waiting(struct grc_turns *turns, struct worker *worker)
+{
+    struct worker **at = &turns->waiting;
+
+    while (*at != worker)
+        at = &(*at)->next_waiting;
+    *at = worker->next_waiting;
+    atomic_fetch_sub(&turns->waiting_count, 1);
+    worker->listed = false;
+}
+
+static void wait_for_turn(struct grc_turns *turns, struct worker *worker)
+{
+    atomic_store(&worker->busy_ms, 0);
+    pthread_mutex_lock(&turns->lock);
+    if (atomic_load(&turns->taken) < turns->at_once) {
+        atomic_fetch_add(&turns->taken, 1);
+        atomic_store(&worker->has_turn, true);
+    } else {
+        worker->next_waiting = turns->waiting;
+        turns->waiting = worker;
+        worker->listed = true;
+        atomic_fetch_add(&turns->waiting_count, 1);
+        while (!atomic_load(&worker->has_turn) && !atomic_load(&turns->stopped))
+            pthread_cond_wait(&worker->granted, &turns->lock);
+        if (worker->listed)
+            stop_waiting(turns, worker);
+    }
+    pthread_mutex_unlock(&turns->lock);
+}
+
+void grc_turns_take(struct grc_turns *turns)
+{
+    struct worker *worker = self();
+
+    if (!worker || worker->turns != turns)
+        return;
+    if (!atomic_load(&worker->has_turn) && !atomic_load(&turns->stopped))
+        wait_for_turn(turns, worker);
+    atomic_store(&worker->busy_ms, grc_mono_ms());
+}
+
+void grc_turns_sleep(struct grc_turns *turns)
+{
+    struct worker *worker = self();
+
+    if (worker && worker->turns == turns)
+        atomic_store(&worker->busy_ms, 0);
+}
+
+void grc_turns_awake(struct grc_turns *turns, bool last)
+{
+    struct worker *worker = self();
+
+    if (!worker || worker->turns != turns)
+        return;
+    atomic_store(&worker->busy_ms, grc_mono_ms());
+    if (!last)
+        return;
+    bool help =
+        atomic_load(&turns->taken) < turns->at_once && atomic_load(&turns->waiting_count) > 0;
+
+    if (!help && atomic_load(&turns->rests) == AWAKE)
+        return;
+    pthread_mutex_lock(&turns->lock);
+    take_free_turn(turns);
+    if (atomic_load(&turns->rests) != AWAKE)
+        pthread_cond_signal(&turns->stir);
+    pthread_mutex_unlock(&turns->lock);
+}
+
+void grc_turns_timer_set(struct grc_turns *turns)
+{
+    if (!turns || atomic_load(&turns->rests) != SLEEPS)
+        return;
+    pthread_mutex_lock(&turns->lock);
+    pthread_cond_signal(&turns->stir);
+    pthread_mutex_unlock(&turns->lock);
+}
+
+void grc_block_begin(void)
+{
+    struct worker *worker = self();
+
+    if (!worker || worker->blocks)
+        return;
+    worker->blocks = true;
+    pthread_mutex_lock(&worker->turns->lock);
+    if (atomic_load(&worker->has_turn))
+        end_turn(worker->turns, worker);
+    pthread_mutex_unlock(&worker->turns->lock);
+}
+
+void grc_block_end(void)
+{
+    struct worker *worker = self();
+
+    if (worker)
+        worker->blocks = false;
+}

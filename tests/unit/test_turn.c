@@ -1,0 +1,185 @@
+/* core/loop: how many workers run at once, and who goes on when one blocks */
+#include "base/clock.h"
+#include "loop/fiber.h"
+#include "loop/turn.h"
+#include "loop/wait.h"
+#include "unit/loop_workers.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* cmocka.h wants these before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define WORKERS 8
+#define AT_ONCE 2
+
+struct setup {
+    struct grc_loop *loop;
+    struct loop_workers workers;
+};
+
+static int start_with(void **state, int64_t patience_ms)
+{
+    struct setup *setup = calloc(1, sizeof(*setup));
+
+    *state = setup;
+    if (!setup)
+        return -1;
+    setup->loop = grc_loop_new();
+    if (!setup->loop || !grc_turns_begin(setup->loop, AT_ONCE, patience_ms))
+        return -1;
+    loop_workers_start(&setup->workers, setup->loop, WORKERS);
+    return 0;
+}
+
+static int start(void **state)
+{
+    return start_with(state, GRC_TURN_PATIENCE_MS);
+}
+
+static int start_patient(void **state)
+{
+    return start_with(state, 3600000);
+}
+
+static int end(void **state)
+{
+    struct setup *setup = *state;
+
+    loop_workers_stop(&setup->workers);
+    grc_loop_free(setup->loop);
+    free(setup);
+    return 0;
+}
+
+/* Work for one worker. */
+struct job {
+    struct grc_loop *loop;
+    int64_t block_ms;   /* how long it blocks; -1: until it is let go */
+    int64_t compute_ms; /* how long it keeps a processor busy */
+    bool announce;
+    atomic_bool let_go;
+    atomic_uint *running; /* how many compute now */
+    atomic_uint *crowded; /* how often more did than have a turn */
+    atomic_bool done;
+};
+
+static void compute(struct job *job)
+{
+    int64_t end_ms = grc_mono_ms() + job->compute_ms;
+
+    if (atomic_fetch_add(job->running, 1) + 1 > AT_ONCE)
+        atomic_fetch_add(job->crowded, 1);
+    while (grc_mono_ms() < end_ms)
+        continue;
+    atomic_fetch_sub(job->running, 1);
+}
+
+static void do_job(void *arg)
+{
+    struct job *job = arg;
+
+    if (job->compute_ms)
+        compute(job);
+    if (job->announce)
+        grc_block_begin();
+    while (job->block_ms < 0 && !atomic_load(&job->let_go))
+        poll(NULL, 0, 1);
+    if (job->announce)
+        grc_block_end();
+    atomic_store(&job->done, true);
+}
+
+/* On a fiber, so that the job's goes to a worker and not to the thread of the test. */
+static void pass_on(void *arg)
+{
+    struct job *job = arg;
+
+    if (!grc_fiber_start(job->loop, do_job, job))
+        abort();
+}
+
+static void start_job(struct grc_loop *loop, struct job *job)
+{
+    job->loop = loop;
+    assert_true(grc_fiber_start(loop, pass_on, job));
+}
+
+static void wait_for(atomic_bool *flag)
+{
+    while (!atomic_load(flag))
+        poll(NULL, 0, 1);
+}
+
+static void test_no_more_run_than_have_a_turn(void **state)
+{
+    struct setup *setup = *state;
+    static struct job jobs[64];
+    atomic_uint running = 0, crowded = 0;
+
+    for (size_t i = 0; i < 64; i++) {
+        jobs[i] = (struct job){.compute_ms = 1, .running = &running, .crowded = &crowded};
+        start_job(setup->loop, &jobs[i]);
+    }
+    for (size_t i = 0; i < 64; i++)
+        wait_for(&jobs[i].done);
+    assert_int_equal(atomic_load(&crowded), 0);
+}
+
+static void block_all_but_one(struct setup *setup, bool announce)
+{
+    static struct job blockers[WORKERS - 1];
+    struct job quick = {0};
+
+    for (size_t i = 0; i < WORKERS - 1; i++) {
+        blockers[i] = (struct job){.block_ms = -1, .announce = announce};
+        start_job(setup->loop, &blockers[i]);
+    }
+    start_job(setup->loop, &quick);
+    wait_for(&quick.done);
+    for (size_t i = 0; i < WORKERS - 1; i++)
+        assert_false(atomic_load(&blockers[i].done));
+    for (size_t i = 0; i < WORKERS - 1; i++)
+        atomic_store(&blockers[i].let_go, true);
+    for (size_t i = 0; i < WORKERS - 1; i++)
+        wait_for(&blockers[i].done);
+}
+
+/* Would wait forever if a worker that blocks kept its turn. */
+static void test_who_announces_a_block_gives_its_turn(void **state)
+{
+    block_all_but_one(*state, true);
+}
+
+static void test_monitor_takes_the_turn_of_who_says_nothing(void **state)
+{
+    block_all_but_one(*state, false);
+}
+
+static void test_a_thread_without_turns_may_announce(void **state)
+{
+    (void)state;
+    grc_block_begin();
+    grc_block_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_no_more_run_than_have_a_turn, start_patient, end),
+        cmocka_unit_test_setup_teardown(test_who_announces_a_block_gives_its_turn, start_patient,
+                                        end),
+        cmocka_unit_test_setup_teardown(test_monitor_takes_the_turn_of_who_says_nothing, start,
+                                        end),
+        cmocka_unit_test(test_a_thread_without_turns_may_announce),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
