@@ -1,10 +1,10 @@
 #include "auth/authn.h"
 
-#include "auth/jwt_key.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/secure.h"
+#include "token/jwt_key.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "auth/callers.h"
-#include "auth/jwks.h"
+#include "token/jwks.h"
 
 struct grc_jwt_provider {
     const struct grc_jwt_settings *settings;

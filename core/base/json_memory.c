@@ -17,7 +17,7 @@ struct grc_json_block {
     struct grc_json_block *next;
 };
 
-static _Thread_local struct grc_json_shelf *current;
+static _Thread_local struct grc_json_freelist *current;
 
 /* The sizes of the C library's blocks: those of class n hold 16 n + 8 bytes or more. */
 static size_t class_for(size_t size)
@@ -32,32 +32,32 @@ static size_t class_of(void *memory)
 
 static void *take(size_t size)
 {
-    struct grc_json_shelf *shelf = current;
+    struct grc_json_freelist *freelist = current;
     size_t class = class_for(size);
 
-    if (!shelf || class >= GRC_JSON_CLASSES || !shelf->free[class])
+    if (!freelist || class >= GRC_JSON_CLASSES || !freelist->free[class])
         return malloc(size);
-    struct grc_json_block *block = shelf->free[class];
+    struct grc_json_block *block = freelist->free[class];
 
-    shelf->free[class] = block->next;
-    shelf->count[class]--;
+    freelist->free[class] = block->next;
+    freelist->count[class]--;
     return block;
 }
 
 static void give(void *memory)
 {
-    struct grc_json_shelf *shelf = current;
-    size_t class = shelf ? class_of(memory) : GRC_JSON_CLASSES;
+    struct grc_json_freelist *freelist = current;
+    size_t class = freelist ? class_of(memory) : GRC_JSON_CLASSES;
 
-    if (class >= GRC_JSON_CLASSES || shelf->count[class] == KEPT_MAX) {
+    if (class >= GRC_JSON_CLASSES || freelist->count[class] == KEPT_MAX) {
         free(memory);
         return;
     }
     struct grc_json_block *block = memory;
 
-    block->next = shelf->free[class];
-    shelf->free[class] = block;
-    shelf->count[class]++;
+    block->next = freelist->free[class];
+    freelist->free[class] = block;
+    freelist->count[class]++;
 }
 
 void grc_json_memory_init(void)
@@ -66,20 +66,20 @@ void grc_json_memory_init(void)
         json_set_alloc_funcs(take, give);
 }
 
-void grc_json_shelf_use(struct grc_json_shelf *shelf)
+void grc_json_freelist_use(struct grc_json_freelist *freelist)
 {
-    current = shelf;
+    current = freelist;
 }
 
-void grc_json_shelf_done(struct grc_json_shelf *shelf)
+void grc_json_freelist_done(struct grc_json_freelist *freelist)
 {
     for (size_t i = 0; i < GRC_JSON_CLASSES; i++) {
-        while (shelf->free[i]) {
-            struct grc_json_block *block = shelf->free[i];
+        while (freelist->free[i]) {
+            struct grc_json_block *block = freelist->free[i];
 
-            shelf->free[i] = block->next;
+            freelist->free[i] = block->next;
             free(block);
         }
-        shelf->count[i] = 0;
+        freelist->count[i] = 0;
     }
 }

@@ -1,5 +1,6 @@
 #include "call/call.h"
 
+#include "auth/callers.h"
 #include "base/log.h"
 
 void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct grc_plugin *plugin)
@@ -59,6 +60,18 @@ void grc_call_done(struct grc_call *call)
 {
     grc_call_end(call);
     grc_arena_done(&call->arena);
-    grc_json_shelf_done(&call->shelf);
+    grc_json_freelist_done(&call->freelist);
     grc_buf_done(&call->body);
+}
+
+bool grc_call_has_scope(const struct grc_call *call, const char *scope)
+{
+    if (!call->caller)
+        return call->request == NULL;
+    return scope && grc_caller_has(call->caller, gr_str_of(scope));
+}
+
+bool grc_call_may(const struct grc_call *call, const char *binds, gr_str value)
+{
+    return !call->caller || grc_caller_may(call->caller, binds, value);
 }

@@ -7,8 +7,8 @@
 #include "base/json_memory.h"
 #include "call/trace.h"
 #include "http/message.h"
-#include "route/rule.h"
-#include "server/runtime.h"
+#include "runtime/runtime.h"
+#include "validate/schema.h"
 
 struct grc_call {
     struct gr_call pub; /* first: what the plugin sees */
@@ -39,7 +39,7 @@ struct grc_call {
     unsigned upstream_attempts;
     enum grc_answer_source upstream_source;
     /* what stays from one request to the next */
-    struct grc_json_shelf shelf;
+    struct grc_json_freelist freelist;
     struct grc_call *next; /* at rest; see server/gateway.c */
 };
 
@@ -71,5 +71,10 @@ enum gr_err grc_fail(struct grc_call *call, enum gr_err err, const char *format,
 void grc_error_render(struct grc_call *call, enum gr_err err);
 /* The host's own shape: {"code":404,"message":"…","details":["…"]}. New reference or NULL. */
 json_t *grc_error_json(const struct gr_error *error);
+/* True when the caller holds the scope ("rooms:read"; "rooms:*", "*:read" and "*" cover it). Timers
+ * and commands hold all. */
+bool grc_call_has_scope(const struct grc_call *call, const char *scope);
+/* False when the caller is bound to other values of this kind. */
+bool grc_call_may(const struct grc_call *call, const char *binds, gr_str value);
 /* Does what the route's forward row says. */
 enum gr_err grc_forward(struct grc_call *call);

@@ -61,7 +61,7 @@ static void free_text(void *text)
 /* Members for the gateway alone are the one reason to print a body again. */
 static gr_str stripped_body(struct grc_call *call)
 {
-    json_t *copy = grc_rule_strip(call->route->body, call->json);
+    json_t *copy = grc_schema_strip(call->route->body, call->json);
     char *text = copy ? json_dumps(copy, JSON_COMPACT) : NULL;
 
     json_decref(copy);
@@ -82,7 +82,7 @@ static gr_str body_of(struct grc_call *call, const struct gr_forward *forward,
         return (gr_str){NULL, 0};
     if ((forward->flags & GR_FORWARD_NO_BODY) || call->body.len == 0)
         return body && body->type == GR_ARRAY ? GR_STR("[]") : GR_STR("{}");
-    if (call->route->body && call->json && grc_rule_strips(call->route->body))
+    if (call->route->body && call->json && grc_schema_strips(call->route->body))
         return stripped_body(call);
     return grc_buf_view(&call->body);
 }

@@ -9,9 +9,8 @@
 #include "base/secret_file.h"
 #include "base/secure.h"
 #include "base/uri.h"
-#include "guard/guard.h"
+#include "call/timers.h"
 #include "metrics/metrics.h"
-#include "plugin/timers.h"
 
 static void vlog(const struct gr_self *self, const struct gr_call *pub, enum gr_log_level level,
                  const char *format, va_list args) __attribute__((format(printf, 4, 0)));
@@ -132,7 +131,7 @@ static gr_str caller(const struct gr_call *pub)
 
 static bool caller_may(const struct gr_call *pub, const char *binds, gr_str value)
 {
-    return grc_guard_may(view(pub), binds, value);
+    return grc_call_may(view(pub), binds, value);
 }
 
 static enum gr_err set_caller(struct gr_call *pub, gr_str id)
@@ -150,7 +149,7 @@ static enum gr_err validate(struct gr_call *pub, const struct gr_field *rule, co
 {
     struct grc_call *call = grc_call_of(pub);
     char *reason = NULL;
-    struct grc_rule *compiled = grc_rule_value(rule, sizeof(*rule), &reason);
+    struct grc_schema *compiled = grc_schema_value(rule, sizeof(*rule), &reason);
 
     if (!compiled) {
         grc_error("%s: rule: %s", call->plugin ? call->plugin->self.name : "core",
@@ -158,8 +157,8 @@ static enum gr_err validate(struct gr_call *pub, const struct gr_field *rule, co
         free(reason);
         return GR_ERR_INTERNAL;
     }
-    enum gr_err err = grc_rule_check_json(compiled, pub, value, &call->problems);
-    grc_rule_free(compiled);
+    enum gr_err err = grc_schema_check_json(compiled, pub, value, &call->problems);
+    grc_schema_free(compiled);
     return err;
 }
 

@@ -1,6 +1,6 @@
-#include "auth/jwt.h"
 #include "base/clock.h"
 #include "call/host.h"
+#include "token/jwt.h"
 
 #define KEYS_MAX 16u
 

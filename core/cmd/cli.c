@@ -1,11 +1,11 @@
-#include "auth/jwt.h"
 #include "base/json_memory.h"
 #include "base/log.h"
 #include "base/place.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
-#include "config/keys.h"
+#include "config/setting.h"
 #include "http/http.h"
+#include "token/jwt.h"
 #include "upstream/upstream.h"
 
 #include <greenroom/version.h>

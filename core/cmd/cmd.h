@@ -5,16 +5,8 @@
  */
 #pragma once
 
+#include "base/exit.h"
 #include "config/settings.h"
-
-/* Exit statuses; `greenroom --help` lists them. */
-enum grc_exit {
-    GRC_EXIT_OK = 0,
-    GRC_EXIT_FAILED = 1,
-    GRC_EXIT_USAGE = 2,
-    GRC_EXIT_CONFIG = 3,
-    GRC_EXIT_LISTEN = 4,
-};
 
 /* What holds for every command. */
 struct grc_cli {
@@ -80,7 +72,7 @@ void grc_plugin_commands_print(const struct grc_cli *cli);
 
 /* Says which of these scopes (the last is NULL) no route of this config wants: most often a slip of
  * the pen. Says nothing where the groups cannot be loaded. */
-void grc_routes_doubt_scopes(const struct grc_cli *cli, const char *const *scopes);
+void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const *scopes);
 
 int grc_cmd_check(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_config(const struct grc_cli *cli, int argc, char **argv);

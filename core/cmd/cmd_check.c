@@ -1,7 +1,7 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "http/http.h"
-#include "server/runtime.h"
+#include "server/runtime_build.h"
 
 #include <stdio.h>
 #include <stdlib.h>

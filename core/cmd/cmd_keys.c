@@ -375,7 +375,7 @@ int grc_cmd_keys(const struct grc_cli *cli, int argc, char **argv)
     status = act(settings, action, &words);
     /* Now that nobody waits for the file any more: this loads the groups. */
     if (status == GRC_EXIT_OK && action->run == add)
-        grc_routes_doubt_scopes(cli, words.scopes);
+        grc_routes_warn_unknown_scopes(cli, words.scopes);
     grc_settings_free(settings);
     return status;
 }

@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 #include "config/env.h"
 #include "doc/openapi.h"
+#include "server/runtime_build.h"
 
 int grc_cmd_openapi(const struct grc_cli *cli, int argc, char **argv)
 {

@@ -4,7 +4,7 @@
 #include "cmd/cmd.h"
 #include "cmd/plugin_file.h"
 #include "config/env.h"
-#include "config/keys.h"
+#include "config/setting.h"
 #include "plugin/plugin.h"
 
 #include <errno.h>

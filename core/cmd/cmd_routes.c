@@ -4,7 +4,7 @@
 #include "base/scope.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
-#include "server/runtime.h"
+#include "server/runtime_build.h"
 
 #include <stdio.h>
 
@@ -140,7 +140,7 @@ static void say_nothing(void *arg, const char *line)
     (void)line;
 }
 
-void grc_routes_doubt_scopes(const struct grc_cli *cli, const char *const *scopes)
+void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const *scopes)
 {
     struct grc_runtime *runtime =
         grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, say_nothing, NULL);

@@ -3,6 +3,7 @@
 #include "call/call.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
+#include "server/runtime_build.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 
 #include "base/err.h"
 #include "base/secure.h"
-#include "config/keys.h"
-#include "route/rule.h"
+#include "config/setting.h"
+#include "validate/schema.h"
 
 #include <stdlib.h>
 
@@ -24,36 +24,36 @@ static struct options_block *block_of(void *options)
 
 /* --- gr_option rows as the engine's rows --- */
 
-static enum grc_key_type key_type(enum gr_option_type type)
+static enum grc_setting_type key_type(enum gr_option_type type)
 {
     switch (type) {
     case GR_OPT_BOOL:
-        return GRC_KEY_BOOL;
+        return GRC_SETTING_BOOL;
     case GR_OPT_INT:
-        return GRC_KEY_INT;
+        return GRC_SETTING_INT;
     case GR_OPT_MS:
-        return GRC_KEY_MS;
+        return GRC_SETTING_MS;
     case GR_OPT_BYTES:
-        return GRC_KEY_BYTES;
+        return GRC_SETTING_BYTES;
     case GR_OPT_STRING:
-        return GRC_KEY_STRING;
+        return GRC_SETTING_STRING;
     case GR_OPT_SECRET:
-        return GRC_KEY_SECRET;
+        return GRC_SETTING_SECRET;
     case GR_OPT_LIST:
-        return GRC_KEY_LIST;
+        return GRC_SETTING_LIST;
     case GR_OPT_JSON:
         break;
     }
-    return GRC_KEY_JSON;
+    return GRC_SETTING_JSON;
 }
 
 /* Reports each problem that a field row finds in a value. */
 static void check_shape(struct grc_reader *reader, const struct grc_path *path,
-                        const struct grc_key *key, const json_t *value)
+                        const struct grc_setting *key, const json_t *value)
 {
     struct grc_problems problems = {.max = SHAPE_PROBLEMS_MAX};
     char *reason = NULL;
-    struct grc_rule *rule = grc_rule_value(key->json, sizeof(*key->json), &reason);
+    struct grc_schema *rule = grc_schema_value(key->json, sizeof(*key->json), &reason);
     struct grc_arena arena;
     size_t i;
 
@@ -64,7 +64,7 @@ static void check_shape(struct grc_reader *reader, const struct grc_path *path,
     }
     grc_arena_init(&arena, SHAPE_MEMORY_BYTES);
     problems.arena = &arena;
-    enum gr_err err = grc_rule_check_json(rule, NULL, value, &problems);
+    enum gr_err err = grc_schema_check_json(rule, NULL, value, &problems);
     for (i = 0; i < problems.count; i++) {
         const struct gr_problem *problem = &problems.list[i];
         const struct grc_path below = {.up = path, .name = problem->where};
@@ -76,14 +76,14 @@ static void check_shape(struct grc_reader *reader, const struct grc_path *path,
     if (err != GR_OK && problems.count == 0)
         grc_reader_problem(reader, path, "cannot be checked: %s", grc_err_doc(err));
     grc_arena_done(&arena);
-    grc_rule_free(rule);
+    grc_schema_free(rule);
 }
 
-static struct grc_key key_of(const struct gr_option *option)
+static struct grc_setting key_of(const struct gr_option *option)
 {
     bool shaped = option->type == GR_OPT_JSON && option->json;
 
-    return (struct grc_key){
+    return (struct grc_setting){
         .name = option->name,
         .type = key_type(option->type),
         .fallback = option->fallback,
@@ -99,10 +99,10 @@ static struct grc_key key_of(const struct gr_option *option)
 }
 
 /* malloc'ed rows for a plugin's options; NULL without memory. */
-static struct grc_key *keys_of(const struct gr_plugin *plugin)
+static struct grc_setting *keys_of(const struct gr_plugin *plugin)
 {
     const struct gr_option *options = plugin->options;
-    struct grc_key *keys;
+    struct grc_setting *keys;
     size_t count = 0;
     size_t i;
 
@@ -131,13 +131,13 @@ static char *dir_of(const char *where)
     return len == 0 ? strdup("/") : strndup(where, len);
 }
 
-static void read_options(struct options_block *block, const struct grc_key *keys,
+static void read_options(struct options_block *block, const struct grc_setting *keys,
                          struct grc_reader *reader, const json_t *config)
 {
     const struct grc_path path = {.name = "config"};
 
     reader->keep = &block->keep;
-    grc_keys_read(reader, &path, keys, config, block->options);
+    grc_setting_rows_read(reader, &path, keys, config, block->options);
 }
 
 void *grc_options_parse(const struct gr_plugin *plugin, const char *where, const json_t *config,
@@ -145,7 +145,7 @@ void *grc_options_parse(const struct gr_plugin *plugin, const char *where, const
 {
     size_t size = plugin->options_size ? plugin->options_size : 1;
     struct options_block *block = calloc(1, sizeof(*block) + size);
-    struct grc_key *keys = keys_of(plugin);
+    struct grc_setting *keys = keys_of(plugin);
     char *dir = dir_of(where);
     struct grc_reader reader = {.where = where, .dir = dir, .report = report, .arg = arg};
 
@@ -178,8 +178,8 @@ void grc_options_free(const struct gr_plugin *plugin, void *options)
 
 json_t *grc_options_schema(const struct gr_plugin *plugin)
 {
-    struct grc_key *keys = keys_of(plugin);
-    json_t *schema = keys ? grc_keys_schema(keys) : NULL;
+    struct grc_setting *keys = keys_of(plugin);
+    json_t *schema = keys ? grc_setting_rows_schema(keys) : NULL;
 
     free(keys);
     return schema;
@@ -187,8 +187,8 @@ json_t *grc_options_schema(const struct gr_plugin *plugin)
 
 enum gr_err grc_options_markdown(struct grc_buf *buf, const struct gr_plugin *plugin)
 {
-    struct grc_key *keys = keys_of(plugin);
-    enum gr_err err = keys ? grc_keys_markdown(buf, "config.", keys) : GR_ERR_NO_MEMORY;
+    struct grc_setting *keys = keys_of(plugin);
+    enum gr_err err = keys ? grc_setting_rows_markdown(buf, "config.", keys) : GR_ERR_NO_MEMORY;
 
     free(keys);
     return err;

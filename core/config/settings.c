@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/place.h"
-#include "config/settings_keys.h"
+#include "config/settings_rows.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -250,7 +250,7 @@ static void read_plugin(struct grc_reader *reader, const char *file_name,
     own.where = plugin->file;
     json_t *root = grc_reader_parse(&own, plugin->file);
     if (root) {
-        grc_keys_read(&own, NULL, grc_plugin_file_keys, root, plugin);
+        grc_setting_rows_read(&own, NULL, grc_plugin_file_rows, root, plugin);
         if (!plugin->library)
             plugin->library = default_library(reader->keep, plugin->name);
     }
@@ -321,7 +321,7 @@ static void read_all(struct grc_reader *reader, struct grc_settings *settings)
     reader->root = root;
     reader->idle = all_switched_off(reader, list, count);
     if (root) {
-        grc_keys_read(reader, NULL, grc_settings_keys, root, settings);
+        grc_setting_rows_read(reader, NULL, grc_settings_rows, root, settings);
         check_all(reader, settings);
         if (reader->problems == 0)
             drop_incomplete(settings);
@@ -416,7 +416,7 @@ struct grc_upstream_settings *grc_upstream_settings_parse(const char *where, con
     reader.keep = &upstream->keep;
     upstream->settings.name = grc_keep_copy(&upstream->keep, gr_str_of(name));
     if (json_is_object(object))
-        grc_keys_read(&reader, NULL, grc_upstream_keys, object, &upstream->settings);
+        grc_setting_rows_read(&reader, NULL, grc_upstream_rows, object, &upstream->settings);
     else
         grc_reader_problem(&reader, NULL, "expected an object");
     if (reader.problems > 0 || !upstream->settings.name) {
@@ -438,9 +438,9 @@ void grc_upstream_settings_free(struct grc_upstream_settings *settings)
 
 /* --- documents --- */
 
-static json_t *document(const struct grc_key *keys, const char *title)
+static json_t *document(const struct grc_setting *keys, const char *title)
 {
-    json_t *schema = grc_keys_schema(keys);
+    json_t *schema = grc_setting_rows_schema(keys);
     json_t *head = json_pack("{s:s,s:s}", "$schema", "https://json-schema.org/draft/2020-12/schema",
                              "title", title);
 
@@ -454,12 +454,12 @@ static json_t *document(const struct grc_key *keys, const char *title)
 
 json_t *grc_settings_schema(void)
 {
-    return document(grc_settings_keys, "greenroom.json");
+    return document(grc_settings_rows, "greenroom.json");
 }
 
 json_t *grc_plugin_file_schema(void)
 {
-    return document(grc_plugin_file_keys, "plugins.d/NAME.json");
+    return document(grc_plugin_file_rows, "plugins.d/NAME.json");
 }
 
 enum gr_err grc_settings_markdown(struct grc_buf *buf)
@@ -468,8 +468,8 @@ enum gr_err grc_settings_markdown(struct grc_buf *buf)
     enum gr_err err = grc_buf_format(buf, "### greenroom.json\n\n%s", head);
 
     if (err == GR_OK)
-        err = grc_keys_markdown(buf, "", grc_settings_keys);
+        err = grc_setting_rows_markdown(buf, "", grc_settings_rows);
     if (err == GR_OK)
         err = grc_buf_format(buf, "\n### plugins.d/NAME.json\n\n%s", head);
-    return err == GR_OK ? grc_keys_markdown(buf, "", grc_plugin_file_keys) : err;
+    return err == GR_OK ? grc_setting_rows_markdown(buf, "", grc_plugin_file_rows) : err;
 }

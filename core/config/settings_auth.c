@@ -1,7 +1,7 @@
 /* The rows of "auth" and "limits". */
 #include "base/log.h"
 #include "base/scope.h"
-#include "config/settings_keys.h"
+#include "config/settings_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #define SCOPES_EXPECTED "a list of scopes such as [\"rooms:read\", \"polls:*\"] or [\"*\"]"
 
 static void read_scopes(struct grc_reader *reader, const struct grc_path *path,
-                        const struct grc_key *key, const json_t *value, void *base)
+                        const struct grc_setting *key, const json_t *value, void *base)
 {
     const char **list;
     const json_t *item;
@@ -48,9 +48,9 @@ static void read_scopes(struct grc_reader *reader, const struct grc_path *path,
 
 /* {"claim value": ["scope", …]} into scopes and scope_count of a struct grc_jwt_settings. */
 static void read_scope_map(struct grc_reader *reader, const struct grc_path *path,
-                           const struct grc_key *key, const json_t *value, void *base)
+                           const struct grc_setting *key, const json_t *value, void *base)
 {
-    static const struct grc_key list = {
+    static const struct grc_setting list = {
         .name = "scopes",
         .offset = offsetof(struct grc_auth_scopes, scopes),
     };
@@ -82,18 +82,19 @@ static void read_scope_map(struct grc_reader *reader, const struct grc_path *pat
 
 /* --- JWT providers --- */
 
-static const struct grc_key jwt_key_keys[] = {
-    GRC_KEY(grc_auth_key_settings, "kid", kid, GRC_KEY_STRING, NULL,
-            "The key's id, as tokens name it in their header", .optional = true,
-            .range = GR_RANGE(1, 256)),
-    GRC_KEY(grc_auth_key_settings, "alg", alg, GRC_KEY_STRING, NULL, "The key's algorithm",
-            .values = GR_LIST("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256",
-                              "ES384", "ES512")),
-    GRC_KEY(grc_auth_key_settings, "file", file, GRC_KEY_STRING, NULL, "Public key: PEM or DER",
-            .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
-    GRC_KEY(grc_auth_key_settings, "secret", secret, GRC_KEY_SECRET, NULL, "Secret of an HS key",
-            .optional = true),
-    GRC_KEY_END,
+static const struct grc_setting jwt_key_keys[] = {
+    GRC_SETTING(grc_auth_key_settings, "kid", kid, GRC_SETTING_STRING, NULL,
+                "The key's id, as tokens name it in their header", .optional = true,
+                .range = GR_RANGE(1, 256)),
+    GRC_SETTING(grc_auth_key_settings, "alg", alg, GRC_SETTING_STRING, NULL, "The key's algorithm",
+                .values = GR_LIST("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256",
+                                  "ES384", "ES512")),
+    GRC_SETTING(grc_auth_key_settings, "file", file, GRC_SETTING_STRING, NULL,
+                "Public key: PEM or DER", .optional = true, .range = GR_MIN(1),
+                .convert = grc_file_convert),
+    GRC_SETTING(grc_auth_key_settings, "secret", secret, GRC_SETTING_SECRET, NULL,
+                "Secret of an HS key", .optional = true),
+    GRC_SETTING_END,
 };
 
 static void read_jwt_key(struct grc_reader *reader, const struct grc_path *path,
@@ -103,13 +104,13 @@ static void read_jwt_key(struct grc_reader *reader, const struct grc_path *path,
     const json_t *secret = json_object_get(value, "secret");
     size_t before = reader->problems;
 
-    grc_keys_read(reader, path, jwt_key_keys, value, ret_key);
+    grc_setting_rows_read(reader, path, jwt_key_keys, value, ret_key);
     if (reader->problems == before && file == (secret && !json_is_null(secret)))
         grc_reader_problem(reader, path, "expected either \"file\" or \"secret\"");
 }
 
 static void read_jwt_keys(struct grc_reader *reader, const struct grc_path *path,
-                          const struct grc_key *key, const json_t *value, void *base)
+                          const struct grc_setting *key, const json_t *value, void *base)
 {
     struct grc_jwt_settings *jwt = base;
     const json_t *item;
@@ -146,17 +147,17 @@ static const char *jwks_url_convert(struct grc_reader *reader, const char *text)
     return fine ? grc_url_convert(reader, text) : NULL;
 }
 
-static const struct grc_key jwt_keys[] = {
-    GRC_KEY(grc_jwt_settings, "issuer", issuer, GRC_KEY_STRING, NULL, "What `iss` must be",
-            .optional = true, .range = GR_MIN(1)),
-    GRC_KEY(grc_jwt_settings, "audience", audience, GRC_KEY_STRING, NULL,
-            "What `aud` must be or hold", .optional = true, .range = GR_MIN(1)),
-    GRC_KEY(grc_jwt_settings, "leeway", leeway_ms, GRC_KEY_MS, "30s", "How far clocks may be apart",
-            .range = GR_RANGE(0, SECONDS(600))),
-    GRC_KEY(grc_jwt_settings, "exp_required", need_exp, GRC_KEY_BOOL, "true",
-            "Refuse tokens that never expire"),
+static const struct grc_setting jwt_keys[] = {
+    GRC_SETTING(grc_jwt_settings, "issuer", issuer, GRC_SETTING_STRING, NULL, "What `iss` must be",
+                .optional = true, .range = GR_MIN(1)),
+    GRC_SETTING(grc_jwt_settings, "audience", audience, GRC_SETTING_STRING, NULL,
+                "What `aud` must be or hold", .optional = true, .range = GR_MIN(1)),
+    GRC_SETTING(grc_jwt_settings, "leeway", leeway_ms, GRC_SETTING_MS, "30s",
+                "How far clocks may be apart", .range = GR_RANGE(0, SECONDS(600))),
+    GRC_SETTING(grc_jwt_settings, "exp_required", need_exp, GRC_SETTING_BOOL, "true",
+                "Refuse tokens that never expire"),
     {.name = "keys",
-     .type = GRC_KEY_CUSTOM,
+     .type = GRC_SETTING_CUSTOM,
      .fallback = "[]",
      .doc = "Keys: a list of {\"kid\", \"alg\", \"file\" or \"secret\"}",
      .expected = "a list of keys",
@@ -166,68 +167,69 @@ static const struct grc_key jwt_keys[] = {
                "\"RS384\",\"RS512\",\"ES256\",\"ES384\",\"ES512\"]},\"file\":{\"type\":"
                "\"string\"},\"secret\":{\"type\":[\"string\",\"object\"]}},\"required\":[\"alg\"],"
                "\"additionalProperties\":false}}"},
-    GRC_KEY(grc_jwt_settings, "jwks_file", jwks_file, GRC_KEY_STRING, NULL,
-            "File with a JSON Web Key Set", .optional = true, .range = GR_MIN(1),
-            .convert = grc_file_convert),
-    GRC_KEY(grc_jwt_settings, "jwks_url", jwks_url, GRC_KEY_STRING, NULL,
-            "Where the issuer publishes its JSON Web Key Set", .optional = true,
-            .convert = jwks_url_convert,
-            .expected = "an https URL without query (http only on this machine)"),
-    GRC_KEY(grc_jwt_settings, "jwks_ca_file", jwks_ca_file, GRC_KEY_STRING, NULL,
-            "PEM file of the authorities to trust there instead of the system's", .optional = true,
-            .range = GR_MIN(1), .convert = grc_file_convert),
-    GRC_KEY(grc_jwt_settings, "jwks_refresh", jwks_refresh_ms, GRC_KEY_MS, "15m",
-            "How old a fetched key set may get; an unknown kid asks earlier, at most once in 30s",
-            .range = GR_RANGE(SECONDS(30), HOURS(24))),
-    GRC_KEY(grc_jwt_settings, "scope_claim", scope_claim, GRC_KEY_STRING, "scope",
-            "Claim that grants: a string of words, or a list", .range = GR_MIN(1)),
+    GRC_SETTING(grc_jwt_settings, "jwks_file", jwks_file, GRC_SETTING_STRING, NULL,
+                "File with a JSON Web Key Set", .optional = true, .range = GR_MIN(1),
+                .convert = grc_file_convert),
+    GRC_SETTING(grc_jwt_settings, "jwks_url", jwks_url, GRC_SETTING_STRING, NULL,
+                "Where the issuer publishes its JSON Web Key Set", .optional = true,
+                .convert = jwks_url_convert,
+                .expected = "an https URL without query (http only on this machine)"),
+    GRC_SETTING(grc_jwt_settings, "jwks_ca_file", jwks_ca_file, GRC_SETTING_STRING, NULL,
+                "PEM file of the authorities to trust there instead of the system's",
+                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_SETTING(
+        grc_jwt_settings, "jwks_refresh", jwks_refresh_ms, GRC_SETTING_MS, "15m",
+        "How old a fetched key set may get; an unknown kid asks earlier, at most once in 30s",
+        .range = GR_RANGE(SECONDS(30), HOURS(24))),
+    GRC_SETTING(grc_jwt_settings, "scope_claim", scope_claim, GRC_SETTING_STRING, "scope",
+                "Claim that grants: a string of words, or a list", .range = GR_MIN(1)),
     {.name = "scopes",
-     .type = GRC_KEY_CUSTOM,
+     .type = GRC_SETTING_CUSTOM,
      .fallback = "{}",
      .doc = "Scopes by value of that claim; without any, the values are scopes themselves",
      .expected = "an object with a list of scopes for each value",
      .read = read_scope_map,
      .schema = "{\"type\":\"object\",\"additionalProperties\":" SCOPES_SCHEMA "}"},
-    GRC_KEY(grc_jwt_settings, "rooms_claim", rooms_claim, GRC_KEY_STRING, NULL,
-            "Claim with the rooms a token is bound to; \"*\" in it is any room", .optional = true,
-            .range = GR_MIN(1)),
-    GRC_KEY(grc_jwt_settings, "roles_claim", roles_claim, GRC_KEY_STRING, NULL,
-            "Claim with the roles a token is bound to; \"*\" in it is any role", .optional = true,
-            .range = GR_MIN(1)),
-    GRC_KEY(grc_jwt_settings, "subject_claim", subject_claim, GRC_KEY_STRING, "sub",
-            "Claim that names the caller", .range = GR_MIN(1)),
-    GRC_KEY_END,
+    GRC_SETTING(grc_jwt_settings, "rooms_claim", rooms_claim, GRC_SETTING_STRING, NULL,
+                "Claim with the rooms a token is bound to; \"*\" in it is any room",
+                .optional = true, .range = GR_MIN(1)),
+    GRC_SETTING(grc_jwt_settings, "roles_claim", roles_claim, GRC_SETTING_STRING, NULL,
+                "Claim with the roles a token is bound to; \"*\" in it is any role",
+                .optional = true, .range = GR_MIN(1)),
+    GRC_SETTING(grc_jwt_settings, "subject_claim", subject_claim, GRC_SETTING_STRING, "sub",
+                "Claim that names the caller", .range = GR_MIN(1)),
+    GRC_SETTING_END,
 };
 
 /* --- auth --- */
 
-static const struct grc_key keys_keys[] = {
-    GRC_KEY(grc_auth_settings, "file", keys_file, GRC_KEY_STRING, "keys.json",
-            "Where `greenroom keys` keeps hashes of the keys; a relative file is in "
-            "state_directory",
-            .range = GR_MIN(1)),
-    GRC_KEY_END,
+static const struct grc_setting keys_keys[] = {
+    GRC_SETTING(grc_auth_settings, "file", keys_file, GRC_SETTING_STRING, "keys.json",
+                "Where `greenroom keys` keeps hashes of the keys; a relative file is in "
+                "state_directory",
+                .range = GR_MIN(1)),
+    GRC_SETTING_END,
 };
 
-static const struct grc_key none_keys[] = {
+static const struct grc_setting none_keys[] = {
     {.name = "scopes",
-     .type = GRC_KEY_CUSTOM,
+     .type = GRC_SETTING_CUSTOM,
      .fallback = "[\"*\"]",
      .offset = offsetof(struct grc_auth_settings, none_scopes),
      .doc = "What callers without a credential may do",
      .expected = SCOPES_EXPECTED,
      .read = read_scopes,
      .schema = SCOPES_SCHEMA},
-    GRC_KEY_END,
+    GRC_SETTING_END,
 };
 
-static const struct grc_key throttle_keys[] = {
-    GRC_KEY(grc_auth_settings, "failures", throttle_failures, GRC_KEY_INT, "30",
-            "Wrong credentials an address may show in that time before it is told 429; 0: any",
-            .range = GR_RANGE(0, 1000000)),
-    GRC_KEY(grc_auth_settings, "window", throttle_window_ms, GRC_KEY_MS, "1m",
-            "Time over which they are counted", .range = GR_RANGE(SECONDS(1), HOURS(24))),
-    GRC_KEY_END,
+static const struct grc_setting throttle_keys[] = {
+    GRC_SETTING(grc_auth_settings, "failures", throttle_failures, GRC_SETTING_INT, "30",
+                "Wrong credentials an address may show in that time before it is told 429; 0: any",
+                .range = GR_RANGE(0, 1000000)),
+    GRC_SETTING(grc_auth_settings, "window", throttle_window_ms, GRC_SETTING_MS, "1m",
+                "Time over which they are counted", .range = GR_RANGE(SECONDS(1), HOURS(24))),
+    GRC_SETTING_END,
 };
 
 static const struct grc_map jwt_map = {
@@ -236,24 +238,25 @@ static const struct grc_map jwt_map = {
     .name_offset = offsetof(struct grc_jwt_settings, name),
 };
 
-const struct grc_key grc_auth_keys[] = {
+const struct grc_setting grc_auth_rows[] = {
     {.name = "keys",
-     .type = GRC_KEY_OBJECT,
+     .type = GRC_SETTING_OBJECT,
      .optional = true,
      .doc = "API keys, made with `greenroom keys`",
      .keys = keys_keys},
-    GRC_KEY(grc_auth_settings, "jwt", jwt, GRC_KEY_MAP, "{}",
-            "Issuers of JSON Web Tokens, by a name of your own", .keys = jwt_keys, .map = &jwt_map),
+    GRC_SETTING(grc_auth_settings, "jwt", jwt, GRC_SETTING_MAP, "{}",
+                "Issuers of JSON Web Tokens, by a name of your own", .keys = jwt_keys,
+                .map = &jwt_map),
     {.name = "none",
-     .type = GRC_KEY_OBJECT,
+     .type = GRC_SETTING_OBJECT,
      .optional = true,
      .doc = "Callers without a credential",
      .keys = none_keys},
     {.name = "throttle",
-     .type = GRC_KEY_OBJECT,
+     .type = GRC_SETTING_OBJECT,
      .doc = "What happens to an address that guesses",
      .keys = throttle_keys},
-    GRC_KEY_END,
+    GRC_SETTING_END,
 };
 
 /* --- limits --- */
@@ -283,7 +286,7 @@ static bool rate_parse(const char *text, struct grc_rate *ret_rate)
 }
 
 static void read_rate(struct grc_reader *reader, const struct grc_path *path,
-                      const struct grc_key *key, const json_t *value, void *base)
+                      const struct grc_setting *key, const json_t *value, void *base)
 {
     struct grc_rate rate;
     const char *text = NULL;
@@ -298,22 +301,23 @@ static void read_rate(struct grc_reader *reader, const struct grc_path *path,
 
 #define KEY_RATE(optional_)                                                                        \
     {                                                                                              \
-        .name = "rate", .type = GRC_KEY_CUSTOM, .optional = (optional_),                           \
+        .name = "rate", .type = GRC_SETTING_CUSTOM, .optional = (optional_),                       \
         .offset = offsetof(struct grc_rate_settings, rate),                                        \
         .doc = "Requests in a second, minute or hour",                                             \
         .expected = "a rate such as \"100/s\", \"600/m\" or \"1000/h\"", .read = read_rate,        \
         .schema = "{\"type\":\"string\",\"pattern\":\"^[0-9]+/[smh]$|\\\\$\\\\{\"}"                \
     }
 #define KEY_BURST                                                                                  \
-    GRC_KEY(grc_rate_settings, "burst", burst, GRC_KEY_INT, "0",                                   \
-            "Requests at once after a quiet time; 0: the number in the rate",                      \
-            .range = GR_RANGE(0, 1000000))
+    GRC_SETTING(grc_rate_settings, "burst", burst, GRC_SETTING_INT, "0",                           \
+                "Requests at once after a quiet time; 0: the number in the rate",                  \
+                .range = GR_RANGE(0, 1000000))
 #define KEY_CONCURRENT                                                                             \
-    GRC_KEY(grc_rate_settings, "concurrent", concurrent, GRC_KEY_INT, "0",                         \
-            "Requests at the same time; 0: any number", .range = GR_RANGE(0, 1000000))
+    GRC_SETTING(grc_rate_settings, "concurrent", concurrent, GRC_SETTING_INT, "0",                 \
+                "Requests at the same time; 0: any number", .range = GR_RANGE(0, 1000000))
 
-static const struct grc_key who_keys[] = {KEY_RATE(true), KEY_BURST, KEY_CONCURRENT, GRC_KEY_END};
-static const struct grc_key what_keys[] = {KEY_RATE(false), KEY_BURST, GRC_KEY_END};
+static const struct grc_setting who_keys[] = {KEY_RATE(true), KEY_BURST, KEY_CONCURRENT,
+                                              GRC_SETTING_END};
+static const struct grc_setting what_keys[] = {KEY_RATE(false), KEY_BURST, GRC_SETTING_END};
 
 static const struct grc_map scopes_map = {
     .element_size = sizeof(struct grc_rate_settings),
@@ -327,30 +331,31 @@ static const struct grc_map routes_map = {
     .name_offset = offsetof(struct grc_rate_settings, name),
 };
 
-const struct grc_key grc_limits_keys[] = {
+const struct grc_setting grc_limits_rows[] = {
     {.name = "caller",
-     .type = GRC_KEY_OBJECT,
+     .type = GRC_SETTING_OBJECT,
      .offset = offsetof(struct grc_limits_settings, caller),
      .doc = "What one caller may do",
      .keys = who_keys},
     {.name = "address",
-     .type = GRC_KEY_OBJECT,
+     .type = GRC_SETTING_OBJECT,
      .offset = offsetof(struct grc_limits_settings, address),
      .doc = "What one address may do (of IPv6, one /64)",
      .keys = who_keys},
-    GRC_KEY(grc_limits_settings, "scopes", scopes, GRC_KEY_MAP, "{}",
-            "What one caller may do with the routes of a scope", .keys = what_keys,
-            .map = &scopes_map),
-    GRC_KEY(grc_limits_settings, "routes", routes, GRC_KEY_MAP, "{}",
-            "What one caller may do with one route, by operation id", .keys = what_keys,
-            .map = &routes_map),
-    GRC_KEY(grc_limits_settings, "in_flight", in_flight, GRC_KEY_INT, "0",
-            "Requests at the same time in the whole gateway; more are answered 503; 0: any number",
-            .range = GR_RANGE(0, 1000000)),
-    GRC_KEY(grc_limits_settings, "table", table, GRC_KEY_INT, "65536",
-            "Callers and addresses to remember at a time; the least recent ones are forgotten",
-            .range = GR_RANGE(1024, 16777216)),
-    GRC_KEY_END,
+    GRC_SETTING(grc_limits_settings, "scopes", scopes, GRC_SETTING_MAP, "{}",
+                "What one caller may do with the routes of a scope", .keys = what_keys,
+                .map = &scopes_map),
+    GRC_SETTING(grc_limits_settings, "routes", routes, GRC_SETTING_MAP, "{}",
+                "What one caller may do with one route, by operation id", .keys = what_keys,
+                .map = &routes_map),
+    GRC_SETTING(
+        grc_limits_settings, "in_flight", in_flight, GRC_SETTING_INT, "0",
+        "Requests at the same time in the whole gateway; more are answered 503; 0: any number",
+        .range = GR_RANGE(0, 1000000)),
+    GRC_SETTING(grc_limits_settings, "table", table, GRC_SETTING_INT, "65536",
+                "Callers and addresses to remember at a time; the least recent ones are forgotten",
+                .range = GR_RANGE(1024, 16777216)),
+    GRC_SETTING_END,
 };
 
 /* --- what no single row can say --- */

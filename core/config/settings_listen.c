@@ -1,5 +1,5 @@
 /* Addresses: listeners and URLs. */
-#include "config/settings_keys.h"
+#include "config/settings_rows.h"
 #include "config/units.h"
 
 #include <arpa/inet.h>
@@ -55,15 +55,15 @@ struct listen_object {
     const char *address;
     bool tls;
 };
-static const struct grc_key listen_object_keys[] = {
-    GRC_KEY(listen_object, "address", address, GRC_KEY_STRING, NULL, "ADDRESS:PORT",
-            .expected = "\"ADDRESS:PORT\""),
-    GRC_KEY(listen_object, "tls", tls, GRC_KEY_BOOL, "false", "Whether to speak HTTPS"),
-    GRC_KEY_END,
+static const struct grc_setting listen_object_keys[] = {
+    GRC_SETTING(listen_object, "address", address, GRC_SETTING_STRING, NULL, "ADDRESS:PORT",
+                .expected = "\"ADDRESS:PORT\""),
+    GRC_SETTING(listen_object, "tls", tls, GRC_SETTING_BOOL, "false", "Whether to speak HTTPS"),
+    GRC_SETTING_END,
 };
 
 static bool read_listen(struct grc_reader *reader, const struct grc_path *path,
-                        const struct grc_key *key, const json_t *value,
+                        const struct grc_setting *key, const json_t *value,
                         struct grc_listen *ret_listen)
 {
     struct grc_listen listen = {.address = NULL};
@@ -72,7 +72,7 @@ static bool read_listen(struct grc_reader *reader, const struct grc_path *path,
     if (json_is_object(value)) {
         struct listen_object object = {.address = NULL};
 
-        grc_keys_read(reader, path, listen_object_keys, value, &object);
+        grc_setting_rows_read(reader, path, listen_object_keys, value, &object);
         text = object.address;
         listen.tls = object.tls;
         if (!text)
@@ -91,7 +91,7 @@ static bool read_listen(struct grc_reader *reader, const struct grc_path *path,
 }
 
 void grc_listen_read_one(struct grc_reader *reader, const struct grc_path *path,
-                         const struct grc_key *key, const json_t *value, void *base)
+                         const struct grc_setting *key, const json_t *value, void *base)
 {
     struct grc_listen listen;
 
@@ -100,7 +100,7 @@ void grc_listen_read_one(struct grc_reader *reader, const struct grc_path *path,
 }
 
 void grc_listen_read(struct grc_reader *reader, const struct grc_path *path,
-                     const struct grc_key *key, const json_t *value, void *base)
+                     const struct grc_setting *key, const json_t *value, void *base)
 {
     struct grc_settings *settings = base;
     const json_t *item;

@@ -44,7 +44,7 @@ static void add_parameters(json_t *list, const struct gr_field *rows, size_t siz
 /* Those of the path, in its order; one without a row is a text. */
 static void add_path_parameters(json_t *list, const struct grc_route *route)
 {
-    const struct gr_field *rows = route->params ? grc_rule_rows(route->params) : NULL;
+    const struct gr_field *rows = route->params ? grc_schema_rows(route->params) : NULL;
     const char *open = strchr(route->path, '{');
 
     for (; open; open = strchr(open + 1, '{')) {
@@ -68,7 +68,7 @@ static json_t *parameters(const struct grc_route *route)
 
     add_path_parameters(list, route);
     if (route->query)
-        add_parameters(list, grc_rule_rows(route->query), sizeof(struct gr_field), "query");
+        add_parameters(list, grc_schema_rows(route->query), sizeof(struct gr_field), "query");
     add_parameters(list, route->row->headers, size, "header");
     return list;
 }
@@ -77,7 +77,7 @@ static json_t *parameters(const struct grc_route *route)
 
 static json_t *body(const struct grc_route *route)
 {
-    const struct gr_field *row = grc_rule_rows(route->body);
+    const struct gr_field *row = grc_schema_rows(route->body);
     bool any = route->row->flags & (GR_ROUTE_ANY_CONTENT_TYPE | GR_ROUTE_RAW_BODY);
 
     return json_pack("{s:b,s:{s:{s:o}}}", "required", !!(row->flags & GR_FIELD_REQUIRED), "content",

@@ -1,7 +1,7 @@
 /* An OpenAPI description of what is served, from the rows that serve it. */
 #pragma once
 
-#include "server/runtime.h"
+#include "runtime/runtime.h"
 
 /* OpenAPI 3.1. A new reference; NULL without memory. */
 json_t *grc_openapi(const struct grc_runtime *runtime);

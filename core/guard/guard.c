@@ -134,11 +134,11 @@ static bool row_names(const struct gr_field *row, const char *kind)
 
 static bool route_names(const struct grc_route *route, const char *kind)
 {
-    if (route->params && rows_name(grc_rule_rows(route->params), kind))
+    if (route->params && rows_name(grc_schema_rows(route->params), kind))
         return true;
-    if (route->query && rows_name(grc_rule_rows(route->query), kind))
+    if (route->query && rows_name(grc_schema_rows(route->query), kind))
         return true;
-    return route->body && row_names(grc_rule_rows(route->body), kind);
+    return route->body && row_names(grc_schema_rows(route->body), kind);
 }
 
 static const struct grc_binding *bindings_of(const struct grc_call *call)
@@ -151,7 +151,7 @@ enum gr_err grc_guard_scope(struct grc_call *call)
     const struct grc_binding *binding = bindings_of(call);
     const char *scope = call->route->scope;
 
-    if (!grc_guard_has_scope(call, scope)) {
+    if (!grc_call_has_scope(call, scope)) {
         grc_guard_header(call, "WWW-Authenticate",
                          grc_arena_format(&call->arena,
                                           REALM ", error=\"insufficient_scope\", scope=\"%s\"",
@@ -167,18 +167,6 @@ enum gr_err grc_guard_scope(struct grc_call *call)
     return GR_OK;
 }
 
-bool grc_guard_has_scope(const struct grc_call *call, const char *scope)
-{
-    if (!call->caller)
-        return call->request == NULL;
-    return scope && grc_caller_has(call->caller, gr_str_of(scope));
-}
-
-bool grc_guard_may(const struct grc_call *call, const char *binds, gr_str value)
-{
-    return !call->caller || grc_caller_may(call->caller, binds, value);
-}
-
 /* --- what he is bound to --- */
 
 struct bound {
@@ -191,7 +179,7 @@ static enum gr_err visit_value(void *arg, const char *kind, gr_str value)
     struct bound *bound = arg;
     const struct grc_binding *bindings = bindings_of(bound->call);
 
-    if (!grc_guard_may(bound->call, kind, value))
+    if (!grc_call_may(bound->call, kind, value))
         return grc_fail(bound->call, GR_ERR_FORBIDDEN, "this caller may not use that %s", kind);
     for (unsigned i = 0; bindings[i].kind; i++) {
         if (strcmp(bindings[i].kind, kind) == 0)
@@ -208,13 +196,13 @@ enum gr_err grc_guard_binds(struct grc_call *call)
 
     if (!bindings)
         return GR_OK;
-    enum gr_err err = grc_rule_binds_pairs(route->params, call->match.params,
-                                           call->match.param_count, visit_value, &bound);
+    enum gr_err err = grc_schema_binds_pairs(route->params, call->match.params,
+                                             call->match.param_count, visit_value, &bound);
     if (err == GR_OK)
-        err =
-            grc_rule_binds_pairs(route->query, call->query, call->query_count, visit_value, &bound);
+        err = grc_schema_binds_pairs(route->query, call->query, call->query_count, visit_value,
+                                     &bound);
     if (err == GR_OK && route->body && call->json)
-        err = grc_rule_binds_json(route->body, call->json, visit_value, &bound);
+        err = grc_schema_binds_json(route->body, call->json, visit_value, &bound);
     /* Leaving it out would mean all of them. */
     for (unsigned i = 0; err == GR_OK && bindings[i].kind; i++) {
         if (!(bound.seen & 1u << i))

@@ -28,9 +28,3 @@ enum gr_err grc_guard_concurrent(struct grc_call *call);
 /* 403 when a caller is bound, and the validated parameters and body name other values of that kind,
  * or none at all. */
 enum gr_err grc_guard_binds(struct grc_call *call);
-
-/* True when the caller holds the scope ("rooms:read"; "rooms:*", "*:read" and "*" cover it). Timers
- * and commands hold all. */
-bool grc_guard_has_scope(const struct grc_call *call, const char *scope);
-/* False when the caller is bound to other values of this kind. */
-bool grc_guard_may(const struct grc_call *call, const char *binds, gr_str value);

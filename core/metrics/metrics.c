@@ -27,8 +27,8 @@ struct histogram {
 #define STATUS_COUNT 500
 
 /* 4 KiB of counters an operation, of which only the touched pages cost memory. */
-struct grc_route_figures {
-    struct grc_route_figures *next;
+struct grc_route_metrics {
+    struct grc_route_metrics *next;
     char *id;
     char *group;
     struct histogram took;
@@ -37,8 +37,8 @@ struct grc_route_figures {
 
 #define ERRORS_MAX 64u
 
-struct grc_upstream_figures {
-    struct grc_upstream_figures *next;
+struct grc_upstream_metrics {
+    struct grc_upstream_metrics *next;
     char *name;
     struct histogram took;
     _Atomic uint64_t answers[6];         /* by first digit of the status */
@@ -59,8 +59,8 @@ struct plugin_series {
 };
 
 /* Lists only grow, at the head; readers walk them without a lock. */
-static _Atomic(struct grc_route_figures *) routes;
-static _Atomic(struct grc_upstream_figures *) upstreams;
+static _Atomic(struct grc_route_metrics *) routes;
+static _Atomic(struct grc_upstream_metrics *) upstreams;
 static _Atomic(struct plugin_series *) series;
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint64_t rejected[GRC_REJECT_COUNT];
@@ -86,48 +86,48 @@ static void observe(struct histogram *histogram, int64_t took_us)
     add(&histogram->sum_us, took_us > 0 ? (uint64_t)took_us : 0);
 }
 
-static struct grc_route_figures *find_route(const char *id)
+static struct grc_route_metrics *find_route(const char *id)
 {
-    struct grc_route_figures *at = atomic_load(&routes);
+    struct grc_route_metrics *at = atomic_load(&routes);
 
     while (at && strcmp(at->id, id) != 0)
         at = at->next;
     return at;
 }
 
-struct grc_route_figures *grc_metrics_route(const char *id, const char *group)
+struct grc_route_metrics *grc_metrics_route(const char *id, const char *group)
 {
     pthread_mutex_lock(&making);
-    struct grc_route_figures *figures = find_route(id);
-    if (!figures) {
-        figures = calloc(1, sizeof(*figures));
-        if (figures) {
-            figures->id = strdup(id);
-            figures->group = strdup(group);
+    struct grc_route_metrics *metrics = find_route(id);
+    if (!metrics) {
+        metrics = calloc(1, sizeof(*metrics));
+        if (metrics) {
+            metrics->id = strdup(id);
+            metrics->group = strdup(group);
         }
-        if (figures && (!figures->id || !figures->group)) {
-            free(figures->id);
-            free(figures->group);
-            free(figures);
-            figures = NULL;
+        if (metrics && (!metrics->id || !metrics->group)) {
+            free(metrics->id);
+            free(metrics->group);
+            free(metrics);
+            metrics = NULL;
         }
-        if (figures) {
-            figures->next = atomic_load(&routes);
-            atomic_store(&routes, figures);
+        if (metrics) {
+            metrics->next = atomic_load(&routes);
+            atomic_store(&routes, metrics);
         }
     }
     pthread_mutex_unlock(&making);
-    return figures;
+    return metrics;
 }
 
-static struct grc_route_figures *unmatched;
+static struct grc_route_metrics *unmatched;
 
 static void make_unmatched(void)
 {
     unmatched = grc_metrics_route("none", "none");
 }
 
-struct grc_route_figures *grc_metrics_unmatched(void)
+struct grc_route_metrics *grc_metrics_unmatched(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -135,43 +135,43 @@ struct grc_route_figures *grc_metrics_unmatched(void)
     return unmatched;
 }
 
-static struct grc_upstream_figures *find_upstream(const char *name)
+static struct grc_upstream_metrics *find_upstream(const char *name)
 {
-    struct grc_upstream_figures *at = atomic_load(&upstreams);
+    struct grc_upstream_metrics *at = atomic_load(&upstreams);
 
     while (at && strcmp(at->name, name) != 0)
         at = at->next;
     return at;
 }
 
-struct grc_upstream_figures *grc_metrics_upstream(const char *name)
+struct grc_upstream_metrics *grc_metrics_upstream(const char *name)
 {
     pthread_mutex_lock(&making);
-    struct grc_upstream_figures *figures = find_upstream(name);
-    if (!figures) {
-        figures = calloc(1, sizeof(*figures));
-        if (figures)
-            figures->name = strdup(name);
-        if (figures && !figures->name) {
-            free(figures);
-            figures = NULL;
+    struct grc_upstream_metrics *metrics = find_upstream(name);
+    if (!metrics) {
+        metrics = calloc(1, sizeof(*metrics));
+        if (metrics)
+            metrics->name = strdup(name);
+        if (metrics && !metrics->name) {
+            free(metrics);
+            metrics = NULL;
         }
-        if (figures) {
-            figures->next = atomic_load(&upstreams);
-            atomic_store(&upstreams, figures);
+        if (metrics) {
+            metrics->next = atomic_load(&upstreams);
+            atomic_store(&upstreams, metrics);
         }
     }
     pthread_mutex_unlock(&making);
-    return figures;
+    return metrics;
 }
 
-void grc_metrics_request(struct grc_route_figures *figures, int status, int64_t took_us)
+void grc_metrics_request(struct grc_route_metrics *metrics, int status, int64_t took_us)
 {
-    if (!figures)
+    if (!metrics)
         return;
-    observe(&figures->took, took_us);
+    observe(&metrics->took, took_us);
     if (status >= STATUS_MIN && status < STATUS_MIN + STATUS_COUNT)
-        add(&figures->by_status[status - STATUS_MIN], 1);
+        add(&metrics->by_status[status - STATUS_MIN], 1);
 }
 
 void grc_metrics_in_flight(int delta)
@@ -185,23 +185,23 @@ void grc_metrics_reject(enum grc_reject reason)
         add(&rejected[reason], 1);
 }
 
-void grc_metrics_exchange(struct grc_upstream_figures *figures, enum gr_err err, int status,
+void grc_metrics_exchange(struct grc_upstream_metrics *metrics, enum gr_err err, int status,
                           int64_t took_us)
 {
-    if (!figures)
+    if (!metrics)
         return;
-    observe(&figures->took, took_us);
+    observe(&metrics->took, took_us);
     size_t number = (size_t) - (long)err;
     if (err == GR_OK)
-        add(&figures->answers[status / 100 <= 5 && status >= 100 ? status / 100 : 0], 1);
+        add(&metrics->answers[status / 100 <= 5 && status >= 100 ? status / 100 : 0], 1);
     else if (number < ERRORS_MAX)
-        add(&figures->errors[number], 1);
+        add(&metrics->errors[number], 1);
 }
 
-void grc_metrics_upstream_event(struct grc_upstream_figures *figures, enum grc_upstream_event event)
+void grc_metrics_upstream_event(struct grc_upstream_metrics *metrics, enum grc_upstream_event event)
 {
-    if (figures && event < GRC_UPSTREAM_EVENT_COUNT)
-        add(&figures->events[event], 1);
+    if (metrics && event < GRC_UPSTREAM_EVENT_COUNT)
+        add(&metrics->events[event], 1);
 }
 
 static bool same(const struct plugin_series *at, const char *plugin, const char *name,
@@ -325,7 +325,7 @@ static void render_histogram(struct grc_buf *out, const char *name, const char *
 static void render_routes(struct grc_buf *out)
 {
     grc_metrics_head(out, "requests_total", "counter", "Requests answered");
-    for (struct grc_route_figures *at = atomic_load(&routes); at; at = at->next) {
+    for (struct grc_route_metrics *at = atomic_load(&routes); at; at = at->next) {
         for (int i = 0; i < STATUS_COUNT; i++) {
             uint64_t count = get(&at->by_status[i]);
 
@@ -338,7 +338,7 @@ static void render_routes(struct grc_buf *out)
     }
     grc_metrics_head(out, "request_duration_seconds", "histogram",
                      "From the request's first byte to its answer");
-    for (struct grc_route_figures *at = atomic_load(&routes); at; at = at->next)
+    for (struct grc_route_metrics *at = atomic_load(&routes); at; at = at->next)
         render_histogram(out, "request_duration_seconds", "operation", at->id, &at->took);
 }
 
@@ -347,7 +347,7 @@ static void render_upstream_calls(struct grc_buf *out)
     static const char *const classes[] = {"other", "1xx", "2xx", "3xx", "4xx", "5xx"};
 
     grc_metrics_head(out, "upstream_calls_total", "counter", "Calls to upstreams, by outcome");
-    for (struct grc_upstream_figures *at = atomic_load(&upstreams); at; at = at->next) {
+    for (struct grc_upstream_metrics *at = atomic_load(&upstreams); at; at = at->next) {
         for (size_t i = 0; i < 6; i++) {
             if (get(&at->answers[i]))
                 (void)grc_buf_format(
@@ -363,7 +363,7 @@ static void render_upstream_calls(struct grc_buf *out)
         }
     }
     grc_metrics_head(out, "upstream_duration_seconds", "histogram", "Calls to upstreams");
-    for (struct grc_upstream_figures *at = atomic_load(&upstreams); at; at = at->next)
+    for (struct grc_upstream_metrics *at = atomic_load(&upstreams); at; at = at->next)
         render_histogram(out, "upstream_duration_seconds", "upstream", at->name, &at->took);
 }
 
@@ -380,7 +380,7 @@ static void render_upstream_events(struct grc_buf *out)
 
     for (size_t i = 0; i < GRC_UPSTREAM_EVENT_COUNT; i++) {
         grc_metrics_head(out, rows[i].name, "counter", rows[i].help);
-        for (struct grc_upstream_figures *at = atomic_load(&upstreams); at; at = at->next)
+        for (struct grc_upstream_metrics *at = atomic_load(&upstreams); at; at = at->next)
             (void)grc_buf_format(out, "greenroom_%s{upstream=\"%s\"} %llu\n", rows[i].name,
                                  at->name, (unsigned long long)get(&at->events[i]));
     }

@@ -49,23 +49,23 @@ enum grc_upstream_event {
         GRC_UPSTREAM_EVENT_COUNT
 };
 
-struct grc_route_figures;
-struct grc_upstream_figures;
+struct grc_route_metrics;
+struct grc_upstream_metrics;
 
 /* The series of one operation id, of one upstream: found or made. NULL without memory. */
-struct grc_route_figures *grc_metrics_route(const char *id, const char *group);
-struct grc_upstream_figures *grc_metrics_upstream(const char *name);
+struct grc_route_metrics *grc_metrics_route(const char *id, const char *group);
+struct grc_upstream_metrics *grc_metrics_upstream(const char *name);
 
 /* The series of requests that matched no route: operation "none". */
-struct grc_route_figures *grc_metrics_unmatched(void);
+struct grc_route_metrics *grc_metrics_unmatched(void);
 
-/* NULL figures are fine everywhere. */
-void grc_metrics_request(struct grc_route_figures *figures, int status, int64_t took_us);
+/* NULL metrics are fine everywhere. */
+void grc_metrics_request(struct grc_route_metrics *metrics, int status, int64_t took_us);
 void grc_metrics_in_flight(int delta);
 void grc_metrics_reject(enum grc_reject reason);
-void grc_metrics_exchange(struct grc_upstream_figures *figures, enum gr_err err, int status,
+void grc_metrics_exchange(struct grc_upstream_metrics *metrics, enum gr_err err, int status,
                           int64_t took_us);
-void grc_metrics_upstream_event(struct grc_upstream_figures *figures,
+void grc_metrics_upstream_event(struct grc_upstream_metrics *metrics,
                                 enum grc_upstream_event event);
 /* A plugin's own figure; rows say which exist. Unknown names are ignored. */
 void grc_metrics_plugin_add(const char *plugin, const struct gr_metric *rows, const char *name,

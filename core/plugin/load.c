@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "call/call.h"
 
 #define PLUGIN_FLAGS                                                                               \
     ((unsigned)GR_PLUGIN_NEEDS_JSON_TYPE | (unsigned)GR_PLUGIN_NO_STORE |                          \
@@ -91,7 +90,7 @@ static char *prefixed(const char *prefix, const char *path)
 
 /* Compiled rows of one kind, or what is wrong with them. */
 struct compiled {
-    struct grc_rule *rule;
+    struct grc_schema *rule;
     char *reason;
     const char *not_flat; /* a row that cannot describe a parameter */
 };
@@ -101,15 +100,15 @@ static struct compiled compile_pairs(const struct gr_field *rows, size_t field_s
     struct compiled made = {NULL, NULL, NULL};
 
     if (rows) {
-        made.rule = grc_rule_members(rows, field_size, &made.reason);
-        made.not_flat = made.rule ? grc_rule_not_flat(made.rule) : NULL;
+        made.rule = grc_schema_members(rows, field_size, &made.reason);
+        made.not_flat = made.rule ? grc_schema_not_flat(made.rule) : NULL;
     }
     return made;
 }
 
 /* Puts the rule into its place in the route, where it is freed in any case. */
 static bool take_rule(struct grc_plugin *plugin, const struct gr_route *row, const char *what,
-                      const struct gr_field *rows, struct compiled made, struct grc_rule **place)
+                      const struct gr_field *rows, struct compiled made, struct grc_schema **place)
 {
     bool ok = true;
 
@@ -136,14 +135,14 @@ static bool make_route(struct grc_plugin *plugin, const struct gr_route *row,
     route->forward = row->forward;
     route->scope = row->scope;
     route->timeout_ms = row->timeout_ms;
-    route->figures = grc_metrics_route(row->id, plugin->desc->name);
+    route->metrics = grc_metrics_route(row->id, plugin->desc->name);
     route->path = prefixed(prefix, row->path);
     route->alias = row->alias ? prefixed(prefix, row->alias) : NULL;
     if (!route->path || (row->alias && !route->alias))
         return refuse(plugin, GRC_LOAD_TABLE, "%s: out of memory", plugin->file);
     struct compiled body = {NULL, NULL, NULL};
     if (row->body)
-        body.rule = grc_rule_value(row->body, size, &body.reason);
+        body.rule = grc_schema_value(row->body, size, &body.reason);
     return take_rule(plugin, row, "body", row->body, body, &route->body) &&
            take_rule(plugin, row, "params", row->params, compile_pairs(row->params, size),
                      &route->params) &&
@@ -217,7 +216,6 @@ static struct grc_plugin *make(const struct grc_plugin_settings *which)
 
     if (plugin) {
         plugin->settings = which;
-        plugin->self.host = &grc_host;
         plugin->self.name = which ? which->name : "builtin";
     }
     return plugin;
@@ -263,9 +261,9 @@ void grc_route_done(struct grc_route *route)
 {
     free((void *)(uintptr_t)route->path);
     free((void *)(uintptr_t)route->alias);
-    grc_rule_free(route->params);
-    grc_rule_free(route->query);
-    grc_rule_free(route->body);
+    grc_schema_free(route->params);
+    grc_schema_free(route->query);
+    grc_schema_free(route->body);
 }
 
 /* The shared object stays open: threads, caches or destructors of what it links to may outlive the

@@ -6,7 +6,7 @@
 
 #include "config/keep.h"
 #include "config/settings.h"
-#include "route/rule.h"
+#include "validate/schema.h"
 
 #include <stdatomic.h>
 
@@ -30,9 +30,12 @@ enum grc_load_state {
     GRC_LOAD_START,
 };
 
+/* Most parameters that the path of a route has. */
+#define GRC_PARAMS_MAX 8
+
 struct grc_plugin;
 struct grc_timer;
-struct grc_route_figures; /* metrics/metrics.h */
+struct grc_route_metrics; /* metrics/metrics.h */
 
 /* One route, ready to serve. */
 struct grc_route {
@@ -41,13 +44,13 @@ struct grc_route {
     const char *path;                 /* with the plugin's prefix */
     const char *alias;                /* with the prefix, or NULL */
     const struct gr_forward *forward; /* after overrides; NULL for handlers */
-    struct grc_rule *params;          /* compiled field rows; NULL when there are none */
-    struct grc_rule *query;
-    struct grc_rule *body;
+    struct grc_schema *params;        /* compiled field rows; NULL when there are none */
+    struct grc_schema *query;
+    struct grc_schema *body;
     const char *scope; /* after overrides */
     unsigned timeout_ms;
     int64_t cache_ttl_ms; /* 0: off */
-    struct grc_route_figures *figures;
+    struct grc_route_metrics *metrics;
 };
 
 struct grc_plugin {
@@ -64,7 +67,7 @@ struct grc_plugin {
     void *instance; /* what init made */
     bool inited;
     bool started;
-    struct grc_timer *timers; /* at work; see timers.h */
+    struct grc_timer *timers; /* at work; see call/timers.h */
     size_t timer_count;
     int64_t calls_max;     /* requests in its handlers at a time; 0: any number */
     _Atomic int64_t calls; /* now */

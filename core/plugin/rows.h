@@ -6,8 +6,8 @@
 
 #include <greenroom/plugin.h>
 
-/* A host-sized copy of the descriptor and all its tables but the field rows (see route/rule.h).
- * NULL without memory. Released with grc_rows_free(). */
+/* A host-sized copy of the descriptor and all its tables but the field rows (see
+ * validate/schema.h). NULL without memory. Released with grc_rows_free(). */
 const struct gr_plugin *grc_rows_normalise(const struct gr_plugin *desc);
 void grc_rows_free(const struct gr_plugin *desc);
 

@@ -1,6 +1,5 @@
 /* Route tables: what a row must have before it may serve. */
 #include "plugin/plugin.h"
-#include "route/router.h"
 
 #include <ctype.h>
 #include <stdio.h>

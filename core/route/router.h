@@ -13,8 +13,6 @@
 
 #include "plugin/plugin.h"
 
-#define GRC_PARAMS_MAX 8
-
 struct grc_router;
 
 struct grc_match {

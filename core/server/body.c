@@ -148,5 +148,5 @@ enum gr_err grc_step_body_parse(struct grc_call *call)
     }
     if (err != GR_OK)
         return err;
-    return grc_rule_check_json(call->route->body, &call->pub, call->json, &call->problems);
+    return grc_schema_check_json(call->route->body, &call->pub, call->json, &call->problems);
 }

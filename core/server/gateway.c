@@ -76,7 +76,7 @@ static void serve(void *arg, struct grc_request *request, struct grc_reply *repl
         reply->close = true;
         return;
     }
-    grc_json_shelf_use(&call->shelf);
+    grc_json_freelist_use(&call->freelist);
     grc_pipeline_serve(runtime, request, reply, call);
 }
 
@@ -91,7 +91,7 @@ static void done(void *arg, struct grc_request *request, struct grc_reply *reply
         return;
     struct grc_runtime *runtime = call->runtime;
     grc_pipeline_done(call, sent_bytes, ok);
-    grc_json_shelf_use(NULL);
+    grc_json_freelist_use(NULL);
     current = NULL;
     give_call(arg, call);
     grc_runtime_release(runtime);

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "http/http.h"
-#include "server/runtime.h"
+#include "server/runtime_build.h"
 
 struct grc_gateway;
 

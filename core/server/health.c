@@ -1,8 +1,8 @@
-/* The groups every gateway has: is it up, can it work, what are its figures. */
+/* The groups every gateway has: is it up, can it work, what are its metrics. */
 #include "server/health.h"
 #include "base/json.h"
 #include "metrics/metrics.h"
-#include "server/figures.h"
+#include "server/metrics_page.h"
 
 #include <stdlib.h>
 
@@ -41,7 +41,7 @@ static void note_upstream(void *arg, const char *name, const char *state, const 
 {
     bool fine = strcmp(state, "ok") == 0 || strcmp(state, "unused") == 0;
 
-    (void)detail; /* figures, of no use to a probe */
+    (void)detail; /* metrics, of no use to a probe */
     /* Where an issuer publishes its keys: the ones at hand go on working. */
     if (strncmp(name, "jwks:", 5) == 0)
         return;
@@ -101,7 +101,7 @@ static const struct gr_route health_routes[] = {
     GR_END,
 };
 
-/* --- figures --- */
+/* --- metrics --- */
 
 static void free_buf(void *buf)
 {
@@ -113,17 +113,17 @@ static enum gr_err metrics(struct gr_call *pub)
     struct grc_buf *out = gr_alloc(pub, sizeof(*out));
 
     if (!out)
-        return gr_fail(pub, GR_ERR_NO_MEMORY, "no memory for the figures");
+        return gr_fail(pub, GR_ERR_NO_MEMORY, "no memory for the metrics");
     grc_buf_init(out, (size_t)16 * 1024 * 1024);
     enum gr_err err = gr_defer(pub, free_buf, out);
     if (err != GR_OK)
-        return gr_fail(pub, err, "no memory for the figures");
-    grc_metrics_render(out, grc_figures_collect, grc_call_of(pub)->runtime);
+        return gr_fail(pub, err, "no memory for the metrics");
+    grc_metrics_render(out, grc_metrics_page_collect, grc_call_of(pub)->runtime);
     return gr_reply(pub, 200, "text/plain; version=0.0.4; charset=utf-8", grc_buf_view(out));
 }
 
-static const struct gr_route figures_routes[] = {
-    GR_GET("/metrics", "figures.list", "List the figures in the Prometheus text format",
+static const struct gr_route metrics_routes[] = {
+    GR_GET("/metrics", "metrics.list", "List the metrics in the Prometheus text format",
            .access = GR_ACCESS_OPEN, .handle = metrics),
     GR_END,
 };
@@ -144,13 +144,13 @@ static const struct gr_route figures_routes[] = {
 static const struct gr_plugin health =
     BUILTIN(.name = "health", .version = "1.0.0", .licence = "MIT",
             .summary = "Whether the gateway is up and ready", .routes = health_routes);
-static const struct gr_plugin figures =
-    BUILTIN(.name = "figures", .version = "1.0.0", .licence = "MIT", .flags = GRC_PLUGIN_ADMIN,
-            .summary = "The figures of the gateway", .routes = figures_routes);
+static const struct gr_plugin metrics_group =
+    BUILTIN(.name = "metrics", .version = "1.0.0", .licence = "MIT", .flags = GRC_PLUGIN_ADMIN,
+            .summary = "The metrics of the gateway", .routes = metrics_routes);
 
 const struct gr_plugin *const *grc_builtin_plugins(void)
 {
-    static const struct gr_plugin *const plugins[] = {&health, &figures, NULL};
+    static const struct gr_plugin *const plugins[] = {&health, &metrics_group, NULL};
 
     return plugins;
 }

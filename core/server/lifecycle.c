@@ -1,7 +1,7 @@
 #include "server/lifecycle.h"
 
 #include "base/log.h"
-#include "plugin/timers.h"
+#include "call/timers.h"
 #include "server/health.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
  */
 #pragma once
 
-#include "server/runtime.h"
+#include "server/runtime_build.h"
 
 /* Where problems are said, and whether they are the end. */
 struct grc_reporter {

@@ -179,12 +179,12 @@ static enum gr_err step_params(struct grc_call *call)
 {
     const struct grc_route *route = call->route;
 
-    enum gr_err path = grc_rule_check_pairs(route->params, &call->pub, "path", call->match.params,
-                                            call->match.param_count, &call->problems);
+    enum gr_err path = grc_schema_check_pairs(route->params, &call->pub, "path", call->match.params,
+                                              call->match.param_count, &call->problems);
     if (path != GR_OK && path != GR_ERR_INVALID)
         return path;
-    enum gr_err query = grc_rule_check_pairs(route->query, &call->pub, "query", call->query,
-                                             call->query_count, &call->problems);
+    enum gr_err query = grc_schema_check_pairs(route->query, &call->pub, "query", call->query,
+                                               call->query_count, &call->problems);
     return query != GR_OK ? query : path;
 }
 
@@ -300,7 +300,7 @@ void grc_pipeline_done(struct grc_call *call, size_t sent_bytes, bool ok)
 {
     int64_t took_us = grc_mono_us() - call->request->started_us;
 
-    grc_metrics_request(call->route ? call->route->figures : grc_metrics_unmatched(),
+    grc_metrics_request(call->route ? call->route->metrics : grc_metrics_unmatched(),
                         call->reply->status, took_us);
     grc_access_log(call, sent_bytes, ok, took_us);
     grc_call_end(call);

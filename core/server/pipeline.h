@@ -1,7 +1,7 @@
 /*
  * A request's way, as one list of steps with the same shape. Each step returns GR_OK to go on, or
  * an error that ends the way; a reply that exists already ends it too. The access log and the
- * figures see every request, wherever it ended.
+ * metrics see every request, wherever it ended.
  */
 #pragma once
 
@@ -23,5 +23,5 @@ extern const struct grc_step grc_steps[];
  * live until grc_pipeline_done(), which must follow. */
 void grc_pipeline_serve(struct grc_runtime *runtime, struct grc_request *request,
                         struct grc_reply *reply, struct grc_call *call);
-/* After the reply was written: access log, figures, end of the call. */
+/* After the reply was written: access log, metrics, end of the call. */
 void grc_pipeline_done(struct grc_call *call, size_t sent_bytes, bool ok);

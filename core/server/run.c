@@ -1,11 +1,12 @@
 #include "server/run.h"
 
 #include "base/clock.h"
+#include "base/exit.h"
 #include "base/log.h"
 #include "base/privileges.h"
 #include "config/env.h"
-#include "server/figures.h"
 #include "server/gateway.h"
+#include "server/metrics_page.h"
 #include "server/notify.h"
 
 #include <errno.h>
@@ -13,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-
-enum exit_status { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_CONFIG = 3, EXIT_LISTEN = 4 };
 
 struct server {
     const char *config_dir;
@@ -158,31 +157,31 @@ static bool start_log_queue(const struct server *server)
 static int start(struct server *server)
 {
     if (!init_libraries())
-        return EXIT_FAILED;
+        return GRC_EXIT_FAILED;
     struct grc_runtime *runtime =
         grc_runtime_new(server->config_dir, GRC_RUNTIME_CHECK, report, NULL);
     if (!runtime)
-        return EXIT_CONFIG;
+        return GRC_EXIT_CONFIG;
     apply_log(runtime->settings);
     grc_http_warn_unchecked(runtime->settings);
     grc_env_scrub(); /* everything has been read, and there are no threads yet */
     if (!settle_process(runtime->settings) || !grc_runtime_serve(runtime, report, NULL)) {
         grc_runtime_unref(runtime);
-        return EXIT_FAILED;
+        return GRC_EXIT_FAILED;
     }
     server->gateway = grc_gateway_new(runtime);
     if (!server->gateway) {
         grc_error("out of memory");
-        return EXIT_FAILED;
+        return GRC_EXIT_FAILED;
     }
     if (!listen_as_root(server))
-        return EXIT_LISTEN;
+        return GRC_EXIT_LISTEN;
     if (!start_log_queue(server))
-        return EXIT_FAILED;
-    grc_figures_listeners(server->http, server->admin);
+        return GRC_EXIT_FAILED;
+    grc_metrics_page_listeners(server->http, server->admin);
     say_started(server);
     grc_notify("READY=1");
-    return EXIT_FINE;
+    return GRC_EXIT_OK;
 }
 
 /* --- reload --- */
@@ -274,7 +273,7 @@ static void drain(struct server *server)
 
 static void stop(struct server *server)
 {
-    grc_figures_listeners(NULL, NULL);
+    grc_metrics_page_listeners(NULL, NULL);
     grc_http_stop(server->http);
     grc_http_stop(server->admin);
     grc_gateway_free(server->gateway);
@@ -304,10 +303,10 @@ int grc_run(const struct grc_run_options *options)
 
     if (!block_signals(&signals)) {
         grc_error("signals cannot be set up: %s", strerror(errno));
-        return EXIT_FAILED;
+        return GRC_EXIT_FAILED;
     }
     int status = start(&server);
-    while (status == EXIT_FINE) {
+    while (status == GRC_EXIT_OK) {
         received = wait_signal(&server, &signals);
         if (received == SIGHUP) {
             grc_notify_reloading();
@@ -317,13 +316,13 @@ int grc_run(const struct grc_run_options *options)
             break;
         }
     }
-    if (status == EXIT_FINE) {
+    if (status == GRC_EXIT_OK) {
         grc_notify("STOPPING=1");
         grc_info("stopping on %s", received == SIGTERM ? "SIGTERM" : "SIGINT");
         drain(&server);
     }
     stop(&server);
-    if (status == EXIT_FINE)
+    if (status == GRC_EXIT_OK)
         grc_info("stopped");
     grc_log_queue_stop();
     return status;

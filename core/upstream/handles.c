@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-#define CREWS_MAX 64u
-#define CREW_CONNECTIONS 16L
+#define MULTIS_MAX 64u
+#define MULTI_CONNECTIONS 16L
 
 bool grc_handles_init(struct grc_handles *pool)
 {
@@ -75,63 +75,63 @@ void grc_handles_give(struct grc_handles *pool, struct grc_handle *handle, int64
     grc_handle_free(stale);
 }
 
-static struct grc_crew *pop_crew(struct grc_upstreams *all)
+static struct grc_multi *pop_multi(struct grc_upstreams *all)
 {
-    pthread_mutex_lock(&all->crew_lock);
-    struct grc_crew *crew = all->crews;
-    if (crew) {
-        all->crews = crew->next;
-        all->crew_count--;
+    pthread_mutex_lock(&all->multi_lock);
+    struct grc_multi *multi = all->multis;
+    if (multi) {
+        all->multis = multi->next;
+        all->multi_count--;
     }
-    pthread_mutex_unlock(&all->crew_lock);
-    return crew;
+    pthread_mutex_unlock(&all->multi_lock);
+    return multi;
 }
 
-static struct grc_crew *crew_new(void)
+static struct grc_multi *multi_new(void)
 {
-    struct grc_crew *crew = calloc(1, sizeof(*crew));
+    struct grc_multi *multi = calloc(1, sizeof(*multi));
 
-    if (!crew)
+    if (!multi)
         return NULL;
-    crew->multi = curl_multi_init();
-    if (!crew->multi ||
-        curl_multi_setopt(crew->multi, CURLMOPT_MAXCONNECTS, CREW_CONNECTIONS) != CURLM_OK) {
-        grc_crew_free(crew);
+    multi->multi = curl_multi_init();
+    if (!multi->multi ||
+        curl_multi_setopt(multi->multi, CURLMOPT_MAXCONNECTS, MULTI_CONNECTIONS) != CURLM_OK) {
+        grc_multi_free(multi);
         return NULL;
     }
-    return crew;
+    return multi;
 }
 
-struct grc_crew *grc_crew_take(struct grc_upstreams *all)
+struct grc_multi *grc_multi_take(struct grc_upstreams *all)
 {
     for (;;) {
-        struct grc_crew *crew = pop_crew(all);
-        if (!crew)
-            return crew_new();
-        if (!grc_sockets_stirred(&crew->sockets))
-            return crew;
-        grc_crew_free(crew);
+        struct grc_multi *multi = pop_multi(all);
+        if (!multi)
+            return multi_new();
+        if (!grc_sockets_stirred(&multi->sockets))
+            return multi;
+        grc_multi_free(multi);
     }
 }
 
-void grc_crew_give(struct grc_upstreams *all, struct grc_crew *crew)
+void grc_multi_give(struct grc_upstreams *all, struct grc_multi *multi)
 {
-    pthread_mutex_lock(&all->crew_lock);
-    bool keep = all->crew_count < CREWS_MAX;
+    pthread_mutex_lock(&all->multi_lock);
+    bool keep = all->multi_count < MULTIS_MAX;
     if (keep) {
-        crew->next = all->crews;
-        all->crews = crew;
-        all->crew_count++;
+        multi->next = all->multis;
+        all->multis = multi;
+        all->multi_count++;
     }
-    pthread_mutex_unlock(&all->crew_lock);
+    pthread_mutex_unlock(&all->multi_lock);
     if (!keep)
-        grc_crew_free(crew);
+        grc_multi_free(multi);
 }
 
-void grc_crew_free(struct grc_crew *crew)
+void grc_multi_free(struct grc_multi *multi)
 {
-    if (!crew)
+    if (!multi)
         return;
-    curl_multi_cleanup(crew->multi);
-    free(crew);
+    curl_multi_cleanup(multi->multi);
+    free(multi);
 }

@@ -2,8 +2,8 @@
  * Inside core/upstream only: what its parts share. The only header that includes libcurl's.
  *
  * serve.c decides whether a call is made at all or answered by the cache or by another call in
- * flight. One exchange with libcurl goes through a handle of the upstream's pool: exchange.c sets
- * it up and reads the outcome, flight.c decides what happens next, run.c drives one or several,
+ * transfer. One exchange with libcurl goes through a handle of the upstream's pool: exchange.c sets
+ * it up and reads the outcome, transfer.c decides what happens next, run.c drives one or several,
  * handles.c keeps handles and their connections.
  */
 #pragma once
@@ -12,9 +12,9 @@
 #include "metrics/metrics.h"
 #include "upstream/breaker.h"
 #include "upstream/cache.h"
-#include "upstream/credential.h"
 #include "upstream/retry.h"
-#include "upstream/share.h"
+#include "upstream/singleflight.h"
+#include "upstream/token_source.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -79,16 +79,16 @@ struct grc_handles {
 
 struct grc_upstream {
     const struct grc_upstream_settings *settings;
-    struct grc_upstream_settings *own; /* freed with it; NULL: of the config */
-    struct grc_keeper *keeper;         /* NULL: no credential */
+    struct grc_upstream_settings *own;     /* freed with it; NULL: of the config */
+    struct grc_token_source *token_source; /* NULL: no credential */
     CURLSH *share;
     CURLU *url;                 /* scheme, host and port */
     char *prefix;               /* path of the URL, without a slash at its end */
     struct grc_handles single;  /* handles with a connection of their own */
-    struct grc_handles grouped; /* handles whose connections live in a crew's multi */
+    struct grc_handles grouped; /* handles whose connections live in a multi's multi */
     struct grc_breaker breaker;
     struct grc_retry_budget budget;
-    struct grc_upstream_figures *figures; /* may be NULL */
+    struct grc_upstream_metrics *metrics; /* may be NULL */
     int64_t workers_max;                  /* 0: any number */
     _Atomic int64_t waiting;              /* workers that wait for it */
     _Atomic int64_t in_flight;            /* calls */
@@ -102,26 +102,26 @@ struct grc_upstream {
 };
 
 /* Several exchanges side by side: one multi with its connections. */
-struct grc_crew {
+struct grc_multi {
     CURLM *multi;
     struct grc_sockets sockets;
-    struct grc_crew *next;
+    struct grc_multi *next;
 };
 
 struct grc_upstreams {
     const struct grc_settings *settings;
-    struct grc_keeper **keepers;
-    size_t keeper_count;
+    struct grc_token_source **token_sources;
+    size_t token_source_count;
     struct grc_upstream **list;
     size_t count;
     CURLSH *share; /* DNS */
     uint64_t seed; /* of hashes */
-    struct grc_shares *shares;
+    struct grc_singleflights *shares;
     struct grc_cache *cache; /* NULL: none */
     pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
-    pthread_mutex_t crew_lock;
-    struct grc_crew *crews;
-    size_t crew_count;
+    pthread_mutex_t multi_lock;
+    struct grc_multi *multis;
+    size_t multi_count;
 };
 
 /* What became of one attempt. */
@@ -140,9 +140,9 @@ void grc_handles_done(struct grc_handles *pool);
 struct grc_handle *grc_handles_take(struct grc_upstream *upstream, struct grc_handles *pool);
 /* Takes it back; frees those that rested for longer than idle_ms. */
 void grc_handles_give(struct grc_handles *pool, struct grc_handle *handle, int64_t idle_ms);
-struct grc_crew *grc_crew_take(struct grc_upstreams *all);
-void grc_crew_give(struct grc_upstreams *all, struct grc_crew *crew);
-void grc_crew_free(struct grc_crew *crew);
+struct grc_multi *grc_multi_take(struct grc_upstreams *all);
+void grc_multi_give(struct grc_upstreams *all, struct grc_multi *multi);
+void grc_multi_free(struct grc_multi *multi);
 
 /* sockets.c */
 /* Has libcurl open and close the handle's sockets through us, noted in sockets. */
@@ -171,7 +171,7 @@ enum gr_err grc_handle_answer(struct grc_handle *handle, struct grc_exchange *ex
 /* The Retry-After of an answer that did arrive, in seconds; -1: none. */
 int64_t grc_handle_retry_after_s(const struct grc_handle *handle);
 
-/* flight.c */
+/* transfer.c */
 /* Forgets what an earlier run left in the exchange. */
 void grc_exchange_reset(struct grc_exchange *exchange);
 /* When it has to be over, by its own words and the upstream's. */

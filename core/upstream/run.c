@@ -1,5 +1,5 @@
 /* Drives exchanges: one by the thread that wants it, or several side by side. */
-#include "upstream/flight.h"
+#include "upstream/transfer.h"
 
 #include "base/clock.h"
 
@@ -18,133 +18,135 @@ static int step_until(int64_t when_ms, int64_t now_ms)
 
 void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange)
 {
-    struct grc_flight flight;
+    struct grc_transfer transfer;
 
-    grc_flight_begin(&flight, upstream, exchange, false);
-    while (flight.state != GRC_FLIGHT_DONE) {
-        if (flight.state == GRC_FLIGHT_WAITING) {
-            poll(NULL, 0, step_until(flight.resume_ms, grc_mono_ms()));
-            grc_flight_look(&flight, grc_mono_ms());
+    grc_transfer_begin(&transfer, upstream, exchange, false);
+    while (transfer.state != GRC_TRANSFER_DONE) {
+        if (transfer.state == GRC_TRANSFER_WAITING) {
+            poll(NULL, 0, step_until(transfer.resume_ms, grc_mono_ms()));
+            grc_transfer_look(&transfer, grc_mono_ms());
             continue;
         }
-        grc_flight_launch(&flight);
-        if (flight.state == GRC_FLIGHT_RUNNING)
-            grc_flight_land(&flight, grc_handle_perform(flight.handle));
+        grc_transfer_launch(&transfer);
+        if (transfer.state == GRC_TRANSFER_RUNNING)
+            grc_transfer_attempt_done(&transfer, grc_handle_perform(transfer.handle));
     }
-    grc_flight_end(&flight);
+    grc_transfer_end(&transfer);
 }
 
 /* --- several side by side: one multi drives them all --- */
 
-static struct grc_flight *flight_of(struct grc_flight *flights, size_t count, const CURL *easy)
+static struct grc_transfer *transfer_of(struct grc_transfer *transfers, size_t count,
+                                        const CURL *easy)
 {
     for (size_t i = 0; i < count; i++) {
-        if (flights[i].handle && flights[i].handle->easy == easy)
-            return &flights[i];
+        if (transfers[i].handle && transfers[i].handle->easy == easy)
+            return &transfers[i];
     }
     return NULL;
 }
 
-static void launch_into(struct grc_flight *flight, struct grc_crew *crew)
+static void launch_into(struct grc_transfer *transfer, struct grc_multi *multi)
 {
-    grc_flight_launch(flight);
-    if (flight->state == GRC_FLIGHT_RUNNING &&
-        (grc_sockets_attach(flight->handle->easy, &crew->sockets) != CURLE_OK ||
-         curl_multi_add_handle(crew->multi, flight->handle->easy) != CURLM_OK))
-        grc_flight_land(flight, CURLE_OUT_OF_MEMORY);
+    grc_transfer_launch(transfer);
+    if (transfer->state == GRC_TRANSFER_RUNNING &&
+        (grc_sockets_attach(transfer->handle->easy, &multi->sockets) != CURLE_OK ||
+         curl_multi_add_handle(multi->multi, transfer->handle->easy) != CURLM_OK))
+        grc_transfer_attempt_done(transfer, CURLE_OUT_OF_MEMORY);
 }
 
-static void collect(struct grc_flight *flights, size_t count, struct grc_crew *crew)
+static void collect(struct grc_transfer *transfers, size_t count, struct grc_multi *multi)
 {
     int left = 0;
 
     for (;;) {
-        const CURLMsg *message = curl_multi_info_read(crew->multi, &left);
+        const CURLMsg *message = curl_multi_info_read(multi->multi, &left);
         if (!message)
             return;
         if (message->msg != CURLMSG_DONE)
             continue;
         CURL *easy = message->easy_handle;
         CURLcode code = message->data.result;
-        struct grc_flight *flight = flight_of(flights, count, easy);
-        curl_multi_remove_handle(crew->multi, easy); /* message is gone after this */
-        if (flight)
-            grc_flight_land(flight, code);
+        struct grc_transfer *transfer = transfer_of(transfers, count, easy);
+        curl_multi_remove_handle(multi->multi, easy); /* message is gone after this */
+        if (transfer)
+            grc_transfer_attempt_done(transfer, code);
     }
 }
 
 /* Starts what is ready and looks after what waits. Returns how long nothing else is to be done. */
-static int tend(struct grc_flight *flights, size_t count, struct grc_crew *crew, bool *ret_done)
+static int tend(struct grc_transfer *transfers, size_t count, struct grc_multi *multi,
+                bool *ret_done)
 {
     int64_t now_ms = grc_mono_ms();
     int step_ms = GRC_GONE_STEP_MS;
 
     *ret_done = true;
     for (size_t i = 0; i < count; i++) {
-        struct grc_flight *flight = &flights[i];
-        if (flight->state == GRC_FLIGHT_WAITING)
-            grc_flight_look(flight, now_ms);
-        if (flight->state == GRC_FLIGHT_READY)
-            launch_into(flight, crew);
-        if (flight->state == GRC_FLIGHT_READY) {
+        struct grc_transfer *transfer = &transfers[i];
+        if (transfer->state == GRC_TRANSFER_WAITING)
+            grc_transfer_look(transfer, now_ms);
+        if (transfer->state == GRC_TRANSFER_READY)
+            launch_into(transfer, multi);
+        if (transfer->state == GRC_TRANSFER_READY) {
             step_ms = 0;
-        } else if (flight->state == GRC_FLIGHT_WAITING) {
-            int step = step_until(flight->resume_ms, now_ms);
+        } else if (transfer->state == GRC_TRANSFER_WAITING) {
+            int step = step_until(transfer->resume_ms, now_ms);
             step_ms = step < step_ms ? step : step_ms;
         }
-        if (flight->state != GRC_FLIGHT_DONE)
+        if (transfer->state != GRC_TRANSFER_DONE)
             *ret_done = false;
     }
     return step_ms;
 }
 
-static void abandon(struct grc_flight *flights, size_t count, struct grc_crew *crew)
+static void abandon(struct grc_transfer *transfers, size_t count, struct grc_multi *multi)
 {
     for (size_t i = 0; i < count; i++) {
-        if (flights[i].state == GRC_FLIGHT_RUNNING) {
-            curl_multi_remove_handle(crew->multi, flights[i].handle->easy);
-            grc_flight_land(&flights[i], CURLE_OUT_OF_MEMORY);
+        if (transfers[i].state == GRC_TRANSFER_RUNNING) {
+            curl_multi_remove_handle(multi->multi, transfers[i].handle->easy);
+            grc_transfer_attempt_done(&transfers[i], CURLE_OUT_OF_MEMORY);
         }
-        if (flights[i].state != GRC_FLIGHT_DONE)
-            grc_flight_finish(&flights[i], GR_ERR_INTERNAL);
+        if (transfers[i].state != GRC_TRANSFER_DONE)
+            grc_transfer_finish(&transfers[i], GR_ERR_INTERNAL);
     }
 }
 
-static void fly(struct grc_flight *flights, size_t count, struct grc_crew *crew)
+static void fly(struct grc_transfer *transfers, size_t count, struct grc_multi *multi)
 {
     bool done = false;
     int running = 0;
 
     for (;;) {
-        int step_ms = tend(flights, count, crew, &done);
+        int step_ms = tend(transfers, count, multi, &done);
         if (done)
             return;
         /* Returns at once for handles that were just added. */
-        if (curl_multi_poll(crew->multi, NULL, 0, step_ms, NULL) != CURLM_OK ||
-            curl_multi_perform(crew->multi, &running) != CURLM_OK) {
-            abandon(flights, count, crew);
+        if (curl_multi_poll(multi->multi, NULL, 0, step_ms, NULL) != CURLM_OK ||
+            curl_multi_perform(multi->multi, &running) != CURLM_OK) {
+            abandon(transfers, count, multi);
             return;
         }
-        collect(flights, count, crew);
+        collect(transfers, count, multi);
     }
 }
 
 void grc_run_group(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count)
 {
     struct grc_arena *arena = exchanges[0].arena;
-    struct grc_flight *flights = grc_arena_alloc(arena, count * sizeof(*flights));
-    struct grc_crew *crew = flights ? grc_crew_take(all) : NULL;
+    struct grc_transfer *transfers = grc_arena_alloc(arena, count * sizeof(*transfers));
+    struct grc_multi *multi = transfers ? grc_multi_take(all) : NULL;
 
-    if (!crew) {
+    if (!multi) {
         for (size_t i = 0; i < count; i++)
             exchanges[i].err = GR_ERR_NO_MEMORY;
         return;
     }
     for (size_t i = 0; i < count; i++)
-        grc_flight_begin(&flights[i], grc_upstream_find(all, exchanges[i].upstream), &exchanges[i],
-                         true);
-    fly(flights, count, crew);
+        grc_transfer_begin(&transfers[i], grc_upstream_find(all, exchanges[i].upstream),
+                           &exchanges[i], true);
+    fly(transfers, count, multi);
     for (size_t i = 0; i < count; i++)
-        grc_flight_end(&flights[i]);
-    grc_crew_give(all, crew);
+        grc_transfer_end(&transfers[i]);
+    grc_multi_give(all, multi);
 }

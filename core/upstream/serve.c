@@ -1,5 +1,5 @@
 /* Whether a call is made at all: room for it, an answer that is still there, or another call in
- * flight that asks the same. */
+ * transfer that asks the same. */
 #include "upstream/internal.h"
 
 #include "base/clock.h"
@@ -54,7 +54,7 @@ static bool find_kept(struct reading *reading)
         return false;
     reading->key = grc_cache_key(exchange, reading->upstream, reading->all->seed);
     struct grc_answer *answer = grc_cache_get(cache, &reading->key, grc_mono_ms(), &age_s);
-    grc_metrics_upstream_event(reading->upstream->figures,
+    grc_metrics_upstream_event(reading->upstream->metrics,
                                answer ? GRC_UPSTREAM_CACHE_HIT : GRC_UPSTREAM_CACHE_MISS);
     if (!answer) {
         reading->mark = grc_cache_mark(cache, &reading->key);
@@ -71,7 +71,7 @@ static struct grc_answer *copy_wanted(struct reading *reading, bool waited_for)
 {
     const struct grc_exchange *exchange = reading->exchange;
     int64_t ttl_ms = reading->cached ? grc_cache_ttl_ms(exchange) : 0;
-    bool worth = waited_for && grc_share_worth(exchange);
+    bool worth = waited_for && grc_singleflight_worth(exchange);
     struct grc_answer *answer = ttl_ms > 0 || worth ? grc_answer_new(exchange) : NULL;
 
     if (answer && ttl_ms > 0)
@@ -86,7 +86,7 @@ static struct grc_answer *copy_wanted(struct reading *reading, bool waited_for)
 
 /* A leader whose client left goes on for as long as others wait. */
 struct watch {
-    struct grc_share *share;
+    struct grc_singleflight *share;
     bool (*gone)(void *arg);
     void *arg;
 };
@@ -95,10 +95,10 @@ static bool nobody_left(void *arg)
 {
     const struct watch *watch = arg;
 
-    return grc_share_waiting(watch->share) == 0 && watch->gone(watch->arg);
+    return grc_singleflight_waiting(watch->share) == 0 && watch->gone(watch->arg);
 }
 
-static void lead(struct reading *reading, struct grc_share *share)
+static void lead(struct reading *reading, struct grc_singleflight *share)
 {
     struct grc_exchange *exchange = reading->exchange;
     struct watch watch = {share, exchange->gone, exchange->gone_arg};
@@ -110,30 +110,30 @@ static void lead(struct reading *reading, struct grc_share *share)
     grc_run_single(reading->upstream, exchange);
     exchange->gone = watch.gone;
     exchange->gone_arg = watch.arg;
-    bool waited_for = grc_share_close(reading->all->shares, share);
+    bool waited_for = grc_singleflight_close(reading->all->shares, share);
     struct grc_answer *answer = copy_wanted(reading, waited_for);
-    grc_share_publish(share, answer);
+    grc_singleflight_publish(share, answer);
     grc_answer_unref(answer);
 }
 
 /* false: the call is still to be made. */
-static bool follow(struct reading *reading, struct grc_share *share)
+static bool follow(struct reading *reading, struct grc_singleflight *share)
 {
     struct grc_exchange *exchange = reading->exchange;
 
-    switch (grc_share_wait(share, exchange, exchange->deadline_ms)) {
-    case GRC_SHARE_ANSWERED:
+    switch (grc_singleflight_wait(share, exchange, exchange->deadline_ms)) {
+    case GRC_SINGLEFLIGHT_ANSWERED:
         exchange->source = GRC_FROM_OTHER_CALL;
-        grc_metrics_upstream_event(reading->upstream->figures, GRC_UPSTREAM_SHARED);
+        grc_metrics_upstream_event(reading->upstream->metrics, GRC_UPSTREAM_SHARED);
         return true;
-    case GRC_SHARE_LATE:
+    case GRC_SINGLEFLIGHT_LATE:
         exchange->err = GR_ERR_UPSTREAM_TIMEOUT;
         return true;
-    case GRC_SHARE_GONE:
+    case GRC_SINGLEFLIGHT_GONE:
         exchange->err = GR_ERR_CANCELLED;
-        grc_metrics_upstream_event(reading->upstream->figures, GRC_UPSTREAM_CANCELLED);
+        grc_metrics_upstream_event(reading->upstream->metrics, GRC_UPSTREAM_CANCELLED);
         return true;
-    case GRC_SHARE_AGAIN:
+    case GRC_SINGLEFLIGHT_AGAIN:
     default:
         return false;
     }
@@ -142,16 +142,16 @@ static bool follow(struct reading *reading, struct grc_share *share)
 static void read_shared(struct reading *reading)
 {
     struct grc_upstream *upstream = reading->upstream;
-    struct grc_share_key key = {
+    struct grc_singleflight_key key = {
         .exchange = reading->exchange,
         .upstream = upstream,
-        .hash = grc_share_hash(reading->exchange, upstream, reading->all->seed),
+        .hash = grc_singleflight_hash(reading->exchange, upstream, reading->all->seed),
         .epoch = atomic_load(&upstream->writes),
     };
     bool leads = false;
 
     for (;;) {
-        struct grc_share *share = grc_share_enter(reading->all->shares, &key, &leads);
+        struct grc_singleflight *share = grc_singleflight_enter(reading->all->shares, &key, &leads);
         if (!share)
             break;
         if (leads) {
@@ -169,7 +169,7 @@ static void make_reading(struct reading *reading)
     struct grc_exchange *exchange = reading->exchange;
     int64_t own_deadline_ms = exchange->deadline_ms;
 
-    if (!reading->upstream->settings->single_flight || !grc_share_fits(exchange)) {
+    if (!reading->upstream->settings->single_flight || !grc_singleflight_fits(exchange)) {
         grc_run_single(reading->upstream, exchange);
         if (reading->cached)
             grc_answer_unref(copy_wanted(reading, false));

@@ -1,4 +1,4 @@
-/* How the upstreams are: for readiness and figures. */
+/* How the upstreams are: for readiness and metrics. */
 #include "upstream/internal.h"
 
 #include "base/clock.h"
@@ -72,7 +72,7 @@ void grc_upstreams_probe(struct grc_upstreams *all, struct grc_arena *arena)
         probe(all->list[i], arena);
 }
 
-/* --- figures --- */
+/* --- metrics --- */
 
 static void gauge(struct grc_buf *out, const struct grc_upstreams *all, const char *name,
                   const char *help, double (*value)(const struct grc_upstream *upstream))
@@ -106,7 +106,7 @@ static double workers_max_value(const struct grc_upstream *upstream)
     return (double)upstream->workers_max;
 }
 
-void grc_upstreams_figures(struct grc_upstreams *all, struct grc_buf *out)
+void grc_upstreams_metrics(struct grc_upstreams *all, struct grc_buf *out)
 {
     gauge(out, all, "upstream_breaker_state", "State of the breaker: 0 closed, 1 open, 2 half open",
           breaker_value);

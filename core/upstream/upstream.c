@@ -110,11 +110,11 @@ static bool read_url(struct grc_upstream *upstream)
     return upstream->prefix && curl_url_set(url, CURLUPART_PATH, "/", 0) == CURLUE_OK;
 }
 
-static struct grc_keeper *keeper_find(const struct grc_upstreams *all, const char *name)
+static struct grc_token_source *token_source_find(const struct grc_upstreams *all, const char *name)
 {
-    for (size_t i = 0; i < all->keeper_count; i++) {
-        if (strcmp(grc_keeper_name(all->keepers[i]), name) == 0)
-            return all->keepers[i];
+    for (size_t i = 0; i < all->token_source_count; i++) {
+        if (strcmp(grc_token_source_name(all->token_sources[i]), name) == 0)
+            return all->token_sources[i];
     }
     return NULL;
 }
@@ -128,7 +128,7 @@ static struct grc_upstream *upstream_new(struct grc_upstreams *all,
         return NULL;
     upstream->settings = settings;
     upstream->share = all->share;
-    upstream->figures = grc_metrics_upstream(settings->name);
+    upstream->metrics = grc_metrics_upstream(settings->name);
     grc_retry_budget_init(&upstream->budget, &settings->retry_budget);
     upstream->workers_max =
         settings->workers_max ? settings->workers_max : grc_workers_share(all->settings->workers);
@@ -154,8 +154,8 @@ static bool upstream_add(struct grc_upstreams *all, const struct grc_upstream_se
     if (!upstream)
         return give_reason(ret_reason, "out of memory");
     if (settings->credential) {
-        upstream->keeper = keeper_find(all, settings->credential);
-        if (!upstream->keeper) {
+        upstream->token_source = token_source_find(all, settings->credential);
+        if (!upstream->token_source) {
             upstream_free(upstream);
             return give_reason(ret_reason, "upstream '%s': no credential '%s'", settings->name,
                                settings->credential);
@@ -183,21 +183,21 @@ struct grc_upstream *grc_upstream_find(const struct grc_upstreams *all, const ch
 
 /* --- all of them --- */
 
-static bool add_keepers(struct grc_upstreams *all, char **ret_reason)
+static bool add_token_sources(struct grc_upstreams *all, char **ret_reason)
 {
     const struct grc_settings *settings = all->settings;
 
     for (size_t i = 0; i < settings->credential_count; i++) {
         const struct grc_credential *credential = &settings->credentials[i];
         const char *reason = "out of memory";
-        struct grc_keeper *keeper;
+        struct grc_token_source *token_source;
 
         if (credential->kind == GRC_CREDENTIAL_NONE)
             continue;
-        keeper = grc_keeper_new(credential, &reason);
-        if (!keeper)
+        token_source = grc_token_source_new(credential, &reason);
+        if (!token_source)
             return give_reason(ret_reason, "credential '%s': %s", credential->name, reason);
-        all->keepers[all->keeper_count++] = keeper;
+        all->token_sources[all->token_source_count++] = token_source;
     }
     return true;
 }
@@ -205,13 +205,13 @@ static bool add_keepers(struct grc_upstreams *all, char **ret_reason)
 static bool fill(struct grc_upstreams *all, char **ret_reason)
 {
     grc_random(&all->seed, sizeof(all->seed));
-    all->shares = grc_shares_new();
+    all->shares = grc_singleflights_new();
     if (all->settings->cache_max_bytes > 0)
         all->cache = grc_cache_new((size_t)all->settings->cache_max_bytes);
-    if (!all->keepers || !all->list || !all->shares ||
+    if (!all->token_sources || !all->list || !all->shares ||
         (all->settings->cache_max_bytes > 0 && !all->cache) || !share_init(all))
         return give_reason(ret_reason, "out of memory");
-    if (!add_keepers(all, ret_reason))
+    if (!add_token_sources(all, ret_reason))
         return false;
     for (size_t i = 0; i < all->settings->upstream_count; i++) {
         if (!upstream_add(all, &all->settings->upstreams[i], NULL, ret_reason))
@@ -229,9 +229,9 @@ struct grc_upstreams *grc_upstreams_new(const struct grc_settings *settings, cha
         return NULL;
     }
     all->settings = settings;
-    all->keepers = calloc(settings->credential_count + 1, sizeof(struct grc_keeper *));
+    all->token_sources = calloc(settings->credential_count + 1, sizeof(struct grc_token_source *));
     all->list = calloc(UPSTREAMS_MAX, sizeof(struct grc_upstream *));
-    pthread_mutex_init(&all->crew_lock, NULL);
+    pthread_mutex_init(&all->multi_lock, NULL);
     for (size_t i = 0; i < CURL_LOCK_DATA_LAST; i++)
         pthread_mutex_init(&all->share_locks[i], NULL);
     if (!fill(all, ret_reason)) {
@@ -261,10 +261,10 @@ enum gr_err grc_upstreams_sign(struct grc_upstreams *all, const char *upstream,
 {
     const struct grc_upstream *found = grc_upstream_find(all, upstream);
 
-    if (!found || !found->keeper)
+    if (!found || !found->token_source)
         return GR_ERR_INTERNAL;
-    return grc_keeper_sign(found->keeper, arena, claims, lifetime_s, grc_now_ms() / 1000,
-                           ret_token);
+    return grc_token_source_sign(found->token_source, arena, claims, lifetime_s,
+                                 grc_now_ms() / 1000, ret_token);
 }
 
 void grc_upstreams_free(struct grc_upstreams *all)
@@ -274,21 +274,21 @@ void grc_upstreams_free(struct grc_upstreams *all)
     /* Handles first: they use the share. Crews after their handles: they hold the connections. */
     for (size_t i = 0; i < all->count; i++)
         upstream_free(all->list[i]);
-    while (all->crews) {
-        struct grc_crew *crew = all->crews;
-        all->crews = crew->next;
-        grc_crew_free(crew);
+    while (all->multis) {
+        struct grc_multi *multi = all->multis;
+        all->multis = multi->next;
+        grc_multi_free(multi);
     }
-    for (size_t i = 0; i < all->keeper_count; i++)
-        grc_keeper_free(all->keepers[i]);
+    for (size_t i = 0; i < all->token_source_count; i++)
+        grc_token_source_free(all->token_sources[i]);
     if (all->share)
         curl_share_cleanup(all->share);
     for (size_t i = 0; i < CURL_LOCK_DATA_LAST; i++)
         pthread_mutex_destroy(&all->share_locks[i]);
-    pthread_mutex_destroy(&all->crew_lock);
-    grc_shares_free(all->shares);
+    pthread_mutex_destroy(&all->multi_lock);
+    grc_singleflights_free(all->shares);
     grc_cache_free(all->cache);
-    free(all->keepers);
+    free(all->token_sources);
     free(all->list);
     free(all);
 }

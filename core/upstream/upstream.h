@@ -39,7 +39,7 @@ struct grc_exchange {
     gr_str partition;        /* answers are shared only among calls of one partition */
     bool alone;              /* shares with nobody */
     int64_t cache_ttl_ms;    /* how long the answer may be kept; 0: not at all */
-    const char *group;       /* plugin name, for caps and figures */
+    const char *group;       /* plugin name, for caps and metrics */
     bool (*gone)(void *arg); /* true: the client left; give up. May be NULL */
     void *gone_arg;
     /* the answer; memory from arena */
@@ -82,7 +82,7 @@ typedef void grc_upstream_state_fn(void *arg, const char *name, const char *stat
 void grc_upstreams_states(struct grc_upstreams *all, grc_upstream_state_fn *report, void *arg);
 /* Gauges: breakers, calls in flight, the cache. out is a struct grc_buf. */
 struct grc_buf;
-void grc_upstreams_figures(struct grc_upstreams *all, struct grc_buf *out);
+void grc_upstreams_metrics(struct grc_upstreams *all, struct grc_buf *out);
 void grc_upstreams_free(struct grc_upstreams *all);
 /* Process-wide set-up and clean-up of libcurl; before threads start. */
 bool grc_upstreams_global_init(void);

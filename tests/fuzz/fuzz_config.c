@@ -1,13 +1,13 @@
 /* A config file of any bytes: read by the same rows as a real one, into nothing but memory. */
 #include "config/env.h"
-#include "config/settings_keys.h"
+#include "config/settings_rows.h"
 
 #include <stdint.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void read_as(const struct grc_key *keys, gr_str text, void *base)
+static void read_as(const struct grc_setting *keys, gr_str text, void *base)
 {
     struct grc_keep keep = {NULL};
     struct grc_reader reader = {.where = "fuzz.json", .dir = "/nonexistent", .keep = &keep};
@@ -15,7 +15,7 @@ static void read_as(const struct grc_key *keys, gr_str text, void *base)
 
     reader.root = root;
     if (root)
-        grc_keys_read(&reader, NULL, keys, root, base);
+        grc_setting_rows_read(&reader, NULL, keys, root, base);
     grc_json_wipe(root);
     grc_keep_done(&keep);
 }
@@ -28,8 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(&settings, 0, sizeof(settings));
     memset(&plugin, 0, sizeof(plugin));
-    read_as(grc_settings_keys, text, &settings);
-    read_as(grc_plugin_file_keys, text, &plugin);
+    read_as(grc_settings_rows, text, &settings);
+    read_as(grc_plugin_file_rows, text, &plugin);
     grc_env_done();
     return 0;
 }

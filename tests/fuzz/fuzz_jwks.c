@@ -1,6 +1,6 @@
 /* Key sets and files of API keys: whatever stands in them, what is taken is of a kind we know. */
-#include "auth/jwks.h"
 #include "auth/keys.h"
+#include "token/jwks.h"
 
 #include <stdlib.h>
 

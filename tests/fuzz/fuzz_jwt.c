@@ -1,7 +1,7 @@
 /* Tokens from strangers: whatever is accepted has the algorithm of its key, and a signature that a
  * second computation agrees with. */
-#include "auth/jwt.h"
 #include "base/secure.h"
+#include "token/jwt.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -28,8 +28,8 @@ def wait_in_flight(gateway, count):
     """Until count requests are being served, beside the one that asks."""
 
     def there():
-        figures = gateway.admin("/metrics").body.decode()
-        return f"greenroom_requests_in_flight {count + 1}\n" in figures
+        metrics = gateway.admin("/metrics").body.decode()
+        return f"greenroom_requests_in_flight {count + 1}\n" in metrics
 
     wait_for(f"{count} requests in flight", there)
 

@@ -1,4 +1,4 @@
-"""The figures: their format, and that each one counts what it says."""
+"""The metrics: their format, and that each one counts what it says."""
 
 import os
 import socket
@@ -41,7 +41,7 @@ def gateway(start):
     return start()
 
 
-def figures(gateway):
+def metrics(gateway):
     answer = gateway.admin("/metrics")
     assert answer.status == 200
     assert answer.header("Content-Type").startswith("text/plain; version=0.0.4")
@@ -50,8 +50,8 @@ def figures(gateway):
 
 def wait_figure(gateway, value, *which):
     deadline = time.monotonic() + TIMEOUT
-    while figures(gateway)[which] != value:
-        assert time.monotonic() < deadline, f"{which} is {figures(gateway)[which]}, not {value}"
+    while metrics(gateway)[which] != value:
+        assert time.monotonic() < deadline, f"{which} is {metrics(gateway)[which]}, not {value}"
         time.sleep(0.02)
 
 
@@ -70,7 +70,7 @@ def test_requests_are_counted_by_operation_and_status(gateway, upstream):
     for status in (200, 404, 502):
         assert gateway.get("/rooms/1").status == status
     assert gateway.get("/nowhere").status == 404
-    now = figures(gateway)
+    now = metrics(gateway)
     for status in ("200", "404", "502"):
         assert now["greenroom_requests_total", "operation", "rooms.get", "group", "rooms", "status", status] == 1
     assert now["greenroom_requests_total", "operation", "none", "status", "404"] == 1
@@ -84,7 +84,7 @@ def test_calls_to_upstreams_are_counted_by_outcome(gateway, upstream):
     upstream.will(Reply(), Reply(), Reply(status=404), Reply(status=500), Reply.short())
     for _ in range(5):
         gateway.get("/rooms/1")
-    now = figures(gateway)
+    now = metrics(gateway)
     for outcome, count in (("2xx", 2), ("4xx", 1), ("5xx", 1), ("upstream_broken", 1)):
         assert now["greenroom_upstream_calls_total", "upstream", "api", "outcome", outcome] == count
     assert now["greenroom_upstream_duration_seconds_count", "upstream", "api"] == 5
@@ -96,13 +96,13 @@ def test_calls_to_upstreams_are_counted_by_outcome(gateway, upstream):
 def test_a_renewed_token_is_counted(gateway, upstream):
     upstream.will(Reply.unauthorized())
     assert gateway.get("/rooms/1").status == 200
-    assert figures(gateway)["greenroom_upstream_token_renewals_total", "upstream", "api"] == 2
+    assert metrics(gateway)["greenroom_upstream_token_renewals_total", "upstream", "api"] == 2
 
 
 def test_workers_and_requests_in_flight_are_seen(gateway, upstream):
     release = threading.Event()
     upstream.default = Reply.held(release)
-    quiet = figures(gateway)
+    quiet = metrics(gateway)
     assert quiet["greenroom_workers", "listener", "main"] == 256
     assert quiet["greenroom_workers", "listener", "admin"] == 4
     assert quiet["greenroom_workers_busy", "listener", "main"] == 0
@@ -112,7 +112,7 @@ def test_workers_and_requests_in_flight_are_seen(gateway, upstream):
         client.start()
     wait_figure(gateway, 3, "greenroom_workers_busy", "listener", "main")
     wait_figure(gateway, 3, "greenroom_upstream_calls_in_flight", "upstream", "api")
-    busy = figures(gateway)
+    busy = metrics(gateway)
     assert busy["greenroom_workers_occupied", "listener", "main"] == 3
     assert busy["greenroom_requests_in_flight"] == 4  # and the one that asks
     assert busy["greenroom_group_requests_in_flight", "group", "rooms"] == 3
@@ -124,7 +124,7 @@ def test_workers_and_requests_in_flight_are_seen(gateway, upstream):
 
 def test_refusals_are_counted_by_reason(start):
     gateway = start(body_max="1k", body_timeout="200ms", header_timeout="200ms")
-    assert set(figures(gateway).labels("greenroom_rejected_total", "reason")) >= {
+    assert set(metrics(gateway).labels("greenroom_rejected_total", "reason")) >= {
         "framing", "workers", "draining", "no_route", "unauthorized", "scope", "rate", "concurrency", "body", "slow",
         "group", "invalid"}
     gateway.get("/nowhere")
@@ -136,11 +136,11 @@ def test_refusals_are_counted_by_reason(start):
     for reason, count in (("no_route", 1), ("invalid", 1), ("body", 1), ("framing", 1), ("slow", 2)):
         wait_figure(gateway, count, "greenroom_rejected_total", "reason", reason)
     # a head that was never complete is a request nobody could match
-    assert figures(gateway)["greenroom_requests_total", "operation", "none", "status", "408"] == 1
+    assert metrics(gateway)["greenroom_requests_total", "operation", "none", "status", "408"] == 1
 
 
 def test_the_process_and_the_build_are_described(gateway):
-    now = figures(gateway)
+    now = metrics(gateway)
     assert now["greenroom_build_info"] == 1
     assert now.labels("greenroom_build_info", "abi") and now.labels("greenroom_build_info", "version")
     assert now.labels("greenroom_build_info", "civetweb") <= {"1.15", "1.16"}
@@ -152,21 +152,21 @@ def test_the_process_and_the_build_are_described(gateway):
     assert now["process_cpu_seconds_total"] >= 0
 
 
-def test_figures_of_a_plugin_are_shown(tmp_path, upstream):
+def test_metrics_of_a_plugin_are_shown(tmp_path, upstream):
     config = {"upstreams": {"api": {"url": upstream.url}}}
     with Gateway(tmp_path, config, plugins={"hello": {}}) as gateway:
         assert gateway.get("/hello/ada").status == 200
-        assert [key for key in figures(gateway) if key[0].startswith("greenroom_hello_")]
+        assert [key for key in metrics(gateway) if key[0].startswith("greenroom_hello_")]
 
 
-def test_figures_survive_a_reload(gateway, upstream):
+def test_metrics_survive_a_reload(gateway, upstream):
     gateway.get("/rooms/1")
     gateway.process.send_signal(1)
     gateway.wait_log("reloaded")
     gateway.get("/rooms/1")
     counted = ("greenroom_requests_total", "operation", "rooms.get", "status", "200")
     deadline = time.monotonic() + TIMEOUT
-    while figures(gateway)[counted] != 2:  # counted after the answer was sent
+    while metrics(gateway)[counted] != 2:  # counted after the answer was sent
         assert time.monotonic() < deadline
 
 

@@ -56,7 +56,7 @@ def pool():
         yield executor
 
 
-def figures(gateway):
+def metrics(gateway):
     return promtext.parse(gateway.admin("/metrics").body.decode())
 
 
@@ -69,12 +69,12 @@ def wait_until(condition, timeout=TIMEOUT):
 
 def wait_waiting(gateway, count):
     """Until so many workers wait for the upstream."""
-    wait_until(lambda: figures(gateway)["greenroom_upstream_workers_waiting", "upstream", "api"] == count)
+    wait_until(lambda: metrics(gateway)["greenroom_upstream_workers_waiting", "upstream", "api"] == count)
 
 
 def wait_served(gateway, count):
     """Until so many requests are in handlers."""
-    wait_until(lambda: figures(gateway)["greenroom_group_requests_in_flight"] == count)
+    wait_until(lambda: metrics(gateway)["greenroom_group_requests_in_flight"] == count)
 
 
 def new_key(gateway, name):
@@ -105,7 +105,7 @@ def test_identical_gets_make_one_call(start, upstream, release, pool):
         assert (answer.status, answer.json) == (200, ROOM)
         assert answer.header("X-RateLimit-Remaining") == "9"
     assert len(upstream.requests) == 1
-    assert figures(gateway)["greenroom_upstream_single_flight_total", "upstream", "api"] == 19
+    assert metrics(gateway)["greenroom_upstream_single_flight_total", "upstream", "api"] == 19
     gateway.stop()
     sources = [line["answer_from"] for line in access_lines(gateway) if line["route"] == "rooms.get"]
     assert sorted(sources) == [""] + ["other_call"] * 19
@@ -191,7 +191,7 @@ def test_when_all_have_left_the_call_is_given_up(start, upstream):
         client.close()
     upstream.wait(lambda up: all(request.abandoned for request in up.requests))
     wait_waiting(gateway, 0)
-    assert figures(gateway)["greenroom_upstream_cancelled_total", "upstream", "api"] == 3
+    assert metrics(gateway)["greenroom_upstream_cancelled_total", "upstream", "api"] == 3
 
 
 def test_single_flight_can_be_switched_off(start, upstream, release, pool):
@@ -220,7 +220,7 @@ def test_an_answer_is_kept_where_the_operator_wants_it(start, upstream):
     assert second.header("Content-Type") == first.header("Content-Type")
     assert upstream.lines == ["GET /v2/rooms/1"]
     assert gateway.get("/rooms/2").header("Age") is None
-    now = figures(gateway)
+    now = metrics(gateway)
     assert now["greenroom_upstream_cache_hits_total", "upstream", "api"] == 1
     assert now["greenroom_upstream_cache_misses_total", "upstream", "api"] == 2
     assert now["greenroom_cache_bytes"] > 0
@@ -319,7 +319,7 @@ def test_retries_have_a_budget(start, upstream):
     for n in range(10):
         assert gateway.get(f"/rooms/{n}").status == 502
     assert len(upstream.requests) == 10 + 3
-    now = figures(gateway)
+    now = metrics(gateway)
     assert now["greenroom_upstream_retries_total", "upstream", "api"] == 3
     assert now["greenroom_upstream_retries_denied_total", "upstream", "api"] >= 8
 
@@ -392,7 +392,7 @@ def test_a_group_cannot_take_all_workers(start, upstream, release, pool):
     assert answer.status == 503 and int(answer.header("Retry-After")) >= 1
     other = pool.submit(gateway.get, "/polls/1")
     upstream.wait_requests(3)
-    assert figures(gateway)["greenroom_rejected_total", "reason", "group"] == 1
+    assert metrics(gateway)["greenroom_rejected_total", "reason", "group"] == 1
     release.set()
     assert {client.result().status for client in [*clients, other]} == {200}
     assert gateway.get("/rooms/3").status == 200
@@ -430,14 +430,14 @@ def test_a_dead_upstream_is_answered_for_at_once_and_taken_up_again(start, upstr
     assert {status for status, _ in answers} <= {502, 503}
     times = sorted(seconds for _, seconds in answers)
     assert times[len(times) // 2] < TIMEOUT / 20, times
-    now = figures(gateway)
+    now = metrics(gateway)
     assert now["greenroom_upstream_breaker_state", "upstream", "api"] in (1, 2)
     assert now["greenroom_upstream_breaker_opened_total", "upstream", "api"] >= 1
     assert now["greenroom_upstream_refused_total", "upstream", "api"] >= 100
     assert now["greenroom_upstream_workers_waiting", "upstream", "api"] == 0
     upstream.up()
     wait_until(lambda: gateway.get("/rooms/1").status == 200, timeout=TIMEOUT / 2)
-    assert figures(gateway)["greenroom_upstream_breaker_state", "upstream", "api"] == 0
+    assert metrics(gateway)["greenroom_upstream_breaker_state", "upstream", "api"] == 0
 
 
 def test_an_upstream_that_hangs_gets_few_probes_and_comes_back(start, upstream):
@@ -457,7 +457,7 @@ def test_answers_of_4xx_do_not_open_it(start, upstream):
     assert [gateway.get(f"/rooms/{n}").status for n in range(10)] == [404] * 10
     upstream.default = Reply.too_many()
     assert [gateway.get(f"/rooms/{n}").status for n in range(10)] == [429] * 10
-    assert figures(gateway)["greenroom_upstream_breaker_state", "upstream", "api"] == 0
+    assert metrics(gateway)["greenroom_upstream_breaker_state", "upstream", "api"] == 0
 
 
 def readiness(gateway):
@@ -482,7 +482,7 @@ def test_readyz_names_the_trouble_and_finds_out_by_itself_that_it_is_over(start,
     wait_until(lambda: readiness(gateway)[0] == 200)
     assert {request.line for request in upstream.requests} == {"GET /v2/"}
     assert upstream.requests[0].token is None
-    assert figures(gateway)["greenroom_upstream_breaker_state", "upstream", "api"] == 0
+    assert metrics(gateway)["greenroom_upstream_breaker_state", "upstream", "api"] == 0
 
 
 def test_a_healthy_upstream_is_not_asked_by_readyz(start, upstream):

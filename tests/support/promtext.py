@@ -1,7 +1,7 @@
 """A strict reader of the Prometheus text format, for tests.
 
-    figures = parse(text)
-    figures["greenroom_requests_total", "operation", "rooms.get", "status", "200"]
+    metrics = parse(text)
+    metrics["greenroom_requests_total", "operation", "rooms.get", "status", "200"]
 
 Labels are given in any order; missing ones are added up. A text that a Prometheus server would refuse, or that its linter
 would complain about, fails.
@@ -16,7 +16,7 @@ LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)'
 TYPES = ("counter", "gauge", "histogram", "summary", "untyped")
 
 
-class Figures(dict):
+class Metrics(dict):
     """(name, frozenset of label pairs) → value."""
 
     def __getitem__(self, wanted):
@@ -50,9 +50,9 @@ def _family(name, types):
     return base
 
 
-def _check_histogram(name, figures):
+def _check_histogram(name, metrics):
     series = collections.defaultdict(list)
-    for (sample, labels), value in figures.items():
+    for (sample, labels), value in metrics.items():
         if sample == f"{name}_bucket":
             bound = dict(labels)["le"]
             rest = frozenset(pair for pair in labels if pair[0] != "le")
@@ -62,13 +62,13 @@ def _check_histogram(name, figures):
         bounds = [bound for bound, _ in buckets]
         assert bounds == sorted(bounds) and bounds[-1] == float("inf"), f"{name}: {bounds}"
         assert counts == sorted(counts), f"{name} {rest}: not cumulative"
-        assert dict.__getitem__(figures, (f"{name}_count", rest)) == counts[-1]
-        assert dict.__getitem__(figures, (f"{name}_sum", rest)) >= 0
+        assert dict.__getitem__(metrics, (f"{name}_count", rest)) == counts[-1]
+        assert dict.__getitem__(metrics, (f"{name}_sum", rest)) >= 0
 
 
 def parse(text):
     assert text.endswith("\n"), "the last line has no end"
-    types, helps, figures, family, done = {}, set(), Figures(), None, set()
+    types, helps, metrics, family, done = {}, set(), Metrics(), None, set()
     for line in text[:-1].split("\n"):
         if line.startswith("# "):
             _, kind, name, rest = line.split(" ", 3)
@@ -90,10 +90,10 @@ def parse(text):
         name, labels = match.group(1), _labels(match.group(2) or "", line)
         assert _family(name, types) == family, f"{name} stands under {family}"
         assert name.startswith(("greenroom_", "process_")), name
-        assert (name, labels) not in figures, f"twice: {line}"
-        dict.__setitem__(figures, (name, labels), float(match.group(3)))
+        assert (name, labels) not in metrics, f"twice: {line}"
+        dict.__setitem__(metrics, (name, labels), float(match.group(3)))
     assert helps == set(types)
     for name, kind in types.items():
         if kind == "histogram":
-            _check_histogram(name, figures)
-    return figures
+            _check_histogram(name, metrics)
+    return metrics

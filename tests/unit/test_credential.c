@@ -1,7 +1,7 @@
 /* The shared token, signing with a credential, the breaker and the rules of retrying. */
-#include "upstream/credential.h"
+#include "upstream/token_source.h"
 
-#include "auth/jwt.h"
+#include "token/jwt.h"
 #include "upstream/breaker.h"
 #include "upstream/headers.h"
 #include "upstream/retry.h"
@@ -22,10 +22,10 @@ static const struct grc_credential settings = {.name = "100ms",
                                                .lifetime_ms = 24 * HOUR_MS,
                                                .join_lifetime_max_ms = 2 * HOUR_MS};
 
-static struct grc_keeper *keeper_of(const struct grc_credential *credential)
+static struct grc_token_source *keeper_of(const struct grc_credential *credential)
 {
     const char *reason = NULL;
-    struct grc_keeper *keeper = grc_keeper_new(credential, &reason);
+    struct grc_token_source *keeper = grc_token_source_new(credential, &reason);
 
     if (!keeper)
         fail_msg("%s", reason);
@@ -63,8 +63,8 @@ static int64_t int_of(const json_t *claims, const char *name)
 
 static void management_token_says_what_100ms_wants(void **state)
 {
-    struct grc_keeper *keeper = keeper_of(&settings);
-    struct grc_token *token = grc_keeper_token(keeper, NOW);
+    struct grc_token_source *keeper = keeper_of(&settings);
+    struct grc_token *token = grc_token_source_token(keeper, NOW);
 
     (void)state;
     assert_non_null(token);
@@ -79,63 +79,63 @@ static void management_token_says_what_100ms_wants(void **state)
     assert_int_equal(int_of(claims, "exp"), NOW - 10 + 86400);
     json_decref(claims);
     grc_token_unref(token);
-    grc_keeper_free(keeper);
+    grc_token_source_free(keeper);
 }
 
 static void one_token_serves_until_shortly_before_it_expires(void **state)
 {
-    struct grc_keeper *keeper = keeper_of(&settings);
-    struct grc_token *first = grc_keeper_token(keeper, NOW);
-    struct grc_token *later = grc_keeper_token(keeper, NOW + 86400 - 1900);
-    struct grc_token *renewed = grc_keeper_token(keeper, NOW + 86400 - 1700);
-    struct grc_token *clock_back = grc_keeper_token(keeper, NOW);
+    struct grc_token_source *keeper = keeper_of(&settings);
+    struct grc_token *first = grc_token_source_token(keeper, NOW);
+    struct grc_token *later = grc_token_source_token(keeper, NOW + 86400 - 1900);
+    struct grc_token *renewed = grc_token_source_token(keeper, NOW + 86400 - 1700);
+    struct grc_token *clock_back = grc_token_source_token(keeper, NOW);
 
     (void)state;
     assert_ptr_equal(first, later);
     assert_ptr_not_equal(first, renewed);
     assert_ptr_not_equal(renewed, clock_back);
-    assert_int_equal(grc_keeper_minted(keeper), 3);
+    assert_int_equal(grc_token_source_minted(keeper), 3);
     grc_token_unref(first);
     grc_token_unref(later);
     grc_token_unref(renewed);
     grc_token_unref(clock_back);
-    grc_keeper_free(keeper);
+    grc_token_source_free(keeper);
 }
 
 static void a_refused_token_is_renewed_once(void **state)
 {
-    struct grc_keeper *keeper = keeper_of(&settings);
-    struct grc_token *first = grc_keeper_token(keeper, NOW);
+    struct grc_token_source *keeper = keeper_of(&settings);
+    struct grc_token *first = grc_token_source_token(keeper, NOW);
 
     (void)state;
     /* Two calls learn of it. */
-    assert_true(grc_keeper_refused(keeper, first, NOW));
-    assert_true(grc_keeper_refused(keeper, first, NOW));
-    assert_int_equal(grc_keeper_minted(keeper), 2);
-    struct grc_token *second = grc_keeper_token(keeper, NOW);
+    assert_true(grc_token_source_refused(keeper, first, NOW));
+    assert_true(grc_token_source_refused(keeper, first, NOW));
+    assert_int_equal(grc_token_source_minted(keeper), 2);
+    struct grc_token *second = grc_token_source_token(keeper, NOW);
     assert_ptr_not_equal(first, second);
     assert_string_not_equal(first->header, second->header);
     /* Refused as well, and never accepted: the secret is wrong, more tokens do not help. */
-    assert_false(grc_keeper_refused(keeper, second, NOW));
-    assert_int_equal(grc_keeper_minted(keeper), 2);
+    assert_false(grc_token_source_refused(keeper, second, NOW));
+    assert_int_equal(grc_token_source_minted(keeper), 2);
     /* Once accepted, it may be refused later. */
     grc_token_proved(second);
-    assert_true(grc_keeper_refused(keeper, second, NOW));
-    assert_int_equal(grc_keeper_minted(keeper), 3);
+    assert_true(grc_token_source_refused(keeper, second, NOW));
+    assert_int_equal(grc_token_source_minted(keeper), 3);
     grc_token_unref(first);
     grc_token_unref(second);
-    grc_keeper_free(keeper);
+    grc_token_source_free(keeper);
 }
 
 static void *use_token(void *arg)
 {
-    struct grc_keeper *keeper = arg;
+    struct grc_token_source *keeper = arg;
 
     for (int i = 0; i < 200; i++) {
-        struct grc_token *token = grc_keeper_token(keeper, NOW);
+        struct grc_token *token = grc_token_source_token(keeper, NOW);
         if (token && strlen(token->header) > 100 && i % 50 == 49) {
             grc_token_proved(token);
-            grc_keeper_refused(keeper, token, NOW);
+            grc_token_source_refused(keeper, token, NOW);
         }
         grc_token_unref(token);
     }
@@ -144,7 +144,7 @@ static void *use_token(void *arg)
 
 static void many_threads_share_and_renew(void **state)
 {
-    struct grc_keeper *keeper = keeper_of(&settings);
+    struct grc_token_source *keeper = keeper_of(&settings);
     pthread_t threads[8];
 
     (void)state;
@@ -152,16 +152,16 @@ static void many_threads_share_and_renew(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, use_token, keeper), 0);
     for (size_t i = 0; i < 8; i++)
         pthread_join(threads[i], NULL);
-    assert_in_range(grc_keeper_minted(keeper), 2, 33);
-    grc_keeper_free(keeper);
+    assert_in_range(grc_token_source_minted(keeper), 2, 33);
+    grc_token_source_free(keeper);
 }
 
 static void a_bearer_credential_is_fixed(void **state)
 {
     const struct grc_credential bearer = {
         .name = "b", .kind = GRC_CREDENTIAL_BEARER, .secret = "abc.def"};
-    struct grc_keeper *keeper = keeper_of(&bearer);
-    struct grc_token *token = grc_keeper_token(keeper, NOW);
+    struct grc_token_source *keeper = keeper_of(&bearer);
+    struct grc_token *token = grc_token_source_token(keeper, NOW);
     struct grc_arena arena;
     json_t *claims = json_object();
     char *text = NULL;
@@ -169,12 +169,13 @@ static void a_bearer_credential_is_fixed(void **state)
     (void)state;
     grc_arena_init(&arena, 65536);
     assert_string_equal(token->header, "Authorization: Bearer abc.def");
-    assert_false(grc_keeper_refused(keeper, token, NOW));
-    assert_int_equal(grc_keeper_sign(keeper, &arena, claims, 60, NOW, &text), GR_ERR_INTERNAL);
+    assert_false(grc_token_source_refused(keeper, token, NOW));
+    assert_int_equal(grc_token_source_sign(keeper, &arena, claims, 60, NOW, &text),
+                     GR_ERR_INTERNAL);
     grc_token_unref(token);
     json_decref(claims);
     grc_arena_done(&arena);
-    grc_keeper_free(keeper);
+    grc_token_source_free(keeper);
 }
 
 static void credentials_that_cannot_work_are_refused(void **state)
@@ -189,7 +190,7 @@ static void credentials_that_cannot_work_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const char *reason = NULL;
-        assert_null(grc_keeper_new(&bad[i], &reason));
+        assert_null(grc_token_source_new(&bad[i], &reason));
         assert_non_null(reason);
     }
 }
@@ -198,17 +199,18 @@ static void credentials_that_cannot_work_are_refused(void **state)
 
 static json_t *sign(const char *given, int64_t lifetime_s, enum gr_err expected)
 {
-    struct grc_keeper *keeper = keeper_of(&settings);
+    struct grc_token_source *keeper = keeper_of(&settings);
     json_t *claims = json_loads(given, 0, NULL);
     struct grc_arena arena;
     char *text = NULL;
 
     grc_arena_init(&arena, 65536);
-    assert_int_equal(grc_keeper_sign(keeper, &arena, claims, lifetime_s, NOW, &text), expected);
+    assert_int_equal(grc_token_source_sign(keeper, &arena, claims, lifetime_s, NOW, &text),
+                     expected);
     json_t *signed_claims = expected == GR_OK ? claims_of(text) : NULL;
     json_decref(claims);
     grc_arena_done(&arena);
-    grc_keeper_free(keeper);
+    grc_token_source_free(keeper);
     return signed_claims;
 }
 

@@ -272,25 +272,25 @@ static void writing_has_limits(void **state)
 /* What one shelf lent may come back to another, to none, or through free(). */
 static void blocks_are_shared_with_the_c_library(void **state)
 {
-    struct grc_json_shelf shelves[2] = {{.count = {0}}, {.count = {0}}};
+    struct grc_json_freelist shelves[2] = {{.count = {0}}, {.count = {0}}};
 
     (void)state;
     for (size_t round = 0; round < 200; round++) {
-        grc_json_shelf_use(round % 3 == 2 ? NULL : &shelves[round % 3]);
+        grc_json_freelist_use(round % 3 == 2 ? NULL : &shelves[round % 3]);
         json_t *value = json_pack("{s:[i,i,i,s], s:{s:n, s:f}}", "numbers", 1, 2, (int)round, "x",
                                   "object", "a name that takes a larger block", "b", 0.5);
         char *text = json_dumps(value, JSON_COMPACT);
-        grc_json_shelf_use(round % 2 ? &shelves[1] : NULL);
+        grc_json_freelist_use(round % 2 ? &shelves[1] : NULL);
         json_t *again = grc_json_parse(gr_str_of(text), DEPTH, NULL);
         free(text);
         assert_true(json_equal(value, again));
         json_decref(value);
         json_decref(again);
     }
-    grc_json_shelf_use(NULL);
-    grc_json_shelf_done(&shelves[0]);
-    grc_json_shelf_done(&shelves[1]);
-    grc_json_shelf_done(&shelves[1]);
+    grc_json_freelist_use(NULL);
+    grc_json_freelist_done(&shelves[0]);
+    grc_json_freelist_done(&shelves[1]);
+    grc_json_freelist_done(&shelves[1]);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* Key sets: which keys are taken, and how often one is fetched. */
-#include "auth/jwks.h"
+#include "token/jwks.h"
 
 #include "base/secure.h"
 

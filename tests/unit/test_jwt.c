@@ -1,5 +1,5 @@
 /* Tokens: what the keys accept, and every way in which a token can be wrong. */
-#include "auth/jwt.h"
+#include "token/jwt.h"
 
 #include "base/secure.h"
 

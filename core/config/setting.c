@@ -1,0 +1,407 @@
+#include "config/setting.h"
+
+#include "base/secure.h"
+#include "config/env.h"
+#include "config/units.h"
+
+#include <strings.h>
+
+#define NAME_MAX_BYTES 64u
+#define PATH_OF(up_, name_) (&(const struct grc_path){.up = (up_), .name = (name_)})
+
+static void *slot(const struct grc_setting *key, void *base)
+{
+    return (char *)base + key->offset;
+}
+
+static bool in_range(const struct grc_setting *key, double value)
+{
+    return !key->range || (value >= key->range->min && value <= key->range->max);
+}
+
+/* Position in .values, or -1. */
+static int choice_of(const struct grc_setting *key, const char *text)
+{
+    int i;
+
+    for (i = 0; key->values[i]; i++) {
+        if (strcmp(key->values[i], text) == 0)
+            return i;
+    }
+    return -1;
+}
+
+/* --- one function per type --- */
+
+static void read_bool(struct grc_reader *reader, const struct grc_path *path,
+                      const struct grc_setting *key, const json_t *value, void *base)
+{
+    const char *text = NULL;
+    bool result = json_is_true(value);
+
+    if (json_is_string(value)) {
+        if (!grc_reader_text(reader, path, value, false, &text) || !text)
+            return;
+        result = strcmp(text, "true") == 0;
+    }
+    if (!json_is_boolean(value) && (!text || (!result && strcmp(text, "false") != 0)))
+        grc_reader_expected(reader, path, key, NULL, value);
+    else
+        memcpy(slot(key, base), &result, sizeof(result));
+}
+
+static void read_number(struct grc_reader *reader, const struct grc_path *path,
+                        const struct grc_setting *key, const json_t *value, void *base)
+{
+    static bool (*const parse[])(const char *, int64_t *) = {
+        [GRC_SETTING_INT] = grc_integer_parse,
+        [GRC_SETTING_MS] = grc_duration_parse,
+        [GRC_SETTING_BYTES] = grc_bytes_parse,
+    };
+    const char *text = NULL;
+    int64_t number = json_integer_value(value);
+
+    if (json_is_string(value) && (!grc_reader_text(reader, path, value, false, &text) || !text))
+        return;
+    bool read = text ? parse[key->type](text, &number) : json_is_integer(value);
+    if (!read || !in_range(key, (double)number) || (key->type != GRC_SETTING_INT && number < 0))
+        grc_reader_expected(reader, path, key, NULL, value);
+    else
+        memcpy(slot(key, base), &number, sizeof(number));
+}
+
+static void read_string(struct grc_reader *reader, const struct grc_path *path,
+                        const struct grc_setting *key, const json_t *value, void *base)
+{
+    const char *text = NULL;
+
+    if (!json_is_string(value)) {
+        grc_reader_expected(reader, path, key, NULL, value);
+        return;
+    }
+    if (!grc_reader_text(reader, path, value, false, &text) || !text)
+        return;
+    bool fine = in_range(key, (double)strlen(text)) && (!key->values || choice_of(key, text) >= 0);
+    if (fine && key->convert)
+        text = key->convert(reader, text);
+    if (!fine || !text)
+        grc_reader_expected(reader, path, key, NULL, value);
+    else
+        memcpy(slot(key, base), &text, sizeof(text));
+}
+
+static void read_secret(struct grc_reader *reader, const struct grc_path *path,
+                        const struct grc_setting *key, const json_t *value, void *base)
+{
+    const json_t *file = json_object_size(value) == 1 ? json_object_get(value, "file") : NULL;
+    const char *text = NULL;
+
+    if (json_is_string(file)) {
+        if (!grc_reader_secret_file(reader, PATH_OF(path, "file"), file, &text) || !text)
+            return;
+    } else if (!json_is_string(value)) {
+        grc_reader_expected(reader, path, key, NULL, value);
+        return;
+    } else if (!grc_reader_text(reader, path, value, true, &text) || !text) {
+        return;
+    }
+    if (!text[0] && !key->optional)
+        grc_reader_problem(reader, path, "expected a secret, found nothing");
+    else
+        memcpy(slot(key, base), &text, sizeof(text));
+}
+
+static void read_choice(struct grc_reader *reader, const struct grc_path *path,
+                        const struct grc_setting *key, const json_t *value, void *base)
+{
+    const char *text = NULL;
+
+    if (json_is_string(value) && (!grc_reader_text(reader, path, value, false, &text) || !text))
+        return;
+    int choice = text ? choice_of(key, text) : -1;
+    if (choice < 0) {
+        grc_reader_expected(reader, path, key, NULL, value);
+    } else if (key->type == GRC_SETTING_FLAG) {
+        memcpy(slot(key, base), &(bool){choice == 1}, sizeof(bool));
+    } else {
+        memcpy(slot(key, base), &(unsigned){(unsigned)choice + 1}, sizeof(unsigned));
+    }
+}
+
+static void read_list(struct grc_reader *reader, const struct grc_path *path,
+                      const struct grc_setting *key, const json_t *value, void *base)
+{
+    const char **list;
+    const json_t *item;
+    size_t i;
+    size_t count = 0;
+
+    if (!json_is_array(value)) {
+        grc_reader_expected(reader, path, key, NULL, value);
+        return;
+    }
+    list = grc_keep_alloc(reader->keep, (json_array_size(value) + 1) * sizeof(*list));
+    if (!list) {
+        grc_reader_problem(reader, path, "out of memory");
+        return;
+    }
+    json_array_foreach(value, i, item) {
+        const struct grc_path here = {.up = path, .index = i};
+        const char *text = NULL;
+
+        if (!json_is_string(item))
+            grc_reader_expected(reader, &here, key, "a string", item);
+        else if (!grc_reader_text(reader, &here, item, false, &text) || !text)
+            continue;
+        else if (key->values && choice_of(key, text) < 0)
+            grc_reader_expected(reader, &here, key, NULL, item);
+        else
+            list[count++] = text;
+    }
+    memcpy(slot(key, base), &list, sizeof(list));
+}
+
+static void read_json(struct grc_reader *reader, const struct grc_path *path,
+                      const struct grc_setting *key, const json_t *value, void *base)
+{
+    size_t before = reader->problems;
+    json_t *copy;
+    const json_t *kept;
+
+    if (key->type == GRC_SETTING_RAW && !json_is_object(value)) {
+        grc_reader_expected(reader, path, key, NULL, value);
+        return;
+    }
+    copy = key->type == GRC_SETTING_RAW ? json_deep_copy(value)
+                                        : grc_reader_expand(reader, path, value);
+    kept = copy ? grc_keep_json(reader->keep, copy) : NULL;
+    if (!kept) {
+        grc_reader_problem(reader, path, "out of memory");
+        return;
+    }
+    if (key->check && reader->problems == before)
+        key->check(reader, path, key, kept);
+    memcpy(slot(key, base), &kept, sizeof(kept));
+}
+
+static void read_object(struct grc_reader *reader, const struct grc_path *path,
+                        const struct grc_setting *key, const json_t *value, void *base)
+{
+    grc_setting_rows_read(reader, path, key->keys, value, slot(key, base));
+}
+
+static bool map_name_valid(const struct grc_map *map, const char *name)
+{
+    size_t len = strlen(name);
+    size_t at = 0;
+
+    while (name[at]) {
+        at +=
+            strspn(name + at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+        if (!name[at] || !map->more || !strchr(map->more, name[at]))
+            break;
+        at++;
+    }
+    return len > 0 && len <= NAME_MAX_BYTES && at == len;
+}
+
+static void read_map(struct grc_reader *reader, const struct grc_path *path,
+                     const struct grc_setting *key, const json_t *value, void *base)
+{
+    const struct grc_map *map = key->map;
+    bool unset_before = reader->unset_ok;
+    json_t *object = (json_t *)(uintptr_t)value; /* jansson's iterators are not const */
+    size_t count = 0;
+    const char *name;
+    json_t *member;
+
+    if (!json_is_object(value)) {
+        grc_reader_expected(reader, path, key, NULL, value);
+        return;
+    }
+    char *list = grc_keep_alloc(reader->keep, json_object_size(value) * map->element_size);
+    json_object_foreach(object, name, member) {
+        const struct grc_path here = {.up = path, .name = name};
+        const char *kept = grc_keep_copy(reader->keep, gr_str_of(name));
+        char *element = list ? list + count * map->element_size : NULL;
+
+        if (!element || !kept) {
+            grc_reader_problem(reader, &here, "out of memory");
+            return;
+        }
+        if (!map_name_valid(map, name)) {
+            grc_reader_problem(reader, &here,
+                               "expected a name of letters, digits, '_', '-' and '.'%s%s",
+                               map->more ? ", or of " : "", map->more ? map->more : "");
+            continue;
+        }
+        reader->unset_ok = unset_before || (map->needed && !map->needed(reader, name));
+        grc_setting_rows_read(reader, &here, key->keys, member, element);
+        reader->unset_ok = unset_before;
+        memcpy(element + map->name_offset, &kept, sizeof(kept));
+        count++;
+    }
+    memcpy(slot(key, base), &list, sizeof(list));
+    memcpy((char *)base + map->count_offset, &count, sizeof(count));
+}
+
+static void read_custom(struct grc_reader *reader, const struct grc_path *path,
+                        const struct grc_setting *key, const json_t *value, void *base)
+{
+    key->read(reader, path, key, value, base);
+}
+
+static grc_read_fn *const readers[] = {
+    [GRC_SETTING_BOOL] = read_bool,     [GRC_SETTING_INT] = read_number,
+    [GRC_SETTING_MS] = read_number,     [GRC_SETTING_BYTES] = read_number,
+    [GRC_SETTING_STRING] = read_string, [GRC_SETTING_SECRET] = read_secret,
+    [GRC_SETTING_CHOICE] = read_choice, [GRC_SETTING_FLAG] = read_choice,
+    [GRC_SETTING_LIST] = read_list,     [GRC_SETTING_JSON] = read_json,
+    [GRC_SETTING_RAW] = read_json,      [GRC_SETTING_OBJECT] = read_object,
+    [GRC_SETTING_MAP] = read_map,       [GRC_SETTING_CUSTOM] = read_custom,
+    [GRC_SETTING_NOTE] = NULL,
+};
+
+/* --- objects --- */
+
+/* Changes needed to turn one name into another: Levenshtein's distance, case aside. Names longer
+ * than NAME_MAX_BYTES are never near. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[NAME_MAX_BYTES + 1];
+    size_t a_len = strlen(a);
+    size_t b_len = strlen(b);
+    size_t i;
+    size_t j;
+
+    if (a_len > NAME_MAX_BYTES || b_len > NAME_MAX_BYTES)
+        return SIZE_MAX;
+    for (j = 0; j <= b_len; j++)
+        row[j] = j;
+    for (i = 1; i <= a_len; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (j = 1; j <= b_len; j++) {
+            size_t above = row[j];
+            size_t best = diagonal + (strncasecmp(a + i - 1, b + j - 1, 1) != 0);
+
+            best = above + 1 < best ? above + 1 : best;
+            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            row[j] = best;
+            diagonal = above;
+        }
+    }
+    return row[b_len];
+}
+
+/* Keeps the candidate when it is near the name and nearer than the one before. */
+static void near_update(const char *name, const char *candidate, const char **best,
+                        size_t *best_distance)
+{
+    size_t far = distance(name, candidate);
+    size_t limit = strlen(name) > 4 ? 2 : 1;
+
+    if (far <= limit && far < strlen(candidate) && (!*best || far < *best_distance)) {
+        *best = candidate;
+        *best_distance = far;
+    }
+}
+
+const char *grc_name_near(const char *name, const char *const *candidates)
+{
+    const char *best = NULL;
+    size_t best_distance = 0;
+
+    for (; *candidates; candidates++)
+        near_update(name, *candidates, &best, &best_distance);
+    return best;
+}
+
+static const struct grc_setting *row_of(const struct grc_setting *keys, const char *name)
+{
+    while (keys->name && strcmp(keys->name, name) != 0)
+        keys++;
+    return keys->name ? keys : NULL;
+}
+
+static void report_unknown(struct grc_reader *reader, const struct grc_path *path,
+                           const struct grc_setting *keys, const char *name)
+{
+    const char *near = NULL;
+    size_t near_distance = 0;
+
+    for (; keys->name; keys++)
+        near_update(name, keys->name, &near, &near_distance);
+    if (near)
+        grc_reader_problem(reader, PATH_OF(path, name), "unknown key, did you mean \"%s\"?", near);
+    else
+        grc_reader_problem(reader, PATH_OF(path, name), "unknown key");
+}
+
+/* The value of a key's environment variable. A new reference, or NULL: not set. One of the wrong
+ * shape is reported, and reads as null. */
+static json_t *value_of_env(struct grc_reader *reader, const struct grc_path *path,
+                            const struct grc_setting *key)
+{
+    const char *text = key->env ? grc_env_get(key->env, key->type == GRC_SETTING_SECRET) : NULL;
+    json_t *value;
+    char expected[256];
+
+    if (!text)
+        return NULL;
+    reader->literal = key->env;
+    value = grc_setting_parse(key, text);
+    if (value)
+        return value;
+    grc_setting_expected(key, expected, sizeof(expected));
+    grc_reader_problem(reader, path, "expected %s in the environment variable %s", expected,
+                       key->env);
+    return json_null();
+}
+
+static void read_key(struct grc_reader *reader, const struct grc_path *path,
+                     const struct grc_setting *key, const json_t *value, void *base)
+{
+    const struct grc_path here = {.up = path, .name = key->name};
+    size_t before = reader->problems;
+    char expected[256];
+    json_t *made;
+
+    if (key->type == GRC_SETTING_NOTE)
+        return;
+    made = value_of_env(reader, &here, key);
+    if (!made && !value)
+        made = grc_setting_fallback(key);
+    value = made ? made : value;
+    if (reader->problems > before || (key->optional && json_is_null(value))) {
+        /* said already, or nothing to read */
+    } else if (value || (key->type == GRC_SETTING_OBJECT && !key->optional)) {
+        readers[key->type](reader, &here, key, value, base);
+    } else if (!key->optional && !(key->env && grc_env_lenient())) {
+        grc_setting_expected(key, expected, sizeof(expected));
+        grc_reader_problem(reader, &here, "missing, expected %s", expected);
+    }
+    reader->literal = NULL;
+    grc_json_wipe(made);
+}
+
+void grc_setting_rows_read(struct grc_reader *reader, const struct grc_path *path,
+                           const struct grc_setting *keys, const json_t *object, void *base)
+{
+    json_t *members = (json_t *)(uintptr_t)object; /* jansson's iterators are not const */
+    const struct grc_setting *key;
+    const char *name;
+    json_t *member;
+
+    if (object && !json_is_object(object)) {
+        grc_reader_expected(reader, path, NULL, "an object", object);
+        return;
+    }
+    json_object_foreach(members, name, member) {
+        if (!row_of(keys, name))
+            report_unknown(reader, path, keys, name);
+    }
+    for (key = keys; key->name; key++)
+        read_key(reader, path, key, json_object_get(object, key->name), base);
+}

@@ -1,0 +1,148 @@
+/*
+ * The engine behind every config file. A key is a row: name, type, default, bounds, sentence. The
+ * rows of an object fill a struct; the same rows make the messages, the JSON schema and the
+ * reference. One thread at a time.
+ *
+ * Every problem is reported, none stops the reading. A value is never shown when it belongs to a
+ * secret key or came out of the environment.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "config/keep.h"
+#include "config/settings.h"
+
+enum grc_setting_type {
+    GRC_SETTING_BOOL = 1, /* bool */
+    GRC_SETTING_INT,      /* int64_t */
+    GRC_SETTING_MS,       /* int64_t */
+    GRC_SETTING_BYTES,    /* int64_t */
+    GRC_SETTING_STRING,   /* const char * */
+    GRC_SETTING_SECRET,   /* const char *; in the file also {"file": "PATH"} */
+    GRC_SETTING_CHOICE,   /* an enum: 1 for the first of .values, 2 for the second … */
+    GRC_SETTING_FLAG,     /* bool: false for the first of .values, true for the second */
+    GRC_SETTING_LIST,     /* const char *const *, NULL-terminated */
+    GRC_SETTING_JSON,     /* const json_t *, expanded */
+    GRC_SETTING_RAW,      /* const json_t *, an object as in the file, to be read by rows later */
+    GRC_SETTING_OBJECT,   /* .keys, in the struct at .offset */
+    GRC_SETTING_MAP,      /* an object with free names: .map, .keys describe each value */
+    GRC_SETTING_CUSTOM,   /* .read and .schema */
+    GRC_SETTING_NOTE,     /* accepted and ignored */
+};
+
+struct grc_setting;
+
+/* Where in the file a value stands. */
+struct grc_path {
+    const struct grc_path *up;
+    const char *name; /* NULL: an element of an array */
+    size_t index;
+};
+
+/* One reading. */
+struct grc_reader {
+    const char *where; /* starts each message */
+    const char *joint; /* between where and the path: ": ", or "." when where ends in a path */
+    const char *dir;   /* relative file names start here */
+    grc_report_fn *report;
+    void *arg;
+    struct grc_keep *keep;
+    const json_t *root; /* the whole file, for rows that depend on others; may be NULL */
+    bool idle;          /* no group is switched on, so that nothing uses a credential */
+    size_t problems;
+    bool unset_ok;       /* a missing variable leaves its key unset */
+    bool plain;          /* the file's texts were expanded before */
+    const char *literal; /* the variable a value came from as it is: not expanded, not shown */
+};
+
+/* Where the elements of a GRC_SETTING_MAP go. */
+struct grc_map {
+    size_t element_size;
+    size_t count_offset; /* size_t beside the array's pointer, which is at the row's offset */
+    size_t name_offset;  /* const char * in the element */
+    const char *more;    /* what names may have beside letters, digits, '_', '-', '.'; or NULL */
+    /* NULL, or: false makes missing variables below that name acceptable. */
+    bool (*needed)(const struct grc_reader *reader, const char *name);
+};
+
+/* Turns a text into another one in the keep; NULL when it is wrong. */
+typedef const char *grc_convert_fn(struct grc_reader *reader, const char *text);
+/* Checks an expanded JSON value, reports what is wrong with it. */
+typedef void grc_check_fn(struct grc_reader *reader, const struct grc_path *path,
+                          const struct grc_setting *key, const json_t *value);
+/* Reads a value of a shape of its own into base. */
+typedef void grc_read_fn(struct grc_reader *reader, const struct grc_path *path,
+                         const struct grc_setting *key, const json_t *value, void *base);
+
+/* Rows end with a row without name. */
+struct grc_setting {
+    const char *name;
+    enum grc_setting_type type;
+    const char *fallback; /* as in the file, without quotes; NULL: required, or .optional */
+    size_t offset;
+    const char *doc;
+    bool optional;                /* may be absent or null */
+    const struct gr_range *range; /* of numbers in the base unit; of the length of strings */
+    const char *const *values;
+    const char *env;      /* overrides the file */
+    const char *expected; /* instead of the generated phrase: "an http or https URL" */
+    const struct grc_setting *keys;
+    const struct grc_map *map;
+    const struct gr_field *json; /* shape of a GRC_SETTING_JSON, for .check */
+    grc_convert_fn *convert;
+    grc_check_fn *check;
+    grc_read_fn *read;
+    const char *schema; /* JSON text of a GRC_SETTING_CUSTOM's schema */
+};
+#define GRC_SETTING(struct_, name_, member_, type_, fallback_, ...)                                \
+    {                                                                                              \
+        .name = (name_), .type = (type_), .fallback = (fallback_),                                 \
+        .offset = offsetof(struct struct_, member_), .doc = __VA_ARGS__                            \
+    }
+#define GRC_SETTING_END                                                                            \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/* Reads an object (NULL: all defaults) into base, which is zeroed. */
+void grc_setting_rows_read(struct grc_reader *reader, const struct grc_path *path,
+                           const struct grc_setting *keys, const json_t *object, void *base);
+/* The candidate that a mistyped name may have meant, or NULL. candidates end with NULL. */
+const char *grc_name_near(const char *name, const char *const *candidates);
+/* Reports one problem at a path. */
+void grc_reader_problem(struct grc_reader *reader, const struct grc_path *path, const char *format,
+                        ...) __attribute__((format(printf, 3, 4)));
+/* "expected …, found …"; expected NULL: the row's own phrase. */
+void grc_reader_expected(struct grc_reader *reader, const struct grc_path *path,
+                         const struct grc_setting *key, const char *expected, const json_t *found);
+/* The text of a JSON string, expanded, in the keep. false: reported, or unset where that is fine
+ * (then ret_text is NULL). */
+bool grc_reader_text(struct grc_reader *reader, const struct grc_path *path, const json_t *string,
+                     bool secret, const char **ret_text);
+/* A copy of a value with every string in it expanded. New reference; NULL: reported. */
+json_t *grc_reader_expand(struct grc_reader *reader, const struct grc_path *path,
+                          const json_t *value);
+/* The content of a secret file, as grc_reader_text(): at most 64 KiB, one newline at its end cut.
+ */
+bool grc_reader_secret_file(struct grc_reader *reader, const struct grc_path *path,
+                            const json_t *name, const char **ret_text);
+/* A path below reader->dir, in the keep; absolute ones as they are. NULL without memory. */
+const char *grc_reader_file(struct grc_reader *reader, const char *path);
+/* Parses a config file of at most 4 MiB. NULL: reported, syntax errors as "FILE:LINE:COLUMN: …".
+ * To be released with grc_json_wipe(). */
+json_t *grc_reader_parse(struct grc_reader *reader, const char *file);
+/* The same for a text. */
+json_t *grc_reader_parse_text(struct grc_reader *reader, gr_str text);
+
+/* "an integer from 1 to 4096". ret_text is cut at size. */
+void grc_setting_expected(const struct grc_setting *key, char *ret_text, size_t size);
+/* A text from outside of the file as the row's JSON: lists are comma-separated or JSON, objects are
+ * JSON, the rest is a string. New reference; NULL: not of that shape. */
+json_t *grc_setting_parse(const struct grc_setting *key, const char *text);
+/* The default of a row as JSON, not expanded. New reference; NULL: none. */
+json_t *grc_setting_fallback(const struct grc_setting *key);
+/* JSON schema (draft 2020-12) of an object with these rows. New reference or NULL. */
+json_t *grc_setting_rows_schema(const struct grc_setting *keys);
+/* Rows of a markdown table: key, type, default, meaning. prefix: "" or "server.". */
+enum gr_err grc_setting_rows_markdown(struct grc_buf *buf, const char *prefix,
+                                      const struct grc_setting *keys);

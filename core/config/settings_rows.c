@@ -1,0 +1,405 @@
+#include "config/settings_rows.h"
+
+const char *grc_file_convert(struct grc_reader *reader, const char *text)
+{
+    return grc_reader_file(reader, text);
+}
+
+/* "", or "/v1": no slash at the end, no empty segment, no parameter. */
+static const char *prefix_convert(struct grc_reader *reader, const char *text)
+{
+    size_t len = strlen(text);
+    size_t fine =
+        strspn(text, "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.~");
+
+    (void)reader;
+    if (len == 0)
+        return text;
+    if (text[0] != '/' || text[len - 1] == '/' || fine != len || strstr(text, "//") ||
+        strstr(text, "/."))
+        return NULL;
+    return text;
+}
+
+/* Never leaves plugins.directory, unless the operator names an absolute path. */
+static const char *library_convert(struct grc_reader *reader, const char *text)
+{
+    (void)reader;
+    if (text[0] == '/')
+        return text;
+    return strstr(text, "..") || strchr(text, '/') ? NULL : text;
+}
+
+/* The engine where it starts; what its path means is settled once state_directory is known. */
+static const char *store_convert(struct grc_reader *reader, const char *text)
+{
+    bool sqlite = strncmp(text, "sqlite:", 7) == 0 && text[7] != '\0';
+    bool postgres =
+        strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0;
+
+    (void)reader;
+    return sqlite || postgres ? text : NULL;
+}
+
+static void check_object(struct grc_reader *reader, const struct grc_path *path,
+                         const struct grc_setting *key, const json_t *value)
+{
+    if (!json_is_object(value))
+        grc_reader_expected(reader, path, key, "an object", value);
+}
+
+static void check_routes(struct grc_reader *reader, const struct grc_path *path,
+                         const struct grc_setting *key, const json_t *value)
+{
+    json_t *routes = (json_t *)(uintptr_t)value; /* jansson's iterators are not const */
+    const char *id;
+    json_t *route;
+
+    check_object(reader, path, key, value);
+    json_object_foreach(routes, id, route) {
+        const struct grc_path here = {.up = path, .name = id};
+
+        if (!json_is_object(route))
+            grc_reader_expected(reader, &here, key, "an object", route);
+    }
+}
+
+#define LISTEN_ONE                                                                                 \
+    "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"properties\":{"                      \
+    "\"address\":{\"type\":\"string\"},\"tls\":{\"type\":\"boolean\",\"default\":false}},"         \
+    "\"required\":[\"address\"],\"additionalProperties\":false}]}"
+
+#define SECONDS(n_) ((n_)*1000.0)
+#define HOURS(n_) ((n_)*3600000.0)
+#define MEBI(n_) ((n_)*1048576.0)
+
+static const struct grc_setting cors_keys[] = {
+    GRC_SETTING(
+        grc_cors, "origins", origins, GRC_SETTING_LIST, "[]",
+        "Origins that may call from a browser; \"*\" is any, an empty list switches CORS off"),
+    GRC_SETTING(grc_cors, "headers", headers, GRC_SETTING_LIST,
+                "Content-Type, Authorization, X-Request-Id",
+                "Request headers that such a page may send"),
+    GRC_SETTING(grc_cors, "expose", expose, GRC_SETTING_LIST, "X-Request-Id, Retry-After",
+                "Answer headers that such a page may read"),
+    GRC_SETTING(
+        grc_cors, "credentials", credentials, GRC_SETTING_BOOL, "false",
+        "Whether the page may send cookies and credentials; not together with origin \"*\""),
+    GRC_SETTING(grc_cors, "max_age", max_age_ms, GRC_SETTING_MS, "1h",
+                "How long a browser may remember the answer to a preflight request",
+                .range = GR_RANGE(0, HOURS(24))),
+    GRC_SETTING_END,
+};
+
+static const struct grc_setting tls_keys[] = {
+    GRC_SETTING(
+        grc_tls_settings, "certificate", certificate, GRC_SETTING_STRING, NULL,
+        "PEM file with the certificate of HTTPS listeners and its chain; read again when it "
+        "changes",
+        .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_SETTING(grc_tls_settings, "key", key, GRC_SETTING_STRING, NULL,
+                "PEM file with the private key; by default the certificate's file",
+                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_SETTING(grc_tls_settings, "client_ca", client_ca, GRC_SETTING_STRING, NULL,
+                "PEM file with the authorities whose client certificates are accepted",
+                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_SETTING(grc_tls_settings, "client_certificate", client_certificate, GRC_SETTING_CHOICE,
+                "none", "Whether a client shows a certificate",
+                .values = GR_LIST("none", "optional", "required")),
+    GRC_SETTING(grc_tls_settings, "min_version", min_version, GRC_SETTING_CHOICE, "1.2",
+                "Oldest version of TLS that is spoken", .values = GR_LIST("1.2", "1.3")),
+    GRC_SETTING(grc_tls_settings, "ciphers", ciphers, GRC_SETTING_STRING, NULL,
+                "Ciphers of TLS 1.2 as OpenSSL names them; only such with forward secrecy and "
+                "authenticated encryption are accepted, and by default all of them are on",
+                .optional = true, .range = GR_MIN(1)),
+    GRC_SETTING_END,
+};
+
+static const struct grc_setting server_keys[] = {
+    GRC_SETTING(grc_settings, "listen", listen, GRC_SETTING_CUSTOM, "127.0.0.1:${PORT:-8080}",
+                "Where to listen: ADDRESS:PORT, or {\"address\", \"tls\"}, or a list of them",
+                .read = grc_listen_read,
+                .expected = "\"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or \"[::1]:8443\"",
+                .schema = "{\"anyOf\":[" LISTEN_ONE ",{\"type\":\"array\",\"minItems\":1,"
+                          "\"maxItems\":16,\"items\":" LISTEN_ONE "}]}"),
+    GRC_SETTING(grc_settings, "workers", workers, GRC_SETTING_INT, "256",
+                "Threads that serve requests; each call in progress takes one",
+                .range = GR_RANGE(1, 4096)),
+    GRC_SETTING(
+        grc_settings, "scheduling", workers_batch, GRC_SETTING_FLAG, "batch",
+        "How the kernel treats the workers: \"batch\" lets whoever runs go on when one of them "
+        "wakes, which serves more requests on a busy machine; \"normal\" lets it interrupt",
+        .values = GR_LIST("normal", "batch")),
+    GRC_SETTING(grc_settings, "body_max", body_max_bytes, GRC_SETTING_BYTES, "1m",
+                "Largest request body, for routes without a limit of their own",
+                .range = GR_RANGE(0, MEBI(1024))),
+    GRC_SETTING(grc_settings, "body_timeout", body_timeout_ms, GRC_SETTING_MS, "10s",
+                "Time a client has to send its body", .range = GR_RANGE(10, HOURS(1))),
+    GRC_SETTING(grc_settings, "header_timeout", header_timeout_ms, GRC_SETTING_MS, "10s",
+                "Time a client has to send its request line and headers",
+                .range = GR_RANGE(10, HOURS(1))),
+    GRC_SETTING(grc_settings, "keep_alive_timeout", keep_alive_timeout_ms, GRC_SETTING_MS, "5s",
+                "How long an idle connection stays open; 0 closes after each answer",
+                .range = GR_RANGE(0, HOURS(1))),
+    GRC_SETTING(grc_settings, "header_max", header_max_bytes, GRC_SETTING_BYTES, "16k",
+                "Largest request line and headers together", .range = GR_RANGE(1024, MEBI(1))),
+    GRC_SETTING(grc_settings, "uri_max", uri_max_bytes, GRC_SETTING_BYTES, "8k",
+                "Longest request target", .range = GR_RANGE(256, MEBI(1))),
+    GRC_SETTING(grc_settings, "json_depth_max", json_depth_max, GRC_SETTING_INT, "64",
+                "Deepest nesting of JSON, in requests and in answers that are read",
+                .range = GR_RANGE(4, 256)),
+    GRC_SETTING(grc_settings, "call_memory_max", call_memory_max_bytes, GRC_SETTING_BYTES, "32m",
+                "Most memory that one request may use", .range = GR_RANGE(65536, MEBI(4096))),
+    GRC_SETTING(grc_settings, "drain_timeout", drain_timeout_ms, GRC_SETTING_MS, "10s",
+                "Time that requests in progress get to end when the server stops",
+                .range = GR_RANGE(0, HOURS(1))),
+    GRC_SETTING(grc_settings, "allow_unauthenticated_remote", allow_unauthenticated_remote,
+                GRC_SETTING_BOOL, "false",
+                "Listen beyond this machine although nobody has to authenticate"),
+    GRC_SETTING(grc_settings, "access_log", access_log, GRC_SETTING_BOOL, "true",
+                "Write one line for each request"),
+    GRC_SETTING(grc_settings, "cache_max", cache_max_bytes, GRC_SETTING_BYTES, "16m",
+                "Memory for answers that are kept for routes with a \"cache\" time; 0 keeps none",
+                .range = GR_RANGE(0, MEBI(4096))),
+    GRC_SETTING(
+        grc_settings, "trace", trace_generates, GRC_SETTING_FLAG, "pass",
+        "Whether only traces that callers began (traceparent) are passed on to upstreams, or "
+        "each request without one begins its own",
+        .values = GR_LIST("pass", "generate")),
+    GRC_SETTING(grc_settings, "cors", cors, GRC_SETTING_OBJECT, NULL, "Calls from web pages",
+                .keys = cors_keys),
+    GRC_SETTING(grc_settings, "tls", tls, GRC_SETTING_OBJECT, NULL, "HTTPS listeners",
+                .keys = tls_keys),
+    GRC_SETTING(grc_settings, "user", user, GRC_SETTING_STRING, NULL,
+                "User to become when started as root, before anything is served", .optional = true,
+                .range = GR_MIN(1)),
+    GRC_SETTING(grc_settings, "group", group, GRC_SETTING_STRING, NULL,
+                "Group to become with it; by default the user's own", .optional = true,
+                .range = GR_MIN(1)),
+    GRC_SETTING(grc_settings, "core_dumps", core_dumps, GRC_SETTING_BOOL, "false",
+                "Allow core dumps and debuggers, which see secrets"),
+    GRC_SETTING(
+        grc_settings, "civetweb", civetweb_any, GRC_SETTING_FLAG, "checked",
+        "Versions of libcivetweb to run with: \"checked\" warns when the installed one is not "
+        "among those that the checks of requests were tried with, \"any\" does not",
+        .values = GR_LIST("checked", "any")),
+    GRC_SETTING_END,
+};
+
+static const struct grc_setting admin_keys[] = {
+    GRC_SETTING(grc_settings, "listen", admin, GRC_SETTING_CUSTOM, NULL,
+                "Where health, readiness and metrics are served by workers of their own",
+                .optional = true, .read = grc_listen_read_one,
+                .expected = "\"ADDRESS:PORT\" such as \"127.0.0.1:9090\"", .schema = LISTEN_ONE),
+    GRC_SETTING(grc_settings, "workers", admin_workers, GRC_SETTING_INT, "4",
+                "Threads of that listener", .range = GR_RANGE(1, 64)),
+    GRC_SETTING_END,
+};
+
+static const struct grc_setting credential_keys[] = {
+    GRC_SETTING(
+        grc_credential, "kind", kind, GRC_SETTING_CHOICE, "100ms",
+        "\"100ms\" signs tokens with an access key and a secret; \"bearer\" sends a fixed token",
+        .values = GR_LIST("100ms", "bearer")),
+    GRC_SETTING(grc_credential, "access_key", access_key, GRC_SETTING_SECRET, NULL,
+                "100ms: the access key of the workspace", .optional = true),
+    GRC_SETTING(grc_credential, "secret", secret, GRC_SETTING_SECRET, NULL,
+                "100ms: the app secret; bearer: the token"),
+    GRC_SETTING(grc_credential, "lifetime", lifetime_ms, GRC_SETTING_MS, "24h",
+                "100ms: lifetime of management tokens; they are renewed before they expire",
+                .range = GR_RANGE(SECONDS(60), HOURS(24 * 14))),
+    GRC_SETTING(grc_credential, "join_lifetime_max", join_lifetime_max_ms, GRC_SETTING_MS, "24h",
+                "100ms: longest lifetime of a join token",
+                .range = GR_RANGE(SECONDS(1), HOURS(24 * 14))),
+    GRC_SETTING_END,
+};
+
+static const struct grc_setting breaker_keys[] = {
+    GRC_SETTING(grc_breaker_settings, "enabled", enabled, GRC_SETTING_BOOL, "true",
+                "Answer at once while the upstream fails most calls"),
+    GRC_SETTING(grc_breaker_settings, "window", window_ms, GRC_SETTING_MS, "10s",
+                "Time over which failures are counted", .range = GR_RANGE(SECONDS(1), HOURS(1))),
+    GRC_SETTING(grc_breaker_settings, "min_calls", min_calls, GRC_SETTING_INT, "20",
+                "Calls in the window before it may open; as many failures in a row open it at once",
+                .range = GR_RANGE(1, 1000000)),
+    GRC_SETTING(grc_breaker_settings, "error_percent", error_percent, GRC_SETTING_INT, "50",
+                "Share of failed calls that opens it", .range = GR_RANGE(1, 100)),
+    GRC_SETTING(grc_breaker_settings, "open", open_ms, GRC_SETTING_MS, "2s",
+                "Time until a call is let through to try again", .range = GR_RANGE(10, HOURS(1))),
+    GRC_SETTING_END,
+};
+
+static const struct grc_setting budget_keys[] = {
+    GRC_SETTING(grc_budget_settings, "percent", percent, GRC_SETTING_INT, "20",
+                "Repetitions for every hundred calls, at most", .range = GR_RANGE(0, 100)),
+    GRC_SETTING(grc_budget_settings, "min", min, GRC_SETTING_INT, "10",
+                "Repetitions in the window that are always allowed", .range = GR_RANGE(0, 1000000)),
+    GRC_SETTING(grc_budget_settings, "window", window_ms, GRC_SETTING_MS, "10s",
+                "Time over which calls and repetitions are counted",
+                .range = GR_RANGE(100, HOURS(1))),
+    GRC_SETTING_END,
+};
+
+const struct grc_setting grc_upstream_rows[] = {
+    GRC_SETTING(grc_upstream_settings, "url", url, GRC_SETTING_STRING, NULL,
+                "Base URL; the paths of the routes are appended", .convert = grc_url_convert,
+                .expected = "an http or https URL without query"),
+    GRC_SETTING(grc_upstream_settings, "credential", credential, GRC_SETTING_STRING, NULL,
+                "Name of the credential that calls carry", .optional = true, .range = GR_MIN(1)),
+    GRC_SETTING(grc_upstream_settings, "connect_timeout", connect_timeout_ms, GRC_SETTING_MS, "3s",
+                "Time to connect", .range = GR_RANGE(1, HOURS(1))),
+    GRC_SETTING(grc_upstream_settings, "timeout", timeout_ms, GRC_SETTING_MS, "30s",
+                "Time for a whole call, with its repetitions", .range = GR_RANGE(1, HOURS(1))),
+    GRC_SETTING(grc_upstream_settings, "retries", retries, GRC_SETTING_INT, "2",
+                "Repetitions of a failed call that is safe to repeat", .range = GR_RANGE(0, 10)),
+    GRC_SETTING(grc_upstream_settings, "connections_max", connections_max, GRC_SETTING_INT, "512",
+                "Calls at the same time", .range = GR_RANGE(1, 65536)),
+    GRC_SETTING(grc_upstream_settings, "idle_timeout", idle_timeout_ms, GRC_SETTING_MS, "30s",
+                "How long an unused connection is kept; less than the upstream itself keeps it",
+                .range = GR_RANGE(0, HOURS(1))),
+    GRC_SETTING(grc_upstream_settings, "answer_max", answer_max_bytes, GRC_SETTING_BYTES, "16m",
+                "Largest answer", .range = GR_RANGE(1024, MEBI(1024))),
+    GRC_SETTING(grc_upstream_settings, "ca_file", ca_file, GRC_SETTING_STRING, NULL,
+                "PEM file of the certificate authorities to trust instead of the system's",
+                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_SETTING(grc_upstream_settings, "verify", verify, GRC_SETTING_BOOL, "true",
+                "Check the upstream's certificate; false is for tests"),
+    GRC_SETTING(grc_upstream_settings, "proxy", proxy, GRC_SETTING_STRING, NULL,
+                "URL of an HTTP proxy on the way", .optional = true, .convert = grc_url_convert,
+                .expected = "an http or https URL without query"),
+    GRC_SETTING(grc_upstream_settings, "breaker", breaker, GRC_SETTING_OBJECT, NULL,
+                "Circuit breaker", .keys = breaker_keys),
+    GRC_SETTING(grc_upstream_settings, "retry_budget", retry_budget, GRC_SETTING_OBJECT, NULL,
+                "Bounds repetitions of all calls together", .keys = budget_keys),
+    GRC_SETTING(
+        grc_upstream_settings, "retry_after_max", retry_after_max_ms, GRC_SETTING_MS, "2s",
+        "A 429 or 503 to a call that is safe to repeat is waited out when its Retry-After is no "
+        "longer than this; 0 passes it on",
+        .range = GR_RANGE(0, SECONDS(60))),
+    GRC_SETTING(grc_upstream_settings, "workers_max", workers_max, GRC_SETTING_INT, NULL,
+                "Workers that may wait for it at the same time; by default three quarters of "
+                "server.workers",
+                .optional = true, .range = GR_RANGE(1, 65536)),
+    GRC_SETTING(grc_upstream_settings, "single_flight", single_flight, GRC_SETTING_BOOL, "true",
+                "Answer identical GETs that come at the same time with one call"),
+    GRC_SETTING_END,
+};
+
+static const struct grc_setting plugins_keys[] = {
+    GRC_SETTING(grc_settings, "directory", plugin_dir, GRC_SETTING_STRING, NULL,
+                "Where the shared objects are; by default beside the program or where they were "
+                "installed",
+                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_SETTING(grc_settings, "on_error", plugin_error_skips, GRC_SETTING_FLAG, "stop",
+                "Whether a plugin that does not load stops the start or is left out",
+                .values = GR_LIST("stop", "skip")),
+    GRC_SETTING_END,
+};
+
+static const struct grc_setting log_keys[] = {
+    GRC_SETTING(grc_settings, "level", log_level, GRC_SETTING_CHOICE, "info",
+                "Least level to write", .values = GR_LIST("error", "warn", "info", "debug")),
+    GRC_SETTING(grc_settings, "format", log_plain, GRC_SETTING_FLAG, "json",
+                "One JSON object per line, or text for a person",
+                .values = GR_LIST("json", "text")),
+    GRC_SETTING(
+        grc_settings, "buffer", log_buffer_bytes, GRC_SETTING_BYTES, "4m",
+        "Memory for lines that wait to be written, so that no request waits for the log; lines "
+        "beyond it are lost and counted. 0: each line is written before work goes on",
+        .range = GR_RANGE(0, MEBI(1024))),
+    GRC_SETTING_END,
+};
+
+/* A group may use it: an upstream of the file, or one that is only in the environment's hands,
+ * refers to it. */
+static bool credential_needed(const struct grc_reader *reader, const char *name)
+{
+    json_t *upstreams = json_object_get(reader->root, "upstreams");
+    const char *key;
+    json_t *upstream;
+
+    if (reader->idle)
+        return false;
+    json_object_foreach(upstreams, key, upstream) {
+        const char *used = json_string_value(json_object_get(upstream, "credential"));
+
+        if (used && (strcmp(used, name) == 0 || strstr(used, "${")))
+            return true;
+    }
+    return false;
+}
+
+static const struct grc_map credential_map = {
+    .element_size = sizeof(struct grc_credential),
+    .count_offset = offsetof(struct grc_settings, credential_count),
+    .name_offset = offsetof(struct grc_credential, name),
+    .needed = credential_needed,
+};
+static const struct grc_map upstream_map = {
+    .element_size = sizeof(struct grc_upstream_settings),
+    .count_offset = offsetof(struct grc_settings, upstream_count),
+    .name_offset = offsetof(struct grc_upstream_settings, name),
+};
+
+const struct grc_setting grc_settings_rows[] = {
+    {.name = "$schema", .type = GRC_SETTING_NOTE, .doc = "For editors"},
+    {.name = "server", .type = GRC_SETTING_OBJECT, .doc = "The HTTP server", .keys = server_keys},
+    {.name = "admin", .type = GRC_SETTING_OBJECT, .doc = "The admin listener", .keys = admin_keys},
+    GRC_SETTING(grc_settings, "credentials", credentials, GRC_SETTING_MAP, "{}",
+                "What upstreams want to see, by name", .keys = credential_keys,
+                .map = &credential_map),
+    GRC_SETTING(grc_settings, "upstreams", upstreams, GRC_SETTING_MAP, "{}",
+                "The services behind the gateway, by name", .keys = grc_upstream_rows,
+                .map = &upstream_map),
+    {.name = "plugins", .type = GRC_SETTING_OBJECT, .doc = "The plugins", .keys = plugins_keys},
+    GRC_SETTING(
+        grc_settings, "store", store, GRC_SETTING_STRING, "${GREENROOM_STORE:-sqlite:greenroom.db}",
+        "Where groups with data of their own keep it; a relative file is in state_directory",
+        .optional = true, .convert = store_convert,
+        .expected = "\"sqlite:FILE\" or \"postgres://…\""),
+    GRC_SETTING(
+        grc_settings, "state_directory", state_dir, GRC_SETTING_STRING, NULL,
+        "Directory for files that the gateway writes; by default beside the program in a build "
+        "tree, else /var/lib/greenroom",
+        .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
+        .env = "STATE_DIRECTORY"),
+    {.name = "auth",
+     .type = GRC_SETTING_OBJECT,
+     .offset = offsetof(struct grc_settings, auth),
+     .doc = "Who may call; without a provider, everybody who reaches the listener",
+     .keys = grc_auth_rows},
+    {.name = "limits",
+     .type = GRC_SETTING_OBJECT,
+     .offset = offsetof(struct grc_settings, limits),
+     .doc = "How often, and how many at a time",
+     .keys = grc_limits_rows},
+    {.name = "log", .type = GRC_SETTING_OBJECT, .doc = "The log", .keys = log_keys},
+    GRC_SETTING_END,
+};
+
+const struct grc_setting grc_plugin_file_rows[] = {
+    {.name = "$schema", .type = GRC_SETTING_NOTE, .doc = "For editors"},
+    GRC_SETTING(
+        grc_plugin_settings, "library", library, GRC_SETTING_STRING, NULL,
+        "File name of the shared object in plugins.directory, or an absolute path; by default "
+        "NAME.so",
+        .optional = true, .range = GR_MIN(1), .convert = library_convert,
+        .expected = "a file name without directories, or an absolute path"),
+    GRC_SETTING(grc_plugin_settings, "enabled", enabled, GRC_SETTING_BOOL, "true",
+                "Whether the group is served"),
+    GRC_SETTING(grc_plugin_settings, "prefix", prefix, GRC_SETTING_STRING, "",
+                "Put before the paths of the group", .convert = prefix_convert,
+                .expected = "\"\" or a path such as \"/v1\""),
+    GRC_SETTING(grc_plugin_settings, "config", config, GRC_SETTING_RAW, "{}",
+                "Options of the group"),
+    GRC_SETTING(grc_plugin_settings, "routes", routes, GRC_SETTING_JSON, "{}",
+                "Changes to single routes, by operation id", .check = check_routes,
+                .expected = "an object",
+                .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\"}}"),
+    GRC_SETTING(
+        grc_plugin_settings, "calls_max", calls_max, GRC_SETTING_INT, NULL,
+        "Requests of the group that are served at the same time; by default three quarters of "
+        "server.workers",
+        .optional = true, .range = GR_RANGE(1, 65536)),
+    GRC_SETTING_END,
+};

@@ -1,0 +1,31 @@
+/* The rows of the config files. Private to core/config. */
+#pragma once
+
+#include "config/setting.h"
+
+/* greenroom.json, into a struct grc_settings. */
+extern const struct grc_setting grc_settings_rows[];
+/* One plugins.d file, into a struct grc_plugin_settings. */
+extern const struct grc_setting grc_plugin_file_rows[];
+/* One value of "upstreams", into a struct grc_upstream_settings. */
+extern const struct grc_setting grc_upstream_rows[];
+
+/* "127.0.0.1:8080", {"address": …, "tls": true}, or a list of them: into listen and listen_count.
+ */
+void grc_listen_read(struct grc_reader *reader, const struct grc_path *path,
+                     const struct grc_setting *key, const json_t *value, void *base);
+/* One listener, into the struct grc_listen at the row's offset. */
+void grc_listen_read_one(struct grc_reader *reader, const struct grc_path *path,
+                         const struct grc_setting *key, const json_t *value, void *base);
+/* An http or https URL, its trailing slashes dropped. */
+const char *grc_url_convert(struct grc_reader *reader, const char *text);
+
+/* auth, into a struct grc_auth_settings; limits, into a struct grc_limits_settings. */
+extern const struct grc_setting grc_auth_rows[];
+extern const struct grc_setting grc_limits_rows[];
+/* What no single row of the two can say. */
+void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settings);
+/* Settles what follows from other values: bursts, and where the file of keys is. */
+void grc_auth_settle(struct grc_reader *reader, struct grc_settings *settings);
+/* A file name, taken from the config directory. */
+const char *grc_file_convert(struct grc_reader *reader, const char *text);

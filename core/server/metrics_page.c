@@ -1,0 +1,182 @@
+#include "server/metrics_page.h"
+
+#include "base/log.h"
+#include "metrics/metrics.h"
+#include "runtime/runtime.h"
+
+#include <dirent.h>
+#include <greenroom/version.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+    pthread_mutex_t lock;
+    const struct grc_http *http;
+    const struct grc_http *admin;
+} listeners = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void grc_metrics_page_listeners(const struct grc_http *http, const struct grc_http *admin)
+{
+    pthread_mutex_lock(&listeners.lock);
+    listeners.http = http;
+    listeners.admin = admin;
+    pthread_mutex_unlock(&listeners.lock);
+}
+
+/* --- listeners --- */
+
+static void listener_gauge(struct grc_buf *out, const char *name, const char *help,
+                           unsigned (*value)(const struct grc_http *http))
+{
+    grc_metrics_head(out, name, "gauge", help);
+    if (listeners.http)
+        grc_metrics_sample(out, name, "listener=\"main\"", value(listeners.http));
+    if (listeners.admin)
+        grc_metrics_sample(out, name, "listener=\"admin\"", value(listeners.admin));
+}
+
+static void render_listeners(struct grc_buf *out)
+{
+    pthread_mutex_lock(&listeners.lock);
+    listener_gauge(out, "workers", "Worker threads, by listener", grc_http_workers);
+    listener_gauge(out, "workers_busy", "Workers that serve a request", grc_http_active);
+    listener_gauge(out, "workers_occupied", "Workers that hold a connection, idle ones included",
+                   grc_http_occupied);
+    pthread_mutex_unlock(&listeners.lock);
+}
+
+/* --- process: the names that Prometheus clients agree on --- */
+
+static void sample(struct grc_buf *out, const char *name, const char *type, const char *help,
+                   double value)
+{
+    (void)grc_buf_format(out, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type,
+                         name, value);
+}
+
+/* What a hardened system hides is left out. */
+static void render_fds(struct grc_buf *out)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    struct rlimit limit;
+    int count = 0;
+
+    if (dir) {
+        while (readdir(dir)) /* nobody else has this DIR */
+            count++;
+        closedir(dir);
+        /* ".", ".." and the directory's own */
+        sample(out, "process_open_fds", "gauge", "Open file descriptors", count - 3);
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        sample(out, "process_max_fds", "gauge", "Most file descriptors that may be open",
+               (double)limit.rlim_cur);
+}
+
+/* Field number of /proc/self/stat, counted as proc(5) does, from the text after the name. */
+static double stat_field(const char *text, int number)
+{
+    for (int at = 3; text && at < number; at++) {
+        text = strchr(text, ' ');
+        text = text ? text + 1 : NULL;
+    }
+    return text ? strtod(text, NULL) : 0;
+}
+
+static double boot_time_s(void)
+{
+    struct timespec wall;
+    struct timespec up;
+
+    clock_gettime(CLOCK_REALTIME, &wall);
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    return (double)(wall.tv_sec - up.tv_sec) + (double)(wall.tv_nsec - up.tv_nsec) / 1e9;
+}
+
+static void render_stat(struct grc_buf *out)
+{
+    double hertz = (double)sysconf(_SC_CLK_TCK);
+    double page = (double)sysconf(_SC_PAGESIZE);
+    char text[1024];
+    FILE *file = fopen("/proc/self/stat", "re");
+
+    if (!file)
+        return;
+    size_t len = fread(text, 1, sizeof(text) - 1, file);
+    (void)fclose(file);
+    text[len] = '\0';
+    const char *fields = strrchr(text, ')'); /* the name may hold anything */
+    if (!fields || fields[1] != ' ')
+        return;
+    fields += 2;
+    sample(out, "process_cpu_seconds_total", "counter", "CPU time, user and system",
+           (stat_field(fields, 14) + stat_field(fields, 15)) / hertz);
+    sample(out, "process_threads", "gauge", "Threads", stat_field(fields, 20));
+    sample(out, "process_start_time_seconds", "gauge", "Start, in seconds since the epoch",
+           boot_time_s() + stat_field(fields, 22) / hertz);
+    sample(out, "process_virtual_memory_bytes", "gauge", "Virtual memory", stat_field(fields, 23));
+    sample(out, "process_resident_memory_bytes", "gauge", "Resident memory",
+           stat_field(fields, 24) * page);
+}
+
+/* --- build --- */
+
+static void label(struct grc_buf *out, const char *name, const char *value, const char *after)
+{
+    (void)grc_buf_format(out, "%s=", name);
+    grc_metrics_label(out, value);
+    (void)grc_buf_text(out, after);
+}
+
+static void render_build(struct grc_buf *out)
+{
+    char abi[16];
+
+    snprintf(abi, sizeof(abi), "%u.%u", GR_ABI_MAJOR, GR_ABI_MINOR);
+    grc_metrics_head(out, "build_info", "gauge", "What this is; always 1");
+    (void)grc_buf_text(out, "greenroom_build_info{");
+    label(out, "version", GR_VERSION, ",");
+    label(out, "abi", abi, ",");
+    label(out, "civetweb", grc_http_library(), ",");
+    label(out, "curl", grc_upstreams_library(), ",");
+    label(out, "jansson", jansson_version_str(), ",");
+    label(out, "compiler", __VERSION__, "} 1\n");
+}
+
+static void render_log(struct grc_buf *out)
+{
+    grc_metrics_head(out, "log_lines_lost_total", "counter",
+                     "Lines of the log that found its buffer full");
+    grc_metrics_sample(out, "log_lines_lost_total", NULL, (double)grc_log_lost());
+}
+
+static void render_groups(const struct grc_runtime *runtime, struct grc_buf *out)
+{
+    grc_metrics_head(out, "group_requests_in_flight", "gauge", "Requests in a group's handlers");
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        const struct grc_plugin *plugin = runtime->plugins[i];
+
+        if (plugin->state != GRC_LOAD_OK || plugin->calls_max <= 0)
+            continue;
+        (void)grc_buf_text(out, "greenroom_group_requests_in_flight{");
+        label(out, "group", plugin->self.name, "}");
+        (void)grc_buf_format(out, " %lld\n", (long long)atomic_load(&plugin->calls));
+    }
+}
+
+void grc_metrics_page_collect(void *arg, struct grc_buf *out)
+{
+    struct grc_runtime *runtime = arg;
+
+    render_listeners(out);
+    render_groups(runtime, out);
+    grc_upstreams_metrics(runtime->upstreams, out);
+    render_log(out);
+    render_build(out);
+    render_stat(out);
+    render_fds(out);
+}

@@ -1,0 +1,334 @@
+#include "server/runtime_build.h"
+
+#include "auth/callers.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "call/call.h"
+#include "call/timers.h"
+#include "config/env.h"
+#include "guard/limits.h"
+#include "server/health.h"
+#include "server/lifecycle.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* --- plugins --- */
+
+static struct grc_plugin *same_name(const struct grc_runtime *runtime,
+                                    const struct grc_plugin *plugin)
+{
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        struct grc_plugin *other = runtime->plugins[i];
+
+        if (other == plugin)
+            return NULL;
+        if (other->state == GRC_LOAD_OK && strcmp(other->self.name, plugin->self.name) == 0)
+            return other;
+    }
+    return NULL;
+}
+
+/* Operation ids name routes in metrics, scopes and overrides, so they are unique in the gateway. */
+static const struct grc_route *same_id(const struct grc_runtime *runtime,
+                                       const struct grc_plugin *plugin, const char *id)
+{
+    for (size_t i = 0; i < runtime->plugin_count && runtime->plugins[i] != plugin; i++) {
+        const struct grc_plugin *other = runtime->plugins[i];
+
+        for (size_t j = 0; other->state == GRC_LOAD_OK && j < other->route_count; j++) {
+            if (strcmp(other->routes[j].row->id, id) == 0)
+                return &other->routes[j];
+        }
+    }
+    return NULL;
+}
+
+static bool check_unique(struct grc_runtime *runtime, struct grc_plugin *plugin,
+                         const struct grc_reporter *reporter)
+{
+    const struct grc_plugin *other = same_name(runtime, plugin);
+
+    if (other)
+        return grc_plugin_drop(reporter, plugin, GRC_LOAD_CLASH,
+                               "%s: name: found '%s' a second time, wanted a name that %s does not "
+                               "have",
+                               plugin->file, plugin->self.name, other->file);
+    for (size_t i = 0; i < plugin->route_count; i++) {
+        const struct grc_route *route = same_id(runtime, plugin, plugin->routes[i].row->id);
+
+        /* Two routes of one shape are said by the router, which knows more. */
+        if (route && strcmp(route->path, plugin->routes[i].path) != 0)
+            return grc_plugin_drop(reporter, plugin, GRC_LOAD_CLASH,
+                                   "%s: route %zu: id: found '%s' a second time, wanted an id that "
+                                   "%s does not have",
+                                   plugin->file, i, plugin->routes[i].row->id, route->plugin->file);
+    }
+    return true;
+}
+
+static bool take_plugin(struct grc_runtime *runtime, struct grc_plugin *plugin,
+                        const struct grc_reporter *reporter)
+{
+    if (!plugin) {
+        grc_say(reporter, "out of memory");
+        return false;
+    }
+    plugin->runtime = runtime;
+    plugin->self.host = &grc_host;
+    runtime->plugins[runtime->plugin_count++] = plugin;
+    if (plugin->state == GRC_LOAD_DISABLED)
+        return true;
+    if (plugin->state != GRC_LOAD_OK) {
+        grc_say(reporter, "%s%s", reporter->skips ? GRC_LEFT_OUT : "",
+                plugin->reason ? plugin->reason : "out of memory");
+        return reporter->skips;
+    }
+    return check_unique(runtime, plugin, reporter);
+}
+
+/* All problems are said, not only the first. */
+static bool load_plugins(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    const struct grc_settings *settings = runtime->settings;
+    const struct gr_plugin *const *builtin = grc_builtin_plugins();
+    size_t builtins = 0;
+    bool fine = true;
+
+    while (builtin[builtins])
+        builtins++;
+    runtime->plugins = calloc(settings->plugin_count + builtins, sizeof(*runtime->plugins));
+    if (!runtime->plugins) {
+        grc_say(reporter, "out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < builtins; i++) {
+        if (!take_plugin(runtime, grc_plugin_builtin(builtin[i], NULL), reporter))
+            fine = false;
+    }
+    for (size_t i = 0; i < settings->plugin_count; i++) {
+        if (!take_plugin(runtime, grc_plugin_load(settings, &settings->plugins[i]), reporter))
+            fine = false;
+    }
+    return fine;
+}
+
+/* --- checks without side effects --- */
+
+static bool check_forwards(struct grc_plugin *plugin, const struct grc_settings *settings,
+                           const struct grc_reporter *reporter)
+{
+    for (size_t i = 0; i < plugin->route_count; i++) {
+        const struct gr_forward *forward = plugin->routes[i].forward;
+
+        if (forward && !grc_settings_upstream(settings, forward->upstream))
+            return grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
+                                   "%s: route %s: upstream: found '%s', wanted one of the config's "
+                                   "\"upstreams\"",
+                                   plugin->settings ? plugin->settings->file : plugin->file,
+                                   plugin->routes[i].row->id, forward->upstream);
+    }
+    return true;
+}
+
+static bool check_store(struct grc_plugin *plugin, const struct grc_settings *settings,
+                        const struct grc_reporter *reporter)
+{
+    if (!plugin->desc->migrations || settings->store)
+        return true;
+    return grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
+                           "%s: keeps data, but the config names no \"store\"",
+                           plugin->settings ? plugin->settings->file : plugin->file);
+}
+
+static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    bool fine = true;
+
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        struct grc_plugin *plugin = runtime->plugins[i];
+
+        if (plugin->state == GRC_LOAD_OK && !check_forwards(plugin, runtime->settings, reporter))
+            fine = false;
+        if (plugin->state == GRC_LOAD_OK && !check_store(plugin, runtime->settings, reporter))
+            fine = false;
+    }
+    return fine;
+}
+
+static bool make_upstreams(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    char *reason = NULL;
+
+    runtime->upstreams = grc_upstreams_new(runtime->settings, &reason);
+    if (!runtime->upstreams)
+        grc_say(reporter, "%s/greenroom.json: %s", runtime->settings->dir,
+                reason ? reason : "out of memory");
+    free(reason);
+    return runtime->upstreams != NULL;
+}
+
+/* Who may call, and how often. */
+static bool make_guard(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    runtime->auth =
+        grc_auth_new(runtime->settings, runtime->upstreams, reporter->report, reporter->arg);
+    runtime->limits = grc_limits_new(runtime->settings);
+    if (!runtime->limits)
+        grc_say(reporter, "limits: out of memory");
+    return runtime->auth && runtime->limits;
+}
+
+static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_runtime_stage stage,
+                  struct grc_reporter *reporter)
+{
+    bool lenient = grc_env_lenient();
+
+    /* A command calls no upstream, so the variables of their credentials may be missing; those of
+     * the plugins' own options may not. */
+    grc_env_lenient_set(lenient || stage == GRC_RUNTIME_COMMAND);
+    runtime->settings = grc_settings_load(config_dir, reporter->report, reporter->arg);
+    grc_env_lenient_set(lenient);
+    if (!runtime->settings)
+        return false;
+    reporter->skips = runtime->settings->plugin_error_skips;
+    bool whole = stage >= GRC_RUNTIME_CHECK;
+    bool fine = make_upstreams(runtime, reporter);
+    if (fine && whole)
+        fine = make_guard(runtime, reporter);
+    fine = fine && load_plugins(runtime, reporter);
+    /* What a check drops must not be routed. */
+    if (fine && whole)
+        fine = check_plugins(runtime, reporter);
+    return fine && grc_runtime_route(runtime, reporter);
+}
+
+struct grc_runtime *grc_runtime_new(const char *config_dir, enum grc_runtime_stage stage,
+                                    grc_report_fn *report, void *arg)
+{
+    struct grc_reporter reporter = {.report = report, .arg = arg};
+    struct grc_runtime *runtime = calloc(1, sizeof(*runtime));
+
+    if (!runtime) {
+        grc_say(&reporter, "out of memory");
+        return NULL;
+    }
+    atomic_init(&runtime->refs, 1);
+    if (build(runtime, config_dir, stage, &reporter) &&
+        (stage != GRC_RUNTIME_SERVE || grc_runtime_serve(runtime, report, arg)))
+        return runtime;
+    grc_runtime_unref(runtime);
+    return NULL;
+}
+
+/* --- the store --- */
+
+static bool needs_store(const struct grc_runtime *runtime)
+{
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        const struct grc_plugin *plugin = runtime->plugins[i];
+
+        if (plugin->state == GRC_LOAD_OK && plugin->desc->migrations)
+            return true;
+    }
+    return false;
+}
+
+static bool migrate(struct grc_runtime *runtime, struct grc_plugin *plugin,
+                    const struct grc_reporter *reporter)
+{
+    char *reason = NULL;
+
+    if (plugin->state != GRC_LOAD_OK || !plugin->desc->migrations)
+        return true;
+    enum gr_err err =
+        grc_store_migrate(runtime->store, grc_plugin_migrations_name(plugin),
+                          plugin->desc->migrations, sizeof(struct gr_migration), &reason);
+    bool fine =
+        err == GR_OK || grc_plugin_drop(reporter, plugin, GRC_LOAD_INIT, "%s: store: %s",
+                                        plugin->file, reason ? reason : "the migration failed");
+    free(reason);
+    return fine;
+}
+
+/* Keys and data end up there, so it is nobody else's. */
+static bool make_state_dir(const char *path, const struct grc_reporter *reporter)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return true;
+    grc_say(reporter, "state_directory: %s: %s", path, strerror(errno));
+    return false;
+}
+
+bool grc_runtime_open_store(struct grc_runtime *runtime, grc_report_fn *report, void *arg)
+{
+    const struct grc_reporter reporter = {.report = report, .arg = arg};
+    const struct grc_settings *settings = runtime->settings;
+    char *reason = NULL;
+
+    if (runtime->store)
+        return true;
+    if (!make_state_dir(settings->state_dir, &reporter))
+        return false;
+    if (settings->store)
+        runtime->store = grc_store_open(settings->store, &reason);
+    else
+        grc_say(&reporter, "store: a group keeps data, and none is configured");
+    if (!runtime->store && settings->store)
+        grc_say(&reporter, "store: %s", reason ? reason : "out of memory");
+    free(reason);
+    return runtime->store != NULL;
+}
+
+static bool prepare_store(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    if (!needs_store(runtime))
+        return make_state_dir(runtime->settings->state_dir, reporter);
+    if (!grc_runtime_open_store(runtime, reporter->report, reporter->arg))
+        return false;
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        if (!migrate(runtime, runtime->plugins[i], reporter))
+            return false;
+    }
+    return true;
+}
+
+bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void *arg)
+{
+    const struct grc_reporter reporter = {
+        .report = report, .arg = arg, .skips = runtime->settings->plugin_error_skips};
+
+    if (grc_auth_open(runtime->auth))
+        grc_info("no provider under \"auth\": everybody who reaches the listener is 'anonymous' "
+                 "and may do everything");
+    return prepare_store(runtime, &reporter) && grc_plugins_begin(runtime, &reporter);
+}
+
+/* --- references --- */
+
+void grc_runtime_quiet(struct grc_runtime *runtime)
+{
+    for (size_t i = 0; i < runtime->plugin_count; i++)
+        grc_timers_stop(runtime->plugins[i]);
+}
+
+void grc_runtime_unref(struct grc_runtime *runtime)
+{
+    if (!runtime || !grc_runtime_drop(runtime))
+        return;
+    grc_plugins_end(runtime);
+    grc_router_free(runtime->router);
+    grc_router_free(runtime->admin_router);
+    for (size_t i = 0; i < runtime->plugin_count; i++)
+        grc_plugin_free(runtime->plugins[i]);
+    free(runtime->plugins);
+    grc_limits_free(runtime->limits);
+    grc_auth_free(runtime->auth);
+    grc_upstreams_free(runtime->upstreams);
+    grc_store_close(runtime->store);
+    grc_settings_free(runtime->settings);
+    free(runtime);
+}
