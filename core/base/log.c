@@ -203,3 +203,33 @@ void grc_log(enum gr_log_level level, const char *format, ...)
     va_end(args);
     grc_buf_done(&message);
 }
+
+/* --- where lines go --- */
+
+static void tell_lost(uint64_t lines)
+{
+    grc_warn(
+        "%llu lines of the log were lost: they came faster than they could be written, or could "
+        "not be written",
+        (unsigned long long)lines);
+}
+
+void grc_log_fd_set(int fd)
+{
+    grc_log_sink_fd_set(fd);
+}
+
+bool grc_log_queue_start(size_t max_bytes)
+{
+    return grc_log_sink_start(max_bytes, tell_lost);
+}
+
+void grc_log_queue_stop(void)
+{
+    grc_log_sink_stop();
+}
+
+uint64_t grc_log_lost(void)
+{
+    return grc_log_sink_lost();
+}

@@ -35,14 +35,16 @@ bool grc_log_level_parse(const char *name, enum gr_log_level *ret_level);
 void grc_log_fd_set(int fd);
 /*
  * From now on, until grc_log_queue_stop(), a thread writes the lines, some milliseconds after they
- * were logged, and nobody else ever waits for that. Lines that find max_bytes of others waiting are
- * lost, counted, and told of. max_bytes 0: nothing changes. false without memory or thread.
+ * were logged, and no other thread ever waits for that. Lines that find max_bytes of others waiting
+ * are lost and counted, and a line of the log says how many. max_bytes 0: each line is written at
+ * once, as before. false without memory or thread.
  */
 bool grc_log_queue_start(size_t max_bytes);
 /* Writes what waits, before the process ends; gives up on a reader that has hung for three seconds.
  * Without effect when there is no queue. */
 void grc_log_queue_stop(void);
-/* Lines that were lost since the process began. */
+/* Lines that were lost since the process began: for want of room, or because write(2) failed, as it
+ * does on a full disk. */
 uint64_t grc_log_lost(void);
 /* When on, lines are plain text for a person at a terminal instead of JSON. */
 void grc_log_plain_set(bool plain);

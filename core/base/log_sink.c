@@ -1,6 +1,6 @@
 /*
- * Where the log's lines go. Without a queue, whoever logs writes: one write(2) a line, so that
- * lines of several threads never mix. With one, a thread writes what has gathered, so that no
+ * Where the log's lines go. Without a queue, the thread that logs writes: one write(2) a line, so
+ * that lines of several threads never mix. With one, a thread writes what has gathered, so that no
  * worker waits for a disk, or for the lock of a file that all workers write to: under load a worker
  * that loses its processor in there holds up all the others.
  *
@@ -10,7 +10,6 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/thread.h"
 
 #include <errno.h>
@@ -30,20 +29,23 @@
 static _Atomic int log_fd = STDERR_FILENO;
 static _Atomic bool queued;          /* a hint; what decides is queue.running */
 static _Thread_local bool is_writer; /* what the queue's own thread logs cannot wait in it */
+static _Atomic uint64_t unwritten;   /* lines that write(2) refused, as on a full disk */
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* for the thread; at the end, for whoever stops it */
+    pthread_cond_t changed; /* for the thread; at the end, for the thread that stops it */
     pthread_t thread;
     struct grc_buf filling; /* lines that the thread has not taken yet */
     struct grc_buf spare;   /* the thread's: what it fills next; empty */
     bool running;
     bool hurry; /* something in there should not wait */
     bool stopping;
-    uint64_t lost; /* lines, since the start */
+    uint64_t lost; /* lines that found no room, since the process began */
+    uint64_t told; /* lost and unwritten lines that the log speaks of already */
+    grc_log_tell_fn *tell;
 } queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
-void grc_log_fd_set(int fd)
+void grc_log_sink_fd_set(int fd)
 {
     atomic_store(&log_fd, fd);
 }
@@ -59,7 +61,8 @@ static bool wait_writable(int fd)
     return errno == EINTR;
 }
 
-static void write_all(const char *bytes, size_t len)
+/* false: what could not be written is lost. */
+static bool write_all(const char *bytes, size_t len)
 {
     while (len > 0) {
         int fd = atomic_load(&log_fd);
@@ -68,10 +71,11 @@ static void write_all(const char *bytes, size_t len)
         if (put < 0 && wait_writable(fd))
             continue;
         if (put <= 0)
-            return; /* there is nowhere left to complain */
+            return false; /* there is nowhere left to complain */
         bytes += put;
         len -= (size_t)put;
     }
+    return true;
 }
 
 /* The length of as many whole lines as a pipe takes in one piece, so that another process that
@@ -85,15 +89,31 @@ static size_t whole_lines(gr_str lines)
     return (size_t)(end - lines.ptr) + 1;
 }
 
-static void write_lines(gr_str lines)
+static uint64_t count_lines(gr_str lines)
 {
-    while (lines.len > 0) {
-        size_t len = whole_lines(lines);
+    uint64_t count = 0;
 
-        write_all(lines.ptr, len);
-        lines.ptr += len;
-        lines.len -= len;
+    for (size_t i = 0; i < lines.len; i++)
+        count += lines.ptr[i] == '\n';
+    return count;
+}
+
+/* false: some lines were lost, and counted. */
+static bool write_lines(gr_str lines)
+{
+    bool fine = true;
+
+    while (lines.len > 0) {
+        gr_str piece = {lines.ptr, whole_lines(lines)};
+
+        if (!write_all(piece.ptr, piece.len)) {
+            atomic_fetch_add(&unwritten, count_lines(piece));
+            fine = false;
+        }
+        lines.ptr += piece.len;
+        lines.len -= piece.len;
     }
+    return fine;
 }
 
 /* --- the thread; the lock is held --- */
@@ -111,25 +131,32 @@ static void wait_for_lines(void)
     queue.hurry = false;
 }
 
+/* Writes a batch, and says how many lines were lost since that was last said; when the batch itself
+ * could not be written, a later one says it. */
+static void write_batch(gr_str lines, uint64_t lost)
+{
+    if (!write_lines(lines))
+        return;
+    lost += atomic_load(&unwritten);
+    if (lost > queue.told)
+        queue.tell(lost - queue.told);
+    queue.told = lost;
+}
+
 static void *write_queue(void *arg)
 {
     (void)arg;
     is_writer = true;
     pthread_mutex_lock(&queue.lock);
-    uint64_t told = queue.lost;
     while (queue.filling.len > 0 || !queue.stopping) {
         wait_for_lines();
         struct grc_buf lines = queue.filling;
         queue.filling = queue.spare;
         uint64_t lost = queue.lost;
         pthread_mutex_unlock(&queue.lock);
-        write_lines(grc_buf_view(&lines));
+        write_batch(grc_buf_view(&lines), lost);
         grc_buf_clear(&lines);
         queue.spare = lines;
-        if (lost > told)
-            grc_warn("%llu lines of the log were lost: they came faster than they could be written",
-                     (unsigned long long)(lost - told));
-        told = lost;
         pthread_mutex_lock(&queue.lock);
     }
     queue.running = false; /* from here on lines are written at once again */
@@ -139,7 +166,7 @@ static void *write_queue(void *arg)
     return NULL;
 }
 
-/* --- for everybody else --- */
+/* --- for the threads that log --- */
 
 /* false: there is no queue. */
 static bool put_in_queue(const char *line, size_t len, bool urgent)
@@ -164,16 +191,16 @@ void grc_log_sink_put(const char *line, size_t len, bool urgent)
 {
     bool direct = is_writer || !atomic_load_explicit(&queued, memory_order_relaxed);
 
-    if (direct || !put_in_queue(line, len, urgent))
-        write_all(line, len);
+    if ((direct || !put_in_queue(line, len, urgent)) && !write_all(line, len))
+        atomic_fetch_add(&unwritten, 1);
 }
 
-uint64_t grc_log_lost(void)
+uint64_t grc_log_sink_lost(void)
 {
     pthread_mutex_lock(&queue.lock);
     uint64_t lost = queue.lost;
     pthread_mutex_unlock(&queue.lock);
-    return lost;
+    return lost + atomic_load(&unwritten);
 }
 
 /* The memory is there from the start: nothing can fail later, and pages that nobody needs cost
@@ -192,12 +219,13 @@ static void free_buffers(void)
     grc_buf_done(&queue.spare);
 }
 
-bool grc_log_queue_start(size_t max_bytes)
+bool grc_log_sink_start(size_t max_bytes, grc_log_tell_fn *tell)
 {
     if (max_bytes == 0)
         return true;
     pthread_mutex_lock(&queue.lock);
     queue.stopping = false;
+    queue.tell = tell;
     queue.running = make_buffers(max_bytes < LEAST_BYTES ? LEAST_BYTES : max_bytes) &&
                     grc_thread_start(&queue.thread, STACK_BYTES, write_queue, NULL);
     if (!queue.running)
@@ -208,7 +236,7 @@ bool grc_log_queue_start(size_t max_bytes)
     return running;
 }
 
-void grc_log_queue_stop(void)
+void grc_log_sink_stop(void)
 {
     const int64_t due_ms = grc_mono_ms() + STOP_MS;
 

@@ -1,8 +1,9 @@
-/* base/log.h: the queue between those who log and whoever reads the log */
+/* base/log.h: the queue between the threads that log and the reader of the log */
 #include "base/log.h"
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -157,6 +158,31 @@ static void without_a_buffer_a_line_is_there_when_work_goes_on(void **state)
     fclose(reader.stream);
 }
 
+/* /dev/full refuses every byte, as a full disk does. */
+static void lines_that_cannot_be_written_are_counted_and_told_of(void **state)
+{
+    struct reader reader;
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+    (void)state;
+    assert_true(full >= 0);
+    uint64_t before = grc_log_lost();
+    grc_log_fd_set(full);
+    grc_info("written at once");
+    assert_int_equal(grc_log_lost() - before, 1);
+    assert_true(grc_log_queue_start(BUFFER_BYTES));
+    grc_warn("urgent");
+    while (grc_log_lost() - before < 2)
+        sched_yield();
+    log_to(&reader);
+    start_reading(&reader);
+    grc_warn("there is room again");
+    grc_log_queue_stop();
+    finish_reading(&reader);
+    assert_int_equal(reader.told, 2);
+    close(full);
+}
+
 static void it_starts_again(void **state)
 {
     struct reader reader;
@@ -179,9 +205,10 @@ int main(void)
         cmocka_unit_test(every_line_arrives_whole_and_in_order),
         cmocka_unit_test(a_reader_that_hangs_stops_nobody),
         cmocka_unit_test(without_a_buffer_a_line_is_there_when_work_goes_on),
+        cmocka_unit_test(lines_that_cannot_be_written_are_counted_and_told_of),
         cmocka_unit_test(it_starts_again),
     };
 
-    alarm(60); /* who waits for a reader that hangs is told so */
+    alarm(60); /* ends a test that waits for a reader that hangs */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
