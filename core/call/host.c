@@ -213,7 +213,7 @@ static void metric_add(const struct gr_self *self, const char *name, const char 
 
 static void timer_wake(struct gr_self *self, const char *name)
 {
-    grc_timers_wake((struct grc_plugin *)self, name);
+    grc_plugin_timers_wake((struct grc_plugin *)self, name);
 }
 
 static const char *state_dir(const struct gr_self *self)

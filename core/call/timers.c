@@ -72,7 +72,7 @@ static void prepare(struct grc_timer *timer, const struct gr_timer *row, struct 
     pthread_cond_init(&timer->changed, NULL);
 }
 
-enum gr_err grc_timers_start(struct grc_plugin *plugin)
+enum gr_err grc_plugin_timers_start(struct grc_plugin *plugin)
 {
     const struct gr_timer *rows = plugin->desc->timers;
     size_t count = 0;
@@ -93,14 +93,14 @@ enum gr_err grc_timers_start(struct grc_plugin *plugin)
 
         timer->running = grc_thread_start(&timer->thread, STACK_BYTES, work, timer);
         if (!timer->running) {
-            grc_timers_stop(plugin);
+            grc_plugin_timers_stop(plugin);
             return GR_ERR_NO_MEMORY;
         }
     }
     return GR_OK;
 }
 
-void grc_timers_stop(struct grc_plugin *plugin)
+void grc_plugin_timers_stop(struct grc_plugin *plugin)
 {
     for (size_t i = 0; i < plugin->timer_count; i++) {
         struct grc_timer *timer = &plugin->timers[i];
@@ -120,7 +120,7 @@ void grc_timers_stop(struct grc_plugin *plugin)
     }
 }
 
-void grc_timers_free(struct grc_plugin *plugin)
+void grc_plugin_timers_free(struct grc_plugin *plugin)
 {
     for (size_t i = 0; i < plugin->timer_count; i++) {
         pthread_cond_destroy(&plugin->timers[i].changed);
@@ -131,7 +131,7 @@ void grc_timers_free(struct grc_plugin *plugin)
     plugin->timer_count = 0;
 }
 
-void grc_timers_wake(struct grc_plugin *plugin, const char *name)
+void grc_plugin_timers_wake(struct grc_plugin *plugin, const char *name)
 {
     for (size_t i = 0; i < plugin->timer_count; i++) {
         struct grc_timer *timer = &plugin->timers[i];

@@ -5,10 +5,10 @@
 
 /* Starts every timer of a started plugin; each runs for the first time after its interval.
  * GR_ERR_NO_MEMORY when a thread cannot be made; none runs then. */
-enum gr_err grc_timers_start(struct grc_plugin *plugin);
+enum gr_err grc_plugin_timers_start(struct grc_plugin *plugin);
 /* Lets running timers finish and joins their threads. */
-void grc_timers_stop(struct grc_plugin *plugin);
+void grc_plugin_timers_stop(struct grc_plugin *plugin);
 /* After stop, when no handler of the plugin is left. */
-void grc_timers_free(struct grc_plugin *plugin);
+void grc_plugin_timers_free(struct grc_plugin *plugin);
 /* Makes one run soon. Thread-safe. Unknown names are ignored. */
-void grc_timers_wake(struct grc_plugin *plugin, const char *name);
+void grc_plugin_timers_wake(struct grc_plugin *plugin, const char *name);

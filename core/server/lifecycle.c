@@ -154,7 +154,7 @@ static bool start_one(struct grc_plugin *plugin)
 
 static void stop_one(struct grc_plugin *plugin)
 {
-    grc_timers_stop(plugin);
+    grc_plugin_timers_stop(plugin);
     if (plugin->started && plugin->desc->stop)
         plugin->desc->stop(&plugin->self, plugin->instance);
     plugin->started = false;
@@ -162,7 +162,7 @@ static void stop_one(struct grc_plugin *plugin)
 
 static void fini_one(struct grc_plugin *plugin)
 {
-    grc_timers_free(plugin);
+    grc_plugin_timers_free(plugin);
     if (plugin->inited && plugin->desc->fini)
         plugin->desc->fini(&plugin->self, plugin->instance);
     plugin->inited = false;
@@ -181,7 +181,7 @@ typedef bool step_fn(struct grc_plugin *plugin);
 
 static bool start_timers(struct grc_plugin *plugin)
 {
-    return grc_timers_start(plugin) == GR_OK;
+    return grc_plugin_timers_start(plugin) == GR_OK;
 }
 
 static bool for_each(struct grc_runtime *runtime, const struct grc_reporter *reporter,

@@ -312,7 +312,7 @@ bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void 
 void grc_runtime_quiet(struct grc_runtime *runtime)
 {
     for (size_t i = 0; i < runtime->plugin_count; i++)
-        grc_timers_stop(runtime->plugins[i]);
+        grc_plugin_timers_stop(runtime->plugins[i]);
 }
 
 void grc_runtime_unref(struct grc_runtime *runtime)
