@@ -54,9 +54,9 @@ enum gr_err grc_schema_check_pairs(const struct grc_schema *rule, struct gr_call
  * digits). Stops at, and returns, the first error of visit. */
 typedef enum gr_err grc_bind_fn(void *arg, const char *binds, gr_str value);
 enum gr_err grc_schema_binds_json(const struct grc_schema *rule, const json_t *value,
-                                grc_bind_fn *visit, void *arg);
+                                  grc_bind_fn *visit, void *arg);
 enum gr_err grc_schema_binds_pairs(const struct grc_schema *rule, const struct gr_pair *pairs,
-                                 size_t count, grc_bind_fn *visit, void *arg);
+                                   size_t count, grc_bind_fn *visit, void *arg);
 /* True when some member row has GR_FIELD_STRIP. */
 bool grc_schema_strips(const struct grc_schema *rule);
 /* The value without the members whose rows have GR_FIELD_STRIP: a new reference that shares what it
