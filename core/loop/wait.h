@@ -19,7 +19,8 @@
     X(UPSTREAM, "upstream", "an upstream's answer")                                                \
     X(SHARED, "shared", "the answer to another call that asks the same")                           \
     X(PAUSE, "pause", "the next attempt of a call")                                                \
-    X(TOKEN, "token", "a token that another call renews")                                          \
+    X(KEYS, "keys", "a key set that another call fetches")                                         \
+    X(STORE, "store", "a connection of the store")                                                 \
     X(TURN, "turn", "another call that works on the same thing")                                   \
     X(GROUP, "group", "the other exchanges of a group")
 

@@ -5,14 +5,6 @@
 
 #include <stdlib.h>
 
-/* Lives on the stack of the thread that waits. */
-struct grc_pool_waiter {
-    struct grc_pool_waiter *next;
-    pthread_cond_t ready;
-    bool served;
-    void *item;
-};
-
 bool grc_pool_init(struct grc_pool *pool, size_t max)
 {
     *pool = (struct grc_pool){.max = max};
@@ -36,80 +28,49 @@ void grc_pool_done(struct grc_pool *pool)
     pool->idle = NULL;
 }
 
-static void waiter_remove(struct grc_pool *pool, struct grc_pool_waiter *waiter)
+/* One that rests, or room for a new one (NULL). */
+static void *take(struct grc_pool *pool)
 {
-    struct grc_pool_waiter *before = NULL;
-
-    for (struct grc_pool_waiter *at = pool->first; at; before = at, at = at->next) {
-        if (at != waiter)
-            continue;
-        if (before)
-            before->next = at->next;
-        else
-            pool->first = at->next;
-        if (pool->last == at)
-            pool->last = before;
-        return;
-    }
+    if (pool->idle_count)
+        return pool->idle[--pool->idle_count];
+    pool->total++;
+    return NULL;
 }
 
-/* Queues up under the lock. */
-static enum gr_err wait_turn(struct grc_pool *pool, int64_t wait_ms, void **ret_item)
+/* Whether there is one for a caller that has not waited: those that were woken come first. */
+static bool is_free(const struct grc_pool *pool)
 {
-    struct grc_pool_waiter waiter = {.ready = PTHREAD_COND_INITIALIZER};
-    const int64_t due_ms = grc_mono_ms() + wait_ms;
-
-    if (pool->last)
-        pool->last->next = &waiter;
-    else
-        pool->first = &waiter;
-    pool->last = &waiter;
-    while (!waiter.served) {
-        if (!grc_cond_wait_until(&waiter.ready, &pool->lock, due_ms))
-            break;
-    }
-    if (!waiter.served)
-        waiter_remove(pool, &waiter);
-    pthread_cond_destroy(&waiter.ready);
-    if (!waiter.served)
-        return GR_ERR_STORE_BUSY;
-    *ret_item = waiter.item;
-    return GR_OK;
+    return pool->idle_count + (pool->max - pool->total) > pool->promised;
 }
 
 enum gr_err grc_pool_take(struct grc_pool *pool, int64_t wait_ms, void **ret_item)
 {
-    enum gr_err err = GR_OK;
+    enum grc_woken woken = GRC_WOKEN_READY;
 
     pthread_mutex_lock(&pool->lock);
-    if (!pool->first && pool->idle_count) {
-        *ret_item = pool->idle[--pool->idle_count];
-    } else if (!pool->first && pool->total < pool->max) {
-        pool->total++;
-        *ret_item = NULL;
-    } else {
-        err = wait_turn(pool, wait_ms, ret_item);
+    if (pool->waiting.first || !is_free(pool)) {
+        woken =
+            grc_queue_wait(&pool->waiting, &pool->lock, grc_mono_ms() + wait_ms, GRC_WAITS_STORE);
+        if (woken == GRC_WOKEN_READY)
+            pool->promised--;
     }
+    if (woken == GRC_WOKEN_READY)
+        *ret_item = take(pool);
     pthread_mutex_unlock(&pool->lock);
-    return err;
+    if (woken == GRC_WOKEN_READY)
+        return GR_OK;
+    return woken == GRC_WOKEN_CANCELLED ? GR_ERR_CANCELLED : GR_ERR_STORE_BUSY;
 }
 
 void grc_pool_put(struct grc_pool *pool, void *item)
 {
     pthread_mutex_lock(&pool->lock);
-    struct grc_pool_waiter *waiter = pool->first;
-    if (waiter) {
-        pool->first = waiter->next;
-        if (!pool->first)
-            pool->last = NULL;
-        waiter->item = item;
-        waiter->served = true;
-        pthread_cond_signal(&waiter->ready);
-    } else if (item) {
+    if (item)
         pool->idle[pool->idle_count++] = item;
-    } else {
+    else
         pool->total--;
-    }
+    if (grc_queue_wake(&pool->waiting))
+        pool->promised++;
     pthread_mutex_unlock(&pool->lock);
 }
 

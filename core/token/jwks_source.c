@@ -3,13 +3,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "loop/wait.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #define EVERY_MS 30000
 #define WAIT_MS 5000
-/* More waiting threads would let strangers with made-up key ids take the workers. */
+/* More waiting calls would let strangers with made-up key ids fill the gateway. */
 #define WAITERS_MAX 16u
 
 struct grc_jwks_source {
@@ -17,7 +18,7 @@ struct grc_jwks_source {
     char *url;
     unsigned refs; /* under the lock of the list */
     pthread_mutex_t mutex;
-    pthread_cond_t done;
+    struct grc_queue done;
     struct grc_jwks *set;
     bool busy;
     bool tried;
@@ -41,14 +42,12 @@ static struct grc_jwks_source *source_new(const char *url)
         return NULL;
     }
     pthread_mutex_init(&source->mutex, NULL);
-    pthread_cond_init(&source->done, NULL);
     return source;
 }
 
 static void source_free(struct grc_jwks_source *source)
 {
     grc_jwks_unref(source->set);
-    pthread_cond_destroy(&source->done);
     pthread_mutex_destroy(&source->mutex);
     free(source->url);
     free(source);
@@ -113,12 +112,13 @@ static enum grc_jwks_refresh wait_for_other(struct grc_jwks_source *source)
     const int64_t fetched_ms = source->fetched_ms;
     const struct grc_jwks *set = source->set;
     const int64_t due_ms = grc_mono_ms() + WAIT_MS;
+    enum grc_woken woken = GRC_WOKEN_READY;
 
     if (source->waiters >= WAITERS_MAX)
         return GRC_JWKS_BUSY;
     source->waiters++;
-    while (source->busy && grc_cond_wait_until(&source->done, &source->mutex, due_ms))
-        ;
+    while (source->busy && woken == GRC_WOKEN_READY)
+        woken = grc_queue_wait(&source->done, &source->mutex, due_ms, GRC_WAITS_KEYS);
     source->waiters--;
     if (source->busy)
         return GRC_JWKS_BUSY;
@@ -174,7 +174,7 @@ enum grc_jwks_refresh grc_jwks_source_refresh(struct grc_jwks_source *source, in
         source->fetched_ms = now_ms;
     }
     source->busy = false;
-    pthread_cond_broadcast(&source->done);
+    grc_queue_wake_all(&source->done);
     pthread_mutex_unlock(&source->mutex);
     grc_jwks_unref(old);
     return fresh ? GRC_JWKS_FETCHED : GRC_JWKS_FAILED;

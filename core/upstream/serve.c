@@ -3,6 +3,7 @@
 #include "upstream/internal.h"
 
 #include "base/clock.h"
+#include "loop/fiber.h"
 
 /* --- room: one slow upstream must not take all workers --- */
 
@@ -107,7 +108,10 @@ static void lead(struct reading *reading, struct grc_singleflight *share)
         exchange->gone = nobody_left;
         exchange->gone_arg = &watch;
     }
+    /* Its client's end is for nobody_left() to judge. */
+    bool shielded = grc_fiber_shield(true);
     grc_run_single(reading->upstream, exchange);
+    grc_fiber_shield(shielded);
     exchange->gone = watch.gone;
     exchange->gone_arg = watch.arg;
     bool waited_for = grc_singleflight_close(reading->all->shares, share);

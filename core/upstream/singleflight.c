@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "loop/wait.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ struct grc_singleflight {
     struct grc_singleflight *next; /* in its shard, while it may be joined */
     struct grc_singleflight_key key;
     pthread_mutex_t lock;
-    pthread_cond_t over;
+    struct grc_queue over;
     _Atomic unsigned refs;
     _Atomic unsigned waiting;
     bool done;
@@ -102,7 +103,6 @@ static struct grc_singleflight *share_new(const struct grc_singleflight_key *key
     share->key = *key;
     atomic_init(&share->refs, 1);
     pthread_mutex_init(&share->lock, NULL);
-    pthread_cond_init(&share->over, NULL);
     return share;
 }
 
@@ -111,7 +111,6 @@ static void share_unref(struct grc_singleflight *share)
     if (atomic_fetch_sub_explicit(&share->refs, 1, memory_order_acq_rel) != 1)
         return;
     grc_answer_unref(share->answer);
-    pthread_cond_destroy(&share->over);
     pthread_mutex_destroy(&share->lock);
     free(share);
 }
@@ -171,7 +170,7 @@ void grc_singleflight_publish(struct grc_singleflight *share, struct grc_answer 
         pthread_mutex_lock(&share->lock);
         share->answer = answer ? grc_answer_ref(answer) : NULL;
         share->done = true;
-        pthread_cond_broadcast(&share->over);
+        grc_queue_wake_all(&share->over);
         pthread_mutex_unlock(&share->lock);
     }
     share_unref(share);
@@ -193,16 +192,23 @@ bool grc_singleflight_worth(const struct grc_exchange *exchange)
 
 /* --- waiting --- */
 
-/* Sleeps until the end of the leader's call, at most until when_ms. Under the share's lock. */
-static void sleep_until(struct grc_singleflight *share, int64_t when_ms)
-{
-    while (!share->done && grc_cond_wait_until(&share->over, &share->lock, when_ms))
-        ;
-}
-
 static bool client_gone(const struct grc_exchange *exchange)
 {
     return exchange->gone && exchange->gone(exchange->gone_arg);
+}
+
+/* Until the end of the leader's call, at most until when_ms. */
+static enum grc_woken wait_until(struct grc_singleflight *share, int64_t when_ms)
+{
+    enum grc_woken woken = GRC_WOKEN_READY;
+
+    pthread_mutex_lock(&share->lock);
+    while (!share->done && woken == GRC_WOKEN_READY)
+        woken = grc_queue_wait(&share->over, &share->lock, when_ms, GRC_WAITS_SHARED);
+    if (share->done)
+        woken = GRC_WOKEN_READY;
+    pthread_mutex_unlock(&share->lock);
+    return woken;
 }
 
 static enum grc_singleflight_end wait_done(struct grc_singleflight *share,
@@ -210,17 +216,14 @@ static enum grc_singleflight_end wait_done(struct grc_singleflight *share,
 {
     for (;;) {
         int64_t step_ms = grc_mono_ms() + STEP_MS;
+        enum grc_woken woken = wait_until(share, step_ms < deadline_ms ? step_ms : deadline_ms);
 
-        pthread_mutex_lock(&share->lock);
-        sleep_until(share, step_ms < deadline_ms ? step_ms : deadline_ms);
-        bool done = share->done;
-        pthread_mutex_unlock(&share->lock);
-        if (done)
+        if (woken == GRC_WOKEN_READY)
             return share->answer ? GRC_SINGLEFLIGHT_ANSWERED : GRC_SINGLEFLIGHT_AGAIN;
-        if (grc_mono_ms() >= deadline_ms)
-            return GRC_SINGLEFLIGHT_LATE;
-        if (client_gone(exchange))
+        if (woken == GRC_WOKEN_CANCELLED || client_gone(exchange))
             return GRC_SINGLEFLIGHT_GONE;
+        if (woken == GRC_WOKEN_FAILED || grc_mono_ms() >= deadline_ms)
+            return GRC_SINGLEFLIGHT_LATE;
     }
 }
 
