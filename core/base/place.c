@@ -15,7 +15,6 @@ static const struct {
     [GRC_PLACE_DATA] = {GRC_DATADIR, NULL},
     [GRC_PLACE_PLUGINS] = {GRC_PLUGINDIR, "plugins"},
     [GRC_PLACE_STATE] = {"var/lib/greenroom", "state"},
-    [GRC_PLACE_TLS] = {GRC_TLSDIR, "tls"},
 };
 
 static bool join(const char *dir, size_t dir_len, const char *name, char *ret_path, size_t size)

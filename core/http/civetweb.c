@@ -1,8 +1,9 @@
 /*
- * With civetweb_*.c, all that knows CivetWeb. Everything is served from begin_request, which runs
- * before any look at files, handlers or scripts; document_root is never set. What CivetWeb's parser
- * lets through is refused by http/framing.c; what its reads and writes do not bound is bounded by
- * http/wait.c. Here: the threads, start and stop.
+ * CivetWeb's part: it owns the listening sockets and the workers, and parses heads. Clients are
+ * taken in by door.c and are connections of the loop (conn.c); a worker is given one whole head
+ * after the other through its seat (seat.h). Everything is served from begin_request, which runs
+ * before any look at files, handlers or scripts; document_root is never set. Answers do not leave
+ * through CivetWeb.
  */
 #include "http/civetweb.h"
 
@@ -10,324 +11,354 @@
 #include "base/log.h"
 #include "base/privileges.h"
 #include "base/thread.h"
+#include "http/seat.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 _Static_assert(MG_MAX_HEADERS == GRC_HEADERS_MAX, "the header array of CivetWeb has another size");
 
-/* The versions whose parser and keep-alive http/framing.c and http/wait.c were checked with. */
+/* The versions whose parser and keep-alive http/framing.c and http/seat.c were checked with. */
 #define KNOWN_VERSIONS "1.15 and 1.16"
 static const char *const known_versions[] = {"1.15", "1.16"};
 
-/* --- threads and connections --- */
+/* What is tried at the start, and how long it may take. */
+static const char trial_head[] = "GET /trial?a=b HTTP/1.1\r\nHost: trial\r\n\r\n";
+#define TRIAL_MS 10000
 
-/* See struct grc_wait: clients get less time for their heads as workers run out. */
-static int64_t patience_ms(void *arg, bool head_begun)
+enum trial { TRIAL_DUE = 0, TRIAL_RUNS, TRIAL_PASSED };
+
+struct grc_civetweb {
+    struct mg_context *context;
+    pthread_mutex_t lock; /* of trial and seated */
+    pthread_cond_t ready;
+    enum trial trial;
+    unsigned seated; /* workers that have their seat */
+    atomic_bool tried;
+    char trouble[256]; /* the last thing CivetWeb complained about */
+};
+
+/* A thread of CivetWeb's: a worker, or the one that accepts. */
+struct worker {
+    struct grc_seat seat;
+    struct grc_http *http;
+    struct grc_conn *conn; /* whose head CivetWeb has; NULL: none */
+    bool seated;
+    bool trying; /* it has the head of the trial */
+};
+
+/* --- the trial: do the three calls of seat.h reach it, and does begin_request? --- */
+
+static bool begin_trial(struct worker *worker)
 {
-    struct grc_http *http = ((struct grc_conn *)arg)->http;
-    unsigned occupied = grc_http_load(&http->occupied);
+    struct grc_civetweb *civetweb = worker->http->civetweb;
 
-    if (atomic_load_explicit(&http->draining, memory_order_relaxed) && !head_begun)
-        return 100; /* over for those that idle, and time to be told for those that just came */
-    if (occupied > http->workers - http->spare) {
-        /* Whoever waited for a worker has sent his request meanwhile; a handshake takes turns. */
-        if (((const struct grc_conn *)arg)->shaking)
-            return 250;
-        return head_begun ? 100 : 50;
-    }
-    if (occupied > http->workers / 4 * 3)
-        return 1500;
-    return -1;
+    if (atomic_load_explicit(&civetweb->tried, memory_order_relaxed))
+        return false;
+    pthread_mutex_lock(&civetweb->lock);
+    worker->trying = civetweb->trial == TRIAL_DUE;
+    if (worker->trying)
+        civetweb->trial = TRIAL_RUNS;
+    pthread_mutex_unlock(&civetweb->lock);
+    atomic_store(&civetweb->tried, true);
+    return worker->trying;
 }
+
+static void end_trial(struct worker *worker, const struct mg_request_info *info)
+{
+    struct grc_civetweb *civetweb = worker->http->civetweb;
+    bool fine = strcmp(info->request_method, "GET") == 0 && info->num_headers == 1 &&
+                strcmp(info->request_uri, "/trial") == 0 && info->query_string &&
+                strcmp(info->query_string, "a=b") == 0;
+
+    worker->trying = false;
+    pthread_mutex_lock(&civetweb->lock);
+    if (fine)
+        civetweb->trial = TRIAL_PASSED;
+    pthread_cond_signal(&civetweb->ready);
+    pthread_mutex_unlock(&civetweb->lock);
+}
+
+/* Until every worker is there as well: a listener that has started has all its threads at work. */
+static bool wait_for_trial(const struct grc_http *http)
+{
+    struct grc_civetweb *civetweb = http->civetweb;
+    int64_t due_ms = grc_mono_ms() + TRIAL_MS;
+    bool in_time = true;
+
+    pthread_mutex_lock(&civetweb->lock);
+    while (in_time && (civetweb->trial != TRIAL_PASSED || civetweb->seated < http->workers))
+        in_time = grc_cond_wait_until(&civetweb->ready, &civetweb->lock, due_ms);
+    bool passed = civetweb->trial == TRIAL_PASSED;
+    pthread_mutex_unlock(&civetweb->lock);
+    return passed;
+}
+
+/* --- seats --- */
+
+static void take_seat(struct worker *worker)
+{
+    struct grc_civetweb *civetweb = worker->http->civetweb;
+
+    if (worker->seated)
+        return;
+    worker->seated = true;
+    pthread_mutex_lock(&civetweb->lock);
+    civetweb->seated++;
+    pthread_cond_signal(&civetweb->ready);
+    pthread_mutex_unlock(&civetweb->lock);
+}
+
+static bool wait_head(void *arg)
+{
+    struct worker *worker = arg;
+    struct grc_http *http = worker->http;
+
+    take_seat(worker);
+    if (begin_trial(worker))
+        return true;
+    while (!atomic_load(&http->stopping)) {
+        struct grc_conn *conn = grc_ready_take(http);
+
+        if (conn && conn->transaction) {
+            worker->conn = conn;
+            return true;
+        }
+        if (conn)
+            grc_conn_go_on(conn);
+        else
+            grc_loop_step(http->loop, -1);
+    }
+    return false;
+}
+
+static size_t take_head(void *arg, char *into, size_t size)
+{
+    const struct worker *worker = arg;
+    gr_str head = {trial_head, sizeof(trial_head) - 1};
+
+    if (worker->conn)
+        head = grc_transaction_head(worker->conn->transaction);
+    else if (!worker->trying)
+        return 0;
+    if (head.len > size)
+        return 0;
+    if (worker->conn)
+        grc_framing_copy(into, head.ptr, head.len, &worker->conn->transaction->request);
+    else
+        memcpy(into, head.ptr, head.len);
+    return head.len;
+}
+
+static const struct grc_seat_calls worker_calls = {.wait_head = wait_head, .take_head = take_head};
+
+static bool wait_door(void *arg, const struct pollfd *listeners, size_t count)
+{
+    const struct worker *master = arg;
+
+    return grc_door_wait(master->http, listeners, count);
+}
+
+static int take_socket(void *arg)
+{
+    const struct worker *master = arg;
+
+    return grc_door_take_socket(master->http);
+}
+
+static const struct grc_seat_calls master_calls = {.wait_door = wait_door,
+                                                   .take_socket = take_socket};
+
+/* --- what CivetWeb calls --- */
 
 static int log_message(const struct mg_connection *mg, const char *message)
 {
     struct grc_http *http = mg_get_user_data(mg_get_context(mg));
 
     if (http)
-        snprintf(http->trouble, sizeof(http->trouble), "%s", message);
+        snprintf(http->civetweb->trouble, sizeof(http->civetweb->trouble), "%s", message);
     grc_debug("civetweb: %s", message);
     return 1;
 }
 
-static void *init_thread(const struct mg_context *ctx, int type)
+static void *init_thread(const struct mg_context *context, int type)
 {
-    struct grc_http *http = mg_get_user_data(ctx);
-    struct grc_conn *conn = calloc(1, sizeof(*conn));
+    struct grc_http *http = mg_get_user_data(context);
+    struct worker *worker = calloc(1, sizeof(*worker));
 
     grc_privileges_thread();
-    if (!conn)
+    if (!worker)
         abort(); /* at start, before anything is served */
-    conn->http = http;
-    conn->wait.arg = conn;
-    conn->wait.stopping = &http->stopping;
-    conn->wait.base_size = http->head_max;
-    grc_buf_init(&conn->out, (size_t)1024 * 1024);
-    grc_buf_init(&conn->target, http->head_max);
-    grc_wait_next(&conn->wait, true);
-    if (type == 1) {
-        if (http->batch && !grc_thread_batch())
-            grc_debug("workers keep the normal scheduling: %s", strerror(errno));
-        conn->wait.patience_ms = patience_ms;
-        conn->wait.opened = grc_http_handshake_begins;
-    } else {
-        conn->wait.mode = GRC_WAIT_ACCEPT;
-    }
-    grc_wait_attach(&conn->wait);
-    return conn;
+    worker->http = http;
+    worker->seat.arg = worker;
+    worker->seat.calls = type == 1 ? &worker_calls : &master_calls;
+    if (type == 1 && http->batch && !grc_thread_batch())
+        grc_debug("workers keep the normal scheduling: %s", strerror(errno));
+    if (type == 0 || type == 1)
+        grc_seat_attach(&worker->seat);
+    grc_ready_attach(type == 1);
+    return worker;
 }
 
-static void exit_thread(const struct mg_context *ctx, int type, void *thread)
+static void exit_thread(const struct mg_context *context, int type, void *thread)
 {
-    struct grc_conn *conn = thread;
-
-    (void)ctx;
+    (void)context;
     (void)type;
-    grc_wait_attach(NULL);
-    if (!conn)
-        return;
-    grc_buf_done(&conn->out);
-    grc_buf_done(&conn->target);
-    free(conn);
+    grc_seat_attach(NULL);
+    free(thread);
 }
 
-static int init_connection(const struct mg_connection *mg, void **data)
+static bool same_text(gr_str text, const char *other)
 {
-    struct grc_conn *conn = mg_get_thread_pointer(mg);
-
-    (void)data;
-    conn->shaking = false;
-    if (conn->counted) { /* a handshake is done; the head gets time of its own */
-        grc_wait_next(&conn->wait, false);
-        return 0;
-    }
-    conn->counted = true;
-    atomic_fetch_add(&conn->http->occupied, 1);
-    return 0;
+    return gr_str_eq(text, gr_str_of(other ? other : ""));
 }
 
+/* CivetWeb and http/framing.c have read the same request, or one of them is wrong. */
+static bool agrees(const struct grc_request *request, const struct mg_request_info *info)
+{
+    return same_text(request->method_text, info->request_method) &&
+           same_text(request->path, info->request_uri) &&
+           same_text(request->query, info->query_string) &&
+           (size_t)info->num_headers == request->header_count;
+}
+
+static void refuse(struct grc_conn *conn)
+{
+    struct grc_request *request = &conn->transaction->request;
+
+    request->broken = GR_ERR_BAD_REQUEST;
+    request->broken_reason = "the request is malformed";
+}
+
+/* Answers the request whose head CivetWeb was given. */
+static void run(struct worker *worker)
+{
+    struct grc_conn *conn = worker->conn;
+
+    worker->conn = NULL;
+    worker->seat.inside = true;
+    grc_loop_hand_over(worker->http->loop); /* serving it may take a while */
+    grc_transaction_run(conn);
+    worker->seat.inside = false;
+}
+
+static int begin_request(struct mg_connection *mg)
+{
+    struct worker *worker = mg_get_thread_pointer(mg);
+    const struct mg_request_info *info = mg_get_request_info(mg);
+
+    if (worker->trying) {
+        end_trial(worker, info);
+    } else if (worker->conn) {
+        struct grc_transaction *transaction = worker->conn->transaction;
+
+        if (agrees(&transaction->request, info))
+            grc_framing_terminate(transaction->head.ptr, &transaction->request);
+        else
+            refuse(worker->conn);
+        run(worker);
+    }
+    return 200; /* for CivetWeb's own log, which is off */
+}
+
+/* CivetWeb refuses a head that http/framing.c let through. */
+static int http_error(struct mg_connection *mg, int status, const char *message)
+{
+    struct worker *worker = mg_get_thread_pointer(mg);
+
+    (void)status;
+    (void)message; /* may quote the request */
+    if (worker->conn) {
+        refuse(worker->conn);
+        run(worker);
+    }
+    return 0; /* it was answered */
+}
+
+/* CivetWeb has ended the conversation at a seat. */
 static void connection_closed(const struct mg_connection *mg)
 {
-    struct grc_conn *conn = mg_get_thread_pointer(mg);
+    struct worker *worker = mg_get_thread_pointer(mg);
 
-    if (conn->counted)
-        atomic_fetch_sub(&conn->http->occupied, 1);
-    conn->counted = false;
-    grc_wait_next(&conn->wait, true);
+    if (worker->conn) {
+        refuse(worker->conn);
+        run(worker);
+    }
+    if (!atomic_load(&worker->http->stopping))
+        grc_door_want_seat(worker->http);
 }
 
 /* --- start and stop --- */
 
-char *grc_http_reason(const char *format, ...)
-{
-    char *reason = NULL;
-    va_list args;
-
-    va_start(args, format);
-    if (vasprintf(&reason, format, args) < 0)
-        reason = NULL;
-    va_end(args);
-    return reason;
-}
-
-/* Finds out which address cannot be bound and why, since CivetWeb says so in many words. */
-static char *probe(const struct grc_listen *listen, size_t count, const char *trouble)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct sockaddr_in in = {.sin_family = AF_INET,
-                                 .sin_port = htons((uint16_t)listen[i].port)};
-        int on = 1;
-
-        if (inet_pton(AF_INET, listen[i].address, &in.sin_addr) != 1)
-            continue;
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-            break;
-        if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-            bind(fd, (const struct sockaddr *)&in, sizeof(in)) != 0) {
-            char *reason =
-                grc_http_reason("%s:%u: %s", listen[i].address, listen[i].port, strerror(errno));
-            close(fd);
-            return reason;
-        }
-        close(fd);
-    }
-    return grc_http_reason("%s:%u: %s", listen[0].address, listen[0].port,
-                           trouble[0] ? trouble : "the listener did not start");
-}
-
-/* What the linked library cannot do, as a reason; NULL when all is well. */
-static char *check_listen(const struct grc_listen *listen, size_t count)
-{
-    if (count == 0 || count > GRC_LISTEN_MAX)
-        return grc_http_reason("no address to listen on");
-    for (size_t i = 0; i < count; i++) {
-        if (listen[i].address[0] == '[' && !grc_http_has_ipv6())
-            return grc_http_reason(
-                "%s:%u: this build of libcivetweb has no IPv6; use an IPv4 address",
-                listen[i].address, listen[i].port);
-    }
-    return NULL;
-}
-
-bool grc_http_check(const struct grc_settings *settings, char **ret_reason)
-{
-    struct grc_http trial = {.tls = NULL};
-    char *reason = check_listen(settings->listen, settings->listen_count);
-
-    if (!reason)
-        reason = grc_http_prepare_tls(&trial, settings->listen, settings->listen_count, settings);
-    if (!reason && !trial.tls && settings->admin.address)
-        reason = grc_http_prepare_tls(&trial, &settings->admin, 1, settings);
-    grc_tls_free(trial.tls);
-    *ret_reason = reason;
-    return reason == NULL;
-}
-
-static void learn_ports(struct grc_http *http, const struct grc_listen *listen, size_t count)
+static void learn_ports(struct grc_http *http, const struct grc_listen *listen)
 {
     struct mg_server_port ports[GRC_LISTEN_MAX];
-    int found = mg_get_server_ports(http->ctx, GRC_LISTEN_MAX, ports);
+    int found = mg_get_server_ports(http->civetweb->context, GRC_LISTEN_MAX, ports);
 
-    for (size_t i = 0; i < count; i++) {
-        http->ports[i] = found > 0 && i < (size_t)found ? (unsigned)ports[i].port : listen[i].port;
-        snprintf(http->names[i], sizeof(http->names[i]), "%.50s:%u", listen[i].address,
-                 http->ports[i]);
-    }
-    atomic_store(&http->listen_count, (unsigned)count);
+    for (size_t i = 0; i < http->listener_count; i++)
+        http->listeners[i].port =
+            found > 0 && i < (size_t)found ? (unsigned)ports[i].port : listen[i].port;
 }
 
-static unsigned clamp(int64_t value, unsigned min, unsigned max)
-{
-    return value < (int64_t)min ? min : value > (int64_t)max ? max : (unsigned)value;
-}
-
-static struct grc_http *new_http(int64_t workers, bool admin, const struct grc_settings *settings,
-                                 const struct grc_http_handler *handler)
-{
-    struct grc_http *http = calloc(1, sizeof(*http));
-
-    if (!http)
-        return NULL;
-    http->handler = *handler;
-    http->admin = admin;
-    http->batch = !admin && settings->workers_batch;
-    http->workers = clamp(workers, 1, 16384);
-    http->spare = http->workers < 4 ? 0 : clamp(http->workers / 10, 1, 32);
-    http->readers_max = http->workers < 2 ? 1 : http->workers / 2;
-    http->uri_max = (size_t)settings->uri_max_bytes;
-    http->head_max = clamp(settings->header_max_bytes + settings->uri_max_bytes, 2048, 1 << 20);
-    http->header_timeout_ms = settings->header_timeout_ms;
-    return http;
-}
-
-struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, int64_t workers,
-                                bool admin, const struct grc_settings *settings,
-                                const struct grc_http_handler *handler, char **ret_reason)
+static bool start_context(struct grc_http *http, const struct grc_listen *listen, size_t count)
 {
     /* Without log_access and access_log_file CivetWeb formats no local time, which takes a lock
      * of the whole process. */
     static const struct mg_callbacks callbacks = {
-        .begin_request = grc_http_begin_request,
+        .begin_request = begin_request,
         .log_message = log_message,
-        .http_error = grc_http_error,
+        .http_error = http_error,
         .init_thread = init_thread,
         .exit_thread = exit_thread,
-        .init_connection = init_connection,
-        .connection_close = grc_http_connection_closes,
         .connection_closed = connection_closed,
-        .external_ssl_ctx = grc_http_give_context,
     };
-
-    char *reason = check_listen(listen, count);
-    if (reason) {
-        *ret_reason = reason;
-        return NULL;
-    }
-    struct grc_http *http = new_http(workers, admin, settings, handler);
     struct grc_http_options *options = calloc(1, sizeof(*options));
-    if (!http || !options) {
-        free(http);
-        free(options);
-        *ret_reason = grc_http_reason("out of memory");
-        return NULL;
-    }
-    reason = grc_http_prepare_tls(http, listen, count, settings);
-    if (reason) {
-        free(options);
-        free(http);
-        *ret_reason = reason;
-        return NULL;
-    }
-    grc_http_fill_options(options, http, listen, count, settings);
+
+    if (!options)
+        return false;
+    grc_http_fill_options(options, http, listen, count);
     struct mg_init_data init = {
         .callbacks = &callbacks, .user_data = http, .configuration_options = options->list};
-    http->ctx = mg_start2(&init, NULL);
+    http->civetweb->context = mg_start2(&init, NULL);
     free(options);
-    if (!http->ctx) {
-        *ret_reason = probe(listen, count, http->trouble);
-        grc_tls_free(http->tls);
-        free(http);
-        return NULL;
+    return http->civetweb->context != NULL;
+}
+
+bool grc_civetweb_start(struct grc_http *http, const struct grc_listen *listen, size_t count,
+                        const char **ret_trouble)
+{
+    http->civetweb = calloc(1, sizeof(*http->civetweb));
+    *ret_trouble = "out of memory";
+    if (!http->civetweb)
+        return false;
+    pthread_mutex_init(&http->civetweb->lock, NULL);
+    pthread_cond_init(&http->civetweb->ready, NULL);
+    if (!start_context(http, listen, count)) {
+        *ret_trouble = http->civetweb->trouble;
+        return false;
     }
-    learn_ports(http, listen, count);
-    return http;
+    learn_ports(http, listen);
+    if (wait_for_trial(http))
+        return true;
+    *ret_trouble = "requests cannot be given to the linked libcivetweb: its calls of poll(), "
+                   "accept() and recv() do not reach this program";
+    return false;
 }
 
-void grc_http_drain(struct grc_http *http)
+void grc_civetweb_stop(struct grc_http *http)
 {
-    atomic_store(&http->draining, true);
-}
+    struct grc_civetweb *civetweb = http->civetweb;
 
-bool grc_http_reload(struct grc_http *http, const struct grc_settings *settings, char **ret_reason)
-{
-    return !http->tls || grc_tls_reload(http->tls, &settings->tls, ret_reason);
-}
-
-bool grc_http_watch(struct grc_http *http)
-{
-    if (http->tls)
-        grc_tls_watch(http->tls);
-    return http->tls != NULL;
-}
-
-unsigned grc_http_active(const struct grc_http *http)
-{
-    return atomic_load(&http->active);
-}
-
-unsigned grc_http_workers(const struct grc_http *http)
-{
-    return http->workers;
-}
-
-unsigned grc_http_occupied(const struct grc_http *http)
-{
-    return atomic_load(&http->occupied);
-}
-
-unsigned grc_http_port(const struct grc_http *http, size_t index)
-{
-    return index < atomic_load(&http->listen_count) ? http->ports[index] : 0;
-}
-
-void grc_http_stop(struct grc_http *http)
-{
-    if (!http)
+    if (!civetweb)
         return;
-    atomic_store(&http->draining, true);
-    atomic_store(&http->stopping, true);
-    mg_stop(http->ctx);
-    grc_tls_free(http->tls);
-    free(http);
+    if (civetweb->context)
+        mg_stop(civetweb->context);
+    pthread_cond_destroy(&civetweb->ready);
+    pthread_mutex_destroy(&civetweb->lock);
+    free(civetweb);
+    http->civetweb = NULL;
 }
 
 /* --- the library --- */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NEVER_MS (24 * 60 * 60 * 1000)
+
 static bool is_known_option(const char *name)
 {
     for (const struct mg_option *option = mg_get_valid_options(); option->name; option++) {
@@ -39,9 +41,8 @@ static void set_ports(struct grc_http_options *options, const struct grc_listen 
     size_t at = 0;
 
     for (size_t i = 0; i < count; i++) {
-        int len =
-            snprintf(options->ports + at, sizeof(options->ports) - at, "%s%.63s:%u%s", i ? "," : "",
-                     listen[i].address, listen[i].port, listen[i].tls ? "s" : "");
+        int len = snprintf(options->ports + at, sizeof(options->ports) - at, "%s%.63s:%u",
+                           i ? "," : "", listen[i].address, listen[i].port);
         if (len < 0 || (size_t)len >= sizeof(options->ports) - at)
             return;
         at += (size_t)len;
@@ -50,14 +51,13 @@ static void set_ports(struct grc_http_options *options, const struct grc_listen 
 }
 
 void grc_http_fill_options(struct grc_http_options *options, const struct grc_http *http,
-                           const struct grc_listen *listen, size_t count,
-                           const struct grc_settings *settings)
+                           const struct grc_listen *listen, size_t count)
 {
-    set_ports(options, listen, count);
+    set_ports(options, listen, count); /* those of HTTPS as well: TLS ends before CivetWeb */
     set_number(options, "num_threads", http->workers);
-    set_number(options, "max_request_size", (int64_t)http->head_max);
-    set_number(options, "request_timeout_ms", settings->header_timeout_ms);
-    set_number(options, "keep_alive_timeout_ms", settings->keep_alive_timeout_ms);
+    set_number(options, "max_request_size", (int64_t)http->head_max + 1);
+    set_number(options, "request_timeout_ms", NEVER_MS); /* a worker waits as long as it takes */
+    set_number(options, "keep_alive_timeout_ms", NEVER_MS);
     set_number(options, "connection_queue", http->workers < 64 ? 64 : http->workers);
     set_number(options, "listen_backlog", 4096);
     set(options, "enable_keep_alive", "yes");

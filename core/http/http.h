@@ -1,4 +1,4 @@
-/* HTTP listeners on CivetWeb. One grc_http is one CivetWeb context with its own worker threads. */
+/* HTTP listeners. One grc_http has its own workers, its own loop and its own CivetWeb context. */
 #pragma once
 
 #include "config/settings.h"
@@ -13,8 +13,8 @@ struct grc_http_handler {
     /* After the reply was written: sent_bytes, ok = false when writing failed. */
     void (*done)(void *arg, struct grc_request *request, struct grc_reply *reply, size_t sent_bytes,
                  bool ok);
-    /* For the log: a request that CivetWeb could not parse was answered with status; 0: a TLS
-     * handshake failed. May be NULL. */
+    /* For the log: a connection ended without a request. status 0: its TLS handshake failed; 400:
+     * it spoke HTTP where TLS was expected, and was told so. May be NULL. */
     void (*refused)(void *arg, const char *peer, int status, const char *reason);
     void *arg;
 };
@@ -47,8 +47,8 @@ bool grc_http_watch(struct grc_http *http);
 /* Requests being served now. */
 unsigned grc_http_active(const struct grc_http *http);
 unsigned grc_http_workers(const struct grc_http *http);
-/* Workers that hold a connection, idle ones included. */
-unsigned grc_http_occupied(const struct grc_http *http);
+/* Connections of clients, idle ones included. */
+unsigned grc_http_connections(const struct grc_http *http);
 /* The port of the index-th listener, after start. */
 unsigned grc_http_port(const struct grc_http *http, size_t index);
 /* Closes everything and waits for the workers. */

@@ -1,6 +1,6 @@
 /*
- * What the HTTP adapter hands up and takes back. No CivetWeb type appears here: only
- * http/civetweb.c knows the library.
+ * What listeners hand up and take back. No CivetWeb type appears here: only http/civetweb.c and its
+ * options know the library.
  */
 #pragma once
 
@@ -18,17 +18,16 @@ struct grc_request {
     bool head;
     bool options;
     gr_str method_text;
-    gr_str target; /* raw: path and query */
-    gr_str path;   /* raw */
-    gr_str query;  /* raw, without '?' */
+    gr_str path;  /* raw */
+    gr_str query; /* raw, without '?' */
     struct gr_pair headers[GRC_HEADERS_MAX];
     size_t header_count;
+    uint64_t steering;      /* bit i: headers[i] is about the connection or the body's length */
     int64_t content_length; /* -1: chunked; 0: no body */
     bool expect_continue;
     bool http_1_0;
     bool tls;
     char peer[64];      /* address as text */
-    char listener[64];  /* address:port the request came in on */
     bool admin;         /* came in on the admin listener */
     bool draining;      /* the listener is shutting down */
     bool overloaded;    /* nearly all workers are busy: refuse before reading the body */

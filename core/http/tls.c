@@ -37,10 +37,8 @@ struct kept {
 };
 
 struct grc_tls {
-    grc_tls_failed_fn *failed;
-    SSL_CTX *entry; /* CivetWeb's; each handshake moves on to the current one */
     pthread_mutex_t lock;
-    SSL_CTX *current;
+    SSL_CTX *current; /* of connections that begin now */
     /* of the thread that reloads */
     struct kept kept;
     struct marks loaded; /* as the files were when they were last read, with or without success */
@@ -49,26 +47,18 @@ struct grc_tls {
 
 /* --- handshakes --- */
 
-/* Runs at the start of each handshake: the connection takes the context of the day. */
-static int move_on(SSL *ssl, int *alert, void *arg)
+SSL *grc_tls_accept(struct grc_tls *tls, int fd)
 {
-    struct grc_tls *tls = arg;
-
     pthread_mutex_lock(&tls->lock);
-    SSL_CTX *ctx = SSL_set_SSL_CTX(ssl, tls->current);
-    if (ctx) {
-        /* These were copied when the connection was made, and do not come along. */
-        SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), NULL);
-        SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ctx));
-        SSL_clear_options(ssl, SSL_OP_NO_TICKET);
-        SSL_set_options(ssl, SSL_CTX_get_options(ctx));
-        SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(ctx));
-    }
+    SSL *ssl = SSL_new(tls->current); /* holds the context, whatever becomes of the current one */
     pthread_mutex_unlock(&tls->lock);
-    if (ctx)
-        return SSL_CLIENT_HELLO_SUCCESS;
-    *alert = SSL_AD_INTERNAL_ERROR;
-    return SSL_CLIENT_HELLO_ERROR;
+    if (ssl && SSL_set_fd(ssl, fd) == 1) {
+        SSL_set_accept_state(ssl);
+        return ssl;
+    }
+    SSL_free(ssl);
+    ERR_clear_error();
+    return NULL;
 }
 
 /* Only HTTP/1.1 is spoken here: a client that wants something else in its first words is told so,
@@ -92,21 +82,6 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
         }
     }
     return SSL_TLSEXT_ERR_ALERT_FATAL;
-}
-
-static void see_state(const SSL *ssl, int where, int result)
-{
-    unsigned long error = ERR_peek_last_error();
-    const struct grc_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    const char *reason;
-
-    /* A handshake that only waits for more bytes ends here as well, without an error. */
-    if (where != SSL_CB_ACCEPT_EXIT || result > 0 || error == 0 || !tls || !tls->failed)
-        return;
-    reason = ERR_reason_error_string(error);
-    tls->failed(SSL_get_app_data(ssl), SSL_get_fd(ssl),
-                ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST,
-                reason ? reason : "unknown error");
 }
 
 /* --- contexts --- */
@@ -139,14 +114,6 @@ static bool use_ciphers(SSL_CTX *ctx, const char *list, char **ret_reason)
     return true;
 }
 
-static void use_callbacks(SSL_CTX *ctx, struct grc_tls *tls)
-{
-    SSL_CTX_set_app_data(ctx, tls);
-    SSL_CTX_set_client_hello_cb(ctx, move_on, tls);
-    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
-    SSL_CTX_set_info_callback(ctx, see_state);
-}
-
 static void use_sessions(SSL_CTX *ctx, bool clients_known)
 {
     static const unsigned char id[] = "greenroom";
@@ -160,8 +127,7 @@ static void use_sessions(SSL_CTX *ctx, bool clients_known)
     SSL_CTX_set_num_tickets(ctx, 0);
 }
 
-static SSL_CTX *new_context(struct grc_tls *tls, const struct grc_tls_settings *settings,
-                            char **ret_reason)
+static SSL_CTX *new_context(const struct grc_tls_settings *settings, char **ret_reason)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     int oldest = settings->min_version == GRC_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
@@ -173,8 +139,9 @@ static SSL_CTX *new_context(struct grc_tls *tls, const struct grc_tls_settings *
     }
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    use_callbacks(ctx, tls);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     use_sessions(ctx, settings->client_certificate > GRC_CLIENT_CERTIFICATE_NONE);
     if (use_ciphers(ctx, settings->ciphers ? settings->ciphers : CIPHERS, ret_reason) &&
         grc_tls_files_use(ctx, settings, ret_reason))
@@ -257,7 +224,7 @@ bool grc_tls_reload(struct grc_tls *tls, const struct grc_tls_settings *settings
         return false;
     }
     take_marks(&next, &marks); /* before reading: a later change is seen as one */
-    SSL_CTX *ctx = new_context(tls, &next.settings, ret_reason);
+    SSL_CTX *ctx = new_context(&next.settings, ret_reason);
     if (!ctx) {
         forget(&next);
         return false;
@@ -292,13 +259,7 @@ void grc_tls_watch(struct grc_tls *tls)
     free(reason);
 }
 
-SSL_CTX *grc_tls_context(struct grc_tls *tls)
-{
-    return tls->entry;
-}
-
-struct grc_tls *grc_tls_new(const struct grc_tls_settings *settings, grc_tls_failed_fn *failed,
-                            char **ret_reason)
+struct grc_tls *grc_tls_new(const struct grc_tls_settings *settings, char **ret_reason)
 {
     struct grc_tls *tls = calloc(1, sizeof(*tls));
 
@@ -306,13 +267,10 @@ struct grc_tls *grc_tls_new(const struct grc_tls_settings *settings, grc_tls_fai
     if (!tls)
         return NULL;
     pthread_mutex_init(&tls->lock, NULL);
-    tls->failed = failed;
     if (!grc_tls_reload(tls, settings, ret_reason)) {
         grc_tls_free(tls);
         return NULL;
     }
-    tls->entry = tls->current;
-    SSL_CTX_up_ref(tls->entry);
     return tls;
 }
 
@@ -320,7 +278,6 @@ void grc_tls_free(struct grc_tls *tls)
 {
     if (!tls)
         return;
-    SSL_CTX_free(tls->entry);
     SSL_CTX_free(tls->current);
     forget(&tls->kept);
     pthread_mutex_destroy(&tls->lock);

@@ -10,17 +10,14 @@
 
 struct grc_tls;
 
-/* Of handshakes that failed. Called on the thread that serves the connection. */
-typedef void grc_tls_failed_fn(void *connection, int fd, bool spoke_http, const char *reason);
-
 /* Reads and checks the files. NULL with a reason (malloc'ed, one line: "server.tls.key: 'key.pem':
- * …"). failed may be NULL. Warns in the log about what is odd but works: an expired certificate, a
- * key that others can read. */
-struct grc_tls *grc_tls_new(const struct grc_tls_settings *settings, grc_tls_failed_fn *failed,
-                            char **ret_reason);
+ * …"). Warns in the log about what is odd but works: an expired certificate, a key that others can
+ * read. */
+struct grc_tls *grc_tls_new(const struct grc_tls_settings *settings, char **ret_reason);
 void grc_tls_free(struct grc_tls *tls);
-/* The context that CivetWeb makes connections of; lives as long as tls. */
-SSL_CTX *grc_tls_context(struct grc_tls *tls);
+/* The server's side of a new connection on a socket that does not block; its handshake goes on with
+ * its first reads. The caller's, to be freed with SSL_free(). NULL without memory. Thread-safe. */
+SSL *grc_tls_accept(struct grc_tls *tls, int fd);
 /* New handshakes follow these settings. false with a reason: everything stays as it was. One thread
  * at a time. */
 bool grc_tls_reload(struct grc_tls *tls, const struct grc_tls_settings *settings,

@@ -45,7 +45,7 @@ static void render_listeners(struct grc_buf *out)
     listener_gauge(out, "workers", "Worker threads, by listener", grc_http_workers);
     listener_gauge(out, "workers_busy", "Workers that serve a request", grc_http_active);
     listener_gauge(out, "workers_occupied", "Workers that hold a connection, idle ones included",
-                   grc_http_occupied);
+                   grc_http_connections);
     pthread_mutex_unlock(&listeners.lock);
 }
 

@@ -252,7 +252,8 @@ const struct grc_step grc_steps[] = {
 
 static void count_reject(const struct grc_step *step, enum gr_err err)
 {
-    if (step->reject == GRC_REJECT_BODY && err == GR_ERR_TIMEOUT)
+    if ((step->reject == GRC_REJECT_BODY || step->reject == GRC_REJECT_FRAMING) &&
+        err == GR_ERR_TIMEOUT)
         grc_metrics_reject(GRC_REJECT_SLOW);
     else if (step->reject == GRC_REJECT_BODY && err == GR_ERR_OVERLOAD)
         grc_metrics_reject(GRC_REJECT_SHED); /* too many workers wait for bodies */

@@ -255,7 +255,7 @@ static void reload(struct server *server)
 
 /* --- stop --- */
 
-static void drain(struct server *server)
+static void drain(struct server *server, int received)
 {
     const struct timespec pause = {.tv_nsec = 10 * 1000000L};
     int64_t timeout_ms = grc_gateway_runtime(server->gateway)->settings->drain_timeout_ms;
@@ -264,6 +264,8 @@ static void drain(struct server *server)
     grc_http_drain(server->http);
     if (server->admin)
         grc_http_drain(server->admin);
+    /* Only now: a client that reads this in the log will be told. */
+    grc_info("stopping on %s", received == SIGTERM ? "SIGTERM" : "SIGINT");
     while (grc_http_active(server->http) > 0 && grc_mono_ms() < deadline_ms)
         nanosleep(&pause, NULL);
     if (grc_http_active(server->http) > 0)
@@ -318,8 +320,7 @@ int grc_run(const struct grc_run_options *options)
     }
     if (status == GRC_EXIT_OK) {
         grc_notify("STOPPING=1");
-        grc_info("stopping on %s", received == SIGTERM ? "SIGTERM" : "SIGINT");
-        drain(&server);
+        drain(&server, received);
     }
     stop(&server);
     if (status == GRC_EXIT_OK)

@@ -5,5 +5,4 @@ include(GNUInstallDirs)
 
 set(GR_PLUGINDIR ${CMAKE_INSTALL_LIBDIR}/greenroom/plugins CACHE STRING "Directory of the plugins")
 set(GR_CONFDIR ${CMAKE_INSTALL_SYSCONFDIR}/greenroom CACHE STRING "Directory of the configuration")
-set(GR_TLSDIR ${CMAKE_INSTALL_LIBDIR}/greenroom/tls)
 set(GR_DATADIR ${CMAKE_INSTALL_DATADIR}/greenroom)

@@ -52,8 +52,6 @@ static void test_plugins_follow_the_prefix(void **state)
     assert_true(grc_place_of("/opt/x/bin/greenroom", GRC_PLACE_PLUGINS, path, sizeof(path)));
     assert_int_equal(strncmp(path, "/opt/x/lib", 10), 0);
     assert_non_null(strstr(path, "/greenroom/plugins"));
-    assert_true(grc_place_of("/opt/x/bin/greenroom", GRC_PLACE_TLS, path, sizeof(path)));
-    assert_int_equal(strncmp(path, "/opt/x/lib", 10), 0);
 }
 
 /* A directory "plugins" beside the program makes a build tree of it, whatever it is called. */

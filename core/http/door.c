@@ -1,0 +1,214 @@
+/* The thread that accepts: takes in clients, and hands out the seats of workers. */
+#include "http/internal.h"
+
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* How long it stays shut when there is no descriptor left, unless a connection ends before. */
+#define SHUT_MS 200
+
+struct grc_door {
+    int bell; /* rung when there is something else to do than to wait for clients */
+    atomic_uint seats_wanted;
+    int seat;          /* a socket for the next one; -1: none */
+    bool non_blocking; /* the listening sockets are */
+    atomic_bool shut;  /* there is no room: clients wait in the kernel's queue */
+    bool told;         /* … and that was logged */
+};
+
+bool grc_door_new(struct grc_http *http)
+{
+    struct grc_door *door = calloc(1, sizeof(*door));
+
+    if (!door)
+        return false;
+    door->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (door->bell < 0) {
+        free(door);
+        return false;
+    }
+    door->seat = -1;
+    atomic_store(&door->seats_wanted, http->workers);
+    http->door = door;
+    return true;
+}
+
+void grc_door_free(struct grc_http *http)
+{
+    if (!http->door)
+        return;
+    close(http->door->bell);
+    if (http->door->seat >= 0)
+        close(http->door->seat);
+    free(http->door);
+    http->door = NULL;
+}
+
+static void ring(struct grc_door *door)
+{
+    const uint64_t one = 1;
+
+    while (write(door->bell, &one, sizeof(one)) < 0 && errno == EINTR)
+        continue;
+}
+
+void grc_door_want_seat(struct grc_http *http)
+{
+    atomic_fetch_add(&http->door->seats_wanted, 1);
+    ring(http->door);
+}
+
+void grc_door_left(struct grc_http *http)
+{
+    if (http->door->shut)
+        ring(http->door);
+}
+
+void grc_door_stop(struct grc_http *http)
+{
+    ring(http->door);
+}
+
+/* --- clients --- */
+
+static void text_of(const struct sockaddr_storage *address, char *text, size_t size)
+{
+    const void *in = &((const struct sockaddr_in *)address)->sin_addr;
+
+    if (address->ss_family == AF_INET6)
+        in = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    if (!inet_ntop(address->ss_family, in, text, (socklen_t)size))
+        text[0] = '\0';
+}
+
+/* No room for one more client: they wait in the kernel's queue. */
+static void shut(struct grc_door *door, const char *reason)
+{
+    door->shut = true;
+    if (!door->told)
+        grc_warn("no more connections are taken in until others end: %s", reason);
+    door->told = true;
+}
+
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* true: a worker wants a seat, and there is a socket for it. */
+static bool make_seat(struct grc_door *door)
+{
+    if (atomic_load(&door->seats_wanted) == 0)
+        return false;
+    if (door->seat < 0)
+        door->seat = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (door->seat < 0)
+        shut(door, strerror(errno));
+    return door->seat >= 0;
+}
+
+int grc_door_take_socket(struct grc_http *http)
+{
+    int seat = http->door->seat;
+
+    http->door->seat = -1;
+    atomic_fetch_sub(&http->door->seats_wanted, 1);
+    return seat;
+}
+
+/* false: there is none, or no room for one. */
+static bool take_in(struct grc_http *http, size_t listener, int fd)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof(address);
+    const int on = 1;
+    char peer[INET6_ADDRSTRLEN];
+    int client = accept4(fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (client < 0) {
+        if (is_shortage(errno))
+            shut(http->door, strerror(errno));
+        return errno == ECONNABORTED || errno == EINTR;
+    }
+    /* Where these fail the connection is broken, which its first read tells. */
+    (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(client, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    text_of(&address, peer, sizeof(peer));
+    if (grc_conn_open(http, listener, client, peer))
+        return true;
+    close(client);
+    shut(http->door, "there are as many as there may be");
+    return false;
+}
+
+static void take_in_all(struct grc_http *http, const struct pollfd *listeners, size_t count)
+{
+    struct grc_door *door = http->door;
+    bool took = false;
+
+    for (size_t i = 0; i < count; i++) {
+        while ((listeners[i].revents & POLLIN) && take_in(http, i, listeners[i].fd))
+            took = true;
+    }
+    if (took && !door->shut && door->told) {
+        grc_info("connections are taken in again");
+        door->told = false;
+    }
+}
+
+/* --- waiting --- */
+
+static void make_non_blocking(struct grc_door *door, const struct pollfd *listeners, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int flags = fcntl(listeners[i].fd, F_GETFL);
+
+        if (flags < 0 || fcntl(listeners[i].fd, F_SETFL, flags | O_NONBLOCK) < 0)
+            grc_error("a listening socket cannot be made non-blocking: %s", strerror(errno));
+    }
+    door->non_blocking = true;
+}
+
+static void hear_bell(const struct grc_door *door)
+{
+    uint64_t count;
+
+    while (read(door->bell, &count, sizeof(count)) < 0 && errno == EINTR)
+        continue;
+}
+
+bool grc_door_wait(struct grc_http *http, const struct pollfd *listeners, size_t count)
+{
+    struct grc_door *door = http->door;
+    struct pollfd fds[GRC_LISTEN_MAX + 1] = {{.fd = door->bell, .events = POLLIN}};
+
+    if (count > GRC_LISTEN_MAX)
+        count = GRC_LISTEN_MAX;
+    for (size_t i = 0; i < count; i++)
+        fds[i + 1] = (struct pollfd){.fd = listeners[i].fd, .events = POLLIN};
+    if (!door->non_blocking)
+        make_non_blocking(door, listeners, count);
+    for (;;) {
+        if (atomic_load(&http->stopping))
+            return false;
+        if (make_seat(door))
+            return true;
+        int there = poll(fds, door->shut ? 1 : (nfds_t)count + 1, door->shut ? SHUT_MS : -1);
+        if (there >= 0)
+            door->shut = false;
+        if (there > 0 && fds[0].revents)
+            hear_bell(door);
+        if (there > 0)
+            take_in_all(http, fds + 1, count);
+    }
+}

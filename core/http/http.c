@@ -1,0 +1,289 @@
+/* Listeners: made from the settings, drained and stopped. */
+#include "http/http.h"
+
+#include "http/internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Descriptors that are no clients': files, upstreams, the store. */
+#define OTHER_DESCRIPTORS 128u
+#define CONNS_MIN 64u
+#define CONNS_MAX 65536u
+#define ADMIN_CONNS 256u
+
+char *grc_http_reason(const char *format, ...)
+{
+    char *reason = NULL;
+    va_list args;
+
+    va_start(args, format);
+    if (vasprintf(&reason, format, args) < 0)
+        reason = NULL;
+    va_end(args);
+    return reason;
+}
+
+/* --- what is configured, and whether it can work --- */
+
+/* What the linked library cannot do, as a reason; NULL when all is well. */
+static char *check_listen(const struct grc_listen *listen, size_t count)
+{
+    if (count == 0 || count > GRC_LISTEN_MAX)
+        return grc_http_reason("no address to listen on");
+    for (size_t i = 0; i < count; i++) {
+        if (listen[i].address[0] == '[' && !grc_http_has_ipv6())
+            return grc_http_reason(
+                "%s:%u: this build of libcivetweb has no IPv6; use an IPv4 address",
+                listen[i].address, listen[i].port);
+    }
+    return NULL;
+}
+
+/* NULL, and *ret_tls set where one of the listeners needs it; or a reason. */
+static char *prepare_tls(const struct grc_listen *listen, size_t count,
+                         const struct grc_settings *settings, struct grc_tls **ret_tls)
+{
+    char *reason = NULL;
+    size_t first = 0;
+
+    while (first < count && !listen[first].tls)
+        first++;
+    if (first == count)
+        return NULL;
+    *ret_tls = grc_tls_new(&settings->tls, &reason);
+    if (*ret_tls)
+        return NULL;
+    char *whole = grc_http_reason("%s:%u: %s", listen[first].address, listen[first].port,
+                                  reason ? reason : "out of memory");
+    free(reason);
+    return whole;
+}
+
+bool grc_http_check(const struct grc_settings *settings, char **ret_reason)
+{
+    struct grc_tls *tls = NULL;
+    char *reason = check_listen(settings->listen, settings->listen_count);
+
+    if (!reason)
+        reason = prepare_tls(settings->listen, settings->listen_count, settings, &tls);
+    if (!reason && !tls && settings->admin.address)
+        reason = prepare_tls(&settings->admin, 1, settings, &tls);
+    grc_tls_free(tls);
+    *ret_reason = reason;
+    return reason == NULL;
+}
+
+/* false: the text is no address. */
+static bool address_of(const struct grc_listen *listen, struct sockaddr_storage *ret_address)
+{
+    struct sockaddr_in *in = (struct sockaddr_in *)ret_address;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret_address;
+    char text[INET6_ADDRSTRLEN];
+
+    memset(ret_address, 0, sizeof(*ret_address));
+    if (listen->address[0] != '[') {
+        in->sin_family = AF_INET;
+        in->sin_port = htons((uint16_t)listen->port);
+        return inet_pton(AF_INET, listen->address, &in->sin_addr) == 1;
+    }
+    snprintf(text, sizeof(text), "%.*s", (int)strcspn(listen->address + 1, "]"),
+             listen->address + 1);
+    in6->sin6_family = AF_INET6;
+    in6->sin6_port = htons((uint16_t)listen->port);
+    return inet_pton(AF_INET6, text, &in6->sin6_addr) == 1;
+}
+
+/* 0: the address can be listened on, or errno. */
+static int try_to_bind(const struct sockaddr_storage *address)
+{
+    const int on = 1;
+    int error = 0;
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        (address->ss_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
+        bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0)
+        error = errno;
+    close(fd);
+    return error;
+}
+
+/* Finds out which address cannot be bound and why, since CivetWeb says so in many words. */
+static char *explain(const struct grc_listen *listen, size_t count, const char *trouble)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct sockaddr_storage address;
+        int error = address_of(&listen[i], &address) ? try_to_bind(&address) : 0;
+
+        if (error)
+            return grc_http_reason("%s:%u: %s", listen[i].address, listen[i].port, strerror(error));
+    }
+    return grc_http_reason("%s:%u: %s", listen[0].address, listen[0].port,
+                           trouble[0] ? trouble : "the listener did not start");
+}
+
+static unsigned clamp(int64_t value, unsigned min, unsigned max)
+{
+    return value < (int64_t)min ? min : value > (int64_t)max ? max : (unsigned)value;
+}
+
+/* So many connections as there are descriptors for. */
+static unsigned connections_max(bool admin)
+{
+    struct rlimit limit;
+    int64_t descriptors = CONNS_MAX;
+
+    if (admin)
+        return ADMIN_CONNS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < CONNS_MAX)
+        descriptors = (int64_t)limit.rlim_cur;
+    return clamp(descriptors - OTHER_DESCRIPTORS, CONNS_MIN, CONNS_MAX);
+}
+
+/* --- life --- */
+
+static void http_free(struct grc_http *http)
+{
+    if (!http)
+        return;
+    grc_conns_free(http);
+    grc_transactions_free(http);
+    grc_door_free(http);
+    grc_loop_free(http->loop);
+    grc_tls_free(http->tls);
+    pthread_mutex_destroy(&http->lock);
+    free(http);
+}
+
+static void apply(struct grc_http *http, int64_t workers, bool admin,
+                  const struct grc_settings *settings)
+{
+    http->admin = admin;
+    http->batch = !admin && settings->workers_batch;
+    http->workers = clamp(workers, 1, 16384);
+    http->spare = http->workers < 4 ? 0 : clamp(http->workers / 10, 1, 32);
+    http->readers_max = http->workers < 2 ? 1 : http->workers / 2;
+    http->limits.uri_max = (size_t)settings->uri_max_bytes;
+    http->limits.headers_max = (size_t)settings->header_max_bytes;
+    http->head_max = grc_framing_head_max(&http->limits);
+    http->header_timeout_ms = settings->header_timeout_ms;
+    http->keep_alive_timeout_ms = settings->keep_alive_timeout_ms;
+}
+
+static struct grc_http *http_new(int64_t workers, bool admin, const struct grc_settings *settings,
+                                 const struct grc_http_handler *handler)
+{
+    struct grc_http *http = calloc(1, sizeof(*http));
+
+    if (!http)
+        return NULL;
+    pthread_mutex_init(&http->lock, NULL);
+    http->handler = *handler;
+    apply(http, workers, admin, settings);
+    http->loop = grc_loop_new();
+    if (http->loop && grc_conns_new(http, connections_max(admin)) && grc_door_new(http))
+        return http;
+    http_free(http);
+    return NULL;
+}
+
+static void stop_threads(struct grc_http *http)
+{
+    atomic_store(&http->draining, true);
+    atomic_store(&http->stopping, true);
+    grc_loop_stop(http->loop);
+    grc_door_stop(http);
+    grc_civetweb_stop(http);
+}
+
+struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, int64_t workers,
+                                bool admin, const struct grc_settings *settings,
+                                const struct grc_http_handler *handler, char **ret_reason)
+{
+    const char *trouble = NULL;
+
+    *ret_reason = check_listen(listen, count);
+    if (*ret_reason)
+        return NULL;
+    struct grc_http *http = http_new(workers, admin, settings, handler);
+    if (!http) {
+        *ret_reason = grc_http_reason("out of memory");
+        return NULL;
+    }
+    *ret_reason = prepare_tls(listen, count, settings, &http->tls);
+    if (*ret_reason) {
+        http_free(http);
+        return NULL;
+    }
+    http->listener_count = count;
+    for (size_t i = 0; i < count; i++)
+        http->listeners[i].tls = listen[i].tls;
+    if (grc_civetweb_start(http, listen, count, &trouble))
+        return http;
+    *ret_reason = explain(listen, count, trouble);
+    stop_threads(http);
+    http_free(http);
+    return NULL;
+}
+
+void grc_http_drain(struct grc_http *http)
+{
+    atomic_store(&http->draining, true);
+    grc_conns_drain(http);
+}
+
+void grc_http_stop(struct grc_http *http)
+{
+    if (!http)
+        return;
+    stop_threads(http);
+    http_free(http);
+}
+
+/* --- TLS --- */
+
+bool grc_http_reload(struct grc_http *http, const struct grc_settings *settings, char **ret_reason)
+{
+    return !http->tls || grc_tls_reload(http->tls, &settings->tls, ret_reason);
+}
+
+bool grc_http_watch(struct grc_http *http)
+{
+    if (http->tls)
+        grc_tls_watch(http->tls);
+    return http->tls != NULL;
+}
+
+/* --- figures --- */
+
+unsigned grc_http_active(const struct grc_http *http)
+{
+    return atomic_load(&http->active);
+}
+
+unsigned grc_http_workers(const struct grc_http *http)
+{
+    return http->workers;
+}
+
+unsigned grc_http_connections(const struct grc_http *http)
+{
+    return atomic_load(&http->open);
+}
+
+unsigned grc_http_port(const struct grc_http *http, size_t index)
+{
+    return index < http->listener_count ? http->listeners[index].port : 0;
+}

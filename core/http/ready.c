@@ -1,0 +1,49 @@
+#include "http/internal.h"
+
+static _Thread_local bool is_worker;
+
+/* These are not inlined: what calls them may be on a fiber, and go on on another thread. */
+
+__attribute__((noinline)) void grc_ready_attach(bool worker)
+{
+    is_worker = worker;
+}
+
+__attribute__((noinline)) static bool on_worker(void)
+{
+    return is_worker;
+}
+
+void grc_ready_put(struct grc_conn *conn)
+{
+    struct grc_http *http = conn->http;
+
+    conn->next = NULL;
+    pthread_mutex_lock(&http->lock);
+    if (http->ready.last)
+        http->ready.last->next = conn;
+    else
+        http->ready.first = conn;
+    http->ready.last = conn;
+    unsigned before = atomic_fetch_add(&http->ready_count, 1);
+    pthread_mutex_unlock(&http->lock);
+    /* A worker takes the first one itself, as soon as it has done its step. */
+    if (before > 0 || !on_worker())
+        grc_loop_wake(http->loop);
+}
+
+struct grc_conn *grc_ready_take(struct grc_http *http)
+{
+    if (atomic_load(&http->ready_count) == 0)
+        return NULL;
+    pthread_mutex_lock(&http->lock);
+    struct grc_conn *conn = http->ready.first;
+    if (conn) {
+        http->ready.first = conn->next;
+        if (!http->ready.first)
+            http->ready.last = NULL;
+        atomic_fetch_sub(&http->ready_count, 1);
+    }
+    pthread_mutex_unlock(&http->lock);
+    return conn;
+}

@@ -1,0 +1,363 @@
+/* One request, from its head to the end of its answer. */
+#include "http/internal.h"
+
+#include "base/clock.h"
+#include "http/chunks.h"
+#include "loop/wait.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Answers up to this size leave in one write, and buffers up to it are kept between requests. */
+#define ONE_WRITE_BYTES ((size_t)64 * 1024)
+#define KEEP_BYTES ((size_t)16 * 1024)
+#define OUT_MAX_BYTES ((size_t)1024 * 1024)
+#define BODY_STEP_BYTES ((size_t)16 * 1024)
+#define CHUNK_STEP_BYTES 4096
+/* A reader must take each piece within the grace, which is short where workers are scarce, and the
+ * whole at 64 KiB/s on average. */
+#define WRITE_GRACE_MS 10000
+#define WRITE_GRACE_SCARCE_MS 2500
+#define WRITE_PIECE ((size_t)256 * 1024)
+#define WRITE_BYTES_PER_MS 64
+
+/* --- at rest --- */
+
+static struct grc_transaction *take(struct grc_http *http)
+{
+    pthread_mutex_lock(&http->lock);
+    struct grc_transaction *transaction = http->free_transactions;
+    if (transaction)
+        http->free_transactions = transaction->next;
+    pthread_mutex_unlock(&http->lock);
+    if (transaction)
+        return transaction;
+    transaction = calloc(1, sizeof(*transaction));
+    if (!transaction)
+        return NULL;
+    grc_buf_init(&transaction->head, http->head_max);
+    grc_buf_init(&transaction->out, OUT_MAX_BYTES);
+    return transaction;
+}
+
+static void trim(struct grc_buf *buf)
+{
+    if (buf->cap > KEEP_BYTES)
+        grc_buf_done(buf);
+    grc_buf_clear(buf);
+}
+
+static void give(struct grc_http *http, struct grc_transaction *transaction)
+{
+    trim(&transaction->head);
+    trim(&transaction->out);
+    pthread_mutex_lock(&http->lock);
+    transaction->next = http->free_transactions;
+    http->free_transactions = transaction;
+    pthread_mutex_unlock(&http->lock);
+}
+
+void grc_transactions_free(struct grc_http *http)
+{
+    while (http->free_transactions) {
+        struct grc_transaction *transaction = http->free_transactions;
+
+        http->free_transactions = transaction->next;
+        grc_buf_done(&transaction->head);
+        grc_buf_done(&transaction->out);
+        free(transaction);
+    }
+}
+
+/* --- the head --- */
+
+/* All of a request but its headers, which are counted and need no clearing. */
+static void clear_request(struct grc_request *request)
+{
+    memset(request, 0, offsetof(struct grc_request, headers));
+    memset((char *)request + offsetof(struct grc_request, header_count), 0,
+           sizeof(*request) - offsetof(struct grc_request, header_count));
+}
+
+static void describe(struct grc_conn *conn, struct grc_request *request)
+{
+    struct grc_http *http = conn->http;
+
+    request->conn = conn;
+    request->started_us = grc_mono_us();
+    request->tls = conn->ssl != NULL;
+    request->admin = http->admin;
+    request->draining = atomic_load(&http->draining);
+    request->overloaded = grc_http_load(&http->active) > http->workers - http->spare;
+    snprintf(request->peer, sizeof(request->peer), "%s", conn->peer);
+}
+
+bool grc_transaction_begin(struct grc_conn *conn, size_t len, enum gr_err err, const char *reason)
+{
+    struct grc_transaction *transaction = take(conn->http);
+
+    if (!transaction)
+        return false;
+    len = len < conn->http->head_max ? len : conn->http->head_max;
+    if (grc_buf_add(&transaction->head, conn->in, len) != GR_OK) {
+        give(conn->http, transaction);
+        return false;
+    }
+    transaction->head_at = 0;
+    transaction->body_done = false;
+    clear_request(&transaction->request);
+    memset(&transaction->reply, 0, sizeof(transaction->reply));
+    if (err != GR_OK)
+        grc_framing_refuse(transaction->head.ptr, len, &transaction->request, err, reason);
+    else
+        grc_framing_read(transaction->head.ptr, len, &conn->http->limits, &transaction->request,
+                         &transaction->head_at);
+    conn->transaction = transaction;
+    return true;
+}
+
+gr_str grc_transaction_head(const struct grc_transaction *transaction)
+{
+    return (gr_str){transaction->head.ptr + transaction->head_at,
+                    transaction->head.len - transaction->head_at};
+}
+
+/* --- bytes out --- */
+
+/* How long a client may take for the next piece of an answer. */
+static int64_t write_grace_ms(struct grc_http *http)
+{
+    return grc_http_load(&http->active) > http->workers - http->spare ? WRITE_GRACE_SCARCE_MS
+                                                                      : WRITE_GRACE_MS;
+}
+
+/* false: the client is gone or too slow; *sent grows by what went out. */
+static bool send_piece(struct grc_conn *conn, const char *bytes, size_t count, int64_t deadline_ms,
+                       size_t *sent)
+{
+    while (count > 0) {
+        ssize_t took = grc_stream_write(conn, bytes, count);
+
+        if (took >= 0) {
+            bytes += took;
+            count -= (size_t)took;
+            *sent += (size_t)took;
+        } else if (took == GRC_STREAM_BROKEN ||
+                   grc_wait_watch(conn->watch, GRC_WRITE, deadline_ms, GRC_WAITS_WRITE) !=
+                       GRC_WOKEN_READY) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* In pieces, so that a reader that stands still is told from one that is slow. */
+static bool send_bytes(struct grc_conn *conn, const char *bytes, size_t count, size_t *sent)
+{
+    int64_t now_ms = grc_mono_ms();
+    int64_t end_ms = now_ms + WRITE_GRACE_MS + (int64_t)count / WRITE_BYTES_PER_MS;
+
+    while (count > 0) {
+        size_t piece = count < WRITE_PIECE ? count : WRITE_PIECE;
+        int64_t piece_ms = now_ms + write_grace_ms(conn->http);
+
+        if (!send_piece(conn, bytes, piece, piece_ms < end_ms ? piece_ms : end_ms, sent))
+            return false;
+        bytes += piece;
+        count -= piece;
+        now_ms = count ? grc_mono_ms() : 0;
+    }
+    return true;
+}
+
+/* Head and body in one write where they are small, so that they leave in one packet. */
+static bool send_reply(struct grc_conn *conn, bool keep_alive, size_t *ret_sent)
+{
+    struct grc_transaction *transaction = conn->transaction;
+    const struct grc_reply *reply = &transaction->reply;
+    struct grc_buf *out = &transaction->out;
+    gr_str body = grc_response_body(&transaction->request, reply);
+    size_t joined = body.len < ONE_WRITE_BYTES ? body.len : ONE_WRITE_BYTES;
+
+    *ret_sent = 0;
+    grc_buf_clear(out);
+    if (grc_response_head(out, &transaction->request, reply, keep_alive, &transaction->date) !=
+            GR_OK ||
+        grc_buf_add(out, body.ptr, joined) != GR_OK)
+        return false;
+    size_t rest = body.len - joined;
+    if (reply->cut) {
+        size_t first = reply->cut_after < out->len ? reply->cut_after : out->len;
+        size_t more = reply->cut_after - first < rest ? reply->cut_after - first : rest;
+
+        (void)(send_bytes(conn, out->ptr, first, ret_sent) &&
+               send_bytes(conn, body.ptr + joined, more, ret_sent));
+        return false;
+    }
+    return send_bytes(conn, out->ptr, out->len, ret_sent) &&
+           send_bytes(conn, body.ptr + joined, rest, ret_sent);
+}
+
+/* --- bodies --- */
+
+/* What a wait for more of the body ended with, as an error. */
+static enum gr_err wait_for_body(struct grc_conn *conn, int64_t deadline_ms)
+{
+    switch (grc_wait_watch(conn->watch, GRC_READ, deadline_ms, GRC_WAITS_BODY)) {
+    case GRC_WOKEN_READY:
+        return GR_OK;
+    case GRC_WOKEN_LATE:
+        return GR_ERR_TIMEOUT;
+    case GRC_WOKEN_CANCELLED:
+        return GR_ERR_CANCELLED;
+    case GRC_WOKEN_FAILED:
+        break;
+    }
+    return GR_ERR_NO_MEMORY;
+}
+
+/* The chunks that the connection has, or gets, are decoded until the last one. */
+static enum gr_err read_chunked(struct grc_conn *conn, struct grc_buf *buf, int64_t deadline_ms)
+{
+    struct grc_chunks chunks = {.state = GRC_CHUNKS_SIZE};
+
+    for (;;) {
+        size_t used = 0;
+        enum gr_err err = grc_chunks_take(&chunks, conn->in, conn->in_len, buf, &used);
+
+        grc_conn_used(conn, used);
+        if (err != GR_OK || chunks.state == GRC_CHUNKS_DONE)
+            return err;
+        switch (grc_conn_fill(conn)) {
+        case GRC_CAME_SOME:
+            break;
+        case GRC_CAME_NONE:
+            err = wait_for_body(conn, deadline_ms);
+            break;
+        case GRC_CAME_END:
+        case GRC_CAME_TROUBLE:
+            return GR_ERR_BAD_REQUEST;
+        }
+        if (err == GR_OK && grc_mono_ms() >= deadline_ms)
+            err = GR_ERR_TIMEOUT;
+        if (err != GR_OK)
+            return err;
+    }
+}
+
+static enum gr_err read_counted(struct grc_conn *conn, struct grc_buf *buf, int64_t deadline_ms)
+{
+    size_t left = (size_t)conn->transaction->request.content_length;
+    size_t there = conn->in_len < left ? conn->in_len : left;
+    enum gr_err err = grc_buf_add(buf, conn->in, there);
+
+    grc_conn_used(conn, there);
+    left -= there;
+    while (err == GR_OK && left > 0) {
+        size_t want = left < BODY_STEP_BYTES ? left : BODY_STEP_BYTES;
+
+        err = grc_buf_reserve(buf, want);
+        if (err != GR_OK)
+            return err;
+        ssize_t got = grc_stream_read(conn, buf->ptr + buf->len, want);
+        if (got == 0 || got == GRC_STREAM_BROKEN)
+            return GR_ERR_BAD_REQUEST; /* the client ended early */
+        if (got < 0) {
+            err = wait_for_body(conn, deadline_ms);
+            continue;
+        }
+        buf->len += (size_t)got;
+        buf->ptr[buf->len] = '\0';
+        left -= (size_t)got;
+        if (left > 0 && grc_mono_ms() >= deadline_ms)
+            err = GR_ERR_TIMEOUT;
+    }
+    return err;
+}
+
+/* The client waits for a word before it sends its body; not when it has begun to send. */
+static bool tell_to_go_on(struct grc_conn *conn, struct grc_request *request)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    size_t sent = 0;
+
+    if (!request->expect_continue || conn->in_len > 0)
+        return true;
+    request->expect_continue = false;
+    return send_bytes(conn, go_on, sizeof(go_on) - 1, &sent);
+}
+
+enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
+                               int64_t deadline_ms)
+{
+    struct grc_conn *conn = request->conn;
+    struct grc_http *http = conn->http;
+
+    if (conn->transaction->body_done || request->content_length == 0) {
+        conn->transaction->body_done = true;
+        return GR_OK;
+    }
+    if (request->content_length > 0 && (uint64_t)request->content_length > buf->max_bytes)
+        return GR_ERR_TOO_LARGE;
+    if (!tell_to_go_on(conn, request))
+        return GR_ERR_CANCELLED;
+    if (atomic_fetch_add(&http->readers, 1) >= http->readers_max) {
+        atomic_fetch_sub(&http->readers, 1);
+        return GR_ERR_OVERLOAD;
+    }
+    enum gr_err err = request->content_length > 0 ? read_counted(conn, buf, deadline_ms)
+                                                  : read_chunked(conn, buf, deadline_ms);
+    atomic_fetch_sub(&http->readers, 1);
+    conn->transaction->body_done = err == GR_OK;
+    return err;
+}
+
+/* --- the client --- */
+
+bool grc_conn_gone(const struct grc_request *request)
+{
+    struct pollfd fd = {.fd = grc_conn_fd(request), .events = POLLRDHUP};
+
+    /* A client that only shut down its sending side counts as gone, as nginx has it. */
+    return fd.fd >= 0 && poll(&fd, 1, 0) == 1 &&
+           (fd.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+int grc_conn_fd(const struct grc_request *request)
+{
+    return request->conn ? request->conn->fd : -1;
+}
+
+/* --- the whole --- */
+
+void grc_transaction_run(struct grc_conn *conn)
+{
+    struct grc_http *http = conn->http;
+    const struct grc_http_handler *handler = &http->handler;
+    struct grc_transaction *transaction = conn->transaction;
+    struct grc_request *request = &transaction->request;
+    struct grc_reply *reply = &transaction->reply;
+    size_t sent = 0;
+
+    atomic_fetch_add(&http->active, 1);
+    describe(conn, request);
+    handler->serve(handler->arg, request, reply);
+    if (reply->status < 200 || reply->status > 599)
+        reply->status = 500;
+    bool keep = grc_framing_keep_alive(request) && !reply->close && !reply->cut &&
+                (request->content_length == 0 || transaction->body_done) && !conn->ended &&
+                !atomic_load(&http->draining);
+    bool ok = send_reply(conn, keep, &sent);
+    if (handler->done)
+        handler->done(handler->arg, request, reply, sent, ok);
+    conn->transaction = NULL;
+    give(http, transaction);
+    atomic_fetch_sub(&http->active, 1);
+    if (!ok)
+        grc_conn_close(conn);
+    else if (keep)
+        grc_conn_go_on(conn);
+    else
+        grc_conn_linger(conn);
+}
