@@ -26,7 +26,7 @@ static size_t count_loaded(const struct grc_runtime *runtime)
     size_t i;
 
     for (i = 0; i < runtime->plugin_count; i++)
-        loaded += runtime->plugins[i]->state == GRC_LOAD_OK && runtime->plugins[i]->library;
+        loaded += runtime->plugins[i]->state == GRC_LOAD_OK && runtime->plugins[i]->module;
     return loaded;
 }
 

@@ -5,6 +5,7 @@
 #include "cmd/plugin_file.h"
 #include "config/env.h"
 #include "config/setting.h"
+#include "plugin/module.h"
 #include "plugin/plugin.h"
 
 #include <errno.h>
@@ -36,10 +37,11 @@ static json_t *plugin_json(const struct grc_plugin *plugin)
 {
     const struct gr_plugin *desc = plugin->desc;
 
-    return json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*,s:s*}", "name", plugin->settings->name, "state",
-                     grc_load_state_name(plugin->state), "version", desc ? desc->version : NULL,
-                     "licence", desc ? desc->licence : NULL, "summary", desc ? desc->summary : NULL,
-                     "reason", plugin->reason, "file", plugin->file);
+    return json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*,s:s*,s:s*}", "name", plugin->settings->name,
+                     "state", grc_load_state_name(plugin->state), "version",
+                     desc ? desc->version : NULL, "licence", desc ? desc->licence : NULL, "summary",
+                     desc ? desc->summary : NULL, "reason", plugin->reason, "file", plugin->file,
+                     "build_id", plugin->module ? grc_module_elf(plugin->module)->build_id : NULL);
 }
 
 static bool print_plugins(struct grc_plugin *const *plugins, size_t count, bool json)

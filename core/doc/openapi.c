@@ -64,7 +64,7 @@ static void add_path_parameters(json_t *list, const struct grc_route *route)
 static json_t *parameters(const struct grc_route *route)
 {
     json_t *list = json_array();
-    size_t size = route->plugin->desc->field_size;
+    size_t size = route->plugin->desc->abi.field_size;
 
     add_path_parameters(list, route);
     if (route->query)
@@ -113,7 +113,7 @@ static json_t *answers(const struct grc_route *route)
         char status[16];
 
         snprintf(status, sizeof(status), "%d", row->status);
-        put(object, status, answer(row, route->plugin->desc->field_size));
+        put(object, status, answer(row, route->plugin->desc->abi.field_size));
     }
     if (json_object_size(object) == 0)
         put(object, "2XX", json_pack("{s:s}", "description", "Done"));

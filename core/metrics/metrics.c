@@ -49,8 +49,8 @@ struct grc_upstream_metrics {
 /* A series of a plugin's own. */
 struct plugin_series {
     struct plugin_series *next;
-    const char *help; /* of the plugin's table, which stays mapped */
-    const char *label_name;
+    char *help;
+    char *label_name;
     enum gr_metric_kind kind;
     char *plugin;
     char *name;
@@ -231,16 +231,19 @@ static struct plugin_series *make_series(const char *plugin, const struct gr_met
         made->plugin = strdup(plugin);
         made->name = strdup(row->name);
         made->label = strdup(label);
-        made->help = row->help;
-        made->label_name = row->label;
+        made->help = strdup(row->help ? row->help : ""); /* the row goes with its plugin */
+        made->label_name = row->label ? strdup(row->label) : NULL;
         made->kind = row->kind;
-        if (made->plugin && made->name && made->label) {
+        if (made->plugin && made->name && made->label && made->help &&
+            (made->label_name || !row->label)) {
             made->next = atomic_load(&series);
             atomic_store(&series, made);
         } else {
             free(made->plugin);
             free(made->name);
             free(made->label);
+            free(made->help);
+            free(made->label_name);
             free(made);
             made = NULL;
         }

@@ -1,4 +1,4 @@
-/* The descriptor's first block: whether the rest may be read at all. */
+/* What a plugin was compiled for: whether it may be loaded at all. */
 #include "plugin/plugin.h"
 
 #include <stdio.h>
@@ -27,7 +27,7 @@ struct size_row {
 };
 #define SIZE_ROW(field_, type_, first_)                                                            \
     {                                                                                              \
-#field_, offsetof(struct gr_plugin, field_), (first_), sizeof(struct type_)                \
+#field_, offsetof(struct gr_abi, field_), (first_), sizeof(struct type_)                   \
     }
 static const struct size_row sizes[] = {
     SIZE_ROW(plugin_size, gr_plugin, 232),      SIZE_ROW(route_size, gr_route, 160),
@@ -37,13 +37,13 @@ static const struct size_row sizes[] = {
     SIZE_ROW(timer_size, gr_timer, 24),         SIZE_ROW(command_size, gr_command, 32),
 };
 
-static enum grc_load_state check_sizes(const char *file, const struct gr_plugin *desc,
+static enum grc_load_state check_sizes(const char *file, const struct gr_abi *abi,
                                        char **ret_reason)
 {
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         uint32_t found = 0;
 
-        memcpy(&found, (const char *)desc + sizes[i].offset, sizeof(found));
+        memcpy(&found, (const char *)abi + sizes[i].offset, sizeof(found));
         if (found >= sizes[i].first && found <= sizes[i].now)
             continue;
         *ret_reason = say("%s: %s: found %u, wanted %zu to %zu", file, sizes[i].field, found,
@@ -53,38 +53,33 @@ static enum grc_load_state check_sizes(const char *file, const struct gr_plugin 
     return GRC_LOAD_OK;
 }
 
-enum grc_load_state grc_abi_check(const char *file, const struct gr_plugin *desc, char **ret_reason)
+enum grc_load_state grc_abi_check(const char *file, const struct gr_abi *abi, char **ret_reason)
 {
-    if (!desc) {
-        *ret_reason = say("%s: gr_plugin_entry: found no descriptor, wanted one", file);
-        return GRC_LOAD_NO_ENTRY;
-    }
-    if (desc->magic != GR_PLUGIN_MAGIC) {
+    if (abi->magic != GR_PLUGIN_MAGIC) {
         *ret_reason =
-            say("%s: magic: found 0x%08x, wanted 0x%08x", file, desc->magic, GR_PLUGIN_MAGIC);
+            say("%s: magic: found 0x%08x, wanted 0x%08x", file, abi->magic, GR_PLUGIN_MAGIC);
         return GRC_LOAD_MAGIC;
     }
-    if (desc->abi_major != GR_ABI_MAJOR) {
-        *ret_reason =
-            say("%s: abi_major: found %u, wanted %u", file, desc->abi_major, GR_ABI_MAJOR);
+    if (abi->major != GR_ABI_MAJOR) {
+        *ret_reason = say("%s: abi_major: found %u, wanted %u", file, abi->major, GR_ABI_MAJOR);
         return GRC_LOAD_ABI_MAJOR;
     }
-    if (desc->abi_minor > GR_ABI_MINOR) {
+    if (abi->minor > GR_ABI_MINOR) {
         *ret_reason = say("%s: abi_minor: found %u, wanted %u or less: the plugin needs a newer "
                           "Greenroom",
-                          file, desc->abi_minor, GR_ABI_MINOR);
+                          file, abi->minor, GR_ABI_MINOR);
         return GRC_LOAD_ABI_MINOR;
     }
-    enum grc_load_state state = check_sizes(file, desc, ret_reason);
+    enum grc_load_state state = check_sizes(file, abi, ret_reason);
     if (state != GRC_LOAD_OK)
         return state;
-    if (desc->jansson_major != GR_JANSSON_MAJOR) {
-        *ret_reason = say("%s: jansson_major: found %u, wanted %u", file, desc->jansson_major,
+    if (abi->jansson_major != GR_JANSSON_MAJOR) {
+        *ret_reason = say("%s: jansson_major: found %u, wanted %u", file, abi->jansson_major,
                           GR_JANSSON_MAJOR);
         return GRC_LOAD_BUILD;
     }
-    if (desc->pointer_bits != sizeof(void *) * 8) {
-        *ret_reason = say("%s: pointer_bits: found %u, wanted %zu", file, desc->pointer_bits,
+    if (abi->pointer_bits != sizeof(void *) * 8) {
+        *ret_reason = say("%s: pointer_bits: found %u, wanted %zu", file, abi->pointer_bits,
                           sizeof(void *) * 8);
         return GRC_LOAD_BUILD;
     }
@@ -97,12 +92,12 @@ const char *grc_load_state_name(enum grc_load_state state)
         [GRC_LOAD_UNKNOWN] = "unknown",       [GRC_LOAD_OK] = "loaded",
         [GRC_LOAD_DISABLED] = "disabled",     [GRC_LOAD_NOT_FOUND] = "not found",
         [GRC_LOAD_UNSAFE] = "unsafe file",    [GRC_LOAD_DLOPEN] = "cannot be opened",
-        [GRC_LOAD_NO_ENTRY] = "no entry",     [GRC_LOAD_MAGIC] = "wrong magic",
-        [GRC_LOAD_ABI_MAJOR] = "other major", [GRC_LOAD_ABI_MINOR] = "newer minor",
-        [GRC_LOAD_SIZE] = "wrong size",       [GRC_LOAD_BUILD] = "other build",
-        [GRC_LOAD_TABLE] = "wrong table",     [GRC_LOAD_CLASH] = "clash",
-        [GRC_LOAD_OPTION] = "wrong option",   [GRC_LOAD_INIT] = "init failed",
-        [GRC_LOAD_START] = "start failed",
+        [GRC_LOAD_FILE] = "unfit file",       [GRC_LOAD_NO_ENTRY] = "no entry",
+        [GRC_LOAD_MAGIC] = "wrong magic",     [GRC_LOAD_ABI_MAJOR] = "other major",
+        [GRC_LOAD_ABI_MINOR] = "newer minor", [GRC_LOAD_SIZE] = "wrong size",
+        [GRC_LOAD_BUILD] = "other build",     [GRC_LOAD_TABLE] = "wrong table",
+        [GRC_LOAD_CLASH] = "clash",           [GRC_LOAD_OPTION] = "wrong option",
+        [GRC_LOAD_INIT] = "init failed",      [GRC_LOAD_START] = "start failed",
     };
 
     return (size_t)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";

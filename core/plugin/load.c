@@ -1,15 +1,13 @@
 /* The one loader: opens a shared object, checks it, and makes its tables ready to serve. */
 #include "config/options.h"
 #include "metrics/metrics.h"
+#include "plugin/module.h"
 #include "plugin/override.h"
 #include "plugin/plugin.h"
 #include "plugin/rows.h"
 
-#include <dlfcn.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 
@@ -39,43 +37,70 @@ static bool refuse_with(struct grc_plugin *plugin, enum grc_load_state state, ch
     return false;
 }
 
+/* A text that lives as long as the plugin. */
+static const char *take_text(struct grc_plugin *plugin, char *text)
+{
+    const char *copy = grc_keep_copy(&plugin->keep, gr_str_of(text));
+
+    free(text);
+    return copy ? copy : "out of memory";
+}
+
 static char *library_path(const struct grc_settings *settings, const char *library)
 {
     return library[0] == '/' ? strdup(library) : grc_path_join(settings->plugin_dir, library);
 }
 
-/* Who can write a plugin runs as Greenroom: files that everybody may write are not loaded. */
-static bool check_file(struct grc_plugin *plugin)
+static enum grc_load_state state_of(enum grc_module_state state)
 {
-    struct stat info;
+    static const enum grc_load_state states[] = {
+        [GRC_MODULE_OK] = GRC_LOAD_OK,
+        [GRC_MODULE_NOT_FOUND] = GRC_LOAD_NOT_FOUND,
+        [GRC_MODULE_UNSAFE] = GRC_LOAD_UNSAFE,
+        [GRC_MODULE_FILE] = GRC_LOAD_FILE,
+        [GRC_MODULE_NO_ENTRY] = GRC_LOAD_NO_ENTRY,
+        [GRC_MODULE_DLOPEN] = GRC_LOAD_DLOPEN,
+    };
 
-    if (stat(plugin->file, &info) != 0)
-        return refuse(plugin, GRC_LOAD_NOT_FOUND, "%s: %s (named in %s)", plugin->file,
-                      strerror(errno), plugin->settings->file);
-    if (!S_ISREG(info.st_mode))
-        return refuse(plugin, GRC_LOAD_NOT_FOUND, "%s: not a regular file", plugin->file);
-    if (info.st_mode & S_IWOTH)
-        return refuse(plugin, GRC_LOAD_UNSAFE,
-                      "%s: mode: found %04o, wanted a file that others "
-                      "cannot write",
-                      plugin->file, info.st_mode & 07777u);
-    return true;
+    return states[state];
 }
 
-static bool open_library(struct grc_plugin *plugin, const struct gr_plugin **ret_desc)
+/* Reads the file, judges it, and only then loads it. */
+static bool open_module(struct grc_plugin *plugin)
 {
-    plugin->library = dlopen(plugin->file, RTLD_NOW | RTLD_LOCAL);
-    if (!plugin->library)
-        return refuse(plugin, GRC_LOAD_DLOPEN, "%s: %s", plugin->file, dlerror());
-    void *symbol = dlsym(plugin->library, "gr_plugin_entry");
-    if (!symbol)
+    struct grc_image image = {.fd = -1};
+    char *reason = NULL;
+    enum grc_load_state state = state_of(grc_image_read(plugin->file, &image, &reason));
+
+    if (state == GRC_LOAD_NOT_FOUND && reason)
+        return refuse(plugin, state, "%s (named in %s)", take_text(plugin, reason),
+                      plugin->settings->file);
+    if (state == GRC_LOAD_OK)
+        state = grc_abi_check(plugin->file, &image.elf.abi, &reason);
+    if (state != GRC_LOAD_OK) {
+        grc_image_done(&image);
+        return refuse_with(plugin, state, reason);
+    }
+    plugin->module = grc_module_load(plugin->file, &image, &reason);
+    return plugin->module || refuse_with(plugin, GRC_LOAD_DLOPEN, reason);
+}
+
+/* The descriptor must be the one that the note was judged for. */
+static bool find_descriptor(struct grc_plugin *plugin, const struct gr_plugin **ret_desc)
+{
+    const struct grc_elf *elf = grc_module_elf(plugin->module);
+    const struct gr_plugin *desc = grc_module_descriptor(plugin->module);
+
+    if (!desc)
         return refuse(plugin, GRC_LOAD_NO_ENTRY,
-                      "%s: gr_plugin_entry: found no such symbol, wanted the function that "
-                      "GR_PLUGIN() defines",
+                      "%s: gr_plugin_entry: found no descriptor, wanted one", plugin->file);
+    if (memcmp(&desc->abi, &elf->abi, sizeof(desc->abi)) != 0 || !desc->name ||
+        strcmp(desc->name, elf->name) != 0)
+        return refuse(plugin, GRC_LOAD_TABLE,
+                      "%s: descriptor: found another name or other sizes than the note has, wanted "
+                      "both from one GR_PLUGIN()",
                       plugin->file);
-    gr_plugin_entry_fn *entry;
-    memcpy(&entry, &symbol, sizeof(entry)); /* POSIX's way from dlsym to a function */
-    *ret_desc = entry();
+    *ret_desc = desc;
     return true;
 }
 
@@ -127,7 +152,7 @@ static bool take_rule(struct grc_plugin *plugin, const struct gr_route *row, con
 static bool make_route(struct grc_plugin *plugin, const struct gr_route *row,
                        struct grc_route *route)
 {
-    size_t size = plugin->desc->field_size;
+    size_t size = plugin->desc->abi.field_size;
     const char *prefix = plugin->settings ? plugin->settings->prefix : "";
 
     route->row = row;
@@ -190,17 +215,14 @@ static bool parse_options(struct grc_plugin *plugin)
 static bool prepare(struct grc_plugin *plugin, const struct gr_plugin *desc)
 {
     char *reason = NULL;
-    enum grc_load_state state = grc_abi_check(plugin->file, desc, &reason);
 
-    if (state != GRC_LOAD_OK)
-        return refuse_with(plugin, state, reason);
     plugin->desc = grc_rows_normalise(desc);
     if (!plugin->desc)
         return refuse(plugin, GRC_LOAD_TABLE, "%s: out of memory", plugin->file);
     /* Bits beyond the ABI's are the host's own, for what is linked into it. */
-    if (plugin->settings)
+    if (plugin->module)
         ((struct gr_plugin *)(uintptr_t)plugin->desc)->flags &= PLUGIN_FLAGS;
-    state = grc_table_check(plugin->file, plugin->desc, &reason);
+    enum grc_load_state state = grc_table_check(plugin->file, plugin->desc, &reason);
     if (state != GRC_LOAD_OK)
         return refuse_with(plugin, state, reason);
     plugin->self.name = plugin->desc->name;
@@ -237,15 +259,14 @@ struct grc_plugin *grc_plugin_load(const struct grc_settings *settings,
     plugin->file = library_path(settings, which->library);
     if (!plugin->file)
         refuse(plugin, GRC_LOAD_NOT_FOUND, "%s: out of memory", which->file);
-    else if (check_file(plugin) && open_library(plugin, &desc))
+    else if (open_module(plugin) && find_descriptor(plugin, &desc))
         prepare(plugin, desc);
     return plugin;
 }
 
-struct grc_plugin *grc_plugin_builtin(const struct gr_plugin *desc,
-                                      const struct grc_plugin_settings *which)
+struct grc_plugin *grc_plugin_builtin(const struct gr_plugin *desc)
 {
-    struct grc_plugin *plugin = make(which);
+    struct grc_plugin *plugin = make(NULL);
 
     if (!plugin)
         return NULL;
@@ -266,8 +287,6 @@ void grc_route_done(struct grc_route *route)
     grc_schema_free(route->body);
 }
 
-/* The shared object stays open: threads, caches or destructors of what it links to may outlive the
- * instance, and nothing is gained by unmapping it. */
 void grc_plugin_free(struct grc_plugin *plugin)
 {
     if (!plugin)
@@ -282,5 +301,6 @@ void grc_plugin_free(struct grc_plugin *plugin)
     grc_keep_done(&plugin->keep);
     free(plugin->reason);
     free(plugin->file);
+    grc_module_unref(plugin->module);
     free(plugin);
 }

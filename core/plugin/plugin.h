@@ -17,6 +17,7 @@ enum grc_load_state {
     GRC_LOAD_NOT_FOUND,
     GRC_LOAD_UNSAFE, /* file that others can write */
     GRC_LOAD_DLOPEN,
+    GRC_LOAD_FILE, /* not a shared object that may be loaded */
     GRC_LOAD_NO_ENTRY,
     GRC_LOAD_MAGIC,
     GRC_LOAD_ABI_MAJOR,
@@ -35,6 +36,7 @@ enum grc_load_state {
 
 struct grc_plugin;
 struct grc_timer;
+struct grc_module;        /* plugin/module.h */
 struct grc_route_metrics; /* metrics/metrics.h */
 
 /* One route, ready to serve. */
@@ -56,8 +58,8 @@ struct grc_route {
 struct grc_plugin {
     struct gr_self self; /* first: handed to the plugin */
     const struct grc_plugin_settings *settings;
-    char *file; /* path of the shared object */
-    void *library;
+    char *file;                   /* path of the shared object */
+    struct grc_module *module;    /* its code; NULL: linked into the host */
     const struct gr_plugin *desc; /* host-sized copy */
     enum grc_load_state state;
     char *reason; /* one line when it is not loaded */
@@ -81,16 +83,15 @@ static inline const char *grc_plugin_migrations_name(const struct grc_plugin *pl
     return plugin->desc->migrations_name ? plugin->desc->migrations_name : plugin->self.name;
 }
 
-/* Opens the shared object and checks the descriptor: everything up to (not including) init. Always
- * returns a plugin, whose state and reason tell what happened; NULL only without memory. */
+/* Reads the shared object, judges it, loads it and checks its tables: everything up to (not
+ * including) init. Always returns a plugin, whose state and reason tell what happened; NULL only
+ * without memory. */
 struct grc_plugin *grc_plugin_load(const struct grc_settings *settings,
                                    const struct grc_plugin_settings *which);
 /* The same for a descriptor linked into the host (health, docs). */
-struct grc_plugin *grc_plugin_builtin(const struct gr_plugin *desc,
-                                      const struct grc_plugin_settings *which);
-/* Checks one descriptor's protecting block; a one-line reason (malloc'ed) in ret_reason. */
-enum grc_load_state grc_abi_check(const char *file, const struct gr_plugin *desc,
-                                  char **ret_reason);
+struct grc_plugin *grc_plugin_builtin(const struct gr_plugin *desc);
+/* Checks what a plugin was compiled for; a one-line reason (malloc'ed) in ret_reason. */
+enum grc_load_state grc_abi_check(const char *file, const struct gr_abi *abi, char **ret_reason);
 /* Checks tables for completeness: what the table test of the suite and the loader both use. */
 enum grc_load_state grc_table_check(const char *file, const struct gr_plugin *desc,
                                     char **ret_reason);

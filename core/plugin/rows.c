@@ -41,7 +41,7 @@ static void *copy_rows(const void *rows, size_t from, size_t to, bool (*end)(con
 }
 
 #define COPY(desc, member, type, size, end)                                                        \
-    ((desc)->member ? copy_rows((desc)->member, (desc)->size, sizeof(type), end) : NULL)
+    ((desc)->member ? copy_rows((desc)->member, (desc)->abi.size, sizeof(type), end) : NULL)
 
 /* Copies what one route points to. */
 static bool copy_route(struct gr_route *route, const struct gr_plugin *desc)
@@ -51,7 +51,8 @@ static bool copy_route(struct gr_route *route, const struct gr_plugin *desc)
 
         if (forward)
             memcpy(forward, route->forward,
-                   desc->forward_size < sizeof(*forward) ? desc->forward_size : sizeof(*forward));
+                   desc->abi.forward_size < sizeof(*forward) ? desc->abi.forward_size
+                                                             : sizeof(*forward));
         route->forward = forward;
         if (!forward) {
             route->answers = NULL;
@@ -60,7 +61,7 @@ static bool copy_route(struct gr_route *route, const struct gr_plugin *desc)
     }
     if (route->answers) {
         route->answers =
-            copy_rows(route->answers, desc->answer_size, sizeof(struct gr_answer), is_end_int);
+            copy_rows(route->answers, desc->abi.answer_size, sizeof(struct gr_answer), is_end_int);
         return route->answers != NULL;
     }
     return true;
@@ -82,7 +83,7 @@ static size_t append_routes(struct gr_route *copy, size_t count, const struct gr
 static struct gr_route *join_routes(const struct gr_plugin *desc)
 {
     const struct gr_route *const *table;
-    size_t size = desc->route_size;
+    size_t size = desc->abi.route_size;
     size_t count = count_rows(desc->routes, size, is_end_int);
 
     for (table = desc->route_tables; table && *table; table++)
@@ -118,7 +119,8 @@ const struct gr_plugin *grc_rows_normalise(const struct gr_plugin *desc)
 
     if (!copy)
         return NULL;
-    memcpy(copy, desc, desc->plugin_size < sizeof(*copy) ? desc->plugin_size : sizeof(*copy));
+    memcpy(copy, desc,
+           desc->abi.plugin_size < sizeof(*copy) ? desc->abi.plugin_size : sizeof(*copy));
     copy->routes = NULL;
     copy->options = COPY(desc, options, struct gr_option, option_size, is_end);
     copy->migrations = COPY(desc, migrations, struct gr_migration, migration_size, is_end_int);

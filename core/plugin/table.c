@@ -162,7 +162,7 @@ enum grc_load_state grc_table_check(const char *file, const struct gr_plugin *de
                        "lower case, summary in one line without a full stop",
                        file);
     for (; len == 0 && route && route->method; route++) {
-        struct fault fault = find_fault(route, desc->field_size);
+        struct fault fault = find_fault(route, desc->abi.field_size);
 
         if (fault.member)
             len = asprintf(ret_reason, "%s: route %zu (%s): %s: wanted %s", file,

@@ -1,6 +1,7 @@
 #include "server/gateway.h"
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "server/pipeline.h"
 
 #include <pthread.h>
@@ -8,10 +9,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define RETIRE_STACK_BYTES ((size_t)512 * 1024) /* plugins stop on it */
+
 /* A runtime on its way out. */
 struct retiree {
     struct grc_runtime *runtime;
     pthread_t thread;
+    _Atomic bool over; /* the thread has nothing left to do but end */
     struct retiree *next;
 };
 
@@ -117,10 +121,9 @@ struct grc_http_handler grc_gateway_handler(struct grc_gateway *gateway)
 
 /* --- swapping --- */
 
-static void *retire(void *arg)
+static void wind_up(struct grc_runtime *runtime)
 {
     const struct timespec pause = {.tv_nsec = 20 * 1000000L};
-    struct grc_runtime *runtime = arg;
 
     grc_runtime_quiet(runtime);
     /* Calls are bounded by their deadlines, so this ends. */
@@ -128,7 +131,33 @@ static void *retire(void *arg)
         nanosleep(&pause, NULL);
     grc_runtime_unref(runtime);
     grc_info("the old config's last request has ended");
+}
+
+static void *retire(void *arg)
+{
+    struct retiree *retiree = arg;
+
+    wind_up(retiree->runtime);
+    atomic_store(&retiree->over, true);
     return NULL;
+}
+
+/* Joins the threads of runtimes that are gone: all of them, or those that have ended already. */
+static void join_retirees(struct grc_gateway *gateway, bool all)
+{
+    struct retiree **place = &gateway->retirees;
+
+    while (*place) {
+        struct retiree *retiree = *place;
+
+        if (!all && !atomic_load(&retiree->over)) {
+            place = &retiree->next;
+            continue;
+        }
+        *place = retiree->next;
+        pthread_join(retiree->thread, NULL);
+        free(retiree);
+    }
 }
 
 void grc_gateway_swap(struct grc_gateway *gateway, struct grc_runtime *stolen)
@@ -139,13 +168,15 @@ void grc_gateway_swap(struct grc_gateway *gateway, struct grc_runtime *stolen)
     struct grc_runtime *old = gateway->runtime;
     gateway->runtime = stolen;
     pthread_mutex_unlock(&gateway->lock);
-    if (!retiree || pthread_create(&retiree->thread, NULL, retire, old) != 0) {
+    join_retirees(gateway, false);
+    if (retiree)
+        retiree->runtime = old;
+    if (!retiree || !grc_thread_start(&retiree->thread, RETIRE_STACK_BYTES, retire, retiree)) {
         /* Without a thread for it this one waits. */
         free(retiree);
-        retire(old);
+        wind_up(old);
         return;
     }
-    retiree->runtime = old;
     retiree->next = gateway->retirees;
     gateway->retirees = retiree;
 }
@@ -172,13 +203,7 @@ void grc_gateway_free(struct grc_gateway *gateway)
 {
     if (!gateway)
         return;
-    while (gateway->retirees) {
-        struct retiree *retiree = gateway->retirees;
-
-        gateway->retirees = retiree->next;
-        pthread_join(retiree->thread, NULL);
-        free(retiree);
-    }
+    join_retirees(gateway, true);
     free_calls(gateway);
     grc_runtime_unref(gateway->runtime);
     pthread_mutex_destroy(&gateway->lock);

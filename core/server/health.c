@@ -131,14 +131,7 @@ static const struct gr_route metrics_routes[] = {
 /* Not exported: these descriptors never leave the host. */
 #define BUILTIN(...)                                                                               \
     {                                                                                              \
-        .magic = GR_PLUGIN_MAGIC, .abi_major = GR_ABI_MAJOR, .abi_minor = GR_ABI_MINOR,            \
-        .plugin_size = sizeof(struct gr_plugin), .route_size = sizeof(struct gr_route),            \
-        .field_size = sizeof(struct gr_field), .forward_size = sizeof(struct gr_forward),          \
-        .answer_size = sizeof(struct gr_answer), .option_size = sizeof(struct gr_option),          \
-        .migration_size = sizeof(struct gr_migration), .metric_size = sizeof(struct gr_metric),    \
-        .timer_size = sizeof(struct gr_timer), .command_size = sizeof(struct gr_command),          \
-        .jansson_major = GR_JANSSON_MAJOR, .pointer_bits = (uint16_t)(sizeof(void *) * 8),         \
-        __VA_ARGS__                                                                                \
+        .abi = GR_ABI, __VA_ARGS__                                                                 \
     }
 
 static const struct gr_plugin health =

@@ -42,7 +42,7 @@ bool grc_plugin_drop(const struct grc_reporter *reporter, struct grc_plugin *plu
 
 static bool is_builtin(const struct grc_plugin *plugin)
 {
-    return !plugin->library;
+    return !plugin->module;
 }
 
 static const char *method_name(enum gr_method method)

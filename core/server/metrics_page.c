@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "metrics/metrics.h"
+#include "plugin/report.h"
 #include "runtime/runtime.h"
 
 #include <dirent.h>
@@ -174,6 +175,7 @@ void grc_metrics_page_collect(void *arg, struct grc_buf *out)
 
     render_listeners(out);
     render_groups(runtime, out);
+    grc_plugins_report(runtime->plugins, runtime->plugin_count, out);
     grc_upstreams_metrics(runtime->upstreams, out);
     render_log(out);
     render_build(out);

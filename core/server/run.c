@@ -123,7 +123,7 @@ static size_t count_groups(const struct grc_runtime *runtime)
     size_t count = 0;
 
     for (size_t i = 0; i < runtime->plugin_count; i++)
-        count += runtime->plugins[i]->state == GRC_LOAD_OK && runtime->plugins[i]->library;
+        count += runtime->plugins[i]->state == GRC_LOAD_OK && runtime->plugins[i]->module;
     return count;
 }
 

@@ -106,7 +106,7 @@ static bool load_plugins(struct grc_runtime *runtime, const struct grc_reporter 
         return false;
     }
     for (size_t i = 0; i < builtins; i++) {
-        if (!take_plugin(runtime, grc_plugin_builtin(builtin[i], NULL), reporter))
+        if (!take_plugin(runtime, grc_plugin_builtin(builtin[i]), reporter))
             fine = false;
     }
     for (size_t i = 0; i < settings->plugin_count; i++) {

@@ -13,7 +13,7 @@
  *         GR_END,
  *     };
  *
- *     GR_PLUGIN(.name = "rooms", .version = "1.0.0", .summary = "Rooms of 100ms",
+ *     GR_PLUGIN("rooms", .version = "1.0.0", .summary = "Rooms of 100ms",
  *               .licence = "MIT", .routes = routes)
  *
  * Rules that hold everywhere in this file, unless a comment says otherwise:
@@ -574,11 +574,12 @@ struct gr_command {
 /* ------------------------------------------------------------------------------------------ */
 /* The descriptor                                                                             */
 
-struct gr_plugin {
-    /* This block comes first and never changes: it protects the rest. */
+/* What protects the rest: which ABI the plugin was compiled for, and how. It never changes, and the
+ * host reads it from the file before it loads it. */
+struct gr_abi {
     uint32_t magic;
-    uint16_t abi_major;
-    uint16_t abi_minor;
+    uint16_t major;
+    uint16_t minor;
     uint32_t plugin_size; /* sizeof of each row type, as the plugin was compiled */
     uint32_t route_size;
     uint32_t field_size;
@@ -591,8 +592,38 @@ struct gr_plugin {
     uint32_t command_size;
     uint16_t jansson_major;
     uint16_t pointer_bits;
+};
+#define GR_ABI_MEMBERS                                                                             \
+    .magic = GR_PLUGIN_MAGIC, .major = GR_ABI_MAJOR, .minor = GR_ABI_MINOR,                        \
+    .plugin_size = sizeof(struct gr_plugin), .route_size = sizeof(struct gr_route),                \
+    .field_size = sizeof(struct gr_field), .forward_size = sizeof(struct gr_forward),              \
+    .answer_size = sizeof(struct gr_answer), .option_size = sizeof(struct gr_option),              \
+    .migration_size = sizeof(struct gr_migration), .metric_size = sizeof(struct gr_metric),        \
+    .timer_size = sizeof(struct gr_timer), .command_size = sizeof(struct gr_command),              \
+    .jansson_major = GR_JANSSON_MAJOR, .pointer_bits = (uint16_t)(sizeof(void *) * 8)
+#define GR_ABI                                                                                     \
+    {                                                                                              \
+        GR_ABI_MEMBERS                                                                             \
+    }
 
-    const char *name;    /* "rooms": lower case letters, digits, '_'; unique in the gateway */
+/* The ELF note of a plugin, in its section .note.greenroom: it is read with plain reads, so that a
+ * file which is refused never runs a line of its code. */
+#define GR_NOTE_OWNER "Greenroom"
+#define GR_NOTE_TYPE 1u
+struct gr_note {
+    uint32_t owner_size; /* these three and the owner are as every ELF note begins */
+    uint32_t desc_size;
+    uint32_t type;
+    char owner[12];
+    struct gr_abi abi;
+    char name[48]; /* the plugin's */
+};
+
+struct gr_plugin {
+    struct gr_abi abi; /* comes first */
+
+    const char *name;    /* "rooms": lower case letters, digits, '_'; unique in the gateway; at most
+                            47 characters; set by GR_PLUGIN() */
     const char *version; /* of the plugin */
     const char *summary; /* one line */
     const char *licence; /* SPDX expression */
@@ -638,30 +669,24 @@ enum gr_plugin_flag {
     GR_PLUGIN_ANY_ORIGIN = 1u << 2,      /* CORS for every origin, as the group's contract wants */
 };
 
-/* Defines the one symbol a plugin exports. */
+/* GR_PLUGIN("rooms", .version = "1.0.0", .summary = …, .licence = …, .routes = routes): defines the
+ * note and the one symbol a plugin exports. */
 #if defined(__GNUC__)
 #define GR_EXPORT __attribute__((visibility("default")))
 #else
 #define GR_EXPORT
 #endif
-#define GR_PLUGIN(...)                                                                             \
+#define GR_PLUGIN(name_, ...)                                                                      \
+    __attribute__((used, aligned(4),                                                               \
+                   section(".note.greenroom"))) static const struct gr_note gr_plugin_note = {     \
+        sizeof(GR_NOTE_OWNER),                                                                     \
+        sizeof(struct gr_abi) + 48,                                                                \
+        GR_NOTE_TYPE,                                                                              \
+        GR_NOTE_OWNER,                                                                             \
+        GR_ABI,                                                                                    \
+        name_};                                                                                    \
     static const struct gr_plugin gr_plugin_descriptor = {                                         \
-        .magic = GR_PLUGIN_MAGIC,                                                                  \
-        .abi_major = GR_ABI_MAJOR,                                                                 \
-        .abi_minor = GR_ABI_MINOR,                                                                 \
-        .plugin_size = sizeof(struct gr_plugin),                                                   \
-        .route_size = sizeof(struct gr_route),                                                     \
-        .field_size = sizeof(struct gr_field),                                                     \
-        .forward_size = sizeof(struct gr_forward),                                                 \
-        .answer_size = sizeof(struct gr_answer),                                                   \
-        .option_size = sizeof(struct gr_option),                                                   \
-        .migration_size = sizeof(struct gr_migration),                                             \
-        .metric_size = sizeof(struct gr_metric),                                                   \
-        .timer_size = sizeof(struct gr_timer),                                                     \
-        .command_size = sizeof(struct gr_command),                                                 \
-        .jansson_major = GR_JANSSON_MAJOR,                                                         \
-        .pointer_bits = (uint16_t)(sizeof(void *) * 8),                                            \
-        __VA_ARGS__};                                                                              \
+        .abi = GR_ABI, .name = (name_), __VA_ARGS__};                                              \
     GR_EXPORT const struct gr_plugin *gr_plugin_entry(void);                                       \
     GR_EXPORT const struct gr_plugin *gr_plugin_entry(void)                                        \
     {                                                                                              \

@@ -112,7 +112,6 @@ static void fini(struct gr_self *self, void *state)
     free(state);
 }
 
-GR_PLUGIN(.name = "hello", .version = "1.0.0", .summary = "An example that greets",
-          .licence = "MIT", .routes = routes, .options = options,
-          .options_size = sizeof(struct hello_options), .metrics = metrics, .init = init,
-          .fini = fini)
+GR_PLUGIN("hello", .version = "1.0.0", .summary = "An example that greets", .licence = "MIT",
+          .routes = routes, .options = options, .options_size = sizeof(struct hello_options),
+          .metrics = metrics, .init = init, .fini = fini)

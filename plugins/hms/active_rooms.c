@@ -153,6 +153,6 @@ static const struct gr_route routes[] = {
 
 static const char *const owns[] = {"/active-rooms", NULL};
 
-GR_PLUGIN(.name = "active_rooms", .version = HMS_VERSION,
+GR_PLUGIN("active_rooms", .version = HMS_VERSION,
           .summary = "Running sessions of 100ms rooms and the peers in them",
           .licence = HMS_LICENCE, .routes = routes, .owns = owns)

@@ -193,6 +193,6 @@ static const struct gr_route routes[] = {
 
 static const char *const owns[] = {"/analytics", NULL};
 
-GR_PLUGIN(.name = "analytics", .version = HMS_VERSION,
+GR_PLUGIN("analytics", .version = HMS_VERSION,
           .summary = "Events, webhook deliveries and call quality of 100ms", .licence = HMS_LICENCE,
           .routes = routes, .owns = owns)

@@ -109,6 +109,6 @@ static enum gr_err check_resolution(struct gr_call *call, const json_t *parent, 
 
 static const char *const owns[] = {"/external-streams", NULL};
 
-GR_PLUGIN(.name = "external_streams", .version = HMS_VERSION,
+GR_PLUGIN("external_streams", .version = HMS_VERSION,
           .summary = "100ms rooms streamed to RTMP servers", .licence = HMS_LICENCE,
           .routes = routes, .owns = owns)

@@ -133,5 +133,5 @@ static const struct gr_route routes[] = {
 
 static const char *const owns[] = {"/live-streams", NULL};
 
-GR_PLUGIN(.name = "live_streams", .version = HMS_VERSION, .summary = "HLS streams of 100ms rooms",
+GR_PLUGIN("live_streams", .version = HMS_VERSION, .summary = "HLS streams of 100ms rooms",
           .licence = HMS_LICENCE, .routes = routes, .owns = owns)

@@ -287,5 +287,5 @@ static enum gr_err check_not_empty(struct gr_call *call, const json_t *parent, c
 
 static const char *const owns[] = {"/polls", NULL};
 
-GR_PLUGIN(.name = "polls", .version = HMS_VERSION, .summary = "Polls and quizzes of 100ms rooms",
+GR_PLUGIN("polls", .version = HMS_VERSION, .summary = "Polls and quizzes of 100ms rooms",
           .licence = HMS_LICENCE, .routes = routes, .owns = owns)

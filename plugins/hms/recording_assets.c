@@ -60,6 +60,6 @@ static const struct gr_route routes[] = {
 
 static const char *const owns[] = {"/recording-assets", NULL};
 
-GR_PLUGIN(.name = "recording_assets", .version = HMS_VERSION,
+GR_PLUGIN("recording_assets", .version = HMS_VERSION,
           .summary = "Files that 100ms recordings leave behind", .licence = HMS_LICENCE,
           .routes = routes, .owns = owns)

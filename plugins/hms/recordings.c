@@ -106,5 +106,5 @@ static const struct gr_route routes[] = {
 
 static const char *const owns[] = {"/recordings", NULL};
 
-GR_PLUGIN(.name = "recordings", .version = HMS_VERSION, .summary = "Recordings of 100ms rooms",
+GR_PLUGIN("recordings", .version = HMS_VERSION, .summary = "Recordings of 100ms rooms",
           .licence = HMS_LICENCE, .routes = routes, .owns = owns)

@@ -123,5 +123,5 @@ static const struct gr_route routes[] = {
 
 static const char *const owns[] = {"/room-codes", NULL};
 
-GR_PLUGIN(.name = "room_codes", .version = HMS_VERSION, .summary = "Room codes of 100ms",
+GR_PLUGIN("room_codes", .version = HMS_VERSION, .summary = "Room codes of 100ms",
           .licence = HMS_LICENCE, .routes = routes, .owns = owns, .flags = GR_PLUGIN_NO_STORE)

@@ -186,5 +186,5 @@ static enum gr_err size_of_old_room(struct gr_call *call, const json_t *parent, 
 
 static const char *const owns[] = {"/rooms", NULL};
 
-GR_PLUGIN(.name = "rooms", .version = HMS_VERSION, .summary = "Rooms of 100ms",
-          .licence = HMS_LICENCE, .routes = routes, .owns = owns)
+GR_PLUGIN("rooms", .version = HMS_VERSION, .summary = "Rooms of 100ms", .licence = HMS_LICENCE,
+          .routes = routes, .owns = owns)

@@ -59,5 +59,5 @@ static const struct gr_route routes[] = {
 
 static const char *const owns[] = {"/sessions", NULL};
 
-GR_PLUGIN(.name = "sessions", .version = HMS_VERSION, .summary = "Sessions of 100ms rooms",
+GR_PLUGIN("sessions", .version = HMS_VERSION, .summary = "Sessions of 100ms rooms",
           .licence = HMS_LICENCE, .routes = routes, .owns = owns)

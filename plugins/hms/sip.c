@@ -159,5 +159,5 @@ static enum gr_err check_sip_headers(struct gr_call *call, const json_t *parent,
 
 static const char *const owns[] = {"/sip", NULL};
 
-GR_PLUGIN(.name = "sip", .version = HMS_VERSION, .summary = "Phones in 100ms rooms",
-          .licence = HMS_LICENCE, .routes = routes, .owns = owns)
+GR_PLUGIN("sip", .version = HMS_VERSION, .summary = "Phones in 100ms rooms", .licence = HMS_LICENCE,
+          .routes = routes, .owns = owns)

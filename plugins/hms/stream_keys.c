@@ -46,6 +46,5 @@ static const struct gr_route routes[] = {
 
 static const char *const owns[] = {"/stream-keys", NULL};
 
-GR_PLUGIN(.name = "stream_keys", .version = HMS_VERSION,
-          .summary = "Keys to send RTMP into 100ms rooms", .licence = HMS_LICENCE, .routes = routes,
-          .owns = owns, .flags = GR_PLUGIN_NO_STORE)
+GR_PLUGIN("stream_keys", .version = HMS_VERSION, .summary = "Keys to send RTMP into 100ms rooms",
+          .licence = HMS_LICENCE, .routes = routes, .owns = owns, .flags = GR_PLUGIN_NO_STORE)

@@ -285,6 +285,6 @@ static const struct gr_route routes[] = {
 
 static const char *const owns[] = {"/templates", NULL};
 
-GR_PLUGIN(.name = "templates", .version = HMS_VERSION,
+GR_PLUGIN("templates", .version = HMS_VERSION,
           .summary = "Templates of 100ms: roles, settings, destinations", .licence = HMS_LICENCE,
           .routes = routes, .owns = owns)

@@ -269,7 +269,7 @@ static void fini(struct gr_self *self, void *state)
 
 static const char *const owns[] = {"/webhooks", NULL};
 
-GR_PLUGIN(.name = "webhooks", .version = HMS_VERSION,
+GR_PLUGIN("webhooks", .version = HMS_VERSION,
           .summary = "Events from 100ms: received, kept, handed on", .licence = HMS_LICENCE,
           .routes = routes, .options = options, .options_size = sizeof(struct webhooks_options),
           .migrations = migrations, .metrics = metrics, .timers = timers, .owns = owns,

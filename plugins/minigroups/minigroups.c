@@ -152,7 +152,7 @@ static const struct gr_timer timers[] = {
 static const char *const owned[] = {"/api/v1/minigroups", "/api/v1/audiences",
                                     "/api/v1/account/properties", "/api/v1/transcoding", NULL};
 
-GR_PLUGIN(.name = "minigroups", .version = "1.0.0",
+GR_PLUGIN("minigroups", .version = "1.0.0",
           .summary = "Minigroups: classes with an event room and a conference room",
           .licence = "MIT", .routes = routes, .options = mini_option_rows,
           .options_size = sizeof(struct mini_options), .migrations = mini_migrations,

@@ -262,7 +262,7 @@ static void accounts_stop(struct gr_self *self, void *state)
 
 static const char *const owns[] = {"/accounts", NULL};
 
-GR_PLUGIN(.name = "accounts", .version = RIG_VERSION, .summary = "Accounts of a streaming site",
+GR_PLUGIN("accounts", .version = RIG_VERSION, .summary = "Accounts of a streaming site",
           .licence = RIG_LICENCE, .routes = routes, .options = options,
           .options_size = sizeof(struct rig_options), .migrations = rig_migrations,
           .metrics = metrics, .timers = timers, .commands = commands, .owns = owns,

@@ -183,7 +183,7 @@ static void agents_stop(struct gr_self *self, void *state)
 
 static const char *const owns[] = {"/agents", NULL};
 
-GR_PLUGIN(.name = "agents", .version = RIG_VERSION, .summary = "Edge hosts of a streaming site",
+GR_PLUGIN("agents", .version = RIG_VERSION, .summary = "Edge hosts of a streaming site",
           .licence = RIG_LICENCE, .routes = routes, .options = options,
           .options_size = sizeof(struct rig_options), .migrations = rig_migrations,
           .metrics = metrics, .timers = timers, .commands = commands, .owns = owns,

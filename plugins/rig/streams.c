@@ -434,9 +434,9 @@ static enum gr_err streams_init(struct gr_self *self, const void *opts, void **r
 
 static const char *const owns[] = {"/streams", NULL};
 
-GR_PLUGIN(.name = "streams", .version = RIG_VERSION,
-          .summary = "Streams and where they are pushed to", .licence = RIG_LICENCE,
-          .routes = routes, .options = options, .options_size = sizeof(struct rig_options),
-          .migrations = rig_migrations, .owns = owns, .flags = RIG_FLAGS,
-          .render_error = rig_render_error, .authenticate = rig_authenticate_user,
-          .init = streams_init, .fini = streams_fini, .migrations_name = RIG_SCHEMA)
+GR_PLUGIN("streams", .version = RIG_VERSION, .summary = "Streams and where they are pushed to",
+          .licence = RIG_LICENCE, .routes = routes, .options = options,
+          .options_size = sizeof(struct rig_options), .migrations = rig_migrations, .owns = owns,
+          .flags = RIG_FLAGS, .render_error = rig_render_error,
+          .authenticate = rig_authenticate_user, .init = streams_init, .fini = streams_fini,
+          .migrations_name = RIG_SCHEMA)

@@ -126,9 +126,9 @@ static const struct gr_timer timers[] = {
     GR_END,
 };
 
-GR_PLUGIN(.name = "sandbox", .version = "1.0.0",
-          .summary = "A local 100ms v2 for development and tests", .licence = "MIT",
-          .routes = routes, .options = options, .options_size = sizeof(struct sb_options),
-          .timers = timers, .authenticate = sb_authenticate, .render_error = sb_render_error,
+GR_PLUGIN("sandbox", .version = "1.0.0", .summary = "A local 100ms v2 for development and tests",
+          .licence = "MIT", .routes = routes, .options = options,
+          .options_size = sizeof(struct sb_options), .timers = timers,
+          .authenticate = sb_authenticate, .render_error = sb_render_error,
           .flags = GR_PLUGIN_ANY_ORIGIN, /* the service's auth host serves browsers */
           .init = sandbox_init, .stop = sandbox_stop, .fini = sandbox_fini)

@@ -374,7 +374,7 @@ static const struct gr_option options[] = {
     GR_END,
 };
 
-GR_PLUGIN(.name = "sandbox_event", .version = "1.0.0",
+GR_PLUGIN("sandbox_event", .version = "1.0.0",
           .summary = "Sandbox: a local event service for minigroups", .licence = "MIT",
           .routes = routes, .options = options, .options_size = sizeof(struct svc_options),
           .render_error = svc_render_error, .authenticate = svc_authenticate, .init = svc_init,

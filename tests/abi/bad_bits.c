@@ -1,4 +1,5 @@
 /* Built for another pointer width. */
+#define BROKEN_ABI .pointer_bits = 16
 #include "broken.h"
 
-BROKEN_PLUGIN(.pointer_bits = 16)
+BROKEN_PLUGIN(.flags = 0)

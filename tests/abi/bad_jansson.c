@@ -1,4 +1,5 @@
 /* Built against another jansson. */
+#define BROKEN_ABI .jansson_major = GR_JANSSON_MAJOR + 1
 #include "broken.h"
 
-BROKEN_PLUGIN(.jansson_major = GR_JANSSON_MAJOR + 1)
+BROKEN_PLUGIN(.flags = 0)

@@ -1,4 +1,5 @@
 /* Not a Greenroom plugin. */
+#define BROKEN_ABI .magic = 0xdeadbeefu
 #include "broken.h"
 
-BROKEN_PLUGIN(.magic = 0xdeadbeefu)
+BROKEN_PLUGIN(.flags = 0)

@@ -1,4 +1,5 @@
 /* Made for another major version of the ABI. */
+#define BROKEN_ABI .major = GR_ABI_MAJOR + 1
 #include "broken.h"
 
-BROKEN_PLUGIN(.abi_major = GR_ABI_MAJOR + 1)
+BROKEN_PLUGIN(.flags = 0)

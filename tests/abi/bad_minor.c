@@ -1,4 +1,5 @@
 /* Made for a newer minor version of the ABI. */
+#define BROKEN_ABI .minor = GR_ABI_MINOR + 1
 #include "broken.h"
 
-BROKEN_PLUGIN(.abi_minor = GR_ABI_MINOR + 1)
+BROKEN_PLUGIN(.flags = 0)

@@ -1,4 +1,5 @@
 /* Route rows longer than the host knows. */
+#define BROKEN_ABI .route_size = sizeof(struct gr_route) + 8
 #include "broken.h"
 
-BROKEN_PLUGIN(.route_size = sizeof(struct gr_route) + 8)
+BROKEN_PLUGIN(.flags = 0)

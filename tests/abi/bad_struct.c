@@ -1,4 +1,5 @@
 /* A descriptor shorter than the first release had. */
+#define BROKEN_ABI .plugin_size = 64
 #include "broken.h"
 
-BROKEN_PLUGIN(.plugin_size = 64)
+BROKEN_PLUGIN(.flags = 0)

@@ -3,6 +3,25 @@
 
 #include <greenroom/plugin.h>
 
+#include <unistd.h>
+
+/* What a file defines before it includes this, is what its note and its descriptor say instead. */
+#ifdef BROKEN_ABI
+#undef GR_ABI
+#define GR_ABI                                                                                     \
+    {                                                                                              \
+        GR_ABI_MEMBERS, BROKEN_ABI                                                                 \
+    }
+#endif
+
+/* A plugin that is refused by its file never runs this. */
+__attribute__((constructor)) static void broken_constructor(void)
+{
+    static const char said[] = "a constructor ran\n";
+
+    (void)!write(2, said, sizeof(said) - 1);
+}
+
 static inline enum gr_err broken_handle(struct gr_call *call)
 {
     return gr_reply(call, 200, "text/plain", GR_STR("served"));
@@ -14,8 +33,8 @@ static const struct gr_route broken_routes[] = {
 };
 
 #define BROKEN_PLUGIN(...)                                                                         \
-    GR_PLUGIN(.name = "broken", .version = "1.0.0", .summary = "A plugin for tests",               \
-              .licence = "MIT", .routes = broken_routes, __VA_ARGS__)
+    GR_PLUGIN("broken", .version = "1.0.0", .summary = "A plugin for tests", .licence = "MIT",     \
+              .routes = broken_routes, __VA_ARGS__)
 
 /* Later initialisers win on purpose. */
 #pragma GCC diagnostic ignored "-Woverride-init"

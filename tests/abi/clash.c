@@ -11,5 +11,5 @@ static const struct gr_route routes[] = {
     GR_END,
 };
 
-GR_PLUGIN(.name = "clash", .version = "1.0.0", .summary = "A second owner of one route",
-          .licence = "MIT", .routes = routes)
+GR_PLUGIN("clash", .version = "1.0.0", .summary = "A second owner of one route", .licence = "MIT",
+          .routes = routes)

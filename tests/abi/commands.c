@@ -82,7 +82,6 @@ static const struct gr_route routes[] = {
     GR_END,
 };
 
-GR_PLUGIN(.name = "commands", .version = "1.0.0", .summary = "A plugin with commands",
-          .licence = "MIT", .routes = routes, .options = options,
-          .options_size = sizeof(struct options), .migrations = migrations, .commands = commands,
-          .init = init)
+GR_PLUGIN("commands", .version = "1.0.0", .summary = "A plugin with commands", .licence = "MIT",
+          .routes = routes, .options = options, .options_size = sizeof(struct options),
+          .migrations = migrations, .commands = commands, .init = init)

@@ -125,7 +125,7 @@ static void fini(struct gr_self *self, void *state)
     free(state);
 }
 
-GR_PLUGIN(.name = "services", .version = "1.0.0", .summary = "What the host offers",
-          .licence = "MIT", .route_tables = GR_ROUTE_TABLES(first, second), .options = option_rows,
+GR_PLUGIN("services", .version = "1.0.0", .summary = "What the host offers", .licence = "MIT",
+          .route_tables = GR_ROUTE_TABLES(first, second), .options = option_rows,
           .options_size = sizeof(struct options), .migrations = steps, .migrations_name = "shared",
           .init = init, .fini = fini)

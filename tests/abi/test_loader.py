@@ -8,7 +8,9 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
+import sys
 
 import pytest
 
@@ -40,6 +42,7 @@ def greenroom(*words):
     return done
 
 
+# Refused by what stands in the file: none of their code runs.
 REFUSED = [
     ("bad_magic", r"bad_magic\.so: magic: found 0xdeadbeef, wanted 0x47524d31"),
     ("bad_major", r"bad_major\.so: abi_major: found 2, wanted 1"),
@@ -49,13 +52,77 @@ REFUSED = [
     ("bad_jansson", r"bad_jansson\.so: jansson_major: found 3, wanted 2"),
     ("bad_bits", r"bad_bits\.so: pointer_bits: found 16, wanted 64"),
     ("bad_symbol", r"bad_symbol\.so: gr_plugin_entry: found no such symbol"),
-    ("bad_entry", r"bad_entry\.so: gr_plugin_entry: found no descriptor"),
-    ("bad_route", r"bad_route\.so: route 0 \(\): id: wanted group\.verb"),
-    ("absent", r"absent\.so: No such file or directory"),
+    ("bad_note", r"bad_note\.so: note: found no \.note\.greenroom, wanted the one that GR_PLUGIN\(\) defines"),
+    ("bad_origin", r"bad_origin\.so: search path: found '\$ORIGIN/lib', wanted absolute directories"),
+    ("absent", r"absent\.so: No such file or directory \(named in .*absent\.json\)"),
 ]
+if not os.environ.get("GR_SANITIZE"):
+    REFUSED.append(("bad_export", r"bad_export\.so: symbols: found 'broken_export' exported, wanted gr_plugin_entry"))
+# Refused by what it has to offer, when it is loaded.
+REFUSED_LATER = [
+    ("bad_entry", r"bad_entry\.so: gr_plugin_entry: found no descriptor"),
+    ("bad_twin", r"bad_twin\.so: descriptor: found another name or other sizes than the note has"),
+    ("bad_route", r"bad_route\.so: route 0 \(\): id: wanted group\.verb"),
+]
+ALL_REFUSED = REFUSED + REFUSED_LATER
 
 
 @pytest.mark.parametrize("library,line", REFUSED, ids=[row[0] for row in REFUSED])
+def test_what_the_file_says_is_judged_before_any_code_runs(tmp_path, library, line):
+    done = greenroom("check", "-c", config(tmp_path, [library]))
+    assert done.returncode == 3
+    assert re.search(line, done.stderr), done.stderr
+    assert "a constructor ran" not in done.stderr
+
+
+LOAD, STACK, X, WX = 1, 0x6474E551, 1, 3
+
+
+def segments(data, kind, change):
+    """The bytes with the flags of the program headers of one kind changed (64 bits)."""
+    data = bytearray(data)
+    offset, size, count = struct.unpack_from("=Q", data, 32)[0], *struct.unpack_from("=HH", data, 54)
+    for at in range(offset, offset + size * count, size):
+        found, flags = struct.unpack_from("=II", data, at)
+        if found == kind:
+            struct.pack_into("=II", data, at, *change(found, flags))
+    return bytes(data)
+
+
+# What is done to the bytes of a sound plugin, and what is said of it.
+DAMAGES = [
+    ("empty", lambda data: b"", r"format: found no ELF header"),
+    ("text", lambda data: b"#!/bin/sh\n" * 100, r"format: found no ELF header"),
+    ("class", lambda data: data[:4] + bytes([3 - data[4]]) + data[5:], r"class: found \d, wanted \d \(\d+ bits\)"),
+    ("order", lambda data: data[:5] + bytes([3 - data[5]]) + data[6:], r"byte order: found \d, wanted \d"),
+    ("machine", lambda data: data[:18] + b"\x01\x01" + data[20:], r"machine: found 257, wanted \d+ \(.+\)"),
+    ("program", lambda data: data[:16] + (2).to_bytes(2, sys.byteorder) + data[18:], r"type: found 2, wanted 3"),
+    ("half", lambda data: data[: len(data) // 2], r"(segment \d+: it is cut off|symbols: found no table)"),
+    ("stack", lambda data: segments(data, STACK, lambda kind, flags: (kind, flags | X)),
+     r"stack: found an executable one, wanted -z noexecstack"),
+    ("no stack", lambda data: segments(data, STACK, lambda kind, flags: (0, flags)),
+     r"stack: found no word on it \(PT_GNU_STACK\)"),
+    ("writable code", lambda data: segments(data, LOAD, lambda kind, flags: (kind, flags | WX)),
+     r"segment \d+: found one that is writable and executable"),
+    ("head", lambda data: data[:100], r"program headers: they are cut off"),
+]
+
+
+@pytest.mark.parametrize("damage,line", [row[1:] for row in DAMAGES], ids=[row[0] for row in DAMAGES])
+def test_a_damaged_file_is_refused(tmp_path, damage, line):
+    directory = tmp_path / "lib"
+    directory.mkdir()
+    data = open(os.path.join(PLUGINS, "good.so"), "rb").read()
+    (directory / "good.so").write_bytes(damage(data))
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    done = greenroom("check", "-c", config(etc, ["good"], directory=directory))
+    assert done.returncode == 3
+    assert re.search(r"good\.so: " + line, done.stderr), done.stderr
+    assert "a constructor ran" not in done.stderr
+
+
+@pytest.mark.parametrize("library,line", ALL_REFUSED, ids=[row[0] for row in ALL_REFUSED])
 def test_check_refuses_with_one_line(tmp_path, library, line):
     done = greenroom("check", "-c", config(tmp_path, ["good", library]))
     assert done.returncode == 3
@@ -63,7 +130,7 @@ def test_check_refuses_with_one_line(tmp_path, library, line):
     assert len(hits) == 1, done.stderr
 
 
-@pytest.mark.parametrize("library,line", REFUSED, ids=[row[0] for row in REFUSED])
+@pytest.mark.parametrize("library,line", ALL_REFUSED, ids=[row[0] for row in ALL_REFUSED])
 def test_a_refused_plugin_stops_the_start(tmp_path, library, line):
     done = greenroom("-c", config(tmp_path, ["good", library]))
     assert done.returncode == 3

@@ -154,6 +154,16 @@ class Gateway:
                 assert left > 0 and not ended, f"no '{pattern}' in the log:\n" + "".join(filter(None, self._lines))
                 self._changed.wait(left)
 
+    def wait_log_count(self, pattern, count):
+        """Waits until so many lines of the log match."""
+        deadline = time.monotonic() + TIMEOUT * 2
+        with self._changed:
+            while sum(1 for line in self._lines if line and re.search(pattern, line)) < count:
+                left = deadline - time.monotonic()
+                ended = self._lines and self._lines[-1] is None
+                assert left > 0 and not ended, f"not {count} times '{pattern}' in the log:\n" + self.log
+                self._changed.wait(left)
+
     # --- client ---
 
     def request(self, method, path, body=None, headers=None, port=None, source=None):

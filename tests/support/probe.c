@@ -192,7 +192,7 @@ static const struct gr_timer timers[] = {
 
 static const char *const owns[] = {"/probe", NULL};
 
-GR_PLUGIN(.name = "probe", .version = "1.0.0", .summary = "What tests of the server need",
-          .licence = "MIT", .routes = routes, .timers = timers, .owns = owns,
-          .options = option_rows, .options_size = sizeof(struct options),
-          .authenticate = authenticate, .init = init, .fini = fini)
+GR_PLUGIN("probe", .version = "1.0.0", .summary = "What tests of the server need", .licence = "MIT",
+          .routes = routes, .timers = timers, .owns = owns, .options = option_rows,
+          .options_size = sizeof(struct options), .authenticate = authenticate, .init = init,
+          .fini = fini)

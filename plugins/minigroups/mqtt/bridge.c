@@ -161,7 +161,7 @@ static const struct gr_timer timers[] = {
     GR_END,
 };
 
-GR_PLUGIN(.name = "mqtt_bridge", .version = "1.0.0",
+GR_PLUGIN("mqtt_bridge", .version = "1.0.0",
           .summary = "Bridge between an MQTT broker and the minigroups group", .licence = "MIT",
           .routes = routes, .options = options, .options_size = sizeof(struct mq_options),
           .migrations = mq_migrations, .timers = timers, .authenticate = authenticate, .init = init,

@@ -669,9 +669,9 @@ static inline enum gr_err gr_store_tx(struct gr_call *call, gr_tx_fn *body, void
     return call->host->store_tx(call, body, arg);
 }
 
-/* --- figures and timers --- */
+/* --- metrics and timers --- */
 
-/* Adds to one of the plugin's own figures. Anywhere: `gr_metric_add(call->self, …)`. */
+/* Adds to one of the plugin's own metrics. Anywhere: `gr_metric_add(call->self, …)`. */
 static inline void gr_metric_add(const struct gr_self *self, const char *name, const char *label,
                                  int64_t delta)
 {

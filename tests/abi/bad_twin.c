@@ -1,0 +1,4 @@
+/* A descriptor that is not the one which the note describes. */
+#include "broken.h"
+
+BROKEN_PLUGIN(.name = "twin")
