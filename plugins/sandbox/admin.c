@@ -1,13 +1,19 @@
 /* The sandbox's own routes: reset, seed, state, clock, and peers that join and leave. */
-#include "others.h"
+#include "analytics.h"
+#include "auth.h"
+#include "rooms.h"
+#include "routes.h"
+#include "seed.h"
+#include "sessions.h"
+#include "webhooks.h"
 
-const struct gr_field sb_clock_fields[] = {
+static const struct gr_field clock_fields[] = {
     GR_FIELD("advance_ms", GR_INT, "Milliseconds to move on", .flags = GR_FIELD_REQUIRED,
              .range = GR_RANGE(0, 3.2e12)),
     GR_END,
 };
 
-const struct gr_field sb_join_fields[] = {
+static const struct gr_field join_fields[] = {
     GR_FIELD("token", GR_STRING, "App token that says room, role and user", .any_of = "who",
              .flags = GR_FIELD_SECRET),
     GR_FIELD("role", GR_STRING, "Role", .any_of = "who"),
@@ -19,14 +25,14 @@ const struct gr_field sb_join_fields[] = {
     GR_END,
 };
 
-SB_ADMIN_HANDLER(sb_admin_reset)
+static enum gr_err admin_reset(struct gr_call *call, struct sandbox *sb)
 {
     if (!sb_reset(sb))
         return gr_fail(call, GR_ERR_NO_MEMORY, "out of memory");
     return GR_OK;
 }
 
-SB_ADMIN_HANDLER(sb_admin_seed)
+static enum gr_err admin_seed(struct gr_call *call, struct sandbox *sb)
 {
     const char *problem;
 
@@ -35,19 +41,19 @@ SB_ADMIN_HANDLER(sb_admin_seed)
     return GR_OK;
 }
 
-SB_ADMIN_HANDLER(sb_admin_state)
+static enum gr_err admin_state(struct gr_call *call, struct sandbox *sb)
 {
     return sb_reply(call, sb, sb_copy(sb, sb->root));
 }
 
-SB_ADMIN_HANDLER(sb_admin_stats)
+static enum gr_err admin_stats(struct gr_call *call, struct sandbox *sb)
 {
     return sb_reply(call, sb,
                     sb_pack(sb, "{so so sI}", "calls", sb_copy(sb, sb_all(sb, "calls")), "now",
                             sb_time(sb, sb->now_ms), "speed", (json_int_t)sb->options->speed));
 }
 
-SB_ADMIN_HANDLER(sb_admin_clock)
+static enum gr_err admin_clock(struct gr_call *call, struct sandbox *sb)
 {
     sb->offset_ms += sb_int(gr_json(call), "advance_ms");
     sb_set(sb, json_object_get(sb->root, "meta"), "offset_ms", json_integer(sb->offset_ms));
@@ -143,7 +149,7 @@ static enum gr_err refuse(struct gr_call *call, struct sandbox *sb, const json_t
     return sb_error(call, status, why, NULL);
 }
 
-SB_ADMIN_HANDLER(sb_admin_join)
+static enum gr_err admin_join(struct gr_call *call, struct sandbox *sb)
 {
     json_t *room = NULL;
     json_t *person = NULL;
@@ -164,7 +170,7 @@ SB_ADMIN_HANDLER(sb_admin_join)
     return err;
 }
 
-SB_ADMIN_HANDLER(sb_admin_leave)
+static enum gr_err admin_leave(struct gr_call *call, struct sandbox *sb)
 {
     json_t *session = sb_session_of(sb, gr_param(call, "room_id").ptr);
     const char *peer_id = gr_param(call, "peer_id").ptr;
@@ -174,3 +180,21 @@ SB_ADMIN_HANDLER(sb_admin_leave)
     sb_peer_leave(sb, session, peer_id, "");
     return GR_OK;
 }
+
+const struct gr_route sb_admin_routes[] = {
+    SB_ADMIN(POST, "/reset", "admin.reset", "Forget everything", SB_RUN_ADMIN(admin_reset)),
+    SB_ADMIN(POST, "/seed", "admin.seed", "Add templates, rooms, codes, peers and polls",
+             .body = GR_BODY(GR_OBJECT, .flags = GR_FIELD_REQUIRED), SB_RUN_ADMIN(admin_seed)),
+    SB_ADMIN(GET, "/state", "admin.state", "Fetch the whole state", SB_RUN_ADMIN(admin_state)),
+    SB_ADMIN(GET, "/stats", "admin.stats", "Count the calls of each route",
+             SB_RUN_ADMIN(admin_stats)),
+    SB_ADMIN(POST, "/clock", "admin.clock", "Move the clock on",
+             .body = GR_BODY(GR_OBJECT, .fields = clock_fields, .flags = GR_FIELD_REQUIRED),
+             SB_RUN_ADMIN(admin_clock)),
+    SB_ADMIN(POST, "/rooms/{room_id}/peers", "admin.join", "Let a peer join",
+             .body = GR_BODY(GR_OBJECT, .fields = join_fields, .flags = GR_FIELD_REQUIRED),
+             SB_RUN_ADMIN(admin_join)),
+    SB_ADMIN(DELETE, "/rooms/{room_id}/peers/{peer_id}", "admin.leave", "Let a peer leave",
+             SB_RUN_ADMIN(admin_leave)),
+    GR_END,
+};

@@ -1,5 +1,6 @@
 /* Analytics: the events that things leave behind, and the figures of a peer's connection. */
 #include "analytics.h"
+#include "routes.h"
 
 #include <stdio.h>
 
@@ -7,7 +8,7 @@
 #define SAMPLE_MS 10000
 #define SAMPLES_MAX 360
 
-const struct gr_field sb_events_query[] = {
+static const struct gr_field events_query[] = {
     GR_FIELD("room_id", GR_STRING, "Of a room", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("type", GR_STRING, "Types of event; may be repeated", .flags = GR_FIELD_REPEATED,
              .values = GR_LIST("track.add.success", "track.update.success", "track.remove.success",
@@ -23,13 +24,13 @@ const struct gr_field sb_events_query[] = {
     GR_END,
 };
 
-const struct gr_field sb_event_fields[] = {
+static const struct gr_field event_fields[] = {
     GR_FIELD("type", GR_STRING, "Type of event", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("data", GR_OBJECT, "What happened", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
-const struct gr_field sb_peer_stats_query[] = {
+static const struct gr_field peer_stats_query[] = {
     GR_FIELD("peer_id", GR_STRING, "The peer", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("session_id", GR_STRING, "The session", .flags = GR_FIELD_REQUIRED),
     GR_END,
@@ -114,7 +115,7 @@ static size_t collect(struct gr_call *call, struct sandbox *sb, struct cursor *c
     return total;
 }
 
-SB_HANDLER(sb_analytics_events)
+static enum gr_err analytics_events(struct gr_call *call, struct sandbox *sb)
 {
     gr_str start = gr_query(call, "start");
     size_t limit = (size_t)sb_query_int(call, "limit", 10);
@@ -140,7 +141,7 @@ SB_HANDLER(sb_analytics_events)
                             (json_int_t)total, "next", next, "events", events));
 }
 
-SB_ADMIN_HANDLER(sb_analytics_add)
+static enum gr_err analytics_add(struct gr_call *call, struct sandbox *sb)
 {
     const json_t *body = gr_json(call);
 
@@ -243,7 +244,7 @@ static void fill_stats(struct sandbox *sb, json_t *stats, const json_t *session,
     }
 }
 
-SB_HANDLER(sb_analytics_peer_stats)
+static enum gr_err analytics_peer_stats(struct gr_call *call, struct sandbox *sb)
 {
     const json_t *session = sb_find(sb, "sessions", gr_query(call, "session_id"));
     const char *peer_id = gr_query(call, "peer_id").ptr;
@@ -257,3 +258,14 @@ SB_HANDLER(sb_analytics_peer_stats)
     fill_stats(sb, stats, session, peer_id);
     return sb_reply(call, sb, stats);
 }
+
+const struct gr_route sb_analytics_routes[] = {
+    SB_ADMIN(POST, "/analytics", "admin.analytics", "Write an analytics event",
+             .body = GR_BODY(GR_OBJECT, .fields = event_fields, .flags = GR_FIELD_REQUIRED),
+             SB_RUN_ADMIN(analytics_add)),
+    SB_GET("/analytics/events", "analytics.events", "List analytics events", .query = events_query,
+           SB_RUN(analytics_events)),
+    SB_GET("/analytics/peer-stats", "analytics.peer_stats", "Fetch the figures of a peer",
+           .query = peer_stats_query, SB_RUN(analytics_peer_stats)),
+    GR_END,
+};

@@ -1,5 +1,6 @@
 /* Recording assets, and the URLs from which their bytes can be fetched for a while. */
 #include "jobs.h"
+#include "routes.h"
 
 #include <stdio.h>
 
@@ -116,7 +117,7 @@ json_t *sb_assets_make(struct sandbox *sb, json_t *job, const json_t *types)
     return made;
 }
 
-const struct gr_field sb_assets_query[] = {
+static const struct gr_field assets_query[] = {
     GR_FIELD("room_id", GR_STRING, "Of a room"),
     GR_FIELD("session_id", GR_STRING, "Of a session"),
     GR_FIELD("status", GR_STRING, "In a state", .values = GR_LIST("completed", "failed")),
@@ -126,13 +127,13 @@ const struct gr_field sb_assets_query[] = {
     GR_END,
 };
 
-const struct gr_field sb_presign_query[] = {
+static const struct gr_field presign_query[] = {
     GR_FIELD("presign_duration", GR_INT, "Seconds that the URL works", .range = GR_MIN(1),
              .default_doc = "259200"),
     GR_END,
 };
 
-SB_HANDLER(sb_assets_list)
+static enum gr_err assets_list(struct gr_call *call, struct sandbox *sb)
 {
     static const struct sb_filter filters[] = {
         {"room_id", "room_id", SB_EQUAL, NULL}, {"session_id", "session_id", SB_EQUAL, NULL},
@@ -151,26 +152,12 @@ static enum gr_err asset_of(struct gr_call *call, struct sandbox *sb, json_t **r
     return *ret_asset ? GR_OK : sb_error(call, 404, "asset not found", NULL);
 }
 
-SB_HANDLER(sb_assets_get)
+static enum gr_err assets_get(struct gr_call *call, struct sandbox *sb)
 {
     json_t *asset;
     enum gr_err err = asset_of(call, sb, &asset);
 
     return err == GR_OK ? sb_reply_row(call, sb, asset) : err;
-}
-
-void sb_note_base_url(struct gr_call *call, struct sandbox *sb)
-{
-    json_t *meta = json_object_get(sb->root, "meta");
-    gr_str host = gr_header(call, "Host");
-    gr_str path = gr_path(call);
-    const char *local = sb_local_path(call);
-    size_t length = local ? strlen(local) : path.len;
-    const char *base = gr_format(call, "http://%.*s%.*s", (int)host.len, host.ptr,
-                                 (int)(path.len > length ? path.len - length : 0), path.ptr);
-
-    if (base && host.len && !sb_is(meta, "base_url", gr_str_of(base)))
-        sb_set(sb, meta, "base_url", sb_pack(sb, "s", base));
 }
 
 json_t *sb_presign(struct sandbox *sb, const char *asset_id, int64_t seconds)
@@ -187,7 +174,7 @@ json_t *sb_presign(struct sandbox *sb, const char *asset_id, int64_t seconds)
     return json_sprintf("%s/sandbox/files/%s", base, token.text);
 }
 
-SB_HANDLER(sb_assets_presign)
+static enum gr_err assets_presign(struct gr_call *call, struct sandbox *sb)
 {
     int64_t seconds = sb_query_int(call, "presign_duration", PRESIGN_DEFAULT_S);
     json_t *asset;
@@ -202,7 +189,7 @@ SB_HANDLER(sb_assets_presign)
                             (json_int_t)seconds));
 }
 
-SB_HANDLER(sb_assets_file)
+static enum gr_err assets_file(struct gr_call *call, struct sandbox *sb)
 {
     const json_t *grant = sb_find(sb, "presigned", gr_param(call, "token"));
     const json_t *asset = sb_find_text(sb, "recording-assets", sb_text(grant, "asset_id"));
@@ -221,3 +208,16 @@ SB_HANDLER(sb_assets_file)
     memcpy(bytes, kind->head, kind->head_length);
     return gr_reply(call, 200, kind->content_type, (gr_str){bytes, length});
 }
+
+const struct gr_route sb_asset_routes[] = {
+    SB_ADMIN(GET, "/files/{token}", "admin.file", "Fetch the bytes of a presigned URL",
+             .flags = GR_ROUTE_HIDDEN_PATH, SB_RUN(assets_file)),
+    SB_GET("/recording-assets", "assets.list", "List recording assets", .query = assets_query,
+           SB_RUN(assets_list)),
+    SB_GET("/recording-assets/{asset_id}", "assets.get", "Fetch a recording asset",
+           SB_RUN(assets_get)),
+    SB_GET("/recording-assets/{asset_id}/presigned-url", "assets.presign",
+           "Make a URL from which the asset can be fetched", .query = presign_query,
+           SB_RUN(assets_presign)),
+    GR_END,
+};

@@ -1,5 +1,6 @@
 /* Who may call: the two kinds of token that 100ms knows. */
-#include "sandbox.h"
+#include "auth.h"
+#include "routes.h"
 
 #define APP_TOKEN_LIFETIME_S 86400
 
@@ -44,18 +45,12 @@ enum gr_err sb_bearer_claims(struct gr_call *call, const char *type, const json_
     return err == GR_OK ? sb_check_token(call, token, type, ret_claims) : err;
 }
 
-/* One route alone wants the token of a participant. */
-static const char *wanted_type(const struct gr_call *call)
-{
-    const struct gr_route *route = gr_route_of(call);
-
-    return route && strcmp(route->id, "sandbox.sip.dtmf") == 0 ? "app" : "management";
-}
-
 enum gr_err sb_authenticate(struct gr_call *call)
 {
+    const struct sb_endpoint *endpoint = sb_endpoint_of(call);
+    const char *wanted = endpoint && endpoint->token ? endpoint->token : "management";
     const json_t *claims = NULL;
-    enum gr_err err = sb_bearer_claims(call, wanted_type(call), &claims);
+    enum gr_err err = sb_bearer_claims(call, wanted, &claims);
 
     return err == GR_OK ? gr_set_caller(call, gr_str_of(sb_text(claims, "type"))) : err;
 }

@@ -4,15 +4,6 @@
  */
 #include "sandbox.h"
 
-static const struct step_kind {
-    const char *kind;
-    void (*run)(struct sandbox *sb, const char *id);
-} step_kinds[] = {
-    {"job.step", sb_job_step},       {"job.limit", sb_job_limit},
-    {"job.alone", sb_job_alone},     {"session.expire", sb_session_expire},
-    {"poll.expire", sb_poll_expire},
-};
-
 int64_t sb_clock(const struct sandbox *sb)
 {
     return gr_now_ms(sb->host) + sb->offset_ms;
@@ -78,9 +69,9 @@ void sb_clock_restore(struct sandbox *sb)
 
 static void run_step(struct sandbox *sb, const json_t *step)
 {
-    for (size_t i = 0; i < sizeof(step_kinds) / sizeof(step_kinds[0]); i++) {
-        if (sb_is(step, "kind", gr_str_of(step_kinds[i].kind)))
-            step_kinds[i].run(sb, sb_text(step, "id"));
+    for (const struct sb_step *kind = sb->steps; kind->kind; kind++) {
+        if (sb_is(step, "kind", gr_str_of(kind->kind)))
+            kind->run(sb, sb_text(step, "id"));
     }
 }
 

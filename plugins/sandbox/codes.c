@@ -1,22 +1,24 @@
 /* Room codes, and their exchange for a token on the auth host. */
+#include "auth.h"
 #include "rooms.h"
+#include "routes.h"
 
 #define CODES_PER_ROOM_MAX 100
 
-const struct gr_field sb_codes_query[] = {
+static const struct gr_field codes_query[] = {
     GR_FIELD("role", GR_STRING, "Codes of a role"),
     GR_FIELD("enabled", GR_BOOL, "Enabled or disabled codes"),
     SB_PAGE_FIELDS(1),
     GR_END,
 };
 
-const struct gr_field sb_code_update_fields[] = {
+static const struct gr_field code_update_fields[] = {
     GR_FIELD("code", GR_STRING, "The code", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("enabled", GR_BOOL, "Whether it works", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
-const struct gr_field sb_exchange_fields[] = {
+static const struct gr_field exchange_fields[] = {
     GR_FIELD("code", GR_STRING, "A room code", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("user_id", GR_STRING, "Becomes the user id of the token"),
     GR_END,
@@ -69,7 +71,7 @@ static bool of_room(struct gr_call *call, struct sandbox *sb, const json_t *row)
     return sb_is(row, "room_id", gr_param(call, "room_id"));
 }
 
-SB_HANDLER(sb_codes_list)
+static enum gr_err codes_list(struct gr_call *call, struct sandbox *sb)
 {
     static const struct sb_filter filters[] = {
         {"role", "role", SB_EQUAL, NULL},
@@ -116,7 +118,7 @@ static void keep_codes(struct sandbox *sb, const json_t *room, json_t *data, jso
 }
 
 /* Asked again, the service answers the codes that exist and makes only those that lack. */
-SB_HANDLER(sb_codes_create_all)
+static enum gr_err codes_create_all(struct gr_call *call, struct sandbox *sb)
 {
     json_t *covered;
     json_t *data;
@@ -144,7 +146,7 @@ SB_HANDLER(sb_codes_create_all)
     return err;
 }
 
-SB_HANDLER(sb_codes_create)
+static enum gr_err codes_create(struct gr_call *call, struct sandbox *sb)
 {
     const char *role = gr_param(call, "role").ptr;
     json_t *room = NULL;
@@ -165,7 +167,7 @@ static bool code_has_ground(struct sandbox *sb, const json_t *code)
     return room && json_object_get(roles_of(sb, room), sb_text(code, "role"));
 }
 
-SB_HANDLER(sb_codes_update)
+static enum gr_err codes_update(struct gr_call *call, struct sandbox *sb)
 {
     const json_t *body = gr_json(call);
     json_t *code = sb_find_text(sb, "codes", sb_text(body, "code"));
@@ -180,7 +182,7 @@ SB_HANDLER(sb_codes_update)
     return sb_reply_row(call, sb, code);
 }
 
-SB_HANDLER(sb_codes_exchange)
+static enum gr_err codes_exchange(struct gr_call *call, struct sandbox *sb)
 {
     const json_t *body = gr_json(call);
     const json_t *code = sb_find_text(sb, "codes", sb_text(body, "code"));
@@ -198,3 +200,21 @@ SB_HANDLER(sb_codes_exchange)
         return gr_fail(call, err, "cannot sign a token");
     return sb_reply(call, sb, sb_pack(sb, "{ss}", "token", token));
 }
+
+const struct gr_route sb_code_routes[] = {
+    SB_GET("/room-codes/room/{room_id}", "codes.list", "List the codes of a room",
+           .query = codes_query, SB_RUN(codes_list)),
+    SB_POST("/room-codes/room/{room_id}", "codes.create_all", "Create a code for each role",
+            SB_RUN(codes_create_all)),
+    SB_POST("/room-codes/room/{room_id}/role/{role}", "codes.create", "Create a code for one role",
+            SB_RUN(codes_create)),
+    SB_POST("/room-codes/code", "codes.update", "Enable or disable a code",
+            .body = GR_BODY(GR_OBJECT, .fields = code_update_fields,
+                            .flags = GR_FIELD_REQUIRED | GR_FIELD_STRICT),
+            SB_RUN(codes_update)),
+    GR_POST("/token", "sandbox.codes.exchange", "Exchange a room code for a token",
+            .access = GR_ACCESS_OPEN,
+            .body = GR_BODY(GR_OBJECT, .fields = exchange_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(codes_exchange), .flags = GR_ROUTE_ANY_CONTENT_TYPE),
+    GR_END,
+};

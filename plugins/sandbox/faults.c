@@ -2,7 +2,7 @@
  * Faults on demand: the next calls that match a rule are delayed, answered otherwise, or cut short;
  * and one single call can ask for it in a header, "X-Sandbox-Fault: delay=500;status=503".
  */
-#include "others.h"
+#include "faults.h"
 
 #include <fnmatch.h>
 #include <stdlib.h>
@@ -30,28 +30,6 @@ const struct gr_field sb_fault_fields[] = {
              .range = GR_MIN(0)),
     GR_END,
 };
-
-const char *sb_local_path(struct gr_call *call)
-{
-    const struct gr_route *route = gr_route_of(call);
-    gr_str path = gr_path(call);
-    char *copy = gr_copy(call, path);
-    size_t segments = 0;
-    size_t at;
-
-    if (!copy || !route)
-        return NULL;
-    for (const char *c = route->path; *c; c++)
-        segments += *c == '/';
-    for (at = path.len; at > 1 && copy[at - 1] == '/'; at--)
-        ; /* a trailing slash counts for nothing */
-    while (at > 0) {
-        at--;
-        if (copy[at] == '/' && --segments == 0)
-            break;
-    }
-    return copy + at;
-}
 
 static const char *method_name(enum gr_method method)
 {
@@ -254,33 +232,4 @@ enum gr_err sb_faults_apply(struct gr_call *call, struct sandbox *sb, bool *ret_
         err = apply(call, rule, ret_done);
     json_decref(rule);
     return err;
-}
-
-/* --- routes --- */
-
-SB_ADMIN_HANDLER(sb_faults_add)
-{
-    json_t *rule = sb_copy(sb, gr_json(call));
-
-    if (!json_object_get(rule, "count"))
-        sb_set(sb, rule, "count", json_integer(1));
-    if (!json_object_get(sb->root, "faults"))
-        sb_set(sb, sb->root, "faults", json_array());
-    sb_append(sb, json_object_get(sb->root, "faults"), rule);
-    return sb_reply(call, sb, sb_copy(sb, rule));
-}
-
-SB_ADMIN_HANDLER(sb_faults_list)
-{
-    const json_t *rules = json_object_get(sb->root, "faults");
-
-    return sb_reply(call, sb,
-                    sb_pack(sb, "{so}", "data", rules ? sb_copy(sb, rules) : json_array()));
-}
-
-SB_ADMIN_HANDLER(sb_faults_clear)
-{
-    (void)call;
-    sb_unset(sb, sb->root, "faults");
-    return GR_OK;
 }

@@ -2,43 +2,15 @@
  * The webhooks of recordings and streams, with the members that the service's webhook page gives
  * each of them; contract tests hold them to it (tests/contract/live).
  */
+#include "analytics.h"
 #include "jobs.h"
+#include "webhooks.h"
 
 #define PRESIGN_S (3 * 86400)
 
 static json_t *room_of(struct sandbox *sb, const json_t *job)
 {
     return sb_find_text(sb, "rooms", sb_text(job, "room_id"));
-}
-
-static const json_t *resolution_of(const json_t *job)
-{
-    const json_t *own = json_object_get(job, "resolution");
-
-    return own ? own : json_object_get(json_object_get(job, ".settings"), "resolution");
-}
-
-int64_t sb_job_width(const json_t *job)
-{
-    const json_t *size = resolution_of(job);
-
-    return size ? sb_int(size, "width") : 1280;
-}
-
-int64_t sb_job_height(const json_t *job)
-{
-    const json_t *size = resolution_of(job);
-
-    return size ? sb_int(size, "height") : 720;
-}
-
-int64_t sb_job_seconds(struct sandbox *sb, const json_t *job)
-{
-    int64_t until_ms = sb_int(job, ".stopped_ms") ? sb_int(job, ".stopped_ms") : sb->now_ms;
-    int64_t from_ms = sb_int(job, ".started_ms") + sb_int(job, ".paused_ms");
-    int64_t ms = sb_int(job, ".started_ms") ? sb_service_ms(sb, from_ms, until_ms) : 0;
-
-    return ms < 1000 ? 1 : ms / 1000;
 }
 
 /* Members that every event about a file has of its own making. */

@@ -1,5 +1,6 @@
 /* The fields of recordings, external streams and live streams. */
 #include "jobs.h"
+#include "routes.h"
 #include "templates.h"
 
 const struct gr_field sb_jobs_query[] = {

@@ -29,16 +29,34 @@ const struct sb_job_kind *sb_job_kind_of(const json_t *job)
     return kind_named(sb_text(job, ".kind"));
 }
 
-/* By the first segment of the route. */
-const struct sb_job_kind *sb_job_kind_called(const struct gr_call *call)
+static const json_t *resolution_of(const json_t *job)
 {
-    const char *path = gr_route_of(call)->path + 1;
-    const struct sb_job_kind *kind = sb_job_kinds;
+    const json_t *own = json_object_get(job, "resolution");
 
-    while (kind < sb_job_kinds + SB_JOB_KINDS - 1 &&
-           strncmp(path, kind->collection, strlen(kind->collection)) != 0)
-        kind++;
-    return kind;
+    return own ? own : json_object_get(json_object_get(job, ".settings"), "resolution");
+}
+
+int64_t sb_job_width(const json_t *job)
+{
+    const json_t *size = resolution_of(job);
+
+    return size ? sb_int(size, "width") : 1280;
+}
+
+int64_t sb_job_height(const json_t *job)
+{
+    const json_t *size = resolution_of(job);
+
+    return size ? sb_int(size, "height") : 720;
+}
+
+int64_t sb_job_seconds(struct sandbox *sb, const json_t *job)
+{
+    int64_t until_ms = sb_int(job, ".stopped_ms") ? sb_int(job, ".stopped_ms") : sb->now_ms;
+    int64_t from_ms = sb_int(job, ".started_ms") + sb_int(job, ".paused_ms");
+    int64_t ms = sb_int(job, ".started_ms") ? sb_service_ms(sb, from_ms, until_ms) : 0;
+
+    return ms < 1000 ? 1 : ms / 1000;
 }
 
 /* --- what is made of a start --- */

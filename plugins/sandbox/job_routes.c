@@ -1,5 +1,13 @@
 /* The routes of recordings, external streams and live streams: the same handlers for all three. */
 #include "jobs.h"
+#include "rooms.h"
+#include "routes.h"
+
+/* The kind that the row is about. */
+static const struct sb_job_kind *kind_of(const struct gr_call *call)
+{
+    return sb_endpoint_of(call)->of;
+}
 
 static json_t *short_view(struct sandbox *sb, const json_t *job)
 {
@@ -10,7 +18,7 @@ static json_t *short_view(struct sandbox *sb, const json_t *job)
     return view;
 }
 
-SB_HANDLER(sb_jobs_list)
+static enum gr_err jobs_list(struct gr_call *call, struct sandbox *sb)
 {
     static const struct sb_filter filters[] = {
         {"room_id", "room_id", SB_EQUAL, NULL},
@@ -18,7 +26,7 @@ SB_HANDLER(sb_jobs_list)
         {"status", "status", SB_EQUAL, NULL},
         {0},
     };
-    struct sb_list list = {.collection = sb_job_kind_called(call)->collection,
+    struct sb_list list = {.collection = kind_of(call)->collection,
                            .items = "data",
                            .filters = filters,
                            .limit_default = 10,
@@ -29,11 +37,11 @@ SB_HANDLER(sb_jobs_list)
 
 static enum gr_err job_of(struct gr_call *call, struct sandbox *sb, json_t **ret_job)
 {
-    *ret_job = sb_find(sb, sb_job_kind_called(call)->collection, gr_param(call, "job_id"));
+    *ret_job = sb_find(sb, kind_of(call)->collection, gr_param(call, "job_id"));
     return *ret_job ? GR_OK : sb_error(call, 404, "not found", NULL);
 }
 
-SB_HANDLER(sb_jobs_get)
+static enum gr_err jobs_get(struct gr_call *call, struct sandbox *sb)
 {
     json_t *job;
     enum gr_err err = job_of(call, sb, &job);
@@ -46,8 +54,8 @@ static enum gr_err destination_of(struct gr_call *call, struct sandbox *sb, cons
                                   const char **ret_name)
 {
     const json_t *template = sb_find_text(sb, "templates", sb_text(room, "template_id"));
-    json_t *known = json_object_get(json_object_get(template, "destinations"),
-                                    sb_job_kind_called(call)->destination);
+    json_t *known =
+        json_object_get(json_object_get(template, "destinations"), kind_of(call)->destination);
     const char *name = sb_text(gr_json(call), "destination");
 
     if (*name && json_object_size(known) && !json_object_get(known, name))
@@ -76,7 +84,7 @@ static json_t *live_in_room(struct gr_call *call, struct sandbox *sb)
     const char *id;
     json_t *job;
 
-    json_object_foreach(sb_all(sb, sb_job_kind_called(call)->collection), id, job) {
+    json_object_foreach(sb_all(sb, kind_of(call)->collection), id, job) {
         if (sb_job_is_live(job) && sb_is(job, "room_id", room_id))
             return job;
     }
@@ -95,7 +103,7 @@ static enum gr_err check_start(struct gr_call *call)
     return GR_OK;
 }
 
-SB_HANDLER(sb_jobs_start)
+static enum gr_err jobs_start(struct gr_call *call, struct sandbox *sb)
 {
     const char *destination = NULL;
     json_t *room = NULL;
@@ -109,11 +117,10 @@ SB_HANDLER(sb_jobs_start)
         err = sb_error(call, 409, "beam already started", NULL);
     if (err != GR_OK)
         return err;
-    return sb_reply_row(call, sb,
-                        sb_job_new(sb, sb_job_kind_called(call), room, gr_json(call), destination));
+    return sb_reply_row(call, sb, sb_job_new(sb, kind_of(call), room, gr_json(call), destination));
 }
 
-SB_HANDLER(sb_jobs_stop_room)
+static enum gr_err jobs_stop_room(struct gr_call *call, struct sandbox *sb)
 {
     json_t *data;
     json_t *room = NULL;
@@ -125,7 +132,7 @@ SB_HANDLER(sb_jobs_stop_room)
         return err;
     job = live_in_room(call, sb);
     if (!job)
-        return sb_error(call, 404, sb_job_kind_called(call)->none, NULL);
+        return sb_error(call, 404, kind_of(call)->none, NULL);
     data = sb_pack(sb, "[]");
     for (; job; job = live_in_room(call, sb)) {
         sb_job_stop(sb, job, "client request");
@@ -137,7 +144,7 @@ SB_HANDLER(sb_jobs_stop_room)
                             data, "last", last.text));
 }
 
-SB_HANDLER(sb_jobs_stop_one)
+static enum gr_err jobs_stop_one(struct gr_call *call, struct sandbox *sb)
 {
     json_t *job;
     enum gr_err err = job_of(call, sb, &job);
@@ -150,39 +157,54 @@ SB_HANDLER(sb_jobs_stop_one)
     return sb_reply_row(call, sb, job);
 }
 
-/* ".../pause", ".../pause-recording" or the same with resume. */
-static bool is_pause(const struct gr_call *call)
-{
-    return strncmp(strrchr(gr_route_of(call)->path, '/'), "/pause", 6) == 0;
-}
-
-static enum gr_err reply_paused(struct gr_call *call, struct sandbox *sb, json_t *job)
+/* Pauses or resumes the job; NULL, or one that does not run, is not found. */
+static enum gr_err reply_paused(struct gr_call *call, struct sandbox *sb, json_t *job, bool paused)
 {
     if (!sb_job_is_live(job))
-        return sb_error(call, 404, sb_job_kind_called(call)->none, NULL);
-    sb_job_set_paused(sb, job, is_pause(call));
+        return sb_error(call, 404, kind_of(call)->none, NULL);
+    sb_job_set_paused(sb, job, paused);
     sb_set(sb, job, "updated_at", sb_time(sb, sb->now_ms));
     return sb_reply_row(call, sb, job);
 }
 
-SB_HANDLER(sb_jobs_pause_room)
+static enum gr_err set_paused_in_room(struct gr_call *call, struct sandbox *sb, bool paused)
 {
     json_t *room = NULL;
     enum gr_err err = room_of(call, sb, &room);
 
-    return err == GR_OK ? reply_paused(call, sb, live_in_room(call, sb)) : err;
+    return err == GR_OK ? reply_paused(call, sb, live_in_room(call, sb), paused) : err;
 }
 
-SB_HANDLER(sb_jobs_pause_one)
+static enum gr_err set_paused(struct gr_call *call, struct sandbox *sb, bool paused)
 {
     json_t *job;
     enum gr_err err = job_of(call, sb, &job);
 
-    return err == GR_OK ? reply_paused(call, sb, job) : err;
+    return err == GR_OK ? reply_paused(call, sb, job, paused) : err;
+}
+
+static enum gr_err jobs_pause_room(struct gr_call *call, struct sandbox *sb)
+{
+    return set_paused_in_room(call, sb, true);
+}
+
+static enum gr_err jobs_resume_room(struct gr_call *call, struct sandbox *sb)
+{
+    return set_paused_in_room(call, sb, false);
+}
+
+static enum gr_err jobs_pause_one(struct gr_call *call, struct sandbox *sb)
+{
+    return set_paused(call, sb, true);
+}
+
+static enum gr_err jobs_resume_one(struct gr_call *call, struct sandbox *sb)
+{
+    return set_paused(call, sb, false);
 }
 
 /* Not documented by the service; here the recording configuration of the room's template. */
-SB_HANDLER(sb_jobs_config)
+static enum gr_err jobs_config(struct gr_call *call, struct sandbox *sb)
 {
     const json_t *room = NULL;
     const json_t *config;
@@ -197,7 +219,7 @@ SB_HANDLER(sb_jobs_config)
     return sb_reply(call, sb, config ? sb_copy(sb, config) : sb_pack(sb, "{}"));
 }
 
-SB_HANDLER(sb_jobs_metadata)
+static enum gr_err jobs_metadata(struct gr_call *call, struct sandbox *sb)
 {
     struct sb_name id = sb_new_id(sb);
     json_t *entry;
@@ -216,7 +238,7 @@ SB_HANDLER(sb_jobs_metadata)
     return sb_reply_row(call, sb, job);
 }
 
-SB_ADMIN_HANDLER(sb_job_fail_now)
+static enum gr_err job_fail_now(struct gr_call *call, struct sandbox *sb)
 {
     const char *reason = sb_text(gr_json(call), "reason");
     json_t *job = sb_job_find(sb, gr_param(call, "job_id").ptr);
@@ -226,3 +248,66 @@ SB_ADMIN_HANDLER(sb_job_fail_now)
     sb_job_fail(sb, job, *reason ? reason : "told to fail");
     return sb_reply_row(call, sb, job);
 }
+
+const struct gr_route sb_job_routes[] = {
+    SB_ADMIN(POST, "/jobs/{job_id}/fail", "admin.job_fail", "Let a recording or stream fail",
+             .body = GR_BODY(GR_OBJECT, .fields = sb_reason_fields), SB_RUN_ADMIN(job_fail_now)),
+    SB_GET("/recordings", "recordings.list", "List recordings", .query = sb_jobs_query,
+           SB_RUN(jobs_list, .of = &sb_job_kinds[SB_RECORDINGS])),
+    SB_GET("/recordings/{job_id}", "recordings.get", "Fetch a recording",
+           SB_RUN(jobs_get, .of = &sb_job_kinds[SB_RECORDINGS])),
+    SB_GET("/recordings/{job_id}/config", "recordings.config",
+           "Fetch the configuration of a recording",
+           SB_RUN(jobs_config, .of = &sb_job_kinds[SB_RECORDINGS])),
+    SB_POST("/recordings/room/{room_id}/start", "recordings.start", "Start a recording",
+
+            .body = GR_BODY(GR_OBJECT, .fields = sb_recording_start_fields),
+            SB_RUN(jobs_start, .of = &sb_job_kinds[SB_RECORDINGS])),
+    SB_POST("/recordings/room/{room_id}/stop", "recordings.stop_room",
+            "Stop the recordings of a room",
+            SB_RUN(jobs_stop_room, .of = &sb_job_kinds[SB_RECORDINGS])),
+    SB_POST("/recordings/room/{room_id}/pause", "recordings.pause", "Pause the recording of a room",
+            SB_RUN(jobs_pause_room, .of = &sb_job_kinds[SB_RECORDINGS])),
+    SB_POST("/recordings/room/{room_id}/resume", "recordings.resume",
+            "Resume the recording of a room",
+            SB_RUN(jobs_resume_room, .of = &sb_job_kinds[SB_RECORDINGS])),
+    SB_POST("/recordings/{job_id}/stop", "recordings.stop", "Stop a recording",
+            SB_RUN(jobs_stop_one, .of = &sb_job_kinds[SB_RECORDINGS])),
+    SB_GET("/external-streams", "external_streams.list", "List external streams",
+           .query = sb_jobs_query, SB_RUN(jobs_list, .of = &sb_job_kinds[SB_EXTERNAL_STREAMS])),
+    SB_GET("/external-streams/{job_id}", "external_streams.get", "Fetch an external stream",
+           SB_RUN(jobs_get, .of = &sb_job_kinds[SB_EXTERNAL_STREAMS])),
+    SB_POST("/external-streams/room/{room_id}/start", "external_streams.start",
+            "Start an external stream",
+            .body = GR_BODY(GR_OBJECT, .fields = sb_external_start_fields),
+            SB_RUN(jobs_start, .of = &sb_job_kinds[SB_EXTERNAL_STREAMS])),
+    SB_POST("/external-streams/room/{room_id}/stop", "external_streams.stop_room",
+            "Stop the external streams of a room",
+            SB_RUN(jobs_stop_room, .of = &sb_job_kinds[SB_EXTERNAL_STREAMS])),
+    SB_POST("/external-streams/{job_id}/stop", "external_streams.stop", "Stop an external stream",
+            SB_RUN(jobs_stop_one, .of = &sb_job_kinds[SB_EXTERNAL_STREAMS])),
+    SB_GET("/live-streams", "live_streams.list", "List live streams", .query = sb_jobs_query,
+           SB_RUN(jobs_list, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
+    SB_GET("/live-streams/{job_id}", "live_streams.get", "Fetch a live stream",
+           SB_RUN(jobs_get, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
+    SB_POST("/live-streams/room/{room_id}/start", "live_streams.start", "Start a live stream",
+
+            .body = GR_BODY(GR_OBJECT, .fields = sb_live_start_fields),
+            SB_RUN(jobs_start, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
+    SB_POST("/live-streams/room/{room_id}/stop", "live_streams.stop_room",
+            "Stop the live streams of a room",
+            SB_RUN(jobs_stop_room, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
+    SB_POST("/live-streams/{job_id}/stop", "live_streams.stop", "Stop a live stream",
+            SB_RUN(jobs_stop_one, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
+    SB_POST("/live-streams/{job_id}/timed-metadata", "live_streams.metadata",
+            "Send metadata to the viewers",
+            .body = GR_BODY(GR_OBJECT, .fields = sb_metadata_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(jobs_metadata, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
+    SB_POST("/live-streams/{job_id}/pause-recording", "live_streams.pause_recording",
+            "Pause the recording of a live stream",
+            SB_RUN(jobs_pause_one, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
+    SB_POST("/live-streams/{job_id}/resume-recording", "live_streams.resume_recording",
+            "Resume the recording of a live stream",
+            SB_RUN(jobs_resume_one, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
+    GR_END,
+};

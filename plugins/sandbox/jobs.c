@@ -6,6 +6,7 @@
  * and failed from anywhere. What differs between the three stands in job_kinds.c.
  */
 #include "jobs.h"
+#include "sessions.h"
 
 #define STARTING_MS 2000
 #define STOPPING_MS 1000

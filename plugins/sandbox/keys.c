@@ -1,5 +1,6 @@
 /* Stream keys: at most one works in a room at a time. */
-#include "others.h"
+#include "rooms.h"
+#include "routes.h"
 
 static json_t *active_key(struct sandbox *sb, const json_t *room)
 {
@@ -13,7 +14,7 @@ static json_t *active_key(struct sandbox *sb, const json_t *room)
     return NULL;
 }
 
-SB_HANDLER(sb_keys_get)
+static enum gr_err keys_get(struct gr_call *call, struct sandbox *sb)
 {
     json_t *room = NULL;
     json_t *key;
@@ -28,7 +29,7 @@ SB_HANDLER(sb_keys_get)
                     sb_pack(sb, "{s[o] ss}", "data", sb_view(sb, key), "last", sb_text(key, "id")));
 }
 
-SB_HANDLER(sb_keys_create)
+static enum gr_err keys_create(struct gr_call *call, struct sandbox *sb)
 {
     struct sb_name id = sb_new_id(sb);
     struct sb_name secret = sb_new_hex(sb, 24);
@@ -50,7 +51,7 @@ SB_HANDLER(sb_keys_create)
                        "updated_at", now.text)));
 }
 
-SB_HANDLER(sb_keys_disable)
+static enum gr_err keys_disable(struct gr_call *call, struct sandbox *sb)
 {
     json_t *room = NULL;
     json_t *key;
@@ -66,3 +67,13 @@ SB_HANDLER(sb_keys_disable)
     /* the documented status of this answer */
     return gr_reply_json(call, 201, sb_pack(sb, "{ss}", "message", "key disabled successfully"));
 }
+
+const struct gr_route sb_key_routes[] = {
+    SB_GET("/stream-keys/room/{room_id}", "keys.get", "Fetch the stream key of a room",
+           SB_RUN(keys_get)),
+    SB_POST("/stream-keys/room/{room_id}", "keys.create", "Create a stream key",
+            SB_RUN(keys_create)),
+    SB_POST("/stream-keys/room/{room_id}/disable", "keys.disable", "Disable the stream key",
+            SB_RUN(keys_disable)),
+    GR_END,
+};

@@ -52,13 +52,6 @@ bool sb_passes(struct gr_call *call, struct sandbox *sb, const struct sb_filter 
     return true;
 }
 
-int64_t sb_query_int(struct gr_call *call, const char *name, int64_t fallback)
-{
-    gr_str value = gr_query(call, name);
-
-    return value.len ? strtoll(value.ptr, NULL, 10) : fallback;
-}
-
 static bool selected(struct gr_call *call, struct sandbox *sb, const struct sb_list *list,
                      const json_t *row)
 {

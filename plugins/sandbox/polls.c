@@ -1,5 +1,7 @@
 /* Polls: what is asked. What is answered stands in poll_results.c. */
 #include "polls.h"
+#include "routes.h"
+#include "templates.h"
 
 #include <stdlib.h>
 
@@ -26,14 +28,14 @@ static const struct gr_field answer[] = {
     GR_END,
 };
 
-const struct gr_field sb_option_fields[] = {
+static const struct gr_field option_fields[] = {
     GR_FIELD("index", GR_INT, "Position, from 1", .range = GR_MIN(1)),
     GR_FIELD("text", GR_STRING, "Text"),
     GR_FIELD("weight", GR_INT, "Weight"),
     GR_END,
 };
 
-const struct gr_field sb_question_fields[] = {
+static const struct gr_field question_fields[] = {
     GR_FIELD("index", GR_INT, "Position, from 1", .range = GR_MIN(1)),
     GR_FIELD("text", GR_STRING, "Text"),
     GR_FIELD("format", GR_STRING, "Format of the text", .default_doc = "text"),
@@ -48,12 +50,11 @@ const struct gr_field sb_question_fields[] = {
     GR_FIELD("type", GR_STRING, "Kind of question",
              .values = GR_LIST("single-choice", "multiple-choice", "short-answer", "long-answer")),
     GR_FIELD("answer", GR_OBJECT, "The right answer", .fields = answer),
-    GR_FIELD("options", GR_ARRAY, "Options",
-             .items = GR_ITEM(GR_OBJECT, .fields = sb_option_fields)),
+    GR_FIELD("options", GR_ARRAY, "Options", .items = GR_ITEM(GR_OBJECT, .fields = option_fields)),
     GR_END,
 };
 
-const struct gr_field sb_poll_fields[] = {
+static const struct gr_field poll_fields[] = {
     GR_FIELD("title", GR_STRING, "Title"),
     GR_FIELD("duration", GR_INT, "Seconds; 0: until it is stopped", .range = GR_MIN(0)),
     GR_FIELD("anonymous", GR_BOOL, "Hide who answers", .default_doc = "false"),
@@ -64,7 +65,7 @@ const struct gr_field sb_poll_fields[] = {
     GR_FIELD("start", GR_STRING, "With the session, or by hand",
              .values = GR_LIST("auto", "manual"), .default_doc = "auto"),
     GR_FIELD("questions", GR_ARRAY, "Questions",
-             .items = GR_ITEM(GR_OBJECT, .fields = sb_question_fields)),
+             .items = GR_ITEM(GR_OBJECT, .fields = question_fields)),
     GR_END,
 };
 
@@ -132,11 +133,6 @@ static json_t *by_index(const json_t *list, json_int_t index, size_t *ret_at)
     return NULL;
 }
 
-json_t *sb_poll_question(json_t *poll, const char *index, size_t *ret_at)
-{
-    return by_index(json_object_get(poll, "questions"), strtoll(index, NULL, 10), ret_at);
-}
-
 /* No index may stand twice: in the questions of a poll, or the options of a question. */
 static bool indexes_differ(const json_t *list)
 {
@@ -187,7 +183,8 @@ static enum gr_err question_of(struct gr_call *call, struct sandbox *sb, struct 
     if (err != GR_OK)
         return err;
     ret_place->list = json_object_get(poll, "questions");
-    ret_place->item = sb_poll_question(poll, gr_param(call, "question").ptr, &ret_place->at);
+    ret_place->item = by_index(ret_place->list, strtoll(gr_param(call, "question").ptr, NULL, 10),
+                               &ret_place->at);
     return ret_place->item ? GR_OK : sb_error(call, 404, "question not found", NULL);
 }
 
@@ -240,7 +237,7 @@ static enum gr_err remove_item(struct sandbox *sb, const struct place *place)
     return GR_OK;
 }
 
-SB_HANDLER(sb_polls_create)
+static enum gr_err polls_create(struct gr_call *call, struct sandbox *sb)
 {
     enum gr_err err = check_poll(call, gr_json(call));
 
@@ -248,7 +245,7 @@ SB_HANDLER(sb_polls_create)
                         : err;
 }
 
-SB_HANDLER(sb_polls_get)
+static enum gr_err polls_get(struct gr_call *call, struct sandbox *sb)
 {
     json_t *poll;
     enum gr_err err = sb_poll_of(call, sb, &poll);
@@ -256,7 +253,7 @@ SB_HANDLER(sb_polls_get)
     return err == GR_OK ? sb_reply(call, sb, sb_copy(sb, poll)) : err;
 }
 
-SB_HANDLER(sb_polls_update)
+static enum gr_err polls_update(struct gr_call *call, struct sandbox *sb)
 {
     json_t *poll;
     enum gr_err err = sb_poll_of(call, sb, &poll);
@@ -269,7 +266,7 @@ SB_HANDLER(sb_polls_update)
                     sb_copy(sb, sb_poll_put(sb, gr_json(call), gr_param(call, "poll_id").ptr)));
 }
 
-SB_HANDLER(sb_polls_question_put)
+static enum gr_err polls_question_put(struct gr_call *call, struct sandbox *sb)
 {
     struct place place = {.list = NULL};
     enum gr_err err = question_of(call, sb, &place);
@@ -277,7 +274,7 @@ SB_HANDLER(sb_polls_question_put)
     return err == GR_OK ? rewrite(call, sb, &place, complete_question) : err;
 }
 
-SB_HANDLER(sb_polls_question_delete)
+static enum gr_err polls_question_delete(struct gr_call *call, struct sandbox *sb)
 {
     struct place place = {.list = NULL};
     enum gr_err err = question_of(call, sb, &place);
@@ -285,7 +282,7 @@ SB_HANDLER(sb_polls_question_delete)
     return err == GR_OK ? remove_item(sb, &place) : err;
 }
 
-SB_HANDLER(sb_polls_option_put)
+static enum gr_err polls_option_put(struct gr_call *call, struct sandbox *sb)
 {
     struct place place = {.list = NULL};
     enum gr_err err = option_of(call, sb, &place);
@@ -293,10 +290,32 @@ SB_HANDLER(sb_polls_option_put)
     return err == GR_OK ? rewrite(call, sb, &place, complete_option) : err;
 }
 
-SB_HANDLER(sb_polls_option_delete)
+static enum gr_err polls_option_delete(struct gr_call *call, struct sandbox *sb)
 {
     struct place place = {.list = NULL};
     enum gr_err err = option_of(call, sb, &place);
 
     return err == GR_OK ? remove_item(sb, &place) : err;
 }
+
+const struct gr_route sb_poll_routes[] = {
+    SB_POST("/polls", "polls.create", "Create a poll",
+            .body = GR_BODY(GR_OBJECT, .fields = poll_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(polls_create)),
+    SB_GET("/polls/{poll_id}", "polls.get", "Fetch a poll", SB_RUN(polls_get)),
+    SB_POST("/polls/{poll_id}", "polls.update", "Rewrite a poll",
+            .body = GR_BODY(GR_OBJECT, .fields = poll_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(polls_update)),
+    SB_POST("/polls/{poll_id}/questions/{question}", "polls.question_put", "Rewrite a question",
+            .body = GR_BODY(GR_OBJECT, .fields = question_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(polls_question_put)),
+    SB_DELETE("/polls/{poll_id}/questions/{question}", "polls.question_delete",
+              "Delete a question; the ones behind it move up", SB_RUN(polls_question_delete)),
+    SB_POST("/polls/{poll_id}/questions/{question}/options/{option}", "polls.option_put",
+            "Rewrite an option",
+            .body = GR_BODY(GR_OBJECT, .fields = option_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(polls_option_put)),
+    SB_DELETE("/polls/{poll_id}/questions/{question}/options/{option}", "polls.option_delete",
+              "Delete an option; the ones behind it move up", SB_RUN(polls_option_delete)),
+    GR_END,
+};

@@ -1,5 +1,5 @@
 /* How many calls the service takes in a second, as the option calls_per_second says. */
-#include "sandbox.h"
+#include "faults.h"
 
 bool sb_rate_admits(struct sandbox *sb)
 {

@@ -1,5 +1,6 @@
 /* Rooms: made by name or without, changed, enabled and disabled. */
 #include "rooms.h"
+#include "routes.h"
 
 #include <ctype.h>
 
@@ -41,7 +42,7 @@ static const struct gr_field webhook[] = {
     GR_END,
 };
 
-const struct gr_field sb_room_fields[] = {
+static const struct gr_field room_fields[] = {
     GR_FIELD("name", GR_STRING, "Name, compared without regard to case; an existing one is updated",
              .pattern = "^[A-Za-z0-9.:_-]+$"),
     GR_FIELD("description", GR_STRING, "Description"),
@@ -59,7 +60,7 @@ const struct gr_field sb_room_fields[] = {
     GR_END,
 };
 
-const struct gr_field sb_rooms_query[] = {
+static const struct gr_field rooms_query[] = {
     GR_FIELD("name", GR_STRING, "Exact name"),
     GR_FIELD("enabled", GR_BOOL, "Enabled or disabled rooms"),
     GR_FIELD("after", GR_TIME, "Created at or after"),
@@ -221,7 +222,7 @@ static bool has_name(struct gr_call *call, struct sandbox *sb, const json_t *row
     return !name.len || strcasecmp(name.ptr, sb_text(row, "name")) == 0;
 }
 
-SB_HANDLER(sb_rooms_list)
+static enum gr_err rooms_list(struct gr_call *call, struct sandbox *sb)
 {
     static const struct sb_list list = {.collection = "rooms",
                                         .items = "data",
@@ -232,7 +233,7 @@ SB_HANDLER(sb_rooms_list)
     return sb_reply_list(call, sb, &list);
 }
 
-SB_HANDLER(sb_rooms_get)
+static enum gr_err rooms_get(struct gr_call *call, struct sandbox *sb)
 {
     json_t *room = NULL;
     enum gr_err err = sb_room_of(call, sb, false, &room);
@@ -240,7 +241,7 @@ SB_HANDLER(sb_rooms_get)
     return err == GR_OK ? sb_reply_row(call, sb, room) : err;
 }
 
-SB_HANDLER(sb_rooms_create)
+static enum gr_err rooms_create(struct gr_call *call, struct sandbox *sb)
 {
     enum gr_err err = check_body(call, sb, NULL);
     json_t *body;
@@ -255,7 +256,7 @@ SB_HANDLER(sb_rooms_create)
     return sb_reply_row(call, sb, room);
 }
 
-SB_HANDLER(sb_rooms_update)
+static enum gr_err rooms_update(struct gr_call *call, struct sandbox *sb)
 {
     json_t *room = NULL;
     enum gr_err err = sb_room_of(call, sb, false, &room);
@@ -264,3 +265,14 @@ SB_HANDLER(sb_rooms_update)
         err = check_body(call, sb, room);
     return err == GR_OK ? sb_reply_row(call, sb, sb_room_put(sb, room, gr_json(call))) : err;
 }
+
+const struct gr_route sb_room_routes[] = {
+    SB_GET("/rooms", "rooms.list", "List rooms", .query = rooms_query, SB_RUN(rooms_list)),
+    SB_POST("/rooms", "rooms.create", "Create a room, or update the one of that name",
+            .body = GR_BODY(GR_OBJECT, .fields = room_fields), SB_RUN(rooms_create)),
+    SB_GET("/rooms/{room_id}", "rooms.get", "Fetch a room", SB_RUN(rooms_get)),
+    SB_POST("/rooms/{room_id}", "rooms.update", "Change, enable or disable a room",
+            .body = GR_BODY(GR_OBJECT, .fields = room_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(rooms_update)),
+    GR_END,
+};

@@ -1,21 +1,10 @@
-/* Handlers and fields of the room and room code routes; see rooms.inc and codes.inc. */
+/* Rooms, as other files find and make them. */
 #pragma once
 
-#include "fields.h"
 #include "sandbox.h"
 
-gr_handler sb_rooms_list;
-gr_handler sb_rooms_get;
-gr_handler sb_rooms_create;
-gr_handler sb_rooms_update;
-extern const struct gr_field sb_room_fields[];
-extern const struct gr_field sb_rooms_query[];
-
-gr_handler sb_codes_list;
-gr_handler sb_codes_create_all;
-gr_handler sb_codes_create;
-gr_handler sb_codes_update;
-gr_handler sb_codes_exchange;
-extern const struct gr_field sb_codes_query[];
-extern const struct gr_field sb_code_update_fields[];
-extern const struct gr_field sb_exchange_fields[];
+/* The room of the path parameter room_id; fails the call with 404 when there is none, and with 403
+ * when it has to be enabled and is not. */
+enum gr_err sb_room_of(struct gr_call *call, struct sandbox *sb, bool enabled, json_t **ret_room);
+/* Makes or updates a room from a checked body. room NULL: by name, else new. */
+json_t *sb_room_put(struct sandbox *sb, json_t *room, const json_t *body);

@@ -1,19 +1,14 @@
-/*
- * The sandbox plugin: options, the one table of routes, lifecycle. See sandbox.h for how it works,
- * and the .inc files for the rows.
- */
-#include "sandbox.h"
+/* The sandbox plugin: options, what it is put together from, lifecycle. See sandbox.h for how it
+ * works. */
+#include "auth.h"
+#include "jobs.h"
+#include "polls.h"
+#include "routes.h"
+#include "seed.h"
+#include "sessions.h"
+#include "webhooks.h"
 
 #include <stdlib.h>
-
-#include "analytics.h"
-#include "fields.h"
-#include "jobs.h"
-#include "others.h"
-#include "polls.h"
-#include "rooms.h"
-#include "sessions.h"
-#include "templates.h"
 
 static const struct gr_option options[] = {
     GR_OPTION(sb_options, access_key, GR_OPT_STRING, NULL, "Access key that tokens must name",
@@ -50,20 +45,20 @@ static const struct gr_option options[] = {
     GR_END,
 };
 
-const struct gr_field sb_page_query[] = {SB_PAGE_FIELDS(10), GR_END};
-static const struct gr_field sb_page_query_any[] = {SB_PAGE_FIELDS(1), GR_END};
+static const struct sb_step steps[] = {
+    {"job.step", sb_job_step},       {"job.limit", sb_job_limit},
+    {"job.alone", sb_job_alone},     {"session.expire", sb_session_expire},
+    {"poll.expire", sb_poll_expire}, {0},
+};
 
-static const struct gr_route routes[] = {
-#include "admin.inc"
-#include "analytics.inc"
-#include "codes.inc"
-#include "jobs.inc"
-#include "others.inc"
-#include "polls.inc"
-#include "rooms.inc"
-#include "sessions.inc"
-#include "templates.inc"
-    GR_END,
+static const struct sb_follower followers[] = {
+    {.name = "jobs",
+     .begun = sb_jobs_begin,
+     .holds = sb_jobs_live,
+     .alone = sb_jobs_alone,
+     .closed = sb_jobs_stop},
+    {.name = "polls", .opened = sb_polls_begin, .closed = sb_polls_end},
+    {0},
 };
 
 static void sandbox_fini(struct gr_self *self, void *state)
@@ -87,6 +82,8 @@ static enum gr_err sandbox_init(struct gr_self *self, const void *opts, void **r
     sb->host = self->host;
     sb->options = opts;
     sb->key = (struct gr_jwt_key){.alg = "HS256", .key = gr_str_of(sb->options->secret)};
+    sb->steps = steps;
+    sb->followers = followers;
     sb->next_due_ms = INT64_MAX;
     if (pthread_mutex_init(&sb->lock, NULL)) {
         free(sb);
@@ -127,8 +124,13 @@ static const struct gr_timer timers[] = {
 };
 
 GR_PLUGIN("sandbox", .version = "1.0.0", .summary = "A local 100ms v2 for development and tests",
-          .licence = "MIT", .routes = routes, .options = options,
-          .options_size = sizeof(struct sb_options), .timers = timers,
+          .licence = "MIT",
+          .route_tables = GR_ROUTE_TABLES(sb_admin_routes, sb_analytics_routes, sb_asset_routes,
+                                          sb_code_routes, sb_fault_routes, sb_job_routes,
+                                          sb_key_routes, sb_poll_routes, sb_poll_result_routes,
+                                          sb_poll_run_routes, sb_room_routes, sb_session_routes,
+                                          sb_sip_routes, sb_template_routes, sb_webhook_routes),
+          .options = options, .options_size = sizeof(struct sb_options), .timers = timers,
           .authenticate = sb_authenticate, .render_error = sb_render_error,
           .flags = GR_PLUGIN_ANY_ORIGIN, /* the service's auth host serves browsers */
           .init = sandbox_init, .stop = sandbox_stop, .fini = sandbox_fini)

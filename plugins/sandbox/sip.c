@@ -1,9 +1,12 @@
 /* SIP: trunks, calls out, and tones. */
-#include "others.h"
+#include "auth.h"
+#include "rooms.h"
+#include "routes.h"
+#include "sessions.h"
 
 static const char *const trunk_members[] = {"username", "password", "address", "from", NULL};
 
-const struct gr_field sb_trunk_create_fields[] = {
+static const struct gr_field trunk_create_fields[] = {
     GR_FIELD("username", GR_STRING, "User at the provider", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("password", GR_STRING, "Password at the provider",
              .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
@@ -12,7 +15,7 @@ const struct gr_field sb_trunk_create_fields[] = {
     GR_END,
 };
 
-const struct gr_field sb_trunk_update_fields[] = {
+static const struct gr_field trunk_update_fields[] = {
     GR_FIELD("username", GR_STRING, "User at the provider"),
     GR_FIELD("password", GR_STRING, "Password at the provider", .flags = GR_FIELD_SECRET),
     GR_FIELD("address", GR_STRING, "SIP address of the provider"),
@@ -20,7 +23,7 @@ const struct gr_field sb_trunk_update_fields[] = {
     GR_END,
 };
 
-const struct gr_field sb_call_fields[] = {
+static const struct gr_field call_fields[] = {
     GR_FIELD("to", GR_STRING, "Number to call", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("room_code", GR_STRING, "Code of the room and role to join",
              .flags = GR_FIELD_REQUIRED),
@@ -33,7 +36,7 @@ const struct gr_field sb_call_fields[] = {
     GR_END,
 };
 
-const struct gr_field sb_dtmf_fields[] = {
+static const struct gr_field dtmf_fields[] = {
     GR_FIELD("digits", GR_ARRAY, "Tones", .flags = GR_FIELD_REQUIRED, .range = GR_MIN(1),
              .items = GR_ITEM(GR_STRING, .pattern = "^[0-9*#a-d]$")),
     GR_END,
@@ -44,7 +47,7 @@ static enum gr_err reply_id(struct gr_call *call, struct sandbox *sb, const char
     return sb_reply(call, sb, sb_pack(sb, "{ss}", "id", id));
 }
 
-SB_HANDLER(sb_sip_trunk_create)
+static enum gr_err sip_trunk_create(struct gr_call *call, struct sandbox *sb)
 {
     struct sb_name id = sb_new_hex(sb, 10);
     json_t *trunk = sb_put(sb, "trunks", id.text, sb_pack(sb, "{ss}", "id", id.text));
@@ -53,7 +56,7 @@ SB_HANDLER(sb_sip_trunk_create)
     return reply_id(call, sb, id.text);
 }
 
-SB_HANDLER(sb_sip_trunk_update)
+static enum gr_err sip_trunk_update(struct gr_call *call, struct sandbox *sb)
 {
     json_t *trunk = sb_find(sb, "trunks", gr_param(call, "trunk_id"));
 
@@ -64,7 +67,7 @@ SB_HANDLER(sb_sip_trunk_update)
 }
 
 /* The callee answers at once; a fault rule can let it take time or end in 408. */
-SB_HANDLER(sb_sip_call)
+static enum gr_err sip_call(struct gr_call *call, struct sandbox *sb)
 {
     const json_t *body = gr_json(call);
     const json_t *code = sb_find_text(sb, "codes", sb_text(body, "room_code"));
@@ -91,7 +94,7 @@ SB_HANDLER(sb_sip_call)
     return reply_id(call, sb, id.text);
 }
 
-SB_HANDLER(sb_sip_dtmf)
+static enum gr_err sip_dtmf(struct gr_call *call, struct sandbox *sb)
 {
     struct sb_name id = sb_new_id(sb);
     const json_t *claims;
@@ -109,3 +112,19 @@ SB_HANDLER(sb_sip_dtmf)
     sb_trim(sb, "dtmf", SB_JOURNAL_MAX);
     return sb_reply(call, sb, sb_pack(sb, "{}"));
 }
+
+const struct gr_route sb_sip_routes[] = {
+    SB_POST("/sip/outbound/trunks", "sip.trunk_create", "Create a trunk",
+            .body = GR_BODY(GR_OBJECT, .fields = trunk_create_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(sip_trunk_create)),
+    SB_POST("/sip/outbound/trunks/{trunk_id}", "sip.trunk_update", "Change a trunk",
+            .body = GR_BODY(GR_OBJECT, .fields = trunk_update_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(sip_trunk_update)),
+    SB_POST("/sip/outbound/call", "sip.call", "Call somebody into a room",
+            .body = GR_BODY(GR_OBJECT, .fields = call_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(sip_call)),
+    SB_POST("/sip/dtmf", "sip.dtmf", "Send tones; wants an app token",
+            .body = GR_BODY(GR_OBJECT, .fields = dtmf_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(sip_dtmf, .token = "app")),
+    GR_END,
+};

@@ -1,5 +1,5 @@
 /* What a template gets where the caller says nothing: the documented defaults. */
-#include "sandbox.h"
+#include "templates.h"
 
 const char sb_default_role_json[] =
     "{\"publishParams\":{\"allowed\":[\"audio\",\"video\",\"screen\"],"

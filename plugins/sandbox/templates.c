@@ -4,6 +4,7 @@
  * the whole.
  */
 #include "templates.h"
+#include "routes.h"
 
 /* Members that only the service writes. */
 static const char *const owned[] = {"id",    "_id",       "customerId", "customer",
@@ -149,7 +150,9 @@ static void touch(struct gr_call *call, struct sandbox *sb)
            sb_time(sb, sb->now_ms));
 }
 
-SB_HANDLER(sb_templates_list)
+static const struct gr_field page_query[] = {SB_PAGE_FIELDS(10), GR_END};
+
+static enum gr_err templates_list(struct gr_call *call, struct sandbox *sb)
 {
     static const struct sb_list list = {
         .collection = "templates", .items = "data", .limit_default = 10, .view = sb_copy};
@@ -157,7 +160,7 @@ SB_HANDLER(sb_templates_list)
     return sb_reply_list(call, sb, &list);
 }
 
-SB_HANDLER(sb_templates_get)
+static enum gr_err templates_get(struct gr_call *call, struct sandbox *sb)
 {
     json_t *row;
     enum gr_err err = template_of(call, sb, &row);
@@ -165,7 +168,7 @@ SB_HANDLER(sb_templates_get)
     return err == GR_OK ? sb_reply(call, sb, sb_copy(sb, row)) : err;
 }
 
-SB_HANDLER(sb_templates_create)
+static enum gr_err templates_create(struct gr_call *call, struct sandbox *sb)
 {
     json_t *body = sb_copy(sb, gr_json(call));
     json_t *row;
@@ -176,7 +179,7 @@ SB_HANDLER(sb_templates_create)
     return sb_reply(call, sb, sb_copy(sb, row));
 }
 
-SB_HANDLER(sb_templates_update)
+static enum gr_err templates_update(struct gr_call *call, struct sandbox *sb)
 {
     json_t *row;
     json_t *other = by_name(sb, sb_text(gr_json(call), "name"));
@@ -189,7 +192,7 @@ SB_HANDLER(sb_templates_update)
     return sb_reply(call, sb, sb_copy(sb, sb_template_put(sb, gr_json(call), row)));
 }
 
-SB_HANDLER(sb_templates_role_get)
+static enum gr_err templates_role_get(struct gr_call *call, struct sandbox *sb)
 {
     json_t *roles;
     json_t *role;
@@ -201,7 +204,7 @@ SB_HANDLER(sb_templates_role_get)
                 : sb_error(call, 404, "role does not exist", NULL);
 }
 
-SB_HANDLER(sb_templates_role_put)
+static enum gr_err templates_role_put(struct gr_call *call, struct sandbox *sb)
 {
     static const char *const kept[] = {"role_id", NULL};
     const char *old_name = gr_param(call, "role").ptr;
@@ -228,7 +231,7 @@ SB_HANDLER(sb_templates_role_put)
     return sb_reply(call, sb, sb_copy(sb, role));
 }
 
-SB_HANDLER(sb_templates_role_delete)
+static enum gr_err templates_role_delete(struct gr_call *call, struct sandbox *sb)
 {
     json_t *roles;
     json_t *role;
@@ -243,13 +246,13 @@ SB_HANDLER(sb_templates_role_delete)
     return GR_OK;
 }
 
-/* "settings" or "destinations": the last segment of the route is the member. */
+/* "settings" or "destinations": the member that the row is about. */
 static const char *part_name(const struct gr_call *call)
 {
-    return strrchr(gr_route_of(call)->path, '/') + 1;
+    return sb_endpoint_of(call)->of;
 }
 
-SB_HANDLER(sb_templates_part_get)
+static enum gr_err templates_part_get(struct gr_call *call, struct sandbox *sb)
 {
     json_t *row;
     enum gr_err err = template_of(call, sb, &row);
@@ -258,7 +261,7 @@ SB_HANDLER(sb_templates_part_get)
                         : err;
 }
 
-SB_HANDLER(sb_templates_part_put)
+static enum gr_err templates_part_put(struct gr_call *call, struct sandbox *sb)
 {
     json_t *row;
     enum gr_err err = template_of(call, sb, &row);
@@ -297,7 +300,7 @@ static enum gr_err reply_recordings(struct gr_call *call, struct sandbox *sb)
     return sb_reply(call, sb, view);
 }
 
-SB_HANDLER(sb_templates_recordings_get)
+static enum gr_err templates_recordings_get(struct gr_call *call, struct sandbox *sb)
 {
     json_t *row;
     enum gr_err err = template_of(call, sb, &row);
@@ -305,7 +308,7 @@ SB_HANDLER(sb_templates_recordings_get)
     return err == GR_OK ? reply_recordings(call, sb) : err;
 }
 
-SB_HANDLER(sb_templates_recordings_put)
+static enum gr_err templates_recordings_put(struct gr_call *call, struct sandbox *sb)
 {
     const json_t *first = json_array_get(gr_json(call), 0);
     json_t *row;
@@ -318,3 +321,45 @@ SB_HANDLER(sb_templates_recordings_put)
     sb_put(sb, "template_recordings", sb_text(row, "id"), sb_copy(sb, gr_json(call)));
     return reply_recordings(call, sb);
 }
+
+const struct gr_route sb_template_routes[] = {
+    SB_GET("/templates", "templates.list", "List templates", .query = page_query,
+           SB_RUN(templates_list)),
+    SB_POST(
+        "/templates", "templates.create", "Create a template, or overwrite the one of that name",
+        .body = GR_BODY(GR_OBJECT, .fields = sb_template_create_fields), SB_RUN(templates_create)),
+    SB_GET("/templates/{template_id}", "templates.get", "Fetch a template", SB_RUN(templates_get)),
+    SB_POST("/templates/{template_id}", "templates.update", "Overwrite a template",
+            .body =
+                GR_BODY(GR_OBJECT, .fields = sb_template_update_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(templates_update)),
+    SB_GET("/templates/{template_id}/roles/{role}", "templates.role_get", "Fetch a role",
+           SB_RUN(templates_role_get)),
+    SB_POST("/templates/{template_id}/roles/{role}", "templates.role_put",
+            "Create, overwrite or rename a role",
+            .body = GR_BODY(GR_OBJECT, .fields = sb_role_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(templates_role_put)),
+    SB_DELETE("/templates/{template_id}/roles/{role}", "templates.role_delete", "Delete a role",
+              SB_RUN(templates_role_delete)),
+    SB_GET("/templates/{template_id}/settings", "templates.settings_get", "Fetch the settings",
+           SB_RUN(templates_part_get, .of = "settings")),
+    SB_POST("/templates/{template_id}/settings", "templates.settings_update",
+            "Overwrite the settings",
+            .body = GR_BODY(GR_OBJECT, .fields = sb_settings_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(templates_part_put, .of = "settings")),
+    SB_GET("/templates/{template_id}/destinations", "templates.destinations_get",
+           "Fetch the destinations", SB_RUN(templates_part_get, .of = "destinations")),
+    SB_POST("/templates/{template_id}/destinations", "templates.destinations_update",
+            "Overwrite the destinations",
+            .body =
+                GR_BODY(GR_OBJECT, .fields = sb_destinations_fields, .flags = GR_FIELD_REQUIRED),
+            SB_RUN(templates_part_put, .of = "destinations")),
+    SB_GET("/templates/{template_id}/recordings", "templates.recordings_get",
+           "Fetch the recording configuration", SB_RUN(templates_recordings_get)),
+    SB_POST("/templates/{template_id}/recordings", "templates.recordings_update",
+            "Overwrite the recording configuration",
+            .body = GR_BODY(GR_ARRAY, .range = GR_RANGE(1, 1), .flags = GR_FIELD_REQUIRED,
+                            .items = GR_ITEM(GR_OBJECT, .fields = sb_template_recording_fields)),
+            SB_RUN(templates_recordings_put)),
+    GR_END,
+};

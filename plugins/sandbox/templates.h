@@ -1,19 +1,17 @@
-/* Handlers and fields of the template routes; see templates.inc. */
+/* Templates: their fields, their defaults, and finding roles. */
 #pragma once
 
 #include "sandbox.h"
 
-gr_handler sb_templates_list;
-gr_handler sb_templates_get;
-gr_handler sb_templates_create;
-gr_handler sb_templates_update;
-gr_handler sb_templates_role_get;
-gr_handler sb_templates_role_put;
-gr_handler sb_templates_role_delete;
-gr_handler sb_templates_part_get;
-gr_handler sb_templates_part_put;
-gr_handler sb_templates_recordings_get;
-gr_handler sb_templates_recordings_put;
+json_t *sb_default_template(struct sandbox *sb);
+json_t *sb_template_put(struct sandbox *sb, const json_t *body, json_t *old);
+bool sb_template_has_role(struct sandbox *sb, const char *template_id, const char *role);
+extern const char sb_default_role_json[];
+extern const char sb_default_roles_json[];
+extern const char sb_default_settings_json[];
+extern const char sb_default_destinations_json[];
+extern const char sb_default_recordings_json[];
+json_t *sb_constant(struct sandbox *sb, const char *text);
 
 extern const struct gr_field sb_role_fields[];
 extern const struct gr_field sb_settings_fields[];

@@ -1,5 +1,5 @@
 /* The history of webhook deliveries, and their replay. */
-#include "analytics.h"
+#include "routes.h"
 #include "webhooks.h"
 
 #define DAY_MS (24 * 3600 * INT64_C(1000))
@@ -16,7 +16,7 @@
         GR_FIELD("end_time", GR_TIME, "End, within 14 days of the begin", .default_doc = "now"),   \
         GR_FIELD("room_id", GR_STRING, "Of a room")
 
-const struct gr_field sb_history_query[] = {
+static const struct gr_field history_query[] = {
     WINDOW_FIELDS,
     GR_FIELD("status", GR_STRING, "How the delivery ended",
              .values = GR_LIST("all", "failed", "success"), .default_doc = "all"),
@@ -27,7 +27,7 @@ const struct gr_field sb_history_query[] = {
     GR_END,
 };
 
-const struct gr_field sb_replay_fields[] = {
+static const struct gr_field replay_fields[] = {
     WINDOW_FIELDS,
     GR_FIELD("event_names", GR_ARRAY, "Types of event",
              .items = GR_ITEM(GR_STRING, .values = EVENT_NAMES)),
@@ -97,7 +97,7 @@ static json_t *history_row(struct sandbox *sb, const json_t *row)
         sb_text(event, "type"), "error_reason", sb_text(row, "error"));
 }
 
-SB_HANDLER(sb_webhooks_history)
+static enum gr_err webhooks_history(struct gr_call *call, struct sandbox *sb)
 {
     static const struct sb_filter by_name[] = {
         {"event_names", "type", SB_EQUAL, NULL},
@@ -138,26 +138,6 @@ SB_HANDLER(sb_webhooks_history)
 }
 
 /* --- replay --- */
-
-void sb_workflow_settle(struct sandbox *sb, json_t *workflow)
-{
-    const json_t *progress = json_object_get(workflow, "progress");
-    int64_t completed = sb_int(progress, "completed");
-    int64_t failed = sb_int(progress, "failed");
-    json_t *result;
-
-    if (completed + failed < sb_int(progress, "total"))
-        return;
-    sb_set(sb, workflow, "status",
-           sb_pack(sb, "s",
-                   !failed     ? "completed"
-                   : completed ? "completed_with_failures"
-                               : "failed"));
-    sb_set(sb, workflow, "completed_at", sb_time(sb, sb->now_ms));
-    result = sb_copy(sb, progress);
-    sb_set(sb, result, "failed_events", sb_copy(sb, json_object_get(workflow, ".failed_events")));
-    sb_set(sb, workflow, "result", result);
-}
 
 static bool named(const json_t *names, const char *name)
 {
@@ -247,7 +227,7 @@ static json_t *start_workflow(struct sandbox *sb, const json_t *body, const json
     return workflow;
 }
 
-SB_HANDLER(sb_webhooks_replay)
+static enum gr_err webhooks_replay(struct gr_call *call, struct sandbox *sb)
 {
     const json_t *body = gr_json(call);
     struct window window = {.room_id = sb_text(body, "room_id"),
@@ -274,7 +254,7 @@ SB_HANDLER(sb_webhooks_replay)
                             json_object_get(workflow, "filters")));
 }
 
-SB_HANDLER(sb_webhooks_replay_status)
+static enum gr_err webhooks_replay_status(struct gr_call *call, struct sandbox *sb)
 {
     const json_t *workflow = sb_find(sb, "workflows", gr_param(call, "workflow_id"));
 
@@ -282,11 +262,25 @@ SB_HANDLER(sb_webhooks_replay_status)
                     : sb_error(call, 404, "workflow not found", NULL);
 }
 
+static const struct gr_field page_query[] = {SB_PAGE_FIELDS(1), GR_END};
+
 /* Every event with its delivery, for tests. */
-SB_ADMIN_HANDLER(sb_webhooks_dump)
+static enum gr_err webhooks_dump(struct gr_call *call, struct sandbox *sb)
 {
     static const struct sb_list list = {
         .collection = "webhooks", .items = "data", .limit_default = 100, .oldest_first = true};
 
     return sb_reply_list(call, sb, &list);
 }
+
+const struct gr_route sb_webhook_routes[] = {
+    SB_ADMIN(GET, "/webhooks", "admin.webhooks", "List webhook events with their delivery",
+             .query = page_query, SB_RUN_ADMIN(webhooks_dump)),
+    SB_GET("/analytics/webhooks", "analytics.webhooks", "List webhook deliveries",
+           .query = history_query, SB_RUN(webhooks_history)),
+    SB_POST("/analytics/webhooks/replay", "analytics.replay", "Send webhooks again",
+            .body = GR_BODY(GR_OBJECT, .fields = replay_fields), SB_RUN(webhooks_replay)),
+    SB_GET("/analytics/webhooks/replay/{workflow_id}", "analytics.replay_status",
+           "Fetch the state of a replay", SB_RUN(webhooks_replay_status)),
+    GR_END,
+};

@@ -1,7 +1,7 @@
 #include "services.h"
 
-#include "../minigroups/base/ids.h"
-#include "../minigroups/base/secret.h"
+#include "../../minigroups/base/ids.h"
+#include "../../minigroups/base/secret.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * their HTTP APIs that a gateway needs for minigroups. Everything lives in memory.
  * POST /sandbox/rooms/{room_id}/close, /upload, /convert and /transcode drive a class on.
  */
-#include "../minigroups/base/ids.h"
+#include "../../minigroups/base/ids.h"
 #include "services.h"
 
 #define STREAM_MS 1500000
