@@ -12,6 +12,7 @@
 #include "base/privileges.h"
 #include "base/thread.h"
 #include "http/seat.h"
+#include "loop/turn.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -199,13 +200,16 @@ static void *init_thread(const struct mg_context *context, int type)
     if (type == 0 || type == 1)
         grc_seat_attach(&worker->seat);
     grc_ready_attach(type == 1);
+    if (type == 1)
+        grc_turns_join(http->loop);
     return worker;
 }
 
 static void exit_thread(const struct mg_context *context, int type, void *thread)
 {
     (void)context;
-    (void)type;
+    if (type == 1)
+        grc_turns_leave();
     grc_seat_attach(NULL);
     free(thread);
 }
@@ -239,7 +243,7 @@ static void run(struct worker *worker)
 
     worker->conn = NULL;
     worker->seat.inside = true;
-    grc_loop_hand_over(worker->http->loop); /* serving it may take a while */
+    grc_loop_hand_over(worker->http->loop); /* it may take a while */
     grc_transaction_run(conn);
     worker->seat.inside = false;
 }

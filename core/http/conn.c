@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,64 @@ static bool unpark(struct grc_conn *conn)
     if (mine)
         conn->parked = false;
     return mine;
+}
+
+/* --- clients that leave while their request is served --- */
+
+/*
+ * A client that has only ended its sending may still read. Its request is given up where it can be
+ * asked again without harm; others go on, since what they changed would be lost on the client.
+ */
+bool grc_conn_gone(const struct grc_request *request)
+{
+    struct pollfd fd = {.fd = request->conn ? request->conn->fd : -1, .events = POLLRDHUP};
+    int gone = POLLHUP | POLLERR | POLLNVAL;
+
+    if (request->method == GR_METHOD_GET)
+        gone |= POLLRDHUP;
+    return fd.fd >= 0 && poll(&fd, 1, 0) == 1 && (fd.revents & gone) != 0;
+}
+
+/* Each wait that was begun and is not disarmed in time calls this once. */
+static void on_hangup(void *arg, uint32_t events)
+{
+    struct grc_conn *conn = arg;
+    struct grc_fiber_ref caller = {NULL, 0};
+
+    (void)events;
+    pthread_mutex_lock(&conn->lock);
+    if (conn->owed > 0) {
+        conn->owed--;
+    } else if (conn->watched) {
+        conn->watched = false;
+        if (grc_conn_gone(&conn->transaction->request))
+            caller = conn->caller;
+    }
+    pthread_mutex_unlock(&conn->lock);
+    if (caller.fiber)
+        grc_fiber_cancel(caller);
+}
+
+void grc_conn_watch_client(struct grc_conn *conn)
+{
+    struct grc_fiber_ref caller = grc_fiber_ref();
+
+    if (!caller.fiber)
+        return; /* on a thread nothing can be cancelled */
+    pthread_mutex_lock(&conn->lock);
+    conn->caller = caller;
+    /* One that had ended its sending before it could be served waits for the answer. */
+    conn->watched = grc_watch_arm(conn->watch, GRC_HANGUP, on_hangup, conn);
+    pthread_mutex_unlock(&conn->lock);
+}
+
+void grc_conn_unwatch_client(struct grc_conn *conn)
+{
+    pthread_mutex_lock(&conn->lock);
+    if (conn->watched && !grc_watch_disarm(conn->watch))
+        conn->owed++;
+    conn->watched = false;
+    pthread_mutex_unlock(&conn->lock);
 }
 
 /* --- heads --- */
@@ -413,11 +472,33 @@ static void on_timer(void *arg)
         give_up(conn);
 }
 
-void grc_conns_drain(struct grc_http *http)
+static size_t slots_used(struct grc_http *http)
 {
     pthread_mutex_lock(&http->lock);
     size_t used = http->conns_used;
     pthread_mutex_unlock(&http->lock);
+    return used;
+}
+
+void grc_conns_cancel(struct grc_http *http)
+{
+    size_t used = slots_used(http);
+
+    for (size_t i = 0; i < used; i++) {
+        struct grc_conn *conn = &http->conns[i];
+
+        pthread_mutex_lock(&conn->lock);
+        struct grc_fiber_ref caller = conn->caller; /* of a call that may have ended */
+        pthread_mutex_unlock(&conn->lock);
+        if (caller.fiber)
+            grc_fiber_cancel(caller);
+    }
+}
+
+void grc_conns_drain(struct grc_http *http)
+{
+    size_t used = slots_used(http);
+
     for (size_t i = 0; i < used; i++) {
         struct grc_conn *conn = &http->conns[i];
 
@@ -450,6 +531,7 @@ bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *p
     conn->fd = fd;
     conn->listener = (uint8_t)listener;
     conn->timer_ms = GRC_NEVER_MS;
+    conn->watched = false;
     conn->ended = false;
     conn->blank = false;
     conn->kept = false;

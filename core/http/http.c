@@ -1,7 +1,9 @@
 /* Listeners: made from the settings, drained and stopped. */
 #include "http/http.h"
 
+#include "base/clock.h"
 #include "http/internal.h"
+#include "loop/turn.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Descriptors that are no clients': files, upstreams, the store. */
@@ -19,6 +22,8 @@
 #define CONNS_MIN 64u
 #define CONNS_MAX 65536u
 #define ADMIN_CONNS 256u
+/* How long calls that were cancelled by a stop may take to end. */
+#define LAST_ANSWERS_MS 3000
 
 char *grc_http_reason(const char *format, ...)
 {
@@ -154,7 +159,7 @@ static unsigned connections_max(bool admin)
 
 /* --- life --- */
 
-static void http_free(struct grc_http *http)
+void grc_http_free(struct grc_http *http)
 {
     if (!http)
         return;
@@ -182,6 +187,16 @@ static void apply(struct grc_http *http, int64_t workers, bool admin,
     http->keep_alive_timeout_ms = settings->keep_alive_timeout_ms;
 }
 
+/* One worker more than there are processors runs at once. The admin listener is not held to that:
+ * it answers whatever the others do. */
+static bool begin_turns(struct grc_http *http)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return http->admin || grc_turns_begin(http->loop, processors > 0 ? (unsigned)processors + 1 : 2,
+                                          GRC_TURN_PATIENCE_MS);
+}
+
 static struct grc_http *http_new(int64_t workers, bool admin, const struct grc_settings *settings,
                                  const struct grc_http_handler *handler)
 {
@@ -193,15 +208,29 @@ static struct grc_http *http_new(int64_t workers, bool admin, const struct grc_s
     http->handler = *handler;
     apply(http, workers, admin, settings);
     http->loop = grc_loop_new();
-    if (http->loop && grc_conns_new(http, connections_max(admin)) && grc_door_new(http))
+    if (http->loop && begin_turns(http) && grc_conns_new(http, connections_max(admin)) &&
+        grc_door_new(http))
         return http;
-    http_free(http);
+    grc_http_free(http);
     return NULL;
+}
+
+/* What still waits is cancelled, and gets a moment to answer. A handler that blocks its thread is
+ * waited for when the thread is joined. */
+static void end_calls(struct grc_http *http)
+{
+    const struct timespec pause = {.tv_nsec = 5 * 1000000L};
+    int64_t deadline_ms = grc_mono_ms() + LAST_ANSWERS_MS;
+
+    atomic_store(&http->draining, true);
+    while (atomic_load(&http->active) > 0 && grc_mono_ms() < deadline_ms) {
+        grc_conns_cancel(http);
+        nanosleep(&pause, NULL);
+    }
 }
 
 static void stop_threads(struct grc_http *http)
 {
-    atomic_store(&http->draining, true);
     atomic_store(&http->stopping, true);
     grc_loop_stop(http->loop);
     grc_door_stop(http);
@@ -224,7 +253,7 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
     }
     *ret_reason = prepare_tls(listen, count, settings, &http->tls);
     if (*ret_reason) {
-        http_free(http);
+        grc_http_free(http);
         return NULL;
     }
     http->listener_count = count;
@@ -234,7 +263,7 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
         return http;
     *ret_reason = explain(listen, count, trouble);
     stop_threads(http);
-    http_free(http);
+    grc_http_free(http);
     return NULL;
 }
 
@@ -248,8 +277,8 @@ void grc_http_stop(struct grc_http *http)
 {
     if (!http)
         return;
+    end_calls(http);
     stop_threads(http);
-    http_free(http);
 }
 
 /* --- TLS --- */

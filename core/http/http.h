@@ -6,8 +6,8 @@
 
 struct grc_http;
 
-/* Serves one request: fills reply (its slices must live until the next call on the same thread
- * or until done(arg, …) ran). Called on worker threads, concurrently. */
+/* Serves one request: fills reply (its slices must live until done(arg, …) ran). Called on fibers
+ * (loop/fiber.h) of workers, concurrently; request->served_by is the handler's own meanwhile. */
 struct grc_http_handler {
     void (*serve)(void *arg, struct grc_request *request, struct grc_reply *reply);
     /* After the reply was written: sent_bytes, ok = false when writing failed. */
@@ -51,8 +51,11 @@ unsigned grc_http_workers(const struct grc_http *http);
 unsigned grc_http_connections(const struct grc_http *http);
 /* The port of the index-th listener, after start. */
 unsigned grc_http_port(const struct grc_http *http, size_t index);
-/* Closes everything and waits for the workers. */
+/* Cancels what is still being served and waits for the workers. */
 void grc_http_stop(struct grc_http *http);
+/* After grc_http_stop(), and after everything that waited in its loop was freed: connections to
+ * upstreams are. NULL is fine. */
+void grc_http_free(struct grc_http *http);
 /* "1.15", and what the linked library can do, for --version and start-up errors. */
 const char *grc_http_library(void);
 bool grc_http_has_ipv6(void);

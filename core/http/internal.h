@@ -12,6 +12,7 @@
 #include "http/http.h"
 #include "http/response.h"
 #include "http/tls.h"
+#include "loop/fiber.h"
 #include "loop/loop.h"
 
 #include <poll.h>
@@ -44,10 +45,13 @@ struct grc_transaction {
 };
 
 struct grc_conn {
-    pthread_mutex_t lock; /* of parked, deadline_ms and timer_ms */
+    pthread_mutex_t lock; /* of what follows, up to timer */
     bool parked;
-    int64_t deadline_ms; /* of what it is parked for */
-    int64_t timer_ms;    /* when the timer goes off; it may be set again then */
+    bool watched;  /* its call is told when the client leaves */
+    unsigned owed; /* so often that will be told although it is not watched any more */
+    struct grc_fiber_ref caller; /* that call */
+    int64_t deadline_ms;         /* of what it is parked for */
+    int64_t timer_ms;            /* when the timer goes off; it may be set again then */
     struct grc_timer timer;
 
     struct grc_http *http;
@@ -143,10 +147,16 @@ enum grc_came {
     GRC_CAME_TROUBLE, /* the connection broke, or there is no room */
 };
 
+/* From now on, the caller's fiber is cancelled when the client leaves. Not while something else is
+ * waited for at the connection. */
+void grc_conn_watch_client(struct grc_conn *conn);
+void grc_conn_unwatch_client(struct grc_conn *conn);
 /* The owner reads more into conn->in. */
 enum grc_came grc_conn_fill(struct grc_conn *conn);
 /* The first count bytes of conn->in are not needed any more. */
 void grc_conn_used(struct grc_conn *conn, size_t count);
+/* Ends what the calls of all connections wait for. */
+void grc_conns_cancel(struct grc_http *http);
 /* Ends those that idle. */
 void grc_conns_drain(struct grc_http *http);
 

@@ -14,6 +14,7 @@ struct grc_conn; /* the adapter's side of a request */
 /* A request whose framing has been checked. Slices live until the request ends. */
 struct grc_request {
     struct grc_conn *conn;
+    void *served_by;       /* the handler's own, from serve to done */
     enum gr_method method; /* HEAD arrives as GET with .head; OPTIONS as 0 with .options */
     bool head;
     bool options;
@@ -51,13 +52,14 @@ struct grc_reply {
     size_t cut_after; /* bytes on the wire, head included; 0: no answer at all */
 };
 
-/* Reads the whole body into buf (whose max_bytes is the limit) before the deadline (monotonic ms).
- * GR_ERR_TOO_LARGE, GR_ERR_TIMEOUT, GR_ERR_BAD_REQUEST (broken chunks, early end), GR_ERR_OVERLOAD
- * (too many workers wait for bodies), GR_ERR_NO_MEMORY. After a failure, and when nobody read the
- * body, the connection must be closed: the adapter sees to it. */
+/* Reads the whole body into buf (whose max_bytes is the limit) before the deadline (monotonic ms);
+ * waits without a thread where the caller is on a fiber. GR_ERR_TOO_LARGE, GR_ERR_TIMEOUT,
+ * GR_ERR_BAD_REQUEST (broken chunks, early end), GR_ERR_OVERLOAD (too many workers wait for
+ * bodies), GR_ERR_NO_MEMORY. After a failure, and when nobody read the body, the connection must be
+ * closed: the adapter sees to it. */
 enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
                                int64_t deadline_ms);
-/* True when the client is known to have gone away. Cheap; may say false although it has. */
+/* True when the client has left: it closed the connection, or it ended its sending and the request
+ * can be asked again without harm (GET, HEAD). One that still reads the answer to another request
+ * gets it. Costs a system call. */
 bool grc_conn_gone(const struct grc_request *request);
-/* Descriptor of the client's socket for poll(), or -1 when it cannot be known. */
-int grc_conn_fd(const struct grc_request *request);

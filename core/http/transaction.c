@@ -5,7 +5,6 @@
 #include "http/chunks.h"
 #include "loop/wait.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,6 +131,13 @@ static int64_t write_grace_ms(struct grc_http *http)
                                                                       : WRITE_GRACE_MS;
 }
 
+static enum grc_woken wait_at_client(struct grc_conn *conn, uint32_t events, int64_t deadline_ms,
+                                     enum grc_waits what)
+{
+    grc_conn_unwatch_client(conn);
+    return grc_wait_watch(conn->watch, events, deadline_ms, what);
+}
+
 /* false: the client is gone or too slow; *sent grows by what went out. */
 static bool send_piece(struct grc_conn *conn, const char *bytes, size_t count, int64_t deadline_ms,
                        size_t *sent)
@@ -144,7 +150,7 @@ static bool send_piece(struct grc_conn *conn, const char *bytes, size_t count, i
             count -= (size_t)took;
             *sent += (size_t)took;
         } else if (took == GRC_STREAM_BROKEN ||
-                   grc_wait_watch(conn->watch, GRC_WRITE, deadline_ms, GRC_WAITS_WRITE) !=
+                   wait_at_client(conn, GRC_WRITE, deadline_ms, GRC_WAITS_WRITE) !=
                        GRC_WOKEN_READY) {
             return false;
         }
@@ -204,7 +210,7 @@ static bool send_reply(struct grc_conn *conn, bool keep_alive, size_t *ret_sent)
 /* What a wait for more of the body ended with, as an error. */
 static enum gr_err wait_for_body(struct grc_conn *conn, int64_t deadline_ms)
 {
-    switch (grc_wait_watch(conn->watch, GRC_READ, deadline_ms, GRC_WAITS_BODY)) {
+    switch (wait_at_client(conn, GRC_READ, deadline_ms, GRC_WAITS_BODY)) {
     case GRC_WOKEN_READY:
         return GR_OK;
     case GRC_WOKEN_LATE:
@@ -310,54 +316,55 @@ enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
                                                   : read_chunked(conn, buf, deadline_ms);
     atomic_fetch_sub(&http->readers, 1);
     conn->transaction->body_done = err == GR_OK;
+    grc_conn_watch_client(conn);
     return err;
-}
-
-/* --- the client --- */
-
-bool grc_conn_gone(const struct grc_request *request)
-{
-    struct pollfd fd = {.fd = grc_conn_fd(request), .events = POLLRDHUP};
-
-    /* A client that only shut down its sending side counts as gone, as nginx has it. */
-    return fd.fd >= 0 && poll(&fd, 1, 0) == 1 &&
-           (fd.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
-}
-
-int grc_conn_fd(const struct grc_request *request)
-{
-    return request->conn ? request->conn->fd : -1;
 }
 
 /* --- the whole --- */
 
-void grc_transaction_run(struct grc_conn *conn)
+static void end(struct grc_conn *conn, bool answered, bool keep)
 {
-    struct grc_http *http = conn->http;
-    const struct grc_http_handler *handler = &http->handler;
     struct grc_transaction *transaction = conn->transaction;
-    struct grc_request *request = &transaction->request;
-    struct grc_reply *reply = &transaction->reply;
-    size_t sent = 0;
 
-    atomic_fetch_add(&http->active, 1);
-    describe(conn, request);
-    handler->serve(handler->arg, request, reply);
-    if (reply->status < 200 || reply->status > 599)
-        reply->status = 500;
-    bool keep = grc_framing_keep_alive(request) && !reply->close && !reply->cut &&
-                (request->content_length == 0 || transaction->body_done) && !conn->ended &&
-                !atomic_load(&http->draining);
-    bool ok = send_reply(conn, keep, &sent);
-    if (handler->done)
-        handler->done(handler->arg, request, reply, sent, ok);
     conn->transaction = NULL;
-    give(http, transaction);
-    atomic_fetch_sub(&http->active, 1);
-    if (!ok)
+    give(conn->http, transaction);
+    atomic_fetch_sub(&conn->http->active, 1);
+    if (!answered)
         grc_conn_close(conn);
     else if (keep)
         grc_conn_go_on(conn);
     else
         grc_conn_linger(conn);
+}
+
+/* On a fiber of its own: whatever the request waits for holds no thread. */
+static void serve(void *arg)
+{
+    struct grc_conn *conn = arg;
+    const struct grc_http_handler *handler = &conn->http->handler;
+    struct grc_transaction *transaction = conn->transaction;
+    struct grc_request *request = &transaction->request;
+    struct grc_reply *reply = &transaction->reply;
+    size_t sent = 0;
+
+    grc_conn_watch_client(conn);
+    handler->serve(handler->arg, request, reply);
+    grc_conn_unwatch_client(conn);
+    if (reply->status < 200 || reply->status > 599)
+        reply->status = 500;
+    bool keep = grc_framing_keep_alive(request) && !reply->close && !reply->cut &&
+                (request->content_length == 0 || transaction->body_done) && !conn->ended &&
+                !atomic_load(&conn->http->draining);
+    bool ok = send_reply(conn, keep, &sent);
+    if (handler->done)
+        handler->done(handler->arg, request, reply, sent, ok);
+    end(conn, ok, keep);
+}
+
+void grc_transaction_run(struct grc_conn *conn)
+{
+    atomic_fetch_add(&conn->http->active, 1);
+    describe(conn, &conn->transaction->request);
+    if (!grc_fiber_start(conn->http->loop, serve, conn))
+        serve(conn); /* there is no memory for a stack; the worker's own does */
 }

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "loop/fiber.h"
 #include "server/pipeline.h"
 
 #include <pthread.h>
@@ -27,9 +28,6 @@ struct grc_gateway {
 };
 
 /* --- serving --- */
-
-/* The call that this worker is serving. */
-static _Thread_local struct grc_call *current;
 
 /* Calls rest last in, first out, and not with their workers: what a request touches is then most
  * likely in a processor's cache, however many workers there are. */
@@ -67,12 +65,20 @@ static void free_calls(struct grc_gateway *gateway)
     }
 }
 
+/* The blocks that its JSON is made of go with the call, from thread to thread. */
+static void take_freelist_along(void *arg, bool enter)
+{
+    struct grc_call *call = arg;
+
+    grc_json_freelist_use(enter ? &call->freelist : NULL);
+}
+
 static void serve(void *arg, struct grc_request *request, struct grc_reply *reply)
 {
     struct grc_runtime *runtime = NULL;
     struct grc_call *call = take_call(arg, &runtime);
 
-    current = call;
+    request->served_by = call;
     if (!call) {
         reply->status = 503;
         reply->content_type = "application/json";
@@ -80,23 +86,23 @@ static void serve(void *arg, struct grc_request *request, struct grc_reply *repl
         reply->close = true;
         return;
     }
-    grc_json_freelist_use(&call->freelist);
+    take_freelist_along(call, true);
+    grc_fiber_on_switch(take_freelist_along, call);
     grc_pipeline_serve(runtime, request, reply, call);
 }
 
 static void done(void *arg, struct grc_request *request, struct grc_reply *reply, size_t sent_bytes,
                  bool ok)
 {
-    struct grc_call *call = current;
+    struct grc_call *call = request->served_by;
 
-    (void)request;
     (void)reply;
     if (!call)
         return;
     struct grc_runtime *runtime = call->runtime;
     grc_pipeline_done(call, sent_bytes, ok);
-    grc_json_freelist_use(NULL);
-    current = NULL;
+    grc_fiber_on_switch(NULL, NULL);
+    take_freelist_along(call, false);
     give_call(arg, call);
     grc_runtime_release(runtime);
 }

@@ -279,6 +279,8 @@ static void stop(struct server *server)
     grc_http_stop(server->http);
     grc_http_stop(server->admin);
     grc_gateway_free(server->gateway);
+    grc_http_free(server->http);
+    grc_http_free(server->admin);
 }
 
 /* Looks after certificates while it waits, if there are any. 0: no signal came. */
