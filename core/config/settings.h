@@ -32,6 +32,7 @@ struct grc_tls_settings {
     const char *key;         /* PEM; NULL: in the same file */
     const char *client_ca;   /* PEM; NULL: no client certificates */
     enum grc_client_certificate client_certificate;
+    int64_t hsts_ms; /* 0: no such header */
     enum grc_tls_version min_version;
     const char *ciphers; /* OpenSSL's names, of TLS 1.2; NULL: the built-in list */
 };
@@ -177,6 +178,7 @@ struct grc_settings {
     struct grc_listen listen[GRC_LISTEN_MAX];
     size_t listen_count;
     struct grc_listen admin; /* port 0 and address NULL: no admin listener */
+    bool admin_remote;       /* admin.allow_unauthenticated_remote */
     int64_t workers;
     bool workers_batch; /* they run under SCHED_BATCH */
     int64_t admin_workers;

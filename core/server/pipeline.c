@@ -227,10 +227,11 @@ static enum gr_err step_handle(struct grc_call *call)
 const struct grc_step grc_steps[] = {
     {"ids", step_ids, GRC_REJECT_COUNT},
     {"match", step_match, GRC_REJECT_COUNT},
+    {"cors", grc_step_cors, GRC_REJECT_COUNT}, /* before all refusals: a page has to read them */
     {"framing", step_framing, GRC_REJECT_FRAMING},
     {"draining", step_draining, GRC_REJECT_DRAINING},
     {"shed", step_shed, GRC_REJECT_SHED},
-    {"cors", grc_step_cors, GRC_REJECT_COUNT}, /* errors too must reach a page */
+    {"options", grc_step_options, GRC_REJECT_COUNT},
     {"enter", grc_guard_enter, GRC_REJECT_CONCURRENCY},
     {"address", grc_guard_address, GRC_REJECT_RATE},
     {"route", step_route, GRC_REJECT_ROUTE},
@@ -263,9 +264,21 @@ static void count_reject(const struct grc_step *step, enum gr_err err)
         grc_metrics_reject(step->reject);
 }
 
+/* RFC 6797. */
+static void add_hsts(struct grc_call *call)
+{
+    int64_t hsts_s = call->runtime->settings->tls.hsts_ms / 1000;
+
+    if (call->request->tls && hsts_s > 0)
+        grc_reply_add(call, "Strict-Transport-Security",
+                      gr_str_of(grc_arena_format(&call->arena, "max-age=%lld", (long long)hsts_s)));
+}
+
 static void finish(struct grc_call *call)
 {
     struct grc_reply *reply = call->reply;
+
+    add_hsts(call);
 
     if (!(call->plugin->desc->flags & GR_PLUGIN_NO_STORE))
         return;
