@@ -118,8 +118,10 @@ static const struct wrong wrongs[] = {
      "has to authenticate: listen on 127.0.0.1, add a provider under \"auth\", or set "
      "server.allow_unauthenticated_remote to true\n"},
     {"{\"admin\": {\"listen\": \"[::]:90\"}, \"auth\": {\"none\": {}}}",
-     "D/greenroom.json: admin.listen: [::]:90 can be reached from other machines, and what it serves "
-     "asks for no credential: listen on 127.0.0.1, or set admin.allow_unauthenticated_remote to true\n"},
+     "D/greenroom.json: admin.listen: [::]:90 can be reached from other machines, and what it "
+     "serves "
+     "asks for no credential: listen on 127.0.0.1, or set admin.allow_unauthenticated_remote to "
+     "true\n"},
     {"{\"server\": {\"listen\": \"0.0.0.0:80\"}, \"auth\": {\"throttle\": {\"failures\": 3}}}",
      "D/greenroom.json: server.listen: 0.0.0.0:80 can be reached from other machines, and nobody "
      "has to authenticate: listen on 127.0.0.1, add a provider under \"auth\", or set "
