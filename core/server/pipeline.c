@@ -308,6 +308,7 @@ void grc_pipeline_serve(struct grc_runtime *runtime, struct grc_request *request
     if (err != GR_OK)
         grc_error_render(call, err);
     finish(call);
+    grc_guard_leave(call);
 }
 
 void grc_pipeline_done(struct grc_call *call, size_t sent_bytes, bool ok)
