@@ -327,6 +327,7 @@ static void read_all(struct grc_reader *reader, struct grc_settings *settings)
     reader->idle = all_switched_off(reader, list, count);
     if (root) {
         grc_setting_rows_read(reader, NULL, grc_settings_rows, root, settings);
+        grc_proxies_settle(reader, &settings->proxies);
         check_all(reader, settings);
         if (reader->problems == 0)
             drop_incomplete(settings);

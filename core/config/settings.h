@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include <greenroom/plugin.h>
+#include "base/network.h"
 
 #include <jansson.h>
 
@@ -35,6 +35,14 @@ struct grc_tls_settings {
     int64_t hsts_ms; /* 0: no such header */
     enum grc_tls_version min_version;
     const char *ciphers; /* OpenSSL's names, of TLS 1.2; NULL: the built-in list */
+};
+
+/* Who may say, in a header, which client a request comes from. */
+struct grc_proxies {
+    struct grc_network *networks;
+    size_t count;
+    const char *const *texts; /* as the config names them */
+    bool forwarded;           /* the header is Forwarded (RFC 7239), else X-Forwarded-For */
 };
 
 struct grc_cors {
@@ -196,6 +204,7 @@ struct grc_settings {
     int64_t cache_max_bytes; /* of answers kept for routes with "cache"; 0: none */
     bool trace_generates;    /* server.trace = "generate" */
     struct grc_cors cors;
+    struct grc_proxies proxies;
     struct grc_tls_settings tls;
     const char *user;  /* to become once everything that needs root is done; NULL: stay */
     const char *group; /* NULL: the user's own */

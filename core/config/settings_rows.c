@@ -171,6 +171,15 @@ static const struct grc_setting server_keys[] = {
         "Whether only traces that callers began (traceparent) are passed on to upstreams, or "
         "each request without one begins its own",
         .values = GR_LIST("pass", "generate")),
+    GRC_SETTING(
+        grc_settings, "trusted_proxies", proxies.texts, GRC_SETTING_LIST, "[]",
+        "Addresses and networks (\"10.0.0.0/8\") of proxies whose word is taken for which client "
+        "a request comes from; limits, throttles and the log then count that client"),
+    GRC_SETTING(
+        grc_settings, "proxy_header", proxies.forwarded, GRC_SETTING_FLAG, "X-Forwarded-For",
+        "The header that those proxies write; it must be one that they never pass on from a "
+        "client unchanged",
+        .values = GR_LIST("X-Forwarded-For", "Forwarded")),
     GRC_SETTING(grc_settings, "cors", cors, GRC_SETTING_OBJECT, NULL, "Calls from web pages",
                 .keys = cors_keys),
     GRC_SETTING(grc_settings, "tls", tls, GRC_SETTING_OBJECT, NULL, "HTTPS listeners",

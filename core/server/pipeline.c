@@ -5,6 +5,7 @@
 #include "base/secure.h"
 #include "base/uri.h"
 #include "guard/guard.h"
+#include "http/client_address.h"
 #include "server/steps.h"
 
 #include <stdio.h>
@@ -70,6 +71,13 @@ static enum gr_err step_ids(struct grc_call *call)
         call->runtime->settings->trace_generates)
         grc_trace_begin(call->traceparent);
     grc_reply_add(call, "X-Request-Id", gr_str_of(call->request_id));
+    return GR_OK;
+}
+
+/* Before anything is counted or logged by address. */
+static enum gr_err step_client(struct grc_call *call)
+{
+    grc_client_address(call->request, &call->runtime->settings->proxies);
     return GR_OK;
 }
 
@@ -226,6 +234,7 @@ static enum gr_err step_handle(struct grc_call *call)
 /* The order is the contract: what is cheap and closed comes before what is dear and open. */
 const struct grc_step grc_steps[] = {
     {"ids", step_ids, GRC_REJECT_COUNT},
+    {"client", step_client, GRC_REJECT_COUNT},
     {"match", step_match, GRC_REJECT_COUNT},
     {"cors", grc_step_cors, GRC_REJECT_COUNT}, /* before all refusals: a page has to read them */
     {"framing", step_framing, GRC_REJECT_FRAMING},
