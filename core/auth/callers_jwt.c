@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/secure.h"
 #include "upstream/upstream.h"
 
@@ -11,6 +12,8 @@
 
 #define KEY_FILE_MAX 65536u
 #define FETCH_TIMEOUT "3s"
+/* The digest of HS256, the shortest. */
+#define SECRET_BYTES_MIN 32u
 
 /* Where problems go. */
 struct sink {
@@ -61,6 +64,10 @@ static bool add_own(struct grc_jwt_provider *provider, const struct sink *sink,
     if (!made)
         return say(sink, "key %zu (%s): %s", provider->own_count,
                    settings->file ? settings->file : "secret", reason);
+    if (key.key.len < SECRET_BYTES_MIN && strncmp(settings->alg, "HS", 2) == 0)
+        grc_warn("auth.jwt.%s: key %zu: a secret of %zu bytes can be guessed; %s wants %u at least "
+                 "(RFC 7518, section 3.2)",
+                 sink->name, provider->own_count, key.key.len, settings->alg, SECRET_BYTES_MIN);
     provider->own[provider->own_count++] = made;
     return true;
 }

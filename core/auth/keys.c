@@ -68,7 +68,8 @@ struct grc_keys {
     struct grc_key_set *set;
     _Atomic int64_t look_next_ms; /* monotonic */
     atomic_bool looking;
-    struct stamp stamp; /* of whoever is looking */
+    struct stamp stamp;  /* of what set was read from; used by the thread that is looking */
+    struct stamp failed; /* of what could not be read, so that it is said once */
     _Atomic int64_t use_written_ms;
     atomic_bool used; /* since it was written */
 };
@@ -204,14 +205,18 @@ static void look(struct grc_keys *keys)
 
     if (same_stamp(&now, &keys->stamp))
         return;
-    keys->stamp = now;
     struct grc_key_set *fresh = load(keys->path, &reason);
     if (fresh) {
+        keys->stamp = now;
+        memset(&keys->failed, 0, sizeof(keys->failed));
         grc_log_fields(
             GR_LOG_INFO, now.exists ? "API keys read again" : "the file of API keys is gone",
             GRC_LOG_FIELDS(GRC_LT("file", keys->path), GRC_LI("count", grc_key_set_count(fresh))));
         set_swap(keys, fresh);
-    } else {
+    } else if (!same_stamp(&now, &keys->failed)) {
+        /* It is tried again at the next look: what was in the way may go away by itself, as a
+         * shortage of descriptors does, and a key that was revoked must not live on by it. */
+        keys->failed = now;
         grc_log_fields(GR_LOG_ERROR, "API keys cannot be read, going on with the old ones",
                        GRC_LOG_FIELDS(GRC_LT("file", keys->path),
                                       GRC_LT("reason", reason ? reason : "out of memory")));

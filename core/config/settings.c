@@ -28,10 +28,26 @@ static bool has_auth_provider(const struct grc_settings *settings)
     return (auth->keys_file || auth->jwt_count > 0) && !auth->none_scopes;
 }
 
-static void check_listen(struct grc_reader *reader, const struct grc_settings *settings,
-                         const char *section, const struct grc_listen *listen)
+/* Health and metrics ask for no credential, whatever providers there are. */
+static void check_admin(struct grc_reader *reader, const struct grc_settings *settings)
 {
-    const struct grc_path up = {.name = section};
+    const struct grc_path up = {.name = "admin"};
+    const struct grc_path path = {.up = &up, .name = "listen"};
+    const struct grc_listen *listen = &settings->admin;
+
+    if (listen->address && !listen->loopback && !settings->admin_remote)
+        grc_reader_problem(
+            reader, &path,
+            "%s:%u can be reached from other machines, and what it serves asks for no "
+            "credential: listen on 127.0.0.1, or set "
+            "admin.allow_unauthenticated_remote to true",
+            listen->address, listen->port);
+}
+
+static void check_listen(struct grc_reader *reader, const struct grc_settings *settings,
+                         const struct grc_listen *listen)
+{
+    const struct grc_path up = {.name = "server"};
     const struct grc_path path = {.up = &up, .name = "listen"};
 
     if (!listen->address || listen->loopback || settings->allow_unauthenticated_remote ||
@@ -112,8 +128,8 @@ static void check_all(struct grc_reader *reader, const struct grc_settings *sett
     size_t i;
 
     for (i = 0; i < settings->listen_count; i++)
-        check_listen(reader, settings, "server", &settings->listen[i]);
-    check_listen(reader, settings, "admin", &settings->admin);
+        check_listen(reader, settings, &settings->listen[i]);
+    check_admin(reader, settings);
     for (i = 0; i < settings->upstream_count; i++)
         check_upstream(reader, settings, &settings->upstreams[i]);
     grc_auth_check(reader, settings);
@@ -128,18 +144,7 @@ static void check_all(struct grc_reader *reader, const struct grc_settings *sett
     }
     for (i = 0; i < settings->credential_count; i++)
         check_credential(reader, &settings->credentials[i]);
-    bool any_origin = false;
-    for (i = 0; settings->cors.origins[i]; i++)
-        any_origin = any_origin || strcmp(settings->cors.origins[i], "*") == 0;
-    if (any_origin && settings->cors.credentials) {
-        const struct grc_path server = {.name = "server"};
-        const struct grc_path cors = {.up = &server, .name = "cors"};
-        const struct grc_path key = {.up = &cors, .name = "credentials"};
-
-        grc_reader_problem(reader, &key,
-                           "browsers refuse credentials for origin \"*\": name the "
-                           "origins");
-    }
+    grc_cors_check(reader, &settings->cors);
 }
 
 /* A credential may be without its values when nobody uses it, or when only tables are shown: it is
@@ -322,6 +327,7 @@ static void read_all(struct grc_reader *reader, struct grc_settings *settings)
     reader->idle = all_switched_off(reader, list, count);
     if (root) {
         grc_setting_rows_read(reader, NULL, grc_settings_rows, root, settings);
+        grc_proxies_settle(reader, &settings->proxies);
         check_all(reader, settings);
         if (reader->problems == 0)
             drop_incomplete(settings);

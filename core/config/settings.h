@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include <greenroom/plugin.h>
+#include "base/network.h"
 
 #include <jansson.h>
 
@@ -32,8 +32,17 @@ struct grc_tls_settings {
     const char *key;         /* PEM; NULL: in the same file */
     const char *client_ca;   /* PEM; NULL: no client certificates */
     enum grc_client_certificate client_certificate;
+    int64_t hsts_ms; /* 0: no such header */
     enum grc_tls_version min_version;
     const char *ciphers; /* OpenSSL's names, of TLS 1.2; NULL: the built-in list */
+};
+
+/* Who may say, in a header, which client a request comes from. */
+struct grc_proxies {
+    struct grc_network *networks;
+    size_t count;
+    const char *const *texts; /* as the config names them */
+    bool forwarded;           /* the header is Forwarded (RFC 7239), else X-Forwarded-For */
 };
 
 struct grc_cors {
@@ -177,6 +186,7 @@ struct grc_settings {
     struct grc_listen listen[GRC_LISTEN_MAX];
     size_t listen_count;
     struct grc_listen admin; /* port 0 and address NULL: no admin listener */
+    bool admin_remote;       /* admin.allow_unauthenticated_remote */
     int64_t workers;
     bool workers_batch; /* they run under SCHED_BATCH */
     int64_t admin_workers;
@@ -194,6 +204,7 @@ struct grc_settings {
     int64_t cache_max_bytes; /* of answers kept for routes with "cache"; 0: none */
     bool trace_generates;    /* server.trace = "generate" */
     struct grc_cors cors;
+    struct grc_proxies proxies;
     struct grc_tls_settings tls;
     const char *user;  /* to become once everything that needs root is done; NULL: stay */
     const char *group; /* NULL: the user's own */

@@ -100,6 +100,11 @@ static const struct grc_setting tls_keys[] = {
     GRC_SETTING(grc_tls_settings, "key", key, GRC_SETTING_STRING, NULL,
                 "PEM file with the private key; by default the certificate's file",
                 .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_SETTING(
+        grc_tls_settings, "hsts", hsts_ms, GRC_SETTING_MS, "180d",
+        "How long browsers are told to come by HTTPS alone, in Strict-Transport-Security; 0 "
+        "says nothing",
+        .range = GR_RANGE(0, HOURS(24 * 730))),
     GRC_SETTING(grc_tls_settings, "client_ca", client_ca, GRC_SETTING_STRING, NULL,
                 "PEM file with the authorities whose client certificates are accepted",
                 .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
@@ -166,6 +171,15 @@ static const struct grc_setting server_keys[] = {
         "Whether only traces that callers began (traceparent) are passed on to upstreams, or "
         "each request without one begins its own",
         .values = GR_LIST("pass", "generate")),
+    GRC_SETTING(
+        grc_settings, "trusted_proxies", proxies.texts, GRC_SETTING_LIST, "[]",
+        "Addresses and networks (\"10.0.0.0/8\") of proxies whose word is taken for which client "
+        "a request comes from; limits, throttles and the log then count that client"),
+    GRC_SETTING(
+        grc_settings, "proxy_header", proxies.forwarded, GRC_SETTING_FLAG, "X-Forwarded-For",
+        "The header that those proxies write; it must be one that they never pass on from a "
+        "client unchanged",
+        .values = GR_LIST("X-Forwarded-For", "Forwarded")),
     GRC_SETTING(grc_settings, "cors", cors, GRC_SETTING_OBJECT, NULL, "Calls from web pages",
                 .keys = cors_keys),
     GRC_SETTING(grc_settings, "tls", tls, GRC_SETTING_OBJECT, NULL, "HTTPS listeners",
@@ -193,6 +207,10 @@ static const struct grc_setting admin_keys[] = {
                 .expected = "\"ADDRESS:PORT\" such as \"127.0.0.1:9090\"", .schema = LISTEN_ONE),
     GRC_SETTING(grc_settings, "workers", admin_workers, GRC_SETTING_INT, "4",
                 "Threads of that listener", .range = GR_RANGE(1, 64)),
+    GRC_SETTING(grc_settings, "allow_unauthenticated_remote", admin_remote, GRC_SETTING_BOOL,
+                "false",
+                "Accept an address that other machines can reach, although health and metrics are "
+                "served there without a credential"),
     GRC_SETTING_END,
 };
 

@@ -23,6 +23,10 @@ const char *grc_url_convert(struct grc_reader *reader, const char *text);
 /* auth, into a struct grc_auth_settings; limits, into a struct grc_limits_settings. */
 extern const struct grc_setting grc_auth_rows[];
 extern const struct grc_setting grc_limits_rows[];
+/* Reads the networks of server.trusted_proxies. */
+void grc_proxies_settle(struct grc_reader *reader, struct grc_proxies *proxies);
+/* What no single row of server.cors can say. */
+void grc_cors_check(struct grc_reader *reader, const struct grc_cors *cors);
 /* What no single row of the two can say. */
 void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settings);
 /* Settles what follows from other values: bursts, and where the file of keys is. */

@@ -188,6 +188,22 @@ static enum gr_err visit_value(void *arg, const char *kind, gr_str value)
     return GR_OK;
 }
 
+/* A name that may overrule, behind the gateway, the one that is looked at here. */
+static enum gr_err refuse_shadows(struct grc_call *call)
+{
+    const struct grc_route *route = call->route;
+    gr_str name = {NULL, 0};
+    const char *row = grc_schema_shadow_pairs(route->query, call->query, call->query_count, &name);
+
+    if (!row && route->body && call->json)
+        row = grc_schema_shadow_json(route->body, call->json, &name);
+    if (!row)
+        return GR_OK;
+    return grc_fail(call, GR_ERR_FORBIDDEN,
+                    "this caller is bound by %s, and '%.*s' may be taken for it", row,
+                    (int)(name.len < 100 ? name.len : 100), name.ptr);
+}
+
 enum gr_err grc_guard_binds(struct grc_call *call)
 {
     const struct grc_route *route = call->route;
@@ -196,8 +212,10 @@ enum gr_err grc_guard_binds(struct grc_call *call)
 
     if (!bindings)
         return GR_OK;
-    enum gr_err err = grc_schema_binds_pairs(route->params, call->match.params,
-                                             call->match.param_count, visit_value, &bound);
+    enum gr_err err = refuse_shadows(call);
+    if (err == GR_OK)
+        err = grc_schema_binds_pairs(route->params, call->match.params, call->match.param_count,
+                                     visit_value, &bound);
     if (err == GR_OK)
         err = grc_schema_binds_pairs(route->query, call->query, call->query_count, visit_value,
                                      &bound);

@@ -13,6 +13,9 @@ struct grc_guard_state;
  * many. What is counted is let go when the call ends. Not for the gateway's own groups: probes must
  * get through. */
 enum gr_err grc_guard_enter(struct grc_call *call);
+/* Counts the request out again: before its answer leaves, so that a client which waits for one
+ * answer before it asks again never meets itself. */
+void grc_guard_leave(struct grc_call *call);
 /* 429 with Retry-After when the address asks too often. */
 enum gr_err grc_guard_address(struct grc_call *call);
 /* Finds the caller of a GR_ACCESS_CALLER route; fails the call with 401 when there is none. */

@@ -21,15 +21,20 @@ static gr_str address_of(const struct grc_call *call, char text[64])
 
 /* --- what is counted while the call lasts --- */
 
-struct use {
+struct grc_guard_use {
     struct grc_limits *limits;
     uint64_t key; /* 0: the gateway's */
+    bool ended;
+    struct grc_guard_use *next;
 };
 
 static void end_use(void *arg)
 {
-    struct use *use = arg;
+    struct grc_guard_use *use = arg;
 
+    if (use->ended)
+        return;
+    use->ended = true;
     if (use->key)
         grc_rates_leave(use->limits->rates, use->key);
     else
@@ -37,23 +42,44 @@ static void end_use(void *arg)
 }
 
 /* NULL: the call has failed. */
-static struct use *use_new(struct grc_call *call, uint64_t key)
+static struct grc_guard_use *use_new(struct grc_call *call, uint64_t key)
 {
-    struct use *use = grc_arena_alloc(&call->arena, sizeof(*use));
+    struct grc_guard_use *use = grc_arena_alloc(&call->arena, sizeof(*use));
 
     if (use)
-        *use = (struct use){.limits = call->runtime->limits, .key = key};
+        *use = (struct grc_guard_use){.limits = call->runtime->limits, .key = key};
     else
         grc_fail(call, GR_ERR_NO_MEMORY, "no memory to count the request");
     return use;
 }
 
-/* Runs end_use() when the call ends; at once when that cannot be arranged. */
-static enum gr_err use_keep(struct grc_call *call, struct use *use)
+static struct grc_guard_state *state_of(struct grc_call *call)
 {
-    if (grc_arena_defer(&call->arena, end_use, use) == GR_OK)
+    if (!call->guard)
+        call->guard = grc_arena_alloc(&call->arena, sizeof(*call->guard));
+    return call->guard;
+}
+
+/* Runs end_use() when the call ends, unless grc_guard_leave() does so before; at once when that
+ * cannot be arranged. */
+static enum gr_err use_keep(struct grc_call *call, struct grc_guard_use *use)
+{
+    struct grc_guard_state *state = state_of(call);
+
+    if (state && grc_arena_defer(&call->arena, end_use, use) == GR_OK) {
+        use->next = state->uses;
+        state->uses = use;
         return GR_OK;
+    }
+    if (!state)
+        end_use(use);
     return grc_fail(call, GR_ERR_NO_MEMORY, "no memory to count the request");
+}
+
+void grc_guard_leave(struct grc_call *call)
+{
+    for (struct grc_guard_use *use = call->guard ? call->guard->uses : NULL; use; use = use->next)
+        end_use(use);
 }
 
 static enum gr_err too_many(struct grc_call *call, enum gr_err err, const char *what)
@@ -65,7 +91,7 @@ static enum gr_err too_many(struct grc_call *call, enum gr_err err, const char *
 
 static enum gr_err enter(struct grc_call *call, uint64_t key, int64_t max, const char *what)
 {
-    struct use *use = use_new(call, key);
+    struct grc_guard_use *use = use_new(call, key);
     bool counted = false;
 
     if (!use)
@@ -83,7 +109,7 @@ enum gr_err grc_guard_enter(struct grc_call *call)
     if (is_exempt(call))
         return GR_OK;
     if (limits->settings->in_flight > 0) {
-        struct use *use = use_new(call, 0);
+        struct grc_guard_use *use = use_new(call, 0);
 
         if (!use)
             return call->error.err;
@@ -104,9 +130,7 @@ enum gr_err grc_guard_enter(struct grc_call *call)
 /* The bucket that is nearest to its end is the one to tell of. */
 static void note_view(struct grc_call *call, const struct grc_rate_view *view, bool refused)
 {
-    if (!call->guard)
-        call->guard = grc_arena_alloc(&call->arena, sizeof(*call->guard));
-    if (!call->guard ||
+    if (!state_of(call) ||
         (call->guard->has_view && !refused && call->guard->view.remaining <= view->remaining))
         return;
     call->guard->view = *view;

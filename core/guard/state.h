@@ -4,8 +4,11 @@
 #include "guard/guard.h"
 #include "guard/rates.h"
 
+struct grc_guard_use;
+
 struct grc_guard_state {
-    struct grc_rate_view view; /* of the bucket that is nearest to its end */
+    struct grc_guard_use *uses; /* counted while the call lasts */
+    struct grc_rate_view view;  /* of the bucket that is nearest to its end */
     bool has_view;
 };
 

@@ -88,7 +88,7 @@ enum gr_err grc_response_head(struct grc_buf *out, const struct grc_request *req
     if (err == GR_OK)
         err = add_header(out, GR_STR("Date"), date_text(date));
     if (err == GR_OK)
-        err = add_header(out, GR_STR("Server"), GR_STR("greenroom"));
+        err = grc_buf_text(out, "Server: greenroom\r\nX-Content-Type-Options: nosniff\r\n");
     if (err == GR_OK && !has_no_body(reply->status)) {
         if (reply->content_type && (reply->body.len || request->head))
             err = add_header(out, GR_STR("Content-Type"), gr_str_of(reply->content_type));

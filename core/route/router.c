@@ -267,10 +267,11 @@ bool grc_router_own(struct grc_router *router, struct grc_plugin *plugin, const 
     gr_str text = gr_str_of(prefix);
 
     /* "" and "/" own everything. */
-    while (text.len > 0 && text.ptr[text.len - 1] == '/')
+    if (text.len > 0 && text.ptr[text.len - 1] == '/')
         text.len--;
     path.count = 0;
-    if (text.len > 0 && (split(text, &path) != GR_OK || !path.matchable))
+    if (text.len > 0 &&
+        (split(text, &path) != GR_OK || !path.matchable || text.ptr[text.len - 1] == '/'))
         return false;
     struct prefix *grown =
         realloc(router->prefixes, (router->prefix_count + 1) * sizeof(struct prefix));

@@ -1,8 +1,52 @@
 #include "base/log.h"
+#include "base/uri.h"
 #include "server/steps.h"
 
-/* A path that nobody claims is cut: whatever it holds, it is not ours. */
+/* A path that no group claims is cut: whatever it holds, it is not ours. */
 #define UNKNOWN_PATH_MAX 256
+
+/* Whether a raw path begins with what stands before the first parameter of a route's path, however
+ * its bytes are escaped and however many slashes stand where one belongs. */
+static bool lies_below(gr_str raw, const char *pattern)
+{
+    size_t at = 0;
+
+    for (; *pattern && *pattern != '{'; pattern++) {
+        if (at == raw.len || grc_uri_byte(raw, &at) != (unsigned char)*pattern)
+            return false;
+        while (*pattern == '/' && at < raw.len && raw.ptr[at] == '/')
+            at++;
+    }
+    return true;
+}
+
+static const char *hidden_path_of(const struct grc_plugin *plugin, gr_str raw)
+{
+    for (size_t i = 0; i < plugin->route_count; i++) {
+        const struct grc_route *route = &plugin->routes[i];
+
+        if (!(route->row->flags & GR_ROUTE_HIDDEN_PATH))
+            continue;
+        if (lies_below(raw, route->path))
+            return route->path;
+        if (route->alias && lies_below(raw, route->alias))
+            return route->alias;
+    }
+    return NULL;
+}
+
+/* The path of a route with a secret in it that a request may have meant, which no route matches: by
+ * another method, or with one segment too many. All groups are asked, since a path with an empty
+ * segment belongs to none. NULL: there is no such route. */
+static const char *hidden_path_meant(const struct grc_call *call)
+{
+    const struct grc_runtime *runtime = call->runtime;
+    const char *found = NULL;
+
+    for (size_t i = 0; !found && i < runtime->plugin_count; i++)
+        found = hidden_path_of(runtime->plugins[i], call->request->path);
+    return found;
+}
 
 static gr_str path_of(const struct grc_call *call)
 {
@@ -10,6 +54,9 @@ static gr_str path_of(const struct grc_call *call)
 
     if (call->route && (call->route->row->flags & GR_ROUTE_HIDDEN_PATH))
         return gr_str_of(call->route->path);
+    const char *meant = call->route ? NULL : hidden_path_meant(call);
+    if (meant)
+        return gr_str_of(meant);
     if (!call->route && path.len > UNKNOWN_PATH_MAX)
         path.len = UNKNOWN_PATH_MAX;
     return path;

@@ -54,44 +54,53 @@ static void add_preflight(struct grc_call *call, const struct grc_cors *cors)
 }
 
 /* Adds what a browser needs to hand the answer to the page. Returns false when the origin may not
- * have it, which the browser then enforces. */
+ * have it, which the browser then enforces. A group that is open to every page never gets the
+ * page's credentials. */
 static bool add_origin(struct grc_call *call, const struct grc_cors *cors, gr_str origin)
 {
-    bool group_any = is_open_group(call);
-    bool any = group_any || is_any(cors->origins);
-
-    if (!any && !is_listed(cors->origins, origin))
-        return false;
-    /* With credentials "*" is not allowed, and the answer depends on the origin. */
-    if (any && !cors->credentials) {
-        grc_reply_add(call, "Access-Control-Allow-Origin", GR_STR("*"));
-    } else {
-        grc_reply_add(call, "Access-Control-Allow-Origin", origin);
-        grc_reply_add(call, "Vary", GR_STR("Origin"));
+    if (is_open_group(call) || (is_any(cors->origins) && !cors->credentials)) {
+        if (origin.len)
+            grc_reply_add(call, "Access-Control-Allow-Origin", GR_STR("*"));
+        return origin.len > 0;
     }
-    if (cors->credentials && !group_any)
+    if (!cors->origins || !cors->origins[0])
+        return false;
+    /* Also without an origin, and for one that is not listed: a cache must not hand this answer to
+     * a page of another one (Fetch standard, "CORS protocol and HTTP caches"). */
+    grc_reply_add(call, "Vary", GR_STR("Origin"));
+    if (origin.len == 0 || !is_listed(cors->origins, origin))
+        return false;
+    grc_reply_add(call, "Access-Control-Allow-Origin", origin);
+    if (cors->credentials)
         grc_reply_add(call, "Access-Control-Allow-Credentials", GR_STR("true"));
     return true;
 }
 
+static bool is_preflight(const struct grc_request *request)
+{
+    return request->options && grc_request_header(request, "Origin").len &&
+           grc_request_header(request, "Access-Control-Request-Method").len;
+}
+
 enum gr_err grc_step_cors(struct grc_call *call)
 {
-    const struct grc_request *request = call->request;
     const struct grc_cors *cors = &call->runtime->settings->cors;
-    gr_str origin = grc_request_header(request, "Origin");
-    bool preflight = request->options && origin.len &&
-                     grc_request_header(request, "Access-Control-Request-Method").len;
 
-    if (origin.len && add_origin(call, cors, origin)) {
-        if (preflight)
-            add_preflight(call, cors);
-        else if (cors->expose && cors->expose[0])
-            grc_reply_add(call, "Access-Control-Expose-Headers", joined(call, cors->expose));
-    }
-    if (!request->options || call->match.err != GR_ERR_METHOD)
+    if (!add_origin(call, cors, grc_request_header(call->request, "Origin")))
+        return GR_OK;
+    if (is_preflight(call->request))
+        add_preflight(call, cors);
+    else if (cors->expose && cors->expose[0])
+        grc_reply_add(call, "Access-Control-Expose-Headers", joined(call, cors->expose));
+    return GR_OK;
+}
+
+enum gr_err grc_step_options(struct grc_call *call)
+{
+    if (!call->request->options || call->match.err != GR_ERR_METHOD)
         return GR_OK;
     grc_reply_add(call, "Allow", grc_allow_text(call));
     /* What is documented for the open groups is a 200. */
-    call->reply->status = preflight && is_open_group(call) ? 200 : 204;
+    call->reply->status = is_preflight(call->request) && is_open_group(call) ? 200 : 204;
     return GR_OK;
 }

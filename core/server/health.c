@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "metrics/metrics.h"
 #include "server/metrics_page.h"
+#include "server/readiness.h"
 
 #include <stdlib.h>
 
@@ -16,88 +17,13 @@ static enum gr_err healthz(struct gr_call *pub)
     return gr_reply_json(pub, 200, json_pack("{s:s}", "status", "ok"));
 }
 
-/* --- readyz --- */
-
-struct readiness {
-    json_t *checks;
-    bool ready;
-};
-
-static void note(struct readiness *readiness, const char *kind, const char *name,
-                 const char *trouble)
-{
-    json_t *check = json_pack("{s:s, s:s, s:s}", "kind", kind, "name", name, "status",
-                              trouble ? "failing" : "ok");
-
-    if (check && trouble)
-        json_object_set_new(check, "reason", json_string(trouble));
-    json_array_append_new(readiness->checks, check);
-    if (trouble)
-        readiness->ready = false;
-}
-
-/* An upstream whose breaker is not closed, or whose last call failed, is trouble. */
-static void note_upstream(void *arg, const char *name, const char *state, const char *detail)
-{
-    bool fine = strcmp(state, "ok") == 0 || strcmp(state, "unused") == 0;
-
-    (void)detail; /* metrics, of no use to a probe */
-    /* Where an issuer publishes its keys: the ones at hand go on working. */
-    if (strncmp(name, "jwks:", 5) == 0)
-        return;
-    note(arg, "upstream", name, fine ? NULL : state);
-}
-
-static void note_plugin(struct readiness *readiness, struct grc_runtime *runtime,
-                        struct grc_plugin *plugin)
-{
-    struct grc_call *call = calloc(1, sizeof(*call));
-
-    if (!call) {
-        note(readiness, "group", plugin->self.name, "out of memory");
-        return;
-    }
-    grc_call_begin(call, runtime, plugin);
-    enum gr_err err = plugin->desc->ready(&call->pub);
-    note(readiness, "group", plugin->self.name,
-         err == GR_OK          ? NULL
-         : call->error.message ? call->error.message
-                               : "not ready");
-    grc_call_done(call);
-    free(call);
-}
-
-static enum gr_err readyz(struct gr_call *pub)
-{
-    struct grc_call *call = grc_call_of(pub);
-    struct grc_runtime *runtime = call->runtime;
-    struct readiness readiness = {.checks = json_array(), .ready = true};
-
-    if (call->request->draining)
-        note(&readiness, "gateway", "greenroom", "shutting down");
-    grc_upstreams_probe(runtime->upstreams, &call->arena);
-    grc_upstreams_states(runtime->upstreams, note_upstream, &readiness);
-    if (runtime->store)
-        note(&readiness, "store", grc_store_kind(runtime->store),
-             grc_store_ping(runtime->store) == GR_OK ? NULL : "cannot be reached");
-    for (size_t i = 0; i < runtime->plugin_count; i++) {
-        struct grc_plugin *plugin = runtime->plugins[i];
-
-        if (plugin->state == GRC_LOAD_OK && plugin->desc->ready)
-            note_plugin(&readiness, runtime, plugin);
-    }
-    return gr_reply_json(pub, readiness.ready ? 200 : 503,
-                         json_pack("{s:s, s:o}", "status", readiness.ready ? "ready" : "not ready",
-                                   "checks", readiness.checks));
-}
-
 static const struct gr_route health_routes[] = {
     GR_GET("/", "health.ping", "Tell that the gateway is up", .access = GR_ACCESS_OPEN,
            .handle = ping),
     GR_GET("/healthz", "health.live", "Tell that the process serves requests",
            .access = GR_ACCESS_OPEN, .handle = healthz),
     GR_GET("/readyz", "health.ready", "Tell whether upstreams, store and groups can work",
-           .access = GR_ACCESS_OPEN, .handle = readyz),
+           .access = GR_ACCESS_OPEN, .handle = grc_readiness_handle),
     GR_END,
 };
 

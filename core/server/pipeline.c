@@ -5,6 +5,7 @@
 #include "base/secure.h"
 #include "base/uri.h"
 #include "guard/guard.h"
+#include "http/client_address.h"
 #include "server/steps.h"
 
 #include <stdio.h>
@@ -70,6 +71,13 @@ static enum gr_err step_ids(struct grc_call *call)
         call->runtime->settings->trace_generates)
         grc_trace_begin(call->traceparent);
     grc_reply_add(call, "X-Request-Id", gr_str_of(call->request_id));
+    return GR_OK;
+}
+
+/* Before anything is counted or logged by address. */
+static enum gr_err step_client(struct grc_call *call)
+{
+    grc_client_address(call->request, &call->runtime->settings->proxies);
     return GR_OK;
 }
 
@@ -226,11 +234,13 @@ static enum gr_err step_handle(struct grc_call *call)
 /* The order is the contract: what is cheap and closed comes before what is dear and open. */
 const struct grc_step grc_steps[] = {
     {"ids", step_ids, GRC_REJECT_COUNT},
+    {"client", step_client, GRC_REJECT_COUNT},
     {"match", step_match, GRC_REJECT_COUNT},
+    {"cors", grc_step_cors, GRC_REJECT_COUNT}, /* before all refusals: a page has to read them */
     {"framing", step_framing, GRC_REJECT_FRAMING},
     {"draining", step_draining, GRC_REJECT_DRAINING},
     {"shed", step_shed, GRC_REJECT_SHED},
-    {"cors", grc_step_cors, GRC_REJECT_COUNT}, /* errors too must reach a page */
+    {"options", grc_step_options, GRC_REJECT_COUNT},
     {"enter", grc_guard_enter, GRC_REJECT_CONCURRENCY},
     {"address", grc_guard_address, GRC_REJECT_RATE},
     {"route", step_route, GRC_REJECT_ROUTE},
@@ -263,9 +273,21 @@ static void count_reject(const struct grc_step *step, enum gr_err err)
         grc_metrics_reject(step->reject);
 }
 
+/* RFC 6797. */
+static void add_hsts(struct grc_call *call)
+{
+    int64_t hsts_s = call->runtime->settings->tls.hsts_ms / 1000;
+
+    if (call->request->tls && hsts_s > 0)
+        grc_reply_add(call, "Strict-Transport-Security",
+                      gr_str_of(grc_arena_format(&call->arena, "max-age=%lld", (long long)hsts_s)));
+}
+
 static void finish(struct grc_call *call)
 {
     struct grc_reply *reply = call->reply;
+
+    add_hsts(call);
 
     if (!(call->plugin->desc->flags & GR_PLUGIN_NO_STORE))
         return;
@@ -295,6 +317,7 @@ void grc_pipeline_serve(struct grc_runtime *runtime, struct grc_request *request
     if (err != GR_OK)
         grc_error_render(call, err);
     finish(call);
+    grc_guard_leave(call);
 }
 
 void grc_pipeline_done(struct grc_call *call, size_t sent_bytes, bool ok)

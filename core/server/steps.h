@@ -8,8 +8,9 @@ bool grc_reply_add(struct grc_call *call, const char *name, gr_str value);
 /* "GET, HEAD, OPTIONS" for a path, in call memory. */
 gr_str grc_allow_text(struct grc_call *call);
 
-/* cors.c */
+/* cors.c: what pages of other origins need to read the answer; the answer to OPTIONS */
 enum gr_err grc_step_cors(struct grc_call *call);
+enum gr_err grc_step_options(struct grc_call *call);
 
 /* body.c: content type before and after authentication, reading, parsing and validation */
 enum gr_err grc_step_content_type(struct grc_call *call);

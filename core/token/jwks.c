@@ -129,12 +129,11 @@ static const char *take_key(struct grc_jwks *set, const json_t *jwk, bool secret
     struct gr_jwt_key key = {.kid = text_of(jwk, "kid")};
     struct grc_jwt_key *made = NULL;
 
-    if (!json_is_object(jwk) || !kty)
-        return "a key without kty";
     if (json_object_get(jwk, "d"))
         return "a private key, which must not be published";
-    bool secret = strcmp(kty, "oct") == 0;
-    key.alg = alg_of(jwk, kty, &curve);
+    bool secret = kty && strcmp(kty, "oct") == 0;
+    /* A member that is not understood is passed over (RFC 7517, section 5). */
+    key.alg = kty ? alg_of(jwk, kty, &curve) : NULL;
     if (key.alg && for_verifying(jwk) && (!secret || secrets_ok))
         made = secret ? secret_key(jwk, &key, &reason) : public_key(jwk, curve, &key, &reason);
     if (made)

@@ -1,7 +1,12 @@
 /* The registered claims of a token whose signature holds (RFC 7519, section 4.1). */
 #include "token/jwt_key.h"
 
-/* Reads an integer claim. false: it is there, but not as an integer. */
+#include <math.h>
+
+/* Reads a claim that is a NumericDate: any JSON number, seconds with or without a fraction (RFC
+ * 7519, section 2). The value is the first whole second that is not before it: for a clock that
+ * counts whole seconds, that second is past, or yet to come, exactly when the date is. What an
+ * int64_t cannot hold becomes its nearest value. false: it is there, but not a number. */
 static bool time_claim(const json_t *claims, const char *name, bool *ret_present,
                        int64_t *ret_value)
 {
@@ -10,9 +15,15 @@ static bool time_claim(const json_t *claims, const char *name, bool *ret_present
     *ret_present = value != NULL;
     if (!value)
         return true;
-    if (!json_is_integer(value))
+    if (!json_is_number(value))
         return false;
-    *ret_value = (int64_t)json_integer_value(value);
+    double seconds = ceil(json_number_value(value));
+    if (json_is_integer(value))
+        *ret_value = (int64_t)json_integer_value(value);
+    else if (seconds >= 0x1p63)
+        *ret_value = INT64_MAX;
+    else
+        *ret_value = seconds <= -0x1p63 ? INT64_MIN : (int64_t)seconds;
     return true;
 }
 

@@ -57,6 +57,16 @@ enum gr_err grc_schema_binds_json(const struct grc_schema *rule, const json_t *v
                                   grc_bind_fn *visit, void *arg);
 enum gr_err grc_schema_binds_pairs(const struct grc_schema *rule, const struct gr_pair *pairs,
                                    size_t count, grc_bind_fn *visit, void *arg);
+/*
+ * Looks for a name that is not a row's, but that a lenient decoder behind the gateway may take for
+ * that of a row with .binds, or of one that holds such: in another case, with or without '_' and
+ * '-', with an index behind it. Returns the row's name, and the one found in ret_name; NULL: there
+ * is none. schema may be NULL for pairs.
+ */
+const char *grc_schema_shadow_pairs(const struct grc_schema *schema, const struct gr_pair *pairs,
+                                    size_t count, gr_str *ret_name);
+const char *grc_schema_shadow_json(const struct grc_schema *schema, const json_t *value,
+                                   gr_str *ret_name);
 /* True when some member row has GR_FIELD_STRIP. */
 bool grc_schema_strips(const struct grc_schema *rule);
 /* The value without the members whose rows have GR_FIELD_STRIP: a new reference that shares what it

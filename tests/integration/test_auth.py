@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -321,6 +322,18 @@ def test_a_bound_key_calls_nothing_that_is_not_about_its_room(make, upstream):
     # A room by its name, in the body of a route that makes rooms.
     assert gateway.post("/rooms", {"name": "r3"}, headers=bearer(key)).status == 403
     assert {request.path for request in upstream.requests} == {f"/v2{path}" for path in allowed}
+
+
+@pytest.mark.parametrize("name", ["Room_ID", "ROOM_ID", "roomId", "roomid", "room-id", "room_id[]", "room_id[0]"])
+def test_no_other_spelling_of_a_bound_name_gets_past(make, upstream, name):
+    gateway = make({"keys": {}})
+    key = new_key(gateway, "one-room", "--scope", "*", "--room", "r1")
+    wait_for_key(gateway, key)
+    query = urllib.parse.quote(name)
+    refused = gateway.get(f"/analytics/webhooks?room_id=r1&{query}=r2", headers=bearer(key))
+    assert refused.status == 403 and "room_id" in refused.json["message"]
+    assert gateway.get("/analytics/webhooks?room_id=r1&type=r2", headers=bearer(key)).status == 200
+    assert len(upstream.requests) == 1
 
 
 def test_a_filter_that_binds_must_be_there(make, upstream):

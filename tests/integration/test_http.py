@@ -331,3 +331,17 @@ def test_a_busy_port_is_one_clear_line(gateway):
     assert again.process.wait(10 * FACTOR) == 4
     again.wait_log(rf"cannot listen on 127\.0\.0\.1:{gateway.port}: Address already in use")
     assert len([line for line in again.log.splitlines() if json.loads(line)["level"] == "error"]) == 1
+
+
+# --- what stands on every answer ---
+
+
+def test_no_answer_is_guessed_at_by_a_browser(gateway):
+    for path in ("/healthz", "/nowhere", "/probe/large/10"):
+        assert gateway.get(path).header("X-Content-Type-Options") == "nosniff"
+        assert gateway.get(path).header("Strict-Transport-Security") is None  # without TLS it means nothing
+
+
+def test_the_public_word_on_readiness_names_nothing(gateway):
+    assert gateway.get("/readyz").json == {"status": "ready"}
+    assert set(gateway.admin("/readyz").json) == {"status", "checks"}

@@ -37,6 +37,17 @@ def test_config_of_a_stream(rig):
     assert error(rig.post(path, {}, headers=agent)) == METHOD
 
 
+def test_a_key_is_not_logged_when_the_path_fits_no_route(rig):
+    key = rig.user().stream()["streamKey"]
+    paths = [f"/agents/config/{key}/x", f"/agents/config//{key}", f"/agents//config/{key}/", f"//agents/config/{key}",
+             f"/agents/con%66ig/{key}/x", f"/agents/%63onfig/{key}//", f"/agents/config/{key}/..", f"/agents/config/{key}%"]
+    for path in paths:
+        for method in ("GET", "POST", "DELETE"):
+            assert rig.request(method, path).status >= 400
+    rig.wait_log(r"/agents/config/\{")
+    assert key not in rig.log
+
+
 def test_agents_need_a_token_of_their_own(rig):
     user = rig.user()
     path = f"/agents/config/{user.stream()['streamKey']}"

@@ -108,6 +108,11 @@ def test_https_works_with_curl(https, authority):
     assert done.stdout == "200 0", done.stderr
 
 
+def test_browsers_are_told_to_come_by_https_alone(https, authority):
+    answer = https.ask(trusting(authority))
+    assert b"\r\nStrict-Transport-Security: max-age=15552000\r\n" in answer, answer
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_version(https, authority, version):
     context = trusting(authority, minimum_version=version, maximum_version=version)

@@ -146,6 +146,36 @@ static void test_not_taken(void **state)
     }
 }
 
+/* RFC 7517, section 5: what is not understood is passed over, and the rest of the set serves. */
+static void test_odd_members_beside_a_good_one(void **state)
+{
+    static const char *const odd[] = {
+        "{\"kid\":\"z\"}",
+        "{}",
+        "5",
+        "null",
+        "\"text\"",
+        "[]",
+        "{\"kty\":7}",
+        "{\"kty\":\"LWE\"}",
+        "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"\",\"y\":5}",
+    };
+    char text[4096];
+    const char *reason;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        snprintf(text, sizeof(text), "{\"keys\":[%s,{%s},%s]}", odd[i], ec_256, odd[i]);
+        reason = NULL;
+        struct grc_jwks *set = grc_jwks_parse(gr_str_of(text), false, &reason);
+        assert_null(reason);
+        assert_non_null(set);
+        assert_int_equal(set->count, 1);
+        assert_int_equal(set->skipped, 2);
+        grc_jwks_unref(set);
+    }
+}
+
 /* The modulus of a published RSA key must not be made to work as a secret. */
 static void test_secrets(void **state)
 {
@@ -299,9 +329,13 @@ static void test_crowd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_taken),   cmocka_unit_test(test_not_taken),
-        cmocka_unit_test(test_secrets), cmocka_unit_test(test_wrong_sets),
-        cmocka_unit_test(test_refresh), cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_not_taken),
+        cmocka_unit_test(test_odd_members_beside_a_good_one),
+        cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_wrong_sets),
+        cmocka_unit_test(test_refresh),
+        cmocka_unit_test(test_crowd),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -532,6 +532,8 @@ static void times_are_checked_with_leeway(void **state)
     assert_int_equal(check_claims(&strict, "{\"exp\":1772500001}"), GRC_JWT_OK);
     assert_int_equal(check_claims(&strict, "{\"exp\":1772500000}"), GRC_JWT_EXPIRED);
     assert_int_equal(check_claims(&strict, "{\"exp\":-1}"), GRC_JWT_EXPIRED);
+    assert_int_equal(check_claims(&strict, "{\"exp\":0}"), GRC_JWT_EXPIRED);
+    assert_int_equal(check_claims(NULL, "{\"exp\":0}"), GRC_JWT_EXPIRED);
     assert_int_equal(check_claims(&strict, "{\"exp\":9223372036854775807}"), GRC_JWT_OK);
     assert_int_equal(check_claims(&loose, "{\"exp\":1772499971}"), GRC_JWT_OK);
     assert_int_equal(check_claims(&loose, "{\"exp\":1772499970}"), GRC_JWT_EXPIRED);
@@ -543,15 +545,39 @@ static void times_are_checked_with_leeway(void **state)
     assert_int_equal(check_claims(&careless, "{\"nbf\":1872500031,\"iat\":\"x\"}"), GRC_JWT_OK);
 }
 
-static void times_must_be_integers(void **state)
+/* The clock of these tests stands at 1772500000. */
+static void times_may_have_a_fraction_or_an_exponent(void **state)
 {
-    static const char *const claims[] = {"{\"exp\":1872500000.5}",
-                                         "{\"exp\":\"1872500000\"}",
-                                         "{\"exp\":null}",
-                                         "{\"exp\":true}",
-                                         "{\"nbf\":1.0}",
-                                         "{\"iat\":[]}",
-                                         "{\"nbf\":{}}"};
+    static const struct {
+        const char *claims;
+        enum grc_jwt_fault fault;
+    } cases[] = {
+        {"{\"exp\":1872500000.5}", GRC_JWT_OK},
+        {"{\"exp\":1772500000.25}", GRC_JWT_OK},
+        {"{\"exp\":1772499999.75}", GRC_JWT_EXPIRED},
+        {"{\"exp\":1.8725e9}", GRC_JWT_OK},
+        {"{\"exp\":1.7e9}", GRC_JWT_EXPIRED},
+        {"{\"exp\":0.0}", GRC_JWT_EXPIRED},
+        {"{\"exp\":1e300}", GRC_JWT_OK},
+        {"{\"exp\":-1e300}", GRC_JWT_EXPIRED},
+        {"{\"nbf\":1772500000.0}", GRC_JWT_OK},
+        {"{\"nbf\":1772499999.5}", GRC_JWT_OK},
+        {"{\"nbf\":1772500000.5}", GRC_JWT_NOT_YET},
+        {"{\"nbf\":1e300}", GRC_JWT_NOT_YET},
+        {"{\"iat\":1772500000.5}", GRC_JWT_NOT_YET},
+        {"{\"iat\":-1e300}", GRC_JWT_OK},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(check_claims(NULL, cases[i].claims), cases[i].fault);
+}
+
+static void times_must_be_numbers(void **state)
+{
+    static const char *const claims[] = {
+        "{\"exp\":\"1872500000\"}", "{\"exp\":null}", "{\"exp\":true}",
+        "{\"nbf\":\"1.0\"}",        "{\"iat\":[]}",   "{\"nbf\":{}}"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++)
@@ -626,7 +652,8 @@ int main(void)
         cmocka_unit_test(deep_json_in_a_token_is_refused),
         cmocka_unit_test(a_token_over_8_kib_is_refused),
         cmocka_unit_test(times_are_checked_with_leeway),
-        cmocka_unit_test(times_must_be_integers),
+        cmocka_unit_test(times_may_have_a_fraction_or_an_exponent),
+        cmocka_unit_test(times_must_be_numbers),
         cmocka_unit_test(issuer_and_audience_are_checked),
         cmocka_unit_test(every_fault_has_a_text),
     };

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -276,6 +277,32 @@ static void test_noticed_while_running(void **state)
     grc_keys_free(keys);
 }
 
+/* Out of descriptors, say: the gateway goes on with what it has, and looks again. */
+static void test_a_reading_that_failed_is_tried_again(void **state)
+{
+    struct grc_key_file file;
+    struct rlimit limit;
+    char *reason = NULL;
+    char text[GRC_KEY_TEXT_MAX];
+
+    (void)state;
+    clean();
+    add("app", 0, text);
+    struct grc_keys *keys = grc_keys_new(path, NULL, NULL);
+    assert_non_null(keys);
+    assert_true(grc_key_file_open(&file, path, &reason));
+    assert_int_equal(grc_key_file_revoke(&file, "app", NOW), 1);
+    assert_true(grc_key_file_save(&file, &reason));
+    grc_key_file_close(&file);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(check(keys, text, NOW), GRC_KEY_FOUND); /* the first check looks at once */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(becomes(keys, text, GRC_KEY_REVOKED));
+    grc_keys_free(keys);
+}
+
 static void test_last_use(void **state)
 {
     char text[GRC_KEY_TEXT_MAX];
@@ -363,10 +390,15 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add_and_check), cmocka_unit_test(test_revoke_rotate_prune),
-        cmocka_unit_test(test_wishes),        cmocka_unit_test(test_wrong_files),
-        cmocka_unit_test(test_unsafe_file),   cmocka_unit_test(test_noticed_while_running),
-        cmocka_unit_test(test_last_use),      cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_add_and_check),
+        cmocka_unit_test(test_revoke_rotate_prune),
+        cmocka_unit_test(test_wishes),
+        cmocka_unit_test(test_wrong_files),
+        cmocka_unit_test(test_unsafe_file),
+        cmocka_unit_test(test_noticed_while_running),
+        cmocka_unit_test(test_a_reading_that_failed_is_tried_again),
+        cmocka_unit_test(test_last_use),
+        cmocka_unit_test(test_threads),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

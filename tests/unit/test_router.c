@@ -345,6 +345,7 @@ static void unmatched_paths_belong_to_the_longest_prefix(void **state)
     assert_true(grc_router_own(router, &plugins[1], "/api/"));
     assert_true(grc_router_own(router, &plugins[2], "/api/v1"));
     assert_false(grc_router_own(router, &plugins[2], "/a//b"));
+    assert_false(grc_router_own(router, &plugins[2], "/api//"));
     assert_false(grc_router_own(router, &plugins[2], "a"));
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct grc_match found = match(GR_METHOD_GET, cases[i].path);

@@ -715,6 +715,56 @@ static void path_parameters(void **state)
 
 /* --- bindings and stripping --- */
 
+/* Names that a lenient decoder behind the gateway may take for that of a row that binds. */
+static void names_that_may_be_taken_for_a_bound_one(void **state)
+{
+    const struct gr_field inner[] = {GR_FIELD("role", GR_STRING, "d", .binds = "role"),
+                                     GR_FIELD("task", GR_STRING, "d"), GR_END};
+    const struct gr_field rows[] = {
+        GR_FIELD("room_id", GR_STRING, "d", .binds = "room"),
+        GR_FIELD("Room_Id", GR_STRING, "d"), /* a row of its own is no other name of the first */
+        GR_FIELD("note", GR_STRING, "d"),
+        GR_FIELD("peer", GR_OBJECT, "d", .fields = inner),
+        GR_FIELD("peers", GR_ARRAY, "d", .items = GR_ITEM(GR_OBJECT, .fields = inner)),
+        GR_FIELD("by_name", GR_MAP, "d", .items = GR_ITEM(GR_OBJECT, .fields = inner)),
+        GR_END,
+    };
+    static const struct {
+        const char *body;
+        const char *name; /* NULL: nothing is wrong */
+    } cases[] = {
+        {"{\"room_id\":\"a\",\"note\":\"b\",\"rooms\":1,\"room\":2,\"id\":3}", NULL},
+        {"{\"Room_Id\":\"a\",\"Note\":\"b\",\"peer\":{\"role\":\"x\",\"TASK\":1}}", NULL},
+        {"{\"room_id\":\"a\",\"Room_ID\":\"b\"}", "Room_ID"},
+        {"{\"roomId\":\"b\"}", "roomId"},
+        {"{\"room-id\":\"b\"}", "room-id"},
+        {"{\"room_id[]\":\"b\"}", "room_id[]"},
+        {"{\"room_id.x\":\"b\"}", "room_id.x"},
+        {"{\"PEER\":{\"role\":\"b\"}}", "PEER"},
+        {"{\"peer\":{\"Role\":\"b\"}}", "Role"},
+        {"{\"peer\":{\"role\":\"a\"},\"peers\":[{\"role\":\"a\"},{\"ROLE\":\"b\"}]}", "ROLE"},
+        {"{\"by_name\":{\"Role\":{\"role\":\"a\"}}}", NULL},
+        {"{\"by_name\":{\"x\":{\"rolE\":\"a\"}}}", "rolE"},
+        {"{\"peer\u017f\":[]}", "peer\xc5\xbf"},
+        {"{\"room_\u0131d\":\"b\"}", NULL}, /* no case of 'i' in any decoder's folding */
+        {"{}", NULL},
+    };
+    struct grc_schema *schema = members_rule(rows);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *value = json_loads(cases[i].body, 0, NULL);
+        gr_str name = {NULL, 0};
+        const char *row = grc_schema_shadow_json(schema, value, &name);
+
+        assert_non_null(value);
+        if (!row != !cases[i].name || (row && !gr_str_eq(name, gr_str_of(cases[i].name))))
+            fail_msg("%s: %s", cases[i].body, row ? row : "nothing found");
+        json_decref(value);
+    }
+    grc_schema_free(schema);
+}
+
 static enum gr_err note_binding(void *arg, const char *binds, gr_str value)
 {
     const char **text = arg;
@@ -872,6 +922,7 @@ int main(void)
         TEST(query_values),
         TEST(query_presence),
         TEST(path_parameters),
+        TEST(names_that_may_be_taken_for_a_bound_one),
         TEST(bindings_are_visited),
         TEST(members_for_the_gateway_are_stripped),
         TEST(rules_are_shared_by_threads),

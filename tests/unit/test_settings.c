@@ -69,6 +69,33 @@ static const struct wrong wrongs[] = {
     {"{\"server\": {\"cors\": {\"origins\": [\"*\"], \"credentials\": true}}}",
      "D/greenroom.json: server.cors.credentials: browsers refuse credentials for origin \"*\": "
      "name the origins\n"},
+    {"{\"server\": {\"cors\": {\"origins\": [\"null\", \"http://localhost:3000\", \"app://page\", "
+     "\"https://a.example/\", \"a.example\", \"https://A.example\", \"https://*.example\", "
+     "\"https://a.example:443\", \"://x\", \"https://u@a.example\"]}}}",
+     "D/greenroom.json: server.cors.origins[3]: 'https://a.example/' can never match: it has "
+     "something "
+     "behind the host: \"https://app.example.org\" would match, without a slash at its end\n"
+     "D/greenroom.json: server.cors.origins[4]: 'a.example' can never match: it has no scheme: "
+     "\"https://app.example.org\" would match\n"
+     "D/greenroom.json: server.cors.origins[5]: 'https://A.example' can never match: it has upper "
+     "case, "
+     "which browsers never send\n"
+     "D/greenroom.json: server.cors.origins[6]: 'https://*.example' can never match: it is no "
+     "single "
+     "origin: name each one, or \"*\" for all\n"
+     "D/greenroom.json: server.cors.origins[7]: 'https://a.example:443' can never match: it names "
+     "the "
+     "port that its scheme has anyway, which browsers leave out\n"
+     "D/greenroom.json: server.cors.origins[8]: '://x' can never match: it has no scheme: "
+     "\"https://app.example.org\" would match\n"
+     "D/greenroom.json: server.cors.origins[9]: 'https://u@a.example' can never match: it has "
+     "something "
+     "behind the host: \"https://app.example.org\" would match, without a slash at its end\n"},
+    {"{\"admin\": {\"listen\": \"0.0.0.0:9090\"}, \"auth\": {\"keys\": {\"file\": \"keys.json\"}}}",
+     "D/greenroom.json: admin.listen: 0.0.0.0:9090 can be reached from other machines, and what it "
+     "serves "
+     "asks for no credential: listen on 127.0.0.1, or set admin.allow_unauthenticated_remote to "
+     "true\n"},
     {"{\"server\": {\"listen\": \"8080\"}}",
      "D/greenroom.json: server.listen: expected \"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or "
      "\"[::1]:8443\", found \"8080\"\n"},
@@ -91,10 +118,10 @@ static const struct wrong wrongs[] = {
      "has to authenticate: listen on 127.0.0.1, add a provider under \"auth\", or set "
      "server.allow_unauthenticated_remote to true\n"},
     {"{\"admin\": {\"listen\": \"[::]:90\"}, \"auth\": {\"none\": {}}}",
-     "D/greenroom.json: admin.listen: [::]:90 can be reached from other machines, and nobody "
-     "has to authenticate: listen on 127.0.0.1, have providers but not \"none\" under \"auth\", "
-     "or set "
-     "server.allow_unauthenticated_remote to true\n"},
+     "D/greenroom.json: admin.listen: [::]:90 can be reached from other machines, and what it "
+     "serves "
+     "asks for no credential: listen on 127.0.0.1, or set admin.allow_unauthenticated_remote to "
+     "true\n"},
     {"{\"server\": {\"listen\": \"0.0.0.0:80\"}, \"auth\": {\"throttle\": {\"failures\": 3}}}",
      "D/greenroom.json: server.listen: 0.0.0.0:80 can be reached from other machines, and nobody "
      "has to authenticate: listen on 127.0.0.1, add a provider under \"auth\", or set "
@@ -314,7 +341,7 @@ static void test_everything(void **state)
         "\"0.0.0.0:443\", \"tls\": true}, \"localhost:0\"], \"workers\": \"${GR_TEST_NUMBER}\", "
         "\"allow_unauthenticated_remote\": true, \"body_max\": 10, \"drain_timeout\": \"2m\","
         "\"tls\": {\"certificate\": \"cert.pem\"},"
-        "\"cors\": {\"origins\": [\"https://a\", \"${GR_TEST_WORD}\"]}},"
+        "\"cors\": {\"origins\": [\"https://a\", \"https://${GR_TEST_WORD}\"]}},"
         "\"admin\": {\"listen\": \"127.0.0.1:9090\", \"workers\": 2}," CREDENTIAL
         ", \"upstreams\": {\"api\": {\"url\": \"https://h:1/v2//\", \"credential\": \"100ms\","
         "\"ca_file\": \"ca.pem\", \"proxy\": null, \"breaker\": {\"open\": \"7s\"}}, \"auth\": "
@@ -336,7 +363,7 @@ static void test_everything(void **state)
     assert_int_equal(settings->workers, 12);
     assert_int_equal(settings->body_max_bytes, 10);
     assert_int_equal(settings->drain_timeout_ms, 120000);
-    assert_string_equal(settings->cors.origins[1], "word");
+    assert_string_equal(settings->cors.origins[1], "https://word");
     assert_int_equal(settings->admin.port, 9090);
     assert_non_null(api);
     assert_string_equal(api->url, "https://h:1/v2");

@@ -1,0 +1,73 @@
+/* Origins of server.cors that no browser would ever send are mistakes. */
+#include "config/settings_rows.h"
+
+#include <ctype.h>
+
+/* The part of a scheme's default port that browsers leave out. */
+static const char *default_port(const char *origin)
+{
+    if (strncmp(origin, "https://", 8) == 0)
+        return ":443";
+    return strncmp(origin, "http://", 7) == 0 ? ":80" : NULL;
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+    size_t len = strlen(text);
+    size_t end_len = strlen(end);
+
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* Why a browser never sends this as an Origin (RFC 6454, section 6.2: scheme, host and port in
+ * lower case, nothing behind them); NULL: it may. "null" is what sandboxed pages send. */
+static const char *origin_fault(const char *origin)
+{
+    const char *host = strstr(origin, "://");
+
+    if (strcmp(origin, "*") == 0 || strcmp(origin, "null") == 0)
+        return NULL;
+    if (!host || host == origin || host[3] == '\0')
+        return "has no scheme: \"https://app.example.org\" would match";
+    if (strpbrk(host + 3, "/?#@"))
+        return "has something behind the host: \"https://app.example.org\" would match, without a "
+               "slash at its end";
+    for (const char *c = origin; *c; c++) {
+        if (isupper((unsigned char)*c))
+            return "has upper case, which browsers never send";
+        if ((unsigned char)*c <= ' ' || *c == '*')
+            return "is no single origin: name each one, or \"*\" for all";
+    }
+    if (default_port(origin) && ends_in(origin, default_port(origin)))
+        return "names the port that its scheme has anyway, which browsers leave out";
+    return NULL;
+}
+
+static bool has_any(const struct grc_cors *cors)
+{
+    for (size_t i = 0; cors->origins[i]; i++) {
+        if (strcmp(cors->origins[i], "*") == 0)
+            return true;
+    }
+    return false;
+}
+
+void grc_cors_check(struct grc_reader *reader, const struct grc_cors *cors)
+{
+    const struct grc_path server = {.name = "server"};
+    const struct grc_path here = {.up = &server, .name = "cors"};
+    const struct grc_path origins = {.up = &here, .name = "origins"};
+    const struct grc_path credentials = {.up = &here, .name = "credentials"};
+
+    for (size_t i = 0; cors->origins[i]; i++) {
+        const struct grc_path element = {.up = &origins, .index = i};
+        const char *fault = origin_fault(cors->origins[i]);
+
+        if (fault)
+            grc_reader_problem(reader, &element, "'%s' can never match: it %s", cors->origins[i],
+                               fault);
+    }
+    if (cors->credentials && has_any(cors))
+        grc_reader_problem(reader, &credentials,
+                           "browsers refuse credentials for origin \"*\": name the origins");
+}

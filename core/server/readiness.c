@@ -1,0 +1,151 @@
+/*
+ * Whether this gateway can work. The admin listener gets every check by name; the public one gets
+ * one word, which names nothing and costs at most one look a second, however many ask.
+ */
+#include "server/readiness.h"
+
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* So long the public listener's word stands. */
+#define LAST_MS 1000
+
+struct readiness {
+    json_t *checks;
+    bool ready;
+};
+
+static void note(struct readiness *readiness, const char *kind, const char *name,
+                 const char *trouble)
+{
+    json_t *check = json_pack("{s:s, s:s, s:s}", "kind", kind, "name", name, "status",
+                              trouble ? "failing" : "ok");
+
+    if (check && trouble)
+        json_object_set_new(check, "reason", json_string(trouble));
+    json_array_append_new(readiness->checks, check);
+    if (trouble)
+        readiness->ready = false;
+}
+
+/* An upstream whose breaker is not closed, or whose last call failed, is trouble. */
+static void note_upstream(void *arg, const char *name, const char *state, const char *detail)
+{
+    bool fine = strcmp(state, "ok") == 0 || strcmp(state, "unused") == 0;
+
+    (void)detail; /* metrics, of no use to a probe */
+    /* Where an issuer publishes its keys: the ones at hand go on working. */
+    if (strncmp(name, "jwks:", 5) == 0)
+        return;
+    note(arg, "upstream", name, fine ? NULL : state);
+}
+
+static void note_plugin(struct readiness *readiness, struct grc_runtime *runtime,
+                        struct grc_plugin *plugin)
+{
+    struct grc_call *call = calloc(1, sizeof(*call));
+
+    if (!call) {
+        note(readiness, "group", plugin->self.name, "out of memory");
+        return;
+    }
+    grc_call_begin(call, runtime, plugin);
+    enum gr_err err = plugin->desc->ready(&call->pub);
+    note(readiness, "group", plugin->self.name,
+         err == GR_OK          ? NULL
+         : call->error.message ? call->error.message
+                               : "not ready");
+    grc_call_done(call);
+    free(call);
+}
+
+/* Looks at everything. */
+static struct readiness look(struct grc_call *call)
+{
+    struct grc_runtime *runtime = call->runtime;
+    struct readiness readiness = {.checks = json_array(), .ready = true};
+
+    grc_upstreams_probe(runtime->upstreams, &call->arena);
+    grc_upstreams_states(runtime->upstreams, note_upstream, &readiness);
+    if (runtime->store)
+        note(&readiness, "store", grc_store_kind(runtime->store),
+             grc_store_ping(runtime->store) == GR_OK ? NULL : "cannot be reached");
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        struct grc_plugin *plugin = runtime->plugins[i];
+
+        if (plugin->state == GRC_LOAD_OK && plugin->desc->ready)
+            note_plugin(&readiness, runtime, plugin);
+    }
+    return readiness;
+}
+
+/* --- the public listener's word --- */
+
+static struct {
+    pthread_mutex_t lock;
+    const struct grc_runtime *runtime; /* it was about; never followed */
+    int64_t until_ms;
+    bool looking; /* a request is at it, and the others take the last word */
+    bool ready;
+} last = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* true: the last word still holds, or is about to be renewed by another request. */
+static bool recall(const struct grc_runtime *runtime, bool *ret_ready)
+{
+    pthread_mutex_lock(&last.lock);
+    bool holds = last.runtime == runtime && (last.looking || grc_mono_ms() < last.until_ms);
+    *ret_ready = last.ready;
+    if (!holds) /* this request looks; what it finds is the first word about a new runtime */
+        last.looking = last.runtime == runtime;
+    pthread_mutex_unlock(&last.lock);
+    return holds;
+}
+
+static void remember(const struct grc_runtime *runtime, bool ready)
+{
+    pthread_mutex_lock(&last.lock);
+    last.runtime = runtime;
+    last.until_ms = grc_mono_ms() + LAST_MS;
+    last.looking = false;
+    last.ready = ready;
+    pthread_mutex_unlock(&last.lock);
+}
+
+static bool is_ready(struct grc_call *call)
+{
+    bool ready;
+
+    if (recall(call->runtime, &ready))
+        return ready;
+    struct readiness readiness = look(call);
+    json_decref(readiness.checks);
+    remember(call->runtime, readiness.ready);
+    return readiness.ready;
+}
+
+/* --- the route --- */
+
+static const char *word_of(bool ready)
+{
+    return ready ? "ready" : "not ready";
+}
+
+enum gr_err grc_readiness_handle(struct gr_call *pub)
+{
+    struct grc_call *call = grc_call_of(pub);
+    bool draining = call->request->draining;
+
+    if (!call->request->admin) {
+        bool ready = !draining && is_ready(call);
+
+        return gr_reply_json(pub, ready ? 200 : 503, json_pack("{s:s}", "status", word_of(ready)));
+    }
+    struct readiness readiness = look(call);
+    if (draining)
+        note(&readiness, "gateway", "greenroom", "shutting down");
+    return gr_reply_json(
+        pub, readiness.ready ? 200 : 503,
+        json_pack("{s:s, s:o}", "status", word_of(readiness.ready), "checks", readiness.checks));
+}
