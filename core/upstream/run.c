@@ -1,9 +1,11 @@
 /* Drives exchanges: one by the thread that wants it, or several side by side. */
-#include "upstream/transfer.h"
+#include "upstream/curl.h"
+#include "upstream/group.h"
+#include "upstream/http1.h"
 
 #include "base/clock.h"
-
-#include <poll.h>
+#include "loop/fiber.h"
+#include "loop/wait.h"
 
 static int step_until(int64_t when_ms, int64_t now_ms)
 {
@@ -14,7 +16,18 @@ static int step_until(int64_t when_ms, int64_t now_ms)
     return left_ms > 0 ? (int)left_ms : 0;
 }
 
-/* --- one exchange: the thread itself does the work --- */
+/* --- one exchange: the call itself does the work --- */
+
+static void pause_transfer(struct grc_transfer *transfer)
+{
+    int64_t step_ms = grc_mono_ms() + GRC_GONE_STEP_MS;
+    int64_t until_ms = transfer->resume_ms < step_ms ? transfer->resume_ms : step_ms;
+
+    if (grc_wait_until(until_ms, GRC_WAITS_PAUSE) == GRC_WOKEN_CANCELLED)
+        grc_transfer_finish(transfer, GR_ERR_CANCELLED);
+    else
+        grc_transfer_look(transfer, grc_mono_ms());
+}
 
 void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange)
 {
@@ -23,18 +36,21 @@ void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange
     grc_transfer_begin(&transfer, upstream, exchange, false);
     while (transfer.state != GRC_TRANSFER_DONE) {
         if (transfer.state == GRC_TRANSFER_WAITING) {
-            poll(NULL, 0, step_until(transfer.resume_ms, grc_mono_ms()));
-            grc_transfer_look(&transfer, grc_mono_ms());
+            pause_transfer(&transfer);
             continue;
         }
         grc_transfer_launch(&transfer);
-        if (transfer.state == GRC_TRANSFER_RUNNING)
-            grc_transfer_attempt_done(&transfer, grc_handle_perform(transfer.handle));
+        if (transfer.state == GRC_TRANSFER_RUNNING) {
+            struct grc_outcome outcome = upstream->settings->curl_transport
+                                             ? grc_curl_attempt(&transfer)
+                                             : grc_http1_attempt(&transfer);
+            grc_transfer_attempt_done(&transfer, &outcome);
+        }
     }
     grc_transfer_end(&transfer);
 }
 
-/* --- several side by side: one multi drives them all --- */
+/* --- several side by side on a thread: one multi drives them all --- */
 
 static struct grc_transfer *transfer_of(struct grc_transfer *transfers, size_t count,
                                         const CURL *easy)
@@ -46,13 +62,26 @@ static struct grc_transfer *transfer_of(struct grc_transfer *transfers, size_t c
     return NULL;
 }
 
+static void attempt_done(struct grc_transfer *transfer, CURLcode code)
+{
+    struct grc_outcome outcome = grc_curl_end(transfer, code);
+
+    grc_transfer_attempt_done(transfer, &outcome);
+}
+
 static void launch_into(struct grc_transfer *transfer, struct grc_multi *multi)
 {
     grc_transfer_launch(transfer);
-    if (transfer->state == GRC_TRANSFER_RUNNING &&
-        (grc_sockets_attach(transfer->handle->easy, &multi->sockets) != CURLE_OK ||
-         curl_multi_add_handle(multi->multi, transfer->handle->easy) != CURLM_OK))
-        grc_transfer_attempt_done(transfer, CURLE_OUT_OF_MEMORY);
+    if (transfer->state != GRC_TRANSFER_RUNNING)
+        return;
+    enum gr_err err = grc_curl_begin(transfer);
+    if (err != GR_OK) {
+        struct grc_outcome outcome = {.err = err};
+        grc_transfer_attempt_done(transfer, &outcome);
+    } else if (grc_sockets_attach(transfer->handle->easy, &multi->sockets) != CURLE_OK ||
+               curl_multi_add_handle(multi->multi, transfer->handle->easy) != CURLM_OK) {
+        attempt_done(transfer, CURLE_OUT_OF_MEMORY);
+    }
 }
 
 static void collect(struct grc_transfer *transfers, size_t count, struct grc_multi *multi)
@@ -70,7 +99,7 @@ static void collect(struct grc_transfer *transfers, size_t count, struct grc_mul
         struct grc_transfer *transfer = transfer_of(transfers, count, easy);
         curl_multi_remove_handle(multi->multi, easy); /* message is gone after this */
         if (transfer)
-            grc_transfer_attempt_done(transfer, code);
+            attempt_done(transfer, code);
     }
 }
 
@@ -105,7 +134,7 @@ static void abandon(struct grc_transfer *transfers, size_t count, struct grc_mul
     for (size_t i = 0; i < count; i++) {
         if (transfers[i].state == GRC_TRANSFER_RUNNING) {
             curl_multi_remove_handle(multi->multi, transfers[i].handle->easy);
-            grc_transfer_attempt_done(&transfers[i], CURLE_OUT_OF_MEMORY);
+            attempt_done(&transfers[i], CURLE_OUT_OF_MEMORY);
         }
         if (transfers[i].state != GRC_TRANSFER_DONE)
             grc_transfer_finish(&transfers[i], GR_ERR_INTERNAL);
@@ -133,6 +162,8 @@ static void fly(struct grc_transfer *transfers, size_t count, struct grc_multi *
 
 void grc_run_group(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count)
 {
+    if (grc_fiber_self() && grc_group_run(all, exchanges, count))
+        return;
     struct grc_arena *arena = exchanges[0].arena;
     struct grc_transfer *transfers = grc_arena_alloc(arena, count * sizeof(*transfers));
     struct grc_multi *multi = transfers ? grc_multi_take(all) : NULL;
