@@ -38,6 +38,8 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
         return count ? 0 : 1;
     }
     if (count > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+        if (count > 12 && memcmp(bytes + 8, " 101", 4) == 0)
+            return 0; /* a switch that was not asked for: no answer follows */
         /* An interim answer (1xx) is over; what it said does not count. */
         grc_answer_head_begin(handle->head, handle->exchange->arena,
                               handle->exchange->cache_ttl_ms > 0);
