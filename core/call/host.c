@@ -356,4 +356,6 @@ const struct gr_host grc_host = {
     .authz_check = grc_host_authz_check,
     .exclusive = exclusive,
     .blocking = blocking,
+    .set_caller_account = grc_host_set_caller_account,
+    .caller_account = grc_host_caller_account,
 };

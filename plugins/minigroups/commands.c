@@ -37,17 +37,19 @@ static int complain(const char *text)
     return EXIT_FAILURE;
 }
 
-/* Prints a token of one day for an account. */
+/* Prints a token for an account, valid for one day. */
 static int mint(struct gr_call *call, const struct mini_options *options,
-                const struct mini_account *account)
+                const struct gr_account *account)
 {
     const char *issuer = issuer_of(options, account->audience);
     gr_str secret = {NULL, 0};
     char *token = NULL;
 
+    if (memchr(account->label.ptr, ':', account->label.len))
+        return complain("a label with a colon is not accepted in tokens");
     if (!issuer)
         return complain("no issuer that uses the shared secret speaks for this audience");
-    secret = mini_secret_load(call->self, options->secret, options->secret_file);
+    secret = mini_secret(call->self, options->secret, options->secret_file);
     if (secret.len == 0)
         return complain("no secret");
     const struct gr_jwt_key key = {.alg = "HS256", .key = secret};
@@ -57,7 +59,6 @@ static int mint(struct gr_call *call, const struct mini_options *options,
                   (json_int_t)(gr_now_ms(call->host) / 1000 + LIFETIME_S));
     enum gr_err err = claims ? gr_jwt_sign(call, &key, claims, &token) : GR_ERR_NO_MEMORY;
     json_decref(claims);
-    mini_secret_free(call->self, secret);
     if (err != GR_OK)
         return complain("cannot sign");
     puts(token);
@@ -66,7 +67,7 @@ static int mint(struct gr_call *call, const struct mini_options *options,
 
 static int token_command(struct gr_call *call, const void *options, int argc, char **argv)
 {
-    struct mini_account account;
+    struct gr_account account;
 
     if (argc != 2 || !mini_account_parse(gr_str_of(argv[1]), &account))
         return USAGE;

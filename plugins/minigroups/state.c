@@ -18,8 +18,7 @@ static bool define(struct gr_self *self, const char *name, const json_t *setting
     json_t *complete = json_deep_copy(settings);
     bool good = complete != NULL;
 
-    /* These services are called with time-outs of 5 s and without retries, unless told otherwise.
-     */
+    /* Unless the config says otherwise, a call may take 5 s and is not repeated. */
     if (good && !json_object_get(complete, "timeout"))
         good = json_object_set_new(complete, "timeout", json_string("5s")) == 0;
     if (good && !json_object_get(complete, "retries"))
@@ -31,25 +30,31 @@ static bool define(struct gr_self *self, const char *name, const json_t *setting
     return good;
 }
 
-/* Each notified URL becomes an upstream of its own, called minigroups_notify_N. */
-static bool define_notify(struct gr_self *self, const json_t *list)
+/* Each URL becomes an upstream of its own, called minigroups_notify_N. An entry with an empty URL
+ * is left out. */
+static bool define_notify(struct mini_state *state, struct gr_self *self)
 {
-    bool good = true;
+    const json_t *list = state->options->notify;
+    json_t *settings = json_pack("{s:s, s:i}", "timeout", "5s", "retries", 0);
+    size_t count = json_array_size(list);
+    bool good = settings != NULL;
 
-    for (size_t i = 0; i < json_array_size(list) && good; i++) {
-        const char *url = mini_config_text(json_array_get(list, i), "url");
-        char name[64];
+    state->notify = calloc(count + 1, sizeof(*state->notify));
+    good = good && state->notify;
+    for (size_t i = 0; i < count && good; i++) {
+        const json_t *entry = json_array_get(list, i);
+        const char *url = mini_config_text(entry, "url");
+        struct mini_notify *target = &state->notify[state->notify_count];
 
         if (!url)
             continue;
-        const char *authority = strstr(url, "://") + 3;
-        const char *path = strchr(authority, '/');
-        json_t *settings =
-            json_pack("{s:s%}", "url", url, path ? (size_t)(path - url) : strlen(url));
-        snprintf(name, sizeof(name), "minigroups_notify_%zu", i);
-        good = settings && define(self, name, settings);
-        json_decref(settings);
+        snprintf(target->upstream, sizeof(target->upstream), "minigroups_notify_%zu", i);
+        target->audience = mini_config_text(entry, "audience");
+        good = target->audience && gr_upstream_define_url(self, target->upstream, url, settings,
+                                                          &target->path) == GR_OK;
+        state->notify_count++;
     }
+    json_decref(settings);
     return good;
 }
 
@@ -63,14 +68,14 @@ static bool define_upstreams(struct mini_state *state, struct gr_self *self)
     return define(self, "minigroups_event", options->event) &&
            define(self, "minigroups_conference", options->conference) &&
            (!state->has_tq || define(self, "minigroups_tq", options->tq)) &&
-           define_notify(self, options->notify);
+           define_notify(state, self);
 }
 
 /* --- lifecycle --- */
 
 static bool check_account(struct gr_self *self, const char *account)
 {
-    struct mini_account ours;
+    struct gr_account ours;
 
     if (mini_account_parse(gr_str_of(account), &ours))
         return true;
@@ -85,7 +90,7 @@ enum gr_err mini_state_init(struct gr_self *self, const void *options, void **re
     if (!state)
         return GR_ERR_NO_MEMORY;
     state->options = options;
-    gr_str secret = mini_secret_load(self, state->options->secret, state->options->secret_file);
+    gr_str secret = mini_secret(self, state->options->secret, state->options->secret_file);
     if (secret.len == 0 || !check_account(self, state->options->account) ||
         !define_upstreams(state, self))
         goto fail;
@@ -96,14 +101,13 @@ enum gr_err mini_state_init(struct gr_self *self, const void *options, void **re
                                 state->options->authz_cache, mini_tenant_token);
     state->signer = mini_signer_new(self, state->options, secret);
     state->class_locks = mini_class_locks_new();
+    gr_hmac_sha256(self->host, secret, GR_STR("ids of absent classes"), state->absent_key);
     if (!state->authz || !state->signer || !state->class_locks)
         goto fail;
-    mini_secret_free(self, secret);
     *ret_state = state;
     return GR_OK;
 
 fail:
-    mini_secret_free(self, secret);
     mini_state_fini(self, state);
     return GR_ERR_INVALID;
 }
@@ -116,5 +120,6 @@ void mini_state_fini(struct gr_self *self, void *arg)
     mini_signer_free(self, state->signer);
     gr_authz_free(self, state->authz);
     gr_authn_free(self, state->authn);
+    free(state->notify);
     free(state);
 }

@@ -296,6 +296,10 @@ def test_who_may_report(gateway, life):
     gateway.refuse(401, "no_authentication_token", "POST", path, payload, who=None, headers=headers)
     for who in (mg.ADMIN, mg.SERVICES["dispatcher"], "conference.usr.example.org"):
         gateway.refuse(403, "access_denied", "POST", path, payload, who=who, headers=headers)
+    # an issuer of users cannot sign a label that reads like a service
+    for sub in ("conference.svc.example.org:x", "conference.svc.example.org", "conference:svc"):
+        posing = {**headers, "Authorization": "Bearer " + mg.token(mg.ADMIN, sub=sub)}
+        gateway.refuse(401, "invalid_authentication", "POST", path, payload, who=None, headers=posing)
     assert life.status() == "real-time"
     # a bridge's audience names the tenant, too
     gateway.ask("POST", path + "?label=room.close", payload, who=f"{mg.SERVICES['conference']}:{mg.AUDIENCE}")
@@ -357,6 +361,9 @@ def test_unreadable_payloads(gateway, label, payload):
         ("room.dump_events", {"status": "error", "result": {"error": {}}}, "transcoding_flow_failed"),
         ("task.complete", {"tags": {}, "status": "success", "template": "x"}, "transcoding_flow_failed"),
         ("edition.commit", {"status": "error", "error": {}}, "edition_flow_failed"),
+        ("edition.commit", {"status": "failure", "error": {}}, "edition_flow_failed"),
+        ("room.adjust", {"room_id": "x", "status": "failure"}, "transcoding_flow_failed"),
+        ("room.dump_events", {"status": "failure", "result": {}}, "transcoding_flow_failed"),
         (
             "edition.commit",
             {"status": "success", "source_room_id": "x", "committed_room_id": "y", "modified_segments": []},
@@ -401,7 +408,7 @@ def test_cells(gateway, services, life, message, status):
 
 @pytest.mark.parametrize("message", CELLS)
 def test_repeats_ask_for_nothing(gateway, services, life, message):
-    """A message that was handled is answered the same way again, and nobody is bothered."""
+    """A message that was handled is answered the same way again, and no service is called."""
     life.to({"close": "closed", "upload": "finished"}.get(message, "transcoded" if message == "transcode" else "adjusted"))
     services.forget()
     before = life.read()

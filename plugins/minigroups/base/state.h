@@ -3,10 +3,17 @@
 
 #include "options.h"
 
-#include <stdatomic.h>
-
 struct mini_signer;      /* service/signer.h */
 struct mini_class_locks; /* store/class_lock.h */
+
+#define MINI_KEY_SIZE 32
+
+/* Where the notifications of an audience are posted. */
+struct mini_notify {
+    const char *audience;
+    const char *path;
+    char upstream[64];
+};
 
 struct mini_state {
     const struct mini_options *options;
@@ -14,8 +21,10 @@ struct mini_state {
     struct gr_authz *authz;
     struct mini_signer *signer;
     struct mini_class_locks *class_locks;
+    struct mini_notify *notify; /* the entries of the config that have a URL */
+    size_t notify_count;
     bool has_tq;
-    _Atomic int64_t came_ms; /* when the last message was put into the inbox */
+    unsigned char absent_key[MINI_KEY_SIZE]; /* of the ids that absent classes are given */
 };
 
 enum gr_err mini_state_init(struct gr_self *self, const void *options, void **ret_state);

@@ -7,7 +7,7 @@
 
 #define RESULT_ROWS                                                                                \
     GR_FIELD("status", GR_STRING, "How it went", .flags = GR_FIELD_REQUIRED,                       \
-             .values = GR_LIST("success", "error")),                                               \
+             .values = GR_LIST("success", "error", "failure")),                                    \
         GR_FIELD("modified_segments", GR_ARRAY, "Stretches of the modified room",                  \
                  .items = GR_ITEM(GR_ARRAY))
 
@@ -73,7 +73,8 @@ static enum gr_err store_adjustment(struct gr_call *call, void *arg)
     return err;
 }
 
-/* Decides before the event service is asked who hosts, and again with the class locked. */
+/* The decision is made twice: before the event service is asked who hosts, and again with the class
+ * locked. */
 static enum gr_err adjust(struct gr_call *call, const struct mini_delivery *delivery,
                           struct adjustment *a)
 {
@@ -128,7 +129,7 @@ enum gr_err mini_on_adjust(struct gr_call *call, const struct mini_delivery *del
                            .message = MINI_ROOM_ADJUST,
                            .original_room = member(payload, "original_room_id"),
                            .modified_room = member(payload, "modified_room_id"),
-                           .host_segments = mini_json_text(call, segments)};
+                           .host_segments = gr_json_text(call, segments).ptr};
     return adjust(call, delivery, &a);
 }
 

@@ -35,16 +35,14 @@ static enum gr_err close_class(struct gr_call *call, void *arg)
     return mini_outbox_notify(call, &snapshot.row, "minigroup.stop", -1);
 }
 
-/* The source says whose room it is; when it does not, both are looked at. */
+/* The sender tells which kind of room it is. For other senders both kinds are looked at. */
 static enum gr_err class_of_source(struct gr_call *call, const struct mini_delivery *delivery,
                                    const char *room, struct mini_class *ret_class)
 {
-    struct mini_account source = {GR_STR(""), GR_STR("")};
     enum gr_err err = GR_ERR_NOT_FOUND;
+    bool is_event = gr_str_eq(delivery->source, GR_STR("event"));
+    bool is_conference = gr_str_eq(delivery->source, GR_STR("conference"));
 
-    (void)mini_account_parse(delivery->source, &source);
-    bool is_event = gr_str_eq(source.label, GR_STR("event"));
-    bool is_conference = gr_str_eq(source.label, GR_STR("conference"));
     if (!is_event)
         err = mini_flow_class(call, delivery, MINI_BY_CONFERENCE_ROOM, room, ret_class);
     if (err == GR_ERR_NOT_FOUND && !is_conference)
@@ -101,7 +99,7 @@ static const char *member(const json_t *object, const char *name)
 /* Streams that come with their segments need no conversion. */
 static bool is_converted(const json_t *rtc)
 {
-    return json_is_integer(json_object_get(rtc, "started_at")) &&
+    return mini_segments_start_valid(json_object_get(rtc, "started_at")) &&
            mini_segments_valid(json_object_get(rtc, "segments")) && member(rtc, "uri");
 }
 
@@ -138,7 +136,7 @@ static enum gr_err put_stream(struct gr_call *call, struct upload *upload, const
                                     .created_ms = created_ms};
     if (converted) {
         stream.stream_uri = member(rtc, "uri");
-        stream.segments = mini_json_text(call, json_object_get(rtc, "segments"));
+        stream.segments = gr_json_text(call, json_object_get(rtc, "segments")).ptr;
         stream.started_ms =
             (struct mini_num){true, json_integer_value(json_object_get(rtc, "started_at"))};
     }
@@ -157,7 +155,7 @@ static enum gr_err put_streams(struct gr_call *call, void *arg)
     enum gr_err err = mini_class_snapshot_lock(call, upload->row->id, &snapshot);
 
     upload->task_count = 0; /* this may be the second try */
-    /* Streams follow each other in the order they came: the first one stands for the class. */
+    /* Each stream gets a later time than the one before, because the first stands for the class. */
     for (size_t i = 0; i < json_array_size(upload->rtcs) && err == GR_OK; i++)
         err =
             put_stream(call, upload, json_array_get(upload->rtcs, i), snapshot.now_ms + (int64_t)i);
@@ -201,7 +199,7 @@ static const struct gr_field dump_result[] = {
 };
 const struct gr_field mini_dump_payload[] = {
     GR_FIELD("status", GR_STRING, "How it went", .flags = GR_FIELD_REQUIRED,
-             .values = GR_LIST("success", "error")),
+             .values = GR_LIST("success", "error", "failure")),
     GR_FIELD("result", GR_OBJECT, "The result", .flags = GR_FIELD_REQUIRED, .fields = dump_result),
     GR_END,
 };

@@ -17,7 +17,7 @@ const struct gr_field mini_task_payload[] = {
     GR_FIELD("tags", GR_OBJECT, "Tags of the task", .flags = GR_FIELD_REQUIRED,
              .fields = tags_payload),
     GR_FIELD("status", GR_STRING, "How it went", .flags = GR_FIELD_REQUIRED,
-             .values = GR_LIST("success", "failure")),
+             .values = GR_LIST("success", "failure", "error")),
     GR_FIELD("template", GR_STRING, "What kind of task it was",
              .when = GR_WHEN("status", "success")),
     GR_FIELD("stream_id", GR_STRING, "Convert: the stream"),
@@ -79,7 +79,7 @@ static enum gr_err on_converted(struct gr_call *call, const struct mini_delivery
         return mini_fail(call, MINI_BAD_PAYLOAD, "expected stream_id, stream_uri and segments");
     json_t *list = mini_segments_parse(gr_str_of(segments), &c.started_ms);
     if (list) {
-        c.segments = mini_json_text(call, list);
+        c.segments = gr_json_text(call, list).ptr;
         json_decref(list);
         if (!c.segments)
             return mini_flow_fail(call, delivery, "too many segments");

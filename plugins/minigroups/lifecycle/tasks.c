@@ -1,14 +1,13 @@
 #include "tasks.h"
 
 #include "base/json.h"
-#include "base/path_segment.h"
 #include "base/state.h"
 #include "class_snapshot.h"
 #include "service/calls.h"
 #include "service/outbox.h"
 #include "service/room_events.h"
 
-/* How long the event service is trusted to be adjusting, before a repeated message asks again. */
+/* How long the event service may take to adjust before a repeated message makes us ask again. */
 #define ADJUSTING_MS (10 * 60 * 1000)
 
 json_t *mini_task_tags(const struct mini_class *row)
@@ -24,10 +23,10 @@ json_t *mini_task_tags(const struct mini_class *row)
 const char *mini_task_path(struct gr_call *call, const struct mini_class *row, const char *template,
                            const char *stream)
 {
-    const char *audience = mini_encode_path_segment(call, row->audience);
+    const char *audience = gr_segment(call, gr_str_of(row->audience));
     const char *name = stream ? gr_format(call, "%s-%s-%s", template, row->scope, stream)
                               : gr_format(call, "%s-%s", template, row->scope);
-    const char *task = name ? mini_encode_path_segment(call, name) : NULL;
+    const char *task = name ? gr_segment(call, gr_str_of(name)) : NULL;
 
     if (!audience || !task)
         return NULL;
@@ -65,18 +64,18 @@ enum gr_err mini_task_convert(struct gr_call *call, const struct mini_class *row
     json_t *body =
         json_pack("{s:s, s:s, s:s, s:o, s:o}", "audience", row->audience, "priority", "normal",
                   "template", template, "tags", mini_task_tags(row), "bindings", bindings);
-    ret_task->payload = body ? mini_json_text(call, body) : NULL;
+    ret_task->payload = body ? gr_json_text(call, body).ptr : NULL;
     json_decref(body);
     ret_task->request = path ? gr_format(call, "POST %s", path) : NULL;
     if (!ret_task->payload || !ret_task->request)
         return GR_ERR_NO_MEMORY;
     return mini_outbox_keep(call, MINI_TQ, row->audience, ret_task->request, ret_task->payload,
-                            &ret_task->outbox_id);
+                            &ret_task->item);
 }
 
 void mini_task_send(struct gr_call *call, const struct mini_task *task)
 {
-    if (!mini_outbox_send(call, MINI_TQ, task->outbox_id, task->request, task->payload))
+    if (!mini_outbox_send(call, MINI_TQ, &task->item, task->request, task->payload))
         gr_log(call, GR_LOG_WARN, "a convert task was not taken; it will be sent again");
 }
 
@@ -99,7 +98,7 @@ struct adjusting {
     bool claimed;
 };
 
-/* Of several calls that find all streams ready, one goes on. */
+/* Of several calls that find all streams ready, one claims the class and asks the service. */
 static enum gr_err claim_adjusting(struct gr_call *call, void *arg)
 {
     struct adjusting *adjusting = arg;

@@ -8,7 +8,7 @@
 
 static const char *const id_names[] = {"minigroup_id", "webinar_id", "id"};
 
-/* --- who --- */
+/* --- who calls --- */
 
 static gr_str raw_id(const struct gr_call *call)
 {
@@ -26,54 +26,25 @@ const char *mini_path_id(struct gr_call *call)
     return mini_uuid_parse(raw_id(call), id) ? gr_copy(call, gr_str_of(id)) : NULL;
 }
 
-/* The bearer token of the request: header first, then query access_token; empty when neither. A
- * header of another scheme is not a token: *ret_malformed. */
-static gr_str bearer_token(struct gr_call *call, bool *ret_malformed)
-{
-    static const char scheme[] = "bearer ";
-    const size_t scheme_len = sizeof(scheme) - 1;
-    gr_str header = gr_header(call, "Authorization");
-
-    *ret_malformed = false;
-    if (header.len == 0)
-        return gr_query(call, "access_token");
-    for (size_t i = 0; i < scheme_len; i++) {
-        char c = i < header.len ? header.ptr[i] : '\0';
-
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
-        if (c != scheme[i]) {
-            *ret_malformed = true;
-            return (gr_str){NULL, 0};
-        }
-    }
-    header.ptr += scheme_len;
-    header.len -= scheme_len;
-    while (header.len && *header.ptr == ' ') {
-        header.ptr++;
-        header.len--;
-    }
-    return header;
-}
-
 enum gr_err mini_authenticate(struct gr_call *call)
 {
     char id[MINI_UUID_SIZE];
     const char *reason = NULL;
-    gr_str account;
-    bool malformed;
+    struct gr_account account;
     gr_str path_id = raw_id(call);
+    gr_str token = gr_bearer(call);
 
     if (path_id.len && !mini_uuid_parse(path_id, id))
         return mini_fail(call, MINI_BAD_PARAMETER, "the id in the path is not a UUID");
-    gr_str token = bearer_token(call, &malformed);
-    if (malformed)
-        return mini_fail(call, MINI_BAD_TOKEN, "the Authorization header is not of scheme Bearer");
+    if (token.len == 0 && gr_header(call, "Authorization").len)
+        return mini_fail(call, MINI_BAD_TOKEN, "the Authorization header is no bearer token");
+    if (token.len == 0)
+        token = gr_query(call, "access_token");
     if (token.len == 0)
         return mini_fail(call, MINI_NO_TOKEN, "give a bearer token, or a query access_token");
     if (gr_authn_check(call, mini_state_of(call)->authn, token, &account, &reason) != GR_OK)
         return mini_fail(call, MINI_BAD_TOKEN, reason);
-    return gr_set_caller(call, account);
+    return gr_set_caller_account(call, &account);
 }
 
 /* application/json or application/…+json, with or without parameters. */
@@ -100,13 +71,14 @@ enum gr_err mini_admit_json(struct gr_call *call)
     return mini_fail(call, MINI_BAD_PAYLOAD, "the body has to be application/json");
 }
 
-/* --- may they --- */
+/* --- what the caller may do --- */
 
 enum gr_err mini_authorize(struct gr_call *call, const char *audience, const char *class_id,
                            const char *action)
 {
     const char *const object[] = {"classrooms", class_id, NULL};
-    const struct gr_intent intent = {gr_caller(call), object, action};
+    const struct gr_intent intent = {gr_caller_account(call), object, action};
+    gr_str caller = gr_caller(call);
 
     switch (gr_authz_check(call, mini_state_of(call)->authz, audience, &intent)) {
     case GR_ALLOWED:
@@ -117,9 +89,38 @@ enum gr_err mini_authorize(struct gr_call *call, const char *audience, const cha
         break;
     }
     return mini_fail(call, MINI_ACCESS_DENIED,
-                     gr_format(call, "%.*s may not %s classrooms%s%s: not allowed",
-                               (int)intent.account.len, intent.account.ptr, action,
-                               class_id ? "/" : "", class_id ? class_id : ""));
+                     gr_format(call, "%.*s may not %s classrooms%s%s: not allowed", (int)caller.len,
+                               caller.ptr, action, class_id ? "/" : "", class_id ? class_id : ""));
+}
+
+/* An id for a class that does not exist. A scope always gets the same one, as it would from a
+ * class, and without the secret it cannot be computed. */
+static const char *absent_id(struct gr_call *call)
+{
+    const char *name =
+        gr_format(call, "%s\n%s", gr_param(call, "audience").ptr, gr_param(call, "scope").ptr);
+    const unsigned char *key = mini_state_of(call)->absent_key;
+    unsigned char digest[32];
+    char hex[2 * sizeof(digest) + 1];
+
+    if (!name)
+        return NULL;
+    gr_hmac_sha256(call->host, (gr_str){(const char *)key, MINI_KEY_SIZE}, gr_str_of(name), digest);
+    digest[6] = (unsigned char)((digest[6] & 0x0f) | 0x40); /* RFC 9562, section 5.4: version 4 */
+    digest[8] = (unsigned char)((digest[8] & 0x3f) | 0x80);
+    gr_hex(call->host, digest, sizeof(digest), hex);
+    return gr_format(call, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+/* A caller who may not work with the classes of the audience is told the same whether or not there
+ * is one of that scope: rights are asked for as for any other class. */
+static enum gr_err authorize_absent(struct gr_call *call, const char *action)
+{
+    const char *id = absent_id(call);
+
+    if (!id)
+        return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for an id");
+    return mini_authorize(call, gr_param(call, "audience").ptr, id, action);
 }
 
 enum gr_err mini_load_class(struct gr_call *call, const char *action, struct mini_class *ret_class)
@@ -130,11 +131,13 @@ enum gr_err mini_load_class(struct gr_call *call, const char *action, struct min
            : mini_class_find(call, MINI_BY_SCOPE, gr_param(call, "audience"),
                              gr_param(call, "scope"), ret_class);
 
-    if (err == GR_ERR_NOT_FOUND)
-        return mini_fail(call, MINI_NO_CLASS, "Failed to find minigroup");
-    if (err != GR_OK)
+    if (err != GR_OK && err != GR_ERR_NOT_FOUND)
         return mini_fail_store(call, err);
-    return mini_authorize(call, ret_class->audience, ret_class->id, action);
+    if (err == GR_OK)
+        return mini_authorize(call, ret_class->audience, ret_class->id, action);
+    if (!id)
+        err = authorize_absent(call, action);
+    return err == GR_OK || id ? mini_fail(call, MINI_NO_CLASS, "Failed to find minigroup") : err;
 }
 
 /* --- answers --- */

@@ -19,7 +19,7 @@ static enum gr_err check_time(struct gr_call *call, const json_t *parent, const 
 
 static enum gr_err check_host(struct gr_call *call, const json_t *parent, const json_t *value)
 {
-    struct mini_account account;
+    struct gr_account account;
 
     (void)parent;
     if (mini_account_parse(gr_str_of(json_string_value(value)), &account))
@@ -51,7 +51,8 @@ const struct gr_field mini_create_body[] = {
     GR_FIELD("tags", GR_OBJECT, "Free tags; copied to both rooms and to tasks"),
     GR_FIELD("properties", GR_OBJECT, "Properties of the class", .flags = GR_FIELD_NOT_NULL,
              .default_doc = "{}"),
-    GR_FIELD("host", GR_STRING, "Account id of the host; a config option makes it optional",
+    GR_FIELD("host", GR_STRING,
+             "Account id of the host; the option host_required makes it required",
              .check = check_host, .example = "\"t-17.usr.school.example.org\""),
     GR_FIELD("reserve", GR_INT, "Slots to reserve on the media backend",
              .range = GR_RANGE(0, RESERVE_MAX)),

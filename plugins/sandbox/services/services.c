@@ -17,12 +17,11 @@ enum gr_err svc_init(struct gr_self *self, const void *options, void **ret_state
     if (!state)
         return GR_ERR_NO_MEMORY;
     state->options = options;
-    state->secret = mini_secret_load(self, state->options->secret, state->options->secret_file);
+    state->secret = mini_secret(self, state->options->secret, state->options->secret_file);
     snprintf(upstream, sizeof(upstream), "%s_gateway", self->name);
     if (state->secret.len == 0 ||
         gr_upstream_define(self, upstream, state->options->gateway) != GR_OK) {
         gr_log_self(self, GR_LOG_ERROR, "needs a secret and the gateway's URL");
-        mini_secret_free(self, state->secret);
         free(state);
         return GR_ERR_INVALID;
     }
@@ -37,10 +36,10 @@ void svc_fini(struct gr_self *self, void *arg)
 {
     struct svc_state *state = arg;
 
+    (void)self;
     json_decref(state->rooms);
     json_decref(state->extra);
     pthread_mutex_destroy(&state->lock);
-    mini_secret_free(self, state->secret);
     free(state);
 }
 
@@ -158,7 +157,7 @@ json_t *svc_room_new(struct gr_call *call, const json_t *body)
 
 /* --- callbacks --- */
 
-static const char *sign(struct gr_call *call, const struct mini_account *account)
+static const char *sign(struct gr_call *call, const struct gr_account *account)
 {
     const struct svc_state *state = svc_state_of(call);
     const struct gr_jwt_key key = {.alg = "HS256", .key = state->secret};
@@ -192,7 +191,7 @@ void svc_post(struct gr_call *call, const char *audience, const char *label, con
     char *text = json_dumps(stolen_payload, JSON_COMPACT);
     const char *body = text ? gr_copy(call, gr_str_of(text)) : NULL;
     struct gr_upstream_reply reply = {0};
-    struct mini_account parts;
+    struct gr_account parts;
 
     free(text);
     if (body && agent && mini_account_parse(gr_str_of(account), &parts)) {
