@@ -49,8 +49,8 @@ void sb_analytics(struct sandbox *sb, const char *type, json_t *data)
     sb_trim(sb, "events", SB_JOURNAL_MAX);
 }
 
-/* A query sees the events that were there when it began: the cursor carries when that was, the last
- * event of that moment, and where to go on. */
+/* Pages of one query show only events that existed when the first page was asked for. The cursor
+ * carries that time, the number of the last event at that time, and the number to go on with. */
 struct cursor {
     unsigned long long began_ms;
     unsigned long long end;
@@ -151,7 +151,7 @@ static enum gr_err analytics_add(struct gr_call *call, struct sandbox *sb)
 
 /* --- peer statistics --- */
 
-/* Figures that look alive and are the same at each call. */
+/* Figures that vary like real ones, but are the same at each call. */
 static json_t *figures(struct sandbox *sb, const char *seed, size_t count, json_int_t around)
 {
     json_t *values = sb_pack(sb, "[]");

@@ -43,7 +43,7 @@ static const struct asset_kind *kind_of(const char *type)
     return kind;
 }
 
-/* mode: the form of a text, "txt"; NULL for what is none. */
+/* mode: the output mode of a transcript or summary, such as "txt"; NULL for other types. */
 static json_t *metadata_of(struct sandbox *sb, const json_t *job, const char *type,
                            const char *mode)
 {
@@ -77,7 +77,7 @@ static json_t *make_asset(struct sandbox *sb, const json_t *job, const char *typ
                 "thumbnails", "metadata", metadata_of(sb, job, type, mode)));
 }
 
-/* Makes an asset and puts its short form at the begin of made. */
+/* Makes an asset and puts its short form in front of the list made. */
 static void prepend_asset(struct sandbox *sb, const json_t *job, const char *type, const char *mode,
                           json_t *made)
 {
@@ -90,7 +90,7 @@ static void prepend_asset(struct sandbox *sb, const json_t *job, const char *typ
         sb->failed = true;
 }
 
-/* One transcript for each form that was asked for. */
+/* Makes one transcript for each output mode that was asked for. */
 static void prepend_transcripts(struct sandbox *sb, const json_t *job, json_t *made)
 {
     const json_t *modes = json_object_get(json_object_get(job, ".transcription"), "output_modes");

@@ -117,7 +117,7 @@ static void keep_codes(struct sandbox *sb, const json_t *room, json_t *data, jso
     }
 }
 
-/* Asked again, the service answers the codes that exist and makes only those that lack. */
+/* When the codes exist, the service answers them and makes only those that are missing. */
 static enum gr_err codes_create_all(struct gr_call *call, struct sandbox *sb)
 {
     json_t *covered;
@@ -159,8 +159,8 @@ static enum gr_err codes_create(struct gr_call *call, struct sandbox *sb)
     return sb_reply_row(call, sb, new_code(sb, room, role));
 }
 
-/* Whether the room and the role that a code stands for are still there. */
-static bool code_has_ground(struct sandbox *sb, const json_t *code)
+/* Whether the room and the role of the code still exist. */
+static bool code_is_valid(struct sandbox *sb, const json_t *code)
 {
     const json_t *room = sb_find_text(sb, "rooms", sb_text(code, "room_id"));
 
@@ -175,7 +175,7 @@ static enum gr_err codes_update(struct gr_call *call, struct sandbox *sb)
 
     if (!code)
         return sb_error(call, 404, "Code not found", NULL);
-    if (enable && !code_has_ground(sb, code))
+    if (enable && !code_is_valid(sb, code))
         return sb_error(call, 403, "Code can not be enabled", NULL);
     sb_set(sb, code, "enabled", json_boolean(enable));
     sb_set(sb, code, "updated_at", sb_time(sb, sb->now_ms));
@@ -191,7 +191,7 @@ static enum gr_err codes_exchange(struct gr_call *call, struct sandbox *sb)
     enum gr_err err;
     char *token;
 
-    if (!code || !sb_true(code, "enabled") || !code_has_ground(sb, code))
+    if (!code || !sb_true(code, "enabled") || !code_is_valid(sb, code))
         return sb_error(call, 404, "Room code not found", "unknown or disabled");
     if (!sb_true(room, "enabled"))
         return sb_error(call, 403, "Room is disabled", NULL);

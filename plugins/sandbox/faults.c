@@ -47,7 +47,7 @@ static bool rule_matches(const json_t *rule, const char *method, const char *pat
            (!*wanted_path || fnmatch(wanted_path, path, 0) == 0);
 }
 
-/* Whether this call meets the rule now; counts it. */
+/* Whether the rule applies to this call, which is counted for the rules that follow. */
 static bool rule_fires(struct sandbox *sb, json_t *rule)
 {
     int64_t skip = sb_int(rule, "skip");
@@ -69,7 +69,7 @@ static bool rule_fires(struct sandbox *sb, json_t *rule)
     return count != 0;
 }
 
-/* The first rule that this call meets, as a new reference; NULL: none. */
+/* The first rule that applies to this call, as a new reference; NULL when there is none. */
 static json_t *rule_for(struct gr_call *call, struct sandbox *sb)
 {
     const char *method = method_name(gr_route_of(call)->method);

@@ -13,7 +13,7 @@ static json_t *room_of(struct sandbox *sb, const json_t *job)
     return sb_find_text(sb, "rooms", sb_text(job, "room_id"));
 }
 
-/* Members that every event about a file has of its own making. */
+/* Each event of a job has an id and a time of its own beside those of the envelope. */
 static void stamp(struct sandbox *sb, json_t *data)
 {
     struct sb_name id = sb_new_uuid(sb);

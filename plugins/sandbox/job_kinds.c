@@ -59,7 +59,7 @@ int64_t sb_job_seconds(struct sandbox *sb, const json_t *job)
     return ms < 1000 ? 1 : ms / 1000;
 }
 
-/* --- what is made of a start --- */
+/* --- new jobs --- */
 
 static void make_recording(struct sandbox *sb, json_t *job, const json_t *body)
 {

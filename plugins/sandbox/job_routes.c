@@ -49,7 +49,8 @@ static enum gr_err jobs_get(struct gr_call *call, struct sandbox *sb)
     return err == GR_OK ? sb_reply_row(call, sb, job) : err;
 }
 
-/* The destination that the start means: the one named, else the only one, else "default". */
+/* The destination of a start: the one that the body names, else the only one that the template has,
+ * else "default". */
 static enum gr_err destination_of(struct gr_call *call, struct sandbox *sb, const json_t *room,
                                   const char **ret_name)
 {

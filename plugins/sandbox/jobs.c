@@ -41,7 +41,7 @@ static void set_state(struct sandbox *sb, json_t *job, const char *status)
     sb_set(sb, job, "updated_at", sb_time(sb, sb->now_ms));
 }
 
-/* --- the way of a job --- */
+/* --- states of a job --- */
 
 static void run_job(struct sandbox *sb, json_t *job)
 {

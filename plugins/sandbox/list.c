@@ -73,7 +73,8 @@ static const char **ordered_keys(json_t *all, bool oldest_first)
     return keys;
 }
 
-/* The index of the row behind the one that the query's `start` names; false: no such row. */
+/* The index of the row that follows the one named in the query's `start`. Returns false when there
+ * is no row of that name. */
 static bool first_index(struct gr_call *call, const char *const *keys, size_t count,
                         size_t *ret_index)
 {
@@ -89,8 +90,8 @@ static bool first_index(struct gr_call *call, const char *const *keys, size_t co
     return false;
 }
 
-/* Appends up to limit rows from index on to items. Returns the key of the last one, "" when there
- * is none; *ret_more: rows are left. */
+/* Appends at most limit rows to items, beginning at index. Returns the key of the last one, or "";
+ * *ret_more says whether the list goes on behind it. */
 static const char *take_page(struct gr_call *call, struct sandbox *sb, const struct sb_list *list,
                              const char *const *keys, size_t index, size_t limit, json_t *items,
                              bool *ret_more)

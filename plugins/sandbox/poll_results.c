@@ -27,7 +27,7 @@ static bool of_poll(struct gr_call *call, struct sandbox *sb, const json_t *row)
     return sb_is(row, "poll_id", gr_param(call, "poll_id"));
 }
 
-/* The run itself or those of a session of the room, where the path names one. */
+/* All runs of the poll, or where the path names a session or a run, those of it. */
 static bool of_run(struct gr_call *call, struct sandbox *sb, const json_t *row)
 {
     gr_str session = gr_param(call, "session_id");

@@ -162,7 +162,7 @@ static enum gr_err check_poll(struct gr_call *call, const json_t *poll)
     return GR_OK;
 }
 
-/* Where a path leads: the list, and the item in it. */
+/* The item that a path names, and the list that holds it. */
 struct place {
     json_t *list;
     json_t *item;

@@ -22,7 +22,7 @@ static const struct gr_field upload_options[] = {
 static const struct gr_field upload_info[] = {
     GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED,
-             .values = GR_LIST("s3", "gs", "oss", "azure")),
+             .values = GR_LIST("s3", "gs", "oss", "azure", "r2")),
     GR_FIELD("prefix", GR_STRING, "Begin of every path"),
     GR_FIELD("options", GR_OBJECT, "Region and the like", .fields = upload_options),
     GR_FIELD("credentials", GR_OBJECT, "Credentials of the storage", .fields = upload_credentials),
@@ -123,7 +123,7 @@ static void set_template(struct sandbox *sb, json_t *room, const char *id)
     sb_set(sb, room, "template", sb_pack(sb, "s", sb_text(template, "name")));
 }
 
-/* A room is where its template says, unless it says otherwise itself. */
+/* The region that a new room takes from its template. */
 static const char *region_of(struct sandbox *sb, const char *template_id)
 {
     const json_t *template = sb_find_text(sb, "templates", template_id);
@@ -190,7 +190,7 @@ static enum gr_err check_size(struct gr_call *call, const json_t *room, const js
     return GR_OK;
 }
 
-/* What the field rows cannot say. room NULL: it would be new. */
+/* Checks what the field rows cannot express. room is NULL when the body makes a new one. */
 static enum gr_err check_body(struct gr_call *call, struct sandbox *sb, const json_t *room)
 {
     const json_t *body = gr_json(call);

@@ -4,7 +4,7 @@
 #include "templates.h"
 #include "webhooks.h"
 
-/* --- routes: sessions --- */
+/* --- sessions --- */
 
 static const struct gr_field sessions_query[] = {
     GR_FIELD("active", GR_BOOL, "Running or ended sessions"),
@@ -38,7 +38,7 @@ static enum gr_err sessions_get(struct gr_call *call, struct sandbox *sb)
                    : sb_error(call, 404, "session not found", NULL);
 }
 
-/* --- routes: active rooms --- */
+/* --- active rooms --- */
 
 /* The running session of the room in the path. */
 static enum gr_err session_of(struct gr_call *call, struct sandbox *sb, const char *missing,
@@ -244,7 +244,7 @@ static enum gr_err active_remove(struct gr_call *call, struct sandbox *sb)
     return reply_message(call, sb, "peer remove request submitted");
 }
 
-/* Who ended it is empty here: the API did, and not a peer. */
+/* The members about a peer are empty, since the API ended the session. */
 static void note_end(struct sandbox *sb, const json_t *session, const char *reason, bool lock)
 {
     static const char *const peer_members[] = {"peer_id", "role", "user_id", "user_name"};

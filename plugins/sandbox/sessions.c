@@ -66,7 +66,7 @@ static void tell_closed(struct sandbox *sb, const char *session_id)
     }
 }
 
-/* --- the begin of a session --- */
+/* --- opening a session --- */
 
 json_t *sb_session_open(struct sandbox *sb, json_t *room)
 {
@@ -191,7 +191,7 @@ json_t *sb_peer_join(struct sandbox *sb, json_t *room, const json_t *body)
     return peer;
 }
 
-/* Takes a peer out, without a look at what is left of the session. */
+/* Takes a peer out. The caller decides what becomes of the session. */
 static void drop_peer(struct sandbox *sb, json_t *session, const char *peer_id, const char *reason)
 {
     json_t *peer = json_incref(json_object_get(sb_live_peers(session), peer_id));

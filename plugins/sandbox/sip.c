@@ -120,7 +120,7 @@ const struct gr_route sb_sip_routes[] = {
     SB_POST("/sip/outbound/trunks/{trunk_id}", "sip.trunk_update", "Change a trunk",
             .body = GR_BODY(GR_OBJECT, .fields = trunk_update_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(sip_trunk_update)),
-    SB_POST("/sip/outbound/call", "sip.call", "Call somebody into a room",
+    SB_POST("/sip/outbound/call", "sip.call", "Call a number and let it join a room",
             .body = GR_BODY(GR_OBJECT, .fields = call_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(sip_call)),
     SB_POST("/sip/dtmf", "sip.dtmf", "Send tones; wants an app token",

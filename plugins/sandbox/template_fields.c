@@ -14,14 +14,14 @@ static const struct gr_field audio[] = {
     GR_END,
 };
 
+/* Widths and heights have no bounds here: the service takes portrait pictures of 720 by 1280. */
 static const struct gr_field video[] = {
     GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(30, 2000),
              .default_doc = "256"),
     GR_FIELD("codec", GR_STRING, "Codec", .values = GR_LIST("vp8")),
     GR_FIELD("frameRate", GR_INT, "Frames a second", .range = GR_RANGE(1, 30), .default_doc = "25"),
-    GR_FIELD("width", GR_INT, "Width in pixels", .range = GR_RANGE(50, 1920), .default_doc = "320"),
-    GR_FIELD("height", GR_INT, "Height in pixels", .range = GR_RANGE(50, 1080),
-             .default_doc = "180"),
+    GR_FIELD("width", GR_INT, "Width in pixels", .default_doc = "320"),
+    GR_FIELD("height", GR_INT, "Height in pixels", .default_doc = "180"),
     GR_END,
 };
 
@@ -29,10 +29,8 @@ static const struct gr_field screen[] = {
     GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_MIN(500), .default_doc = "1024"),
     GR_FIELD("codec", GR_STRING, "Codec", .values = GR_LIST("vp8")),
     GR_FIELD("frameRate", GR_INT, "Frames a second", .range = GR_RANGE(1, 30), .default_doc = "10"),
-    GR_FIELD("width", GR_INT, "Width in pixels", .range = GR_RANGE(480, 1920),
-             .default_doc = "1280"),
-    GR_FIELD("height", GR_INT, "Height in pixels", .range = GR_RANGE(270, 1080),
-             .default_doc = "720"),
+    GR_FIELD("width", GR_INT, "Width in pixels", .default_doc = "1280"),
+    GR_FIELD("height", GR_INT, "Height in pixels", .default_doc = "720"),
     GR_END,
 };
 
@@ -107,7 +105,7 @@ const struct gr_field sb_role_fields[] = {
     GR_FIELD("subscribeParams", GR_OBJECT, "What the role receives", .fields = subscribe),
     GR_FIELD("permissions", GR_OBJECT, "What the role may do", .fields = permissions),
     GR_FIELD("priority", GR_INT, "1 is the highest", .range = GR_RANGE(1, 5)),
-    GR_FIELD("maxPeerCount", GR_INT, "Most peers at a time; 0: any number, -1: nobody",
+    GR_FIELD("maxPeerCount", GR_INT, "Most peers at a time; 0: any number, -1: none",
              .range = GR_MIN(-1), .default_doc = "0"),
     GR_END,
 };
@@ -121,7 +119,7 @@ static const struct gr_field credentials[] = {
 
 static const struct gr_field upload[] = {
     GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED,
-             .values = GR_LIST("s3", "gs", "oss", "azure")),
+             .values = GR_LIST("s3", "gs", "oss", "azure", "r2")),
     GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("prefix", GR_STRING, "Begin of every path", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("options", GR_OBJECT, "Region and the like"),

@@ -273,7 +273,7 @@ static enum gr_err templates_part_put(struct gr_call *call, struct sandbox *sb)
     return sb_reply(call, sb, sb_copy(sb, json_object_get(row, part_name(call))));
 }
 
-/* Answers leave flags out that are false. */
+/* The service leaves out flags that are false. */
 static void drop_false(json_t *value)
 {
     const char *name;

@@ -50,7 +50,7 @@ static const struct gr_pair *headers_of(struct gr_call *call, struct sandbox *sb
     return headers;
 }
 
-/* The event as it goes out; a repeated one says so. */
+/* The body that is sent; that of a replay is marked as one. */
 static gr_str payload_of(struct gr_call *call, struct sandbox *sb, const json_t *row, bool replay)
 {
     json_t *event = sb_copy(sb, json_object_get(row, "event"));
@@ -63,7 +63,7 @@ static gr_str payload_of(struct gr_call *call, struct sandbox *sb, const json_t 
     return body;
 }
 
-/* "/path?query" of the URL as the two things an upstream call takes. */
+/* Sets path and query of the request from the URL of the receiver. */
 static void split_target(struct gr_call *call, const char *url, struct gr_upstream_request *request)
 {
     const char *rest = sb_target_path(url);
@@ -149,7 +149,7 @@ static void count_replay(struct sandbox *sb, const char *workflow_id, const char
     sb_workflow_settle(sb, workflow);
 }
 
-/* One attempt is over: keep the result, or plan the next. */
+/* Notes the result of an attempt, and plans the next one when it failed. */
 static void settle(struct sandbox *sb, const char *outbox_id, const char *error)
 {
     json_t *entry = json_incref(sb_find_text(sb, "outbox", outbox_id));

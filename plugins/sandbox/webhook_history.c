@@ -39,7 +39,7 @@ static const struct gr_field replay_fields[] = {
     GR_END,
 };
 
-/* Which deliveries are meant. */
+/* The deliveries that a query or a replay selects. */
 struct window {
     int64_t start_ms;
     int64_t end_ms;
@@ -151,7 +151,7 @@ static bool named(const json_t *names, const char *name)
     return !json_array_size(names);
 }
 
-/* Queues the deliveries that are meant; returns how many. */
+/* Queues the selected deliveries; returns how many there are. */
 static json_int_t queue_all(struct sandbox *sb, const char *workflow_id, const json_t *body,
                             const struct window *window)
 {
@@ -194,7 +194,7 @@ static json_t *filters_of(struct sandbox *sb, const json_t *body, const struct w
     return filters;
 }
 
-/* A run with these filters that has not ended. */
+/* The replay with these filters that is still running; NULL when there is none. */
 static json_t *running_workflow(struct sandbox *sb, const json_t *filters)
 {
     const char *id;

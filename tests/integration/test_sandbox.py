@@ -139,6 +139,22 @@ def test_a_template_read_changed_and_written_back_keeps_every_member(box):
     assert again["unknown"] == sent["unknown"]
 
 
+def test_takes_the_templates_that_the_service_takes(box):
+    """A portrait camera, a list of transcriptions among the plugins, storage of the kind r2."""
+    portrait = {"bitRate": 700, "codec": "vp8", "frameRate": 25, "width": 720, "height": 1280}
+    upload = {"type": "r2", "location": "bucket", "prefix": "p", "credentials": {"key": "k", "secretKey": "s"}}
+    sent = {
+        "name": "taken",
+        "roles": {"host": {"publishParams": {"video": portrait}}},
+        "plugins": {"transcriptions": [{"role": "host", "mode": "caption"}]},
+        "settings": {"recording": {"enabled": True, "upload": upload}},
+    }
+    made = box.post("/templates", sent)
+    assert made["roles"]["host"]["publishParams"]["video"] == portrait
+    assert made["plugins"] == sent["plugins"] and made["settings"]["recording"]["upload"] == upload
+    assert box.post(f"/templates/{made['id']}", made)["roles"] == made["roles"]
+
+
 def test_a_template_of_an_existing_name_is_overwritten(box):
     first = box.post("/templates", {"name": "same", "roles": {"a": {}}, "plugins": {"p": 1}})
     second = box.post("/templates", {"name": "same", "roles": {"b": {}}})

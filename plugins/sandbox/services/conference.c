@@ -208,7 +208,7 @@ static json_t *make_stream(struct gr_call *call, const json_t *room, const char 
                      film ? film : "", "created_by", author, "mjr_dumps_uris", dump ? dump : "");
 }
 
-/* One stream per named participant; nobody named: of the room's host. */
+/* One stream for each participant that is named, else one of the room's host. */
 static json_t *make_streams(struct gr_call *call, const json_t *room)
 {
     const json_t *authors = json_object_get(gr_json(call), "created_by");
