@@ -71,7 +71,7 @@ static const struct gr_field verify_rows[] = {
 static const struct gr_route routes[] = {
     GR_POST("/accounts", "accounts.create", "Create an account", .access = GR_ACCESS_OPEN,
             .body = BODY(create_rows), .body_max_bytes = BODY_MAX, .handle = rig_accounts_create,
-            .answers = ANSWER("the account",
+            .answers = ANSWER("The account",
                               "{\"message\":\"User created\",\"payload\":{\"userID\":"
                               "\"0b9d6c1e-3f52-4a77-9a0e-5c1f7be2d410\",\"username\":\"marit\","
                               "\"email\":\"marit@studio.example\"}}"),
@@ -79,7 +79,7 @@ static const struct gr_route routes[] = {
     GR_POST("/accounts/auth/local", "accounts.login", "Log in with name and password",
             .access = GR_ACCESS_OPEN, .body = BODY(login_rows), .body_max_bytes = BODY_MAX,
             .handle = rig_accounts_login,
-            .answers = ANSWER("a token for 28 days",
+            .answers = ANSWER("A token for 28 days",
                               "{\"message\":\"Authentication successful\",\"payload\":"
                               "{\"username\":\"marit\",\"token\":\"aaaa.bbbb.cccc\"}}"),
             .source = RIG_SOURCE),
@@ -88,29 +88,29 @@ static const struct gr_route routes[] = {
             .handle = rig_accounts_password,
             .doc = "Tokens made before it are refused from then on.",
             .answers =
-                ANSWER("whose password it is", "{\"message\":\"User password changed\",\"payload\":"
+                ANSWER("Whose password it is", "{\"message\":\"User password changed\",\"payload\":"
                                                "{\"username\":\"marit\"}}"),
             .source = RIG_SOURCE),
     GR_POST("/accounts/logout-all", "accounts.logout_all", "Refuse every token of the caller",
             .access = GR_ACCESS_GROUP, .handle = rig_accounts_logout_all,
-            .answers = ANSWER("done", "{\"message\":\"Logged out everywhere\",\"payload\":null}")),
+            .answers = ANSWER("Done", "{\"message\":\"Logged out everywhere\",\"payload\":null}")),
     GR_POST("/accounts/invite", "accounts.invite", "Make an invite for an address",
             .access = GR_ACCESS_GROUP, .body = BODY(invite_rows), .body_max_bytes = BODY_MAX,
             .handle = rig_accounts_invite,
-            .answers = ANSWER("an invite for 14 days",
+            .answers = ANSWER("An invite for 14 days",
                               "{\"message\":\"Invite created\",\"payload\":{\"email\":"
                               "\"guest@studio.example\",\"token\":\"aaaa.bbbb.cccc\"}}"),
             .source = RIG_SOURCE),
     GR_POST("/accounts/invite/verify", "accounts.invite_verify", "Check an invite",
             .access = GR_ACCESS_OPEN, .body = BODY(verify_rows), .body_max_bytes = BODY_MAX,
             .handle = rig_accounts_invite_verify,
-            .answers = ANSWER("it is good", "{\"message\":\"Invite verified.\",\"payload\":"
+            .answers = ANSWER("It is good", "{\"message\":\"Invite verified.\",\"payload\":"
                                             "{\"email\":\"guest@studio.example\"}}"),
             .source = RIG_SOURCE),
     GR_DELETE("/accounts", "accounts.remove", "Remove the caller's account and its streams",
               .access = GR_ACCESS_GROUP, .body = BODY(remove_rows), .body_max_bytes = BODY_MAX,
               .handle = rig_accounts_remove,
-              .answers = ANSWER("it is gone", "{\"message\":\"User removed\",\"payload\":null}")),
+              .answers = ANSWER("It is gone", "{\"message\":\"User removed\",\"payload\":null}")),
     GR_END,
 };
 

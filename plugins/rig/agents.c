@@ -58,23 +58,23 @@ static const struct gr_route routes[] = {
            .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_HIDDEN_PATH, .handle = agents_config,
            .doc = "Reading it does not mark the stream live.",
            .answers =
-               ANSWER("its destinations",
+               ANSWER("Its destinations",
                       "{\"message\":\"Stream Config\",\"payload\":" EXAMPLE_DESTINATIONS "}"),
            .source = RIG_SOURCE),
     CALLBACK("/agents/rtmp/on_connect", "agents.connect", "A client connects to an edge host",
              .handle = rig_on_connect,
-             .answers = ANSWER("always", "{\"message\":\"Connect accepted\",\"payload\":null}")),
+             .answers = ANSWER("Always", "{\"message\":\"Connect accepted\",\"payload\":null}")),
     CALLBACK("/agents/rtmp/on_publish", "agents.publish", "A broadcast begins",
              .handle = rig_on_publish,
              .answers =
-                 ANSWER("live from now on",
+                 ANSWER("Live from now on",
                         "{\"message\":\"Publish accepted\",\"payload\":" EXAMPLE_DESTINATIONS "}")),
     CALLBACK("/agents/rtmp/on_update", "agents.update", "A broadcast goes on",
              .handle = rig_on_update,
-             .answers = ANSWER("still live", "{\"message\":\"Publish renewed\",\"payload\":null}")),
+             .answers = ANSWER("Still live", "{\"message\":\"Publish renewed\",\"payload\":null}")),
     CALLBACK("/agents/rtmp/on_publish_done", "agents.done", "A broadcast has ended",
              .handle = rig_on_done,
-             .answers = ANSWER("always", "{\"message\":\"Publish ended\",\"payload\":null}")),
+             .answers = ANSWER("Always", "{\"message\":\"Publish ended\",\"payload\":null}")),
     GR_END,
 };
 

@@ -333,34 +333,34 @@ static const struct gr_route routes[] = {
     GR_POST("/streams", "streams.create", "Create a stream", .access = GR_ACCESS_GROUP,
             .handle = streams_create,
             .answers = ANSWER(
-                "the stream",
+                "The stream",
                 "{\"message\":\"New stream created\",\"payload\":" EXAMPLE_STREAM("null") "}"),
             .source = RIG_SOURCE),
     GR_GET("/streams", "streams.list", "List the caller's streams", .access = GR_ACCESS_GROUP,
            .handle = streams_list,
            .answers = ANSWER(
-               "the streams, without their destinations",
+               "The streams, without their destinations",
                "{\"message\":\"Stream list for user\",\"payload\":[" EXAMPLE_STREAM("null") "]}"),
            .source = RIG_SOURCE),
     GR_GET("/streams/{streamID}", "streams.detail", "Show a stream and its destinations",
            .access = GR_ACCESS_GROUP, .handle = streams_detail,
            .answers =
-               ANSWER("the stream", "{\"message\":\"Stream detail\",\"payload\":" EXAMPLE_STREAM(
+               ANSWER("The stream", "{\"message\":\"Stream detail\",\"payload\":" EXAMPLE_STREAM(
                                         "[" EXAMPLE_DESTINATION "]") "}"),
            .source = RIG_SOURCE),
     GR_PATCH("/streams/{streamID}", "streams.update", "Switch a stream on or off",
              .access = GR_ACCESS_GROUP, .admit = admit, .body = BODY(stream_changes),
              .body_max_bytes = BODY_MAX, .handle = streams_update,
              .answers =
-                 ANSWER("the stream",
+                 ANSWER("The stream",
                         "{\"message\":\"Stream updated\",\"payload\":" EXAMPLE_STREAM("null") "}")),
     GR_DELETE("/streams/{streamID}", "streams.remove", "Remove a stream and its destinations",
               .access = GR_ACCESS_GROUP, .admit = admit, .handle = streams_remove,
-              .answers = ANSWER("it is gone", "{\"message\":\"Stream removed\",\"payload\":null}")),
+              .answers = ANSWER("It is gone", "{\"message\":\"Stream removed\",\"payload\":null}")),
     GR_POST("/streams/{streamID}/changeKey", "streams.change_key", "Give a stream a new key",
             .access = GR_ACCESS_GROUP, .admit = admit, .handle = streams_change_key,
             .doc = "The old key stops working at once.",
-            .answers = ANSWER("the new key", "{\"message\":\"New stream key\",\"payload\":{\"key\":"
+            .answers = ANSWER("The new key", "{\"message\":\"New stream key\",\"payload\":{\"key\":"
                                              "\"x7_YdPq0S3mN-eVbK2tLfg\",\"streamID\":"
                                              "\"5f0a1c92-7d34-4be8-b6f1-20c9e4d7a355\"}}"),
             .source = RIG_SOURCE),
@@ -369,7 +369,7 @@ static const struct gr_route routes[] = {
             .body_max_bytes = BODY_MAX, .handle = rig_destinations_add,
             .doc = "A change of destinations counts from the next publish on.",
             .answers = ANSWER(
-                "the destination",
+                "The destination",
                 "{\"message\":\"Stream destination added\",\"payload\":" EXAMPLE_DESTINATION "}"),
             .source = RIG_SOURCE),
     GR_PATCH("/streams/{streamID}/destination/{destinationID}", "streams.update_destination",
@@ -377,13 +377,13 @@ static const struct gr_route routes[] = {
              .body = BODY(destination_changes), .body_max_bytes = BODY_MAX,
              .handle = rig_destinations_update,
              .answers = ANSWER(
-                 "the destination",
+                 "The destination",
                  "{\"message\":\"Stream destination updated\",\"payload\":" EXAMPLE_DESTINATION
                  "}")),
     GR_DELETE("/streams/{streamID}/destination/{destinationID}", "streams.remove_destination",
               "Remove a destination", .access = GR_ACCESS_GROUP, .admit = rig_destination_admit,
               .handle = rig_destinations_remove,
-              .answers = ANSWER("it is gone",
+              .answers = ANSWER("It is gone",
                                 "{\"message\":\"Stream destination removed\",\"payload\":null}")),
     GR_END,
 };
