@@ -157,6 +157,17 @@ def test_secret_and_signature_are_both_wanted(start):
     taken(gateway, raw, X_Webhook_Secret=SECRET, X_100MS_Signature=sign(raw))
 
 
+def test_guesses_are_throttled(start):
+    gateway = start(signature_secret=KEY, auth={"throttle": {"failures": 3, "window": "1h"}})
+    raw = json.dumps(event()).encode()
+    for headers in ({"X-Webhook-Secret": "guess"}, {}, {"X-Webhook-Secret": SECRET, "X-100MS-Signature": "00" * 32}):
+        assert gateway.post("/webhooks", raw, headers=headers).status == 401
+    for headers in ({"X-Webhook-Secret": "guess"}, {"X-Webhook-Secret": SECRET, "X-100MS-Signature": "00" * 32}):
+        answer = gateway.post("/webhooks", raw, headers=headers)
+        assert answer.status == 429 and int(answer.header("Retry-After")) > 1000, answer
+    taken(gateway, raw, X_Webhook_Secret=SECRET, X_100MS_Signature=sign(raw))
+
+
 # --- what is kept ---
 
 
