@@ -1,6 +1,7 @@
 /* The service table, and the services that are one line each. */
 #include "call/host.h"
 
+#include "base/address.h"
 #include "base/bearer.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -119,6 +120,13 @@ static const json_t *json(const struct gr_call *pub)
 static gr_str peer(const struct gr_call *pub)
 {
     return view(pub)->request ? gr_str_of(view(pub)->request->peer) : (gr_str){NULL, 0};
+}
+
+static gr_str peer_key(struct gr_call *pub)
+{
+    char *text = grc_arena_alloc(&grc_call_of(pub)->arena, GRC_ADDRESS_KEY_SIZE);
+
+    return text ? grc_address_key(peer(pub), text) : (gr_str){NULL, 0};
 }
 
 static gr_str request_id(const struct gr_call *pub)
@@ -310,6 +318,7 @@ const struct gr_host grc_host = {
     .body = body,
     .json = json,
     .peer = peer,
+    .peer_key = peer_key,
     .request_id = request_id,
     .caller = caller,
     .caller_may = caller_may,

@@ -93,6 +93,9 @@ static json_t *answer(const struct gr_answer *row, size_t field_size)
     if (row->schema) {
         struct gr_field schema = grc_field_at(row->schema, field_size, 0);
 
+        /* The gateway passes answers on unchecked. */
+        schema.flags |= GR_FIELD_HINTS;
+
         put(media, "schema", grc_field_schema(&schema, field_size, false));
     }
     if (row->example)

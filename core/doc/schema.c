@@ -1,5 +1,7 @@
 #include "doc/schema.h"
 
+#include "validate/schema.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +43,16 @@ static json_t *number(double value)
     return json_real(value);
 }
 
+/* Its bounds are told in the description, where no generated client enforces them. */
+static bool is_hint(const struct gr_field *row)
+{
+    return row->flags & GR_FIELD_HINTS;
+}
+
 static void put_range(json_t *schema, const struct gr_field *row, const char *min, const char *max)
 {
+    if (is_hint(row))
+        return;
     if (row->range && isfinite(row->range->min))
         put(schema, min, number(row->range->min));
     if (row->range && isfinite(row->range->max))
@@ -66,9 +76,9 @@ static void put_string(json_t *schema, const struct gr_field *row, bool null_fin
     char *whole = NULL;
 
     put_range(schema, row, "minLength", "maxLength");
-    if (row->values)
+    if (row->values && !is_hint(row))
         put_values(schema, row, null_fine);
-    if (row->pattern && asprintf(&whole, "^(?:%s)$", row->pattern) >= 0) {
+    if (row->pattern && !is_hint(row) && asprintf(&whole, "^(?:%s)$", row->pattern) >= 0) {
         put(schema, "pattern", json_string(whole));
         free(whole);
     }
@@ -98,7 +108,8 @@ static void add_alternative(json_t *groups, const struct gr_field *row)
     json_array_append_new(list, json_pack("{s:[s]}", "required", row->name));
 }
 
-static void put_members(json_t *schema, const struct gr_field *fields, size_t size)
+/* hints: GR_FIELD_HINTS when the members are only told about, else 0. */
+static void put_members(json_t *schema, const struct gr_field *fields, size_t size, unsigned hints)
 {
     json_t *properties = json_object();
     json_t *required = json_array();
@@ -110,9 +121,12 @@ static void put_members(json_t *schema, const struct gr_field *fields, size_t si
     size_t i;
 
     for (i = 0; row = grc_field_at(fields, size, i), row.name; i++) {
-        bool null_fine = !(row.flags & (GR_FIELD_REQUIRED | GR_FIELD_NOT_NULL));
+        bool null_fine = hints || !(row.flags & (GR_FIELD_REQUIRED | GR_FIELD_NOT_NULL));
 
+        row.flags |= hints;
         put(properties, row.name, grc_field_schema(&row, size, null_fine));
+        if (hints)
+            continue;
         if (row.flags & GR_FIELD_REQUIRED)
             json_array_append_new(required, json_string(row.name));
         if (row.when)
@@ -132,27 +146,30 @@ static void put_members(json_t *schema, const struct gr_field *fields, size_t si
     json_decref(all);
 }
 
-static json_t *item_schema(const struct gr_field *items, size_t size)
+static json_t *item_schema(const struct gr_field *items, size_t size, unsigned hints)
 {
     struct gr_field item = grc_field_at(items, size, 0);
 
+    item.flags |= hints;
     return grc_field_schema(&item, size, false);
 }
 
 static void put_container(json_t *schema, const struct gr_field *row, size_t size)
 {
+    unsigned hints = row->flags & GR_FIELD_HINTS;
+
     if (row->type == GR_OBJECT && row->fields)
-        put_members(schema, row->fields, size);
+        put_members(schema, row->fields, size, hints);
     if (row->type == GR_OBJECT && (row->flags & GR_FIELD_STRICT))
         put(schema, "additionalProperties", json_false());
     if (row->type == GR_ARRAY) {
         put_range(schema, row, "minItems", "maxItems");
-        put(schema, "items", row->items ? item_schema(row->items, size) : json_object());
+        put(schema, "items", row->items ? item_schema(row->items, size, hints) : json_object());
     }
     if (row->type == GR_MAP) {
         put_range(schema, row, "minProperties", "maxProperties");
         put(schema, "additionalProperties",
-            row->items ? item_schema(row->items, size) : json_true());
+            row->items ? item_schema(row->items, size, hints) : json_true());
     }
 }
 
@@ -172,7 +189,7 @@ static void put_shape(json_t *schema, const struct gr_field *row, size_t size, b
         put(schema, "format", json_string("date-time"));
     if (row->type == GR_INT || row->type == GR_NUMBER)
         put_range(schema, row, "minimum", "maximum");
-    if (row->multiple_of > 0)
+    if (row->multiple_of > 0 && !is_hint(row))
         put(schema, "multipleOf", number(row->multiple_of));
     put_container(schema, row, size);
 }
@@ -195,18 +212,35 @@ static json_t *default_value(const struct gr_field *row)
     return NULL;
 }
 
+/* Appends what a reader should know: "…; default: 24 hours ago". Takes over text. */
+static char *add_words(char *text, const char *before, const char *words)
+{
+    char *longer = NULL;
+
+    if (text && asprintf(&longer, "%s%s%s%s", text, *text ? "; " : "", before, words) < 0)
+        longer = NULL;
+    free(text);
+    return longer;
+}
+
 static void put_words(json_t *schema, const struct gr_field *row)
 {
+    bool bounded = row->range || row->values || row->pattern || row->multiple_of > 0;
     json_t *value = row->default_doc ? default_value(row) : NULL;
+    char *text = strdup(row->doc ? row->doc : "");
 
     if (value)
         put(schema, "default", value);
-    if (row->default_doc && !value)
-        put(schema, "description",
-            json_sprintf("%s%sdefault: %s", row->doc ? row->doc : "", row->doc ? "; " : "",
-                         row->default_doc));
-    else if (row->doc)
-        put(schema, "description", json_string(row->doc));
+    else if (row->default_doc)
+        text = add_words(text, "default: ", row->default_doc);
+    if (is_hint(row) && bounded) {
+        char *expected = grc_schema_expected(row);
+        text = add_words(text, "documented as ", expected ? expected : "");
+        free(expected);
+    }
+    if (text && *text)
+        put(schema, "description", json_string(text));
+    free(text);
 }
 
 json_t *grc_field_schema(const struct gr_field *row, size_t size, bool null_fine)

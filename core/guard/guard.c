@@ -50,18 +50,41 @@ static enum gr_err unauthorized(struct grc_call *call, const char *reason)
     return grc_fail(call, GR_ERR_UNAUTHORIZED, "the credential is refused: %s", reason);
 }
 
-/* A credential that does not hold. The reason is told, until the address has failed too often. */
-static enum gr_err refuse(struct grc_call *call, const char *reason)
+/* Counts a credential that does not hold. GR_OK, or GR_ERR_RATE when the address has failed too
+ * often. */
+static enum gr_err count_failure(struct grc_call *call)
 {
     gr_str peer = gr_str_of(call->request->peer);
     int64_t retry_s = 0;
 
-    if (!grc_limits_failure(call->runtime->limits, peer, grc_mono_us(), &retry_s)) {
-        enum gr_err err =
-            grc_fail(call, GR_ERR_RATE, "too many wrong credentials from this address");
-        call->error.retry_after_s = (unsigned)retry_s;
+    if (grc_limits_failure(call->runtime->limits, peer, grc_mono_us(), &retry_s))
+        return GR_OK;
+    enum gr_err err = grc_fail(call, GR_ERR_RATE, "too many wrong credentials from this address");
+    call->error.retry_after_s = (unsigned)retry_s;
+    return err;
+}
+
+enum gr_err grc_guard_group_refused(struct grc_call *call)
+{
+    const struct gr_error of_group = call->error;
+
+    /* The first failure of a call stays, so the group's gives way for a moment. */
+    call->error = (struct gr_error){.err = GR_OK};
+    enum gr_err err = count_failure(call);
+    if (err != GR_OK)
         return err;
-    }
+    call->error = of_group;
+    return GR_ERR_UNAUTHORIZED;
+}
+
+/* A credential that does not hold. The reason is told, until the address has failed too often. */
+static enum gr_err refuse(struct grc_call *call, const char *reason)
+{
+    gr_str peer = gr_str_of(call->request->peer);
+    enum gr_err err = count_failure(call);
+
+    if (err != GR_OK)
+        return err;
     grc_log_fields(GR_LOG_INFO, "credential refused",
                    GRC_LOG_FIELDS(GRC_LT("request_id", call->request_id), GRC_LS("peer", peer),
                                   GRC_LT("route", call->route->row->id), GRC_LT("reason", reason)));

@@ -20,6 +20,10 @@ void grc_guard_leave(struct grc_call *call);
 enum gr_err grc_guard_address(struct grc_call *call);
 /* Finds the caller of a GR_ACCESS_CALLER route; fails the call with 401 when there is none. */
 enum gr_err grc_guard_authenticate(struct grc_call *call);
+/* After a group refused a credential of its own: counts it like one of the host's.
+ * GR_ERR_UNAUTHORIZED with the group's error, or GR_ERR_RATE when the address has failed too often.
+ */
+enum gr_err grc_guard_group_refused(struct grc_call *call);
 /* 403 naming the missing scope; also for a bound caller on a route that names nothing of what he is
  * bound to. */
 enum gr_err grc_guard_scope(struct grc_call *call);

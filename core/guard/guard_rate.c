@@ -1,5 +1,6 @@
 /* How often, and how many at a time. */
 #include "auth/callers.h"
+#include "base/address.h"
 #include "base/clock.h"
 #include "guard/limits.h"
 #include "guard/state.h"
@@ -14,7 +15,7 @@ static bool is_exempt(const struct grc_call *call)
     return call->request->admin || (call->route && !call->route->plugin->settings);
 }
 
-static gr_str address_of(const struct grc_call *call, char text[64])
+static gr_str address_of(const struct grc_call *call, char text[GRC_ADDRESS_KEY_SIZE])
 {
     return grc_address_key(gr_str_of(call->request->peer), text);
 }
@@ -104,7 +105,7 @@ static enum gr_err enter(struct grc_call *call, uint64_t key, int64_t max, const
 enum gr_err grc_guard_enter(struct grc_call *call)
 {
     struct grc_limits *limits = call->runtime->limits;
-    char text[64];
+    char text[GRC_ADDRESS_KEY_SIZE];
 
     if (is_exempt(call))
         return GR_OK;
@@ -169,7 +170,7 @@ static enum gr_err take(struct grc_call *call, uint64_t key, const struct grc_ra
 enum gr_err grc_guard_address(struct grc_call *call)
 {
     const struct grc_rate *rate = &call->runtime->limits->settings->address.rate;
-    char text[64];
+    char text[GRC_ADDRESS_KEY_SIZE];
 
     if (rate->per_s <= 0 || is_exempt(call))
         return GR_OK;

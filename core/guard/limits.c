@@ -1,6 +1,7 @@
 #include "guard/limits.h"
 
-#include <arpa/inet.h>
+#include "base/address.h"
+
 #include <stdlib.h>
 
 #define FAILURES_TABLE 16384u
@@ -25,7 +26,7 @@ struct grc_limits *grc_limits_new(const struct grc_settings *settings)
         limits->rates = grc_rates_new((size_t)settings->limits.table);
         fine = limits->rates != NULL;
     }
-    if (fine && auth->throttle_failures > 0 && (auth->keys_file || auth->jwt_count)) {
+    if (fine && auth->throttle_failures > 0) {
         limits->failures = grc_rates_new(FAILURES_TABLE);
         limits->failure_rate = (struct grc_rate){
             .per_s = (double)auth->throttle_failures * 1000 / (double)auth->throttle_window_ms,
@@ -87,7 +88,7 @@ bool grc_limits_failure(struct grc_limits *limits, gr_str address, int64_t now_u
                         int64_t *ret_retry_s)
 {
     struct grc_rate_view view;
-    char text[64];
+    char text[GRC_ADDRESS_KEY_SIZE];
 
     if (!limits->failures)
         return true;
@@ -97,26 +98,4 @@ bool grc_limits_failure(struct grc_limits *limits, gr_str address, int64_t now_u
         return true;
     *ret_retry_s = view.next_s;
     return false;
-}
-
-gr_str grc_address_key(gr_str peer, char ret[64])
-{
-    struct in6_addr v6;
-    char text[64];
-
-    if (peer.len >= sizeof(text))
-        peer.len = sizeof(text) - 1;
-    if (peer.len)
-        memcpy(text, peer.ptr, peer.len);
-    text[peer.len] = '\0';
-    if (inet_pton(AF_INET6, text, &v6) != 1) {
-        memcpy(ret, text, peer.len + 1);
-        return (gr_str){ret, peer.len};
-    }
-    if (IN6_IS_ADDR_V4MAPPED(&v6)) {
-        inet_ntop(AF_INET, &v6.s6_addr[12], ret, 64);
-        return gr_str_of(ret);
-    }
-    memcpy(ret, v6.s6_addr, 8);
-    return (gr_str){ret, 8};
 }

@@ -37,8 +37,3 @@ void grc_limits_leave(struct grc_limits *limits);
  */
 bool grc_limits_failure(struct grc_limits *limits, gr_str address, int64_t now_us,
                         int64_t *ret_retry_s);
-
-/* What of an address counts as one: all of IPv4 (also when it is mapped into IPv6), the first 64
- * bits of IPv6, of which anybody has as many as he likes; anything else as it is. ret holds 64
- * bytes. */
-gr_str grc_address_key(gr_str peer, char ret[64]);

@@ -157,6 +157,15 @@ static enum gr_err step_query(struct grc_call *call)
 
 /* --- may they --- */
 
+/* What a group refuses is a wrong credential as well, whether it was found wrong before the body
+ * was read or, like the signature of a body, after it. */
+static enum gr_err throttled(struct grc_call *call, enum gr_err err)
+{
+    bool of_group = call->route->row->access == GR_ACCESS_GROUP;
+
+    return err == GR_ERR_UNAUTHORIZED && of_group ? grc_guard_group_refused(call) : err;
+}
+
 static enum gr_err step_authenticate(struct grc_call *call)
 {
     switch (call->route->row->access) {
@@ -164,7 +173,7 @@ static enum gr_err step_authenticate(struct grc_call *call)
         return GR_OK;
     case GR_ACCESS_GROUP:
         if (call->plugin->desc->authenticate)
-            return call->plugin->desc->authenticate(&call->pub);
+            return throttled(call, call->plugin->desc->authenticate(&call->pub));
         return grc_fail(call, GR_ERR_INTERNAL, "the group has no authenticate function");
     case GR_ACCESS_CALLER:
         break;
@@ -226,7 +235,7 @@ static enum gr_err step_handle(struct grc_call *call)
 
     if (route->timeout_ms)
         call->deadline_ms = grc_mono_ms() + route->timeout_ms;
-    enum gr_err err = handle_bounded(call);
+    enum gr_err err = throttled(call, handle_bounded(call));
     if (err == GR_OK && call->reply->status == 0)
         call->reply->status = 204;
     return err;

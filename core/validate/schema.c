@@ -8,7 +8,7 @@
 #define PATH_MAX_BYTES 256u
 #define ALL_FLAGS                                                                                  \
     ((unsigned)(GR_FIELD_REQUIRED | GR_FIELD_NOT_NULL | GR_FIELD_SECRET | GR_FIELD_REPEATED |      \
-                GR_FIELD_STRIP | GR_FIELD_STRICT))
+                GR_FIELD_STRIP | GR_FIELD_STRICT | GR_FIELD_HINTS))
 
 struct compiler {
     size_t field_size;
@@ -105,6 +105,8 @@ static bool check_flags(struct compiler *compiler, const struct gr_field *row)
         return refuse(compiler, ".flags has unknown bits 0x%x", row->flags & ~ALL_FLAGS);
     if ((row->flags & GR_FIELD_STRICT) && (row->type != GR_OBJECT || !row->fields))
         return refuse(compiler, "GR_FIELD_STRICT needs GR_OBJECT with .fields");
+    if ((row->flags & GR_FIELD_STRICT) && (row->flags & GR_FIELD_HINTS))
+        return refuse(compiler, "GR_FIELD_STRICT beside GR_FIELD_HINTS");
     if ((row->flags & GR_FIELD_REPEATED) && row->type >= GR_OBJECT)
         return refuse(compiler, "GR_FIELD_REPEATED does not fit its type");
     if ((row->flags & GR_FIELD_REQUIRED) && (row->when || row->any_of))
@@ -255,6 +257,11 @@ static bool compile_children(struct compiler *compiler, struct grc_node *node, s
     return true;
 }
 
+static bool does_more_than_check(const struct grc_schema *rule)
+{
+    return rule && (rule->binds || rule->strips);
+}
+
 static bool compile_node(struct compiler *compiler, struct grc_schema *rule, size_t index)
 {
     struct gr_field *row = &rule->rows[index];
@@ -266,7 +273,11 @@ static bool compile_node(struct compiler *compiler, struct grc_schema *rule, siz
     if (!check_row(compiler, row, rule->single) || !compile_pattern(compiler, node) ||
         !compile_children(compiler, node, row))
         return false;
-    node->expected = grc_schema_expected(row);
+    if ((row->flags & GR_FIELD_HINTS) &&
+        (does_more_than_check(node->fields) || does_more_than_check(node->items)))
+        return refuse(compiler, "GR_FIELD_HINTS above rows with .binds or GR_FIELD_STRIP");
+    struct gr_field plain = {.type = row->type};
+    node->expected = grc_schema_expected(row->flags & GR_FIELD_HINTS ? &plain : row);
     if (!node->expected)
         return refuse(compiler, "out of memory");
     rule->binds = rule->binds || row->binds || (node->fields && node->fields->binds) ||

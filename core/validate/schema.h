@@ -75,5 +75,7 @@ json_t *grc_schema_strip(const struct grc_schema *rule, const json_t *value);
 /* The name of the first row that cannot describe a query or path parameter (object, array, map), or
  * NULL: for the loader's check of tables. */
 const char *grc_schema_not_flat(const struct grc_schema *rule);
+/* The malloc'ed text of what a row expects, "an integer from 1 to 5"; NULL without memory. */
+char *grc_schema_expected(const struct gr_field *row);
 /* The rows it was made of, host-sized: for documents. */
 const struct gr_field *grc_schema_rows(const struct grc_schema *rule);

@@ -198,7 +198,9 @@ static enum gr_err walk_value(struct grc_walk *walk, const struct grc_node *node
     if (!has_type(node->row->type, value))
         return grc_walk_expect(walk, place, GR_PROBLEM_TYPE, node);
     walk->failed = false;
-    enum gr_err err = walk_typed(walk, node, place, value);
+    enum gr_err err = GR_OK;
+    if (!grc_is_hint(node))
+        err = walk_typed(walk, node, place, value);
     if (err == GR_OK && !walk->failed && node->row->check)
         err = grc_walk_check(walk, place, node, parent, value);
     walk->failed = walk->failed || failed_before;
@@ -210,7 +212,7 @@ static enum gr_err walk_absent(struct grc_walk *walk, const struct grc_node *nod
 {
     if (node->row->flags & GR_FIELD_REQUIRED)
         return grc_walk_report(walk, NULL, GR_PROBLEM_MISSING, "required");
-    if (node->row->type >= GR_OBJECT)
+    if (node->row->type >= GR_OBJECT && !grc_is_hint(node))
         return walk_typed(walk, node, NULL, NULL);
     return GR_OK;
 }

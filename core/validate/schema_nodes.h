@@ -35,10 +35,11 @@ static inline bool grc_is_whole(double value)
     return fabs(value) < 9007199254740992.0 && (double)(int64_t)value == value;
 }
 
-/* --- schema_text.c --- */
-
-/* The malloc'ed text of what a row expects; NULL without memory. */
-char *grc_schema_expected(const struct gr_field *row);
+/* The bounds of the row, and the rows below it, are for readers only. */
+static inline bool grc_is_hint(const struct grc_node *node)
+{
+    return (node->row->flags & GR_FIELD_HINTS) != 0;
+}
 
 /* --- schema_walk.c --- */
 
@@ -66,7 +67,7 @@ enum gr_err grc_walk_expect(struct grc_walk *walk, const struct grc_place *place
                             enum gr_problem_kind kind, const struct grc_node *node);
 /* Bounds of a row: 0, GR_PROBLEM_MIN or GR_PROBLEM_MAX. */
 int grc_out_of_range(const struct grc_node *node, double value);
-/* Range, multiple and list of a value whose type is right. */
+/* Range, multiple and list of a value whose type is right; anything for a hint. */
 enum gr_err grc_walk_integer(struct grc_walk *walk, const struct grc_place *place,
                              const struct grc_node *node, int64_t value);
 enum gr_err grc_walk_number(struct grc_walk *walk, const struct grc_place *place,

@@ -142,7 +142,7 @@ static enum gr_err check_typed(struct grc_walk *walk, const struct grc_place *pl
             return GR_OK;
         break;
     case GR_TIME:
-        if (grc_rfc3339_parse(value, NULL))
+        if (grc_is_hint(node) || grc_rfc3339_parse(value, NULL))
             return GR_OK;
         return grc_walk_expect(walk, place, GR_PROBLEM_VALUE, node);
     default:

@@ -139,7 +139,7 @@ int grc_out_of_range(const struct grc_node *node, double value)
 enum gr_err grc_walk_number(struct grc_walk *walk, const struct grc_place *place,
                             const struct grc_node *node, double value)
 {
-    int kind = grc_out_of_range(node, value);
+    int kind = grc_is_hint(node) ? 0 : grc_out_of_range(node, value);
 
     return kind ? grc_walk_expect(walk, place, (enum gr_problem_kind)kind, node) : GR_OK;
 }
@@ -149,6 +149,8 @@ enum gr_err grc_walk_integer(struct grc_walk *walk, const struct grc_place *plac
 {
     int kind = grc_out_of_range(node, (double)value);
 
+    if (grc_is_hint(node))
+        return GR_OK;
     if (!kind && node->row->multiple_of > 0 && value % (int64_t)node->row->multiple_of != 0)
         kind = GR_PROBLEM_VALUE;
     return kind ? grc_walk_expect(walk, place, (enum gr_problem_kind)kind, node) : GR_OK;
@@ -168,6 +170,8 @@ enum gr_err grc_walk_string(struct grc_walk *walk, const struct grc_place *place
 {
     int kind = node->row->range ? grc_out_of_range(node, (double)grc_utf8_count(value)) : 0;
 
+    if (grc_is_hint(node))
+        return GR_OK;
     if (!kind && node->row->values && !is_listed(node->row->values, value))
         kind = GR_PROBLEM_VALUE;
     /* Last: the pattern works only on texts of an accepted length. */

@@ -5,43 +5,43 @@
 
 static const struct gr_field peer_params[] = {
     HMS_PARAM_ROOM,
-    HMS_PARAM_ID("peerId", "id of the peer; every join makes another"),
+    HMS_PARAM_ID("peerId", "ID of the peer; every join makes another"),
     GR_END,
 };
 
 static const struct gr_field peers_query[] = {
-    GR_FIELD("user_id", GR_STRING, "only peers whose join token names this user"),
-    GR_FIELD("role", GR_STRING, "only peers of this role"),
+    GR_FIELD("user_id", GR_STRING, "Only peers whose join token names this user"),
+    GR_FIELD("role", GR_STRING, "Only peers of this role"),
     GR_END,
 };
 
 /* Bodies ----------------------------------------------------------------------------------- */
 
 static const struct gr_field changed_peer[] = {
-    GR_FIELD("name", GR_STRING, "name that others see"),
-    GR_FIELD("role", GR_STRING, "role from now on", .binds = "role"),
-    GR_FIELD("metadata", GR_STRING, "free text of the application; JSON goes in as text"),
+    GR_FIELD("name", GR_STRING, "Name that others see"),
+    GR_FIELD("role", GR_STRING, "Role from now on", .binds = "role"),
+    GR_FIELD("metadata", GR_STRING, "Free text of the application; JSON goes in as text"),
     GR_END,
 };
 
 static const struct gr_field message[] = {
-    GR_FIELD("message", GR_STRING, "the text", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("peer_id", GR_STRING, "only for this peer; goes before role"),
-    GR_FIELD("role", GR_STRING, "only for peers of this role"),
-    GR_FIELD("type", GR_STRING, "label for the receiving application, as chat"),
+    GR_FIELD("message", GR_STRING, "The text", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("peer_id", GR_STRING, "Only for this peer; goes before role"),
+    GR_FIELD("role", GR_STRING, "Only for peers of this role"),
+    GR_FIELD("type", GR_STRING, "Label for the receiving application, such as `chat`"),
     GR_END,
 };
 
 static const struct gr_field removal[] = {
-    GR_FIELD("peer_id", GR_STRING, "peer to remove; goes before role", .any_of = "whom"),
-    GR_FIELD("role", GR_STRING, "role whose peers to remove", .any_of = "whom"),
-    GR_FIELD("reason", GR_STRING, "what the clients and the webhook are told"),
+    GR_FIELD("peer_id", GR_STRING, "Peer to remove; goes before role", .any_of = "whom"),
+    GR_FIELD("role", GR_STRING, "Role whose peers to remove", .any_of = "whom"),
+    GR_FIELD("reason", GR_STRING, "What the clients and the webhook are told"),
     GR_END,
 };
 
 static const struct gr_field end[] = {
-    GR_FIELD("reason", GR_STRING, "what the clients are told"),
-    GR_FIELD("lock", GR_BOOL, "also disable the room until it is enabled again",
+    GR_FIELD("reason", GR_STRING, "What the clients are told"),
+    GR_FIELD("lock", GR_BOOL, "Also disable the room until it is enabled again",
              .default_doc = "false"),
     GR_END,
 };
@@ -49,52 +49,52 @@ static const struct gr_field end[] = {
 /* Answers ---------------------------------------------------------------------------------- */
 
 static const struct gr_field session[] = {
-    GR_FIELD("id", GR_STRING, "id of the session"),
-    GR_FIELD("created_at", GR_TIME, "when it began"),
-    GR_FIELD("peers", GR_ARRAY, "ids of the peers in it", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("id", GR_STRING, "ID of the session"),
+    GR_FIELD("created_at", GR_TIME, "When it began"),
+    GR_FIELD("peers", GR_ARRAY, "IDs of the peers in it", .items = GR_ITEM(GR_STRING)),
     GR_END,
 };
 
 static const struct gr_field active_room[] = {
-    GR_FIELD("id", GR_STRING, "id of the room"),
-    GR_FIELD("name", GR_STRING, "name of the room"),
-    GR_FIELD("customer_id", GR_STRING, "id of the workspace's owner"),
-    GR_FIELD("session", GR_OBJECT, "the running session", .fields = session),
+    GR_FIELD("id", GR_STRING, "ID of the room"),
+    GR_FIELD("name", GR_STRING, "Name of the room"),
+    GR_FIELD("customer_id", GR_STRING, "ID of the workspace's owner"),
+    GR_FIELD("session", GR_OBJECT, "The running session", .fields = session),
     GR_END,
 };
 
 static const char *const track_types[] = {"audio", "video", NULL};
 
 static const struct gr_field track[] = {
-    GR_FIELD("id", GR_STRING, "id of the track"),
-    GR_FIELD("stream_id", GR_STRING, "id of its stream"),
-    GR_FIELD("mute", GR_BOOL, "whether it is muted"),
-    GR_FIELD("type", GR_STRING, "what it carries", .values = track_types),
-    GR_FIELD("source", GR_STRING, "regular, or screen"),
-    GR_FIELD("started_at", GR_TIME, "when it was published"),
-    GR_FIELD("description", GR_STRING, "free text"),
+    GR_FIELD("id", GR_STRING, "ID of the track"),
+    GR_FIELD("stream_id", GR_STRING, "ID of its stream"),
+    GR_FIELD("mute", GR_BOOL, "Whether it is muted"),
+    GR_FIELD("type", GR_STRING, "What it carries", .values = track_types),
+    GR_FIELD("source", GR_STRING, "`regular`, or `screen`"),
+    GR_FIELD("started_at", GR_TIME, "When it was published"),
+    GR_FIELD("description", GR_STRING, "Free text"),
     GR_END,
 };
 
 #define PEER_MEMBERS                                                                               \
-    GR_FIELD("id", GR_STRING, "id of the peer"),                                                   \
-        GR_FIELD("name", GR_STRING, "name that others see"),                                       \
-        GR_FIELD("user_id", GR_STRING, "user, as the join token names him"),                       \
-        GR_FIELD("metadata", GR_STRING, "free text of the application"),                           \
-        GR_FIELD("role", GR_STRING, "role at this moment"),                                        \
-        GR_FIELD("joined_at", GR_TIME, "when the peer joined")
+    GR_FIELD("id", GR_STRING, "ID of the peer"),                                                   \
+        GR_FIELD("name", GR_STRING, "Name that others see"),                                       \
+        GR_FIELD("user_id", GR_STRING, "User, as the join token names them"),                      \
+        GR_FIELD("metadata", GR_STRING, "Free text of the application"),                           \
+        GR_FIELD("role", GR_STRING, "Role at this moment"),                                        \
+        GR_FIELD("joined_at", GR_TIME, "When the peer joined")
 
 static const struct gr_field listed_peer[] = {PEER_MEMBERS, GR_END};
 
 static const struct gr_field peer[] = {
     PEER_MEMBERS,
-    GR_FIELD("tracks", GR_MAP, "what the peer publishes, by track id",
+    GR_FIELD("tracks", GR_MAP, "What the peer publishes, by track id",
              .items = GR_ITEM(GR_OBJECT, .fields = track)),
     GR_END,
 };
 
 static const struct gr_field peers[] = {
-    GR_FIELD("peers", GR_MAP, "the peers by id; empty when nobody matches",
+    GR_FIELD("peers", GR_MAP, "The peers by id; empty when none matches",
              .items = GR_ITEM(GR_OBJECT, .fields = listed_peer)),
     GR_END,
 };
@@ -106,47 +106,47 @@ static const struct gr_route routes[] = {
            .scope = "active_rooms:read", .params = hms_room_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}"),
            .answers =
-               HMS_ANSWER(200, "the room with its session", .schema = HMS_OBJECT(active_room)),
-           .doc = "404 when nobody is in the room.",
+               HMS_ANSWER(200, "The room with its session", .schema = HMS_OBJECT(active_room)),
+           .doc = "404 when the room is empty.",
            .source = HMS_API("active-rooms/retrieve-active-room")),
     GR_GET("/active-rooms/{roomId}/peers", "active_rooms.list_peers", "List the connected peers",
            .scope = "active_rooms:read", .params = hms_room_params, .query = peers_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/peers"),
-           .answers = HMS_ANSWER(200, "all of them, in one answer", .schema = HMS_OBJECT(peers)),
+           .answers = HMS_ANSWER(200, "All of them, in one answer", .schema = HMS_OBJECT(peers)),
            .source = HMS_API("active-rooms/list-peers")),
     GR_GET("/active-rooms/{roomId}/peers/{peerId}", "active_rooms.get_peer",
            "Fetch one connected peer with its tracks", .scope = "active_rooms:read",
            .params = peer_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/peers/{peerId}"),
-           .answers = HMS_ANSWER(200, "the peer", .schema = HMS_OBJECT(peer)),
+           .answers = HMS_ANSWER(200, "The peer", .schema = HMS_OBJECT(peer)),
            .source = HMS_API("active-rooms/retrieve-peer")),
     GR_POST("/active-rooms/{roomId}/peers/{peerId}", "active_rooms.update_peer",
             "Change name, role or metadata of a peer", .scope = "active_rooms:write",
             .params = peer_params,
             .body = GR_BODY(GR_OBJECT, .fields = changed_peer, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/peers/{peerId}"),
-            .answers = HMS_ANSWER(200, "the peer", .schema = HMS_OBJECT(peer)),
+            .answers = HMS_ANSWER(200, "The peer", .schema = HMS_OBJECT(peer)),
             .source = HMS_API("active-rooms/update-a-peer")),
     GR_POST("/active-rooms/{roomId}/send-message", "active_rooms.send_message",
-            "Send a message to a peer, a role or everybody", .scope = "active_rooms:write",
+            "Send a message to a peer, a role or all peers", .scope = "active_rooms:write",
             .params = hms_room_params,
             .body = GR_BODY(GR_OBJECT, .fields = message, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/send-message"),
-            .answers = HMS_ANSWER(200, "it was sent", .schema = HMS_OBJECT(hms_message)),
+            .answers = HMS_ANSWER(200, "It was sent", .schema = HMS_OBJECT(hms_message)),
             .source = HMS_API("active-rooms/send-message")),
     GR_POST("/active-rooms/{roomId}/remove-peers", "active_rooms.remove_peers",
             "Disconnect one peer, or all of a role", .scope = "active_rooms:write",
             .params = hms_room_params,
             .body = GR_BODY(GR_OBJECT, .fields = removal, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/remove-peers"),
-            .answers = HMS_ANSWER(200, "it was asked for", .schema = HMS_OBJECT(hms_message)),
+            .answers = HMS_ANSWER(200, "It was asked for", .schema = HMS_OBJECT(hms_message)),
             .source = HMS_API("active-rooms/remove-peers")),
     GR_POST("/active-rooms/{roomId}/end-room", "active_rooms.end_room", "End the running session",
             .scope = "active_rooms:write", .params = hms_room_params,
             .body = GR_BODY(GR_OBJECT, .fields = end),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/end-room",
                                   .flags = GR_FORWARD_IDEMPOTENT),
-            .answers = HMS_ANSWER(200, "the session is ending", .schema = HMS_OBJECT(hms_message)),
+            .answers = HMS_ANSWER(200, "The session is ending", .schema = HMS_OBJECT(hms_message)),
             .source = HMS_API("active-rooms/end-active-room")),
     GR_END,
 };

@@ -33,127 +33,128 @@ static const char *const delivery_states[] = {"all", "failed", "success", NULL};
 /* Path, query and body --------------------------------------------------------------------- */
 
 static const struct gr_field events_query[] = {
-    GR_FIELD("room_id", GR_STRING, "room whose events to list", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("room_id", GR_STRING, "Room whose events to list; documented as required",
              .binds = "room"),
-    GR_FIELD("type", GR_STRING, "only events of this type; can be given several times",
-             .flags = GR_FIELD_REPEATED, .values = event_types),
+    GR_FIELD("type", GR_STRING, "Only events of this type; can be given several times",
+             .flags = GR_FIELD_REPEATED | GR_FIELD_HINTS, .values = event_types),
     HMS_QUERY_SESSION,
-    GR_FIELD("peer_id", GR_STRING, "only events of this peer"),
-    GR_FIELD("user_id", GR_STRING, "only events of this user"),
-    GR_FIELD("beam_id", GR_STRING, "only of this recorder, with type beam.recording.success"),
-    GR_FIELD("error", GR_BOOL, "only errors", .default_doc = "false"),
-    GR_FIELD("limit", GR_INT, "how many events to send at most", .range = GR_RANGE(1, 100),
+    GR_FIELD("peer_id", GR_STRING, "Only events of this peer"),
+    GR_FIELD("user_id", GR_STRING, "Only events of this user"),
+    GR_FIELD("beam_id", GR_STRING, "Only of this recorder, with type beam.recording.success"),
+    GR_FIELD("error", GR_BOOL, "Only errors", .default_doc = "false"),
+    GR_FIELD("limit", GR_INT, "How many events to send at most", .range = GR_RANGE(1, 100),
              .default_doc = "10"),
-    GR_FIELD("start", GR_STRING, "where to go on: `next` of the page before"),
+    GR_FIELD("start", GR_STRING, "Where to go on: `next` of the page before"),
     GR_END,
 };
 
 /* What selects deliveries, to list or to replay them. */
 #define DELIVERY_TIMES                                                                             \
-    GR_FIELD("start_time", GR_TIME, "only deliveries from then on; 30 days back at most",          \
+    GR_FIELD("start_time", GR_TIME, "Only deliveries from then on; 30 days back at most",          \
              .default_doc = "24 hours ago"),                                                       \
-        GR_FIELD("end_time", GR_TIME, "only deliveries before; 14 days after start_time at most",  \
+        GR_FIELD("end_time", GR_TIME, "Only deliveries before; 14 days after start_time at most",  \
                  .default_doc = "now"),                                                            \
-        GR_FIELD("room_id", GR_STRING, "only deliveries of this room", .binds = "room")
+        GR_FIELD("room_id", GR_STRING, "Only deliveries of this room", .binds = "room")
 
 static const struct gr_field deliveries_query[] = {
     DELIVERY_TIMES,
-    GR_FIELD("status", GR_STRING, "only deliveries that ended so", .values = delivery_states,
+    GR_FIELD("status", GR_STRING, "Only deliveries that ended so", .values = delivery_states,
              .default_doc = "all"),
-    GR_FIELD("event_names", GR_STRING, "only this event; can be given several times",
-             .flags = GR_FIELD_REPEATED, .values = webhook_types),
-    GR_FIELD("limit", GR_INT, "how many deliveries to send at most", .range = GR_RANGE(1, 100),
+    GR_FIELD("event_names", GR_STRING, "Only this event; can be given several times",
+             .flags = GR_FIELD_REPEATED | GR_FIELD_HINTS, .values = webhook_types),
+    GR_FIELD("limit", GR_INT, "How many deliveries to send at most", .range = GR_RANGE(1, 100),
              .default_doc = "50"),
-    GR_FIELD("page", GR_INT, "which page, from 1 on", .range = GR_MIN(1), .default_doc = "1"),
+    GR_FIELD("page", GR_INT, "Which page, from 1 on", .range = GR_MIN(1), .default_doc = "1"),
     GR_END,
 };
 
 static const struct gr_field replay[] = {
     DELIVERY_TIMES,
-    GR_FIELD("status", GR_STRING, "only deliveries that ended so", .values = delivery_states,
+    GR_FIELD("status", GR_STRING, "Only deliveries that ended so", .values = delivery_states,
              .default_doc = "failed"),
-    GR_FIELD("event_names", GR_ARRAY, "only these events",
-             .items = GR_ITEM(GR_STRING, .values = webhook_types)),
-    GR_FIELD("limit", GR_INT, "how many to replay at most", .range = GR_MAX(50000),
+    GR_FIELD("event_names", GR_ARRAY, "Only these events",
+             .items = GR_ITEM(GR_STRING, .flags = GR_FIELD_HINTS, .values = webhook_types)),
+    GR_FIELD("limit", GR_INT, "How many to replay at most", .range = GR_MAX(50000),
              .default_doc = "50000"),
-    GR_FIELD("offset", GR_INT, "how many to leave out first", .range = GR_MIN(0),
+    GR_FIELD("offset", GR_INT, "How many to leave out first", .range = GR_MIN(0),
              .default_doc = "0"),
     GR_END,
 };
 
 static const struct gr_field workflow_params[] = {
-    GR_FIELD("workflowId", GR_STRING, "id that the start of the replay answered",
+    GR_FIELD("workflowId", GR_STRING, "ID that the start of the replay answered",
              .pattern = "[A-Za-z0-9][A-Za-z0-9._:-]{0,199}"),
     GR_END,
 };
 
 static const struct gr_field stats_query[] = {
-    GR_FIELD("peer_id", GR_STRING, "peer to look at", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("session_id", GR_STRING, "session that the peer was in", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("peer_id", GR_STRING, "Peer to look at", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("session_id", GR_STRING, "Session that the peer was in", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 /* Answers ---------------------------------------------------------------------------------- */
 
 static const struct gr_field event[] = {
-    GR_FIELD("version", GR_STRING, "version of the format"),
-    GR_FIELD("id", GR_STRING, "id of the event"),
-    GR_FIELD("timestamp", GR_TIME, "when it happened"),
-    GR_FIELD("type", GR_STRING, "what happened", .values = event_types),
-    GR_FIELD("data", GR_OBJECT, "further facts, by type"),
+    GR_FIELD("version", GR_STRING, "Version of the format"),
+    GR_FIELD("id", GR_STRING, "ID of the event"),
+    GR_FIELD("timestamp", GR_TIME, "When it happened"),
+    GR_FIELD("type", GR_STRING, "What happened", .values = event_types),
+    GR_FIELD("data", GR_OBJECT, "Further facts, by type"),
     GR_END,
 };
 
 static const struct gr_field events[] = {
-    GR_FIELD("limit", GR_INT, "page size that was used"),
-    GR_FIELD("total", GR_INT, "how many events match"),
+    GR_FIELD("limit", GR_INT, "Page size that was used"),
+    GR_FIELD("total", GR_INT, "How many events match"),
     GR_FIELD("next", GR_STRING, "`start` of the next page, for 24 hours; empty after the last one"),
-    GR_FIELD("events", GR_ARRAY, "the events", .items = GR_ITEM(GR_OBJECT, .fields = event)),
+    GR_FIELD("events", GR_ARRAY, "The events", .items = GR_ITEM(GR_OBJECT, .fields = event)),
     GR_END,
 };
 
 static const struct gr_field delivery[] = {
-    GR_FIELD("event_id", GR_STRING, "id of the event"),
-    GR_FIELD("event_name", GR_STRING, "how the delivery ended"),
-    GR_FIELD("room_id", GR_STRING, "room it is about"),
-    GR_FIELD("event_timestamp", GR_TIME, "when it happened"),
-    GR_FIELD("payload", GR_OBJECT, "event, receiver and reason of failure"),
+    GR_FIELD("event_id", GR_STRING, "ID of the event"),
+    GR_FIELD("event_name", GR_STRING, "How the delivery ended"),
+    GR_FIELD("room_id", GR_STRING, "Room it is about"),
+    GR_FIELD("event_timestamp", GR_TIME, "When it happened"),
+    GR_FIELD("payload", GR_OBJECT, "Event, receiver and reason of failure"),
     GR_END,
 };
 
 static const struct gr_field deliveries[] = {
-    GR_FIELD("events", GR_ARRAY, "the deliveries", .items = GR_ITEM(GR_OBJECT, .fields = delivery)),
+    GR_FIELD("events", GR_ARRAY, "The deliveries", .items = GR_ITEM(GR_OBJECT, .fields = delivery)),
     GR_FIELD("pagination", GR_OBJECT,
-             "current_page, page_size, total_pages, total_items, has_next"),
-    GR_FIELD("summary", GR_OBJECT, "figures over all pages"),
+             "`current_page`, `page_size`, `total_pages`, `total_items`, `has_next`"),
+    GR_FIELD("summary", GR_OBJECT, "Figures over all pages"),
     GR_END,
 };
 
 static const struct gr_field started_replay[] = {
-    GR_FIELD("workflow_id", GR_STRING, "id to ask for its progress"),
-    GR_FIELD("status", GR_STRING, "started, or already_running for the same filters"),
-    GR_FIELD("message", GR_STRING, "the same, for people"),
-    GR_FIELD("filters", GR_OBJECT, "what is replayed"),
+    GR_FIELD("workflow_id", GR_STRING, "ID to ask for its progress"),
+    GR_FIELD("status", GR_STRING, "`started`, or `already_running` for the same filters"),
+    GR_FIELD("message", GR_STRING, "The same in words"),
+    GR_FIELD("filters", GR_OBJECT, "What is replayed"),
     GR_END,
 };
 
 static const struct gr_field replay_progress[] = {
-    GR_FIELD("workflow_id", GR_STRING, "id of the replay"),
-    GR_FIELD("status", GR_STRING, "Running, completed, completed_with_failures, failed …"),
-    GR_FIELD("started_at", GR_TIME, "when it began"),
-    GR_FIELD("completed_at", GR_TIME, "when it ended"),
-    GR_FIELD("filters", GR_OBJECT, "what is replayed"),
-    GR_FIELD("progress", GR_OBJECT, "total, completed, failed"),
-    GR_FIELD("result", GR_OBJECT, "the same at the end, with failed_events"),
+    GR_FIELD("workflow_id", GR_STRING, "ID of the replay"),
+    GR_FIELD("status", GR_STRING,
+             "`Running`, `completed`, `completed_with_failures`, `failed` and others"),
+    GR_FIELD("started_at", GR_TIME, "When it began"),
+    GR_FIELD("completed_at", GR_TIME, "When it ended"),
+    GR_FIELD("filters", GR_OBJECT, "What is replayed"),
+    GR_FIELD("progress", GR_OBJECT, "`total`, `completed`, `failed`"),
+    GR_FIELD("result", GR_OBJECT, "The same at the end, with failed_events"),
     GR_END,
 };
 
 static const struct gr_field stats[] = {
-    GR_FIELD("peer_id", GR_STRING, "the peer"),
-    GR_FIELD("session_id", GR_STRING, "the session"),
-    GR_FIELD("room_id", GR_STRING, "the room"),
-    GR_FIELD("publisher", GR_OBJECT, "what the peer sent: time series of each track"),
-    GR_FIELD("subscriber", GR_OBJECT, "what the peer received: time series of each track"),
+    GR_FIELD("peer_id", GR_STRING, "The peer"),
+    GR_FIELD("session_id", GR_STRING, "The session"),
+    GR_FIELD("room_id", GR_STRING, "The room"),
+    GR_FIELD("publisher", GR_OBJECT, "What the peer sent: time series of each track"),
+    GR_FIELD("subscriber", GR_OBJECT, "What the peer received: time series of each track"),
     GR_END,
 };
 
@@ -163,29 +164,29 @@ static const struct gr_route routes[] = {
     GR_GET("/analytics", "analytics.events", "List the events of a room",
            .alias = "/analytics/events", .scope = "analytics:read", .query = events_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/analytics/events"),
-           .answers = HMS_ANSWER(200, "one page of events", .schema = HMS_OBJECT(events)),
+           .answers = HMS_ANSWER(200, "One page of events", .schema = HMS_OBJECT(events)),
            .source = HMS_API("analytics/overview")),
     GR_GET("/analytics/webhooks", "analytics.webhooks", "List the deliveries of webhooks",
            .scope = "analytics:read", .query = deliveries_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/analytics/webhooks"),
-           .answers = HMS_ANSWER(200, "one page of deliveries", .schema = HMS_OBJECT(deliveries)),
+           .answers = HMS_ANSWER(200, "One page of deliveries", .schema = HMS_OBJECT(deliveries)),
            .doc = "With 429, the seconds to wait stand in the message.",
            .source = HMS_API("analytics/list-webhook-events")),
     GR_POST("/analytics/webhooks/replay", "analytics.webhooks_replay", "Deliver webhooks again",
             .scope = "analytics:write", .body = GR_BODY(GR_OBJECT, .fields = replay),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/analytics/webhooks/replay"),
-            .answers = HMS_ANSWER(200, "the replay", .schema = HMS_OBJECT(started_replay)),
+            .answers = HMS_ANSWER(200, "The replay", .schema = HMS_OBJECT(started_replay)),
             .doc = "Ten events a second, 50000 in one replay; use offset for more.",
             .source = HMS_API("analytics/replay-webhook-events")),
     GR_GET("/analytics/webhooks/replay/{workflowId}", "analytics.webhooks_replay_status",
            "Fetch the progress of a replay", .scope = "analytics:read", .params = workflow_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/analytics/webhooks/replay/{workflowId}"),
-           .answers = HMS_ANSWER(200, "its progress", .schema = HMS_OBJECT(replay_progress)),
+           .answers = HMS_ANSWER(200, "Its progress", .schema = HMS_OBJECT(replay_progress)),
            .source = HMS_API("analytics/replay-webhook-events")),
     GR_GET("/analytics/peer-stats", "analytics.peer_stats",
            "Fetch the quality of one peer's session", .scope = "analytics:read",
            .query = stats_query, .forward = GR_FORWARD(HMS_UPSTREAM, "/analytics/peer-stats"),
-           .answers = HMS_ANSWER(200, "time series", .schema = HMS_OBJECT(stats)),
+           .answers = HMS_ANSWER(200, "Time series", .schema = HMS_OBJECT(stats)),
            .doc = "Only after the session has ended.",
            .source = HMS_API("analytics/peer-quality-stats")),
     GR_END,

@@ -35,9 +35,9 @@
 /* Path parameters that several groups have. */
 #define HMS_PARAM_ID(name_, doc_) GR_FIELD(name_, GR_STRING, doc_, .pattern = HMS_ID)
 #define HMS_PARAM_ROOM                                                                             \
-    GR_FIELD("roomId", GR_STRING, "id of the room", .pattern = HMS_ID, .binds = "room")
+    GR_FIELD("roomId", GR_STRING, "ID of the room", .pattern = HMS_ID, .binds = "room")
 #define HMS_PARAM_ROLE(name_, ...)                                                                 \
-    GR_FIELD(name_, GR_STRING, "name of the role", .range = GR_RANGE(1, 256), __VA_ARGS__)
+    GR_FIELD(name_, GR_STRING, "Name of the role", .range = GR_RANGE(1, 256), __VA_ARGS__)
 
 /* Only {roomId}. */
 extern const struct gr_field hms_room_params[];
@@ -45,20 +45,21 @@ extern const struct gr_field hms_room_params[];
 /* ------------------------------------------------------------------------------------------ */
 /* Pages of a list                                                                            */
 
-/* Query: page size as the general pagination text bounds it. */
+/* Query: page size. The general pagination text says 10 to 100; callers of the live service use
+ * less, and get it. */
 #define HMS_QUERY_LIMIT                                                                            \
-    GR_FIELD("limit", GR_INT, "how many items to send at most", .range = GR_RANGE(10, 100),        \
+    GR_FIELD("limit", GR_INT, "How many items to send at most", .range = GR_RANGE(1, 100),         \
              .default_doc = "10")
 /* Query: page size of lists whose own page gives no bounds, and shows a smaller one. */
 #define HMS_QUERY_LIMIT_OPEN                                                                       \
-    GR_FIELD("limit", GR_INT, "how many items to send at most", .range = GR_MIN(1))
-#define HMS_QUERY_START GR_FIELD("start", GR_STRING, "where to go on: `last` of the page before")
+    GR_FIELD("limit", GR_INT, "How many items to send at most", .range = GR_MIN(1))
+#define HMS_QUERY_START GR_FIELD("start", GR_STRING, "Where to go on: `last` of the page before")
 /* Query: narrows a list to one room, or one session. */
 #define HMS_QUERY_ROOM                                                                             \
-    GR_FIELD("room_id", GR_STRING, "only what belongs to this room", .binds = "room")
-#define HMS_QUERY_SESSION GR_FIELD("session_id", GR_STRING, "only what belongs to this session")
+    GR_FIELD("room_id", GR_STRING, "Only what belongs to this room", .binds = "room")
+#define HMS_QUERY_SESSION GR_FIELD("session_id", GR_STRING, "Only what belongs to this session")
 
-/* Only limit and start: 10 to 100 items. */
+/* Only limit, from 10 to 100, and start. */
 extern const struct gr_field hms_page_query[];
 /* Jobs: room_id, session_id, status, start, limit. */
 extern const struct gr_field hms_job_query[];
@@ -69,8 +70,8 @@ extern const char *const hms_job_states[];
 #define HMS_PAGE(list_, members_)                                                                  \
     GR_BODY(GR_OBJECT,                                                                             \
             .fields = (const struct gr_field[]){                                                   \
-                GR_FIELD("limit", GR_INT, "page size that was used"),                              \
-                GR_FIELD(list_, GR_ARRAY, "the items of this page",                                \
+                GR_FIELD("limit", GR_INT, "Page size that was used"),                              \
+                GR_FIELD(list_, GR_ARRAY, "The items of this page",                                \
                          .items = GR_ITEM(GR_OBJECT, .fields = (members_))),                       \
                 GR_FIELD("last", GR_STRING, "`start` of the next page; empty after the last one"), \
                 GR_END})
@@ -78,7 +79,7 @@ extern const char *const hms_job_states[];
 /* ------------------------------------------------------------------------------------------ */
 /* Answers                                                                                    */
 
-/* The one documented answer of a route: HMS_ANSWER(200, "the room", .schema = …, .example = …). */
+/* The one documented answer of a route: HMS_ANSWER(200, "The room", .schema = …, .example = …). */
 #define HMS_ANSWER(status_, doc_, ...)                                                             \
     ((const struct gr_answer[]){{.status = (status_), .doc = (doc_), __VA_ARGS__}, GR_END})
 /* The schema of one object with the given members. */
@@ -90,20 +91,20 @@ extern const char *const hms_job_states[];
 extern const struct gr_field hms_message[];
 /* What recordings and streams have in common: they are jobs on a room. */
 #define HMS_JOB_MEMBERS                                                                            \
-    GR_FIELD("id", GR_STRING, "id of the job"),                                                    \
-        GR_FIELD("room_id", GR_STRING, "room it is about"),                                        \
-        GR_FIELD("session_id", GR_STRING, "session it is about"),                                  \
-        GR_FIELD("status", GR_STRING, "state of the job", .values = hms_job_states),               \
+    GR_FIELD("id", GR_STRING, "ID of the job"),                                                    \
+        GR_FIELD("room_id", GR_STRING, "Room it is about"),                                        \
+        GR_FIELD("session_id", GR_STRING, "Session it is about"),                                  \
+        GR_FIELD("status", GR_STRING, "State of the job", .values = hms_job_states),               \
         GR_FIELD("meeting_url", GR_STRING, "URL that the job joined by"),                          \
-        GR_FIELD("destination", GR_STRING, "destination in the template"),                         \
-        GR_FIELD("created_at", GR_TIME, "when it was asked for"),                                  \
-        GR_FIELD("started_at", GR_TIME, "when it began"),                                          \
-        GR_FIELD("updated_at", GR_TIME, "when it changed last"),                                   \
-        GR_FIELD("stopped_at", GR_TIME, "when it ended"),                                          \
-        GR_FIELD("started_by", GR_STRING, "peer who began it; empty by REST"),                     \
-        GR_FIELD("stopped_by", GR_STRING, "peer who ended it")
+        GR_FIELD("destination", GR_STRING, "Destination in the template"),                         \
+        GR_FIELD("created_at", GR_TIME, "When it was asked for"),                                  \
+        GR_FIELD("started_at", GR_TIME, "When it began"),                                          \
+        GR_FIELD("updated_at", GR_TIME, "When it changed last"),                                   \
+        GR_FIELD("stopped_at", GR_TIME, "When it ended"),                                          \
+        GR_FIELD("started_by", GR_STRING, "Peer who began it; empty by REST"),                     \
+        GR_FIELD("stopped_by", GR_STRING, "Peer who ended it")
 #define HMS_JOB_ASSETS                                                                             \
-    GR_FIELD("recording_assets", GR_ARRAY, "what it left; null in lists and while it runs",        \
+    GR_FIELD("recording_assets", GR_ARRAY, "What it left; null in lists and while it runs",        \
              .items = GR_ITEM(GR_OBJECT, .fields = hms_asset))
 
 /* An asset, alone or inside the recording or stream that it came from. */
@@ -113,7 +114,7 @@ extern const char *const hms_asset_types[];
 /* ------------------------------------------------------------------------------------------ */
 /* Members of bodies that several groups have                                                 */
 
-/* Where recordings are stored: s3, gs, oss, azure. */
+/* Where recordings are stored: s3, gs, oss, azure, r2. */
 extern const char *const hms_storage_types[];
 extern const struct gr_field hms_storage_options[];
 
@@ -122,16 +123,16 @@ extern const struct gr_field hms_storage_options[];
     GR_FIELD("meeting_url", GR_STRING,                                                             \
              "URL into the room; needed when the template has no subdomain")
 #define HMS_DESTINATION                                                                            \
-    GR_FIELD("destination", GR_STRING, "destination in the template; needed when it has several")
+    GR_FIELD("destination", GR_STRING, "Destination in the template; needed when it has several")
 
 /* Members of "transcription" when a recording or stream is started. */
 #define HMS_TRANSCRIPTION                                                                          \
-    GR_FIELD("enabled", GR_BOOL, "false switches off what the template switches on"),              \
-        GR_FIELD("output_modes", GR_ARRAY, "formats of the transcript",                            \
+    GR_FIELD("enabled", GR_BOOL, "`false` switches off what the template switches on"),            \
+        GR_FIELD("output_modes", GR_ARRAY, "Formats of the transcript",                            \
                  .items = GR_ITEM(GR_STRING, .values = hms_transcript_formats)),                   \
-        GR_FIELD("custom_vocabulary", GR_ARRAY, "words to listen for",                             \
+        GR_FIELD("custom_vocabulary", GR_ARRAY, "Words to listen for",                             \
                  .items = GR_ITEM(GR_STRING)),                                                     \
-        GR_FIELD("summary", GR_OBJECT, "summary made from the transcript", .fields = hms_summary)
+        GR_FIELD("summary", GR_OBJECT, "Summary made from the transcript", .fields = hms_summary)
 
 /* txt, srt, json. */
 extern const char *const hms_transcript_formats[];

@@ -4,15 +4,15 @@
 #include "common.h"
 
 static const struct gr_field stream_params[] = {
-    HMS_PARAM_ID("streamId", "id of the stream"),
+    HMS_PARAM_ID("streamId", "ID of the stream"),
     GR_END,
 };
 
 /* Bodies ----------------------------------------------------------------------------------- */
 
 static const struct gr_field recording[] = {
-    GR_FIELD("hls_vod", GR_BOOL, "leave a video on demand (a room-vod asset)"),
-    GR_FIELD("single_file_per_layer", GR_BOOL, "leave one file per layer"),
+    GR_FIELD("hls_vod", GR_BOOL, "Leave a video on demand (a room-vod asset)"),
+    GR_FIELD("single_file_per_layer", GR_BOOL, "Leave one file per layer"),
     GR_END,
 };
 
@@ -20,7 +20,7 @@ static const char *const transcription_modes[] = {"recorded", "live", NULL};
 
 static const struct gr_field transcription[] = {
     HMS_TRANSCRIPTION,
-    GR_FIELD("modes", GR_ARRAY, "of the recording, during the stream, or both",
+    GR_FIELD("modes", GR_ARRAY, "Of the recording, during the stream, or both",
              .items = GR_ITEM(GR_STRING, .values = transcription_modes)),
     GR_END,
 };
@@ -28,30 +28,30 @@ static const struct gr_field transcription[] = {
 static const struct gr_field start[] = {
     HMS_MEETING_URL,
     HMS_DESTINATION,
-    GR_FIELD("recording", GR_OBJECT, "what to keep of it", .fields = recording),
-    GR_FIELD("transcription", GR_OBJECT, "instead of the template's transcription settings",
+    GR_FIELD("recording", GR_OBJECT, "What to keep of it", .fields = recording),
+    GR_FIELD("transcription", GR_OBJECT, "Instead of the template's transcription settings",
              .fields = transcription),
     GR_END,
 };
 
 static const struct gr_field timed_metadata[] = {
-    GR_FIELD("payload", GR_STRING, "text for the players", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("payload", GR_STRING, "Text for the players", .flags = GR_FIELD_REQUIRED,
              .range = GR_MAX(100)),
-    GR_FIELD("duration", GR_INT, "seconds", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("duration", GR_INT, "Time in seconds", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 /* Answers ---------------------------------------------------------------------------------- */
 
 static const struct gr_field playback[] = {
-    GR_FIELD("url", GR_STRING, "playlist (m3u8) for players"),
+    GR_FIELD("url", GR_STRING, "Playlist (m3u8) for players"),
     GR_END,
 };
 
 static const struct gr_field stream[] = {
     HMS_JOB_MEMBERS,
-    GR_FIELD("playback", GR_OBJECT, "where to watch", .fields = playback),
-    GR_FIELD("recording", GR_OBJECT, "what is kept of it", .fields = recording),
+    GR_FIELD("playback", GR_OBJECT, "Where to watch", .fields = playback),
+    GR_FIELD("recording", GR_OBJECT, "What is kept of it", .fields = recording),
     HMS_JOB_ASSETS,
     GR_END,
 };
@@ -77,33 +77,33 @@ static const struct gr_route routes[] = {
     GR_GET("/live-streams", "live_streams.list", "List the live streams",
            .scope = "live_streams:read", .query = hms_job_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams"),
-           .answers = HMS_ANSWER(200, "one page of streams", .schema = HMS_PAGE("data", stream)),
+           .answers = HMS_ANSWER(200, "One page of streams", .schema = HMS_PAGE("data", stream)),
            .source = HMS_API("live-streams/list-all-live-streams")),
     GR_GET("/live-streams/{streamId}", "live_streams.get", "Fetch one live stream",
            .scope = "live_streams:read", .params = stream_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/{streamId}"),
-           .answers = STREAM_ANSWER("the stream"),
+           .answers = STREAM_ANSWER("The stream"),
            .source = HMS_API("live-streams/get-live-stream")),
     GR_POST("/live-streams/room/{roomId}/start", "live_streams.start", "Stream a room as HLS",
             .scope = "live_streams:write", .params = hms_room_params,
             .body = GR_BODY(GR_OBJECT, .fields = start),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/room/{roomId}/start"),
-            .answers = STREAM_ANSWER("the stream, starting"),
+            .answers = STREAM_ANSWER("The stream, starting"),
             .doc = "Not for rooms that are fed by RTMP: their stream begins by itself.",
             .source = HMS_API("live-streams/start-live-stream-for-room")),
     GR_POST("/live-streams/room/{roomId}/stop", "live_streams.stop_room",
             "Stop every live stream of a room", .scope = "live_streams:write",
             .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/room/{roomId}/stop",
-                                  .flags = GR_FORWARD_IDEMPOTENT | GR_FORWARD_NO_BODY),
-            .answers = HMS_ANSWER(200, "the streams, stopping; `error` tells what did not stop",
+                                  .flags = GR_FORWARD_NO_BODY),
+            .answers = HMS_ANSWER(200, "The streams, stopping; `error` tells what did not stop",
                                   .schema = HMS_PAGE("data", stream)),
             .source = HMS_API("live-streams/stop-live-stream-for-room")),
     GR_POST("/live-streams/{streamId}/stop", "live_streams.stop", "Stop one live stream",
             .scope = "live_streams:write", .params = stream_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/{streamId}/stop",
-                                  .flags = GR_FORWARD_IDEMPOTENT | GR_FORWARD_NO_BODY),
-            .answers = STREAM_ANSWER("the stream, stopping"),
+                                  .flags = GR_FORWARD_NO_BODY),
+            .answers = STREAM_ANSWER("The stream, stopping"),
             .source = HMS_API("live-streams/stop-live-stream-by-id")),
     GR_POST("/live-streams/{streamId}/metadata", "live_streams.metadata",
             "Insert timed metadata into a running stream",
@@ -111,7 +111,7 @@ static const struct gr_route routes[] = {
             .params = stream_params,
             .body = GR_BODY(GR_OBJECT, .fields = timed_metadata, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/{streamId}/timed-metadata"),
-            .answers = STREAM_ANSWER("the stream"),
+            .answers = STREAM_ANSWER("The stream"),
             .doc = "The HLS destination in the template must have enableMetadataInsertion.",
             .source = HMS_API("live-streams/send-timed-metadata")),
     GR_POST("/live-streams/{streamId}/pause-recording", "live_streams.pause_recording",
@@ -119,14 +119,14 @@ static const struct gr_route routes[] = {
             .params = stream_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/{streamId}/pause-recording",
                                   .flags = GR_FORWARD_NO_BODY),
-            .answers = STREAM_ANSWER("the stream; its status stays running"),
+            .answers = STREAM_ANSWER("The stream; its status stays running"),
             .source = HMS_API("live-streams/pause-live-stream-recording")),
     GR_POST("/live-streams/{streamId}/resume-recording", "live_streams.resume_recording",
             "Go on with the recording of a stream", .scope = "live_streams:write",
             .params = stream_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/{streamId}/resume-recording",
                                   .flags = GR_FORWARD_NO_BODY),
-            .answers = STREAM_ANSWER("the stream"),
+            .answers = STREAM_ANSWER("The stream"),
             .source = HMS_API("live-streams/resume-live-stream-recording")),
     GR_END,
 };

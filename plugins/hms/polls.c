@@ -12,12 +12,12 @@ static gr_check_fn check_not_empty;
 
 /* Path and query --------------------------------------------------------------------------- */
 
-#define POLL HMS_PARAM_ID("pollId", "id of the poll")
-#define SESSION HMS_PARAM_ID("sessionId", "id of the session")
-#define RESULT HMS_PARAM_ID("resultId", "id of the result")
-#define RESPONSE HMS_PARAM_ID("responseId", "id of the answer")
-#define QUESTION GR_FIELD("questionId", GR_STRING, "index of the question", .pattern = HMS_INDEX)
-#define OPTION GR_FIELD("optionId", GR_STRING, "index of the option", .pattern = HMS_INDEX)
+#define POLL HMS_PARAM_ID("pollId", "ID of the poll")
+#define SESSION HMS_PARAM_ID("sessionId", "ID of the session")
+#define RESULT HMS_PARAM_ID("resultId", "ID of the result")
+#define RESPONSE HMS_PARAM_ID("responseId", "ID of the answer")
+#define QUESTION GR_FIELD("questionId", GR_STRING, "Index of the question", .pattern = HMS_INDEX)
+#define OPTION GR_FIELD("optionId", GR_STRING, "Index of the option", .pattern = HMS_INDEX)
 
 static const struct gr_field poll_params[] = {POLL, GR_END};
 static const struct gr_field question_params[] = {POLL, QUESTION, GR_END};
@@ -29,7 +29,7 @@ static const struct gr_field session_result_params[] = {POLL, SESSION, RESULT, G
 static const struct gr_field session_response_params[] = {POLL, SESSION, RESPONSE, GR_END};
 
 #define ONE_QUESTION                                                                               \
-    GR_FIELD("question", GR_INT, "only what belongs to the question of this index",                \
+    GR_FIELD("question", GR_INT, "Only what belongs to the question of this index",                \
              .range = GR_MIN(1))
 
 static const struct gr_field sessions_query[] = {HMS_QUERY_LIMIT_OPEN, HMS_QUERY_START, GR_END};
@@ -43,7 +43,7 @@ static const struct gr_field results_query[] = {
 
 static const struct gr_field responses_query[] = {
     ONE_QUESTION,
-    GR_FIELD("all", GR_BOOL, "also answers that were changed later", .default_doc = "false"),
+    GR_FIELD("all", GR_BOOL, "Also answers that were changed later", .default_doc = "false"),
     HMS_QUERY_LIMIT_OPEN,
     HMS_QUERY_START,
     GR_END,
@@ -52,67 +52,68 @@ static const struct gr_field responses_query[] = {
 /* Bodies, which are answers as well -------------------------------------------------------- */
 
 static const struct gr_field option[] = {
-    GR_FIELD("index", GR_INT, "place in the question, from 1 on", .range = GR_MIN(1)),
-    GR_FIELD("text", GR_STRING, "the option"),
-    GR_FIELD("weight", GR_INT, "points for it"),
+    GR_FIELD("index", GR_INT, "Place in the question, from 1 on", .range = GR_MIN(1)),
+    GR_FIELD("text", GR_STRING, "The option"),
+    GR_FIELD("weight", GR_INT, "Points for it"),
     GR_END,
 };
 
 static const struct gr_field attachment[] = {
     GR_FIELD("type", GR_STRING, "MIME type"),
-    GR_FIELD("url", GR_STRING, "where it can be fetched"),
+    GR_FIELD("url", GR_STRING, "Where it can be fetched"),
     GR_END,
 };
 
 static const struct gr_field answer[] = {
-    GR_FIELD("hidden", GR_BOOL, "do not show it to those who answer"),
-    GR_FIELD("options", GR_ARRAY, "indexes of the right options", .items = GR_ITEM(GR_INT)),
-    GR_FIELD("text", GR_STRING, "the right text"),
-    GR_FIELD("case", GR_BOOL, "whether upper and lower case differ"),
-    GR_FIELD("trim", GR_BOOL, "whether spaces around it are dropped"),
+    GR_FIELD("hidden", GR_BOOL, "Do not show it to those who answer"),
+    GR_FIELD("options", GR_ARRAY, "Indexes of the right options", .items = GR_ITEM(GR_INT)),
+    GR_FIELD("text", GR_STRING, "The right text"),
+    GR_FIELD("case", GR_BOOL, "Whether upper and lower case differ"),
+    GR_FIELD("trim", GR_BOOL, "Whether spaces around it are dropped"),
     GR_END,
 };
 
 static const struct gr_field question[] = {
-    GR_FIELD("index", GR_INT, "place in the poll, from 1 on", .range = GR_MIN(1)),
-    GR_FIELD("text", GR_STRING, "the question"),
-    GR_FIELD("type", GR_STRING, "single-choice, multiple-choice, short-answer, long-answer"),
-    GR_FIELD("format", GR_STRING, "how its text is written", .default_doc = "text"),
-    GR_FIELD("attachment", GR_ARRAY, "pictures and the like",
+    GR_FIELD("index", GR_INT, "Place in the poll, from 1 on", .range = GR_MIN(1)),
+    GR_FIELD("text", GR_STRING, "The question"),
+    GR_FIELD("type", GR_STRING,
+             "`single-choice`, `multiple-choice`, `short-answer` or `long-answer`"),
+    GR_FIELD("format", GR_STRING, "How its text is written", .default_doc = "text"),
+    GR_FIELD("attachment", GR_ARRAY, "Pictures and the like",
              .items = GR_ITEM(GR_OBJECT, .fields = attachment)),
-    GR_FIELD("skippable", GR_BOOL, "whether it may be left out", .default_doc = "false"),
-    GR_FIELD("duration", GR_INT, "seconds to answer"),
-    GR_FIELD("once", GR_BOOL, "whether an answer stays as it is", .default_doc = "false"),
-    GR_FIELD("weight", GR_INT, "points for the right answer", .default_doc = "1"),
-    GR_FIELD("answer_min_len", GR_INT, "shortest text that counts"),
-    GR_FIELD("answer_max_len", GR_INT, "longest text that counts"),
-    GR_FIELD("answer", GR_OBJECT, "the right answer", .fields = answer),
-    GR_FIELD("options", GR_ARRAY, "what there is to choose from",
+    GR_FIELD("skippable", GR_BOOL, "Whether it may be left out", .default_doc = "false"),
+    GR_FIELD("duration", GR_INT, "Seconds to answer"),
+    GR_FIELD("once", GR_BOOL, "Whether an answer stays as it is", .default_doc = "false"),
+    GR_FIELD("weight", GR_INT, "Points for the right answer", .default_doc = "1"),
+    GR_FIELD("answer_min_len", GR_INT, "Shortest text that counts"),
+    GR_FIELD("answer_max_len", GR_INT, "Longest text that counts"),
+    GR_FIELD("answer", GR_OBJECT, "The right answer", .fields = answer),
+    GR_FIELD("options", GR_ARRAY, "What there is to choose from",
              .items = GR_ITEM(GR_OBJECT, .fields = option)),
     GR_END,
 };
 
-static const char *const voters[] = {"userid", "peerid", NULL};
+static const char *const voters[] = {"userid", "peerid", "username", NULL};
 static const char *const poll_types[] = {"poll", "quiz", NULL};
 static const char *const poll_starts[] = {"auto", "manual", NULL};
 
 #define POLL_MEMBERS                                                                               \
-    GR_FIELD("title", GR_STRING, "heading"),                                                       \
-        GR_FIELD("duration", GR_INT, "seconds; 0 until it is stopped or the session ends"),        \
-        GR_FIELD("anonymous", GR_BOOL, "whether results name nobody", .default_doc = "false"),     \
-        GR_FIELD("mode", GR_STRING, "who counts as one voter", .values = voters,                   \
-                 .default_doc = "userid"),                                                         \
-        GR_FIELD("type", GR_STRING, "a quiz has right answers", .values = poll_types,              \
-                 .default_doc = "poll"),                                                           \
-        GR_FIELD("start", GR_STRING, "auto begins with the session", .values = poll_starts,        \
+    GR_FIELD("title", GR_STRING, "Heading"),                                                       \
+        GR_FIELD("duration", GR_INT, "Seconds; 0 until it is stopped or the session ends"),        \
+        GR_FIELD("anonymous", GR_BOOL, "Whether results name no user", .default_doc = "false"),    \
+        GR_FIELD("mode", GR_STRING, "Who counts as one voter", .flags = GR_FIELD_HINTS,            \
+                 .values = voters, .default_doc = "userid"),                                       \
+        GR_FIELD("type", GR_STRING, "A quiz has right answers", .flags = GR_FIELD_HINTS,           \
+                 .values = poll_types, .default_doc = "poll"),                                     \
+        GR_FIELD("start", GR_STRING, "`auto` begins with the session", .values = poll_starts,      \
                  .default_doc = "auto"),                                                           \
-        GR_FIELD("questions", GR_ARRAY, "what it asks",                                            \
+        GR_FIELD("questions", GR_ARRAY, "What it asks",                                            \
                  .items = GR_ITEM(GR_OBJECT, .fields = question))
 
 static const struct gr_field new_poll[] = {POLL_MEMBERS, GR_END};
 
 static const struct gr_field poll[] = {
-    GR_FIELD("id", GR_STRING, "id of the poll"),
+    GR_FIELD("id", GR_STRING, "ID of the poll"),
     POLL_MEMBERS,
     GR_END,
 };
@@ -120,38 +121,38 @@ static const struct gr_field poll[] = {
 /* Answers alone ---------------------------------------------------------------------------- */
 
 static const struct gr_field poll_session[] = {
-    GR_FIELD("id", GR_STRING, "id of this run"),
-    GR_FIELD("poll_id", GR_STRING, "id of the poll"),
-    GR_FIELD("session_id", GR_STRING, "session it ran in"),
-    GR_FIELD("started_at", GR_TIME, "when it began"),
-    GR_FIELD("stopped_at", GR_TIME, "when it ended"),
-    GR_FIELD("total_responses", GR_INT, "how many answers were given"),
-    GR_FIELD("unique_participants", GR_INT, "how many people answered"),
+    GR_FIELD("id", GR_STRING, "ID of this run"),
+    GR_FIELD("poll_id", GR_STRING, "ID of the poll"),
+    GR_FIELD("session_id", GR_STRING, "Session it ran in"),
+    GR_FIELD("started_at", GR_TIME, "When it began"),
+    GR_FIELD("stopped_at", GR_TIME, "When it ended"),
+    GR_FIELD("total_responses", GR_INT, "How many answers were given"),
+    GR_FIELD("unique_participants", GR_INT, "How many people answered"),
     GR_END,
 };
 
 #define GIVEN_MEMBERS                                                                              \
-    GR_FIELD("id", GR_STRING, "its id"), GR_FIELD("poll_id", GR_STRING, "id of the poll"),         \
-        GR_FIELD("session_id", GR_STRING, "session it belongs to"),                                \
-        GR_FIELD("question", GR_INT, "index of the question"),                                     \
-        GR_FIELD("duration", GR_INT, "how long it took"),                                          \
-        GR_FIELD("peer_id", GR_STRING, "peer who answered"),                                       \
-        GR_FIELD("user_id", GR_STRING, "user who answered")
+    GR_FIELD("id", GR_STRING, "Its id"), GR_FIELD("poll_id", GR_STRING, "ID of the poll"),         \
+        GR_FIELD("session_id", GR_STRING, "Session it belongs to"),                                \
+        GR_FIELD("question", GR_INT, "Index of the question"),                                     \
+        GR_FIELD("duration", GR_INT, "How long it took"),                                          \
+        GR_FIELD("peer_id", GR_STRING, "Peer who answered"),                                       \
+        GR_FIELD("user_id", GR_STRING, "User who answered")
 
 static const struct gr_field result[] = {
     GIVEN_MEMBERS,
-    GR_FIELD("score", GR_INT, "points that were won"),
+    GR_FIELD("score", GR_INT, "Points that were won"),
     GR_END,
 };
 
 static const struct gr_field response[] = {
     GIVEN_MEMBERS,
-    GR_FIELD("text", GR_STRING, "what was answered"),
-    GR_FIELD("skipped", GR_BOOL, "whether it was left out"),
-    GR_FIELD("update", GR_BOOL, "whether it changes an earlier answer"),
-    GR_FIELD("original_response", GR_STRING, "id of the earlier answer"),
-    GR_FIELD("retries", GR_INT, "how often it was tried"),
-    GR_FIELD("sent_at", GR_TIME, "when it was given"),
+    GR_FIELD("text", GR_STRING, "What was answered"),
+    GR_FIELD("skipped", GR_BOOL, "Whether it was left out"),
+    GR_FIELD("update", GR_BOOL, "Whether it changes an earlier answer"),
+    GR_FIELD("original_response", GR_STRING, "ID of the earlier answer"),
+    GR_FIELD("retries", GR_INT, "How often it was tried"),
+    GR_FIELD("sent_at", GR_TIME, "When it was given"),
     GR_END,
 };
 
@@ -170,91 +171,91 @@ static const struct gr_route routes[] = {
     GR_POST("/polls", "polls.create", "Create a poll or quiz", .scope = "polls:write",
             .body = GR_BODY(GR_OBJECT, .fields = new_poll, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/polls"),
-            .answers = HMS_ANSWER(200, "the poll", .schema = HMS_OBJECT(poll)), .source = WRITING),
+            .answers = HMS_ANSWER(200, "The poll", .schema = HMS_OBJECT(poll)), .source = WRITING),
     GR_GET("/polls/{pollId}", "polls.get", "Fetch one poll with its questions",
            .scope = "polls:read", .params = poll_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}"),
-           .answers = HMS_ANSWER(200, "the poll", .schema = HMS_OBJECT(poll)), .source = READING),
+           .answers = HMS_ANSWER(200, "The poll", .schema = HMS_OBJECT(poll)), .source = READING),
     GR_POST("/polls/{pollId}", "polls.update", "Replace a poll", .scope = "polls:write",
             .params = poll_params,
-            .body = GR_BODY(GR_OBJECT, .fields = new_poll, .flags = GR_FIELD_REQUIRED,
-                            .check = check_not_empty),
+            .body = GR_BODY(GR_OBJECT, .fields = new_poll,
+                            .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS, .check = check_not_empty),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}"),
-            .answers = HMS_ANSWER(200, "the poll", .schema = HMS_OBJECT(poll)),
+            .answers = HMS_ANSWER(200, "The poll", .schema = HMS_OBJECT(poll)),
             .doc = "What is not sent is gone.", .source = WRITING),
     GR_POST("/polls/{pollId}/questions/{questionId}", "polls.update_question",
             "Replace one question", .scope = "polls:write", .params = question_params,
-            .body = GR_BODY(GR_OBJECT, .fields = question, .flags = GR_FIELD_REQUIRED,
-                            .check = check_not_empty),
+            .body = GR_BODY(GR_OBJECT, .fields = question,
+                            .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS, .check = check_not_empty),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/questions/{questionId}"),
-            .answers = HMS_ANSWER(200, "the question", .schema = HMS_OBJECT(question)),
+            .answers = HMS_ANSWER(200, "The question", .schema = HMS_OBJECT(question)),
             .doc = "What is not sent is gone.", .source = WRITING),
     GR_POST("/polls/{pollId}/questions/{questionId}/options/{optionId}", "polls.update_option",
             "Replace one option", .scope = "polls:write", .params = option_params,
-            .body = GR_BODY(GR_OBJECT, .fields = option, .flags = GR_FIELD_REQUIRED,
-                            .check = check_not_empty),
+            .body = GR_BODY(GR_OBJECT, .fields = option,
+                            .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS, .check = check_not_empty),
             .forward = GR_FORWARD(HMS_UPSTREAM,
                                   "/polls/{pollId}/questions/{questionId}/options/{optionId}"),
-            .answers = HMS_ANSWER(200, "the option", .schema = HMS_OBJECT(option)),
+            .answers = HMS_ANSWER(200, "The option", .schema = HMS_OBJECT(option)),
             .doc = "What is not sent is gone.", .source = WRITING),
     GR_DELETE("/polls/{pollId}/questions/{questionId}", "polls.delete_question",
               "Delete one question", .scope = "polls:write", .params = question_params,
               .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/questions/{questionId}",
                                     .flags = GR_FORWARD_NO_BODY),
-              .answers = HMS_ANSWER(204, "it is gone", .schema = NULL),
+              .answers = HMS_ANSWER(204, "It is gone", .schema = NULL),
               .doc = "Later questions move down by one.", .source = WRITING),
     GR_DELETE("/polls/{pollId}/questions/{questionId}/options/{optionId}", "polls.delete_option",
               "Delete one option", .scope = "polls:write", .params = option_params,
               .forward = GR_FORWARD(HMS_UPSTREAM,
                                     "/polls/{pollId}/questions/{questionId}/options/{optionId}",
                                     .flags = GR_FORWARD_NO_BODY),
-              .answers = HMS_ANSWER(204, "it is gone", .schema = NULL),
+              .answers = HMS_ANSWER(204, "It is gone", .schema = NULL),
               .doc = "Later options move down by one.", .source = WRITING),
     GR_GET("/polls/{pollId}/sessions", "polls.sessions", "List the sessions in which a poll ran",
            .scope = "polls:read", .params = poll_params, .query = sessions_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/sessions"),
            .answers =
-               HMS_ANSWER(200, "one page of runs", .schema = HMS_PAGE("responses", poll_session)),
+               HMS_ANSWER(200, "One page of runs", .schema = HMS_PAGE("responses", poll_session)),
            .source = READING),
     GR_GET("/polls/{pollId}/results", "polls.results", "List the results over all sessions",
            .scope = "polls:read", .params = poll_params, .query = results_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/results"),
-           .answers = HMS_ANSWER(200, "one page of results", .schema = HMS_PAGE("results", result)),
+           .answers = HMS_ANSWER(200, "One page of results", .schema = HMS_PAGE("results", result)),
            .source = READING),
     GR_GET("/polls/{pollId}/results/{resultId}", "polls.result", "Fetch one result",
            .scope = "polls:read", .params = result_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/results/{resultId}"),
-           .answers = HMS_ANSWER(200, "the result", .schema = HMS_OBJECT(result)),
+           .answers = HMS_ANSWER(200, "The result", .schema = HMS_OBJECT(result)),
            .source = READING),
     GR_GET("/polls/{pollId}/responses", "polls.responses", "List the answers over all sessions",
            .scope = "polls:read", .params = poll_params, .query = responses_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/responses"),
            .answers =
-               HMS_ANSWER(200, "one page of answers", .schema = HMS_PAGE("responses", response)),
+               HMS_ANSWER(200, "One page of answers", .schema = HMS_PAGE("responses", response)),
            .source = READING),
     GR_GET("/polls/{pollId}/responses/{responseId}", "polls.response", "Fetch one answer",
            .scope = "polls:read", .params = response_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/responses/{responseId}"),
-           .answers = HMS_ANSWER(200, "the answer", .schema = HMS_OBJECT(response)),
+           .answers = HMS_ANSWER(200, "The answer", .schema = HMS_OBJECT(response)),
            .source = READING),
     GR_GET("/polls/{pollId}/sessions/{sessionId}", "polls.session",
            "List the runs of a poll in one session", .scope = "polls:read",
            .params = session_params, .query = sessions_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/sessions/{sessionId}"),
            .answers =
-               HMS_ANSWER(200, "one page of runs", .schema = HMS_PAGE("responses", poll_session)),
+               HMS_ANSWER(200, "One page of runs", .schema = HMS_PAGE("responses", poll_session)),
            .source = READING),
     GR_GET("/polls/{pollId}/sessions/{sessionId}/results", "polls.session_results",
            "List the results of one session", .scope = "polls:read", .params = session_params,
            .query = results_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/results", OF_SESSION("results")),
-           .answers = HMS_ANSWER(200, "one page of results", .schema = HMS_PAGE("results", result)),
+           .answers = HMS_ANSWER(200, "One page of results", .schema = HMS_PAGE("results", result)),
            .doc = OF_SESSION_DOC, .source = READING),
     GR_GET("/polls/{pollId}/sessions/{sessionId}/results/{resultId}", "polls.session_result",
            "Fetch one result of a session", .scope = "polls:read", .params = session_result_params,
            .forward =
                GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/results/{resultId}", OF_SESSION(NULL)),
-           .answers = HMS_ANSWER(200, "the result", .schema = HMS_OBJECT(result)),
+           .answers = HMS_ANSWER(200, "The result", .schema = HMS_OBJECT(result)),
            .doc = "404 when it belongs to another session.", .source = READING),
     GR_GET("/polls/{pollId}/sessions/{sessionId}/responses", "polls.session_responses",
            "List the answers given in one session", .scope = "polls:read", .params = session_params,
@@ -262,14 +263,14 @@ static const struct gr_route routes[] = {
            .forward =
                GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/responses", OF_SESSION("responses")),
            .answers =
-               HMS_ANSWER(200, "one page of answers", .schema = HMS_PAGE("responses", response)),
+               HMS_ANSWER(200, "One page of answers", .schema = HMS_PAGE("responses", response)),
            .doc = OF_SESSION_DOC, .source = READING),
     GR_GET("/polls/{pollId}/sessions/{sessionId}/responses/{responseId}", "polls.session_response",
            "Fetch one answer of a session", .scope = "polls:read",
            .params = session_response_params,
            .forward =
                GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/responses/{responseId}", OF_SESSION(NULL)),
-           .answers = HMS_ANSWER(200, "the answer", .schema = HMS_OBJECT(response)),
+           .answers = HMS_ANSWER(200, "The answer", .schema = HMS_OBJECT(response)),
            .doc = "404 when it belongs to another session.", .source = READING),
     GR_END,
 };

@@ -4,33 +4,34 @@
 #include "common.h"
 
 static const struct gr_field asset_params[] = {
-    HMS_PARAM_ID("assetId", "id of the asset"),
+    HMS_PARAM_ID("assetId", "ID of the asset"),
     GR_END,
 };
 
-static const char *const asset_states[] = {"completed", "failed", NULL};
+static const char *const asset_states[] = {"completed", "failed", "processing", NULL};
 
 static const struct gr_field list_query[] = {
     HMS_QUERY_ROOM,
     HMS_QUERY_SESSION,
-    GR_FIELD("status", GR_STRING, "only assets in this state", .values = asset_states),
-    GR_FIELD("type", GR_STRING, "only assets of this kind, as room-composite or chat"),
+    GR_FIELD("status", GR_STRING, "Only assets in this state", .flags = GR_FIELD_HINTS,
+             .values = asset_states),
+    GR_FIELD("type", GR_STRING, "Only assets of this kind, as room-composite or chat"),
     HMS_QUERY_LIMIT_OPEN,
     HMS_QUERY_START,
     GR_END,
 };
 
 static const struct gr_field url_query[] = {
-    GR_FIELD("presign_duration", GR_INT, "how long the URL works, in seconds",
+    GR_FIELD("presign_duration", GR_INT, "How long the URL works, in seconds",
              .default_doc = "3 days on S3 and GCS, 9 hours on OSS"),
     GR_END,
 };
 
 static const struct gr_field url[] = {
-    GR_FIELD("id", GR_STRING, "id of the asset"),
-    GR_FIELD("path", GR_STRING, "where it is stored"),
-    GR_FIELD("url", GR_STRING, "where it can be fetched for a while", .flags = GR_FIELD_SECRET),
-    GR_FIELD("expiry", GR_INT, "how long the URL works, in seconds"),
+    GR_FIELD("id", GR_STRING, "ID of the asset"),
+    GR_FIELD("path", GR_STRING, "Where it is stored"),
+    GR_FIELD("url", GR_STRING, "Where it can be fetched for a while", .flags = GR_FIELD_SECRET),
+    GR_FIELD("expiry", GR_INT, "How long the URL works, in seconds"),
     GR_END,
 };
 
@@ -38,20 +39,20 @@ static const struct gr_route routes[] = {
     GR_GET("/recording-assets", "recording_assets.list", "List the recording assets",
            .scope = "recording_assets:read", .query = list_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/recording-assets"),
-           .answers = HMS_ANSWER(200, "one page of assets", .schema = HMS_PAGE("data", hms_asset)),
+           .answers = HMS_ANSWER(200, "One page of assets", .schema = HMS_PAGE("data", hms_asset)),
            .doc = "`type` comes from the feature guide; the API reference does not have it.",
            .source = HMS_API("recording-assets/list-all-assets")),
     GR_GET("/recording-assets/{assetId}", "recording_assets.get", "Fetch one recording asset",
            .scope = "recording_assets:read", .params = asset_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/recording-assets/{assetId}"),
-           .answers = HMS_ANSWER(200, "the asset", .schema = HMS_OBJECT(hms_asset)),
+           .answers = HMS_ANSWER(200, "The asset", .schema = HMS_OBJECT(hms_asset)),
            .source = HMS_API("recording-assets/get-asset")),
     GR_GET("/recording-assets/{assetId}/url", "recording_assets.presigned_url",
            "Make a short-lived download URL of an asset",
            .alias = "/recording-assets/{assetId}/presigned-url", .scope = "recording_assets:read",
            .params = asset_params, .query = url_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/recording-assets/{assetId}/presigned-url"),
-           .answers = HMS_ANSWER(200, "the URL", .schema = HMS_OBJECT(url)),
+           .answers = HMS_ANSWER(200, "The URL", .schema = HMS_OBJECT(url)),
            .doc = "For a room-vod asset the URL may lead to a playlist or an archive, depending on "
                   "where it is stored.",
            .source = HMS_API("recording-assets/get-presigned-url")),

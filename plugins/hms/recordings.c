@@ -4,13 +4,13 @@
 #include "common.h"
 
 static const struct gr_field recording_params[] = {
-    HMS_PARAM_ID("recordingId", "id of the recording"),
+    HMS_PARAM_ID("recordingId", "ID of the recording"),
     GR_END,
 };
 
 static const struct gr_field resolution[] = {
-    GR_FIELD("width", GR_INT, "pixels", .default_doc = "1280"),
-    GR_FIELD("height", GR_INT, "pixels", .default_doc = "720"),
+    GR_FIELD("width", GR_INT, "Size in pixels", .default_doc = "1280"),
+    GR_FIELD("height", GR_INT, "Size in pixels", .default_doc = "720"),
     GR_END,
 };
 
@@ -19,15 +19,15 @@ static const struct gr_field transcription[] = {HMS_TRANSCRIPTION, GR_END};
 static const struct gr_field start[] = {
     HMS_MEETING_URL,
     HMS_DESTINATION,
-    GR_FIELD("resolution", GR_OBJECT, "size of the picture", .fields = resolution),
-    GR_FIELD("audio_only", GR_BOOL, "record no picture", .default_doc = "false"),
-    GR_FIELD("transcription", GR_OBJECT, "instead of the template's transcription settings",
+    GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = resolution),
+    GR_FIELD("audio_only", GR_BOOL, "Record no picture", .default_doc = "false"),
+    GR_FIELD("transcription", GR_OBJECT, "Instead of the template's transcription settings",
              .fields = transcription),
     GR_END,
 };
 
 #define RECORDING_MEMBERS                                                                          \
-    HMS_JOB_MEMBERS, GR_FIELD("asset_types", GR_ARRAY, "kinds of assets it will leave",            \
+    HMS_JOB_MEMBERS, GR_FIELD("asset_types", GR_ARRAY, "Kinds of assets it will leave",            \
                               .items = GR_ITEM(GR_STRING))
 
 static const struct gr_field listed_recording[] = {RECORDING_MEMBERS, GR_END};
@@ -52,19 +52,19 @@ static const struct gr_route routes[] = {
     GR_GET("/recordings", "recordings.list", "List the recordings, without their assets",
            .scope = "recordings:read", .query = hms_job_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings"),
-           .answers = HMS_ANSWER(200, "one page of recordings",
+           .answers = HMS_ANSWER(200, "One page of recordings",
                                  .schema = HMS_PAGE("data", listed_recording)),
            .source = HMS_API("recordings/list-all-recordings")),
     GR_GET("/recordings/{recordingId}", "recordings.get", "Fetch one recording with its assets",
            .scope = "recordings:read", .params = recording_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/{recordingId}"),
-           .answers = RECORDING_ANSWER("the recording"),
+           .answers = RECORDING_ANSWER("The recording"),
            .source = HMS_API("recordings/get-recording")),
     GR_GET("/recordings/{recordingId}/config", "recordings.get_config",
            "Fetch the configuration of a recording", .scope = "recordings:read",
            .params = recording_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/{recordingId}/config"),
-           .answers = HMS_ANSWER(200, "whatever 100ms answers", .schema = GR_BODY(GR_ANY)),
+           .answers = HMS_ANSWER(200, "What 100ms answers", .schema = GR_BODY(GR_ANY)),
            .doc = "100ms does not document it, and may well answer 404; see also "
                   "/templates/{templateId}/recordings.",
            .source = HMS_SEED " recording/recording.go"),
@@ -72,34 +72,34 @@ static const struct gr_route routes[] = {
             .scope = "recordings:write", .params = hms_room_params,
             .body = GR_BODY(GR_OBJECT, .fields = start),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/room/{roomId}/start"),
-            .answers = RECORDING_ANSWER("the recording, starting"),
+            .answers = RECORDING_ANSWER("The recording, starting"),
             .source = HMS_API("recordings/start-recording-for-room")),
     GR_POST("/recordings/room/{roomId}/stop", "recordings.stop_room",
             "Stop every recording of a room", .scope = "recordings:write",
             .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/room/{roomId}/stop",
-                                  .flags = GR_FORWARD_IDEMPOTENT | GR_FORWARD_NO_BODY),
+                                  .flags = GR_FORWARD_NO_BODY),
             .answers =
-                HMS_ANSWER(200, "the recordings, stopping", .schema = HMS_PAGE("data", recording)),
+                HMS_ANSWER(200, "The recordings, stopping", .schema = HMS_PAGE("data", recording)),
             .source = HMS_API("recordings/stop-recording-for-room")),
     GR_POST("/recordings/{recordingId}/stop", "recordings.stop", "Stop one recording",
             .scope = "recordings:write", .params = recording_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/{recordingId}/stop",
-                                  .flags = GR_FORWARD_IDEMPOTENT | GR_FORWARD_NO_BODY),
-            .answers = RECORDING_ANSWER("the recording, stopping"),
+                                  .flags = GR_FORWARD_NO_BODY),
+            .answers = RECORDING_ANSWER("The recording, stopping"),
             .source = HMS_API("recordings/stop-recording-by-id")),
     GR_POST("/recordings/room/{roomId}/pause", "recordings.pause", "Pause the recording of a room",
             .scope = "recordings:write", .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/room/{roomId}/pause",
                                   .flags = GR_FORWARD_NO_BODY),
-            .answers = RECORDING_ANSWER("the recording; its status stays running"),
+            .answers = RECORDING_ANSWER("The recording; its status stays running"),
             .source = HMS_API("recordings/pause-recording-for-room")),
     GR_POST("/recordings/room/{roomId}/resume", "recordings.resume",
             "Go on with the recording of a room", .scope = "recordings:write",
             .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/room/{roomId}/resume",
                                   .flags = GR_FORWARD_NO_BODY),
-            .answers = RECORDING_ANSWER("the recording"),
+            .answers = RECORDING_ANSWER("The recording"),
             .source = HMS_API("recordings/resume-recording-for-room")),
     GR_END,
 };

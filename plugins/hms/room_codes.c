@@ -12,46 +12,46 @@ static const struct gr_field role_params[] = {
 };
 
 static const struct gr_field code_params[] = {
-    GR_FIELD("code", GR_STRING, "the room code", .pattern = HMS_ROOM_CODE),
+    GR_FIELD("code", GR_STRING, "The room code", .pattern = HMS_ROOM_CODE),
     GR_END,
 };
 
 static const struct gr_field list_query[] = {
-    GR_FIELD("role", GR_STRING, "only codes of this role", .binds = "role"),
-    GR_FIELD("enabled", GR_BOOL, "only codes that work, or only those that do not"),
+    GR_FIELD("role", GR_STRING, "Only codes of this role", .binds = "role"),
+    GR_FIELD("enabled", GR_BOOL, "Only codes that work, or only those that do not"),
     HMS_QUERY_LIMIT_OPEN,
     HMS_QUERY_START,
     GR_END,
 };
 
 static const struct gr_field change[] = {
-    GR_FIELD("code", GR_STRING, "the room code", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("enabled", GR_BOOL, "whether it works from now on", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("code", GR_STRING, "The room code", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("enabled", GR_BOOL, "Whether it works from now on", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 static const struct gr_field exchange[] = {
-    GR_FIELD("user_id", GR_STRING, "the application's own name for the user"),
+    GR_FIELD("user_id", GR_STRING, "The application's own name for the user"),
     GR_END,
 };
 
 static const struct gr_field code[] = {
-    GR_FIELD("code", GR_STRING, "the code, as in abc-defg-hij"),
-    GR_FIELD("room_id", GR_STRING, "room that it opens"),
-    GR_FIELD("role", GR_STRING, "role that it gives"),
-    GR_FIELD("enabled", GR_BOOL, "whether it works"),
-    GR_FIELD("created_at", GR_TIME, "when it was made"),
-    GR_FIELD("updated_at", GR_TIME, "when it was changed last"),
+    GR_FIELD("code", GR_STRING, "The code, as in abc-defg-hij"),
+    GR_FIELD("room_id", GR_STRING, "Room that it opens"),
+    GR_FIELD("role", GR_STRING, "Role that it gives"),
+    GR_FIELD("enabled", GR_BOOL, "Whether it works"),
+    GR_FIELD("created_at", GR_TIME, "When it was made"),
+    GR_FIELD("updated_at", GR_TIME, "When it was changed last"),
     GR_END,
 };
 
 static const struct gr_field codes[] = {
-    GR_FIELD("data", GR_ARRAY, "one code or more", .items = GR_ITEM(GR_OBJECT, .fields = code)),
+    GR_FIELD("data", GR_ARRAY, "One code or more", .items = GR_ITEM(GR_OBJECT, .fields = code)),
     GR_END,
 };
 
 static const struct gr_field token[] = {
-    GR_FIELD("token", GR_STRING, "the token, for the client SDK", .flags = GR_FIELD_SECRET),
+    GR_FIELD("token", GR_STRING, "The token, for the client SDK", .flags = GR_FIELD_SECRET),
     GR_END,
 };
 
@@ -82,14 +82,14 @@ static const struct gr_route routes[] = {
            .alias = "/room-codes/room/{roomId}", .scope = "room_codes:read",
            .params = hms_room_params, .query = list_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}"),
-           .answers = HMS_ANSWER(200, "one page of codes", .schema = HMS_PAGE("data", code)),
+           .answers = HMS_ANSWER(200, "One page of codes", .schema = HMS_PAGE("data", code)),
            .source = HMS_API("room-codes/get-room-code-api")),
     GR_POST("/room-codes/{roomId}", "room_codes.create_all", "Make a code for every role of a room",
             .alias = "/room-codes/room/{roomId}", .scope = "room_codes:write",
             .params = hms_room_params,
             .forward =
                 GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}", .flags = GR_FORWARD_NO_BODY),
-            .answers = HMS_ANSWER(200, "the codes", .schema = HMS_OBJECT(codes)),
+            .answers = HMS_ANSWER(200, "The codes", .schema = HMS_OBJECT(codes)),
             .doc = "New roles get their codes, codes of deleted roles stop working. A room has 100 "
                    "codes at most.",
             .source = HMS_API("room-codes/create-room-code-api")),
@@ -99,7 +99,7 @@ static const struct gr_route routes[] = {
             .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}/role/{role}",
                                   .flags = GR_FORWARD_NO_BODY),
             .answers =
-                HMS_ANSWER(200, "the code", .schema = HMS_OBJECT(code), .example = CODE_EXAMPLE),
+                HMS_ANSWER(200, "The code", .schema = HMS_OBJECT(code), .example = CODE_EXAMPLE),
             .doc = "A role may have several codes: every call can add one.",
             .source = HMS_API("room-codes/create-room-code-api")),
     GR_POST("/room-codes/update", "room_codes.update", "Enable or disable a code",
@@ -107,14 +107,14 @@ static const struct gr_route routes[] = {
             .body = GR_BODY(GR_OBJECT, .fields = change, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/code", .flags = GR_FORWARD_IDEMPOTENT),
             .answers =
-                HMS_ANSWER(200, "the code", .schema = HMS_OBJECT(code), .example = CODE_EXAMPLE),
+                HMS_ANSWER(200, "The code", .schema = HMS_OBJECT(code), .example = CODE_EXAMPLE),
             .source = HMS_API("room-codes/update-room-code-api")),
     GR_POST("/room-codes/code/{code}", "room_codes.token", "Exchange a code for a join token",
             .scope = "tokens:write", .params = code_params,
             .body = GR_BODY(GR_OBJECT, .fields = exchange),
             .forward = GR_FORWARD(HMS_AUTH_UPSTREAM, "/token", .flags = GR_FORWARD_IDEMPOTENT),
             .handle = exchange_code, .flags = GR_ROUTE_HIDDEN_PATH,
-            .answers = HMS_ANSWER(200, "the token", .schema = HMS_OBJECT(token)),
+            .answers = HMS_ANSWER(200, "The token", .schema = HMS_OBJECT(token)),
             .doc = "The server API does not document the exchange: this is what the client SDK of "
                    "100ms sends.",
             .source = "100mslive/web-sdks packages/hms-video-store/src/sdk/index.ts"),

@@ -8,35 +8,35 @@
 #define SIZE_MAX_PLAIN 2500
 #define SIZE_MAX_LARGE 20000
 
-static gr_check_fn size_of_new_room, size_of_old_room;
+static gr_check_fn check_size;
 
 /* Bodies ----------------------------------------------------------------------------------- */
 
 static const struct gr_field storage_credentials[] = {
-    GR_FIELD("key", GR_STRING, "access key of the bucket", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("secret", GR_STRING, "its secret", .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
+    GR_FIELD("key", GR_STRING, "Access key of the bucket", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("secret", GR_STRING, "Its secret", .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
     GR_END,
 };
 
 static const struct gr_field storage[] = {
-    GR_FIELD("type", GR_STRING, "kind of storage", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS,
              .values = hms_storage_types),
-    GR_FIELD("location", GR_STRING, "bucket or container", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("prefix", GR_STRING, "folder inside the bucket"),
-    GR_FIELD("options", GR_OBJECT, "further options", .fields = hms_storage_options),
-    GR_FIELD("credentials", GR_OBJECT, "how 100ms may write there", .fields = storage_credentials),
+    GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("prefix", GR_STRING, "Folder inside the bucket"),
+    GR_FIELD("options", GR_OBJECT, "Further options", .fields = hms_storage_options),
+    GR_FIELD("credentials", GR_OBJECT, "How 100ms may write there", .fields = storage_credentials),
     GR_END,
 };
 
 static const struct gr_field recording_info[] = {
-    GR_FIELD("enabled", GR_BOOL, "record every session (SFU recording)", .default_doc = "false"),
-    GR_FIELD("upload_info", GR_OBJECT, "own storage; without it 100ms stores", .fields = storage),
+    GR_FIELD("enabled", GR_BOOL, "Record every session (SFU recording)", .default_doc = "false"),
+    GR_FIELD("upload_info", GR_OBJECT, "Own storage; without it 100ms stores", .fields = storage),
     GR_END,
 };
 
 static const struct gr_field webhook[] = {
-    GR_FIELD("url", GR_STRING, "where events of this room are sent", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("headers", GR_MAP, "headers sent along with each event",
+    GR_FIELD("url", GR_STRING, "Where events of this room are sent", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("headers", GR_MAP, "Headers sent along with each event",
              .items = GR_ITEM(GR_STRING, .flags = GR_FIELD_SECRET)),
     GR_END,
 };
@@ -45,37 +45,39 @@ static const char *const regions[] = {"eu", "in", "us", "auto", NULL};
 
 /* What a room has, whether it is made or changed. */
 #define ROOM_MEMBERS                                                                               \
-    GR_FIELD("name", GR_STRING, "unique name, without regard to case; made up when absent",        \
+    GR_FIELD("name", GR_STRING, "Unique name, without regard to case; made up when absent",        \
              .pattern = "[A-Za-z0-9.:_-]+", .example = "\"algebra-tue.07\""),                      \
-        GR_FIELD("description", GR_STRING, "free text"),                                           \
-        GR_FIELD("recording_info", GR_OBJECT, "own recording settings, instead of the template's", \
+        GR_FIELD("description", GR_STRING, "Free text"),                                           \
+        GR_FIELD("recording_info", GR_OBJECT, "Own recording settings, instead of the template's", \
                  .fields = recording_info),                                                        \
-        GR_FIELD("region", GR_STRING, "where the media runs", .values = regions,                   \
+        GR_FIELD("region", GR_STRING, "Where the media runs", .values = regions,                   \
                  .default_doc = "auto"),                                                           \
-        GR_FIELD("large_room", GR_BOOL, "allows more than 2500 peers", .default_doc = "false"),    \
-        GR_FIELD("max_duration_seconds", GR_INT, "longest session in seconds",                     \
+        GR_FIELD("large_room", GR_BOOL, "Allows more than 2500 peers", .default_doc = "false"),    \
+        GR_FIELD("max_duration_seconds", GR_INT, "Longest session in seconds",                     \
                  .range = GR_RANGE(120, 43200)),                                                   \
-        GR_FIELD("polls", GR_ARRAY, "ids of polls that belong to the room",                        \
+        GR_FIELD("polls", GR_ARRAY, "IDs of polls that belong to the room",                        \
                  .items = GR_ITEM(GR_STRING)),                                                     \
         GR_FIELD("webhook", GR_OBJECT,                                                             \
-                 "receiver of this room's events, instead of the workspace's", .fields = webhook)
+                 "Receiver of this room's events, instead of the workspace's", .fields = webhook)
 
-#define ROOM_SIZE(check_)                                                                          \
-    GR_FIELD("size", GR_INT, "most peers at a time: up to 2500, or 20000 with large_room",         \
-             .range = GR_RANGE(0, SIZE_MAX_LARGE), .check = (check_))
+#define ROOM_SIZE(...)                                                                             \
+    GR_FIELD("size", GR_INT, "Most peers at a time: up to 2500, or 20000 with large_room",         \
+             .range = GR_RANGE(0, SIZE_MAX_LARGE), __VA_ARGS__)
 
 static const struct gr_field new_room[] = {
     ROOM_MEMBERS,
-    ROOM_SIZE(size_of_new_room),
-    GR_FIELD("template_id", GR_STRING, "template of the room",
+    ROOM_SIZE(.check = check_size),
+    GR_FIELD("template_id", GR_STRING, "Template of the room",
              .default_doc = "the default template"),
     GR_END,
 };
 
+/* Hints: a room that was read, changed and written back is never refused for what 100ms put into
+ * it. */
 static const struct gr_field changed_room[] = {
     ROOM_MEMBERS,
-    ROOM_SIZE(size_of_old_room),
-    GR_FIELD("enabled", GR_BOOL, "false: nobody can join any more"),
+    ROOM_SIZE(.check = NULL),
+    GR_FIELD("enabled", GR_BOOL, "`false`: no peer can join any more"),
     GR_END,
 };
 
@@ -83,16 +85,16 @@ static const struct gr_field changed_room[] = {
 
 static const struct gr_field room[] = {
     ROOM_MEMBERS,
-    GR_FIELD("size", GR_INT, "most peers at a time; 0 is the template's limit"),
-    GR_FIELD("template_id", GR_STRING, "template of the room"),
-    GR_FIELD("enabled", GR_BOOL, "whether peers can join"),
-    GR_FIELD("id", GR_STRING, "id of the room"),
-    GR_FIELD("customer_id", GR_STRING, "id of the workspace's owner"),
-    GR_FIELD("app_id", GR_STRING, "id of the workspace"),
-    GR_FIELD("recording_source_template", GR_BOOL, "recording settings follow the template"),
+    GR_FIELD("size", GR_INT, "Most peers at a time; 0 is the template's limit"),
+    GR_FIELD("template_id", GR_STRING, "Template of the room"),
+    GR_FIELD("enabled", GR_BOOL, "Whether peers can join"),
+    GR_FIELD("id", GR_STRING, "ID of the room"),
+    GR_FIELD("customer_id", GR_STRING, "ID of the workspace's owner"),
+    GR_FIELD("app_id", GR_STRING, "ID of the workspace"),
+    GR_FIELD("recording_source_template", GR_BOOL, "Recording settings follow the template"),
     GR_FIELD("enabled_source_template", GR_BOOL, "`enabled` follows the template"),
-    GR_FIELD("created_at", GR_TIME, "when the room was made"),
-    GR_FIELD("updated_at", GR_TIME, "when it was changed last"),
+    GR_FIELD("created_at", GR_TIME, "When the room was made"),
+    GR_FIELD("updated_at", GR_TIME, "When it was changed last"),
     GR_END,
 };
 
@@ -115,12 +117,12 @@ static const struct gr_field room[] = {
 /* Routes ----------------------------------------------------------------------------------- */
 
 static const struct gr_field list_query[] = {
-    GR_FIELD("name", GR_STRING, "only the room of exactly this name"),
-    GR_FIELD("enabled", GR_BOOL, "only rooms that are enabled, or only disabled ones",
+    GR_FIELD("name", GR_STRING, "Only the room of exactly this name"),
+    GR_FIELD("enabled", GR_BOOL, "Only rooms that are enabled, or only disabled ones",
              .default_doc = "true"),
-    GR_FIELD("after", GR_TIME, "only rooms made at or after this time"),
-    GR_FIELD("before", GR_TIME, "only rooms made at or before this time"),
-    GR_FIELD("template_id", GR_STRING, "only rooms of this template"),
+    GR_FIELD("after", GR_TIME, "Only rooms made at or after this time"),
+    GR_FIELD("before", GR_TIME, "Only rooms made at or before this time"),
+    GR_FIELD("template_id", GR_STRING, "Only rooms of this template"),
     HMS_QUERY_LIMIT,
     HMS_QUERY_START,
     GR_END,
@@ -129,59 +131,50 @@ static const struct gr_field list_query[] = {
 static const struct gr_route routes[] = {
     GR_GET("/rooms", "rooms.list", "List the rooms", .scope = "rooms:read", .query = list_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms"),
-           .answers = HMS_ANSWER(200, "one page of rooms", .schema = HMS_PAGE("data", room)),
+           .answers = HMS_ANSWER(200, "One page of rooms", .schema = HMS_PAGE("data", room)),
            .doc = "The documentation is at odds with itself on what `enabled` means when absent.",
            .source = HMS_API("Rooms/list-rooms")),
     GR_GET("/rooms/{roomId}", "rooms.get", "Fetch one room", .scope = "rooms:read",
            .params = hms_room_params, .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}"),
-           .answers = ROOM_ANSWER("the room"), .source = HMS_API("Rooms/retrieve-room")),
+           .answers = ROOM_ANSWER("The room"), .source = HMS_API("Rooms/retrieve-room")),
     GR_POST("/rooms", "rooms.create", "Create a room, or change the room of that name",
             .scope = "rooms:write", .body = GR_BODY(GR_OBJECT, .fields = new_room),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms"),
-            .answers = ROOM_ANSWER("the room, new or changed"),
+            .answers = ROOM_ANSWER("The room, new or changed"),
             .doc = "With a name that exists, that room takes over what is sent, its template "
                    "included. Without a name every call makes another room, so it is never "
                    "repeated on its own.",
             .source = HMS_API("Rooms/create-via-api")),
     GR_POST("/rooms/{roomId}", "rooms.update", "Change a room", .scope = "rooms:write",
             .params = hms_room_params,
-            .body = GR_BODY(GR_OBJECT, .fields = changed_room, .flags = GR_FIELD_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = changed_room,
+                            .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}"),
-            .answers = ROOM_ANSWER("the room"), .source = HMS_API("Rooms/update-a-room")),
+            .answers = ROOM_ANSWER("The room"), .source = HMS_API("Rooms/update-a-room")),
     GR_POST("/rooms/{roomId}/enable", "rooms.enable", "Let peers join a room again",
             .scope = "rooms:write", .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}", .flags = GR_FORWARD_IDEMPOTENT,
                                   .body = "{\"enabled\":true}"),
-            .answers = ROOM_ANSWER("the room"), .source = HMS_API("Rooms/disable-or-enable")),
-    GR_POST("/rooms/{roomId}/disable", "rooms.disable", "Let nobody join a room any more",
+            .answers = ROOM_ANSWER("The room"), .source = HMS_API("Rooms/disable-or-enable")),
+    GR_POST("/rooms/{roomId}/disable", "rooms.disable", "Keep peers from joining a room",
             .scope = "rooms:write", .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}", .flags = GR_FORWARD_IDEMPOTENT,
                                   .body = "{\"enabled\":false}"),
-            .answers = ROOM_ANSWER("the room"), .doc = "A running session goes on until it ends.",
+            .answers = ROOM_ANSWER("The room"), .doc = "A running session goes on until it ends.",
             .source = HMS_API("Rooms/disable-or-enable")),
     GR_END,
 };
 
 /* Checks ----------------------------------------------------------------------------------- */
 
-static enum gr_err check_size(struct gr_call *call, const json_t *size, bool large)
+/* A new room is large only when it is said. */
+static enum gr_err check_size(struct gr_call *call, const json_t *parent, const json_t *value)
 {
-    if (large || json_integer_value(size) <= SIZE_MAX_PLAIN)
+    if (json_is_true(json_object_get(parent, "large_room")) ||
+        json_integer_value(value) <= SIZE_MAX_PLAIN)
         return GR_OK;
     return gr_invalid(call, "", GR_PROBLEM_MAX,
                       "an integer from 0 to %d (more only with large_room)", SIZE_MAX_PLAIN);
-}
-
-/* A new room is large only when it is said. */
-static enum gr_err size_of_new_room(struct gr_call *call, const json_t *parent, const json_t *value)
-{
-    return check_size(call, value, json_is_true(json_object_get(parent, "large_room")));
-}
-
-/* An old room may be large already: it is not only when it is said. */
-static enum gr_err size_of_old_room(struct gr_call *call, const json_t *parent, const json_t *value)
-{
-    return check_size(call, value, !json_is_false(json_object_get(parent, "large_room")));
 }
 
 static const char *const owns[] = {"/rooms", NULL};

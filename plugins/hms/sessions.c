@@ -4,55 +4,55 @@
 #include "common.h"
 
 static const struct gr_field session_params[] = {
-    HMS_PARAM_ID("sessionId", "id of the session"),
+    HMS_PARAM_ID("sessionId", "ID of the session"),
     GR_END,
 };
 
 static const struct gr_field list_query[] = {
-    GR_FIELD("active", GR_BOOL, "only running sessions, or only those that ended",
+    GR_FIELD("active", GR_BOOL, "Only running sessions, or only those that ended",
              .default_doc = "true"),
     HMS_QUERY_ROOM,
-    GR_FIELD("after", GR_TIME, "only sessions begun at or after this time"),
-    GR_FIELD("before", GR_TIME, "only sessions begun at or before this time"),
+    GR_FIELD("after", GR_TIME, "Only sessions begun at or after this time"),
+    GR_FIELD("before", GR_TIME, "Only sessions begun at or before this time"),
     HMS_QUERY_LIMIT,
     HMS_QUERY_START,
     GR_END,
 };
 
 static const struct gr_field peer[] = {
-    GR_FIELD("id", GR_STRING, "id of the peer"),
-    GR_FIELD("session_id", GR_STRING, "id of the session"),
-    GR_FIELD("name", GR_STRING, "name that others saw"),
-    GR_FIELD("role", GR_STRING, "role in the room"),
-    GR_FIELD("user_id", GR_STRING, "user, as the join token named him"),
-    GR_FIELD("joined_at", GR_TIME, "when the peer joined"),
-    GR_FIELD("left_at", GR_TIME, "when the peer left"),
+    GR_FIELD("id", GR_STRING, "ID of the peer"),
+    GR_FIELD("session_id", GR_STRING, "ID of the session"),
+    GR_FIELD("name", GR_STRING, "Name that others saw"),
+    GR_FIELD("role", GR_STRING, "Role in the room"),
+    GR_FIELD("user_id", GR_STRING, "User, as the join token named them"),
+    GR_FIELD("joined_at", GR_TIME, "When the peer joined"),
+    GR_FIELD("left_at", GR_TIME, "When the peer left"),
     GR_END,
 };
 
 static const struct gr_field session[] = {
-    GR_FIELD("id", GR_STRING, "id of the session"),
-    GR_FIELD("room_id", GR_STRING, "room it took place in"),
-    GR_FIELD("customer_id", GR_STRING, "id of the workspace's owner"),
-    GR_FIELD("app_id", GR_STRING, "id of the workspace"),
-    GR_FIELD("active", GR_BOOL, "whether it still runs"),
-    GR_FIELD("peers", GR_MAP, "everybody who was there, by peer id",
+    GR_FIELD("id", GR_STRING, "ID of the session"),
+    GR_FIELD("room_id", GR_STRING, "Room it took place in"),
+    GR_FIELD("customer_id", GR_STRING, "ID of the workspace's owner"),
+    GR_FIELD("app_id", GR_STRING, "ID of the workspace"),
+    GR_FIELD("active", GR_BOOL, "Whether it still runs"),
+    GR_FIELD("peers", GR_MAP, "All peers who were there, by peer id",
              .items = GR_ITEM(GR_OBJECT, .fields = peer)),
-    GR_FIELD("created_at", GR_TIME, "when it began"),
-    GR_FIELD("updated_at", GR_TIME, "when it changed last"),
+    GR_FIELD("created_at", GR_TIME, "When it began"),
+    GR_FIELD("updated_at", GR_TIME, "When it changed last"),
     GR_END,
 };
 
 static const struct gr_route routes[] = {
     GR_GET("/sessions", "sessions.list", "List the sessions", .scope = "sessions:read",
            .query = list_query, .forward = GR_FORWARD(HMS_UPSTREAM, "/sessions"),
-           .answers = HMS_ANSWER(200, "one page of sessions", .schema = HMS_PAGE("data", session)),
+           .answers = HMS_ANSWER(200, "One page of sessions", .schema = HMS_PAGE("data", session)),
            .doc = "The documentation is at odds with itself on what `active` means when absent.",
            .source = HMS_API("Sessions/list-sessions")),
     GR_GET("/sessions/{sessionId}", "sessions.get", "Fetch one session with all its peers",
            .scope = "sessions:read", .params = session_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/sessions/{sessionId}"),
-           .answers = HMS_ANSWER(200, "the session", .schema = HMS_OBJECT(session)),
+           .answers = HMS_ANSWER(200, "The session", .schema = HMS_OBJECT(session)),
            .source = HMS_API("Sessions/retrieve-a-session")),
     GR_END,
 };

@@ -13,7 +13,12 @@
 
 const struct gr_field hms_room_params[] = {HMS_PARAM_ROOM, GR_END};
 
-const struct gr_field hms_page_query[] = {HMS_QUERY_LIMIT, HMS_QUERY_START, GR_END};
+const struct gr_field hms_page_query[] = {
+    GR_FIELD("limit", GR_INT, "How many items to send at most", .range = GR_RANGE(10, 100),
+             .default_doc = "10"),
+    HMS_QUERY_START,
+    GR_END,
+};
 
 const char *const hms_job_states[] = {
     "starting", "running", "stopping", "post_processing", "completed", "failed", NULL,
@@ -22,7 +27,8 @@ const char *const hms_job_states[] = {
 const struct gr_field hms_job_query[] = {
     HMS_QUERY_ROOM,
     HMS_QUERY_SESSION,
-    GR_FIELD("status", GR_STRING, "only jobs in this state", .values = hms_job_states),
+    GR_FIELD("status", GR_STRING, "Only jobs in this state", .flags = GR_FIELD_HINTS,
+             .values = hms_job_states),
     HMS_QUERY_LIMIT_OPEN,
     HMS_QUERY_START,
     GR_END,
@@ -31,45 +37,45 @@ const struct gr_field hms_job_query[] = {
 /* Answers ---------------------------------------------------------------------------------- */
 
 const struct gr_field hms_message[] = {
-    GR_FIELD("message", GR_STRING, "what was done, for people"),
+    GR_FIELD("message", GR_STRING, "What was done, in words"),
     GR_END,
 };
 
 static const struct gr_field size_in_pixels[] = {
-    GR_FIELD("width", GR_INT, "pixels"),
-    GR_FIELD("height", GR_INT, "pixels"),
+    GR_FIELD("width", GR_INT, "Size in pixels"),
+    GR_FIELD("height", GR_INT, "Size in pixels"),
     GR_END,
 };
 
 static const struct gr_field asset_metadata[] = {
-    GR_FIELD("resolution", GR_OBJECT, "size of the picture", .fields = size_in_pixels),
-    GR_FIELD("num_layers", GR_STRING, "room-vod: how many layers it has"),
-    GR_FIELD("layer", GR_STRING, "which layer of the stream it holds"),
-    GR_FIELD("max_width", GR_INT, "width of the largest layer in pixels"),
-    GR_FIELD("max_height", GR_INT, "height of the largest layer in pixels"),
-    GR_FIELD("output_mode", GR_STRING, "transcript: its format"),
-    GR_FIELD("track_id", GR_STRING, "track: the track it was made from"),
-    GR_FIELD("track_type", GR_STRING, "track: audio or video"),
-    GR_FIELD("stream_id", GR_STRING, "stream: the stream it was made from"),
-    GR_FIELD("stream_type", GR_STRING, "stream: regular or screen"),
-    GR_FIELD("peer_id", GR_STRING, "peer who published it"),
-    GR_FIELD("user_id", GR_STRING, "user who published it"),
+    GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = size_in_pixels),
+    GR_FIELD("num_layers", GR_STRING, "Of a room-vod: how many layers it has"),
+    GR_FIELD("layer", GR_STRING, "Which layer of the stream it holds"),
+    GR_FIELD("max_width", GR_INT, "Width of the largest layer in pixels"),
+    GR_FIELD("max_height", GR_INT, "Height of the largest layer in pixels"),
+    GR_FIELD("output_mode", GR_STRING, "Of a transcript: its format"),
+    GR_FIELD("track_id", GR_STRING, "Of a track: the track it was made from"),
+    GR_FIELD("track_type", GR_STRING, "Of a track: audio or video"),
+    GR_FIELD("stream_id", GR_STRING, "Of a stream: the stream it was made from"),
+    GR_FIELD("stream_type", GR_STRING, "Of a stream: regular or screen"),
+    GR_FIELD("peer_id", GR_STRING, "Peer who published it"),
+    GR_FIELD("user_id", GR_STRING, "User who published it"),
     GR_END,
 };
 
 const struct gr_field hms_asset[] = {
-    GR_FIELD("id", GR_STRING, "id of the asset"),
-    GR_FIELD("job_id", GR_STRING, "recording or stream that it came from"),
-    GR_FIELD("room_id", GR_STRING, "room it is about"),
-    GR_FIELD("session_id", GR_STRING, "session that was recorded"),
-    GR_FIELD("type", GR_STRING, "what it holds", .values = hms_asset_types),
-    GR_FIELD("path", GR_STRING, "where it is stored"),
-    GR_FIELD("status", GR_STRING, "completed or failed; transcripts also processing"),
-    GR_FIELD("size", GR_INT, "bytes"),
-    GR_FIELD("duration", GR_INT, "seconds"),
-    GR_FIELD("created_at", GR_TIME, "when it was made"),
-    GR_FIELD("thumbnails", GR_ARRAY, "paths of its still pictures", .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("metadata", GR_OBJECT, "further facts, by type", .fields = asset_metadata),
+    GR_FIELD("id", GR_STRING, "ID of the asset"),
+    GR_FIELD("job_id", GR_STRING, "Recording or stream that it came from"),
+    GR_FIELD("room_id", GR_STRING, "Room it is about"),
+    GR_FIELD("session_id", GR_STRING, "Session that was recorded"),
+    GR_FIELD("type", GR_STRING, "What it holds", .values = hms_asset_types),
+    GR_FIELD("path", GR_STRING, "Where it is stored"),
+    GR_FIELD("status", GR_STRING, "`completed` or `failed`; of transcripts also `processing`"),
+    GR_FIELD("size", GR_INT, "Size in bytes"),
+    GR_FIELD("duration", GR_INT, "Time in seconds"),
+    GR_FIELD("created_at", GR_TIME, "When it was made"),
+    GR_FIELD("thumbnails", GR_ARRAY, "Paths of its still pictures", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("metadata", GR_OBJECT, "Further facts, by type", .fields = asset_metadata),
     GR_END,
 };
 
@@ -87,10 +93,10 @@ const char *const hms_asset_types[] = {
 
 /* Bodies ----------------------------------------------------------------------------------- */
 
-const char *const hms_storage_types[] = {"s3", "gs", "oss", "azure", NULL};
+const char *const hms_storage_types[] = {"s3", "gs", "oss", "azure", "r2", NULL};
 
 const struct gr_field hms_storage_options[] = {
-    GR_FIELD("region", GR_STRING, "region of the bucket"),
+    GR_FIELD("region", GR_STRING, "Region of the bucket"),
     GR_END,
 };
 
@@ -99,20 +105,20 @@ const char *const hms_transcript_formats[] = {"txt", "srt", "json", NULL};
 static const char *const section_formats[] = {"bullets", "paragraph", NULL};
 
 static const struct gr_field summary_section[] = {
-    GR_FIELD("title", GR_STRING, "heading of the section", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("title", GR_STRING, "Heading of the section", .flags = GR_FIELD_REQUIRED,
              .range = GR_MAX(100)),
-    GR_FIELD("format", GR_STRING, "how its text is set", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("format", GR_STRING, "How its text is set", .flags = GR_FIELD_REQUIRED,
              .values = section_formats),
     GR_END,
 };
 
 const struct gr_field hms_summary[] = {
-    GR_FIELD("enabled", GR_BOOL, "whether a summary is made"),
-    GR_FIELD("context", GR_STRING, "what the session is about, for the model",
+    GR_FIELD("enabled", GR_BOOL, "Whether a summary is made"),
+    GR_FIELD("context", GR_STRING, "What the session is about, for the model",
              .range = GR_MAX(300)),
-    GR_FIELD("temperature", GR_NUMBER, "how freely the model writes", .range = GR_RANGE(0.1, 1.0),
+    GR_FIELD("temperature", GR_NUMBER, "How freely the model writes", .range = GR_RANGE(0.1, 1.0),
              .default_doc = "0.5"),
-    GR_FIELD("sections", GR_ARRAY, "sections of the summary", .range = GR_MAX(6),
+    GR_FIELD("sections", GR_ARRAY, "Sections of the summary", .range = GR_MAX(6),
              .items = GR_ITEM(GR_OBJECT, .fields = summary_section)),
     GR_END,
 };

@@ -8,7 +8,7 @@
 static gr_check_fn check_sip_headers;
 
 static const struct gr_field trunk_params[] = {
-    HMS_PARAM_ID("trunkId", "id of the trunk"),
+    HMS_PARAM_ID("trunkId", "ID of the trunk"),
     GR_END,
 };
 
@@ -16,38 +16,38 @@ static const struct gr_field trunk_params[] = {
 
 /* 100ms does not say which of them it insists on; a trunk that works has all four. */
 static const struct gr_field trunk[] = {
-    GR_FIELD("username", GR_STRING, "user name at the SIP provider"),
-    GR_FIELD("password", GR_STRING, "password at the SIP provider", .flags = GR_FIELD_SECRET),
+    GR_FIELD("username", GR_STRING, "User name at the SIP provider"),
+    GR_FIELD("password", GR_STRING, "Password at the SIP provider", .flags = GR_FIELD_SECRET),
     GR_FIELD("address", GR_STRING, "SIP address of the provider"),
-    GR_FIELD("from", GR_STRING, "phone number that calls come from"),
+    GR_FIELD("from", GR_STRING, "Phone number that calls come from"),
     GR_END,
 };
 
 static const struct gr_field phone_call[] = {
-    GR_FIELD("to", GR_STRING, "phone number, or another name that the trunk knows",
+    GR_FIELD("to", GR_STRING, "Phone number, or another name that the trunk knows",
              .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("room_code", GR_STRING, "room code that says room and role",
+    GR_FIELD("room_code", GR_STRING, "Room code that says room and role",
              .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("trunk_id", GR_STRING, "trunk to call through", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("name", GR_STRING, "name of the phone's peer"),
-    GR_FIELD("user_id", GR_STRING, "user id of the phone's peer"),
-    GR_FIELD("video", GR_BOOL, "whether to offer video"),
-    GR_FIELD("headers", GR_MAP, "further headers of the INVITE; 100ms ignores reserved ones",
+    GR_FIELD("trunk_id", GR_STRING, "Trunk to call through", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("name", GR_STRING, "Name of the phone's peer"),
+    GR_FIELD("user_id", GR_STRING, "User id of the phone's peer"),
+    GR_FIELD("video", GR_BOOL, "Whether to offer video"),
+    GR_FIELD("headers", GR_MAP, "Further headers of the INVITE; 100ms ignores reserved ones",
              .items = GR_ITEM(GR_STRING, .pattern = "[^\\r\\n]*"), .check = check_sip_headers),
     GR_END,
 };
 
 /* The members after digits are for the gateway: 100ms takes the room from the token. */
 static const struct gr_field tones[] = {
-    GR_FIELD("digits", GR_ARRAY, "tones to play, one after the other", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("digits", GR_ARRAY, "Tones to play, one after the other", .flags = GR_FIELD_REQUIRED,
              .items = GR_ITEM(GR_STRING, .pattern = "[0-9*#a-d]"), .example = "[\"1\", \"#\"]"),
-    GR_FIELD("app_token", GR_STRING, "a join token; without one the gateway makes one",
+    GR_FIELD("app_token", GR_STRING, "A join token; without one the gateway makes one",
              .flags = GR_FIELD_STRIP | GR_FIELD_SECRET, .range = GR_MIN(1), .any_of = "room"),
-    GR_FIELD("room_id", GR_STRING, "room to play in", .flags = GR_FIELD_STRIP, .range = GR_MIN(1),
+    GR_FIELD("room_id", GR_STRING, "Room to play in", .flags = GR_FIELD_STRIP, .range = GR_MIN(1),
              .any_of = "room", .binds = "room"),
-    GR_FIELD("role", GR_STRING, "role of the token that the gateway makes", .flags = GR_FIELD_STRIP,
+    GR_FIELD("role", GR_STRING, "Role of the token that the gateway makes", .flags = GR_FIELD_STRIP,
              .range = GR_MIN(1), .when = GR_WHEN("room_id", NULL), .binds = "role"),
-    GR_FIELD("user_id", GR_STRING, "user of the token that the gateway makes",
+    GR_FIELD("user_id", GR_STRING, "User of the token that the gateway makes",
              .flags = GR_FIELD_STRIP),
     GR_END,
 };
@@ -55,12 +55,12 @@ static const struct gr_field tones[] = {
 /* Answers ---------------------------------------------------------------------------------- */
 
 static const struct gr_field trunk_id[] = {
-    GR_FIELD("id", GR_STRING, "id of the trunk"),
+    GR_FIELD("id", GR_STRING, "ID of the trunk"),
     GR_END,
 };
 
 static const struct gr_field call_id[] = {
-    GR_FIELD("id", GR_STRING, "id of the call"),
+    GR_FIELD("id", GR_STRING, "ID of the call"),
     GR_END,
 };
 
@@ -112,26 +112,26 @@ static const struct gr_route routes[] = {
             .scope = "sip:write",
             .body = GR_BODY(GR_OBJECT, .fields = trunk, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/trunks"),
-            .answers = HMS_ANSWER(200, "its id", .schema = HMS_OBJECT(trunk_id)),
+            .answers = HMS_ANSWER(200, "Its id", .schema = HMS_OBJECT(trunk_id)),
             .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
     GR_POST("/sip/outbound/trunks/{trunkId}", "sip.trunk_update", "Change an outbound trunk",
             .scope = "sip:write", .params = trunk_params,
             .body = GR_BODY(GR_OBJECT, .fields = trunk, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/trunks/{trunkId}"),
-            .answers = HMS_ANSWER(200, "its id", .schema = HMS_OBJECT(trunk_id)),
+            .answers = HMS_ANSWER(200, "Its id", .schema = HMS_OBJECT(trunk_id)),
             .doc = "100ms does not say whether absent members keep their value: send all four.",
             .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
     GR_POST("/sip/outbound/call", "sip.call", "Call a phone into a room", .scope = "sip:write",
             .body = GR_BODY(GR_OBJECT, .fields = phone_call, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/call"), .timeout_ms = 150 * 1000,
-            .answers = HMS_ANSWER(200, "the phone was answered", .schema = HMS_OBJECT(call_id)),
+            .answers = HMS_ANSWER(200, "The phone was answered", .schema = HMS_OBJECT(call_id)),
             .doc = "Answers when the phone was answered or declined, which takes a while; 408 when "
-                   "nobody picks up.",
+                   "the call is not answered.",
             .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
     GR_POST("/sip/dtmf", "sip.dtmf", "Play tones to the phones in a room", .scope = "sip:write",
             .body = GR_BODY(GR_OBJECT, .fields = tones, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/dtmf"), .handle = play_tones,
-            .answers = HMS_ANSWER(200, "the tones are queued", .schema = GR_BODY(GR_OBJECT)),
+            .answers = HMS_ANSWER(200, "The tones are queued", .schema = GR_BODY(GR_OBJECT)),
             .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-DTMF-transmission")),
     GR_END,
 };

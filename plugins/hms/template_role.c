@@ -3,134 +3,110 @@
  */
 #include "templates.h"
 
-#include <jansson.h>
-
-static gr_check_fn check_simulcast;
-
 static const char *const published_kinds[] = {"audio", "video", "screen", "simulcast", NULL};
 static const char *const audio_codecs[] = {"opus", NULL};
 static const char *const video_codecs[] = {"vp8", NULL};
 static const char *const layer_names[] = {"f", "h", "q", NULL};
 
 static const struct gr_field audio[] = {
-    GR_FIELD("bitRate", GR_INT, "kbit/s", .range = GR_RANGE(16, 128), .default_doc = "32"),
-    GR_FIELD("codec", GR_STRING, "codec", .values = audio_codecs),
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbit/s", .range = GR_RANGE(16, 128),
+             .default_doc = "32"),
+    GR_FIELD("codec", GR_STRING, "Codec", .values = audio_codecs),
     GR_END,
 };
 
 static const struct gr_field video[] = {
-    GR_FIELD("bitRate", GR_INT, "kbit/s", .range = GR_RANGE(30, 2000), .default_doc = "256"),
-    GR_FIELD("codec", GR_STRING, "codec", .values = video_codecs),
-    GR_FIELD("frameRate", GR_INT, "frames a second", .range = GR_RANGE(1, 30), .default_doc = "25"),
-    GR_FIELD("width", GR_INT, "pixels", .range = GR_RANGE(50, 1920), .default_doc = "320"),
-    GR_FIELD("height", GR_INT, "pixels", .range = GR_RANGE(50, 1080), .default_doc = "180"),
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbit/s", .range = GR_RANGE(30, 2000),
+             .default_doc = "256"),
+    GR_FIELD("codec", GR_STRING, "Codec", .values = video_codecs),
+    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = GR_RANGE(1, 30), .default_doc = "25"),
+    GR_FIELD("width", GR_INT, "Size in pixels", .range = GR_RANGE(50, 1920), .default_doc = "320"),
+    GR_FIELD("height", GR_INT, "Size in pixels", .range = GR_RANGE(50, 1080), .default_doc = "180"),
     GR_END,
 };
 
 static const struct gr_field screen[] = {
-    GR_FIELD("bitRate", GR_INT, "kbit/s", .range = GR_MIN(500), .default_doc = "1024"),
-    GR_FIELD("codec", GR_STRING, "codec", .values = video_codecs),
-    GR_FIELD("frameRate", GR_INT, "frames a second", .range = GR_RANGE(1, 30), .default_doc = "10"),
-    GR_FIELD("width", GR_INT, "pixels", .range = GR_RANGE(480, 1920), .default_doc = "1280"),
-    GR_FIELD("height", GR_INT, "pixels", .range = GR_RANGE(270, 1080), .default_doc = "720"),
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbit/s", .range = GR_MIN(500), .default_doc = "1024"),
+    GR_FIELD("codec", GR_STRING, "Codec", .values = video_codecs),
+    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = GR_RANGE(1, 30), .default_doc = "10"),
+    GR_FIELD("width", GR_INT, "Size in pixels", .range = GR_RANGE(480, 1920),
+             .default_doc = "1280"),
+    GR_FIELD("height", GR_INT, "Size in pixels", .range = GR_RANGE(270, 1080),
+             .default_doc = "720"),
     GR_END,
 };
 
 static const struct gr_field simulcast_layer[] = {
-    GR_FIELD("rid", GR_STRING, "f, h or q: full, half, quarter", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("rid", GR_STRING, "`f`, `h` or `q`: full, half, quarter", .flags = GR_FIELD_REQUIRED,
              .values = layer_names),
-    GR_FIELD("scaleResolutionDownBy", GR_NUMBER, "how much smaller than f",
+    GR_FIELD("scaleResolutionDownBy", GR_NUMBER, "How much smaller than f",
              .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1.0, 12.0)),
-    GR_FIELD("maxFramerate", GR_INT, "frames a second", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("maxFramerate", GR_INT, "Frames a second", .flags = GR_FIELD_REQUIRED,
              .range = GR_RANGE(1, 30)),
-    GR_FIELD("maxBitrate", GR_INT, "kbit/s", .range = GR_RANGE(0, 2000), .default_doc = "0"),
+    GR_FIELD("maxBitrate", GR_INT, "Bit rate in kbit/s", .range = GR_RANGE(0, 2000),
+             .default_doc = "0"),
     GR_END,
 };
 
 static const struct gr_field simulcast[] = {
-    GR_FIELD("layers", GR_ARRAY, "layers from large to small", .range = GR_MAX(3),
-             .items = GR_ITEM(GR_OBJECT, .fields = simulcast_layer), .check = check_simulcast),
+    GR_FIELD("layers", GR_ARRAY,
+             "Layers from large to small: `f` at scale 1, then `h`, then `q`, each smaller",
+             .range = GR_MAX(3), .items = GR_ITEM(GR_OBJECT, .fields = simulcast_layer)),
     GR_END,
 };
 
 static const struct gr_field publish[] = {
-    GR_FIELD("allowed", GR_ARRAY, "what the role may publish",
+    GR_FIELD("allowed", GR_ARRAY, "What the role may publish",
              .items = GR_ITEM(GR_STRING, .values = published_kinds)),
-    GR_FIELD("audio", GR_OBJECT, "microphone", .fields = audio),
-    GR_FIELD("video", GR_OBJECT, "camera", .fields = video),
-    GR_FIELD("screen", GR_OBJECT, "shared screen", .fields = screen),
-    GR_FIELD("simulcast", GR_MAP, "layers of video and of screen",
+    GR_FIELD("audio", GR_OBJECT, "Microphone", .fields = audio),
+    GR_FIELD("video", GR_OBJECT, "Camera", .fields = video),
+    GR_FIELD("screen", GR_OBJECT, "Shared screen", .fields = screen),
+    GR_FIELD("simulcast", GR_MAP, "Layers of video and of screen",
              .items = GR_ITEM(GR_OBJECT, .fields = simulcast)),
     GR_END,
 };
 
 static const struct gr_field degradation[] = {
-    GR_FIELD("packetLossThreshold", GR_INT, "loss in percent that counts as bad",
+    GR_FIELD("packetLossThreshold", GR_INT, "Loss in percent that counts as bad",
              .range = GR_RANGE(1, 100), .default_doc = "50"),
-    GR_FIELD("degradeGracePeriodSeconds", GR_INT, "how long it is bad before video stops",
+    GR_FIELD("degradeGracePeriodSeconds", GR_INT, "How long it is bad before video stops",
              .range = GR_RANGE(1, 10), .default_doc = "1"),
-    GR_FIELD("recoverGracePeriodSeconds", GR_INT, "how long it is good before video returns",
+    GR_FIELD("recoverGracePeriodSeconds", GR_INT, "How long it is good before video returns",
              .range = GR_RANGE(1, 10), .default_doc = "4"),
     GR_END,
 };
 
 static const struct gr_field subscribe[] = {
-    GR_FIELD("subscribeToRoles", GR_ARRAY, "roles whose media the role receives",
+    GR_FIELD("subscribeToRoles", GR_ARRAY, "Roles whose media the role receives",
              .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("maxSubsBitRate", GR_INT, "kbit/s"),
-    GR_FIELD("subscribeDegradation", GR_OBJECT, "when to receive audio only",
+    GR_FIELD("maxSubsBitRate", GR_INT, "Bit rate in kbit/s"),
+    GR_FIELD("subscribeDegradation", GR_OBJECT, "When to receive audio only",
              .fields = degradation),
     GR_END,
 };
 
 static const struct gr_field permissions[] = {
-    GR_FIELD("endRoom", GR_BOOL, "end the session for all", .default_doc = "false"),
-    GR_FIELD("removeOthers", GR_BOOL, "remove peers", .default_doc = "false"),
-    GR_FIELD("mute", GR_BOOL, "mute others", .default_doc = "false"),
-    GR_FIELD("unmute", GR_BOOL, "ask others to unmute", .default_doc = "false"),
-    GR_FIELD("changeRole", GR_BOOL, "change roles of others", .default_doc = "false"),
-    GR_FIELD("sendRoomState", GR_BOOL, "send the state of the room", .default_doc = "false"),
-    GR_FIELD("pollRead", GR_BOOL, "see polls", .default_doc = "false"),
-    GR_FIELD("pollWrite", GR_BOOL, "make polls", .default_doc = "false"),
-    GR_FIELD("browserRecording", GR_BOOL, "start and stop recordings", .default_doc = "true"),
-    GR_FIELD("rtmpStreaming", GR_BOOL, "start and stop external streams", .default_doc = "true"),
-    GR_FIELD("hlsStreaming", GR_BOOL, "start and stop live streams", .default_doc = "true"),
+    GR_FIELD("endRoom", GR_BOOL, "End the session for all", .default_doc = "false"),
+    GR_FIELD("removeOthers", GR_BOOL, "Remove peers", .default_doc = "false"),
+    GR_FIELD("mute", GR_BOOL, "Mute others", .default_doc = "false"),
+    GR_FIELD("unmute", GR_BOOL, "Ask others to unmute", .default_doc = "false"),
+    GR_FIELD("changeRole", GR_BOOL, "Change roles of others", .default_doc = "false"),
+    GR_FIELD("sendRoomState", GR_BOOL, "Send the state of the room", .default_doc = "false"),
+    GR_FIELD("pollRead", GR_BOOL, "See polls", .default_doc = "false"),
+    GR_FIELD("pollWrite", GR_BOOL, "Make polls", .default_doc = "false"),
+    GR_FIELD("browserRecording", GR_BOOL, "Start and stop recordings", .default_doc = "true"),
+    GR_FIELD("rtmpStreaming", GR_BOOL, "Start and stop external streams", .default_doc = "true"),
+    GR_FIELD("hlsStreaming", GR_BOOL, "Start and stop live streams", .default_doc = "true"),
     GR_END,
 };
 
 const struct gr_field template_role[] = {
-    GR_FIELD("name", GR_STRING, "name of the role; another one renames it"),
-    GR_FIELD("publishParams", GR_OBJECT, "what the role sends", .fields = publish),
-    GR_FIELD("subscribeParams", GR_OBJECT, "what the role receives", .fields = subscribe),
-    GR_FIELD("permissions", GR_OBJECT, "what the role may do", .fields = permissions),
-    GR_FIELD("priority", GR_INT, "1 is heard first", .range = GR_RANGE(1, 5)),
-    GR_FIELD("maxPeerCount", GR_INT, "peers of the role at a time; 0 any number, -1 none",
+    GR_FIELD("name", GR_STRING, "Name of the role; another one renames it"),
+    GR_FIELD("publishParams", GR_OBJECT, "What the role sends", .fields = publish),
+    GR_FIELD("subscribeParams", GR_OBJECT, "What the role receives", .fields = subscribe),
+    GR_FIELD("permissions", GR_OBJECT, "What the role may do", .fields = permissions),
+    GR_FIELD("priority", GR_INT, "Priority; 1 is heard first", .range = GR_RANGE(1, 5)),
+    GR_FIELD("maxPeerCount", GR_INT, "Peers of the role at a time; 0 any number, -1 none",
              .range = GR_MIN(-1), .default_doc = "0"),
     GR_END,
 };
-
-/* Layers go f, h, q; the first is f at full size, each further one is smaller. */
-static enum gr_err check_simulcast(struct gr_call *call, const json_t *parent, const json_t *value)
-{
-    static const char order[] = "fhq";
-    const char *last_rid = NULL;
-    double last_scale = 0;
-
-    (void)parent;
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        const json_t *layer = json_array_get(value, i);
-        const char *name = json_string_value(json_object_get(layer, "rid"));
-        const char *rid = name ? strchr(order, name[0]) : NULL;
-        double scale = json_number_value(json_object_get(layer, "scaleResolutionDownBy"));
-
-        if (!rid || (last_rid ? rid <= last_rid : rid != order))
-            return gr_invalid(call, "", GR_PROBLEM_VALUE,
-                              "rids in the order f, h, q, each once, f first");
-        if (last_rid ? scale <= last_scale : scale > 1)
-            return gr_invalid(call, "", GR_PROBLEM_VALUE,
-                              "scaleResolutionDownBy of 1 in the first layer, then growing");
-        last_rid = rid;
-        last_scale = scale;
-    }
-    return GR_OK;
-}

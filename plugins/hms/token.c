@@ -6,21 +6,21 @@
 #include <jansson.h>
 
 static const struct gr_field token_request[] = {
-    GR_FIELD("roomId", GR_STRING, "id of the room to join", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("roomId", GR_STRING, "ID of the room to join", .flags = GR_FIELD_REQUIRED,
              .range = GR_MIN(1), .binds = "room", .example = "\"66f1c0a2b4d93e5a7c118e01\""),
-    GR_FIELD("role", GR_STRING, "role in the room's template; 100ms looks at it on joining",
+    GR_FIELD("role", GR_STRING, "Role in the room's template; 100ms looks at it on joining",
              .flags = GR_FIELD_REQUIRED, .range = GR_MIN(1), .binds = "role",
              .example = "\"guest\""),
-    GR_FIELD("userId", GR_STRING, "the application's own name for the user",
+    GR_FIELD("userId", GR_STRING, "The application's own name for the user",
              .example = "\"learner-204\""),
     GR_FIELD("expiresIn", GR_INT,
-             "lifetime in seconds; a longer one is cut to what the config allows",
+             "Lifetime in seconds; a longer one is cut to what the config allows",
              .range = GR_RANGE(1, INT32_MAX), .default_doc = "86400"),
     GR_END,
 };
 
 static const struct gr_field token_answer[] = {
-    GR_FIELD("token", GR_STRING, "the token, for the client SDK", .flags = GR_FIELD_SECRET),
+    GR_FIELD("token", GR_STRING, "The token, for the client SDK", .flags = GR_FIELD_SECRET),
     GR_END,
 };
 
@@ -49,7 +49,7 @@ static const struct gr_route routes[] = {
             .scope = "tokens:write",
             .body = GR_BODY(GR_OBJECT, .fields = token_request, .flags = GR_FIELD_REQUIRED),
             .handle = token_create, .body_max_bytes = 16 * 1024,
-            .answers = HMS_ANSWER(201, "the token", .schema = HMS_OBJECT(token_answer),
+            .answers = HMS_ANSWER(201, "The token", .schema = HMS_OBJECT(token_answer),
                                   .example = HMS_JSON({"token" : "eyJhbGciOiJIUzI1NiJ9.e30.sig"})),
             .doc = "Every call makes another token, with an id (jti) of its own. The room and the "
                    "role are not looked up: 100ms refuses a wrong one when the user joins.",

@@ -6,9 +6,12 @@
  */
 #include "webhooks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define ID_MAX_BYTES 256u
+#define SECRET_SHORT 16u
 
 static const struct gr_option options[] = {
     GR_OPTION(webhooks_options, secret_header, GR_OPT_STRING, "X-Webhook-Secret",
@@ -20,6 +23,11 @@ static const struct gr_option options[] = {
               .env = "WEBHOOK_SIGNATURE_SECRET"),
     GR_OPTION(webhooks_options, keep, GR_OPT_MS, "30d", "How long events are kept",
               .range = GR_MIN(1000)),
+    GR_OPTION(webhooks_options, max_age, GR_OPT_MS, "0",
+              "Refuse an event whose timestamp is further from now than this, so that a recorded "
+              "delivery cannot be sent again after `keep`; 0: take all, also old ones that 100ms "
+              "replays",
+              .range = GR_MIN(0)),
     GR_OPTION(webhooks_options, forward_to, GR_OPT_JSON, NULL, "Where events are handed on to",
               .json = GR_BODY(GR_ARRAY, .range = GR_MAX(WEBHOOKS_TARGETS_MAX),
                               .items = GR_ITEM(GR_OBJECT, .flags = GR_FIELD_STRICT,
@@ -59,7 +67,7 @@ static const struct gr_migration migrations[] = {
 
 /* --- who may deliver --- */
 
-/* Without any secret nobody could be told from 100ms, so nobody is believed. */
+/* Without any secret 100ms could not be told from another sender, so no sender is believed. */
 static enum gr_err authenticate(struct gr_call *call)
 {
     const struct webhooks_options *o = ((const struct webhooks *)call->state)->options;
@@ -75,42 +83,32 @@ static enum gr_err authenticate(struct gr_call *call)
 /* x-100ms-signature: hex HMAC-SHA256 of the body as it came. */
 static bool signature_is_right(struct gr_call *call, const char *secret)
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char digest[32];
-    char hex[64];
-    char given[64];
-    gr_str header = gr_header(call, "x-100ms-signature");
+    unsigned char given[32];
 
-    gr_hmac_sha256(call->host, gr_str_of(secret), gr_body(call), digest);
-    for (size_t i = 0; i < sizeof(digest); i++) {
-        hex[2 * i] = digits[digest[i] >> 4];
-        hex[2 * i + 1] = digits[digest[i] & 15];
-    }
-    if (header.len != sizeof(given))
+    if (!gr_unhex(call->host, gr_header(call, "x-100ms-signature"), given, sizeof(given)))
         return false;
-    for (size_t i = 0; i < sizeof(given); i++) {
-        char c = header.ptr[i];
-
-        given[i] = (char)(c >= 'A' && c <= 'F' ? c + 32 : c);
-    }
-    return gr_secret_equal(call->host, (gr_str){hex, sizeof(hex)}, (gr_str){given, sizeof(given)});
+    gr_hmac_sha256(call->host, gr_str_of(secret), gr_body(call), digest);
+    return gr_secret_equal(call->host, (gr_str){(const char *)digest, sizeof(digest)},
+                           (gr_str){(const char *)given, sizeof(given)});
 }
 
 /* --- receiving --- */
 
 const struct gr_field webhooks_envelope[] = {
-    GR_FIELD("version", GR_STRING, "version of the envelope", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("id", GR_STRING, "id of the event; a repeated one is dropped",
+    GR_FIELD("version", GR_STRING, "Version of the envelope", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("id", GR_STRING, "ID of the event; a repeated one is dropped",
              .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1, 128)),
-    GR_FIELD("account_id", GR_STRING, "customer id of the workspace", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("app_id", GR_STRING, "id of the app"),
-    GR_FIELD("template_id", GR_STRING, "id of the room's template"),
-    GR_FIELD("timestamp", GR_TIME, "when it happened", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("type", GR_STRING, "what happened; unknown types are kept too",
+    GR_FIELD("account_id", GR_STRING, "Customer id of the workspace", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("app_id", GR_STRING, "ID of the app"),
+    GR_FIELD("template_id", GR_STRING, "ID of the room's template"),
+    GR_FIELD("timestamp", GR_TIME, "When it happened; the dashboard's test event has no real time",
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
+    GR_FIELD("type", GR_STRING, "What happened; unknown types are kept too",
              .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1, 128)),
-    GR_FIELD("data", GR_OBJECT, "the event itself; its members depend on the type",
+    GR_FIELD("data", GR_OBJECT, "The event itself; its members depend on the type",
              .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("is_replay", GR_BOOL, "true when 100ms was asked to send it again"),
+    GR_FIELD("is_replay", GR_BOOL, "`true` when 100ms was asked to send it again"),
     GR_END,
 };
 static const struct gr_field envelope_body = {
@@ -170,6 +168,44 @@ static enum gr_err keep(struct gr_call *call, void *arg)
     return r == GR_OK && in->is_new ? webhooks_queue(call, in->webhooks, in->seq, now) : r;
 }
 
+/* RFC 3339, as milliseconds since the Unix epoch, to the second. false: it is no time. */
+static bool read_time(const char *text, int64_t *ret_ms)
+{
+    struct tm parts = {.tm_mday = 1};
+    int hours = 0;
+    int minutes = 0;
+    int used = 0;
+    char sign = 'Z';
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+
+    if (!rest)
+        return false;
+    if (*rest == '.')
+        rest += 1 + strspn(rest + 1, "0123456789");
+    if (strcmp(rest, "Z") != 0 &&
+        (sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || rest[used]))
+        return false;
+    int64_t offset_s = (int64_t)hours * 3600 + (int64_t)minutes * 60;
+    if (sign != 'Z' && sign != '+' && sign != '-')
+        return false;
+    *ret_ms = ((int64_t)timegm(&parts) - (sign == '-' ? -offset_s : offset_s)) * 1000;
+    return true;
+}
+
+static enum gr_err check_age(struct gr_call *call, const json_t *event)
+{
+    int64_t max_age_ms = ((const struct webhooks *)call->state)->options->max_age;
+    int64_t happened_ms = 0;
+
+    if (max_age_ms == 0)
+        return GR_OK;
+    if (read_time(text_of(event, "timestamp"), &happened_ms) &&
+        llabs(gr_now_ms(call->host) - happened_ms) <= max_age_ms)
+        return GR_OK;
+    return gr_invalid(call, "timestamp", GR_PROBLEM_VALUE, "a time within %lld s of now",
+                      (long long)(max_age_ms / 1000));
+}
+
 /* POST /webhooks */
 static enum gr_err receive(struct gr_call *call)
 {
@@ -178,10 +214,13 @@ static enum gr_err receive(struct gr_call *call)
 
     if (o->signature_secret && !signature_is_right(call, o->signature_secret))
         return gr_fail(call, GR_ERR_UNAUTHORIZED, "webhook signature missing or wrong");
-    struct incoming in = {.webhooks = webhooks, .event = gr_parse_json(call, gr_body(call))};
+    struct incoming in = {.webhooks = webhooks, .event = webhooks_parse(call, gr_body(call))};
     if (!in.event)
         return gr_fail(call, GR_ERR_BAD_JSON, "the body is not valid JSON");
     enum gr_err r = gr_validate(call, &envelope_body, in.event);
+    if (r != GR_OK)
+        return r;
+    r = check_age(call, in.event);
     if (r != GR_OK)
         return r;
     r = gr_store_tx(call, keep, &in);
@@ -194,9 +233,10 @@ static enum gr_err receive(struct gr_call *call)
 }
 
 static const struct gr_field receive_headers[] = {
-    GR_FIELD("X-Webhook-Secret", GR_STRING, "the secret; the option secret_header renames it",
+    GR_FIELD("X-Webhook-Secret", GR_STRING, "The secret; the option secret_header renames it",
              .flags = GR_FIELD_SECRET),
-    GR_FIELD("x-100ms-signature", GR_STRING, "hex HMAC-SHA256 of the body, where configured"),
+    GR_FIELD("x-100ms-signature", GR_STRING,
+             "HMAC-SHA256 of the body in hex digits, where configured"),
     GR_END,
 };
 
@@ -204,7 +244,7 @@ static const struct gr_route routes[] = {
     GR_POST("/webhooks", "webhooks.receive", "Take in an event from 100ms",
             .access = GR_ACCESS_GROUP, .headers = receive_headers, .body = &envelope_body,
             .handle = receive, .flags = GR_ROUTE_RAW_BODY | GR_ROUTE_ANY_CONTENT_TYPE,
-            .answers = HMS_ANSWER(200, "kept, or known already", .schema = GR_BODY(GR_OBJECT),
+            .answers = HMS_ANSWER(200, "Kept, or known already", .schema = GR_BODY(GR_OBJECT),
                                   .example = "{}"),
             .doc = "The secret (and signature, where configured) is compared before the body is "
                    "looked at. An answer other than 200 makes 100ms deliver again.",
@@ -212,7 +252,7 @@ static const struct gr_route routes[] = {
     GR_GET("/webhooks/events", "webhooks.events", "List the events that came in",
            .scope = "webhooks:read", .query = webhooks_list_query, .handle = webhooks_list,
            .answers =
-               HMS_ANSWER(200, "a page of events", .schema = HMS_OBJECT(webhooks_list_answer),
+               HMS_ANSWER(200, "A page of events", .schema = HMS_OBJECT(webhooks_list_answer),
                           .example = "{\"limit\": 50, \"last\": \"\", \"data\": []}"),
            .source = "Greenroom"),
     GR_END,
@@ -230,7 +270,12 @@ static const struct gr_timer timers[] = {
     GR_END,
 };
 
-/* An empty secret would let everybody in who sends none. */
+/* An empty secret would let in any sender that sends none. */
+static bool is_short(const char *secret)
+{
+    return secret && strlen(secret) < SECRET_SHORT;
+}
+
 static bool secrets_fit(struct gr_self *self, const struct webhooks_options *o)
 {
     if ((!o->secret || *o->secret) && (!o->signature_secret || *o->signature_secret))
@@ -252,6 +297,10 @@ static enum gr_err init(struct gr_self *self, const void *parsed, void **ret_sta
             self, GR_LOG_WARN,
             "no webhook secret is configured: every delivery is refused until WEBHOOK_SECRET"
             " or config.secret is set");
+    if (is_short(webhooks->options->secret) || is_short(webhooks->options->signature_secret))
+        gr_log_self(self, GR_LOG_WARN,
+                    "a webhook secret is shorter than %u characters: it could be guessed",
+                    SECRET_SHORT);
     enum gr_err r = webhooks_targets_init(self, webhooks);
     if (r != GR_OK) {
         free(webhooks);

@@ -13,6 +13,7 @@ struct webhooks_options {
     const char *secret;
     const char *signature_secret;
     int64_t keep;
+    int64_t max_age; /* 0: any */
     const json_t *forward_to;
     int64_t forward_timeout;
     int64_t attempts_max;
@@ -43,6 +44,9 @@ extern const struct gr_field webhooks_target_fields[];
 /* Query and answer of the list. */
 extern const struct gr_field webhooks_list_query[];
 extern const struct gr_field webhooks_list_answer[];
+
+/* The event in a body: NULL when it is not JSON. Lives as long as the call. */
+const json_t *webhooks_parse(struct gr_call *call, gr_str body);
 
 /* GET /webhooks/events */
 gr_handler webhooks_list;

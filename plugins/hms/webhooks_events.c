@@ -18,19 +18,19 @@ static const char *const filters[] = {"type", "room_id", "session_id", NULL};
 #define FILTERS_MAX 3
 
 const struct gr_field webhooks_list_query[] = {
-    GR_FIELD("type", GR_STRING, "only events of this type"),
+    GR_FIELD("type", GR_STRING, "Only events of this type"),
     HMS_QUERY_ROOM,
     HMS_QUERY_SESSION,
-    GR_FIELD("limit", GR_INT, "how many events to send at most", .range = GR_RANGE(1, 100),
+    GR_FIELD("limit", GR_INT, "How many events to send at most", .range = GR_RANGE(1, 100),
              .default_doc = "50"),
-    GR_FIELD("start", GR_INT, "where to go on: `last` of the page before", .range = GR_MIN(1)),
+    GR_FIELD("start", GR_INT, "Where to go on: `last` of the page before", .range = GR_MIN(1)),
     GR_END,
 };
 
 const struct gr_field webhooks_list_answer[] = {
-    GR_FIELD("limit", GR_INT, "the page size that was used"),
+    GR_FIELD("limit", GR_INT, "The page size that was used"),
     GR_FIELD("last", GR_STRING, "`start` of the next page; empty after the last one"),
-    GR_FIELD("data", GR_ARRAY, "events, newest first, each as it came",
+    GR_FIELD("data", GR_ARRAY, "Events, newest first, each as it came",
              .items = GR_ITEM(GR_OBJECT, .fields = webhooks_envelope)),
     GR_END,
 };

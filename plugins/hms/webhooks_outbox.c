@@ -28,13 +28,13 @@ static const int64_t waits_ms[] = {1000,  2000,   4000,   8000,   16000, 32000,
 #define REST_MAX_MS 30000
 
 const struct gr_field webhooks_target_fields[] = {
-    GR_FIELD("name", GR_STRING, "name of the target, stable over time", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("name", GR_STRING, "Name of the target, stable over time", .flags = GR_FIELD_REQUIRED,
              .pattern = "[a-z][a-z0-9_]{0,31}"),
-    GR_FIELD("url", GR_STRING, "where events are posted to", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("url", GR_STRING, "Where events are posted to", .flags = GR_FIELD_REQUIRED,
              .pattern = "https?://[^/?#@\\s]+(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"),
-    GR_FIELD("header", GR_STRING, "name of a header to send along, to show who sends",
+    GR_FIELD("header", GR_STRING, "Name of a header to send along, to show who sends",
              .pattern = "[A-Za-z0-9-]{1,64}"),
-    GR_FIELD("header_value", GR_STRING, "its value", .flags = GR_FIELD_SECRET, .pattern = "[ -~]+",
+    GR_FIELD("header_value", GR_STRING, "Its value", .flags = GR_FIELD_SECRET, .pattern = "[ -~]+",
              .when = GR_WHEN("header", NULL)),
     GR_END,
 };

@@ -71,46 +71,46 @@ static const struct gr_field verify_rows[] = {
 static const struct gr_route routes[] = {
     GR_POST("/accounts", "accounts.create", "Create an account", .access = GR_ACCESS_OPEN,
             .body = BODY(create_rows), .body_max_bytes = BODY_MAX, .handle = rig_accounts_create,
-            .answers = ANSWER("the account",
+            .answers = ANSWER("The account",
                               "{\"message\":\"User created\",\"payload\":{\"userID\":"
                               "\"0b9d6c1e-3f52-4a77-9a0e-5c1f7be2d410\",\"username\":\"marit\","
                               "\"email\":\"marit@studio.example\"}}"),
             .source = RIG_SOURCE),
     GR_POST("/accounts/auth/local", "accounts.login", "Log in with name and password",
             .access = GR_ACCESS_OPEN, .body = BODY(login_rows), .body_max_bytes = BODY_MAX,
-            .handle = rig_accounts_login,
-            .answers = ANSWER("a token for 28 days",
+            .handle = rig_accounts_login, .data = &rig_fetches,
+            .answers = ANSWER("A token for 28 days",
                               "{\"message\":\"Authentication successful\",\"payload\":"
                               "{\"username\":\"marit\",\"token\":\"aaaa.bbbb.cccc\"}}"),
             .source = RIG_SOURCE),
     GR_POST("/accounts/password", "accounts.password", "Change the caller's password",
             .access = GR_ACCESS_GROUP, .body = BODY(password_rows), .body_max_bytes = BODY_MAX,
-            .handle = rig_accounts_password,
+            .handle = rig_accounts_password, .data = &rig_updates,
             .doc = "Tokens made before it are refused from then on.",
             .answers =
-                ANSWER("whose password it is", "{\"message\":\"User password changed\",\"payload\":"
+                ANSWER("Whose password it is", "{\"message\":\"User password changed\",\"payload\":"
                                                "{\"username\":\"marit\"}}"),
             .source = RIG_SOURCE),
     GR_POST("/accounts/logout-all", "accounts.logout_all", "Refuse every token of the caller",
-            .access = GR_ACCESS_GROUP, .handle = rig_accounts_logout_all,
-            .answers = ANSWER("done", "{\"message\":\"Logged out everywhere\",\"payload\":null}")),
+            .access = GR_ACCESS_GROUP, .handle = rig_accounts_logout_all, .data = &rig_updates,
+            .answers = ANSWER("Done", "{\"message\":\"Logged out everywhere\",\"payload\":null}")),
     GR_POST("/accounts/invite", "accounts.invite", "Make an invite for an address",
             .access = GR_ACCESS_GROUP, .body = BODY(invite_rows), .body_max_bytes = BODY_MAX,
             .handle = rig_accounts_invite,
-            .answers = ANSWER("an invite for 14 days",
+            .answers = ANSWER("An invite for 14 days",
                               "{\"message\":\"Invite created\",\"payload\":{\"email\":"
                               "\"guest@studio.example\",\"token\":\"aaaa.bbbb.cccc\"}}"),
             .source = RIG_SOURCE),
     GR_POST("/accounts/invite/verify", "accounts.invite_verify", "Check an invite",
             .access = GR_ACCESS_OPEN, .body = BODY(verify_rows), .body_max_bytes = BODY_MAX,
-            .handle = rig_accounts_invite_verify,
-            .answers = ANSWER("it is good", "{\"message\":\"Invite verified.\",\"payload\":"
+            .handle = rig_accounts_invite_verify, .data = &rig_fetches,
+            .answers = ANSWER("It is good", "{\"message\":\"Invite verified.\",\"payload\":"
                                             "{\"email\":\"guest@studio.example\"}}"),
             .source = RIG_SOURCE),
     GR_DELETE("/accounts", "accounts.remove", "Remove the caller's account and its streams",
               .access = GR_ACCESS_GROUP, .body = BODY(remove_rows), .body_max_bytes = BODY_MAX,
               .handle = rig_accounts_remove,
-              .answers = ANSWER("it is gone", "{\"message\":\"User removed\",\"payload\":null}")),
+              .answers = ANSWER("It is gone", "{\"message\":\"User removed\",\"payload\":null}")),
     GR_END,
 };
 
@@ -167,7 +167,7 @@ static const struct gr_metric metrics[] = {
 /* ------------------------------------------------------------------------------------------ */
 /* Life                                                                                       */
 
-/* What nobody will ask for again. */
+/* Deletes what is no longer needed. */
 static enum gr_err purge(struct gr_call *call)
 {
     int64_t now_ms = gr_now_ms(call->host);
@@ -176,11 +176,9 @@ static enum gr_err purge(struct gr_call *call)
 
     enum gr_err err = rig_throttle_purge(call);
     if (err == GR_OK)
-        err = gr_store(call, "DELETE FROM rig_revoked WHERE until_ms <= ?1", now, 1, NULL, NULL,
-                       NULL);
+        err = gr_store_exec(call, "DELETE FROM rig_revoked WHERE until_ms <= ?1", now, 1);
     if (err == GR_OK)
-        err =
-            gr_store(call, "DELETE FROM rig_audit WHERE at_ms <= ?1", before, 1, NULL, NULL, NULL);
+        err = gr_store_exec(call, "DELETE FROM rig_audit WHERE at_ms <= ?1", before, 1);
     return err;
 }
 
@@ -195,8 +193,9 @@ static const struct gr_command commands[] = {
      .summary = "List and manage rig's users; passwd reads the password from standard input",
      .run = rig_users},
     {.name = "rig import",
-     .usage = "postgres://USER:PASSWORD@HOST/DATABASE",
-     .summary = "Copy the tables of an original rig into the store; may be repeated",
+     .usage = "[postgres://USER@HOST/DATABASE]",
+     .summary = "Copy the tables of an original rig into the store; may be repeated. Without a URL "
+                "it is taken from RIG_IMPORT_URL, where a password is not shown to other users",
      .run = rig_import},
     GR_END,
 };
@@ -205,9 +204,9 @@ static void accounts_fini(struct gr_self *self, void *state)
 {
     struct rig *rig = state;
 
+    (void)self;
     rig_hasher_free(rig->hasher);
     rig_words_free(rig->common_passwords);
-    rig_keyring_done(self, &rig->users);
     free(rig);
 }
 

@@ -26,11 +26,11 @@ static enum gr_err print_user(void *arg, const struct gr_value *columns, size_t 
 
 static int list_users(struct gr_call *call)
 {
-    enum gr_err err = gr_store(call,
-                               "SELECT id, username, email, is_active,"
-                               " (SELECT count(*) FROM rig_streams s WHERE s.user_id = u.id)"
-                               " FROM rig_users u ORDER BY username",
-                               NULL, 0, print_user, NULL, NULL);
+    enum gr_err err = gr_store_query(call,
+                                     "SELECT id, username, email, is_active,"
+                                     " (SELECT count(*) FROM rig_streams s WHERE s.user_id = u.id)"
+                                     " FROM rig_users u ORDER BY username",
+                                     GR_NO_PARAMS, print_user, NULL);
 
     return err == GR_OK ? 0 : failed("the store failed; the log has the reason");
 }

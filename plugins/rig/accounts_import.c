@@ -1,5 +1,5 @@
 /*
- * `greenroom rig import URL`: reads the tables of an original rig and writes ours. Ids, hashes,
+ * `greenroom rig import [URL]`: reads the tables of an original rig and writes ours. Ids, hashes,
  * keys and times stay. Rows that are there already are left alone, so that it can be run again
  * while the original is still in use. Rows that break a rule of ours are reported, not dropped.
  */
@@ -67,7 +67,7 @@ static enum gr_err is_there(struct import *import, const char *sql, gr_str key, 
     const struct gr_value params[] = {gr_v_str(key)};
     struct rig_text_row row = {.call = import->call};
 
-    enum gr_err err = gr_store(import->call, sql, params, 1, rig_keep_row, &row, NULL);
+    enum gr_err err = gr_store_query(import->call, sql, params, 1, rig_keep_row, &row);
     *ret_there = row.found;
     return err;
 }
@@ -85,8 +85,8 @@ static enum gr_err email_key(struct import *import, gr_str id, gr_str email, con
     if (!key)
         return GR_ERR_NO_MEMORY;
     enum gr_err err =
-        gr_store(import->call, "SELECT id FROM rig_users WHERE email_key = ?1 AND id <> ?2", params,
-                 2, rig_keep_row, &row, NULL);
+        gr_store_query(import->call, "SELECT id FROM rig_users WHERE email_key = ?1 AND id <> ?2",
+                       params, 2, rig_keep_row, &row);
     if (err == GR_OK && row.found) {
         report(import, "user", id, "its e-mail differs from another one in case only; kept");
         key = gr_format(import->call, "%s %.*s", key, (int)id.len, id.ptr);
@@ -247,11 +247,11 @@ static enum gr_err import_all(struct import *import)
                            " FROM destinations ORDER BY id");
     /* Past the highest id, so that no number is given twice. */
     if (err == GR_OK)
-        err = gr_store(import->call,
-                       "UPDATE rig_counters SET value ="
-                       " (SELECT max(id) FROM rig_destinations) WHERE name = 'destination'"
-                       " AND value < (SELECT coalesce(max(id), 0) FROM rig_destinations)",
-                       NULL, 0, NULL, NULL, NULL);
+        err = gr_store_exec(import->call,
+                            "UPDATE rig_counters SET value ="
+                            " (SELECT max(id) FROM rig_destinations) WHERE name = 'destination'"
+                            " AND value < (SELECT coalesce(max(id), 0) FROM rig_destinations)",
+                            NULL, 0);
     return err;
 }
 
@@ -260,12 +260,13 @@ int rig_import(struct gr_call *call, const void *opts, int argc, char **argv)
     struct import import = {.call = call};
 
     (void)opts;
-    if (argc != 2 || strncmp(argv[1], "postgres", 8) != 0)
+    const char *url = argc == 2 ? argv[1] : getenv("RIG_IMPORT_URL");
+    if (argc > 2 || !url || strncmp(url, "postgres", 8) != 0)
         return USAGE;
-    import.source = PQconnectdb(argv[1]);
+    import.source = PQconnectdb(url);
     if (PQstatus(import.source) != CONNECTION_OK) {
         /* libpq's own words could hold a piece of a password that was written without %XX. */
-        bool plain = strchr(argv[1], '@') == strrchr(argv[1], '@');
+        bool plain = strchr(url, '@') == strrchr(url, '@');
         (void)fprintf(stderr, "greenroom: cannot connect to the original's database: %s\n",
                       plain ? PQerrorMessage(import.source) : "is the password written with %XX?");
         PQfinish(import.source);

@@ -8,18 +8,19 @@
 #define LEASE_TIMER_MS (5 * 1000)
 #define BODY_MAX (64 * 1024)
 
-/* Live under a lease of somebody else: the agent that holds it may ask again. */
+/* A stream that is live is answered only to the agent that holds its lease. */
 static enum gr_err agents_config(struct gr_call *call)
 {
     const struct gr_value params[] = {gr_v_str(gr_param(call, "streamKey"))};
     struct rig_text_row row = {.call = call};
     json_t *list = NULL;
 
-    enum gr_err err = gr_store(call,
-                               "SELECT s.id, s.live_until_ms, s.live_agent"
-                               " FROM rig_streams s JOIN rig_users u ON u.id = s.user_id"
-                               " WHERE s.stream_key = ?1 AND s.is_active = 1 AND u.is_active = 1",
-                               params, 1, rig_keep_row, &row, NULL);
+    enum gr_err err =
+        gr_store_query(call,
+                       "SELECT s.id, s.live_until_ms, s.live_agent"
+                       " FROM rig_streams s JOIN rig_users u ON u.id = s.user_id"
+                       " WHERE s.stream_key = ?1 AND s.is_active = 1 AND u.is_active = 1",
+                       params, 1, rig_keep_row, &row);
     if (err != GR_OK)
         return rig_fail_store(call, err, RIG_FETCH, NULL);
     if (!row.found)
@@ -58,23 +59,23 @@ static const struct gr_route routes[] = {
            .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_HIDDEN_PATH, .handle = agents_config,
            .doc = "Reading it does not mark the stream live.",
            .answers =
-               ANSWER("its destinations",
+               ANSWER("Its destinations",
                       "{\"message\":\"Stream Config\",\"payload\":" EXAMPLE_DESTINATIONS "}"),
            .source = RIG_SOURCE),
     CALLBACK("/agents/rtmp/on_connect", "agents.connect", "A client connects to an edge host",
-             .handle = rig_on_connect,
-             .answers = ANSWER("always", "{\"message\":\"Connect accepted\",\"payload\":null}")),
+             .handle = rig_on_connect, .data = &rig_fetches,
+             .answers = ANSWER("Always", "{\"message\":\"Connect accepted\",\"payload\":null}")),
     CALLBACK("/agents/rtmp/on_publish", "agents.publish", "A broadcast begins",
-             .handle = rig_on_publish,
+             .handle = rig_on_publish, .data = &rig_fetches,
              .answers =
-                 ANSWER("live from now on",
+                 ANSWER("Live from now on",
                         "{\"message\":\"Publish accepted\",\"payload\":" EXAMPLE_DESTINATIONS "}")),
     CALLBACK("/agents/rtmp/on_update", "agents.update", "A broadcast goes on",
-             .handle = rig_on_update,
-             .answers = ANSWER("still live", "{\"message\":\"Publish renewed\",\"payload\":null}")),
+             .handle = rig_on_update, .data = &rig_updates,
+             .answers = ANSWER("Still live", "{\"message\":\"Publish renewed\",\"payload\":null}")),
     CALLBACK("/agents/rtmp/on_publish_done", "agents.done", "A broadcast has ended",
-             .handle = rig_on_done,
-             .answers = ANSWER("always", "{\"message\":\"Publish ended\",\"payload\":null}")),
+             .handle = rig_on_done, .data = &rig_updates,
+             .answers = ANSWER("Always", "{\"message\":\"Publish ended\",\"payload\":null}")),
     GR_END,
 };
 
@@ -102,7 +103,7 @@ static const struct gr_option options[] = {
 };
 
 static const struct gr_metric metrics[] = {
-    {"streams_live", GR_GAUGE, "Streams that somebody publishes to", NULL},
+    {"streams_live", GR_GAUGE, "Streams that are live", NULL},
     {"publishes_total", GR_COUNTER, "Publishes by outcome", "outcome"},
     {"unauthenticated_total", GR_COUNTER, "Requests of agents without a token", NULL},
     GR_END,
@@ -129,8 +130,8 @@ static void agents_fini(struct gr_self *self, void *state)
 {
     struct rig *rig = state;
 
+    (void)self;
     rig_networks_free(rig->networks);
-    rig_keyring_done(self, &rig->agents);
     free(rig);
 }
 

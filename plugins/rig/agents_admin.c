@@ -48,10 +48,10 @@ static enum gr_err note_token(struct gr_call *call, const char *jti, const struc
     const struct gr_value params[] = {gr_v_text(jti), gr_v_text(wanted->name), gr_v_int(now_ms),
                                       gr_v_int(now_ms + wanted->lifetime_ms)};
 
-    return gr_store(call,
-                    "INSERT INTO rig_agent_tokens (jti, name, issued_at_ms, expires_at_ms)"
-                    " VALUES (?1, ?2, ?3, ?4)",
-                    params, 4, NULL, NULL, NULL);
+    return gr_store_exec(call,
+                         "INSERT INTO rig_agent_tokens (jti, name, issued_at_ms, expires_at_ms)"
+                         " VALUES (?1, ?2, ?3, ?4)",
+                         params, 4);
 }
 
 int rig_agent_token(struct gr_call *call, const void *opts, int argc, char **argv)
@@ -74,7 +74,6 @@ int rig_agent_token(struct gr_call *call, const void *opts, int argc, char **arg
                         json_pack("{s:s, s:s, s:s, s:s}", "ist", "agent", "iss", "greenroom", "sub",
                                   wanted.name, "jti", jti),
                         wanted.lifetime_ms, &token);
-    rig_keyring_done(call->self, &ring);
     if (err != GR_OK)
         return failed("the token could not be made; the log has the reason");
     (void)printf("%s\n", token);
@@ -107,11 +106,11 @@ static enum gr_err print_token(void *arg, const struct gr_value *columns, size_t
 
 static int list_tokens(struct gr_call *call)
 {
-    enum gr_err err = gr_store(call,
-                               "SELECT jti, name, issued_at_ms, expires_at_ms,"
-                               " (SELECT count(*) FROM rig_revoked r WHERE r.jti = t.jti)"
-                               " FROM rig_agent_tokens t ORDER BY issued_at_ms",
-                               NULL, 0, print_token, NULL, NULL);
+    enum gr_err err = gr_store_query(call,
+                                     "SELECT jti, name, issued_at_ms, expires_at_ms,"
+                                     " (SELECT count(*) FROM rig_revoked r WHERE r.jti = t.jti)"
+                                     " FROM rig_agent_tokens t ORDER BY issued_at_ms",
+                                     GR_NO_PARAMS, print_token, NULL);
 
     return err == GR_OK ? 0 : failed("the store failed; the log has the reason");
 }

@@ -113,25 +113,19 @@ gr_str rig_text(const json_t *object, const char *name)
 /* ------------------------------------------------------------------------------------------ */
 /* Errors that the host made                                                                  */
 
+const enum rig_code rig_fetches = RIG_FETCH;
+const enum rig_code rig_updates = RIG_UPDATE;
+
 /* The kind of operation, for a failure on the way to it. */
 static enum rig_code code_of_operation(const struct gr_call *call)
 {
-    static const char *const fetches[] = {"accounts.login", "accounts.invite_verify",
-                                          "agents.publish", "agents.connect"};
-    static const char *const updates[] = {"accounts.password", "accounts.logout_all",
-                                          "streams.change_key", "agents.update", "agents.done"};
     const struct gr_route *route = gr_route_of(call);
+    const enum rig_code *code = route ? route->data : NULL;
 
+    if (code)
+        return *code;
     if (!route || route->method == GR_METHOD_GET)
         return RIG_FETCH;
-    for (size_t i = 0; i < sizeof(fetches) / sizeof(fetches[0]); i++) {
-        if (strcmp(route->id, fetches[i]) == 0)
-            return RIG_FETCH;
-    }
-    for (size_t i = 0; i < sizeof(updates) / sizeof(updates[0]); i++) {
-        if (strcmp(route->id, updates[i]) == 0)
-            return RIG_UPDATE;
-    }
     return route->method == GR_METHOD_POST ? RIG_CREATE : RIG_UPDATE;
 }
 

@@ -25,11 +25,11 @@ enum gr_err rig_audit(struct gr_call *call, const char *what, gr_str who, gr_str
         gr_v_str(gr_request_id(call)),
     };
 
-    return gr_store(call,
-                    "INSERT INTO rig_audit"
-                    " (at_ms, what, who, target, outcome, address, request_id)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                    params, sizeof(params) / sizeof(params[0]), NULL, NULL, NULL);
+    return gr_store_exec(call,
+                         "INSERT INTO rig_audit"
+                         " (at_ms, what, who, target, outcome, address, request_id)"
+                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                         params, sizeof(params) / sizeof(params[0]));
 }
 
 enum gr_err rig_keep_row(void *arg, const struct gr_value *columns, size_t count)

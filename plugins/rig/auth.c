@@ -4,8 +4,6 @@
  */
 #include "rig.h"
 
-#include <strings.h>
-
 #define NO_HEADER "Invalid Authorization header. Authorization header needs Bearer token"
 
 static enum gr_err refuse(struct gr_call *call, const char *message)
@@ -13,15 +11,11 @@ static enum gr_err refuse(struct gr_call *call, const char *message)
     return rig_fail(call, GR_ERR_UNAUTHORIZED, 401, RIG_CREDENTIALS, message);
 }
 
-/* "Bearer TOKEN": the scheme in any case (RFC 9110), exactly one space. */
+/* "Bearer TOKEN" with exactly one space, as the contract has it. */
 static bool bearer(const struct gr_call *call, gr_str *ret_token)
 {
-    gr_str header = gr_header(call, "Authorization");
-
-    if (header.len < 8 || strncasecmp(header.ptr, "Bearer ", 7) != 0)
-        return false;
-    *ret_token = (gr_str){header.ptr + 7, header.len - 7};
-    return !memchr(ret_token->ptr, ' ', ret_token->len);
+    *ret_token = gr_bearer(call);
+    return ret_token->len && ret_token->len + 7 == gr_header(call, "Authorization").len;
 }
 
 const json_t *rig_token_claims(struct gr_call *call, const struct rig_keyring *ring,
@@ -65,11 +59,11 @@ static enum gr_err check_user(struct gr_call *call, const char *user_id, const j
     /* Tokens made before there were generations are of the first one. */
     int64_t generation = json_integer_value(json_object_get(claims, "gen"));
 
-    enum gr_err err = gr_store(call,
-                               "SELECT is_active, generation,"
-                               " (SELECT count(*) FROM rig_revoked WHERE jti = ?2)"
-                               " FROM rig_users WHERE id = ?1",
-                               params, 2, rig_keep_row, &row, NULL);
+    enum gr_err err = gr_store_query(call,
+                                     "SELECT is_active, generation,"
+                                     " (SELECT count(*) FROM rig_revoked WHERE jti = ?2)"
+                                     " FROM rig_users WHERE id = ?1",
+                                     params, 2, rig_keep_row, &row);
     if (err != GR_OK)
         return err;
     if (!row.found || !row.number[0] || row.number[1] != generation || row.number[2])
@@ -104,8 +98,8 @@ static enum gr_err check_agent(struct gr_call *call, const json_t *claims)
     const struct gr_value params[] = {gr_v_str(rig_text(claims, "jti"))};
     struct rig_text_row row = {.call = call};
 
-    enum gr_err err = gr_store(call, "SELECT jti FROM rig_revoked WHERE jti = ?1", params, 1,
-                               rig_keep_row, &row, NULL);
+    enum gr_err err = gr_store_query(call, "SELECT jti FROM rig_revoked WHERE jti = ?1", params, 1,
+                                     rig_keep_row, &row);
     if (err != GR_OK)
         return err;
     return row.found ? GR_ERR_UNAUTHORIZED : GR_OK;

@@ -1,5 +1,7 @@
 /* Where a stream is pushed to. */
-#include "streams.h"
+#include "destinations.h"
+
+#include "stream.h"
 
 #include <stdlib.h>
 
@@ -27,10 +29,10 @@ static enum gr_err next_id(struct gr_call *call, int64_t *ret_id)
 {
     struct rig_text_row row = {.call = call};
 
-    enum gr_err err = gr_store(call,
-                               "UPDATE rig_counters SET value = value + 1"
-                               " WHERE name = 'destination' RETURNING value",
-                               NULL, 0, rig_keep_row, &row, NULL);
+    enum gr_err err = gr_store_query(call,
+                                     "UPDATE rig_counters SET value = value + 1"
+                                     " WHERE name = 'destination' RETURNING value",
+                                     NULL, 0, rig_keep_row, &row);
     if (err == GR_OK && !row.found)
         return GR_ERR_STORE;
     *ret_id = row.number[0];
@@ -54,10 +56,11 @@ static enum gr_err insert_destination(struct gr_call *call, void *arg)
         return err;
     const struct gr_value params[] = {gr_v_int(destination->id), gr_v_text(stream.id),
                                       gr_v_str(destination->service), gr_v_str(destination->key)};
-    err = gr_store(call,
-                   "INSERT INTO rig_destinations (id, stream_id, service, stream_key, is_active)"
-                   " VALUES (?1, ?2, ?3, ?4, 1)",
-                   params, 4, NULL, NULL, NULL);
+    err =
+        gr_store_exec(call,
+                      "INSERT INTO rig_destinations (id, stream_id, service, stream_key, is_active)"
+                      " VALUES (?1, ?2, ?3, ?4, 1)",
+                      params, 4);
     if (err == GR_OK)
         err = rig_audit(call, "destination added", gr_caller(call), gr_str_of(stream.id), "ok");
     return err;
@@ -99,10 +102,10 @@ static enum gr_err read_destination(struct gr_call *call, struct rig_stream *str
     if (*end)
         return GR_ERR_NOT_FOUND;
     const struct gr_value params[] = {gr_v_int(destination->id), gr_v_text(stream->id)};
-    err = gr_store(call,
-                   "SELECT service, stream_key, is_active FROM rig_destinations"
-                   " WHERE id = ?1 AND stream_id = ?2",
-                   params, 2, rig_keep_row, &row, NULL);
+    err = gr_store_query(call,
+                         "SELECT service, stream_key, is_active FROM rig_destinations"
+                         " WHERE id = ?1 AND stream_id = ?2",
+                         params, 2, rig_keep_row, &row);
     if (err == GR_OK && !row.found)
         return GR_ERR_NOT_FOUND;
     destination->service = gr_str_of(row.text[0]);
@@ -138,9 +141,9 @@ static enum gr_err update_destination(struct gr_call *call, void *arg)
         destination->key = key;
     const struct gr_value params[] = {gr_v_int(destination->id), gr_v_str(destination->key),
                                       gr_v_int(destination->active)};
-    err =
-        gr_store(call, "UPDATE rig_destinations SET stream_key = ?2, is_active = ?3 WHERE id = ?1",
-                 params, 3, NULL, NULL, NULL);
+    err = gr_store_exec(call,
+                        "UPDATE rig_destinations SET stream_key = ?2, is_active = ?3 WHERE id = ?1",
+                        params, 3);
     if (err == GR_OK)
         err = rig_audit(call, "destination changed", gr_caller(call), gr_str_of(stream.id), "ok");
     return err;
@@ -166,7 +169,7 @@ static enum gr_err remove_destination(struct gr_call *call, void *arg)
     if (err != GR_OK)
         return err;
     const struct gr_value params[] = {gr_v_int(destination.id)};
-    err = gr_store(call, "DELETE FROM rig_destinations WHERE id = ?1", params, 1, NULL, NULL, NULL);
+    err = gr_store_exec(call, "DELETE FROM rig_destinations WHERE id = ?1", params, 1);
     if (err == GR_OK)
         err = rig_audit(call, "destination removed", gr_caller(call), gr_str_of(stream.id), "ok");
     return err;

@@ -31,8 +31,7 @@ static void phrase_of(const struct gr_host *host, gr_str password, char *ret_phr
         return;
     }
     gr_sha256(host, password, digest);
-    for (size_t i = 0; i < sizeof(digest); i++)
-        (void)snprintf(ret_phrase + 2 * i, 3, "%02x", digest[i]);
+    gr_hex(host, digest, sizeof(digest), ret_phrase);
     wipe(digest, sizeof(digest));
 }
 

@@ -20,7 +20,7 @@ static enum gr_err read_account(struct gr_call *call, const char *sql, gr_str ke
     const struct gr_value params[] = {gr_v_str(key)};
     struct rig_text_row row = {.call = call};
 
-    enum gr_err err = gr_store(call, sql, params, 1, rig_keep_row, &row, NULL);
+    enum gr_err err = gr_store_query(call, sql, params, 1, rig_keep_row, &row);
     if (err == GR_OK)
         *ret = (struct account){row.text[0], row.text[1], row.text[2], row.number[3] != 0,
                                 row.number[4]};
@@ -51,8 +51,8 @@ static void upgrade_hash(struct gr_call *call, const struct account *account, gr
         return;
     const struct gr_value params[] = {gr_v_text(hash), gr_v_text(account->id),
                                       gr_v_text(account->hash)};
-    if (gr_store(call, "UPDATE rig_users SET password = ?1 WHERE id = ?2 AND password = ?3", params,
-                 3, NULL, NULL, NULL) != GR_OK)
+    if (gr_store_exec(call, "UPDATE rig_users SET password = ?1 WHERE id = ?2 AND password = ?3",
+                      params, 3) != GR_OK)
         gr_log(call, GR_LOG_WARN, "a password hash could not be renewed; ignoring");
 }
 
@@ -80,7 +80,7 @@ static bool login_limits(struct gr_call *call, gr_str username,
                          struct rig_limit limits[LOGIN_LIMITS])
 {
     const struct rig_options *options = rig_of(call)->options;
-    gr_str address = gr_peer(call);
+    gr_str address = gr_peer_key(call);
     char *pair = gr_alloc(call, username.len + address.len + 2);
     /* Where names are limited, each address counts for itself: see take_attempt(). */
     int64_t pair_max =
@@ -263,9 +263,8 @@ enum gr_err rig_accounts_logout_all(struct gr_call *call)
 {
     const struct gr_value params[] = {gr_v_str(gr_caller(call))};
 
-    enum gr_err err =
-        gr_store(call, "UPDATE rig_users SET generation = generation + 1 WHERE id = ?1", params, 1,
-                 NULL, NULL, NULL);
+    enum gr_err err = gr_store_exec(
+        call, "UPDATE rig_users SET generation = generation + 1 WHERE id = ?1", params, 1);
     if (err == GR_OK)
         err = rig_audit(call, "logged out everywhere", gr_caller(call), gr_caller(call), "ok");
     if (err != GR_OK)
@@ -286,14 +285,14 @@ static enum gr_err remove_user(struct gr_call *call, void *arg)
     const struct gr_value params[] = {gr_v_text(id), gr_v_int(gr_now_ms(call->host))};
     struct rig_text_row row = {.call = call};
 
-    enum gr_err err = gr_store(call,
-                               "SELECT count(*) FROM rig_streams"
-                               " WHERE user_id = ?1 AND live_until_ms > ?2",
-                               params, 2, rig_keep_row, &row, NULL);
+    enum gr_err err = gr_store_query(call,
+                                     "SELECT count(*) FROM rig_streams"
+                                     " WHERE user_id = ?1 AND live_until_ms > ?2",
+                                     params, 2, rig_keep_row, &row);
     if (err == GR_OK && row.number[0])
         return GR_ERR_CONFLICT;
     for (size_t i = 0; i < sizeof(removals) / sizeof(removals[0]) && err == GR_OK; i++)
-        err = gr_store(call, removals[i], params, 1, NULL, NULL, NULL);
+        err = gr_store_exec(call, removals[i], params, 1);
     if (err == GR_OK)
         err = rig_audit(call, "account removed", gr_str_of(id), gr_str_of(id), "ok");
     return err;

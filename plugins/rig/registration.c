@@ -16,7 +16,7 @@ static void wipe_secret(void *arg)
 {
     struct secret *secret = arg;
 
-    /* Host memory, but ours to forget: nobody reads the body after the handler. */
+    /* The memory is the host's, which does not read the body again after the handler. */
     gr_wipe(secret->host, (void *)(uintptr_t)secret->text.ptr, secret->text.len);
 }
 
@@ -84,11 +84,12 @@ static enum gr_err insert_user(struct gr_call *call, void *arg)
 
     enum gr_err err = user->invite ? use_invite(call, user->invite) : GR_OK;
     if (err == GR_OK)
-        err = gr_store(call,
-                       "INSERT INTO rig_users (id, username, email, email_key, password, is_active,"
-                       " generation, created_at_ms, updated_at_ms)"
-                       " VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, ?6, ?6)",
-                       params, 6, NULL, NULL, NULL);
+        err = gr_store_exec(
+            call,
+            "INSERT INTO rig_users (id, username, email, email_key, password, is_active,"
+            " generation, created_at_ms, updated_at_ms)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, ?6, ?6)",
+            params, 6);
     if (err == GR_OK)
         err = rig_audit(call, "account created", gr_str_of(user->id), user->username, "ok");
     return err;
@@ -119,8 +120,8 @@ enum gr_err rig_accounts_create(struct gr_call *call)
     const json_t *body = gr_json(call);
     struct registration user = {.username = rig_text(body, "username"),
                                 .email = rig_text(body, "email")};
-    const struct rig_limit limit = {"register", gr_peer(call), rig->options->register_address_max,
-                                    HOUR_MS};
+    const struct rig_limit limit = {"register", gr_peer_key(call),
+                                    rig->options->register_address_max, HOUR_MS};
     int64_t wait_ms = 0;
     gr_str password;
 
@@ -170,8 +171,8 @@ enum gr_err rig_accounts_invite(struct gr_call *call)
     if (err != GR_OK)
         return rig_fail_throttle(call, err, wait_ms, RIG_CREATE, NULL);
     const struct gr_value params[] = {gr_v_text(rig_lower(call, email))};
-    err = gr_store(call, "SELECT id FROM rig_users WHERE email_key = ?1", params, 1, rig_keep_row,
-                   &row, NULL);
+    err = gr_store_query(call, "SELECT id FROM rig_users WHERE email_key = ?1", params, 1,
+                         rig_keep_row, &row);
     if (err != GR_OK)
         return rig_fail_store(call, err, RIG_CREATE, NULL);
     if (row.found)
@@ -190,8 +191,8 @@ enum gr_err rig_accounts_invite_verify(struct gr_call *call)
 {
     const struct rig *rig = rig_of(call);
     gr_str email = rig_text(gr_json(call), "email");
-    const struct rig_limit limit = {"invite-verify", gr_peer(call), rig->options->login_address_max,
-                                    HOUR_MS};
+    const struct rig_limit limit = {"invite-verify", gr_peer_key(call),
+                                    rig->options->login_address_max, HOUR_MS};
     int64_t wait_ms = 0;
 
     enum gr_err err = rig_throttle_take(call, &limit, 1, &wait_ms);

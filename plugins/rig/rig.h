@@ -71,7 +71,6 @@ struct rig_keyring {
     struct gr_jwt_key keys[RIG_KEYS_MAX]; /* the first one signs */
     size_t count;
     char kids[2][17];
-    char *generated; /* malloc'ed, when it came out of the state directory */
 };
 
 struct rig_hasher;
@@ -114,6 +113,10 @@ enum gr_err rig_fail_rate(struct gr_call *call, int64_t retry_after_ms);
 enum gr_err rig_fail_store(struct gr_call *call, enum gr_err err, enum rig_code code,
                            const char *message);
 gr_render_error_fn rig_render_error;
+/* .data of a route whose failures in the store have another code than its method says (GET: fetch,
+ * POST: create, others: update). */
+extern const enum rig_code rig_fetches;
+extern const enum rig_code rig_updates;
 /* A member of the body as text; empty when absent. */
 gr_str rig_text(const json_t *object, const char *name);
 
@@ -146,13 +149,13 @@ bool rig_networks_have(const struct rig_networks *networks, gr_str address);
 void rig_networks_free(struct rig_networks *networks);
 
 /* ------------------------------------------------------------------------------------------ */
-/* keys.c and auth.c: tokens                                                                  */
+/* keyring.c and auth.c: tokens                                                                 */
 
-/* what names the keys: "users", "agents". An unset current key is read from the state directory,
- * or made there. GR_ERR_INTERNAL with a message in the log. */
+/* what names the keys: "users", "agents". A current key that is NULL is read from the state
+ * directory, or made there. Texts must live as long as the ring. GR_ERR_INTERNAL with a message in
+ * the log. */
 enum gr_err rig_keyring_init(struct gr_self *self, struct rig_keyring *ring, const char *what,
                              const char *current, const char *previous, const char *legacy);
-void rig_keyring_done(struct gr_self *self, struct rig_keyring *ring);
 
 /* .authenticate of accounts and streams: a user's token. gr_caller() is the user's id. */
 gr_handler rig_authenticate_user;
@@ -246,7 +249,7 @@ enum gr_err rig_hasher_verify(struct rig_hasher *hasher, gr_str password, const 
                               bool *ret_right);
 
 /* ------------------------------------------------------------------------------------------ */
-/* services.c: destinations                                                                   */
+/* ingest.c: destinations                                                                     */
 
 /* The built-in table of services, as JSON text. */
 extern const char rig_services_default[];

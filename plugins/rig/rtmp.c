@@ -58,7 +58,7 @@ struct ending {
 };
 
 /* Ends one broadcast of the connection that the notice comes from. Another connection's notice, or
- * a late one, must not end what somebody else began under the same key. */
+ * a late one, must not end what another connection began under the same key. */
 static enum gr_err end_one(struct gr_call *call, const struct rig_notice *notice, bool *ret_found)
 {
     const struct gr_value holder[] = {gr_v_str(gr_caller(call)), v_text(notice->client),
@@ -66,20 +66,20 @@ static enum gr_err end_one(struct gr_call *call, const struct rig_notice *notice
     struct rig_text_row row = {.call = call};
     bool any_key = name_is_empty(notice);
 
-    enum gr_err err =
-        gr_store(call,
-                 any_key ? END_LEASE "id = (SELECT id FROM rig_streams WHERE live_agent = ?1"
-                                     " AND live_client = ?2 AND live_until_ms IS NOT NULL LIMIT 1)"
-                                     " RETURNING id, live_id"
-                         : END_LEASE "live_key = ?3 RETURNING id, live_id",
-                 holder, any_key ? 2 : 3, rig_keep_row, &row, NULL);
+    enum gr_err err = gr_store_query(
+        call,
+        any_key ? END_LEASE "id = (SELECT id FROM rig_streams WHERE live_agent = ?1"
+                            " AND live_client = ?2 AND live_until_ms IS NOT NULL LIMIT 1)"
+                            " RETURNING id, live_id"
+                : END_LEASE "live_key = ?3 RETURNING id, live_id",
+        holder, any_key ? 2 : 3, rig_keep_row, &row);
     *ret_found = row.found;
     if (err != GR_OK || !row.found)
         return err;
     const struct gr_value params[] = {gr_v_text(row.text[1]), gr_v_int(gr_now_ms(call->host))};
-    err =
-        gr_store(call, "UPDATE rig_broadcasts SET ended_at_ms = ?2, reason = 'done' WHERE id = ?1",
-                 params, 2, NULL, NULL, NULL);
+    err = gr_store_exec(call,
+                        "UPDATE rig_broadcasts SET ended_at_ms = ?2, reason = 'done' WHERE id = ?1",
+                        params, 2);
     if (err == GR_OK)
         err = rig_audit(call, "publish", gr_caller(call), gr_str_of(row.text[0]), "ended");
     return err;
@@ -127,12 +127,12 @@ static enum gr_err close_old(struct gr_call *call, gr_str key, int64_t now_ms)
 {
     const struct gr_value params[] = {gr_v_str(key), gr_v_int(now_ms)};
 
-    return gr_store(call,
-                    "UPDATE rig_broadcasts SET reason = 'lease', ended_at_ms ="
-                    " (SELECT live_until_ms FROM rig_streams WHERE stream_key = ?1)"
-                    " WHERE ended_at_ms IS NULL AND id = (SELECT live_id FROM rig_streams"
-                    " WHERE stream_key = ?1 AND live_until_ms <= ?2)",
-                    params, 2, NULL, NULL, NULL);
+    return gr_store_exec(call,
+                         "UPDATE rig_broadcasts SET reason = 'lease', ended_at_ms ="
+                         " (SELECT live_until_ms FROM rig_streams WHERE stream_key = ?1)"
+                         " WHERE ended_at_ms IS NULL AND id = (SELECT live_id FROM rig_streams"
+                         " WHERE stream_key = ?1 AND live_until_ms <= ?2)",
+                         params, 2);
 }
 
 static enum gr_err take_lease(struct gr_call *call, const struct publish *publish, int64_t now_ms,
@@ -162,11 +162,12 @@ static enum gr_err look_at_holder(struct gr_call *call, struct publish *publish)
     const struct gr_value params[] = {gr_v_str(publish->notice->name)};
     struct rig_text_row row = {.call = call};
 
-    enum gr_err err = gr_store(call,
-                               "SELECT s.id, s.live_agent, s.live_client, s.live_id"
-                               " FROM rig_streams s JOIN rig_users u ON u.id = s.user_id"
-                               " WHERE s.stream_key = ?1 AND s.is_active = 1 AND u.is_active = 1",
-                               params, 1, rig_keep_row, &row, NULL);
+    enum gr_err err =
+        gr_store_query(call,
+                       "SELECT s.id, s.live_agent, s.live_client, s.live_id"
+                       " FROM rig_streams s JOIN rig_users u ON u.id = s.user_id"
+                       " WHERE s.stream_key = ?1 AND s.is_active = 1 AND u.is_active = 1",
+                       params, 1, rig_keep_row, &row);
     if (err != GR_OK)
         return err;
     if (!row.found)
@@ -183,8 +184,8 @@ static enum gr_err begin_broadcast(struct gr_call *call, struct publish *publish
     const struct gr_value key[] = {gr_v_str(publish->notice->name)};
     struct rig_text_row row = {.call = call};
 
-    enum gr_err err = gr_store(call, "SELECT id FROM rig_streams WHERE stream_key = ?1", key, 1,
-                               rig_keep_row, &row, NULL);
+    enum gr_err err = gr_store_query(call, "SELECT id FROM rig_streams WHERE stream_key = ?1", key,
+                                     1, rig_keep_row, &row);
     if (err != GR_OK)
         return err;
     publish->stream_id = row.text[0];
@@ -194,10 +195,10 @@ static enum gr_err begin_broadcast(struct gr_call *call, struct publish *publish
                                       v_text(publish->notice->client),
                                       gr_v_str(publish->notice->address),
                                       gr_v_int(now_ms)};
-    err = gr_store(call,
-                   "INSERT INTO rig_broadcasts (id, stream_id, agent, client, address,"
-                   " started_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                   params, 6, NULL, NULL, NULL);
+    err = gr_store_exec(call,
+                        "INSERT INTO rig_broadcasts (id, stream_id, agent, client, address,"
+                        " started_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                        params, 6);
     if (err == GR_OK)
         err = rig_audit(call, "publish", publish->agent, gr_str_of(publish->stream_id), "accepted");
     return err;
@@ -272,7 +273,7 @@ enum gr_err rig_on_connect(struct gr_call *call)
 
 /*
  * Renews the lease of its holder, while the stream may be published to under this key. One that ran
- * out is taken up again as long as nobody else has it: the notice proves that somebody is live.
+ * out is taken up again as long as no other connection has it: the notice proves that it is live.
  */
 static enum gr_err renew_tx(struct gr_call *call, void *arg)
 {
@@ -282,23 +283,23 @@ static enum gr_err renew_tx(struct gr_call *call, void *arg)
         gr_v_int(gr_now_ms(call->host) + rig_of(call)->options->lease)};
     struct rig_text_row row = {.call = call};
 
-    enum gr_err err = gr_store(call,
-                               "UPDATE rig_streams SET live_until_ms = ?4"
-                               " WHERE stream_key = ?1 AND live_key = ?1 AND is_active = 1"
-                               " AND live_agent = ?2 AND live_client = ?3"
-                               " AND EXISTS (SELECT 1 FROM rig_users"
-                               " WHERE rig_users.id = rig_streams.user_id"
-                               " AND rig_users.is_active = 1) RETURNING live_id",
-                               params, 4, rig_keep_row, &row, NULL);
+    enum gr_err err = gr_store_query(call,
+                                     "UPDATE rig_streams SET live_until_ms = ?4"
+                                     " WHERE stream_key = ?1 AND live_key = ?1 AND is_active = 1"
+                                     " AND live_agent = ?2 AND live_client = ?3"
+                                     " AND EXISTS (SELECT 1 FROM rig_users"
+                                     " WHERE rig_users.id = rig_streams.user_id"
+                                     " AND rig_users.is_active = 1) RETURNING live_id",
+                                     params, 4, rig_keep_row, &row);
     if (err != GR_OK)
         return err;
     if (!row.found)
         return GR_ERR_NOT_FOUND;
     const struct gr_value id[] = {gr_v_text(row.text[0])};
-    return gr_store(call,
-                    "UPDATE rig_broadcasts SET ended_at_ms = NULL, reason = NULL"
-                    " WHERE id = ?1 AND reason = 'lease'",
-                    id, 1, NULL, NULL, NULL);
+    return gr_store_exec(call,
+                         "UPDATE rig_broadcasts SET ended_at_ms = NULL, reason = NULL"
+                         " WHERE id = ?1 AND reason = 'lease'",
+                         id, 1);
 }
 
 enum gr_err rig_on_update(struct gr_call *call)
@@ -342,15 +343,15 @@ static enum gr_err end_leases_tx(struct gr_call *call, void *arg)
     const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host))};
 
     (void)arg;
-    enum gr_err err = gr_store(call,
-                               "UPDATE rig_broadcasts SET reason = 'lease', ended_at_ms = ?1"
-                               " WHERE ended_at_ms IS NULL AND id IN (SELECT live_id"
-                               " FROM rig_streams WHERE live_until_ms <= ?1)",
-                               params, 1, NULL, NULL, NULL);
+    enum gr_err err = gr_store_exec(call,
+                                    "UPDATE rig_broadcasts SET reason = 'lease', ended_at_ms = ?1"
+                                    " WHERE ended_at_ms IS NULL AND id IN (SELECT live_id"
+                                    " FROM rig_streams WHERE live_until_ms <= ?1)",
+                                    params, 1);
     if (err != GR_OK)
         return err;
-    return gr_store(call, "UPDATE rig_streams SET live_until_ms = NULL WHERE live_until_ms <= ?1",
-                    params, 1, NULL, NULL, NULL);
+    return gr_store_exec(
+        call, "UPDATE rig_streams SET live_until_ms = NULL WHERE live_until_ms <= ?1", params, 1);
 }
 
 enum gr_err rig_end_leases(struct gr_call *call)
@@ -359,11 +360,11 @@ enum gr_err rig_end_leases(struct gr_call *call)
     struct rig_text_row row = {.call = call};
 
     /* Most of the time there is nothing to write. */
-    enum gr_err err = gr_store(call,
-                               "SELECT count(*), (SELECT count(*) FROM rig_streams"
-                               " WHERE live_until_ms > ?1) FROM rig_streams"
-                               " WHERE live_until_ms <= ?1",
-                               params, 1, rig_keep_row, &row, NULL);
+    enum gr_err err = gr_store_query(call,
+                                     "SELECT count(*), (SELECT count(*) FROM rig_streams"
+                                     " WHERE live_until_ms > ?1) FROM rig_streams"
+                                     " WHERE live_until_ms <= ?1",
+                                     params, 1, rig_keep_row, &row);
     if (err == GR_OK && row.number[0])
         err = gr_store_tx(call, end_leases_tx, NULL);
     if (err != GR_OK)

@@ -24,7 +24,7 @@ static const char streams_sql[] =
     " is_active BIGINT NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),"
     " created_at_ms BIGINT NOT NULL,"
     " updated_at_ms BIGINT,"
-    /* While somebody is live, and until the lease ends. */
+    /* While the stream is live, and until the lease ends. */
     " live_id TEXT,"
     " live_key TEXT,"
     " live_agent TEXT,"

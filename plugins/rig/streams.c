@@ -1,8 +1,9 @@
 /*
- * streams: a user's streams and where each is pushed to. Nobody learns of another's stream: one
- * that does not exist and one of somebody else are answered alike, before a body is looked at.
+ * streams: a user's streams and where each is pushed to. No user learns of another's stream: one
+ * that does not exist and one of another user are answered alike, before a body is looked at.
  */
-#include "streams.h"
+#include "destinations.h"
+#include "stream.h"
 
 #include <stdlib.h>
 
@@ -20,40 +21,6 @@ static json_t *stream_json(const struct rig_stream *stream, json_t *stolen_desti
                      "provisionStatus", "isStreaming", stream->live, "isActive", stream->active);
 }
 
-enum gr_err rig_stream_read(struct gr_call *call, struct rig_stream *stream)
-{
-    struct rig_text_row row = {.call = call};
-
-    if (!rig_uuid_parse(gr_param(call, "streamID"), stream->id))
-        return GR_ERR_NOT_FOUND;
-    const struct gr_value params[] = {gr_v_text(stream->id), gr_v_str(gr_caller(call))};
-    enum gr_err err = gr_store(call,
-                               "SELECT stream_key, is_active, live_until_ms FROM rig_streams"
-                               " WHERE id = ?1 AND user_id = ?2",
-                               params, 2, rig_keep_row, &row, NULL);
-    if (err != GR_OK)
-        return err;
-    if (!row.found)
-        return GR_ERR_NOT_FOUND;
-    stream->key = row.text[0];
-    stream->active = row.number[1] != 0;
-    stream->live = row.number[2] > gr_now_ms(call->host);
-    return GR_OK;
-}
-
-enum gr_err rig_stream_fail(struct gr_call *call, enum gr_err err, enum rig_code code,
-                            const char *message)
-{
-    if (err == GR_ERR_NOT_FOUND)
-        return rig_fail(call, err, 404, RIG_NOT_FOUND, NULL);
-    if (err == GR_ERR_CONFLICT)
-        return rig_fail(call, err, 409, RIG_IN_USE, NULL);
-    /* The user went away while the request was on its way. */
-    if (err == GR_ERR_STORE_FOREIGN)
-        return rig_fail(call, GR_ERR_UNAUTHORIZED, 401, RIG_CREDENTIALS, NULL);
-    return rig_fail_store(call, err, code, message);
-}
-
 /* .admit of every route below a stream. */
 static enum gr_err admit(struct gr_call *call)
 {
@@ -62,17 +29,6 @@ static enum gr_err admit(struct gr_call *call)
     enum gr_err err = rig_stream_read(call, &stream);
     if (err == GR_ERR_NOT_FOUND)
         return rig_fail(call, err, 404, RIG_NOT_FOUND, NULL);
-    return err;
-}
-
-enum gr_err rig_count(struct gr_call *call, const char *sql, gr_str key, int64_t *ret_count)
-{
-    const struct gr_value params[] = {gr_v_str(key)};
-    struct rig_text_row row = {.call = call};
-
-    enum gr_err err = gr_store(call, sql, params, 1, rig_keep_row, &row, NULL);
-    if (err == GR_OK)
-        *ret_count = row.number[0];
     return err;
 }
 
@@ -106,11 +62,11 @@ static enum gr_err insert_stream(struct gr_call *call, void *arg)
                                       gr_v_str(gr_caller(call)),
                                       gr_v_int(now_ms > last_ms ? now_ms : last_ms + 1)};
     if (err == GR_OK)
-        err = gr_store(call,
-                       "INSERT INTO rig_streams"
-                       " (id, stream_key, user_id, is_active, created_at_ms, updated_at_ms)"
-                       " VALUES (?1, ?2, ?3, 1, ?4, ?4)",
-                       params, 4, NULL, NULL, NULL);
+        err = gr_store_exec(call,
+                            "INSERT INTO rig_streams"
+                            " (id, stream_key, user_id, is_active, created_at_ms, updated_at_ms)"
+                            " VALUES (?1, ?2, ?3, 1, ?4, ?4)",
+                            params, 4);
     if (err == GR_OK)
         err = rig_audit(call, "stream created", gr_caller(call), gr_str_of(stream->id), "ok");
     return err;
@@ -160,10 +116,11 @@ static enum gr_err streams_list(struct gr_call *call)
     const struct gr_value params[] = {gr_v_str(gr_caller(call))};
     struct stream_list to = {call, json_array(), gr_now_ms(call->host)};
 
-    enum gr_err err = gr_store(call,
-                               "SELECT id, stream_key, is_active, live_until_ms FROM rig_streams"
-                               " WHERE user_id = ?1 ORDER BY created_at_ms, id",
-                               params, 1, list_stream, &to, NULL);
+    enum gr_err err =
+        gr_store_query(call,
+                       "SELECT id, stream_key, is_active, live_until_ms FROM rig_streams"
+                       " WHERE user_id = ?1 ORDER BY created_at_ms, id",
+                       params, 1, list_stream, &to);
     if (err != GR_OK) {
         json_decref(to.list);
         return rig_stream_fail(call, err, RIG_FETCH, NULL);
@@ -207,8 +164,8 @@ static enum gr_err update_stream(struct gr_call *call, void *arg)
         return err;
     const struct gr_value params[] = {gr_v_text(stream.id), gr_v_int(json_is_true(active)),
                                       gr_v_int(gr_now_ms(call->host))};
-    err = gr_store(call, "UPDATE rig_streams SET is_active = ?2, updated_at_ms = ?3 WHERE id = ?1",
-                   params, 3, NULL, NULL, NULL);
+    err = gr_store_exec(
+        call, "UPDATE rig_streams SET is_active = ?2, updated_at_ms = ?3 WHERE id = ?1", params, 3);
     if (err == GR_OK)
         err = rig_audit(call, json_is_true(active) ? "stream activated" : "stream deactivated",
                         gr_caller(call), gr_str_of(stream.id), "ok");
@@ -236,10 +193,9 @@ static enum gr_err remove_stream(struct gr_call *call, void *arg)
     if (stream.live)
         return GR_ERR_CONFLICT;
     const struct gr_value params[] = {gr_v_text(stream.id)};
-    err = gr_store(call, "DELETE FROM rig_destinations WHERE stream_id = ?1", params, 1, NULL, NULL,
-                   NULL);
+    err = gr_store_exec(call, "DELETE FROM rig_destinations WHERE stream_id = ?1", params, 1);
     if (err == GR_OK)
-        err = gr_store(call, "DELETE FROM rig_streams WHERE id = ?1", params, 1, NULL, NULL, NULL);
+        err = gr_store_exec(call, "DELETE FROM rig_streams WHERE id = ?1", params, 1);
     if (err == GR_OK)
         err = rig_audit(call, "stream removed", gr_caller(call), gr_str_of(stream.id), "ok");
     return err;
@@ -268,8 +224,9 @@ static enum gr_err change_key(struct gr_call *call, void *arg)
         return err;
     const struct gr_value params[] = {gr_v_text(change->stream.id), gr_v_text(change->key),
                                       gr_v_int(gr_now_ms(call->host))};
-    err = gr_store(call, "UPDATE rig_streams SET stream_key = ?2, updated_at_ms = ?3 WHERE id = ?1",
-                   params, 3, NULL, NULL, NULL);
+    err = gr_store_exec(call,
+                        "UPDATE rig_streams SET stream_key = ?2, updated_at_ms = ?3 WHERE id = ?1",
+                        params, 3);
     if (err == GR_OK)
         err = rig_audit(call, "stream key changed", gr_caller(call), gr_str_of(change->stream.id),
                         "ok");
@@ -333,34 +290,34 @@ static const struct gr_route routes[] = {
     GR_POST("/streams", "streams.create", "Create a stream", .access = GR_ACCESS_GROUP,
             .handle = streams_create,
             .answers = ANSWER(
-                "the stream",
+                "The stream",
                 "{\"message\":\"New stream created\",\"payload\":" EXAMPLE_STREAM("null") "}"),
             .source = RIG_SOURCE),
     GR_GET("/streams", "streams.list", "List the caller's streams", .access = GR_ACCESS_GROUP,
            .handle = streams_list,
            .answers = ANSWER(
-               "the streams, without their destinations",
+               "The streams, without their destinations",
                "{\"message\":\"Stream list for user\",\"payload\":[" EXAMPLE_STREAM("null") "]}"),
            .source = RIG_SOURCE),
     GR_GET("/streams/{streamID}", "streams.detail", "Show a stream and its destinations",
            .access = GR_ACCESS_GROUP, .handle = streams_detail,
            .answers =
-               ANSWER("the stream", "{\"message\":\"Stream detail\",\"payload\":" EXAMPLE_STREAM(
+               ANSWER("The stream", "{\"message\":\"Stream detail\",\"payload\":" EXAMPLE_STREAM(
                                         "[" EXAMPLE_DESTINATION "]") "}"),
            .source = RIG_SOURCE),
     GR_PATCH("/streams/{streamID}", "streams.update", "Switch a stream on or off",
              .access = GR_ACCESS_GROUP, .admit = admit, .body = BODY(stream_changes),
              .body_max_bytes = BODY_MAX, .handle = streams_update,
              .answers =
-                 ANSWER("the stream",
+                 ANSWER("The stream",
                         "{\"message\":\"Stream updated\",\"payload\":" EXAMPLE_STREAM("null") "}")),
     GR_DELETE("/streams/{streamID}", "streams.remove", "Remove a stream and its destinations",
               .access = GR_ACCESS_GROUP, .admit = admit, .handle = streams_remove,
-              .answers = ANSWER("it is gone", "{\"message\":\"Stream removed\",\"payload\":null}")),
+              .answers = ANSWER("It is gone", "{\"message\":\"Stream removed\",\"payload\":null}")),
     GR_POST("/streams/{streamID}/changeKey", "streams.change_key", "Give a stream a new key",
             .access = GR_ACCESS_GROUP, .admit = admit, .handle = streams_change_key,
-            .doc = "The old key stops working at once.",
-            .answers = ANSWER("the new key", "{\"message\":\"New stream key\",\"payload\":{\"key\":"
+            .data = &rig_updates, .doc = "The old key stops working at once.",
+            .answers = ANSWER("The new key", "{\"message\":\"New stream key\",\"payload\":{\"key\":"
                                              "\"x7_YdPq0S3mN-eVbK2tLfg\",\"streamID\":"
                                              "\"5f0a1c92-7d34-4be8-b6f1-20c9e4d7a355\"}}"),
             .source = RIG_SOURCE),
@@ -369,7 +326,7 @@ static const struct gr_route routes[] = {
             .body_max_bytes = BODY_MAX, .handle = rig_destinations_add,
             .doc = "A change of destinations counts from the next publish on.",
             .answers = ANSWER(
-                "the destination",
+                "The destination",
                 "{\"message\":\"Stream destination added\",\"payload\":" EXAMPLE_DESTINATION "}"),
             .source = RIG_SOURCE),
     GR_PATCH("/streams/{streamID}/destination/{destinationID}", "streams.update_destination",
@@ -377,13 +334,13 @@ static const struct gr_route routes[] = {
              .body = BODY(destination_changes), .body_max_bytes = BODY_MAX,
              .handle = rig_destinations_update,
              .answers = ANSWER(
-                 "the destination",
+                 "The destination",
                  "{\"message\":\"Stream destination updated\",\"payload\":" EXAMPLE_DESTINATION
                  "}")),
     GR_DELETE("/streams/{streamID}/destination/{destinationID}", "streams.remove_destination",
               "Remove a destination", .access = GR_ACCESS_GROUP, .admit = rig_destination_admit,
               .handle = rig_destinations_remove,
-              .answers = ANSWER("it is gone",
+              .answers = ANSWER("It is gone",
                                 "{\"message\":\"Stream destination removed\",\"payload\":null}")),
     GR_END,
 };
@@ -410,7 +367,7 @@ static void streams_fini(struct gr_self *self, void *state)
 {
     struct rig *rig = state;
 
-    rig_keyring_done(self, &rig->users);
+    (void)self;
     free(rig);
 }
 

@@ -8,15 +8,14 @@
 
 #define ID_SIZE 64
 
-/* "login:5f0a…": what is counted may be long, and is nobody's business in a dump. */
+/* "login:5f0a…": what is counted may be long, and should not be readable in a dump. */
 static void make_id(struct gr_call *call, const struct rig_limit *limit, char ret_id[ID_SIZE])
 {
     unsigned char digest[32];
 
     gr_sha256(call->host, limit->key, digest);
     int at = snprintf(ret_id, ID_SIZE, "%.20s:", limit->kind);
-    for (int i = 0; i < 20; i++)
-        (void)snprintf(ret_id + at + 2 * i, 3, "%02x", digest[i]);
+    gr_hex(call->host, digest, 20, ret_id + at);
 }
 
 static enum gr_err take_one(struct gr_call *call, const struct rig_limit *limit, bool *ret_taken)
@@ -48,8 +47,8 @@ static int64_t wait_of(struct gr_call *call, const struct rig_limit *limit)
 
     make_id(call, limit, id);
     const struct gr_value params[] = {gr_v_text(id)};
-    enum gr_err err = gr_store(call, "SELECT until_ms FROM rig_throttle WHERE id = ?1", params, 1,
-                               rig_keep_row, &row, NULL);
+    enum gr_err err = gr_store_query(call, "SELECT until_ms FROM rig_throttle WHERE id = ?1",
+                                     params, 1, rig_keep_row, &row);
     int64_t left_ms = row.number[0] - gr_now_ms(call->host);
     return err == GR_OK && row.found && left_ms > 0 ? left_ms : limit->window_ms;
 }
@@ -86,16 +85,16 @@ enum gr_err rig_throttle_give(struct gr_call *call, const struct rig_limit *limi
         return GR_OK;
     make_id(call, limit, id);
     const struct gr_value params[] = {gr_v_text(id)};
-    return gr_store(call,
-                    forget ? "DELETE FROM rig_throttle WHERE id = ?1"
-                           : "UPDATE rig_throttle SET used = used - 1 WHERE id = ?1 AND used > 0",
-                    params, 1, NULL, NULL, NULL);
+    return gr_store_exec(call,
+                         forget
+                             ? "DELETE FROM rig_throttle WHERE id = ?1"
+                             : "UPDATE rig_throttle SET used = used - 1 WHERE id = ?1 AND used > 0",
+                         params, 1);
 }
 
 enum gr_err rig_throttle_purge(struct gr_call *call)
 {
     const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host))};
 
-    return gr_store(call, "DELETE FROM rig_throttle WHERE until_ms <= ?1", params, 1, NULL, NULL,
-                    NULL);
+    return gr_store_exec(call, "DELETE FROM rig_throttle WHERE until_ms <= ?1", params, 1);
 }

@@ -18,11 +18,10 @@ UNSAFE = ["%2e%2e", "..", ".", "%2e", "a%2Fb", "a%5Cb", "a%3Fb%3D1", "a%23b", "a
           "a%20b", "%", "a%2", "a" * 201, "%25"]
 # A role may be called anything, so it is encoded again; only these are not one segment.
 UNSAFE_ROLES = ["%2e%2e", "..", ".", "%2e", "a%00b", "a%0d%0aX", "%ff", "%", "a" * 257]
-# What 100ms says, or what follows from it, does no harm when it happens twice.
+# What 100ms says, or what follows from it, does no harm when it happens twice. A second stop is answered 404: repeated
+# on its own it would tell a caller that nothing was running.
 REPEATABLE = {
     "rooms.enable", "rooms.disable", "room_codes.update", "room_codes.token", "active_rooms.end_room",
-    "recordings.stop", "recordings.stop_room", "external_streams.stop", "external_streams.stop_room",
-    "live_streams.stop", "live_streams.stop_room",
 }
 
 

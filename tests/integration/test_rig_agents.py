@@ -61,6 +61,20 @@ def test_agents_need_a_token_of_their_own(rig):
     assert error(rig.get("/streams", headers=bearer(rig.agent()))) == CREDENTIALS
 
 
+def test_guesses_of_tokens_are_throttled(rig):
+    """As of any credential: auth.throttle allows 30 failures a minute."""
+    user = rig.user()
+    path = f"/agents/config/{user.stream()['streamKey']}"
+    answers = [rig.get(path, headers=bearer("guess")) for _ in range(25)]
+    answers += [rig.get("/streams", headers=bearer("guess")) for _ in range(25)]
+    assert [answer.status for answer in answers[:25]] == [401] * 25
+    refused = answers[-1]
+    assert error(refused)[:3] == (429, 1010, "Too many requests") and int(refused.header("Retry-After")) >= 1
+    # A good token counts all the same, and another address is not concerned.
+    assert rig.get(path, headers=bearer(rig.agent())).status == 200
+    assert error(rig.get(path, headers=bearer("guess"), source="127.0.0.2")) == CREDENTIALS
+
+
 def test_minted_tokens(rig):
     user = rig.user()
     path = f"/agents/config/{user.stream()['streamKey']}"

@@ -157,6 +157,17 @@ def test_secret_and_signature_are_both_wanted(start):
     taken(gateway, raw, X_Webhook_Secret=SECRET, X_100MS_Signature=sign(raw))
 
 
+def test_guesses_are_throttled(start):
+    gateway = start(signature_secret=KEY, auth={"throttle": {"failures": 3, "window": "1h"}})
+    raw = json.dumps(event()).encode()
+    for headers in ({"X-Webhook-Secret": "guess"}, {}, {"X-Webhook-Secret": SECRET, "X-100MS-Signature": "00" * 32}):
+        assert gateway.post("/webhooks", raw, headers=headers).status == 401
+    for headers in ({"X-Webhook-Secret": "guess"}, {"X-Webhook-Secret": SECRET, "X-100MS-Signature": "00" * 32}):
+        answer = gateway.post("/webhooks", raw, headers=headers)
+        assert answer.status == 429 and int(answer.header("Retry-After")) > 1000, answer
+    taken(gateway, raw, X_Webhook_Secret=SECRET, X_100MS_Signature=sign(raw))
+
+
 # --- what is kept ---
 
 
@@ -167,7 +178,7 @@ def test_the_envelope_is_checked(start):
         del whole[name]
         answer = give(gateway, whole)
         assert answer.status == 400 and name in json.dumps(answer.json), answer
-    for name, value in (("id", 7), ("id", ""), ("id", "x" * 129), ("timestamp", "yesterday"), ("type", ""),
+    for name, value in (("id", 7), ("id", ""), ("id", "x" * 129), ("timestamp", 7), ("type", ""),
                         ("data", []), ("data", None), ("is_replay", "yes"), ("app_id", 1)):
         answer = give(gateway, event(**{name: value}))
         assert answer.status == 400 and name in json.dumps(answer.json), answer
@@ -175,6 +186,52 @@ def test_the_envelope_is_checked(start):
                 b'{"id":"a\\u0000b"}'):
         assert give(gateway, raw).status == 400, raw
     assert events(gateway)["data"] == []
+
+
+def test_the_dashboards_test_event_is_kept(start):
+    gateway = start()
+    for number, moment in enumerate(("20XX-XX-XXTXX:XX:XX.XXXZ", "yesterday", "", "2025-03-04")):
+        taken(gateway, event(id=f"e{number}", timestamp=moment))
+    assert len(ids(gateway)) == 4
+
+
+ODD_VALUES = [
+    rb'"a\u0000b"', rb'"\ud800"', rb'"\udc00\ud800x"', rb'"\uD83D\uDE00 \ud83d"', b"1e999", b"-1E+400", b"1" * 400,
+    rb'["\\", "\"1e9", "\u0041\u0000", 0.5e-999, -0, "12e"]',
+]
+
+
+@pytest.mark.parametrize("value", ODD_VALUES)
+def test_every_json_is_kept_as_it_came(start, value):
+    gateway = start(secret=None, signature_secret=KEY)
+    raw = json.dumps(event(data={"room_id": "r1"})).encode()[:-2] + b', "odd": ' + value + b"}}"
+    taken(gateway, raw, x_100ms_signature=sign(raw))
+    taken(gateway, raw, x_100ms_signature=sign(raw))  # again: known by its id
+    assert gateway.get("/webhooks/events?room_id=r1").body == b'{"limit":50,"last":"","data":[' + raw + b"]}"
+
+
+def test_what_is_not_json_is_still_refused(start):
+    gateway = start()
+    whole = json.dumps(event()).encode()
+    for odd in (b"1e", b"01", b"-", b"1.", b"+1", rb'"\u00"', rb'"\x"', b'"\x00"', b"1e999 1", b"nul", b"1e9.9", b"'a'"):
+        assert give(gateway, whole[:-2] + b', "odd": ' + odd + b"}}").status == 400, odd
+    assert events(gateway)["data"] == []
+
+
+def test_an_old_event_is_refused_where_that_is_wanted(start):
+    def moment(seconds, zone="Z"):
+        hours = {"Z": 0, "+02:00": 2, "-03:30": -3.5}[zone]
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + seconds + hours * 3600))
+        return stamp + ".25" + zone
+
+    gateway = start(max_age="10m")
+    for shift, zone in ((0, "Z"), (-500, "Z"), (500, "Z"), (0, "+02:00"), (-500, "-03:30")):
+        taken(gateway, event(timestamp=moment(shift, zone)))
+    for text in (moment(-700), moment(700), moment(-700, "+02:00"), "20XX-XX-XXTXX:XX:XX.XXXZ", "yesterday",
+                 moment(0)[:-1], moment(0) + "x"):
+        answer = give(gateway, event(timestamp=text))
+        assert answer.status == 400 and "timestamp: expected a time within 600 s" in json.dumps(answer.json), text
+    assert len(ids(gateway)) == 5
 
 
 def test_unknown_types_and_members_are_kept_as_they_came(start):
@@ -283,6 +340,7 @@ def test_events_go_after_their_time(start, store, target):
     gateway = start(keep="1h", forward_to=[to(target)])
     taken(gateway, event(id="old"))
     young = taken(gateway, event(id="young"))
+    store.sql("UPDATE webhook_event SET received_ms = received_ms - 3240000 WHERE id = 'young'")  # 0.9 of its time
     store.sql("UPDATE webhook_event SET received_ms = received_ms - 3601000 WHERE id = 'old'")
     store.sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
               " INSERT INTO webhook_event (id, type, received_ms, body) SELECT 'old' || i, 't', i,"

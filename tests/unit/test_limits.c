@@ -1,4 +1,5 @@
 /* Buckets, counts and the table they live in, by a clock of the test's own. */
+#include "base/address.h"
 #include "base/siphash.h"
 #include "guard/limits.h"
 
@@ -193,6 +194,8 @@ static void test_addresses(void **state)
     assert_false(same_address("10.0.0.1", "10.0.0.2"));
     assert_true(same_address("2001:db8:1:2::1", "2001:db8:1:2:ffff::"));
     assert_false(same_address("2001:db8:1:2::1", "2001:db8:1:3::1"));
+    assert_string_equal(grc_address_key(GR_STR("2001:db8:0:7:1:2:3:4"), text).ptr,
+                        "2001:db8:0:7::/64");
     assert_int_equal(grc_address_key(GR_STR(""), text).len, 0);
     assert_int_equal(
         grc_address_key(GR_STR("0123456789012345678901234567890123456789012345678901234"
@@ -235,8 +238,12 @@ static void test_throttle(void **state)
     assert_true(grc_limits_failure(limits, GR_STR("2001:db8:0:1::1"), START, &retry_s));
     assert_true(grc_limits_failure(limits, GR_STR("2001:db8::1"), START + 21 * SECOND, &retry_s));
     grc_limits_free(limits);
-    /* Without a provider there is nothing to guess. */
+    /* Groups have credentials of their own, also where the host has no provider. */
     settings.auth.keys_file = NULL;
+    limits = grc_limits_new(&settings);
+    assert_non_null(limits->failures);
+    grc_limits_free(limits);
+    settings.auth.throttle_failures = 0;
     limits = grc_limits_new(&settings);
     assert_null(limits->failures);
     assert_null(limits->rates);

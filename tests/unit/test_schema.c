@@ -389,6 +389,49 @@ static void unknown_members(void **state)
     grc_schema_free(loose);
 }
 
+static gr_check_fn never_right;
+static enum gr_err never_right(struct gr_call *call, const json_t *parent, const json_t *value)
+{
+    (void)call;
+    (void)parent;
+    (void)value;
+    return GR_ERR_INVALID;
+}
+
+static void hints_are_for_readers(void **state)
+{
+    const struct gr_field inner[] = {
+        GR_FIELD("x", GR_INT, "d", .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1, 5)),
+        GR_END,
+    };
+    const struct gr_field rows[] = {
+        GR_FIELD("n", GR_INT, "d", .flags = GR_FIELD_HINTS, .range = GR_RANGE(1, 5),
+                 .multiple_of = 5),
+        GR_FIELD("s", GR_STRING, "d", .flags = GR_FIELD_HINTS, .values = GR_LIST("in", "us"),
+                 .pattern = "[a-z]+"),
+        GR_FIELD("t", GR_TIME, "d", .flags = GR_FIELD_HINTS),
+        GR_FIELD("o", GR_OBJECT, "d", .flags = GR_FIELD_HINTS | GR_FIELD_REQUIRED, .fields = inner),
+        GR_FIELD("a", GR_ARRAY, "d", .flags = GR_FIELD_HINTS, .range = GR_RANGE(1, 1),
+                 .items = GR_ITEM(GR_OBJECT, .fields = inner)),
+        GR_FIELD("c", GR_INT, "d", .flags = GR_FIELD_HINTS, .check = never_right),
+        GR_END,
+    };
+    struct grc_schema *rule = value_rule(GR_BODY(GR_OBJECT, .fields = rows));
+    struct grc_schema *whole =
+        value_rule(GR_BODY(GR_OBJECT, .flags = GR_FIELD_HINTS, .fields = rows));
+
+    (void)state;
+    CHECK(
+        rule, {"{\"o\":{}}", ""}, {"{\"o\":{\"x\":\"y\"},\"n\":7,\"s\":\"EU\",\"t\":\"20XX\"}", ""},
+        {"{\"o\":{},\"a\":[]}", ""}, {"{\"o\":{},\"a\":[1,{\"x\":9}]}", ""},
+        {"{}", "o: missing: required"}, {"{\"o\":[]}", "o: type: an object"},
+        {"{\"o\":{},\"n\":\"7\"}", "n: type: an integer"},
+        {"{\"o\":{},\"s\":7}", "s: type: a string"}, {"{\"o\":{},\"a\":{}}", "a: type: an array"});
+    CHECK(whole, {"{}", ""}, {"{\"n\":\"7\",\"o\":[]}", ""}, {"[]", ": type: an object"});
+    grc_schema_free(rule);
+    grc_schema_free(whole);
+}
+
 static void conditions_between_siblings(void **state)
 {
     const struct gr_field rows[] = {
@@ -915,6 +958,7 @@ int main(void)
         TEST(arrays_maps_and_places),
         TEST(names_from_clients_are_cleaned),
         TEST(unknown_members),
+        TEST(hints_are_for_readers),
         TEST(conditions_between_siblings),
         TEST(check_functions),
         TEST(check_problems_get_their_place),

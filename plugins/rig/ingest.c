@@ -97,10 +97,11 @@ enum gr_err rig_destinations(struct gr_call *call, const char *stream_id, json_t
 
     if (!to.list)
         return GR_ERR_NO_MEMORY;
-    enum gr_err err = gr_store(call,
-                               "SELECT id, service, stream_key, is_active FROM rig_destinations"
-                               " WHERE stream_id = ?1 ORDER BY id",
-                               params, 1, collect, &to, NULL);
+    enum gr_err err =
+        gr_store_query(call,
+                       "SELECT id, service, stream_key, is_active FROM rig_destinations"
+                       " WHERE stream_id = ?1 ORDER BY id",
+                       params, 1, collect, &to);
     if (err != GR_OK) {
         json_decref(to.list);
         return err;
