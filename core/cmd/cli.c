@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "base/json_memory.h"
 #include "base/log.h"
 #include "base/place.h"
@@ -19,6 +20,16 @@
 const struct grc_command grc_commands[] = {
     {"run", "", "Serve until SIGTERM or SIGINT; SIGHUP reads the config again", grc_cmd_run, NULL},
     {"check", "", "Check the config and every plugin, without listening", grc_cmd_check, NULL},
+    {"dev", "[--state DIR]",
+     "Run a gateway and a sandbox of the services behind it on this machine, for development",
+     grc_cmd_dev, NULL},
+    {"status", "[--json | --watch]", "Tell what the gateway that runs with this config does",
+     grc_cmd_status, NULL},
+    {"health", "", "One line, and exit status 0 while that gateway, its store and upstreams work",
+     grc_cmd_health, NULL},
+    {"reload", "[--json]",
+     "Make it read config and plugins again; says what changed, or why nothing did, and then fails",
+     grc_cmd_reload, NULL},
     {"routes", "[--json | --markdown]", "List what is served", grc_cmd_routes, NULL},
     {"plugins", "[list [--json] | enable NAME | disable NAME]", "List or switch groups",
      grc_cmd_plugins, GR_LIST("list", "enable", "disable")},
@@ -64,6 +75,20 @@ static void print_help(const struct grc_cli *cli)
            "  2  called the wrong way\n"
            "  3  the config or a plugin is wrong\n"
            "  4  cannot listen\n");
+}
+
+/* One command's own page; false: there is no such command of the host. */
+static bool print_command_help(const char *name)
+{
+    const struct grc_command *command = grc_commands;
+
+    while (command->name && strcmp(command->name, name) != 0)
+        command++;
+    if (!command->name)
+        return false;
+    printf("usage: greenroom [-c DIR] %s%s%s\n\n%s.\n", command->name, command->usage[0] ? " " : "",
+           command->usage, command->summary);
+    return true;
 }
 
 static void print_version(void)
@@ -209,6 +234,19 @@ static int dispatch(const struct grc_cli *cli, int argc, char **argv)
     return command->run(cli, argc, argv);
 }
 
+/* DIR/environment is what the unit gives to the service; the commands see the same. */
+static bool read_environment(const struct grc_cli *cli)
+{
+    char *file = grc_path_join(cli->config_dir, "environment");
+    const char *reason = "out of memory";
+    bool fine = file && grc_env_read_file(file, &reason);
+
+    if (!fine)
+        grc_complain("%s/environment: %s", cli->config_dir, reason);
+    free(file);
+    return fine;
+}
+
 int grc_cli_main(int argc, char **argv)
 {
     struct globals globals = {.config_dir = NULL};
@@ -225,10 +263,12 @@ int grc_cli_main(int argc, char **argv)
     if (globals.version || globals.help) {
         if (globals.version)
             print_version();
-        else
+        else if (argc < 2 || !print_command_help(argv[1]))
             print_help(&cli);
         return grc_print_done(GRC_EXIT_OK);
     }
+    if (!read_environment(&cli))
+        return GRC_EXIT_CONFIG;
     status = dispatch(&cli, argc - 1, argv + 1);
     grc_env_done();
     return status;

@@ -100,6 +100,18 @@ struct grc_upstream_settings {
     bool single_flight;         /* identical GETs at the same time make one call */
 };
 
+/* What an operator changes about one route; see core/plugin/override.h. */
+struct grc_route_settings {
+    const char *id;
+    bool enabled;
+    const char *upstream; /* this and the next two: NULL: as the plugin has it */
+    const char *path;
+    const char *scope;
+    bool whole_answer;  /* "select": null */
+    int64_t timeout_ms; /* 0: as the upstream has it */
+    int64_t cache_ms;   /* 0: not kept */
+};
+
 /* One plugins.d file. */
 struct grc_plugin_settings {
     const char *file;    /* for messages */
@@ -109,8 +121,9 @@ struct grc_plugin_settings {
     const char *prefix; /* "" or "/v1" */
     const json_t
         *config; /* as in the file; parsed, with ${NAME} expanded, by grc_options_parse() */
-    const json_t *routes; /* per operation id: overrides, see core/plugin/override.h */
-    int64_t calls_max;    /* requests of the group at a time; 0: see grc_requests_share() */
+    struct grc_route_settings *routes;
+    size_t route_count;
+    int64_t calls_max; /* requests of the group at a time; 0: see grc_requests_share() */
 };
 
 /* One of the keys that a JWT provider lists itself. Exactly one of file and secret. */
@@ -242,6 +255,9 @@ struct grc_settings {
  */
 typedef void grc_report_fn(void *arg, const char *line);
 struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, void *arg);
+/* What can be read of it, however much is wrong: dir and state_dir are set, nothing else is sure to
+ * be. NULL without memory. */
+struct grc_settings *grc_settings_peek(const char *dir);
 /* The share of all requests in progress that one group, or calls to one upstream, may have where
  * nothing else is configured: three quarters, so that a slow one leaves some to the others. */
 static inline int64_t grc_requests_share(int64_t requests)
