@@ -158,6 +158,7 @@ struct gr_host {
     void (*blocking)(bool begins);
     enum gr_err (*set_caller_account)(struct gr_call *call, const struct gr_account *account);
     struct gr_account (*caller_account)(const struct gr_call *call);
+    gr_str (*peer_key)(struct gr_call *call);
 };
 #define GR_HOST_HAS(host, member)                                                                  \
     ((host)->size >= offsetof(struct gr_host, member) + sizeof((host)->member))
@@ -292,6 +293,13 @@ static inline const json_t *gr_json(const struct gr_call *call)
 static inline gr_str gr_peer(const struct gr_call *call)
 {
     return call->host->peer(call);
+}
+
+/* What of the client's address counts as one client, for limits: IPv4 whole, IPv6 by its /64, as
+ * the host's own limits count it. Call memory, NUL-terminated; empty when the limit is reached. */
+static inline gr_str gr_peer_key(struct gr_call *call)
+{
+    return call->host->peer_key(call);
 }
 
 /* The request id, as it is sent back in X-Request-Id. */

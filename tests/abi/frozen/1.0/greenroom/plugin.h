@@ -176,6 +176,9 @@ enum gr_field_flag {
     GR_FIELD_REPEATED = 1u << 3, /* query: may be given more than once */
     GR_FIELD_STRIP = 1u << 4,    /* body: for the gateway alone; removed before forwarding */
     GR_FIELD_STRICT = 1u << 5,   /* object: unknown members are wrong */
+    GR_FIELD_HINTS = 1u << 6,    /* range, values, pattern and the rows below are for readers: only
+                                    type, presence and .check of this row are enforced. For what an
+                                    upstream made and takes back, and for rules it may change */
 };
 
 /* Inclusive bounds. Use the macros; an open side is infinite. */
