@@ -10,11 +10,14 @@
 
 #define KEY_FILE_MAX 16384
 #define DEPTH_MAX 64
+#define LEEWAY_S 30 /* for nbf and iat, as the host's own default for clocks that differ */
 
 struct issuer {
     const char *name;        /* borrowed from the config, as is the next */
     const json_t *audiences; /* array of strings */
     struct grc_jwt_key *key; /* without a kid */
+    bool need_exp;
+    bool ignore_nbf;
 };
 
 struct gr_authn {
@@ -67,6 +70,8 @@ static bool read_issuer(struct issuer *issuer, const char *owner, const json_t *
 
     issuer->name = member(row, "issuer");
     issuer->audiences = json_object_get(row, "audience");
+    issuer->ignore_nbf = json_is_false(json_object_get(row, "nbf_checked"));
+    issuer->need_exp = !json_is_false(json_object_get(row, "exp_required"));
     if (!issuer->name || !json_is_array(issuer->audiences)) {
         grc_error("%s: authn: an entry needs an issuer and an array of audiences", owner);
         return false;
@@ -153,6 +158,15 @@ static const struct issuer *find_issuer(const struct gr_authn *authn, const char
     return NULL;
 }
 
+/* An issuer that sets exp means it: unlike nbf, which says when a clock elsewhere minted the token,
+ * it gets no leeway. */
+static bool is_expired(const json_t *claims, int64_t now_s)
+{
+    const json_t *exp = json_object_get(claims, "exp");
+
+    return json_is_number(exp) && json_number_value(exp) <= (double)now_s;
+}
+
 static bool audience_listed(const struct issuer *issuer, const char *audience)
 {
     size_t len = strcspn(audience, ":");
@@ -170,7 +184,12 @@ static bool audience_listed(const struct issuer *issuer, const char *audience)
 static bool signature_holds(struct grc_arena *arena, const struct issuer *issuer, gr_str token,
                             const json_t *header, int64_t now_s)
 {
-    const struct gr_jwt_rules rules = {.issuer = issuer->name, .ignore_nbf = true};
+    const struct gr_jwt_rules rules = {
+        .issuer = issuer->name,
+        .leeway_s = LEEWAY_S,
+        .need_exp = issuer->need_exp,
+        .ignore_nbf = issuer->ignore_nbf,
+    };
     const char *kid = member(header, "kid");
     struct grc_jwt_key key = *issuer->key;
     const struct grc_jwt_key *keys[] = {&key};
@@ -183,10 +202,14 @@ static bool signature_holds(struct grc_arena *arena, const struct issuer *issuer
     return true;
 }
 
+/* What separates the parts of an account id and of an agent id in text. A label that holds one of
+ * them would read like the account of another audience. */
+#define SEPARATORS ".:"
+
 /* NULL, or what is wrong. */
 static const char *judge(const struct gr_authn *authn, struct grc_arena *arena, gr_str token,
                          int64_t now_s, const json_t *header, const json_t *claims,
-                         gr_str *ret_account)
+                         struct gr_account *ret_account)
 {
     const char *iss = member(claims, "iss");
     const char *aud = member(claims, "aud");
@@ -194,22 +217,25 @@ static const char *judge(const struct gr_authn *authn, struct grc_arena *arena, 
 
     if (!json_is_object(header) || !iss || !aud || !sub || !*sub || !*aud)
         return "the token's claims iss, aud and sub cannot be read";
+    if (strpbrk(sub, SEPARATORS))
+        return "the token's claim sub holds a dot or a colon";
     const struct issuer *issuer = find_issuer(authn, iss);
     if (!issuer)
         return "the token's issuer is not known";
     if (!audience_listed(issuer, aud))
         return "the token's audience is not accepted from its issuer";
-    if (!signature_holds(arena, issuer, token, header, now_s))
-        return "the token is expired or its signature is wrong";
-    char *account = grc_arena_format(arena, "%s.%s", sub, aud);
-    if (!account)
+    if (is_expired(claims, now_s) || !signature_holds(arena, issuer, token, header, now_s))
+        return "the token is not valid at this time, or its signature is wrong";
+    const struct gr_account account = {gr_str_of(grc_arena_copy(arena, gr_str_of(sub))),
+                                       gr_str_of(grc_arena_copy(arena, gr_str_of(aud)))};
+    if (!account.label.ptr || !account.audience.ptr)
         return "the token is too large";
-    *ret_account = gr_str_of(account);
+    *ret_account = account;
     return NULL;
 }
 
 enum gr_err grc_authn_check(const struct gr_authn *authn, struct grc_arena *arena, gr_str token,
-                            int64_t now_s, gr_str *ret_account, const char **ret_reason)
+                            int64_t now_s, struct gr_account *ret_account, const char **ret_reason)
 {
     const char *reason = "the token is too large";
 

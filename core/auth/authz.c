@@ -47,26 +47,16 @@ static const char *member(const json_t *object, const char *name)
 
 /* --- rules --- */
 
-/* Splits "label.audience" at its first dot; false unless both are there. */
-static bool split(gr_str account, gr_str *ret_label, gr_str *ret_audience)
+/* A pattern of the config is "label.audience", split at its first dot; the label may be "*". */
+static bool account_matches(const char *pattern, const struct gr_account *account)
 {
-    const char *dot = account.len ? memchr(account.ptr, '.', account.len) : NULL;
+    size_t len = strcspn(pattern, ".");
+    const gr_str label = {pattern, len};
 
-    if (!dot || dot == account.ptr || dot + 1 == account.ptr + account.len)
+    if (len == 0 || !pattern[len] || !pattern[len + 1] || account->label.len == 0)
         return false;
-    *ret_label = (gr_str){account.ptr, (size_t)(dot - account.ptr)};
-    *ret_audience = (gr_str){dot + 1, account.len - ret_label->len - 1};
-    return true;
-}
-
-static bool account_matches(const char *pattern, gr_str account)
-{
-    gr_str label;
-    gr_str audience;
-
-    if (strncmp(pattern, "*.", 2) == 0)
-        return split(account, &label, &audience) && gr_str_eq(audience, gr_str_of(pattern + 2));
-    return gr_str_eq(gr_str_of(pattern), account);
+    return (gr_str_eq(label, GR_STR("*")) || gr_str_eq(label, account->label)) &&
+           gr_str_eq(gr_str_of(pattern + len + 1), account->audience);
 }
 
 static bool word_matches(const char *pattern, const char *word)
@@ -91,7 +81,7 @@ bool grc_authz_records_allow(const json_t *records, const struct gr_intent *inte
         const json_t *record = json_array_get(records, i);
         const char *account = member(record, "subject_account_id");
 
-        if (account && account_matches(account, intent->account) &&
+        if (account && account_matches(account, &intent->account) &&
             object_matches(json_object_get(record, "object"), intent->object) &&
             word_matches(member(record, "action"), intent->action))
             return true;
@@ -99,7 +89,7 @@ bool grc_authz_records_allow(const json_t *records, const struct gr_intent *inte
     return false;
 }
 
-static bool is_trusted(const json_t *entry, gr_str account)
+static bool is_trusted(const json_t *entry, const struct gr_account *account)
 {
     const json_t *trusted = json_object_get(entry, "trusted");
 
@@ -131,7 +121,7 @@ enum gr_verdict grc_authz_decide(const struct gr_authz *authz, const char *audie
 
         return grc_authz_records_allow(records, intent) ? GR_ALLOWED : GR_DENIED;
     }
-    if (is_trusted(entry->config, intent->account))
+    if (is_trusted(entry->config, &intent->account))
         return GR_ALLOWED;
     if (strcmp(entry->type, "http") != 0)
         return GR_DENIED;
@@ -156,7 +146,9 @@ bool grc_authz_key(const struct gr_authz *authz, const char *audience,
     if (!authz->cells)
         return false;
     grc_buf_init(&buf, KEY_TEXT_MAX);
-    enum gr_err err = add_part(&buf, intent->account);
+    enum gr_err err = add_part(&buf, intent->account.label);
+    if (err == GR_OK)
+        err = add_part(&buf, intent->account.audience);
     if (err == GR_OK)
         err = add_part(&buf, gr_str_of(audience));
     if (err == GR_OK)
@@ -210,11 +202,11 @@ gr_bearer_fn *grc_authz_bearer(const struct gr_authz *authz)
 const char *grc_authz_question(const struct gr_authz *authz, struct grc_arena *arena,
                                const struct gr_intent *intent)
 {
-    gr_str label;
-    gr_str audience;
+    const gr_str label = intent->account.label;
+    const gr_str audience = intent->account.audience;
     char *copy = NULL;
 
-    if (!split(intent->account, &label, &audience))
+    if (label.len == 0 || audience.len == 0)
         return NULL;
     json_t *object = json_array();
     for (size_t i = 0; intent->object[i]; i++)

@@ -18,10 +18,31 @@ void grc_host_authn_free(struct gr_authn *authn)
 }
 
 enum gr_err grc_host_authn_check(struct gr_call *pub, const struct gr_authn *authn, gr_str token,
-                                 gr_str *ret_account, const char **ret_reason)
+                                 struct gr_account *ret_account, const char **ret_reason)
 {
     return grc_authn_check(authn, &grc_call_of(pub)->arena, token, grc_now_ms() / 1000, ret_account,
                            ret_reason);
+}
+
+enum gr_err grc_host_set_caller_account(struct gr_call *pub, const struct gr_account *account)
+{
+    struct grc_call *call = grc_call_of(pub);
+    char *text =
+        grc_arena_format(&call->arena, "%.*s.%.*s", (int)account->label.len, account->label.ptr,
+                         (int)account->audience.len, account->audience.ptr);
+
+    if (!text)
+        return GR_ERR_NO_MEMORY;
+    call->caller_id = gr_str_of(text);
+    /* The parts are slices of that text, so that they live as long as the call. */
+    call->account.label = (gr_str){text, account->label.len};
+    call->account.audience = (gr_str){text + account->label.len + 1, account->audience.len};
+    return GR_OK;
+}
+
+struct gr_account grc_host_caller_account(const struct gr_call *pub)
+{
+    return ((const struct grc_call *)pub)->account;
 }
 
 static bool define(void *arg, const char *name, const json_t *settings)

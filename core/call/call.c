@@ -25,6 +25,7 @@ void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct g
     call->error = (struct gr_error){.err = GR_OK};
     call->guard = NULL;
     call->caller_id = (gr_str){NULL, 0};
+    call->account = (struct gr_account){{NULL, 0}, {NULL, 0}};
     call->caller = NULL;
     call->session = NULL;
     call->deadline_ms = 0;

@@ -30,6 +30,7 @@ struct grc_call {
     struct gr_error error;         /* .err != GR_OK once the call failed */
     struct grc_guard_state *guard; /* guard/state.h; in the arena; may be NULL */
     gr_str caller_id;
+    struct gr_account account;         /* empty unless the group said who calls */
     const struct grc_caller *caller;   /* core/auth/callers; NULL: nobody or group's own */
     struct grc_store_session *session; /* inside a transaction */
     int64_t deadline_ms;               /* monotonic; 0: none */

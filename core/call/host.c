@@ -309,4 +309,6 @@ const struct gr_host grc_host = {
     .authz_new = grc_host_authz_new,
     .authz_free = grc_host_authz_free,
     .authz_check = grc_host_authz_check,
+    .set_caller_account = grc_host_set_caller_account,
+    .caller_account = grc_host_caller_account,
 };

@@ -32,9 +32,19 @@ struct gr_call {
 struct gr_authn;
 struct gr_authz;
 
-/* What somebody is about to do. */
+/*
+ * Who a token speaks for: the claims sub and aud. They are compared as a pair and never as the text
+ * "label.audience", because an issuer that may only speak for one audience could choose a label
+ * that reads like another.
+ */
+struct gr_account {
+    gr_str label;
+    gr_str audience;
+};
+
+/* What an account is about to do. */
 struct gr_intent {
-    gr_str account;            /* who: "label.audience" */
+    struct gr_account account; /* who */
     const char *const *object; /* what: elements such as "rooms" and an id; NULL ends them */
     const char *action;        /* "create", "read" … */
 };
@@ -137,12 +147,14 @@ struct gr_host {
     struct gr_authn *(*authn_new)(struct gr_self *self, const json_t *config, gr_str fallback_key);
     void (*authn_free)(struct gr_authn *authn);
     enum gr_err (*authn_check)(struct gr_call *call, const struct gr_authn *authn, gr_str token,
-                               gr_str *ret_account, const char **ret_reason);
+                               struct gr_account *ret_account, const char **ret_reason);
     struct gr_authz *(*authz_new)(struct gr_self *self, const char *account, const json_t *rules,
                                   int64_t cache_ms, gr_bearer_fn *bearer);
     void (*authz_free)(struct gr_authz *authz);
     enum gr_verdict (*authz_check)(struct gr_call *call, struct gr_authz *authz,
                                    const char *audience, const struct gr_intent *intent);
+    enum gr_err (*set_caller_account)(struct gr_call *call, const struct gr_account *account);
+    struct gr_account (*caller_account)(const struct gr_call *call);
 };
 #define GR_HOST_HAS(host, member)                                                                  \
     ((host)->size >= offsetof(struct gr_host, member) + sizeof((host)->member))
@@ -302,6 +314,20 @@ static inline bool gr_caller_may(const struct gr_call *call, const char *binds, 
 static inline enum gr_err gr_set_caller(struct gr_call *call, gr_str id)
 {
     return call->host->set_caller(call, id);
+}
+
+/* The same for an account that gr_authn_check() told: gr_caller() is "label.audience" then, for
+ * logs and as a key in the store, and gr_caller_account() the pair, for every comparison. */
+static inline enum gr_err gr_set_caller_account(struct gr_call *call,
+                                                const struct gr_account *account)
+{
+    return call->host->set_caller_account(call, account);
+}
+
+/* The account that gr_set_caller_account() named; two empty parts without one. */
+static inline struct gr_account gr_caller_account(const struct gr_call *call)
+{
+    return call->host->caller_account(call);
 }
 
 /* --- the reply --- */
@@ -547,7 +573,13 @@ static inline int64_t gr_now_ms(const struct gr_host *host)
                  .values = GR_LIST("HS256", "RS256", "ES256"), .default_doc = "\"HS256\""),        \
         GR_FIELD("key", GR_STRING, "Shared secret, or public key as PEM",                          \
                  .flags = GR_FIELD_SECRET),                                                        \
-        GR_FIELD("key_file", GR_STRING, "File with the key: secret, PEM, DER or bare ES256 point")
+        GR_FIELD("key_file", GR_STRING,                                                            \
+                 "File with the key: secret, PEM, DER or bare ES256 point"),                       \
+        GR_FIELD("exp_required", GR_BOOL, "Whether tokens of this issuer need the claim exp",      \
+                 .default_doc = "true"),                                                           \
+        GR_FIELD("nbf_checked", GR_BOOL,                                                           \
+                 "Whether a token of this issuer is refused before its claims nbf and iat",        \
+                 .default_doc = "true")
 
 /* The rows of one element of gr_authz_new()'s rules. */
 #define GR_AUTHZ_FIELDS                                                                            \
@@ -591,12 +623,15 @@ static inline void gr_authn_free(struct gr_self *self, struct gr_authn *authn)
 }
 
 /*
- * Checks a token: signature, iss, exp, and that the issuer may speak for its aud. GR_OK with the
- * account id "sub.aud", which lives as long as the call; else GR_ERR_UNAUTHORIZED with a static
- * reason fit for the client (ret_reason may be NULL). Does not fail the call. Any thread.
+ * Checks a token: signature, iss, exp, nbf and iat (the last two with 30 s of leeway), and that the
+ * issuer may speak for its aud up to its first colon. A sub that holds '.' or ':' is refused: those
+ * separate the parts of an account id in text. GR_OK with the account, whose parts live as long as
+ * the call; else GR_ERR_UNAUTHORIZED with a static reason fit for the client (ret_reason may be
+ * NULL). Does not fail the call. Any thread.
  */
 static inline enum gr_err gr_authn_check(struct gr_call *call, const struct gr_authn *authn,
-                                         gr_str token, gr_str *ret_account, const char **ret_reason)
+                                         gr_str token, struct gr_account *ret_account,
+                                         const char **ret_reason)
 {
     return call->host->authn_check(call, authn, token, ret_account, ret_reason);
 }

@@ -39,12 +39,14 @@ static int complain(const char *text)
 
 /* Prints a token of one day for an account. */
 static int mint(struct gr_call *call, const struct mini_options *options,
-                const struct mini_account *account)
+                const struct gr_account *account)
 {
     const char *issuer = issuer_of(options, account->audience);
     gr_str secret = {NULL, 0};
     char *token = NULL;
 
+    if (memchr(account->label.ptr, ':', account->label.len))
+        return complain("a label with a colon is not accepted in tokens");
     if (!issuer)
         return complain("no issuer that uses the shared secret speaks for this audience");
     secret = mini_secret_load(call->self, options->secret, options->secret_file);
@@ -66,7 +68,7 @@ static int mint(struct gr_call *call, const struct mini_options *options,
 
 static int token_command(struct gr_call *call, const void *options, int argc, char **argv)
 {
-    struct mini_account account;
+    struct gr_account account;
 
     if (argc != 2 || !mini_account_parse(gr_str_of(argv[1]), &account))
         return USAGE;

@@ -70,7 +70,7 @@ static bool define_upstreams(struct mini_state *state, struct gr_self *self)
 
 static bool check_account(struct gr_self *self, const char *account)
 {
-    struct mini_account ours;
+    struct gr_account ours;
 
     if (mini_account_parse(gr_str_of(account), &ours))
         return true;

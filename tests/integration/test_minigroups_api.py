@@ -214,6 +214,10 @@ def test_a_scope_is_created_once(gateway, services):
         "a.b.c",
         mg.token(mg.ADMIN, secret="another-secret-another-secret-another"),
         mg.token(mg.ADMIN, exp=int(time.time()) - 1),
+        mg.token(mg.ADMIN, exp=None),
+        mg.token(mg.ADMIN, nbf=int(time.time()) + 1000),
+        mg.token(mg.ADMIN, sub="admin.usr"),
+        mg.token(mg.ADMIN, sub="admin:x"),
         mg.token(mg.ADMIN, iss="iam.other.org"),
         mg.token(mg.ADMIN, aud="usr.other.org"),
         mg.token(mg.ADMIN, aud=["usr.example.org"]),
@@ -232,18 +236,28 @@ def test_bad_tokens(gateway, bearer):
 
 def test_good_tokens(gateway):
     path = f"{BASE}/{gateway.create()['id']}"
-    for bearer in (
-        mg.token(mg.ADMIN, exp=None),
-        mg.token(mg.ADMIN, nbf=int(time.time()) + 1000),
-        mg.token(mg.ADMIN, header={"alg": "HS256", "kid": "some"}),
-    ):
-        gateway.ask("GET", path, who=None, headers={"Authorization": "bearer " + bearer})
-        gateway.ask("GET", f"{path}?access_token={bearer}", who=None)
+    bearer = mg.token(mg.ADMIN, header={"alg": "HS256", "kid": "some"})
+    gateway.ask("GET", path, who=None, headers={"Authorization": "bearer " + bearer})
+    gateway.ask("GET", f"{path}?access_token={bearer}", who=None)
     # the header wins, and another scheme is not a token
     good = mg.token(mg.ADMIN)
     for header in ("Bearer x", "Basic " + good):
         problem = ("GET", f"{path}?access_token={good}")
         gateway.refuse(401, "invalid_authentication", *problem, who=None, headers={"Authorization": header})
+
+
+def test_an_issuer_whose_tokens_never_end(services, tmp_path):
+    """The original's services sign tokens without exp, and do not look at nbf."""
+    whole = mg.options(services)
+    for issuer in whole["authn"]:
+        issuer.update(exp_required=False, nbf_checked=False)
+    gateway = mg.Gateway(tmp_path, services, authn=whole["authn"])
+    try:
+        path = f"{BASE}/{gateway.create()['id']}"
+        for bearer in (mg.token(mg.ADMIN, exp=None), mg.token(mg.ADMIN, nbf=int(time.time()) + 1000)):
+            gateway.ask("GET", path, who=None, headers={"Authorization": "Bearer " + bearer})
+    finally:
+        gateway.stop()
 
 
 def test_order_of_checks(gateway, services):

@@ -296,6 +296,10 @@ def test_who_may_report(gateway, life):
     gateway.refuse(401, "no_authentication_token", "POST", path, payload, who=None, headers=headers)
     for who in (mg.ADMIN, mg.SERVICES["dispatcher"], "conference.usr.example.org"):
         gateway.refuse(403, "access_denied", "POST", path, payload, who=who, headers=headers)
+    # an issuer of users cannot sign a label that reads like a service
+    for sub in ("conference.svc.example.org:x", "conference.svc.example.org", "conference:svc"):
+        posing = {**headers, "Authorization": "Bearer " + mg.token(mg.ADMIN, sub=sub)}
+        gateway.refuse(401, "invalid_authentication", "POST", path, payload, who=None, headers=posing)
     assert life.status() == "real-time"
     # a bridge's audience names the tenant, too
     gateway.ask("POST", path + "?label=room.close", payload, who=f"{mg.SERVICES['conference']}:{mg.AUDIENCE}")

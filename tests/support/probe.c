@@ -129,14 +129,14 @@ static enum gr_err authenticate(struct gr_call *call)
     const struct state *state = call->state;
     gr_str token = gr_header(call, "Authorization");
     const char *reason = NULL;
-    gr_str account;
+    struct gr_account account;
 
     if (token.len < 7)
         return gr_fail(call, GR_ERR_UNAUTHORIZED, "there is no token");
     token = (gr_str){token.ptr + 7, token.len - 7};
     if (gr_authn_check(call, state->authn, token, &account, &reason) != GR_OK)
         return gr_fail(call, GR_ERR_UNAUTHORIZED, "%s", reason);
-    return gr_set_caller(call, account);
+    return gr_set_caller_account(call, &account);
 }
 
 static enum gr_err may(struct gr_call *call)
@@ -144,13 +144,15 @@ static enum gr_err may(struct gr_call *call)
     static const char *const verdicts[] = {"denied", "allowed", "undecided"};
     const struct state *state = call->state;
     const char *const object[] = {"things", gr_param(call, "thing").ptr, NULL};
-    const struct gr_intent intent = {gr_caller(call), object, "read"};
+    const struct gr_intent intent = {gr_caller_account(call), object, "read"};
     enum gr_verdict verdict =
         gr_authz_check(call, state->authz, gr_param(call, "audience").ptr, &intent);
 
-    return gr_reply_json(call, 200,
-                         json_pack("{s:s%, s:s}", "account", intent.account.ptr, intent.account.len,
-                                   "verdict", verdicts[verdict]));
+    gr_str caller = gr_caller(call);
+
+    return gr_reply_json(
+        call, 200,
+        json_pack("{s:s%, s:s}", "account", caller.ptr, caller.len, "verdict", verdicts[verdict]));
 }
 
 static const struct gr_field number_row[] = {

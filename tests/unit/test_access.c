@@ -2,6 +2,7 @@
 #include "auth/authn.h"
 #include "auth/authz.h"
 #include "base/log.h"
+#include "token/jwt.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,16 @@
 static gr_str s(const char *text)
 {
     return gr_str_of(text);
+}
+
+/* The account that an id names, split at its first dot; empty parts when it has none. */
+static struct gr_account account_of(const char *id)
+{
+    const char *dot = strchr(id, '.');
+
+    if (!dot)
+        return (struct gr_account){s(id), s("")};
+    return (struct gr_account){{id, (size_t)(dot - id)}, s(dot + 1)};
 }
 
 static json_t *json_of(const char *text)
@@ -55,7 +66,8 @@ static void records_allow_what_they_name(void **unused)
     (void)unused;
     assert_non_null(records);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct gr_intent intent = {s(cases[i].account), cases[i].object, cases[i].action};
+        const struct gr_intent intent = {account_of(cases[i].account), cases[i].object,
+                                         cases[i].action};
 
         assert_int_equal(grc_authz_records_allow(records, &intent), cases[i].allowed);
         assert_false(grc_authz_records_allow(NULL, &intent));
@@ -115,7 +127,7 @@ static void what_is_not_allowed_is_denied(void **unused)
     assert_non_null(authz);
     assert_int_equal(defined, 1);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct gr_intent intent = {s(cases[i].account), room, "read"};
+        const struct gr_intent intent = {account_of(cases[i].account), room, "read"};
         const struct grc_authz_service *service = NULL;
 
         assert_int_equal(grc_authz_decide(authz, cases[i].audience, &intent, &service),
@@ -151,8 +163,8 @@ static void wrong_rules_are_refused(void **unused)
 static void answers_are_remembered_for_a_while(void **unused)
 {
     static const char *const split_here[] = {"rooms", "1\n4 read", NULL};
-    const struct gr_intent intent = {s("a.org"), room, "read"};
-    const struct gr_intent other = {s("a.org"), split_here, "read"};
+    const struct gr_intent intent = {account_of("a.org"), room, "read"};
+    const struct gr_intent other = {account_of("a.org"), split_here, "read"};
     unsigned char key[32];
     unsigned char second[32];
     int defined;
@@ -178,8 +190,8 @@ static void answers_are_remembered_for_a_while(void **unused)
 
 static void a_service_is_asked_and_understood(void **unused)
 {
-    const struct gr_intent intent = {s("a.usr.org"), room, "read"};
-    const struct gr_intent nobody = {s("nodot"), room, "read"};
+    const struct gr_intent intent = {account_of("a.usr.org"), room, "read"};
+    const struct gr_intent nobody = {account_of("nodot"), room, "read"};
     struct grc_arena arena;
     int defined;
     struct gr_authz *authz = authz_of("[]", 0, &defined);
@@ -228,7 +240,7 @@ static void without_issuers_no_token_is_good(void **unused)
     struct gr_authn *authn = grc_authn_new("test", NULL, s(""));
     struct grc_arena arena;
     const char *reason = NULL;
-    gr_str account = {NULL, 0};
+    struct gr_account account = {{NULL, 0}, {NULL, 0}};
 
     (void)unused;
     assert_non_null(authn);
@@ -236,12 +248,215 @@ static void without_issuers_no_token_is_good(void **unused)
     assert_int_equal(grc_authn_check(authn, &arena, s("e30.e30.x"), 0, &account, &reason),
                      GR_ERR_UNAUTHORIZED);
     assert_non_null(reason);
-    assert_null(account.ptr);
+    assert_null(account.label.ptr);
     assert_int_equal(grc_authn_check(authn, &arena, s(""), 0, &account, NULL), GR_ERR_UNAUTHORIZED);
     grc_arena_done(&arena);
     grc_authn_free(authn);
     grc_authn_free(NULL);
     grc_authz_free(NULL);
+}
+
+#define NOW_S 1700000000
+#define HS_KEY "a-shared-secret-of-this-test-0123456789"
+
+/* A token of the issuer "iam", for audiences "usr.org"; more: JSON of further claims. */
+static gr_str token_of(struct grc_arena *arena, const char *sub, const char *aud, const char *more)
+{
+    const struct gr_jwt_key settings = {.alg = "HS256", .key = GR_STR(HS_KEY)};
+    const char *reason = NULL;
+    struct grc_jwt_key *key = grc_jwt_key_new(&settings, &reason);
+    json_t *claims = json_pack("{s:s, s:s, s:s}", "iss", "iam", "sub", sub, "aud", aud);
+    json_t *rest = json_of(more);
+    char *token = NULL;
+
+    assert_non_null(key);
+    assert_int_equal(json_object_update(claims, rest), 0);
+    assert_int_equal(grc_jwt_sign(arena, key, claims, NULL, &token), GR_OK);
+    json_decref(rest);
+    json_decref(claims);
+    grc_jwt_key_free(key);
+    return s(token);
+}
+
+static struct gr_authn *authn_of(const char *more)
+{
+    json_t *config =
+        json_pack("[{s:s, s:[s], s:s}]", "issuer", "iam", "audience", "usr.org", "key", HS_KEY);
+    json_t *rest = json_of(more);
+
+    assert_int_equal(json_object_update(json_array_get(config, 0), rest), 0);
+    struct gr_authn *authn = grc_authn_new("test", config, s(""));
+    json_decref(rest);
+    json_decref(config);
+    assert_non_null(authn);
+    return authn;
+}
+
+static uint32_t pick(uint32_t *seed, uint32_t count)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % count;
+}
+
+/* Puts a few pieces one behind the other: letters of both cases, all separators, and characters
+ * that look like them. */
+static const char *random_text(uint32_t *seed, char text[64])
+{
+    static const char *const pieces[] = {
+        "",
+        ".",
+        ":",
+        "/",
+        "*",
+        "%2E",
+        "\xE2\x80\xA4",
+        "\xEF\xBC\x8E",
+        "\xEF\xBC\x9A",
+        "a",
+        "A",
+        "\xD0\xB0",
+        " ",
+        "conference",
+        "Conference",
+        "svc.org",
+        "usr.org",
+        "usr.org:x",
+    };
+    size_t len = 0;
+
+    text[0] = '\0';
+    for (uint32_t i = pick(seed, 5); i > 0; i--) {
+        const char *piece = pieces[pick(seed, sizeof(pieces) / sizeof(pieces[0]))];
+
+        if (len + strlen(piece) < 64) {
+            memcpy(text + len, piece, strlen(piece) + 1);
+            len += strlen(piece);
+        }
+    }
+    return text;
+}
+
+/* Whatever an issuer signs: the account is its sub and its aud, byte by byte; the aud is one that
+ * the issuer may speak for; and put together as text the two can only be taken apart again in one
+ * way, so that no account passes for another in a list of accounts or in the store. */
+static void an_account_is_what_the_token_says(void **unused)
+{
+    static const char *const known[] = {"conference.svc.org", "a.usr.org", "*.usr.org:x"};
+    struct gr_authn *authn = authn_of("{}");
+    uint32_t seed = 20261126;
+    unsigned good = 0;
+
+    (void)unused;
+    for (unsigned i = 0; i < 4000; i++) {
+        struct grc_arena arena;
+        struct gr_account account = {{NULL, 0}, {NULL, 0}};
+        char sub[64];
+        char aud[64];
+        const char *reason = NULL;
+
+        grc_arena_init(&arena, 65536);
+        random_text(&seed, sub);
+        random_text(&seed, aud);
+        if (pick(&seed, 2))
+            memcpy(aud, "usr.org:x", pick(&seed, 2) ? sizeof("usr.org:x") : 0);
+        gr_str token = token_of(&arena, sub, aud, "{\"exp\": 1700000600}");
+        if (grc_authn_check(authn, &arena, token, NOW_S, &account, &reason) == GR_OK) {
+            char *text = grc_arena_format(&arena, "%s.%s", sub, aud);
+            const struct gr_account again = account_of(text);
+
+            good++;
+            assert_true(gr_str_eq(account.label, s(sub)) && account.label.len > 0);
+            assert_true(gr_str_eq(account.audience, s(aud)));
+            assert_true(strcmp(aud, "usr.org") == 0 || strncmp(aud, "usr.org:", 8) == 0);
+            assert_true(gr_str_eq(again.label, account.label));
+            assert_true(gr_str_eq(again.audience, account.audience));
+            for (size_t j = 0; j < sizeof(known) / sizeof(known[0]); j++) {
+                json_t *records = json_pack("[{s:s, s:[s, s], s:s}]", "subject_account_id",
+                                            known[j], "object", "rooms", "1", "action", "read");
+                const struct gr_intent intent = {account, room, "read"};
+                const struct gr_account of = account_of(known[j]);
+                bool same = gr_str_eq(of.audience, account.audience) &&
+                            (gr_str_eq(of.label, account.label) || gr_str_eq(of.label, s("*")));
+
+                assert_int_equal(grc_authz_records_allow(records, &intent), same);
+                json_decref(records);
+            }
+        }
+        grc_arena_done(&arena);
+    }
+    assert_true(good > 100); /* the test is not about refusals alone */
+    grc_authn_free(authn);
+}
+
+/* A user's issuer cannot make a token that reads like a service's. */
+static void a_label_holds_no_separator(void **unused)
+{
+    static const struct {
+        const char *sub;
+        const char *aud;
+        enum gr_err err;
+    } cases[] = {
+        {"t-17", "usr.org", GR_OK},
+        {"t-17", "usr.org:school.org", GR_OK},
+        {"Z2lkOi8vVXNlci8x/+=", "usr.org", GR_OK},
+        {"conference.svc.org:x", "usr.org", GR_ERR_UNAUTHORIZED},
+        {"conference.svc.org", "usr.org", GR_ERR_UNAUTHORIZED},
+        {"conference:x", "usr.org", GR_ERR_UNAUTHORIZED},
+        {".", "usr.org", GR_ERR_UNAUTHORIZED},
+        {"", "usr.org", GR_ERR_UNAUTHORIZED},
+        {"t-17", "", GR_ERR_UNAUTHORIZED},
+        {"t-17", ":usr.org", GR_ERR_UNAUTHORIZED},
+        {"t-17", "USR.org", GR_ERR_UNAUTHORIZED},
+    };
+    struct gr_authn *authn = authn_of("{}");
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct grc_arena arena;
+        struct gr_account account;
+        const char *reason = NULL;
+
+        grc_arena_init(&arena, 65536);
+        gr_str token = token_of(&arena, cases[i].sub, cases[i].aud, "{\"exp\": 1700000600}");
+        assert_int_equal(grc_authn_check(authn, &arena, token, NOW_S, &account, &reason),
+                         cases[i].err);
+        grc_arena_done(&arena);
+    }
+    grc_authn_free(authn);
+}
+
+static void times_follow_the_hosts_rules_unless_told_otherwise(void **unused)
+{
+    static const struct {
+        const char *settings;
+        const char *claims;
+        enum gr_err err;
+    } cases[] = {
+        {"{}", "{\"exp\": 1700000001}", GR_OK},
+        {"{}", "{\"exp\": 1700000000}", GR_ERR_UNAUTHORIZED},
+        {"{}", "{}", GR_ERR_UNAUTHORIZED},
+        {"{\"exp_required\": false}", "{}", GR_OK},
+        {"{\"exp_required\": false}", "{\"exp\": 1700000000}", GR_ERR_UNAUTHORIZED},
+        {"{}", "{\"exp\": 1700009999, \"nbf\": 1700000029}", GR_OK},
+        {"{}", "{\"exp\": 1700009999, \"nbf\": 1700001000}", GR_ERR_UNAUTHORIZED},
+        {"{\"nbf_checked\": false}", "{\"exp\": 1700009999, \"nbf\": 1700001000}", GR_OK},
+        {"{\"nbf_checked\": false}", "{\"nbf\": 1700001000}", GR_ERR_UNAUTHORIZED},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gr_authn *authn = authn_of(cases[i].settings);
+        struct grc_arena arena;
+        struct gr_account account;
+        const char *reason = NULL;
+
+        grc_arena_init(&arena, 65536);
+        gr_str token = token_of(&arena, "t", "usr.org", cases[i].claims);
+        assert_int_equal(grc_authn_check(authn, &arena, token, NOW_S, &account, &reason),
+                         cases[i].err);
+        grc_arena_done(&arena);
+        grc_authn_free(authn);
+    }
 }
 
 int main(void)
@@ -254,6 +469,9 @@ int main(void)
         cmocka_unit_test(a_service_is_asked_and_understood),
         cmocka_unit_test(wrong_issuers_are_refused),
         cmocka_unit_test(without_issuers_no_token_is_good),
+        cmocka_unit_test(an_account_is_what_the_token_says),
+        cmocka_unit_test(a_label_holds_no_separator),
+        cmocka_unit_test(times_follow_the_hosts_rules_unless_told_otherwise),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

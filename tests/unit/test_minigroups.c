@@ -20,7 +20,7 @@ static gr_str s(const char *text)
 
 static void accounts_split_at_the_first_dot(void **unused)
 {
-    struct mini_account account;
+    struct gr_account account;
 
     (void)unused;
     assert_true(mini_account_parse(s("t-17.usr.example.org"), &account));

@@ -12,9 +12,9 @@ static bool split(gr_str text, char at, gr_str *ret_head, gr_str *ret_tail)
     return true;
 }
 
-bool mini_account_parse(gr_str text, struct mini_account *ret_account)
+bool mini_account_parse(gr_str text, struct gr_account *ret_account)
 {
-    struct mini_account account;
+    struct gr_account account;
 
     if (!split(text, '.', &account.label, &account.audience))
         return false;
@@ -24,9 +24,17 @@ bool mini_account_parse(gr_str text, struct mini_account *ret_account)
     return true;
 }
 
+bool mini_account_is(const struct gr_account *account, const char *known)
+{
+    struct gr_account parts;
+
+    return mini_account_parse(gr_str_of(known), &parts) && gr_str_eq(parts.label, account->label) &&
+           gr_str_eq(parts.audience, account->audience);
+}
+
 bool mini_agent_account(gr_str text, gr_str *ret_account)
 {
-    struct mini_account inner;
+    struct gr_account inner;
     gr_str label;
     gr_str account;
 

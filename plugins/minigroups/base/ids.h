@@ -10,13 +10,11 @@
 
 #define MINI_UUID_SIZE 37
 
-struct mini_account {
-    gr_str label;
-    gr_str audience;
-};
-
-/* False unless both parts are there. The parts are slices of text. */
-bool mini_account_parse(gr_str text, struct mini_account *ret_account);
+/* Splits an account id of a config or a request; a token's account comes as a pair and is never
+ * put together and split. False unless both parts are there. The parts are slices of text. */
+bool mini_account_parse(gr_str text, struct gr_account *ret_account);
+/* Whether the account is the one that known, an account id of the config, names. */
+bool mini_account_is(const struct gr_account *account, const char *known);
 /* The account id inside an agent id; false when text has fewer than two dots or an empty part. */
 bool mini_agent_account(gr_str text, gr_str *ret_account);
 /* Whether a stream's author (agent id) is the host, who is known by agent id or account id. */

@@ -12,7 +12,7 @@
 /* One message. */
 struct mini_delivery {
     const char *audience;      /* of the path; has to be the class's */
-    gr_str source;             /* account id of the service that made the message */
+    gr_str source;             /* label of the service that made the message */
     const json_t *payload;     /* its shape has been checked */
     enum mini_problem failure; /* how a failure is called */
 };

@@ -39,12 +39,10 @@ static enum gr_err close_class(struct gr_call *call, void *arg)
 static enum gr_err class_of_source(struct gr_call *call, const struct mini_delivery *delivery,
                                    const char *room, struct mini_class *ret_class)
 {
-    struct mini_account source = {GR_STR(""), GR_STR("")};
     enum gr_err err = GR_ERR_NOT_FOUND;
+    bool is_event = gr_str_eq(delivery->source, GR_STR("event"));
+    bool is_conference = gr_str_eq(delivery->source, GR_STR("conference"));
 
-    (void)mini_account_parse(delivery->source, &source);
-    bool is_event = gr_str_eq(source.label, GR_STR("event"));
-    bool is_conference = gr_str_eq(source.label, GR_STR("conference"));
     if (!is_event)
         err = mini_flow_class(call, delivery, MINI_BY_CONFERENCE_ROOM, room, ret_class);
     if (err == GR_ERR_NOT_FOUND && !is_conference)

@@ -31,10 +31,10 @@ static enum gr_err authenticate(struct gr_call *call)
         return gr_fail(call, GR_ERR_UNAUTHORIZED, "the token is not valid");
     const char *sub = json_string_value(json_object_get(claims, "sub"));
     const char *aud = json_string_value(json_object_get(claims, "aud"));
-    const char *account = sub && aud ? gr_format(call, "%s.%s", sub, aud) : NULL;
-    for (const char *const *known = state->options->publishers; account && *known; known++) {
-        if (strcmp(*known, account) == 0)
-            return gr_set_caller(call, gr_str_of(account));
+    const struct gr_account account = {gr_str_of(sub), gr_str_of(aud)};
+    for (const char *const *known = state->options->publishers; sub && aud && *known; known++) {
+        if (mini_account_is(&account, *known))
+            return gr_set_caller_account(call, &account);
     }
     return gr_fail(call, GR_ERR_FORBIDDEN, "this account may not publish");
 }

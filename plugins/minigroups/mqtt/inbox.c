@@ -63,7 +63,7 @@ const char *mq_token(struct gr_call *call)
 {
     const struct mq_state *state = mq_state_of(call);
     const struct gr_jwt_key key = {.alg = "HS256", .key = state->secret};
-    struct mini_account ours;
+    struct gr_account ours;
     char *token = NULL;
 
     if (!mini_account_parse(gr_str_of(state->options->account), &ours))

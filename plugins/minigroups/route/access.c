@@ -60,7 +60,7 @@ enum gr_err mini_authenticate(struct gr_call *call)
 {
     char id[MINI_UUID_SIZE];
     const char *reason = NULL;
-    gr_str account;
+    struct gr_account account;
     bool malformed;
     gr_str path_id = raw_id(call);
 
@@ -73,7 +73,7 @@ enum gr_err mini_authenticate(struct gr_call *call)
         return mini_fail(call, MINI_NO_TOKEN, "give a bearer token, or a query access_token");
     if (gr_authn_check(call, mini_state_of(call)->authn, token, &account, &reason) != GR_OK)
         return mini_fail(call, MINI_BAD_TOKEN, reason);
-    return gr_set_caller(call, account);
+    return gr_set_caller_account(call, &account);
 }
 
 /* application/json or application/…+json, with or without parameters. */
@@ -106,7 +106,8 @@ enum gr_err mini_authorize(struct gr_call *call, const char *audience, const cha
                            const char *action)
 {
     const char *const object[] = {"classrooms", class_id, NULL};
-    const struct gr_intent intent = {gr_caller(call), object, action};
+    const struct gr_intent intent = {gr_caller_account(call), object, action};
+    gr_str caller = gr_caller(call);
 
     switch (gr_authz_check(call, mini_state_of(call)->authz, audience, &intent)) {
     case GR_ALLOWED:
@@ -117,9 +118,8 @@ enum gr_err mini_authorize(struct gr_call *call, const char *audience, const cha
         break;
     }
     return mini_fail(call, MINI_ACCESS_DENIED,
-                     gr_format(call, "%.*s may not %s classrooms%s%s: not allowed",
-                               (int)intent.account.len, intent.account.ptr, action,
-                               class_id ? "/" : "", class_id ? class_id : ""));
+                     gr_format(call, "%.*s may not %s classrooms%s%s: not allowed", (int)caller.len,
+                               caller.ptr, action, class_id ? "/" : "", class_id ? class_id : ""));
 }
 
 enum gr_err mini_load_class(struct gr_call *call, const char *action, struct mini_class *ret_class)

@@ -13,28 +13,27 @@
 static bool is_trusted(const struct gr_call *call)
 {
     const json_t *trusted = json_object_get(mini_state_of(call)->options->callbacks, "trusted");
-    struct mini_account caller;
+    struct gr_account caller = gr_caller_account(call);
 
-    if (!mini_account_parse(gr_caller(call), &caller))
-        return false;
+    caller.audience = mini_audience_root(caller.audience);
     for (size_t i = 0; i < json_array_size(trusted); i++) {
-        struct mini_account known;
-        const char *text = json_string_value(json_array_get(trusted, i));
-
-        if (mini_account_parse(gr_str_of(text), &known) && gr_str_eq(known.label, caller.label) &&
-            gr_str_eq(known.audience, mini_audience_root(caller.audience)))
+        if (mini_account_is(&caller, json_string_value(json_array_get(trusted, i))))
             return true;
     }
     return false;
 }
 
+/* The label of the service that the message comes from: a trusted caller may pass on what others
+ * sent, and names them by agent id. */
 static gr_str source_of(struct gr_call *call)
 {
-    gr_str account;
+    struct gr_account account;
+    gr_str id;
 
-    if (mini_agent_account(gr_header(call, "Gateway-Agent-Id"), &account))
-        return account;
-    return gr_caller(call);
+    if (mini_agent_account(gr_header(call, "Gateway-Agent-Id"), &id) &&
+        mini_account_parse(id, &account))
+        return account.label;
+    return gr_caller_account(call).label;
 }
 
 static enum gr_err keep(struct gr_call *call, const struct mini_message_type *message,

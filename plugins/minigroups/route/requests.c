@@ -19,7 +19,7 @@ static enum gr_err check_time(struct gr_call *call, const json_t *parent, const 
 
 static enum gr_err check_host(struct gr_call *call, const json_t *parent, const json_t *value)
 {
-    struct mini_account account;
+    struct gr_account account;
 
     (void)parent;
     if (mini_account_parse(gr_str_of(json_string_value(value)), &account))

@@ -70,7 +70,7 @@ static const char *mint(struct gr_call *call, const char *audience)
 {
     const struct mini_state *state = mini_state_of(call);
     int64_t now_s = gr_now_ms(call->host) / 1000;
-    struct mini_account ours;
+    struct gr_account ours;
     char *token = NULL;
 
     if (!mini_account_parse(gr_str_of(state->options->account), &ours))

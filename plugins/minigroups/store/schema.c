@@ -84,7 +84,7 @@ static const char inbox_sql[] =
     " came_ms BIGINT NOT NULL,"
     " queue TEXT NOT NULL," /* class id, or the room's as long as no class has it */
     " audience TEXT NOT NULL,"
-    " source TEXT NOT NULL," /* account id of the sender */
+    " source TEXT NOT NULL," /* label of the sender */
     " label TEXT NOT NULL,"
     " payload TEXT NOT NULL,"
     " attempts BIGINT NOT NULL DEFAULT 0,"

@@ -158,7 +158,7 @@ json_t *svc_room_new(struct gr_call *call, const json_t *body)
 
 /* --- callbacks --- */
 
-static const char *sign(struct gr_call *call, const struct mini_account *account)
+static const char *sign(struct gr_call *call, const struct gr_account *account)
 {
     const struct svc_state *state = svc_state_of(call);
     const struct gr_jwt_key key = {.alg = "HS256", .key = state->secret};
@@ -192,7 +192,7 @@ void svc_post(struct gr_call *call, const char *audience, const char *label, con
     char *text = json_dumps(stolen_payload, JSON_COMPACT);
     const char *body = text ? gr_copy(call, gr_str_of(text)) : NULL;
     struct gr_upstream_reply reply = {0};
-    struct mini_account parts;
+    struct gr_account parts;
 
     free(text);
     if (body && agent && mini_account_parse(gr_str_of(account), &parts)) {
