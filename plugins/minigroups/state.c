@@ -96,6 +96,7 @@ enum gr_err mini_state_init(struct gr_self *self, const void *options, void **re
                                 state->options->authz_cache, mini_tenant_token);
     state->signer = mini_signer_new(self, state->options, secret);
     state->class_locks = mini_class_locks_new();
+    gr_hmac_sha256(self->host, secret, GR_STR("ids of absent classes"), state->absent_key);
     if (!state->authz || !state->signer || !state->class_locks)
         goto fail;
     mini_secret_free(self, secret);

@@ -112,6 +112,17 @@ def test_create_with_defaults(gateway, services):
     assert conference.json["time"][1] is None and abs(conference.json["time"][0] - time.time()) < mg.LIMIT
 
 
+def test_a_host_is_required_where_the_config_says_so(gateway, services, tmp_path):
+    assert gateway.create(host=None)["host"] is None
+    strict = mg.Gateway(tmp_path, services, host_required=True)
+    try:
+        services.forget()
+        problem = strict.refuse(400, "invalid_payload", "POST", BASE, {"scope": "x", "audience": mg.AUDIENCE})
+        assert "host" in problem["detail"] and services.take() == []
+    finally:
+        strict.stop()
+
+
 def test_nothing_is_locked_when_both_locks_are_off(gateway, services):
     gateway.create(locked_chat=False, locked_questions=False)
     assert services.take("event", "POST", ".*/locked_types") == []
@@ -124,7 +135,6 @@ def test_nothing_is_locked_when_both_locks_are_off(gateway, services):
         {"scope": ""},
         {"scope": 7},
         {"audience": 7},
-        {"host": None},
         {"host": "nodot"},
         {"host": 5},
         {"time": []},
@@ -358,6 +368,21 @@ def test_other_kinds_of_rights(gateway):
     gateway.refuse(403, "access_denied", "POST", BASE, {**body, "audience": "unknown.example.org"})
 
 
+def test_a_scope_of_another_tenant_is_neither_there_nor_absent(gateway):
+    there = gateway.create()["scope"]
+    absent, shapes = f"absent-{uuid.uuid4()}", set()
+    for scope in (there, absent):
+        path = f"/api/v1/audiences/{mg.AUDIENCE}/minigroups/{scope}"
+        problems = [
+            gateway.refuse(403, "access_denied", "PUT", path, {"reserve": 1}, who=mg.PUPIL) for _ in range(2)
+        ]
+        assert problems[0] == problems[1]
+        text = json.dumps(problems[0])
+        shapes.add(re.sub("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "ID", text))
+    assert len(shapes) == 1
+    gateway.refuse(404, "class_not_found", "PUT", path, {"reserve": 1})
+
+
 # --- read ---
 
 
@@ -415,6 +440,16 @@ def test_bad_keys(gateway, name, query):
     path = f"{BASE}/{uuid.uuid4()}?" + query.format(name)
     status, answer, _ = gateway.call("GET", path)
     assert status == 400 and answer["type"] == "invalid_query_string", answer
+
+
+def test_properties_of_an_account_have_a_limit_in_all(gateway):
+    path, who = "/api/v1/account/properties/", "s-9.usr.example.org"
+    for name in "abc":
+        gateway.ask("PUT", path + name, "x" * 20000, who=who)
+    gateway.refuse(413, "payload_too_large", "PUT", path + "d", "x" * 20000, who=who)
+    gateway.refuse(404, "account_property_not_found", "GET", path + "d", who=who)
+    gateway.ask("PUT", path + "a", 1, who=who)
+    gateway.ask("PUT", path + "d", "x" * 20000, who=who)
 
 
 def test_account_properties(gateway):
@@ -686,7 +721,7 @@ def test_public_keys_in_three_forms(services, tmp_path, keys, form):
 
 def test_our_own_tokens_by_es256(services, tmp_path, keys):
     gateway = mg.Gateway(
-        tmp_path, services, id_token_algorithm="ES256", id_token_key_file=str(keys / "ec.der"), host_required=False
+        tmp_path, services, id_token_algorithm="ES256", id_token_key_file=str(keys / "ec.der")
     )
     try:
         gateway.create(host=None)

@@ -361,3 +361,20 @@ def test_nothing_internal_leaks(gateway, services):
     problem = gateway.refuse(500, "mqtt_request_failed", "POST", BASE, new_class())
     text = json.dumps(problem)
     assert "secret-stack-trace" not in text and urllib.parse.urlsplit(services.url).netloc not in text
+
+
+def test_a_rival_does_not_wait_for_ever(services, tmp_path):
+    """The first create hangs in the event service for longer than another of its scope waits."""
+    gateway = mg.Gateway(tmp_path, services, event={"url": services.url + "/event", "timeout": "60s"})
+    body, done = new_class(), []
+    try:
+        services.fail("event", "POST", "/api/v1/rooms", 201, {"id": str(uuid.uuid4())}, delay=13)
+        first = threading.Thread(target=lambda: done.append(gateway.call("POST", BASE, body)[0]))
+        first.start()
+        services.wait("event", "POST", "/api/v1/rooms")
+        status, answer, _ = gateway.call("POST", BASE, body)
+        assert (status, done) == (503, []) and "rooms of this class" in answer["detail"]
+        first.join(mg.LIMIT)
+        assert done == [201]
+    finally:
+        gateway.stop()

@@ -361,6 +361,9 @@ def test_unreadable_payloads(gateway, label, payload):
         ("room.dump_events", {"status": "error", "result": {"error": {}}}, "transcoding_flow_failed"),
         ("task.complete", {"tags": {}, "status": "success", "template": "x"}, "transcoding_flow_failed"),
         ("edition.commit", {"status": "error", "error": {}}, "edition_flow_failed"),
+        ("edition.commit", {"status": "failure", "error": {}}, "edition_flow_failed"),
+        ("room.adjust", {"room_id": "x", "status": "failure"}, "transcoding_flow_failed"),
+        ("room.dump_events", {"status": "failure", "result": {}}, "transcoding_flow_failed"),
         (
             "edition.commit",
             {"status": "success", "source_room_id": "x", "committed_room_id": "y", "modified_segments": []},

@@ -44,6 +44,20 @@ static void agents_hold_an_account(void **unused)
     assert_false(mini_agent_account(s("web..org"), &account));
 }
 
+static void accounts_are_compared_as_pairs(void **unused)
+{
+    const struct gr_account account = {GR_STR("conference"), GR_STR("svc.example.org")};
+    const struct gr_account posing = {GR_STR("conference.svc"), GR_STR("example.org")};
+
+    (void)unused;
+    assert_true(mini_account_is(&account, "conference.svc.example.org"));
+    assert_false(mini_account_is(&posing, "conference.svc.example.org"));
+    assert_false(mini_account_is(&account, "Conference.svc.example.org"));
+    assert_false(mini_account_is(&account, "conference"));
+    assert_false(mini_account_is(&account, ""));
+    assert_false(mini_account_is(&account, NULL));
+}
+
 static void a_host_is_known_by_agent_or_account(void **unused)
 {
     (void)unused;
@@ -269,6 +283,8 @@ static void unreadable_segments_are_told_apart(void **unused)
                                         "-1,1",
                                         "1,-1",
                                         "99999999999999999999,1",
+                                        "9223372036854775807,1",
+                                        "253402300800000,1",
                                         "1,99999999999"};
     int64_t started = 7;
 
@@ -283,9 +299,17 @@ static void segments_have_a_shape(void **unused)
     static const struct {
         const char *text;
         bool valid;
-    } cases[] = {{"[]", true},     {"[[0,1],[2,2]]", true}, {"[[1,0]]", false},
-                 {"[[0]]", false}, {"[[0,1.5]]", false},    {"[[-1,1]]", false},
-                 {"{}", false},    {"null", false}};
+    } cases[] = {{"[]", true},
+                 {"[[0,1],[2,2]]", true},
+                 {"[[1,0]]", false},
+                 {"[[0]]", false},
+                 {"[[0,1.5]]", false},
+                 {"[[-1,1]]", false},
+                 {"{}", false},
+                 {"null", false},
+                 {"[[0,1000000000000]]", true},
+                 {"[[0,1000000000001]]", false},
+                 {"[[0,9223372036854775807]]", false}};
 
     (void)unused;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -295,6 +319,23 @@ static void segments_have_a_shape(void **unused)
         json_decref(json);
     }
     assert_int_equal(mini_segments_end(NULL), 0);
+}
+
+static void times_that_cannot_be_are_passed_over(void **unused)
+{
+    json_t *snapshots = json_pack("[{s:s, s:b, s:I}, {s:s, s:b, s:I}]", "rtc_id", "r", "send_audio",
+                                  0, "created_at", (json_int_t)INT64_MIN, "rtc_id", "r",
+                                  "send_audio", 0, "created_at", (json_int_t)INT64_MAX);
+    json_t *start = json_integer(INT64_MAX);
+
+    (void)unused;
+    assert_non_null(snapshots);
+    check_json(mini_segments_muted(snapshots, "r", "send_audio", 1000, 2000), "[]");
+    assert_false(mini_segments_start_valid(start));
+    json_integer_set(start, 1772442007123);
+    assert_true(mini_segments_start_valid(start));
+    json_decref(start);
+    json_decref(snapshots);
 }
 
 static void pins_follow_the_agent(void **unused)
@@ -342,6 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accounts_split_at_the_first_dot),
         cmocka_unit_test(agents_hold_an_account),
+        cmocka_unit_test(accounts_are_compared_as_pairs),
         cmocka_unit_test(a_host_is_known_by_agent_or_account),
         cmocka_unit_test(uuids_become_lower_case),
         cmocka_unit_test(an_audience_ends_at_a_colon),
@@ -353,6 +395,7 @@ int main(void)
         cmocka_unit_test(converted_segments_are_relative),
         cmocka_unit_test(unreadable_segments_are_told_apart),
         cmocka_unit_test(segments_have_a_shape),
+        cmocka_unit_test(times_that_cannot_be_are_passed_over),
         cmocka_unit_test(pins_follow_the_agent),
         cmocka_unit_test(mutes_last_until_the_flag_returns),
     };

@@ -23,7 +23,7 @@ static const struct gr_field callbacks_shape[] = {
 static const struct gr_field audience_shape[] = {
     GR_FIELD("audience", GR_STRING, "Audience", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("preroll_offset", GR_INT, "Milliseconds of preroll before the stream",
-             .default_doc = "0"),
+             .range = GR_RANGE(0, 86400000), .default_doc = "0"),
     GR_FIELD("to", GR_STRING, "Storage backend named in transcoding tasks"),
     GR_FIELD("preroll", GR_STRING, "URI of a film put in front"),
     GR_FIELD("postroll", GR_STRING, "URI of a film put behind"),
@@ -88,7 +88,8 @@ const struct gr_option mini_option_rows[] = {
               "Base URL of the storage service that downloads are fetched from", .required = true,
               .env = "STORAGE_URL"),
     GR_OPTION(mini_options, storage_backend, GR_OPT_STRING, "yandex", "Backend in download URLs"),
-    GR_OPTION(mini_options, host_required, GR_OPT_BOOL, "true", "Whether create wants a host"),
+    GR_OPTION(mini_options, host_required, GR_OPT_BOOL, "false",
+              "Whether create refuses a minigroup without a host"),
     GR_END,
 };
 

@@ -8,6 +8,8 @@
 struct mini_signer;      /* service/signer.h */
 struct mini_class_locks; /* store/class_lock.h */
 
+#define MINI_KEY_SIZE 32
+
 struct mini_state {
     const struct mini_options *options;
     struct gr_authn *authn;
@@ -15,7 +17,8 @@ struct mini_state {
     struct mini_signer *signer;
     struct mini_class_locks *class_locks;
     bool has_tq;
-    _Atomic int64_t came_ms; /* when the last message was put into the inbox */
+    unsigned char absent_key[MINI_KEY_SIZE]; /* of the ids that absent classes are given */
+    _Atomic int64_t came_ms;                 /* when the last message was put into the inbox */
 };
 
 enum gr_err mini_state_init(struct gr_self *self, const void *options, void **ret_state);

@@ -7,7 +7,7 @@
 
 #define RESULT_ROWS                                                                                \
     GR_FIELD("status", GR_STRING, "How it went", .flags = GR_FIELD_REQUIRED,                       \
-             .values = GR_LIST("success", "error")),                                               \
+             .values = GR_LIST("success", "error", "failure")),                                    \
         GR_FIELD("modified_segments", GR_ARRAY, "Stretches of the modified room",                  \
                  .items = GR_ITEM(GR_ARRAY))
 

@@ -99,7 +99,7 @@ static const char *member(const json_t *object, const char *name)
 /* Streams that come with their segments need no conversion. */
 static bool is_converted(const json_t *rtc)
 {
-    return json_is_integer(json_object_get(rtc, "started_at")) &&
+    return mini_segments_start_valid(json_object_get(rtc, "started_at")) &&
            mini_segments_valid(json_object_get(rtc, "segments")) && member(rtc, "uri");
 }
 
@@ -199,7 +199,7 @@ static const struct gr_field dump_result[] = {
 };
 const struct gr_field mini_dump_payload[] = {
     GR_FIELD("status", GR_STRING, "How it went", .flags = GR_FIELD_REQUIRED,
-             .values = GR_LIST("success", "error")),
+             .values = GR_LIST("success", "error", "failure")),
     GR_FIELD("result", GR_OBJECT, "The result", .flags = GR_FIELD_REQUIRED, .fields = dump_result),
     GR_END,
 };

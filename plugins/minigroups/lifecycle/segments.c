@@ -5,6 +5,8 @@
 
 #define LINE_MAX_BYTES 96
 #define DURATION_MAX_S 1e9
+#define TIME_MAX_MS 253402300799999 /* the end of the year 9999, Unix time */
+#define LENGTH_MAX_MS 1000000000000 /* DURATION_MAX_S; far from what could overflow in a sum */
 
 static void add(json_t *list, int64_t start, int64_t end)
 {
@@ -29,7 +31,7 @@ static bool parse_line(gr_str line, int64_t *ret_start_ms, int64_t *ret_length_m
     text[line.len] = '\0';
     errno = 0;
     long long start = strtoll(text, &end, 10);
-    if (errno || end == text || *end != ',')
+    if (errno || end == text || *end != ',' || start > TIME_MAX_MS)
         return false;
     const char *number = end + 1;
     double duration = strtod(number, &end);
@@ -83,10 +85,17 @@ bool mini_segments_valid(const json_t *segments)
         const json_t *end = json_array_get(pair, 1);
 
         if (json_array_size(pair) != 2 || !json_is_integer(start) || !json_is_integer(end) ||
-            json_integer_value(start) < 0 || json_integer_value(start) > json_integer_value(end))
+            json_integer_value(start) < 0 || json_integer_value(start) > json_integer_value(end) ||
+            json_integer_value(end) > LENGTH_MAX_MS)
             return false;
     }
     return json_is_array(segments);
+}
+
+bool mini_segments_start_valid(const json_t *started_ms)
+{
+    return json_is_integer(started_ms) && json_integer_value(started_ms) >= 0 &&
+           json_integer_value(started_ms) <= TIME_MAX_MS;
 }
 
 json_t *mini_segments_pinned(const json_t *events, const char *agent, int64_t shift_ms,
@@ -100,8 +109,11 @@ json_t *mini_segments_pinned(const json_t *events, const char *agent, int64_t sh
         const json_t *event = json_array_get(events, i);
         const json_t *data = json_object_get(event, "data");
         const char *who = json_string_value(json_object_get(data, "agent_id"));
-        int64_t at = json_integer_value(json_object_get(event, "occurred_at")) / 1000000 - shift_ms;
+        int64_t at;
 
+        if (__builtin_sub_overflow(
+                json_integer_value(json_object_get(event, "occurred_at")) / 1000000, shift_ms, &at))
+            continue;
         if (who && strcmp(who, agent) == 0) {
             since = open ? since : at;
             open = true;
@@ -127,8 +139,11 @@ json_t *mini_segments_muted(const json_t *snapshots, const char *rtc_id, const c
         const json_t *snapshot = json_array_get(snapshots, i);
         const char *rtc = json_string_value(json_object_get(snapshot, "rtc_id"));
         const json_t *on = json_object_get(snapshot, flag);
-        int64_t at = json_integer_value(json_object_get(snapshot, "created_at")) - started_ms;
+        int64_t at;
 
+        if (__builtin_sub_overflow(json_integer_value(json_object_get(snapshot, "created_at")),
+                                   started_ms, &at))
+            continue;
         if (!rtc || strcmp(rtc, rtc_id) != 0 || at <= 0 || at >= end_ms)
             continue;
         if (json_is_false(on) && !open) {

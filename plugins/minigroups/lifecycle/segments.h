@@ -13,8 +13,11 @@
 json_t *mini_segments_parse(gr_str text, int64_t *ret_started_ms);
 /* End of the last stretch, 0 without any. */
 int64_t mini_segments_end(const json_t *segments);
-/* True for a list of [start,end] pairs of integers with 0 <= start <= end. */
+/* True for a list of [start,end] pairs of integers with 0 <= start <= end, none of them so large
+ * that sums with it could overflow. */
 bool mini_segments_valid(const json_t *segments);
+/* True for a recording's start, an integer in Unix ms between 1970 and 9999. */
+bool mini_segments_start_valid(const json_t *started_ms);
 /* When the agent was pinned. events: those of type pin, in order, occurred_at in ns. shift_ms: from
  * the event room's time to the recording's. */
 json_t *mini_segments_pinned(const json_t *events, const char *agent, int64_t shift_ms,

@@ -17,7 +17,7 @@ const struct gr_field mini_task_payload[] = {
     GR_FIELD("tags", GR_OBJECT, "Tags of the task", .flags = GR_FIELD_REQUIRED,
              .fields = tags_payload),
     GR_FIELD("status", GR_STRING, "How it went", .flags = GR_FIELD_REQUIRED,
-             .values = GR_LIST("success", "failure")),
+             .values = GR_LIST("success", "failure", "error")),
     GR_FIELD("template", GR_STRING, "What kind of task it was",
              .when = GR_WHEN("status", "success")),
     GR_FIELD("stream_id", GR_STRING, "Convert: the stream"),

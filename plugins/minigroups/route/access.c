@@ -122,6 +122,36 @@ enum gr_err mini_authorize(struct gr_call *call, const char *audience, const cha
                                caller.ptr, action, class_id ? "/" : "", class_id ? class_id : ""));
 }
 
+/* An id for a class that does not exist: always the same one for a scope, so that it looks like
+ * that of a class, and not to be guessed. */
+static const char *absent_id(struct gr_call *call)
+{
+    const char *name =
+        gr_format(call, "%s\n%s", gr_param(call, "audience").ptr, gr_param(call, "scope").ptr);
+    const unsigned char *key = mini_state_of(call)->absent_key;
+    unsigned char digest[32];
+    char hex[2 * sizeof(digest) + 1];
+
+    if (!name)
+        return NULL;
+    gr_hmac_sha256(call->host, (gr_str){(const char *)key, MINI_KEY_SIZE}, gr_str_of(name), digest);
+    digest[6] = (unsigned char)((digest[6] & 0x0f) | 0x40); /* RFC 9562, section 5.4: version 4 */
+    digest[8] = (unsigned char)((digest[8] & 0x3f) | 0x80);
+    gr_hex(call->host, digest, sizeof(digest), hex);
+    return gr_format(call, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+/* A caller who may not work with the classes of the audience is told the same whether or not there
+ * is one of that scope: rights are asked for as for any other class. */
+static enum gr_err authorize_absent(struct gr_call *call, const char *action)
+{
+    const char *id = absent_id(call);
+
+    if (!id)
+        return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for an id");
+    return mini_authorize(call, gr_param(call, "audience").ptr, id, action);
+}
+
 enum gr_err mini_load_class(struct gr_call *call, const char *action, struct mini_class *ret_class)
 {
     const char *id = mini_path_id(call);
@@ -130,11 +160,13 @@ enum gr_err mini_load_class(struct gr_call *call, const char *action, struct min
            : mini_class_find(call, MINI_BY_SCOPE, gr_param(call, "audience"),
                              gr_param(call, "scope"), ret_class);
 
-    if (err == GR_ERR_NOT_FOUND)
-        return mini_fail(call, MINI_NO_CLASS, "Failed to find minigroup");
-    if (err != GR_OK)
+    if (err != GR_OK && err != GR_ERR_NOT_FOUND)
         return mini_fail_store(call, err);
-    return mini_authorize(call, ret_class->audience, ret_class->id, action);
+    if (err == GR_OK)
+        return mini_authorize(call, ret_class->audience, ret_class->id, action);
+    if (!id)
+        err = authorize_absent(call, action);
+    return err == GR_OK || id ? mini_fail(call, MINI_NO_CLASS, "Failed to find minigroup") : err;
 }
 
 /* --- answers --- */

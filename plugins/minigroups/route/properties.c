@@ -77,5 +77,7 @@ enum gr_err mini_set_account_property(struct gr_call *call)
     if (err != GR_OK)
         return err;
     err = mini_account_set(call, gr_caller(call), gr_param(call, "property_id"), value, &all);
+    if (err == GR_ERR_TOO_LARGE)
+        return mini_fail(call, MINI_TOO_LARGE, "the account's properties may take 64 KiB in all");
     return err == GR_OK ? reply_text(call, all) : mini_fail_store(call, err);
 }

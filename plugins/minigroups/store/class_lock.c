@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct holder {
     struct mini_class_locks *locks;
@@ -62,6 +63,19 @@ static void release(void *arg)
     pthread_mutex_unlock(&locks->lock);
 }
 
+/* With the list locked. False when the name is still held after MINI_CLASS_LOCK_WAIT_MS. */
+static bool wait_until_free(struct mini_class_locks *locks, const char *name)
+{
+    struct timespec until;
+    int result = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += MINI_CLASS_LOCK_WAIT_MS / 1000;
+    while (is_held(locks, name) && result == 0)
+        result = pthread_cond_clockwait(&locks->released, &locks->lock, CLOCK_MONOTONIC, &until);
+    return !is_held(locks, name);
+}
+
 enum gr_err mini_class_lock_acquire(struct gr_call *call, const char *name)
 {
     struct mini_class_locks *locks = mini_state_of(call)->class_locks;
@@ -72,10 +86,14 @@ enum gr_err mini_class_lock_acquire(struct gr_call *call, const char *name)
         return gr_fail(call, GR_ERR_NO_MEMORY, "no memory to wait for '%s'", name);
     *mine = (struct holder){locks, copy, NULL};
     pthread_mutex_lock(&locks->lock);
-    while (is_held(locks, name))
-        pthread_cond_wait(&locks->released, &locks->lock);
-    mine->next = locks->holders;
-    locks->holders = mine;
+    bool free = wait_until_free(locks, name);
+    if (free) {
+        mine->next = locks->holders;
+        locks->holders = mine;
+    }
     pthread_mutex_unlock(&locks->lock);
+    if (!free)
+        return gr_fail(call, GR_ERR_OVERLOAD,
+                       "another request is still making the rooms of this class");
     return gr_defer(call, release, mine);
 }

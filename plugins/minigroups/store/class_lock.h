@@ -15,6 +15,8 @@ struct mini_class_locks *mini_class_locks_new(void);
 void mini_class_locks_free(struct mini_class_locks *locks);
 /*
  * Waits until no other call holds the lock of that name, then holds it until this call ends. A call
- * may hold one lock. Fails the call when there is no memory.
+ * may hold one lock. Fails the call with GR_ERR_OVERLOAD (503) when the lock is not free within
+ * MINI_CLASS_LOCK_WAIT_MS, and when there is no memory.
  */
+#define MINI_CLASS_LOCK_WAIT_MS 10000
 enum gr_err mini_class_lock_acquire(struct gr_call *call, const char *name);

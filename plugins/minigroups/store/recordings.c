@@ -264,6 +264,8 @@ static enum gr_err set_account_property(struct gr_call *call, void *arg)
     p->all = mini_json_set(call, old, p->name, p->value);
     if (!p->all)
         return GR_ERR_NO_MEMORY;
+    if (strlen(p->all) > MINI_ACCOUNT_PROPERTIES_MAX)
+        return GR_ERR_TOO_LARGE;
     const struct gr_value params[] = {gr_v_str(p->account), gr_v_text(p->all)};
     return gr_store(call, "UPDATE minigroups_account SET properties = ?2 WHERE id = ?1", params, 2,
                     NULL, NULL, NULL);

@@ -31,5 +31,8 @@ enum gr_err mini_position_load(struct gr_call *call, const char *class_id, gr_st
 
 /* Properties of an account as JSON text; GR_ERR_NOT_FOUND when it has none. */
 enum gr_err mini_account_load(struct gr_call *call, gr_str account, const char **ret_properties);
+/* Sets one property and returns all. GR_ERR_TOO_LARGE, with nothing changed, when all of them would
+ * be longer than MINI_ACCOUNT_PROPERTIES_MAX as JSON text. */
+#define MINI_ACCOUNT_PROPERTIES_MAX 65536u
 enum gr_err mini_account_set(struct gr_call *call, gr_str account, gr_str name, const json_t *value,
                              const char **ret_properties);
