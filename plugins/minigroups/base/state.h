@@ -3,8 +3,6 @@
 
 #include "options.h"
 
-#include <stdatomic.h>
-
 struct mini_signer;      /* service/signer.h */
 struct mini_class_locks; /* store/class_lock.h */
 
@@ -18,7 +16,6 @@ struct mini_state {
     struct mini_class_locks *class_locks;
     bool has_tq;
     unsigned char absent_key[MINI_KEY_SIZE]; /* of the ids that absent classes are given */
-    _Atomic int64_t came_ms;                 /* when the last message was put into the inbox */
 };
 
 enum gr_err mini_state_init(struct gr_self *self, const void *options, void **ret_state);

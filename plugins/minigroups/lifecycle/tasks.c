@@ -71,12 +71,12 @@ enum gr_err mini_task_convert(struct gr_call *call, const struct mini_class *row
     if (!ret_task->payload || !ret_task->request)
         return GR_ERR_NO_MEMORY;
     return mini_outbox_keep(call, MINI_TQ, row->audience, ret_task->request, ret_task->payload,
-                            &ret_task->outbox_id);
+                            &ret_task->item);
 }
 
 void mini_task_send(struct gr_call *call, const struct mini_task *task)
 {
-    if (!mini_outbox_send(call, MINI_TQ, task->outbox_id, task->request, task->payload))
+    if (!mini_outbox_send(call, MINI_TQ, &task->item, task->request, task->payload))
         gr_log(call, GR_LOG_WARN, "a convert task was not taken; it will be sent again");
 }
 

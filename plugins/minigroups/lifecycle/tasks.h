@@ -2,12 +2,13 @@
 #pragma once
 
 #include "delivery.h"
+#include "shared/queue.h"
 #include "store/recordings.h"
 
 /* A task for the transcoding queue, kept in the outbox until the queue has taken it. */
 struct mini_task {
-    const char *outbox_id;
-    const char *request; /* "POST /path" */
+    struct queue_item item; /* its row in the outbox */
+    const char *request;    /* "POST /path" */
     const char *payload;
 };
 

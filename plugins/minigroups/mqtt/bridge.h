@@ -40,7 +40,6 @@ struct mq_state {
     struct mosquitto *client;
     struct gr_call *call; /* of the link timer while it runs */
     bool started;         /* link timer: the first connection was tried */
-    int64_t came_ms;      /* link timer: when the last message came; they are told apart by it */
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t told;
     struct mq_waiter *waiters;

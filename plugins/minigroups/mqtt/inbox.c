@@ -1,12 +1,13 @@
 /*
  * Messages on their way to the gateway: kept in the store from the moment they are taken until the
- * gateway has answered. They are sent in the order they came; one that fails is tried again later
- * and does not hold up the others, since the callback route copes with disorder. While the gateway
- * is away, all wait.
+ * gateway has answered. They are sent in the order they came. One that fails is tried again later
+ * and does not hold up the others, because the callback route copes with disorder. While the
+ * gateway cannot be reached, all wait. Several bridges may share one store.
  */
 #include "bridge.h"
 
 #include "base/ids.h"
+#include "shared/queue.h"
 
 #include <stdlib.h>
 
@@ -14,7 +15,21 @@
 #define TOKEN_LIFETIME_S 3600
 
 static const int64_t waits_ms[] = {1000, 5000, 30000, 120000, 600000};
-#define ATTEMPTS_MAX (sizeof(waits_ms) / sizeof(waits_ms[0]) + 1)
+#define ATTEMPTS_MAX 6
+
+/* The owner's columns, in the order of the list in the queue. */
+enum column { AUDIENCE = 0, LABEL, AGENT, PAYLOAD, COLUMN_COUNT };
+
+static const struct queue inbox = {
+    .table = "mqtt_bridge_inbox",
+    .key = "id",
+    .order = "came_ms",
+    .columns = "audience, label, agent, payload",
+    .lease_ms = 60000,
+    .waits_ms = waits_ms,
+    .wait_count = sizeof(waits_ms) / sizeof(waits_ms[0]),
+    .attempts_max = ATTEMPTS_MAX,
+};
 
 static const char inbox_sql[] = "CREATE TABLE mqtt_bridge_inbox ("
                                 " id TEXT NOT NULL PRIMARY KEY,"
@@ -28,31 +43,24 @@ static const char inbox_sql[] = "CREATE TABLE mqtt_bridge_inbox ("
                                 "CREATE INDEX mqtt_bridge_inbox_order"
                                 " ON mqtt_bridge_inbox (came_ms, id)";
 
+/* The columns of the shared queue; see shared/queue.h. */
+static const char queue_sql[] = "ALTER TABLE mqtt_bridge_inbox RENAME COLUMN next_try_ms TO due_ms";
+
 const struct gr_migration mq_migrations[] = {
     {.version = 1, .name = "inbox", .sql = inbox_sql},
+    {.version = 2, .name = "queue", .sql = queue_sql},
     GR_END,
 };
 
 enum gr_err mq_inbox_put(struct gr_call *call, const struct mq_message *message)
 {
-    struct mq_state *state = mq_state_of(call);
-    int64_t now = gr_now_ms(call->host);
-    char id[37];
-
-    gr_uuid(call->host, id);
-    state->came_ms = now > state->came_ms ? now : state->came_ms + 1;
-    const struct gr_value params[] = {gr_v_text(id),
-                                      gr_v_int(state->came_ms),
-                                      gr_v_text(message->audience),
-                                      gr_v_text(message->label),
-                                      gr_v_text(message->agent),
-                                      gr_v_text(message->payload),
-                                      gr_v_int(now)};
-    enum gr_err err = gr_store(call,
-                               "INSERT INTO mqtt_bridge_inbox"
-                               " (id, came_ms, audience, label, agent, payload, next_try_ms)"
-                               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                               params, 7, NULL, NULL, NULL);
+    const struct gr_value values[COLUMN_COUNT] = {
+        [AUDIENCE] = gr_v_text(message->audience),
+        [LABEL] = gr_v_text(message->label),
+        [AGENT] = gr_v_text(message->agent),
+        [PAYLOAD] = gr_v_text(message->payload),
+    };
+    enum gr_err err = queue_put(call, &inbox, NULL, values, COLUMN_COUNT, 0, NULL);
 
     if (err == GR_OK)
         gr_timer_wake(call->self, MQ_TIMER_INBOX);
@@ -80,37 +88,6 @@ const char *mq_token(struct gr_call *call)
 
 /* --- delivery --- */
 
-struct inbox_row {
-    const char *id;
-    struct mq_message message;
-    int64_t attempts;
-};
-
-struct batch {
-    struct gr_call *call;
-    struct inbox_row rows[BATCH_MAX];
-    size_t count;
-};
-
-static enum gr_err read_row(void *arg, const struct gr_value *columns, size_t count)
-{
-    struct batch *batch = arg;
-
-    if (count != 6 || batch->count == BATCH_MAX)
-        return GR_ERR_STORE;
-    struct inbox_row *row = &batch->rows[batch->count++];
-    row->id = gr_copy(batch->call, columns[0].s);
-    row->message.audience = gr_copy(batch->call, columns[1].s);
-    row->message.label = gr_copy(batch->call, columns[2].s);
-    row->message.agent = gr_copy(batch->call, columns[3].s);
-    row->message.payload = gr_copy(batch->call, columns[4].s);
-    row->attempts = columns[5].i;
-    return row->id && row->message.audience && row->message.label && row->message.agent &&
-                   row->message.payload
-               ? GR_OK
-               : GR_ERR_NO_MEMORY;
-}
-
 /* The status of the gateway's answer; 0: none came. */
 static int post(struct gr_call *call, const struct mq_message *message)
 {
@@ -134,63 +111,45 @@ static int post(struct gr_call *call, const struct mq_message *message)
     return reply.status;
 }
 
-static enum gr_err forget(struct gr_call *call, const char *id)
+/* *ret_away: the gateway did not answer, so that the other messages need not be tried now. */
+static enum gr_err deliver(struct gr_call *call, const struct queue_item *item, bool *ret_away)
 {
-    const struct gr_value params[] = {gr_v_text(id)};
-
-    return gr_store(call, "DELETE FROM mqtt_bridge_inbox WHERE id = ?1", params, 1, NULL, NULL,
-                    NULL);
-}
-
-static enum gr_err postpone(struct gr_call *call, const struct inbox_row *row)
-{
-    const struct gr_value params[] = {gr_v_text(row->id),
-                                      gr_v_int(gr_now_ms(call->host) + waits_ms[row->attempts])};
-
-    return gr_store(call,
-                    "UPDATE mqtt_bridge_inbox SET attempts = attempts + 1, next_try_ms = ?2"
-                    " WHERE id = ?1",
-                    params, 2, NULL, NULL, NULL);
-}
-
-/* *ret_away: the gateway did not answer, so the rest of the batch need not try. */
-static enum gr_err deliver(struct gr_call *call, const struct inbox_row *row, bool *ret_away)
-{
-    const struct mq_message *message = &row->message;
-    int status = post(call, message);
+    const struct mq_message message = {queue_text(item, AUDIENCE), queue_text(item, LABEL),
+                                       queue_text(item, AGENT), queue_text(item, PAYLOAD)};
+    int status = post(call, &message);
+    bool given_up = status == 400; /* what cannot be read now can never be */
+    enum gr_err err;
 
     *ret_away = status == 0 || status >= 500;
     if (*ret_away)
-        return GR_OK;
+        return queue_release(call, &inbox, item);
     if (status < 300)
-        return forget(call, row->id);
-    if (status == 400 || row->attempts + 1 >= (int64_t)ATTEMPTS_MAX) {
-        gr_log(call, GR_LOG_ERROR, "%s of %s is dropped: the gateway answered %d", message->label,
-               message->audience, status);
-        return forget(call, row->id);
-    }
-    gr_log(call, GR_LOG_WARN, "%s of %s failed with %d, and will be tried again", message->label,
-           message->audience, status);
-    return postpone(call, row);
+        return queue_done(call, &inbox, item);
+    err = given_up ? queue_give_up(call, &inbox, item) : queue_fail(call, &inbox, item, &given_up);
+    if (given_up)
+        gr_log(call, GR_LOG_ERROR, "%s of %s is dropped: the gateway answered %d", message.label,
+               message.audience, status);
+    else
+        gr_log(call, GR_LOG_WARN, "%s of %s failed with %d, and will be tried again", message.label,
+               message.audience, status);
+    return err;
 }
 
 enum gr_err mq_inbox_run(struct gr_call *call)
 {
-    const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host)), gr_v_int(BATCH_MAX)};
-    struct batch *batch = gr_alloc(call, sizeof(*batch));
+    size_t count = 1;
     bool away = false;
+    enum gr_err err = GR_OK;
 
-    if (!batch)
-        return GR_ERR_NO_MEMORY;
-    batch->call = call;
-    enum gr_err err = gr_store(call,
-                               "SELECT id, audience, label, agent, payload, attempts"
-                               " FROM mqtt_bridge_inbox WHERE next_try_ms <= ?1"
-                               " ORDER BY came_ms, id LIMIT ?2",
-                               params, 2, read_row, batch, NULL);
-    for (size_t i = 0; i < batch->count && err == GR_OK && !away; i++)
-        err = deliver(call, &batch->rows[i], &away);
-    if (err == GR_OK && batch->count == BATCH_MAX && !away)
+    /* One at a time, so that a lease covers one request, and several bridges share the work. */
+    for (size_t i = 0; i < BATCH_MAX && count && err == GR_OK && !away; i++) {
+        struct queue_item item;
+
+        err = queue_claim(call, &inbox, NULL, &item, 1, &count);
+        if (err == GR_OK && count)
+            err = deliver(call, &item, &away);
+    }
+    if (err == GR_OK && count && !away)
         gr_timer_wake(call->self, MQ_TIMER_INBOX);
     return err;
 }

@@ -4,71 +4,70 @@
 #include "base/state.h"
 #include "calls.h"
 #include "signer.h"
-#include "store/columns.h"
 
 #define BATCH_MAX 32
-#define LEASE_MS 60000
+#define LEASE_MS 60000 /* one request, with its time-out, takes far less */
 
-/* Waits after the first, second … failure; then the row is dropped with a line in the log. */
+/* The last of them repeats, but for the attempts below. */
 static const int64_t waits_ms[] = {5000, 30000, 120000, 600000, 3600000};
-#define ATTEMPTS_MAX (sizeof(waits_ms) / sizeof(waits_ms[0]) + 1)
+#define ATTEMPTS_MAX 6
+
+/* The owner's columns, in the order of the list in the queue. */
+enum column { KIND = 0, AUDIENCE, LABEL, PAYLOAD, COLUMN_COUNT };
+
+static const struct queue outbox = {
+    .table = "minigroups_outbox",
+    .key = "id",
+    .order = "came_ms",
+    .columns = "kind, audience, label, payload",
+    .lease_ms = LEASE_MS,
+    .waits_ms = waits_ms,
+    .wait_count = sizeof(waits_ms) / sizeof(waits_ms[0]),
+    .attempts_max = ATTEMPTS_MAX,
+};
 
 static const char *const kinds[] = {
     [MINI_EVENT] = "event", [MINI_CONFERENCE] = "conference", [MINI_TQ] = "tq"};
 
+/* What leaves the gateway. */
 struct outbox_row {
-    const char *id;
-    const char *kind;
+    const char *kind; /* "notify", or the name of a service */
     const char *audience;
-    const char *label;
-    const char *payload;
-    int64_t attempts;
-    int64_t next_try_ms;
+    const char *label;   /* notify: the event's label; else "METHOD /path" */
+    const char *payload; /* JSON text */
 };
 
 /* --- in --- */
 
 /* delay_ms: how long the timer leaves it alone. */
-static enum gr_err insert(struct gr_call *call, const struct outbox_row *row, int64_t delay_ms)
+static enum gr_err put(struct gr_call *call, const struct outbox_row *row, int64_t delay_ms,
+                       struct queue_item *ret_item)
 {
-    int64_t now = gr_now_ms(call->host);
-    const struct gr_value params[] = {
-        gr_v_text(row->id),    gr_v_text(row->kind),    gr_v_text(row->audience),
-        gr_v_text(row->label), gr_v_text(row->payload), gr_v_int(now + delay_ms),
-        gr_v_int(now)};
+    const struct gr_value values[COLUMN_COUNT] = {
+        [KIND] = gr_v_text(row->kind),
+        [AUDIENCE] = gr_v_text(row->audience),
+        [LABEL] = gr_v_text(row->label),
+        [PAYLOAD] = gr_v_text(row->payload),
+    };
 
-    return gr_store(call,
-                    "INSERT INTO minigroups_outbox"
-                    " (id, kind, audience, label, payload, next_try_ms, created_at_ms)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                    params, 7, NULL, NULL, NULL);
+    return queue_put(call, &outbox, NULL, values, COLUMN_COUNT, delay_ms, ret_item);
 }
 
-static enum gr_err put(struct gr_call *call, const char *kind, const char *audience,
-                       const char *label, const char *payload)
+static enum gr_err put_now(struct gr_call *call, const struct outbox_row *row)
 {
-    char id[37];
+    enum gr_err err = put(call, row, 0, NULL);
 
-    gr_uuid(call->host, id);
-    const struct outbox_row row = {id, kind, audience, label, payload, 0, 0};
-    enum gr_err err = insert(call, &row, 0);
     if (err == GR_OK)
         gr_timer_wake(call->self, MINI_OUTBOX_TIMER);
     return err;
 }
 
 enum gr_err mini_outbox_keep(struct gr_call *call, enum mini_service service, const char *audience,
-                             const char *request, const char *payload, const char **ret_id)
+                             const char *request, const char *payload, struct queue_item *ret_item)
 {
-    char id[37];
+    const struct outbox_row row = {kinds[service], audience, request, payload};
 
-    gr_uuid(call->host, id);
-    const char *copy = gr_copy(call, gr_str_of(id));
-    const struct outbox_row row = {copy, kinds[service], audience, request, payload, 0, 0};
-    enum gr_err err = copy ? insert(call, &row, LEASE_MS) : GR_ERR_NO_MEMORY;
-    if (err == GR_OK)
-        *ret_id = copy;
-    return err;
+    return put(call, &row, LEASE_MS, ret_item);
 }
 
 enum gr_err mini_outbox_notify(struct gr_call *call, const struct mini_class *row,
@@ -77,7 +76,7 @@ enum gr_err mini_outbox_notify(struct gr_call *call, const struct mini_class *ro
     const json_t *entry = mini_audience_config(mini_state_of(call)->options->notify, row->audience);
 
     if (!mini_config_text(entry, "url")) {
-        gr_log(call, GR_LOG_INFO, "%s of class %s: nobody to notify", label, row->id);
+        gr_log(call, GR_LOG_INFO, "%s of class %s: there is no URL to notify", label, row->id);
         return GR_OK;
     }
     json_t *payload = json_pack("{s:s, s:s, s:o*}", "id", row->id, "scope", row->scope, "tags",
@@ -88,7 +87,8 @@ enum gr_err mini_outbox_notify(struct gr_call *call, const struct mini_class *ro
     }
     const char *text = payload ? mini_json_text(call, payload) : NULL;
     json_decref(payload);
-    return text ? put(call, "notify", row->audience, label, text) : GR_ERR_NO_MEMORY;
+    const struct outbox_row notice = {"notify", row->audience, label, text};
+    return text ? put_now(call, &notice) : GR_ERR_NO_MEMORY;
 }
 
 /* --- out --- */
@@ -134,8 +134,9 @@ void mini_outbox_room(struct gr_call *call, enum mini_service service, const cha
                       const char *request, json_t *stolen_body)
 {
     const char *payload = stolen_body ? mini_json_text(call, stolen_body) : NULL;
+    const struct outbox_row row = {kinds[service], audience, request, payload};
 
-    if (request && payload && put(call, kinds[service], audience, request, payload) == GR_OK) {
+    if (request && payload && put_now(call, &row) == GR_OK) {
         json_decref(stolen_body);
         return;
     }
@@ -159,7 +160,7 @@ static bool send_notice(struct gr_call *call, const struct outbox_row *row)
     size_t index = 0;
 
     if (!url)
-        return true; /* nobody wants it any more */
+        return true; /* the config names no URL any more */
     while (json_array_get(options->notify, index) != entry)
         index++;
     const char *path = strchr(strstr(url, "://") + 3, '/');
@@ -189,113 +190,58 @@ static bool send(struct gr_call *call, const struct outbox_row *row)
 
 /* --- the timer --- */
 
-struct batch {
-    struct gr_call *call;
-    struct outbox_row rows[BATCH_MAX];
-    size_t count;
-};
-
-static enum gr_err read_row(void *arg, const struct gr_value *columns, size_t count)
+static enum gr_err deliver(struct gr_call *call, const struct queue_item *item)
 {
-    struct batch *batch = arg;
-    struct mini_columns r = {batch->call, columns, count, 0, false};
-    struct outbox_row *row;
+    const struct outbox_row row = {queue_text(item, KIND), queue_text(item, AUDIENCE),
+                                   queue_text(item, LABEL), queue_text(item, PAYLOAD)};
+    bool given_up = false;
 
-    if (batch->count == BATCH_MAX)
-        return GR_OK;
-    row = &batch->rows[batch->count++];
-    row->id = mini_column_text(&r);
-    row->kind = mini_column_text(&r);
-    row->audience = mini_column_text(&r);
-    row->label = mini_column_text(&r);
-    row->payload = mini_column_text(&r);
-    row->attempts = mini_column_int(&r);
-    row->next_try_ms = mini_column_int(&r);
-    return r.failed ? GR_ERR_NO_MEMORY : GR_OK;
-}
-
-/* Several gateways may share the store: only the one whose claim changes the row sends it. A
- * gateway that dies meanwhile leaves it to the others when the lease ends. */
-static bool claim(struct gr_call *call, const struct outbox_row *row)
-{
-    const struct gr_value params[] = {gr_v_text(row->id), gr_v_int(row->next_try_ms),
-                                      gr_v_int(gr_now_ms(call->host) + LEASE_MS)};
-    int64_t changed = 0;
-    enum gr_err err = gr_store(call,
-                               "UPDATE minigroups_outbox SET next_try_ms = ?3"
-                               " WHERE id = ?1 AND next_try_ms = ?2",
-                               params, 3, NULL, NULL, &changed);
-
-    return err == GR_OK && changed == 1;
-}
-
-static enum gr_err forget(struct gr_call *call, const char *id)
-{
-    const struct gr_value params[] = {gr_v_text(id)};
-
-    return gr_store(call, "DELETE FROM minigroups_outbox WHERE id = ?1", params, 1, NULL, NULL,
-                    NULL);
-}
-
-static enum gr_err postpone(struct gr_call *call, const struct outbox_row *row)
-{
-    const struct gr_value params[] = {gr_v_text(row->id),
-                                      gr_v_int(gr_now_ms(call->host) + waits_ms[row->attempts])};
-
-    return gr_store(call,
-                    "UPDATE minigroups_outbox SET next_try_ms = ?2, attempts = attempts + 1"
-                    " WHERE id = ?1",
-                    params, 2, NULL, NULL, NULL);
-}
-
-static enum gr_err deliver(struct gr_call *call, const struct outbox_row *row)
-{
-    if (send(call, row)) {
-        gr_metric_add(call->self, "outbox_sent", row->kind, 1);
-        return forget(call, row->id);
+    if (send(call, &row)) {
+        gr_metric_add(call->self, "outbox_sent", row.kind, 1);
+        return queue_done(call, &outbox, item);
     }
-    if (row->attempts + 1 >= (int64_t)ATTEMPTS_MAX) {
-        gr_metric_add(call->self, "outbox_dropped", row->kind, 1);
-        gr_log(call, GR_LOG_ERROR, "outbox: '%s' for '%s' dropped after %zu attempts", row->label,
-               row->audience, (size_t)ATTEMPTS_MAX);
-        return forget(call, row->id);
+    enum gr_err err = queue_fail(call, &outbox, item, &given_up);
+    if (given_up) {
+        gr_metric_add(call->self, "outbox_dropped", row.kind, 1);
+        gr_log(call, GR_LOG_ERROR, "outbox: '%s' for '%s' dropped after %d attempts", row.label,
+               row.audience, ATTEMPTS_MAX);
+    } else {
+        gr_log(call, GR_LOG_WARN, "outbox: '%s' for '%s' failed, will be tried again", row.label,
+               row.audience);
     }
-    gr_log(call, GR_LOG_WARN, "outbox: '%s' for '%s' failed, will be tried again", row->label,
-           row->audience);
-    return postpone(call, row);
+    return err;
 }
 
-bool mini_outbox_send(struct gr_call *call, enum mini_service service, const char *id,
-                      const char *request, const char *payload)
+bool mini_outbox_send(struct gr_call *call, enum mini_service service,
+                      const struct queue_item *item, const char *request, const char *payload)
 {
-    const struct outbox_row row = {id, kinds[service], "", request, payload, 0, 0};
+    const struct outbox_row row = {kinds[service], "", request, payload};
+    bool sent = send(call, &row);
+    bool given_up;
+    enum gr_err err =
+        sent ? queue_done(call, &outbox, item) : queue_fail(call, &outbox, item, &given_up);
 
-    if (!send(call, &row)) {
-        (void)postpone(call, &row);
-        return false;
-    }
-    (void)forget(call, id); /* at worst it is sent twice */
-    return true;
+    if (err != GR_OK)
+        gr_log(call, GR_LOG_WARN, "outbox: '%s' cannot be settled, and is sent again later",
+               request);
+    return sent;
 }
 
 enum gr_err mini_outbox_run(struct gr_call *call)
 {
-    const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host)), gr_v_int(BATCH_MAX)};
-    struct batch *batch = gr_alloc(call, sizeof(*batch));
+    size_t sent = 0;
+    size_t count = 1;
+    enum gr_err err = GR_OK;
 
-    if (!batch)
-        return GR_ERR_NO_MEMORY;
-    batch->call = call;
-    enum gr_err err = gr_store(call,
-                               "SELECT id, kind, audience, label, payload, attempts, next_try_ms"
-                               " FROM minigroups_outbox WHERE next_try_ms <= ?1"
-                               " ORDER BY next_try_ms, created_at_ms LIMIT ?2",
-                               params, 2, read_row, batch, NULL);
-    for (size_t i = 0; i < batch->count && err == GR_OK; i++) {
-        if (claim(call, &batch->rows[i]))
-            err = deliver(call, &batch->rows[i]);
+    /* One at a time, so that a lease covers one request, and several gateways share the work. */
+    for (; sent < BATCH_MAX && count && err == GR_OK; sent++) {
+        struct queue_item item;
+
+        err = queue_claim(call, &outbox, NULL, &item, 1, &count);
+        if (err == GR_OK && count)
+            err = deliver(call, &item);
     }
-    if (err == GR_OK && batch->count == BATCH_MAX)
+    if (err == GR_OK && count)
         gr_timer_wake(call->self, MINI_OUTBOX_TIMER);
     return err;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "calls.h"
+#include "shared/queue.h"
 #include "store/classes.h"
 
 #define MINI_OUTBOX_TIMER "outbox"
@@ -17,12 +18,12 @@ enum gr_err mini_outbox_notify(struct gr_call *call, const struct mini_class *ro
  * take it, it is tried once, at once. */
 void mini_outbox_room(struct gr_call *call, enum mini_service service, const char *audience,
                       const char *request, json_t *stolen_body);
-/* In a transaction: keeps a request until mini_outbox_send() or, some time later, the timer has
- * sent it. The id is call memory. */
+/* In a transaction: keeps a request until mini_outbox_send() has sent it or, a minute later, the
+ * timer. *ret_item is the row; its memory is the call's. */
 enum gr_err mini_outbox_keep(struct gr_call *call, enum mini_service service, const char *audience,
-                             const char *request, const char *payload, const char **ret_id);
+                             const char *request, const char *payload, struct queue_item *ret_item);
 /* Sends a kept request at once. False when it has to be tried again, which the timer will do. */
-bool mini_outbox_send(struct gr_call *call, enum mini_service service, const char *id,
-                      const char *request, const char *payload);
+bool mini_outbox_send(struct gr_call *call, enum mini_service service,
+                      const struct queue_item *item, const char *request, const char *payload);
 /* The timer: sends what is due. */
 gr_handler mini_outbox_run;

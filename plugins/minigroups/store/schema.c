@@ -91,11 +91,20 @@ static const char inbox_sql[] =
     " next_try_ms BIGINT NOT NULL);"
     "CREATE INDEX minigroups_inbox_order ON minigroups_inbox (queue, came_ms, id)";
 
+/* The columns of the shared queue; see shared/queue.h. */
+static const char queues_sql[] =
+    "ALTER TABLE minigroups_outbox RENAME COLUMN next_try_ms TO due_ms;"
+    "ALTER TABLE minigroups_outbox RENAME COLUMN created_at_ms TO came_ms;"
+    "ALTER TABLE minigroups_inbox RENAME COLUMN next_try_ms TO due_ms;"
+    "CREATE INDEX minigroups_outbox_order ON minigroups_outbox (came_ms, id);"
+    "CREATE INDEX minigroups_inbox_came ON minigroups_inbox (came_ms)";
+
 const struct gr_migration mini_migrations[] = {
     {.version = 1, .name = "classes", .sql = classes_sql},
     {.version = 2, .name = "recordings", .sql = recordings_sql},
     {.version = 3, .name = "positions and accounts", .sql = people_sql},
     {.version = 4, .name = "outbox", .sql = outbox_sql},
     {.version = 5, .name = "inbox", .sql = inbox_sql},
+    {.version = 6, .name = "queues", .sql = queues_sql},
     GR_END,
 };
