@@ -269,3 +269,33 @@ def test_messages_wait_for_the_gateway(services, broker, tmp_path):
     finally:
         assert gateway.stop() == 0
         away.close()
+
+
+def test_of_two_bridges_on_one_store_one_delivers(services, broker, tmp_path):
+    slow, store = mg.Services(), mg.store_url(tmp_path)
+    gateways = []
+    path = f"/api/v1/audiences/{mg.AUDIENCE}/events"
+    slow.fail("gateway", "POST", path, 200, {}, delay=3)  # each bridge looks at the store every second
+    try:
+        for label in ("a", "b"):
+            options = {
+                **bridge_options(broker, 1),
+                "gateway": {"url": slow.url + "/gateway"},
+                "account": "pair.svc.example.org",
+                "agent_label": label,
+            }
+            (tmp_path / label).mkdir()
+            gateways.append(mg.Gateway(tmp_path / label, services, store, plugins={"mqtt_bridge": options}))
+            wait_for_log(gateways[-1], "connected to the broker")
+        for n in (1, 2):
+            broker.send(SENDERS[1], "room.adjust", {"n": n})
+        seen = slow.wait("gateway", "POST", path, 2)
+        deadline = time.monotonic() + mg.LIMIT
+        while not all(one.answered for one in seen):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert sorted(one.json["n"] for one in slow.take("gateway", "POST", path)) == [1, 2]
+    finally:
+        for gateway in gateways:
+            assert gateway.stop() == 0
+        slow.close()
