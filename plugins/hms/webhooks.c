@@ -46,13 +46,14 @@ static const struct gr_option options[] = {
     " PRIMARY KEY (event_seq, target));"                                                           \
     "CREATE INDEX webhook_delivery_due ON webhook_delivery (target, next_ms, event_seq)"
 
-/* next_ms: when the delivery is due; NULL: never again. */
+/* next_ms, later due_ms: when the delivery is due; NULL: never again. */
 static const struct gr_migration migrations[] = {
     {1, "events and deliveries",
      "CREATE TABLE webhook_event (seq INTEGER PRIMARY KEY AUTOINCREMENT," EVENT_COLUMNS
          DELIVERY_TABLE,
      "CREATE TABLE webhook_event (seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY "
      "KEY," EVENT_COLUMNS DELIVERY_TABLE},
+    {2, "queue", "ALTER TABLE webhook_delivery RENAME COLUMN next_ms TO due_ms", NULL},
     GR_END,
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common.h"
+#include "shared/queue.h"
 
 #include <jansson.h>
 
@@ -25,14 +26,15 @@ struct webhooks_target {
     char *header;   /* one header sent along, NULL: none */
     char *header_value;
     /* For the timer "deliver" alone, which is one thread. */
-    unsigned failures; /* in a row */
-    int64_t rest_until_ms;
+    unsigned failures;     /* in a row */
+    int64_t rest_until_ms; /* monotonic */
 };
 
 struct webhooks {
     const struct webhooks_options *options;
     struct webhooks_target *targets;
     size_t target_count;
+    struct queue deliveries;
 };
 
 /* Members of an event as it comes. */

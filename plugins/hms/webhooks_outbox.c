@@ -2,26 +2,29 @@
  * Handing events on, at least once: a delivery stays in the store until its target answered 2xx or
  * was asked often enough.
  *
- * A gateway claims a delivery by moving its next turn into the future, so that several gateways on
- * one store never make it at the same time. The claim ends by itself should the gateway die. A
- * round claims a few deliveries of each target and sends them in waves: one of each target side by
- * side, so that a target sees its events one at a time and in order as long as it takes them, and
- * does not wait for another for longer than one time-out.
+ * The deliveries are a durable queue (shared/queue.h) with a lane for each target, so that several
+ * gateways on one store never make a delivery at the same time. A round claims a few deliveries of
+ * each target and sends them in waves: one of each target side by side. A target sees its events
+ * one at a time and in order as long as it takes them, and does not wait for another target for
+ * longer than one time-out.
  */
 #include "webhooks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* How many deliveries of a target one round claims. */
 #define SHARE 4
-/* A claim lasts for the time-outs of a round and this. It covers the store and clocks that differ
+/* A lease lasts for the time-outs of a round and this. It covers the store and clocks that differ
  * between gateways. */
-#define CLAIM_MARGIN_MS 10000
+#define LEASE_MARGIN_MS 10000
 /* A round stops reading bodies beyond this. */
 #define ROUND_MAX_BYTES ((size_t)8 * 1024 * 1024)
-/* The longest pause before an event is offered again, and before a target is tried again. */
-#define PAUSE_MAX_MS 600000
+/* Before an event is offered again. The last pause repeats. */
+static const int64_t waits_ms[] = {1000,  2000,   4000,   8000,   16000, 32000,
+                                   64000, 128000, 256000, 512000, 600000};
+/* The longest pause before a target is tried again. */
 #define REST_MAX_MS 30000
 
 const struct gr_field webhooks_target_fields[] = {
@@ -84,12 +87,29 @@ static enum gr_err init_target(struct gr_self *self, const struct webhooks_optio
     return r;
 }
 
+static struct queue queue_of(const struct webhooks_options *options)
+{
+    return (struct queue){
+        .table = "webhook_delivery",
+        .key = "event_seq",
+        .order = "event_seq",
+        .lane = "target",
+        .columns = "event_seq",
+        .keeps_rows = true,
+        .lease_ms = SHARE * options->forward_timeout + LEASE_MARGIN_MS,
+        .waits_ms = waits_ms,
+        .wait_count = sizeof(waits_ms) / sizeof(waits_ms[0]),
+        .attempts_max = options->attempts_max,
+    };
+}
+
 enum gr_err webhooks_targets_init(struct gr_self *self, struct webhooks *webhooks)
 {
     const json_t *list = webhooks->options->forward_to;
     size_t count = json_array_size(list);
     enum gr_err r = GR_OK;
 
+    webhooks->deliveries = queue_of(webhooks->options);
     if (count == 0)
         return GR_OK;
     webhooks->targets = calloc(count, sizeof(*webhooks->targets));
@@ -130,7 +150,7 @@ enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks
                                           gr_v_int(now_ms)};
 
         r = gr_store(call,
-                     "INSERT INTO webhook_delivery (event_seq, target, next_ms)"
+                     "INSERT INTO webhook_delivery (event_seq, target, due_ms)"
                      " VALUES (?1, ?2, ?3)",
                      values, 3, NULL, NULL, NULL);
     }
@@ -141,8 +161,7 @@ enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks
 
 /* One claimed delivery. */
 struct delivery {
-    int64_t seq;
-    int64_t attempts;
+    struct queue_item item;
     gr_str body; /* NULL: the event is gone */
     bool done;
     bool given_up;
@@ -158,7 +177,7 @@ struct turn {
 
 struct round {
     struct gr_call *call;
-    const struct webhooks_options *options;
+    const struct queue *queue;
     struct turn *turns;
     size_t turn_count;
     size_t bytes; /* of bodies that were read */
@@ -171,69 +190,28 @@ struct round {
 
 /* --- claiming --- */
 
-static enum gr_err see_one(void *arg, const struct gr_value *columns, size_t count)
+static int64_t monotonic_ms(void)
 {
-    (void)columns;
-    (void)count;
-    *(bool *)arg = true;
-    return GR_OK;
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Row: event_seq, attempts. They come in any order. */
-static enum gr_err take_claimed(void *arg, const struct gr_value *columns, size_t count)
-{
-    struct turn *turn = arg;
-    size_t at = turn->count;
-
-    (void)count;
-    if (turn->count == SHARE)
-        return GR_ERR_INTERNAL;
-    for (; at > 0 && turn->list[at - 1].seq > columns[0].i; at--)
-        turn->list[at] = turn->list[at - 1];
-    turn->list[at] = (struct delivery){.seq = columns[0].i, .attempts = columns[1].i};
-    turn->count++;
-    return GR_OK;
-}
-
-/* Looks before it writes: most of the time nothing is due, and a look disturbs nobody. */
 static enum gr_err claim(struct round *round, struct turn *turn)
 {
-    int64_t now = gr_now_ms(round->call->host);
-    const struct gr_value values[] = {
-        gr_v_text(turn->target->name),
-        gr_v_int(now),
-        gr_v_int(now + SHARE * round->options->forward_timeout + CLAIM_MARGIN_MS),
-        gr_v_int(SHARE),
-    };
-    bool due = false;
+    struct queue_item items[SHARE];
 
-    if (turn->target->rest_until_ms > now)
+    if (turn->target->rest_until_ms > monotonic_ms())
         return GR_OK;
-    enum gr_err r = gr_store(round->call,
-                             "SELECT 1 FROM webhook_delivery WHERE target = ?1 AND next_ms <= ?2"
-                             " LIMIT 1",
-                             values, 2, see_one, &due, NULL);
-    if (r != GR_OK || !due)
-        return r;
-    return gr_store(round->call,
-                    "UPDATE webhook_delivery SET next_ms = ?3 WHERE target = ?1 AND next_ms <= ?2"
-                    " AND event_seq IN (SELECT event_seq FROM webhook_delivery WHERE target = ?1"
-                    " AND next_ms <= ?2 ORDER BY next_ms, event_seq LIMIT ?4)"
-                    " RETURNING event_seq, attempts",
-                    values, 4, take_claimed, turn, NULL);
+    enum gr_err r =
+        queue_claim(round->call, round->queue, turn->target->name, items, SHARE, &turn->count);
+    for (size_t i = 0; i < turn->count; i++)
+        turn->list[i] = (struct delivery){.item = items[i]};
+    return r;
 }
 
-static enum gr_err release_one(struct gr_call *call, const struct turn *turn, int64_t seq)
-{
-    const struct gr_value values[] = {gr_v_int(seq), gr_v_text(turn->target->name),
-                                      gr_v_int(gr_now_ms(call->host))};
-
-    return gr_store(call,
-                    "UPDATE webhook_delivery SET next_ms = ?3 WHERE event_seq = ?1 AND target = ?2",
-                    values, 3, NULL, NULL, NULL);
-}
-
-/* What was claimed and not sent is due again. Should this fail, the claim ends by itself. */
+/* What was claimed and not sent is due again. Should this fail, the lease ends by itself. */
 static void release(struct round *round)
 {
     enum gr_err r = GR_OK;
@@ -242,7 +220,7 @@ static void release(struct round *round)
         struct turn *turn = &round->turns[i];
 
         for (; turn->next < turn->count && r == GR_OK; turn->next++)
-            r = release_one(round->call, turn, turn->list[turn->next].seq);
+            r = queue_release(round->call, round->queue, &turn->list[turn->next].item);
     }
 }
 
@@ -268,7 +246,7 @@ static enum gr_err take_body(void *arg, const struct gr_value *columns, size_t c
 
 static enum gr_err read_body(struct round *round, struct delivery *delivery)
 {
-    const struct gr_value seq = gr_v_int(delivery->seq);
+    const struct gr_value seq = delivery->item.key;
     struct reading reading = {round, delivery};
 
     return gr_store(round->call, "SELECT body FROM webhook_event WHERE seq = ?1", &seq, 1,
@@ -301,7 +279,7 @@ static enum gr_err load_wave(struct round *round)
     for (size_t i = 0; i < round->turn_count && round->bytes < ROUND_MAX_BYTES; i++) {
         struct turn *turn = &round->turns[i];
 
-        if (turn->target->rest_until_ms > gr_now_ms(round->call->host))
+        if (turn->target->rest_until_ms > monotonic_ms())
             continue;
         for (; turn->next < turn->count; turn->next++) {
             enum gr_err r = read_body(round, &turn->list[turn->next]);
@@ -319,49 +297,29 @@ static enum gr_err load_wave(struct round *round)
 
 /* --- settling --- */
 
-/* 1 s, 2 s, 4 s … up to longest_ms. */
-static int64_t pause_ms(int64_t failures, int64_t longest_ms)
+/* How long a target is left alone that failed so often in a row: 1 s, 2 s, 4 s … */
+static int64_t rest_ms(unsigned failures)
 {
-    int64_t pause = (int64_t)1000 << (failures < 20 ? failures : 20);
+    int64_t rest = (int64_t)1000 << (failures < 10 ? failures : 10);
 
-    return pause < longest_ms ? pause : longest_ms;
+    return rest < REST_MAX_MS ? rest : REST_MAX_MS;
 }
 
 /* A target that is down or overloaded is left alone for a while; one that dislikes an event is
  * not. */
-static void judge(struct round *round, struct turn *turn, const struct gr_upstream_reply *reply)
+static void judge(struct turn *turn, const struct gr_upstream_reply *reply)
 {
     struct delivery *delivery = &turn->list[turn->next];
     struct webhooks_target *target = turn->target;
     bool answered = reply->err == GR_OK;
 
     delivery->done = answered && reply->status >= 200 && reply->status < 300;
-    delivery->given_up = !delivery->done && delivery->attempts + 1 >= round->options->attempts_max;
     if (answered && reply->status != 429 && reply->status < 500) {
         target->failures = 0;
         return;
     }
-    target->rest_until_ms = gr_now_ms(round->call->host) + pause_ms(target->failures, REST_MAX_MS);
+    target->rest_until_ms = monotonic_ms() + rest_ms(target->failures);
     target->failures++;
-}
-
-static enum gr_err settle_one(struct gr_call *call, const struct turn *turn)
-{
-    const struct delivery *delivery = &turn->list[turn->next];
-    bool over = delivery->done || delivery->given_up;
-    int64_t now = gr_now_ms(call->host);
-    const struct gr_value values[] = {
-        gr_v_int(delivery->seq),
-        gr_v_text(turn->target->name),
-        gr_v_int(delivery->attempts + 1),
-        over ? gr_v_null() : gr_v_int(now + pause_ms(delivery->attempts, PAUSE_MAX_MS)),
-        delivery->done ? gr_v_int(now) : gr_v_null(),
-    };
-
-    return gr_store(call,
-                    "UPDATE webhook_delivery SET attempts = ?3, next_ms = ?4, done_ms = ?5"
-                    " WHERE event_seq = ?1 AND target = ?2",
-                    values, 5, NULL, NULL, NULL);
 }
 
 static enum gr_err settle_all(struct gr_call *call, void *arg)
@@ -369,8 +327,12 @@ static enum gr_err settle_all(struct gr_call *call, void *arg)
     const struct round *round = arg;
     enum gr_err r = GR_OK;
 
-    for (size_t i = 0; i < round->wave_count && r == GR_OK; i++)
-        r = settle_one(call, round->wave[i]);
+    for (size_t i = 0; i < round->wave_count && r == GR_OK; i++) {
+        struct delivery *delivery = &round->wave[i]->list[round->wave[i]->next];
+
+        r = delivery->done ? queue_done(call, round->queue, &delivery->item)
+                           : queue_fail(call, round->queue, &delivery->item, &delivery->given_up);
+    }
     return r;
 }
 
@@ -385,7 +347,7 @@ static void tell(struct round *round, const struct turn *turn)
                   1);
     if (delivery->given_up)
         gr_log(round->call, GR_LOG_ERROR, "event %lld could not be handed on to '%s': given up",
-               (long long)delivery->seq, turn->target->name);
+               (long long)delivery->item.key.i, turn->target->name);
 }
 
 static enum gr_err run_wave(struct round *round)
@@ -393,7 +355,7 @@ static enum gr_err run_wave(struct round *round)
     /* Each reply tells how it went. */
     (void)gr_upstream(round->call, round->requests, round->replies, round->wave_count);
     for (size_t i = 0; i < round->wave_count; i++)
-        judge(round, round->wave[i], &round->replies[i]);
+        judge(round->wave[i], &round->replies[i]);
     enum gr_err r = gr_store_tx(round->call, settle_all, round);
     for (size_t i = 0; i < round->wave_count; i++) {
         tell(round, round->wave[i]);
@@ -437,7 +399,7 @@ enum gr_err webhooks_deliver(struct gr_call *call)
     if (!round)
         return GR_ERR_NO_MEMORY;
     round->call = call;
-    round->options = webhooks->options;
+    round->queue = &webhooks->deliveries;
     round->turn_count = webhooks->target_count;
     round->turns = gr_alloc(call, round->turn_count * sizeof(*round->turns));
     if (!round->turns)

@@ -316,7 +316,7 @@ def test_a_caller_reads_what_it_may_and_100ms_needs_no_key(start):
 
 
 def pending(store):
-    return store.sql("SELECT target, attempts FROM webhook_delivery WHERE done_ms IS NULL AND next_ms IS NOT NULL")
+    return store.sql("SELECT target, attempts FROM webhook_delivery WHERE done_ms IS NULL AND due_ms IS NOT NULL")
 
 
 def sent_ids(target, path="/hook"):
