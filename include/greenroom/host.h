@@ -727,11 +727,11 @@ static inline const char *gr_state_dir(const struct gr_self *self)
 }
 
 /*
- * In init: a secret kept in a file of the state directory (or anywhere, when file is absolute),
- * without the line end behind it. When there is no such file it is made, with 64 random hex digits;
- * of several gateways that start at the same time one makes it, and all read it whole. The file
- * must not be readable by others (mode 0600). Lives as long as the instance, NUL-terminated, wiped
- * at its end. Empty, with a line in the log, when it cannot be had.
+ * In init and in commands: a secret kept in a file of the state directory (or anywhere, when file
+ * is absolute), without the line end behind it. When there is no such file it is made, with 64
+ * random hex digits; of several gateways that start at the same time one makes it, and all read it
+ * whole. The file must not be readable by others (mode 0600). Lives as long as the instance,
+ * NUL-terminated, wiped at its end. Empty, with a line in the log, when it cannot be had.
  */
 static inline gr_str gr_state_secret(struct gr_self *self, const char *file)
 {

@@ -49,7 +49,7 @@ static int mint(struct gr_call *call, const struct mini_options *options,
         return complain("a label with a colon is not accepted in tokens");
     if (!issuer)
         return complain("no issuer that uses the shared secret speaks for this audience");
-    secret = mini_secret_load(call->self, options->secret, options->secret_file);
+    secret = mini_secret(call->self, options->secret, options->secret_file);
     if (secret.len == 0)
         return complain("no secret");
     const struct gr_jwt_key key = {.alg = "HS256", .key = secret};
@@ -59,7 +59,6 @@ static int mint(struct gr_call *call, const struct mini_options *options,
                   (json_int_t)(gr_now_ms(call->host) / 1000 + LIFETIME_S));
     enum gr_err err = claims ? gr_jwt_sign(call, &key, claims, &token) : GR_ERR_NO_MEMORY;
     json_decref(claims);
-    mini_secret_free(call->self, secret);
     if (err != GR_OK)
         return complain("cannot sign");
     puts(token);

@@ -85,7 +85,7 @@ enum gr_err mini_state_init(struct gr_self *self, const void *options, void **re
     if (!state)
         return GR_ERR_NO_MEMORY;
     state->options = options;
-    gr_str secret = mini_secret_load(self, state->options->secret, state->options->secret_file);
+    gr_str secret = mini_secret(self, state->options->secret, state->options->secret_file);
     if (secret.len == 0 || !check_account(self, state->options->account) ||
         !define_upstreams(state, self))
         goto fail;
@@ -99,12 +99,10 @@ enum gr_err mini_state_init(struct gr_self *self, const void *options, void **re
     gr_hmac_sha256(self->host, secret, GR_STR("ids of absent classes"), state->absent_key);
     if (!state->authz || !state->signer || !state->class_locks)
         goto fail;
-    mini_secret_free(self, secret);
     *ret_state = state;
     return GR_OK;
 
 fail:
-    mini_secret_free(self, secret);
     mini_state_fini(self, state);
     return GR_ERR_INVALID;
 }

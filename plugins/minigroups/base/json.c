@@ -1,16 +1,5 @@
 #include "json.h"
 
-#include <stdlib.h>
-
-const char *mini_json_text(struct gr_call *call, const json_t *value)
-{
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    const char *copy = text ? gr_copy(call, gr_str_of(text)) : NULL;
-
-    free(text);
-    return copy;
-}
-
 json_t *mini_json_load(const char *text)
 {
     return text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
@@ -24,7 +13,7 @@ const char *mini_json_set(struct gr_call *call, const char *text, gr_str name, c
     if (!object)
         object = json_object();
     if (json_object_setn_new(object, name.ptr, name.len, json_deep_copy(value)) == 0)
-        result = mini_json_text(call, object);
+        result = gr_json_text(call, object).ptr;
     json_decref(object);
     return result;
 }

@@ -5,8 +5,6 @@
 
 #include <jansson.h>
 
-/* JSON text in call memory; NULL without memory. */
-const char *mini_json_text(struct gr_call *call, const json_t *value);
 /* A new reference to what text says; NULL for NULL or text that is not JSON. */
 json_t *mini_json_load(const char *text);
 /* Text of the object in text with one member set; NULL without memory. */

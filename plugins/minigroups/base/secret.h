@@ -3,14 +3,10 @@
 
 #include <greenroom/plugin.h>
 
-/*
- * text when it is not empty, else the content of file, which is made with a fresh secret when it
- * does not exist; a relative file is in the state directory. malloc'ed, for mini_secret_free();
- * empty with a line in the log when neither works.
- */
-gr_str mini_secret_load(struct gr_self *self, const char *text, const char *file);
-void mini_secret_free(struct gr_self *self, gr_str secret);
-/* Reads a whole small file, a secret or a key; false when it cannot be read. The bytes are
- * malloc'ed.
- */
-bool mini_read_file(const char *path, gr_str *ret_bytes);
+/* text when it is not empty, else the content of file, which is made with a fresh secret when it
+ * does not exist; a relative file is in the state directory. Lives as long as the instance; empty,
+ * with a line in the log, when neither works. */
+static inline gr_str mini_secret(struct gr_self *self, const char *text, const char *file)
+{
+    return text && *text ? gr_str_of(text) : gr_state_secret(self, file);
+}

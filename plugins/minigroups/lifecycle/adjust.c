@@ -128,7 +128,7 @@ enum gr_err mini_on_adjust(struct gr_call *call, const struct mini_delivery *del
                            .message = MINI_ROOM_ADJUST,
                            .original_room = member(payload, "original_room_id"),
                            .modified_room = member(payload, "modified_room_id"),
-                           .host_segments = mini_json_text(call, segments)};
+                           .host_segments = gr_json_text(call, segments).ptr};
     return adjust(call, delivery, &a);
 }
 

@@ -28,7 +28,7 @@ static const struct queue inbox = {
 enum gr_err mini_inbox_put(struct gr_call *call, const char *queue, const char *label,
                            const struct mini_delivery *delivery)
 {
-    const char *payload = mini_json_text(call, delivery->payload);
+    const char *payload = gr_json_text(call, delivery->payload).ptr;
     const struct gr_value values[COLUMN_COUNT] = {
         [AUDIENCE] = gr_v_text(delivery->audience),
         [SOURCE] = gr_v_str(delivery->source),

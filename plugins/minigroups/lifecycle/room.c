@@ -136,7 +136,7 @@ static enum gr_err put_stream(struct gr_call *call, struct upload *upload, const
                                     .created_ms = created_ms};
     if (converted) {
         stream.stream_uri = member(rtc, "uri");
-        stream.segments = mini_json_text(call, json_object_get(rtc, "segments"));
+        stream.segments = gr_json_text(call, json_object_get(rtc, "segments")).ptr;
         stream.started_ms =
             (struct mini_num){true, json_integer_value(json_object_get(rtc, "started_at"))};
     }

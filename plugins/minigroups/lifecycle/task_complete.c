@@ -79,7 +79,7 @@ static enum gr_err on_converted(struct gr_call *call, const struct mini_delivery
         return mini_fail(call, MINI_BAD_PAYLOAD, "expected stream_id, stream_uri and segments");
     json_t *list = mini_segments_parse(gr_str_of(segments), &c.started_ms);
     if (list) {
-        c.segments = mini_json_text(call, list);
+        c.segments = gr_json_text(call, list).ptr;
         json_decref(list);
         if (!c.segments)
             return mini_flow_fail(call, delivery, "too many segments");

@@ -1,7 +1,6 @@
 #include "tasks.h"
 
 #include "base/json.h"
-#include "base/path_segment.h"
 #include "base/state.h"
 #include "class_snapshot.h"
 #include "service/calls.h"
@@ -24,10 +23,10 @@ json_t *mini_task_tags(const struct mini_class *row)
 const char *mini_task_path(struct gr_call *call, const struct mini_class *row, const char *template,
                            const char *stream)
 {
-    const char *audience = mini_encode_path_segment(call, row->audience);
+    const char *audience = gr_segment(call, gr_str_of(row->audience));
     const char *name = stream ? gr_format(call, "%s-%s-%s", template, row->scope, stream)
                               : gr_format(call, "%s-%s", template, row->scope);
-    const char *task = name ? mini_encode_path_segment(call, name) : NULL;
+    const char *task = name ? gr_segment(call, gr_str_of(name)) : NULL;
 
     if (!audience || !task)
         return NULL;
@@ -65,7 +64,7 @@ enum gr_err mini_task_convert(struct gr_call *call, const struct mini_class *row
     json_t *body =
         json_pack("{s:s, s:s, s:s, s:o, s:o}", "audience", row->audience, "priority", "normal",
                   "template", template, "tags", mini_task_tags(row), "bindings", bindings);
-    ret_task->payload = body ? mini_json_text(call, body) : NULL;
+    ret_task->payload = body ? gr_json_text(call, body).ptr : NULL;
     json_decref(body);
     ret_task->request = path ? gr_format(call, "POST %s", path) : NULL;
     if (!ret_task->payload || !ret_task->request)

@@ -21,12 +21,11 @@ static enum gr_err authenticate(struct gr_call *call)
     const struct mq_state *state = mq_state_of(call);
     const struct gr_jwt_key key = {.alg = "HS256", .key = state->secret};
     const struct gr_jwt_rules rules = {.need_exp = true, .leeway_s = 30};
-    gr_str header = gr_header(call, "Authorization");
+    gr_str token = gr_bearer(call);
     const json_t *claims = NULL;
 
-    if (header.len < 8 || memcmp(header.ptr, "Bearer ", 7) != 0)
+    if (token.len == 0)
         return gr_fail(call, GR_ERR_UNAUTHORIZED, "give a bearer token");
-    const gr_str token = {header.ptr + 7, header.len - 7};
     if (gr_jwt_verify(call, &key, 1, &rules, token, &claims) != GR_OK)
         return gr_fail(call, GR_ERR_UNAUTHORIZED, "the token is not valid");
     const char *sub = json_string_value(json_object_get(claims, "sub"));
@@ -71,7 +70,7 @@ static enum gr_err init(struct gr_self *self, const void *options, void **ret_st
     if (!state)
         return GR_ERR_NO_MEMORY;
     state->options = options;
-    state->secret = mini_secret_load(self, state->options->secret, state->options->secret_file);
+    state->secret = mini_secret(self, state->options->secret, state->options->secret_file);
     snprintf(agent, sizeof(agent), "%s.%s", state->options->agent_label, state->options->account);
     state->agent = strdup(agent);
     if (state->secret.len && state->agent &&
@@ -80,7 +79,6 @@ static enum gr_err init(struct gr_self *self, const void *options, void **ret_st
         *ret_state = state;
         return GR_OK;
     }
-    mini_secret_free(self, state->secret);
     free(state->agent);
     free(state);
     return GR_ERR_INVALID;
@@ -90,8 +88,8 @@ static void fini(struct gr_self *self, void *arg)
 {
     struct mq_state *state = arg;
 
+    (void)self;
     mq_link_done(state);
-    mini_secret_free(self, state->secret);
     free(state->agent);
     free(state);
 }

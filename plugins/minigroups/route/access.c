@@ -26,49 +26,20 @@ const char *mini_path_id(struct gr_call *call)
     return mini_uuid_parse(raw_id(call), id) ? gr_copy(call, gr_str_of(id)) : NULL;
 }
 
-/* The bearer token of the request: header first, then query access_token; empty when neither. A
- * header of another scheme is not a token: *ret_malformed. */
-static gr_str bearer_token(struct gr_call *call, bool *ret_malformed)
-{
-    static const char scheme[] = "bearer ";
-    const size_t scheme_len = sizeof(scheme) - 1;
-    gr_str header = gr_header(call, "Authorization");
-
-    *ret_malformed = false;
-    if (header.len == 0)
-        return gr_query(call, "access_token");
-    for (size_t i = 0; i < scheme_len; i++) {
-        char c = i < header.len ? header.ptr[i] : '\0';
-
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
-        if (c != scheme[i]) {
-            *ret_malformed = true;
-            return (gr_str){NULL, 0};
-        }
-    }
-    header.ptr += scheme_len;
-    header.len -= scheme_len;
-    while (header.len && *header.ptr == ' ') {
-        header.ptr++;
-        header.len--;
-    }
-    return header;
-}
-
 enum gr_err mini_authenticate(struct gr_call *call)
 {
     char id[MINI_UUID_SIZE];
     const char *reason = NULL;
     struct gr_account account;
-    bool malformed;
     gr_str path_id = raw_id(call);
+    gr_str token = gr_bearer(call);
 
     if (path_id.len && !mini_uuid_parse(path_id, id))
         return mini_fail(call, MINI_BAD_PARAMETER, "the id in the path is not a UUID");
-    gr_str token = bearer_token(call, &malformed);
-    if (malformed)
-        return mini_fail(call, MINI_BAD_TOKEN, "the Authorization header is not of scheme Bearer");
+    if (token.len == 0 && gr_header(call, "Authorization").len)
+        return mini_fail(call, MINI_BAD_TOKEN, "the Authorization header is no bearer token");
+    if (token.len == 0)
+        token = gr_query(call, "access_token");
     if (token.len == 0)
         return mini_fail(call, MINI_NO_TOKEN, "give a bearer token, or a query access_token");
     if (gr_authn_check(call, mini_state_of(call)->authn, token, &account, &reason) != GR_OK)

@@ -19,8 +19,8 @@ static enum gr_err read_body(struct gr_call *call, struct mini_class *row)
 
     *row = (struct mini_class){.audience = mini_member_text(body, "audience"),
                                .scope = mini_member_text(body, "scope"),
-                               .tags = tags ? mini_json_text(call, tags) : NULL,
-                               .properties = properties ? mini_json_text(call, properties) : "{}",
+                               .tags = tags ? gr_json_text(call, tags).ptr : NULL,
+                               .properties = properties ? gr_json_text(call, properties).ptr : "{}",
                                .preserve_history = true,
                                .reserve = mini_member_num(body, "reserve"),
                                .host = mini_member_text(body, "host"),

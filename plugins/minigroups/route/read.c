@@ -1,6 +1,5 @@
 /* Read, download, save position. */
 #include "access.h"
-#include "base/path_segment.h"
 #include "base/problem.h"
 #include "base/state.h"
 #include "handlers.h"
@@ -102,8 +101,8 @@ enum gr_err mini_download(struct gr_call *call)
         return mini_fail(call, MINI_NO_RECORDING, "Minigroup recordings were not transcoded");
     /* The set is called "webinar" for minigroups, too. */
     const char *set = gr_format(call, "ms.webinar.%s::%s", row.audience, row.scope);
-    const char *segment = set ? mini_encode_path_segment(call, set) : NULL;
-    const char *backend = mini_encode_path_segment(call, options->storage_backend);
+    const char *segment = set ? gr_segment(call, gr_str_of(set)) : NULL;
+    const char *backend = gr_segment(call, gr_str_of(options->storage_backend));
     size_t base = strlen(options->storage_url);
     while (base && options->storage_url[base - 1] == '/')
         base--;

@@ -38,7 +38,7 @@ bool mini_service_calls(struct gr_call *call, const struct mini_request *request
     bool good = token != NULL;
 
     for (size_t i = 0; i < count; i++) {
-        const char *body = requests[i].body ? mini_json_text(call, requests[i].body) : NULL;
+        const char *body = requests[i].body ? gr_json_text(call, requests[i].body).ptr : NULL;
 
         good = good && (body || !requests[i].body);
         json_decref(requests[i].body);

@@ -85,7 +85,7 @@ enum gr_err mini_outbox_notify(struct gr_call *call, const struct mini_class *ro
         json_object_set_new(payload, "status", json_string("success"));
         json_object_set_new(payload, "stream_duration", json_integer(duration_s));
     }
-    const char *text = payload ? mini_json_text(call, payload) : NULL;
+    const char *text = payload ? gr_json_text(call, payload).ptr : NULL;
     json_decref(payload);
     const struct outbox_row notice = {"notify", row->audience, label, text};
     return text ? put_now(call, &notice) : GR_ERR_NO_MEMORY;
@@ -133,7 +133,7 @@ static bool send_repair(struct gr_call *call, enum mini_service service, const c
 void mini_outbox_room(struct gr_call *call, enum mini_service service, const char *audience,
                       const char *request, json_t *stolen_body)
 {
-    const char *payload = stolen_body ? mini_json_text(call, stolen_body) : NULL;
+    const char *payload = stolen_body ? gr_json_text(call, stolen_body).ptr : NULL;
     const struct outbox_row row = {kinds[service], audience, request, payload};
 
     if (request && payload && put_now(call, &row) == GR_OK) {

@@ -1,54 +1,61 @@
 #include "signer.h"
 
 #include "base/ids.h"
-#include "base/secret.h"
 #include "base/state.h"
 
 #include <jansson.h>
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#define KEY_FILE_MAX 16384
+
 struct mini_signer {
-    struct gr_jwt_key key; /* .key is owned */
-    pthread_mutex_t lock;  /* guards the rest */
+    struct gr_jwt_key key;
+    char *key_bytes;      /* of the key file; NULL: the key is the shared secret */
+    pthread_mutex_t lock; /* guards the rest */
     char *token;
     int64_t renew_ms;
 };
 
-/* The signing key, malloc'ed; NULL with a line in the log. */
-static gr_str load_key(struct gr_self *self, const struct mini_options *options, gr_str secret)
+/* Reads a whole small file; false when that fails. The bytes are malloc'ed. */
+static bool read_file(const char *path, char **ret_bytes, size_t *ret_len)
 {
-    const char *path = options->id_token_key_file;
-    gr_str key = {NULL, 0};
+    FILE *file = fopen(path, "rbe");
+    char *bytes = malloc(KEY_FILE_MAX);
+    size_t len = 0;
 
-    if (!path) {
-        char *copy = malloc(secret.len + 1);
-
-        if (!copy)
-            return key;
-        memcpy(copy, secret.ptr, secret.len);
-        copy[secret.len] = '\0';
-        return (gr_str){copy, secret.len};
+    if (file && bytes)
+        len = fread(bytes, 1, KEY_FILE_MAX, file);
+    bool good = file && bytes && !ferror(file) && len > 0 && len < KEY_FILE_MAX;
+    if (file)
+        (void)fclose(file);
+    if (!good) {
+        free(bytes);
+        return false;
     }
-    if (!mini_read_file(path, &key))
-        gr_log_self(self, GR_LOG_ERROR, "cannot read id_token_key_file '%s'", path);
-    return key;
+    *ret_bytes = bytes;
+    *ret_len = len;
+    return true;
 }
 
 struct mini_signer *mini_signer_new(struct gr_self *self, const struct mini_options *options,
                                     gr_str secret)
 {
+    const char *path = options->id_token_key_file;
     struct mini_signer *signer = calloc(1, sizeof(*signer));
 
     if (!signer)
         return NULL;
-    signer->key = (struct gr_jwt_key){.alg = options->id_token_algorithm,
-                                      .key = load_key(self, options, secret)};
-    if (!signer->key.key.ptr) {
+    signer->key = (struct gr_jwt_key){.alg = options->id_token_algorithm, .key = secret};
+    if (path && !read_file(path, &signer->key_bytes, &signer->key.key.len)) {
+        gr_log_self(self, GR_LOG_ERROR, "cannot read id_token_key_file '%s'", path);
         free(signer);
         return NULL;
     }
+    if (path)
+        signer->key.key.ptr = signer->key_bytes;
     pthread_mutex_init(&signer->lock, NULL);
     return signer;
 }
@@ -57,7 +64,9 @@ void mini_signer_free(struct gr_self *self, struct mini_signer *signer)
 {
     if (!signer)
         return;
-    mini_secret_free(self, signer->key.key);
+    if (signer->key_bytes)
+        gr_wipe(self->host, signer->key_bytes, signer->key.key.len);
+    free(signer->key_bytes);
     if (signer->token)
         gr_wipe(self->host, signer->token, strlen(signer->token));
     free(signer->token);

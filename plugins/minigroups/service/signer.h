@@ -5,8 +5,8 @@
 
 struct mini_signer;
 
-/* Takes a copy of the key: the one in id_token_key_file, else the shared secret. NULL, with a line
- * in the log, when the file cannot be read. */
+/* Signs with the key in id_token_key_file, else with the shared secret, which has to live as long.
+ * NULL, with a line in the log, when the file cannot be read. */
 struct mini_signer *mini_signer_new(struct gr_self *self, const struct mini_options *options,
                                     gr_str secret);
 void mini_signer_free(struct gr_self *self, struct mini_signer *signer);

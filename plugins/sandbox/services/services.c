@@ -17,12 +17,11 @@ enum gr_err svc_init(struct gr_self *self, const void *options, void **ret_state
     if (!state)
         return GR_ERR_NO_MEMORY;
     state->options = options;
-    state->secret = mini_secret_load(self, state->options->secret, state->options->secret_file);
+    state->secret = mini_secret(self, state->options->secret, state->options->secret_file);
     snprintf(upstream, sizeof(upstream), "%s_gateway", self->name);
     if (state->secret.len == 0 ||
         gr_upstream_define(self, upstream, state->options->gateway) != GR_OK) {
         gr_log_self(self, GR_LOG_ERROR, "needs a secret and the gateway's URL");
-        mini_secret_free(self, state->secret);
         free(state);
         return GR_ERR_INVALID;
     }
@@ -37,10 +36,10 @@ void svc_fini(struct gr_self *self, void *arg)
 {
     struct svc_state *state = arg;
 
+    (void)self;
     json_decref(state->rooms);
     json_decref(state->extra);
     pthread_mutex_destroy(&state->lock);
-    mini_secret_free(self, state->secret);
     free(state);
 }
 
