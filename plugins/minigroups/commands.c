@@ -37,7 +37,7 @@ static int complain(const char *text)
     return EXIT_FAILURE;
 }
 
-/* Prints a token of one day for an account. */
+/* Prints a token for an account, valid for one day. */
 static int mint(struct gr_call *call, const struct mini_options *options,
                 const struct gr_account *account)
 {

@@ -21,7 +21,7 @@
 #define BODY_ROUTE                                                                                 \
     .access = GR_ACCESS_GROUP, .admit = mini_admit_json, .flags = MINI_ROUTE_FLAGS,                \
     .body_max_bytes = BODY_MAX
-/* The content type is the group's business (400, not 415). */
+/* The group checks the content type itself, because its error for a wrong one is 400, not 415. */
 #define MINI_ROUTE_FLAGS GR_ROUTE_ANY_CONTENT_TYPE
 #define PLAIN_ROUTE .access = GR_ACCESS_GROUP
 

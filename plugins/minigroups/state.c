@@ -18,8 +18,7 @@ static bool define(struct gr_self *self, const char *name, const json_t *setting
     json_t *complete = json_deep_copy(settings);
     bool good = complete != NULL;
 
-    /* These services are called with time-outs of 5 s and without retries, unless told otherwise.
-     */
+    /* Unless the config says otherwise, a call may take 5 s and is not repeated. */
     if (good && !json_object_get(complete, "timeout"))
         good = json_object_set_new(complete, "timeout", json_string("5s")) == 0;
     if (good && !json_object_get(complete, "retries"))

@@ -42,7 +42,7 @@ def test_a_token_names_an_account(gateway):
     [{"secret": "another-secret-of-the-tests-0123456789abcdef"}, {"exp": 1}, {"iss": "else"}, {"aud": "else"}, {"sub": None}],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_a_wrong_token_names_nobody(gateway, wrong):
+def test_a_wrong_token_names_no_account(gateway, wrong):
     assert may(gateway, "listed.org", **wrong).status == 401
 
 

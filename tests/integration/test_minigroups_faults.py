@@ -225,7 +225,7 @@ def test_notifications_survive_a_kill(services, tmp_path):
     assert gateway.stop() == 0
 
 
-def test_nobody_to_notify(services, tmp_path):
+def test_an_audience_without_a_url_is_not_notified(services, tmp_path):
     gateway = mg.Gateway(tmp_path, services, mg.store_url(tmp_path), notify=[])
     group = gateway.create()
     gateway.tell("room.close", {"id": group["conference_room_id"]})

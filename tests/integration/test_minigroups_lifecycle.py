@@ -408,7 +408,7 @@ def test_cells(gateway, services, life, message, status):
 
 @pytest.mark.parametrize("message", CELLS)
 def test_repeats_ask_for_nothing(gateway, services, life, message):
-    """A message that was handled is answered the same way again, and nobody is bothered."""
+    """A message that was handled is answered the same way again, and no service is called."""
     life.to({"close": "closed", "upload": "finished"}.get(message, "transcoded" if message == "transcode" else "adjusted"))
     services.forget()
     before = life.read()

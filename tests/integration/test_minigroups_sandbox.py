@@ -72,7 +72,7 @@ def test_from_create_to_download(pair):
         assert film.status == 200 and film.headers["Content-Type"] == "video/mp4"
 
 
-def test_steps_that_nobody_asked_for(pair):
+def test_steps_that_were_not_asked_for(pair):
     gateway, sandbox = pair
     group = gateway.create()
     assert drive(sandbox, "event", group["event_room_id"], "adjust", status=409)["type"] == "nothing_to_adjust"

@@ -1,5 +1,5 @@
 /*
- * Ids of accounts, agents and rows. Pure functions, no host needed.
+ * Ids of accounts, agents and rows. These functions depend on nothing but their arguments.
  *
  * An account id is "label.audience", split at its first dot. An agent id, one device or tab of an
  * account, is "agent.label.audience".
@@ -13,7 +13,7 @@
 /* Splits an account id of a config or a request; a token's account comes as a pair and is never
  * put together and split. False unless both parts are there. The parts are slices of text. */
 bool mini_account_parse(gr_str text, struct gr_account *ret_account);
-/* Whether the account is the one that known, an account id of the config, names. */
+/* Whether known, an account id of the config, names this account. */
 bool mini_account_is(const struct gr_account *account, const char *known);
 /* The account id inside an agent id; false when text has fewer than two dots or an empty part. */
 bool mini_agent_account(gr_str text, gr_str *ret_account);

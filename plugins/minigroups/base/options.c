@@ -2,7 +2,7 @@
 
 #include <jansson.h>
 
-/* As under "upstreams" in greenroom.json; the host checks the other members when it makes it. */
+/* An upstream, as under "upstreams" in greenroom.json. The host checks the other members. */
 static const struct gr_field upstream_shape[] = {
     GR_FIELD("url", GR_STRING, "Base URL of the service, without /api/v1",
              .flags = GR_FIELD_REQUIRED, .pattern = "https?://.+"),

@@ -29,7 +29,8 @@ struct mini_options {
 
 extern const struct gr_option mini_option_rows[];
 
-/* One audience's entry in an array of config objects that have a member "audience"; NULL: none. */
+/* The entry of an audience in a list of the config, whose entries name theirs in "audience". NULL
+ * when there is none. */
 const json_t *mini_audience_config(const json_t *list, const char *audience);
 /* A text member of a config object; NULL when absent or empty. */
 const char *mini_config_text(const json_t *object, const char *name);

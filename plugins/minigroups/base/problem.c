@@ -75,8 +75,8 @@ enum gr_err mini_fail_store(struct gr_call *call, enum gr_err err)
     }
 }
 
-/* What could not be understood, judged by how far the request got: nothing but a query is left to
- * be wrong in a GET that found its route. */
+/* Which part of the request was wrong, judged by how far it got: without a route it was the path;
+ * in a GET that found its route only the query is left; else it was the body. */
 static enum mini_problem bad_request(const struct gr_call *call)
 {
     const struct gr_route *route = gr_route_of(call);

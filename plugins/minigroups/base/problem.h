@@ -42,6 +42,7 @@ enum mini_problem {
 
 /* Fails the call with a problem of the group. detail is for the client; "" leaves it out. */
 enum gr_err mini_fail(struct gr_call *call, enum mini_problem problem, const char *detail);
-/* Fails the call for a store or memory error; passes an error on whose cause was noted already. */
+/* Fails the call for an error of the store. Other errors have failed it already, and are returned
+ * as they are. */
 enum gr_err mini_fail_store(struct gr_call *call, enum gr_err err);
 gr_render_error_fn mini_render_error;

@@ -73,7 +73,8 @@ static enum gr_err store_adjustment(struct gr_call *call, void *arg)
     return err;
 }
 
-/* Decides before the event service is asked who hosts, and again with the class locked. */
+/* The decision is made twice: before the event service is asked who hosts, and again with the class
+ * locked. */
 static enum gr_err adjust(struct gr_call *call, const struct mini_delivery *delivery,
                           struct adjustment *a)
 {

@@ -4,19 +4,20 @@
 #include "status.h"
 #include "store/recordings.h"
 
-/* In a transaction: locks the class, loads what a decision needs. */
+/* What it points to is memory of the call. */
 struct mini_class_snapshot {
     struct mini_class row;
     struct mini_recordings recordings;
     struct mini_facts facts; /* same_rooms is left to the caller */
     int64_t now_ms;
 };
+/* In a transaction: locks the class until the transaction ends, and loads the snapshot. */
 enum gr_err mini_class_snapshot_lock(struct gr_call *call, const char *class_id,
                                      struct mini_class_snapshot *snapshot);
 /* The same without a lock, outside of a transaction. */
 enum gr_err mini_class_snapshot_load(struct gr_call *call, const char *class_id,
                                      struct mini_class_snapshot *snapshot);
 
-/* Status from a class and its recordings. */
+/* The status that a class and its recordings amount to at that time. */
 enum mini_status mini_class_status(const struct mini_class *row,
                                    const struct mini_recordings *recordings, int64_t now_ms);

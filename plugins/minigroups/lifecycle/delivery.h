@@ -20,12 +20,13 @@ struct mini_delivery {
 /* Handles one message; see handlers.h. */
 typedef enum gr_err mini_message_fn(struct gr_call *call, const struct mini_delivery *delivery);
 
-/* Fails with the delivery's failure, for a store error or with a text. */
+/* Fail the call with the error type of this kind of message: with a text for the sender, or for an
+ * error of the store (GR_OK is passed on). */
 enum gr_err mini_flow_fail(struct gr_call *call, const struct mini_delivery *delivery,
                            const char *detail);
 enum gr_err mini_flow_store(struct gr_call *call, const struct mini_delivery *delivery,
                             enum gr_err err);
-/* Finds the class of a room and checks its audience. GR_ERR_NOT_FOUND, not failed, when there is
- * none. */
+/* Finds the class of a room and checks its audience. When there is none, returns GR_ERR_NOT_FOUND
+ * without failing the call. */
 enum gr_err mini_flow_class(struct gr_call *call, const struct mini_delivery *delivery,
                             enum mini_class_by by, const char *room, struct mini_class *ret_class);

@@ -1,6 +1,6 @@
 /*
- * Messages that were taken and are handled later (callbacks.async): rows in the store, first in
- * first out per class, each handled by one gateway at a time.
+ * Messages that were accepted and are handled later (callbacks.async). They are rows in the store,
+ * handled first in, first out for each class, and each by one gateway at a time.
  */
 #pragma once
 

@@ -27,7 +27,6 @@ const struct mini_message_type *mini_message_type_find(gr_str label)
     return NULL;
 }
 
-/* What a message has to stay in order with: its class; while none has its room, the room. */
 enum gr_err mini_message_queue(struct gr_call *call, const struct mini_message_type *message,
                                const json_t *payload, const char **ret_queue)
 {

@@ -8,9 +8,9 @@ struct mini_message_type {
     const struct gr_field *payload;
     mini_message_fn *handle;
     enum mini_problem failure;
-    const char *in; /* member of the payload that holds the next one; NULL: the payload itself */
-    const char *room;
-    enum mini_class_by by; /* how the room tells the class */
+    const char *in;   /* member of the payload that holds the next one; NULL: the payload itself */
+    const char *room; /* member that holds the id of the room */
+    enum mini_class_by by; /* how the class is found by that room */
 };
 
 /* The row of a label; NULL for a label that means nothing to a minigroup. */

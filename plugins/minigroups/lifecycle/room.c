@@ -35,7 +35,7 @@ static enum gr_err close_class(struct gr_call *call, void *arg)
     return mini_outbox_notify(call, &snapshot.row, "minigroup.stop", -1);
 }
 
-/* The source says whose room it is; when it does not, both are looked at. */
+/* The sender tells which kind of room it is. For other senders both kinds are looked at. */
 static enum gr_err class_of_source(struct gr_call *call, const struct mini_delivery *delivery,
                                    const char *room, struct mini_class *ret_class)
 {
@@ -155,7 +155,7 @@ static enum gr_err put_streams(struct gr_call *call, void *arg)
     enum gr_err err = mini_class_snapshot_lock(call, upload->row->id, &snapshot);
 
     upload->task_count = 0; /* this may be the second try */
-    /* Streams follow each other in the order they came: the first one stands for the class. */
+    /* Each stream gets a later time than the one before, because the first stands for the class. */
     for (size_t i = 0; i < json_array_size(upload->rtcs) && err == GR_OK; i++)
         err =
             put_stream(call, upload, json_array_get(upload->rtcs, i), snapshot.now_ms + (int64_t)i);

@@ -37,7 +37,8 @@ const char *mini_status_name(enum mini_status status)
     return names[status];
 }
 
-/* Senders deliver at least once. A repeat is worked on again only while its work is unfinished. */
+/* Senders deliver at least once. A repeated message is handled again only while the work that it
+ * asks for is unfinished. */
 static bool is_repeat(enum mini_message message, const struct mini_facts *facts)
 {
     switch (message) {

@@ -7,7 +7,7 @@
 #include "service/outbox.h"
 #include "service/room_events.h"
 
-/* How long the event service is trusted to be adjusting, before a repeated message asks again. */
+/* How long the event service may take to adjust before a repeated message makes us ask again. */
 #define ADJUSTING_MS (10 * 60 * 1000)
 
 json_t *mini_task_tags(const struct mini_class *row)
@@ -98,7 +98,7 @@ struct adjusting {
     bool claimed;
 };
 
-/* Of several calls that find all streams ready, one goes on. */
+/* Of several calls that find all streams ready, one claims the class and asks the service. */
 static enum gr_err claim_adjusting(struct gr_call *call, void *arg)
 {
     struct adjusting *adjusting = arg;

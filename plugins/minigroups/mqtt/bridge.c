@@ -1,10 +1,10 @@
 /*
  * A bridge between an MQTT broker of the original's services and the minigroups group.
  *
- * In: broadcasts about rooms are taken from the broker, kept in the store, and posted to the
- * gateway's own callback route, as any service would. Out: the minigroups group posts its
- * notifications to this plugin's one route, which publishes them and answers when the broker has
- * them. Both ways are plain HTTP, so either side can be elsewhere, and nothing is lost in between.
+ * In: the bridge takes broadcasts about rooms from the broker, keeps them in the store, and posts
+ * them to the callback route of a gateway, as any service would. Out: the minigroups group posts
+ * its notifications to the one route of this plugin, which publishes them and answers once the
+ * broker has them. Both ways are plain HTTP, so that either side can run elsewhere.
  */
 #include "bridge.h"
 

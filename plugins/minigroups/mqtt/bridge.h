@@ -26,7 +26,8 @@ struct mq_options {
     const char *const *publishers;
 };
 
-/* A publication that waits for the broker's word; on the publisher's stack. */
+/* A message that was published and that the broker has not acknowledged yet. It is on the stack of
+ * the thread that publishes it. */
 struct mq_waiter {
     int mid;
     bool done;
@@ -51,16 +52,16 @@ static inline struct mq_state *mq_state_of(const struct gr_call *call)
     return (struct mq_state *)call->state;
 }
 
-/* mqtt_link.c: the connection. */
+/* link.c: the connection to the broker. */
 bool mq_link_init(struct mq_state *state, struct gr_self *self);
 void mq_link_done(struct mq_state *state);
-/* The timer that does all traffic: connects, subscribes, takes what comes. */
+/* The timer that does all traffic: it connects, subscribes, and takes what comes. */
 gr_handler mq_link_run;
 /* Publishes with QoS 1 and waits for the broker. False when it did not take it in time. */
 bool mq_link_publish(struct mq_state *state, const char *topic, gr_str text);
 bool mq_link_is_up(struct mq_state *state);
 
-/* mqtt_inbox.c: messages on their way to the gateway. */
+/* inbox.c: messages on their way to the gateway. */
 extern const struct gr_migration mq_migrations[];
 enum gr_err mq_inbox_put(struct gr_call *call, const struct mq_message *message);
 gr_handler mq_inbox_run;

@@ -13,10 +13,11 @@ struct mq_message {
     const char *payload; /* JSON text */
 };
 
-/* Topic that a service's broadcasts of one audience come on; share: the group that shares them. */
+/* The topic to subscribe to for what a service broadcasts about one audience. share: the name of
+ * the shared subscription. */
 char *mq_topic_in(struct gr_call *call, const char *share, const char *sender,
                   const char *audience);
-/* Puts account and audience for {account} and {audience} in a configured topic. */
+/* The topic of a notification: the configured pattern, with {account} and {audience} filled in. */
 char *mq_topic_out(struct gr_call *call, const char *pattern, const char *account,
                    const char *audience);
 /* Reads topic and envelope {"payload": "…", "properties": {"type": "event", "label": …}}. False

@@ -1,6 +1,7 @@
 /*
- * The connection to the broker. One timer does all its traffic, so that messages are taken with a
- * call at hand; publishing threads only queue, and wait for the broker's word.
+ * The connection to the broker. One timer does all of its traffic, because taking a message needs a
+ * call for the store. A thread that publishes hands its message to the library and waits until the
+ * broker has acknowledged it.
  */
 #include "bridge.h"
 
@@ -107,7 +108,7 @@ bool mq_link_init(struct mq_state *state, struct gr_self *self)
 
     if (mosquitto_lib_init() != MOSQ_ERR_SUCCESS)
         return false;
-    /* not a clean session: what comes while we are away waits at the broker */
+    /* false: not a clean session, so that the broker keeps what comes while we are away */
     state->client = mosquitto_new(state->agent, false, state);
     if (!state->client ||
         (options->ca_file && mosquitto_tls_set(state->client, options->ca_file, NULL, NULL, NULL,
@@ -190,7 +191,7 @@ bool mq_link_publish(struct mq_state *state, const char *topic, gr_str text)
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += PUBLISH_TIMEOUT_S;
-    /* The lock is held from before the message can be acknowledged until we wait for that. */
+    /* The lock is held until the wait begins: an acknowledgement cannot come in between unseen. */
     pthread_mutex_lock(&state->lock);
     bool good =
         state->connected && mosquitto_publish(state->client, &mine.mid, topic, (int)text.len,

@@ -8,7 +8,7 @@
 
 static const char *const id_names[] = {"minigroup_id", "webinar_id", "id"};
 
-/* --- who --- */
+/* --- who calls --- */
 
 static gr_str raw_id(const struct gr_call *call)
 {
@@ -71,7 +71,7 @@ enum gr_err mini_admit_json(struct gr_call *call)
     return mini_fail(call, MINI_BAD_PAYLOAD, "the body has to be application/json");
 }
 
-/* --- may they --- */
+/* --- what the caller may do --- */
 
 enum gr_err mini_authorize(struct gr_call *call, const char *audience, const char *class_id,
                            const char *action)
@@ -93,8 +93,8 @@ enum gr_err mini_authorize(struct gr_call *call, const char *audience, const cha
                                caller.ptr, action, class_id ? "/" : "", class_id ? class_id : ""));
 }
 
-/* An id for a class that does not exist: always the same one for a scope, so that it looks like
- * that of a class, and not to be guessed. */
+/* An id for a class that does not exist. A scope always gets the same one, as it would from a
+ * class, and without the secret it cannot be computed. */
 static const char *absent_id(struct gr_call *call)
 {
     const char *name =

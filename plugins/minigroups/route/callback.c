@@ -9,7 +9,8 @@
 #include "lifecycle/tasks.h"
 #include "requests.h"
 
-/* Compares label and the part of the audience before ':' with the configured accounts. */
+/* Whether the caller is one of the accounts in callbacks.trusted. Of the caller's audience only the
+ * part before ':' counts, because behind it a bridge names the tenant. */
 static bool is_trusted(const struct gr_call *call)
 {
     const json_t *trusted = json_object_get(mini_state_of(call)->options->callbacks, "trusted");

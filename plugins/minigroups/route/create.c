@@ -1,6 +1,7 @@
 /*
- * Create: both rooms side by side, then one row in one statement, then the locks. The row appears
- * with its rooms or not at all; rooms that get no row are closed again through the outbox.
+ * Create: both rooms are made at the same time, then one statement writes the row, then chat and
+ * questions are locked. The row appears with both rooms or not at all; rooms that get no row are
+ * closed again through the outbox.
  */
 #include "access.h"
 #include "base/json.h"
@@ -69,7 +70,7 @@ enum gr_err mini_create(struct gr_call *call)
         err = mini_authorize(call, row.audience, NULL, "create");
     if (err != GR_OK)
         return err;
-    /* Rival creates of one scope wait here, so that only the first one makes rooms. */
+    /* Other creates of the same scope wait here, so that only the first one makes rooms. */
     const char *name = gr_format(call, "%s\n%s", row.audience, row.scope);
     err = name ? mini_class_lock_acquire(call, name) : GR_ERR_NO_MEMORY;
     if (err != GR_OK)

@@ -3,7 +3,7 @@
 
 #include <greenroom/plugin.h>
 
-/* Names asked for. slots were made by the caller, one per query pair. */
+/* The names that a query asks for. The caller makes room for one entry per pair of the query. */
 struct mini_property_names {
     gr_str *names;
     uint64_t *indexes;

@@ -99,7 +99,7 @@ enum gr_err mini_download(struct gr_call *call)
         ready = ready && recordings.list[i].transcoded_ms.set;
     if (!ready)
         return mini_fail(call, MINI_NO_RECORDING, "Minigroup recordings were not transcoded");
-    /* The set is called "webinar" for minigroups, too. */
+    /* The storage service calls this set "webinar" for minigroups as well. */
     const char *set = gr_format(call, "ms.webinar.%s::%s", row.audience, row.scope);
     const char *segment = set ? gr_segment(call, gr_str_of(set)) : NULL;
     const char *backend = gr_segment(call, gr_str_of(options->storage_backend));

@@ -30,7 +30,7 @@ enum gr_err mini_recreate(struct gr_call *call)
     if (err != GR_OK)
         return err;
     err = mini_class_lock_acquire(call, row.id);
-    if (err == GR_OK) /* whoever was here before us has given it other rooms */
+    if (err == GR_OK) /* the call that held the lock before has given it other rooms */
         err = mini_fail_store(
             call, mini_class_find(call, MINI_BY_ID, gr_str_of(row.id), (gr_str){NULL, 0}, &row));
     if (err != GR_OK)
@@ -45,7 +45,8 @@ enum gr_err mini_recreate(struct gr_call *call)
     if (err != GR_OK) {
         mini_rooms_drop(call, &rooms, row.audience);
         if (err == GR_ERR_CONFLICT)
-            return mini_fail(call, MINI_BAD_DATABASE, "the class was recreated by somebody else");
+            return mini_fail(call, MINI_BAD_DATABASE,
+                             "another request recreated the class at the same time");
         return mini_fail_store(call, err);
     }
     mini_room_lock(call, row.audience, rooms.event, mini_member_bool(body, "locked_chat", true),

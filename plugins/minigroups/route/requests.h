@@ -12,11 +12,11 @@ extern const struct gr_field mini_event_body[];
 extern const struct gr_field mini_timestamp_body[];
 extern const struct gr_field mini_restart_body[];
 
-/* A member that is there and not null; else NULL. */
+/* The member of that name; NULL when it is absent or null. */
 const json_t *mini_member(const json_t *body, const char *name);
 const char *mini_member_text(const json_t *body, const char *name);
 struct mini_num mini_member_num(const json_t *body, const char *name);
 bool mini_member_bool(const json_t *body, const char *name, bool fallback);
-/* Reads the pair "time"; false when it was not given: both bounds are unset then. */
+/* Reads the pair "time". False when the body has none; both bounds are unset then. */
 bool mini_member_time(const json_t *body, struct mini_num *ret_start_ms,
                       struct mini_num *ret_end_ms);

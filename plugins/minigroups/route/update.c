@@ -1,6 +1,7 @@
 /*
- * Update: the event room first, whose part does no harm when it stays alone, then the conference
- * room, then the row. When the row cannot be written, the conference room gets its old values back.
+ * Update: first the event room, because a change of that room alone does no harm, then the
+ * conference room, then the row. When the row cannot be written, the conference room gets its old
+ * values back.
  */
 #include "access.h"
 #include "base/problem.h"
@@ -11,7 +12,7 @@
 static json_t *conference_body(const struct mini_class_change *change, int64_t now_ms)
 {
     const struct mini_num now = {true, now_ms};
-    /* the conference service wants a start */
+    /* the conference service refuses a time without a start */
     const struct mini_num start = change->start_ms.set ? change->start_ms : now;
 
     return json_pack("{s:o*, s:o*, s:s*}", "time",
@@ -40,7 +41,7 @@ static bool patch_conference(struct gr_call *call, const struct mini_class *row,
         .good;
 }
 
-/* Only what was changed and had a value before. */
+/* Sets back what was changed and had a value before. */
 static void revert(struct gr_call *call, const struct mini_class *row,
                    const struct mini_class_change *change)
 {

@@ -7,7 +7,7 @@
 
 enum mini_service { MINI_EVENT = 0, MINI_CONFERENCE, MINI_TQ };
 
-/* One call. path may hold {name} segments, taken from params. */
+/* One request. Segments {name} of path are filled in from params. */
 struct mini_request {
     enum mini_service service;
     enum gr_method method;
@@ -26,11 +26,11 @@ struct mini_answer {
 
 #define MINI_SIDE_BY_SIDE_MAX 2
 
-/* Makes the calls side by side, with our service token. True when all are good; what is not has
- * been logged. */
+/* Sends the requests at the same time, with our service token. True when all answers are good; the
+ * others have been logged. */
 bool mini_service_calls(struct gr_call *call, const struct mini_request *requests,
                         struct mini_answer *answers, size_t count);
-/* One call about one room: {room} in path. */
+/* One request about one room, which stands in path as {room}. */
 struct mini_answer mini_service_room_call(struct gr_call *call, enum mini_service service,
                                           enum gr_method method, const char *path, const char *room,
                                           json_t *stolen_body);

@@ -1,6 +1,7 @@
 /*
- * What has to leave the gateway sooner or later: notifications, and repairs of rooms. Rows in the
- * store, sent by a timer, at least once, with back-off.
+ * What has to leave the gateway sooner or later: notifications, tasks for the transcoding queue,
+ * and repairs of rooms. They are rows in the store that a timer sends at least once, with growing
+ * waits between attempts.
  */
 #pragma once
 
@@ -10,12 +11,12 @@
 
 #define MINI_OUTBOX_TIMER "outbox"
 
-/* Notes a notification about a class. Belongs into the transaction that changes the class.
- * duration_s < 0: none. */
+/* Adds a notification about a class; to be called in the transaction that changes the class.
+ * duration_s: length of the recording; negative: the notification has none. */
 enum gr_err mini_outbox_notify(struct gr_call *call, const struct mini_class *row,
                                const char *label, int64_t duration_s);
-/* Notes a repair: request is "METHOD /path" of the service. Steals body. When the store does not
- * take it, it is tried once, at once. */
+/* Adds a repair of a room: request is "METHOD /path" at the service. Steals body. When the store
+ * does not take it, the request is sent at once, and only once. */
 void mini_outbox_room(struct gr_call *call, enum mini_service service, const char *audience,
                       const char *request, json_t *stolen_body);
 /* In a transaction: keeps a request until mini_outbox_send() has sent it or, a minute later, the

@@ -1,4 +1,4 @@
-/* Reading lists from the other services. */
+/* Reads the events of a room. */
 #pragma once
 
 #include "calls.h"

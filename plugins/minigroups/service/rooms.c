@@ -74,7 +74,7 @@ enum gr_err mini_rooms_make(struct gr_call *call, const struct mini_room_spec *s
                      rooms.event ? "Request to conference" : "Request to event");
 }
 
-/* An end in the past closes a room; the services want it after the start. */
+/* A time that has ended closes a room. The services refuse an end that is not after the start. */
 static json_t *closed_time(int64_t end_ms)
 {
     const struct mini_num start = {true, end_ms - 1000};
@@ -89,7 +89,7 @@ void mini_rooms_drop(struct gr_call *call, const struct mini_rooms *rooms, const
 
     if (rooms->event) {
         gr_log(call, GR_LOG_WARN, "closing event room %s, which no class has", rooms->event);
-        /* its start is the second it was made in, and stays */
+        /* the event service keeps the start, which is the second in which the room was made */
         mini_outbox_room(call, MINI_EVENT, audience,
                          gr_format(call, "PATCH /api/v1/rooms/%s", rooms->event),
                          closed_time(now + 1000));

@@ -18,7 +18,7 @@ struct mini_rooms {
     const char *conference;
 };
 
-/* Makes both rooms, side by side. When one of them fails, the other is closed again and the call
+/* Makes both rooms at the same time. When one of them fails, the other is closed again and the call
  * fails with mqtt_request_failed. */
 enum gr_err mini_rooms_make(struct gr_call *call, const struct mini_room_spec *spec,
                             struct mini_rooms *ret_rooms);

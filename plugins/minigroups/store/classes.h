@@ -71,15 +71,16 @@ enum mini_class_by {
 /* Finds an established minigroup. GR_ERR_NOT_FOUND when there is none. */
 enum gr_err mini_class_find(struct gr_call *call, enum mini_class_by by, gr_str key, gr_str second,
                             struct mini_class *ret_class);
-/* In a transaction: makes other writers of the class wait, and reads it anew. */
+/* In a transaction: reads the class, and makes other writers of it wait until the transaction ends.
+ */
 enum gr_err mini_class_find_for_update(struct gr_call *call, const char *id,
                                        struct mini_class *ret_class);
 
-/* What create asks for (audience, scope): a new id, or the one of a row that was never established.
- * GR_ERR_CONFLICT when the pair is taken. */
+/* The id for a class that is about to be made: a new one, or that of a row of the same audience and
+ * scope that never got its rooms. GR_ERR_CONFLICT when there is such a class already. */
 enum gr_err mini_class_reserve_id(struct gr_call *call, const char *audience, const char *scope,
                                   char ret_id[37]);
-/* Stores a new, established class; GR_ERR_CONFLICT when somebody else was faster. */
+/* Stores a new, established class; GR_ERR_CONFLICT when another request was faster. */
 enum gr_err mini_class_insert(struct gr_call *call, const struct mini_class *row);
 
 /* Writes the members that are given (time: both bounds at once). */
@@ -92,8 +93,8 @@ struct mini_class_change {
 };
 enum gr_err mini_class_update(struct gr_call *call, const char *id,
                               const struct mini_class_change *change);
-/* Starts a new life, with new rooms: one transaction. GR_ERR_CONFLICT when the class has other
- * rooms than row says, because another recreate was faster. */
+/* Gives a class new rooms and marks its recordings deleted, in one transaction. GR_ERR_CONFLICT
+ * when the class has other rooms than row says, because another recreate was faster. */
 enum gr_err mini_class_recreate(struct gr_call *call, const struct mini_class *row,
                                 const char *event_room, const char *conference_room,
                                 const struct mini_class_change *change);
@@ -101,13 +102,13 @@ enum gr_err mini_class_recreate(struct gr_call *call, const struct mini_class *r
 enum gr_err mini_class_set_property(struct gr_call *call, const char *id, gr_str name,
                                     const json_t *value, const char **ret_properties);
 
-/* Writers of single facts. */
+/* Each of these writes a single fact about a class. */
 enum gr_err mini_class_stop(struct gr_call *call, const struct mini_class *row, int64_t now_ms,
                             bool timed_out);
 enum gr_err mini_class_set_rooms(struct gr_call *call, const char *id, const char *original_room,
                                  const char *modified_room);
 enum gr_err mini_class_set_dump(struct gr_call *call, const char *id, const char *uri);
-/* When the event service was asked to adjust; now_ms 0: it was not. */
+/* Notes when the event service was asked to adjust. now_ms 0: it has not been asked. */
 enum gr_err mini_class_set_adjusting(struct gr_call *call, const char *id, int64_t now_ms);
-/* When the queue was asked to transcode; now_ms 0: the task has come back. */
+/* Notes when the queue was asked to transcode. now_ms 0: the task has come back. */
 enum gr_err mini_class_set_transcoding(struct gr_call *call, const char *id, int64_t now_ms);

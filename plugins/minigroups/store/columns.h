@@ -1,9 +1,9 @@
-/* Helpers for reading rows and for JSON that is kept as text. */
+/* Reading the columns of a row. */
 #pragma once
 
 #include "classes.h"
 
-/* Takes the columns of a row one after another, text copied into call memory. */
+/* Takes the columns of a row one after another. Text is copied into call memory. */
 struct mini_columns {
     struct gr_call *call;
     const struct gr_value *columns;

@@ -9,14 +9,14 @@ enum gr_err mini_recordings_load(struct gr_call *call, const char *class_id,
  * stream: then nothing happens and *ret_fresh is false. */
 enum gr_err mini_recording_put(struct gr_call *call, const char *class_id,
                                const struct mini_recording *stream, bool *ret_fresh);
-/* Writes what a convert task found. */
+/* Stores the result of a convert task. */
 enum gr_err mini_recording_converted(struct gr_call *call, const char *id, const char *stream_uri,
                                      const char *segments, int64_t started_ms);
 enum gr_err mini_recording_delete(struct gr_call *call, const char *id);
 /* modified: JSON text; NULL: the recording's own segments. */
 enum gr_err mini_recording_adjusted(struct gr_call *call, const char *id, int64_t now_ms,
                                     const char *modified);
-/* All live ones. */
+/* Marks all live recordings of the class as transcoded. */
 enum gr_err mini_recordings_transcoded(struct gr_call *call, const char *class_id, int64_t now_ms);
 /* The recording the host made; NULL when there is none. */
 const struct mini_recording *mini_recording_of_host(const struct mini_recordings *recordings,
