@@ -30,25 +30,31 @@ static bool define(struct gr_self *self, const char *name, const json_t *setting
     return good;
 }
 
-/* Each notified URL becomes an upstream of its own, called minigroups_notify_N. */
-static bool define_notify(struct gr_self *self, const json_t *list)
+/* Each URL becomes an upstream of its own, called minigroups_notify_N. An entry with an empty URL
+ * is left out. */
+static bool define_notify(struct mini_state *state, struct gr_self *self)
 {
-    bool good = true;
+    const json_t *list = state->options->notify;
+    json_t *settings = json_pack("{s:s, s:i}", "timeout", "5s", "retries", 0);
+    size_t count = json_array_size(list);
+    bool good = settings != NULL;
 
-    for (size_t i = 0; i < json_array_size(list) && good; i++) {
-        const char *url = mini_config_text(json_array_get(list, i), "url");
-        char name[64];
+    state->notify = calloc(count + 1, sizeof(*state->notify));
+    good = good && state->notify;
+    for (size_t i = 0; i < count && good; i++) {
+        const json_t *entry = json_array_get(list, i);
+        const char *url = mini_config_text(entry, "url");
+        struct mini_notify *target = &state->notify[state->notify_count];
 
         if (!url)
             continue;
-        const char *authority = strstr(url, "://") + 3;
-        const char *path = strchr(authority, '/');
-        json_t *settings =
-            json_pack("{s:s%}", "url", url, path ? (size_t)(path - url) : strlen(url));
-        snprintf(name, sizeof(name), "minigroups_notify_%zu", i);
-        good = settings && define(self, name, settings);
-        json_decref(settings);
+        snprintf(target->upstream, sizeof(target->upstream), "minigroups_notify_%zu", i);
+        target->audience = mini_config_text(entry, "audience");
+        good = target->audience && gr_upstream_define_url(self, target->upstream, url, settings,
+                                                          &target->path) == GR_OK;
+        state->notify_count++;
     }
+    json_decref(settings);
     return good;
 }
 
@@ -62,7 +68,7 @@ static bool define_upstreams(struct mini_state *state, struct gr_self *self)
     return define(self, "minigroups_event", options->event) &&
            define(self, "minigroups_conference", options->conference) &&
            (!state->has_tq || define(self, "minigroups_tq", options->tq)) &&
-           define_notify(self, options->notify);
+           define_notify(state, self);
 }
 
 /* --- lifecycle --- */
@@ -114,5 +120,6 @@ void mini_state_fini(struct gr_self *self, void *arg)
     mini_signer_free(self, state->signer);
     gr_authz_free(self, state->authz);
     gr_authn_free(self, state->authn);
+    free(state->notify);
     free(state);
 }

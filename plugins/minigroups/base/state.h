@@ -8,12 +8,21 @@ struct mini_class_locks; /* store/class_lock.h */
 
 #define MINI_KEY_SIZE 32
 
+/* Where the notifications of an audience are posted. */
+struct mini_notify {
+    const char *audience;
+    const char *path;
+    char upstream[64];
+};
+
 struct mini_state {
     const struct mini_options *options;
     struct gr_authn *authn;
     struct gr_authz *authz;
     struct mini_signer *signer;
     struct mini_class_locks *class_locks;
+    struct mini_notify *notify; /* the entries of the config that have a URL */
+    size_t notify_count;
     bool has_tq;
     unsigned char absent_key[MINI_KEY_SIZE]; /* of the ids that absent classes are given */
 };

@@ -70,12 +70,22 @@ enum gr_err mini_outbox_keep(struct gr_call *call, enum mini_service service, co
     return put(call, &row, LEASE_MS, ret_item);
 }
 
+/* Where an audience is notified; NULL: nowhere. */
+static const struct mini_notify *notify_target(const struct gr_call *call, const char *audience)
+{
+    const struct mini_state *state = mini_state_of(call);
+
+    for (size_t i = 0; i < state->notify_count; i++) {
+        if (strcmp(state->notify[i].audience, audience) == 0)
+            return &state->notify[i];
+    }
+    return NULL;
+}
+
 enum gr_err mini_outbox_notify(struct gr_call *call, const struct mini_class *row,
                                const char *label, int64_t duration_s)
 {
-    const json_t *entry = mini_audience_config(mini_state_of(call)->options->notify, row->audience);
-
-    if (!mini_config_text(entry, "url")) {
+    if (!notify_target(call, row->audience)) {
         gr_log(call, GR_LOG_INFO, "%s of class %s: there is no URL to notify", label, row->id);
         return GR_OK;
     }
@@ -149,35 +159,28 @@ void mini_outbox_room(struct gr_call *call, enum mini_service service, const cha
                kinds[service], request);
 }
 
-/* The n-th notify entry is reached through the upstream of that number. */
 static bool send_notice(struct gr_call *call, const struct outbox_row *row)
 {
     const struct mini_options *options = mini_state_of(call)->options;
-    const json_t *entry = mini_audience_config(options->notify, row->audience);
-    const char *url = mini_config_text(entry, "url");
+    const struct mini_notify *target = notify_target(call, row->audience);
     const char *token = mini_service_token(call);
     struct gr_upstream_reply reply = {0};
-    size_t index = 0;
 
-    if (!url)
+    if (!target)
         return true; /* the config names no URL any more */
-    while (json_array_get(options->notify, index) != entry)
-        index++;
-    const char *path = strchr(strstr(url, "://") + 3, '/');
     const char *agent = gr_format(call, "%s.%s", options->agent_label, options->account);
     const struct gr_pair headers[] = {{GR_STR("Gateway-Type"), GR_STR("event")},
                                       {GR_STR("Gateway-Label"), gr_str_of(row->label)},
                                       {GR_STR("Gateway-Agent-Id"), gr_str_of(agent)},
                                       {{NULL, 0}, {NULL, 0}}};
-    const struct gr_upstream_request request = {.upstream =
-                                                    gr_format(call, "minigroups_notify_%zu", index),
+    const struct gr_upstream_request request = {.upstream = target->upstream,
                                                 .method = GR_METHOD_POST,
-                                                .path = path ? path : "/",
+                                                .path = target->path,
                                                 .headers = headers,
                                                 .body = gr_str_of(row->payload),
                                                 .bearer = token,
                                                 .timeout_ms = 5000};
-    return token && request.upstream && gr_upstream(call, &request, &reply, 1) == GR_OK &&
+    return token && agent && gr_upstream(call, &request, &reply, 1) == GR_OK &&
            reply.status >= 200 && reply.status < 300;
 }
 
