@@ -86,7 +86,7 @@ struct grc_upstream_settings {
     struct grc_breaker_settings breaker;
     struct grc_budget_settings retry_budget;
     int64_t retry_after_max_ms; /* longest wait that an upstream may ask for */
-    int64_t workers_max;        /* that may wait for it at a time; 0: see grc_workers_share() */
+    int64_t workers_max;        /* that may wait for it at a time; 0: see grc_requests_share() */
     bool single_flight;         /* identical GETs at the same time make one call */
 };
 
@@ -100,7 +100,7 @@ struct grc_plugin_settings {
     const json_t
         *config; /* as in the file; parsed, with ${NAME} expanded, by grc_options_parse() */
     const json_t *routes; /* per operation id: overrides, see core/plugin/override.h */
-    int64_t calls_max;    /* requests of the group at a time; 0: see grc_workers_share() */
+    int64_t calls_max;    /* requests of the group at a time; 0: see grc_requests_share() */
 };
 
 /* One of the keys that a JWT provider lists itself. Exactly one of file and secret. */
@@ -178,7 +178,9 @@ struct grc_settings {
     size_t listen_count;
     struct grc_listen admin; /* port 0 and address NULL: no admin listener */
     int64_t workers;
-    bool workers_batch; /* they run under SCHED_BATCH */
+    int64_t requests_max;      /* in progress at a time, those that wait included */
+    int64_t waiting_bytes_max; /* of bodies whose rest has not come yet */
+    bool workers_batch;        /* they run under SCHED_BATCH */
     int64_t admin_workers;
     int64_t body_max_bytes;
     int64_t body_timeout_ms;
@@ -228,11 +230,11 @@ struct grc_settings {
  */
 typedef void grc_report_fn(void *arg, const char *line);
 struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, void *arg);
-/* The share of the workers that one group, or calls to one upstream, may take where nothing else is
- * configured: three quarters, so that a slow one leaves some to the others. */
-static inline int64_t grc_workers_share(int64_t workers)
+/* The share of all requests in progress that one group, or calls to one upstream, may have where
+ * nothing else is configured: three quarters, so that a slow one leaves some to the others. */
+static inline int64_t grc_requests_share(int64_t requests)
 {
-    return workers < 4 ? workers : workers * 3 / 4;
+    return requests < 4 ? requests : requests * 3 / 4;
 }
 /* NULL is fine. Wipes secrets. */
 void grc_settings_free(struct grc_settings *settings);

@@ -123,8 +123,16 @@ static const struct grc_setting server_keys[] = {
                 .schema = "{\"anyOf\":[" LISTEN_ONE ",{\"type\":\"array\",\"minItems\":1,"
                           "\"maxItems\":16,\"items\":" LISTEN_ONE "}]}"),
     GRC_SETTING(grc_settings, "workers", workers, GRC_SETTING_INT, "256",
-                "Threads that serve requests; each call in progress takes one",
+                "Threads for requests that compute or block; one that waits for its client or its "
+                "upstream needs none",
                 .range = GR_RANGE(1, 4096)),
+    GRC_SETTING(grc_settings, "requests_max", requests_max, GRC_SETTING_INT, "4096",
+                "Requests in progress at the same time, those that wait included; above that, new "
+                "ones get 503",
+                .range = GR_RANGE(1, 65536)),
+    GRC_SETTING(grc_settings, "waiting_bytes_max", waiting_bytes_max, GRC_SETTING_BYTES, "256m",
+                "Memory for bodies whose rest has not come yet; above that, new ones get 503",
+                .range = GR_RANGE(65536, MEBI(65536))),
     GRC_SETTING(
         grc_settings, "scheduling", workers_batch, GRC_SETTING_FLAG, "batch",
         "How the kernel treats the workers: \"batch\" lets whoever runs go on when one of them "
@@ -277,8 +285,8 @@ const struct grc_setting grc_upstream_rows[] = {
         "longer than this; 0 passes it on",
         .range = GR_RANGE(0, SECONDS(60))),
     GRC_SETTING(grc_upstream_settings, "workers_max", workers_max, GRC_SETTING_INT, NULL,
-                "Workers that may wait for it at the same time; by default three quarters of "
-                "server.workers",
+                "Requests that may wait for it at the same time; by default three quarters of "
+                "server.requests_max",
                 .optional = true, .range = GR_RANGE(1, 65536)),
     GRC_SETTING(grc_upstream_settings, "single_flight", single_flight, GRC_SETTING_BOOL, "true",
                 "Answer identical GETs that come at the same time with one call"),
@@ -399,7 +407,7 @@ const struct grc_setting grc_plugin_file_rows[] = {
     GRC_SETTING(
         grc_plugin_settings, "calls_max", calls_max, GRC_SETTING_INT, NULL,
         "Requests of the group that are served at the same time; by default three quarters of "
-        "server.workers",
+        "server.requests_max",
         .optional = true, .range = GR_RANGE(1, 65536)),
     GRC_SETTING_END,
 };

@@ -179,7 +179,8 @@ static void apply(struct grc_http *http, int64_t workers, bool admin,
     http->batch = !admin && settings->workers_batch;
     http->workers = clamp(workers, 1, 16384);
     http->spare = http->workers < 4 ? 0 : clamp(http->workers / 10, 1, 32);
-    http->readers_max = http->workers < 2 ? 1 : http->workers / 2;
+    http->requests_max = admin ? ADMIN_CONNS : clamp(settings->requests_max, 1, CONNS_MAX);
+    http->waiting_bytes_max = settings->waiting_bytes_max;
     http->limits.uri_max = (size_t)settings->uri_max_bytes;
     http->limits.headers_max = (size_t)settings->header_max_bytes;
     http->head_max = grc_framing_head_max(&http->limits);

@@ -92,8 +92,9 @@ struct grc_http {
     bool admin;
     bool batch; /* the workers run under SCHED_BATCH */
     unsigned workers;
-    unsigned spare;       /* workers kept free: above the rest, requests are shed */
-    unsigned readers_max; /* workers that may wait for bodies */
+    unsigned spare;        /* workers kept free: above the rest, requests are shed */
+    unsigned requests_max; /* in progress: above that, requests are shed */
+    int64_t waiting_bytes_max;
     struct grc_listener listeners[GRC_LISTEN_MAX];
     size_t listener_count;
     struct grc_door *door; /* door.c */
@@ -108,9 +109,10 @@ struct grc_http {
     struct grc_ready ready;
     atomic_uint ready_count;
 
-    atomic_uint open;   /* connections */
-    atomic_uint active; /* requests between begin and end */
-    atomic_uint readers;
+    atomic_uint open;              /* connections */
+    atomic_uint active;            /* requests between begin and end */
+    atomic_uint running;           /* of them, those that a worker is at */
+    _Atomic int64_t waiting_bytes; /* of bodies whose rest has not come yet */
     atomic_bool draining;
     atomic_bool stopping;
 };

@@ -59,6 +59,9 @@ struct grc_reply {
  * closed: the adapter sees to it. */
 enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
                                int64_t deadline_ms);
+/* The fiber of a request goes on, or parks: only those that a worker is at take one. Called around
+ * its switches between serve and done. */
+void grc_conn_runs(const struct grc_request *request, bool runs);
 /* True when the client has left: it closed the connection, or it ended its sending and the request
  * can be asked again without harm (GET, HEAD). One that still reads the answer to another request
  * gets it. Costs a system call. */

@@ -14,7 +14,7 @@
 #define OUT_MAX_BYTES ((size_t)1024 * 1024)
 #define BODY_STEP_BYTES ((size_t)16 * 1024)
 #define CHUNK_STEP_BYTES 4096
-/* A reader must take each piece within the grace, which is short where workers are scarce, and the
+/* A reader must take each piece within the grace, which is short where requests are many, and the
  * whole at 64 KiB/s on average. */
 #define WRITE_GRACE_MS 10000
 #define WRITE_GRACE_SCARCE_MS 2500
@@ -88,7 +88,8 @@ static void describe(struct grc_conn *conn, struct grc_request *request)
     request->tls = conn->ssl != NULL;
     request->admin = http->admin;
     request->draining = atomic_load(&http->draining);
-    request->overloaded = grc_http_load(&http->active) > http->workers - http->spare;
+    request->overloaded = grc_http_load(&http->active) > http->requests_max ||
+                          grc_http_load(&http->running) > http->workers - http->spare;
     snprintf(request->peer, sizeof(request->peer), "%s", conn->peer);
 }
 
@@ -127,8 +128,8 @@ gr_str grc_transaction_head(const struct grc_transaction *transaction)
 /* How long a client may take for the next piece of an answer. */
 static int64_t write_grace_ms(struct grc_http *http)
 {
-    return grc_http_load(&http->active) > http->workers - http->spare ? WRITE_GRACE_SCARCE_MS
-                                                                      : WRITE_GRACE_MS;
+    return grc_http_load(&http->active) > http->requests_max / 4 * 3 ? WRITE_GRACE_SCARCE_MS
+                                                                     : WRITE_GRACE_MS;
 }
 
 static enum grc_woken wait_at_client(struct grc_conn *conn, uint32_t events, int64_t deadline_ms,
@@ -207,20 +208,26 @@ static bool send_reply(struct grc_conn *conn, bool keep_alive, size_t *ret_sent)
 
 /* --- bodies --- */
 
-/* What a wait for more of the body ended with, as an error. */
-static enum gr_err wait_for_body(struct grc_conn *conn, int64_t deadline_ms)
+/* Waits for more of a body. Its memory counts against the budget of all meanwhile. */
+static enum gr_err wait_for_body(struct grc_conn *conn, const struct grc_buf *buf,
+                                 int64_t deadline_ms)
 {
-    switch (wait_at_client(conn, GRC_READ, deadline_ms, GRC_WAITS_BODY)) {
-    case GRC_WOKEN_READY:
-        return GR_OK;
-    case GRC_WOKEN_LATE:
-        return GR_ERR_TIMEOUT;
-    case GRC_WOKEN_CANCELLED:
-        return GR_ERR_CANCELLED;
-    case GRC_WOKEN_FAILED:
-        break;
+    struct grc_http *http = conn->http;
+    int64_t bytes = (int64_t)buf->cap;
+    enum gr_err err = GR_ERR_OVERLOAD;
+
+    if (atomic_fetch_add(&http->waiting_bytes, bytes) + bytes <= http->waiting_bytes_max) {
+        static const enum gr_err errors[] = {
+            [GRC_WOKEN_READY] = GR_OK,
+            [GRC_WOKEN_LATE] = GR_ERR_TIMEOUT,
+            [GRC_WOKEN_CANCELLED] = GR_ERR_CANCELLED,
+            [GRC_WOKEN_FAILED] = GR_ERR_NO_MEMORY,
+        };
+
+        err = errors[wait_at_client(conn, GRC_READ, deadline_ms, GRC_WAITS_BODY)];
     }
-    return GR_ERR_NO_MEMORY;
+    atomic_fetch_sub(&http->waiting_bytes, bytes);
+    return err;
 }
 
 /* The chunks that the connection has, or gets, are decoded until the last one. */
@@ -239,7 +246,7 @@ static enum gr_err read_chunked(struct grc_conn *conn, struct grc_buf *buf, int6
         case GRC_CAME_SOME:
             break;
         case GRC_CAME_NONE:
-            err = wait_for_body(conn, deadline_ms);
+            err = wait_for_body(conn, buf, deadline_ms);
             break;
         case GRC_CAME_END:
         case GRC_CAME_TROUBLE:
@@ -270,7 +277,7 @@ static enum gr_err read_counted(struct grc_conn *conn, struct grc_buf *buf, int6
         if (got == 0 || got == GRC_STREAM_BROKEN)
             return GR_ERR_BAD_REQUEST; /* the client ended early */
         if (got < 0) {
-            err = wait_for_body(conn, deadline_ms);
+            err = wait_for_body(conn, buf, deadline_ms);
             continue;
         }
         buf->len += (size_t)got;
@@ -298,7 +305,6 @@ enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
                                int64_t deadline_ms)
 {
     struct grc_conn *conn = request->conn;
-    struct grc_http *http = conn->http;
 
     if (conn->transaction->body_done || request->content_length == 0) {
         conn->transaction->body_done = true;
@@ -308,13 +314,8 @@ enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
         return GR_ERR_TOO_LARGE;
     if (!tell_to_go_on(conn, request))
         return GR_ERR_CANCELLED;
-    if (atomic_fetch_add(&http->readers, 1) >= http->readers_max) {
-        atomic_fetch_sub(&http->readers, 1);
-        return GR_ERR_OVERLOAD;
-    }
     enum gr_err err = request->content_length > 0 ? read_counted(conn, buf, deadline_ms)
                                                   : read_chunked(conn, buf, deadline_ms);
-    atomic_fetch_sub(&http->readers, 1);
     conn->transaction->body_done = err == GR_OK;
     grc_conn_watch_client(conn);
     return err;
@@ -322,12 +323,21 @@ enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
 
 /* --- the whole --- */
 
+void grc_conn_runs(const struct grc_request *request, bool runs)
+{
+    if (runs)
+        atomic_fetch_add(&request->conn->http->running, 1);
+    else
+        atomic_fetch_sub(&request->conn->http->running, 1);
+}
+
 static void end(struct grc_conn *conn, bool answered, bool keep)
 {
     struct grc_transaction *transaction = conn->transaction;
 
     conn->transaction = NULL;
     give(conn->http, transaction);
+    atomic_fetch_sub(&conn->http->running, 1);
     atomic_fetch_sub(&conn->http->active, 1);
     if (!answered)
         grc_conn_close(conn);
@@ -364,6 +374,7 @@ static void serve(void *arg)
 void grc_transaction_run(struct grc_conn *conn)
 {
     atomic_fetch_add(&conn->http->active, 1);
+    atomic_fetch_add(&conn->http->running, 1);
     describe(conn, &conn->transaction->request);
     if (!grc_fiber_start(conn->http->loop, serve, conn))
         serve(conn); /* there is no memory for a stack; the worker's own does */

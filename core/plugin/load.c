@@ -255,7 +255,8 @@ struct grc_plugin *grc_plugin_load(const struct grc_settings *settings,
         plugin->state = GRC_LOAD_DISABLED;
         return plugin;
     }
-    plugin->calls_max = which->calls_max ? which->calls_max : grc_workers_share(settings->workers);
+    plugin->calls_max =
+        which->calls_max ? which->calls_max : grc_requests_share(settings->requests_max);
     plugin->file = library_path(settings, which->library);
     if (!plugin->file)
         refuse(plugin, GRC_LOAD_NOT_FOUND, "%s: out of memory", which->file);

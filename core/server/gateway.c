@@ -73,6 +73,14 @@ static void take_freelist_along(void *arg, bool enter)
     grc_json_freelist_use(enter ? &call->freelist : NULL);
 }
 
+static void on_switch(void *arg, bool enter)
+{
+    struct grc_call *call = arg;
+
+    take_freelist_along(call, enter);
+    grc_conn_runs(call->request, enter);
+}
+
 static void serve(void *arg, struct grc_request *request, struct grc_reply *reply)
 {
     struct grc_runtime *runtime = NULL;
@@ -87,7 +95,7 @@ static void serve(void *arg, struct grc_request *request, struct grc_reply *repl
         return;
     }
     take_freelist_along(call, true);
-    grc_fiber_on_switch(take_freelist_along, call);
+    grc_fiber_on_switch(on_switch, call);
     grc_pipeline_serve(runtime, request, reply, call);
 }
 

@@ -19,7 +19,7 @@ ANSWER_SECONDS = 30 * FACTOR
 
 @pytest.fixture(scope="module")
 def gateway():
-    server = {"workers": 128, "body_max": "2m", "header_timeout": "20s", "body_timeout": "20s"}
+    server = {"body_max": "2m", "header_timeout": "20s", "body_timeout": "20s"}
     with Gateway(plugins={"probe": {}}, server=server) as running:
         yield running
 

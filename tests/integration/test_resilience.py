@@ -360,7 +360,7 @@ def test_a_post_is_not_repeated_after_a_503(start, upstream):
 
 
 def test_a_slow_upstream_cannot_take_all_workers(start, upstream, release, pool):
-    gateway = start(plugins={"rooms": {"calls_max": 8}}, server={"workers": 8})
+    gateway = start(plugins={"rooms": {"calls_max": 8}}, server={"requests_max": 8})
     upstream.default = Reply.held(release, ROOM)
     clients = [pool.submit(gateway.get, f"/rooms/{n}") for n in range(6)]
     wait_waiting(gateway, 6)
@@ -374,7 +374,7 @@ def test_a_slow_upstream_cannot_take_all_workers(start, upstream, release, pool)
 
 
 def test_those_who_wait_for_anothers_answer_take_room_as_well(start, upstream, release, pool):
-    gateway = start(plugins={"rooms": {"calls_max": 8}}, server={"workers": 8}, workers_max=2)
+    gateway = start(plugins={"rooms": {"calls_max": 8}}, server={"requests_max": 8}, workers_max=2)
     upstream.default = Reply.held(release, ROOM)
     clients = [pool.submit(gateway.get, "/rooms/1") for _ in range(2)]
     wait_waiting(gateway, 2)
@@ -399,7 +399,7 @@ def test_a_group_cannot_take_all_workers(start, upstream, release, pool):
 
 
 def test_a_groups_default_share_leaves_workers(start, upstream, release, pool):
-    gateway = start(server={"workers": 8}, workers_max=100)
+    gateway = start(server={"requests_max": 8}, workers_max=100)
     upstream.default = Reply.held(release, ROOM)
     clients = [pool.submit(gateway.get, f"/rooms/{n}") for n in range(6)]
     wait_served(gateway, 6)
