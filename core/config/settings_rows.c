@@ -272,6 +272,11 @@ const struct grc_setting grc_upstream_rows[] = {
                 .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
     GRC_SETTING(grc_upstream_settings, "verify", verify, GRC_SETTING_BOOL, "true",
                 "Check the upstream's certificate; false is for tests"),
+    GRC_SETTING(grc_upstream_settings, "transport", curl_transport, GRC_SETTING_FLAG, "http1",
+                "What carries the calls: http1, the gateway's own strict HTTP/1.1 over connections "
+                "that libcurl makes; or curl, libcurl's, which takes what is not quite by the "
+                "letter",
+                .values = GR_LIST("http1", "curl")),
     GRC_SETTING(grc_upstream_settings, "proxy", proxy, GRC_SETTING_STRING, NULL,
                 "URL of an HTTP proxy on the way", .optional = true, .convert = grc_url_convert,
                 .expected = "an http or https URL without query"),

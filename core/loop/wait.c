@@ -137,6 +137,13 @@ enum grc_woken grc_wait_watch(struct grc_watch *watch, uint32_t events, int64_t 
     }
 }
 
+struct grc_watch *grc_wait_open(int fd)
+{
+    const struct grc_fiber *self = grc_fiber_self();
+
+    return self ? grc_watch_open(grc_fiber_loop(self), fd) : NULL;
+}
+
 enum grc_woken grc_wait_fd(int fd, uint32_t events, int64_t deadline_ms, enum grc_waits what)
 {
     struct grc_fiber *self = grc_fiber_self();

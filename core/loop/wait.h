@@ -42,6 +42,9 @@ enum grc_woken {
  * deadline_ms: monotonic, or GRC_NEVER_MS. */
 enum grc_woken grc_wait_watch(struct grc_watch *watch, uint32_t events, int64_t deadline_ms,
                               enum grc_waits what);
+/* A watch of the descriptor by the loop of the caller's fiber. NULL: the caller is on a thread, or
+ * it cannot be watched; grc_wait_fd() still waits for it. Closed with grc_watch_close(). */
+struct grc_watch *grc_wait_open(int fd);
 /* The same of a descriptor without a watch: costs two more system calls. No other wait for it. */
 enum grc_woken grc_wait_fd(int fd, uint32_t events, int64_t deadline_ms, enum grc_waits what);
 /* Waits until a moment: GRC_WOKEN_LATE when it has come. */

@@ -1,48 +1,24 @@
 #include "upstream/internal.h"
 
-#include "base/clock.h"
-
 #include <stdlib.h>
 
 #define MULTIS_MAX 64u
 #define MULTI_CONNECTIONS 16L
 
-bool grc_handles_init(struct grc_handles *pool)
-{
-    *pool = (struct grc_handles){0};
-    return pthread_mutex_init(&pool->lock, NULL) == 0;
-}
-
-void grc_handles_done(struct grc_handles *pool)
-{
-    while (pool->newest) {
-        struct grc_handle *handle = pool->newest;
-        pool->newest = handle->older;
-        grc_handle_free(handle);
-    }
-    pthread_mutex_destroy(&pool->lock);
-}
-
-static struct grc_handle *pop(struct grc_handles *pool)
-{
-    pthread_mutex_lock(&pool->lock);
-    struct grc_handle *handle = pool->newest;
-    if (handle) {
-        pool->newest = handle->older;
-        if (pool->newest)
-            pool->newest->newer = NULL;
-        else
-            pool->oldest = NULL;
-        handle->older = NULL;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return handle;
-}
-
-struct grc_handle *grc_handles_take(struct grc_upstream *upstream, struct grc_handles *pool)
+void grc_handles_free(struct grc_idle_list *pool)
 {
     for (;;) {
-        struct grc_handle *handle = pop(pool);
+        struct grc_handle *handle = (struct grc_handle *)grc_idle_take(pool);
+        if (!handle)
+            return;
+        grc_handle_free(handle);
+    }
+}
+
+struct grc_handle *grc_handles_take(struct grc_upstream *upstream, struct grc_idle_list *pool)
+{
+    for (;;) {
+        struct grc_handle *handle = (struct grc_handle *)grc_idle_take(pool);
         if (!handle)
             return grc_handle_new(upstream);
         if (!grc_sockets_stirred(&handle->sockets))
@@ -51,28 +27,9 @@ struct grc_handle *grc_handles_take(struct grc_upstream *upstream, struct grc_ha
     }
 }
 
-void grc_handles_give(struct grc_handles *pool, struct grc_handle *handle, int64_t idle_ms)
+void grc_handles_give(struct grc_idle_list *pool, struct grc_handle *handle, int64_t idle_ms)
 {
-    struct grc_handle *stale = NULL;
-    int64_t now_ms = grc_mono_ms();
-
-    handle->idle_since_ms = now_ms;
-    pthread_mutex_lock(&pool->lock);
-    handle->older = pool->newest;
-    handle->newer = NULL;
-    if (pool->newest)
-        pool->newest->newer = handle;
-    else
-        pool->oldest = handle;
-    pool->newest = handle;
-    /* One at a time is enough: a handle comes back more often than one goes stale. */
-    if (pool->oldest != handle && now_ms - pool->oldest->idle_since_ms > idle_ms) {
-        stale = pool->oldest;
-        pool->oldest = stale->newer;
-        pool->oldest->older = NULL;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    grc_handle_free(stale);
+    grc_handle_free((struct grc_handle *)grc_idle_give(pool, &handle->idle, idle_ms));
 }
 
 static struct grc_multi *pop_multi(struct grc_upstreams *all)

@@ -70,6 +70,11 @@ enum grc_header_kind grc_header_incoming(gr_str name)
     return GRC_HEADER_DROP;
 }
 
+bool grc_header_passable(const struct gr_pair *pair)
+{
+    return pair->value.len <= VALUE_MAX && grc_header_value_good(pair->value);
+}
+
 bool grc_header_split(gr_str line, struct gr_pair *ret_pair)
 {
     const char *colon = line.len ? memchr(line.ptr, ':', line.len) : NULL;
@@ -82,12 +87,9 @@ bool grc_header_split(gr_str line, struct gr_pair *ret_pair)
         end--;
     while (from < end && (*from == ' ' || *from == '\t'))
         from++;
-    struct gr_pair pair = {{line.ptr, (size_t)(colon - line.ptr)}, {from, (size_t)(end - from)}};
-    if (!grc_field_token(pair.name) || !grc_header_value_good(pair.value) ||
-        pair.value.len > VALUE_MAX)
-        return false;
-    *ret_pair = pair;
-    return true;
+    *ret_pair =
+        (struct gr_pair){{line.ptr, (size_t)(colon - line.ptr)}, {from, (size_t)(end - from)}};
+    return grc_field_token(ret_pair->name) && grc_header_passable(ret_pair);
 }
 
 int64_t grc_header_seconds(gr_str value)

@@ -20,6 +20,8 @@ enum grc_header_kind grc_header_incoming(gr_str name);
 
 /* Splits "Name: value\r\n"; value without blanks around. false: no such line, or unfit to pass. */
 bool grc_header_split(gr_str line, struct gr_pair *ret_pair);
+/* True when the value may go on to a client: of printable ASCII, and not too long. */
+bool grc_header_passable(const struct gr_pair *pair);
 
 /* Takes in what a header says about keeping the answer. */
 void grc_header_freshness(const struct gr_pair *pair, struct grc_freshness *freshness);

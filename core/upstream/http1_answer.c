@@ -97,8 +97,8 @@ static enum found read_status_line(struct grc_http1_answer *answer)
     if (found != FOUND)
         return found;
     const char *at = line.ptr;
-    if (line.len < STATUS_LINE_MIN || !is_digit(at[7]) || at[8] != ' ' || at[9] < '1' ||
-        at[9] > '5' || !is_digit(at[10]) || !is_digit(at[11]) ||
+    if (line.len < STATUS_LINE_MIN || (at[7] != '0' && at[7] != '1') || at[8] != ' ' ||
+        at[9] < '1' || at[9] > '5' || !is_digit(at[10]) || !is_digit(at[11]) ||
         (line.len > STATUS_LINE_MIN && at[12] != ' '))
         return broken(answer, "the status line is malformed");
     answer->minor_0 = at[7] == '0';

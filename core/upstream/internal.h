@@ -10,8 +10,12 @@
 
 #include "base/buf.h"
 #include "metrics/metrics.h"
+#include "upstream/answer_head.h"
 #include "upstream/breaker.h"
 #include "upstream/cache.h"
+#include "upstream/driver.h"
+#include "upstream/gone.h"
+#include "upstream/idle.h"
 #include "upstream/retry.h"
 #include "upstream/singleflight.h"
 #include "upstream/token_source.h"
@@ -19,9 +23,6 @@
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdatomic.h>
-
-/* How often a call looks whether the client that waits for it has left. */
-#define GRC_GONE_STEP_MS 100
 
 /* Headers of one request, all told. */
 #define GRC_LINES_MAX 40u
@@ -42,39 +43,27 @@ struct grc_sockets {
 
 /* One easy handle with everything it can reuse. Used by one thread at a time. */
 struct grc_handle {
+    struct grc_idle idle; /* first, so that it is the handle's own address */
     CURL *easy;
-    CURLM *multi; /* with its connection; NULL before the first grc_handle_perform() */
+    struct grc_driver driver; /* holds the connection; begun when the handle first runs alone */
     CURLU *url;
     struct grc_upstream *upstream;
-    struct grc_handle *older; /* in the pool */
-    struct grc_handle *newer;
-    int64_t idle_since_ms;
     struct grc_buf answer; /* the body as it comes */
-    struct grc_buf heads;  /* headers worth keeping, "name\0value\0" */
     struct grc_buf lines;  /* of the request: target, then header lines, each with a NUL */
     struct curl_slist nodes[GRC_LINES_MAX];
     struct grc_sockets sockets; /* of a single handle */
     char error[CURL_ERROR_SIZE];
     /* the attempt in progress */
     const struct grc_exchange *exchange;
-    int64_t gone_next_ms; /* when to look again whether the client left */
-    unsigned sends;       /* how often libcurl began to send */
-    size_t head_count;
+    struct grc_answer_head *head;
+    struct grc_gone gone_look;
+    unsigned sends; /* how often libcurl began to send */
     size_t header_bytes;
     bool body_begun;
     bool received;
     bool replay_refused;
     bool gone;
     bool too_large;
-    bool encoded; /* an encoding nobody asked for */
-    struct grc_freshness freshness;
-};
-
-/* Handles at rest, last in first out: few connections, and warm ones. */
-struct grc_handles {
-    pthread_mutex_t lock;
-    struct grc_handle *newest;
-    struct grc_handle *oldest;
 };
 
 struct grc_upstream {
@@ -82,10 +71,13 @@ struct grc_upstream {
     struct grc_upstream_settings *own;     /* freed with it; NULL: of the config */
     struct grc_token_source *token_source; /* NULL: no credential */
     CURLSH *share;
-    CURLU *url;                 /* scheme, host and port */
-    char *prefix;               /* path of the URL, without a slash at its end */
-    struct grc_handles single;  /* handles with a connection of their own */
-    struct grc_handles grouped; /* handles whose connections live in a multi's multi */
+    CURLU *url;      /* scheme, host and port */
+    char *authority; /* of the URL, without a port that is the scheme's own */
+    char *prefix;    /* path of the URL, without a slash at its end */
+    bool tls;
+    struct grc_idle_list connections; /* of our own HTTP/1.1 */
+    struct grc_idle_list single;      /* handles with a connection of their own */
+    struct grc_idle_list grouped;     /* handles whose connections live in a grc_multi */
     struct grc_breaker breaker;
     struct grc_retry_budget budget;
     struct grc_upstream_metrics *metrics; /* may be NULL */
@@ -127,51 +119,59 @@ struct grc_upstreams {
 /* What became of one attempt. */
 struct grc_outcome {
     enum gr_err err;
-    int status; /* 0 unless err is GR_OK */
-    bool sent;
-    bool received;
-    bool lasting;
+    int status;         /* 0 unless err is GR_OK */
+    bool sent;          /* the request may have reached the upstream, in part or whole */
+    bool received;      /* something of an answer came */
+    bool lasting;       /* trying again cannot help */
+    unsigned sends;     /* how often the request began to go out */
+    const char *detail; /* for the log: why it failed; NULL: err says it all */
 };
 
+/* Why an answer is of no use, in the words of both transports. */
+#define GRC_DETAIL_ENCODED "the answer has a Content-Encoding that was not asked for"
+#define GRC_DETAIL_TOO_LARGE "the answer is over its limit"
+
 /* handles.c */
-bool grc_handles_init(struct grc_handles *pool);
-void grc_handles_done(struct grc_handles *pool);
+void grc_handles_free(struct grc_idle_list *pool);
 /* The handle that rested shortest, or a new one. NULL without memory. */
-struct grc_handle *grc_handles_take(struct grc_upstream *upstream, struct grc_handles *pool);
-/* Takes it back; frees those that rested for longer than idle_ms. */
-void grc_handles_give(struct grc_handles *pool, struct grc_handle *handle, int64_t idle_ms);
+struct grc_handle *grc_handles_take(struct grc_upstream *upstream, struct grc_idle_list *pool);
+/* Takes it back; frees one that rested for longer than idle_ms. */
+void grc_handles_give(struct grc_idle_list *pool, struct grc_handle *handle, int64_t idle_ms);
 struct grc_multi *grc_multi_take(struct grc_upstreams *all);
 void grc_multi_give(struct grc_upstreams *all, struct grc_multi *multi);
 void grc_multi_free(struct grc_multi *multi);
 
 /* sockets.c */
-/* Has libcurl open and close the handle's sockets through us, noted in sockets. */
+/* Has libcurl open and close the handle's sockets through us, noted in sockets unless that is NULL;
+ * programs that the process starts do not inherit them. */
 CURLcode grc_sockets_attach(CURL *easy, struct grc_sockets *sockets);
 /* true: there is something to read on one of them, be it the end. */
 bool grc_sockets_stirred(const struct grc_sockets *sockets);
 
-/* perform.c */
-/* What curl_easy_perform() does, less the look at an event nobody waits for before each request. */
-CURLcode grc_handle_perform(struct grc_handle *handle);
-
 /* handle.c */
+/* How long a connection lives, however much it is used: names come to stand for other addresses. */
+#define GRC_CONNECTION_LIFETIME_S 600L
+/* Sets whom to connect to and how: every option that has nothing to do with what is said. */
+CURLcode grc_easy_set_peer(CURL *easy, CURLU *url, const struct grc_upstream *upstream);
+/* What a failure to connect means. *ret_lasting is set where trying again cannot help. */
+enum gr_err grc_connect_error(CURLcode code, bool *ret_lasting);
 /* A handle with every option that never changes. */
 struct grc_handle *grc_handle_new(struct grc_upstream *upstream);
 void grc_handle_free(struct grc_handle *handle);
 
 /* exchange.c */
-/* Makes the handle ready to perform. token: NULL, or kept alive by the caller until it is done. */
+/* Makes the handle ready to perform. The head of the answer goes to *head. token: NULL, or kept
+ * alive by the caller until it is done. */
 enum gr_err grc_handle_prepare(struct grc_handle *handle, const struct grc_exchange *exchange,
-                               const struct grc_token *token, int64_t timeout_ms);
-/* Reads what came of it. */
-struct grc_outcome grc_handle_outcome(struct grc_handle *handle, CURLcode code);
-/* Copies the answer into the exchange's arena. */
-enum gr_err grc_handle_answer(struct grc_handle *handle, struct grc_exchange *exchange);
-
-/* The Retry-After of an answer that did arrive, in seconds; -1: none. */
-int64_t grc_handle_retry_after_s(const struct grc_handle *handle);
+                               struct grc_answer_head *head, const struct grc_token *token,
+                               int64_t timeout_ms);
+/* Reads what came of it; an answer is copied into the exchange's arena. */
+struct grc_outcome grc_handle_outcome(struct grc_handle *handle, struct grc_exchange *exchange,
+                                      CURLcode code);
 
 /* transfer.c */
+/* True when sending it twice does no more than sending it once: a GET, or declared idempotent. */
+bool grc_exchange_is_safe(const struct grc_exchange *exchange);
 /* Forgets what an earlier run left in the exchange. */
 void grc_exchange_reset(struct grc_exchange *exchange);
 /* When it has to be over, by its own words and the upstream's. */

@@ -1,5 +1,6 @@
 /* Drives exchanges: one by the thread that wants it, or several side by side. */
-#include "upstream/transfer.h"
+#include "upstream/curl.h"
+#include "upstream/http1.h"
 
 #include "base/clock.h"
 
@@ -28,8 +29,12 @@ void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange
             continue;
         }
         grc_transfer_launch(&transfer);
-        if (transfer.state == GRC_TRANSFER_RUNNING)
-            grc_transfer_attempt_done(&transfer, grc_handle_perform(transfer.handle));
+        if (transfer.state == GRC_TRANSFER_RUNNING) {
+            struct grc_outcome outcome = upstream->settings->curl_transport
+                                             ? grc_curl_attempt(&transfer)
+                                             : grc_http1_attempt(&transfer);
+            grc_transfer_attempt_done(&transfer, &outcome);
+        }
     }
     grc_transfer_end(&transfer);
 }
@@ -46,13 +51,26 @@ static struct grc_transfer *transfer_of(struct grc_transfer *transfers, size_t c
     return NULL;
 }
 
+static void attempt_done(struct grc_transfer *transfer, CURLcode code)
+{
+    struct grc_outcome outcome = grc_curl_end(transfer, code);
+
+    grc_transfer_attempt_done(transfer, &outcome);
+}
+
 static void launch_into(struct grc_transfer *transfer, struct grc_multi *multi)
 {
     grc_transfer_launch(transfer);
-    if (transfer->state == GRC_TRANSFER_RUNNING &&
-        (grc_sockets_attach(transfer->handle->easy, &multi->sockets) != CURLE_OK ||
-         curl_multi_add_handle(multi->multi, transfer->handle->easy) != CURLM_OK))
-        grc_transfer_attempt_done(transfer, CURLE_OUT_OF_MEMORY);
+    if (transfer->state != GRC_TRANSFER_RUNNING)
+        return;
+    enum gr_err err = grc_curl_begin(transfer);
+    if (err != GR_OK) {
+        struct grc_outcome outcome = {.err = err};
+        grc_transfer_attempt_done(transfer, &outcome);
+    } else if (grc_sockets_attach(transfer->handle->easy, &multi->sockets) != CURLE_OK ||
+               curl_multi_add_handle(multi->multi, transfer->handle->easy) != CURLM_OK) {
+        attempt_done(transfer, CURLE_OUT_OF_MEMORY);
+    }
 }
 
 static void collect(struct grc_transfer *transfers, size_t count, struct grc_multi *multi)
@@ -70,7 +88,7 @@ static void collect(struct grc_transfer *transfers, size_t count, struct grc_mul
         struct grc_transfer *transfer = transfer_of(transfers, count, easy);
         curl_multi_remove_handle(multi->multi, easy); /* message is gone after this */
         if (transfer)
-            grc_transfer_attempt_done(transfer, code);
+            attempt_done(transfer, code);
     }
 }
 
@@ -105,7 +123,7 @@ static void abandon(struct grc_transfer *transfers, size_t count, struct grc_mul
     for (size_t i = 0; i < count; i++) {
         if (transfers[i].state == GRC_TRANSFER_RUNNING) {
             curl_multi_remove_handle(multi->multi, transfers[i].handle->easy);
-            grc_transfer_attempt_done(&transfers[i], CURLE_OUT_OF_MEMORY);
+            attempt_done(&transfers[i], CURLE_OUT_OF_MEMORY);
         }
         if (transfers[i].state != GRC_TRANSFER_DONE)
             grc_transfer_finish(&transfers[i], GR_ERR_INTERNAL);

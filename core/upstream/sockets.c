@@ -12,6 +12,8 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     (void)purpose;
     if (fd < 0)
         return CURL_SOCKET_BAD;
+    if (!sockets)
+        return fd;
     if (sockets->count < GRC_SOCKETS_MAX)
         sockets->fds[sockets->count++] = fd;
     else
@@ -23,7 +25,7 @@ static int on_close(void *arg, curl_socket_t fd)
 {
     struct grc_sockets *sockets = arg;
 
-    for (size_t i = 0; i < sockets->count; i++) {
+    for (size_t i = 0; sockets && i < sockets->count; i++) {
         if (sockets->fds[i] == fd) {
             sockets->fds[i] = sockets->fds[--sockets->count];
             break;

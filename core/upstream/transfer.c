@@ -11,6 +11,8 @@
 
 void grc_transfer_finish(struct grc_transfer *transfer, enum gr_err err)
 {
+    if (err != GR_OK) /* an earlier attempt may have left an answer that was not good enough */
+        transfer->exchange->answer = (gr_str){NULL, 0};
     transfer->exchange->err = err;
     transfer->state = GRC_TRANSFER_DONE;
 }
@@ -153,18 +155,7 @@ void grc_transfer_launch(struct grc_transfer *transfer)
     }
     transfer->asked = true;
     enum gr_err err = take_token(transfer);
-    if (err == GR_OK)
-        transfer->handle = grc_handles_take(transfer->upstream, transfer->pool);
-    if (err == GR_OK && !transfer->handle)
-        err = GR_ERR_NO_MEMORY;
-    if (err == GR_OK)
-        err = grc_handle_prepare(transfer->handle, transfer->exchange, transfer->token,
-                                 transfer->deadline_ms - now_ms);
     if (err != GR_OK) {
-        if (transfer->handle)
-            grc_handles_give(transfer->pool, transfer->handle,
-                             transfer->upstream->settings->idle_timeout_ms);
-        transfer->handle = NULL;
         tell_breaker(transfer, GRC_BREAKER_NONE);
         grc_transfer_finish(transfer, err);
         return;
@@ -193,22 +184,16 @@ static enum grc_breaker_result breaker_view(const struct grc_outcome *outcome)
 static void warn(const struct grc_transfer *transfer, const struct grc_outcome *outcome)
 {
     struct grc_upstream *upstream = transfer->upstream;
-    const struct grc_handle *handle = transfer->handle;
     int64_t now_ms = grc_mono_ms();
     int64_t last_ms = atomic_load_explicit(&upstream->warned_ms, memory_order_relaxed);
 
     if (outcome->err == GR_ERR_CANCELLED || now_ms - last_ms < WARN_EVERY_MS ||
         !atomic_compare_exchange_strong(&upstream->warned_ms, &last_ms, now_ms))
         return;
-    const char *detail = handle->error;
-    if (handle->too_large)
-        detail = "the answer is over its limit";
-    else if (handle->encoded)
-        detail = "the answer has a Content-Encoding that was not asked for";
     grc_log_fields(GR_LOG_WARN, "upstream call failed",
                    GRC_LOG_FIELDS(GRC_LT("upstream", upstream->settings->name),
                                   GRC_LT("error", grc_err_slug(outcome->err)),
-                                  GRC_LT("detail", detail)));
+                                  GRC_LT("detail", outcome->detail ? outcome->detail : "")));
 }
 
 static void account(struct grc_transfer *transfer, const struct grc_outcome *outcome)
@@ -237,7 +222,7 @@ static void wait_for(struct grc_transfer *transfer, int64_t delay_ms)
     transfer->state = GRC_TRANSFER_WAITING;
 }
 
-static bool is_safe(const struct grc_exchange *exchange)
+bool grc_exchange_is_safe(const struct grc_exchange *exchange)
 {
     return exchange->method == GR_METHOD_GET || exchange->idempotent;
 }
@@ -268,7 +253,7 @@ static void fail_or_retry(struct grc_transfer *transfer, const struct grc_outcom
 {
     struct grc_retry_facts facts = {
         .err = outcome->err,
-        .safe = is_safe(transfer->exchange),
+        .safe = grc_exchange_is_safe(transfer->exchange),
         .sent = outcome->sent,
         .received = outcome->received,
         .lasting = outcome->lasting,
@@ -286,10 +271,10 @@ static bool waits_out(struct grc_transfer *transfer, int status)
 {
     const struct grc_upstream_settings *settings = transfer->upstream->settings;
 
-    if ((status != 429 && status != 503) || !is_safe(transfer->exchange) ||
+    if ((status != 429 && status != 503) || !grc_exchange_is_safe(transfer->exchange) ||
         (int64_t)transfer->tries > settings->retries)
         return false;
-    int64_t seconds = grc_handle_retry_after_s(transfer->handle);
+    int64_t seconds = grc_answer_head_retry_after_s(&transfer->head);
     if (seconds < 0 || seconds > settings->retry_after_max_ms / 1000 ||
         settings->retry_after_max_ms <= 0)
         return false;
@@ -314,25 +299,22 @@ static bool refused_and_renewed(struct grc_transfer *transfer, int status)
                                     grc_now_ms() / 1000);
 }
 
-void grc_transfer_attempt_done(struct grc_transfer *transfer, CURLcode code)
+void grc_transfer_attempt_done(struct grc_transfer *transfer, const struct grc_outcome *outcome)
 {
     struct grc_exchange *exchange = transfer->exchange;
-    struct grc_handle *handle = transfer->handle;
-    struct grc_outcome outcome = grc_handle_outcome(handle, code);
 
     transfer->tries++;
-    exchange->attempts += handle->sends ? handle->sends : 1;
-    account(transfer, &outcome);
-    if (outcome.err != GR_OK) {
-        fail_or_retry(transfer, &outcome);
-    } else if (refused_and_renewed(transfer, outcome.status)) {
+    exchange->attempts += outcome->sends ? outcome->sends : 1;
+    account(transfer, outcome);
+    if (outcome->err != GR_OK) {
+        fail_or_retry(transfer, outcome);
+    } else if (refused_and_renewed(transfer, outcome->status)) {
         transfer->state = GRC_TRANSFER_READY;
-    } else if (!waits_out(transfer, outcome.status)) {
-        exchange->status = outcome.status;
-        grc_transfer_finish(transfer, grc_handle_answer(handle, exchange));
+    } else if (!waits_out(transfer, outcome->status)) {
+        exchange->status = outcome->status;
+        grc_answer_head_give(&transfer->head, exchange);
+        grc_transfer_finish(transfer, GR_OK);
     }
-    grc_handles_give(transfer->pool, handle, transfer->upstream->settings->idle_timeout_ms);
-    transfer->handle = NULL;
 }
 
 /* --- waiting --- */

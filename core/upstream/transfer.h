@@ -16,8 +16,9 @@ struct grc_transfer {
     enum grc_transfer_state state;
     struct grc_upstream *upstream;
     struct grc_exchange *exchange;
-    struct grc_handles *pool;
-    struct grc_handle *handle; /* while running */
+    struct grc_idle_list *pool;  /* of handles */
+    struct grc_handle *handle;   /* of libcurl's transport, while running */
+    struct grc_answer_head head; /* of the last attempt's answer */
     struct grc_token *token;
     enum grc_breaker_pass pass;
     bool asked;   /* the breaker wants to hear the result */
@@ -32,11 +33,11 @@ struct grc_transfer {
 /* Sets out: boards the upstream, or is done at once. grouped: it shares a multi's connections. */
 void grc_transfer_begin(struct grc_transfer *transfer, struct grc_upstream *upstream,
                         struct grc_exchange *exchange, bool grouped);
-/* Starts an attempt of a transfer that is ready. On return it is running, or done. */
+/* Sees whether a transfer that is ready may make an attempt. On return it is running: the attempt
+ * is the caller's to make; or done. */
 void grc_transfer_launch(struct grc_transfer *transfer);
-/* An attempt is over, with libcurl's word. On return the transfer is waiting, ready for the next,
- * or done. */
-void grc_transfer_attempt_done(struct grc_transfer *transfer, CURLcode code);
+/* An attempt is over. On return the transfer is waiting, ready for the next, or done. */
+void grc_transfer_attempt_done(struct grc_transfer *transfer, const struct grc_outcome *outcome);
 /* Ends a wait when its time has come, or when the client left. */
 void grc_transfer_look(struct grc_transfer *transfer, int64_t now_ms);
 /* Done, with that error. */

@@ -1,5 +1,5 @@
 /* The upstreams of one runtime: made from the settings, found by name, freed together. */
-#include "upstream/internal.h"
+#include "upstream/connection.h"
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -62,11 +62,16 @@ static void upstream_free(struct grc_upstream *upstream)
 {
     if (!upstream)
         return;
-    grc_handles_done(&upstream->single);
-    grc_handles_done(&upstream->grouped);
+    grc_connections_free(upstream);
+    grc_handles_free(&upstream->single);
+    grc_handles_free(&upstream->grouped);
+    grc_idle_done(&upstream->connections);
+    grc_idle_done(&upstream->single);
+    grc_idle_done(&upstream->grouped);
     grc_breaker_done(&upstream->breaker);
     grc_upstream_settings_free(upstream->own);
     curl_url_cleanup(upstream->url);
+    free(upstream->authority);
     free(upstream->prefix);
     free(upstream);
 }
@@ -94,6 +99,23 @@ static char *take_prefix(CURLU *url)
     return copy;
 }
 
+/* malloc'ed host, with the port unless it is the scheme's own; NULL without memory. */
+static char *take_authority(CURLU *url)
+{
+    char *host = NULL;
+    char *port = NULL;
+    char *text = NULL;
+
+    if (curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+        (void)curl_url_get(url, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT);
+        if (asprintf(&text, "%s%s%s", host, port ? ":" : "", port ? port : "") < 0)
+            text = NULL;
+    }
+    curl_free(host);
+    curl_free(port);
+    return text;
+}
+
 static bool read_url(struct grc_upstream *upstream)
 {
     CURLU *url = upstream->url = curl_url();
@@ -103,11 +125,14 @@ static bool read_url(struct grc_upstream *upstream)
                 curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
                 (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
 
+    upstream->tls = good && strcmp(scheme, "https") == 0;
     curl_free(scheme);
     if (!good)
         return false;
     upstream->prefix = take_prefix(url);
-    return upstream->prefix && curl_url_set(url, CURLUPART_PATH, "/", 0) == CURLUE_OK;
+    upstream->authority = take_authority(url);
+    return upstream->prefix && upstream->authority &&
+           curl_url_set(url, CURLUPART_PATH, "/", 0) == CURLUE_OK;
 }
 
 static struct grc_token_source *token_source_find(const struct grc_upstreams *all, const char *name)
@@ -133,7 +158,8 @@ static struct grc_upstream *upstream_new(struct grc_upstreams *all,
     upstream->workers_max = settings->workers_max ? settings->workers_max
                                                   : grc_requests_share(all->settings->requests_max);
     /* These fail only where no process gets far. */
-    if (!grc_handles_init(&upstream->single) || !grc_handles_init(&upstream->grouped) ||
+    if (!grc_idle_init(&upstream->connections) || !grc_idle_init(&upstream->single) ||
+        !grc_idle_init(&upstream->grouped) ||
         !grc_breaker_init(&upstream->breaker, &settings->breaker)) {
         free(upstream);
         return NULL;

@@ -22,13 +22,13 @@ def upstream():
         yield running
 
 
-@pytest.fixture
-def start(tmp_path, upstream):
-    """Starts a gateway in front of the upstream; keywords are settings of that upstream."""
+@pytest.fixture(params=["http1", "curl"])
+def start(tmp_path, upstream, request):
+    """Starts a gateway in front of the upstream, over each transport; keywords are settings of that upstream."""
     running = []
 
     def starter(url=None, **settings):
-        one = {"url": url or upstream.url + "/v2", "credential": "100ms", **settings}
+        one = {"url": url or upstream.url + "/v2", "credential": "100ms", "transport": request.param, **settings}
         config = {
             "credentials": {"100ms": {"kind": "100ms", "access_key": "key", "secret": SECRET}},
             "upstreams": {"api": one},

@@ -150,6 +150,9 @@ static size_t requests(void)
 
 /* --- the upstreams under test --- */
 
+/* Every test runs over both transports. */
+static bool curl_transport;
+
 struct bed {
     char url[64];
     char *deep_url;
@@ -186,6 +189,7 @@ static int bed_begin(void **state)
                                                   .connections_max = 4,
                                                   .idle_timeout_ms = 30000,
                                                   .answer_max_bytes = 65536,
+                                                  .curl_transport = curl_transport,
                                                   .verify = true};
     bed->list[1] = bed->list[0];
     bed->list[1].name = "down";
@@ -789,5 +793,7 @@ int main(void)
         TEST(bad_settings_have_a_reason),
     };
 
-    return cmocka_run_group_tests(tests, begin, end);
+    int failed = cmocka_run_group_tests_name("http1", tests, begin, end);
+    curl_transport = true;
+    return failed + cmocka_run_group_tests_name("curl", tests, begin, end);
 }
