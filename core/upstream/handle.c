@@ -8,6 +8,7 @@
 #define HEADER_BYTES_MAX 65536u
 #define LINES_BYTES_MAX 65536u
 #define RECEIVE_BYTES 16384L
+#define HEADERS_CLEARED 0x080101u /* libcurl 8.1.1 */
 
 /* --- what libcurl calls --- */
 
@@ -37,6 +38,8 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
         return count ? 0 : 1;
     }
     if (count > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+        if (count > 12 && memcmp(bytes + 8, " 101", 4) == 0)
+            return 0; /* a switch that was not asked for: no answer follows */
         /* An interim answer (1xx) is over; what it said does not count. */
         grc_answer_head_begin(handle->head, handle->exchange->arena,
                               handle->exchange->cache_ttl_ms > 0);
@@ -160,6 +163,13 @@ static CURLcode set_callbacks(struct grc_handle *handle)
     return rc;
 }
 
+static bool make_easy(struct grc_handle *handle)
+{
+    handle->easy = curl_easy_init();
+    return handle->easy && set_behaviour(handle) == CURLE_OK && set_callbacks(handle) == CURLE_OK &&
+           grc_sockets_attach(handle->easy, &handle->sockets) == CURLE_OK;
+}
+
 struct grc_handle *grc_handle_new(struct grc_upstream *upstream)
 {
     struct grc_handle *handle = calloc(1, sizeof(*handle));
@@ -169,15 +179,20 @@ struct grc_handle *grc_handle_new(struct grc_upstream *upstream)
     handle->upstream = upstream;
     grc_buf_init(&handle->answer, (size_t)upstream->settings->answer_max_bytes);
     grc_buf_init(&handle->lines, LINES_BYTES_MAX);
-    handle->easy = curl_easy_init();
     handle->url = curl_url_dup(upstream->url);
-    if (!handle->easy || !handle->url || set_behaviour(handle) != CURLE_OK ||
-        set_callbacks(handle) != CURLE_OK ||
-        grc_sockets_attach(handle->easy, &handle->sockets) != CURLE_OK) {
+    if (!handle->url || !make_easy(handle)) {
         grc_handle_free(handle);
         return NULL;
     }
     return handle;
+}
+
+bool grc_handle_renew(struct grc_handle *handle)
+{
+    if (curl_version_info(CURLVERSION_NOW)->version_num >= HEADERS_CLEARED)
+        return true;
+    curl_easy_cleanup(handle->easy);
+    return make_easy(handle);
 }
 
 void grc_handle_free(struct grc_handle *handle)

@@ -21,7 +21,7 @@ struct grc_handle *grc_handles_take(struct grc_upstream *upstream, struct grc_id
         struct grc_handle *handle = (struct grc_handle *)grc_idle_take(pool);
         if (!handle)
             return grc_handle_new(upstream);
-        if (!grc_sockets_stirred(&handle->sockets))
+        if (!grc_sockets_stirred(&handle->sockets) && grc_handle_renew(handle))
             return handle;
         grc_handle_free(handle);
     }

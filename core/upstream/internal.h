@@ -157,6 +157,12 @@ CURLcode grc_easy_set_peer(CURL *easy, CURLU *url, const struct grc_upstream *up
 enum gr_err grc_connect_error(CURLcode code, bool *ret_lasting);
 /* A handle with every option that never changes. */
 struct grc_handle *grc_handle_new(struct grc_upstream *upstream);
+/*
+ * Makes the handle fit for another answer; its connection stays. libcurl before 8.1.1 (its issue
+ * 11101) reads and frees the last header of the answer before when the first one of the next is
+ * folded, so there it gets a new easy handle. False without memory: only grc_handle_free() is left.
+ */
+bool grc_handle_renew(struct grc_handle *handle);
 void grc_handle_free(struct grc_handle *handle);
 
 /* exchange.c */

@@ -1,6 +1,7 @@
 /*
- * How many GETs a second the upstream module makes: bench_upstream URL [THREADS [SECONDS]].
- * Every thread makes one call after the other. Prints calls a second, times and failures.
+ * How many GETs a second the upstream module makes: bench_upstream URL [THREADS [SECONDS
+ * [http1|curl]]]. Every thread makes one call after the other. Prints calls a second, times and
+ * failures.
  */
 #include "base/clock.h"
 #include "upstream/upstream.h"
@@ -82,7 +83,7 @@ static void report(struct worker *workers, size_t count, int64_t took_ms)
     free(all);
 }
 
-static struct grc_upstreams *upstreams_of(const char *url)
+static struct grc_upstreams *upstreams_of(const char *url, bool curl_transport)
 {
     static struct grc_credential credential = {.name = "100ms",
                                                .kind = GRC_CREDENTIAL_100MS,
@@ -108,6 +109,7 @@ static struct grc_upstreams *upstreams_of(const char *url)
     char *reason = NULL;
 
     one.url = url;
+    one.curl_transport = curl_transport;
     struct grc_upstreams *all = grc_upstreams_new(&settings, &reason);
     if (!all)
         fprintf(stderr, "bench_upstream: %s\n", reason ? reason : "out of memory");
@@ -119,14 +121,15 @@ int main(int argc, char **argv)
 {
     size_t count = argc > 2 ? strtoul(argv[2], NULL, 10) : 64;
     int64_t seconds = argc > 3 ? strtol(argv[3], NULL, 10) : 3;
+    bool curl_transport = argc > 4 && strcmp(argv[4], "curl") == 0;
     struct worker *workers = calloc(count ? count : 1, sizeof(*workers));
 
     if (argc < 2 || count == 0 || !workers || !grc_upstreams_global_init()) {
-        fputs("usage: bench_upstream URL [THREADS [SECONDS]]\n", stderr);
+        fputs("usage: bench_upstream URL [THREADS [SECONDS [http1|curl]]]\n", stderr);
         free(workers);
         return 2;
     }
-    struct grc_upstreams *all = upstreams_of(argv[1]);
+    struct grc_upstreams *all = upstreams_of(argv[1], curl_transport);
     int64_t began_ms = grc_mono_ms();
     for (size_t i = 0; all && i < count; i++) {
         workers[i].all = all;

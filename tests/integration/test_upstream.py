@@ -37,6 +37,7 @@ def start(tmp_path, upstream, request):
         running[-1].start()
         return running[-1]
 
+    starter.transport = request.param
     yield starter
     for gateway in running:
         gateway.stop()
@@ -288,6 +289,43 @@ def test_an_unusable_answer_is_502(start, upstream, reply):
     assert "curl" not in str(body).lower() and str(upstream.port) not in str(body), "internals leak"
     assert len(upstream.requests) == 1
     alive(gateway, upstream)
+
+
+@pytest.mark.parametrize("start", ["http1"], indirect=True)
+@pytest.mark.parametrize("data", [
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
+    b"HTTP/1.1 200 OK\r\nX-A: b\r\n c\r\nContent-Length: 2\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nX-A: b\x00c\r\nContent-Length: 2\r\n\r\n{}",
+], ids=["cut head", "endless length", "two lengths", "length and chunks", "bare LF", "folded header", "NUL"])
+def test_an_answer_that_lies_about_its_end_is_502(start, upstream, data):
+    """The gateway's own transport guesses nothing; tests/unit/http1_examples.c has all of it."""
+    gateway = start(timeout="20s")
+    upstream.will(Reply.raw(data))
+    error_of(gateway.get("/rooms/1"), 502)
+    assert len(upstream.requests) == 1
+    alive(gateway, upstream)
+
+
+def test_a_switch_of_protocols_is_502_at_once(start, upstream):
+    gateway = start(timeout="20s")
+    upstream.will(Reply.raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+                            then=None))
+    began = time.monotonic()
+    error_of(gateway.get("/rooms/1"), 502)
+    assert time.monotonic() - began < TIMEOUT
+
+
+def test_a_connection_rests_no_longer_than_its_server_says(start, upstream):
+    """Else a POST meets the end that the server has just decided on."""
+    gateway = start()
+    upstream.default = Reply(ROOM, headers=[("Keep-Alive", "timeout=0")])
+    for n in range(3):
+        assert gateway.get(f"/rooms/{n}").status == 200
+    assert len({request.connection for request in upstream.requests}) == (3 if start.transport == "http1" else 1)
 
 
 def test_a_large_answer_within_the_limit_passes(start, upstream):
