@@ -9,7 +9,9 @@
 #include "base/secret_file.h"
 #include "base/secure.h"
 #include "base/uri.h"
+#include "call/exclusive.h"
 #include "call/timers.h"
+#include "loop/turn.h"
 #include "metrics/metrics.h"
 
 static void vlog(const struct gr_self *self, const struct gr_call *pub, enum gr_log_level level,
@@ -247,6 +249,49 @@ static gr_str state_secret(struct gr_self *self, const char *file)
     return secret;
 }
 
+/* --- taking turns --- */
+
+struct held {
+    const char *owner;
+    gr_str key;
+};
+
+static void let_go(void *arg)
+{
+    const struct held *held = arg;
+
+    grc_exclusive_leave(held->owner, held->key);
+}
+
+static enum gr_err exclusive(struct gr_call *pub, gr_str key, int64_t wait_ms)
+{
+    struct grc_call *call = grc_call_of(pub);
+    struct held *held = grc_arena_alloc(&call->arena, sizeof(*held));
+    char *copy = grc_arena_copy(&call->arena, key);
+    int64_t until_ms = grc_mono_ms() + wait_ms;
+    bool own = call->deadline_ms && call->deadline_ms < until_ms;
+    bool is_new = false;
+
+    if (!held || !copy)
+        return grc_fail(call, GR_ERR_NO_MEMORY, "no memory to wait for '%s'", copy ? copy : "");
+    *held = (struct held){pub->self->name, {copy, key.len}};
+    enum gr_err err = grc_exclusive_enter(held->owner, held->key, call,
+                                          own ? call->deadline_ms : until_ms, &is_new);
+    if (err == GR_ERR_TIMEOUT)
+        err = own ? GR_ERR_TIMEOUT : GR_ERR_OVERLOAD;
+    if (err != GR_OK)
+        return grc_fail(call, err, "another request is at work on the same thing");
+    return is_new ? defer(pub, let_go, held) : GR_OK;
+}
+
+static void blocking(bool begins)
+{
+    if (begins)
+        grc_block_begin();
+    else
+        grc_block_end();
+}
+
 const struct gr_host grc_host = {
     .size = sizeof(struct gr_host),
     .abi_major = GR_ABI_MAJOR,
@@ -309,4 +354,6 @@ const struct gr_host grc_host = {
     .authz_new = grc_host_authz_new,
     .authz_free = grc_host_authz_free,
     .authz_check = grc_host_authz_check,
+    .exclusive = exclusive,
+    .blocking = blocking,
 };

@@ -16,7 +16,8 @@ struct grc_fibers;
 
 /* NULL with errno: out of memory or descriptors. */
 struct grc_loop *grc_loop_new(void);
-/* No worker is in a step, every watch is closed, every fiber has ended. */
+/* No worker is in a step and every fiber has ended. Watches that are still open may be closed
+ * later, and do nothing until then. */
 void grc_loop_free(struct grc_loop *loop);
 
 /*

@@ -39,7 +39,9 @@ struct grc_watches {
     int epoll;
     pthread_mutex_t lock;
     _Atomic(struct grc_watch *) chunks[CHUNKS_MAX];
-    uint32_t count;
+    uint32_t count; /* ever used */
+    uint32_t open;
+    bool ended; /* its loop is gone; freed with the last watch that is open */
     struct grc_watch *free;
 };
 
@@ -55,14 +57,25 @@ struct grc_watches *grc_watches_new(int epoll)
     return watches;
 }
 
-void grc_watches_free(struct grc_watches *watches)
+static void destroy(struct grc_watches *watches)
 {
-    if (!watches)
-        return;
     for (size_t i = 0; i < CHUNKS_MAX; i++)
         free(atomic_load(&watches->chunks[i]));
     pthread_mutex_destroy(&watches->lock);
     free(watches);
+}
+
+void grc_watches_free(struct grc_watches *watches)
+{
+    if (!watches)
+        return;
+    pthread_mutex_lock(&watches->lock);
+    bool unused = watches->open == 0;
+    watches->ended = true;
+    watches->epoll = -1;
+    pthread_mutex_unlock(&watches->lock);
+    if (unused)
+        destroy(watches);
 }
 
 /* A watch that never was; the lock is held. */
@@ -94,6 +107,7 @@ static struct grc_watch *take(struct grc_watches *watches)
         watches->free = watch->next_free;
     else
         watch = grow(watches);
+    watches->open += watch != NULL;
     pthread_mutex_unlock(&watches->lock);
     return watch;
 }
@@ -105,7 +119,10 @@ static void give(struct grc_watch *watch)
     pthread_mutex_lock(&watches->lock);
     watch->next_free = watches->free;
     watches->free = watch;
+    bool last = --watches->open == 0 && watches->ended;
     pthread_mutex_unlock(&watches->lock);
+    if (last)
+        destroy(watches);
 }
 
 /* Tells the kernel, or again. */
@@ -147,7 +164,8 @@ void grc_watch_close(struct grc_watch *watch)
     while (!atomic_compare_exchange_weak(&watch->word, &word,
                                          (word & ~(GENERATION_ONE - 1)) + GENERATION_ONE))
         continue;
-    /* Fails for a descriptor that was closed before, which is then out of the set already. */
+    /* Fails for a descriptor that was closed before, which is then out of the set already, and
+     * where the loop is gone. */
     (void)epoll_ctl(watch->watches->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
     give(watch);
 }

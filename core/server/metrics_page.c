@@ -1,6 +1,7 @@
 #include "server/metrics_page.h"
 
 #include "base/log.h"
+#include "loop/wait.h"
 #include "metrics/metrics.h"
 #include "plugin/report.h"
 #include "runtime/runtime.h"
@@ -48,6 +49,17 @@ static void render_listeners(struct grc_buf *out)
     listener_gauge(out, "workers_occupied", "Workers that hold a connection, idle ones included",
                    grc_http_connections);
     pthread_mutex_unlock(&listeners.lock);
+}
+
+static void render_waits(struct grc_buf *out)
+{
+    grc_metrics_head(out, "calls_waiting", "gauge", "Calls that wait, by what they wait for");
+    for (enum grc_waits what = 0; what < GRC_WAITS_COUNT; what++) {
+        char text[32];
+
+        snprintf(text, sizeof(text), "for=\"%s\"", grc_waits_name(what));
+        grc_metrics_sample(out, "calls_waiting", text, (double)grc_waits_now(what));
+    }
 }
 
 /* --- process: the names that Prometheus clients agree on --- */
@@ -174,6 +186,7 @@ void grc_metrics_page_collect(void *arg, struct grc_buf *out)
     struct grc_runtime *runtime = arg;
 
     render_listeners(out);
+    render_waits(out);
     render_groups(runtime, out);
     grc_plugins_report(runtime->plugins, runtime->plugin_count, out);
     grc_upstreams_metrics(runtime->upstreams, out);

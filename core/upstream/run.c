@@ -3,8 +3,7 @@
 #include "upstream/http1.h"
 
 #include "base/clock.h"
-
-#include <poll.h>
+#include "loop/wait.h"
 
 static int step_until(int64_t when_ms, int64_t now_ms)
 {
@@ -15,7 +14,18 @@ static int step_until(int64_t when_ms, int64_t now_ms)
     return left_ms > 0 ? (int)left_ms : 0;
 }
 
-/* --- one exchange: the thread itself does the work --- */
+/* --- one exchange: the call itself does the work --- */
+
+static void pause_transfer(struct grc_transfer *transfer)
+{
+    int64_t step_ms = grc_mono_ms() + GRC_GONE_STEP_MS;
+    int64_t until_ms = transfer->resume_ms < step_ms ? transfer->resume_ms : step_ms;
+
+    if (grc_wait_until(until_ms, GRC_WAITS_PAUSE) == GRC_WOKEN_CANCELLED)
+        grc_transfer_finish(transfer, GR_ERR_CANCELLED);
+    else
+        grc_transfer_look(transfer, grc_mono_ms());
+}
 
 void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange)
 {
@@ -24,8 +34,7 @@ void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange
     grc_transfer_begin(&transfer, upstream, exchange, false);
     while (transfer.state != GRC_TRANSFER_DONE) {
         if (transfer.state == GRC_TRANSFER_WAITING) {
-            poll(NULL, 0, step_until(transfer.resume_ms, grc_mono_ms()));
-            grc_transfer_look(&transfer, grc_mono_ms());
+            pause_transfer(&transfer);
             continue;
         }
         grc_transfer_launch(&transfer);

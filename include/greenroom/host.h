@@ -143,6 +143,9 @@ struct gr_host {
     void (*authz_free)(struct gr_authz *authz);
     enum gr_verdict (*authz_check)(struct gr_call *call, struct gr_authz *authz,
                                    const char *audience, const struct gr_intent *intent);
+
+    enum gr_err (*exclusive)(struct gr_call *call, gr_str key, int64_t wait_ms);
+    void (*blocking)(bool begins);
 };
 #define GR_HOST_HAS(host, member)                                                                  \
     ((host)->size >= offsetof(struct gr_host, member) + sizeof((host)->member))
@@ -667,6 +670,33 @@ static inline enum gr_err gr_store_query(struct gr_call *call, const char *sql,
 static inline enum gr_err gr_store_tx(struct gr_call *call, gr_tx_fn *body, void *arg)
 {
     return call->host->store_tx(call, body, arg);
+}
+
+/* --- taking turns, and holding up a thread --- */
+
+/*
+ * Waits until no other call of this plugin holds the key, then holds it until the call ends:
+ * `gr_exclusive(call, gr_str_of(room), 10000)`. For what must not be done twice at a time, also
+ * over calls of upstreams; a mutex of the plugin's own must not be held over those, since a call
+ * may go on on another thread afterwards. Other gateways on the same store do not see it. Fails the
+ * call with GR_ERR_OVERLOAD when the key is not free within wait_ms, and with GR_ERR_TIMEOUT when
+ * the call's own deadline comes first.
+ */
+static inline enum gr_err gr_exclusive(struct gr_call *call, gr_str key, int64_t wait_ms)
+{
+    return call->host->exclusive(call, key, wait_ms);
+}
+
+/*
+ * A handler that is about to compute or to wait by itself for more than a few milliseconds says so,
+ * and when it is over: other calls then go on beside it at once. Without it the host finds out by
+ * itself, a little later. Host services need no announcement. Within a handler, a timer or a
+ * command; no host service may be called in between. gr_blocking(call, true); … hash a password …
+ *     gr_blocking(call, false);
+ */
+static inline void gr_blocking(struct gr_call *call, bool begins)
+{
+    call->host->blocking(begins);
 }
 
 /* --- metrics and timers --- */

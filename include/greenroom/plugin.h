@@ -24,14 +24,15 @@
  *   a function "steals" belongs to the host afterwards, also when the function fails.
  * Threads.  Handlers run at the same time on many threads. init, start, stop and fini run on
  *   one thread while no handler of this plugin instance is active. A struct gr_call is used by
- *   one thread at a time. Keep state behind call->state, never in a global: the host may run two
- *   instances of one plugin side by side (it does so while it reloads its config).
- * Stack.  A handler has about 64 KiB of stack. Large buffers come from gr_alloc().
- * Text.  UTF-8. A gr_str is a slice (pointer and length), not NUL-terminated unless said so.
- * Time.  Units stand in the name: _ms milliseconds, _s seconds. Wall-clock times are milliseconds
- *   since the Unix epoch, UTC.
- * Errors.  A function that can fail returns enum gr_err. GR_OK is 0, failures are negative.
- *   Outputs are untouched on failure.
+ *   one thread at a time, which may be another one after a call of an upstream or of
+ * gr_exclusive(): hold no mutex over those, and keep nothing that belongs to a thread, such as
+ * errno. Keep state behind call->state, never in a global: the host may run two instances of one
+ * plugin side by side (it does so while it reloads its config). Stack.  A handler has about 64 KiB
+ * of stack. Large buffers come from gr_alloc(). Text.  UTF-8. A gr_str is a slice (pointer and
+ * length), not NUL-terminated unless said so. Time.  Units stand in the name: _ms milliseconds, _s
+ * seconds. Wall-clock times are milliseconds since the Unix epoch, UTC. Errors.  A function that
+ * can fail returns enum gr_err. GR_OK is 0, failures are negative. Outputs are untouched on
+ * failure.
  *
  * ABI changes (major.minor; see GR_ABI_MAJOR below):
  *   1.0  first release

@@ -113,6 +113,7 @@ def test_workers_and_requests_in_flight_are_seen(gateway, upstream):
         client.start()
     wait_metric(gateway, 3, "greenroom_workers_busy", "listener", "main")
     wait_metric(gateway, 3, "greenroom_upstream_calls_in_flight", "upstream", "api")
+    wait_metric(gateway, 3, "greenroom_calls_waiting", "for", "upstream")
     busy = metrics(gateway)
     assert busy["greenroom_workers_occupied", "listener", "main"] == 3
     assert busy["greenroom_requests_in_flight"] == 4  # and the one that asks

@@ -268,6 +268,28 @@ static void test_watch_of_a_bad_descriptor_fails(void **state)
     grc_loop_free(loop);
 }
 
+/* An upstream's connection outlives the loop that has watched it. */
+static void test_watch_outlives_its_loop(void **state)
+{
+    struct grc_loop *loop = grc_loop_new();
+    struct told told = {0};
+    int ends[2];
+
+    (void)state;
+    pair(ends);
+    struct grc_watch *one = grc_watch_open(loop, ends[0]);
+    struct grc_watch *two = grc_watch_open(loop, ends[1]);
+
+    assert_true(grc_watch_arm(one, GRC_READ, tell, &told));
+    grc_loop_free(loop);
+    assert_true(grc_watch_disarm(one));
+    grc_watch_close(one);
+    assert_int_equal(grc_watch_fd(two), ends[1]);
+    grc_watch_close(two);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 /* --- many at once --- */
 
 #define PAIRS 40
@@ -355,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_room_to_write_and_hangup),
         cmocka_unit_test(test_stale_event_is_dropped),
         cmocka_unit_test(test_watch_of_a_bad_descriptor_fails),
+        cmocka_unit_test(test_watch_outlives_its_loop),
         cmocka_unit_test(test_workers_share_the_events),
     };
 
