@@ -34,6 +34,8 @@ bool grc_fiber_start(struct grc_loop *loop, void (*run)(void *arg), void *arg);
 
 /* The fiber that the caller runs on; NULL: it is on a thread's own stack. */
 struct grc_fiber *grc_fiber_self(void);
+/* The loop whose workers go on with it. */
+struct grc_loop *grc_fiber_loop(const struct grc_fiber *fiber);
 /* A name for the caller's fiber; of none on a thread. */
 struct grc_fiber_ref grc_fiber_ref(void);
 /* Sets what is called around every switch of the caller's fiber; NULL: nothing. Not called for the

@@ -6,7 +6,6 @@
 
 struct grc_fiber *grc_fiber_next(const struct grc_fiber *fiber);
 void grc_fiber_set_next(struct grc_fiber *fiber, struct grc_fiber *next);
-struct grc_loop *grc_fiber_loop(const struct grc_fiber *fiber);
 /* The one timer of a fiber: it waits for one thing at a time. */
 struct grc_timer *grc_fiber_timer(struct grc_fiber *fiber);
 

@@ -8,11 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What a stack holds, without the guard page below it. Sanitizers put more on a stack. */
+/* What a stack holds, without the guard page below it: 64 KiB for a handler, the rest for what is
+ * around it and for the libraries below it, such as a TLS handshake. Pages that are not touched
+ * cost nothing. Sanitizers put more on a stack. */
 #ifdef GRC_SANITIZED
 #define GRC_STACK_BYTES ((size_t)512 * 1024)
 #else
-#define GRC_STACK_BYTES ((size_t)64 * 1024)
+#define GRC_STACK_BYTES ((size_t)128 * 1024)
 #endif
 
 /* A memory mapping with a guard page at its lower end. */

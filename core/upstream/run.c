@@ -1,8 +1,10 @@
 /* Drives exchanges: one by the thread that wants it, or several side by side. */
 #include "upstream/curl.h"
+#include "upstream/group.h"
 #include "upstream/http1.h"
 
 #include "base/clock.h"
+#include "loop/fiber.h"
 #include "loop/wait.h"
 
 static int step_until(int64_t when_ms, int64_t now_ms)
@@ -48,7 +50,7 @@ void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange
     grc_transfer_end(&transfer);
 }
 
-/* --- several side by side: one multi drives them all --- */
+/* --- several side by side on a thread: one multi drives them all --- */
 
 static struct grc_transfer *transfer_of(struct grc_transfer *transfers, size_t count,
                                         const CURL *easy)
@@ -160,6 +162,8 @@ static void fly(struct grc_transfer *transfers, size_t count, struct grc_multi *
 
 void grc_run_group(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count)
 {
+    if (grc_fiber_self() && grc_group_run(all, exchanges, count))
+        return;
     struct grc_arena *arena = exchanges[0].arena;
     struct grc_transfer *transfers = grc_arena_alloc(arena, count * sizeof(*transfers));
     struct grc_multi *multi = transfers ? grc_multi_take(all) : NULL;

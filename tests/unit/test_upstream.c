@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "loop/fiber.h"
+#include "loop/loop.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -152,6 +154,7 @@ static size_t requests(void)
 
 /* Every test runs over both transports. */
 static bool curl_transport;
+static bool on_fiber;
 
 struct bed {
     char url[64];
@@ -161,6 +164,7 @@ struct bed {
     struct grc_settings settings;
     struct grc_upstreams *all;
     struct grc_arena arena;
+    struct grc_loop *loop;
 };
 
 static int bed_begin(void **state)
@@ -211,6 +215,8 @@ static int bed_begin(void **state)
     bed->all = grc_upstreams_new(&bed->settings, &reason);
     if (!bed->all)
         fail_msg("%s", reason);
+    bed->loop = grc_loop_new();
+    assert_non_null(bed->loop);
     *state = bed;
     return 0;
 }
@@ -219,6 +225,7 @@ static int bed_end(void **state)
 {
     struct bed *bed = *state;
 
+    grc_loop_free(bed->loop);
     grc_upstreams_free(bed->all);
     grc_arena_done(&bed->arena);
     free(bed);
@@ -234,6 +241,36 @@ static struct grc_exchange exchange_of(struct bed *bed, enum gr_method method, c
                                  .arena = &bed->arena};
 }
 
+/* Exchanges, and the fiber that makes them. */
+struct job {
+    struct bed *bed;
+    struct grc_exchange *exchanges;
+    size_t count;
+    bool done;
+};
+
+static void do_job(void *arg)
+{
+    struct job *job = arg;
+
+    grc_upstreams_run(job->bed->all, job->exchanges, job->count);
+    job->done = true;
+}
+
+/* As a timer makes them, on its thread; or as a call does, on a fiber. */
+static void run_exchanges(struct bed *bed, struct grc_exchange *exchanges, size_t count)
+{
+    struct job job = {bed, exchanges, count, false};
+
+    if (!on_fiber) {
+        do_job(&job);
+        return;
+    }
+    assert_true(grc_fiber_start(bed->loop, do_job, &job));
+    while (!job.done)
+        grc_loop_step(bed->loop, -1);
+}
+
 static struct grc_exchange run(struct bed *bed, enum gr_method method, const char *target)
 {
     struct grc_exchange exchange = exchange_of(bed, method, target);
@@ -242,7 +279,7 @@ static struct grc_exchange run(struct bed *bed, enum gr_method method, const cha
         exchange.has_body = true;
         exchange.body = GR_STR("{\"a\":1}");
     }
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     return exchange;
 }
 
@@ -262,7 +299,7 @@ static void a_request_goes_out_as_given(void **state)
     exchange.has_body = true;
     exchange.body = GR_STR("{\"b\": [1,  2]}");
     exchange.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     assert_int_equal(exchange.err, GR_OK);
     assert_int_equal(exchange.status, 200);
     assert_int_equal(exchange.attempts, 1);
@@ -306,7 +343,7 @@ static void every_method_goes_out(void **state)
         struct grc_exchange exchange = exchange_of(bed, cases[i].method, "/x");
         exchange.has_body = cases[i].body;
         exchange.body = cases[i].body ? GR_STR("{}") : (gr_str){NULL, 0};
-        grc_upstreams_run(bed->all, &exchange, 1);
+        run_exchanges(bed, &exchange, 1);
         assert_int_equal(exchange.err, GR_OK);
         assert_memory_equal(server.seen[i], cases[i].line, strlen(cases[i].line));
         assert_int_equal(strstr(server.seen[i], "Content-Length: 2") != NULL, cases[i].body);
@@ -361,7 +398,7 @@ static void unfit_targets_and_headers_are_refused(void **state)
         struct grc_exchange exchange = exchange_of(bed, GR_METHOD_GET, "/x");
         exchange.headers = &bad[i];
         exchange.header_count = 1;
-        grc_upstreams_run(bed->all, &exchange, 1);
+        run_exchanges(bed, &exchange, 1);
         assert_int_equal(exchange.err, GR_ERR_INTERNAL);
     }
     assert_int_equal(requests(), 0);
@@ -374,19 +411,19 @@ static void no_credential_goes_where_none_belongs(void **state)
     struct grc_exchange exchange = exchange_of(bed, GR_METHOD_GET, "/x");
 
     exchange.no_credential = true;
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     assert_null(strcasestr(server.seen[0], "authorization"));
     exchange = exchange_of(bed, GR_METHOD_GET, "/x");
     exchange.upstream = "open";
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     assert_null(strcasestr(server.seen[1], "authorization"));
     exchange = exchange_of(bed, GR_METHOD_GET, "/x");
     exchange.bearer = "app-token";
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     assert_non_null(strstr(server.seen[2], "\r\nAuthorization: Bearer app-token\r\n"));
     exchange = exchange_of(bed, GR_METHOD_GET, "/x");
     exchange.upstream = "nowhere";
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     assert_int_equal(exchange.err, GR_ERR_INTERNAL);
 }
 
@@ -445,7 +482,7 @@ static void an_idempotent_post_is_tried_again(void **state)
     exchange.has_body = true;
     exchange.body = GR_STR("{}");
     exchange.idempotent = true;
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     assert_int_equal(exchange.err, GR_OK);
     assert_int_equal(requests(), 2);
 }
@@ -456,7 +493,7 @@ static void a_dead_upstream_is_unreachable(void **state)
     struct grc_exchange exchange = exchange_of(bed, GR_METHOD_POST, "/x");
 
     exchange.upstream = "down";
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     assert_int_equal(exchange.err, GR_ERR_UPSTREAM_CONNECT);
     assert_int_equal(exchange.attempts, 3);
     assert_true(exchange.took_us < 2000000);
@@ -469,16 +506,16 @@ static void a_slow_upstream_times_out(void **state)
     struct grc_exchange exchange = exchange_of(bed, GR_METHOD_GET, "/x");
 
     exchange.timeout_ms = 100;
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     assert_int_equal(exchange.err, GR_ERR_UPSTREAM_TIMEOUT);
     assert_in_range(exchange.took_us, 90000, 600000);
     exchange = exchange_of(bed, GR_METHOD_GET, "/x");
     exchange.deadline_ms = grc_mono_ms() + 100;
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     assert_int_equal(exchange.err, GR_ERR_UPSTREAM_TIMEOUT);
     exchange = exchange_of(bed, GR_METHOD_GET, "/x");
     exchange.deadline_ms = grc_mono_ms() - 1;
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     assert_int_equal(exchange.err, GR_ERR_UPSTREAM_TIMEOUT);
     assert_int_equal(exchange.attempts, 0);
 }
@@ -597,7 +634,7 @@ static void a_401_to_a_token_of_the_caller_is_passed_on(void **state)
     struct grc_exchange exchange = exchange_of(bed, GR_METHOD_GET, "/x");
 
     exchange.bearer = "theirs";
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     assert_int_equal(exchange.status, 401);
     assert_int_equal(requests(), 1);
 }
@@ -621,7 +658,7 @@ static void a_call_ends_when_the_client_left(void **state)
 
     exchange.gone = left_at_once;
     exchange.gone_arg = &asked;
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     assert_int_equal(exchange.err, GR_ERR_CANCELLED);
     assert_int_equal(asked, 1);
     assert_true(exchange.took_us < 2000000);
@@ -637,7 +674,7 @@ static void exchanges_run_side_by_side(void **state)
     for (size_t i = 0; i < 4; i++)
         exchanges[i] = exchange_of(bed, i % 2 ? GR_METHOD_GET : GR_METHOD_POST, "/x");
     exchanges[3].upstream = "down";
-    grc_upstreams_run(bed->all, exchanges, 4);
+    run_exchanges(bed, exchanges, 4);
     assert_true(grc_mono_ms() - began_ms < 800);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(exchanges[i].err, GR_OK);
@@ -647,7 +684,7 @@ static void exchanges_run_side_by_side(void **state)
     /* Again: the connections were kept. */
     for (size_t i = 0; i < 3; i++)
         exchanges[i] = exchange_of(bed, GR_METHOD_GET, "/x");
-    grc_upstreams_run(bed->all, exchanges, 3);
+    run_exchanges(bed, exchanges, 3);
     assert_int_equal(requests(), 6);
     assert_int_equal(atomic_load(&server.connections), 3);
 }
@@ -660,7 +697,7 @@ static void side_by_side_retries_and_renews(void **state)
 
     for (size_t i = 0; i < 2; i++)
         exchanges[i] = exchange_of(bed, GR_METHOD_GET, "/x");
-    grc_upstreams_run(bed->all, exchanges, 2);
+    run_exchanges(bed, exchanges, 2);
     assert_int_equal(exchanges[0].err, GR_OK);
     assert_int_equal(exchanges[1].err, GR_OK);
     assert_int_equal(exchanges[0].status, 200);
@@ -677,7 +714,7 @@ static void more_calls_than_connections_are_refused(void **state)
 
     for (size_t i = 0; i < 6; i++)
         exchanges[i] = exchange_of(bed, GR_METHOD_GET, "/x");
-    grc_upstreams_run(bed->all, exchanges, 6);
+    run_exchanges(bed, exchanges, 6);
     for (size_t i = 0; i < 6; i++)
         busy += exchanges[i].err == GR_ERR_UPSTREAM_BUSY;
     assert_int_equal(busy, 2);
@@ -692,7 +729,7 @@ static void a_failing_upstream_is_left_alone(void **state)
     for (int i = 0; i < 4; i++) {
         exchange = exchange_of(bed, GR_METHOD_GET, "/x");
         exchange.upstream = "broken";
-        grc_upstreams_run(bed->all, &exchange, 1);
+        run_exchanges(bed, &exchange, 1);
     }
     assert_int_equal(exchange.err, GR_ERR_UPSTREAM_BUSY);
     assert_int_equal(exchange.attempts, 0);
@@ -717,7 +754,7 @@ static void states_are_told(void **state)
 
     run(bed, GR_METHOD_GET, "/x");
     exchange.upstream = "down";
-    grc_upstreams_run(bed->all, &exchange, 1);
+    run_exchanges(bed, &exchange, 1);
     grc_upstreams_states(bed->all, note_state, text);
     assert_string_equal(text, "api=ok down=failing open=unused broken=unused ");
 }
@@ -811,6 +848,10 @@ int main(void)
     };
 
     int failed = cmocka_run_group_tests_name("http1", tests, begin, end);
+    on_fiber = true;
+    failed += cmocka_run_group_tests_name("http1 on fibers", tests, begin, end);
     curl_transport = true;
+    failed += cmocka_run_group_tests_name("curl on fibers", tests, begin, end);
+    on_fiber = false;
     return failed + cmocka_run_group_tests_name("curl", tests, begin, end);
 }
