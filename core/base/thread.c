@@ -1,7 +1,10 @@
 #include "base/thread.h"
 
+#include "base/altstack.h"
+
 #include <sched.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,15 +24,35 @@ struct attributes {
 };
 _Static_assert(sizeof(struct attributes) == 48, "SCHED_ATTR_SIZE_VER0");
 
+struct start {
+    void *(*run)(void *);
+    void *arg;
+};
+
+static void *begin(void *arg)
+{
+    const struct start start = *(struct start *)arg;
+
+    free(arg);
+    (void)grc_altstack_use();
+    return start.run(start.arg);
+}
+
 bool grc_thread_start(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(void *), void *arg)
 {
+    struct start *start = malloc(sizeof(*start));
     pthread_attr_t attributes;
 
-    if (pthread_attr_init(&attributes) != 0)
+    if (!start || pthread_attr_init(&attributes) != 0) {
+        free(start);
         return false;
+    }
+    *start = (struct start){run, arg};
     bool started = pthread_attr_setstacksize(&attributes, stack_bytes) == 0 &&
-                   pthread_create(ret_thread, &attributes, run, arg) == 0;
+                   pthread_create(ret_thread, &attributes, begin, start) == 0;
     pthread_attr_destroy(&attributes);
+    if (!started)
+        free(start);
     return started;
 }
 

@@ -33,6 +33,10 @@ void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct g
     call->upstream_attempts = 0;
     call->upstream_source = GRC_FROM_UPSTREAM;
     grc_call_own(call, plugin);
+    call->subject.operation = "";
+    call->subject.request_id = call->request_id;
+    call->subject_before = grc_fault_subject_set(&call->subject);
+    call->has_subject = true;
 }
 
 void grc_call_own(struct grc_call *call, struct grc_plugin *plugin)
@@ -41,12 +45,17 @@ void grc_call_own(struct grc_call *call, struct grc_plugin *plugin)
     call->pub.host = &grc_host;
     call->pub.self = plugin ? &plugin->self : NULL;
     call->pub.state = plugin ? plugin->instance : NULL;
+    call->subject.plugin = plugin ? plugin->self.name : NULL;
+    call->subject.module = plugin ? plugin->module : NULL;
 }
 
 void grc_call_end(struct grc_call *call)
 {
     /* What a plugin deferred may still look at the body, to wipe a password out of it. */
     grc_arena_reset(&call->arena);
+    if (call->has_subject)
+        (void)grc_fault_subject_set(call->subject_before);
+    call->has_subject = false;
     json_decref(call->json);
     call->json = NULL;
     /* One large body must not stay with a worker for ever. */

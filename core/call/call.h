@@ -7,6 +7,7 @@
 #include "base/json_memory.h"
 #include "call/trace.h"
 #include "http/message.h"
+#include "plugin/fault.h"
 #include "runtime/runtime.h"
 #include "validate/schema.h"
 
@@ -32,7 +33,10 @@ struct grc_call {
     gr_str caller_id;
     const struct grc_caller *caller;   /* core/auth/callers; NULL: nobody or group's own */
     struct grc_store_session *session; /* inside a transaction */
-    int64_t deadline_ms;               /* monotonic; 0: none */
+    struct grc_fault_subject subject;  /* named when the process ends by a fault in it */
+    const struct grc_fault_subject *subject_before;
+    bool has_subject;
+    int64_t deadline_ms; /* monotonic; 0: none */
     /* for the access log */
     int upstream_status;
     int64_t upstream_us;

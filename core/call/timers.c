@@ -7,6 +7,7 @@
 #include "call/call.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define STACK_BYTES ((size_t)512 * 1024)
@@ -20,6 +21,7 @@ struct grc_timer {
     bool running; /* the thread exists */
     bool woken;
     bool stopping;
+    char label[64]; /* for reports of faults */
     struct grc_call call;
 };
 
@@ -29,6 +31,7 @@ static void run_once(struct grc_timer *timer)
 
     grc_call_begin(call, timer->plugin->runtime, timer->plugin);
     grc_uuid(call->request_id);
+    call->subject.operation = timer->label;
     enum gr_err err = timer->row->run(&call->pub);
     if (err != GR_OK)
         grc_log_fields(GR_LOG_WARN, call->error.message ? call->error.message : "timer failed",
@@ -67,6 +70,7 @@ static void *work(void *arg)
 static void prepare(struct grc_timer *timer, const struct gr_timer *row, struct grc_plugin *plugin)
 {
     timer->row = row;
+    snprintf(timer->label, sizeof(timer->label), "timer %s", row->name);
     timer->plugin = plugin;
     pthread_mutex_init(&timer->lock, NULL);
     pthread_cond_init(&timer->changed, NULL);

@@ -7,6 +7,7 @@
  */
 #include "http/civetweb.h"
 
+#include "base/altstack.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/privileges.h"
@@ -189,6 +190,7 @@ static void *init_thread(const struct mg_context *context, int type)
     struct grc_http *http = mg_get_user_data(context);
     struct worker *worker = calloc(1, sizeof(*worker));
 
+    (void)grc_altstack_use();
     grc_privileges_thread();
     if (!worker)
         abort(); /* at start, before anything is served */

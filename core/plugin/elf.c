@@ -40,10 +40,12 @@
 #if __ELF_NATIVE_CLASS == 64
 #define CLASS_HERE ELFCLASS64
 #define SYMBOL_BIND(info) ELF64_ST_BIND(info)
+#define SYMBOL_TYPE(info) ELF64_ST_TYPE(info)
 #define SYMBOL_VISIBILITY(other) ELF64_ST_VISIBILITY(other)
 #else
 #define CLASS_HERE ELFCLASS32
 #define SYMBOL_BIND(info) ELF32_ST_BIND(info)
+#define SYMBOL_TYPE(info) ELF32_ST_TYPE(info)
 #define SYMBOL_VISIBILITY(other) ELF32_ST_VISIBILITY(other)
 #endif
 
@@ -397,6 +399,45 @@ enum grc_elf_verdict grc_elf_read(const void *bytes, size_t size, struct grc_elf
                       "GR_PLUGIN() defines");
     *ret_reason = reader.reason;
     return GRC_ELF_NO_ENTRY;
+}
+
+/* Narrows room to the end of the smallest object around the address. */
+static size_t narrow(const struct reader *reader, const ElfW(Shdr) * table, uintptr_t address,
+                     size_t room)
+{
+    ElfW(Sym) symbol;
+
+    for (size_t i = 0; i < table->sh_size / sizeof(symbol); i++) {
+        if (get(reader, table->sh_offset + i * sizeof(symbol), &symbol, sizeof(symbol)) &&
+            SYMBOL_TYPE(symbol.st_info) == STT_OBJECT && address >= symbol.st_value &&
+            address - symbol.st_value < symbol.st_size &&
+            symbol.st_value + symbol.st_size - address < room)
+            room = symbol.st_value + symbol.st_size - address;
+    }
+    return room;
+}
+
+size_t grc_elf_room(const void *bytes, size_t size, uintptr_t address)
+{
+    const struct reader reader = {.bytes = bytes, .size = size};
+    ElfW(Phdr) segment;
+    ElfW(Ehdr) header;
+    ElfW(Shdr) table;
+    size_t room = 0;
+
+    if (!get(&reader, 0, &header, sizeof(header)))
+        return 0;
+    for (size_t i = 0; i < header.e_phnum && get_segment(&reader, &header, i, &segment); i++) {
+        if (segment.p_type == PT_LOAD && address >= segment.p_vaddr &&
+            address - segment.p_vaddr < segment.p_memsz)
+            room = segment.p_memsz - (address - segment.p_vaddr);
+    }
+    for (size_t i = 0; room && i < header.e_shnum; i++) {
+        if (get(&reader, header.e_shoff + i * sizeof(table), &table, sizeof(table)) &&
+            table.sh_type == SHT_SYMTAB)
+            room = narrow(&reader, &table, address, room);
+    }
+    return room;
 }
 
 void grc_elf_needed(const void *bytes, size_t size, grc_elf_needed_fn *fn, void *arg)

@@ -30,6 +30,9 @@ typedef void grc_elf_needed_fn(void *arg, const char *library);
  * malloc'ed text without the file's name (NULL without memory). Never reads past size. */
 enum grc_elf_verdict grc_elf_read(const void *bytes, size_t size, struct grc_elf *ret_elf,
                                   char **ret_reason);
+/* How many bytes of the loaded file lie from a virtual address to the end of the object that holds
+ * it, which the symbols tell, or to the end of its segment when they do not. 0: it lies in none. */
+size_t grc_elf_room(const void *bytes, size_t size, uintptr_t address);
 /* Calls fn for each library the file needs, in the order of the file; the names are borrowed. Does
  * nothing for bytes that are no ELF file. */
 void grc_elf_needed(const void *bytes, size_t size, grc_elf_needed_fn *fn, void *arg);

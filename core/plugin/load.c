@@ -1,6 +1,7 @@
 /* The one loader: opens a shared object, checks it, and makes its tables ready to serve. */
 #include "config/options.h"
 #include "metrics/metrics.h"
+#include "plugin/judge.h"
 #include "plugin/module.h"
 #include "plugin/override.h"
 #include "plugin/plugin.h"
@@ -100,6 +101,10 @@ static bool find_descriptor(struct grc_plugin *plugin, const struct gr_plugin **
                       "%s: descriptor: found another name or other sizes than the note has, wanted "
                       "both from one GR_PLUGIN()",
                       plugin->file);
+    char *reason = NULL;
+    if (!grc_judge(plugin->file, plugin->module, desc, &reason))
+        return refuse_with(plugin, GRC_LOAD_TABLE, reason);
+    grc_module_version_set(plugin->module, desc->version);
     *ret_desc = desc;
     return true;
 }

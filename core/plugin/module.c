@@ -31,6 +31,9 @@ struct grc_module {
     gr_plugin_entry_fn *entry;
     _Atomic uintptr_t start; /* of its mapping; 0 when it is unloaded */
     _Atomic uintptr_t end;
+    uintptr_t base; /* what its virtual addresses are counted from */
+    char file[64];
+    char version[32];
     unsigned refs;
     unsigned generation;
     int64_t loaded_ms;
@@ -194,6 +197,10 @@ static bool open_library(const char *file, struct grc_module *module, char **ret
     }
     memcpy(&module->entry, &symbol, sizeof(module->entry)); /* POSIX's way from dlsym */
     grc_elf_needed(module->image.bytes, module->image.size, keep_needed, NULL);
+    module->base = extent.base;
+    const char *slash = strrchr(file, '/');
+    snprintf(module->file, sizeof(module->file), "%s", slash ? slash + 1 : file);
+    module->version[0] = '\0';
     atomic_store_explicit(&module->end, extent.end, memory_order_relaxed);
     atomic_store_explicit(&module->start, extent.start, memory_order_release);
     return true;
@@ -278,6 +285,26 @@ unsigned grc_module_generation(const struct grc_module *module)
     return module->generation;
 }
 
+const char *grc_module_file(const struct grc_module *module)
+{
+    return module->file;
+}
+
+const char *grc_module_version(const struct grc_module *module)
+{
+    return module->version;
+}
+
+void grc_module_version_set(struct grc_module *module, const char *version)
+{
+    snprintf(module->version, sizeof(module->version), "%s", version);
+}
+
+size_t grc_module_room(const struct grc_module *module, const void *address)
+{
+    return grc_elf_room(module->image.bytes, module->image.size, (uintptr_t)address - module->base);
+}
+
 int64_t grc_module_loaded_ms(const struct grc_module *module)
 {
     return module->loaded_ms;
@@ -295,7 +322,7 @@ const struct grc_module *grc_module_at(const void *address, size_t *ret_offset)
         uintptr_t end = atomic_load_explicit(&module->end, memory_order_relaxed);
 
         if (start && (uintptr_t)address >= start && (uintptr_t)address < end) {
-            *ret_offset = (uintptr_t)address - start;
+            *ret_offset = (uintptr_t)address - module->base;
             return module;
         }
     }

@@ -48,6 +48,14 @@ const struct gr_plugin *grc_module_descriptor(const struct grc_module *module);
 const struct grc_elf *grc_module_elf(const struct grc_module *module);
 /* 1 for the first code of this name that the process loaded, 2 for the next one and so on. */
 unsigned grc_module_generation(const struct grc_module *module);
+/* The name of the file that it was loaded from, without directory. */
+const char *grc_module_file(const struct grc_module *module);
+/* What grc_module_version_set() was given; "" before. */
+const char *grc_module_version(const struct grc_module *module);
+void grc_module_version_set(struct grc_module *module, const char *version);
+/* How many bytes of the module lie from an address to the end of the object that holds it: see
+ * grc_elf_room(). 0: the address is not the module's. */
+size_t grc_module_room(const struct grc_module *module, const void *address);
 /* When it was loaded, in milliseconds since the Unix epoch. */
 int64_t grc_module_loaded_ms(const struct grc_module *module);
 /* The SHA-256 of its bytes. */

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "call/timers.h"
+#include "plugin/fault.h"
 #include "server/health.h"
 
 #include <stdio.h>
@@ -132,39 +133,59 @@ bool grc_runtime_route(struct grc_runtime *runtime, const struct grc_reporter *r
 
 /* --- init, start, stop, fini --- */
 
+/* Whose work a fault is, while one of a plugin's functions runs. */
+static const struct grc_fault_subject *enter(const struct grc_plugin *plugin, const char *what,
+                                             struct grc_fault_subject *subject)
+{
+    *subject = (struct grc_fault_subject){
+        .plugin = plugin->self.name, .module = plugin->module, .operation = what, .request_id = ""};
+    return grc_fault_subject_set(subject);
+}
+
 static bool init_one(struct grc_plugin *plugin)
 {
     const struct gr_plugin *desc = plugin->desc;
+    struct grc_fault_subject subject;
+    const struct grc_fault_subject *before = enter(plugin, "init", &subject);
 
-    if (desc->init && desc->init(&plugin->self, plugin->options, &plugin->instance) != GR_OK)
-        return false;
-    plugin->inited = true;
-    return true;
+    plugin->inited =
+        !desc->init || desc->init(&plugin->self, plugin->options, &plugin->instance) == GR_OK;
+    (void)grc_fault_subject_set(before);
+    return plugin->inited;
 }
 
 static bool start_one(struct grc_plugin *plugin)
 {
     const struct gr_plugin *desc = plugin->desc;
+    struct grc_fault_subject subject;
+    const struct grc_fault_subject *before = enter(plugin, "start", &subject);
 
-    if (desc->start && desc->start(&plugin->self, plugin->instance) != GR_OK)
-        return false;
-    plugin->started = true;
-    return true;
+    plugin->started = !desc->start || desc->start(&plugin->self, plugin->instance) == GR_OK;
+    (void)grc_fault_subject_set(before);
+    return plugin->started;
 }
 
 static void stop_one(struct grc_plugin *plugin)
 {
+    struct grc_fault_subject subject;
+
     grc_plugin_timers_stop(plugin);
+    const struct grc_fault_subject *before = enter(plugin, "stop", &subject);
     if (plugin->started && plugin->desc->stop)
         plugin->desc->stop(&plugin->self, plugin->instance);
+    (void)grc_fault_subject_set(before);
     plugin->started = false;
 }
 
 static void fini_one(struct grc_plugin *plugin)
 {
+    struct grc_fault_subject subject;
+
     grc_plugin_timers_free(plugin);
+    const struct grc_fault_subject *before = enter(plugin, "fini", &subject);
     if (plugin->inited && plugin->desc->fini)
         plugin->desc->fini(&plugin->self, plugin->instance);
+    (void)grc_fault_subject_set(before);
     plugin->inited = false;
     plugin->instance = NULL;
 }

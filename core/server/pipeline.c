@@ -84,6 +84,7 @@ static enum gr_err step_match(struct grc_call *call)
     call->route = call->match.route;
     /* The first builtin group stands for "nobody": it has the host's own format. */
     grc_call_own(call, call->match.owner ? call->match.owner : call->runtime->plugins[0]);
+    call->subject.operation = call->route ? call->route->row->id : "";
     return GR_OK;
 }
 

@@ -1,4 +1,5 @@
 #include "server/run.h"
+#include "plugin/fault.h"
 
 #include "base/clock.h"
 #include "base/exit.h"
@@ -43,7 +44,8 @@ static bool block_signals(sigset_t *set)
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGHUP);
-    return pthread_sigmask(SIG_BLOCK, set, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
+    return pthread_sigmask(SIG_BLOCK, set, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0 &&
+           grc_fault_install();
 }
 
 static bool init_libraries(void)

@@ -66,6 +66,36 @@ REFUSED_LATER = [
 ]
 ALL_REFUSED = REFUSED + REFUSED_LATER
 
+# One wrong table each, by the case that bad_table.c was compiled with.
+TABLES = {
+    2: r"option 0 \(first\): member: found 8 bytes, wanted 1 for its type",
+    3: r"option 1 \(second\): required: found a fallback beside it",
+    4: r"option 2: found the end of the table's memory, wanted GR_END",
+    5: r"route 0 \(broken\.post\): body: fields: row 0 \(list\): items: found them on another type",
+    6: r"route 0 \(broken\.post\): body: fields: row 1 \(size\): range: found a minimum above the maximum",
+    7: r"route 0 \(broken\.post\): body: fields: row 2 \(when\): flags: found GR_FIELD_REPEATED outside of a query",
+    8: r"route 0 \(broken\.post\): body: fields: row 3 \(like\): example: found '\{'a': 1\}', wanted JSON",
+    9: r"route 0 \(broken\.post\): body: fields: row 4 \(kind\): type: found 77, wanted one of enum gr_type",
+    10: r"route 0 \(broken\.post\): body: fields: row 5: found the end of the table's memory, wanted GR_END",
+    11: r"route 1: found the end of the table's memory, wanted GR_END",
+    12: r"migration 1: version: found 3, wanted 2",
+    13: r"timer 0: interval_ms, run: found one unset, wanted both",
+    14: r"metric 0: kind: found 9, wanted GR_COUNTER or GR_GAUGE",
+    1: r"option 1 \(second\): offset: found 8 to 16, wanted it within \.options_size, which is 8",
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_wrong_table_is_refused_with_row_found_and_wanted(tmp_path, case):
+    done = greenroom("check", "-c", config(tmp_path, [f"bad_table_{case}"]))
+    assert done.returncode == 3
+    assert re.search(rf"bad_table_{case}\.so: {TABLES[case]}", done.stderr), done.stderr
+
+
+def test_the_sound_table_is_not_refused(tmp_path):
+    done = greenroom("check", "-c", config(tmp_path, ["bad_table_0"]))
+    assert done.returncode == 0, done.stderr
+
 
 @pytest.mark.parametrize("library,line", REFUSED, ids=[row[0] for row in REFUSED])
 def test_what_the_file_says_is_judged_before_any_code_runs(tmp_path, library, line):
