@@ -65,7 +65,7 @@ static void put(struct line *line, const char *text)
 static void put_quoted(struct line *line, const char *text)
 {
     put_char(line, '"');
-    for (; *text; text++) {
+    for (; text && *text; text++) {
         if (*text == '"' || *text == '\\')
             put_char(line, '\\');
         put_char(line, (unsigned char)*text < 0x20 ? '?' : *text);

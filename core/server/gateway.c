@@ -65,19 +65,21 @@ static void free_calls(struct grc_gateway *gateway)
     }
 }
 
-/* The blocks that its JSON is made of go with the call, from thread to thread. */
-static void take_freelist_along(void *arg, bool enter)
+/* What goes with the call from thread to thread: the blocks that its JSON is made of, and whose
+ * work a fault is. */
+static void take_along(void *arg, bool enter)
 {
     struct grc_call *call = arg;
 
     grc_json_freelist_use(enter ? &call->freelist : NULL);
+    (void)grc_fault_subject_set(enter ? &call->subject : NULL);
 }
 
 static void on_switch(void *arg, bool enter)
 {
     struct grc_call *call = arg;
 
-    take_freelist_along(call, enter);
+    take_along(call, enter);
     grc_conn_runs(call->request, enter);
 }
 
@@ -94,7 +96,7 @@ static void serve(void *arg, struct grc_request *request, struct grc_reply *repl
         reply->close = true;
         return;
     }
-    take_freelist_along(call, true);
+    take_along(call, true);
     grc_fiber_on_switch(on_switch, call);
     grc_pipeline_serve(runtime, request, reply, call);
 }
@@ -110,7 +112,7 @@ static void done(void *arg, struct grc_request *request, struct grc_reply *reply
     struct grc_runtime *runtime = call->runtime;
     grc_pipeline_done(call, sent_bytes, ok);
     grc_fiber_on_switch(NULL, NULL);
-    take_freelist_along(call, false);
+    take_along(call, false);
     give_call(arg, call);
     grc_runtime_release(runtime);
 }

@@ -47,6 +47,19 @@
  *   number, which the test suite compares with every released header. Anything else is a major
  * step: it is announced one minor release before, and plugins are then compiled anew.
  *
+ * Loading.  The host reads the file once into memory of its own, judges it there (the ELF note of
+ *   GR_PLUGIN(), what the file is, what it exports) and loads that copy: what is done to the file
+ *   afterwards harms nothing, and a reload loads new bytes as new code beside the old. The old code
+ *   is unloaded when its last request has ended; it stays mapped when the file imports a function
+ *   whose effects outlive it, such as pthread_create(). Libraries are found by their names or by
+ *   absolute search paths, not beside the file.
+ *
+ * ABI policy.  The host loads a plugin of its own major number whose minor number is not newer. A
+ *   minor step only appends: members at the end of structs, functions at the end of struct gr_host,
+ *   values at the end of enums; what a released header declares keeps its place, its size and its
+ *   number, which the test suite compares with every released header. Anything else is a major
+ * step: it is announced one minor release before, and plugins are then compiled anew.
+ *
  * ABI changes (major.minor; see GR_ABI_MAJOR below):
  *   1.0  first release
  */
