@@ -79,7 +79,7 @@ bool grc_privileges_lower(const char *user, const char *group, const char *make_
     }
     if (state.user == 0)
         return fail(ret_reason, "server.user: '%s' is root", user);
-    if (!make_directory(make_dir, ret_reason))
+    if (make_dir && !make_directory(make_dir, ret_reason))
         return false;
     if (initgroups(user, state.group) != 0 ||
         setresgid(state.group, state.group, state.group) != 0 ||

@@ -12,7 +12,8 @@
 
 /*
  * Before there are threads. user NULL: does nothing. group NULL: the user's own. make_dir is made
- * for the user where it does not exist yet. false with a reason (malloc'ed, one line).
+ * for the user where it does not exist yet; NULL: nothing is. false with a reason (malloc'ed, one
+ * line).
  */
 bool grc_privileges_lower(const char *user, const char *group, const char *make_dir,
                           char **ret_reason);

@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "base/json_memory.h"
 #include "base/log.h"
 #include "base/place.h"
@@ -209,6 +210,19 @@ static int dispatch(const struct grc_cli *cli, int argc, char **argv)
     return command->run(cli, argc, argv);
 }
 
+/* DIR/environment is what the unit gives to the service; the commands see the same. */
+static bool read_environment(const struct grc_cli *cli)
+{
+    char *file = grc_path_join(cli->config_dir, "environment");
+    const char *reason = "out of memory";
+    bool fine = file && grc_env_read_file(file, &reason);
+
+    if (!fine)
+        grc_complain("%s/environment: %s", cli->config_dir, reason);
+    free(file);
+    return fine;
+}
+
 int grc_cli_main(int argc, char **argv)
 {
     struct globals globals = {.config_dir = NULL};
@@ -229,6 +243,8 @@ int grc_cli_main(int argc, char **argv)
             print_help(&cli);
         return grc_print_done(GRC_EXIT_OK);
     }
+    if (!read_environment(&cli))
+        return GRC_EXIT_CONFIG;
     status = dispatch(&cli, argc - 1, argv + 1);
     grc_env_done();
     return status;

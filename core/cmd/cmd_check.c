@@ -1,10 +1,12 @@
 #include "base/log.h"
+#include "base/privileges.h"
 #include "cmd/cmd.h"
 #include "http/http.h"
 #include "server/runtime_build.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Plugins that on_error = "skip" leaves out are said, though they are no failure. */
 static size_t count_skipped(const struct grc_runtime *runtime)
@@ -41,6 +43,28 @@ static bool check_listeners(const struct grc_settings *settings)
     return false;
 }
 
+static void warn_of_reload(void *arg, const char *line)
+{
+    grc_complain("as user '%s', a reload would fail: %s", (const char *)arg, line);
+}
+
+/* What the gateway would become, and what it could not read then. false: said why it cannot. */
+static bool check_user(const struct grc_cli *cli, const struct grc_settings *settings)
+{
+    char *reason = NULL;
+
+    if (!settings->user || geteuid() != 0)
+        return true;
+    if (!grc_privileges_lower(settings->user, settings->group, NULL, &reason)) {
+        grc_complain("%s", reason ? reason : "out of memory");
+        free(reason);
+        return false;
+    }
+    grc_runtime_unref(grc_runtime_new(cli->config_dir, GRC_RUNTIME_CHECK, warn_of_reload,
+                                      (void *)(uintptr_t)settings->user));
+    return true;
+}
+
 int grc_cmd_check(const struct grc_cli *cli, int argc, char **argv)
 {
     struct grc_runtime *runtime;
@@ -54,7 +78,7 @@ int grc_cmd_check(const struct grc_cli *cli, int argc, char **argv)
     if (!runtime)
         return GRC_EXIT_CONFIG;
     grc_http_warn_unchecked(runtime->settings);
-    if (!check_listeners(runtime->settings)) {
+    if (!check_listeners(runtime->settings) || !check_user(cli, runtime->settings)) {
         grc_runtime_unref(runtime);
         return GRC_EXIT_CONFIG;
     }

@@ -1,10 +1,12 @@
 #include "config/env.h"
 
+#include "base/file.h"
 #include "base/secure.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* A variable that a secret was read from. */
 struct secret_variable {
@@ -158,4 +160,71 @@ enum grc_expand_result grc_expand(struct grc_buf *buf, gr_str text, bool secret,
         }
     }
     return GRC_EXPAND_OK;
+}
+
+/* --- a file of variables --- */
+
+#define ENV_FILE_MAX_BYTES (256u * 1024)
+
+static char *trim(char *text)
+{
+    size_t len;
+
+    text += strspn(text, " \t\r");
+    len = strlen(text);
+    while (len > 0 && strchr(" \t\r", text[len - 1]))
+        text[--len] = '\0';
+    return text;
+}
+
+static char *unquote(char *value)
+{
+    size_t len = strlen(value);
+
+    if (len >= 2 && (value[0] == '"' || value[0] == '\'') && value[len - 1] == value[0]) {
+        value[len - 1] = '\0';
+        return value + 1;
+    }
+    return value;
+}
+
+/* false: the line is no NAME=value. */
+static bool take_line(char *line)
+{
+    char *name = trim(line);
+    char *equals = strchr(name, '=');
+    size_t len = 0;
+
+    if (!name[0] || name[0] == '#')
+        return true;
+    if (!equals)
+        return false;
+    *equals = '\0';
+    while (name_char(name[len], len == 0))
+        len++;
+    if (len == 0 || name[len])
+        return false;
+    return setenv(name, unquote(trim(equals + 1)), 0) == 0;
+}
+
+bool grc_env_read_file(const char *path, const char **ret_reason)
+{
+    const char *reason = NULL;
+    size_t len = 0;
+    bool fine = true;
+
+    if (access(path, R_OK) != 0)
+        return true; /* most often root's alone, for the service manager to read */
+    char *text = grc_file_read(path, ENV_FILE_MAX_BYTES, &len, &reason);
+    if (!text) {
+        *ret_reason = reason;
+        return false;
+    }
+    char *rest = text;
+    for (char *line = strsep(&rest, "\n"); line && fine; line = strsep(&rest, "\n"))
+        fine = take_line(line);
+    *ret_reason = "expected lines of NAME=value";
+    grc_wipe(text, len);
+    free(text);
+    return fine;
 }

@@ -40,3 +40,10 @@ enum grc_expand_result {
  */
 enum grc_expand_result grc_expand(struct grc_buf *buf, gr_str text, bool secret, char *ret_name,
                                   size_t ret_size);
+
+/*
+ * Sets the variables that a file of NAME=value lines names and that are not set yet; a value may
+ * stand in quotes, lines that begin with "#" are left out, as in a unit's EnvironmentFile. Before
+ * there are threads. false with a static reason: the file is there, may be read, and is wrong.
+ */
+bool grc_env_read_file(const char *path, const char **ret_reason);

@@ -88,6 +88,19 @@ static void read_string(struct grc_reader *reader, const struct grc_path *path,
         grc_reader_expected(reader, path, key, NULL, value);
     else
         memcpy(slot(key, base), &text, sizeof(text));
+    if (fine && text && key->verify && !grc_env_lenient())
+        key->verify(reader, path, text);
+}
+
+/* Without the line end that comes along when a variable or a file was made from a line. */
+static const char *without_line_end(struct grc_reader *reader, const char *text)
+{
+    size_t len = strlen(text);
+    size_t cut = len > 0 && text[len - 1] == '\n' ? 1 : 0;
+
+    if (cut && len > 1 && text[len - 2] == '\r')
+        cut = 2;
+    return cut ? grc_keep_copy(reader->keep, (gr_str){text, len - cut}) : text;
 }
 
 static void read_secret(struct grc_reader *reader, const struct grc_path *path,
@@ -105,8 +118,13 @@ static void read_secret(struct grc_reader *reader, const struct grc_path *path,
     } else if (!grc_reader_text(reader, path, value, true, &text) || !text) {
         return;
     }
-    if (!text[0] && !key->optional)
+    text = without_line_end(reader, text);
+    if (!text)
+        grc_reader_problem(reader, path, "out of memory");
+    else if (!text[0] && !key->optional)
         grc_reader_problem(reader, path, "expected a secret, found nothing");
+    else if (key->convert && !key->convert(reader, text))
+        grc_reader_expected(reader, path, key, NULL, value);
     else
         memcpy(slot(key, base), &text, sizeof(text));
 }

@@ -70,6 +70,9 @@ typedef const char *grc_convert_fn(struct grc_reader *reader, const char *text);
 /* Checks an expanded JSON value, reports what is wrong with it. */
 typedef void grc_check_fn(struct grc_reader *reader, const struct grc_path *path,
                           const struct grc_setting *key, const json_t *value);
+/* Looks at the file that a value names, and reports what is wrong with it. */
+typedef void grc_verify_fn(struct grc_reader *reader, const struct grc_path *path,
+                           const char *file);
 /* Reads a value of a shape of its own into base. */
 typedef void grc_read_fn(struct grc_reader *reader, const struct grc_path *path,
                          const struct grc_setting *key, const json_t *value, void *base);
@@ -84,8 +87,9 @@ struct grc_setting {
     bool optional;                /* may be absent or null */
     const struct gr_range *range; /* of numbers in the base unit; of the length of strings */
     const char *const *values;
-    const char *env;      /* overrides the file */
-    const char *expected; /* instead of the generated phrase: "an http or https URL" */
+    grc_verify_fn *verify; /* of strings that name files, after .convert */
+    const char *env;       /* overrides the file */
+    const char *expected;  /* instead of the generated phrase: "an http or https URL" */
     const struct grc_setting *keys;
     const struct grc_map *map;
     const struct gr_field *json; /* shape of a GRC_SETTING_JSON, for .check */
@@ -131,8 +135,8 @@ const char *grc_reader_file(struct grc_reader *reader, const char *path);
 /* Parses a config file of at most 4 MiB. NULL: reported, syntax errors as "FILE:LINE:COLUMN: …".
  * To be released with grc_json_wipe(). */
 json_t *grc_reader_parse(struct grc_reader *reader, const char *file);
-/* The same for a text. */
-json_t *grc_reader_parse_text(struct grc_reader *reader, gr_str text);
+/* The same for a text, in which comments are blanked out. text[len] is zero. */
+json_t *grc_reader_parse_text(struct grc_reader *reader, char *text, size_t len);
 
 /* "an integer from 1 to 4096". ret_text is cut at size. */
 void grc_setting_expected(const struct grc_setting *key, char *ret_text, size_t size);

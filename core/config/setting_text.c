@@ -5,6 +5,7 @@
 #include "base/secure.h"
 #include "config/env.h"
 #include "config/setting.h"
+#include "config/source.h"
 #include "config/units.h"
 
 #include <inttypes.h>
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define FILE_MAX_BYTES (4u * 1024 * 1024)
 #define SECRET_MAX_BYTES (64u * 1024)
 #define TEXT_MAX_BYTES (64u * 1024)
 #define MESSAGE_MAX_BYTES 4096u
@@ -39,9 +39,12 @@ void grc_reader_problem(struct grc_reader *reader, const struct grc_path *path, 
     struct grc_buf buf;
     va_list args;
 
+    char *place = path && !reader->joint ? grc_source_where(reader->where, path) : NULL;
+
     reader->problems++;
     grc_buf_init(&buf, MESSAGE_MAX_BYTES);
-    (void)grc_buf_text(&buf, reader->where);
+    (void)grc_buf_text(&buf, place ? place : reader->where);
+    free(place);
     if (path) {
         (void)grc_buf_text(&buf, reader->joint ? reader->joint : ": ");
         add_path(&buf, path);
@@ -323,45 +326,59 @@ bool grc_reader_secret_file(struct grc_reader *reader, const struct grc_path *pa
     }
     if (stat(file, &info) == 0 && (info.st_mode & S_IROTH))
         grc_warn("secret file '%s' can be read by everybody: chmod o-r it", file);
-    size_t cut = len > 0 && content[len - 1] == '\n' ? 1 : 0;
-    if (cut && len > 1 && content[len - 2] == '\r')
-        cut = 2;
-    bool fine = len > cut && !memchr(content, '\0', len);
+    bool empty = content[strspn(content, "\r\n")] == '\0' && !memchr(content, '\0', len);
+    bool fine = !empty && !memchr(content, '\0', len);
     if (fine)
-        *ret_text = grc_keep_copy(reader->keep, (gr_str){content, len - cut});
+        *ret_text = grc_keep_copy(reader->keep, (gr_str){content, len});
     else
         grc_reader_problem(reader, path, "the secret file '%s' %s", file,
-                           len > cut ? "holds a zero byte" : "is empty");
+                           empty ? "is empty" : "holds a zero byte");
     grc_wipe(content, len);
     free(content);
     return fine;
+}
+
+static void problem_at(struct grc_reader *reader, unsigned line, unsigned column, const char *text)
+{
+    const char *where = reader->where;
+    char place[512];
+
+    snprintf(place, sizeof(place), "%s:%u:%u", where, line, column);
+    reader->where = place;
+    grc_reader_problem(reader, NULL, "%s", text);
+    reader->where = where;
 }
 
 /* jansson quotes what stood near the error, which may be a secret: only a repeated key is shown. */
 static void report_syntax(struct grc_reader *reader, const json_error_t *error)
 {
     bool duplicate = json_error_code(error) == json_error_duplicate_key;
-    const char *near = strstr(error->text, " near ");
-    int shown = near && !duplicate ? (int)(near - error->text) : (int)strlen(error->text);
-    const char *where = reader->where;
-    char place[512];
+    char text[JSON_ERROR_TEXT_LENGTH];
 
-    snprintf(place, sizeof(place), "%s:%d:%d", where, error->line, error->column);
-    reader->where = place;
-    grc_reader_problem(reader, NULL, "%.*s", shown, error->text);
-    reader->where = where;
+    snprintf(text, sizeof(text), "%s", error->text);
+    char *near = duplicate ? NULL : strstr(text, " near ");
+    if (near)
+        *near = '\0';
+    problem_at(reader, (unsigned)error->line, (unsigned)error->column, text);
 }
 
-json_t *grc_reader_parse_text(struct grc_reader *reader, gr_str text)
+json_t *grc_reader_parse_text(struct grc_reader *reader, char *text, size_t len)
 {
+    unsigned line = 0;
+    unsigned column = 0;
     json_error_t error;
-    json_t *root;
+    size_t at = 0;
 
-    if (grc_json_guard(text, DEPTH_MAX) == GRC_JSON_TOO_DEEP) {
+    if (!grc_source_clean(text, len, &at)) {
+        grc_source_place((gr_str){text, len}, at, &line, &column);
+        problem_at(reader, line, column, "this comment does not end");
+        return NULL;
+    }
+    if (grc_json_guard((gr_str){text, len}, DEPTH_MAX) == GRC_JSON_TOO_DEEP) {
         grc_reader_problem(reader, NULL, "nested deeper than %u levels", DEPTH_MAX);
         return NULL;
     }
-    root = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
     if (!root)
         report_syntax(reader, &error);
     return root;
@@ -371,14 +388,14 @@ json_t *grc_reader_parse(struct grc_reader *reader, const char *file)
 {
     const char *reason = NULL;
     size_t len = 0;
-    char *text = grc_file_read(file, FILE_MAX_BYTES, &len, &reason);
+    char *text = grc_file_read(file, GRC_SOURCE_MAX_BYTES, &len, &reason);
     json_t *root;
 
     if (!text) {
         grc_reader_problem(reader, NULL, "cannot be read: %s", reason);
         return NULL;
     }
-    root = grc_reader_parse_text(reader, (gr_str){text, len});
+    root = grc_reader_parse_text(reader, text, len);
     grc_wipe(text, len);
     free(text);
     return root;

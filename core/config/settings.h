@@ -90,6 +90,18 @@ struct grc_upstream_settings {
     bool single_flight;         /* identical GETs at the same time make one call */
 };
 
+/* What an operator changes about one route; see core/plugin/override.h. */
+struct grc_route_settings {
+    const char *id;
+    bool enabled;
+    const char *upstream; /* this and the next two: NULL: as the plugin has it */
+    const char *path;
+    const char *scope;
+    bool whole_answer;  /* "select": null */
+    int64_t timeout_ms; /* 0: as the upstream has it */
+    int64_t cache_ms;   /* 0: not kept */
+};
+
 /* One plugins.d file. */
 struct grc_plugin_settings {
     const char *file;    /* for messages */
@@ -99,8 +111,9 @@ struct grc_plugin_settings {
     const char *prefix; /* "" or "/v1" */
     const json_t
         *config; /* as in the file; parsed, with ${NAME} expanded, by grc_options_parse() */
-    const json_t *routes; /* per operation id: overrides, see core/plugin/override.h */
-    int64_t calls_max;    /* requests of the group at a time; 0: see grc_requests_share() */
+    struct grc_route_settings *routes;
+    size_t route_count;
+    int64_t calls_max; /* requests of the group at a time; 0: see grc_requests_share() */
 };
 
 /* One of the keys that a JWT provider lists itself. Exactly one of file and secret. */

@@ -1,6 +1,7 @@
 /* The rows of "auth" and "limits". */
 #include "base/log.h"
 #include "base/scope.h"
+#include "config/ca_file.h"
 #include "config/settings_rows.h"
 
 #include <stdio.h>
@@ -176,7 +177,8 @@ static const struct grc_setting jwt_keys[] = {
                 .expected = "an https URL without query (http only on this machine)"),
     GRC_SETTING(grc_jwt_settings, "jwks_ca_file", jwks_ca_file, GRC_SETTING_STRING, NULL,
                 "PEM file of the authorities to trust there instead of the system's",
-                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
+                .verify = grc_ca_file_verify),
     GRC_SETTING(
         grc_jwt_settings, "jwks_refresh", jwks_refresh_ms, GRC_SETTING_MS, "15m",
         "How old a fetched key set may get; an unknown kid asks earlier, at most once in 30s",

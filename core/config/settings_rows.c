@@ -1,5 +1,7 @@
 #include "config/settings_rows.h"
 
+#include "config/ca_file.h"
+
 const char *grc_file_convert(struct grc_reader *reader, const char *text)
 {
     return grc_reader_file(reader, text);
@@ -41,27 +43,22 @@ static const char *store_convert(struct grc_reader *reader, const char *text)
     return sqlite || postgres ? text : NULL;
 }
 
-static void check_object(struct grc_reader *reader, const struct grc_path *path,
-                         const struct grc_setting *key, const json_t *value)
+/* "select": null, in a key that is as the plugin has it where it is left out. */
+static void read_select(struct grc_reader *reader, const struct grc_path *path,
+                        const struct grc_setting *key, const json_t *value, void *base)
 {
-    if (!json_is_object(value))
-        grc_reader_expected(reader, path, key, "an object", value);
+    struct grc_route_settings *route = base;
+
+    if (json_is_null(value))
+        route->whole_answer = true;
+    else if (!json_is_true(value) && !json_is_string(value)) /* a string is the row's default */
+        grc_reader_expected(reader, path, key, NULL, value);
 }
 
-static void check_routes(struct grc_reader *reader, const struct grc_path *path,
-                         const struct grc_setting *key, const json_t *value)
+static const char *upstream_path_convert(struct grc_reader *reader, const char *text)
 {
-    json_t *routes = (json_t *)(uintptr_t)value; /* jansson's iterators are not const */
-    const char *id;
-    json_t *route;
-
-    check_object(reader, path, key, value);
-    json_object_foreach(routes, id, route) {
-        const struct grc_path here = {.up = path, .name = id};
-
-        if (!json_is_object(route))
-            grc_reader_expected(reader, &here, key, "an object", route);
-    }
+    (void)reader;
+    return text[0] == '/' ? text : NULL;
 }
 
 #define LISTEN_ONE                                                                                 \
@@ -269,7 +266,8 @@ const struct grc_setting grc_upstream_rows[] = {
                 "Largest answer", .range = GR_RANGE(1024, MEBI(1024))),
     GRC_SETTING(grc_upstream_settings, "ca_file", ca_file, GRC_SETTING_STRING, NULL,
                 "PEM file of the certificate authorities to trust instead of the system's",
-                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
+                .verify = grc_ca_file_verify),
     GRC_SETTING(grc_upstream_settings, "verify", verify, GRC_SETTING_BOOL, "true",
                 "Check the upstream's certificate; false is for tests"),
     GRC_SETTING(grc_upstream_settings, "proxy", proxy, GRC_SETTING_STRING, NULL,
@@ -361,10 +359,11 @@ const struct grc_setting grc_settings_rows[] = {
                 .map = &upstream_map),
     {.name = "plugins", .type = GRC_SETTING_OBJECT, .doc = "The plugins", .keys = plugins_keys},
     GRC_SETTING(
-        grc_settings, "store", store, GRC_SETTING_STRING, "${GREENROOM_STORE:-sqlite:greenroom.db}",
+        grc_settings, "store", store, GRC_SETTING_SECRET, "${GREENROOM_STORE:-sqlite:greenroom.db}",
         "Where groups with data of their own keep it; a relative file is in state_directory",
         .optional = true, .convert = store_convert,
-        .expected = "\"sqlite:FILE\" or \"postgres://…\""),
+        .expected =
+            "\"sqlite:FILE\" or \"postgres://…\", or {\"file\": \"PATH\"} with such a line"),
     GRC_SETTING(
         grc_settings, "state_directory", state_dir, GRC_SETTING_STRING, NULL,
         "Directory for files that the gateway writes; by default beside the program in a build "
@@ -385,6 +384,38 @@ const struct grc_setting grc_settings_rows[] = {
     GRC_SETTING_END,
 };
 
+static const struct grc_setting route_keys[] = {
+    GRC_SETTING(grc_route_settings, "enabled", enabled, GRC_SETTING_BOOL, "true",
+                "Whether the route is served"),
+    GRC_SETTING(grc_route_settings, "upstream", upstream, GRC_SETTING_STRING, NULL,
+                "One of \"upstreams\" to forward to, instead of the plugin's", .optional = true,
+                .range = GR_MIN(1)),
+    GRC_SETTING(
+        grc_route_settings, "path", path, GRC_SETTING_STRING, NULL,
+        "Path of the upstream, with the route's parameters in braces, instead of the plugin's",
+        .optional = true, .convert = upstream_path_convert,
+        .expected = "a path of the upstream such as \"/rooms/{roomId}\""),
+    GRC_SETTING(
+        grc_route_settings, "select", whole_answer, GRC_SETTING_CUSTOM, "true",
+        "null passes the upstream's answer on whole, where the plugin passes a part of it on",
+        .read = read_select, .expected = "null", .schema = "{\"type\":[\"null\",\"boolean\"]}"),
+    GRC_SETTING(grc_route_settings, "scope", scope, GRC_SETTING_STRING, NULL,
+                "Scope that callers need, instead of the plugin's", .optional = true,
+                .range = GR_MIN(1)),
+    GRC_SETTING(grc_route_settings, "timeout", timeout_ms, GRC_SETTING_MS, NULL,
+                "Time for the upstream's answer, instead of the upstream's own", .optional = true,
+                .range = GR_RANGE(1, HOURS(1))),
+    GRC_SETTING(grc_route_settings, "cache", cache_ms, GRC_SETTING_MS, "0",
+                "How long an answer to a GET is kept and served again; 0 keeps none",
+                .range = GR_RANGE(0, HOURS(1))),
+    GRC_SETTING_END,
+};
+static const struct grc_map route_map = {
+    .element_size = sizeof(struct grc_route_settings),
+    .count_offset = offsetof(struct grc_plugin_settings, route_count),
+    .name_offset = offsetof(struct grc_route_settings, id),
+};
+
 const struct grc_setting grc_plugin_file_rows[] = {
     {.name = "$schema", .type = GRC_SETTING_NOTE, .doc = "For editors"},
     GRC_SETTING(
@@ -400,10 +431,9 @@ const struct grc_setting grc_plugin_file_rows[] = {
                 .expected = "\"\" or a path such as \"/v1\""),
     GRC_SETTING(grc_plugin_settings, "config", config, GRC_SETTING_RAW, "{}",
                 "Options of the group"),
-    GRC_SETTING(grc_plugin_settings, "routes", routes, GRC_SETTING_JSON, "{}",
-                "Changes to single routes, by operation id", .check = check_routes,
-                .expected = "an object",
-                .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\"}}"),
+    GRC_SETTING(grc_plugin_settings, "routes", routes, GRC_SETTING_MAP, "{}",
+                "Changes to single routes, by operation id, which greenroom routes lists",
+                .keys = route_keys, .map = &route_map),
     GRC_SETTING(
         grc_plugin_settings, "calls_max", calls_max, GRC_SETTING_INT, NULL,
         "Requests of the group that are served at the same time; by default three quarters of "

@@ -188,7 +188,7 @@ static bool make_routes(struct grc_plugin *plugin)
         if (!make_route(plugin, &plugin->desc->routes[i], &plugin->routes[i]))
             return false;
     }
-    if (plugin->settings && plugin->settings->routes && !grc_override_apply(plugin, &reason))
+    if (plugin->settings && !grc_override_apply(plugin, &reason))
         return refuse_with(plugin, GRC_LOAD_OPTION, reason);
     return true;
 }

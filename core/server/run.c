@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 struct server {
     const char *config_dir;
@@ -118,6 +119,20 @@ static bool settle_process(const struct grc_settings *settings)
     return false;
 }
 
+static void warn_of_reload(void *arg, const char *line)
+{
+    grc_warn("as user '%s', a reload would fail: %s", (const char *)arg, line);
+}
+
+/* The files were read as root. Those that the user cannot read are missed when it reloads. */
+static void try_reload_as_user(const struct server *server, const struct grc_settings *settings)
+{
+    if (!settings->user || geteuid() == 0 || getuid() != 0)
+        return;
+    grc_runtime_unref(grc_runtime_new(server->config_dir, GRC_RUNTIME_CHECK, warn_of_reload,
+                                      (void *)(uintptr_t)settings->user));
+}
+
 static size_t count_groups(const struct grc_runtime *runtime)
 {
     size_t count = 0;
@@ -165,7 +180,10 @@ static int start(struct server *server)
     apply_log(runtime->settings);
     grc_http_warn_unchecked(runtime->settings);
     grc_env_scrub(); /* everything has been read, and there are no threads yet */
-    if (!settle_process(runtime->settings) || !grc_runtime_serve(runtime, report, NULL)) {
+    bool settled = settle_process(runtime->settings);
+    if (settled)
+        try_reload_as_user(server, runtime->settings);
+    if (!settled || !grc_runtime_serve(runtime, report, NULL)) {
         grc_runtime_unref(runtime);
         return GRC_EXIT_FAILED;
     }

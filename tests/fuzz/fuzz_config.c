@@ -3,6 +3,7 @@
 #include "config/settings_rows.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -11,12 +12,21 @@ static void read_as(const struct grc_setting *keys, gr_str text, void *base)
 {
     struct grc_keep keep = {NULL};
     struct grc_reader reader = {.where = "fuzz.json", .dir = "/nonexistent", .keep = &keep};
-    json_t *root = grc_reader_parse_text(&reader, text);
+    char *copy = malloc(text.len + 1); /* the reader changes it */
+    json_t *root = NULL;
+
+    if (copy) {
+        if (text.len > 0)
+            memcpy(copy, text.ptr, text.len);
+        copy[text.len] = '\0';
+        root = grc_reader_parse_text(&reader, copy, text.len);
+    }
 
     reader.root = root;
     if (root)
         grc_setting_rows_read(&reader, NULL, keys, root, base);
     grc_json_wipe(root);
+    free(copy);
     grc_keep_done(&keep);
 }
 

@@ -96,17 +96,25 @@ def test_check_is_quiet_about_a_sound_config(etc):
     assert done.stderr == ""
 
 
+def place(etc, name):
+    """LINE:COLUMN of the one member of that name."""
+    for number, line in enumerate((etc / "greenroom.json").read_text().splitlines(), 1):
+        if f'"{name}":' in line:
+            return f"{number}:{line.index(name)}"
+    raise AssertionError(name)
+
+
 def test_check_says_every_problem_and_where(etc):
     config = json.loads((etc / "greenroom.json").read_text())
     config["server"]["workers"] = "many"
     config["upstreams"]["api"]["credential"] = "100mss"
-    (etc / "greenroom.json").write_text(json.dumps(config))
-    (etc / "plugins.d" / "rooms.json").write_text('{\n  "library": "rooms.so",\n}')
+    (etc / "greenroom.json").write_text(json.dumps(config, indent=2))
+    (etc / "plugins.d" / "rooms.json").write_text('{\n  "library": "rooms.so",,\n}')
     done = greenroom("check", "-c", str(etc))
     assert done.returncode == 3 and done.stdout == ""
     assert done.stderr.splitlines() == [
-        f'{etc}/greenroom.json: server.workers: expected an integer from 1 to 4096, found "many"',
-        f'{etc}/greenroom.json: upstreams.api.credential: no credential is called "100mss", did you mean "100ms"?',
+        f'{etc}/greenroom.json:{place(etc, "workers")}: server.workers: expected an integer from 1 to 4096, found "many"',
+        f'{etc}/greenroom.json:{place(etc, "credential")}: upstreams.api.credential: no credential is called "100mss", did you mean "100ms"?',
         f"{etc}/plugins.d/rooms.json:3:1: string or '}}' expected",
     ]
 

@@ -11,9 +11,14 @@
 #include <cmocka.h>
 
 static const char *const files[] = {
-    "greenroom.json",         "secret",
-    "plugins.d/rooms.json",   "plugins.d/token.json",
-    "plugins.d/.hidden.json", "plugins.d/rooms.json.bak",
+    "greenroom.json",
+    "secret",
+    "plugins.d/rooms.json",
+    "plugins.d/token.json",
+    "plugins.d/.hidden.json",
+    "plugins.d/rooms.json.bak",
+    "ca.pem",
+    "environment",
 };
 
 void config_dir_make(struct config_dir *dir)

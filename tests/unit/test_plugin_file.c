@@ -39,6 +39,15 @@ static void test_elsewhere(void **state)
           "{\"a\": \"\\\\\", \"b\": [[\"]\"], {}], \"enabled\": true}");
 }
 
+/* Comments are passed over, and stay. */
+static void test_comments(void **state)
+{
+    (void)state;
+    check("{// \"enabled\": 1\n\"enabled\": true, /* x */}", false,
+          "{// \"enabled\": 1\n\"enabled\": false, /* x */}");
+    check("{ /* nothing */ }", true, "{\n  \"enabled\": true\n /* nothing */ }");
+}
+
 static void test_insert(void **state)
 {
     (void)state;
@@ -55,6 +64,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replace),
         cmocka_unit_test(test_elsewhere),
+        cmocka_unit_test(test_comments),
         cmocka_unit_test(test_insert),
     };
 

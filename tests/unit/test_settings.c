@@ -23,165 +23,203 @@ struct wrong {
 
 static const struct wrong wrongs[] = {
     {"", "D/greenroom.json:1:0: '[' or '{' expected\n"},
-    {"{\n  \"server\": {\n    \"workers\": 3,\n  }\n}",
+    {"{\n  \"server\": {\n    \"workers\": 3,,\n  }\n}",
      "D/greenroom.json:4:3: string or '}' expected\n"},
     {"[]", "D/greenroom.json: expected an object, found an array\n"},
     {"{\"log\": {}, \"log\": {}}", "D/greenroom.json:1:17: duplicate object key near '\"log\"'\n"},
     {"{\"credentials\": {\"x\": {\"secret\": \"topsecret\n\"}}}",
      "D/greenroom.json:1:43: unexpected newline\n"},
     {"{\"server\": {\"workers\": \"many\"}}",
-     "D/greenroom.json: server.workers: expected an integer from 1 to 4096, found \"many\"\n"},
+     "D/greenroom.json:1:13: server.workers: expected an integer from 1 to 4096, found \"many\"\n"},
     {"{\"server\": {\"workers\": 0}}",
-     "D/greenroom.json: server.workers: expected an integer from 1 to 4096, found 0\n"},
+     "D/greenroom.json:1:13: server.workers: expected an integer from 1 to 4096, found 0\n"},
     {"{\"server\": {\"workers\": 4097}}",
-     "D/greenroom.json: server.workers: expected an integer from 1 to 4096, found 4097\n"},
+     "D/greenroom.json:1:13: server.workers: expected an integer from 1 to 4096, found 4097\n"},
     {"{\"server\": {\"workers\": 1.5}}",
-     "D/greenroom.json: server.workers: expected an integer from 1 to 4096, found 1.5\n"},
+     "D/greenroom.json:1:13: server.workers: expected an integer from 1 to 4096, found 1.5\n"},
     {"{\"server\": {\"workers\": null}}",
-     "D/greenroom.json: server.workers: expected an integer from 1 to 4096, found null\n"},
+     "D/greenroom.json:1:13: server.workers: expected an integer from 1 to 4096, found null\n"},
     {"{\"server\": {\"workers\": [4]}}",
-     "D/greenroom.json: server.workers: expected an integer from 1 to 4096, found an array\n"},
+     "D/greenroom.json:1:13: server.workers: expected an integer from 1 to 4096, found an array\n"},
     {"{\"server\": {\"workers\": \"${GR_TEST_WORD}\"}}",
-     "D/greenroom.json: server.workers: expected an integer from 1 to 4096, found the value of "
+     "D/greenroom.json:1:13: server.workers: expected an integer from 1 to 4096, found the value "
+     "of "
      "\"${GR_TEST_WORD}\"\n"},
     {"{\"server\": {\"worker\": 4}}",
-     "D/greenroom.json: server.worker: unknown key, did you mean \"workers\"?\n"},
+     "D/greenroom.json:1:13: server.worker: unknown key, did you mean \"workers\"?\n"},
     {"{\"sevrer\": {}, \"zebra\": 1}",
-     "D/greenroom.json: sevrer: unknown key, did you mean \"server\"?\n"
-     "D/greenroom.json: zebra: unknown key\n"},
-    {"{\"server\": 1}", "D/greenroom.json: server: expected an object, found 1\n"},
+     "D/greenroom.json:1:2: sevrer: unknown key, did you mean \"server\"?\n"
+     "D/greenroom.json:1:16: zebra: unknown key\n"},
+    {"{\"server\": 1}", "D/greenroom.json:1:2: server: expected an object, found 1\n"},
     {"{\"server\": {\"body_timeout\": \"10 s\", \"body_max\": \"1mb\", \"access_log\": \"yes\"}}",
-     "D/greenroom.json: server.body_max: expected a size such as \"64k\" from 0 to 1g, found "
+     "D/greenroom.json:1:37: server.body_max: expected a size such as \"64k\" from 0 to 1g, found "
      "\"1mb\"\n"
-     "D/greenroom.json: server.body_timeout: expected a duration such as \"10s\" from 10ms to 1h, "
+     "D/greenroom.json:1:13: server.body_timeout: expected a duration such as \"10s\" from 10ms to "
+     "1h, "
      "found \"10 s\"\n"
-     "D/greenroom.json: server.access_log: expected true or false, found \"yes\"\n"},
+     "D/greenroom.json:1:56: server.access_log: expected true or false, found \"yes\"\n"},
     {"{\"server\": {\"drain_timeout\": \"9999999999999999999s\"}}",
-     "D/greenroom.json: server.drain_timeout: expected a duration such as \"10s\" from 0 to 1h, "
+     "D/greenroom.json:1:13: server.drain_timeout: expected a duration such as \"10s\" from 0 to "
+     "1h, "
      "found \"9999999999999999999s\"\n"},
-    {"{\"server\": {\"drain_timeout\": -5}}",
-     "D/greenroom.json: server.drain_timeout: expected a duration such as \"10s\" from 0 to 1h, "
-     "found -5\n"},
+    {"{\"server\": {\"drain_timeout\": -5}}", "D/greenroom.json:1:13: server.drain_timeout: "
+                                              "expected a duration such as \"10s\" from 0 to 1h, "
+                                              "found -5\n"},
     {"{\"server\": {\"cors\": {\"origins\": [1, \"*\"], \"max_age\": \"2d\"}}}",
-     "D/greenroom.json: server.cors.origins[0]: expected a string, found 1\n"
-     "D/greenroom.json: server.cors.max_age: expected a duration such as \"10s\" from 0 to 1d, "
+     "D/greenroom.json:1:34: server.cors.origins[0]: expected a string, found 1\n"
+     "D/greenroom.json:1:43: server.cors.max_age: expected a duration such as \"10s\" from 0 to "
+     "1d, "
      "found \"2d\"\n"},
     {"{\"server\": {\"cors\": {\"origins\": [\"*\"], \"credentials\": true}}}",
-     "D/greenroom.json: server.cors.credentials: browsers refuse credentials for origin \"*\": "
+     "D/greenroom.json:1:40: server.cors.credentials: browsers refuse credentials for origin "
+     "\"*\": "
      "name the origins\n"},
-    {"{\"server\": {\"listen\": \"8080\"}}",
-     "D/greenroom.json: server.listen: expected \"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or "
-     "\"[::1]:8443\", found \"8080\"\n"},
+    {"{\"server\": {\"listen\": \"8080\"}}", "D/greenroom.json:1:13: server.listen: expected "
+                                             "\"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or "
+                                             "\"[::1]:8443\", found \"8080\"\n"},
     {"{\"server\": {\"listen\": [\"127.0.0.1:99999\", \"::1:80\", \"[::1]:80x\", \"[zz]:80\"]}}",
-     "D/greenroom.json: server.listen[0]: expected \"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or "
+     "D/greenroom.json:1:24: server.listen[0]: expected \"ADDRESS:PORT\" such as "
+     "\"127.0.0.1:8080\" or "
      "\"[::1]:8443\", found \"127.0.0.1:99999\"\n"
-     "D/greenroom.json: server.listen[1]: expected \"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or "
+     "D/greenroom.json:1:43: server.listen[1]: expected \"ADDRESS:PORT\" such as "
+     "\"127.0.0.1:8080\" or "
      "\"[::1]:8443\", found \"::1:80\"\n"
-     "D/greenroom.json: server.listen[2]: expected \"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or "
+     "D/greenroom.json:1:53: server.listen[2]: expected \"ADDRESS:PORT\" such as "
+     "\"127.0.0.1:8080\" or "
      "\"[::1]:8443\", found \"[::1]:80x\"\n"
-     "D/greenroom.json: server.listen[3]: expected \"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or "
+     "D/greenroom.json:1:66: server.listen[3]: expected \"ADDRESS:PORT\" such as "
+     "\"127.0.0.1:8080\" or "
      "\"[::1]:8443\", found \"[zz]:80\"\n"},
     {"{\"server\": {\"listen\": {\"adress\": \"127.0.0.1:80\"}}}",
-     "D/greenroom.json: server.listen.adress: unknown key, did you mean \"address\"?\n"
-     "D/greenroom.json: server.listen.address: missing, expected \"ADDRESS:PORT\"\n"},
+     "D/greenroom.json:1:24: server.listen.adress: unknown key, did you mean \"address\"?\n"
+     "D/greenroom.json:1:13: server.listen.address: missing, expected \"ADDRESS:PORT\"\n"},
     {"{\"server\": {\"listen\": []}}",
-     "D/greenroom.json: server.listen: expected 1 to 16 listeners, found 0\n"},
+     "D/greenroom.json:1:13: server.listen: expected 1 to 16 listeners, found 0\n"},
     {"{\"server\": {\"listen\": [\"127.0.0.1:0\", \"0.0.0.0:80\"]}}",
-     "D/greenroom.json: server.listen: 0.0.0.0:80 can be reached from other machines, and nobody "
+     "D/greenroom.json:1:13: server.listen: 0.0.0.0:80 can be reached from other machines, and "
+     "nobody "
      "has to authenticate: listen on 127.0.0.1, add a provider under \"auth\", or set "
      "server.allow_unauthenticated_remote to true\n"},
     {"{\"admin\": {\"listen\": \"[::]:90\"}, \"auth\": {\"none\": {}}}",
-     "D/greenroom.json: admin.listen: [::]:90 can be reached from other machines, and nobody "
+     "D/greenroom.json:1:12: admin.listen: [::]:90 can be reached from other machines, and nobody "
      "has to authenticate: listen on 127.0.0.1, have providers but not \"none\" under \"auth\", "
      "or set "
      "server.allow_unauthenticated_remote to true\n"},
     {"{\"server\": {\"listen\": \"0.0.0.0:80\"}, \"auth\": {\"throttle\": {\"failures\": 3}}}",
-     "D/greenroom.json: server.listen: 0.0.0.0:80 can be reached from other machines, and nobody "
+     "D/greenroom.json:1:13: server.listen: 0.0.0.0:80 can be reached from other machines, and "
+     "nobody "
      "has to authenticate: listen on 127.0.0.1, add a provider under \"auth\", or set "
      "server.allow_unauthenticated_remote to true\n"},
     {"{\"server\": {\"listen\": \"0.0.0.0:80\"}, \"auth\": {\"keys\": {}, \"none\": {}}}",
-     "D/greenroom.json: server.listen: 0.0.0.0:80 can be reached from other machines, and nobody "
+     "D/greenroom.json:1:13: server.listen: 0.0.0.0:80 can be reached from other machines, and "
+     "nobody "
      "has to authenticate: listen on 127.0.0.1, have providers but not \"none\" under \"auth\", "
      "or set server.allow_unauthenticated_remote to true\n"},
     {"{\"auth\": {\"none\": {\"scopes\": [\"rooms\", \"a b:c\", 5, \"*:read\"]}, \"key\": {}}}",
-     "D/greenroom.json: auth.key: unknown key, did you mean \"keys\"?\n"
-     "D/greenroom.json: auth.none.scopes[0]: expected a scope such as \"rooms:read\", \"rooms:*\" "
+     "D/greenroom.json:1:64: auth.key: unknown key, did you mean \"keys\"?\n"
+     "D/greenroom.json:1:31: auth.none.scopes[0]: expected a scope such as \"rooms:read\", "
+     "\"rooms:*\" "
      "or \"*\", found \"rooms\"\n"
-     "D/greenroom.json: auth.none.scopes[1]: expected a scope such as \"rooms:read\", \"rooms:*\" "
+     "D/greenroom.json:1:40: auth.none.scopes[1]: expected a scope such as \"rooms:read\", "
+     "\"rooms:*\" "
      "or \"*\", found \"a b:c\"\n"
-     "D/greenroom.json: auth.none.scopes[2]: expected a scope such as \"rooms:read\", \"rooms:*\" "
+     "D/greenroom.json:1:49: auth.none.scopes[2]: expected a scope such as \"rooms:read\", "
+     "\"rooms:*\" "
      "or \"*\", found 5\n"},
     {"{\"auth\": {\"jwt\": {\"a\": {}, \"b\": {\"jwks_url\": \"https://i/k\", \"jwks_file\": "
      "\"k\", \"audience\": \"x\"}}}}",
-     "D/greenroom.json: auth.jwt.a: no keys: expected \"keys\", \"jwks_file\" or \"jwks_url\"\n"
-     "D/greenroom.json: auth.jwt.b: expected one of \"jwks_file\" and \"jwks_url\"\n"},
+     "D/greenroom.json:1:19: auth.jwt.a: no keys: expected \"keys\", \"jwks_file\" or "
+     "\"jwks_url\"\n"
+     "D/greenroom.json:1:28: auth.jwt.b: expected one of \"jwks_file\" and \"jwks_url\"\n"},
     {"{\"auth\": {\"jwt\": {\"a\": {\"jwks_url\": \"http://issuer.example/k\", \"leeway\": \"2h\", "
      "\"keys\": [{\"alg\": \"none\", \"secret\": \"x\"}, {\"alg\": \"HS256\"}]}}}}",
-     "D/greenroom.json: auth.jwt.a.leeway: expected a duration such as \"10s\" from 0 to 10m, "
+     "D/greenroom.json:1:64: auth.jwt.a.leeway: expected a duration such as \"10s\" from 0 to 10m, "
      "found \"2h\"\n"
-     "D/greenroom.json: auth.jwt.a.keys[0].alg: expected \"HS256\", \"HS384\", \"HS512\", "
+     "D/greenroom.json:1:90: auth.jwt.a.keys[0].alg: expected \"HS256\", \"HS384\", \"HS512\", "
      "\"RS256\", \"RS384\", \"RS512\", \"ES256\", \"ES384\" or \"ES512\", found \"none\"\n"
-     "D/greenroom.json: auth.jwt.a.keys[1]: expected either \"file\" or \"secret\"\n"
-     "D/greenroom.json: auth.jwt.a.jwks_url: expected an https URL without query (http only on "
+     "D/greenroom.json:1:121: auth.jwt.a.keys[1]: expected either \"file\" or \"secret\"\n"
+     "D/greenroom.json:1:25: auth.jwt.a.jwks_url: expected an https URL without query (http only "
+     "on "
      "this machine), found \"http://issuer.example/k\"\n"},
     {"{\"limits\": {\"caller\": {\"rate\": \"5\"}, \"routes\": {\"rooms.list\": {}}, \"scopes\": "
      "{\"a b\": {\"rate\": \"1/s\"}}}}",
-     "D/greenroom.json: limits.caller.rate: expected a rate such as \"100/s\", \"600/m\" or "
+     "D/greenroom.json:1:24: limits.caller.rate: expected a rate such as \"100/s\", \"600/m\" or "
      "\"1000/h\", found \"5\"\n"
-     "D/greenroom.json: limits.scopes.a b: expected a name of letters, digits, '_', '-' and '.', "
+     "D/greenroom.json:1:79: limits.scopes.a b: expected a name of letters, digits, '_', '-' and "
+     "'.', "
      "or of :\n"
-     "D/greenroom.json: limits.routes.rooms.list.rate: missing, expected a rate such as "
+     "D/greenroom.json:1:49: limits.routes.rooms.list.rate: missing, expected a rate such as "
      "\"100/s\", \"600/m\" or \"1000/h\"\n"},
-    {"{\"upstreams\": {\"api\": {}}}",
-     "D/greenroom.json: upstreams.api.url: missing, expected an http or https URL without query\n"},
+    {"{\"upstreams\": {\"api\": {}}}", "D/greenroom.json:1:16: upstreams.api.url: missing, "
+                                       "expected an http or https URL without query\n"},
     {"{\"upstreams\": {\"api\": {\"url\": \"ftp://x\"}, \"b c\": {}, \"d\": 5}}",
-     "D/greenroom.json: upstreams.api.url: expected an http or https URL without query, found "
+     "D/greenroom.json:1:24: upstreams.api.url: expected an http or https URL without query, found "
      "\"ftp://x\"\n"
-     "D/greenroom.json: upstreams.b c: expected a name of letters, digits, '_', '-' and '.'\n"
-     "D/greenroom.json: upstreams.d: expected an object, found 5\n"},
+     "D/greenroom.json:1:43: upstreams.b c: expected a name of letters, digits, '_', '-' and '.'\n"
+     "D/greenroom.json:1:54: upstreams.d: expected an object, found 5\n"},
     {"{\"upstreams\": {\"api\": {\"url\": \"http://h?a=b\"}}}",
-     "D/greenroom.json: upstreams.api.url: expected an http or https URL without query, found "
+     "D/greenroom.json:1:24: upstreams.api.url: expected an http or https URL without query, found "
      "\"http://h?a=b\"\n"},
     {"{\"upstreams\": {\"api\": {\"url\": \"${GR_TEST_UNSET}\"}}}",
-     "D/greenroom.json: upstreams.api.url: the environment variable GR_TEST_UNSET is not set: set "
+     "D/greenroom.json:1:24: upstreams.api.url: the environment variable GR_TEST_UNSET is not set: "
+     "set "
      "it, or put the value here\n"},
     {"{\"upstreams\": {\"api\": {\"url\": \"${GR TEST}\"}}}",
-     "D/greenroom.json: upstreams.api.url: expected \"${NAME}\" or \"${NAME:-default}\" after "
+     "D/greenroom.json:1:24: upstreams.api.url: expected \"${NAME}\" or \"${NAME:-default}\" after "
      "\"$\" "
      "(\"$$\" stands for one dollar sign)\n"},
     {"{" CREDENTIAL
      ", \"upstreams\": {\"api\": {\"url\": \"http://h\", \"credential\": \"10ms\"}}}",
-     "D/greenroom.json: upstreams.api.credential: no credential is called \"10ms\", did you mean "
+     "D/greenroom.json:1:104: upstreams.api.credential: no credential is called \"10ms\", did you "
+     "mean "
      "\"100ms\"?\n"},
     {"{" UPSTREAM("http://h") ", \"credentials\": {\"100ms\": {\"access_key\": "
                               "\"${GR_TEST_UNSET}\", \"secret\": \"${GR_TEST_UNSET}\"}}}",
-     "D/greenroom.json: credentials.100ms.access_key: the environment variable GR_TEST_UNSET is "
+     "D/greenroom.json:1:89: credentials.100ms.access_key: the environment variable GR_TEST_UNSET "
+     "is "
      "not set: set it, or put the value here, or name a file that holds it as {\"file\": "
      "\"PATH\"}\n"
-     "D/greenroom.json: credentials.100ms.secret: the environment variable GR_TEST_UNSET is not "
+     "D/greenroom.json:1:123: credentials.100ms.secret: the environment variable GR_TEST_UNSET is "
+     "not "
      "set: set it, or put the value here, or name a file that holds it as {\"file\": \"PATH\"}\n"},
     {"{" UPSTREAM("http://h") ", \"credentials\": {\"100ms\": {\"secret\": 12345}}}",
-     "D/greenroom.json: credentials.100ms.secret: expected a string or {\"file\": \"PATH\"}, found "
+     "D/greenroom.json:1:89: credentials.100ms.secret: expected a string or {\"file\": \"PATH\"}, "
+     "found "
      "something else\n"},
     {"{" UPSTREAM("http://h") ", \"credentials\": {\"100ms\": {\"secret\": \"x\"}}}",
-     "D/greenroom.json: credentials.100ms.access_key: missing: a credential of kind \"100ms\" has "
+     "D/greenroom.json:1:79: credentials.100ms.access_key: missing: a credential of kind \"100ms\" "
+     "has "
      "an access key\n"},
     {"{" UPSTREAM("http://h") ", \"credentials\": {\"100ms\": {\"access_key\": \"\", \"secret\": "
                               "\"\", \"kind\": \"basic\"}}}",
-     "D/greenroom.json: credentials.100ms.kind: expected \"100ms\" or \"bearer\", found \"basic\"\n"
-     "D/greenroom.json: credentials.100ms.secret: expected a secret, found nothing\n"},
+     "D/greenroom.json:1:121: credentials.100ms.kind: expected \"100ms\" or \"bearer\", found "
+     "\"basic\"\n"
+     "D/greenroom.json:1:107: credentials.100ms.secret: expected a secret, found nothing\n"},
     {"{" UPSTREAM("http://h") ", \"credentials\": {\"100ms\": {\"access_key\": \"k\", \"secret\": "
                               "{\"file\": \"nowhere\"}}}}",
-     "D/greenroom.json: credentials.100ms.secret.file: cannot read the secret file 'D/nowhere': No "
+     "D/greenroom.json:1:119: credentials.100ms.secret.file: cannot read the secret file "
+     "'D/nowhere': No "
      "such file or directory\n"},
     {"{\"store\": \"mysql://x\", \"auth\": [], \"log\": {\"level\": \"loud\"}}",
-     "D/greenroom.json: store: expected \"sqlite:FILE\" or \"postgres://…\", found \"mysql://x\"\n"
-     "D/greenroom.json: auth: expected an object, found an array\n"
-     "D/greenroom.json: log.level: expected \"error\", \"warn\", \"info\" or \"debug\", found "
+     "D/greenroom.json:1:2: store: expected \"sqlite:FILE\" or \"postgres://…\", or "
+     "{\"file\": \"PATH\"} with such a line, found a string\n"
+     "D/greenroom.json:1:24: auth: expected an object, found an array\n"
+     "D/greenroom.json:1:44: log.level: expected \"error\", \"warn\", \"info\" or \"debug\", found "
      "\"loud\"\n"},
     {"{\"plugins\": {\"on_error\": \"ignore\"}}",
-     "D/greenroom.json: plugins.on_error: expected \"stop\" or \"skip\", found \"ignore\"\n"},
+     "D/greenroom.json:1:14: plugins.on_error: expected \"stop\" or \"skip\", found \"ignore\"\n"},
 };
+
+static const char authority[] = "-----BEGIN CERTIFICATE-----\n"
+                                "MIIBcDCCARegAwIBAgIUQVikdbIDGiSpHN0JnCaPDJErGrgwCgYIKoZIzj0EAwIw\n"
+                                "DTELMAkGA1UEAwwCY2EwIBcNMjYxMTI2MDgwMjU2WhgPMjEyNjExMDIwODAyNTZa\n"
+                                "MA0xCzAJBgNVBAMMAmNhMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAErH2OXy43\n"
+                                "XjakAaatZG3FFOgbLKcp6h/SKtWei5mdsgIOP6UARvDk5TRtNJmo6DKDGAPI9gvt\n"
+                                "LRfJbOd18npej6NTMFEwHQYDVR0OBBYEFMvav3DVkXkV4hRNwWjvjPVt9GKDMB8G\n"
+                                "A1UdIwQYMBaAFMvav3DVkXkV4hRNwWjvjPVt9GKDMA8GA1UdEwEB/wQFMAMBAf8w\n"
+                                "CgYIKoZIzj0EAwIDRwAwRAIgJGUFEc/7o9KRu2bnNwq0YbXv2E2JEKxRM5qMeveM\n"
+                                "QfcCICae69pAbOtIM6sbU7LfqFjoy259f34iEu9g9cHCZQ97\n"
+                                "-----END CERTIFICATE-----\n";
 
 static void check_wrong(struct config_dir *dir, const struct wrong *wrong)
 {
@@ -208,16 +246,17 @@ static void test_wrong(void **state)
 static const struct wrong wrong_plugins[] = {
     {"{", "D/plugins.d/rooms.json:1:1: string or '}' expected\n"},
     {"{\"enabled\": 1, \"libary\": \"x.so\"}",
-     "D/plugins.d/rooms.json: libary: unknown key, did you mean \"library\"?\n"
-     "D/plugins.d/rooms.json: enabled: expected true or false, found 1\n"},
+     "D/plugins.d/rooms.json:1:16: libary: unknown key, did you mean \"library\"?\n"
+     "D/plugins.d/rooms.json:1:2: enabled: expected true or false, found 1\n"},
     {"{\"library\": \"../x.so\", \"prefix\": \"v1\", \"config\": [], \"routes\": {\"a\": 1}}",
-     "D/plugins.d/rooms.json: library: expected a file name without directories, or an absolute "
+     "D/plugins.d/rooms.json:1:2: library: expected a file name without directories, or an "
+     "absolute "
      "path, found \"../x.so\"\n"
-     "D/plugins.d/rooms.json: prefix: expected \"\" or a path such as \"/v1\", found \"v1\"\n"
-     "D/plugins.d/rooms.json: config: expected an object, found an array\n"
-     "D/plugins.d/rooms.json: routes.a: expected an object, found 1\n"},
-    {"{\"prefix\": \"/v1/\"}",
-     "D/plugins.d/rooms.json: prefix: expected \"\" or a path such as \"/v1\", found \"/v1/\"\n"},
+     "D/plugins.d/rooms.json:1:24: prefix: expected \"\" or a path such as \"/v1\", found \"v1\"\n"
+     "D/plugins.d/rooms.json:1:40: config: expected an object, found an array\n"
+     "D/plugins.d/rooms.json:1:65: routes.a: expected an object, found 1\n"},
+    {"{\"prefix\": \"/v1/\"}", "D/plugins.d/rooms.json:1:2: prefix: expected \"\" or a path such "
+                               "as \"/v1\", found \"/v1/\"\n"},
 };
 
 static void test_wrong_plugins(void **state)
@@ -304,10 +343,124 @@ static void test_defaults(void **state)
     grc_settings_free(settings);
 }
 
+/* What is wrong with a file of authorities is found before anything connects. */
+static void test_files_of_authorities(void **state)
+{
+    static const char config[] =
+        "{\"upstreams\": {\"a\": {\"url\": \"https://h\",\n\"ca_file\": \"ca.pem\"}}}";
+    struct config_dir *dir = *state;
+    char broken[sizeof(authority)];
+    const struct {
+        const char *content; /* NULL: there is no such file */
+        const char *lines;
+    } rows[] = {
+        {NULL, "D/greenroom.json:2:1: upstreams.a.ca_file: cannot read 'D/ca.pem': No such file or "
+               "directory\n"},
+        {"", "D/greenroom.json:2:1: upstreams.a.ca_file: 'D/ca.pem' holds no certificate; expected "
+             "PEM: -----BEGIN CERTIFICATE-----\n"},
+        {broken,
+         "D/greenroom.json:2:1: upstreams.a.ca_file: certificate 1 of 'D/ca.pem' cannot be read\n"},
+        {authority, NULL},
+    };
+
+    memcpy(broken, authority, sizeof(authority));
+    broken[100] = '!';
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        config_dir_clear(dir);
+        config_dir_write(dir, "greenroom.json", config, 0600);
+        if (rows[i].content)
+            config_dir_write(dir, "ca.pem", rows[i].content, 0600);
+        struct grc_settings *settings = grc_settings_load(dir->path, config_dir_report, dir);
+        if (rows[i].lines)
+            assert_string_equal(dir->lines.ptr, rows[i].lines);
+        assert_int_equal(settings != NULL, rows[i].lines == NULL);
+        grc_settings_free(settings);
+    }
+}
+
+/* As editors and people leave them: comments, a comma too many, a byte order mark. */
+static void test_json_as_people_write_it(void **state)
+{
+    struct config_dir *dir = *state;
+    struct grc_settings *settings =
+        load(dir, "\xef\xbb\xbf// the gateway\n{\"server\": {\"workers\": 7, /* few\n */},\n"
+                  "\"state_directory\": \"/a//b/*c*/\", // not a comment\n"
+                  "\"upstreams\": {\"a\": {\"url\": \"http://h//\",},},}\n// end");
+
+    assert_int_equal(settings->workers, 7);
+    assert_string_equal(settings->state_dir, "/a//b/*c*/");
+    assert_string_equal(settings->upstreams[0].url, "http://h");
+    grc_settings_free(settings);
+}
+
+/* A variable that was set from a command's output ends in a line end, which is no part of it. */
+static void test_line_end_of_a_secret(void **state)
+{
+    struct grc_settings *settings;
+
+    assert_int_equal(setenv("GR_TEST_LINE", "s3cret\r\n", 1), 0);
+    settings = load(*state, "{\"credentials\": {\"c\": {\"kind\": \"bearer\", \"secret\": "
+                            "\"${GR_TEST_LINE}\"}}, \"upstreams\": {\"a\": {\"url\": "
+                            "\"http://h\", \"credential\": \"c\"}}}");
+    assert_string_equal(grc_settings_credential(settings, "c")->secret, "s3cret");
+    grc_settings_free(settings);
+    unsetenv("GR_TEST_LINE");
+}
+
+/* The place of the store may hold a password: it is as secret as any. */
+static void test_the_store_is_a_secret(void **state)
+{
+    struct config_dir *dir = *state;
+    struct grc_settings *settings;
+
+    config_dir_write(dir, "secret", "postgres://u:s3cret@h/db\n", 0600);
+    settings = load(dir, "{\"store\": {\"file\": \"secret\"}}");
+    assert_string_equal(settings->store, "postgres://u:s3cret@h/db");
+    grc_settings_free(settings);
+    assert_int_equal(setenv("GREENROOM_STORE", "postgres://u:s3cret@h/db", 1), 0);
+    settings = load(dir, "{}");
+    grc_env_scrub();
+    assert_null(getenv("GREENROOM_STORE"));
+    assert_string_equal(settings->store, "postgres://u:s3cret@h/db");
+    grc_settings_free(settings);
+    grc_env_done();
+    config_dir_clear(dir);
+    config_dir_write(dir, "greenroom.json", "{\"store\": \"mysql://u:s3cret@h\"}", 0600);
+    assert_null(grc_settings_load(dir->path, config_dir_report, dir));
+    assert_null(strstr(dir->lines.ptr, "s3cret"));
+}
+
+static void test_environment_file(void **state)
+{
+    struct config_dir *dir = *state;
+    const char *reason = NULL;
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/environment", dir->path);
+    assert_true(grc_env_read_file(path, &reason)); /* there is none */
+    assert_int_equal(setenv("GR_TEST_SET", "stays", 1), 0);
+    config_dir_write(dir, "environment",
+                     "# secrets\n\n GR_TEST_FILE_A='a b' \nGR_TEST_SET=other\n"
+                     "GR_TEST_FILE_B=\"x=y\"\r\n",
+                     0600);
+    assert_true(grc_env_read_file(path, &reason));
+    assert_string_equal(getenv("GR_TEST_FILE_A"), "a b");
+    assert_string_equal(getenv("GR_TEST_FILE_B"), "x=y");
+    assert_string_equal(getenv("GR_TEST_SET"), "stays");
+    config_dir_write(dir, "environment", "GR_TEST_FILE_A=a\nexport B\n", 0600);
+    assert_false(grc_env_read_file(path, &reason));
+    assert_string_equal(reason, "expected lines of NAME=value");
+    unsetenv("GR_TEST_FILE_A");
+    unsetenv("GR_TEST_FILE_B");
+    unsetenv("GR_TEST_SET");
+}
+
 static void test_everything(void **state)
 {
     struct config_dir *dir = *state;
     char path[128];
+
+    config_dir_write(dir, "ca.pem", authority, 0600);
     struct grc_settings *settings = load(
         dir,
         "{\"$schema\": \"x\", \"server\": {\"listen\": [\"[::1]:80\", {\"address\": "
@@ -457,9 +610,9 @@ static void test_plugins(void **state)
     assert_string_equal(settings->plugins[0].library, "/x/y.so");
     assert_string_equal(settings->plugins[0].prefix, "/v1");
     assert_true(settings->plugins[0].enabled);
-    assert_string_equal(json_string_value(json_object_get(
-                            json_object_get(settings->plugins[0].routes, "rooms.get"), "scope")),
-                        "word");
+    assert_int_equal(settings->plugins[0].route_count, 1);
+    assert_string_equal(settings->plugins[0].routes[0].id, "rooms.get");
+    assert_string_equal(settings->plugins[0].routes[0].scope, "word");
     assert_string_equal(settings->plugins[1].name, "token");
     assert_string_equal(settings->plugins[1].library, "token.so");
     assert_false(settings->plugins[1].enabled);
@@ -537,10 +690,23 @@ int main(void)
 {
 #define TEST(function_) cmocka_unit_test_setup_teardown(function_, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_wrong),          TEST(test_wrong_plugins),     TEST(test_nothing),
-        TEST(test_deep),           TEST(test_defaults),          TEST(test_everything),
-        TEST(test_lenient),        TEST(test_unused_credential), TEST(test_secret_file),
-        TEST(test_seed_variables), TEST(test_plugins),           TEST(test_upstream_alone),
+        TEST(test_wrong),
+        TEST(test_wrong_plugins),
+        TEST(test_nothing),
+        TEST(test_deep),
+        TEST(test_defaults),
+        TEST(test_everything),
+        TEST(test_files_of_authorities),
+        TEST(test_json_as_people_write_it),
+        TEST(test_line_end_of_a_secret),
+        TEST(test_the_store_is_a_secret),
+        TEST(test_environment_file),
+        TEST(test_lenient),
+        TEST(test_unused_credential),
+        TEST(test_secret_file),
+        TEST(test_seed_variables),
+        TEST(test_plugins),
+        TEST(test_upstream_alone),
         TEST(test_units),
     };
 
