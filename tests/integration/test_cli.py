@@ -400,3 +400,32 @@ def test_help_shows_the_commands_of_plugins(commands):
     done = greenroom("--help", "-c", str(commands), env={})
     assert re.search(r"^  greet NAME\n      Greet somebody \(commands\)$", done.stdout, re.M), done.stdout
     assert done.stderr == ""
+
+
+# --- what surrounds a command ---
+
+
+def test_closed_descriptors_are_not_written_into(etc, tmp_path):
+    """The lock of the key file would be descriptor 1, and the key in clear text be written into it."""
+    config = json.loads((etc / "greenroom.json").read_text())
+    config["auth"] = {"keys": {"file": str(tmp_path / "keys.json")}}
+    (etc / "greenroom.json").write_text(json.dumps(config))
+    done = subprocess.run(["bash", "-c", '"$@" >&-', "bash", BINARY, "-c", str(etc), "keys", "add", "x", "--scope",
+                           "rooms:*"], capture_output=True, text=True, timeout=LIMIT, env={**os.environ, **CREDENTIALS})
+    assert done.returncode == 1
+    assert done.stderr.endswith("greenroom: cannot write to standard output\n")
+    written = [file.read_text() for file in tmp_path.glob("keys.json*")]
+    assert written and not any("gr_" in text for text in written)
+
+
+def test_overrides_that_are_misspelt(etc):
+    file = etc / "plugins.d" / "rooms.json"
+    for routes, problem in (
+        ({"rooms.gte": {}}, 'rooms.json:1:36: routes.rooms.gte: no route of this plugin has that id, did you mean "rooms.get"?'),
+        ({"rooms.get": {"cahce": "2s"}}, 'rooms.json:1:50: routes.rooms.get.cahce: unknown key, did you mean "cache"?'),
+        ({"rooms.create": {"cache": "2s"}}, "rooms.json:1:53: routes.rooms.create.cache: expected to be on a GET route that forwards"),
+    ):
+        file.write_text(json.dumps({"library": "rooms.so", "routes": routes}))
+        done = greenroom("check", "-c", str(etc))
+        assert done.returncode == 3
+        assert done.stderr == f"{etc}/plugins.d/{problem}\n"

@@ -251,6 +251,28 @@ def test_root_is_given_up_on_every_thread(group):
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become somebody else")
+def test_what_the_user_cannot_read_again_is_told():
+    """The start reads as root; the reload that comes later does not."""
+    with public_directory() as directory:
+        process = Process(directory, server={"user": "nobody"})
+        process.write()
+        file = directory / "plugins.d" / "rooms.json"
+        file.chmod(0o600)
+        wanted = f"as user 'nobody', a reload would fail: {file}: cannot be read: Permission denied"
+        done = subprocess.run([BINARY, "check", "-c", str(directory)], env=process.env, capture_output=True, text=True,
+                              timeout=TIMEOUT)
+        assert done.returncode == 0
+        assert done.stderr == f"greenroom: {wanted}\n"
+        (directory / "home").mkdir(mode=0o755)
+        before = os.umask(0o077)
+        try:
+            with Process(directory / "home", server={"user": "nobody"}) as process:
+                process.wait_log(f"a reload would fail: {directory}/home/greenroom.json: cannot be read: Permission denied")
+        finally:
+            os.umask(before)
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can become somebody else")
 def test_store_belongs_to_the_user():
     nobody = pwd.getpwnam("nobody")
     with public_directory() as directory:
