@@ -20,6 +20,13 @@
 const struct grc_command grc_commands[] = {
     {"run", "", "Serve until SIGTERM or SIGINT; SIGHUP reads the config again", grc_cmd_run, NULL},
     {"check", "", "Check the config and every plugin, without listening", grc_cmd_check, NULL},
+    {"status", "[--json | --watch]", "Tell what the gateway that runs with this config does",
+     grc_cmd_status, NULL},
+    {"health", "", "One line, and exit status 0 while that gateway, its store and upstreams work",
+     grc_cmd_health, NULL},
+    {"reload", "[--json]",
+     "Make it read config and plugins again; says what changed, or why nothing did, and then fails",
+     grc_cmd_reload, NULL},
     {"routes", "[--json | --markdown]", "List what is served", grc_cmd_routes, NULL},
     {"plugins", "[list [--json] | enable NAME | disable NAME]", "List or switch groups",
      grc_cmd_plugins, GR_LIST("list", "enable", "disable")},
@@ -65,6 +72,20 @@ static void print_help(const struct grc_cli *cli)
            "  2  called the wrong way\n"
            "  3  the config or a plugin is wrong\n"
            "  4  cannot listen\n");
+}
+
+/* One command's own page; false: there is no such command of the host. */
+static bool print_command_help(const char *name)
+{
+    const struct grc_command *command = grc_commands;
+
+    while (command->name && strcmp(command->name, name) != 0)
+        command++;
+    if (!command->name)
+        return false;
+    printf("usage: greenroom [-c DIR] %s%s%s\n\n%s.\n", command->name, command->usage[0] ? " " : "",
+           command->usage, command->summary);
+    return true;
 }
 
 static void print_version(void)
@@ -239,7 +260,7 @@ int grc_cli_main(int argc, char **argv)
     if (globals.version || globals.help) {
         if (globals.version)
             print_version();
-        else
+        else if (argc < 2 || !print_command_help(argv[1]))
             print_help(&cli);
         return grc_print_done(GRC_EXIT_OK);
     }

@@ -335,7 +335,9 @@ static void read_all(struct grc_reader *reader, struct grc_settings *settings)
     free(list);
 }
 
-struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, void *arg)
+/* With all that could be read, and how much was wrong with the rest; NULL without memory. */
+static struct grc_settings *load(const char *dir, grc_report_fn *report, void *arg,
+                                 size_t *ret_problems)
 {
     struct grc_settings *settings = calloc(1, sizeof(*settings));
     struct grc_settings_own *own = calloc(1, sizeof(*own));
@@ -354,12 +356,32 @@ struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, v
     reader.keep = &own->keep;
     settings->dir = grc_keep_copy(&own->keep, gr_str_of(dir));
     read_all(&reader, settings);
+    settle_directories(&reader, settings);
     free(file);
-    if (reader.problems > 0 || !settings->dir) {
+    if (!settings->dir || !settings->state_dir) {
         grc_settings_free(settings);
         return NULL;
     }
+    *ret_problems = reader.problems;
     return settings;
+}
+
+struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, void *arg)
+{
+    size_t problems = 0;
+    struct grc_settings *settings = load(dir, report, arg, &problems);
+
+    if (problems == 0)
+        return settings;
+    grc_settings_free(settings);
+    return NULL;
+}
+
+struct grc_settings *grc_settings_peek(const char *dir)
+{
+    size_t problems = 0;
+
+    return load(dir, NULL, NULL, &problems);
 }
 
 void grc_settings_free(struct grc_settings *settings)

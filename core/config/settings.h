@@ -243,6 +243,9 @@ struct grc_settings {
  */
 typedef void grc_report_fn(void *arg, const char *line);
 struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, void *arg);
+/* What can be read of it, however much is wrong: dir and state_dir are set, nothing else is sure to
+ * be. NULL without memory. */
+struct grc_settings *grc_settings_peek(const char *dir);
 /* The share of all requests in progress that one group, or calls to one upstream, may have where
  * nothing else is configured: three quarters, so that a slow one leaves some to the others. */
 static inline int64_t grc_requests_share(int64_t requests)

@@ -5,14 +5,18 @@
 #include "base/log.h"
 #include "base/privileges.h"
 #include "config/env.h"
+#include "server/admin_socket.h"
 #include "server/gateway.h"
 #include "server/metrics_page.h"
 #include "server/notify.h"
+#include "server/status.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,7 +24,10 @@ struct server {
     const char *config_dir;
     struct grc_gateway *gateway;
     struct grc_http *http;
-    struct grc_http *admin; /* NULL: none configured */
+    struct grc_http *admin;          /* NULL: none configured */
+    struct grc_admin_socket *socket; /* NULL: it could not be made */
+    struct grc_reload_state reloads;
+    int signals; /* a signalfd */
     int64_t began_ms;
 };
 
@@ -197,6 +204,8 @@ static int start(struct server *server)
     if (!start_log_queue(server))
         return GRC_EXIT_FAILED;
     grc_metrics_page_listeners(server->http, server->admin);
+    server->socket = grc_admin_socket_open(grc_gateway_runtime(server->gateway)->settings);
+    server->reloads.generation = 1;
     say_started(server);
     grc_notify("READY=1");
     return GRC_EXIT_OK;
@@ -248,27 +257,88 @@ static bool reload_tls(struct server *server, const struct grc_settings *setting
     return true;
 }
 
-static void reload(struct server *server)
+/* The names of the groups that serve in one runtime and not in the other. */
+static json_t *groups_only_in(const struct grc_runtime *one, const struct grc_runtime *other)
 {
-    const struct grc_settings *old = grc_gateway_runtime(server->gateway)->settings;
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < one->plugin_count; i++) {
+        const struct grc_plugin *plugin = one->plugins[i];
+        bool found = false;
+
+        for (size_t j = 0; j < other->plugin_count && !found; j++)
+            found = other->plugins[j]->state == GRC_LOAD_OK &&
+                    strcmp(other->plugins[j]->self.name, plugin->self.name) == 0;
+        if (plugin->state == GRC_LOAD_OK && !found)
+            json_array_append_new(names, json_string(plugin->self.name));
+    }
+    return names;
+}
+
+/* For the log as ever, and for the one who asked. */
+static void report_reload(void *arg, const char *line)
+{
+    report(NULL, line);
+    json_array_append_new(arg, json_string(line));
+}
+
+static json_t *refused(struct server *server, json_t *problems)
+{
+    server->reloads.failed = true;
+    grc_error("the new config does not work; going on with the old one");
+    return json_pack("{s:b, s:o}", "ok", false, "problems", problems);
+}
+
+/* Returns what became of it, for the one who asked. */
+static json_t *reload(struct server *server)
+{
+    struct grc_runtime *old = grc_gateway_runtime(server->gateway);
+    json_t *problems = json_array();
 
     grc_info("reloading %s", server->config_dir);
+    server->reloads.at_ms = grc_now_ms();
     struct grc_runtime *runtime =
-        grc_runtime_new(server->config_dir, GRC_RUNTIME_SERVE, report, NULL);
+        grc_runtime_new(server->config_dir, GRC_RUNTIME_SERVE, report_reload, problems);
     if (!runtime || !reload_tls(server, runtime->settings)) {
-        grc_error("the new config does not work; going on with the old one");
         grc_runtime_unref(runtime);
-        return;
+        return refused(server, problems);
     }
-    if (needs_restart(old, runtime->settings))
+    bool restart = needs_restart(old->settings, runtime->settings);
+    if (restart)
         grc_warn(
             "listeners, workers, users, log.buffer, and limits and timeouts of heads change at the "
             "next start");
     apply_log(runtime->settings);
-    size_t groups = count_groups(runtime);
-    size_t routes = runtime->route_count;
+    server->reloads.failed = false;
+    server->reloads.generation++;
+    json_t *answer = json_pack(
+        "{s:b, s:i, s:I, s:I, s:o, s:o, s:b, s:o}", "ok", true, "generation",
+        (int)server->reloads.generation, "groups", (json_int_t)count_groups(runtime), "routes",
+        (json_int_t)runtime->route_count, "added", groups_only_in(runtime, old), "removed",
+        groups_only_in(old, runtime), "restart_needed", restart, "left_out", problems);
+    grc_info("reloaded: %zu groups, %zu routes", count_groups(runtime), runtime->route_count);
     grc_gateway_swap(server->gateway, runtime);
-    grc_info("reloaded: %zu groups, %zu routes", groups, routes);
+    return answer;
+}
+
+static json_t *reload_told(struct server *server)
+{
+    grc_notify_reloading();
+    json_t *answer = reload(server);
+    grc_notify("READY=1");
+    return answer;
+}
+
+/* --- what commands ask for --- */
+
+static json_t *answer(void *arg, const char *word)
+{
+    struct server *server = arg;
+
+    if (strcmp(word, "status") == 0)
+        return grc_status(grc_gateway_runtime(server->gateway), server->http, server->admin,
+                          &server->reloads, grc_mono_ms() - server->began_ms);
+    return strcmp(word, "reload") == 0 ? reload_told(server) : NULL;
 }
 
 /* --- stop --- */
@@ -293,6 +363,7 @@ static void drain(struct server *server, int received)
 
 static void stop(struct server *server)
 {
+    grc_admin_socket_close(server->socket);
     grc_metrics_page_listeners(NULL, NULL);
     grc_http_stop(server->http);
     grc_http_stop(server->admin);
@@ -301,20 +372,25 @@ static void stop(struct server *server)
     grc_http_free(server->admin);
 }
 
-/* Looks after certificates while it waits, if there are any. 0: no signal came. */
-static int wait_signal(const struct server *server, const sigset_t *signals)
+/* Looks after certificates and answers commands while it waits. 0: no signal came. */
+static int wait_signal(struct server *server)
 {
-    const struct timespec pause = {.tv_sec = 1};
+    struct pollfd ready[] = {
+        {.fd = server->signals, .events = POLLIN},
+        {.fd = grc_admin_socket_fd(server->socket), .events = POLLIN},
+    };
+    struct signalfd_siginfo info;
     bool watched = grc_http_watch(server->http);
-    int received = 0;
 
     if (server->admin && grc_http_watch(server->admin))
         watched = true;
-    if (watched)
-        received = sigtimedwait(signals, NULL, &pause);
-    else if (sigwait(signals, &received) != 0)
-        received = 0;
-    return received > 0 ? received : 0;
+    if (poll(ready, 2, watched ? 1000 : -1) <= 0)
+        return 0;
+    if (ready[0].revents && read(server->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        return (int)info.ssi_signo;
+    if (ready[1].revents)
+        grc_admin_socket_serve(server->socket, answer, server);
+    return 0;
 }
 
 int grc_run(const struct grc_run_options *options)
@@ -323,26 +399,26 @@ int grc_run(const struct grc_run_options *options)
     sigset_t signals;
     int received = 0;
 
-    if (!block_signals(&signals)) {
+    bool blocked = block_signals(&signals);
+    server.signals = blocked ? signalfd(-1, &signals, SFD_CLOEXEC) : -1;
+    if (server.signals < 0) {
         grc_error("signals cannot be set up: %s", strerror(errno));
         return GRC_EXIT_FAILED;
     }
     int status = start(&server);
     while (status == GRC_EXIT_OK) {
-        received = wait_signal(&server, &signals);
-        if (received == SIGHUP) {
-            grc_notify_reloading();
-            reload(&server);
-            grc_notify("READY=1");
-        } else if (received != 0) {
+        received = wait_signal(&server);
+        if (received == SIGHUP)
+            json_decref(reload_told(&server));
+        else if (received != 0)
             break;
-        }
     }
     if (status == GRC_EXIT_OK) {
         grc_notify("STOPPING=1");
         drain(&server, received);
     }
     stop(&server);
+    close(server.signals);
     if (status == GRC_EXIT_OK)
         grc_info("stopped");
     grc_log_queue_stop();

@@ -1,0 +1,263 @@
+/* greenroom status, health, reload: what is asked of the gateway that runs with this config. */
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "config/env.h"
+#include "server/admin_socket.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* The answer to a word, or NULL after saying why there is none. Of the config only the place of the
+ * socket is needed: the rest may be wrong, which is for the gateway to say. */
+static json_t *ask(const struct grc_cli *cli, const char *word)
+{
+    struct grc_settings *settings;
+    json_t *answer = NULL;
+    char *reason = NULL;
+
+    grc_log_plain_set(true);
+    grc_log_level_set(GR_LOG_ERROR);
+    grc_env_lenient_set(true);
+    settings = grc_settings_peek(cli->config_dir);
+    if (settings)
+        answer = grc_admin_socket_ask(settings, word, &reason);
+    if (!answer)
+        grc_complain("%s", reason ? reason : "out of memory");
+    free(reason);
+    grc_settings_free(settings);
+    return answer;
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text ? text : "-";
+}
+
+static long long number_of(const json_t *object, const char *name)
+{
+    return (long long)json_integer_value(json_object_get(object, name));
+}
+
+/* --- status --- */
+
+static void print_span(long long ms)
+{
+    long long s = ms / 1000;
+
+    if (s >= 86400)
+        printf("%lldd %lldh", s / 86400, s / 3600 % 24);
+    else if (s >= 3600)
+        printf("%lldh %lldm", s / 3600, s / 60 % 60);
+    else if (s >= 60)
+        printf("%lldm %llds", s / 60, s % 60);
+    else
+        printf("%llds", s);
+}
+
+static void print_head(const json_t *status)
+{
+    const json_t *reload = json_object_get(status, "reload");
+    const json_t *workers = json_object_get(status, "workers");
+    const json_t *item;
+    size_t i;
+
+    printf("greenroom  %s, process %lld, up ", text_of(status, "version"),
+           number_of(status, "pid"));
+    print_span(number_of(status, "uptime_ms"));
+    printf("\nconfig     %s, generation %lld%s\n", text_of(status, "config"),
+           number_of(reload, "generation"),
+           json_is_true(json_object_get(reload, "failed")) ? ", the last reload was refused" : "");
+    printf("listens    ");
+    json_array_foreach(json_object_get(status, "listen"), i, item)
+        printf("%s%s", i ? " " : "", json_string_value(item));
+    if (json_object_get(status, "admin"))
+        printf(", admin %s", text_of(status, "admin"));
+    printf("\nworkers    %lld, %lld hold a connection, %lld serve a request\n",
+           number_of(workers, "total"), number_of(workers, "occupied"),
+           number_of(workers, "requests"));
+}
+
+static void print_groups(const json_t *status)
+{
+    const json_t *group;
+    size_t i;
+    size_t on = 0;
+
+    printf("groups    ");
+    json_array_foreach(json_object_get(status, "groups"), i, group) {
+        if (strcmp(text_of(group, "state"), "ok") != 0)
+            continue;
+        printf(" %s", text_of(group, "name"));
+        on++;
+    }
+    printf("%s, %lld routes\n", on ? "" : " none is on (greenroom plugins enable NAME)",
+           number_of(status, "routes"));
+    json_array_foreach(json_object_get(status, "groups"), i, group) {
+        if (strcmp(text_of(group, "state"), "left out") == 0)
+            printf("           %s is left out: %s\n", text_of(group, "name"),
+                   text_of(group, "reason"));
+    }
+}
+
+static void print_upstreams(const json_t *status)
+{
+    const json_t *store = json_object_get(status, "store");
+    const json_t *upstream;
+    size_t i;
+
+    printf("upstreams ");
+    json_array_foreach(json_object_get(status, "upstreams"), i, upstream)
+        printf("%s %s %s", i ? "," : "", text_of(upstream, "name"), text_of(upstream, "state"));
+    printf("\nstore      %s%s\n", json_is_null(store) ? "not used" : text_of(store, "kind"),
+           json_is_false(json_object_get(store, "reachable")) ? ", cannot be reached" : "");
+}
+
+static void print_status(const json_t *status)
+{
+    print_head(status);
+    print_groups(status);
+    print_upstreams(status);
+}
+
+/* Until the gateway is gone, or an interrupt ends the command. */
+static int watch(const struct grc_cli *cli)
+{
+    const struct timespec second = {.tv_sec = 1};
+
+    for (;;) {
+        json_t *answer = ask(cli, "status");
+
+        if (!answer)
+            return GRC_EXIT_FAILED;
+        printf("\033[H\033[2J");
+        print_status(answer);
+        json_decref(answer);
+        if (grc_print_done(GRC_EXIT_OK) != GRC_EXIT_OK)
+            return GRC_EXIT_FAILED;
+        nanosleep(&second, NULL);
+    }
+}
+
+int grc_cmd_status(const struct grc_cli *cli, int argc, char **argv)
+{
+    bool json = false;
+    bool watched = false;
+    const struct grc_flag flags[] = {
+        {"--json", &json, NULL}, {"--watch", &watched, NULL}, {NULL, NULL, NULL}};
+
+    if (!grc_flags_take(flags, &argc, argv) || argc > 1 || (json && watched))
+        return grc_usage_error("status", NULL);
+    if (watched)
+        return watch(cli);
+    json_t *answer = ask(cli, "status");
+    if (!answer)
+        return GRC_EXIT_FAILED;
+    if (json)
+        return grc_print_json(answer);
+    print_status(answer);
+    json_decref(answer);
+    return grc_print_done(GRC_EXIT_OK);
+}
+
+/* --- health --- */
+
+/* What does not work, into the buffer; empty: all does. */
+static void add_troubles(struct grc_buf *troubles, const json_t *status)
+{
+    const json_t *upstream;
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "upstreams"), i, upstream) {
+        const char *name = text_of(upstream, "name");
+        const char *state = text_of(upstream, "state");
+
+        /* Where an issuer publishes its keys: the ones at hand go on working. */
+        if (strncmp(name, "jwks:", 5) != 0 && strcmp(state, "ok") != 0 &&
+            strcmp(state, "unused") != 0)
+            (void)grc_buf_format(troubles, "%supstream %s: %s", troubles->len ? ", " : "", name,
+                                 state);
+    }
+    if (json_is_false(json_object_get(json_object_get(status, "store"), "reachable")))
+        (void)grc_buf_format(troubles, "%sstore: cannot be reached", troubles->len ? ", " : "");
+}
+
+int grc_cmd_health(const struct grc_cli *cli, int argc, char **argv)
+{
+    struct grc_buf troubles;
+
+    if (!grc_flags_take((const struct grc_flag[]){{NULL, NULL, NULL}}, &argc, argv) || argc > 1)
+        return grc_usage_error("health", NULL);
+    json_t *answer = ask(cli, "status");
+    if (!answer)
+        return GRC_EXIT_FAILED;
+    grc_buf_init(&troubles, 4096);
+    add_troubles(&troubles, answer);
+    int status = troubles.len > 0 ? GRC_EXIT_FAILED : GRC_EXIT_OK;
+    puts(troubles.len > 0 ? troubles.ptr : "ok");
+    grc_buf_done(&troubles);
+    json_decref(answer);
+    return grc_print_done(status);
+}
+
+/* --- reload --- */
+
+static void print_names(const char *what, const json_t *names)
+{
+    const json_t *name;
+    size_t i;
+
+    if (json_array_size(names) == 0)
+        return;
+    printf("%s:", what);
+    json_array_foreach(names, i, name)
+        printf(" %s", json_string_value(name));
+    putchar('\n');
+}
+
+static void print_lines(const json_t *lines)
+{
+    const json_t *line;
+    size_t i;
+
+    json_array_foreach(lines, i, line)
+        fprintf(stderr, "%s\n", json_string_value(line));
+}
+
+static void print_reload(const json_t *answer)
+{
+    if (!json_is_true(json_object_get(answer, "ok"))) {
+        print_lines(json_object_get(answer, "problems"));
+        grc_complain("the new config does not work; the gateway goes on with the old one");
+        return;
+    }
+    printf("reloaded: generation %lld, %lld groups, %lld routes\n", number_of(answer, "generation"),
+           number_of(answer, "groups"), number_of(answer, "routes"));
+    print_names("now served", json_object_get(answer, "added"));
+    print_names("no longer served", json_object_get(answer, "removed"));
+    print_lines(json_object_get(answer, "left_out"));
+    if (json_is_true(json_object_get(answer, "restart_needed")))
+        grc_complain("listeners, workers, users, log.buffer, and limits and timeouts of heads "
+                     "change at the next start");
+}
+
+int grc_cmd_reload(const struct grc_cli *cli, int argc, char **argv)
+{
+    bool json = false;
+    const struct grc_flag flags[] = {{"--json", &json, NULL}, {NULL, NULL, NULL}};
+
+    if (!grc_flags_take(flags, &argc, argv) || argc > 1)
+        return grc_usage_error("reload", NULL);
+    json_t *answer = ask(cli, "reload");
+    if (!answer)
+        return GRC_EXIT_FAILED;
+    int status = json_is_true(json_object_get(answer, "ok")) ? GRC_EXIT_OK : GRC_EXIT_FAILED;
+    if (!json)
+        print_reload(answer);
+    else if (grc_print_json(json_incref(answer)) != GRC_EXIT_OK)
+        status = GRC_EXIT_FAILED;
+    json_decref(answer);
+    return grc_print_done(status);
+}

@@ -1,0 +1,17 @@
+/* What a running gateway tells of itself: greenroom status. */
+#pragma once
+
+#include "http/http.h"
+#include "server/runtime_build.h"
+
+/* How the last reload went. */
+struct grc_reload_state {
+    unsigned generation; /* 1 at start, one more with each config that was taken over */
+    bool failed;         /* the last one */
+    int64_t at_ms;       /* when it was; 0: there was none */
+};
+
+/* New reference; NULL without memory. admin may be NULL. */
+json_t *grc_status(const struct grc_runtime *runtime, const struct grc_http *http,
+                   const struct grc_http *admin, const struct grc_reload_state *reload,
+                   int64_t uptime_ms);
