@@ -75,9 +75,9 @@ static void print_head(const json_t *status)
         printf("%s%s", i ? " " : "", json_string_value(item));
     if (json_object_get(status, "admin"))
         printf(", admin %s", text_of(status, "admin"));
-    printf("\nworkers    %lld, %lld hold a connection, %lld serve a request\n",
-           number_of(workers, "total"), number_of(workers, "occupied"),
-           number_of(workers, "requests"));
+    printf("\nworkers    %lld, %lld serve a request; %lld connections\n",
+           number_of(workers, "total"), number_of(workers, "busy"),
+           number_of(status, "connections"));
 }
 
 static void print_groups(const json_t *status)

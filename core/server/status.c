@@ -79,12 +79,12 @@ json_t *grc_status(const struct grc_runtime *runtime, const struct grc_http *htt
     const struct grc_settings *settings = runtime->settings;
 
     return json_pack(
-        "{s:s, s:i, s:s, s:I, s:{s:i, s:b, s:I}, s:o, s:o*, s:{s:i, s:i, s:i}, s:I, s:o, s:o, s:o}",
+        "{s:s, s:i, s:s, s:I, s:{s:i, s:b, s:I}, s:o, s:o*, s:{s:i, s:i}, s:i, s:I, s:o, s:o, s:o}",
         "version", GR_VERSION, "pid", (int)getpid(), "config", settings->dir, "uptime_ms",
         (json_int_t)uptime_ms, "reload", "generation", (int)reload->generation, "failed",
         reload->failed, "at_ms", (json_int_t)reload->at_ms, "listen", listeners(settings, http),
         "admin", admin ? listener(&settings->admin, grc_http_port(admin, 0)) : NULL, "workers",
-        "total", (int)grc_http_workers(http), "occupied", (int)grc_http_occupied(http), "requests",
-        (int)grc_http_active(http), "routes", (json_int_t)runtime->route_count, "groups",
+        "total", (int)grc_http_workers(http), "busy", (int)grc_http_active(http), "connections",
+        (int)grc_http_connections(http), "routes", (json_int_t)runtime->route_count, "groups",
         groups(runtime), "upstreams", upstreams(runtime), "store", store(runtime));
 }

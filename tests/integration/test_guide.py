@@ -15,6 +15,7 @@ from support.upstream import TIMEOUT
 
 SOURCE = pathlib.Path(os.environ["GR_SOURCE_DIR"])
 BUILD = os.environ["GR_BUILD_DIR"]
+README = (SOURCE / "README.md").read_text()
 GUIDE = (SOURCE / "plugins" / "README.md").read_text()
 
 
@@ -113,6 +114,58 @@ def test_the_diff_of_a_route_is_what_stands_in_its_files(document):
         assert lines in (SOURCE / name).read_text(), f"{name} does not hold what {document} says was added"
     route = re.search(r'"route": "([\w.]+)"', files[1][1])[1]
     assert f'"{route}"' in files[0][1]
+
+
+# --- the README ---
+
+
+def assert_as_promised(command, promised, found):
+    """Ids differ from run to run; a line that ends in "…" is the beginning of what is printed."""
+    promised, found = ([re.sub(r"[0-9a-f]{24}", "ID", line) for line in lines] for lines in (promised, found))
+    if promised and promised[-1].endswith("…"):
+        cut = promised[-1].rstrip("…")
+        found = [*found[:len(promised) - 1], *(line[:len(cut)] for line in found[len(promised) - 1:len(promised)])]
+        promised = [*promised[:-1], cut]
+    assert found == promised, command
+
+
+def test_the_first_session_of_the_readme(tmp_path):
+    for program in ("curl", "jq"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed: scripts/bootstrap")
+    (tmp_path / "sandbox").mkdir()
+    box = Sandbox(tmp_path / "sandbox")
+    try:
+        with gateway_for(tmp_path / "gateway", box.url) as gateway:
+            steps = session(blocks(README, "console")[0], gateway.port)
+            assert len(steps) == 6
+            for (command, promised), found in zip(steps, run_session(steps, tmp_path, dict(os.environ))):
+                assert_as_promised(command, promised, found)
+    finally:
+        box.stop()
+
+
+def test_the_mistakes_that_the_readme_shows(tmp_path):
+    [config] = blocks(README, "json")
+    (tmp_path / "greenroom.json").write_text(config)
+    [(command, promised)] = session(blocks(README, "console")[1], 0)
+    words = command.split()
+    assert words[0] == "greenroom"
+    done = subprocess.run([os.environ["GR_BINARY"], *words[1:]], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=TIMEOUT)
+    assert (done.returncode, done.stderr.splitlines()) == (3, promised)
+
+
+def test_commands_and_files_that_the_readme_names_are_there():
+    for path in re.findall(r"\]\(([^):#]+)\)", README):
+        assert (SOURCE / path).exists(), path
+    for word in re.findall(r"scripts/[a-z-]+", README):
+        assert (SOURCE / word).exists(), word
+    names = {word for words in re.findall(r"`greenroom ([a-z]+)", README) for word in [words]}
+    assert {"check", "status", "plugins"} <= names
+    for name in names:
+        done = subprocess.run([os.environ["GR_BINARY"], name, "--help"], capture_output=True, text=True, timeout=TIMEOUT)
+        assert done.stdout.startswith(f"usage: greenroom [-c DIR] {name}"), name
 
 
 # --- the tour ---
