@@ -20,6 +20,9 @@
 const struct grc_command grc_commands[] = {
     {"run", "", "Serve until SIGTERM or SIGINT; SIGHUP reads the config again", grc_cmd_run, NULL},
     {"check", "", "Check the config and every plugin, without listening", grc_cmd_check, NULL},
+    {"dev", "[--state DIR]",
+     "Run a gateway and a sandbox of the services behind it on this machine, for development",
+     grc_cmd_dev, NULL},
     {"status", "[--json | --watch]", "Tell what the gateway that runs with this config does",
      grc_cmd_status, NULL},
     {"health", "", "One line, and exit status 0 while that gateway, its store and upstreams work",

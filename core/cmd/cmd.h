@@ -80,6 +80,7 @@ int grc_cmd_keys(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_openapi(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_plugins(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_routes(const struct grc_cli *cli, int argc, char **argv);
+int grc_cmd_dev(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_health(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_reload(const struct grc_cli *cli, int argc, char **argv);
 int grc_cmd_run(const struct grc_cli *cli, int argc, char **argv);

@@ -1,0 +1,296 @@
+/*
+ * greenroom dev: a gateway, and beside it a sandbox that stands in for the services behind it, both
+ * on this machine alone. Two processes of this program, which end when this one does.
+ */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/place.h"
+#include "cmd/cmd.h"
+#include "config/env.h"
+#include "server/admin_socket.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define READY_TIMEOUT_MS 20000
+#define STEP_MS 20
+
+/* One of the two. */
+struct part {
+    const char *name;
+    char *config;
+    char *state;
+    pid_t pid; /* 0: not running */
+};
+
+struct dev {
+    struct part sandbox;
+    struct part gateway;
+    sigset_t signals;
+    bool with_sandbox; /* no BASE_URL of a real workspace was given */
+};
+
+/* --- what the configs of both want to know --- */
+
+/* A variable, and what it is where the user has not set it: a text, the value of another one that
+ * stands above it, a text. */
+struct variable {
+    const char *name;
+    const char *before;
+    const char *port;
+    const char *after;
+};
+
+static const struct variable variables[] = {
+    {"PORT", "8080", NULL, ""},
+    {"ADMIN_PORT", "9090", NULL, ""},
+    {"SANDBOX_PORT", "8100", NULL, ""},
+    {"SANDBOX_LISTEN", "127.0.0.1:", "SANDBOX_PORT", ""},
+    {"GATEWAY_URL", "http://127.0.0.1:", "PORT", ""},
+    {"BASE_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/v2"},
+    {"AUTH_BASE_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/v2"},
+    {"APP_ACCESS_KEY", "sandbox-access-key", NULL, ""},
+    {"APP_SECRET", "sandbox-app-secret-for-local-use-only", NULL, ""},
+    {"WEBHOOK_SECRET", "sandbox-webhook-secret", NULL, ""},
+    {"SANDBOX_WEBHOOK_URL", "http://127.0.0.1:", "PORT", "/webhooks"},
+    {"EVENT_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/event"},
+    {"CONFERENCE_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/conference"},
+    {"TQ_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/conference"},
+    {"STORAGE_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/conference"},
+};
+/* So many of them are for a gateway in front of a real workspace, too. */
+#define VARIABLES_ALWAYS 5
+
+static bool set_variables(const struct dev *dev)
+{
+    size_t count = dev->with_sandbox ? sizeof(variables) / sizeof(variables[0]) : VARIABLES_ALWAYS;
+    char text[256];
+
+    for (size_t i = 0; i < count; i++) {
+        const struct variable *variable = &variables[i];
+        const char *port = variable->port ? getenv(variable->port) : "";
+
+        snprintf(text, sizeof(text), "%s%s%s", variable->before, port ? port : "", variable->after);
+        if (setenv(variable->name, text, 0) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* --- one part --- */
+
+/* In the child: becomes the program once more. */
+static void become(const struct dev *dev, const struct part *part)
+{
+    pthread_sigmask(SIG_UNBLOCK, &dev->signals, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    execl("/proc/self/exe", "greenroom", "-c", part->config, (char *)NULL);
+    grc_complain("cannot start the %s: %s", part->name, strerror(errno));
+    _exit(GRC_EXIT_FAILED);
+}
+
+static bool ended(struct part *part)
+{
+    if (part->pid == 0 || waitpid(part->pid, NULL, WNOHANG) == 0)
+        return false;
+    part->pid = 0;
+    return true;
+}
+
+/* Asks until it answers. Its address in the buffer; false: it ended, or took too long. */
+static bool wait_ready(struct part *part, char *ret_url, size_t size)
+{
+    const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+    struct grc_settings *settings = grc_settings_peek(part->config);
+    json_t *status = NULL;
+
+    for (int waited = 0; settings && !status && waited < READY_TIMEOUT_MS; waited += STEP_MS) {
+        char *reason = NULL;
+
+        status = grc_admin_socket_ask(settings, "status", &reason);
+        free(reason);
+        if (!status && ended(part))
+            break;
+        if (!status)
+            nanosleep(&step, NULL);
+    }
+    grc_settings_free(settings);
+    const char *url = json_string_value(json_array_get(json_object_get(status, "listen"), 0));
+    snprintf(ret_url, size, "%s", url ? url : "");
+    json_decref(status);
+    return url != NULL;
+}
+
+static bool start_part(struct dev *dev, struct part *part, char *ret_url, size_t size)
+{
+    if ((mkdir(part->state, 0700) != 0 && errno != EEXIST) ||
+        setenv("STATE_DIRECTORY", part->state, 1) != 0) {
+        grc_complain("%s: %s", part->state, strerror(errno));
+        return false;
+    }
+    pid_t pid = fork();
+    if (pid == 0)
+        become(dev, part);
+    if (pid < 0) {
+        grc_complain("cannot start the %s: %s", part->name, strerror(errno));
+        return false;
+    }
+    part->pid = pid;
+    if (wait_ready(part, ret_url, size))
+        return true;
+    grc_complain("the %s did not start", part->name);
+    return false;
+}
+
+static void stop_part(struct part *part)
+{
+    if (part->pid == 0)
+        return;
+    kill(part->pid, SIGTERM);
+    waitpid(part->pid, NULL, 0);
+    part->pid = 0;
+}
+
+/* --- both --- */
+
+static void print_ready(const char *url, const struct dev *dev, const char *state, bool kept)
+{
+    printf(
+        "gateway  %s%s\nstate    %s%s\n\n"
+        "  curl -s %s/rooms -H 'Content-Type: application/json' -d '{\"name\": \"first-room\"}'\n\n"
+        "Ctrl-C ends it.\n",
+        url, dev->with_sandbox ? ", in front of a sandbox" : "", state,
+        kept ? "" : ", until it ends", url);
+    fflush(stdout);
+}
+
+/* Until a signal asks for the end. false: one of the two ended by itself. */
+static bool wait_end(struct dev *dev)
+{
+    for (;;) {
+        int received = 0;
+
+        if (sigwait(&dev->signals, &received) != 0 || received != SIGCHLD)
+            return true;
+        if (ended(&dev->sandbox) || ended(&dev->gateway)) {
+            grc_complain("the %s ended by itself", dev->gateway.pid ? "sandbox" : "gateway");
+            return false;
+        }
+    }
+}
+
+static int serve(struct dev *dev, const char *state, bool kept)
+{
+    char url[256];
+    bool fine = !dev->with_sandbox || start_part(dev, &dev->sandbox, url, sizeof(url));
+
+    fine = fine && start_part(dev, &dev->gateway, url, sizeof(url));
+    if (fine)
+        print_ready(url, dev, state, kept);
+    fine = fine && wait_end(dev);
+    stop_part(&dev->gateway);
+    stop_part(&dev->sandbox);
+    return fine ? GRC_EXIT_OK : GRC_EXIT_FAILED;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *place)
+{
+    (void)info;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+/* The user's config where there is a sandbox beside it, else the one that is installed for this. */
+static char *find_config(const struct grc_cli *cli)
+{
+    char data[PATH_MAX];
+    char *own = grc_path_join(cli->config_dir, "sandbox/greenroom.json");
+    bool there = own && access(own, R_OK) == 0;
+
+    free(own);
+    if (there)
+        return strdup(cli->config_dir);
+    return grc_place(GRC_PLACE_DATA, data, sizeof(data)) ? grc_path_join(data, "dev") : NULL;
+}
+
+static bool prepare(struct dev *dev, const struct grc_cli *cli, const char *state)
+{
+    char *config = find_config(cli);
+
+    if (config) {
+        dev->gateway =
+            (struct part){.name = "gateway", .config = strdup(config), .state = strdup(state)};
+        dev->sandbox = (struct part){.name = "sandbox",
+                                     .config = grc_path_join(config, "sandbox"),
+                                     .state = grc_path_join(state, "sandbox")};
+    }
+    free(config);
+    bool fine = dev->gateway.config && dev->gateway.state && dev->sandbox.config &&
+                dev->sandbox.state && set_variables(dev);
+    if (!fine)
+        grc_complain("out of memory");
+    if (fine && dev->with_sandbox && access(dev->sandbox.config, R_OK) != 0) {
+        grc_complain("there is no sandbox: %s: %s (the package greenroom-sandbox brings it)",
+                     dev->sandbox.config, strerror(errno));
+        return false;
+    }
+    return fine;
+}
+
+static int run_in(const struct grc_cli *cli, const char *state, bool kept)
+{
+    const char *workspace = getenv("BASE_URL");
+    struct dev dev = {.with_sandbox = !workspace || !workspace[0]};
+    int status = GRC_EXIT_FAILED;
+
+    sigemptyset(&dev.signals);
+    sigaddset(&dev.signals, SIGINT);
+    sigaddset(&dev.signals, SIGTERM);
+    sigaddset(&dev.signals, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &dev.signals, NULL);
+    if (prepare(&dev, cli, state))
+        status = serve(&dev, state, kept);
+    free(dev.gateway.config);
+    free(dev.gateway.state);
+    free(dev.sandbox.config);
+    free(dev.sandbox.state);
+    return status;
+}
+
+int grc_cmd_dev(const struct grc_cli *cli, int argc, char **argv)
+{
+    char made[] = "/tmp/greenroom-dev-XXXXXX";
+    const char *state = NULL;
+    const struct grc_flag flags[] = {{"--state", NULL, &state}, {NULL, NULL, NULL}};
+
+    if (!grc_flags_take(flags, &argc, argv) || argc > 1)
+        return grc_usage_error("dev", NULL);
+    grc_log_plain_set(true);
+    grc_log_level_set(GR_LOG_ERROR);
+    grc_env_lenient_set(true);
+    bool kept = state != NULL;
+    if (kept && mkdir(state, 0700) != 0 && errno != EEXIST) {
+        grc_complain("%s: %s", state, strerror(errno));
+        return GRC_EXIT_FAILED;
+    }
+    if (!kept)
+        state = mkdtemp(made);
+    if (!state) {
+        grc_complain("/tmp: %s", strerror(errno));
+        return GRC_EXIT_FAILED;
+    }
+    int status = run_in(cli, state, kept);
+    if (!kept && nftw(state, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        grc_complain("%s: %s", state, strerror(errno));
+    return status;
+}

@@ -1,0 +1,83 @@
+"""greenroom dev: one command, and the first request works; nothing of it stays behind."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import urllib.request
+
+import pytest
+
+from support.gateway import BINARY
+from support.upstream import TIMEOUT
+
+ETC = os.path.join(os.environ["GR_SOURCE_DIR"], "etc")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def env(tmp_path):
+    clean = {name: value for name, value in os.environ.items()
+             if not re.match(r"APP_|GREENROOM_|STATE_|\w*BASE_URL|\w*_URL$|PORT$", name)}
+    return {**clean, "PORT": str(free_port()), "ADMIN_PORT": str(free_port()), "SANDBOX_PORT": str(free_port())}
+
+
+def children(pid):
+    return [int(word) for word in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def start(env, *words):
+    """Running, and its first line read."""
+    process = subprocess.Popen([BINARY, "-c", ETC, "dev", *words], env=env, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    return process, process.stdout.readline()
+
+
+def make_room(env):
+    request = urllib.request.Request(f"http://127.0.0.1:{env['PORT']}/rooms", json.dumps({"name": "first-room"}).encode(),
+                                     {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_first_request_works_and_all_ends(env, tmp_path, kept):
+    process, line = start(env, *(("--state", str(tmp_path / "state")) if kept else ()))
+    assert line == f"gateway  http://127.0.0.1:{env['PORT']}, in front of a sandbox\n", process.communicate()[1]
+    state = re.match(r"state    (\S+?)(, until it ends)?\n", process.stdout.readline())
+    assert bool(state[2]) != kept and os.path.isdir(state[1])
+    assert make_room(env)["name"] == "first-room"
+    both = children(process.pid)
+    assert len(both) == 2
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=TIMEOUT * 2)
+    assert process.returncode == 0
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in both)
+    assert os.path.isdir(state[1]) == kept
+
+
+def test_when_one_of_the_two_ends_the_other_does(env):
+    process, line = start(env)
+    assert line.startswith("gateway "), process.communicate()[1]
+    first, second = children(process.pid)
+    os.kill(first, signal.SIGKILL)
+    _, said = process.communicate(timeout=TIMEOUT * 2)
+    assert process.returncode == 1
+    assert "greenroom: the sandbox ended by itself\n" in said
+    assert not os.path.exists(f"/proc/{second}")
+
+
+def test_a_port_that_is_taken(env):
+    with socket.create_server(("127.0.0.1", int(env["SANDBOX_PORT"]))):
+        process, line = start(env)
+        _, said = process.communicate(timeout=TIMEOUT * 2)
+    assert (process.returncode, line) == (1, "")
+    assert f"cannot listen on 127.0.0.1:{env['SANDBOX_PORT']}: Address already in use" in said
+    assert said.endswith("greenroom: the sandbox did not start\n")
