@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,4 +103,24 @@ char *grc_path_join(const char *dir, const char *name)
     if (path)
         snprintf(path, size, "%s/%s", dir, name);
     return path;
+}
+
+static bool make_one(const char *path, mode_t mode)
+{
+    return mkdir(path, mode) == 0 || errno == EEXIST;
+}
+
+bool grc_directory_make(const char *path)
+{
+    char *above = strdup(path);
+    bool made = above != NULL;
+
+    for (char *slash = made ? strchr(above + 1, '/') : NULL; slash && made;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        made = make_one(above, 0755);
+        *slash = '/';
+    }
+    free(above);
+    return made && make_one(path, 0700);
 }

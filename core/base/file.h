@@ -13,3 +13,6 @@ char *grc_file_read(const char *path, size_t max_bytes, size_t *ret_len, const c
 bool grc_file_write(const char *path, gr_str content, unsigned mode);
 /* malloc'ed "dir/name"; NULL without memory. */
 char *grc_path_join(const char *dir, const char *name);
+/* Makes a directory that only its owner can enter, and what is missing above it, which others can.
+ * true also when it is there. false with errno set. */
+bool grc_directory_make(const char *path);

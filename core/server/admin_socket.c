@@ -1,6 +1,7 @@
 #include "server/admin_socket.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/siphash.h"
 
@@ -106,7 +107,7 @@ struct grc_admin_socket *grc_admin_socket_open(const struct grc_settings *settin
 
     if (!made)
         return NULL;
-    if (mkdir(settings->state_dir, 0700) != 0 && errno != EEXIST)
+    if (!grc_directory_make(settings->state_dir))
         grc_debug("state_directory: %s: %s", settings->state_dir, strerror(errno));
     made->place = place_of(settings);
     made->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -2,6 +2,7 @@
 
 #include "auth/callers.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "call/call.h"
 #include "call/timers.h"
@@ -257,7 +258,7 @@ static bool migrate(struct grc_runtime *runtime, struct grc_plugin *plugin,
 /* Keys and data end up there, so it is nobody else's. */
 static bool make_state_dir(const char *path, const struct grc_reporter *reporter)
 {
-    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+    if (grc_directory_make(path))
         return true;
     grc_say(reporter, "state_directory: %s: %s", path, strerror(errno));
     return false;
