@@ -169,7 +169,8 @@ enum home { IN_BODY, IN_PARAMETERS, IN_QUERY };
 
 static const unsigned all_field_flags = (unsigned)GR_FIELD_REQUIRED | (unsigned)GR_FIELD_NOT_NULL |
                                         (unsigned)GR_FIELD_SECRET | (unsigned)GR_FIELD_REPEATED |
-                                        (unsigned)GR_FIELD_STRIP | (unsigned)GR_FIELD_STRICT;
+                                        (unsigned)GR_FIELD_STRIP | (unsigned)GR_FIELD_STRICT |
+                                        (unsigned)GR_FIELD_HINTS;
 
 /* What does not go together, or NULL. */
 static const char *mismatch(const struct gr_field *row, enum home home)
