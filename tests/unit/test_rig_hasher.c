@@ -1,5 +1,6 @@
 /* The threads of rig that hash passwords: right results, a bounded queue, low priority. */
 #include "../../plugins/rig/rig.h"
+#include "base/secure.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -31,7 +32,7 @@ static void digest(gr_str bytes, unsigned char ret_digest[32])
     memset(ret_digest, bytes.ptr[0], 32);
 }
 
-static const struct gr_host host = {.sha256 = digest};
+static const struct gr_host host = {.sha256 = digest, .hex = grc_hex};
 
 static struct rig_hasher *start(int64_t threads, int64_t queue_max)
 {
