@@ -345,14 +345,14 @@ def test_a_slow_authorizer_is_asked_once_while_its_answer_is_fresh(services, tmp
 def test_a_secret_is_made_and_kept(services, tmp_path):
     gateway = mg.Gateway(tmp_path, services, mg.store_url(tmp_path), secret="")
     path = tmp_path / "minigroups.secret"
-    first = path.read_text()
+    first = path.read_text().removesuffix("\n")
     assert len(first) == 64 and path.stat().st_mode & 0o777 == 0o600
     bearer = {"Authorization": "Bearer " + mg.token(mg.ADMIN, secret=first)}
     gateway.ask("POST", BASE, new_class(), 201, who=None, headers=bearer)
     assert first not in "".join(gateway.log)
     gateway.stop()
     gateway.start()
-    assert path.read_text() == first
+    assert path.read_text().removesuffix("\n") == first
     gateway.stop()
 
 

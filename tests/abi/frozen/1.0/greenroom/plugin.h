@@ -22,43 +22,36 @@
  *   (file scope). What the host hands out stays the host's: it lives until the request
  *   ends. Request memory comes from gr_alloc() and is never freed by hand. A json_t that
  *   a function "steals" belongs to the host afterwards, also when the function fails.
+ *
  * Threads.  Handlers run at the same time on many threads. init, start, stop and fini run on
  *   one thread while no handler of this plugin instance is active. A struct gr_call is used by
  *   one thread at a time, which may be another one after a call of an upstream or of
- * gr_exclusive(): hold no mutex over those, and keep nothing that belongs to a thread, such as
- * errno. Keep state behind call->state, never in a global: the host may run two instances of one
- * plugin side by side (it does so while it reloads its config). Stack.  A handler has about 64 KiB
- * of stack. Large buffers come from gr_alloc(). Text.  UTF-8. A gr_str is a slice (pointer and
- * length), not NUL-terminated unless said so. Time.  Units stand in the name: _ms milliseconds, _s
- * seconds. Wall-clock times are milliseconds since the Unix epoch, UTC. Errors.  A function that
- * can fail returns enum gr_err. GR_OK is 0, failures are negative. Outputs are untouched on
- * failure.
+ *   gr_exclusive(): hold no mutex over those, and keep nothing that belongs to a thread, such as
+ *   errno. Keep state behind call->state, never in a global: the host may run two instances of
+ *   one plugin side by side (it does so while it reloads its config).
+ *
+ * Stack.  A handler has about 64 KiB of stack. Large buffers come from gr_alloc().
+ *
+ * Text.  UTF-8. A gr_str is a slice (pointer and length), not NUL-terminated unless said so.
+ *
+ * Time.  Units stand in the name: _ms milliseconds, _s seconds. Wall-clock times are milliseconds
+ *   since the Unix epoch, UTC.
+ *
+ * Errors.  A function that can fail returns enum gr_err. GR_OK is 0, failures are negative.
+ *   Outputs are untouched on failure.
  *
  * Loading.  The host reads the file once into memory of its own, judges it there (the ELF note of
  *   GR_PLUGIN(), what the file is, what it exports) and loads that copy: what is done to the file
- *   afterwards harms nothing, and a reload loads new bytes as new code beside the old. The old code
- *   is unloaded when its last request has ended; it stays mapped when the file imports a function
- *   whose effects outlive it, such as pthread_create(). Libraries are found by their names or by
- *   absolute search paths, not beside the file.
+ *   afterwards harms nothing, and a reload loads new bytes as new code beside the old. The old
+ *   code is unloaded when its last request has ended; it stays mapped when the file imports a
+ *   function whose effects outlive it, such as pthread_create(). Libraries are found by their
+ *   names or by absolute search paths, not beside the file.
  *
  * ABI policy.  The host loads a plugin of its own major number whose minor number is not newer. A
- *   minor step only appends: members at the end of structs, functions at the end of struct gr_host,
- *   values at the end of enums; what a released header declares keeps its place, its size and its
- *   number, which the test suite compares with every released header. Anything else is a major
- * step: it is announced one minor release before, and plugins are then compiled anew.
- *
- * Loading.  The host reads the file once into memory of its own, judges it there (the ELF note of
- *   GR_PLUGIN(), what the file is, what it exports) and loads that copy: what is done to the file
- *   afterwards harms nothing, and a reload loads new bytes as new code beside the old. The old code
- *   is unloaded when its last request has ended; it stays mapped when the file imports a function
- *   whose effects outlive it, such as pthread_create(). Libraries are found by their names or by
- *   absolute search paths, not beside the file.
- *
- * ABI policy.  The host loads a plugin of its own major number whose minor number is not newer. A
- *   minor step only appends: members at the end of structs, functions at the end of struct gr_host,
- *   values at the end of enums; what a released header declares keeps its place, its size and its
- *   number, which the test suite compares with every released header. Anything else is a major
- * step: it is announced one minor release before, and plugins are then compiled anew.
+ *   minor step only appends: members at the end of structs, functions at the end of struct
+ *   gr_host, values at the end of enums; what a released header declares keeps its place, its size
+ *   and its number, which the test suite compares with every released header. Anything else is a
+ *   major step: it is announced one minor release before, and plugins are then compiled anew.
  *
  * ABI changes (major.minor; see GR_ABI_MAJOR below):
  *   1.0  first release
