@@ -318,8 +318,9 @@ static json_t *reload(struct server *server)
         (int)server->reloads.generation, "groups", (json_int_t)count_groups(runtime), "routes",
         (json_int_t)runtime->route_count, "added", groups_only_in(runtime, old), "removed",
         groups_only_in(old, runtime), "restart_needed", restart, "left_out", problems);
-    grc_info("reloaded: %zu groups, %zu routes", count_groups(runtime), runtime->route_count);
     grc_gateway_swap(server->gateway, runtime);
+    /* Said when it is true: a request that is sent after this line is served by the new config. */
+    grc_info("reloaded: %zu groups, %zu routes", count_groups(runtime), runtime->route_count);
     return answer;
 }
 
