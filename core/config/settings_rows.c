@@ -275,7 +275,7 @@ const struct grc_setting grc_upstream_rows[] = {
                 "Time for a whole call, with its repetitions", .range = GR_RANGE(1, HOURS(1))),
     GRC_SETTING(grc_upstream_settings, "retries", retries, GRC_SETTING_INT, "2",
                 "Repetitions of a failed call that is safe to repeat", .range = GR_RANGE(0, 10)),
-    GRC_SETTING(grc_upstream_settings, "connections_max", connections_max, GRC_SETTING_INT, "512",
+    GRC_SETTING(grc_upstream_settings, "connections_max", connections_max, GRC_SETTING_INT, "4096",
                 "Calls at the same time", .range = GR_RANGE(1, 65536)),
     GRC_SETTING(grc_upstream_settings, "idle_timeout", idle_timeout_ms, GRC_SETTING_MS, "30s",
                 "How long an unused connection is kept; less than the upstream itself keeps it",

@@ -285,8 +285,12 @@ struct gr_select {
     (&(const struct gr_select){(list_), (member_), (equals_)})
 
 enum gr_forward_flag {
-    GR_FORWARD_IDEMPOTENT = 1u << 0, /* repeating the call is harmless: retry it like a GET */
-    GR_FORWARD_NO_BODY = 1u << 1,    /* send no body, whatever the client sent */
+    /* When no answer came, the call is sent again like a GET: a repetition changes nothing more,
+     * and gets the answer that the first one would have got. Not for a command that is refused the
+     * second time, such as stopping what has been stopped. Without it, a call that may have reached
+     * the upstream is never sent again. */
+    GR_FORWARD_IDEMPOTENT = 1u << 0,
+    GR_FORWARD_NO_BODY = 1u << 1, /* send no body, whatever the client sent */
 };
 
 /*
