@@ -95,7 +95,7 @@ struct grc_upstream_settings {
     struct grc_breaker_settings breaker;
     struct grc_budget_settings retry_budget;
     int64_t retry_after_max_ms; /* longest wait that an upstream may ask for */
-    int64_t workers_max;        /* that may wait for it at a time; 0: see grc_requests_share() */
+    int64_t requests_max;       /* that may wait for it at a time; 0: see grc_requests_share() */
     bool curl_transport;        /* transport = "curl" */
     bool single_flight;         /* identical GETs at the same time make one call */
 };

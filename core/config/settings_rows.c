@@ -305,7 +305,7 @@ const struct grc_setting grc_upstream_rows[] = {
         "A 429 or 503 to a call that is safe to repeat is waited out when its Retry-After is no "
         "longer than this; 0 passes it on",
         .range = GR_RANGE(0, SECONDS(60))),
-    GRC_SETTING(grc_upstream_settings, "workers_max", workers_max, GRC_SETTING_INT, NULL,
+    GRC_SETTING(grc_upstream_settings, "requests_max", requests_max, GRC_SETTING_INT, NULL,
                 "Requests that may wait for it at the same time; by default three quarters of "
                 "server.requests_max",
                 .optional = true, .range = GR_RANGE(1, 65536)),

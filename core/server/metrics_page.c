@@ -45,8 +45,9 @@ static void render_listeners(struct grc_buf *out)
 {
     pthread_mutex_lock(&listeners.lock);
     listener_gauge(out, "workers", "Worker threads, by listener", grc_http_workers);
-    listener_gauge(out, "workers_busy", "Workers that serve a request", grc_http_active);
-    listener_gauge(out, "workers_occupied", "Workers that hold a connection, idle ones included",
+    listener_gauge(out, "listener_requests", "Requests in progress, those that wait included",
+                   grc_http_active);
+    listener_gauge(out, "listener_connections", "Open connections, idle ones included",
                    grc_http_connections);
     pthread_mutex_unlock(&listeners.lock);
 }

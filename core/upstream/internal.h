@@ -81,7 +81,7 @@ struct grc_upstream {
     struct grc_breaker breaker;
     struct grc_retry_budget budget;
     struct grc_upstream_metrics *metrics; /* may be NULL */
-    int64_t workers_max;                  /* 0: any number */
+    int64_t requests_max;                 /* 0: any number */
     _Atomic int64_t waiting;              /* workers that wait for it */
     _Atomic int64_t in_flight;            /* calls */
     _Atomic uint64_t writes;              /* calls that may have changed something, ended so far */

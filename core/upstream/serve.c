@@ -11,7 +11,7 @@ static bool take_room(struct grc_upstream *upstream)
 {
     int64_t before = atomic_fetch_add_explicit(&upstream->waiting, 1, memory_order_relaxed);
 
-    return upstream->workers_max <= 0 || before < upstream->workers_max;
+    return upstream->requests_max <= 0 || before < upstream->requests_max;
 }
 
 static void leave_room(struct grc_upstream *upstream)

@@ -101,9 +101,9 @@ static double waiting_value(const struct grc_upstream *upstream)
     return (double)atomic_load(&upstream->waiting);
 }
 
-static double workers_max_value(const struct grc_upstream *upstream)
+static double requests_max_value(const struct grc_upstream *upstream)
 {
-    return (double)upstream->workers_max;
+    return (double)upstream->requests_max;
 }
 
 void grc_upstreams_metrics(struct grc_upstreams *all, struct grc_buf *out)
@@ -111,10 +111,10 @@ void grc_upstreams_metrics(struct grc_upstreams *all, struct grc_buf *out)
     gauge(out, all, "upstream_breaker_state", "State of the breaker: 0 closed, 1 open, 2 half open",
           breaker_value);
     gauge(out, all, "upstream_calls_in_flight", "Calls being made", in_flight_value);
-    gauge(out, all, "upstream_workers_waiting", "Workers that wait for the upstream",
+    gauge(out, all, "upstream_requests_waiting", "Requests that wait for the upstream",
           waiting_value);
-    gauge(out, all, "upstream_workers_max", "Workers that may wait for the upstream",
-          workers_max_value);
+    gauge(out, all, "upstream_requests_max", "Requests that may wait for the upstream",
+          requests_max_value);
     grc_metrics_head(out, "cache_bytes", "gauge", "Memory of kept answers");
     grc_metrics_sample(out, "cache_bytes", NULL,
                        all->cache ? (double)grc_cache_bytes(all->cache) : 0);

@@ -155,8 +155,9 @@ static struct grc_upstream *upstream_new(struct grc_upstreams *all,
     upstream->share = all->share;
     upstream->metrics = grc_metrics_upstream(settings->name);
     grc_retry_budget_init(&upstream->budget, &settings->retry_budget);
-    upstream->workers_max = settings->workers_max ? settings->workers_max
-                                                  : grc_requests_share(all->settings->requests_max);
+    upstream->requests_max = settings->requests_max
+                                 ? settings->requests_max
+                                 : grc_requests_share(all->settings->requests_max);
     /* These fail only where no process gets far. */
     if (!grc_idle_init(&upstream->connections) || !grc_idle_init(&upstream->single) ||
         !grc_idle_init(&upstream->grouped) ||

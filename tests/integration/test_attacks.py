@@ -477,7 +477,7 @@ def test_trickles_end(gateway, what, first, piece):
 
 def busy_workers(gateway):
     text = gateway.admin("/metrics").body.decode()
-    return sum(int(float(value)) for value in re.findall(r'^greenroom_workers_busy\{[^}]*"main"[^}]*\} (\S+)$', text, re.M))
+    return sum(int(float(value)) for value in re.findall(r'^greenroom_listener_requests\{[^}]*"main"[^}]*\} (\S+)$', text, re.M))
 
 
 def test_slow_readers_end(tmp_path):

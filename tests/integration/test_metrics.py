@@ -106,22 +106,22 @@ def test_workers_and_requests_in_flight_are_seen(gateway, upstream):
     quiet = metrics(gateway)
     assert quiet["greenroom_workers", "listener", "main"] == 256
     assert quiet["greenroom_workers", "listener", "admin"] == 4
-    assert quiet["greenroom_workers_busy", "listener", "main"] == 0
-    assert quiet["greenroom_workers_busy", "listener", "admin"] == 1
+    assert quiet["greenroom_listener_requests", "listener", "main"] == 0
+    assert quiet["greenroom_listener_requests", "listener", "admin"] == 1
     clients = [threading.Thread(target=gateway.get, args=(f"/rooms/{n}",)) for n in range(3)]
     for client in clients:
         client.start()
-    wait_metric(gateway, 3, "greenroom_workers_busy", "listener", "main")
+    wait_metric(gateway, 3, "greenroom_listener_requests", "listener", "main")
     wait_metric(gateway, 3, "greenroom_upstream_calls_in_flight", "upstream", "api")
     wait_metric(gateway, 3, "greenroom_calls_waiting", "for", "upstream")
     busy = metrics(gateway)
-    assert busy["greenroom_workers_occupied", "listener", "main"] == 3
+    assert busy["greenroom_listener_connections", "listener", "main"] == 3
     assert busy["greenroom_requests_in_flight"] == 4  # and the one that asks
     assert busy["greenroom_group_requests_in_flight", "group", "rooms"] == 3
     release.set()
     for client in clients:
         client.join()
-    wait_metric(gateway, 0, "greenroom_workers_busy", "listener", "main")
+    wait_metric(gateway, 0, "greenroom_listener_requests", "listener", "main")
 
 
 def test_refusals_are_counted_by_reason(start):

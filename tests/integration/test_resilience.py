@@ -69,7 +69,7 @@ def wait_until(condition, timeout=TIMEOUT):
 
 def wait_waiting(gateway, count):
     """Until so many workers wait for the upstream."""
-    wait_until(lambda: metrics(gateway)["greenroom_upstream_workers_waiting", "upstream", "api"] == count)
+    wait_until(lambda: metrics(gateway)["greenroom_upstream_requests_waiting", "upstream", "api"] == count)
 
 
 def wait_served(gateway, count):
@@ -389,7 +389,7 @@ def test_a_slow_upstream_cannot_take_all_workers(start, upstream, release, pool)
 
 
 def test_those_who_wait_for_anothers_answer_take_room_as_well(start, upstream, release, pool):
-    gateway = start(plugins={"rooms": {"calls_max": 8}}, server={"requests_max": 8}, workers_max=2)
+    gateway = start(plugins={"rooms": {"calls_max": 8}}, server={"requests_max": 8}, requests_max=2)
     upstream.default = Reply.held(release, ROOM)
     clients = [pool.submit(gateway.get, "/rooms/1") for _ in range(2)]
     wait_waiting(gateway, 2)
@@ -414,7 +414,7 @@ def test_a_group_cannot_take_all_workers(start, upstream, release, pool):
 
 
 def test_a_groups_default_share_leaves_workers(start, upstream, release, pool):
-    gateway = start(server={"requests_max": 8}, workers_max=100)
+    gateway = start(server={"requests_max": 8}, requests_max=100)
     upstream.default = Reply.held(release, ROOM)
     clients = [pool.submit(gateway.get, f"/rooms/{n}") for n in range(6)]
     wait_served(gateway, 6)
@@ -449,7 +449,7 @@ def test_a_dead_upstream_is_answered_for_at_once_and_taken_up_again(start, upstr
     assert now["greenroom_upstream_breaker_state", "upstream", "api"] in (1, 2)
     assert now["greenroom_upstream_breaker_opened_total", "upstream", "api"] >= 1
     assert now["greenroom_upstream_refused_total", "upstream", "api"] >= 100
-    assert now["greenroom_upstream_workers_waiting", "upstream", "api"] == 0
+    assert now["greenroom_upstream_requests_waiting", "upstream", "api"] == 0
     upstream.up()
     wait_until(lambda: gateway.get("/rooms/1").status == 200, timeout=TIMEOUT / 2)
     assert metrics(gateway)["greenroom_upstream_breaker_state", "upstream", "api"] == 0
