@@ -124,7 +124,7 @@ static const struct grc_setting server_keys[] = {
                 .expected = "\"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or \"[::1]:8443\"",
                 .schema = "{\"anyOf\":[" LISTEN_ONE ",{\"type\":\"array\",\"minItems\":1,"
                           "\"maxItems\":16,\"items\":" LISTEN_ONE "}]}"),
-    GRC_SETTING(grc_settings, "workers", workers, GRC_SETTING_INT, "256",
+    GRC_SETTING(grc_settings, "workers", workers, GRC_SETTING_INT, "64",
                 "Threads for requests that compute or block; one that waits for its client or its "
                 "upstream needs none",
                 .range = GR_RANGE(1, 4096)),

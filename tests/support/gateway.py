@@ -22,7 +22,7 @@ BINARY = os.environ.get("GR_BINARY", "build/greenroom")
 PLUGIN_DIR = os.environ.get("GR_PLUGIN_DIR", "build/plugins")
 
 DEFAULTS = {
-    "server": {"listen": ["127.0.0.1:0"], "workers": 256},
+    "server": {"listen": ["127.0.0.1:0"]},
     "admin": {"listen": "127.0.0.1:0"},
     "plugins": {"directory": os.path.abspath(PLUGIN_DIR)},
     # What a test has caused is in the log when it looks there.
