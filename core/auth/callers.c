@@ -125,7 +125,7 @@ struct hold {
     struct grc_key_set *set;
 };
 
-/* The answer has gone by now: nobody waits for the file with the times of last use. */
+/* The answer has been sent by now, so no client waits while the times of last use are written. */
 static void release(void *arg)
 {
     struct hold *hold = arg;
@@ -168,18 +168,18 @@ static enum grc_auth_verdict check_key(struct grc_auth *auth, gr_str text, struc
 
 /* --- tokens --- */
 
-/* One token on its way through the providers. */
+/* One token, and what the providers that have tried it found. */
 struct trial {
     const struct grc_credentials *credentials;
     int64_t now_s;
-    enum grc_jwt_fault fault; /* the one that came nearest */
-    bool missing;             /* somebody lacks the key, and may find it where he fetches his */
+    enum grc_jwt_fault fault; /* of the provider that got furthest with the token */
+    bool missing;             /* a provider lacks the key; fetching its set may bring it */
     bool unavailable;
     const struct grc_caller *caller;
     const char *reason;
 };
 
-/* True when the trial is over: the signature is this provider's. */
+/* Returns true when the trial is over because the signature is this provider's. */
 static bool try_provider(struct trial *trial, struct grc_jwt_provider *provider)
 {
     json_t *claims = NULL;
@@ -198,7 +198,8 @@ static bool try_provider(struct trial *trial, struct grc_jwt_provider *provider)
     return true;
 }
 
-/* The keys of a provider that are old are fetched again by one call, the others go on with them. */
+/* When the keys of a provider are old, one call fetches them again, and the other calls go on with
+ * the old ones. */
 static void freshen(struct grc_auth *auth, struct trial *trial, struct grc_jwt_provider *provider)
 {
     if (provider->source &&
@@ -207,7 +208,7 @@ static void freshen(struct grc_auth *auth, struct trial *trial, struct grc_jwt_p
                                        false);
 }
 
-/* Nobody knows the key: it may be newer than the sets at hand. */
+/* No provider knows the key of this token, but the key may be newer than the sets at hand. */
 static bool try_fetched(struct grc_auth *auth, struct trial *trial,
                         struct grc_jwt_provider *provider)
 {

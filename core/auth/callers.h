@@ -1,7 +1,8 @@
 /*
- * Callers: who stands behind a request. The providers of "auth" in the config are tried in order:
- * API keys, JSON Web Tokens, nobody. Without any provider everybody is "anonymous" and may do
- * everything (the config then listens on loopback only). Thread-safe.
+ * Callers: who stands behind a request. The providers of "auth" in the config are tried in this
+ * order: API keys, JSON Web Tokens, and "none" for a client without a credential. Without any
+ * provider every client is "anonymous" and may do everything (the config then listens on loopback
+ * only). Thread-safe.
  */
 #pragma once
 

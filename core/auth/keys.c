@@ -40,7 +40,7 @@ static enum grc_key_verdict judge(const struct grc_api_key *key, gr_str text, in
     static const unsigned char nothing[32];
     unsigned char digest[32];
 
-    /* An id that nobody has takes the same work. */
+    /* An unknown id takes the same work, so that the time does not tell which ids exist. */
     grc_sha256(text, digest);
     gr_str shown = {(const char *)digest, sizeof(digest)};
     gr_str wanted = {(const char *)(key ? key->digest : nothing), sizeof(digest)};
@@ -53,7 +53,7 @@ static enum grc_key_verdict judge(const struct grc_api_key *key, gr_str text, in
 
 /* --- the running gateway's --- */
 
-/* Tells one version of the file from another: a new one is renamed into place. */
+/* Tells one version of the key file from another. A new version is renamed into its place. */
 struct stamp {
     ino_t inode;
     off_t size;
@@ -125,7 +125,7 @@ static struct grc_key_set *load(const char *path, char **ret_reason)
 
     if (stat(path, &info) != 0 && errno == ENOENT)
         return grc_key_set_parse(GR_STR("{\"version\":1,\"keys\":[]}"), ret_reason);
-    /* Who can write it can let anybody in. */
+    /* A user of the machine who can write this file can let any client in. */
     if (stat(path, &info) == 0 && (info.st_mode & (S_IWGRP | S_IWOTH))) {
         *ret_reason = format("others than its owner may write it: chmod 600 '%s'", path);
         return NULL;

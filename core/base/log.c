@@ -14,7 +14,7 @@
 
 static const char *const level_names[] = {"off", "error", "warn", "info", "debug"};
 
-/* The log's own state is process-wide: everybody writes to the same one. */
+/* The log's own state is process-wide, because all threads and plugins write to the same log. */
 static _Atomic int threshold = GR_LOG_INFO;
 static _Atomic bool plain;
 

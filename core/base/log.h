@@ -3,7 +3,7 @@
  * several threads never mix. Thread-safe.
  *
  * Values whose key names a secret (authorization, token, secret, password, key …) are masked here,
- * in one place, whoever logs them.
+ * in one place, whichever part of the host or which plugin logs them.
  */
 #pragma once
 

@@ -18,11 +18,11 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-/* Lines wait so long for others to be written with. */
+/* How long a line waits for further lines that are written together with it. */
 #define GATHER_MS 2
-/* How long the end waits for a reader that hangs. */
+/* How long grc_log_sink_stop() waits when the reader of the log hangs. */
 #define STOP_MS 3000
-/* Room for a few of the longest lines. */
+/* The least size of the queue, which has room for a few of the longest lines. */
 #define LEAST_BYTES ((size_t)64 * 1024)
 #define STACK_BYTES ((size_t)256 * 1024)
 
@@ -38,7 +38,7 @@ static struct {
     struct grc_buf filling; /* lines that the thread has not taken yet */
     struct grc_buf spare;   /* the thread's: what it fills next; empty */
     bool running;
-    bool hurry; /* something in there should not wait */
+    bool hurry; /* the lines in the queue should not wait for others */
     bool stopping;
     uint64_t lost; /* lines that found no room, since the process began */
     uint64_t told; /* lost and unwritten lines that the log speaks of already */
@@ -50,8 +50,8 @@ void grc_log_sink_fd_set(int fd)
     atomic_store(&log_fd, fd);
 }
 
-/* After a write(2) that failed: whether it is worth another try. Somebody who shares the terminal
- * or the pipe may have made it non-blocking. */
+/* Tells, after a write(2) that failed, whether it is worth another try. A process that shares the
+ * terminal or the pipe may have made it non-blocking. */
 static bool wait_writable(int fd)
 {
     struct pollfd writable = {.fd = fd, .events = POLLOUT};
@@ -61,7 +61,7 @@ static bool wait_writable(int fd)
     return errno == EINTR;
 }
 
-/* false: what could not be written is lost. */
+/* Returns false when some of the bytes could not be written. Those are lost. */
 static bool write_all(const char *bytes, size_t len)
 {
     while (len > 0) {
@@ -71,7 +71,7 @@ static bool write_all(const char *bytes, size_t len)
         if (put < 0 && wait_writable(fd))
             continue;
         if (put <= 0)
-            return false; /* there is nowhere left to complain */
+            return false; /* there is no other place to report this */
         bytes += put;
         len -= (size_t)put;
     }
@@ -98,7 +98,7 @@ static uint64_t count_lines(gr_str lines)
     return count;
 }
 
-/* false: some lines were lost, and counted. */
+/* Returns false when some lines were lost. Those are counted. */
 static bool write_lines(gr_str lines)
 {
     bool fine = true;
@@ -168,7 +168,7 @@ static void *write_queue(void *arg)
 
 /* --- for the threads that log --- */
 
-/* false: there is no queue. */
+/* Returns false when there is no queue. */
 static bool put_in_queue(const char *line, size_t len, bool urgent)
 {
     pthread_mutex_lock(&queue.lock);
@@ -203,8 +203,8 @@ uint64_t grc_log_sink_lost(void)
     return lost + atomic_load(&unwritten);
 }
 
-/* The memory is there from the start: nothing can fail later, and pages that nobody needs cost
- * nothing. */
+/* All memory is reserved at the start, so that nothing can fail later. Pages that no line ever
+ * reaches cost nothing. */
 static bool make_buffers(size_t max_bytes)
 {
     grc_buf_init(&queue.filling, max_bytes);

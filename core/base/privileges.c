@@ -16,8 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Written before there are threads, but for lowered: it ends while the first ones come up. A thread
- * that finds it ended was dropped with all others, or started by one that was. */
+/* All members are written before there are threads, except lowered, which becomes false while the
+ * first threads start. A thread that finds it false was dropped with all others, or was started by
+ * a thread that was. */
 static struct {
     atomic_bool lowered;
     bool core_dumps;
@@ -54,7 +55,7 @@ static bool find_ids(const char *user, const char *group, char **ret_reason)
     return true;
 }
 
-/* Made by root for the user; one that is there stays as it is. */
+/* Makes the directory as root and gives it to the user. One that exists stays as it is. */
 static bool make_directory(const char *path, char **ret_reason)
 {
     if (mkdir(path, 0700) != 0)
@@ -74,7 +75,7 @@ bool grc_privileges_lower(const char *user, const char *group, const char *make_
         return false;
     if (geteuid() != 0) {
         if (getuid() == state.user)
-            return true; /* somebody did it before: a service manager, say */
+            return true; /* a service manager, say, has already made it that user */
         return fail(ret_reason, "server.user: only root can become '%s'", user);
     }
     if (state.user == 0)
@@ -99,7 +100,7 @@ void grc_privileges_raise_here(void)
 void grc_privileges_thread(void)
 {
     if (state.lowered && syscall(SYS_setresuid, state.user, state.user, state.user) != 0)
-        abort(); /* a thread that serves as root must not be */
+        abort(); /* no thread may go on to serve as root */
 }
 
 static bool is_dropped(void)

@@ -18,9 +18,11 @@
 bool grc_privileges_lower(const char *user, const char *group, const char *make_dir,
                           char **ret_reason);
 /* The calling thread, and the threads it starts, are root again until they call
- * grc_privileges_thread() or somebody drops. Without effect when nothing was lowered. */
+ * grc_privileges_thread() or any thread calls grc_privileges_drop(). Without effect when
+ * grc_privileges_lower() lowered nothing. */
 void grc_privileges_raise_here(void);
-/* First thing on a thread that was started by a raised one: drops for good. */
+/* Drops root for good on the calling thread. A thread that was started by a raised one calls this
+ * before anything else. */
 void grc_privileges_thread(void);
 /* Drops for good, on all threads, and makes sure that there is no way back. */
 bool grc_privileges_drop(char **ret_reason);

@@ -31,8 +31,9 @@ struct grc_call {
     struct gr_error error;         /* .err != GR_OK once the call failed */
     struct grc_guard_state *guard; /* guard/state.h; in the arena; may be NULL */
     gr_str caller_id;
-    struct gr_account account;         /* empty unless the group said who calls */
-    const struct grc_caller *caller;   /* core/auth/callers; NULL: nobody or group's own */
+    struct gr_account account; /* empty unless the group said who calls */
+    /* Found by core/auth. NULL when there is no caller, or when the group says itself who calls. */
+    const struct grc_caller *caller;
     struct grc_store_session *session; /* inside a transaction */
     struct grc_fault_subject subject;  /* named when the process ends by a fault in it */
     const struct grc_fault_subject *subject_before;

@@ -341,7 +341,7 @@ static int act(const struct grc_settings *settings, const struct action *action,
 
     if (!path)
         return GRC_EXIT_FAILED;
-    /* The gateway makes this directory when it starts; a key may be wanted before. */
+    /* The gateway makes this directory when it starts, but an operator may want a key before. */
     (void)mkdir(settings->state_dir, 0700);
     if (grc_key_file_open(&file, path, &reason)) {
         status = action->run(settings, &file, words);
@@ -373,7 +373,8 @@ int grc_cmd_keys(const struct grc_cli *cli, int argc, char **argv)
     if (!settings)
         return GRC_EXIT_CONFIG;
     status = act(settings, action, &words);
-    /* Now that nobody waits for the file any more: this loads the groups. */
+    /* This loads the groups, so it comes after the key file was closed: no other process has to
+     * wait for the file meanwhile. */
     if (status == GRC_EXIT_OK && action->run == add)
         grc_routes_warn_unknown_scopes(cli, words.scopes);
     grc_settings_free(settings);

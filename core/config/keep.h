@@ -1,5 +1,5 @@
-/* Memory of one reading of the config: kept until the end, then wiped and freed at once. One
- * thread at a time. A zeroed struct is an empty one. */
+/* The memory of one reading of the config. It is kept until grc_keep_done(), which wipes and frees
+ * all of it at once. Only one thread may use it at a time. A zeroed struct is an empty one. */
 #pragma once
 
 #include <greenroom/plugin.h>
@@ -21,5 +21,6 @@ const json_t *grc_keep_json(struct grc_keep *keep, json_t *stolen);
 /* Wipes and frees everything. */
 void grc_keep_done(struct grc_keep *keep);
 
-/* Overwrites every string in a value that nobody else may hold, and drops the reference. */
+/* Overwrites every string in a value and drops the caller's reference, which has to be the only
+ * one. */
 void grc_json_wipe(json_t *stolen);

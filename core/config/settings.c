@@ -20,7 +20,7 @@ struct grc_settings_own {
 
 /* --- what no single row can say --- */
 
-/* Whether nobody gets in without a credential. */
+/* Whether every client has to show a credential. */
 static bool has_auth_provider(const struct grc_settings *settings)
 {
     const struct grc_auth_settings *auth = &settings->auth;
@@ -147,8 +147,8 @@ static void check_all(struct grc_reader *reader, const struct grc_settings *sett
     grc_cors_check(reader, &settings->cors);
 }
 
-/* A credential may be without its values when nobody uses it, or when only tables are shown: it is
- * as good as not there. */
+/* A credential may be without its values when no group can use it, or when a command only shows
+ * tables. It then counts as not there. */
 static void drop_incomplete(struct grc_settings *settings)
 {
     size_t kept = 0;

@@ -160,12 +160,12 @@ struct grc_jwt_settings {
     const char *subject_claim;
 };
 
-/* Who may call. All off: everybody who reaches the listener. */
+/* Who may call. When all of it is off, every client that reaches the listener may. */
 struct grc_auth_settings {
     const char *keys_file; /* NULL: no API keys */
     struct grc_jwt_settings *jwt;
     size_t jwt_count;
-    const char *const *none_scopes; /* NULL: nobody without a credential */
+    const char *const *none_scopes; /* NULL: every client needs a credential */
     int64_t throttle_failures;
     int64_t throttle_window_ms;
 };

@@ -133,7 +133,7 @@ static void read_jwt_keys(struct grc_reader *reader, const struct grc_path *path
     }
 }
 
-/* Keys that come over an open network could be anybody's. */
+/* On an open network, any machine on the way could send keys of its own. */
 static const char *jwks_url_convert(struct grc_reader *reader, const char *text)
 {
     static const char *const near[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};

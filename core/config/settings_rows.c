@@ -339,8 +339,8 @@ static const struct grc_setting log_keys[] = {
     GRC_SETTING_END,
 };
 
-/* A group may use it: an upstream of the file, or one that is only in the environment's hands,
- * refers to it. */
+/* Tells whether a group may use the credential: whether an upstream of the file refers to it, or
+ * takes the name of its credential from the environment. */
 static bool credential_needed(const struct grc_reader *reader, const char *name)
 {
     json_t *upstreams = json_object_get(reader->root, "upstreams");

@@ -1,4 +1,4 @@
-/* Who calls, and what he may do. */
+/* Finds out who calls, and what that caller may do. */
 #include "guard/guard.h"
 
 #include "auth/callers.h"
@@ -135,7 +135,7 @@ enum gr_err grc_guard_authenticate(struct grc_call *call)
     return refuse(call, reason);
 }
 
-/* --- what he may do --- */
+/* --- what the caller may do --- */
 
 /* True when a row, at any depth, takes values of that kind. Rows end with a row without type. */
 static bool row_names(const struct gr_field *row, const char *kind);
@@ -190,7 +190,7 @@ enum gr_err grc_guard_scope(struct grc_call *call)
     return GR_OK;
 }
 
-/* --- what he is bound to --- */
+/* --- what the caller is bound to --- */
 
 struct bound {
     struct grc_call *call;

@@ -20,18 +20,18 @@ void grc_guard_leave(struct grc_call *call);
 enum gr_err grc_guard_address(struct grc_call *call);
 /* Finds the caller of a GR_ACCESS_CALLER route; fails the call with 401 when there is none. */
 enum gr_err grc_guard_authenticate(struct grc_call *call);
-/* After a group refused a credential of its own: counts it like one of the host's.
- * GR_ERR_UNAUTHORIZED with the group's error, or GR_ERR_RATE when the address has failed too often.
- */
+/* Called after a group refused a credential of its own, which then counts like one that the host
+ * refused. Returns GR_ERR_UNAUTHORIZED with the group's error, or GR_ERR_RATE when the address has
+ * failed too often. */
 enum gr_err grc_guard_group_refused(struct grc_call *call);
-/* 403 naming the missing scope; also for a bound caller on a route that names nothing of what he is
- * bound to. */
+/* Fails with 403 that names the missing scope, and also when the caller is bound and the route
+ * names nothing of what the caller is bound to. */
 enum gr_err grc_guard_scope(struct grc_call *call);
-/* 429 with Retry-After when the caller asks too often, of everything, of this scope or of this
- * route. Writes the RateLimit headers. */
+/* Fails with 429 and Retry-After when the caller asks too often, for everything, for this scope or
+ * for this route. Writes the RateLimit headers. */
 enum gr_err grc_guard_rate(struct grc_call *call);
-/* 429 when the caller has too many requests in progress. */
+/* Fails with 429 when the caller has too many requests in progress. */
 enum gr_err grc_guard_concurrent(struct grc_call *call);
-/* 403 when a caller is bound, and the validated parameters and body name other values of that kind,
- * or none at all. */
+/* Fails with 403 when a caller is bound, and the validated parameters and body name other values of
+ * that kind, or none at all. */
 enum gr_err grc_guard_binds(struct grc_call *call);

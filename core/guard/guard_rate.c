@@ -178,8 +178,8 @@ enum gr_err grc_guard_address(struct grc_call *call)
                 "this address");
 }
 
-/* Who is counted: the caller by name; whoever has none by his address. In the arena; NULL: the call
- * has failed. */
+/* Under which name a request is counted: that of its caller, or the address of a client who has no
+ * name. The text is in the arena. Its ptr is NULL when the call has failed. */
 static gr_str who_of(struct grc_call *call)
 {
     const struct grc_caller *caller = call->caller;

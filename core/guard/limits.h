@@ -1,6 +1,7 @@
 /*
  * The limits of one reading of the config, and the throttle of failed attempts. A reload starts
- * with fresh ones: buckets are full again, requests in flight count where they began. Thread-safe.
+ * with fresh ones: buckets are full again, and a request in flight counts in the limits it began
+ * with. Thread-safe.
  */
 #pragma once
 
@@ -24,16 +25,18 @@ void grc_limits_free(struct grc_limits *limits);
 const struct grc_rate *grc_limits_scope(const struct grc_limits *limits, const char *scope);
 const struct grc_rate *grc_limits_route(const struct grc_limits *limits, const char *id);
 
-/* Counts a request in; false: there are as many as may be. Every true wants a leave. */
+/* Counts a request as in flight. Returns false when there are already as many as are allowed. After
+ * true the caller has to call grc_limits_leave(). */
 bool grc_limits_enter(struct grc_limits *limits);
 void grc_limits_leave(struct grc_limits *limits);
 
 /*
- * Notes a failed attempt. false: the address has failed too often; ret_retry_s tells for how long.
+ * Notes a failed attempt. Returns false when the address has failed too often; ret_retry_s then
+ * tells for how long.
  *
- * An address that fails too often gets no more reasons, and its attempts no more log lines; but a
- * good credential from it is still good. Behind one address there may be a proxy with everybody:
- * then a lock-out would let any stranger shut all others out.
+ * An address that fails too often is told no more reasons, and its attempts are no longer logged,
+ * but a good credential from it is still accepted. The address may be that of a proxy which all
+ * clients come through. If it were locked out, any stranger could shut out all other clients.
  */
 bool grc_limits_failure(struct grc_limits *limits, gr_str address, int64_t now_us,
                         int64_t *ret_retry_s);

@@ -1,7 +1,8 @@
 /*
  * Token buckets and counts of concurrent use for very many callers in bounded memory. A bucket is
- * found by a keyed hash; one that has not been used for longest gives way to a new one.
- * Thread-safe: the table is cut into parts with a lock each, held for a few instructions.
+ * found by a keyed hash. A new bucket takes the place of the one that has not been used for
+ * longest. Thread-safe: the table is cut into parts with a lock each, which is held for a few
+ * instructions.
  */
 #pragma once
 
@@ -25,10 +26,10 @@ enum grc_rate_class {
 };
 
 /* The key of a bucket: a hash of class, who and what (may be empty) under a random key of the
- * process, so that nobody can aim at the bucket of somebody else. */
+ * process, so that no client can find a name that shares the bucket of another caller. */
 uint64_t grc_rates_key(enum grc_rate_class class, gr_str who, gr_str what);
 
-/* How a bucket stands after it was asked. */
+/* The state of a bucket after a token was asked of it. */
 struct grc_rate_view {
     int64_t limit;     /* its size */
     int64_t remaining; /* whole tokens left */
@@ -36,12 +37,12 @@ struct grc_rate_view {
     int64_t next_s;    /* seconds until there is one token, rounded up; at least 1 when refused */
 };
 
-/* Takes one token. false: there is none. now_us: monotonic. ret_view may be NULL. */
+/* Takes one token. Returns false when there is none. now_us is monotonic. ret_view may be NULL. */
 bool grc_rates_take(struct grc_rates *rates, uint64_t key, const struct grc_rate *rate,
                     int64_t now_us, struct grc_rate_view *ret_view);
 
-/* Counts one more use; false: there are max already. What is in use is never forgotten; when there
- * is no room to count at all, the use is let through with *ret_counted = false. */
+/* Counts one more use. Returns false when there are max already. A count of what is in use is never
+ * forgotten. When there is no room to count at all, the use is allowed with *ret_counted false. */
 bool grc_rates_enter(struct grc_rates *rates, uint64_t key, int64_t max, int64_t now_us,
                      bool *ret_counted);
 /* Ends a use that was counted. */

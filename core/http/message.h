@@ -42,7 +42,7 @@ gr_str grc_request_header(const struct grc_request *request, const char *name);
 
 /* An answer. Head and body leave in one write. */
 struct grc_reply {
-    int status; /* 0: nobody replied yet */
+    int status; /* 0: there is no reply yet */
     const char *content_type;
     struct gr_pair headers[32];
     size_t header_count;
@@ -52,11 +52,11 @@ struct grc_reply {
     size_t cut_after; /* bytes on the wire, head included; 0: no answer at all */
 };
 
-/* Reads the whole body into buf (whose max_bytes is the limit) before the deadline (monotonic ms);
- * waits without a thread where the caller is on a fiber. GR_ERR_TOO_LARGE, GR_ERR_TIMEOUT,
- * GR_ERR_BAD_REQUEST (broken chunks, early end), GR_ERR_OVERLOAD (too many workers wait for
- * bodies), GR_ERR_NO_MEMORY. After a failure, and when nobody read the body, the connection must be
- * closed: the adapter sees to it. */
+/* Reads the whole body into buf (whose max_bytes is the limit) before the deadline (monotonic ms).
+ * A caller on a fiber waits without holding up a thread. Fails with GR_ERR_TOO_LARGE,
+ * GR_ERR_TIMEOUT, GR_ERR_BAD_REQUEST (broken chunks, early end), GR_ERR_OVERLOAD (too many workers
+ * wait for bodies) or GR_ERR_NO_MEMORY. After a failure, and when the call did not read the body,
+ * the connection must be closed, which the adapter does. */
 enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
                                int64_t deadline_ms);
 /* The fiber of a request goes on, or parks: only those that a worker is at take one. Called around

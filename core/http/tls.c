@@ -61,8 +61,8 @@ SSL *grc_tls_accept(struct grc_tls *tls, int fd)
     return NULL;
 }
 
-/* Only HTTP/1.1 is spoken here: a client that wants something else in its first words is told so,
- * and nobody can make it take this server for one of another protocol. */
+/* Only HTTP/1.1 is spoken here. A client that asks for another protocol in its first message is
+ * told so, and no attacker can make it take this server for one of another protocol. */
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                            const unsigned char *in, unsigned in_len, void *arg)
 {
@@ -247,11 +247,11 @@ void grc_tls_watch(struct grc_tls *tls)
     char *reason = NULL;
 
     take_marks(&tls->kept, &now);
-    bool quiet = same_marks(&now, &tls->seen); /* nobody is in the middle of writing */
+    bool quiet = same_marks(&now, &tls->seen); /* no process is still writing the files */
     tls->seen = now;
     if (!quiet || same_marks(&now, &tls->loaded))
         return;
-    tls->loaded = now; /* also when they are no good: that is said once */
+    tls->loaded = now; /* even when the files are wrong, which is logged once */
     if (grc_tls_reload(tls, &tls->kept.settings, &reason))
         grc_info("the certificate of HTTPS listeners was read again");
     else

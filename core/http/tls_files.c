@@ -12,7 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Certificates are renewed some weeks before they end: later than this, somebody should look. */
+/* Certificates are renewed some weeks before they end. When one has less time left than this, an
+ * operator should look after it. */
 #define LATE_SECONDS (7 * 24 * 60 * 60)
 
 char *grc_tls_reason(const char *format, ...)
@@ -35,7 +36,7 @@ const char *grc_tls_last_error(void)
     return text ? text : "unknown error";
 }
 
-/* There is nobody at the terminal to ask. */
+/* No operator can be asked for a passphrase; *arg tells that one is needed. */
 static int no_passphrase(char *buffer, int size, int writing, void *arg)
 {
     (void)buffer;

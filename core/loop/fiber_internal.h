@@ -1,4 +1,4 @@
-/* Between the files of core/loop only: how a fiber parks and who makes it go on. */
+/* For the files of core/loop only: how a fiber parks, and how it is made to go on. */
 #pragma once
 
 #include "loop/fiber.h"
@@ -6,7 +6,7 @@
 
 struct grc_fiber *grc_fiber_next(const struct grc_fiber *fiber);
 void grc_fiber_set_next(struct grc_fiber *fiber, struct grc_fiber *next);
-/* The one timer of a fiber: it waits for one thing at a time. */
+/* The only timer of a fiber, since a fiber waits for one thing at a time. */
 struct grc_timer *grc_fiber_timer(struct grc_fiber *fiber);
 
 /*
@@ -15,7 +15,7 @@ struct grc_timer *grc_fiber_timer(struct grc_fiber *fiber);
  *     … tell those that shall wake it …
  *     grc_fiber_park(self);     returns when it was woken, at once when that has happened already
  * or grc_fiber_disarm(self) instead of parking. A wake may be one that was meant for an earlier
- * wait: whoever parks looks whether what it waits for has come.
+ * wait, so a fiber that was woken looks whether what it waits for has come.
  */
 void grc_fiber_arm(struct grc_fiber *self);
 void grc_fiber_park(struct grc_fiber *self);

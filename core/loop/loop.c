@@ -98,7 +98,7 @@ void grc_loop_wake(struct grc_loop *loop)
         continue;
 }
 
-/* Something is there to be taken up by whoever steps next. */
+/* There is work for the next worker that steps: wakes a worker, if any sleeps. */
 static void wake_sleeper(struct grc_loop *loop)
 {
     if (atomic_load(&loop->sleepers) > 0)
@@ -134,7 +134,7 @@ void grc_loop_post(struct grc_loop *loop, struct grc_fiber *fiber)
     wake_sleeper(loop);
 }
 
-/* Takes one of each, a posted fiber and a taken event. */
+/* Takes at most one posted fiber and at most one taken event. */
 static bool take_pending(struct grc_loop *loop, struct grc_fiber **ret_fiber,
                          struct taken *ret_taken)
 {
@@ -231,7 +231,8 @@ static int sleep_ms(struct grc_loop *loop, int timeout_ms, int64_t now_ms)
     return (int)limit_ms;
 }
 
-/* epoll_wait(), such that whoever makes work while this worker falls asleep sees it. */
+/* Calls epoll_wait(). The worker counts as asleep before it looks for work one last time, so that a
+ * thread which adds work after that look sees the sleeper. */
 static int wait_for_events(struct grc_loop *loop, struct epoll_event events[BATCH], int timeout_ms)
 {
     int count;

@@ -71,7 +71,7 @@ void grc_metrics_upstream_event(struct grc_upstream_metrics *metrics,
 void grc_metrics_plugin_add(const char *plugin, const struct gr_metric *rows, const char *name,
                             const char *label, int64_t delta);
 
-/* Gauges that somebody else knows: called while rendering. */
+/* Writes gauges that other parts of the host know. Called while the series are rendered. */
 typedef void grc_collect_fn(void *arg, struct grc_buf *out);
 /* Writes all series; collect may be NULL. */
 void grc_metrics_render(struct grc_buf *out, grc_collect_fn *collect, void *arg);

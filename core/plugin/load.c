@@ -30,7 +30,7 @@ static bool refuse(struct grc_plugin *plugin, enum grc_load_state state, const c
     return false;
 }
 
-/* Takes over a state and a reason that somebody else wrote. */
+/* Refuses the plugin with a state and a reason from another function, and takes the reason over. */
 static bool refuse_with(struct grc_plugin *plugin, enum grc_load_state state, char *reason)
 {
     plugin->state = state;

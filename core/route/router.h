@@ -4,10 +4,9 @@
  *
  * The raw path is split at '/', then each segment is decoded: "%2F" never makes a segment. A
  * literal segment wins over a parameter; the choice backtracks, so "/a/b/c" finds "/a/{x}/c"
- * although
- * "/a/b" exists, and a method that only the parameter's route has is found there. One trailing
- * slash is accepted. Empty inner segments never match; ".", "..", control characters, bad escapes
- * and broken UTF-8 are GR_ERR_BAD_REQUEST, whether or not the path would match.
+ * although "/a/b" exists, and a method that only the parameter's route has is found there. One
+ * trailing slash is accepted. Empty inner segments never match; ".", "..", control characters, bad
+ * escapes and broken UTF-8 are GR_ERR_BAD_REQUEST, whether or not the path would match.
  */
 #pragma once
 
@@ -21,8 +20,9 @@ struct grc_match {
     unsigned allowed; /* bit 1 << enum gr_method for each method the path has */
     struct gr_pair params[GRC_PARAMS_MAX + 1]; /* decoded, NUL-terminated, in the arena */
     size_t param_count;
-    /* Whose path it is: of the route, for GR_ERR_METHOD of a route with this path, else by prefix.
-     * NULL: nobody's, the host's own error format. */
+    /* The plugin whose path it is: that of the route, for GR_ERR_METHOD that of a route with this
+     * path, else the one with the prefix. NULL when the path is no plugin's, and errors have the
+     * host's own format. */
     struct grc_plugin *owner;
 };
 

@@ -5,8 +5,8 @@
 
 #include <strings.h>
 
-/* A body nobody asked for is taken in and forgotten up to this size, so that the connection can
- * stay; a larger one is left where it is, and the connection closed. */
+/* A body that the route does not want is read and dropped up to this size, so that the connection
+ * can stay open. A larger one is not read, and the connection is closed. */
 #define UNWANTED_BYTES 65536
 
 static bool equals(gr_str text, const char *word)

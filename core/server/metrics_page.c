@@ -80,7 +80,7 @@ static void render_fds(struct grc_buf *out)
     int count = 0;
 
     if (dir) {
-        while (readdir(dir)) /* nobody else has this DIR */
+        while (readdir(dir)) /* no other thread has this DIR */
             count++;
         closedir(dir);
         /* ".", ".." and the directory's own */

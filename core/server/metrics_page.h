@@ -1,11 +1,11 @@
-/* Figures that are read when somebody asks: listeners, upstreams, process, build. */
+/* Figures that are read when a client asks for metrics: listeners, upstreams, process, build. */
 #pragma once
 
 #include "base/buf.h"
 #include "http/http.h"
 
-/* The listeners that are shown from now on; admin may be NULL. Both NULL: none, to be called before
- * they are stopped. Thread-safe. */
+/* Sets the listeners that are shown from now on; admin may be NULL. With both NULL none are shown;
+ * this is to be called before they are stopped. Thread-safe. */
 void grc_metrics_page_listeners(const struct grc_http *http, const struct grc_http *admin);
 /* A grc_collect_fn; arg is the struct grc_runtime. */
 void grc_metrics_page_collect(void *arg, struct grc_buf *out);

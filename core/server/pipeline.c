@@ -74,14 +74,15 @@ static enum gr_err step_ids(struct grc_call *call)
     return GR_OK;
 }
 
-/* Before anything is counted or logged by address. */
+/* Finds the client's address, before anything is counted or logged by it. */
 static enum gr_err step_client(struct grc_call *call)
 {
     grc_client_address(call->request, &call->runtime->settings->proxies);
     return GR_OK;
 }
 
-/* Finds the route and the group; judged later, but the group's format is wanted for any error. */
+/* Finds the route and the group. A later step judges whether there is a route, but an error of any
+ * step needs the group's format. */
 static enum gr_err step_match(struct grc_call *call)
 {
     const struct grc_request *request = call->request;
@@ -90,7 +91,8 @@ static enum gr_err step_match(struct grc_call *call)
 
     grc_router_match(router, request->method, request->path, &call->arena, &call->match);
     call->route = call->match.route;
-    /* The first builtin group stands for "nobody": it has the host's own format. */
+    /* The first builtin group stands in where no group owns the path, since it has the host's own
+     * format. */
     grc_call_own(call, call->match.owner ? call->match.owner : call->runtime->plugins[0]);
     call->subject.operation = call->route ? call->route->row->id : "";
     return GR_OK;

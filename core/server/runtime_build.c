@@ -255,7 +255,7 @@ static bool migrate(struct grc_runtime *runtime, struct grc_plugin *plugin,
     return fine;
 }
 
-/* Keys and data end up there, so it is nobody else's. */
+/* Keys and data end up in this directory, so no other user of the machine may enter it. */
 static bool make_state_dir(const char *path, const struct grc_reporter *reporter)
 {
     if (grc_directory_make(path))

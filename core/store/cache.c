@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* FNV-1a: keys are source code, nobody chooses them to collide. */
+/* This is FNV-1a. The keys are source code, so no client can choose them to collide. */
 static uint64_t hash_of(gr_str key)
 {
     uint64_t hash = 0xcbf29ce484222325u;

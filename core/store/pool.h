@@ -25,7 +25,7 @@ void grc_pool_done(struct grc_pool *pool);
  * GR_ERR_CANCELLED when the call is no longer wanted.
  */
 enum gr_err grc_pool_take(struct grc_pool *pool, int64_t wait_ms, void **ret_item);
-/* Gives an item back; NULL when it is gone, which lets somebody make another. */
+/* Gives an item back. NULL tells that the item is gone; another caller may then make a new one. */
 void grc_pool_put(struct grc_pool *pool, void *item);
 /* The next idle item, for closing; NULL when there is none. */
 void *grc_pool_drain(struct grc_pool *pool);

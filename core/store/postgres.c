@@ -449,8 +449,9 @@ static enum gr_err pg_script(struct grc_store_session *session, const char *sql)
 }
 
 /*
- * The schema lock ends with the transaction. Its number is any that nobody else uses: "gr" and
- * "mi". READ COMMITTED, so that after waiting for the lock the steps of its last holder are seen.
+ * The schema lock ends with the transaction. Its number may be any that no other program uses; it
+ * stands for "gr" and "mi". The transaction is READ COMMITTED, so that after waiting for the lock
+ * it sees the steps of the last holder.
  */
 static enum gr_err pg_begin(struct grc_store_session *session, enum grc_begin how)
 {

@@ -14,9 +14,10 @@
 #define POOL_DEFAULT 16u
 #define POOL_MAX 1000u
 #define CONNECT_TIMEOUT_S "3"
-/* After a failed connect everybody is told at once that the store is down, for this long. */
+/* For this long after a failed connect, every call is told at once that the store is down. */
 #define RETRY_MS 250
-/* The server gives up on a statement after this time (see setup_sql), we a little later. */
+/* The gateway gives up on a statement after this time, a little later than the server (see
+ * setup_sql). */
 #define STATEMENT_MS 12000u
 #define PROBE_MS 5000u
 

@@ -236,7 +236,7 @@ static void lite_checkin(struct grc_store_session *session)
     struct lite_store *store = (struct lite_store *)(void *)session->store;
     struct grc_pool *pool = conn->writer ? &store->writers : &store->readers;
 
-    /* A connection that is stuck in a transaction would lock everybody out. */
+    /* A connection that is stuck in a transaction would lock all other calls out. */
     if (!sqlite3_get_autocommit(conn->db)) {
         conn_free(conn);
         conn = NULL;

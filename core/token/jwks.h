@@ -38,8 +38,8 @@ void grc_jwks_der_free(unsigned char *der);
 /* --- a set that is fetched --- */
 
 /*
- * Where a set comes from. There is one of each URL in the process, whoever uses it and however
- * often the config is read again: neither a reload nor a second provider fetches twice.
+ * Where a set comes from. There is one of each URL in the process, whichever providers use it and
+ * however often the config is read again, so neither a reload nor a second provider fetches twice.
  */
 struct grc_jwks_source;
 
@@ -58,11 +58,11 @@ enum grc_jwks_refresh {
     GRC_JWKS_FETCHED = 1, /* there is a newer set */
     GRC_JWKS_FAILED,      /* it was tried just now */
     GRC_JWKS_TOO_SOON,    /* the last try is less than 30 s ago */
-    GRC_JWKS_BUSY,        /* somebody else is at it, and too many wait for him */
+    GRC_JWKS_BUSY,        /* another thread is fetching it, and too many wait for that */
 };
 
-/* Fetches the set, unless that was tried less than 30 s ago. When another thread is at it, waits
- * for it if wait is set (a few seconds, and only so many threads at a time). A failure keeps the
- * old set. now_ms: monotonic. */
+/* Fetches the set, unless that was tried less than 30 s ago. When another thread is fetching it,
+ * waits for that thread if wait is set (a few seconds, and only so many threads at a time). After a
+ * failure the old set is kept. now_ms is monotonic. */
 enum grc_jwks_refresh grc_jwks_source_refresh(struct grc_jwks_source *source, int64_t now_ms,
                                               bool wait, grc_jwks_fetch_fn *fetch, void *arg);

@@ -35,7 +35,7 @@ static const char *secret_load(struct grc_jwt_key *key, gr_str text)
 {
     if (text.len > 65536)
         return "a secret of more than 64 KiB";
-    /* Whoever gives a public key as a secret would accept tokens that anybody can sign. */
+    /* With a public key as its secret, the gateway would accept tokens that any client can sign. */
     if (memmem(text.ptr, text.len, "-----BEGIN ", 11))
         return "a PEM key, but the algorithm wants a secret";
     key->secret = malloc(text.len);

@@ -1,6 +1,6 @@
 /*
  * RS256/384/512 and ES256/384/512 with OpenSSL keys that are parsed once. An EVP_PKEY may be used
- * by many threads at a time as long as nobody changes it.
+ * by many threads at a time as long as no thread changes it.
  */
 #include "token/jwt_key.h"
 

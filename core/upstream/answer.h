@@ -17,7 +17,7 @@ struct grc_answer {
     gr_str retry_after;
     struct gr_pair *headers;
     size_t header_count;
-    size_t bytes; /* of the block, for whoever has a limit */
+    size_t bytes; /* of the block, for the cache, which has a limit */
 };
 
 /* A copy of what came of an exchange, with one reference. NULL without memory. */

@@ -1,5 +1,5 @@
-/* Whether a call is made at all: room for it, an answer that is still there, or another call in
- * transfer that asks the same. */
+/* Decides whether a call is made at all: whether there is room for it, whether an answer is still
+ * there, and whether another call in transfer asks the same. */
 #include "upstream/internal.h"
 
 #include "base/clock.h"
@@ -21,7 +21,8 @@ static void leave_room(struct grc_upstream *upstream)
 
 /* --- writes --- */
 
-/* After the call: whoever asks from here on must not get what was asked before. */
+/* Runs after the call: a call that asks from here on must not get the answer to one that asked
+ * before. */
 static void note_write(struct grc_upstreams *all, struct grc_upstream *upstream,
                        const struct grc_exchange *exchange)
 {
@@ -39,7 +40,7 @@ struct reading {
     struct grc_upstreams *all;
     struct grc_upstream *upstream;
     struct grc_exchange *exchange;
-    bool cached; /* the cache is asked, and told */
+    bool cached; /* the answer may come from the cache and be kept there */
     struct grc_cache_key key;
     uint32_t mark;
 };
@@ -67,7 +68,8 @@ static bool find_kept(struct reading *reading)
     return true;
 }
 
-/* The answer for others, when somebody wants it: those who wait, or the cache. Else NULL. */
+/* Copies the answer where the cache or waiting calls want it, and puts it into the cache. Returns
+ * the copy for the calls that wait, or NULL when there is none for them. */
 static struct grc_answer *copy_wanted(struct reading *reading, bool waited_for)
 {
     const struct grc_exchange *exchange = reading->exchange;
@@ -85,7 +87,7 @@ static struct grc_answer *copy_wanted(struct reading *reading, bool waited_for)
     return answer;
 }
 
-/* A leader whose client left goes on for as long as others wait. */
+/* A leader whose client left goes on for as long as other calls wait for its answer. */
 struct watch {
     struct grc_singleflight *share;
     bool (*gone)(void *arg);
@@ -108,7 +110,7 @@ static void lead(struct reading *reading, struct grc_singleflight *share)
         exchange->gone = nobody_left;
         exchange->gone_arg = &watch;
     }
-    /* Its client's end is for nobody_left() to judge. */
+    /* Only nobody_left() judges whether the call goes on after its client left. */
     bool shielded = grc_fiber_shield(true);
     grc_run_single(reading->upstream, exchange);
     grc_fiber_shield(shielded);

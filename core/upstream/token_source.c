@@ -221,7 +221,7 @@ static bool renew_locked(struct grc_token_source *token_source, const struct grc
                          int64_t now_s)
 {
     if (token_source->current != token)
-        return true; /* somebody else was faster */
+        return true; /* another call was faster */
     if (token->after_refusal && !atomic_load_explicit(&token->proved, memory_order_relaxed) &&
         grc_mono_ms() - token->minted_ms < REFUSAL_PAUSE_MS)
         return false;

@@ -1,6 +1,6 @@
 /*
- * Keeps the token of one credential: minted once, shared by everybody, renewed before it expires
- * and when the upstream refuses it. Thread-safe.
+ * Keeps the token of one credential. It is minted once, shared by all calls that use the
+ * credential, and renewed before it expires and when the upstream refuses it. Thread-safe.
  */
 #pragma once
 
@@ -11,7 +11,8 @@
 
 struct grc_token_source;
 
-/* A token in use; counted, so that a renewal never pulls it away from under a call. */
+/* A token in use. Its references are counted, so that a renewal never frees it while a call uses
+ * it. */
 struct grc_token {
     _Atomic unsigned refs;
     _Atomic bool proved;  /* the upstream has accepted it */

@@ -37,7 +37,7 @@ struct grc_exchange {
     const char *traceparent; /* NULL: none */
     gr_str tracestate;       /* only together with it */
     gr_str partition;        /* answers are shared only among calls of one partition */
-    bool alone;              /* shares with nobody */
+    bool alone;              /* shares with no other call */
     int64_t cache_ttl_ms;    /* how long the answer may be kept; 0: not at all */
     const char *group;       /* plugin name, for caps and metrics */
     bool (*gone)(void *arg); /* true: the client left; give up. May be NULL */
@@ -72,8 +72,8 @@ enum gr_err grc_upstreams_sign(struct grc_upstreams *all, const char *upstream,
                                struct grc_arena *arena, const json_t *claims, int64_t lifetime_s,
                                char **ret_token);
 /* Asks those upstreams that were in trouble the last time whether they are back, with one short
- * call each, made without a credential, at most once a second. For readiness checks: when nobody
- * else calls, nobody else finds out. */
+ * call each, made without a credential, at most once a second. For readiness checks: while no
+ * client calls, no other call would find that out. */
 void grc_upstreams_probe(struct grc_upstreams *all, struct grc_arena *arena);
 /* One line per upstream for readyz: calls report(arg, name, state, detail). state: "ok", "unused",
  * "failing" (the last call failed), "open" or "half_open" (the breaker). */

@@ -113,9 +113,10 @@ static void give_back(struct gr_call *call, const struct rig_limit limits[LOGIN_
 }
 
 /*
- * Counts an attempt. A name that failed too often, from wherever, is not locked: that would let
- * anyone keep its owner out. From then on an address has one attempt for this name in each window,
- * so that the owner gets in with the right password, and guessing needs an address per guess.
+ * Counts an attempt. A name that failed too often, from whatever addresses, is not locked, since
+ * that would let any client keep its owner out. From then on an address has one attempt for this
+ * name in each window, so that the owner gets in with the right password, and guessing needs an
+ * address per guess.
  */
 static enum gr_err take_attempt(struct gr_call *call, struct rig_limit limits[LOGIN_LIMITS],
                                 int64_t *ret_wait_ms)
