@@ -104,7 +104,7 @@ def test_workers_and_requests_in_flight_are_seen(gateway, upstream):
     release = threading.Event()
     upstream.default = Reply.held(release)
     quiet = metrics(gateway)
-    assert quiet["greenroom_workers", "listener", "main"] == 256
+    assert quiet["greenroom_workers", "listener", "main"] == 64
     assert quiet["greenroom_workers", "listener", "admin"] == 4
     assert quiet["greenroom_listener_requests", "listener", "main"] == 0
     assert quiet["greenroom_listener_requests", "listener", "admin"] == 1
@@ -150,7 +150,7 @@ def test_the_process_and_the_build_are_described(gateway):
     assert now["process_resident_memory_bytes"] <= now["process_virtual_memory_bytes"]
     assert abs(now["process_start_time_seconds"] - time.time()) < 3600
     assert now["process_open_fds"] == pytest.approx(len(os.listdir(f"/proc/{gateway.process.pid}/fd")), abs=3)
-    assert now["process_threads"] > 256
+    assert now["process_threads"] > 64
     assert now["process_cpu_seconds_total"] >= 0
 
 

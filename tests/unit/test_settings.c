@@ -352,7 +352,7 @@ static void test_defaults(void **state)
     assert_int_equal(settings->listen[0].port, 8080);
     assert_true(settings->listen[0].loopback);
     assert_null(settings->admin.address);
-    assert_int_equal(settings->workers, 256);
+    assert_int_equal(settings->workers, 64);
     assert_int_equal(settings->body_max_bytes, 1048576);
     assert_int_equal(settings->body_timeout_ms, 10000);
     assert_int_equal(settings->json_depth_max, 64);
