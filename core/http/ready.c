@@ -38,12 +38,17 @@ struct grc_conn *grc_ready_take(struct grc_http *http)
         return NULL;
     pthread_mutex_lock(&http->lock);
     struct grc_conn *conn = http->ready.first;
+    bool more = false;
     if (conn) {
         http->ready.first = conn->next;
         if (!http->ready.first)
             http->ready.last = NULL;
-        atomic_fetch_sub(&http->ready_count, 1);
+        more = atomic_fetch_sub(&http->ready_count, 1) > 1;
     }
     pthread_mutex_unlock(&http->lock);
+    /* Wake-ups that come close together are one, and its worker is about to be busy with this
+     * connection: the others need a worker of their own. */
+    if (more)
+        grc_loop_wake(http->loop);
     return conn;
 }
