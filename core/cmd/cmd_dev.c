@@ -70,6 +70,17 @@ static const struct variable variables[] = {
 /* So many of them are for a gateway in front of a real workspace, too. */
 #define VARIABLES_ALWAYS 5
 
+/* The services of the sandbox and the gateway have state directories of their own, and one secret.
+ */
+static bool share_secret(const struct dev *dev)
+{
+    char *file = grc_path_join(dev->gateway.state, "minigroups.secret");
+    bool fine = file && setenv("MINIGROUPS_SECRET_FILE", file, 0) == 0;
+
+    free(file);
+    return fine;
+}
+
 static bool set_variables(const struct dev *dev)
 {
     size_t count = dev->with_sandbox ? sizeof(variables) / sizeof(variables[0]) : VARIABLES_ALWAYS;
@@ -83,7 +94,7 @@ static bool set_variables(const struct dev *dev)
         if (setenv(variable->name, text, 0) != 0)
             return false;
     }
-    return true;
+    return !dev->with_sandbox || share_secret(dev);
 }
 
 /* --- one part --- */

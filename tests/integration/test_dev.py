@@ -47,6 +47,24 @@ def make_room(env):
         return json.load(answer)
 
 
+def test_a_class_gets_its_rooms_from_the_services_beside_it(env, tmp_path):
+    """Gateway and services have state directories of their own, and must have one secret."""
+    state = tmp_path / "state"
+    process, _ = start(env, "--state", str(state))
+    try:
+        command = [BINARY, "-c", ETC, "minigroups", "token", "admin.usr.example.org"]
+        token = subprocess.run(command, env={**env, "STATE_DIRECTORY": str(state)}, capture_output=True, text=True,
+                               timeout=TIMEOUT, check=True).stdout.strip()
+        body = {"scope": "demo", "audience": "example.org", "host": "ada.usr.example.org"}
+        request = urllib.request.Request(f"http://127.0.0.1:{env['PORT']}/api/v1/minigroups", json.dumps(body).encode(),
+                                         {"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            assert answer.status == 201 and json.load(answer)["id"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT * 2)
+
+
 @pytest.mark.parametrize("kept", [False, True])
 def test_the_first_request_works_and_all_ends(env, tmp_path, kept):
     process, line = start(env, *(("--state", str(tmp_path / "state")) if kept else ()))
