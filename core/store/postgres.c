@@ -4,6 +4,7 @@
  * are, so that a plugin can reason about one kind only.
  */
 #include "store/postgres.h"
+#include "base/secure.h"
 #include "store/sql.h"
 
 #include <errno.h>
@@ -278,20 +279,14 @@ done:
 /* ------------------------------------------------------------------------------------------ */
 /* Rows                                                                                       */
 
-static unsigned hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    return (unsigned)(c - 'a') + 10u;
-}
-
 /* "\x0102…" as the server writes it under bytea_output = hex. */
 static struct gr_value blob_of(const char *text, size_t len, struct grc_buf *scratch)
 {
     size_t start = scratch->len;
 
     for (size_t i = 2; i + 1 < len; i += 2)
-        scratch->ptr[scratch->len++] = (char)(hex_digit(text[i]) << 4 | hex_digit(text[i + 1]));
+        scratch->ptr[scratch->len++] =
+            (char)(grc_hex_digit(text[i]) << 4 | grc_hex_digit(text[i + 1]));
     return (struct gr_value){.kind = GR_VALUE_BLOB,
                              .s = {scratch->ptr + start, scratch->len - start}};
 }

@@ -1,6 +1,7 @@
 #include "upstream/http1_answer.h"
 
 #include "base/field.h"
+#include "base/secure.h"
 
 #define STATUS_LINE_MIN 12u /* "HTTP/1.1 200" */
 #define CHUNK_LINE_FREE 24u /* more than any size needs; what is above is an extension */
@@ -303,14 +304,6 @@ static enum found read_to_close(struct grc_http1_answer *answer)
     return found == FOUND ? NOT_YET : found;
 }
 
-static int hex_of(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* "1a2b", with blanks behind it and an extension behind a semicolon, which means nothing to us
  * (RFC 9112, section 7.1.1). */
 static enum found read_chunk_line(struct grc_http1_answer *answer)
@@ -322,10 +315,10 @@ static enum found read_chunk_line(struct grc_http1_answer *answer)
 
     if (found != FOUND)
         return found;
-    for (; i < line.len && hex_of(line.ptr[i]) >= 0; i++) {
+    for (; i < line.len && grc_hex_digit(line.ptr[i]) >= 0; i++) {
         if (size > INT64_MAX >> 4)
             return broken(answer, "a chunk is too large");
-        size = size << 4 | hex_of(line.ptr[i]);
+        size = size << 4 | grc_hex_digit(line.ptr[i]);
     }
     gr_str rest = grc_field_trim((gr_str){line.ptr + i, line.len - i});
     if (i == 0 || (rest.len && rest.ptr[0] != ';'))
