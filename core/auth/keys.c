@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/rfc3339.h"
@@ -101,19 +102,6 @@ static bool same_stamp(const struct stamp *a, const struct stamp *b)
            same_time(a->written, b->written) && same_time(a->changed, b->changed);
 }
 
-static char *format(const char *text, ...) __attribute__((format(printf, 1, 2)));
-static char *format(const char *text, ...)
-{
-    char *line = NULL;
-    va_list args;
-
-    va_start(args, text);
-    if (vasprintf(&line, text, args) < 0)
-        line = NULL;
-    va_end(args);
-    return line;
-}
-
 /* NULL with a reason (malloc'ed). */
 static struct grc_key_set *load(const char *path, char **ret_reason)
 {
@@ -127,12 +115,12 @@ static struct grc_key_set *load(const char *path, char **ret_reason)
         return grc_key_set_parse(GR_STR("{\"version\":1,\"keys\":[]}"), ret_reason);
     /* A user of the machine who can write this file can let any client in. */
     if (stat(path, &info) == 0 && (info.st_mode & (S_IWGRP | S_IWOTH))) {
-        *ret_reason = format("others than its owner may write it: chmod 600 '%s'", path);
+        *ret_reason = grc_format("others than its owner may write it: chmod 600 '%s'", path);
         return NULL;
     }
     text = grc_file_read(path, GRC_KEYS_FILE_MAX, &len, &reason);
     if (!text) {
-        *ret_reason = format("%s", reason);
+        *ret_reason = grc_format("%s", reason);
         return NULL;
     }
     set = grc_key_set_parse((gr_str){text, len}, ret_reason);
@@ -160,7 +148,7 @@ struct grc_keys *grc_keys_new(const char *path, grc_report_fn *report, void *arg
             grc_warn("'%s' holds no API key yet: make one with `greenroom keys add`", path);
         return keys;
     }
-    line = format("API keys '%s': %s", path, reason ? reason : "out of memory");
+    line = grc_format("API keys '%s': %s", path, reason ? reason : "out of memory");
     if (report)
         report(arg, line ? line : "out of memory");
     free(line);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "base/scope.h"
@@ -18,18 +19,6 @@
 #include <unistd.h>
 
 #define DEPTH_MAX 8u
-
-static bool refuse(char **ret_reason, const char *text, ...) __attribute__((format(printf, 2, 3)));
-static bool refuse(char **ret_reason, const char *text, ...)
-{
-    va_list args;
-
-    va_start(args, text);
-    if (vasprintf(ret_reason, text, args) < 0)
-        *ret_reason = NULL;
-    va_end(args);
-    return false;
-}
 
 /* --- opening and saving --- */
 
@@ -51,7 +40,7 @@ static bool lock(struct grc_key_file *file, char **ret_reason)
 
     file->lock = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
     if (file->lock < 0)
-        refuse(ret_reason, "'%s': %s", path ? path : file->path, strerror(errno));
+        grc_refuse(ret_reason, "'%s': %s", path ? path : file->path, strerror(errno));
     else
         grc_keys_hand_over(path);
     free(path);
@@ -59,7 +48,7 @@ static bool lock(struct grc_key_file *file, char **ret_reason)
         return false;
     while (flock(file->lock, LOCK_EX) != 0) {
         if (errno != EINTR)
-            return refuse(ret_reason, "'%s' cannot be locked: %s", file->path, strerror(errno));
+            return grc_refuse(ret_reason, "'%s' cannot be locked: %s", file->path, strerror(errno));
     }
     return true;
 }
@@ -73,16 +62,16 @@ static bool read_root(struct grc_key_file *file, char **ret_reason)
 
     if (stat(file->path, &info) != 0 && errno == ENOENT) {
         file->root = json_pack("{s:i, s:[]}", "version", 1, "keys");
-        return file->root || refuse(ret_reason, "out of memory");
+        return file->root || grc_refuse(ret_reason, "out of memory");
     }
     char *text = grc_file_read(file->path, GRC_KEYS_FILE_MAX, &len, &reason);
     if (!text)
-        return refuse(ret_reason, "'%s': %s", file->path, reason);
+        return grc_refuse(ret_reason, "'%s': %s", file->path, reason);
     struct grc_key_set *set = grc_key_set_parse((gr_str){text, len}, &wrong);
     if (set)
         file->root = grc_json_parse((gr_str){text, len}, DEPTH_MAX, &reason);
     else
-        refuse(ret_reason, "'%s': %s", file->path, wrong ? wrong : "out of memory");
+        grc_refuse(ret_reason, "'%s': %s", file->path, wrong ? wrong : "out of memory");
     grc_key_set_unref(set);
     free(wrong);
     free(text);
@@ -107,9 +96,9 @@ bool grc_key_file_save(struct grc_key_file *file, char **ret_reason)
 
     /* What the gateway could not read again is not written. */
     if (!set)
-        refuse(ret_reason, "%s", wrong ? wrong : "out of memory");
+        grc_refuse(ret_reason, "%s", wrong ? wrong : "out of memory");
     else if (!grc_file_write(file->path, gr_str_of(text), 0600))
-        refuse(ret_reason, "'%s': %s", file->path, strerror(errno));
+        grc_refuse(ret_reason, "'%s': %s", file->path, strerror(errno));
     else
         done = true;
     if (done)
@@ -238,15 +227,16 @@ static bool wish_valid(const struct grc_key_wish *wish, char **ret_reason)
     size_t i;
 
     if (!name_valid(wish->name))
-        return refuse(ret_reason, "'%s' is no name: 1 to 64 letters, digits and . _ - @ : / +",
-                      wish->name);
+        return grc_refuse(ret_reason, "'%s' is no name: 1 to 64 letters, digits and . _ - @ : / +",
+                          wish->name);
     if (!wish->scopes[0])
-        return refuse(ret_reason, "a key without a scope may do nothing: give one with --scope");
+        return grc_refuse(ret_reason,
+                          "a key without a scope may do nothing: give one with --scope");
     for (i = 0; wish->scopes[i]; i++) {
         if (!grc_scope_valid(gr_str_of(wish->scopes[i])))
-            return refuse(ret_reason,
-                          "'%s' is no scope: expected one like rooms:read, rooms:* or *",
-                          wish->scopes[i]);
+            return grc_refuse(ret_reason,
+                              "'%s' is no scope: expected one like rooms:read, rooms:* or *",
+                              wish->scopes[i]);
     }
     return true;
 }
@@ -261,14 +251,14 @@ bool grc_key_file_add(struct grc_key_file *file, const struct grc_key_wish *wish
         return false;
     json_array_foreach(json_object_get(file->root, "keys"), i, record) {
         if (is_called(record, wish->name) && works(record, now_ms))
-            return refuse(ret_reason,
-                          "a key called '%s' exists: revoke or rotate it, or take "
-                          "another name",
-                          wish->name);
+            return grc_refuse(ret_reason,
+                              "a key called '%s' exists: revoke or rotate it, or take "
+                              "another name",
+                              wish->name);
     }
     if (!append(file, wish->name, list_json(wish->scopes), bindings_json(wish), wish->expires_ms,
                 now_ms, ret_text))
-        return refuse(ret_reason, "out of memory");
+        return grc_refuse(ret_reason, "out of memory");
     return true;
 }
 
@@ -298,13 +288,13 @@ static json_t *find_one(struct grc_key_file *file, const char *who, int64_t now_
         if (!is_called(record, who) || !works(record, now_ms))
             continue;
         if (found) {
-            refuse(ret_reason, "several keys are called '%s': name one by its id", who);
+            grc_refuse(ret_reason, "several keys are called '%s': name one by its id", who);
             return NULL;
         }
         found = record;
     }
     if (!found)
-        refuse(ret_reason, "no key that works is called '%s', or has that id", who);
+        grc_refuse(ret_reason, "no key that works is called '%s', or has that id", who);
     return found;
 }
 
@@ -322,12 +312,12 @@ bool grc_key_file_rotate(struct grc_key_file *file, const char *who, int64_t kee
     int64_t expires_ms = has_time(old, "expires", &old_ms) ? now_ms + (old_ms - created_ms) : 0;
     if ((!old_ms || old_ms > now_ms + keep_ms) &&
         json_object_set_new(old, "expires", time_json(now_ms + keep_ms)) != 0)
-        return refuse(ret_reason, "out of memory");
+        return grc_refuse(ret_reason, "out of memory");
     json_t *bindings = json_object_get(old, "bindings");
     if (!append(file, json_string_value(json_object_get(old, "name")),
                 json_deep_copy(json_object_get(old, "scopes")),
                 bindings ? json_deep_copy(bindings) : NULL, expires_ms, now_ms, ret_text))
-        return refuse(ret_reason, "out of memory");
+        return grc_refuse(ret_reason, "out of memory");
     return true;
 }
 

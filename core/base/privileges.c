@@ -1,11 +1,11 @@
 #include "base/privileges.h"
 
+#include "base/format.h"
 #include "base/log.h"
 
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,31 +26,19 @@ static struct {
     gid_t group;
 } state;
 
-static bool fail(char **ret_reason, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static bool fail(char **ret_reason, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    if (vasprintf(ret_reason, format, args) < 0)
-        *ret_reason = NULL;
-    va_end(args);
-    return false;
-}
-
 static bool find_ids(const char *user, const char *group, char **ret_reason)
 {
     const struct passwd *passwd = getpwnam(user);
 
     if (!passwd)
-        return fail(ret_reason, "server.user: there is no user '%s'", user);
+        return grc_refuse(ret_reason, "server.user: there is no user '%s'", user);
     state.user = passwd->pw_uid;
     state.group = passwd->pw_gid;
     if (!group)
         return true;
     const struct group *entry = getgrnam(group);
     if (!entry)
-        return fail(ret_reason, "server.group: there is no group '%s'", group);
+        return grc_refuse(ret_reason, "server.group: there is no group '%s'", group);
     state.group = entry->gr_gid;
     return true;
 }
@@ -60,9 +48,9 @@ static bool make_directory(const char *path, char **ret_reason)
 {
     if (mkdir(path, 0700) != 0)
         return errno == EEXIST ||
-               fail(ret_reason, "state_directory: %s: %s", path, strerror(errno));
+               grc_refuse(ret_reason, "state_directory: %s: %s", path, strerror(errno));
     if (chown(path, state.user, state.group) != 0)
-        return fail(ret_reason, "state_directory: %s: %s", path, strerror(errno));
+        return grc_refuse(ret_reason, "state_directory: %s: %s", path, strerror(errno));
     return true;
 }
 
@@ -76,16 +64,16 @@ bool grc_privileges_lower(const char *user, const char *group, const char *make_
     if (geteuid() != 0) {
         if (getuid() == state.user)
             return true; /* a service manager, say, has already made it that user */
-        return fail(ret_reason, "server.user: only root can become '%s'", user);
+        return grc_refuse(ret_reason, "server.user: only root can become '%s'", user);
     }
     if (state.user == 0)
-        return fail(ret_reason, "server.user: '%s' is root", user);
+        return grc_refuse(ret_reason, "server.user: '%s' is root", user);
     if (make_dir && !make_directory(make_dir, ret_reason))
         return false;
     if (initgroups(user, state.group) != 0 ||
         setresgid(state.group, state.group, state.group) != 0 ||
         setresuid((uid_t)-1, state.user, (uid_t)-1) != 0)
-        return fail(ret_reason, "server.user: cannot become '%s': %s", user, strerror(errno));
+        return grc_refuse(ret_reason, "server.user: cannot become '%s': %s", user, strerror(errno));
     state.lowered = true;
     return true;
 }
@@ -123,9 +111,9 @@ bool grc_privileges_drop(char **ret_reason)
     if (!state.lowered)
         return true;
     if (setresuid(state.user, state.user, state.user) != 0)
-        return fail(ret_reason, "server.user: root cannot be given up: %s", strerror(errno));
+        return grc_refuse(ret_reason, "server.user: root cannot be given up: %s", strerror(errno));
     if (!is_dropped())
-        return fail(ret_reason, "server.user: root was not given up for good");
+        return grc_refuse(ret_reason, "server.user: root was not given up for good");
     state.lowered = false;
     grc_privileges_harden(state.core_dumps); /* a change of user resets what may be dumped */
     return true;

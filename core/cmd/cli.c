@@ -98,19 +98,6 @@ static void print_version(void)
            grc_jwt_library(), jansson_version_str());
 }
 
-int grc_usage_error(const char *command, const char *problem)
-{
-    const struct grc_command *row = grc_commands;
-
-    while (row->name && strcmp(row->name, command) != 0)
-        row++;
-    if (problem)
-        grc_complain("%s: %s", command, problem);
-    if (row->name)
-        fprintf(stderr, "usage: greenroom [-c DIR] %s %s\n", row->name, row->usage);
-    return GRC_EXIT_USAGE;
-}
-
 /* --- what stands before the command --- */
 
 struct globals {
@@ -214,7 +201,7 @@ static int run_unknown(const struct grc_cli *cli, int argc, char **argv)
     return status;
 }
 
-static int dispatch(const struct grc_cli *cli, int argc, char **argv)
+static int dispatch(struct grc_cli *cli, int argc, char **argv)
 {
     const struct grc_command *command = grc_commands;
     int status;
@@ -223,12 +210,13 @@ static int dispatch(const struct grc_cli *cli, int argc, char **argv)
         static char run[] = "run";
         char *words[] = {run, NULL};
 
-        return grc_cmd_run(cli, 1, words);
+        return dispatch(cli, 1, words);
     }
     while (command->name && strcmp(command->name, argv[0]) != 0)
         command++;
     if (!command->name)
         return run_unknown(cli, argc, argv);
+    cli->command = command;
     if (!own_word(command, argv[1]) && grc_plugin_command(cli, argc, argv, &status))
         return status;
     return command->run(cli, argc, argv);

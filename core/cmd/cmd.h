@@ -8,9 +8,12 @@
 #include "base/exit.h"
 #include "config/settings.h"
 
+struct grc_command;
+
 /* What holds for every command. */
 struct grc_cli {
     const char *config_dir;
+    const struct grc_command *command; /* the one that runs; NULL: one of a plugin */
 };
 
 /* argv[0] is the command's name; argv ends with NULL. Returns the exit status. */
@@ -40,8 +43,8 @@ struct grc_flag {
 /* Takes the flags out of argv (after argv[0]) and leaves the rest in order. false: said what is
  * wrong. */
 bool grc_flags_take(const struct grc_flag *flags, int *argc, char **argv);
-/* Says how the command is used and returns GRC_EXIT_USAGE. problem may be NULL. */
-int grc_usage_error(const char *command, const char *problem);
+/* Says how the command that runs is used; returns GRC_EXIT_USAGE. problem may be NULL. */
+int grc_usage_error(const struct grc_cli *cli, const char *problem);
 
 /* A grc_report_fn that prints the line to standard error. */
 void grc_cli_report(void *arg, const char *line);

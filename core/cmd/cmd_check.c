@@ -71,7 +71,7 @@ int grc_cmd_check(const struct grc_cli *cli, int argc, char **argv)
     size_t skipped;
 
     if (!grc_flags_take((const struct grc_flag[]){{NULL, NULL, NULL}}, &argc, argv) || argc > 1)
-        return grc_usage_error("check", NULL);
+        return grc_usage_error(cli, NULL);
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_WARN);
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_CHECK, grc_cli_report, NULL);

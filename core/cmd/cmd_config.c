@@ -58,7 +58,7 @@ static int schema(const struct grc_cli *cli, int argc, char **argv)
     const struct grc_flag flags[] = {{"--plugin", &plugin, NULL}, {NULL, NULL, NULL}};
 
     if (!grc_flags_take(flags, &argc, argv) || argc > (plugin ? 2 : 1))
-        return grc_usage_error("config", NULL);
+        return grc_usage_error(cli, NULL);
     if (argc == 2)
         return print_plugin_schema(cli, argv[1]);
     return grc_print_json(plugin ? grc_plugin_file_schema() : grc_settings_schema());
@@ -114,5 +114,5 @@ int grc_cmd_config(const struct grc_cli *cli, int argc, char **argv)
         return reference(cli, false);
     if (argc == 3 && strcmp(argv[1], "reference") == 0 && strcmp(argv[2], "--plugins") == 0)
         return reference(cli, true);
-    return grc_usage_error("config", NULL);
+    return grc_usage_error(cli, NULL);
 }

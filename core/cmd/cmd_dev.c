@@ -285,7 +285,7 @@ int grc_cmd_dev(const struct grc_cli *cli, int argc, char **argv)
     const struct grc_flag flags[] = {{"--state", NULL, &state}, {NULL, NULL, NULL}};
 
     if (!grc_flags_take(flags, &argc, argv) || argc > 1)
-        return grc_usage_error("dev", NULL);
+        return grc_usage_error(cli, NULL);
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_ERROR);
     grc_env_lenient_set(true);

@@ -361,11 +361,11 @@ int grc_cmd_keys(const struct grc_cli *cli, int argc, char **argv)
     int status;
 
     if (!take_words(&words, argc, argv))
-        return grc_usage_error("keys", NULL);
+        return grc_usage_error(cli, NULL);
     while (action->name && strcmp(action->name, words.action) != 0)
         action++;
     if (!action->name || action->wants_who != (words.who != NULL))
-        return grc_usage_error("keys", action->name ? "a name is missing, or one too many" : NULL);
+        return grc_usage_error(cli, action->name ? "a name is missing, or one too many" : NULL);
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_WARN);
     grc_env_lenient_set(true);

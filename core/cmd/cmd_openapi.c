@@ -10,7 +10,7 @@ int grc_cmd_openapi(const struct grc_cli *cli, int argc, char **argv)
     int status;
 
     if (!grc_flags_take((const struct grc_flag[]){{NULL, NULL, NULL}}, &argc, argv) || argc > 1)
-        return grc_usage_error("openapi", NULL);
+        return grc_usage_error(cli, NULL);
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_WARN);
     grc_env_lenient_set(true);

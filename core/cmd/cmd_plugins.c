@@ -221,7 +221,7 @@ static int set(const struct grc_cli *cli, const char *name, bool enabled)
     int status;
 
     if (!name_valid(name))
-        return grc_usage_error("plugins", "a name has letters, digits, '_', '-' and '.'");
+        return grc_usage_error(cli, "a name has letters, digits, '_', '-' and '.'");
     if (asprintf(&file, "%s/plugins.d/%s.json", cli->config_dir, name) < 0) {
         grc_complain("out of memory");
         return GRC_EXIT_FAILED;
@@ -240,12 +240,12 @@ int grc_cmd_plugins(const struct grc_cli *cli, int argc, char **argv)
     const struct grc_flag flags[] = {{"--json", &json, NULL}, {NULL, NULL, NULL}};
 
     if (!grc_flags_take(flags, &argc, argv))
-        return grc_usage_error("plugins", NULL);
+        return grc_usage_error(cli, NULL);
     if (argc == 1 || (argc == 2 && strcmp(argv[1], "list") == 0))
         return list(cli, json);
     if (argc == 3 && !json && strcmp(argv[1], "enable") == 0)
         return set(cli, argv[2], true);
     if (argc == 3 && !json && strcmp(argv[1], "disable") == 0)
         return set(cli, argv[2], false);
-    return grc_usage_error("plugins", NULL);
+    return grc_usage_error(cli, NULL);
 }

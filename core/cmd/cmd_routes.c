@@ -165,7 +165,7 @@ int grc_cmd_routes(const struct grc_cli *cli, int argc, char **argv)
     int status;
 
     if (!grc_flags_take(flags, &argc, argv) || argc > 1 || (json && markdown))
-        return grc_usage_error("routes", NULL);
+        return grc_usage_error(cli, NULL);
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_WARN);
     grc_env_lenient_set(true);

@@ -149,7 +149,7 @@ int grc_cmd_status(const struct grc_cli *cli, int argc, char **argv)
         {"--json", &json, NULL}, {"--watch", &watched, NULL}, {NULL, NULL, NULL}};
 
     if (!grc_flags_take(flags, &argc, argv) || argc > 1 || (json && watched))
-        return grc_usage_error("status", NULL);
+        return grc_usage_error(cli, NULL);
     if (watched)
         return watch(cli);
     json_t *answer = ask(cli, "status");
@@ -189,7 +189,7 @@ int grc_cmd_health(const struct grc_cli *cli, int argc, char **argv)
     struct grc_buf troubles;
 
     if (!grc_flags_take((const struct grc_flag[]){{NULL, NULL, NULL}}, &argc, argv) || argc > 1)
-        return grc_usage_error("health", NULL);
+        return grc_usage_error(cli, NULL);
     json_t *answer = ask(cli, "status");
     if (!answer)
         return GRC_EXIT_FAILED;
@@ -249,7 +249,7 @@ int grc_cmd_reload(const struct grc_cli *cli, int argc, char **argv)
     const struct grc_flag flags[] = {{"--json", &json, NULL}, {NULL, NULL, NULL}};
 
     if (!grc_flags_take(flags, &argc, argv) || argc > 1)
-        return grc_usage_error("reload", NULL);
+        return grc_usage_error(cli, NULL);
     json_t *answer = ask(cli, "reload");
     if (!answer)
         return GRC_EXIT_FAILED;

@@ -127,13 +127,13 @@ int grc_cmd_token(const struct grc_cli *cli, int argc, char **argv)
     };
 
     if (!grc_flags_take(flags, &argc, argv) || argc != 2)
-        return grc_usage_error("token", argc > 2 ? "too many arguments" : NULL);
+        return grc_usage_error(cli, argc > 2 ? "too many arguments" : NULL);
     wish.management = strcmp(argv[1], "management") == 0;
     if (!wish.management && strcmp(argv[1], "join") != 0)
-        return grc_usage_error("token", "expected 'management' or 'join'");
+        return grc_usage_error(cli, "expected 'management' or 'join'");
     if (wish.management && (wish.room || wish.role || wish.user))
-        return grc_usage_error("token", "a management token has no room, role or user");
+        return grc_usage_error(cli, "a management token has no room, role or user");
     if (!wish.management && (!wish.room || !wish.room[0] || !wish.role || !wish.role[0]))
-        return grc_usage_error("token", "a join token needs --room and --role");
+        return grc_usage_error(cli, "a join token needs --room and --role");
     return mint(cli, &wish);
 }

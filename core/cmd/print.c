@@ -146,3 +146,11 @@ void grc_table_done(struct grc_table *table)
     free(table->cells);
     table->cells = NULL;
 }
+
+int grc_usage_error(const struct grc_cli *cli, const char *problem)
+{
+    if (problem)
+        grc_complain("%s: %s", cli->command->name, problem);
+    fprintf(stderr, "usage: greenroom [-c DIR] %s %s\n", cli->command->name, cli->command->usage);
+    return GRC_EXIT_USAGE;
+}

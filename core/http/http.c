@@ -2,13 +2,13 @@
 #include "http/http.h"
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "http/internal.h"
 #include "loop/turn.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,30 +25,17 @@
 /* How long calls that were cancelled by a stop may take to end. */
 #define LAST_ANSWERS_MS 3000
 
-char *grc_http_reason(const char *format, ...)
-{
-    char *reason = NULL;
-    va_list args;
-
-    va_start(args, format);
-    if (vasprintf(&reason, format, args) < 0)
-        reason = NULL;
-    va_end(args);
-    return reason;
-}
-
 /* --- what is configured, and whether it can work --- */
 
 /* What the linked library cannot do, as a reason; NULL when all is well. */
 static char *check_listen(const struct grc_listen *listen, size_t count)
 {
     if (count == 0 || count > GRC_LISTEN_MAX)
-        return grc_http_reason("no address to listen on");
+        return grc_format("no address to listen on");
     for (size_t i = 0; i < count; i++) {
         if (listen[i].address[0] == '[' && !grc_http_has_ipv6())
-            return grc_http_reason(
-                "%s:%u: this build of libcivetweb has no IPv6; use an IPv4 address",
-                listen[i].address, listen[i].port);
+            return grc_format("%s:%u: this build of libcivetweb has no IPv6; use an IPv4 address",
+                              listen[i].address, listen[i].port);
     }
     return NULL;
 }
@@ -67,8 +54,8 @@ static char *prepare_tls(const struct grc_listen *listen, size_t count,
     *ret_tls = grc_tls_new(&settings->tls, &reason);
     if (*ret_tls)
         return NULL;
-    char *whole = grc_http_reason("%s:%u: %s", listen[first].address, listen[first].port,
-                                  reason ? reason : "out of memory");
+    char *whole = grc_format("%s:%u: %s", listen[first].address, listen[first].port,
+                             reason ? reason : "out of memory");
     free(reason);
     return whole;
 }
@@ -133,10 +120,10 @@ static char *explain(const struct grc_listen *listen, size_t count, const char *
         int error = address_of(&listen[i], &address) ? try_to_bind(&address) : 0;
 
         if (error)
-            return grc_http_reason("%s:%u: %s", listen[i].address, listen[i].port, strerror(error));
+            return grc_format("%s:%u: %s", listen[i].address, listen[i].port, strerror(error));
     }
-    return grc_http_reason("%s:%u: %s", listen[0].address, listen[0].port,
-                           trouble[0] ? trouble : "the listener did not start");
+    return grc_format("%s:%u: %s", listen[0].address, listen[0].port,
+                      trouble[0] ? trouble : "the listener did not start");
 }
 
 static unsigned clamp(int64_t value, unsigned min, unsigned max)
@@ -249,7 +236,7 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
         return NULL;
     struct grc_http *http = http_new(workers, admin, settings, handler);
     if (!http) {
-        *ret_reason = grc_http_reason("out of memory");
+        *ret_reason = grc_format("out of memory");
         return NULL;
     }
     *ret_reason = prepare_tls(listen, count, settings, &http->tls);

@@ -123,9 +123,6 @@ static inline unsigned grc_http_load(atomic_uint *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-/* malloc'ed, by printf's rules; NULL without memory. */
-char *grc_http_reason(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* --- conn.c: the table, what a connection waits for, and for how long --- */
 
 /* The table of so many slots. false: no memory. */

@@ -1,5 +1,6 @@
 #include "http/tls.h"
 
+#include "base/format.h"
 #include "base/log.h"
 #include "base/secure.h"
 #include "http/tls_files.h"
@@ -91,7 +92,7 @@ static bool use_ciphers(SSL_CTX *ctx, const char *list, char **ret_reason)
     static const char key[] = "server.tls.ciphers";
 
     if (SSL_CTX_set_cipher_list(ctx, list) != 1) {
-        *ret_reason = grc_tls_reason("%s: '%s' names no cipher", key, list);
+        *ret_reason = grc_format("%s: '%s' names no cipher", key, list);
         ERR_clear_error();
         return false;
     }
@@ -105,10 +106,10 @@ static bool use_ciphers(SSL_CTX *ctx, const char *list, char **ret_reason)
 
         if (forward && proven && SSL_CIPHER_is_aead(cipher))
             continue;
-        *ret_reason = grc_tls_reason("%s: %s has no %s", key, SSL_CIPHER_get_name(cipher),
-                                     !forward  ? "forward secrecy"
-                                     : !proven ? "certificate"
-                                               : "authenticated encryption");
+        *ret_reason = grc_format("%s: %s has no %s", key, SSL_CIPHER_get_name(cipher),
+                                 !forward  ? "forward secrecy"
+                                 : !proven ? "certificate"
+                                           : "authenticated encryption");
         return false;
     }
     return true;
@@ -133,7 +134,7 @@ static SSL_CTX *new_context(const struct grc_tls_settings *settings, char **ret_
     int oldest = settings->min_version == GRC_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
 
     if (!ctx || SSL_CTX_set_min_proto_version(ctx, oldest) != 1) {
-        *ret_reason = grc_tls_reason("server.tls: %s", grc_tls_last_error());
+        *ret_reason = grc_format("server.tls: %s", grc_tls_last_error());
         SSL_CTX_free(ctx);
         return NULL;
     }

@@ -1,13 +1,13 @@
 #include "http/tls_files.h"
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/log.h"
 
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,18 +15,6 @@
 /* Certificates are renewed some weeks before they end. When one has less time left than this, an
  * operator should look after it. */
 #define LATE_SECONDS (7 * 24 * 60 * 60)
-
-char *grc_tls_reason(const char *format, ...)
-{
-    char *reason = NULL;
-    va_list args;
-
-    va_start(args, format);
-    if (vasprintf(&reason, format, args) < 0)
-        reason = NULL;
-    va_end(args);
-    return reason;
-}
 
 const char *grc_tls_last_error(void)
 {
@@ -51,7 +39,7 @@ static bool is_readable(const char *key, const char *path, char **ret_reason)
     FILE *file = fopen(path, "re");
 
     if (!file) {
-        *ret_reason = grc_tls_reason("%s: '%s': %s", key, path, strerror(errno));
+        *ret_reason = grc_format("%s: '%s': %s", key, path, strerror(errno));
         return false;
     }
     fclose(file);
@@ -78,8 +66,8 @@ static bool use_certificate(SSL_CTX *ctx, const char *path, char **ret_reason)
         return true;
     bool none = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ||
                 ERR_GET_REASON(ERR_peek_error()) == PEM_R_NO_START_LINE;
-    *ret_reason = none ? grc_tls_reason("%s: '%s': has no certificate in PEM form", key, path)
-                       : grc_tls_reason("%s: '%s': %s", key, path, grc_tls_last_error());
+    *ret_reason = none ? grc_format("%s: '%s': has no certificate in PEM form", key, path)
+                       : grc_format("%s: '%s': %s", key, path, grc_tls_last_error());
     ERR_clear_error();
     return false;
 }
@@ -93,10 +81,10 @@ static EVP_PKEY *read_key(const char *key, const char *path, char **ret_reason)
     BIO_free(bio);
     if (pkey)
         return pkey;
-    *ret_reason = grc_tls_reason("%s: '%s': %s", key, path,
-                                 asked ? "is encrypted, and there is nobody to ask for the "
-                                         "passphrase; store it without one"
-                                       : "has no private key in PEM form");
+    *ret_reason = grc_format("%s: '%s': %s", key, path,
+                             asked ? "is encrypted, and there is nobody to ask for the "
+                                     "passphrase; store it without one"
+                                   : "has no private key in PEM form");
     ERR_clear_error();
     return NULL;
 }
@@ -115,11 +103,11 @@ static bool use_key(SSL_CTX *ctx, const struct grc_tls_settings *settings, char 
         return false;
     bool fits = X509_check_private_key(certificate, pkey) == 1;
     if (!fits)
-        *ret_reason = grc_tls_reason("%s: '%s' is not the key of the certificate in '%s'", key,
-                                     path, settings->certificate);
+        *ret_reason = grc_format("%s: '%s' is not the key of the certificate in '%s'", key, path,
+                                 settings->certificate);
     bool used = fits && SSL_CTX_use_PrivateKey(ctx, pkey) == 1;
     if (fits && !used)
-        *ret_reason = grc_tls_reason("%s: '%s': %s", key, path, grc_tls_last_error());
+        *ret_reason = grc_format("%s: '%s': %s", key, path, grc_tls_last_error());
     EVP_PKEY_free(pkey);
     ERR_clear_error();
     return used;
@@ -137,7 +125,7 @@ static bool use_client_ca(SSL_CTX *ctx, const struct grc_tls_settings *settings,
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(settings->client_ca);
     if (!names || SSL_CTX_load_verify_file(ctx, settings->client_ca) != 1) {
         *ret_reason =
-            grc_tls_reason("%s: '%s': has no certificate in PEM form", key, settings->client_ca);
+            grc_format("%s: '%s': has no certificate in PEM form", key, settings->client_ca);
         sk_X509_NAME_pop_free(names, X509_NAME_free);
         ERR_clear_error();
         return false;

@@ -7,7 +7,5 @@
 
 /* false with a reason (malloc'ed) that names key and file. Warns as grc_tls_new() says. */
 bool grc_tls_files_use(SSL_CTX *ctx, const struct grc_tls_settings *settings, char **ret_reason);
-/* malloc'ed, by printf's rules; NULL without memory. */
-char *grc_tls_reason(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The text of OpenSSL's last error, which is forgotten with all others. Never NULL. */
 const char *grc_tls_last_error(void);

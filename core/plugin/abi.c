@@ -1,21 +1,9 @@
 /* What a plugin was compiled for: whether it may be loaded at all. */
+#include "base/format.h"
 #include "plugin/plugin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static char *say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *say(const char *format, ...)
-{
-    va_list args;
-    char *line = NULL;
-
-    va_start(args, format);
-    if (vasprintf(&line, format, args) < 0)
-        line = NULL;
-    va_end(args);
-    return line;
-}
 
 /* Sizes of the first release of this major: a plugin can be shorter than the host, never than this.
  */
@@ -46,8 +34,8 @@ static enum grc_load_state check_sizes(const char *file, const struct gr_abi *ab
         memcpy(&found, (const char *)abi + sizes[i].offset, sizeof(found));
         if (found >= sizes[i].first && found <= sizes[i].now)
             continue;
-        *ret_reason = say("%s: %s: found %u, wanted %zu to %zu", file, sizes[i].field, found,
-                          sizes[i].first, sizes[i].now);
+        *ret_reason = grc_format("%s: %s: found %u, wanted %zu to %zu", file, sizes[i].field, found,
+                                 sizes[i].first, sizes[i].now);
         return GRC_LOAD_SIZE;
     }
     return GRC_LOAD_OK;
@@ -57,30 +45,32 @@ enum grc_load_state grc_abi_check(const char *file, const struct gr_abi *abi, ch
 {
     if (abi->magic != GR_PLUGIN_MAGIC) {
         *ret_reason =
-            say("%s: magic: found 0x%08x, wanted 0x%08x", file, abi->magic, GR_PLUGIN_MAGIC);
+            grc_format("%s: magic: found 0x%08x, wanted 0x%08x", file, abi->magic, GR_PLUGIN_MAGIC);
         return GRC_LOAD_MAGIC;
     }
     if (abi->major != GR_ABI_MAJOR) {
-        *ret_reason = say("%s: abi_major: found %u, wanted %u", file, abi->major, GR_ABI_MAJOR);
+        *ret_reason =
+            grc_format("%s: abi_major: found %u, wanted %u", file, abi->major, GR_ABI_MAJOR);
         return GRC_LOAD_ABI_MAJOR;
     }
     if (abi->minor > GR_ABI_MINOR) {
-        *ret_reason = say("%s: abi_minor: found %u, wanted %u or less: the plugin needs a newer "
-                          "Greenroom",
-                          file, abi->minor, GR_ABI_MINOR);
+        *ret_reason =
+            grc_format("%s: abi_minor: found %u, wanted %u or less: the plugin needs a newer "
+                       "Greenroom",
+                       file, abi->minor, GR_ABI_MINOR);
         return GRC_LOAD_ABI_MINOR;
     }
     enum grc_load_state state = check_sizes(file, abi, ret_reason);
     if (state != GRC_LOAD_OK)
         return state;
     if (abi->jansson_major != GR_JANSSON_MAJOR) {
-        *ret_reason = say("%s: jansson_major: found %u, wanted %u", file, abi->jansson_major,
-                          GR_JANSSON_MAJOR);
+        *ret_reason = grc_format("%s: jansson_major: found %u, wanted %u", file, abi->jansson_major,
+                                 GR_JANSSON_MAJOR);
         return GRC_LOAD_BUILD;
     }
     if (abi->pointer_bits != sizeof(void *) * 8) {
-        *ret_reason = say("%s: pointer_bits: found %u, wanted %zu", file, abi->pointer_bits,
-                          sizeof(void *) * 8);
+        *ret_reason = grc_format("%s: pointer_bits: found %u, wanted %zu", file, abi->pointer_bits,
+                                 sizeof(void *) * 8);
         return GRC_LOAD_BUILD;
     }
     return GRC_LOAD_OK;

@@ -1,5 +1,6 @@
 #include "plugin/elf.h"
 
+#include "base/format.h"
 #include "base/secure.h"
 
 #include <elf.h>
@@ -77,8 +78,7 @@ static bool wrong(struct reader *reader, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    if (vasprintf(&reader->reason, format, args) < 0)
-        reader->reason = NULL;
+    reader->reason = grc_format_args(format, args);
     va_end(args);
     return false;
 }

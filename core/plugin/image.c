@@ -1,4 +1,5 @@
 /* A plugin's file in sealed memory. */
+#include "base/format.h"
 #include "plugin/module.h"
 
 #include <errno.h>
@@ -23,8 +24,7 @@ static enum grc_module_state refuse(char **ret_reason, enum grc_module_state sta
     va_list args;
 
     va_start(args, format);
-    if (vasprintf(ret_reason, format, args) < 0)
-        *ret_reason = NULL;
+    *ret_reason = grc_format_args(format, args);
     va_end(args);
     return state;
 }

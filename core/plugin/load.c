@@ -1,4 +1,5 @@
 /* The one loader: opens a shared object, checks it, and makes its tables ready to serve. */
+#include "base/format.h"
 #include "config/options.h"
 #include "metrics/metrics.h"
 #include "plugin/judge.h"
@@ -24,8 +25,7 @@ static bool refuse(struct grc_plugin *plugin, enum grc_load_state state, const c
 
     va_start(args, format);
     plugin->state = state;
-    if (vasprintf(&plugin->reason, format, args) < 0)
-        plugin->reason = NULL;
+    plugin->reason = grc_format_args(format, args);
     va_end(args);
     return false;
 }
@@ -282,15 +282,6 @@ struct grc_plugin *grc_plugin_builtin(const struct gr_plugin *desc)
     else
         prepare(plugin, desc);
     return plugin;
-}
-
-void grc_route_done(struct grc_route *route)
-{
-    free((void *)(uintptr_t)route->path);
-    free((void *)(uintptr_t)route->alias);
-    grc_schema_free(route->params);
-    grc_schema_free(route->query);
-    grc_schema_free(route->body);
 }
 
 void grc_plugin_free(struct grc_plugin *plugin)

@@ -1,5 +1,6 @@
 #include "server/lifecycle.h"
 
+#include "base/format.h"
 #include "base/log.h"
 #include "call/timers.h"
 #include "plugin/fault.h"
@@ -11,11 +12,9 @@
 void grc_say(const struct grc_reporter *reporter, const char *format, ...)
 {
     va_list args;
-    char *line = NULL;
 
     va_start(args, format);
-    if (vasprintf(&line, format, args) < 0)
-        line = NULL;
+    char *line = grc_format_args(format, args);
     va_end(args);
     reporter->report(reporter->arg, line ? line : "out of memory");
     free(line);
@@ -25,11 +24,9 @@ bool grc_plugin_drop(const struct grc_reporter *reporter, struct grc_plugin *plu
                      enum grc_load_state state, const char *format, ...)
 {
     va_list args;
-    char *reason = NULL;
 
     va_start(args, format);
-    if (vasprintf(&reason, format, args) < 0)
-        reason = NULL;
+    char *reason = grc_format_args(format, args);
     va_end(args);
     free(plugin->reason);
     plugin->reason = reason;

@@ -3,6 +3,7 @@
 
 #include "call/call.h"
 
+/* reply_headers.c */
 /* Adds a header to the reply; false when there is no room. Slices live as long as the call. */
 bool grc_reply_add(struct grc_call *call, const char *name, gr_str value);
 /* "GET, HEAD, OPTIONS" for a path, in call memory. */

@@ -68,8 +68,6 @@ extern const struct grc_engine grc_engine_postgres;
 /* Logs a failed statement at a level that fits err, and returns err. code is the engine's own. */
 enum gr_err grc_store_complain(const struct grc_engine *engine, enum gr_err err, const char *code,
                                const char *message, const char *sql);
-/* malloc'ed printf for reasons; NULL without memory. */
-char *grc_store_reason(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* One statement in a session, with the rules of a transaction. */
 enum gr_err grc_store_run_in(struct grc_store_session *session, struct grc_statement *statement);
 enum gr_err grc_store_commit_in(struct grc_store_session *session);

@@ -4,6 +4,7 @@
  * two that start together take turns.
  */
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/secure.h"
 #include "store/engine.h"
@@ -56,8 +57,8 @@ static enum gr_err refuse(const struct migration_run *run, const struct gr_migra
                           enum gr_err err, const char *what)
 {
     if (!*run->ret_reason)
-        *run->ret_reason = grc_store_reason("plugin '%s', migration %d '%s': %s", run->plugin,
-                                            step->version, step->name ? step->name : "", what);
+        *run->ret_reason = grc_format("plugin '%s', migration %d '%s': %s", run->plugin,
+                                      step->version, step->name ? step->name : "", what);
     return err;
 }
 

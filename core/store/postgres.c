@@ -28,11 +28,6 @@
 /* A step of a migration may rewrite a large table. */
 #define SCHEMA_MS 605000u
 
-struct pg_stmt {
-    struct grc_cached head;
-    char name[16];
-};
-
 /* What libpq wants for the parameters of one statement. */
 struct pg_params {
     Oid *types;
@@ -41,74 +36,6 @@ struct pg_params {
     int *formats;
     uint64_t *numbers; /* in network order */
 };
-
-/* ------------------------------------------------------------------------------------------ */
-/* Errors                                                                                     */
-
-struct state_err {
-    const char *state; /* a SQLSTATE or the beginning of one */
-    enum gr_err err;
-};
-
-/* The first match counts. */
-static const struct state_err state_errs[] = {
-    {"23505", GR_ERR_STORE_UNIQUE},  {"23P01", GR_ERR_STORE_UNIQUE},
-    {"23503", GR_ERR_STORE_FOREIGN}, {"23001", GR_ERR_STORE_FOREIGN},
-    {"23", GR_ERR_STORE_CHECK},      {"22", GR_ERR_STORE_CHECK},
-    {"40001", GR_ERR_STORE_BUSY},    {"40P01", GR_ERR_STORE_BUSY},
-    {"55P03", GR_ERR_STORE_BUSY},    {"57014", GR_ERR_STORE_BUSY},
-    {"08", GR_ERR_STORE_DOWN},       {"57P", GR_ERR_STORE_DOWN},
-    {"25006", GR_ERR_STORE_DOWN},    {"25P03", GR_ERR_STORE_DOWN},
-    {"53", GR_ERR_STORE_DOWN},       {"58", GR_ERR_STORE_DOWN},
-};
-
-static enum gr_err err_of_state(const char *state)
-{
-    for (size_t i = 0; i < sizeof(state_errs) / sizeof(state_errs[0]); i++) {
-        if (strncmp(state, state_errs[i].state, strlen(state_errs[i].state)) == 0)
-            return state_errs[i].err;
-    }
-    return GR_ERR_STORE;
-}
-
-static const char *state_of(const PGresult *result)
-{
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
-    return state ? state : "";
-}
-
-enum gr_err grc_pg_verdict(struct grc_pg_conn *conn, const PGresult *result, const char *sql)
-{
-    if (!result) {
-        conn->lost = true;
-        return grc_store_complain(&grc_engine_postgres, GR_ERR_STORE_DOWN, "gone",
-                                  "connection lost or no answer in time", sql);
-    }
-    ExecStatusType status = PQresultStatus(result);
-    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY)
-        return GR_OK;
-    const char *state = state_of(result);
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    enum gr_err err = *state ? err_of_state(state) : GR_ERR_STORE_DOWN;
-    if (err == GR_ERR_STORE_DOWN)
-        conn->lost = true;
-    /* Data exceptions quote the data. */
-    if (strncmp(state, "22", 2) == 0 || !message)
-        message = "a value that does not fit";
-    return grc_store_complain(&grc_engine_postgres, err, state, message, sql);
-}
-
-enum gr_err grc_pg_exec(struct grc_pg_conn *conn, const char *sql)
-{
-    PGresult *result = NULL;
-
-    if (PQsendQuery(conn->pg, sql))
-        result = grc_pg_wait(conn);
-    enum gr_err err = grc_pg_verdict(conn, result, sql);
-    PQclear(result);
-    return err;
-}
 
 /* ------------------------------------------------------------------------------------------ */
 /* Parameters                                                                                 */
@@ -180,20 +107,6 @@ static void param_set(struct pg_params *params, size_t i, const struct gr_value 
 /* ------------------------------------------------------------------------------------------ */
 /* Prepared statements                                                                        */
 
-void grc_pg_drop_stmt(void *owner, struct grc_cached *item)
-{
-    struct grc_pg_conn *conn = owner;
-    struct pg_stmt *stmt = (struct pg_stmt *)(void *)item;
-    char sql[40];
-
-    /* Inside of a failed transaction the server would refuse; it forgets with the connection. */
-    if (!conn->lost && stmt->name[0] && PQtransactionStatus(conn->pg) != PQTRANS_INERROR) {
-        (void)snprintf(sql, sizeof(sql), "DEALLOCATE %s", stmt->name);
-        (void)grc_pg_exec(conn, sql);
-    }
-    free(stmt);
-}
-
 /* The types of the parameters are part of a prepared statement, so they are part of its key. */
 static enum gr_err make_key(struct grc_buf *key, const struct grc_statement *st)
 {
@@ -229,7 +142,7 @@ static enum gr_err translate(struct grc_buf *sql, const struct grc_statement *st
     return GR_OK;
 }
 
-static enum gr_err server_prepare(struct grc_pg_conn *conn, struct pg_stmt *stmt,
+static enum gr_err server_prepare(struct grc_pg_conn *conn, struct grc_pg_stmt *stmt,
                                   const struct grc_statement *st, const Oid *types)
 {
     struct grc_buf sql;
@@ -251,16 +164,16 @@ static enum gr_err server_prepare(struct grc_pg_conn *conn, struct pg_stmt *stmt
 }
 
 static enum gr_err prepare(struct grc_pg_conn *conn, const struct grc_statement *st,
-                           const Oid *types, struct pg_stmt **ret_stmt)
+                           const Oid *types, struct grc_pg_stmt **ret_stmt)
 {
-    struct pg_stmt *stmt = NULL;
+    struct grc_pg_stmt *stmt = NULL;
     struct grc_buf key;
 
     grc_buf_init(&key, SQL_MAX_BYTES);
     enum gr_err err = make_key(&key, st);
     if (err != GR_OK)
         goto done;
-    stmt = (struct pg_stmt *)(void *)grc_cache_find(&conn->cache, grc_buf_view(&key));
+    stmt = (struct grc_pg_stmt *)(void *)grc_cache_find(&conn->cache, grc_buf_view(&key));
     if (stmt)
         goto done;
     stmt = calloc(1, sizeof(*stmt));
@@ -386,13 +299,14 @@ static int64_t changed_of(PGresult *result, const struct grc_statement *st)
 static bool is_stale(const PGresult *result)
 {
     return result && PQresultStatus(result) == PGRES_FATAL_ERROR &&
-           (strcmp(state_of(result), "0A000") == 0 || strcmp(state_of(result), "26000") == 0);
+           (strcmp(grc_pg_state(result), "0A000") == 0 ||
+            strcmp(grc_pg_state(result), "26000") == 0);
 }
 
 static enum gr_err send_stmt(struct grc_pg_conn *conn, struct grc_statement *st,
                              const struct pg_params *params, bool *ret_stale)
 {
-    struct pg_stmt *stmt = NULL;
+    struct grc_pg_stmt *stmt = NULL;
     PGresult *result = NULL;
 
     enum gr_err err = prepare(conn, st, params->types, &stmt);
@@ -495,10 +409,15 @@ static const char *pg_step_sql(const struct gr_migration *step)
     return step->postgres ? step->postgres : step->sql;
 }
 
+static struct grc_store *pg_open(const char *url, char **ret_reason)
+{
+    return grc_pg_open(&grc_engine_postgres, url, ret_reason);
+}
+
 const struct grc_engine grc_engine_postgres = {
     .kind = "postgres",
     .scheme = "postgres://",
-    .open = grc_pg_open,
+    .open = pg_open,
     .close = grc_pg_close,
     .checkout = grc_pg_checkout,
     .checkin = grc_pg_checkin,

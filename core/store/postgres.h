@@ -1,4 +1,7 @@
-/* The parts of the PostgreSQL engine: connections in postgres_conn.c, statements in postgres.c. */
+/*
+ * The parts of the PostgreSQL engine: postgres.c has the statements, postgres_conn.c the
+ * connections and their pool, postgres_exec.c what is sent over one connection.
+ */
 #pragma once
 
 #include "store/cache.h"
@@ -25,7 +28,13 @@ struct grc_pg_conn {
     struct grc_cache cache;
 };
 
-struct grc_store *grc_pg_open(const char *url, char **ret_reason);
+/* A statement that the server has prepared for one connection. */
+struct grc_pg_stmt {
+    struct grc_cached head;
+    char name[16];
+};
+
+struct grc_store *grc_pg_open(const struct grc_engine *engine, const char *url, char **ret_reason);
 void grc_pg_close(struct grc_store *store);
 enum gr_err grc_pg_checkout(struct grc_store *store, bool write,
                             struct grc_store_session **ret_session);
@@ -40,5 +49,7 @@ void grc_pg_drop_stmt(void *owner, struct grc_cached *item);
 PGresult *grc_pg_wait(struct grc_pg_conn *conn);
 /* Sends constant text, waits, and turns a failure into an error. */
 enum gr_err grc_pg_exec(struct grc_pg_conn *conn, const char *sql);
+/* The SQLSTATE of a failed result; "" when it has none. */
+const char *grc_pg_state(const PGresult *result);
 /* GR_OK for a good result, else what its SQLSTATE means; logs. result may be NULL. */
 enum gr_err grc_pg_verdict(struct grc_pg_conn *conn, const PGresult *result, const char *sql);

@@ -3,6 +3,7 @@
  * deadline on everything that waits for the server.
  */
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/secure.h"
 #include "store/postgres.h"
@@ -26,56 +27,6 @@ static const char setup_sql[] =
     " SET statement_timeout = '10s'; SET lock_timeout = '5s';"
     " SET idle_in_transaction_session_timeout = '60s';"
     " SET default_transaction_isolation = 'read committed'";
-
-/* ------------------------------------------------------------------------------------------ */
-/* Waiting                                                                                    */
-
-/* Moves bytes both ways until an answer is complete. false: the connection is lost. */
-static bool pump(PGconn *pg, int64_t deadline_ms)
-{
-    for (;;) {
-        int unsent = PQflush(pg);
-        if (unsent < 0)
-            return false;
-        if (unsent == 0 && !PQisBusy(pg))
-            return true;
-        int64_t left_ms = deadline_ms - grc_mono_ms();
-        if (left_ms <= 0)
-            return false;
-        struct pollfd fd = {.fd = PQsocket(pg), .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
-        int ready = poll(&fd, 1, (int)left_ms);
-        if (ready == 0 || (ready < 0 && errno != EINTR))
-            return false;
-        if (ready > 0 && (fd.revents & ~POLLOUT) && !PQconsumeInput(pg))
-            return false;
-    }
-}
-
-PGresult *grc_pg_wait(struct grc_pg_conn *conn)
-{
-    int64_t deadline_ms = grc_mono_ms() + conn->timeout_ms;
-    PGresult *kept = NULL;
-
-    for (;;) {
-        if (!pump(conn->pg, deadline_ms)) {
-            conn->lost = true;
-            /* What the server said before it left tells more than that it left. */
-            if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR)
-                return kept;
-            PQclear(kept);
-            return NULL;
-        }
-        PGresult *next = PQgetResult(conn->pg);
-        if (!next)
-            return kept;
-        if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR) {
-            PQclear(next);
-            continue;
-        }
-        PQclear(kept);
-        kept = next;
-    }
-}
 
 /* ------------------------------------------------------------------------------------------ */
 /* The URL                                                                                    */
@@ -305,24 +256,25 @@ void grc_pg_close(struct grc_store *base)
     free(store);
 }
 
-static struct grc_pg_store *store_new(const char *url, char **ret_reason)
+static struct grc_pg_store *store_new(const struct grc_engine *engine, const char *url,
+                                      char **ret_reason)
 {
     struct grc_pg_store *store = calloc(1, sizeof(*store));
     size_t max = POOL_DEFAULT;
 
     if (!store)
         return NULL;
-    store->base.engine = &grc_engine_postgres;
+    store->base.engine = engine;
     store->url = strdup(url);
     if (!store->url)
         goto fail;
     if (!take_pool_max(store->url, &max)) {
-        *ret_reason = grc_store_reason("pool_max: expected a number from 1 to %u", POOL_MAX);
+        *ret_reason = grc_format("pool_max: expected a number from 1 to %u", POOL_MAX);
         goto fail;
     }
     if (!read_url(store->url, &store->password)) {
-        *ret_reason = grc_store_reason("the postgres:// URL cannot be understood; special "
-                                       "characters in user and password are written as %%XX");
+        *ret_reason = grc_format("the postgres:// URL cannot be understood; special "
+                                 "characters in user and password are written as %%XX");
         goto fail;
     }
     if (pthread_mutex_init(&store->lock, NULL) != 0)
@@ -335,9 +287,9 @@ fail:
     return NULL;
 }
 
-struct grc_store *grc_pg_open(const char *url, char **ret_reason)
+struct grc_store *grc_pg_open(const struct grc_engine *engine, const char *url, char **ret_reason)
 {
-    struct grc_pg_store *store = store_new(url, ret_reason);
+    struct grc_pg_store *store = store_new(engine, url, ret_reason);
     void *conn = NULL;
 
     if (!store)

@@ -4,6 +4,7 @@
  * acknowledged is on the disk, whatever happens to the process afterwards.
  */
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/secure.h"
 #include "store/cache.h"
 #include "store/engine.h"
@@ -203,7 +204,7 @@ static struct lite_conn *conn_new(struct lite_store *store, bool writer, enum gr
         return conn;
     *ret_err = conn->db ? complain(conn, code, NULL) : GR_ERR_NO_MEMORY;
     if (ret_reason && conn->db)
-        *ret_reason = grc_store_reason("'%s': %s", store->path, sqlite3_errmsg(conn->db));
+        *ret_reason = grc_format("'%s': %s", store->path, sqlite3_errmsg(conn->db));
     conn_free(conn);
     return NULL;
 }
@@ -472,10 +473,10 @@ static char *make_file(const char *path)
         return NULL;
     }
     if (errno != EEXIST)
-        return grc_store_reason("cannot make '%s': %s", path, strerror(errno));
+        return grc_format("cannot make '%s': %s", path, strerror(errno));
     if (stat(path, &status) != 0)
-        return grc_store_reason("cannot look at '%s': %s", path, strerror(errno));
-    return S_ISREG(status.st_mode) ? NULL : grc_store_reason("'%s' is not a regular file", path);
+        return grc_format("cannot look at '%s': %s", path, strerror(errno));
+    return S_ISREG(status.st_mode) ? NULL : grc_format("'%s' is not a regular file", path);
 }
 
 static struct grc_store *lite_open(const char *url, char **ret_reason)
@@ -483,7 +484,7 @@ static struct grc_store *lite_open(const char *url, char **ret_reason)
     const char *path = url + strlen(grc_engine_sqlite.scheme);
 
     if (!*path || *path == ':') {
-        *ret_reason = grc_store_reason("'%s': expected sqlite:PATH with the path of a file", url);
+        *ret_reason = grc_format("'%s': expected sqlite:PATH with the path of a file", url);
         return NULL;
     }
     char *reason = make_file(path);

@@ -1,12 +1,12 @@
 /* The face of the store: choice of the engine, rules that hold for both, repeating. */
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/secure.h"
 #include "base/utf8.h"
 #include "store/engine.h"
 #include "store/sql.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -19,44 +19,6 @@
 
 static const struct grc_engine *const engines[] = {&grc_engine_sqlite, &grc_engine_postgres};
 
-char *grc_store_reason(const char *format, ...)
-{
-    va_list args;
-    char *text = NULL;
-
-    va_start(args, format);
-    int len = vasprintf(&text, format, args);
-    va_end(args);
-    return len < 0 ? NULL : text;
-}
-
-/* What a program can expect, and handles, is no news for an operator. */
-static enum gr_log_level level_of(enum gr_err err)
-{
-    switch (err) {
-    case GR_ERR_STORE_UNIQUE:
-    case GR_ERR_STORE_FOREIGN:
-    case GR_ERR_STORE_CHECK:
-    case GR_ERR_STORE_BUSY:
-        return GR_LOG_DEBUG;
-    case GR_ERR_STORE_DOWN:
-        return GR_LOG_WARN;
-    default:
-        return GR_LOG_ERROR;
-    }
-}
-
-enum gr_err grc_store_complain(const struct grc_engine *engine, enum gr_err err, const char *code,
-                               const char *message, const char *sql)
-{
-    if (level_of(err) <= grc_log_level()) {
-        grc_log_fields(level_of(err), "store statement failed",
-                       GRC_LOG_FIELDS(GRC_LT("store", engine->kind), GRC_LT("code", code),
-                                      GRC_LT("reason", message), GRC_LT("sql", sql ? sql : "")));
-    }
-    return err;
-}
-
 struct grc_store *grc_store_open(const char *url, char **ret_reason)
 {
     for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
@@ -66,7 +28,7 @@ struct grc_store *grc_store_open(const char *url, char **ret_reason)
     /* The other spelling libpq takes. */
     if (strncmp(url, "postgresql://", 13) == 0)
         return grc_engine_postgres.open(url, ret_reason);
-    *ret_reason = grc_store_reason("unknown kind of store; expected sqlite:PATH or postgres://…");
+    *ret_reason = grc_format("unknown kind of store; expected sqlite:PATH or postgres://…");
     return NULL;
 }
 

@@ -3,29 +3,13 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/format.h"
 #include "base/secure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define UPSTREAMS_MAX 256u
-
-static bool give_reason(char **ret_reason, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Always false. */
-static bool give_reason(char **ret_reason, const char *format, ...)
-{
-    va_list args;
-    char *text = NULL;
-
-    va_start(args, format);
-    if (vasprintf(&text, format, args) < 0)
-        text = NULL;
-    va_end(args);
-    *ret_reason = text;
-    return false;
-}
 
 /* --- DNS answers are shared; connections are not: libcurl crashes on that --- */
 
@@ -174,25 +158,25 @@ static bool upstream_add(struct grc_upstreams *all, const struct grc_upstream_se
     struct grc_upstream *upstream;
 
     if (grc_upstreams_has(all, settings->name))
-        return give_reason(ret_reason, "an upstream '%s' exists", settings->name);
+        return grc_refuse(ret_reason, "an upstream '%s' exists", settings->name);
     if (all->count >= UPSTREAMS_MAX)
-        return give_reason(ret_reason, "more than %u upstreams", UPSTREAMS_MAX);
+        return grc_refuse(ret_reason, "more than %u upstreams", UPSTREAMS_MAX);
     upstream = upstream_new(all, settings);
     if (!upstream)
-        return give_reason(ret_reason, "out of memory");
+        return grc_refuse(ret_reason, "out of memory");
     if (settings->credential) {
         upstream->token_source = token_source_find(all, settings->credential);
         if (!upstream->token_source) {
             upstream_free(upstream);
-            return give_reason(ret_reason, "upstream '%s': no credential '%s'", settings->name,
-                               settings->credential);
+            return grc_refuse(ret_reason, "upstream '%s': no credential '%s'", settings->name,
+                              settings->credential);
         }
     }
     if (!read_url(upstream)) {
         upstream_free(upstream);
-        return give_reason(ret_reason,
-                           "upstream '%s': expected an http or https URL of host, port and path",
-                           settings->name);
+        return grc_refuse(ret_reason,
+                          "upstream '%s': expected an http or https URL of host, port and path",
+                          settings->name);
     }
     upstream->own = own;
     all->list[all->count++] = upstream;
@@ -223,7 +207,7 @@ static bool add_token_sources(struct grc_upstreams *all, char **ret_reason)
             continue;
         token_source = grc_token_source_new(credential, &reason);
         if (!token_source)
-            return give_reason(ret_reason, "credential '%s': %s", credential->name, reason);
+            return grc_refuse(ret_reason, "credential '%s': %s", credential->name, reason);
         all->token_sources[all->token_source_count++] = token_source;
     }
     return true;
@@ -237,7 +221,7 @@ static bool fill(struct grc_upstreams *all, char **ret_reason)
         all->cache = grc_cache_new((size_t)all->settings->cache_max_bytes);
     if (!all->token_sources || !all->list || !all->shares ||
         (all->settings->cache_max_bytes > 0 && !all->cache) || !share_init(all))
-        return give_reason(ret_reason, "out of memory");
+        return grc_refuse(ret_reason, "out of memory");
     if (!add_token_sources(all, ret_reason))
         return false;
     for (size_t i = 0; i < all->settings->upstream_count; i++) {

@@ -1,4 +1,5 @@
 /* Compiles rows: copies them to the host's size and refuses what could never be meant. */
+#include "base/format.h"
 #include "validate/schema_nodes.h"
 
 #include <stdio.h>
@@ -45,22 +46,18 @@ static bool refuse(struct compiler *compiler, const char *format, ...)
 static bool refuse(struct compiler *compiler, const char *format, ...)
 {
     char path[PATH_MAX_BYTES];
-    char *what = NULL;
     va_list args;
 
     if (compiler->reason)
         return false;
     va_start(args, format);
-    if (vasprintf(&what, format, args) < 0)
-        what = NULL;
+    char *what = grc_format_args(format, args);
     va_end(args);
     row_path(compiler, path, sizeof(path));
     if (!what)
         return false;
-    int n = path[0] ? asprintf(&compiler->reason, "row '%s': %s", path, what)
-                    : asprintf(&compiler->reason, "the row: %s", what);
-    if (n < 0)
-        compiler->reason = NULL;
+    compiler->reason =
+        path[0] ? grc_format("row '%s': %s", path, what) : grc_format("the row: %s", what);
     free(what);
     return false;
 }

@@ -1,0 +1,143 @@
+/*
+ * One connection of the PostgreSQL engine: sending text, waiting for the answer with a deadline,
+ * and what a SQLSTATE means.
+ */
+#include "base/clock.h"
+#include "store/postgres.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ------------------------------------------------------------------------------------------ */
+/* Waiting                                                                                    */
+
+/* Moves bytes both ways until an answer is complete. false: the connection is lost. */
+static bool pump(PGconn *pg, int64_t deadline_ms)
+{
+    for (;;) {
+        int unsent = PQflush(pg);
+        if (unsent < 0)
+            return false;
+        if (unsent == 0 && !PQisBusy(pg))
+            return true;
+        int64_t left_ms = deadline_ms - grc_mono_ms();
+        if (left_ms <= 0)
+            return false;
+        struct pollfd fd = {.fd = PQsocket(pg), .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
+        int ready = poll(&fd, 1, (int)left_ms);
+        if (ready == 0 || (ready < 0 && errno != EINTR))
+            return false;
+        if (ready > 0 && (fd.revents & ~POLLOUT) && !PQconsumeInput(pg))
+            return false;
+    }
+}
+
+PGresult *grc_pg_wait(struct grc_pg_conn *conn)
+{
+    int64_t deadline_ms = grc_mono_ms() + conn->timeout_ms;
+    PGresult *kept = NULL;
+
+    for (;;) {
+        if (!pump(conn->pg, deadline_ms)) {
+            conn->lost = true;
+            /* What the server said before it left tells more than that it left. */
+            if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR)
+                return kept;
+            PQclear(kept);
+            return NULL;
+        }
+        PGresult *next = PQgetResult(conn->pg);
+        if (!next)
+            return kept;
+        if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR) {
+            PQclear(next);
+            continue;
+        }
+        PQclear(kept);
+        kept = next;
+    }
+}
+
+/* ------------------------------------------------------------------------------------------ */
+/* Errors                                                                                     */
+
+struct state_err {
+    const char *state; /* a SQLSTATE or the beginning of one */
+    enum gr_err err;
+};
+
+/* The first match counts. */
+static const struct state_err state_errs[] = {
+    {"23505", GR_ERR_STORE_UNIQUE},  {"23P01", GR_ERR_STORE_UNIQUE},
+    {"23503", GR_ERR_STORE_FOREIGN}, {"23001", GR_ERR_STORE_FOREIGN},
+    {"23", GR_ERR_STORE_CHECK},      {"22", GR_ERR_STORE_CHECK},
+    {"40001", GR_ERR_STORE_BUSY},    {"40P01", GR_ERR_STORE_BUSY},
+    {"55P03", GR_ERR_STORE_BUSY},    {"57014", GR_ERR_STORE_BUSY},
+    {"08", GR_ERR_STORE_DOWN},       {"57P", GR_ERR_STORE_DOWN},
+    {"25006", GR_ERR_STORE_DOWN},    {"25P03", GR_ERR_STORE_DOWN},
+    {"53", GR_ERR_STORE_DOWN},       {"58", GR_ERR_STORE_DOWN},
+};
+
+static enum gr_err err_of_state(const char *state)
+{
+    for (size_t i = 0; i < sizeof(state_errs) / sizeof(state_errs[0]); i++) {
+        if (strncmp(state, state_errs[i].state, strlen(state_errs[i].state)) == 0)
+            return state_errs[i].err;
+    }
+    return GR_ERR_STORE;
+}
+
+const char *grc_pg_state(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    return state ? state : "";
+}
+
+enum gr_err grc_pg_verdict(struct grc_pg_conn *conn, const PGresult *result, const char *sql)
+{
+    if (!result) {
+        conn->lost = true;
+        return grc_store_complain(conn->base.store->engine, GR_ERR_STORE_DOWN, "gone",
+                                  "connection lost or no answer in time", sql);
+    }
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY)
+        return GR_OK;
+    const char *state = grc_pg_state(result);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    enum gr_err err = *state ? err_of_state(state) : GR_ERR_STORE_DOWN;
+    if (err == GR_ERR_STORE_DOWN)
+        conn->lost = true;
+    /* Data exceptions quote the data. */
+    if (strncmp(state, "22", 2) == 0 || !message)
+        message = "a value that does not fit";
+    return grc_store_complain(conn->base.store->engine, err, state, message, sql);
+}
+
+enum gr_err grc_pg_exec(struct grc_pg_conn *conn, const char *sql)
+{
+    PGresult *result = NULL;
+
+    if (PQsendQuery(conn->pg, sql))
+        result = grc_pg_wait(conn);
+    enum gr_err err = grc_pg_verdict(conn, result, sql);
+    PQclear(result);
+    return err;
+}
+
+void grc_pg_drop_stmt(void *owner, struct grc_cached *item)
+{
+    struct grc_pg_conn *conn = owner;
+    struct grc_pg_stmt *stmt = (struct grc_pg_stmt *)(void *)item;
+    char sql[40];
+
+    /* Inside of a failed transaction the server would refuse; it forgets with the connection. */
+    if (!conn->lost && stmt->name[0] && PQtransactionStatus(conn->pg) != PQTRANS_INERROR) {
+        (void)snprintf(sql, sizeof(sql), "DEALLOCATE %s", stmt->name);
+        (void)grc_pg_exec(conn, sql);
+    }
+    free(stmt);
+}
