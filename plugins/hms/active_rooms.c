@@ -1,16 +1,16 @@
 /*
- * active_rooms: what happens in a room right now: its session, its peers, messages, the end.
+ * active_rooms: the running session of a room: its peers, messages to them, and ending it.
  */
 #include "common.h"
 
 static const struct gr_field peer_params[] = {
     HMS_PARAM_ROOM,
-    HMS_PARAM_ID("peerId", "ID of the peer; every join makes another"),
+    HMS_PARAM_ID("peerId", "ID of the peer; a new one for every join"),
     GR_END,
 };
 
 static const struct gr_field peers_query[] = {
-    GR_FIELD("user_id", GR_STRING, "Only peers whose join token names this user"),
+    GR_FIELD("user_id", GR_STRING, "Only peers with this user in their join token"),
     GR_FIELD("role", GR_STRING, "Only peers of this role"),
     GR_END,
 };
@@ -18,30 +18,30 @@ static const struct gr_field peers_query[] = {
 /* Bodies ----------------------------------------------------------------------------------- */
 
 static const struct gr_field changed_peer[] = {
-    GR_FIELD("name", GR_STRING, "Name that others see"),
-    GR_FIELD("role", GR_STRING, "Role from now on", .binds = "role"),
-    GR_FIELD("metadata", GR_STRING, "Free text of the application; JSON goes in as text"),
+    GR_FIELD("name", GR_STRING, "Name shown to the other peers"),
+    GR_FIELD("role", GR_STRING, "New role", .binds = "role"),
+    GR_FIELD("metadata", GR_STRING, "Free text of the application; JSON is sent as a string"),
     GR_END,
 };
 
 static const struct gr_field message[] = {
-    GR_FIELD("message", GR_STRING, "The text", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("peer_id", GR_STRING, "Only for this peer; goes before role"),
-    GR_FIELD("role", GR_STRING, "Only for peers of this role"),
+    GR_FIELD("message", GR_STRING, "Text of the message", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("peer_id", GR_STRING, "Peer to send to; takes precedence over role"),
+    GR_FIELD("role", GR_STRING, "Role of the peers to send to"),
     GR_FIELD("type", GR_STRING, "Label for the receiving application, such as `chat`"),
     GR_END,
 };
 
 static const struct gr_field removal[] = {
-    GR_FIELD("peer_id", GR_STRING, "Peer to remove; goes before role", .any_of = "whom"),
-    GR_FIELD("role", GR_STRING, "Role whose peers to remove", .any_of = "whom"),
-    GR_FIELD("reason", GR_STRING, "What the clients and the webhook are told"),
+    GR_FIELD("peer_id", GR_STRING, "Peer to remove; takes precedence over role", .any_of = "whom"),
+    GR_FIELD("role", GR_STRING, "Role of the peers to remove", .any_of = "whom"),
+    GR_FIELD("reason", GR_STRING, "Reason given to the clients and in the webhook"),
     GR_END,
 };
 
 static const struct gr_field end[] = {
-    GR_FIELD("reason", GR_STRING, "What the clients are told"),
-    GR_FIELD("lock", GR_BOOL, "Also disable the room until it is enabled again",
+    GR_FIELD("reason", GR_STRING, "Reason given to the clients"),
+    GR_FIELD("lock", GR_BOOL, "Whether to disable the room as well, until it is enabled again",
              .default_doc = "false"),
     GR_END,
 };
@@ -50,8 +50,8 @@ static const struct gr_field end[] = {
 
 static const struct gr_field session[] = {
     GR_FIELD("id", GR_STRING, "ID of the session"),
-    GR_FIELD("created_at", GR_TIME, "When it began"),
-    GR_FIELD("peers", GR_ARRAY, "IDs of the peers in it", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("created_at", GR_TIME, "When the session began"),
+    GR_FIELD("peers", GR_ARRAY, "IDs of the peers in the session", .items = GR_ITEM(GR_STRING)),
     GR_END,
 };
 
@@ -67,34 +67,34 @@ static const char *const track_types[] = {"audio", "video", NULL};
 
 static const struct gr_field track[] = {
     GR_FIELD("id", GR_STRING, "ID of the track"),
-    GR_FIELD("stream_id", GR_STRING, "ID of its stream"),
-    GR_FIELD("mute", GR_BOOL, "Whether it is muted"),
-    GR_FIELD("type", GR_STRING, "What it carries", .values = track_types),
-    GR_FIELD("source", GR_STRING, "`regular`, or `screen`"),
-    GR_FIELD("started_at", GR_TIME, "When it was published"),
+    GR_FIELD("stream_id", GR_STRING, "ID of the track's stream"),
+    GR_FIELD("mute", GR_BOOL, "Whether the track is muted"),
+    GR_FIELD("type", GR_STRING, "Kind of media", .values = track_types),
+    GR_FIELD("source", GR_STRING, "`regular` or `screen`"),
+    GR_FIELD("started_at", GR_TIME, "When the track was published"),
     GR_FIELD("description", GR_STRING, "Free text"),
     GR_END,
 };
 
 #define PEER_MEMBERS                                                                               \
     GR_FIELD("id", GR_STRING, "ID of the peer"),                                                   \
-        GR_FIELD("name", GR_STRING, "Name that others see"),                                       \
-        GR_FIELD("user_id", GR_STRING, "User, as the join token names them"),                      \
+        GR_FIELD("name", GR_STRING, "Name shown to the other peers"),                              \
+        GR_FIELD("user_id", GR_STRING, "User named in the join token"),                            \
         GR_FIELD("metadata", GR_STRING, "Free text of the application"),                           \
-        GR_FIELD("role", GR_STRING, "Role at this moment"),                                        \
+        GR_FIELD("role", GR_STRING, "Current role"),                                               \
         GR_FIELD("joined_at", GR_TIME, "When the peer joined")
 
 static const struct gr_field listed_peer[] = {PEER_MEMBERS, GR_END};
 
 static const struct gr_field peer[] = {
     PEER_MEMBERS,
-    GR_FIELD("tracks", GR_MAP, "What the peer publishes, by track id",
+    GR_FIELD("tracks", GR_MAP, "Tracks that the peer publishes, by id",
              .items = GR_ITEM(GR_OBJECT, .fields = track)),
     GR_END,
 };
 
 static const struct gr_field peers[] = {
-    GR_FIELD("peers", GR_MAP, "The peers by id; empty when none matches",
+    GR_FIELD("peers", GR_MAP, "Peers by id; empty when none matches",
              .items = GR_ITEM(GR_OBJECT, .fields = listed_peer)),
     GR_END,
 };
@@ -107,12 +107,13 @@ static const struct gr_route routes[] = {
            .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}"),
            .answers =
                HMS_ANSWER(200, "The room with its session", .schema = HMS_OBJECT(active_room)),
-           .doc = "404 when the room is empty.",
+           .doc = "Answers 404 when the room has no running session.",
            .source = HMS_API("active-rooms/retrieve-active-room")),
     GR_GET("/active-rooms/{roomId}/peers", "active_rooms.list_peers", "List the connected peers",
            .scope = "active_rooms:read", .params = hms_room_params, .query = peers_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/peers"),
-           .answers = HMS_ANSWER(200, "All of them, in one answer", .schema = HMS_OBJECT(peers)),
+           .answers =
+               HMS_ANSWER(200, "All matching peers, without paging", .schema = HMS_OBJECT(peers)),
            .source = HMS_API("active-rooms/list-peers")),
     GR_GET("/active-rooms/{roomId}/peers/{peerId}", "active_rooms.get_peer",
            "Fetch one connected peer with its tracks", .scope = "active_rooms:read",
@@ -132,14 +133,15 @@ static const struct gr_route routes[] = {
             .params = hms_room_params,
             .body = GR_BODY(GR_OBJECT, .fields = message, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/send-message"),
-            .answers = HMS_ANSWER(200, "It was sent", .schema = HMS_OBJECT(hms_message)),
+            .answers = HMS_ANSWER(200, "The message was sent", .schema = HMS_OBJECT(hms_message)),
             .source = HMS_API("active-rooms/send-message")),
     GR_POST("/active-rooms/{roomId}/remove-peers", "active_rooms.remove_peers",
-            "Disconnect one peer, or all of a role", .scope = "active_rooms:write",
+            "Disconnect one peer, or all peers of a role", .scope = "active_rooms:write",
             .params = hms_room_params,
             .body = GR_BODY(GR_OBJECT, .fields = removal, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/remove-peers"),
-            .answers = HMS_ANSWER(200, "It was asked for", .schema = HMS_OBJECT(hms_message)),
+            .answers =
+                HMS_ANSWER(200, "The removal was requested", .schema = HMS_OBJECT(hms_message)),
             .source = HMS_API("active-rooms/remove-peers")),
     GR_POST("/active-rooms/{roomId}/end-room", "active_rooms.end_room", "End the running session",
             .scope = "active_rooms:write", .params = hms_room_params,

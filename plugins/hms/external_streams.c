@@ -1,5 +1,5 @@
 /*
- * external_streams: rooms streamed to RTMP servers elsewhere.
+ * external_streams: rooms streamed to external RTMP servers.
  */
 #include "common.h"
 
@@ -25,7 +25,7 @@ static const struct gr_field start[] = {
              .example = "[\"rtmps://live.example.org/app/key\"]"),
     HMS_MEETING_URL,
     HMS_DESTINATION,
-    GR_FIELD("recording", GR_BOOL, "Record it as well", .default_doc = "false"),
+    GR_FIELD("recording", GR_BOOL, "Whether to record the stream as well", .default_doc = "false"),
     GR_FIELD("resolution", GR_OBJECT, "Size of the picture, at most 1920x1080 or 1080x1920",
              .fields = resolution, .check = check_resolution),
     GR_END,
@@ -33,9 +33,9 @@ static const struct gr_field start[] = {
 
 static const struct gr_field stream[] = {
     HMS_JOB_MEMBERS,
-    GR_FIELD("rtmp_urls", GR_ARRAY, "Servers it goes to", .flags = GR_FIELD_SECRET,
+    GR_FIELD("rtmp_urls", GR_ARRAY, "Servers to which the stream goes", .flags = GR_FIELD_SECRET,
              .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("recording", GR_BOOL, "Whether it is recorded"),
+    GR_FIELD("recording", GR_BOOL, "Whether the stream is recorded"),
     GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = resolution),
     HMS_JOB_ASSETS,
     GR_END,
@@ -80,8 +80,9 @@ static const struct gr_route routes[] = {
             .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/external-streams/room/{roomId}/stop",
                                   .flags = GR_FORWARD_NO_BODY),
-            .answers = HMS_ANSWER(200, "The streams, stopping; `error` tells what did not stop",
-                                  .schema = HMS_PAGE("data", stream)),
+            .answers =
+                HMS_ANSWER(200, "The streams, stopping; `error` names those that did not stop",
+                           .schema = HMS_PAGE("data", stream)),
             .source = HMS_API("external-streams/stop-external-stream-for-room")),
     GR_POST("/external-streams/{streamId}/stop", "external_streams.stop",
             "Stop one external stream", .scope = "external_streams:write", .params = stream_params,
@@ -92,7 +93,7 @@ static const struct gr_route routes[] = {
     GR_END,
 };
 
-/* Landscape from 500x480 to 1920x1080, portrait from 500x500 to 1080x1920. */
+/* Landscape sizes go from 500x480 to 1920x1080, portrait sizes from 500x500 to 1080x1920. */
 static enum gr_err check_resolution(struct gr_call *call, const json_t *parent, const json_t *value)
 {
     json_int_t width = json_integer_value(json_object_get(value, "width"));

@@ -1,5 +1,5 @@
 /*
- * live_streams: rooms as HLS streams for large audiences.
+ * live_streams: rooms streamed as HLS for large audiences.
  */
 #include "common.h"
 
@@ -11,8 +11,8 @@ static const struct gr_field stream_params[] = {
 /* Bodies ----------------------------------------------------------------------------------- */
 
 static const struct gr_field recording[] = {
-    GR_FIELD("hls_vod", GR_BOOL, "Leave a video on demand (a room-vod asset)"),
-    GR_FIELD("single_file_per_layer", GR_BOOL, "Leave one file per layer"),
+    GR_FIELD("hls_vod", GR_BOOL, "Whether to keep a video on demand (a room-vod asset)"),
+    GR_FIELD("single_file_per_layer", GR_BOOL, "Whether to keep one file per layer"),
     GR_END,
 };
 
@@ -20,7 +20,7 @@ static const char *const transcription_modes[] = {"recorded", "live", NULL};
 
 static const struct gr_field transcription[] = {
     HMS_TRANSCRIPTION,
-    GR_FIELD("modes", GR_ARRAY, "Of the recording, during the stream, or both",
+    GR_FIELD("modes", GR_ARRAY, "When to transcribe: the recording, during the stream, or both",
              .items = GR_ITEM(GR_STRING, .values = transcription_modes)),
     GR_END,
 };
@@ -28,30 +28,31 @@ static const struct gr_field transcription[] = {
 static const struct gr_field start[] = {
     HMS_MEETING_URL,
     HMS_DESTINATION,
-    GR_FIELD("recording", GR_OBJECT, "What to keep of it", .fields = recording),
-    GR_FIELD("transcription", GR_OBJECT, "Instead of the template's transcription settings",
+    GR_FIELD("recording", GR_OBJECT, "What to record of the stream", .fields = recording),
+    GR_FIELD("transcription", GR_OBJECT,
+             "Transcription settings, which replace those of the template",
              .fields = transcription),
     GR_END,
 };
 
 static const struct gr_field timed_metadata[] = {
-    GR_FIELD("payload", GR_STRING, "Text for the players", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("payload", GR_STRING, "Text to send to the players", .flags = GR_FIELD_REQUIRED,
              .range = GR_MAX(100)),
-    GR_FIELD("duration", GR_INT, "Time in seconds", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("duration", GR_INT, "Duration in seconds", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 /* Answers ---------------------------------------------------------------------------------- */
 
 static const struct gr_field playback[] = {
-    GR_FIELD("url", GR_STRING, "Playlist (m3u8) for players"),
+    GR_FIELD("url", GR_STRING, "URL of the playlist (m3u8) for players"),
     GR_END,
 };
 
 static const struct gr_field stream[] = {
     HMS_JOB_MEMBERS,
-    GR_FIELD("playback", GR_OBJECT, "Where to watch", .fields = playback),
-    GR_FIELD("recording", GR_OBJECT, "What is kept of it", .fields = recording),
+    GR_FIELD("playback", GR_OBJECT, "Where to watch the stream", .fields = playback),
+    GR_FIELD("recording", GR_OBJECT, "What is recorded of the stream", .fields = recording),
     HMS_JOB_ASSETS,
     GR_END,
 };
@@ -89,15 +90,16 @@ static const struct gr_route routes[] = {
             .body = GR_BODY(GR_OBJECT, .fields = start),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/room/{roomId}/start"),
             .answers = STREAM_ANSWER("The stream, starting"),
-            .doc = "Not for rooms that are fed by RTMP: their stream begins by itself.",
+            .doc = "Not for rooms with RTMP ingest: their stream begins by itself.",
             .source = HMS_API("live-streams/start-live-stream-for-room")),
     GR_POST("/live-streams/room/{roomId}/stop", "live_streams.stop_room",
             "Stop every live stream of a room", .scope = "live_streams:write",
             .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/room/{roomId}/stop",
                                   .flags = GR_FORWARD_NO_BODY),
-            .answers = HMS_ANSWER(200, "The streams, stopping; `error` tells what did not stop",
-                                  .schema = HMS_PAGE("data", stream)),
+            .answers =
+                HMS_ANSWER(200, "The streams, stopping; `error` names those that did not stop",
+                           .schema = HMS_PAGE("data", stream)),
             .source = HMS_API("live-streams/stop-live-stream-for-room")),
     GR_POST("/live-streams/{streamId}/stop", "live_streams.stop", "Stop one live stream",
             .scope = "live_streams:write", .params = stream_params,
@@ -122,7 +124,7 @@ static const struct gr_route routes[] = {
             .answers = STREAM_ANSWER("The stream; its status stays running"),
             .source = HMS_API("live-streams/pause-live-stream-recording")),
     GR_POST("/live-streams/{streamId}/resume-recording", "live_streams.resume_recording",
-            "Go on with the recording of a stream", .scope = "live_streams:write",
+            "Resume the recording of a stream", .scope = "live_streams:write",
             .params = stream_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/{streamId}/resume-recording",
                                   .flags = GR_FORWARD_NO_BODY),

@@ -1,8 +1,8 @@
 /*
- * polls: polls and quizzes, what they ask, and what was answered.
+ * polls: polls and quizzes, their questions, and the answers to them.
  *
- * Questions and options have no ids but indexes from 1, and those behind a deleted one move down.
- * A second DELETE would hit the next one, so it is never repeated on its own.
+ * Questions and options are addressed by an index from 1, and a deletion moves the later ones down.
+ * A repeated DELETE would remove the next question or option, so the gateway never repeats it.
  */
 #include "common.h"
 
@@ -29,8 +29,7 @@ static const struct gr_field session_result_params[] = {POLL, SESSION, RESULT, G
 static const struct gr_field session_response_params[] = {POLL, SESSION, RESPONSE, GR_END};
 
 #define ONE_QUESTION                                                                               \
-    GR_FIELD("question", GR_INT, "Only what belongs to the question of this index",                \
-             .range = GR_MIN(1))
+    GR_FIELD("question", GR_INT, "Only items of the question with this index", .range = GR_MIN(1))
 
 static const struct gr_field sessions_query[] = {HMS_QUERY_LIMIT_OPEN, HMS_QUERY_START, GR_END};
 
@@ -43,52 +42,53 @@ static const struct gr_field results_query[] = {
 
 static const struct gr_field responses_query[] = {
     ONE_QUESTION,
-    GR_FIELD("all", GR_BOOL, "Also answers that were changed later", .default_doc = "false"),
+    GR_FIELD("all", GR_BOOL, "Whether to list answers that were changed later, too",
+             .default_doc = "false"),
     HMS_QUERY_LIMIT_OPEN,
     HMS_QUERY_START,
     GR_END,
 };
 
-/* Bodies, which are answers as well -------------------------------------------------------- */
+/* Bodies, which 100ms also answers --------------------------------------------------------- */
 
 static const struct gr_field option[] = {
-    GR_FIELD("index", GR_INT, "Place in the question, from 1 on", .range = GR_MIN(1)),
-    GR_FIELD("text", GR_STRING, "The option"),
-    GR_FIELD("weight", GR_INT, "Points for it"),
+    GR_FIELD("index", GR_INT, "Position in the question, from 1", .range = GR_MIN(1)),
+    GR_FIELD("text", GR_STRING, "Text of the option"),
+    GR_FIELD("weight", GR_INT, "Points for this option"),
     GR_END,
 };
 
 static const struct gr_field attachment[] = {
-    GR_FIELD("type", GR_STRING, "MIME type"),
-    GR_FIELD("url", GR_STRING, "Where it can be fetched"),
+    GR_FIELD("type", GR_STRING, "Media type"),
+    GR_FIELD("url", GR_STRING, "URL of the attachment"),
     GR_END,
 };
 
 static const struct gr_field answer[] = {
-    GR_FIELD("hidden", GR_BOOL, "Do not show it to those who answer"),
+    GR_FIELD("hidden", GR_BOOL, "Whether to hide the right answer from participants"),
     GR_FIELD("options", GR_ARRAY, "Indexes of the right options", .items = GR_ITEM(GR_INT)),
     GR_FIELD("text", GR_STRING, "The right text"),
     GR_FIELD("case", GR_BOOL, "Whether upper and lower case differ"),
-    GR_FIELD("trim", GR_BOOL, "Whether spaces around it are dropped"),
+    GR_FIELD("trim", GR_BOOL, "Whether spaces around the text are ignored"),
     GR_END,
 };
 
 static const struct gr_field question[] = {
-    GR_FIELD("index", GR_INT, "Place in the poll, from 1 on", .range = GR_MIN(1)),
-    GR_FIELD("text", GR_STRING, "The question"),
+    GR_FIELD("index", GR_INT, "Position in the poll, from 1", .range = GR_MIN(1)),
+    GR_FIELD("text", GR_STRING, "Text of the question"),
     GR_FIELD("type", GR_STRING,
              "`single-choice`, `multiple-choice`, `short-answer` or `long-answer`"),
-    GR_FIELD("format", GR_STRING, "How its text is written", .default_doc = "text"),
-    GR_FIELD("attachment", GR_ARRAY, "Pictures and the like",
+    GR_FIELD("format", GR_STRING, "Format of the text", .default_doc = "text"),
+    GR_FIELD("attachment", GR_ARRAY, "Pictures and other files",
              .items = GR_ITEM(GR_OBJECT, .fields = attachment)),
-    GR_FIELD("skippable", GR_BOOL, "Whether it may be left out", .default_doc = "false"),
-    GR_FIELD("duration", GR_INT, "Seconds to answer"),
-    GR_FIELD("once", GR_BOOL, "Whether an answer stays as it is", .default_doc = "false"),
+    GR_FIELD("skippable", GR_BOOL, "Whether participants may skip it", .default_doc = "false"),
+    GR_FIELD("duration", GR_INT, "Time to answer in seconds"),
+    GR_FIELD("once", GR_BOOL, "Whether an answer cannot be changed", .default_doc = "false"),
     GR_FIELD("weight", GR_INT, "Points for the right answer", .default_doc = "1"),
-    GR_FIELD("answer_min_len", GR_INT, "Shortest text that counts"),
-    GR_FIELD("answer_max_len", GR_INT, "Longest text that counts"),
+    GR_FIELD("answer_min_len", GR_INT, "Minimum length of an answer"),
+    GR_FIELD("answer_max_len", GR_INT, "Maximum length of an answer"),
     GR_FIELD("answer", GR_OBJECT, "The right answer", .fields = answer),
-    GR_FIELD("options", GR_ARRAY, "What there is to choose from",
+    GR_FIELD("options", GR_ARRAY, "Options to choose from",
              .items = GR_ITEM(GR_OBJECT, .fields = option)),
     GR_END,
 };
@@ -98,16 +98,18 @@ static const char *const poll_types[] = {"poll", "quiz", NULL};
 static const char *const poll_starts[] = {"auto", "manual", NULL};
 
 #define POLL_MEMBERS                                                                               \
-    GR_FIELD("title", GR_STRING, "Heading"),                                                       \
-        GR_FIELD("duration", GR_INT, "Seconds; 0 until it is stopped or the session ends"),        \
-        GR_FIELD("anonymous", GR_BOOL, "Whether results name no user", .default_doc = "false"),    \
-        GR_FIELD("mode", GR_STRING, "Who counts as one voter", .flags = GR_FIELD_HINTS,            \
+    GR_FIELD("title", GR_STRING, "Title"),                                                         \
+        GR_FIELD("duration", GR_INT,                                                               \
+                 "Duration in seconds; 0: until it is stopped or the session ends"),               \
+        GR_FIELD("anonymous", GR_BOOL, "Whether the results omit the users",                       \
+                 .default_doc = "false"),                                                          \
+        GR_FIELD("mode", GR_STRING, "What identifies a voter", .flags = GR_FIELD_HINTS,            \
                  .values = voters, .default_doc = "userid"),                                       \
-        GR_FIELD("type", GR_STRING, "A quiz has right answers", .flags = GR_FIELD_HINTS,           \
+        GR_FIELD("type", GR_STRING, "Poll, or quiz with right answers", .flags = GR_FIELD_HINTS,   \
                  .values = poll_types, .default_doc = "poll"),                                     \
-        GR_FIELD("start", GR_STRING, "`auto` begins with the session", .values = poll_starts,      \
-                 .default_doc = "auto"),                                                           \
-        GR_FIELD("questions", GR_ARRAY, "What it asks",                                            \
+        GR_FIELD("start", GR_STRING, "`auto` starts the poll with the session",                    \
+                 .values = poll_starts, .default_doc = "auto"),                                    \
+        GR_FIELD("questions", GR_ARRAY, "Questions of the poll",                                   \
                  .items = GR_ITEM(GR_OBJECT, .fields = question))
 
 static const struct gr_field new_poll[] = {POLL_MEMBERS, GR_END};
@@ -118,41 +120,41 @@ static const struct gr_field poll[] = {
     GR_END,
 };
 
-/* Answers alone ---------------------------------------------------------------------------- */
+/* Answers ---------------------------------------------------------------------------------- */
 
 static const struct gr_field poll_session[] = {
     GR_FIELD("id", GR_STRING, "ID of this run"),
     GR_FIELD("poll_id", GR_STRING, "ID of the poll"),
-    GR_FIELD("session_id", GR_STRING, "Session it ran in"),
-    GR_FIELD("started_at", GR_TIME, "When it began"),
-    GR_FIELD("stopped_at", GR_TIME, "When it ended"),
-    GR_FIELD("total_responses", GR_INT, "How many answers were given"),
-    GR_FIELD("unique_participants", GR_INT, "How many people answered"),
+    GR_FIELD("session_id", GR_STRING, "Session of the run"),
+    GR_FIELD("started_at", GR_TIME, "When the run began"),
+    GR_FIELD("stopped_at", GR_TIME, "When the run ended"),
+    GR_FIELD("total_responses", GR_INT, "Number of answers"),
+    GR_FIELD("unique_participants", GR_INT, "Number of participants who answered"),
     GR_END,
 };
 
 #define GIVEN_MEMBERS                                                                              \
-    GR_FIELD("id", GR_STRING, "Its id"), GR_FIELD("poll_id", GR_STRING, "ID of the poll"),         \
-        GR_FIELD("session_id", GR_STRING, "Session it belongs to"),                                \
+    GR_FIELD("id", GR_STRING, "ID of the item"), GR_FIELD("poll_id", GR_STRING, "ID of the poll"), \
+        GR_FIELD("session_id", GR_STRING, "Session of the item"),                                  \
         GR_FIELD("question", GR_INT, "Index of the question"),                                     \
-        GR_FIELD("duration", GR_INT, "How long it took"),                                          \
+        GR_FIELD("duration", GR_INT, "Time that the answer took"),                                 \
         GR_FIELD("peer_id", GR_STRING, "Peer who answered"),                                       \
         GR_FIELD("user_id", GR_STRING, "User who answered")
 
 static const struct gr_field result[] = {
     GIVEN_MEMBERS,
-    GR_FIELD("score", GR_INT, "Points that were won"),
+    GR_FIELD("score", GR_INT, "Points reached"),
     GR_END,
 };
 
 static const struct gr_field response[] = {
     GIVEN_MEMBERS,
-    GR_FIELD("text", GR_STRING, "What was answered"),
-    GR_FIELD("skipped", GR_BOOL, "Whether it was left out"),
-    GR_FIELD("update", GR_BOOL, "Whether it changes an earlier answer"),
+    GR_FIELD("text", GR_STRING, "Text of the answer"),
+    GR_FIELD("skipped", GR_BOOL, "Whether the question was skipped"),
+    GR_FIELD("update", GR_BOOL, "Whether this replaces an earlier answer"),
     GR_FIELD("original_response", GR_STRING, "ID of the earlier answer"),
-    GR_FIELD("retries", GR_INT, "How often it was tried"),
-    GR_FIELD("sent_at", GR_TIME, "When it was given"),
+    GR_FIELD("retries", GR_INT, "Number of retries"),
+    GR_FIELD("sent_at", GR_TIME, "When the answer was sent"),
     GR_END,
 };
 
@@ -161,11 +163,12 @@ static const struct gr_field response[] = {
 #define READING HMS_API("polls/get-polls-via-api")
 #define WRITING HMS_API("polls/create-polls-via-api")
 
-/* 100ms has results and answers over all sessions only; this keeps those of the one asked for. */
+/* 100ms lists results and answers of all sessions only; the gateway selects those of {sessionId}.
+ */
 #define OF_SESSION(list_) .select = GR_SELECT(list_, "session_id", "{sessionId}")
 #define OF_SESSION_DOC                                                                             \
-    "The answer holds what 100ms answers for all sessions, less what belongs to others: a page "   \
-    "can be short or empty and yet have a next one."
+    "The gateway removes items of other sessions from each page of 100ms, so a page can be short " \
+    "or empty although further pages follow."
 
 static const struct gr_route routes[] = {
     GR_POST("/polls", "polls.create", "Create a poll or quiz", .scope = "polls:write",
@@ -182,14 +185,14 @@ static const struct gr_route routes[] = {
                             .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS, .check = check_not_empty),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}"),
             .answers = HMS_ANSWER(200, "The poll", .schema = HMS_OBJECT(poll)),
-            .doc = "What is not sent is gone.", .source = WRITING),
+            .doc = "Members that are not sent are removed.", .source = WRITING),
     GR_POST("/polls/{pollId}/questions/{questionId}", "polls.update_question",
             "Replace one question", .scope = "polls:write", .params = question_params,
             .body = GR_BODY(GR_OBJECT, .fields = question,
                             .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS, .check = check_not_empty),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/questions/{questionId}"),
             .answers = HMS_ANSWER(200, "The question", .schema = HMS_OBJECT(question)),
-            .doc = "What is not sent is gone.", .source = WRITING),
+            .doc = "Members that are not sent are removed.", .source = WRITING),
     GR_POST("/polls/{pollId}/questions/{questionId}/options/{optionId}", "polls.update_option",
             "Replace one option", .scope = "polls:write", .params = option_params,
             .body = GR_BODY(GR_OBJECT, .fields = option,
@@ -197,19 +200,19 @@ static const struct gr_route routes[] = {
             .forward = GR_FORWARD(HMS_UPSTREAM,
                                   "/polls/{pollId}/questions/{questionId}/options/{optionId}"),
             .answers = HMS_ANSWER(200, "The option", .schema = HMS_OBJECT(option)),
-            .doc = "What is not sent is gone.", .source = WRITING),
+            .doc = "Members that are not sent are removed.", .source = WRITING),
     GR_DELETE("/polls/{pollId}/questions/{questionId}", "polls.delete_question",
               "Delete one question", .scope = "polls:write", .params = question_params,
               .forward = GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/questions/{questionId}",
                                     .flags = GR_FORWARD_NO_BODY),
-              .answers = HMS_ANSWER(204, "It is gone", .schema = NULL),
+              .answers = HMS_ANSWER(204, "It was deleted", .schema = NULL),
               .doc = "Later questions move down by one.", .source = WRITING),
     GR_DELETE("/polls/{pollId}/questions/{questionId}/options/{optionId}", "polls.delete_option",
               "Delete one option", .scope = "polls:write", .params = option_params,
               .forward = GR_FORWARD(HMS_UPSTREAM,
                                     "/polls/{pollId}/questions/{questionId}/options/{optionId}",
                                     .flags = GR_FORWARD_NO_BODY),
-              .answers = HMS_ANSWER(204, "It is gone", .schema = NULL),
+              .answers = HMS_ANSWER(204, "It was deleted", .schema = NULL),
               .doc = "Later options move down by one.", .source = WRITING),
     GR_GET("/polls/{pollId}/sessions", "polls.sessions", "List the sessions in which a poll ran",
            .scope = "polls:read", .params = poll_params, .query = sessions_query,
@@ -256,7 +259,7 @@ static const struct gr_route routes[] = {
            .forward =
                GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/results/{resultId}", OF_SESSION(NULL)),
            .answers = HMS_ANSWER(200, "The result", .schema = HMS_OBJECT(result)),
-           .doc = "404 when it belongs to another session.", .source = READING),
+           .doc = "Answers 404 when it belongs to another session.", .source = READING),
     GR_GET("/polls/{pollId}/sessions/{sessionId}/responses", "polls.session_responses",
            "List the answers given in one session", .scope = "polls:read", .params = session_params,
            .query = responses_query,
@@ -271,13 +274,13 @@ static const struct gr_route routes[] = {
            .forward =
                GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/responses/{responseId}", OF_SESSION(NULL)),
            .answers = HMS_ANSWER(200, "The answer", .schema = HMS_OBJECT(response)),
-           .doc = "404 when it belongs to another session.", .source = READING),
+           .doc = "Answers 404 when it belongs to another session.", .source = READING),
     GR_END,
 };
 
 /* Checks ----------------------------------------------------------------------------------- */
 
-/* {} would blank the poll, question or option that it replaces. */
+/* An empty object would delete the whole content of the poll, question or option. */
 static enum gr_err check_not_empty(struct gr_call *call, const json_t *parent, const json_t *value)
 {
     (void)parent;

@@ -1,5 +1,5 @@
 /*
- * recordings: composite recordings of rooms. What they leave behind is the group recording_assets.
+ * recordings: composite recordings of rooms. The group recording_assets has the files they produce.
  */
 #include "common.h"
 
@@ -20,14 +20,16 @@ static const struct gr_field start[] = {
     HMS_MEETING_URL,
     HMS_DESTINATION,
     GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = resolution),
-    GR_FIELD("audio_only", GR_BOOL, "Record no picture", .default_doc = "false"),
-    GR_FIELD("transcription", GR_OBJECT, "Instead of the template's transcription settings",
+    GR_FIELD("audio_only", GR_BOOL, "Whether to record audio without video",
+             .default_doc = "false"),
+    GR_FIELD("transcription", GR_OBJECT,
+             "Transcription settings, which replace those of the template",
              .fields = transcription),
     GR_END,
 };
 
 #define RECORDING_MEMBERS                                                                          \
-    HMS_JOB_MEMBERS, GR_FIELD("asset_types", GR_ARRAY, "Kinds of assets it will leave",            \
+    HMS_JOB_MEMBERS, GR_FIELD("asset_types", GR_ARRAY, "Types of the assets that it will produce", \
                               .items = GR_ITEM(GR_STRING))
 
 static const struct gr_field listed_recording[] = {RECORDING_MEMBERS, GR_END};
@@ -64,8 +66,8 @@ static const struct gr_route routes[] = {
            "Fetch the configuration of a recording", .scope = "recordings:read",
            .params = recording_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/{recordingId}/config"),
-           .answers = HMS_ANSWER(200, "What 100ms answers", .schema = GR_BODY(GR_ANY)),
-           .doc = "100ms does not document it, and may well answer 404; see also "
+           .answers = HMS_ANSWER(200, "The answer of 100ms, unchanged", .schema = GR_BODY(GR_ANY)),
+           .doc = "100ms does not document this route and may answer 404; see also "
                   "/templates/{templateId}/recordings.",
            .source = HMS_SEED " recording/recording.go"),
     GR_POST("/recordings/room/{roomId}/start", "recordings.start", "Start recording a room",
@@ -95,7 +97,7 @@ static const struct gr_route routes[] = {
             .answers = RECORDING_ANSWER("The recording; its status stays running"),
             .source = HMS_API("recordings/pause-recording-for-room")),
     GR_POST("/recordings/room/{roomId}/resume", "recordings.resume",
-            "Go on with the recording of a room", .scope = "recordings:write",
+            "Resume the recording of a room", .scope = "recordings:write",
             .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/recordings/room/{roomId}/resume",
                                   .flags = GR_FORWARD_NO_BODY),

@@ -1,5 +1,5 @@
 /*
- * room_codes: short codes that stand for one role in one room, and their exchange for a token.
+ * room_codes: short codes for one role in one room, and their exchange for a join token.
  */
 #include "common.h"
 
@@ -18,7 +18,7 @@ static const struct gr_field code_params[] = {
 
 static const struct gr_field list_query[] = {
     GR_FIELD("role", GR_STRING, "Only codes of this role", .binds = "role"),
-    GR_FIELD("enabled", GR_BOOL, "Only codes that work, or only those that do not"),
+    GR_FIELD("enabled", GR_BOOL, "Only enabled codes, or only disabled ones"),
     HMS_QUERY_LIMIT_OPEN,
     HMS_QUERY_START,
     GR_END,
@@ -26,22 +26,23 @@ static const struct gr_field list_query[] = {
 
 static const struct gr_field change[] = {
     GR_FIELD("code", GR_STRING, "The room code", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("enabled", GR_BOOL, "Whether it works from now on", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("enabled", GR_BOOL, "Whether the code is enabled from now on",
+             .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 static const struct gr_field exchange[] = {
-    GR_FIELD("user_id", GR_STRING, "The application's own name for the user"),
+    GR_FIELD("user_id", GR_STRING, "User id of the application"),
     GR_END,
 };
 
 static const struct gr_field code[] = {
-    GR_FIELD("code", GR_STRING, "The code, as in abc-defg-hij"),
-    GR_FIELD("room_id", GR_STRING, "Room that it opens"),
-    GR_FIELD("role", GR_STRING, "Role that it gives"),
-    GR_FIELD("enabled", GR_BOOL, "Whether it works"),
-    GR_FIELD("created_at", GR_TIME, "When it was made"),
-    GR_FIELD("updated_at", GR_TIME, "When it was changed last"),
+    GR_FIELD("code", GR_STRING, "The code, for example abc-defg-hij"),
+    GR_FIELD("room_id", GR_STRING, "Room that the code admits to"),
+    GR_FIELD("role", GR_STRING, "Role that the code gives"),
+    GR_FIELD("enabled", GR_BOOL, "Whether the code is enabled"),
+    GR_FIELD("created_at", GR_TIME, "When the code was created"),
+    GR_FIELD("updated_at", GR_TIME, "When the code was changed last"),
     GR_END,
 };
 
@@ -51,7 +52,7 @@ static const struct gr_field codes[] = {
 };
 
 static const struct gr_field token[] = {
-    GR_FIELD("token", GR_STRING, "The token, for the client SDK", .flags = GR_FIELD_SECRET),
+    GR_FIELD("token", GR_STRING, "Join token for the client SDK", .flags = GR_FIELD_SECRET),
     GR_END,
 };
 
@@ -64,8 +65,8 @@ static const struct gr_field token[] = {
     })
 
 /*
- * POST /room-codes/code/{code}: the body is made of the path, and of the one member a client may
- * add. The auth host gets no credential: its upstream has none.
+ * POST /room-codes/code/{code}: the body has the code from the path, and user_id from the client's
+ * body. The upstream "auth" has no credential because the code itself authorises the exchange.
  */
 static enum gr_err exchange_code(struct gr_call *call)
 {
@@ -84,23 +85,24 @@ static const struct gr_route routes[] = {
            .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}"),
            .answers = HMS_ANSWER(200, "One page of codes", .schema = HMS_PAGE("data", code)),
            .source = HMS_API("room-codes/get-room-code-api")),
-    GR_POST("/room-codes/{roomId}", "room_codes.create_all", "Make a code for every role of a room",
-            .alias = "/room-codes/room/{roomId}", .scope = "room_codes:write",
-            .params = hms_room_params,
+    GR_POST("/room-codes/{roomId}", "room_codes.create_all",
+            "Create a code for every role of a room", .alias = "/room-codes/room/{roomId}",
+            .scope = "room_codes:write", .params = hms_room_params,
             .forward =
                 GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}", .flags = GR_FORWARD_NO_BODY),
             .answers = HMS_ANSWER(200, "The codes", .schema = HMS_OBJECT(codes)),
-            .doc = "New roles get their codes, codes of deleted roles stop working. A room has 100 "
-                   "codes at most.",
+            .doc =
+                "New roles get a code, and codes of deleted roles stop working. A room has at most "
+                "100 codes.",
             .source = HMS_API("room-codes/create-room-code-api")),
     GR_POST("/room-codes/{roomId}/role/{role}", "room_codes.create_for_role",
-            "Make a code for one role", .alias = "/room-codes/room/{roomId}/role/{role}",
+            "Create a code for one role", .alias = "/room-codes/room/{roomId}/role/{role}",
             .scope = "room_codes:write", .params = role_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}/role/{role}",
                                   .flags = GR_FORWARD_NO_BODY),
             .answers =
                 HMS_ANSWER(200, "The code", .schema = HMS_OBJECT(code), .example = CODE_EXAMPLE),
-            .doc = "A role may have several codes: every call can add one.",
+            .doc = "Every call can add another code to the role.",
             .source = HMS_API("room-codes/create-room-code-api")),
     GR_POST("/room-codes/update", "room_codes.update", "Enable or disable a code",
             .alias = "/room-codes/code", .scope = "room_codes:write",
@@ -115,8 +117,8 @@ static const struct gr_route routes[] = {
             .forward = GR_FORWARD(HMS_AUTH_UPSTREAM, "/token", .flags = GR_FORWARD_IDEMPOTENT),
             .handle = exchange_code, .flags = GR_ROUTE_HIDDEN_PATH,
             .answers = HMS_ANSWER(200, "The token", .schema = HMS_OBJECT(token)),
-            .doc = "The server API does not document the exchange: this is what the client SDK of "
-                   "100ms sends.",
+            .doc = "The server API does not document the exchange; the request is the one that the "
+                   "client SDK of 100ms sends.",
             .source = "100mslive/web-sdks packages/hms-video-store/src/sdk/index.ts"),
     GR_END,
 };

@@ -1,5 +1,5 @@
 /*
- * rooms: the lasting rooms of a workspace. What happens inside one is the group active_rooms.
+ * rooms: the rooms of a workspace. The group active_rooms has the running session of a room.
  */
 #include "common.h"
 
@@ -14,7 +14,8 @@ static gr_check_fn check_size;
 
 static const struct gr_field storage_credentials[] = {
     GR_FIELD("key", GR_STRING, "Access key of the bucket", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("secret", GR_STRING, "Its secret", .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
+    GR_FIELD("secret", GR_STRING, "Secret of the access key",
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
     GR_END,
 };
 
@@ -24,18 +25,22 @@ static const struct gr_field storage[] = {
     GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("prefix", GR_STRING, "Folder inside the bucket"),
     GR_FIELD("options", GR_OBJECT, "Further options", .fields = hms_storage_options),
-    GR_FIELD("credentials", GR_OBJECT, "How 100ms may write there", .fields = storage_credentials),
+    GR_FIELD("credentials", GR_OBJECT, "Credentials with which 100ms writes to the bucket",
+             .fields = storage_credentials),
     GR_END,
 };
 
 static const struct gr_field recording_info[] = {
-    GR_FIELD("enabled", GR_BOOL, "Record every session (SFU recording)", .default_doc = "false"),
-    GR_FIELD("upload_info", GR_OBJECT, "Own storage; without it 100ms stores", .fields = storage),
+    GR_FIELD("enabled", GR_BOOL, "Whether to record every session (SFU recording)",
+             .default_doc = "false"),
+    GR_FIELD("upload_info", GR_OBJECT, "Storage for the recordings; without it 100ms stores them",
+             .fields = storage),
     GR_END,
 };
 
 static const struct gr_field webhook[] = {
-    GR_FIELD("url", GR_STRING, "Where events of this room are sent", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("url", GR_STRING, "URL that receives the events of this room",
+             .flags = GR_FIELD_REQUIRED),
     GR_FIELD("headers", GR_MAP, "Headers sent along with each event",
              .items = GR_ITEM(GR_STRING, .flags = GR_FIELD_SECRET)),
     GR_END,
@@ -43,25 +48,27 @@ static const struct gr_field webhook[] = {
 
 static const char *const regions[] = {"eu", "in", "us", "auto", NULL};
 
-/* What a room has, whether it is made or changed. */
+/* Members of a new and of a changed room. */
 #define ROOM_MEMBERS                                                                               \
-    GR_FIELD("name", GR_STRING, "Unique name, without regard to case; made up when absent",        \
+    GR_FIELD("name", GR_STRING, "Unique name, case-insensitive; 100ms makes one up when absent",   \
              .pattern = "[A-Za-z0-9.:_-]+", .example = "\"algebra-tue.07\""),                      \
         GR_FIELD("description", GR_STRING, "Free text"),                                           \
-        GR_FIELD("recording_info", GR_OBJECT, "Own recording settings, instead of the template's", \
+        GR_FIELD("recording_info", GR_OBJECT, "Recording settings, which replace the template's",  \
                  .fields = recording_info),                                                        \
-        GR_FIELD("region", GR_STRING, "Where the media runs", .values = regions,                   \
+        GR_FIELD("region", GR_STRING, "Region of the media servers", .values = regions,            \
                  .default_doc = "auto"),                                                           \
-        GR_FIELD("large_room", GR_BOOL, "Allows more than 2500 peers", .default_doc = "false"),    \
-        GR_FIELD("max_duration_seconds", GR_INT, "Longest session in seconds",                     \
+        GR_FIELD("large_room", GR_BOOL, "Whether the room may have more than 2500 peers",          \
+                 .default_doc = "false"),                                                          \
+        GR_FIELD("max_duration_seconds", GR_INT, "Maximum length of a session in seconds",         \
                  .range = GR_RANGE(120, 43200)),                                                   \
         GR_FIELD("polls", GR_ARRAY, "IDs of polls that belong to the room",                        \
                  .items = GR_ITEM(GR_STRING)),                                                     \
         GR_FIELD("webhook", GR_OBJECT,                                                             \
-                 "Receiver of this room's events, instead of the workspace's", .fields = webhook)
+                 "Receiver of this room's events, which replaces the workspace's",                 \
+                 .fields = webhook)
 
 #define ROOM_SIZE(...)                                                                             \
-    GR_FIELD("size", GR_INT, "Most peers at a time: up to 2500, or 20000 with large_room",         \
+    GR_FIELD("size", GR_INT, "Maximum number of peers: up to 2500, or 20000 with large_room",      \
              .range = GR_RANGE(0, SIZE_MAX_LARGE), __VA_ARGS__)
 
 static const struct gr_field new_room[] = {
@@ -72,12 +79,12 @@ static const struct gr_field new_room[] = {
     GR_END,
 };
 
-/* Hints: a room that was read, changed and written back is never refused for what 100ms put into
- * it. */
+/* The rows are hints only, so that a room which was read, changed and written back is never refused
+ * for a value that 100ms itself put there. */
 static const struct gr_field changed_room[] = {
     ROOM_MEMBERS,
     ROOM_SIZE(.check = NULL),
-    GR_FIELD("enabled", GR_BOOL, "`false`: no peer can join any more"),
+    GR_FIELD("enabled", GR_BOOL, "Whether peers can join"),
     GR_END,
 };
 
@@ -85,16 +92,17 @@ static const struct gr_field changed_room[] = {
 
 static const struct gr_field room[] = {
     ROOM_MEMBERS,
-    GR_FIELD("size", GR_INT, "Most peers at a time; 0 is the template's limit"),
+    GR_FIELD("size", GR_INT, "Maximum number of peers; 0: the limit of the template"),
     GR_FIELD("template_id", GR_STRING, "Template of the room"),
     GR_FIELD("enabled", GR_BOOL, "Whether peers can join"),
     GR_FIELD("id", GR_STRING, "ID of the room"),
     GR_FIELD("customer_id", GR_STRING, "ID of the workspace's owner"),
     GR_FIELD("app_id", GR_STRING, "ID of the workspace"),
-    GR_FIELD("recording_source_template", GR_BOOL, "Recording settings follow the template"),
-    GR_FIELD("enabled_source_template", GR_BOOL, "`enabled` follows the template"),
-    GR_FIELD("created_at", GR_TIME, "When the room was made"),
-    GR_FIELD("updated_at", GR_TIME, "When it was changed last"),
+    GR_FIELD("recording_source_template", GR_BOOL,
+             "Whether the recording settings follow the template"),
+    GR_FIELD("enabled_source_template", GR_BOOL, "Whether `enabled` follows the template"),
+    GR_FIELD("created_at", GR_TIME, "When the room was created"),
+    GR_FIELD("updated_at", GR_TIME, "When the room was changed last"),
     GR_END,
 };
 
@@ -117,11 +125,11 @@ static const struct gr_field room[] = {
 /* Routes ----------------------------------------------------------------------------------- */
 
 static const struct gr_field list_query[] = {
-    GR_FIELD("name", GR_STRING, "Only the room of exactly this name"),
-    GR_FIELD("enabled", GR_BOOL, "Only rooms that are enabled, or only disabled ones",
+    GR_FIELD("name", GR_STRING, "Only the room with exactly this name"),
+    GR_FIELD("enabled", GR_BOOL, "Only enabled rooms, or only disabled ones",
              .default_doc = "true"),
-    GR_FIELD("after", GR_TIME, "Only rooms made at or after this time"),
-    GR_FIELD("before", GR_TIME, "Only rooms made at or before this time"),
+    GR_FIELD("after", GR_TIME, "Only rooms created at or after this time"),
+    GR_FIELD("before", GR_TIME, "Only rooms created at or before this time"),
     GR_FIELD("template_id", GR_STRING, "Only rooms of this template"),
     HMS_QUERY_LIMIT,
     HMS_QUERY_START,
@@ -132,18 +140,19 @@ static const struct gr_route routes[] = {
     GR_GET("/rooms", "rooms.list", "List the rooms", .scope = "rooms:read", .query = list_query,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms"),
            .answers = HMS_ANSWER(200, "One page of rooms", .schema = HMS_PAGE("data", room)),
-           .doc = "The documentation is at odds with itself on what `enabled` means when absent.",
+           .doc = "The documentation of 100ms contradicts itself about the default of `enabled`.",
            .source = HMS_API("Rooms/list-rooms")),
     GR_GET("/rooms/{roomId}", "rooms.get", "Fetch one room", .scope = "rooms:read",
            .params = hms_room_params, .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}"),
            .answers = ROOM_ANSWER("The room"), .source = HMS_API("Rooms/retrieve-room")),
-    GR_POST("/rooms", "rooms.create", "Create a room, or change the room of that name",
+    GR_POST("/rooms", "rooms.create", "Create a room, or change the room with this name",
             .scope = "rooms:write", .body = GR_BODY(GR_OBJECT, .fields = new_room),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms"),
             .answers = ROOM_ANSWER("The room, new or changed"),
-            .doc = "With a name that exists, that room takes over what is sent, its template "
-                   "included. Without a name every call makes another room, so it is never "
-                   "repeated on its own.",
+            .doc =
+                "When a room with this name exists, it takes over the members that are sent, its "
+                "template included. Without a name every call creates another room, so the "
+                "gateway never repeats the call.",
             .source = HMS_API("Rooms/create-via-api")),
     GR_POST("/rooms/{roomId}", "rooms.update", "Change a room", .scope = "rooms:write",
             .params = hms_room_params,
@@ -160,14 +169,14 @@ static const struct gr_route routes[] = {
             .scope = "rooms:write", .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}", .flags = GR_FORWARD_IDEMPOTENT,
                                   .body = "{\"enabled\":false}"),
-            .answers = ROOM_ANSWER("The room"), .doc = "A running session goes on until it ends.",
+            .answers = ROOM_ANSWER("The room"), .doc = "A running session continues until it ends.",
             .source = HMS_API("Rooms/disable-or-enable")),
     GR_END,
 };
 
 /* Checks ----------------------------------------------------------------------------------- */
 
-/* A new room is large only when it is said. */
+/* A new room is large only when its body says so. */
 static enum gr_err check_size(struct gr_call *call, const json_t *parent, const json_t *value)
 {
     if (json_is_true(json_object_get(parent, "large_room")) ||

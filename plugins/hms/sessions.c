@@ -1,5 +1,5 @@
 /*
- * sessions: what happened in rooms, and who was there.
+ * sessions: running and ended sessions of rooms, with their peers.
  */
 #include "common.h"
 
@@ -9,11 +9,10 @@ static const struct gr_field session_params[] = {
 };
 
 static const struct gr_field list_query[] = {
-    GR_FIELD("active", GR_BOOL, "Only running sessions, or only those that ended",
-             .default_doc = "true"),
+    GR_FIELD("active", GR_BOOL, "Only running sessions, or only ended ones", .default_doc = "true"),
     HMS_QUERY_ROOM,
-    GR_FIELD("after", GR_TIME, "Only sessions begun at or after this time"),
-    GR_FIELD("before", GR_TIME, "Only sessions begun at or before this time"),
+    GR_FIELD("after", GR_TIME, "Only sessions that began at or after this time"),
+    GR_FIELD("before", GR_TIME, "Only sessions that began at or before this time"),
     HMS_QUERY_LIMIT,
     HMS_QUERY_START,
     GR_END,
@@ -22,9 +21,9 @@ static const struct gr_field list_query[] = {
 static const struct gr_field peer[] = {
     GR_FIELD("id", GR_STRING, "ID of the peer"),
     GR_FIELD("session_id", GR_STRING, "ID of the session"),
-    GR_FIELD("name", GR_STRING, "Name that others saw"),
+    GR_FIELD("name", GR_STRING, "Name shown to the other peers"),
     GR_FIELD("role", GR_STRING, "Role in the room"),
-    GR_FIELD("user_id", GR_STRING, "User, as the join token named them"),
+    GR_FIELD("user_id", GR_STRING, "User named in the join token"),
     GR_FIELD("joined_at", GR_TIME, "When the peer joined"),
     GR_FIELD("left_at", GR_TIME, "When the peer left"),
     GR_END,
@@ -32,14 +31,14 @@ static const struct gr_field peer[] = {
 
 static const struct gr_field session[] = {
     GR_FIELD("id", GR_STRING, "ID of the session"),
-    GR_FIELD("room_id", GR_STRING, "Room it took place in"),
+    GR_FIELD("room_id", GR_STRING, "Room of the session"),
     GR_FIELD("customer_id", GR_STRING, "ID of the workspace's owner"),
     GR_FIELD("app_id", GR_STRING, "ID of the workspace"),
-    GR_FIELD("active", GR_BOOL, "Whether it still runs"),
-    GR_FIELD("peers", GR_MAP, "All peers who were there, by peer id",
+    GR_FIELD("active", GR_BOOL, "Whether the session is running"),
+    GR_FIELD("peers", GR_MAP, "All peers of the session, by id",
              .items = GR_ITEM(GR_OBJECT, .fields = peer)),
-    GR_FIELD("created_at", GR_TIME, "When it began"),
-    GR_FIELD("updated_at", GR_TIME, "When it changed last"),
+    GR_FIELD("created_at", GR_TIME, "When the session began"),
+    GR_FIELD("updated_at", GR_TIME, "When the session changed last"),
     GR_END,
 };
 
@@ -47,7 +46,7 @@ static const struct gr_route routes[] = {
     GR_GET("/sessions", "sessions.list", "List the sessions", .scope = "sessions:read",
            .query = list_query, .forward = GR_FORWARD(HMS_UPSTREAM, "/sessions"),
            .answers = HMS_ANSWER(200, "One page of sessions", .schema = HMS_PAGE("data", session)),
-           .doc = "The documentation is at odds with itself on what `active` means when absent.",
+           .doc = "The documentation of 100ms contradicts itself about the default of `active`.",
            .source = HMS_API("Sessions/list-sessions")),
     GR_GET("/sessions/{sessionId}", "sessions.get", "Fetch one session with all its peers",
            .scope = "sessions:read", .params = session_params,

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-/* What all samples of 100ms give a join token, in seconds. */
+/* Lifetime of a join token in seconds, as in all samples of 100ms. */
 #define JOIN_LIFETIME_S (24 * 60 * 60)
 
 /* Query and path --------------------------------------------------------------------------- */
@@ -14,7 +14,7 @@
 const struct gr_field hms_room_params[] = {HMS_PARAM_ROOM, GR_END};
 
 const struct gr_field hms_page_query[] = {
-    GR_FIELD("limit", GR_INT, "How many items to send at most", .range = GR_RANGE(10, 100),
+    GR_FIELD("limit", GR_INT, "Maximum number of items in the answer", .range = GR_RANGE(10, 100),
              .default_doc = "10"),
     HMS_QUERY_START,
     GR_END,
@@ -37,7 +37,7 @@ const struct gr_field hms_job_query[] = {
 /* Answers ---------------------------------------------------------------------------------- */
 
 const struct gr_field hms_message[] = {
-    GR_FIELD("message", GR_STRING, "What was done, in words"),
+    GR_FIELD("message", GR_STRING, "Result in words"),
     GR_END,
 };
 
@@ -49,15 +49,15 @@ static const struct gr_field size_in_pixels[] = {
 
 static const struct gr_field asset_metadata[] = {
     GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = size_in_pixels),
-    GR_FIELD("num_layers", GR_STRING, "Of a room-vod: how many layers it has"),
-    GR_FIELD("layer", GR_STRING, "Which layer of the stream it holds"),
+    GR_FIELD("num_layers", GR_STRING, "Number of layers, for a room-vod"),
+    GR_FIELD("layer", GR_STRING, "Layer of the stream that the file holds"),
     GR_FIELD("max_width", GR_INT, "Width of the largest layer in pixels"),
     GR_FIELD("max_height", GR_INT, "Height of the largest layer in pixels"),
-    GR_FIELD("output_mode", GR_STRING, "Of a transcript: its format"),
-    GR_FIELD("track_id", GR_STRING, "Of a track: the track it was made from"),
-    GR_FIELD("track_type", GR_STRING, "Of a track: audio or video"),
-    GR_FIELD("stream_id", GR_STRING, "Of a stream: the stream it was made from"),
-    GR_FIELD("stream_type", GR_STRING, "Of a stream: regular or screen"),
+    GR_FIELD("output_mode", GR_STRING, "Format, for a transcript"),
+    GR_FIELD("track_id", GR_STRING, "Recorded track, for a track"),
+    GR_FIELD("track_type", GR_STRING, "`audio` or `video`, for a track"),
+    GR_FIELD("stream_id", GR_STRING, "Recorded stream, for a stream"),
+    GR_FIELD("stream_type", GR_STRING, "`regular` or `screen`, for a stream"),
     GR_FIELD("peer_id", GR_STRING, "Peer who published it"),
     GR_FIELD("user_id", GR_STRING, "User who published it"),
     GR_END,
@@ -65,17 +65,17 @@ static const struct gr_field asset_metadata[] = {
 
 const struct gr_field hms_asset[] = {
     GR_FIELD("id", GR_STRING, "ID of the asset"),
-    GR_FIELD("job_id", GR_STRING, "Recording or stream that it came from"),
-    GR_FIELD("room_id", GR_STRING, "Room it is about"),
-    GR_FIELD("session_id", GR_STRING, "Session that was recorded"),
-    GR_FIELD("type", GR_STRING, "What it holds", .values = hms_asset_types),
-    GR_FIELD("path", GR_STRING, "Where it is stored"),
-    GR_FIELD("status", GR_STRING, "`completed` or `failed`; of transcripts also `processing`"),
+    GR_FIELD("job_id", GR_STRING, "Recording or stream that produced the asset"),
+    GR_FIELD("room_id", GR_STRING, "Room of the asset"),
+    GR_FIELD("session_id", GR_STRING, "Recorded session"),
+    GR_FIELD("type", GR_STRING, "Type of the content", .values = hms_asset_types),
+    GR_FIELD("path", GR_STRING, "Path in the storage"),
+    GR_FIELD("status", GR_STRING, "`completed` or `failed`; for transcripts also `processing`"),
     GR_FIELD("size", GR_INT, "Size in bytes"),
-    GR_FIELD("duration", GR_INT, "Time in seconds"),
-    GR_FIELD("created_at", GR_TIME, "When it was made"),
-    GR_FIELD("thumbnails", GR_ARRAY, "Paths of its still pictures", .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("metadata", GR_OBJECT, "Further facts, by type", .fields = asset_metadata),
+    GR_FIELD("duration", GR_INT, "Duration in seconds"),
+    GR_FIELD("created_at", GR_TIME, "When the asset was created"),
+    GR_FIELD("thumbnails", GR_ARRAY, "Paths of the thumbnails", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("metadata", GR_OBJECT, "Details, which depend on the type", .fields = asset_metadata),
     GR_END,
 };
 
@@ -107,17 +107,17 @@ static const char *const section_formats[] = {"bullets", "paragraph", NULL};
 static const struct gr_field summary_section[] = {
     GR_FIELD("title", GR_STRING, "Heading of the section", .flags = GR_FIELD_REQUIRED,
              .range = GR_MAX(100)),
-    GR_FIELD("format", GR_STRING, "How its text is set", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("format", GR_STRING, "Format of the section's text", .flags = GR_FIELD_REQUIRED,
              .values = section_formats),
     GR_END,
 };
 
 const struct gr_field hms_summary[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether a summary is made"),
-    GR_FIELD("context", GR_STRING, "What the session is about, for the model",
+    GR_FIELD("enabled", GR_BOOL, "Whether to write a summary"),
+    GR_FIELD("context", GR_STRING, "Subject of the session, for the language model",
              .range = GR_MAX(300)),
-    GR_FIELD("temperature", GR_NUMBER, "How freely the model writes", .range = GR_RANGE(0.1, 1.0),
-             .default_doc = "0.5"),
+    GR_FIELD("temperature", GR_NUMBER, "Temperature of the language model",
+             .range = GR_RANGE(0.1, 1.0), .default_doc = "0.5"),
     GR_FIELD("sections", GR_ARRAY, "Sections of the summary", .range = GR_MAX(6),
              .items = GR_ITEM(GR_OBJECT, .fields = summary_section)),
     GR_END,
@@ -125,7 +125,7 @@ const struct gr_field hms_summary[] = {
 
 /* Helpers ---------------------------------------------------------------------------------- */
 
-/* JSON as text that lives as long as the call. Takes over the reference. */
+/* Serialises JSON into text that is valid until the call ends. Takes over the reference. */
 static enum gr_err print_json(struct gr_call *call, json_t *stolen, gr_str *ret_text)
 {
     char *text = stolen ? json_dumps(stolen, JSON_COMPACT) : NULL;
@@ -140,7 +140,8 @@ static enum gr_err print_json(struct gr_call *call, json_t *stolen, gr_str *ret_
     return r;
 }
 
-/* The path parameters of the request, for a path that an operator may have changed. */
+/* All path parameters of the request: an operator may have configured a path that uses any of
+ * them. */
 static const struct gr_pair *path_params(struct gr_call *call, const struct gr_field *rows)
 {
     struct gr_pair *pairs;

@@ -1,5 +1,5 @@
 /*
- * sip: phones in rooms. Trunks, calls to phones, and tones.
+ * sip: phones in rooms: trunks, calls to phones, and DTMF tones.
  */
 #include "common.h"
 
@@ -14,40 +14,40 @@ static const struct gr_field trunk_params[] = {
 
 /* Bodies ----------------------------------------------------------------------------------- */
 
-/* 100ms does not say which of them it insists on; a trunk that works has all four. */
+/* 100ms does not document which members are required; a working trunk has all four. */
 static const struct gr_field trunk[] = {
     GR_FIELD("username", GR_STRING, "User name at the SIP provider"),
     GR_FIELD("password", GR_STRING, "Password at the SIP provider", .flags = GR_FIELD_SECRET),
     GR_FIELD("address", GR_STRING, "SIP address of the provider"),
-    GR_FIELD("from", GR_STRING, "Phone number that calls come from"),
+    GR_FIELD("from", GR_STRING, "Phone number of the caller"),
     GR_END,
 };
 
 static const struct gr_field phone_call[] = {
     GR_FIELD("to", GR_STRING, "Phone number, or another name that the trunk knows",
              .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("room_code", GR_STRING, "Room code that says room and role",
+    GR_FIELD("room_code", GR_STRING, "Room code, which determines room and role",
              .flags = GR_FIELD_REQUIRED),
     GR_FIELD("trunk_id", GR_STRING, "Trunk to call through", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("name", GR_STRING, "Name of the phone's peer"),
     GR_FIELD("user_id", GR_STRING, "User id of the phone's peer"),
     GR_FIELD("video", GR_BOOL, "Whether to offer video"),
-    GR_FIELD("headers", GR_MAP, "Further headers of the INVITE; 100ms ignores reserved ones",
+    GR_FIELD("headers", GR_MAP, "Additional headers of the INVITE; 100ms ignores reserved ones",
              .items = GR_ITEM(GR_STRING, .pattern = "[^\\r\\n]*"), .check = check_sip_headers),
     GR_END,
 };
 
-/* The members after digits are for the gateway: 100ms takes the room from the token. */
+/* The members after digits are for the gateway only: 100ms takes the room from the token. */
 static const struct gr_field tones[] = {
     GR_FIELD("digits", GR_ARRAY, "Tones to play, one after the other", .flags = GR_FIELD_REQUIRED,
              .items = GR_ITEM(GR_STRING, .pattern = "[0-9*#a-d]"), .example = "[\"1\", \"#\"]"),
-    GR_FIELD("app_token", GR_STRING, "A join token; without one the gateway makes one",
+    GR_FIELD("app_token", GR_STRING, "A join token; without it the gateway signs one",
              .flags = GR_FIELD_STRIP | GR_FIELD_SECRET, .range = GR_MIN(1), .any_of = "room"),
     GR_FIELD("room_id", GR_STRING, "Room to play in", .flags = GR_FIELD_STRIP, .range = GR_MIN(1),
              .any_of = "room", .binds = "room"),
-    GR_FIELD("role", GR_STRING, "Role of the token that the gateway makes", .flags = GR_FIELD_STRIP,
+    GR_FIELD("role", GR_STRING, "Role in the token that the gateway signs", .flags = GR_FIELD_STRIP,
              .range = GR_MIN(1), .when = GR_WHEN("room_id", NULL), .binds = "role"),
-    GR_FIELD("user_id", GR_STRING, "User of the token that the gateway makes",
+    GR_FIELD("user_id", GR_STRING, "User in the token that the gateway signs",
              .flags = GR_FIELD_STRIP),
     GR_END,
 };
@@ -66,7 +66,7 @@ static const struct gr_field call_id[] = {
 
 /* Routes ----------------------------------------------------------------------------------- */
 
-/* How long the token for one set of tones lives, in seconds. */
+/* Lifetime in seconds of the token for one request. */
 #define TONE_TOKEN_LIFETIME 60
 
 static const char *text(const json_t *object, const char *member)
@@ -74,7 +74,7 @@ static const char *text(const json_t *object, const char *member)
     return json_string_value(json_object_get(object, member));
 }
 
-/* The body as 100ms gets it: without the members that are for the gateway. New reference. */
+/* Returns a copy of the body without the members for the gateway; NULL without memory. */
 static json_t *without_own_members(const json_t *body)
 {
     json_t *copy = json_deep_copy(body);
@@ -112,21 +112,23 @@ static const struct gr_route routes[] = {
             .scope = "sip:write",
             .body = GR_BODY(GR_OBJECT, .fields = trunk, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/trunks"),
-            .answers = HMS_ANSWER(200, "Its id", .schema = HMS_OBJECT(trunk_id)),
+            .answers = HMS_ANSWER(200, "ID of the trunk", .schema = HMS_OBJECT(trunk_id)),
             .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
     GR_POST("/sip/outbound/trunks/{trunkId}", "sip.trunk_update", "Change an outbound trunk",
             .scope = "sip:write", .params = trunk_params,
             .body = GR_BODY(GR_OBJECT, .fields = trunk, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/trunks/{trunkId}"),
-            .answers = HMS_ANSWER(200, "Its id", .schema = HMS_OBJECT(trunk_id)),
-            .doc = "100ms does not say whether absent members keep their value: send all four.",
+            .answers = HMS_ANSWER(200, "ID of the trunk", .schema = HMS_OBJECT(trunk_id)),
+            .doc =
+                "100ms does not document whether absent members keep their value: send all four.",
             .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
     GR_POST("/sip/outbound/call", "sip.call", "Call a phone into a room", .scope = "sip:write",
             .body = GR_BODY(GR_OBJECT, .fields = phone_call, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/call"), .timeout_ms = 150 * 1000,
             .answers = HMS_ANSWER(200, "The phone was answered", .schema = HMS_OBJECT(call_id)),
-            .doc = "Answers when the phone was answered or declined, which takes a while; 408 when "
-                   "the call is not answered.",
+            .doc =
+                "Answers only after the call was answered or declined; the status is 408 when the "
+                "call is not answered.",
             .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
     GR_POST("/sip/dtmf", "sip.dtmf", "Play tones to the phones in a room", .scope = "sip:write",
             .body = GR_BODY(GR_OBJECT, .fields = tones, .flags = GR_FIELD_REQUIRED),
@@ -138,8 +140,7 @@ static const struct gr_route routes[] = {
 
 /* Checks ----------------------------------------------------------------------------------- */
 
-/* Names of SIP headers are tokens (RFC 3261, section 25.1): a line break would begin another one.
- */
+/* Names of SIP headers are tokens (RFC 3261, section 25.1): a line break would add a header. */
 static enum gr_err check_sip_headers(struct gr_call *call, const json_t *parent,
                                      const json_t *value)
 {

@@ -1,14 +1,15 @@
 /*
- * Destinations of a template: streams, recordings and transcriptions that can be started by name.
+ * Destinations of a template: streams, recordings and transcriptions that are started by name.
  */
 #include "templates.h"
 
 const struct gr_field template_thumbnails[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether they are made"),
+    GR_FIELD("enabled", GR_BOOL, "Whether thumbnails are made"),
     GR_FIELD("width", GR_INT, "Size in pixels"),
     GR_FIELD("height", GR_INT, "Size in pixels"),
-    GR_FIELD("offsets", GR_ARRAY, "Where in the recording, in seconds", .items = GR_ITEM(GR_INT)),
-    GR_FIELD("fps", GR_INT, "How many a second"),
+    GR_FIELD("offsets", GR_ARRAY, "Positions in the recording in seconds",
+             .items = GR_ITEM(GR_INT)),
+    GR_FIELD("fps", GR_INT, "Thumbnails per second"),
     GR_END,
 };
 
@@ -17,11 +18,11 @@ static const struct gr_field browser_recording[] = {
     GR_FIELD("role", GR_STRING, "Role that the recorder joins with", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("width", GR_INT, "Size in pixels"),
     GR_FIELD("height", GR_INT, "Size in pixels"),
-    GR_FIELD("maxDuration", GR_INT, "Longest recording in seconds"),
-    GR_FIELD("thumbnails", GR_OBJECT, "Still pictures", .fields = template_thumbnails),
-    GR_FIELD("presignDuration", GR_INT, "How long URLs work, in seconds"),
-    GR_FIELD("autoStart", GR_BOOL, "Begin with the session"),
-    GR_FIELD("autoStopTimeout", GR_INT, "Seconds after the last peer left"),
+    GR_FIELD("maxDuration", GR_INT, "Maximum length of the recording in seconds"),
+    GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails", .fields = template_thumbnails),
+    GR_FIELD("presignDuration", GR_INT, "Validity of download URLs in seconds"),
+    GR_FIELD("autoStart", GR_BOOL, "Whether to start with the session"),
+    GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue after the last peer left"),
     GR_END,
 };
 
@@ -29,18 +30,18 @@ static const struct gr_field rtmp_destination[] = {
     GR_FIELD("name", GR_STRING, "Name of the destination", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("width", GR_INT, "Size in pixels"),
     GR_FIELD("height", GR_INT, "Size in pixels"),
-    GR_FIELD("maxDuration", GR_INT, "Longest stream in seconds"),
+    GR_FIELD("maxDuration", GR_INT, "Maximum length of the stream in seconds"),
     GR_FIELD("rtmpUrls", GR_ARRAY, "Servers to stream to, each with its stream key",
              .flags = GR_FIELD_SECRET, .range = GR_MAX(3), .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("recordingEnabled", GR_BOOL, "Record it as well"),
-    GR_FIELD("autoStopTimeout", GR_INT, "Seconds after the last peer left"),
+    GR_FIELD("recordingEnabled", GR_BOOL, "Whether to record the stream as well"),
+    GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue after the last peer left"),
     GR_END,
 };
 
 static const struct gr_field hls_layer[] = {
-    GR_FIELD("width", GR_INT, "Size in pixels, even", .range = GR_RANGE(144, 1920),
+    GR_FIELD("width", GR_INT, "Size in pixels; an even number", .range = GR_RANGE(144, 1920),
              .multiple_of = 2),
-    GR_FIELD("height", GR_INT, "Size in pixels, even", .range = GR_RANGE(144, 1920),
+    GR_FIELD("height", GR_INT, "Size in pixels; an even number", .range = GR_RANGE(144, 1920),
              .multiple_of = 2),
     GR_FIELD("videoBitrate", GR_INT, "Bit rate in kbit/s"),
     GR_FIELD("audioBitrate", GR_INT, "Bit rate in kbit/s"),
@@ -51,13 +52,14 @@ static const struct gr_field hls_layer[] = {
     GR_FIELD("layers", GR_ARRAY, doc_, .items = GR_ITEM(GR_OBJECT, .fields = hls_layer))
 
 static const struct gr_field hls_recording[] = {
-    GR_FIELD("hlsVod", GR_BOOL, "Leave a video on demand"),
-    GR_FIELD("singleFilePerLayer", GR_BOOL, "Leave one file per layer"),
-    GR_FIELD("enableZipUpload", GR_BOOL, "Leave an archive; needs own storage",
+    GR_FIELD("hlsVod", GR_BOOL, "Whether to keep a video on demand"),
+    GR_FIELD("singleFilePerLayer", GR_BOOL, "Whether to keep one file per layer"),
+    GR_FIELD("enableZipUpload", GR_BOOL,
+             "Whether to upload an archive; needs storage of the workspace",
              .default_doc = "false"),
-    HLS_LAYERS("Which of the stream's layers to keep"),
-    GR_FIELD("thumbnails", GR_OBJECT, "Still pictures", .fields = template_thumbnails),
-    GR_FIELD("presignDuration", GR_INT, "How long URLs work, in seconds"),
+    HLS_LAYERS("Layers of the stream to keep"),
+    GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails", .fields = template_thumbnails),
+    GR_FIELD("presignDuration", GR_INT, "Validity of download URLs in seconds"),
     GR_END,
 };
 
@@ -66,17 +68,17 @@ static const char *const playlist_types[] = {"event", "live", NULL};
 static const struct gr_field hls_destination[] = {
     GR_FIELD("name", GR_STRING, "Name of the destination", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("role", GR_STRING, "Role that the streamer joins with"),
-    GR_FIELD("maxDuration", GR_INT, "Longest stream in seconds"),
-    HLS_LAYERS(
-        "Layers from large to small; the larger side from 192, the smaller up to 1080 pixels"),
+    GR_FIELD("maxDuration", GR_INT, "Maximum length of the stream in seconds"),
+    HLS_LAYERS("Layers from large to small; the longer side has at least 192 pixels, the shorter "
+               "at most 1080"),
     GR_FIELD("playlistType", GR_STRING, "`event` keeps all segments", .values = playlist_types),
     GR_FIELD("numPlaylistSegments", GR_INT, "Segments in a live playlist",
              .range = GR_RANGE(3, 150), .default_doc = "5"),
-    GR_FIELD("videoFrameRate", GR_INT, "Frames a second"),
-    GR_FIELD("enableMetadataInsertion", GR_BOOL, "Allow timed metadata"),
-    GR_FIELD("enableStaticUrl", GR_BOOL, "The playlist's URL stays the same"),
-    GR_FIELD("recording", GR_OBJECT, "What is kept of it", .fields = hls_recording),
-    GR_FIELD("autoStopTimeout", GR_INT, "Seconds after the last peer left"),
+    GR_FIELD("videoFrameRate", GR_INT, "Frames per second"),
+    GR_FIELD("enableMetadataInsertion", GR_BOOL, "Whether timed metadata can be inserted"),
+    GR_FIELD("enableStaticUrl", GR_BOOL, "Whether the URL of the playlist stays the same"),
+    GR_FIELD("recording", GR_OBJECT, "What is recorded of the stream", .fields = hls_recording),
+    GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue after the last peer left"),
     GR_END,
 };
 
@@ -95,7 +97,8 @@ static const struct gr_field transcription[] = {
              .items = GR_ITEM(GR_STRING, .values = transcription_modes)),
     GR_FIELD("outputModes", GR_ARRAY, "Formats of the transcript",
              .items = GR_ITEM(GR_STRING, .values = hms_transcript_formats)),
-    GR_FIELD("customVocabulary", GR_ARRAY, "Words to listen for", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("customVocabulary", GR_ARRAY, "Words that the transcriber should know",
+             .items = GR_ITEM(GR_STRING)),
     GR_FIELD("summary", GR_OBJECT, "Summary made from the transcript", .fields = hms_summary),
     GR_FIELD("translation", GR_OBJECT, "Translation of captions", .fields = translation),
     GR_END,
@@ -105,7 +108,7 @@ const struct gr_field template_destinations[] = {
     GR_FIELD("rtmpDestinations", GR_MAP, "External streams, by name", BY_NAME(rtmp_destination)),
     GR_FIELD("hlsDestinations", GR_MAP, "Live streams, by name", BY_NAME(hls_destination)),
     GR_FIELD("transcriptions", GR_MAP, "Transcriptions, by name", BY_NAME(transcription)),
-    GR_FIELD("browserRecordings", GR_MAP, "Out of use: see /templates/{templateId}/recordings",
+    GR_FIELD("browserRecordings", GR_MAP, "Deprecated: use /templates/{templateId}/recordings",
              BY_NAME(browser_recording)),
     GR_END,
 };

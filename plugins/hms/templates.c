@@ -1,9 +1,9 @@
 /*
- * templates: roles, settings and destinations that rooms are made from.
+ * templates: roles, settings and destinations for rooms.
  *
- * Writing a template replaces it. Bodies go through byte for byte, so one that was read, changed in
- * one place and written back keeps what no row here knows. Nor is it refused for what 100ms itself
- * put into it: below the members of a template, rows are hints.
+ * Writing a template replaces it. Bodies are forwarded byte for byte, so a template that was read,
+ * changed in one place and written back keeps its members without a row. It is not refused for a
+ * value that 100ms itself put there: rows below the members of a template are hints.
  */
 #include "templates.h"
 
@@ -23,10 +23,11 @@ static const struct gr_field role_params[] = {
 
 static const char *const regions[] = {"in", "us", "eu", "auto", NULL};
 
-/* Templates say secretKey where rooms say secret. */
+/* Templates call the member secretKey, rooms call it secret. */
 static const struct gr_field storage_credentials[] = {
     GR_FIELD("key", GR_STRING, "Access key of the bucket", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("secretKey", GR_STRING, "Its secret", .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
+    GR_FIELD("secretKey", GR_STRING, "Secret of the access key",
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
     GR_END,
 };
 
@@ -36,13 +37,15 @@ static const struct gr_field storage[] = {
     GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("prefix", GR_STRING, "Folder inside the bucket", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("options", GR_OBJECT, "Further options", .fields = hms_storage_options),
-    GR_FIELD("credentials", GR_OBJECT, "How 100ms may write there", .fields = storage_credentials),
+    GR_FIELD("credentials", GR_OBJECT, "Credentials with which 100ms writes to the bucket",
+             .fields = storage_credentials),
     GR_END,
 };
 
 static const struct gr_field settings_recording[] = {
-    GR_FIELD("enabled", GR_BOOL, "Record every session (SFU recording, out of use)"),
-    GR_FIELD("upload", GR_OBJECT, "Own storage; without it 100ms stores", .fields = storage),
+    GR_FIELD("enabled", GR_BOOL, "Whether to record every session (SFU recording, deprecated)"),
+    GR_FIELD("upload", GR_OBJECT, "Storage for the recordings; without it 100ms stores them",
+             .fields = storage),
     GR_END,
 };
 
@@ -51,17 +54,17 @@ static const struct gr_field room_state[] = {
     GR_FIELD("messageInterval", GR_INT, "Seconds between two messages", .range = GR_RANGE(5, 3600),
              .multiple_of = 5),
     GR_FIELD("sendPeerList", GR_BOOL, "Whether the list of peers is sent along"),
-    GR_FIELD("stopRoomStateOnJoin", GR_BOOL, "Whether it ends for a peer who has joined"),
+    GR_FIELD("stopRoomStateOnJoin", GR_BOOL, "Whether the messages end for a peer who has joined"),
     GR_END,
 };
 
 static const struct gr_field settings[] = {
-    GR_FIELD("region", GR_STRING, "Where the media runs", .values = regions),
+    GR_FIELD("region", GR_STRING, "Region of the media servers", .values = regions),
     GR_FIELD("recording", GR_OBJECT, "Recording, and where it is stored",
              .fields = settings_recording),
     GR_FIELD("roomState", GR_OBJECT, "State of the room for peers that have not joined",
              .fields = room_state),
-    GR_FIELD("retry", GR_OBJECT, "Not documented; write back what was read"),
+    GR_FIELD("retry", GR_OBJECT, "Not documented by 100ms; write back the value that was read"),
     GR_END,
 };
 
@@ -70,24 +73,24 @@ static const struct gr_field settings[] = {
 static const char *const caption_modes[] = {"caption", NULL};
 
 static const struct gr_field whiteboard_permissions[] = {
-    GR_FIELD("admin", GR_ARRAY, "Roles that control it", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("admin", GR_ARRAY, "Roles that control the whiteboard", .items = GR_ITEM(GR_STRING)),
     GR_FIELD("writer", GR_ARRAY, "Roles that draw", .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("reader", GR_ARRAY, "Roles that look on", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("reader", GR_ARRAY, "Roles that see it", .items = GR_ITEM(GR_STRING)),
     GR_END,
 };
 
 static const struct gr_field whiteboard[] = {
-    GR_FIELD("permissions", GR_OBJECT, "Who may do what", .fields = whiteboard_permissions),
+    GR_FIELD("permissions", GR_OBJECT, "Permissions by role", .fields = whiteboard_permissions),
     GR_END,
 };
 
 static const struct gr_field caption_permissions[] = {
-    GR_FIELD("admin", GR_ARRAY, "Roles that control them", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("admin", GR_ARRAY, "Roles that control the captions", .items = GR_ITEM(GR_STRING)),
     GR_END,
 };
 
 static const struct gr_field captions[] = {
-    GR_FIELD("permissions", GR_OBJECT, "Who may do what", .fields = caption_permissions),
+    GR_FIELD("permissions", GR_OBJECT, "Permissions by role", .fields = caption_permissions),
     GR_FIELD("mode", GR_STRING, "What is transcribed", .values = caption_modes),
     GR_END,
 };
@@ -95,7 +98,7 @@ static const struct gr_field captions[] = {
 static const struct gr_field plugins[] = {
     GR_FIELD("whiteboard", GR_OBJECT, "The whiteboard", .fields = whiteboard),
     GR_FIELD("transcriptions", GR_ARRAY,
-             "Live captions; 100ms documents one object, its own clients send a list of them",
+             "Live captions; 100ms documents one object, but its own clients send a list",
              .items = GR_ITEM(GR_OBJECT, .fields = captions)),
     GR_END,
 };
@@ -103,22 +106,22 @@ static const struct gr_field plugins[] = {
 /* Templates -------------------------------------------------------------------------------- */
 
 #define ROLES(flags_)                                                                              \
-    GR_FIELD("roles", GR_MAP, "The roles, by name; {} takes defaults",                             \
+    GR_FIELD("roles", GR_MAP, "The roles by name; {} takes the defaults",                          \
              .flags = GR_FIELD_HINTS | (flags_), BY_NAME(template_role))
 
 #define SETTINGS(flags_)                                                                           \
-    GR_FIELD("settings", GR_OBJECT, "Region, recording, state of the room",                        \
+    GR_FIELD("settings", GR_OBJECT, "Region, recording and room state",                            \
              .flags = GR_FIELD_HINTS | (flags_), .fields = settings)
 
 #define TEMPLATE_MEMBERS                                                                           \
-    GR_FIELD("destinations", GR_OBJECT, "Streams, recordings, transcriptions",                     \
+    GR_FIELD("destinations", GR_OBJECT, "Streams, recordings and transcriptions",                  \
              .flags = GR_FIELD_HINTS, .fields = template_destinations),                            \
         GR_FIELD("plugins", GR_OBJECT, "Whiteboard and captions", .flags = GR_FIELD_HINTS,         \
                  .fields = plugins)
 
 static const struct gr_field new_template[] = {
-    GR_FIELD("name", GR_STRING, "Unique name; made up when absent", .flags = GR_FIELD_HINTS,
-             .pattern = "[A-Za-z0-9 .:_-]+"),
+    GR_FIELD("name", GR_STRING, "Unique name; 100ms makes one up when absent",
+             .flags = GR_FIELD_HINTS, .pattern = "[A-Za-z0-9 .:_-]+"),
     ROLES(0),
     SETTINGS(0),
     TEMPLATE_MEMBERS,
@@ -126,7 +129,7 @@ static const struct gr_field new_template[] = {
 };
 
 static const struct gr_field changed_template[] = {
-    GR_FIELD("name", GR_STRING, "New name; the old one stays when absent"),
+    GR_FIELD("name", GR_STRING, "New name; the old one is kept when absent"),
     ROLES(GR_FIELD_REQUIRED),
     SETTINGS(GR_FIELD_REQUIRED),
     TEMPLATE_MEMBERS,
@@ -138,44 +141,44 @@ static const struct gr_field template[] = {
     GR_FIELD("name", GR_STRING, "Name of the template"),
     GR_FIELD("customerId", GR_STRING, "ID of the workspace's owner"),
     GR_FIELD("appId", GR_STRING, "ID of the workspace"),
-    GR_FIELD("default", GR_BOOL, "Whether rooms without a template take it"),
+    GR_FIELD("default", GR_BOOL, "Whether rooms without a template use it"),
     ROLES(0),
     SETTINGS(0),
     TEMPLATE_MEMBERS,
-    GR_FIELD("createdAt", GR_TIME, "When it was made"),
-    GR_FIELD("updatedAt", GR_TIME, "When it was changed last"),
+    GR_FIELD("createdAt", GR_TIME, "When the template was created"),
+    GR_FIELD("updatedAt", GR_TIME, "When the template was changed last"),
     GR_END,
 };
 
-/* Recordings of a template: a list with exactly one configuration. -------------------------- */
+/* Recordings of a template: a list with exactly one configuration --------------------------- */
 
 static const struct gr_field browser_composite[] = {
-    GR_FIELD("autoStart", GR_BOOL, "Begin with the session", .default_doc = "false"),
-    GR_FIELD("autoStopTimeout", GR_INT, "Seconds after the last peer left"),
+    GR_FIELD("autoStart", GR_BOOL, "Whether to start with the session", .default_doc = "false"),
+    GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue after the last peer left"),
     GR_FIELD("width", GR_INT, "Size in pixels"),
     GR_FIELD("height", GR_INT, "Size in pixels"),
     GR_END,
 };
 
 static const struct gr_field custom_composite[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether it is made", .default_doc = "false"),
+    GR_FIELD("enabled", GR_BOOL, "Whether this recording is made", .default_doc = "false"),
     GR_END,
 };
 
 static const struct gr_field composite[] = {
-    GR_FIELD("browserComposite", GR_OBJECT, "As a browser sees the room",
+    GR_FIELD("browserComposite", GR_OBJECT, "The room as a browser shows it",
              .fields = browser_composite),
-    GR_FIELD("customComposite", GR_OBJECT, "Composed otherwise", .fields = custom_composite),
+    GR_FIELD("customComposite", GR_OBJECT, "A custom layout", .fields = custom_composite),
     GR_END,
 };
 
 static const struct gr_field track_recording[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether each track is kept", .default_doc = "false"),
+    GR_FIELD("enabled", GR_BOOL, "Whether each track is recorded", .default_doc = "false"),
     GR_END,
 };
 
 static const struct gr_field stream_recording[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether each stream is kept", .default_doc = "false"),
+    GR_FIELD("enabled", GR_BOOL, "Whether each stream is recorded", .default_doc = "false"),
     GR_FIELD("width", GR_INT, "Size in pixels"),
     GR_FIELD("height", GR_INT, "Size in pixels"),
     GR_END,
@@ -184,12 +187,14 @@ static const struct gr_field stream_recording[] = {
 static const struct gr_field recording_config[] = {
     GR_FIELD("name", GR_STRING, "Name of the configuration", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("role", GR_STRING, "Role that the recorder joins with", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("maxDuration", GR_INT, "Longest recording in seconds"),
-    GR_FIELD("presignDuration", GR_INT, "How long URLs work, in seconds"),
-    GR_FIELD("thumbnails", GR_OBJECT, "Still pictures", .fields = template_thumbnails),
+    GR_FIELD("maxDuration", GR_INT, "Maximum length of the recording in seconds"),
+    GR_FIELD("presignDuration", GR_INT, "Validity of download URLs in seconds"),
+    GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails", .fields = template_thumbnails),
     GR_FIELD("compositeRecording", GR_OBJECT, "The room as one picture", .fields = composite),
-    GR_FIELD("trackRecording", GR_OBJECT, "Each track alone", .fields = track_recording),
-    GR_FIELD("streamRecording", GR_OBJECT, "Each peer alone", .fields = stream_recording),
+    GR_FIELD("trackRecording", GR_OBJECT, "Each track in a file of its own",
+             .fields = track_recording),
+    GR_FIELD("streamRecording", GR_OBJECT, "Each stream of a peer in a file of its own",
+             .fields = stream_recording),
     GR_END,
 };
 
@@ -208,19 +213,21 @@ static const struct gr_route routes[] = {
            .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}"),
            .answers = HMS_ANSWER(200, "The template", .schema = HMS_OBJECT(template)),
            .source = HMS_API("policy/retrieve-a-template")),
-    GR_POST("/templates", "templates.create", "Create a template, or replace the one of that name",
-            .scope = "templates:write", .body = GR_BODY(GR_OBJECT, .fields = new_template),
+    GR_POST("/templates", "templates.create",
+            "Create a template, or replace the one with this name", .scope = "templates:write",
+            .body = GR_BODY(GR_OBJECT, .fields = new_template),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/templates"),
             .answers = HMS_ANSWER(200, "The template", .schema = HMS_OBJECT(template)),
-            .doc = "Without a name every call makes another template.",
+            .doc = "Without a name every call creates another template.",
             .source = HMS_API("policy/create-template-via-api")),
     GR_POST("/templates/{templateId}", "templates.update", "Replace a template",
             .scope = "templates:write", .params = template_params,
             .body = GR_BODY(GR_OBJECT, .fields = changed_template, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}"),
             .answers = HMS_ANSWER(200, "The template", .schema = HMS_OBJECT(template)),
-            .doc = "Read it, change it and write it back whole. 100ms does not notice "
-                   "what another caller wrote in between.",
+            .doc =
+                "Read the template, change it and write it back whole. 100ms does not detect that "
+                "another caller changed it in between.",
             .source = HMS_API("policy/update-a-template")),
     GR_GET("/templates/{templateId}/roles/{roleName}", "templates.role_get", "Fetch one role",
            .scope = "templates:read", .params = role_params,
@@ -238,7 +245,7 @@ static const struct gr_route routes[] = {
               .scope = "templates:write", .params = role_params,
               .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/roles/{roleName}",
                                     .flags = GR_FORWARD_NO_BODY),
-              .answers = HMS_ANSWER(204, "It is gone", .schema = NULL),
+              .answers = HMS_ANSWER(204, "It was deleted", .schema = NULL),
               .source = HMS_API("policy/delete-a-role")),
     GR_GET("/templates/{templateId}/settings", "templates.settings_get",
            "Fetch the settings of a template", .scope = "templates:read", .params = template_params,
@@ -251,7 +258,7 @@ static const struct gr_route routes[] = {
         .body = GR_BODY(GR_OBJECT, .fields = settings, .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
         .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/settings"),
         .answers = HMS_ANSWER(200, "The settings", .schema = HMS_OBJECT(settings)),
-        .doc = "100ms does not say whether absent members stay: send them all.",
+        .doc = "100ms does not document whether absent members keep their value: send them all.",
         .source = HMS_API("policy/update-settings")),
     GR_GET("/templates/{templateId}/destinations", "templates.destinations_get",
            "Fetch the destinations of a template", .scope = "templates:read",
@@ -260,22 +267,23 @@ static const struct gr_route routes[] = {
            .answers =
                HMS_ANSWER(200, "The destinations", .schema = HMS_OBJECT(template_destinations)),
            .source = HMS_API("policy/retrieve-destinations")),
-    GR_POST("/templates/{templateId}/destinations", "templates.destinations_update",
-            "Change the destinations of a template", .scope = "templates:write",
-            .params = template_params,
-            .body = GR_BODY(GR_OBJECT, .fields = template_destinations,
-                            .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/destinations"),
-            .answers =
-                HMS_ANSWER(200, "The destinations", .schema = HMS_OBJECT(template_destinations)),
-            .doc = "100ms does not say whether absent members stay: send them all.",
-            .source = HMS_API("policy/update-destinations")),
+    GR_POST(
+        "/templates/{templateId}/destinations", "templates.destinations_update",
+        "Change the destinations of a template", .scope = "templates:write",
+        .params = template_params,
+        .body = GR_BODY(GR_OBJECT, .fields = template_destinations,
+                        .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
+        .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/destinations"),
+        .answers = HMS_ANSWER(200, "The destinations", .schema = HMS_OBJECT(template_destinations)),
+        .doc = "100ms does not document whether absent members keep their value: send them all.",
+        .source = HMS_API("policy/update-destinations")),
     GR_GET("/templates/{templateId}/recordings", "templates.recordings_get",
            "Fetch the recording configuration of a template", .scope = "templates:read",
            .params = template_params,
            .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/recordings"),
-           .answers = HMS_ANSWER(200, "A list of one; flags that are false are left out",
-                                 .schema = GR_BODY(GR_ARRAY, .items = RECORDING_CONFIGS)),
+           .answers =
+               HMS_ANSWER(200, "A list with one configuration; flags that are false are left out",
+                          .schema = GR_BODY(GR_ARRAY, .items = RECORDING_CONFIGS)),
            .source = HMS_API("policy/configure-recordings")),
     GR_POST("/templates/{templateId}/recordings", "templates.recordings_update",
             "Set the recording configuration of a template", .scope = "templates:write",
@@ -283,7 +291,7 @@ static const struct gr_route routes[] = {
             .body = GR_BODY(GR_ARRAY, .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS,
                             .range = GR_RANGE(1, 1), .items = RECORDING_CONFIGS),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/recordings"),
-            .answers = HMS_ANSWER(200, "A list of one",
+            .answers = HMS_ANSWER(200, "A list with one configuration",
                                   .schema = GR_BODY(GR_ARRAY, .items = RECORDING_CONFIGS)),
             .source = HMS_API("policy/configure-recordings")),
     GR_END,
@@ -292,5 +300,5 @@ static const struct gr_route routes[] = {
 static const char *const owns[] = {"/templates", NULL};
 
 GR_PLUGIN("templates", .version = HMS_VERSION,
-          .summary = "Templates of 100ms: roles, settings, destinations", .licence = HMS_LICENCE,
+          .summary = "Templates of 100ms: roles, settings and destinations", .licence = HMS_LICENCE,
           .routes = routes, .owns = owns)

@@ -1,4 +1,4 @@
-/* What the files of the group templates share: rows of objects that stand in several places. */
+/* Rows that several files of the group templates use. */
 #pragma once
 
 #include "common.h"

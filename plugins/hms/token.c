@@ -8,19 +8,17 @@
 static const struct gr_field token_request[] = {
     GR_FIELD("roomId", GR_STRING, "ID of the room to join", .flags = GR_FIELD_REQUIRED,
              .range = GR_MIN(1), .binds = "room", .example = "\"66f1c0a2b4d93e5a7c118e01\""),
-    GR_FIELD("role", GR_STRING, "Role in the room's template; 100ms looks at it on joining",
+    GR_FIELD("role", GR_STRING, "Role in the room's template; 100ms checks it when the user joins",
              .flags = GR_FIELD_REQUIRED, .range = GR_MIN(1), .binds = "role",
              .example = "\"guest\""),
-    GR_FIELD("userId", GR_STRING, "The application's own name for the user",
-             .example = "\"learner-204\""),
-    GR_FIELD("expiresIn", GR_INT,
-             "Lifetime in seconds; a longer one is cut to what the config allows",
+    GR_FIELD("userId", GR_STRING, "User id of the application", .example = "\"learner-204\""),
+    GR_FIELD("expiresIn", GR_INT, "Lifetime in seconds; the config can limit it",
              .range = GR_RANGE(1, INT32_MAX), .default_doc = "86400"),
     GR_END,
 };
 
 static const struct gr_field token_answer[] = {
-    GR_FIELD("token", GR_STRING, "The token, for the client SDK", .flags = GR_FIELD_SECRET),
+    GR_FIELD("token", GR_STRING, "Join token for the client SDK", .flags = GR_FIELD_SECRET),
     GR_END,
 };
 
@@ -40,7 +38,7 @@ static enum gr_err token_create(struct gr_call *call)
     r = hms_join_token(call, HMS_UPSTREAM, &join, &token);
     if (r != GR_OK)
         return r;
-    /* Letters and digits, all of them: no need to look whether they are UTF-8. */
+    /* A token is plain ASCII, so a check for valid UTF-8 is not needed. */
     return gr_reply_json(call, 201, json_pack("{s:o}", "token", json_string_nocheck(token)));
 }
 
@@ -51,8 +49,9 @@ static const struct gr_route routes[] = {
             .handle = token_create, .body_max_bytes = 16 * 1024,
             .answers = HMS_ANSWER(201, "The token", .schema = HMS_OBJECT(token_answer),
                                   .example = HMS_JSON({"token" : "eyJhbGciOiJIUzI1NiJ9.e30.sig"})),
-            .doc = "Every call makes another token, with an id (jti) of its own. The room and the "
-                   "role are not looked up: 100ms refuses a wrong one when the user joins.",
+            .doc =
+                "Every call signs another token with an id (jti) of its own. The gateway does not "
+                "look the room and the role up: 100ms refuses a wrong one when the user joins.",
             .source = HMS_SEED " token/token.go"),
     GR_END,
 };

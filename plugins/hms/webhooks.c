@@ -1,8 +1,8 @@
 /*
- * webhooks: takes in what 100ms has to tell, once, and keeps it.
+ * webhooks: receives the events of 100ms and stores each of them once.
  *
- * 100ms repeats a delivery until it sees a 200, so an event is stored before it is acknowledged and
- * known ids are dropped. Whatever takes time (handing on) happens later: webhooks_outbox.c.
+ * 100ms repeats a delivery until it gets a 200, so an event is stored before it is acknowledged,
+ * and an event with a known id is dropped. webhooks_outbox.c delivers events to the targets later.
  */
 #include "webhooks.h"
 
@@ -15,27 +15,28 @@
 
 static const struct gr_option options[] = {
     GR_OPTION(webhooks_options, secret_header, GR_OPT_STRING, "X-Webhook-Secret",
-              "The header that 100ms was told to send the secret in"),
-    GR_OPTION(webhooks_options, secret, GR_OPT_SECRET, NULL, "The secret in that header",
+              "Name of the header in which 100ms sends the secret"),
+    GR_OPTION(webhooks_options, secret, GR_OPT_SECRET, NULL, "Secret in that header",
               .env = "WEBHOOK_SECRET"),
     GR_OPTION(webhooks_options, signature_secret, GR_OPT_SECRET, NULL,
-              "HIPAA workspaces: the key of the signature in x-100ms-signature",
+              "Key of the signature in x-100ms-signature, for HIPAA workspaces",
               .env = "WEBHOOK_SIGNATURE_SECRET"),
     GR_OPTION(webhooks_options, keep, GR_OPT_MS, "30d", "How long events are kept",
               .range = GR_MIN(1000)),
-    GR_OPTION(webhooks_options, max_age, GR_OPT_MS, "0",
-              "Refuse an event whose timestamp is further from now than this, so that a recorded "
-              "delivery cannot be sent again after `keep`; 0: take all, also old ones that 100ms "
-              "replays",
-              .range = GR_MIN(0)),
-    GR_OPTION(webhooks_options, forward_to, GR_OPT_JSON, NULL, "Where events are handed on to",
+    GR_OPTION(
+        webhooks_options, max_age, GR_OPT_MS, "0",
+        "Maximum distance of an event's timestamp from now, so that a recorded delivery cannot "
+        "be sent again after `keep`; 0: no limit, which old events that 100ms replays need",
+        .range = GR_MIN(0)),
+    GR_OPTION(webhooks_options, forward_to, GR_OPT_JSON, NULL,
+              "Targets to which events are forwarded",
               .json = GR_BODY(GR_ARRAY, .range = GR_MAX(WEBHOOKS_TARGETS_MAX),
                               .items = GR_ITEM(GR_OBJECT, .flags = GR_FIELD_STRICT,
                                                .fields = webhooks_target_fields))),
     GR_OPTION(webhooks_options, forward_timeout, GR_OPT_MS, "10s",
-              "How long a target may take for its answer", .range = GR_RANGE(100, 60000)),
+              "Time that a target has for its answer", .range = GR_RANGE(100, 60000)),
     GR_OPTION(webhooks_options, attempts_max, GR_OPT_INT, "300",
-              "How often an event is offered to a target before it is given up; 300 are two days",
+              "Attempts to deliver an event to a target before giving up; 300 take about two days",
               .range = GR_RANGE(1, 100000)),
     GR_END,
 };
@@ -54,7 +55,7 @@ static const struct gr_option options[] = {
     " PRIMARY KEY (event_seq, target));"                                                           \
     "CREATE INDEX webhook_delivery_due ON webhook_delivery (target, next_ms, event_seq)"
 
-/* next_ms, later due_ms: when the delivery is due; NULL: never again. */
+/* next_ms, renamed to due_ms: when the next attempt is due; NULL: never again. */
 static const struct gr_migration migrations[] = {
     {1, "events and deliveries",
      "CREATE TABLE webhook_event (seq INTEGER PRIMARY KEY AUTOINCREMENT," EVENT_COLUMNS
@@ -65,9 +66,9 @@ static const struct gr_migration migrations[] = {
     GR_END,
 };
 
-/* --- who may deliver --- */
+/* --- authentication of the sender --- */
 
-/* Without any secret 100ms could not be told from another sender, so no sender is believed. */
+/* Without a secret another sender could claim to be 100ms, so every delivery is refused. */
 static enum gr_err authenticate(struct gr_call *call)
 {
     const struct webhooks_options *o = ((const struct webhooks *)call->state)->options;
@@ -80,7 +81,7 @@ static enum gr_err authenticate(struct gr_call *call)
     return gr_set_caller(call, GR_STR("100ms"));
 }
 
-/* x-100ms-signature: hex HMAC-SHA256 of the body as it came. */
+/* x-100ms-signature: the HMAC-SHA256 of the received body in hex digits. */
 static bool signature_is_right(struct gr_call *call, const char *secret)
 {
     unsigned char digest[32];
@@ -97,18 +98,19 @@ static bool signature_is_right(struct gr_call *call, const char *secret)
 
 const struct gr_field webhooks_envelope[] = {
     GR_FIELD("version", GR_STRING, "Version of the envelope", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("id", GR_STRING, "ID of the event; a repeated one is dropped",
+    GR_FIELD("id", GR_STRING, "ID of the event; an event with a known id is dropped",
              .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1, 128)),
     GR_FIELD("account_id", GR_STRING, "Customer id of the workspace", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("app_id", GR_STRING, "ID of the app"),
     GR_FIELD("template_id", GR_STRING, "ID of the room's template"),
-    GR_FIELD("timestamp", GR_TIME, "When it happened; the dashboard's test event has no real time",
+    GR_FIELD("timestamp", GR_TIME,
+             "When the event happened; the dashboard's test event has no valid time",
              .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
-    GR_FIELD("type", GR_STRING, "What happened; unknown types are kept too",
+    GR_FIELD("type", GR_STRING, "Type of the event; unknown types are stored as well",
              .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1, 128)),
     GR_FIELD("data", GR_OBJECT, "The event itself; its members depend on the type",
              .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("is_replay", GR_BOOL, "`true` when 100ms was asked to send it again"),
+    GR_FIELD("is_replay", GR_BOOL, "Whether 100ms sends the event as part of a replay"),
     GR_END,
 };
 static const struct gr_field envelope_body = {
@@ -126,7 +128,7 @@ static const char *text_of(const json_t *object, const char *member)
     return json_string_value(json_object_get(object, member));
 }
 
-/* Members of data are anything; what is too long for an id is not one, nor for an index. */
+/* data may have any members. A value too long for an id is not stored in the indexed column. */
 static const char *id_of(const json_t *data, const char *member)
 {
     const char *id = text_of(data, member);
@@ -134,7 +136,7 @@ static const char *id_of(const json_t *data, const char *member)
     return id && strlen(id) <= ID_MAX_BYTES ? id : NULL;
 }
 
-/* Row: the seq of an event that was not known. */
+/* Gets the row of RETURNING, which exists only for a new event. */
 static enum gr_err take_seq(void *arg, const struct gr_value *columns, size_t count)
 {
     struct incoming *in = arg;
@@ -168,7 +170,8 @@ static enum gr_err keep(struct gr_call *call, void *arg)
     return r == GR_OK && in->is_new ? webhooks_queue(call, in->webhooks, in->seq, now) : r;
 }
 
-/* RFC 3339, as milliseconds since the Unix epoch, to the second. false: it is no time. */
+/* Reads an RFC 3339 time as milliseconds since the Unix epoch, without fractions of a second.
+ * Returns false when the text is not a time. */
 static bool read_time(const char *text, int64_t *ret_ms)
 {
     struct tm parts = {.tm_mday = 1};
@@ -233,33 +236,34 @@ static enum gr_err receive(struct gr_call *call)
 }
 
 static const struct gr_field receive_headers[] = {
-    GR_FIELD("X-Webhook-Secret", GR_STRING, "The secret; the option secret_header renames it",
+    GR_FIELD("X-Webhook-Secret", GR_STRING,
+             "The secret; the option secret_header sets the name of this header",
              .flags = GR_FIELD_SECRET),
     GR_FIELD("x-100ms-signature", GR_STRING,
-             "HMAC-SHA256 of the body in hex digits, where configured"),
+             "HMAC-SHA256 of the body in hex digits, when signature_secret is configured"),
     GR_END,
 };
 
 static const struct gr_route routes[] = {
-    GR_POST("/webhooks", "webhooks.receive", "Take in an event from 100ms",
+    GR_POST("/webhooks", "webhooks.receive", "Receive an event from 100ms",
             .access = GR_ACCESS_GROUP, .headers = receive_headers, .body = &envelope_body,
             .handle = receive, .flags = GR_ROUTE_RAW_BODY | GR_ROUTE_ANY_CONTENT_TYPE,
-            .answers = HMS_ANSWER(200, "Kept, or known already", .schema = GR_BODY(GR_OBJECT),
-                                  .example = "{}"),
-            .doc = "The secret (and signature, where configured) is compared before the body is "
-                   "looked at. An answer other than 200 makes 100ms deliver again.",
+            .answers = HMS_ANSWER(200, "The event is stored, or was already known",
+                                  .schema = GR_BODY(GR_OBJECT), .example = "{}"),
+            .doc = "The secret and the signature, when configured, are verified before the body is "
+                   "parsed. 100ms repeats the delivery after an answer other than 200.",
             .source = HMS_GUIDE("configure-webhooks/overview")),
-    GR_GET("/webhooks/events", "webhooks.events", "List the events that came in",
+    GR_GET("/webhooks/events", "webhooks.events", "List the received events",
            .scope = "webhooks:read", .query = webhooks_list_query, .handle = webhooks_list,
            .answers =
-               HMS_ANSWER(200, "A page of events", .schema = HMS_OBJECT(webhooks_list_answer),
+               HMS_ANSWER(200, "One page of events", .schema = HMS_OBJECT(webhooks_list_answer),
                           .example = "{\"limit\": 50, \"last\": \"\", \"data\": []}"),
            .source = "Greenroom"),
     GR_END,
 };
 
 static const struct gr_metric metrics[] = {
-    {"received_total", GR_COUNTER, "Events that came in", "kind"},
+    {"received_total", GR_COUNTER, "Events received", "kind"},
     {"delivered_total", GR_COUNTER, "Deliveries to targets", "outcome"},
     GR_END,
 };
@@ -270,12 +274,12 @@ static const struct gr_timer timers[] = {
     GR_END,
 };
 
-/* An empty secret would let in any sender that sends none. */
 static bool is_short(const char *secret)
 {
     return secret && strlen(secret) < SECRET_SHORT;
 }
 
+/* An empty secret would accept a sender without a secret. */
 static bool secrets_fit(struct gr_self *self, const struct webhooks_options *o)
 {
     if ((!o->secret || *o->secret) && (!o->signature_secret || *o->signature_secret))
@@ -320,7 +324,7 @@ static void fini(struct gr_self *self, void *state)
 static const char *const owns[] = {"/webhooks", NULL};
 
 GR_PLUGIN("webhooks", .version = HMS_VERSION,
-          .summary = "Events from 100ms: received, kept, handed on", .licence = HMS_LICENCE,
+          .summary = "Receives, stores and forwards events of 100ms", .licence = HMS_LICENCE,
           .routes = routes, .options = options, .options_size = sizeof(struct webhooks_options),
           .migrations = migrations, .metrics = metrics, .timers = timers, .owns = owns,
           .authenticate = authenticate, .init = init, .fini = fini)

@@ -1,6 +1,6 @@
 /*
- * The events that are kept: listing and purging. An event is listed as it came, byte for byte, and
- * nothing is parsed for it.
+ * Lists and purges the stored events. The list returns each event byte for byte as it was received,
+ * without parsing it.
  */
 #include "webhooks.h"
 
@@ -8,12 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A page ends early when its events grow beyond this. */
+/* A page ends early when its events exceed this size. */
 #define PAGE_MAX_BYTES ((size_t)4 * 1024 * 1024)
-/* So many go at once, lest a long purge keeps others from writing. */
+/* One statement deletes at most this many events, so that a purge does not block other writers for
+ * long. */
 #define PURGE_BATCH 500
 
-/* Column and query parameter have the same name. */
+/* Each filter has the same name as a column and as a query parameter. */
 static const char *const filters[] = {"type", "room_id", "session_id", NULL};
 #define FILTERS_MAX 3
 
@@ -21,16 +22,16 @@ const struct gr_field webhooks_list_query[] = {
     GR_FIELD("type", GR_STRING, "Only events of this type"),
     HMS_QUERY_ROOM,
     HMS_QUERY_SESSION,
-    GR_FIELD("limit", GR_INT, "How many events to send at most", .range = GR_RANGE(1, 100),
+    GR_FIELD("limit", GR_INT, "Maximum number of events in the answer", .range = GR_RANGE(1, 100),
              .default_doc = "50"),
-    GR_FIELD("start", GR_INT, "Where to go on: `last` of the page before", .range = GR_MIN(1)),
+    GR_FIELD("start", GR_INT, "Start of the page: `last` of the previous page", .range = GR_MIN(1)),
     GR_END,
 };
 
 const struct gr_field webhooks_list_answer[] = {
-    GR_FIELD("limit", GR_INT, "The page size that was used"),
-    GR_FIELD("last", GR_STRING, "`start` of the next page; empty after the last one"),
-    GR_FIELD("data", GR_ARRAY, "Events, newest first, each as it came",
+    GR_FIELD("limit", GR_INT, "Page size used"),
+    GR_FIELD("last", GR_STRING, "`start` of the next page; empty on the last page"),
+    GR_FIELD("data", GR_ARRAY, "Events as received, newest first",
              .items = GR_ITEM(GR_OBJECT, .fields = webhooks_envelope)),
     GR_END,
 };
@@ -52,7 +53,7 @@ struct page {
     bool more;
 };
 
-/* Row: seq, room_id, body. Stops the query when the page is full. */
+/* Takes one row (seq, room_id, body). Stops the query when the page is full. */
 static enum gr_err take_event(void *arg, const struct gr_value *columns, size_t count)
 {
     struct page *page = arg;
@@ -79,7 +80,7 @@ static enum gr_err take_event(void *arg, const struct gr_value *columns, size_t 
     return GR_OK;
 }
 
-/* The condition of each filter that was asked for, and its value. */
+/* Returns the condition for the filters of the request and appends their values. */
 static const char *add_filters(struct gr_call *call, struct gr_value *values, size_t *count)
 {
     const char *where = "seq < ?1";
@@ -112,7 +113,7 @@ static enum gr_err read_page(struct gr_call *call, struct page *page, int64_t st
     return page->more ? GR_OK : r;
 }
 
-/* The answer in one piece, the events between commas. */
+/* Writes the answer around the stored texts of the events. */
 static enum gr_err reply_page(struct gr_call *call, const struct page *page)
 {
     char last[24] = "";

@@ -1,8 +1,8 @@
 /*
- * Reading an event. JSON allows what the host's parser refuses: the character U+0000, half of a
- * surrogate pair, numbers that no double holds (RFC 8259, sections 8.2 and 6). An event with such a
- * value is still an event, and refusing it would lose it; so it is read with harmless values in
- * their places, and kept as it came.
+ * Parses an event. JSON allows values that the host's parser refuses: the character U+0000, half of
+ * a surrogate pair, and numbers outside the range of a double (RFC 8259, sections 8.2 and 6).
+ * Refusing an event with one of them would lose it. The event is therefore stored as received, and
+ * only for parsing these values are replaced by harmless ones.
  */
 #include "webhooks.h"
 
@@ -18,8 +18,8 @@ static size_t skip_digits(gr_str text, size_t at)
     return at;
 }
 
-/* The end of the number that begins at the given place (RFC 8259, section 6); the place itself when
- * none does. */
+/* Returns the end of the number that begins at start (RFC 8259, section 6), or start itself when no
+ * number begins there. */
 static size_t number_end(gr_str text, size_t start)
 {
     size_t at = start;
@@ -42,7 +42,7 @@ static size_t number_end(gr_str text, size_t start)
     return at;
 }
 
-/* The code unit of the escape \uXXXX at that place; -1 when there is none. */
+/* Returns the code unit of the escape \uXXXX at the given position, or -1 when there is none. */
 static int escaped_unit(const struct gr_host *host, gr_str text, size_t at)
 {
     unsigned char bytes[2];
@@ -53,7 +53,8 @@ static int escaped_unit(const struct gr_host *host, gr_str text, size_t at)
     return bytes[0] << 8 | bytes[1];
 }
 
-/* Looks at the escape at the given place; returns where the text goes on. */
+/* Replaces the escape at the given position when the parser would refuse it. Returns the position
+ * after it. */
 static size_t relax_escape(const struct gr_host *host, char *text, size_t len, size_t at)
 {
     gr_str all = {text, len};
@@ -72,6 +73,7 @@ static size_t relax_escape(const struct gr_host *host, char *text, size_t len, s
     return at + 6;
 }
 
+/* Replaces every number by 0 and every escape that the parser would refuse by U+FFFD, in place. */
 static void relax(const struct gr_host *host, char *text, size_t len)
 {
     bool in_string = false;

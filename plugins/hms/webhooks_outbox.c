@@ -1,12 +1,12 @@
 /*
- * Handing events on, at least once: a delivery stays in the store until its target answered 2xx or
- * was asked often enough.
+ * Forwards events to the targets, at least once each: a delivery stays in the store until its
+ * target answered 2xx or the attempts are used up.
  *
- * The deliveries are a durable queue (shared/queue.h) with a lane for each target, so that several
- * gateways on one store never make a delivery at the same time. A round claims a few deliveries of
- * each target and sends them in waves: one of each target side by side. A target sees its events
- * one at a time and in order as long as it takes them, and does not wait for another target for
- * longer than one time-out.
+ * The deliveries are a durable queue (shared/queue.h) with a lane for each target, so that of
+ * several gateways on one store only one makes a delivery at a time. A round claims a few
+ * deliveries of each target and sends them in waves: one delivery of each target in parallel. A
+ * target gets its events one at a time, in order as long as it accepts them, and waits for other
+ * targets no longer than one time-out.
  */
 #include "webhooks.h"
 
@@ -14,14 +14,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* How many deliveries of a target one round claims. */
+/* Deliveries of a target that one round claims. */
 #define SHARE 4
-/* A lease lasts for the time-outs of a round and this. It covers the store and clocks that differ
- * between gateways. */
+/* A lease lasts for the time-outs of a round plus this margin for the store and for clocks that
+ * differ between gateways. */
 #define LEASE_MARGIN_MS 10000
-/* A round stops reading bodies beyond this. */
+/* A round reads no further bodies beyond this sum. */
 #define ROUND_MAX_BYTES ((size_t)8 * 1024 * 1024)
-/* Before an event is offered again. The last pause repeats. */
+/* Pauses before the next attempts for an event. The last one repeats. */
 static const int64_t waits_ms[] = {1000,  2000,   4000,   8000,   16000, 32000,
                                    64000, 128000, 256000, 512000, 600000};
 /* The longest pause before a target is tried again. */
@@ -30,12 +30,12 @@ static const int64_t waits_ms[] = {1000,  2000,   4000,   8000,   16000, 32000,
 const struct gr_field webhooks_target_fields[] = {
     GR_FIELD("name", GR_STRING, "Name of the target, stable over time", .flags = GR_FIELD_REQUIRED,
              .pattern = "[a-z][a-z0-9_]{0,31}"),
-    GR_FIELD("url", GR_STRING, "Where events are posted to", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("url", GR_STRING, "URL to which events are posted", .flags = GR_FIELD_REQUIRED,
              .pattern = "https?://[^/?#@\\s]+(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"),
-    GR_FIELD("header", GR_STRING, "Name of a header to send along, to show who sends",
+    GR_FIELD("header", GR_STRING, "Name of a header that authenticates the gateway to the target",
              .pattern = "[A-Za-z0-9-]{1,64}"),
-    GR_FIELD("header_value", GR_STRING, "Its value", .flags = GR_FIELD_SECRET, .pattern = "[ -~]+",
-             .when = GR_WHEN("header", NULL)),
+    GR_FIELD("header_value", GR_STRING, "Value of that header", .flags = GR_FIELD_SECRET,
+             .pattern = "[ -~]+", .when = GR_WHEN("header", NULL)),
     GR_END,
 };
 
@@ -63,7 +63,7 @@ static char *upstream_name(const char *target)
     return asprintf(&name, "webhooks/%s", target) < 0 ? NULL : name;
 }
 
-/* The URL is split: its origin becomes an upstream, its path goes with each call. */
+/* Splits the URL: its origin becomes an upstream, its path is part of each request. */
 static enum gr_err init_target(struct gr_self *self, const struct webhooks_options *options,
                                const json_t *settings, struct webhooks_target *target)
 {
@@ -76,7 +76,7 @@ static enum gr_err init_target(struct gr_self *self, const struct webhooks_optio
     target->path = copy_text(url[origin] ? url + origin : "/", strlen(url + origin) + !url[origin]);
     target->header = copy_member(settings, "header");
     target->header_value = copy_member(settings, "header_value");
-    /* Trying again is the outbox's business, and counted. */
+    /* The outbox itself repeats and counts attempts, so the upstream does not. */
     json_t *upstream =
         json_pack("{s:s%, s:I, s:i, s:{s:b}}", "url", url, origin, "timeout",
                   (json_int_t)options->forward_timeout, "retries", 0, "breaker", "enabled", 0);
@@ -162,17 +162,17 @@ enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks
 /* One claimed delivery. */
 struct delivery {
     struct queue_item item;
-    gr_str body; /* NULL: the event is gone */
+    gr_str body; /* NULL: the event was purged */
     bool done;
     bool given_up;
 };
 
-/* What one target gets in this round, in the order of the events. */
+/* The deliveries of one target in this round, in the order of the events. */
 struct turn {
     struct webhooks_target *target;
     struct delivery list[SHARE];
     size_t count;
-    size_t next; /* the one to send now */
+    size_t next; /* index of the delivery to send next */
 };
 
 struct round {
@@ -180,8 +180,8 @@ struct round {
     const struct queue *queue;
     struct turn *turns;
     size_t turn_count;
-    size_t bytes; /* of bodies that were read */
-    /* One delivery of each turn that has one, and what its target said. */
+    size_t bytes; /* sum of the bodies read */
+    /* The turns with a delivery in this wave, their requests and their replies. */
     struct turn *wave[WEBHOOKS_TARGETS_MAX];
     struct gr_upstream_request requests[WEBHOOKS_TARGETS_MAX];
     struct gr_upstream_reply replies[WEBHOOKS_TARGETS_MAX];
@@ -211,7 +211,7 @@ static enum gr_err claim(struct round *round, struct turn *turn)
     return r;
 }
 
-/* What was claimed and not sent is due again. Should this fail, the lease ends by itself. */
+/* Makes claimed deliveries that were not sent due again. If this fails, their lease expires. */
 static void release(struct round *round)
 {
     enum gr_err r = GR_OK;
@@ -272,7 +272,7 @@ static void add_request(struct round *round, struct turn *turn)
     round->replies[at] = (struct gr_upstream_reply){.err = GR_ERR_INTERNAL};
 }
 
-/* The next delivery of each target; those whose event was purged meanwhile are passed over. */
+/* Loads the next delivery of each target and skips deliveries of events purged meanwhile. */
 static enum gr_err load_wave(struct round *round)
 {
     round->wave_count = 0;
@@ -297,7 +297,7 @@ static enum gr_err load_wave(struct round *round)
 
 /* --- settling --- */
 
-/* How long a target is left alone that failed so often in a row: 1 s, 2 s, 4 s … */
+/* Pause of a target after this many consecutive failures: 1 s, 2 s, 4 s … */
 static int64_t rest_ms(unsigned failures)
 {
     int64_t rest = (int64_t)1000 << (failures < 10 ? failures : 10);
@@ -305,8 +305,7 @@ static int64_t rest_ms(unsigned failures)
     return rest < REST_MAX_MS ? rest : REST_MAX_MS;
 }
 
-/* A target that is down or overloaded is left alone for a while; one that dislikes an event is
- * not. */
+/* A target that is down or overloaded is paused. A target that refuses one event is not. */
 static void judge(struct turn *turn, const struct gr_upstream_reply *reply)
 {
     struct delivery *delivery = &turn->list[turn->next];
@@ -346,13 +345,13 @@ static void tell(struct round *round, const struct turn *turn)
                                        : "failed",
                   1);
     if (delivery->given_up)
-        gr_log(round->call, GR_LOG_ERROR, "event %lld could not be handed on to '%s': given up",
+        gr_log(round->call, GR_LOG_ERROR, "event %lld could not be delivered to '%s': given up",
                (long long)delivery->item.key.i, turn->target->name);
 }
 
 static enum gr_err run_wave(struct round *round)
 {
-    /* Each reply tells how it went. */
+    /* The result is in each reply. */
     (void)gr_upstream(round->call, round->requests, round->replies, round->wave_count);
     for (size_t i = 0; i < round->wave_count; i++)
         judge(round->wave[i], &round->replies[i]);
@@ -366,7 +365,7 @@ static enum gr_err run_wave(struct round *round)
 
 /* --- the timer --- */
 
-/* Returns whether anything was claimed. */
+/* Claims and sends one share of each target. Returns whether anything was claimed. */
 static bool run_round(struct round *round, enum gr_err *ret_err)
 {
     size_t claimed = 0;

@@ -430,7 +430,7 @@ def test_an_event_is_given_up_after_its_attempts(start, store, target):
     gateway = start(forward_to=[to(target)], attempts_max=2)
     taken(gateway, event(id="bad"))
     taken(gateway, event(id="good"))
-    gateway.wait_log(r"could not be handed on to 'app': given up")
+    gateway.wait_log(r"could not be delivered to 'app': given up")
     until("settled", lambda: pending(store) == [])
     assert sent_ids(target).count("bad") == 2 and sent_ids(target).count("good") == 1
     assert sent_ids(target).index("good") < 2, "one event that is refused does not hold up others"
