@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-/* The kernel saves up to some 3 KiB of registers there; the handler needs about as much again. */
+/* The kernel saves up to 3 KiB of registers there, and the handler needs about as much again. */
 #define STACK_BYTES ((size_t)32 * 1024)
 
 static pthread_key_t stack_key;

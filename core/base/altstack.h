@@ -1,9 +1,10 @@
-/* A stack of its own for a thread's signal handlers: it still works when the thread's stack is
- * full. */
+/* An alternate stack for the signal handlers of a thread: they can run even when the thread's own
+ * stack is full. */
 #pragma once
 
 #include <stdbool.h>
 
-/* Gives the calling thread such a stack, which is freed when the thread ends. Does nothing when it
- * has one. false: there is no memory for it, and handlers run on the thread's own stack. */
+/* Gives the calling thread an alternate stack, which is freed when the thread ends. Does nothing
+ * when the thread has one. Returns false without memory; handlers then run on the thread's stack.
+ */
 bool grc_altstack_use(void);

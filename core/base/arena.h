@@ -1,4 +1,5 @@
-/* Memory of one request: allocate freely, release at once. One thread at a time. */
+/* The memory of one request: allocated piece by piece, released all at once. Used by one thread at
+ * a time. */
 #pragma once
 
 #include <greenroom/plugin.h>
@@ -18,9 +19,9 @@ struct grc_arena {
 void grc_arena_init(struct grc_arena *arena, size_t max_bytes);
 /* Runs the deferred functions, last first, then frees everything but one block for reuse. */
 void grc_arena_reset(struct grc_arena *arena);
-/* The same, and frees the last block too. */
+/* As grc_arena_reset(), but frees the last block too. */
 void grc_arena_done(struct grc_arena *arena);
-/* Zeroed, aligned for any type. NULL over the limit. */
+/* Returns zeroed memory, aligned for any type. NULL over max_bytes or without memory. */
 void *grc_arena_alloc(struct grc_arena *arena, size_t bytes);
 /* NUL-terminated copy. */
 char *grc_arena_copy(struct grc_arena *arena, gr_str s);
@@ -28,5 +29,5 @@ char *grc_arena_format(struct grc_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 char *grc_arena_vformat(struct grc_arena *arena, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
-/* fn(arg) runs at reset; on failure it has run already. */
+/* Has fn(arg) run at the next reset. On failure it has run already. */
 enum gr_err grc_arena_defer(struct grc_arena *arena, void (*fn)(void *), void *arg);

@@ -79,7 +79,7 @@ enum gr_err grc_buf_char(struct grc_buf *buf, char c)
 
 enum gr_err grc_buf_int(struct grc_buf *buf, int64_t value)
 {
-    char digits[20]; /* of 2^63, and a sign */
+    char digits[20]; /* the 19 digits of 2^63, and a sign */
     size_t at = sizeof(digits);
     uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
@@ -97,7 +97,7 @@ enum gr_err grc_buf_vformat(struct grc_buf *buf, const char *format, va_list arg
     size_t room = buf->cap - buf->len; /* with the NUL */
     va_list again;
 
-    /* Most texts fit where they are tried; the others are written a second time. */
+    /* Most texts fit into the room at hand; the others are written a second time. */
     va_copy(again, args);
     int len = vsnprintf(buf->ptr ? buf->ptr + buf->len : NULL, room, format, again);
     va_end(again);
@@ -147,8 +147,8 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* How many of the first bytes are plain for sure: eight at a time, as one number. What follows has
- * to be looked at one by one. */
+/* Returns how many of the first bytes are certainly plain. It looks at eight bytes at a time, as
+ * one number; the caller has to check the byte after them by itself. */
 static size_t plain_run(const unsigned char *bytes, size_t count)
 {
 #define EACH(byte) ((byte)*0x0101010101010101u)

@@ -22,7 +22,7 @@ enum gr_err grc_buf_add(struct grc_buf *buf, const void *bytes, size_t count);
 enum gr_err grc_buf_str(struct grc_buf *buf, gr_str text);
 enum gr_err grc_buf_text(struct grc_buf *buf, const char *text);
 enum gr_err grc_buf_char(struct grc_buf *buf, char c);
-/* In decimal; many times faster than a format. */
+/* Appends the value in decimal, many times faster than grc_buf_format() does. */
 enum gr_err grc_buf_int(struct grc_buf *buf, int64_t value);
 enum gr_err grc_buf_format(struct grc_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

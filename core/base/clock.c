@@ -56,7 +56,8 @@ void grc_civil_of(int64_t wall_s, struct grc_civil *ret)
     ret->weekday = (unsigned)(((days + 4) % 7 + 7) % 7); /* the epoch was a Thursday */
 }
 
-/* That many digits, and what follows them. Returns where to go on. */
+/* Writes the value in that many digits, then the character that follows. Returns the place behind
+ * it. */
 static char *put(char *at, unsigned value, unsigned digits, char next)
 {
     for (unsigned i = digits; i-- > 0; value /= 10)
@@ -65,7 +66,8 @@ static char *put(char *at, unsigned value, unsigned digits, char next)
     return at + digits + 1;
 }
 
-/* By hand, since every line of the log has one: a format costs fifteen times as much. */
+/* Written without snprintf(), which takes fifteen times as long: every line of the log has a time.
+ */
 void grc_time_format(int64_t wall_ms, char ret_text[25])
 {
     struct grc_civil civil;

@@ -8,10 +8,10 @@
 /* Monotonic, for deadlines and durations. */
 int64_t grc_mono_ms(void);
 int64_t grc_mono_us(void);
-/* As pthread_cond_wait(), but at most until a moment of the monotonic clock: false when that has
- * come. The condition needs no attributes. */
+/* As pthread_cond_wait(), but at most until due_ms of the monotonic clock; returns false when that
+ * moment has come. The condition needs no attributes. */
 bool grc_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *held, int64_t due_ms);
-/* Wall clock, since the Unix epoch, UTC. */
+/* The wall clock: milliseconds since the Unix epoch. */
 int64_t grc_now_ms(void);
 /* "2026-11-22T10:11:12.345Z" */
 void grc_time_format(int64_t wall_ms, char ret_text[25]);
@@ -26,6 +26,6 @@ struct grc_civil {
     unsigned second;
     unsigned weekday; /* 0 is Sunday */
 };
-/* Like gmtime_r(), without the C library's lock around its time zone, which every worker would
- * queue for with each line it logs. */
+/* As gmtime_r(), but without the C library's lock on its time zone: every worker would wait for
+ * that lock with each line it logs. */
 void grc_civil_of(int64_t wall_s, struct grc_civil *ret);

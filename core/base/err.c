@@ -15,7 +15,8 @@ static const struct err_row rows[] = {
 
 static const struct err_row *find(enum gr_err err)
 {
-    /* The list is dense and descends from 0, so the row of an error is at its negated number. */
+    /* The numbers of the list run from 0 downwards without a gap, so the negated number of an error
+     * is the index of its row. */
     size_t at = (size_t) - (long)err;
 
     if (at < sizeof(rows) / sizeof(rows[0]) && rows[at].err == err)

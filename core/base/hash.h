@@ -1,9 +1,11 @@
-/* Hashes for tables in memory. Fast, seeded, not for anything that has to hold against forgery. */
+/* A fast, seeded hash for tables in memory. It does not withstand keys that an attacker chooses;
+ * see siphash.h for those. */
 #pragma once
 
 #include <greenroom/plugin.h>
 
-/* Chains: feed a result back as the seed. The length counts, so that "ab", "c" is not "a", "bc". */
+/* Several texts are hashed one after the other, each with the result of the one before as its seed.
+ * The length goes into the hash, so that "ab" and "c" differ from "a" and "bc". */
 static inline uint64_t grc_hash(uint64_t seed, gr_str text)
 {
     const uint64_t odd = 0x9e3779b97f4a7c15u;

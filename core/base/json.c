@@ -2,10 +2,12 @@
 
 #include <stdio.h>
 
-/* What a parser lets in, and the few levels that an answer wraps around it. */
+/* WRITE_DEPTH_MAX: the depth that the parser allows, and the few levels that an answer wraps around
+ * a parsed value. */
 enum { REASON_BYTES = 160, WRITE_DEPTH_MAX = 300 };
 
-/* Behind the string literal that starts at `at`; SIZE_MAX when it does not end. */
+/* Returns the place of the quote that ends the string literal at `at`; SIZE_MAX when it does not
+ * end. */
 static size_t skip_string(gr_str text, size_t at)
 {
     for (at++; at < text.len; at++) {
@@ -47,12 +49,13 @@ enum grc_json_verdict grc_json_guard(gr_str text, unsigned depth_max)
     return depth == 0 ? GRC_JSON_OK : GRC_JSON_UNBALANCED;
 }
 
-/* jansson's own text quotes the input, which has no place in a message. */
+/* jansson's own text quotes the input, which may hold secrets and does not belong into a message.
+ */
 static const char *what_is_wrong(const json_error_t *error)
 {
     switch (json_error_code(error)) {
     case json_error_duplicate_key:
-        return "a key stands twice in one object";
+        return "an object has the same key twice";
     case json_error_end_of_input_expected:
         return "something follows the value";
     case json_error_invalid_utf8:

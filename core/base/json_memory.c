@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define KEPT_MAX 24u /* blocks of a class */
+#define KEPT_MAX 24u /* blocks of each class */
 
 #ifdef GRC_SANITIZED
 #define WATCHED true
@@ -19,7 +19,8 @@ struct grc_json_block {
 
 static _Thread_local struct grc_json_freelist *current;
 
-/* The sizes of the C library's blocks: those of class n hold 16 n + 8 bytes or more. */
+/* Classes follow the sizes of the C library's blocks: a block of class n holds 16 n + 8 bytes or
+ * more. */
 static size_t class_for(size_t size)
 {
     return size <= 24 ? 1 : (size + 7) / 16;

@@ -10,7 +10,7 @@
 #include <strings.h>
 
 #define LINE_MAX_BYTES 16384u
-#define LINE_USUAL_BYTES 1000u /* most lines; taken at once instead of in growing steps */
+#define LINE_USUAL_BYTES 1000u /* enough for most lines, which then need no second allocation */
 
 static const char *const level_names[] = {"off", "error", "warn", "info", "debug"};
 
@@ -44,7 +44,7 @@ void grc_log_plain_set(bool on)
     atomic_store(&plain, on);
 }
 
-/* The second letter decides most of the time; the first one is known. */
+/* The first letter is known to match. Comparing the second one first decides most of the time. */
 static bool begins(const char *text, const char *word)
 {
     return (text[1] | 0x20) == word[1] && strncasecmp(text, word, strlen(word)) == 0;
@@ -68,7 +68,7 @@ static bool secret_begins(const char *text)
     }
 }
 
-/* The one place that decides what may not be shown. */
+/* This is the only place that decides which values are masked. */
 static bool key_is_secret(const char *key)
 {
     static const char *const whole[] = {"token", "key", "access_token"};
@@ -84,7 +84,7 @@ static bool key_is_secret(const char *key)
     return false;
 }
 
-/* As "%.3f" has it. */
+/* Adds the value as "%.3f" prints it. */
 static void add_real(struct grc_buf *line, double value)
 {
     if (!(value >= 0.0 && value < 1e12)) {
@@ -171,12 +171,12 @@ static void emit(enum gr_log_level level, gr_str message, const struct grc_log_f
 
     grc_time_format(grc_now_ms(), time);
     grc_buf_init(&line, LINE_MAX_BYTES);
-    grc_buf_reserve(&line, LINE_USUAL_BYTES); /* without it, the line still grows */
+    grc_buf_reserve(&line, LINE_USUAL_BYTES); /* when this fails, the line can still grow */
     if (atomic_load_explicit(&plain, memory_order_relaxed))
         add_plain(&line, level, time, message, fields);
     else
         add_json(&line, level, time, message, fields);
-    line.max_bytes++; /* a line at its limit still ends */
+    line.max_bytes++; /* a line at its limit still gets its line feed */
     if (grc_buf_char(&line, '\n') == GR_OK)
         grc_log_sink_put(line.ptr, line.len, level <= GR_LOG_WARN);
     grc_buf_done(&line);

@@ -2,8 +2,8 @@
  * The log: one JSON object per line on standard error (or a file descriptor for tests). Lines of
  * several threads never mix. Thread-safe.
  *
- * Values whose key names a secret (authorization, token, secret, password, key …) are masked here,
- * in one place, whichever part of the host or which plugin logs them.
+ * The value of a key that names a secret (authorization, token, secret, password, key …) is masked
+ * here, for the host and for all plugins.
  */
 #pragma once
 
@@ -27,26 +27,27 @@ struct grc_log_field {
     ((struct grc_log_field){.key = (key_), .kind = GRC_LOG_REAL, .d = (real_)})
 #define GRC_LOG_FIELDS(...) ((const struct grc_log_field[]){__VA_ARGS__, {.kind = GRC_LOG_END}})
 
-/* Lines above this level are dropped. Set before threads start, or at reload. */
+/* Lines less urgent than this level are dropped. Set before threads start, or at a reload. */
 void grc_log_level_set(enum gr_log_level level);
 enum gr_log_level grc_log_level(void);
-/* false and no change when the name is not error, warn, info or debug. */
+/* Returns false, and leaves *ret_level as it is, when the name is not error, warn, info or debug.
+ */
 bool grc_log_level_parse(const char *name, enum gr_log_level *ret_level);
 void grc_log_fd_set(int fd);
 /*
- * From now on, until grc_log_queue_stop(), a thread writes the lines, some milliseconds after they
- * were logged, and no other thread ever waits for that. Lines that find max_bytes of others waiting
- * are lost and counted, and a line of the log says how many. max_bytes 0: each line is written at
- * once, as before. false without memory or thread.
+ * Until grc_log_queue_stop(), a thread of its own writes the lines, a few milliseconds after they
+ * were logged, so that no other thread waits for the write. The queue holds max_bytes; lines that
+ * find no room are lost and counted, and a line of the log says how many. With max_bytes 0 nothing
+ * changes: each line is written at once. Returns false without memory or without a thread.
  */
 bool grc_log_queue_start(size_t max_bytes);
-/* Writes what waits, before the process ends; gives up on a reader that has hung for three seconds.
- * Without effect when there is no queue. */
+/* Writes the lines that wait, before the process ends. Gives up after three seconds when the reader
+ * of the log hangs. Without effect when there is no queue. */
 void grc_log_queue_stop(void);
-/* Lines that were lost since the process began: for want of room, or because write(2) failed, as it
- * does on a full disk. */
+/* The number of lines lost since the process began, because the queue had no room or write(2)
+ * failed, as on a full disk. */
 uint64_t grc_log_lost(void);
-/* When on, lines are plain text for a person at a terminal instead of JSON. */
+/* Makes the lines plain text, for a person at a terminal, instead of JSON. */
 void grc_log_plain_set(bool plain);
 
 /* {"time":…,"level":…,"message":…,fields}. fields may be NULL. */

@@ -1,10 +1,10 @@
 /*
- * Where the log's lines go. Without a queue, the thread that logs writes: one write(2) a line, so
- * that lines of several threads never mix. With one, a thread writes what has gathered, so that no
- * worker waits for a disk, or for the lock of a file that all workers write to: under load a worker
- * that loses its processor in there holds up all the others.
+ * Without a queue, the thread that logs writes its line with one write(2), so that lines of several
+ * threads never mix. With a queue, a thread of its own writes the lines that have gathered. No
+ * worker waits for the disk then, nor for the kernel's lock on the file: under load, a worker that
+ * loses its processor while it holds that lock would hold up all the others.
  *
- * Process-wide, like the log itself.
+ * The state is process-wide, like the log itself.
  */
 #include "base/log_sink.h"
 
@@ -27,21 +27,21 @@
 #define STACK_BYTES ((size_t)256 * 1024)
 
 static _Atomic int log_fd = STDERR_FILENO;
-static _Atomic bool queued;          /* a hint; what decides is queue.running */
-static _Thread_local bool is_writer; /* what the queue's own thread logs cannot wait in it */
+static _Atomic bool queued;          /* a hint, read without the lock; queue.running decides */
+static _Thread_local bool is_writer; /* the queue's own thread cannot put lines into the queue */
 static _Atomic uint64_t unwritten;   /* lines that write(2) refused, as on a full disk */
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* for the thread; at the end, for the thread that stops it */
+    pthread_cond_t changed; /* wakes the thread; at the end, wakes grc_log_sink_stop() */
     pthread_t thread;
     struct grc_buf filling; /* lines that the thread has not taken yet */
-    struct grc_buf spare;   /* the thread's: what it fills next; empty */
+    struct grc_buf spare;   /* empty; takes the place of `filling` when the thread writes that */
     bool running;
     bool hurry; /* the lines in the queue should not wait for others */
     bool stopping;
     uint64_t lost; /* lines that found no room, since the process began */
-    uint64_t told; /* lost and unwritten lines that the log speaks of already */
+    uint64_t told; /* lost and unwritten lines that a line of the log has reported */
     grc_log_tell_fn *tell;
 } queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -50,8 +50,8 @@ void grc_log_sink_fd_set(int fd)
     atomic_store(&log_fd, fd);
 }
 
-/* Tells, after a write(2) that failed, whether it is worth another try. A process that shares the
- * terminal or the pipe may have made it non-blocking. */
+/* Called after write(2) failed: tells whether to try again. Another process that shares the
+ * terminal or the pipe may have made it non-blocking; then this waits until it is writable. */
 static bool wait_writable(int fd)
 {
     struct pollfd writable = {.fd = fd, .events = POLLOUT};
@@ -61,7 +61,7 @@ static bool wait_writable(int fd)
     return errno == EINTR;
 }
 
-/* Returns false when some of the bytes could not be written. Those are lost. */
+/* Returns false when some of the bytes could not be written; they are lost. */
 static bool write_all(const char *bytes, size_t len)
 {
     while (len > 0) {
@@ -78,8 +78,8 @@ static bool write_all(const char *bytes, size_t len)
     return true;
 }
 
-/* The length of as many whole lines as a pipe takes in one piece, so that another process that
- * writes to it cannot get between them; one line at least. */
+/* Returns the length of as many whole lines as a pipe takes in one piece, at least of one line:
+ * another process that writes to the pipe cannot get between them then. */
 static size_t whole_lines(gr_str lines)
 {
     const char *end = memrchr(lines.ptr, '\n', lines.len < PIPE_BUF ? lines.len : PIPE_BUF);
@@ -98,7 +98,7 @@ static uint64_t count_lines(gr_str lines)
     return count;
 }
 
-/* Returns false when some lines were lost. Those are counted. */
+/* Returns false when some lines were lost; they are counted. */
 static bool write_lines(gr_str lines)
 {
     bool fine = true;
@@ -131,8 +131,8 @@ static void wait_for_lines(void)
     queue.hurry = false;
 }
 
-/* Writes a batch, and says how many lines were lost since that was last said; when the batch itself
- * could not be written, a later one says it. */
+/* Writes a batch, and then reports the lines that were lost since the last report. When the batch
+ * itself could not be written, the report waits for a later one. */
 static void write_batch(gr_str lines, uint64_t lost)
 {
     if (!write_lines(lines))
@@ -203,8 +203,8 @@ uint64_t grc_log_sink_lost(void)
     return lost + atomic_load(&unwritten);
 }
 
-/* All memory is reserved at the start, so that nothing can fail later. Pages that no line ever
- * reaches cost nothing. */
+/* Allocates all memory at the start, so that nothing can fail later. Pages that no line reaches
+ * cost nothing. */
 static bool make_buffers(size_t max_bytes)
 {
     grc_buf_init(&queue.filling, max_bytes);

@@ -1,15 +1,15 @@
-/* Where the log's lines go: at once, or by way of a queue and a thread. For base/log.c alone, whose
- * functions of the same names say what each does. */
+/* Writes the lines of the log, at once or through a queue and a thread. For base/log.c alone; log.h
+ * describes its functions of the same names. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Logs that so many lines were lost. Called on the queue's thread. */
+/* Logs that this number of lines was lost. Called on the queue's thread. */
 typedef void grc_log_tell_fn(uint64_t lines);
 
-/* One whole line with its line feed. urgent: is written without waiting for more lines.
+/* Writes or queues one whole line with its line feed. An urgent line does not wait for more lines.
  * Thread-safe. */
 void grc_log_sink_put(const char *line, size_t len, bool urgent);
 void grc_log_sink_fd_set(int fd);

@@ -3,5 +3,5 @@
 
 #include <greenroom/plugin.h>
 
-/* "GET" …; "?" for what is none. */
+/* Returns "GET" and so on; "?" when the value is no method. */
 const char *grc_method_name(enum gr_method method);

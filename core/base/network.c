@@ -41,7 +41,7 @@ gr_str grc_ip_text(const struct grc_ip *ip, char ret[GRC_IP_TEXT_SIZE])
     return gr_str_of(text);
 }
 
-/* Digits alone, up to max. */
+/* Reads a number of decimal digits alone, from 0 to max. */
 static bool parse_bits(gr_str text, unsigned max, unsigned *ret)
 {
     unsigned bits = 0;

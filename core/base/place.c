@@ -6,10 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Directories relative to the prefix, or absolute where the packager said so. */
+/* Directories relative to the prefix, or absolute when the build was configured with absolute ones.
+ */
 static const struct {
     const char *installed;
-    const char *beside; /* its name in a build tree; NULL: not there */
+    const char *beside; /* its name in a build tree; NULL when it is not there */
 } places[] = {
     [GRC_PLACE_CONFIG] = {GRC_CONFDIR, NULL},
     [GRC_PLACE_DATA] = {GRC_DATADIR, NULL},
@@ -31,7 +32,7 @@ static bool is_directory(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* Length of the directory in a path, without the slash. */
+/* The length of the directory in a path, without the slash. */
 static size_t directory_len(const char *path, size_t len)
 {
     while (len > 0 && path[len - 1] != '/')
@@ -39,7 +40,7 @@ static size_t directory_len(const char *path, size_t len)
     return len > 0 ? len - 1 : 0;
 }
 
-/* See the rule in place.h. */
+/* Applies the rule of place.h for /usr. */
 static void leave_usr(char *path)
 {
     static const struct {

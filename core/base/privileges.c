@@ -16,9 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* All members are written before there are threads, except lowered, which becomes false while the
- * first threads start. A thread that finds it false was dropped with all others, or was started by
- * a thread that was. */
+/* All members are written before there are threads, except `lowered`, which becomes false while the
+ * first threads start. A thread that finds it false is no longer root: it was dropped together with
+ * all others, or was started by a thread that was. */
 static struct {
     atomic_bool lowered;
     bool core_dumps;
@@ -43,7 +43,7 @@ static bool find_ids(const char *user, const char *group, char **ret_reason)
     return true;
 }
 
-/* Makes the directory as root and gives it to the user. One that exists stays as it is. */
+/* Makes the directory as root and gives it to the user. An existing directory stays as it is. */
 static bool make_directory(const char *path, char **ret_reason)
 {
     if (mkdir(path, 0700) != 0)
@@ -63,7 +63,7 @@ bool grc_privileges_lower(const char *user, const char *group, const char *make_
         return false;
     if (geteuid() != 0) {
         if (getuid() == state.user)
-            return true; /* a service manager, say, has already made it that user */
+            return true; /* the process was started as that user, by a service manager perhaps */
         return grc_refuse(ret_reason, "server.user: only root can become '%s'", user);
     }
     if (state.user == 0)
@@ -78,7 +78,8 @@ bool grc_privileges_lower(const char *user, const char *group, const char *make_
     return true;
 }
 
-/* The C library's setresuid() changes every thread; the system call changes the one that calls. */
+/* The C library's setresuid() changes all threads; the system call changes the calling thread
+ * alone. */
 void grc_privileges_raise_here(void)
 {
     if (state.lowered && syscall(SYS_setresuid, -1, 0, -1) != 0)
@@ -115,7 +116,7 @@ bool grc_privileges_drop(char **ret_reason)
     if (!is_dropped())
         return grc_refuse(ret_reason, "server.user: root was not given up for good");
     state.lowered = false;
-    grc_privileges_harden(state.core_dumps); /* a change of user resets what may be dumped */
+    grc_privileges_harden(state.core_dumps); /* the change of user has reset PR_SET_DUMPABLE */
     return true;
 }
 

@@ -11,7 +11,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* A number of exactly that many digits, from min to max. */
+/* Reads a number of exactly that many digits, from min to max. */
 static int number(struct cursor *in, size_t digits, int min, int max)
 {
     int value = 0;
@@ -46,7 +46,7 @@ static void expect(struct cursor *in, char a, char b)
     in->ok = take(in, a, b);
 }
 
-/* Milliseconds of an optional fraction. */
+/* Reads an optional fraction of a second, in milliseconds. */
 static int fraction_ms(struct cursor *in)
 {
     size_t digits = 0;

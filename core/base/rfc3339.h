@@ -3,7 +3,7 @@
 
 #include <greenroom/plugin.h>
 
-/* Milliseconds since the Unix epoch into ret_ms (may be NULL), finer digits cut off. false when
- * text is not a full date and time with a zone and at most nine digits of fraction, or names a day
- * that does not exist. Leap seconds are refused, as most readers of such texts do. */
+/* Writes milliseconds since the Unix epoch to ret_ms (may be NULL); further digits are cut off.
+ * Returns false when text is not a full date and time with a zone and at most nine digits of
+ * fraction, or names a day that does not exist. A leap second is refused, as by most parsers. */
 bool grc_rfc3339_parse(gr_str text, int64_t *ret_ms);

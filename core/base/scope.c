@@ -14,7 +14,7 @@ static bool word_valid(gr_str word)
     return word.len > 0;
 }
 
-/* Cuts at the first ':'. false: there is none. */
+/* Cuts at the first ':'. Returns false when the scope has none. */
 static bool cut(gr_str scope, gr_str *ret_resource, gr_str *ret_action)
 {
     const char *colon = scope.len ? memchr(scope.ptr, ':', scope.len) : NULL;

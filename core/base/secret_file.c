@@ -13,7 +13,7 @@
 #define SECRET_BYTES 32
 #define FILE_BYTES_MAX 16384
 
-/* Looks at the file before it is read: a secret that others can read is none. */
+/* Checks the file before it is read: what other users can read is no secret. */
 static bool is_private(const char *path, const char **ret_reason)
 {
     struct stat info;
@@ -46,14 +46,14 @@ static char *read_secret(const char *path, const char **ret_reason)
     return text;
 }
 
-/* The directory of a path, one level: state directories are not made of many. */
+/* Makes the directory of a path, but none above it. */
 static void make_dir_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *dir = slash && slash != path ? strndup(path, (size_t)(slash - path)) : NULL;
 
     if (dir)
-        (void)mkdir(dir, 0700); /* opening the file says what is wrong with it */
+        (void)mkdir(dir, 0700); /* on failure, opening the file gives the reason */
     free(dir);
 }
 
@@ -73,7 +73,7 @@ static bool fill(int fd)
     return put == (ssize_t)sizeof(text) && fsync(fd) == 0;
 }
 
-/* A fresh secret under path, unless another process was faster: then its secret counts. */
+/* Makes a new secret at path, unless another process was faster: then its secret is used. */
 static bool make_secret(const char *path, bool *ret_made)
 {
     size_t size = strlen(path) + sizeof(".XXXXXX");

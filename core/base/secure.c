@@ -77,8 +77,8 @@ bool grc_unhex(gr_str text, void *ret_bytes, size_t count)
     return true;
 }
 
-/* Identifiers need no system call each: random bytes are fetched for many at once. Those handed out
- * are wiped, so that memory never tells of the past. */
+/* Random bytes are fetched for many identifiers at once, to save system calls. Bytes that were
+ * handed out are wiped from the pool, so that memory does not disclose earlier ones. */
 static void random_pooled(void *bytes, size_t count)
 {
     static _Thread_local unsigned char pool[256];
@@ -136,7 +136,7 @@ void grc_wipe_free(char *text)
 static EVP_MD *sha256;
 static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
 
-/* Looked up by name for each digest, it costs more than the digest of a short text. */
+/* Kept, because looking the algorithm up by name takes longer than the digest of a short text. */
 static void fetch_sha256(void)
 {
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
@@ -144,7 +144,7 @@ static void fetch_sha256(void)
 
 void grc_sha256(gr_str data, unsigned char ret_digest[32])
 {
-    /* Fails only without memory, where no digest is right: better no process than a wrong one. */
+    /* Fails only without memory. A wrong digest would be worse than the end of the process. */
     pthread_once(&sha256_once, fetch_sha256);
     if (!sha256 || EVP_Digest(data.ptr, data.len, ret_digest, NULL, sha256, NULL) != 1)
         abort();
@@ -219,7 +219,7 @@ bool grc_b64url_decode(gr_str text, unsigned char *ret_bytes, size_t *ret_count)
             ret_bytes[out++] = (unsigned char)(value >> bits);
         }
     }
-    /* Bits that no byte used must be zero, or one value would have several spellings. */
+    /* The unused bits must be zero, or one value would have several encodings. */
     if (value & ((1u << bits) - 1u))
         return false;
     *ret_count = out;

@@ -1,6 +1,6 @@
 /*
- * SipHash-2-4 (Aumasson and Bernstein, 2012) under a random key of the process: for tables whose
- * keys strangers choose. Thread-safe. Not for signatures.
+ * SipHash-2-4 (Aumasson and Bernstein, 2012) under a random key of the process, for tables with
+ * keys that clients choose. Thread-safe. Not for signatures.
  */
 #pragma once
 
@@ -13,7 +13,7 @@ struct grc_siphash {
 };
 
 void grc_siphash_begin(struct grc_siphash *hash);
-/* With a key of the caller's, for tests. */
+/* Begins with a given key, for tests. */
 void grc_siphash_begin_with(struct grc_siphash *hash, uint64_t k0, uint64_t k1);
 void grc_siphash_add(struct grc_siphash *hash, gr_str bytes);
 uint64_t grc_siphash_end(struct grc_siphash *hash);

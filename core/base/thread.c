@@ -8,17 +8,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SLICE_NS 100000u /* the kernel takes 0.1 to 100 ms */
+#define SLICE_NS 100000u /* the kernel accepts 0.1 to 100 ms */
 
-/* The first version of the kernel's struct sched_attr, which <linux/sched/types.h> has beside a
- * second definition of what <sched.h> defines. The size tells the kernel which version it gets. */
+/* The first version of the kernel's struct sched_attr. <linux/sched/types.h> declares it, but
+ * cannot be included together with <sched.h>, since both define struct sched_param. */
 struct attributes {
     uint32_t size;
     uint32_t policy;
     uint64_t flags;
     int32_t nice;
     uint32_t priority;
-    uint64_t runtime; /* ns; for this policy the slice */
+    uint64_t runtime; /* the slice in ns under SCHED_BATCH */
     uint64_t deadline;
     uint64_t period;
 };
@@ -62,7 +62,7 @@ bool grc_thread_batch(void)
         .size = sizeof(batch), .policy = SCHED_BATCH, .runtime = SLICE_NS};
     const struct sched_param none = {.sched_priority = 0};
 
-    /* Some sandboxes know the older call only. */
+    /* Some sandboxes allow only the older call. */
     return syscall(SYS_sched_setattr, 0, &batch, 0) == 0 ||
            sched_setscheduler(0, SCHED_BATCH, &none) == 0;
 }

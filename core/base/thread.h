@@ -1,19 +1,17 @@
-/* Threads of the host's own, and how the kernel's scheduler treats one. Thread-safe. */
+/* Threads of the host, and how the kernel's scheduler treats them. Thread-safe. */
 #pragma once
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Starts a thread, which the holder of *ret_thread has to join. Returns false when none was
- * started. */
+/* Starts a thread, which the caller has to join. Returns false when it could not be started. */
 bool grc_thread_start(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(void *), void *arg);
 /*
- * Puts the calling thread under SCHED_BATCH, with the shortest time slice that there is. Under
- * SCHED_BATCH a thread that wakes waits for its turn, which lets the threads it talks to finish
- * what they do, and costs fewer switches (sched(7)). With a short slice its turn comes early,
- * whichever other threads are busy, and it never needs a long turn (Linux 6.12,
- * Documentation/scheduler/sched-eevdf.rst; older kernels ignore the slice). Returns false with
- * errno when the thread stays as it is.
+ * Puts the calling thread under SCHED_BATCH, with the shortest time slice. Under SCHED_BATCH a
+ * thread that wakes does not preempt others, which lets the threads it talks to finish their work
+ * and saves context switches (sched(7)). With a short slice the scheduler picks it early among busy
+ * threads, and it never needs a long slice (Linux 6.12, Documentation/scheduler/sched-eevdf.rst;
+ * older kernels ignore the slice). Returns false with errno set when nothing was changed.
  */
 bool grc_thread_batch(void);

@@ -47,13 +47,13 @@ static bool is_unreserved(char c)
            c == '.' || c == '_' || c == '~';
 }
 
-/* pchar of RFC 3986, without the escapes. */
+/* The characters of a path segment (pchar of RFC 3986), without the escapes. */
 static bool is_segment(char c)
 {
     return is_unreserved(c) || (c && strchr(":@!$&'()*+,;=", c));
 }
 
-/* Appends text, percent-encoding what does not stay as it is. */
+/* Appends text; characters for which `stays` is false are percent-encoded. */
 static enum gr_err encode(struct grc_buf *buf, gr_str text, bool (*stays)(char))
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -120,7 +120,7 @@ bool grc_segment_safe(gr_str decoded)
     return true;
 }
 
-/* The text up to the next '&', and moves rest behind it. */
+/* Returns the text up to the next '&', and moves rest behind that. */
 static gr_str next_piece(gr_str *rest)
 {
     const char *end = memchr(rest->ptr, '&', rest->len);

@@ -53,18 +53,18 @@ static void check_shape(struct grc_reader *reader, const struct grc_path *path,
 {
     struct grc_problems problems = {.max = SHAPE_PROBLEMS_MAX};
     char *reason = NULL;
-    struct grc_schema *rule = grc_schema_value(key->json, sizeof(*key->json), &reason);
+    struct grc_schema *schema = grc_schema_value(key->json, sizeof(*key->json), &reason);
     struct grc_arena arena;
     size_t i;
 
-    if (!rule) {
+    if (!schema) {
         grc_reader_problem(reader, path, "the plugin's row is wrong: %s", reason ? reason : "?");
         free(reason);
         return;
     }
     grc_arena_init(&arena, SHAPE_MEMORY_BYTES);
     problems.arena = &arena;
-    enum gr_err err = grc_schema_check_json(rule, NULL, value, &problems);
+    enum gr_err err = grc_schema_check_json(schema, NULL, value, &problems);
     for (i = 0; i < problems.count; i++) {
         const struct gr_problem *problem = &problems.list[i];
         const struct grc_path below = {.up = path, .name = problem->where};
@@ -76,7 +76,7 @@ static void check_shape(struct grc_reader *reader, const struct grc_path *path,
     if (err != GR_OK && problems.count == 0)
         grc_reader_problem(reader, path, "cannot be checked: %s", grc_err_doc(err));
     grc_arena_done(&arena);
-    grc_schema_free(rule);
+    grc_schema_free(schema);
 }
 
 static struct grc_setting key_of(const struct gr_option *option)

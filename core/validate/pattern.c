@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Far above what an honest value needs, far below what a request may cost: about a millisecond. */
+/* Far more than an honest value needs, and still only about a millisecond of work. */
 #define MATCH_MAX 100000u
 #define HEAP_MAX_KIB 1024u
 #define PATTERN_MAX_BYTES 4096u
-/* Without a stack of its own, compiled code would take 32 KiB of the worker's. */
+/* Without a separate stack, compiled patterns would use 32 KiB of the worker's stack. */
 #define JIT_STACK_FIRST_BYTES ((size_t)8 * 1024)
 #define JIT_STACK_MAX_BYTES ((size_t)256 * 1024)
 
@@ -18,7 +18,7 @@ struct grc_pattern {
     pcre2_code *code;
 };
 
-/* What a match needs to write to: one per thread, made at its first match. */
+/* The memory that a match writes to. Each thread makes its own at its first match. */
 struct scratch {
     pcre2_match_data *data;
     pcre2_match_context *context;
@@ -53,7 +53,7 @@ static struct scratch *new_scratch(void)
     scratch->data = pcre2_match_data_create(1, NULL);
     scratch->context = pcre2_match_context_create(NULL);
     scratch->stack = pcre2_jit_stack_create(JIT_STACK_FIRST_BYTES, JIT_STACK_MAX_BYTES, NULL);
-    /* The stack is NULL where this PCRE2 has no JIT; then nothing will ask for it. */
+    /* The stack is NULL when this PCRE2 has no JIT, which is fine: nothing needs it then. */
     if (!scratch->data || !scratch->context || pthread_setspecific(scratch_key, scratch) != 0) {
         free_scratch(scratch);
         return NULL;
@@ -87,7 +87,8 @@ static char *explain(int code, size_t offset)
 
 struct grc_pattern *grc_pattern_new(const char *text, char **ret_reason)
 {
-    /* No \C: it would cut a code point. $ is the end, not before a last newline. */
+    /* \C is refused, since it could split a code point. $ matches only at the very end, not before
+     * a last newline. */
     const uint32_t options = PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY |
                              PCRE2_NEVER_BACKSLASH_C;
     int code = 0;
@@ -109,7 +110,8 @@ struct grc_pattern *grc_pattern_new(const char *text, char **ret_reason)
         free(pattern);
         return NULL;
     }
-    /* Fails where memory must not be both writable and executable; the interpreter does as well. */
+    /* This fails on systems that forbid memory that is writable and executable. Matches are then
+     * interpreted. */
     pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
     return pattern;
 }

@@ -5,9 +5,9 @@
 
 struct grc_pattern;
 
-/* Compiles a PCRE2 pattern that has to match a whole text. NULL with a malloc'ed reason (itself
- * NULL without memory) when it is wrong. */
+/* Compiles a PCRE2 pattern that has to match a whole text. Returns NULL when it is wrong, with a
+ * malloc'ed reason (NULL without memory). */
 struct grc_pattern *grc_pattern_new(const char *text, char **ret_reason);
 void grc_pattern_free(struct grc_pattern *pattern);
-/* GR_OK, GR_ERR_INVALID (no match, or more work than a check is worth), GR_ERR_NO_MEMORY. */
+/* Returns GR_OK, GR_ERR_INVALID (no match, or the work exceeded its limit) or GR_ERR_NO_MEMORY. */
 enum gr_err grc_pattern_match(const struct grc_pattern *pattern, gr_str text);

@@ -1,4 +1,4 @@
-/* Compiles rows: copies them to the host's size and refuses what could never be meant. */
+/* Compiles rows: copies them to the host's size and refuses rows that make no sense. */
 #include "base/format.h"
 #include "validate/schema_nodes.h"
 
@@ -14,7 +14,7 @@
 struct compiler {
     size_t field_size;
     char *reason;
-    /* Rows from the outermost to the one at hand, for the reason. */
+    /* The rows from the outermost to the current one, for the reason. */
     const struct gr_field *path[GRC_SCHEMA_DEPTH_MAX + 1];
     unsigned depth;
 };
@@ -39,7 +39,7 @@ static void row_path(const struct compiler *compiler, char *text, size_t size)
     }
 }
 
-/* Keeps the first reason; always false. */
+/* Keeps the first reason. Always returns false. */
 static bool refuse(struct compiler *compiler, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -75,7 +75,7 @@ static bool check_range(struct compiler *compiler, const struct gr_field *row)
         return refuse(compiler, ".range has a minimum above its maximum");
     bool counts = row->type == GR_STRING || row->type == GR_ARRAY || row->type == GR_MAP;
     if (counts && row->range->max < 0)
-        return refuse(compiler, ".range lets no length through");
+        return refuse(compiler, ".range allows no length");
     return true;
 }
 
@@ -162,31 +162,31 @@ static bool check_row(struct compiler *compiler, const struct gr_field *row, boo
 
 /* --- checks between siblings --- */
 
-static bool link_when(struct compiler *compiler, const struct grc_schema *rule, size_t index)
+static bool link_when(struct compiler *compiler, const struct grc_schema *schema, size_t index)
 {
-    struct grc_node *node = &rule->nodes[index];
+    struct grc_node *node = &schema->nodes[index];
 
     if (!node->row->when)
         return true;
     if (!node->row->when->member)
         return refuse(compiler, ".when names no member");
-    for (size_t i = 0; i < rule->count; i++) {
-        if (i != index && strcmp(rule->rows[i].name, node->row->when->member) == 0) {
+    for (size_t i = 0; i < schema->count; i++) {
+        if (i != index && strcmp(schema->rows[i].name, node->row->when->member) == 0) {
             node->when = i;
             return true;
         }
     }
-    return refuse(compiler, ".when names '%s', which is no sibling", node->row->when->member);
+    return refuse(compiler, ".when names '%s', which is not a sibling", node->row->when->member);
 }
 
-static bool link_group(struct compiler *compiler, const struct grc_schema *rule, size_t index)
+static bool link_group(struct compiler *compiler, const struct grc_schema *schema, size_t index)
 {
-    const char *group = rule->rows[index].any_of;
+    const char *group = schema->rows[index].any_of;
     size_t first = GRC_SCHEMA_NO_GROUP;
     size_t members = 0;
 
-    for (size_t i = 0; group && i < rule->count; i++) {
-        if (!rule->rows[i].any_of || strcmp(rule->rows[i].any_of, group) != 0)
+    for (size_t i = 0; group && i < schema->count; i++) {
+        if (!schema->rows[i].any_of || strcmp(schema->rows[i].any_of, group) != 0)
             continue;
         if (members == 0)
             first = i;
@@ -194,27 +194,27 @@ static bool link_group(struct compiler *compiler, const struct grc_schema *rule,
     }
     if (members == 1)
         return refuse(compiler, ".any_of '%s' has no other row", group);
-    rule->nodes[index].group = first;
+    schema->nodes[index].group = first;
     return true;
 }
 
-static bool check_unique(struct compiler *compiler, const struct grc_schema *rule, size_t index)
+static bool check_unique(struct compiler *compiler, const struct grc_schema *schema, size_t index)
 {
     for (size_t i = 0; i < index; i++) {
-        if (strcmp(rule->rows[i].name, rule->rows[index].name) == 0)
-            return refuse(compiler, "the name stands twice");
+        if (strcmp(schema->rows[i].name, schema->rows[index].name) == 0)
+            return refuse(compiler, "another row has the same name");
     }
     return true;
 }
 
-static bool link_siblings(struct compiler *compiler, const struct grc_schema *rule)
+static bool link_siblings(struct compiler *compiler, const struct grc_schema *schema)
 {
     bool ok = true;
 
-    for (size_t i = 0; i < rule->count && ok; i++) {
-        compiler->path[compiler->depth++] = &rule->rows[i];
-        ok = check_unique(compiler, rule, i) && link_when(compiler, rule, i) &&
-             link_group(compiler, rule, i);
+    for (size_t i = 0; i < schema->count && ok; i++) {
+        compiler->path[compiler->depth++] = &schema->rows[i];
+        ok = check_unique(compiler, schema, i) && link_when(compiler, schema, i) &&
+             link_group(compiler, schema, i);
         compiler->depth--;
     }
     return ok;
@@ -254,20 +254,20 @@ static bool compile_children(struct compiler *compiler, struct grc_node *node, s
     return true;
 }
 
-static bool does_more_than_check(const struct grc_schema *rule)
+static bool does_more_than_check(const struct grc_schema *schema)
 {
-    return rule && (rule->binds || rule->strips);
+    return schema && (schema->binds || schema->strips);
 }
 
-static bool compile_node(struct compiler *compiler, struct grc_schema *rule, size_t index)
+static bool compile_node(struct compiler *compiler, struct grc_schema *schema, size_t index)
 {
-    struct gr_field *row = &rule->rows[index];
-    struct grc_node *node = &rule->nodes[index];
+    struct gr_field *row = &schema->rows[index];
+    struct grc_node *node = &schema->nodes[index];
 
     node->row = row;
     node->name_len = row->name ? strlen(row->name) : 0;
     node->group = GRC_SCHEMA_NO_GROUP;
-    if (!check_row(compiler, row, rule->single) || !compile_pattern(compiler, node) ||
+    if (!check_row(compiler, row, schema->single) || !compile_pattern(compiler, node) ||
         !compile_children(compiler, node, row))
         return false;
     if ((row->flags & GR_FIELD_HINTS) &&
@@ -277,14 +277,15 @@ static bool compile_node(struct compiler *compiler, struct grc_schema *rule, siz
     node->expected = grc_schema_expected(row->flags & GR_FIELD_HINTS ? &plain : row);
     if (!node->expected)
         return refuse(compiler, "out of memory");
-    rule->binds = rule->binds || row->binds || (node->fields && node->fields->binds) ||
-                  (node->items && node->items->binds);
-    rule->strips = rule->strips || (row->flags & GR_FIELD_STRIP) ||
-                   (node->fields && node->fields->strips) || (node->items && node->items->strips);
+    schema->binds = schema->binds || row->binds || (node->fields && node->fields->binds) ||
+                    (node->items && node->items->binds);
+    schema->strips = schema->strips || (row->flags & GR_FIELD_STRIP) ||
+                     (node->fields && node->fields->strips) || (node->items && node->items->strips);
     return true;
 }
 
-/* One row of the plugin's size as one of ours: what it does not have stays zero. */
+/* Copies a row of the plugin's size to one of the host's size: members the plugin's lacks stay
+ * zero. */
 static struct gr_field copy_row(const struct compiler *compiler, const struct gr_field *rows,
                                 size_t index)
 {
@@ -295,7 +296,7 @@ static struct gr_field copy_row(const struct compiler *compiler, const struct gr
     return row;
 }
 
-/* Number of rows before GR_END, or SIZE_MAX. */
+/* Returns the number of rows before GR_END, or SIZE_MAX after it has refused the table. */
 static size_t count_rows(struct compiler *compiler, const struct gr_field *rows)
 {
     for (size_t i = 0; i <= ROWS_MAX; i++) {
@@ -307,7 +308,7 @@ static size_t count_rows(struct compiler *compiler, const struct gr_field *rows)
             return SIZE_MAX;
         }
     }
-    refuse(compiler, "a table of more than %u rows, GR_END may be missing", ROWS_MAX);
+    refuse(compiler, "the table has more than %u rows, GR_END may be missing", ROWS_MAX);
     return SIZE_MAX;
 }
 
@@ -317,36 +318,36 @@ static struct grc_schema *compile_rows(struct compiler *compiler, const struct g
     size_t count = single ? 1 : count_rows(compiler, rows);
     if (count == SIZE_MAX)
         return NULL;
-    struct grc_schema *rule = calloc(1, sizeof(*rule));
-    if (!rule)
+    struct grc_schema *schema = calloc(1, sizeof(*schema));
+    if (!schema)
         return NULL;
-    rule->rows = calloc(count + 1, sizeof(*rule->rows));
-    rule->nodes = calloc(count + 1, sizeof(*rule->nodes));
-    rule->single = single;
-    bool ok = rule->rows && rule->nodes;
+    schema->rows = calloc(count + 1, sizeof(*schema->rows));
+    schema->nodes = calloc(count + 1, sizeof(*schema->nodes));
+    schema->single = single;
+    bool ok = schema->rows && schema->nodes;
     for (size_t i = 0; i < count && ok; i++) {
-        rule->rows[i] = copy_row(compiler, rows, i);
-        rule->count = i + 1;
-        compiler->path[compiler->depth++] = &rule->rows[i];
-        ok = compile_node(compiler, rule, i);
+        schema->rows[i] = copy_row(compiler, rows, i);
+        schema->count = i + 1;
+        compiler->path[compiler->depth++] = &schema->rows[i];
+        ok = compile_node(compiler, schema, i);
         compiler->depth--;
     }
-    if (!ok || (!single && !link_siblings(compiler, rule))) {
-        grc_schema_free(rule);
+    if (!ok || (!single && !link_siblings(compiler, schema))) {
+        grc_schema_free(schema);
         return NULL;
     }
-    return rule;
+    return schema;
 }
 
 static struct grc_schema *compile(const struct gr_field *rows, size_t field_size, bool single,
                                   char **ret_reason)
 {
     struct compiler compiler = {.field_size = field_size};
-    struct grc_schema *rule = compile_rows(&compiler, rows, single);
+    struct grc_schema *schema = compile_rows(&compiler, rows, single);
 
-    if (!rule)
+    if (!schema)
         *ret_reason = compiler.reason ? compiler.reason : strdup("out of memory");
-    return rule;
+    return schema;
 }
 
 struct grc_schema *grc_schema_members(const struct gr_field *rows, size_t field_size,
@@ -361,37 +362,37 @@ struct grc_schema *grc_schema_value(const struct gr_field *row, size_t field_siz
     return compile(row, field_size, true, ret_reason);
 }
 
-void grc_schema_free(struct grc_schema *rule)
+void grc_schema_free(struct grc_schema *schema)
 {
-    if (!rule)
+    if (!schema)
         return;
-    for (size_t i = 0; rule->nodes && i < rule->count; i++) {
-        struct grc_node *node = &rule->nodes[i];
+    for (size_t i = 0; schema->nodes && i < schema->count; i++) {
+        struct grc_node *node = &schema->nodes[i];
         grc_pattern_free(node->pattern);
         free(node->expected);
         grc_schema_free(node->fields);
         grc_schema_free(node->items);
     }
-    free(rule->nodes);
-    free(rule->rows);
-    free(rule);
+    free(schema->nodes);
+    free(schema->rows);
+    free(schema);
 }
 
-const char *grc_schema_not_flat(const struct grc_schema *rule)
+const char *grc_schema_not_flat(const struct grc_schema *schema)
 {
-    for (size_t i = 0; i < rule->count; i++) {
-        if (rule->rows[i].type >= GR_OBJECT)
-            return rule->rows[i].name;
+    for (size_t i = 0; i < schema->count; i++) {
+        if (schema->rows[i].type >= GR_OBJECT)
+            return schema->rows[i].name;
     }
     return NULL;
 }
 
-bool grc_schema_strips(const struct grc_schema *rule)
+bool grc_schema_strips(const struct grc_schema *schema)
 {
-    return rule->strips;
+    return schema->strips;
 }
 
-const struct gr_field *grc_schema_rows(const struct grc_schema *rule)
+const struct gr_field *grc_schema_rows(const struct grc_schema *schema)
 {
-    return rule->rows;
+    return schema->rows;
 }

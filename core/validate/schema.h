@@ -1,6 +1,6 @@
 /*
- * Compiled field rows: patterns compiled, rows copied to the host's row size. Immutable and
- * thread-safe after compilation. One walk validates bodies, queries and path parameters.
+ * Schemas: field rows copied to the host's row size, with their patterns compiled. Immutable and
+ * thread-safe after compilation. They validate bodies, queries and path parameters.
  */
 #pragma once
 
@@ -10,22 +10,22 @@
 
 struct grc_schema;
 
-/* Compiles rows (ended by GR_END; stepping by field_size) as the members of an object. NULL with a
- * malloc'ed reason naming the row when one is wrong (bad pattern, no doc, no type …). */
+/* Compiles rows of field_size bytes each, up to GR_END, as the members of an object. When a row is
+ * wrong (bad pattern, no doc, no type …), it returns NULL and a malloc'ed reason that names it. */
 struct grc_schema *grc_schema_members(const struct gr_field *rows, size_t field_size,
                                       char **ret_reason);
-/* Compiles a single row: a body. */
+/* Compiles a single row, which describes a body. */
 struct grc_schema *grc_schema_value(const struct gr_field *row, size_t field_size,
                                     char **ret_reason);
-void grc_schema_free(struct grc_schema *rule);
+void grc_schema_free(struct grc_schema *schema);
 
-/* Where problems go. */
+/* The problems that checks have found. */
 struct grc_problems {
     struct grc_arena *arena;
     struct gr_problem *list; /* in the arena */
     size_t count;
     size_t cap; /* grows up to max */
-    size_t max; /* further ones are counted, not kept */
+    size_t max; /* further problems are only counted, in total */
     size_t total;
 };
 enum gr_err grc_problem_add(struct grc_problems *problems, const char *in, const char *where,
@@ -33,49 +33,51 @@ enum gr_err grc_problem_add(struct grc_problems *problems, const char *in, const
     __attribute__((format(printf, 5, 6)));
 
 /*
- * Walks a value. call is handed to .check functions (may be NULL in tests). GR_OK, GR_ERR_INVALID
- * with problems, GR_ERR_NO_MEMORY, or another error that a .check function returned. Recursion
- * is bounded by the rows. value NULL means absent: wrong with GR_FIELD_REQUIRED, else an empty
- * object or array. A null in the place of the whole value is wrong unless the row is GR_ANY.
+ * Checks a value. call is passed to .check functions (may be NULL in tests). Returns GR_OK,
+ * GR_ERR_INVALID with problems, GR_ERR_NO_MEMORY, or another error that a .check function returned.
+ * The nesting of the rows bounds the recursion. A value of NULL is absent: that is a problem with
+ * GR_FIELD_REQUIRED, otherwise it counts as an empty object or array. A JSON null as the whole
+ * value is a problem unless the row is GR_ANY.
  */
-enum gr_err grc_schema_check_json(const struct grc_schema *rule, struct gr_call *call,
+enum gr_err grc_schema_check_json(const struct grc_schema *schema, struct gr_call *call,
                                   const json_t *value, struct grc_problems *problems);
 /*
- * The same for decoded pairs, whose values are NUL-terminated. in: "query" or "path". Unknown names
- * pass; a name without GR_FIELD_REPEATED must stand once. In "path" every value, with a row or
- * without, must be one safe segment, of at most 256 bytes unless a row has a .range; rule may be
- * NULL. .check functions see a JSON value of the row's type, and NULL as its parent.
+ * As grc_schema_check_json(), for decoded pairs with NUL-terminated values. in is "query" or
+ * "path". Unknown names pass; a name may come several times only with GR_FIELD_REPEATED. In "path"
+ * every value, also one without a row, must be one safe segment, of at most 256 bytes unless its
+ * row has a .range. schema may be NULL. .check functions get a JSON value of the row's type, with
+ * the parent NULL.
  */
-enum gr_err grc_schema_check_pairs(const struct grc_schema *rule, struct gr_call *call,
+enum gr_err grc_schema_check_pairs(const struct grc_schema *schema, struct gr_call *call,
                                    const char *in, const struct gr_pair *pairs, size_t count,
                                    struct grc_problems *problems);
 
-/* Calls visit for every value that a row with .binds describes and that is present (integers as
- * digits). Stops at, and returns, the first error of visit. */
+/* Calls visit for every present value of a row with .binds (an integer as its digits). Stops at the
+ * first error of visit and returns it. */
 typedef enum gr_err grc_bind_fn(void *arg, const char *binds, gr_str value);
-enum gr_err grc_schema_binds_json(const struct grc_schema *rule, const json_t *value,
+enum gr_err grc_schema_binds_json(const struct grc_schema *schema, const json_t *value,
                                   grc_bind_fn *visit, void *arg);
-enum gr_err grc_schema_binds_pairs(const struct grc_schema *rule, const struct gr_pair *pairs,
+enum gr_err grc_schema_binds_pairs(const struct grc_schema *schema, const struct gr_pair *pairs,
                                    size_t count, grc_bind_fn *visit, void *arg);
 /*
- * Looks for a name that is not a row's, but that a lenient decoder behind the gateway may take for
- * that of a row with .binds, or of one that holds such: in another case, with or without '_' and
- * '-', with an index behind it. Returns the row's name, and the one found in ret_name; NULL: there
- * is none. schema may be NULL for pairs.
+ * Looks for a name that no row has, but that a lenient decoder behind the gateway may take for the
+ * name of a row with .binds (or of a row above one): it differs in case, in '_' and '-', or has an
+ * index behind it. Returns the name of the row, and in ret_name the name that was found; NULL when
+ * there is none. schema may be NULL for pairs.
  */
 const char *grc_schema_shadow_pairs(const struct grc_schema *schema, const struct gr_pair *pairs,
                                     size_t count, gr_str *ret_name);
 const char *grc_schema_shadow_json(const struct grc_schema *schema, const json_t *value,
                                    gr_str *ret_name);
-/* True when some member row has GR_FIELD_STRIP. */
-bool grc_schema_strips(const struct grc_schema *rule);
-/* The value without the members whose rows have GR_FIELD_STRIP: a new reference that shares what it
- * did not have to change. NULL without memory. value must have passed the check. */
-json_t *grc_schema_strip(const struct grc_schema *rule, const json_t *value);
-/* The name of the first row that cannot describe a query or path parameter (object, array, map), or
- * NULL: for the loader's check of tables. */
-const char *grc_schema_not_flat(const struct grc_schema *rule);
-/* The malloc'ed text of what a row expects, "an integer from 1 to 5"; NULL without memory. */
+/* True when a row, at any depth, has GR_FIELD_STRIP. */
+bool grc_schema_strips(const struct grc_schema *schema);
+/* Returns a new reference to the value without the members of rows with GR_FIELD_STRIP; unchanged
+ * parts are shared. NULL without memory. value must have passed the check. */
+json_t *grc_schema_strip(const struct grc_schema *schema, const json_t *value);
+/* Returns the name of the first row that cannot describe a query or path parameter (an object,
+ * array or map), or NULL. For the loader's check of tables. */
+const char *grc_schema_not_flat(const struct grc_schema *schema);
+/* Returns a malloc'ed text of what a row expects, "an integer from 1 to 5"; NULL without memory. */
 char *grc_schema_expected(const struct gr_field *row);
-/* The rows it was made of, host-sized: for documents. */
-const struct gr_field *grc_schema_rows(const struct grc_schema *rule);
+/* Returns the schema's copies of its rows, of the host's size, for documents. */
+const struct gr_field *grc_schema_rows(const struct grc_schema *schema);

@@ -1,4 +1,4 @@
-/* Rules over JSON: bodies, and whatever else a plugin asks to have checked. */
+/* Checks JSON against a schema: bodies, and values that a plugin asks to have checked. */
 #include "base/rfc3339.h"
 #include "validate/schema_nodes.h"
 
@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 static enum gr_err walk_value(struct grc_walk *walk, const struct grc_node *node,
-                              const struct grc_place *place, const json_t *parent,
+                              const struct grc_location *place, const json_t *parent,
                               const json_t *value);
 
 static gr_str text_of(const json_t *value)
@@ -38,7 +38,7 @@ static bool scalar_equals(const json_t *value, const char *text)
     }
 }
 
-/* ctx is the object. */
+/* A grc_present_fn; ctx is the object. */
 static bool is_present(const void *ctx, const struct grc_node *node, const char *value)
 {
     const json_t *member = json_object_getn((const json_t *)ctx, node->row->name, node->name_len);
@@ -46,17 +46,17 @@ static bool is_present(const void *ctx, const struct grc_node *node, const char 
     return is_given(member) && (!value || scalar_equals(member, value));
 }
 
-static bool is_known(const struct grc_schema *rule, const char *key, size_t key_len)
+static bool is_known(const struct grc_schema *schema, const char *key, size_t key_len)
 {
-    for (size_t i = 0; i < rule->count; i++) {
-        if (rule->nodes[i].name_len == key_len && memcmp(rule->rows[i].name, key, key_len) == 0)
+    for (size_t i = 0; i < schema->count; i++) {
+        if (schema->nodes[i].name_len == key_len && memcmp(schema->rows[i].name, key, key_len) == 0)
             return true;
     }
     return false;
 }
 
-static enum gr_err walk_unknown(struct grc_walk *walk, const struct grc_schema *rule,
-                                const struct grc_place *up, const json_t *object)
+static enum gr_err walk_unknown(struct grc_walk *walk, const struct grc_schema *schema,
+                                const struct grc_location *up, const json_t *object)
 {
     /* jansson iterates through non-const pointers but changes nothing. */
     json_t *iterated = (json_t *)(uintptr_t)object;
@@ -66,36 +66,36 @@ static enum gr_err walk_unknown(struct grc_walk *walk, const struct grc_schema *
          it = json_object_iter_next(iterated, it)) {
         const char *key = json_object_iter_key(it);
         size_t len = json_object_iter_key_len(it);
-        const struct grc_place place = {.up = up, .name = {key, len}};
-        if (!is_known(rule, key, len))
+        const struct grc_location place = {.up = up, .name = {key, len}};
+        if (!is_known(schema, key, len))
             err = grc_walk_report(walk, &place, GR_PROBLEM_UNKNOWN, "no member of this name");
     }
     return err;
 }
 
 static enum gr_err walk_object(struct grc_walk *walk, const struct grc_node *node,
-                               const struct grc_place *place, const json_t *object)
+                               const struct grc_location *place, const json_t *object)
 {
-    const struct grc_schema *rule = node->fields;
+    const struct grc_schema *schema = node->fields;
 
-    if (!rule)
+    if (!schema)
         return GR_OK;
-    enum gr_err err = grc_walk_missing(walk, place, rule, is_present, object);
-    for (size_t i = 0; i < rule->count && err == GR_OK; i++) {
-        const struct grc_node *member = &rule->nodes[i];
-        const struct grc_place at = {.up = place, .name = {member->row->name, member->name_len}};
+    enum gr_err err = grc_walk_missing(walk, place, schema, is_present, object);
+    for (size_t i = 0; i < schema->count && err == GR_OK; i++) {
+        const struct grc_node *member = &schema->nodes[i];
+        const struct grc_location at = {.up = place, .name = {member->row->name, member->name_len}};
         const json_t *value = json_object_getn(object, member->row->name, member->name_len);
         bool missing = json_is_null(value) && (member->row->flags & GR_FIELD_REQUIRED);
         if (value && !missing)
             err = walk_value(walk, member, &at, object, value);
     }
     if (err == GR_OK && (node->row->flags & GR_FIELD_STRICT))
-        err = walk_unknown(walk, rule, place, object);
+        err = walk_unknown(walk, schema, place, object);
     return err;
 }
 
 static enum gr_err walk_item(struct grc_walk *walk, const struct grc_node *node,
-                             const struct grc_place *place, const json_t *parent,
+                             const struct grc_location *place, const json_t *parent,
                              const json_t *value)
 {
     if (json_is_null(value) && (node->row->flags & GR_FIELD_REQUIRED))
@@ -104,23 +104,23 @@ static enum gr_err walk_item(struct grc_walk *walk, const struct grc_node *node,
 }
 
 static enum gr_err walk_array(struct grc_walk *walk, const struct grc_node *node,
-                              const struct grc_place *place, const json_t *array)
+                              const struct grc_location *place, const json_t *array)
 {
     size_t count = json_array_size(array);
     enum gr_err err = grc_walk_number(walk, place, node, (double)count);
 
-    /* Too long a list is one problem, not one for each element. */
+    /* A list that is too long is one problem; its elements are not checked. */
     if (!node->items || grc_out_of_range(node, (double)count) == GR_PROBLEM_MAX)
         return err;
     for (size_t i = 0; i < count && err == GR_OK; i++) {
-        const struct grc_place at = {.up = place, .index = i, .is_index = true};
+        const struct grc_location at = {.up = place, .index = i, .is_index = true};
         err = walk_item(walk, &node->items->nodes[0], &at, array, json_array_get(array, i));
     }
     return err;
 }
 
 static enum gr_err walk_map(struct grc_walk *walk, const struct grc_node *node,
-                            const struct grc_place *place, const json_t *map)
+                            const struct grc_location *place, const json_t *map)
 {
     json_t *iterated = (json_t *)(uintptr_t)map; /* see walk_unknown() */
     size_t count = json_object_size(map);
@@ -130,7 +130,7 @@ static enum gr_err walk_map(struct grc_walk *walk, const struct grc_node *node,
         return err;
     for (void *it = json_object_iter(iterated); it && err == GR_OK;
          it = json_object_iter_next(iterated, it)) {
-        const struct grc_place at = {
+        const struct grc_location at = {
             .up = place, .name = {json_object_iter_key(it), json_object_iter_key_len(it)}};
         err = walk_item(walk, &node->items->nodes[0], &at, map, json_object_iter_value(it));
     }
@@ -159,9 +159,9 @@ static bool has_type(enum gr_type type, const json_t *value)
     }
 }
 
-/* value has the type of the row. */
+/* Checks a value whose type is already known to be that of the row. */
 static enum gr_err walk_typed(struct grc_walk *walk, const struct grc_node *node,
-                              const struct grc_place *place, const json_t *value)
+                              const struct grc_location *place, const json_t *value)
 {
     switch (node->row->type) {
     case GR_STRING:
@@ -186,7 +186,7 @@ static enum gr_err walk_typed(struct grc_walk *walk, const struct grc_node *node
 }
 
 static enum gr_err walk_value(struct grc_walk *walk, const struct grc_node *node,
-                              const struct grc_place *place, const json_t *parent,
+                              const struct grc_location *place, const json_t *parent,
                               const json_t *value)
 {
     bool failed_before = walk->failed;
@@ -207,7 +207,7 @@ static enum gr_err walk_value(struct grc_walk *walk, const struct grc_node *node
     return err;
 }
 
-/* A value that is not there: an empty one for containers, else nothing to look at. */
+/* Checks a value that is not there. A container counts as an empty one. */
 static enum gr_err walk_absent(struct grc_walk *walk, const struct grc_node *node)
 {
     if (node->row->flags & GR_FIELD_REQUIRED)
@@ -222,68 +222,68 @@ static enum gr_err walk_single(struct grc_walk *walk, const struct grc_node *nod
 {
     if (!value)
         return walk_absent(walk, node);
-    /* Here null is no way to leave something out. */
+    /* Unlike a member, the whole value cannot be left out as null. */
     if (json_is_null(value) && node->row->type != GR_ANY)
         return grc_walk_expect(walk, NULL, GR_PROBLEM_TYPE, node);
     return walk_value(walk, node, NULL, NULL, value);
 }
 
-static enum gr_err walk_members(struct grc_walk *walk, const struct grc_schema *rule,
+static enum gr_err walk_members(struct grc_walk *walk, const struct grc_schema *schema,
                                 const json_t *value)
 {
     static const struct gr_field row = {.type = GR_OBJECT};
-    const struct grc_node node = {.row = &row, .fields = (struct grc_schema *)(uintptr_t)rule};
+    const struct grc_node node = {.row = &row, .fields = (struct grc_schema *)(uintptr_t)schema};
 
     if (value && !json_is_object(value))
         return grc_walk_report(walk, NULL, GR_PROBLEM_TYPE, "an object");
     return walk_object(walk, &node, NULL, value);
 }
 
-enum gr_err grc_schema_check_json(const struct grc_schema *rule, struct gr_call *call,
+enum gr_err grc_schema_check_json(const struct grc_schema *schema, struct gr_call *call,
                                   const json_t *value, struct grc_problems *problems)
 {
     struct grc_walk walk = {.call = call, .problems = problems, .in = "body"};
-    enum gr_err err = rule->single ? walk_single(&walk, &rule->nodes[0], value)
-                                   : walk_members(&walk, rule, value);
+    enum gr_err err = schema->single ? walk_single(&walk, &schema->nodes[0], value)
+                                     : walk_members(&walk, schema, value);
 
     if (err != GR_OK)
         return err;
     return walk.failed ? GR_ERR_INVALID : GR_OK;
 }
 
-/* --- values callers are bound to --- */
+/* --- values that callers are bound to --- */
 
 static enum gr_err bind_value(const struct grc_node *node, const json_t *value, grc_bind_fn *visit,
                               void *arg);
 
-static enum gr_err bind_members(const struct grc_schema *rule, const json_t *object,
+static enum gr_err bind_members(const struct grc_schema *schema, const json_t *object,
                                 grc_bind_fn *visit, void *arg)
 {
     enum gr_err err = GR_OK;
 
-    if (!rule->binds)
+    if (!schema->binds)
         return GR_OK;
-    for (size_t i = 0; i < rule->count && err == GR_OK; i++) {
-        const struct grc_node *node = &rule->nodes[i];
+    for (size_t i = 0; i < schema->count && err == GR_OK; i++) {
+        const struct grc_node *node = &schema->nodes[i];
         err =
             bind_value(node, json_object_getn(object, node->row->name, node->name_len), visit, arg);
     }
     return err;
 }
 
-static enum gr_err bind_items(const struct grc_schema *rule, const json_t *value,
+static enum gr_err bind_items(const struct grc_schema *schema, const json_t *value,
                               grc_bind_fn *visit, void *arg)
 {
     json_t *iterated = (json_t *)(uintptr_t)value; /* see walk_unknown() */
     enum gr_err err = GR_OK;
 
-    if (!rule->binds)
+    if (!schema->binds)
         return GR_OK;
     for (size_t i = 0; i < json_array_size(value) && err == GR_OK; i++)
-        err = bind_value(&rule->nodes[0], json_array_get(value, i), visit, arg);
+        err = bind_value(&schema->nodes[0], json_array_get(value, i), visit, arg);
     for (void *it = json_object_iter(iterated); it && err == GR_OK;
          it = json_object_iter_next(iterated, it))
-        err = bind_value(&rule->nodes[0], json_object_iter_value(it), visit, arg);
+        err = bind_value(&schema->nodes[0], json_object_iter_value(it), visit, arg);
     return err;
 }
 
@@ -305,11 +305,11 @@ static enum gr_err bind_value(const struct grc_node *node, const json_t *value, 
     return node->items ? bind_items(node->items, value, visit, arg) : GR_OK;
 }
 
-enum gr_err grc_schema_binds_json(const struct grc_schema *rule, const json_t *value,
+enum gr_err grc_schema_binds_json(const struct grc_schema *schema, const json_t *value,
                                   grc_bind_fn *visit, void *arg)
 {
-    if (!rule->binds)
+    if (!schema->binds)
         return GR_OK;
-    return rule->single ? bind_value(&rule->nodes[0], value, visit, arg)
-                        : bind_members(rule, value, visit, arg);
+    return schema->single ? bind_value(&schema->nodes[0], value, visit, arg)
+                          : bind_members(schema, value, visit, arg);
 }

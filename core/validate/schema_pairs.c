@@ -1,4 +1,4 @@
-/* Rules over decoded names and values: queries and path parameters. */
+/* Checks decoded names and values against a schema: queries and path parameters. */
 #include "base/rfc3339.h"
 #include "base/uri.h"
 #include "base/utf8.h"
@@ -20,7 +20,7 @@ static bool is_named(const struct gr_pair *pair, const struct grc_node *node)
     return gr_str_eq(pair->name, (gr_str){node->row->name, node->name_len});
 }
 
-/* ctx is a struct pairs. */
+/* A grc_present_fn; ctx is a struct pairs. */
 static bool is_present(const void *ctx, const struct grc_node *node, const char *value)
 {
     const struct pairs *pairs = ctx;
@@ -33,7 +33,7 @@ static bool is_present(const void *ctx, const struct grc_node *node, const char 
     return false;
 }
 
-/* Skips digits; false when there is none. */
+/* Skips digits. Returns false when there are none. */
 static bool skip_digits(gr_str text, size_t *at)
 {
     size_t start = *at;
@@ -43,7 +43,7 @@ static bool skip_digits(gr_str text, size_t *at)
     return *at > start;
 }
 
-/* A number as JSON writes it, but for leading zeros. */
+/* True for a number in JSON's syntax, which may also begin with zeros. */
 static bool is_number(gr_str text, bool integer)
 {
     size_t at = text.len > 0 && text.ptr[0] == '-' ? 1 : 0;
@@ -65,7 +65,7 @@ static bool is_number(gr_str text, bool integer)
     return at == text.len;
 }
 
-/* Values are NUL-terminated, so the C library may read them once their form is known. */
+/* Values are NUL-terminated, so strtoll() may read them once their syntax has been checked. */
 static bool parse_integer(gr_str text, int64_t *ret_value)
 {
     if (!is_number(text, true))
@@ -89,7 +89,7 @@ static bool parse_number(gr_str text, double *ret_value)
     return true;
 }
 
-/* The value as a check function sees it. */
+/* Makes the value that a check function gets. */
 static json_t *to_json(const struct grc_node *node, gr_str text)
 {
     int64_t integer;
@@ -107,7 +107,7 @@ static json_t *to_json(const struct grc_node *node, gr_str text)
     }
 }
 
-static enum gr_err run_check(struct grc_walk *walk, const struct grc_place *place,
+static enum gr_err run_check(struct grc_walk *walk, const struct grc_location *place,
                              const struct grc_node *node, gr_str text)
 {
     json_t *value = to_json(node, text);
@@ -120,7 +120,7 @@ static enum gr_err run_check(struct grc_walk *walk, const struct grc_place *plac
 }
 
 /* Type and bounds of one value. */
-static enum gr_err check_typed(struct grc_walk *walk, const struct grc_place *place,
+static enum gr_err check_typed(struct grc_walk *walk, const struct grc_location *place,
                                const struct grc_node *node, gr_str value)
 {
     int64_t integer;
@@ -151,7 +151,7 @@ static enum gr_err check_typed(struct grc_walk *walk, const struct grc_place *pl
     return grc_walk_expect(walk, place, GR_PROBLEM_TYPE, node);
 }
 
-static enum gr_err check_value(struct grc_walk *walk, const struct grc_place *place,
+static enum gr_err check_value(struct grc_walk *walk, const struct grc_location *place,
                                const struct grc_node *node, gr_str value)
 {
     bool failed_before = walk->failed;
@@ -167,7 +167,7 @@ static enum gr_err check_value(struct grc_walk *walk, const struct grc_place *pl
 static enum gr_err check_row(struct grc_walk *walk, const struct grc_node *node,
                              const struct pairs *pairs)
 {
-    const struct grc_place place = {.name = {node->row->name, node->name_len}};
+    const struct grc_location place = {.name = {node->row->name, node->name_len}};
     size_t seen = 0;
     enum gr_err err = GR_OK;
 
@@ -182,21 +182,21 @@ static enum gr_err check_row(struct grc_walk *walk, const struct grc_node *node,
     return err;
 }
 
-static const struct grc_node *find_node(const struct grc_schema *rule, gr_str name)
+static const struct grc_node *find_node(const struct grc_schema *schema, gr_str name)
 {
-    for (size_t i = 0; rule && i < rule->count; i++) {
-        if (gr_str_eq((gr_str){rule->rows[i].name, rule->nodes[i].name_len}, name))
-            return &rule->nodes[i];
+    for (size_t i = 0; schema && i < schema->count; i++) {
+        if (gr_str_eq((gr_str){schema->rows[i].name, schema->nodes[i].name_len}, name))
+            return &schema->nodes[i];
     }
     return NULL;
 }
 
-/* What holds for every path parameter, also for one that has no row. */
-static enum gr_err check_segment(struct grc_walk *walk, const struct grc_schema *rule,
+/* Checks what holds for every path parameter, also for one without a row. */
+static enum gr_err check_segment(struct grc_walk *walk, const struct grc_schema *schema,
                                  const struct gr_pair *pair)
 {
-    const struct grc_place place = {.name = pair->name};
-    const struct grc_node *node = find_node(rule, pair->name);
+    const struct grc_location place = {.name = pair->name};
+    const struct grc_node *node = find_node(schema, pair->name);
 
     if (!grc_segment_safe(pair->value))
         return grc_walk_report(walk, &place, GR_PROBLEM_VALUE, "one path segment");
@@ -206,7 +206,7 @@ static enum gr_err check_segment(struct grc_walk *walk, const struct grc_schema 
     return GR_OK;
 }
 
-enum gr_err grc_schema_check_pairs(const struct grc_schema *rule, struct gr_call *call,
+enum gr_err grc_schema_check_pairs(const struct grc_schema *schema, struct gr_call *call,
                                    const char *in, const struct gr_pair *list, size_t count,
                                    struct grc_problems *problems)
 {
@@ -216,24 +216,24 @@ enum gr_err grc_schema_check_pairs(const struct grc_schema *rule, struct gr_call
 
     if (strcmp(in, "path") == 0) {
         for (size_t i = 0; i < count && err == GR_OK; i++)
-            err = check_segment(&walk, rule, &list[i]);
+            err = check_segment(&walk, schema, &list[i]);
     }
-    if (rule && err == GR_OK)
-        err = grc_walk_missing(&walk, NULL, rule, is_present, &pairs);
-    for (size_t i = 0; rule && i < rule->count && err == GR_OK; i++)
-        err = check_row(&walk, &rule->nodes[i], &pairs);
+    if (schema && err == GR_OK)
+        err = grc_walk_missing(&walk, NULL, schema, is_present, &pairs);
+    for (size_t i = 0; schema && i < schema->count && err == GR_OK; i++)
+        err = check_row(&walk, &schema->nodes[i], &pairs);
     if (err != GR_OK)
         return err;
     return walk.failed ? GR_ERR_INVALID : GR_OK;
 }
 
-enum gr_err grc_schema_binds_pairs(const struct grc_schema *rule, const struct gr_pair *pairs,
+enum gr_err grc_schema_binds_pairs(const struct grc_schema *schema, const struct gr_pair *pairs,
                                    size_t count, grc_bind_fn *visit, void *arg)
 {
     enum gr_err err = GR_OK;
 
-    for (size_t i = 0; rule && rule->binds && i < rule->count; i++) {
-        const struct grc_node *node = &rule->nodes[i];
+    for (size_t i = 0; schema && schema->binds && i < schema->count; i++) {
+        const struct grc_node *node = &schema->nodes[i];
         for (size_t j = 0; j < count && node->row->binds; j++) {
             if (is_named(&pairs[j], node))
                 err = visit(arg, node->row->binds, pairs[j].value);

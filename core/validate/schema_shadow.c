@@ -1,13 +1,13 @@
 /*
- * Names that another program may take for the name of a row that callers are bound by. Decoders
- * differ: some ignore case, some take "roomId" for "room_id", some read "room_id[]" as "room_id",
- * and of two that they take for one most keep the last. What is checked here under one name must
- * not be overruled behind the gateway by another.
+ * Finds names that an upstream may take for the name of a row with .binds. Decoders differ: some
+ * ignore case, some take "roomId" for "room_id", some read "room_id[]" as "room_id", and when two
+ * names are the same to them, most keep the last value. A value that was checked here under one
+ * name must not be replaced behind the gateway by a value under another.
  */
 #include "validate/schema_nodes.h"
 
-/* Reads one character of a name as the most lenient decoder would, and moves *at behind it. 0: the
- * name ends here. */
+/* Reads one character of a name as the most lenient decoder would, and moves *at behind it. Returns
+ * 0 where the name ends for that decoder. */
 static unsigned char next_folded(gr_str name, size_t *at)
 {
     while (*at < name.len) {
@@ -19,7 +19,8 @@ static unsigned char next_folded(gr_str name, size_t *at)
             return 0;
         if (c >= 'A' && c <= 'Z')
             return (unsigned char)(c - 'A' + 'a');
-        /* The two letters beyond ASCII whose other case is within (Unicode, CaseFolding.txt). */
+        /* Two letters outside of ASCII fold to ASCII letters: U+017F and U+212A (Unicode,
+         * CaseFolding.txt). */
         if (c == 0xc5 && name.len - *at >= 1 && memcmp(name.ptr + *at, "\xbf", 1) == 0) {
             *at += 1;
             return 's';
@@ -52,14 +53,14 @@ static gr_str name_of(const struct grc_node *node)
     return (gr_str){node->row->name, node->name_len};
 }
 
-/* True for a row that binds, and for one that holds such. */
+/* True for a row with .binds, and for a row above one. */
 static bool leads_to_binds(const struct grc_node *node)
 {
     return node->row->binds || (node->fields && node->fields->binds) ||
            (node->items && node->items->binds);
 }
 
-/* The row that a name may be taken for although it is not its name; NULL: none. */
+/* Returns the name of the row that this other name may be taken for; NULL when there is none. */
 static const char *shadowed(const struct grc_schema *schema, gr_str name)
 {
     const char *found = NULL;
@@ -68,7 +69,7 @@ static const char *shadowed(const struct grc_schema *schema, gr_str name)
         const struct grc_node *node = &schema->nodes[i];
 
         if (gr_str_eq(name_of(node), name))
-            return NULL; /* a name of its own */
+            return NULL; /* the exact name of a row */
         if (!found && leads_to_binds(node) && fold_alike(name_of(node), name))
             found = node->row->name;
     }
@@ -133,7 +134,7 @@ static const char *shadow_items(const struct grc_schema *schema, const json_t *v
     return NULL;
 }
 
-/* Recursion is bounded by the rows. */
+/* The nesting of the rows bounds the recursion. */
 static const char *shadow_value(const struct grc_node *node, const json_t *value, gr_str *ret_name)
 {
     if (node->fields)

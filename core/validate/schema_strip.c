@@ -1,4 +1,4 @@
-/* Removes what was meant for the gateway alone. */
+/* Removes the members that are meant for the gateway and must not reach the upstream. */
 #include "validate/schema_nodes.h"
 
 static json_t *strip_value(const struct grc_node *node, json_t *value);
@@ -15,20 +15,20 @@ static bool strip_member(json_t *copy, const char *key, size_t len, const struct
     return json_object_setn_new_nocheck(copy, key, len, strip_value(node, member)) == 0;
 }
 
-static bool strip_members(const struct grc_schema *rule, json_t *copy)
+static bool strip_members(const struct grc_schema *schema, json_t *copy)
 {
     bool ok = true;
 
-    for (size_t i = 0; i < rule->count && ok; i++) {
-        const struct grc_node *node = &rule->nodes[i];
+    for (size_t i = 0; i < schema->count && ok; i++) {
+        const struct grc_node *node = &schema->nodes[i];
         ok = strip_member(copy, node->row->name, node->name_len, node);
     }
     return ok;
 }
 
-static bool strip_items(const struct grc_schema *rule, json_t *copy)
+static bool strip_items(const struct grc_schema *schema, json_t *copy)
 {
-    const struct grc_node *item = &rule->nodes[0];
+    const struct grc_node *item = &schema->nodes[0];
     bool ok = true;
 
     for (size_t i = 0; i < json_array_size(copy) && ok; i++)
@@ -38,7 +38,7 @@ static bool strip_items(const struct grc_schema *rule, json_t *copy)
     return ok;
 }
 
-/* A new reference; NULL without memory. */
+/* Returns a new reference; NULL without memory. */
 static json_t *strip_value(const struct grc_node *node, json_t *value)
 {
     bool members = node->fields && node->fields->strips && json_is_object(value);
@@ -55,14 +55,14 @@ static json_t *strip_value(const struct grc_node *node, json_t *value)
     return NULL;
 }
 
-json_t *grc_schema_strip(const struct grc_schema *rule, const json_t *value)
+json_t *grc_schema_strip(const struct grc_schema *schema, const json_t *value)
 {
     json_t *shared = (json_t *)(uintptr_t)value; /* only its count of references changes */
 
-    if (rule->single)
-        return strip_value(&rule->nodes[0], shared);
+    if (schema->single)
+        return strip_value(&schema->nodes[0], shared);
     json_t *copy = json_copy(shared);
-    if (copy && !strip_members(rule, copy)) {
+    if (copy && !strip_members(schema, copy)) {
         json_decref(copy);
         return NULL;
     }

@@ -1,4 +1,4 @@
-/* What a row expects, in words, for people who read an error. */
+/* Writes what a row expects in words, for error messages. */
 #include "validate/schema_nodes.h"
 
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static bool is_bounded(const struct gr_field *row, bool *ret_low, bool *ret_high
     return *ret_low || *ret_high;
 }
 
-/* Whole numbers without exponent. */
+/* Adds a number; a whole one without exponent. */
 static void add_number(struct text *text, double value)
 {
     if (grc_is_whole(value))
@@ -62,7 +62,7 @@ static void add_value_range(struct text *text, const struct gr_field *row)
     }
 }
 
-/* " of 1 to 5 elements" */
+/* Adds a text such as " of 1 to 5 elements". */
 static void add_count_range(struct text *text, const struct gr_field *row, const char *before,
                             const char *unit)
 {

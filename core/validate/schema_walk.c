@@ -1,13 +1,13 @@
-/* What the walks over JSON and over pairs share: problems, bounds, presence. */
+/* The checks of JSON and of pairs share these parts: problems, bounds, presence. */
 #include "base/utf8.h"
 #include "validate/schema_nodes.h"
 
-/* A member name as it may stand in `where`: clients choose the keys of maps. */
+/* The longest name in a problem's `where`. Clients choose the keys of maps, so it needs a limit. */
 #define NAME_MAX_BYTES 64u
 #define WHERE_MAX_BYTES 512u
 #define FIRST_PROBLEMS 8u
 
-/* Room for one more problem in the list. */
+/* Makes room for one more problem in the list. */
 static enum gr_err grow(struct grc_problems *problems)
 {
     if (problems->count < problems->cap)
@@ -62,7 +62,7 @@ enum gr_err grc_problem_add(struct grc_problems *problems, const char *in, const
 
 /* --- where --- */
 
-/* Control characters become '?', a long name ends in "...". */
+/* Adds a name in which control characters become '?'. A long one is cut and ends in "...". */
 static enum gr_err add_name(struct grc_buf *buf, gr_str name)
 {
     size_t at = 0;
@@ -80,7 +80,7 @@ static enum gr_err add_name(struct grc_buf *buf, gr_str name)
     return err;
 }
 
-static enum gr_err add_place(struct grc_buf *buf, const struct grc_place *place)
+static enum gr_err add_place(struct grc_buf *buf, const struct grc_location *place)
 {
     if (!place)
         return GR_OK;
@@ -94,7 +94,7 @@ static enum gr_err add_place(struct grc_buf *buf, const struct grc_place *place)
     return err == GR_OK ? add_name(buf, place->name) : err;
 }
 
-enum gr_err grc_walk_report(struct grc_walk *walk, const struct grc_place *place,
+enum gr_err grc_walk_report(struct grc_walk *walk, const struct grc_location *place,
                             enum gr_problem_kind kind, const char *format, ...)
 {
     struct grc_buf where;
@@ -117,7 +117,7 @@ enum gr_err grc_walk_report(struct grc_walk *walk, const struct grc_place *place
     return err;
 }
 
-enum gr_err grc_walk_expect(struct grc_walk *walk, const struct grc_place *place,
+enum gr_err grc_walk_expect(struct grc_walk *walk, const struct grc_location *place,
                             enum gr_problem_kind kind, const struct grc_node *node)
 {
     return grc_walk_report(walk, place, kind, "%s", node->expected);
@@ -136,7 +136,7 @@ int grc_out_of_range(const struct grc_node *node, double value)
     return value > range->max ? GR_PROBLEM_MAX : 0;
 }
 
-enum gr_err grc_walk_number(struct grc_walk *walk, const struct grc_place *place,
+enum gr_err grc_walk_number(struct grc_walk *walk, const struct grc_location *place,
                             const struct grc_node *node, double value)
 {
     int kind = grc_is_hint(node) ? 0 : grc_out_of_range(node, value);
@@ -144,7 +144,7 @@ enum gr_err grc_walk_number(struct grc_walk *walk, const struct grc_place *place
     return kind ? grc_walk_expect(walk, place, (enum gr_problem_kind)kind, node) : GR_OK;
 }
 
-enum gr_err grc_walk_integer(struct grc_walk *walk, const struct grc_place *place,
+enum gr_err grc_walk_integer(struct grc_walk *walk, const struct grc_location *place,
                              const struct grc_node *node, int64_t value)
 {
     int kind = grc_out_of_range(node, (double)value);
@@ -165,7 +165,7 @@ static bool is_listed(const char *const *values, gr_str value)
     return false;
 }
 
-enum gr_err grc_walk_string(struct grc_walk *walk, const struct grc_place *place,
+enum gr_err grc_walk_string(struct grc_walk *walk, const struct grc_location *place,
                             const struct grc_node *node, gr_str value)
 {
     int kind = node->row->range ? grc_out_of_range(node, (double)grc_utf8_count(value)) : 0;
@@ -174,7 +174,7 @@ enum gr_err grc_walk_string(struct grc_walk *walk, const struct grc_place *place
         return GR_OK;
     if (!kind && node->row->values && !is_listed(node->row->values, value))
         kind = GR_PROBLEM_VALUE;
-    /* Last: the pattern works only on texts of an accepted length. */
+    /* The pattern comes last, so that it only sees texts of an accepted length. */
     if (!kind && node->pattern) {
         enum gr_err err = grc_pattern_match(node->pattern, value);
         if (err == GR_ERR_INVALID)
@@ -185,8 +185,8 @@ enum gr_err grc_walk_string(struct grc_walk *walk, const struct grc_place *place
     return kind ? grc_walk_expect(walk, place, (enum gr_problem_kind)kind, node) : GR_OK;
 }
 
-/* Puts the place of a value before what its check said about it. */
-static enum gr_err place_problem(struct grc_walk *walk, const struct grc_place *place,
+/* Puts the place of a value before the place that its .check function gave. */
+static enum gr_err place_problem(struct grc_walk *walk, const struct grc_location *place,
                                  struct gr_problem *problem)
 {
     struct grc_buf where;
@@ -208,7 +208,7 @@ static enum gr_err place_problem(struct grc_walk *walk, const struct grc_place *
     return err;
 }
 
-enum gr_err grc_walk_check(struct grc_walk *walk, const struct grc_place *place,
+enum gr_err grc_walk_check(struct grc_walk *walk, const struct grc_location *place,
                            const struct grc_node *node, const json_t *parent, const json_t *value)
 {
     size_t before = walk->problems->count;
@@ -227,16 +227,16 @@ enum gr_err grc_walk_check(struct grc_walk *walk, const struct grc_place *place,
 
 /* --- members that are not there --- */
 
-static enum gr_err report_group(struct grc_walk *walk, const struct grc_place *place,
-                                const struct grc_schema *rule, size_t group)
+static enum gr_err report_group(struct grc_walk *walk, const struct grc_location *place,
+                                const struct grc_schema *schema, size_t group)
 {
     struct grc_buf names;
     enum gr_err err = GR_OK;
 
     grc_buf_init(&names, WHERE_MAX_BYTES);
-    for (size_t i = group; i < rule->count && err == GR_OK; i++) {
-        if (rule->nodes[i].group == group)
-            err = grc_buf_format(&names, "%s'%s'", i > group ? ", " : "", rule->rows[i].name);
+    for (size_t i = group; i < schema->count && err == GR_OK; i++) {
+        if (schema->nodes[i].group == group)
+            err = grc_buf_format(&names, "%s'%s'", i > group ? ", " : "", schema->rows[i].name);
     }
     if (err != GR_ERR_NO_MEMORY)
         err = grc_walk_report(walk, place, GR_PROBLEM_MISSING, "at least one of %s", names.ptr);
@@ -244,34 +244,34 @@ static enum gr_err report_group(struct grc_walk *walk, const struct grc_place *p
     return err;
 }
 
-static enum gr_err check_group(struct grc_walk *walk, const struct grc_place *place,
-                               const struct grc_schema *rule, size_t group, grc_present_fn *present,
-                               const void *ctx)
+static enum gr_err check_group(struct grc_walk *walk, const struct grc_location *place,
+                               const struct grc_schema *schema, size_t group,
+                               grc_present_fn *present, const void *ctx)
 {
-    for (size_t i = group; i < rule->count; i++) {
-        if (rule->nodes[i].group == group && present(ctx, &rule->nodes[i], NULL))
+    for (size_t i = group; i < schema->count; i++) {
+        if (schema->nodes[i].group == group && present(ctx, &schema->nodes[i], NULL))
             return GR_OK;
     }
-    return report_group(walk, place, rule, group);
+    return report_group(walk, place, schema, group);
 }
 
-enum gr_err grc_walk_missing(struct grc_walk *walk, const struct grc_place *up,
-                             const struct grc_schema *rule, grc_present_fn *present,
+enum gr_err grc_walk_missing(struct grc_walk *walk, const struct grc_location *up,
+                             const struct grc_schema *schema, grc_present_fn *present,
                              const void *ctx)
 {
     enum gr_err err = GR_OK;
 
-    for (size_t i = 0; i < rule->count && err == GR_OK; i++) {
-        const struct grc_node *node = &rule->nodes[i];
+    for (size_t i = 0; i < schema->count && err == GR_OK; i++) {
+        const struct grc_node *node = &schema->nodes[i];
         const struct gr_when *when = node->row->when;
-        const struct grc_place place = {.up = up, .name = {node->row->name, node->name_len}};
+        const struct grc_location place = {.up = up, .name = {node->row->name, node->name_len}};
 
         if (node->group == i) {
-            err = check_group(walk, &place, rule, i, present, ctx);
+            err = check_group(walk, &place, schema, i, present, ctx);
         } else if (node->row->flags & GR_FIELD_REQUIRED) {
             if (!present(ctx, node, NULL))
                 err = grc_walk_report(walk, &place, GR_PROBLEM_MISSING, "required");
-        } else if (when && present(ctx, &rule->nodes[node->when], when->value) &&
+        } else if (when && present(ctx, &schema->nodes[node->when], when->value) &&
                    !present(ctx, node, NULL)) {
             err = when->value
                       ? grc_walk_report(walk, &place, GR_PROBLEM_MISSING,

@@ -96,8 +96,8 @@ static void other_texts_are_refused_with_a_reason(void **state)
     } cases[] = {
         {"", "the text ends too early"},
         {" ", "the text ends too early"},
-        {"{\"a\":1,\"a\":2}", "a key stands twice"},
-        {"{\"a\":1,\"\\u0061\":2}", "a key stands twice"},
+        {"{\"a\":1,\"a\":2}", "an object has the same key twice"},
+        {"{\"a\":1,\"\\u0061\":2}", "an object has the same key twice"},
         {"{} x", "something follows the value"},
         {"1 2", "something follows the value"},
         {"[] []", "something follows the value"},

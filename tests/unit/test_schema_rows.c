@@ -44,7 +44,7 @@ static void wrong_rows_are_named(void **state)
         {GR_FIELD("a", GR_BOOL, "d", .range = GR_RANGE(0, 1)), ".range does not fit"},
         {GR_FIELD("a", GR_OBJECT, "d", .range = GR_RANGE(0, 1)), ".range does not fit"},
         {GR_FIELD("a", GR_TIME, "d", .range = GR_RANGE(0, 1)), ".range does not fit"},
-        {GR_FIELD("a", GR_STRING, "d", .range = GR_RANGE(-5, -1)), ".range lets no length through"},
+        {GR_FIELD("a", GR_STRING, "d", .range = GR_RANGE(-5, -1)), ".range allows no length"},
         {GR_FIELD("a", GR_NUMBER, "d", .multiple_of = 2), ".multiple_of needs GR_INT"},
         {GR_FIELD("a", GR_INT, "d", .multiple_of = 0.5), ".multiple_of is not a whole number"},
         {GR_FIELD("a", GR_INT, "d", .multiple_of = -2), ".multiple_of is not a whole number"},
@@ -102,7 +102,7 @@ static void deep_rows_are_named_by_their_path(void **state)
     assert_string_equal(reason, "row 'options[].weight': .pattern needs GR_STRING");
     free(reason);
     assert_null(grc_schema_members(twice, sizeof(twice[0]), &reason));
-    assert_string_equal(reason, "row 'a': the name stands twice");
+    assert_string_equal(reason, "row 'a': another row has the same name");
     free(reason);
     assert_null(grc_schema_value(&number, sizeof(number), &reason));
     assert_string_equal(reason, "the row: .pattern needs GR_STRING");
