@@ -1,6 +1,6 @@
 /*
- * accounts: users of a streaming site. Registration, login, passwords, invites. The handlers are in
- * registration.c and login.c.
+ * accounts: registration, login, passwords and invites of a streaming site's users. The handlers
+ * are in registration.c and login.c.
  */
 #include "accounts.h"
 
@@ -12,15 +12,15 @@
 /* Tables                                                                                     */
 
 static const struct gr_field create_rows[] = {
-    GR_FIELD("username", GR_STRING, "Name to log in with; unique", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("username", GR_STRING, "Unique name to log in with", .flags = GR_FIELD_REQUIRED,
              .range = GR_RANGE(3, 64), .check = rig_check_text, .example = "\"marit\""),
-    GR_FIELD("password", GR_STRING, "At least 8 characters and at most 512 bytes",
+    GR_FIELD("password", GR_STRING, "Password with at least 8 characters and at most 512 bytes",
              .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = GR_MIN(RIG_PASSWORD_MIN),
              .check = rig_check_new_password, .example = "\"correct horse\""),
-    GR_FIELD("email", GR_STRING, "Address; unique without regard to case",
+    GR_FIELD("email", GR_STRING, "E-mail address; unique, case-insensitive",
              .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(3, 64), .check = rig_check_email,
              .example = "\"marit@studio.example\""),
-    GR_FIELD("inviteToken", GR_STRING, "Invite for this address, where registration wants one",
+    GR_FIELD("inviteToken", GR_STRING, "Invite for this address, when registration requires one",
              .flags = GR_FIELD_SECRET),
     GR_END,
 };
@@ -28,18 +28,18 @@ static const struct gr_field create_rows[] = {
 static const struct gr_field login_rows[] = {
     GR_FIELD("username", GR_STRING, "Name of the account", .flags = GR_FIELD_REQUIRED,
              .range = GR_MIN(3), .check = rig_check_text),
-    GR_FIELD("password", GR_STRING, "Its password", .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET,
-             .range = GR_MIN(RIG_PASSWORD_MIN), .check = rig_check_text),
+    GR_FIELD("password", GR_STRING, "Password of the account",
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = GR_MIN(RIG_PASSWORD_MIN),
+             .check = rig_check_text),
     GR_END,
 };
 
 static const struct gr_field password_rows[] = {
-    GR_FIELD("oldPassword", GR_STRING, "The password until now",
+    GR_FIELD("oldPassword", GR_STRING, "Current password",
              .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = GR_MIN(RIG_PASSWORD_MIN),
              .check = rig_check_text),
-    GR_FIELD("newPassword", GR_STRING, "The password from now on",
-             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = GR_MIN(RIG_PASSWORD_MIN),
-             .check = rig_check_new_password),
+    GR_FIELD("newPassword", GR_STRING, "New password", .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET,
+             .range = GR_MIN(RIG_PASSWORD_MIN), .check = rig_check_new_password),
     GR_END,
 };
 
@@ -51,13 +51,13 @@ static const struct gr_field remove_rows[] = {
 };
 
 static const struct gr_field invite_rows[] = {
-    GR_FIELD("email", GR_STRING, "Whom to invite", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("email", GR_STRING, "Address to invite", .flags = GR_FIELD_REQUIRED,
              .range = GR_RANGE(3, 64), .check = rig_check_email),
     GR_END,
 };
 
 static const struct gr_field verify_rows[] = {
-    GR_FIELD("email", GR_STRING, "Who was invited", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("email", GR_STRING, "Invited address", .flags = GR_FIELD_REQUIRED,
              .check = rig_check_not_empty),
     GR_FIELD("inviteToken", GR_STRING, "The invite", .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET,
              .check = rig_check_not_empty),
@@ -79,95 +79,98 @@ static const struct gr_route routes[] = {
     GR_POST("/accounts/auth/local", "accounts.login", "Log in with name and password",
             .access = GR_ACCESS_OPEN, .body = BODY(login_rows), .body_max_bytes = BODY_MAX,
             .handle = rig_accounts_login, .data = &rig_fetches,
-            .answers = ANSWER("A token for 28 days",
+            .answers = ANSWER("A token, valid for 28 days by default",
                               "{\"message\":\"Authentication successful\",\"payload\":"
                               "{\"username\":\"marit\",\"token\":\"aaaa.bbbb.cccc\"}}"),
             .source = RIG_SOURCE),
     GR_POST("/accounts/password", "accounts.password", "Change the caller's password",
             .access = GR_ACCESS_GROUP, .body = BODY(password_rows), .body_max_bytes = BODY_MAX,
             .handle = rig_accounts_password, .data = &rig_updates,
-            .doc = "Tokens made before it are refused from then on.",
+            .doc = "Earlier tokens of the user are refused from then on.",
             .answers =
-                ANSWER("Whose password it is", "{\"message\":\"User password changed\",\"payload\":"
-                                               "{\"username\":\"marit\"}}"),
+                ANSWER("Name of the account", "{\"message\":\"User password changed\",\"payload\":"
+                                              "{\"username\":\"marit\"}}"),
             .source = RIG_SOURCE),
-    GR_POST("/accounts/logout-all", "accounts.logout_all", "Refuse every token of the caller",
+    GR_POST("/accounts/logout-all", "accounts.logout_all", "Invalidate every token of the caller",
             .access = GR_ACCESS_GROUP, .handle = rig_accounts_logout_all, .data = &rig_updates,
-            .answers = ANSWER("Done", "{\"message\":\"Logged out everywhere\",\"payload\":null}")),
-    GR_POST("/accounts/invite", "accounts.invite", "Make an invite for an address",
+            .answers = ANSWER("The tokens are invalid",
+                              "{\"message\":\"Logged out everywhere\",\"payload\":null}")),
+    GR_POST("/accounts/invite", "accounts.invite", "Create an invite for an address",
             .access = GR_ACCESS_GROUP, .body = BODY(invite_rows), .body_max_bytes = BODY_MAX,
             .handle = rig_accounts_invite,
-            .answers = ANSWER("An invite for 14 days",
+            .answers = ANSWER("An invite, valid for 14 days by default",
                               "{\"message\":\"Invite created\",\"payload\":{\"email\":"
                               "\"guest@studio.example\",\"token\":\"aaaa.bbbb.cccc\"}}"),
             .source = RIG_SOURCE),
     GR_POST("/accounts/invite/verify", "accounts.invite_verify", "Check an invite",
             .access = GR_ACCESS_OPEN, .body = BODY(verify_rows), .body_max_bytes = BODY_MAX,
             .handle = rig_accounts_invite_verify, .data = &rig_fetches,
-            .answers = ANSWER("It is good", "{\"message\":\"Invite verified.\",\"payload\":"
-                                            "{\"email\":\"guest@studio.example\"}}"),
+            .answers =
+                ANSWER("The invite is valid", "{\"message\":\"Invite verified.\",\"payload\":"
+                                              "{\"email\":\"guest@studio.example\"}}"),
             .source = RIG_SOURCE),
     GR_DELETE("/accounts", "accounts.remove", "Remove the caller's account and its streams",
               .access = GR_ACCESS_GROUP, .body = BODY(remove_rows), .body_max_bytes = BODY_MAX,
               .handle = rig_accounts_remove,
-              .answers = ANSWER("It is gone", "{\"message\":\"User removed\",\"payload\":null}")),
+              .answers =
+                  ANSWER("It was removed", "{\"message\":\"User removed\",\"payload\":null}")),
     GR_END,
 };
 
 static const struct gr_option options[] = {
     GR_OPTION(rig_options, users_key, GR_OPT_SECRET, NULL,
-              "Key that signs users' tokens; made at the first start when unset",
+              "Key that signs tokens of users; unset: made at the first start",
               .env = "RIG_USERS_KEY"),
     GR_OPTION(rig_options, users_key_previous, GR_OPT_SECRET, NULL,
-              "The key before, while its tokens are still in use"),
+              "Previous key, as long as its tokens are in use"),
     GR_OPTION(rig_options, users_key_legacy, GR_OPT_SECRET, NULL,
-              "Key of tokens without kid, as an earlier rig made them; unset: the current key"),
-    GR_OPTION(rig_options, audience, GR_OPT_STRING, "rig.xplex.me", "The claim aud of all tokens"),
-    GR_OPTION(rig_options, token_lifetime, GR_OPT_MS, "28d", "How long a login lasts",
+              "Key of tokens without kid from an earlier rig; unset: the current key"),
+    GR_OPTION(rig_options, audience, GR_OPT_STRING, "rig.xplex.me", "Claim aud of all tokens"),
+    GR_OPTION(rig_options, token_lifetime, GR_OPT_MS, "28d", "Lifetime of a login token",
               .range = GR_MIN(MINUTE_MS)),
-    GR_OPTION(rig_options, invite_lifetime, GR_OPT_MS, "14d", "How long an invite lasts",
+    GR_OPTION(rig_options, invite_lifetime, GR_OPT_MS, "14d", "Lifetime of an invite",
               .range = GR_MIN(MINUTE_MS)),
     GR_OPTION(rig_options, registration, GR_OPT_STRING, "open", "Who may create an account",
               .values = GR_LIST("open", "invite", "closed")),
     GR_OPTION(rig_options, bcrypt_cost, GR_OPT_INT, "12", "Cost of a password hash",
               .range = GR_RANGE(10, 15)),
     GR_OPTION(rig_options, hash_threads, GR_OPT_INT, "0",
-              "Passwords hashed at a time; 0: one less than there are cores",
+              "Passwords hashed in parallel; 0: one less than there are cores",
               .range = GR_RANGE(0, 64)),
     GR_OPTION(rig_options, hash_queue, GR_OPT_INT, "32",
-              "Passwords that may wait for their turn; more are answered 503",
+              "Passwords that may wait for a thread; further ones are answered 503",
               .range = GR_RANGE(0, 1000)),
     GR_OPTION(rig_options, common_passwords, GR_OPT_STRING, NULL,
-              "File of passwords to refuse, one a line"),
+              "File with passwords to refuse, one per line"),
     GR_OPTION(rig_options, login_pair_max, GR_OPT_INT, "5",
-              "Failed logins in 15 minutes for a name from an address; 0: no limit",
-              .range = GR_MIN(0)),
+              "Failed logins in 15 minutes per name and address; 0: no limit", .range = GR_MIN(0)),
     GR_OPTION(
         rig_options, login_user_max, GR_OPT_INT, "20",
-        "Failed logins in an hour for a name, after which each address has one attempt for it in "
-        "15 minutes; 0: no limit",
+        "Failed logins in an hour per name, after which each address has one attempt in 15 minutes "
+        "for this name; 0: no limit",
         .range = GR_MIN(0)),
     GR_OPTION(rig_options, login_address_max, GR_OPT_INT, "100",
-              "Failed logins in an hour from an address; 0: no limit", .range = GR_MIN(0)),
+              "Failed logins in an hour per address; 0: no limit", .range = GR_MIN(0)),
     GR_OPTION(rig_options, register_address_max, GR_OPT_INT, "60",
-              "Accounts tried in an hour from an address; 0: no limit", .range = GR_MIN(0)),
+              "Registrations in an hour per address; 0: no limit", .range = GR_MIN(0)),
     GR_OPTION(rig_options, invite_user_max, GR_OPT_INT, "20",
-              "Invites in an hour by a user; 0: no limit", .range = GR_MIN(0)),
-    GR_OPTION(rig_options, audit_keep, GR_OPT_MS, "90d", "How long audit rows are kept",
+              "Invites in an hour per user; 0: no limit", .range = GR_MIN(0)),
+    GR_OPTION(rig_options, audit_keep, GR_OPT_MS, "90d", "Age at which audit rows are deleted",
               .range = GR_MIN(HOUR_MS)),
     GR_END,
 };
 
 static const struct gr_metric metrics[] = {
     {"logins_total", GR_COUNTER, "Logins by outcome", "outcome"},
-    {"throttled_total", GR_COUNTER, "Requests refused by a limit of attempts", NULL},
+    {"throttled_total", GR_COUNTER, "Requests refused because a limit of attempts was reached",
+     NULL},
     GR_END,
 };
 
 /* ------------------------------------------------------------------------------------------ */
-/* Life                                                                                       */
+/* Lifecycle                                                                                  */
 
-/* Deletes what is no longer needed. */
+/* Deletes expired counters, revocations and audit rows. */
 static enum gr_err purge(struct gr_call *call)
 {
     int64_t now_ms = gr_now_ms(call->host);
@@ -194,8 +197,9 @@ static const struct gr_command commands[] = {
      .run = rig_users},
     {.name = "rig import",
      .usage = "[postgres://USER@HOST/DATABASE]",
-     .summary = "Copy the tables of an original rig into the store; may be repeated. Without a URL "
-                "it is taken from RIG_IMPORT_URL, where a password is not shown to other users",
+     .summary = "Copy the tables of an original rig into the store; may be repeated. Without an "
+                "argument the URL comes from RIG_IMPORT_URL, which hides its password from other "
+                "users of the host",
      .run = rig_import},
     GR_END,
 };

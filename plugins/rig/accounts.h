@@ -1,4 +1,4 @@
-/* The handlers of accounts, and what they share. */
+/* The handlers of accounts and their helpers. */
 #pragma once
 
 #include "rig.h"
@@ -7,9 +7,9 @@
 #define HOUR_MS (60 * MINUTE_MS)
 #define PAIR_WINDOW_MS (15 * MINUTE_MS)
 
-/* A password out of the body, which is wiped with the body when the call ends. */
+/* Gets a password from the body. The password and the body are wiped when the call ends. */
 enum gr_err rig_take_password(struct gr_call *call, const char *name, gr_str *ret_password);
-/* A limit that is reached (429), or a store that cannot count. */
+/* Fails the call with the error of rig_throttle_take(): 429, or a failure of the store. */
 enum gr_err rig_fail_throttle(struct gr_call *call, enum gr_err err, int64_t wait_ms,
                               enum rig_code code, const char *message);
 

@@ -1,11 +1,11 @@
-/* Commands for users: `greenroom rig users …`. */
+/* Commands that manage users: `greenroom rig users …`. */
 #include "rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define USAGE 2 /* the host prints it */
+#define USAGE 2 /* exit status: the host prints the usage */
 
 static int failed(const char *what)
 {
@@ -35,11 +35,11 @@ static int list_users(struct gr_call *call)
     return err == GR_OK ? 0 : failed("the store failed; the log has the reason");
 }
 
-/* A change of a user. Tokens made before it are refused from then on. */
+/* A change of a user. It invalidates the user's earlier tokens. */
 struct change {
     const char *username;
     int64_t active;
-    const char *hash; /* NULL: set active instead */
+    const char *hash; /* new hash; NULL: the change sets active */
     bool found;
 };
 
@@ -84,7 +84,7 @@ static int run_change(struct gr_call *call, struct change *change)
     return change->found ? 0 : failed("no user of this name");
 }
 
-/* One line of standard input: a password has no place in a list of processes. */
+/* Reads the password from standard input: arguments are visible in the list of processes. */
 static int set_password(struct gr_call *call, const struct rig_options *options,
                         const char *username)
 {

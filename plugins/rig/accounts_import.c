@@ -1,7 +1,7 @@
 /*
- * `greenroom rig import [URL]`: reads the tables of an original rig and writes ours. Ids, hashes,
- * keys and times stay. Rows that are there already are left alone, so that it can be run again
- * while the original is still in use. Rows that break a rule of ours are reported, not dropped.
+ * `greenroom rig import [URL]`: copies the tables of an original rig into this one's. Ids, hashes,
+ * keys and times are kept. Rows that exist already are not touched, so the import can be repeated
+ * while the original is still in use. Rows that break a rule of this rig are reported, not dropped.
  */
 #include "rig.h"
 
@@ -10,17 +10,17 @@
 #include <stdlib.h>
 
 #define BATCH 500
-#define USAGE 2 /* the host prints it */
+#define USAGE 2 /* exit status: the host prints the usage */
 
 struct import {
     PGconn *source;
     const PGresult *rows;
-    int first; /* of the batch */
-    int last;
+    int first; /* first row of the batch */
+    int last;  /* row after the last one of the batch */
     struct gr_call *call;
     long added;
     long present;
-    long odd; /* reported */
+    long odd; /* rows reported */
     enum gr_err (*row)(struct import *import, int row);
 };
 
@@ -45,7 +45,7 @@ static void report(struct import *import, const char *what, gr_str id, const cha
     (void)fprintf(stderr, "%s %.*s: %s\n", what, (int)id.len, id.ptr, problem);
 }
 
-/* Counts what an INSERT … ON CONFLICT DO NOTHING did. */
+/* Runs an INSERT … ON CONFLICT DO NOTHING and counts the row as added or present. */
 static enum gr_err insert(struct import *import, const char *sql, const struct gr_value *params,
                           size_t count, int64_t *ret_changed)
 {
@@ -75,7 +75,8 @@ static enum gr_err is_there(struct import *import, const char *sql, gr_str key, 
 /* ------------------------------------------------------------------------------------------ */
 /* Rows                                                                                       */
 
-/* The address in lower case, unless another account has it: the original told cases apart. */
+/* The address in lower case. The original's addresses are case-sensitive, so another account may
+ * have the same address; the key then gets the user's id appended. */
 static enum gr_err email_key(struct import *import, gr_str id, gr_str email, const char **ret_key)
 {
     const char *key = rig_lower(import->call, email);
@@ -192,7 +193,7 @@ static enum gr_err import_batch(struct gr_call *call, void *arg)
     (void)call;
     for (int row = import->first; row < import->last && err == GR_OK; row++)
         err = import->row(import, row);
-    /* When the batch runs again, it is counted again. */
+    /* The transaction may run again and would count the same rows twice. */
     if (err != GR_OK)
         *import = before;
     return err;
@@ -245,7 +246,7 @@ static enum gr_err import_all(struct import *import)
         err = import_table(import, "destinations",
                            "SELECT id, service, stream_key, is_active::int, multi_stream_id::text"
                            " FROM destinations ORDER BY id");
-    /* Past the highest id, so that no number is given twice. */
+    /* The counter continues after the highest imported id, so that no id is given twice. */
     if (err == GR_OK)
         err = gr_store_exec(import->call,
                             "UPDATE rig_counters SET value ="
@@ -265,7 +266,7 @@ int rig_import(struct gr_call *call, const void *opts, int argc, char **argv)
         return USAGE;
     import.source = PQconnectdb(url);
     if (PQstatus(import.source) != CONNECTION_OK) {
-        /* libpq's own words could hold a piece of a password that was written without %XX. */
+        /* When a password was written without %XX, libpq's message could contain a part of it. */
         bool plain = strchr(url, '@') == strrchr(url, '@');
         (void)fprintf(stderr, "greenroom: cannot connect to the original's database: %s\n",
                       plain ? PQerrorMessage(import.source) : "is the password written with %XX?");

@@ -1,5 +1,5 @@
 /*
- * agents: edge hosts. They fetch where to push a stream, and tell when one begins and ends.
+ * agents: edge hosts. They ask where to push a stream and report when a broadcast begins and ends.
  */
 #include "rtmp.h"
 
@@ -8,7 +8,7 @@
 #define LEASE_TIMER_MS (5 * 1000)
 #define BODY_MAX (64 * 1024)
 
-/* A stream that is live is answered only to the agent that holds its lease. */
+/* Only the agent that holds the lease of a live stream gets its configuration. */
 static enum gr_err agents_config(struct gr_call *call)
 {
     const struct gr_value params[] = {gr_v_str(gr_param(call, "streamKey"))};
@@ -42,70 +42,75 @@ static enum gr_err agents_config(struct gr_call *call)
 #define CALLBACK_COMMON                                                                            \
     .access = GR_ACCESS_GROUP, .body_max_bytes = BODY_MAX,                                         \
     .flags = GR_ROUTE_ANY_CONTENT_TYPE | GR_ROUTE_RAW_BODY
-/* One callback of nginx-rtmp and its like, as POST and, for `notify_method get`, as GET. */
+/* One callback of an RTMP server, as POST and, for `notify_method get`, as GET. */
 #define CALLBACK(path_, id_, summary_, ...)                                                        \
     GR_POST(path_, id_, summary_, CALLBACK_COMMON, .doc = CALLBACK_DOC, __VA_ARGS__),              \
-        GR_GET(path_, id_ "_get", summary_ ", told by GET", CALLBACK_COMMON,                       \
+        GR_GET(path_, id_ "_get", summary_ ", reported by GET", CALLBACK_COMMON,                   \
                .doc = CALLBACK_GET_DOC, __VA_ARGS__)
 #define CALLBACK_DOC                                                                               \
-    "For nginx-rtmp and its like: a form, or JSON with the same names. The token may stand in "    \
-    "the query as token, for servers that can set no header."
+    "For nginx-rtmp and similar servers: a form, or JSON with the same names. Servers that "       \
+    "cannot "                                                                                      \
+    "set a header send the token as `token` in the query."
 #define CALLBACK_GET_DOC                                                                           \
     "For nginx-rtmp with `notify_method get`: the fields of the form in the query, after the "     \
     "token."
 
 static const struct gr_route routes[] = {
-    GR_GET("/agents/config/{streamKey}", "agents.config", "Where to push a stream",
+    GR_GET("/agents/config/{streamKey}", "agents.config", "Fetch the destinations of a stream",
            .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_HIDDEN_PATH, .handle = agents_config,
-           .doc = "Reading it does not mark the stream live.",
+           .doc = "This request does not mark the stream live.",
            .answers =
-               ANSWER("Its destinations",
+               ANSWER("The destinations of the stream",
                       "{\"message\":\"Stream Config\",\"payload\":" EXAMPLE_DESTINATIONS "}"),
            .source = RIG_SOURCE),
     CALLBACK("/agents/rtmp/on_connect", "agents.connect", "A client connects to an edge host",
              .handle = rig_on_connect, .data = &rig_fetches,
-             .answers = ANSWER("Always", "{\"message\":\"Connect accepted\",\"payload\":null}")),
+             .answers =
+                 ANSWER("Always accepted", "{\"message\":\"Connect accepted\",\"payload\":null}")),
     CALLBACK("/agents/rtmp/on_publish", "agents.publish", "A broadcast begins",
              .handle = rig_on_publish, .data = &rig_fetches,
              .answers =
-                 ANSWER("Live from now on",
+                 ANSWER("The stream is live",
                         "{\"message\":\"Publish accepted\",\"payload\":" EXAMPLE_DESTINATIONS "}")),
-    CALLBACK("/agents/rtmp/on_update", "agents.update", "A broadcast goes on",
+    CALLBACK("/agents/rtmp/on_update", "agents.update", "A broadcast continues",
              .handle = rig_on_update, .data = &rig_updates,
-             .answers = ANSWER("Still live", "{\"message\":\"Publish renewed\",\"payload\":null}")),
+             .answers = ANSWER("The lease is renewed",
+                               "{\"message\":\"Publish renewed\",\"payload\":null}")),
     CALLBACK("/agents/rtmp/on_publish_done", "agents.done", "A broadcast has ended",
              .handle = rig_on_done, .data = &rig_updates,
-             .answers = ANSWER("Always", "{\"message\":\"Publish ended\",\"payload\":null}")),
+             .answers =
+                 ANSWER("Always accepted", "{\"message\":\"Publish ended\",\"payload\":null}")),
     GR_END,
 };
 
 static const struct gr_option options[] = {
     GR_OPTION(rig_options, agents_key, GR_OPT_SECRET, NULL,
-              "Key that signs agents' tokens; made at the first start when unset",
+              "Key that signs tokens of agents; unset: made at the first start",
               .env = "RIG_AGENTS_KEY"),
     GR_OPTION(rig_options, agents_key_previous, GR_OPT_SECRET, NULL,
-              "The key before, while its tokens are still in use"),
+              "Previous key, as long as its tokens are in use"),
     GR_OPTION(rig_options, users_key, GR_OPT_SECRET, NULL,
-              "Key of users' tokens, as in accounts: it must be another one",
+              "Key of tokens of users, as in accounts; it must differ from agents_key",
               .env = "RIG_USERS_KEY"),
-    GR_OPTION(rig_options, audience, GR_OPT_STRING, "rig.xplex.me", "The claim aud of all tokens"),
+    GR_OPTION(rig_options, audience, GR_OPT_STRING, "rig.xplex.me", "Claim aud of all tokens"),
     GR_OPTION(rig_options, agent_token_lifetime, GR_OPT_MS, "365d",
-              "How long a new agent's token lasts, unless told otherwise",
-              .range = GR_MIN(60 * 1000)),
+              "Default lifetime of a new token", .range = GR_MIN(60 * 1000)),
     GR_OPTION(rig_options, services, GR_OPT_JSON, rig_services_default,
-              "Services one can push to, and their ingest servers; the same as in streams",
+              "Services for destinations and their ingest servers; the same as in streams",
               .json = rig_services_shape),
     GR_OPTION(rig_options, lease, GR_OPT_MS, "90s",
-              "How long a broadcast counts as live after its last notice", .range = GR_MIN(1000)),
+              "Time that a broadcast counts as live after its last callback",
+              .range = GR_MIN(1000)),
     GR_OPTION(rig_options, allow_unauthenticated_from, GR_OPT_LIST, NULL,
-              "Address blocks of agents that cannot send a token yet"),
+              "Address blocks from which agents need no token"),
     GR_END,
 };
 
 static const struct gr_metric metrics[] = {
     {"streams_live", GR_GAUGE, "Streams that are live", NULL},
     {"publishes_total", GR_COUNTER, "Publishes by outcome", "outcome"},
-    {"unauthenticated_total", GR_COUNTER, "Requests of agents without a token", NULL},
+    {"unauthenticated_total", GR_COUNTER,
+     "Requests accepted without a token because of their address", NULL},
     GR_END,
 };
 
@@ -140,7 +145,7 @@ static enum gr_err check_keys(struct gr_self *self, const struct rig *rig)
     const char *users = rig->options->users_key;
 
     if (users && gr_str_eq(gr_str_of(users), rig->agents.keys[0].key)) {
-        gr_log_self(self, GR_LOG_ERROR, "agents_key is the users_key: each needs its own");
+        gr_log_self(self, GR_LOG_ERROR, "agents_key equals users_key: the two must differ");
         return GR_ERR_INTERNAL;
     }
     return GR_OK;
@@ -168,12 +173,12 @@ static enum gr_err agents_init(struct gr_self *self, const void *opts, void **re
     }
     if (given->allow_unauthenticated_from && given->allow_unauthenticated_from[0])
         gr_log_self(self, GR_LOG_WARN,
-                    "agents need no token when they come from allow_unauthenticated_from");
+                    "agents need no token from an address in allow_unauthenticated_from");
     *ret_state = rig;
     return GR_OK;
 }
 
-/* The figure outlives this instance: what it shows is taken back, and shown by the next one. */
+/* The gauge outlives this instance, so its share is subtracted; the next instance adds it again. */
 static void agents_stop(struct gr_self *self, void *state)
 {
     struct rig *rig = state;

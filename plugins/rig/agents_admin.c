@@ -1,4 +1,4 @@
-/* Commands for agents' tokens: `greenroom token agent`, `greenroom rig tokens`. */
+/* Commands that manage tokens of agents: `greenroom token agent`, `greenroom rig tokens`. */
 #include "rig.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 
-#define USAGE 2 /* the host prints it */
+#define USAGE 2 /* exit status: the host prints the usage */
 
 static int failed(const char *what)
 {
@@ -41,7 +41,7 @@ static bool read_arguments(int argc, char **argv, struct wanted *wanted)
     return wanted->name && *wanted->name;
 }
 
-/* Writes the token down, so that it can be listed and revoked. */
+/* Stores the token's id, so that it can be listed and revoked. */
 static enum gr_err note_token(struct gr_call *call, const char *jti, const struct wanted *wanted)
 {
     int64_t now_ms = gr_now_ms(call->host);

@@ -1,4 +1,4 @@
-/* The envelope of rig: {"message", "payload"}, and {"message", "errorCode", "details"}. */
+/* The answers of rig: {"message", "payload"} and {"message", "errorCode", "details"}. */
 #include "rig.h"
 
 #include <stdio.h>
@@ -66,13 +66,6 @@ enum gr_err rig_fail_limit(struct gr_call *call, int64_t limit)
                         json_pack("{s:I}", "limit", (json_int_t)limit));
 }
 
-enum gr_err rig_fail_field(struct gr_call *call, const char *name, const char *reason)
-{
-    return fail_details(
-        call, (struct gr_error){.err = GR_ERR_INVALID, .status = 400, .code = RIG_INVALID},
-        json_pack("{s:[s]}", name, reason));
-}
-
 enum gr_err rig_fail_rate(struct gr_call *call, int64_t retry_after_ms)
 {
     int64_t seconds = retry_after_ms > 1000 ? (retry_after_ms + 999) / 1000 : 1;
@@ -111,12 +104,12 @@ gr_str rig_text(const json_t *object, const char *name)
 }
 
 /* ------------------------------------------------------------------------------------------ */
-/* Errors that the host made                                                                  */
+/* Errors of the host                                                                         */
 
 const enum rig_code rig_fetches = RIG_FETCH;
 const enum rig_code rig_updates = RIG_UPDATE;
 
-/* The kind of operation, for a failure on the way to it. */
+/* The code of the route's kind of operation, for a failure before or in the handler. */
 static enum rig_code code_of_operation(const struct gr_call *call)
 {
     const struct gr_route *route = gr_route_of(call);
@@ -129,7 +122,7 @@ static enum rig_code code_of_operation(const struct gr_call *call)
     return route->method == GR_METHOD_POST ? RIG_CREATE : RIG_UPDATE;
 }
 
-/* A member is missing, as opposed to the body as a whole. */
+/* True for a missing member, false for a missing body. */
 static bool is_missing(const struct gr_problem *problem)
 {
     return problem->kind == GR_PROBLEM_MISSING && problem->where && *problem->where;
@@ -179,12 +172,13 @@ static const char *reason_of(const struct gr_problem *problem)
     case GR_PROBLEM_TEXT:
         return "invalid characters";
     default:
-        /* Our own checks give the reason itself. */
+        /* The checks of rig give the text of the reason. */
         return problem->expected ? problem->expected : "invalid value";
     }
 }
 
-/* "oldPassword" is "OldPassword" in details. NULL without memory. */
+/* The list of reasons for a member, which details names in upper case: "OldPassword" for
+ * "oldPassword". NULL without memory. */
 static json_t *reasons_under(struct gr_call *call, json_t *details, const char *where)
 {
     char *name = gr_copy(call, gr_str_of(where));
@@ -200,7 +194,7 @@ static json_t *reasons_under(struct gr_call *call, json_t *details, const char *
     return json_object_set_new(details, name, list) == 0 ? list : NULL;
 }
 
-/* NULL: nothing to say. A new reference otherwise. */
+/* Returns a new reference, or NULL when there are no details. */
 static json_t *details_of(struct gr_call *call, const struct gr_error *error, enum rig_code code)
 {
     json_t *details = json_object();
@@ -229,7 +223,7 @@ json_t *rig_render_error(struct gr_call *call, const struct gr_error *error)
     const char *message = ours && error->message ? error->message : message_of(code);
     json_t *details = NULL;
 
-    /* The message of a fault of ours was taken out by the host; the code's own stands in. */
+    /* The host removes the message of an internal error, so the message of the code replaces it. */
     if (error->status == 500)
         message = message_of(code);
     if (error->details)

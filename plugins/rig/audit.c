@@ -1,9 +1,9 @@
-/* The audit table, and the one way rows of the store are read. */
+/* The audit table, and the function that keeps a row of a query. */
 #include "rig.h"
 
 #define TEXT_MAX_BYTES 256u
 
-/* What a client sends may be long, and the row is kept for months: its beginning tells enough. */
+/* Cuts a long text of a client, because the row is kept for months. */
 static gr_str beginning(gr_str text)
 {
     size_t len = text.len;
@@ -12,7 +12,7 @@ static gr_str beginning(gr_str text)
         return text;
     len = TEXT_MAX_BYTES;
     while (len > 0 && ((unsigned char)text.ptr[len] & 0xc0u) == 0x80u)
-        len--; /* not through the middle of a character */
+        len--; /* do not cut a UTF-8 character */
     return (gr_str){text.ptr, len};
 }
 

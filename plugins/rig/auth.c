@@ -1,6 +1,6 @@
 /*
- * Who calls: bearer tokens of users and agents. A user is looked up at every request, so that a
- * password change, a deactivation or a revoked token counts at once, on every gateway.
+ * Bearer tokens of users and agents. Every request looks its user up in the store, so that a
+ * password change, a deactivation or a revoked token takes effect at once on every gateway.
  */
 #include "rig.h"
 
@@ -11,7 +11,7 @@ static enum gr_err refuse(struct gr_call *call, const char *message)
     return rig_fail(call, GR_ERR_UNAUTHORIZED, 401, RIG_CREDENTIALS, message);
 }
 
-/* "Bearer TOKEN" with exactly one space, as the contract has it. */
+/* "Bearer TOKEN" with exactly one space, as the contract requires. */
 static bool bearer(const struct gr_call *call, gr_str *ret_token)
 {
     *ret_token = gr_bearer(call);
@@ -56,7 +56,7 @@ static enum gr_err check_user(struct gr_call *call, const char *user_id, const j
 {
     const struct gr_value params[] = {gr_v_text(user_id), gr_v_str(rig_text(claims, "jti"))};
     struct rig_text_row row = {.call = call};
-    /* Tokens made before there were generations are of the first one. */
+    /* A token without the claim, from before generations existed, belongs to the first one. */
     int64_t generation = json_integer_value(json_object_get(claims, "gen"));
 
     enum gr_err err = gr_store_query(call,
@@ -86,7 +86,7 @@ enum gr_err rig_authenticate_user(struct gr_call *call)
     enum gr_err err = check_user(call, user_id, claims);
     if (err == GR_ERR_UNAUTHORIZED)
         return refuse(call, NULL);
-    /* A store that is down is answered by the renderer, with the code of the operation. */
+    /* For a failure of the store the renderer takes the code of the operation. */
     return err == GR_OK ? gr_set_caller(call, gr_str_of(user_id)) : err;
 }
 
@@ -110,7 +110,7 @@ enum gr_err rig_authenticate_agent(struct gr_call *call)
     const struct rig *rig = rig_of(call);
     gr_str token;
 
-    /* nginx-rtmp can set no header: its token stands in the configured URL. */
+    /* nginx-rtmp cannot set a header, so its token is in the query of the configured URL. */
     bool given = bearer(call, &token);
     if (!given) {
         token = gr_query(call, "token");

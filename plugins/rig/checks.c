@@ -1,4 +1,4 @@
-/* Rules of rig that a table cannot say. Reasons are those of the contract's details. */
+/* Rules of rig that a table cannot express. The reasons are those of details in the contract. */
 #include "rig.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@ static bool is_alnum(char c)
 /* ------------------------------------------------------------------------------------------ */
 /* E-mail                                                                                     */
 
-/* Letters, digits and inner hyphens; at least two labels. */
+/* At least two labels of letters, digits and inner hyphens. */
 static bool domain_valid(gr_str domain)
 {
     size_t labels = 0;
@@ -52,7 +52,7 @@ bool rig_email_valid(gr_str email)
         if (c <= ' ' || c == 0x7f)
             return false;
     }
-    /* A second @ is no letter of a domain. */
+    /* A second @ is not valid in a domain. */
     return domain_valid((gr_str){at + 1, email.len - local - 1});
 }
 
@@ -83,7 +83,6 @@ static gr_str string_of(const json_t *value)
     return (gr_str){json_string_value(value), json_string_length(value)};
 }
 
-/* Control characters are wrong in every member. */
 static bool has_control(gr_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -181,7 +180,7 @@ void rig_key_new(const struct gr_call *call, char ret_key[RIG_KEY_SIZE])
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     unsigned char bytes[18];
 
-    /* 16 random bytes in 22 digits of 6 bits; the last digit carries 2 of them. */
+    /* 16 random bytes give 22 digits of 6 bits; the last digit carries only 2 of the bits. */
     gr_random(call->host, bytes, 16);
     bytes[16] = 0;
     bytes[17] = 0;

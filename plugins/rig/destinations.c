@@ -1,4 +1,4 @@
-/* Where a stream is pushed to. */
+/* The destinations of a stream. */
 #include "destinations.h"
 
 #include "stream.h"
@@ -23,8 +23,8 @@ static json_t *destination_json(struct gr_call *call, const struct destination *
                    : NULL;
 }
 
-/* A statement of its own: rivals wait for each other only here, and a number that is not used
- * after all is no loss. */
+/* Takes the id in a statement outside the transaction, so that concurrent requests lock the counter
+ * only briefly. An id that is not used afterwards is skipped. */
 static enum gr_err next_id(struct gr_call *call, int64_t *ret_id)
 {
     struct rig_text_row row = {.call = call};
@@ -85,7 +85,7 @@ enum gr_err rig_destinations_add(struct gr_call *call)
     return rig_reply(call, "Stream destination added", destination_json(call, &destination));
 }
 
-/* Reads the destination of the path below the caller's stream. */
+/* Reads the stream and the destination of the path. The stream must belong to the caller. */
 static enum gr_err read_destination(struct gr_call *call, struct rig_stream *stream,
                                     struct destination *destination)
 {

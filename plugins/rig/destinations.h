@@ -1,4 +1,4 @@
-/* Handlers of the routes of destinations; rows are in streams.c. */
+/* Handlers of the destinations' routes. Their rows are in streams.c. */
 #pragma once
 
 #include "rig.h"

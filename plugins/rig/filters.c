@@ -1,4 +1,5 @@
-/* Lists an operator gives: passwords to refuse, networks to trust. Immutable once they are made. */
+/* Lists of the operator: passwords to refuse and networks to trust. They do not change after
+ * loading. */
 #include "rig.h"
 
 #include <arpa/inet.h>

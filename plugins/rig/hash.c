@@ -1,6 +1,6 @@
 /*
- * One password: bcrypt ($2b$), and yescrypt ($y$) for those that bcrypt would cut at 72 bytes. It
- * takes a third of a second on purpose; hasher.c has the threads for that.
+ * Hashes one password: with bcrypt ($2b$), and with yescrypt ($y$) above 72 bytes, where bcrypt
+ * would cut it off. This takes a third of a second on purpose and runs on the threads of hasher.c.
  */
 #include "rig.h"
 
@@ -11,14 +11,9 @@
 
 _Static_assert(RIG_HASH_SIZE == CRYPT_OUTPUT_SIZE, "size of a hash");
 
-static void wipe(void *bytes, size_t count)
-{
-    explicit_bzero(bytes, count);
-}
-
 /*
- * The password as crypt_r() takes it: NUL-terminated, and one byte shorter than the longest that we
- * allow. That longest one is stood in for by its digest, so that every byte counts.
+ * The password for crypt_rn(): NUL-terminated, and one byte shorter than the longest password that
+ * rig allows. The longest one is replaced by its digest, so that all its bytes count.
  */
 static void phrase_of(const struct gr_host *host, gr_str password, char *ret_phrase)
 {
@@ -32,10 +27,10 @@ static void phrase_of(const struct gr_host *host, gr_str password, char *ret_phr
     }
     gr_sha256(host, password, digest);
     gr_hex(host, digest, sizeof(digest), ret_phrase);
-    wipe(digest, sizeof(digest));
+    gr_wipe(host, digest, sizeof(digest));
 }
 
-/* 32 KiB of work memory. */
+/* Allocates 32 KiB of work memory. */
 static bool crypt_into(const struct gr_host *host, gr_str password, const char *setting,
                        char ret_hash[RIG_HASH_SIZE])
 {
@@ -45,7 +40,7 @@ static bool crypt_into(const struct gr_host *host, gr_str password, const char *
 
     if (data && phrase && password.len <= RIG_PASSWORD_MAX_BYTES) {
         phrase_of(host, password, phrase);
-        /* crypt_r() with NULL for failure instead of a text that looks like a hash. */
+        /* On a failure crypt_rn() returns NULL, where crypt_r() returns a text like a hash. */
         const char *hash = crypt_rn(phrase, setting, data, (int)sizeof(*data));
         if (hash && strlen(hash) < RIG_HASH_SIZE) {
             (void)snprintf(ret_hash, RIG_HASH_SIZE, "%s", hash);
@@ -53,9 +48,9 @@ static bool crypt_into(const struct gr_host *host, gr_str password, const char *
         }
     }
     if (phrase)
-        wipe(phrase, RIG_PASSWORD_MAX_BYTES + 1);
+        gr_wipe(host, phrase, RIG_PASSWORD_MAX_BYTES + 1);
     if (data)
-        wipe(data, sizeof(*data));
+        gr_wipe(host, data, sizeof(*data));
     free(phrase);
     free(data);
     return ok;
@@ -70,31 +65,19 @@ bool rig_hash_make(const struct gr_host *host, gr_str password, int64_t cost,
 
     if (getrandom(salt, sizeof(salt), 0) != (ssize_t)sizeof(salt))
         return false;
-    /* 0: yescrypt's own default. */
+    /* Cost 0 is yescrypt's default. */
     if (!crypt_gensalt_rn(bcrypt ? "$2b$" : "$y$", bcrypt ? (unsigned long)cost : 0, salt,
                           (int)sizeof(salt), setting, (int)sizeof(setting)))
         return false;
     return crypt_into(host, password, setting, ret_hash);
 }
 
-/* Compares in a time that depends on the lengths alone. */
-static bool same(const char *left, const char *right)
-{
-    size_t len = strlen(left);
-    unsigned char difference = 0;
-
-    if (len != strlen(right))
-        return false;
-    for (size_t i = 0; i < len; i++)
-        difference |= (unsigned char)(left[i] ^ right[i]);
-    return difference == 0;
-}
-
 bool rig_hash_verify(const struct gr_host *host, gr_str password, const char *hash)
 {
     char again[RIG_HASH_SIZE];
 
-    return crypt_into(host, password, hash, again) && same(hash, again);
+    return crypt_into(host, password, hash, again) &&
+           gr_secret_equal(host, gr_str_of(hash), gr_str_of(again));
 }
 
 bool rig_hash_stale(const char *hash, gr_str password, int64_t cost)

@@ -1,7 +1,7 @@
 /*
- * The threads that hash passwords for handlers. There are few of them and their priority is low, so
- * that logins at full rate cost the other routes little; how many passwords may wait is bounded, so
- * that a flood of logins is refused instead of piling up.
+ * The threads that hash passwords for handlers. They are few and have a low priority, so that many
+ * logins do not slow down the other routes. The number of waiting passwords is limited, so that a
+ * flood of logins is refused instead of queued.
  */
 #include "rig.h"
 
@@ -12,11 +12,11 @@
 
 #define THREADS_MAX 64
 
-/* One password. It is the handler's, which waits until it is done. */
+/* One password. The handler owns it and waits until it is done. */
 struct job {
     struct job *next;
     gr_str password;
-    const char *verify; /* the hash to compare with; NULL: make one */
+    const char *verify; /* hash to verify; NULL: make a new hash */
     char hash[RIG_HASH_SIZE];
     bool ok;
     bool done;
@@ -26,11 +26,11 @@ struct job {
 struct rig_hasher {
     const struct gr_host *host;
     int64_t cost;
-    int64_t jobs_max; /* in work and waiting */
+    int64_t jobs_max; /* limit of running and waiting jobs */
     size_t thread_count;
-    pthread_mutex_t lock; /* of everything below */
+    pthread_mutex_t lock; /* protects the members below */
     pthread_cond_t work;
-    struct job *first; /* of those that wait */
+    struct job *first; /* waiting jobs */
     struct job **end;
     int64_t jobs;
     bool stop;
@@ -47,7 +47,7 @@ struct rig_hasher *rig_hasher_new(const struct gr_host *host,
 
     if (!hasher)
         return NULL;
-    /* By default one core is left for everything else. */
+    /* The default leaves one core for other work. */
     if (threads <= 0)
         threads = cores > 1 ? cores - 1 : 1;
     hasher->thread_count = (size_t)(threads < THREADS_MAX ? threads : THREADS_MAX);
@@ -90,8 +90,8 @@ static void *run(void *arg)
 {
     struct rig_hasher *hasher = arg;
 
-    /* On Linux this lowers the priority of this thread alone. Should it fail, logins only take more
-     * of the machine. */
+    /* On Linux this lowers the priority of this thread only. When it fails, logins take more CPU
+     * time from other requests. */
     (void)!nice(RIG_HASHER_NICENESS);
     pthread_mutex_lock(&hasher->lock);
     for (;;) {
@@ -142,7 +142,7 @@ void rig_hasher_stop(struct rig_hasher *hasher)
 
 /* --- for handlers --- */
 
-/* Waits for a thread and its result. */
+/* Queues the job and waits until a thread has done it. */
 static enum gr_err submit(struct rig_hasher *hasher, struct job *job)
 {
     if (pthread_cond_init(&job->ready, NULL) != 0)
@@ -178,15 +178,15 @@ enum gr_err rig_hasher_make(struct rig_hasher *hasher, gr_str password,
 enum gr_err rig_hasher_verify(struct rig_hasher *hasher, gr_str password, const char *hash,
                               bool *ret_right)
 {
-    /* We never wrote $2b$ for such a password: only its first 72 bytes would be compared. The
-     * original did, as $2a$; the first login renews that one. */
+    /* For a password this long rig never writes $2b$, which would compare only 72 bytes. The
+     * original rig wrote $2a$ for it; such a hash is renewed at the next login. */
     if (hash && password.len > RIG_BCRYPT_MAX_BYTES && strncmp(hash, "$2b$", 4) == 0)
         hash = NULL;
     if (password.len > RIG_PASSWORD_MAX_BYTES) {
         password.len = RIG_PASSWORD_MAX_BYTES;
         hash = NULL;
     }
-    /* Without a hash one is made and forgotten, which takes as long as comparing. */
+    /* Without a hash to verify the job makes a new one, which takes the same time. */
     struct job job = {.password = password, .verify = hash};
     enum gr_err err = submit(hasher, &job);
     if (err == GR_OK)

@@ -1,6 +1,6 @@
 /*
- * Services and their ingest servers: data, so that an operator adds one without a build. The first
- * server of a service is the default; the API has no way to choose another.
+ * Services and their ingest servers. They are configuration, so that an operator can add a service.
+ * The first server of a service is used; the API cannot choose another.
  */
 #include "rig.h"
 
@@ -17,14 +17,14 @@ const char rig_services_default[] =
     "{\"name\":\"sfo\",\"url\":\"rtmp://live-sfo.twitch.tv/app\"}]}}";
 
 static const struct gr_field server_rows[] = {
-    GR_FIELD("name", GR_STRING, "Name of the server, for people", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("url", GR_STRING, "Where to push to, without the key", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("name", GR_STRING, "Name of the server, for the operator", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("url", GR_STRING, "URL to push to, without the key", .flags = GR_FIELD_REQUIRED,
              .pattern = "rtmps?://[A-Za-z0-9._:-]+/[A-Za-z0-9._~/?=&%+:-]*"),
     GR_END,
 };
 
 static const struct gr_field service_rows[] = {
-    GR_FIELD("servers", GR_ARRAY, "Its ingest servers; the first one is used",
+    GR_FIELD("servers", GR_ARRAY, "Ingest servers of the service; the first one is used",
              .flags = GR_FIELD_REQUIRED, .range = GR_MIN(1),
              .items = GR_ITEM(GR_OBJECT, .fields = server_rows)),
     GR_END,
@@ -37,12 +37,13 @@ const struct gr_field rig_services_shape[] = {
 
 const struct gr_field rig_destination_rows[] = {
     GR_FIELD("id", GR_INT, "Number of the destination, from 1"),
-    GR_FIELD("service", GR_STRING, "Where the video goes", .example = "\"Twitch\""),
-    GR_FIELD("streamKey", GR_STRING, "The user's key there", .flags = GR_FIELD_SECRET),
-    GR_FIELD("rtmpUrl", GR_STRING,
-             "Where to push to; null when the service is no longer known, or the key is unsafe",
-             .flags = GR_FIELD_SECRET),
-    GR_FIELD("isActive", GR_BOOL, "Whether to push there"),
+    GR_FIELD("service", GR_STRING, "Name of the service", .example = "\"Twitch\""),
+    GR_FIELD("streamKey", GR_STRING, "Key of the user at the service", .flags = GR_FIELD_SECRET),
+    GR_FIELD(
+        "rtmpUrl", GR_STRING,
+        "URL to push to; null when the service was removed from the config or the key is unsafe",
+        .flags = GR_FIELD_SECRET),
+    GR_FIELD("isActive", GR_BOOL, "Whether the stream is pushed to it"),
     GR_END,
 };
 
@@ -62,7 +63,7 @@ json_t *rig_destination(const json_t *services, int64_t id, const char *service,
                         bool active)
 {
     const char *server = server_of(services, service);
-    /* Checked on the way in; a row that came another way could still break an edge host. */
+    /* The API checks keys, but a row from an import could still break an edge host. */
     bool usable = server && rig_key_safe(key);
     json_t *url = usable ? json_sprintf("%s/%.*s", server, (int)key.len, key.ptr) : json_null();
 

@@ -1,7 +1,7 @@
 /*
- * Signing keys. The kid of a key is made from the key itself, so that keys can be exchanged without
- * a list of their names: the old key moves to ..._previous until its tokens are over. A key that is
- * not configured is made once and kept in the state directory.
+ * Signing keys. The kid of a key is derived from the key, so that a key can be replaced without a
+ * list of names: the old key moves to ..._previous until its tokens have expired. A key that is not
+ * configured is made once and stored in the state directory.
  */
 #include "rig.h"
 
@@ -10,7 +10,7 @@
 #define WEAK_BELOW 32
 #define FILE_NAME_SIZE 64
 
-/* NULL with a message in the log. */
+/* Returns the key from the state directory, or NULL after logging an error. */
 static const char *kept_key(struct gr_self *self, const char *what)
 {
     char file[FILE_NAME_SIZE];
@@ -18,7 +18,10 @@ static const char *kept_key(struct gr_self *self, const char *what)
     (void)snprintf(file, sizeof(file), "rig-%s.key", what);
     gr_str key = gr_state_secret(self, file);
     if (!key.len) {
-        gr_log_self(self, GR_LOG_ERROR, "%s_key is not set, and there is no other", what);
+        gr_log_self(
+            self, GR_LOG_ERROR,
+            "%s_key is not set, and no key could be read from or written to the state directory",
+            what);
         return NULL;
     }
     gr_log_self(self, GR_LOG_INFO, "%s_key is not set: using '%s/%s'", what, gr_state_dir(self),

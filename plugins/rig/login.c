@@ -1,4 +1,4 @@
-/* Having an account: login, passwords, leaving. */
+/* Login, changes of the password, and removal of the account. */
 #include "accounts.h"
 
 #define PASSWORD_MESSAGE "Cannot update user password"
@@ -9,7 +9,7 @@
 struct account {
     const char *id;
     const char *username;
-    const char *hash; /* NULL: none, or no such account */
+    const char *hash; /* NULL: no password, or no such account */
     bool active;
     int64_t generation;
 };
@@ -39,7 +39,8 @@ static enum gr_err account_of_caller(struct gr_call *call, struct account *ret)
     return read_account(call, ACCOUNT_COLUMNS " WHERE id = ?1", gr_caller(call), ret);
 }
 
-/* Only while the hash is still the one that was verified. A failure costs nothing but strength. */
+/* Replaces a hash that is weaker than the config wants, unless the password was changed meanwhile.
+ * A failure is not an error: the old hash stays valid. */
 static void upgrade_hash(struct gr_call *call, const struct account *account, gr_str password)
 {
     const struct rig *rig = rig_of(call);
@@ -72,23 +73,23 @@ static enum gr_err login_reply(struct gr_call *call, const struct account *accou
                      json_pack("{s:s, s:s}", "username", account->username, "token", token));
 }
 
-/* What one attempt is counted against. */
+/* The limits against which a login attempt is counted. */
 enum { BY_NAME, BY_PAIR, BY_ADDRESS, LOGIN_LIMITS };
 
-/* false: no memory. */
+/* Returns false without memory. */
 static bool login_limits(struct gr_call *call, gr_str username,
                          struct rig_limit limits[LOGIN_LIMITS])
 {
     const struct rig_options *options = rig_of(call)->options;
     gr_str address = gr_peer_key(call);
     char *pair = gr_alloc(call, username.len + address.len + 2);
-    /* Where names are limited, each address counts for itself: see take_attempt(). */
+    /* The limit per name needs a counter per address as well: see take_attempt(). */
     int64_t pair_max =
         options->login_user_max && !options->login_pair_max ? INT64_MAX : options->login_pair_max;
 
     if (!pair)
         return false;
-    /* A username has no NUL, so the pair cannot be mistaken for another. */
+    /* A username contains no NUL, so a NUL separates name and address unambiguously. */
     memcpy(pair, username.ptr, username.len);
     if (address.len)
         memcpy(pair + username.len + 1, address.ptr, address.len);
@@ -100,7 +101,7 @@ static bool login_limits(struct gr_call *call, gr_str username,
     return true;
 }
 
-/* Attempts are counted before the password is looked at; this takes them back. */
+/* An attempt is counted before the password is verified; this undoes the count. */
 static void give_back(struct gr_call *call, const struct rig_limit limits[LOGIN_LIMITS],
                       bool success)
 {
@@ -113,10 +114,9 @@ static void give_back(struct gr_call *call, const struct rig_limit limits[LOGIN_
 }
 
 /*
- * Counts an attempt. A name that failed too often, from whatever addresses, is not locked, since
- * that would let any client keep its owner out. From then on an address has one attempt for this
- * name in each window, so that the owner gets in with the right password, and guessing needs an
- * address per guess.
+ * Counts an attempt. After too many failures for a name the account is not locked, because any
+ * client could then lock its owner out. Instead each address has one attempt for this name per
+ * window: the owner gets in with the right password, and an attacker needs one address per guess.
  */
 static enum gr_err take_attempt(struct gr_call *call, struct rig_limit limits[LOGIN_LIMITS],
                                 int64_t *ret_wait_ms)
@@ -124,7 +124,7 @@ static enum gr_err take_attempt(struct gr_call *call, struct rig_limit limits[LO
     enum gr_err err = rig_throttle_take(call, &limits[BY_NAME], 1, ret_wait_ms);
 
     if (err == GR_ERR_RATE) {
-        limits[BY_NAME].max = 0; /* not counted, so not given back either */
+        limits[BY_NAME].max = 0; /* it was not counted, so give_back() must skip it */
         limits[BY_PAIR].max = 1;
     } else if (err != GR_OK) {
         return err;
@@ -175,8 +175,8 @@ enum gr_err rig_accounts_login(struct gr_call *call)
 /* ------------------------------------------------------------------------------------------ */
 /* POST /accounts/password                                                                    */
 
-/* Verifies the caller's own password, throttled by user. GR_ERR_FORBIDDEN: wrong. Other errors have
- * failed the call. */
+/* Verifies the caller's password, with a limit per user. Returns GR_ERR_FORBIDDEN for a wrong
+ * password; other errors have failed the call. */
 static enum gr_err verify_caller(struct gr_call *call, gr_str password, const char *message,
                                  struct account *ret_account)
 {
@@ -273,7 +273,7 @@ enum gr_err rig_accounts_logout_all(struct gr_call *call)
     return rig_reply(call, "Logged out everywhere", NULL);
 }
 
-/* GR_ERR_CONFLICT while one of the user's streams is live. */
+/* Returns GR_ERR_CONFLICT when one of the user's streams is live. */
 static enum gr_err remove_user(struct gr_call *call, void *arg)
 {
     static const char *const removals[] = {

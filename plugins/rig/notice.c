@@ -1,22 +1,11 @@
-/* Reading a callback of an RTMP server. */
+/* Reads the callbacks of RTMP servers. */
 #include "rtmp.h"
 
 #include <strings.h>
 
 #define FIELD_MAX 1024
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-/* A form value, decoded into call memory. A value that is no text counts as absent. */
+/* Decodes a form value into call memory. A malformed value counts as absent. */
 static gr_str decode(struct gr_call *call, gr_str raw)
 {
     char *text = raw.len <= FIELD_MAX ? gr_alloc(call, raw.len + 1) : NULL;
@@ -29,11 +18,12 @@ static gr_str decode(struct gr_call *call, gr_str raw)
         if (c == '+')
             c = ' ';
         if (c == '%') {
-            int high = i + 2 < raw.len ? hex_digit(raw.ptr[i + 1]) : -1;
-            int low = i + 2 < raw.len ? hex_digit(raw.ptr[i + 2]) : -1;
-            if (high < 0 || low < 0)
+            unsigned char byte;
+
+            if (i + 2 >= raw.len ||
+                !gr_unhex(call->host, (gr_str){raw.ptr + i + 1, 2}, &byte, sizeof(byte)))
                 return (gr_str){NULL, 0};
-            c = (char)(high << 4 | low);
+            c = (char)byte;
             i += 2;
         }
         if ((unsigned char)c < ' ' || c == 0x7f)
@@ -43,7 +33,7 @@ static gr_str decode(struct gr_call *call, gr_str raw)
     return (gr_str){text, len};
 }
 
-/* The first value of that name. */
+/* Returns the first value of the field with this name. */
 static gr_str form_field(struct gr_call *call, gr_str form, const char *name)
 {
     size_t name_len = strlen(name);
@@ -59,7 +49,7 @@ static gr_str form_field(struct gr_call *call, gr_str form, const char *name)
     return (gr_str){NULL, 0};
 }
 
-/* clientid is a number for some and a string for others. */
+/* Some servers send clientid as a number, others as a string. */
 static gr_str json_field(struct gr_call *call, const json_t *object, const char *name)
 {
     const json_t *value = json_object_get(object, name);

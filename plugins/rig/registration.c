@@ -1,11 +1,11 @@
-/* Getting an account: registration and invites. */
+/* Registration and invites. */
 #include "accounts.h"
 
 #define CREATE_MESSAGE "Cannot create user account."
 #define INVITE_MESSAGE "Error verifying invite token"
 
 /* ------------------------------------------------------------------------------------------ */
-/* Passwords in flight                                                                        */
+/* Passwords in a request                                                                     */
 
 struct secret {
     const struct gr_host *host;
@@ -16,11 +16,11 @@ static void wipe_secret(void *arg)
 {
     struct secret *secret = arg;
 
-    /* The memory is the host's, which does not read the body again after the handler. */
+    /* The memory belongs to the host, which does not read the body after the handler. */
     gr_wipe(secret->host, (void *)(uintptr_t)secret->text.ptr, secret->text.len);
 }
 
-/* Passwords do not outlive their request: the parsed member, and the bytes it came in. */
+/* Wipes a text of the request when the call ends, so that no password outlives its request. */
 static enum gr_err wipe_at_end(struct gr_call *call, gr_str secret)
 {
     struct secret *kept = gr_alloc(call, sizeof(*kept));
@@ -57,10 +57,10 @@ struct registration {
     gr_str email;
     const char *email_key;
     const char *hash;
-    const json_t *invite; /* claims; NULL: none wanted */
+    const json_t *invite; /* claims of the invite; NULL: not required */
 };
 
-/* An invite is used up by the account it made. GR_ERR_CONFLICT: it was before. */
+/* Marks an invite as used. Returns GR_ERR_CONFLICT when it was used before. */
 static enum gr_err use_invite(struct gr_call *call, const json_t *invite)
 {
     int64_t until_ms = json_integer_value(json_object_get(invite, "exp")) * 1000;
@@ -95,7 +95,7 @@ static enum gr_err insert_user(struct gr_call *call, void *arg)
     return err;
 }
 
-/* Who may register at all. */
+/* Checks whether the config allows this registration, and its invite when one is required. */
 static enum gr_err check_registration(struct gr_call *call, struct registration *user)
 {
     const struct rig *rig = rig_of(call);
@@ -137,7 +137,7 @@ enum gr_err rig_accounts_create(struct gr_call *call)
     user.email_key = rig_lower(call, user.email);
     if (!hash || !user.email_key)
         return GR_ERR_NO_MEMORY;
-    /* Before the insert, so that a name that is taken costs the same time. */
+    /* Hashed before the insert, so that a name that is taken takes the same time. */
     err = rig_hasher_make(rig->hasher, password, hash);
     if (err != GR_OK)
         return err;

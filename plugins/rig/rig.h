@@ -1,6 +1,6 @@
 /*
- * What the groups of rig have in common: accounts, streams and agents are three plugins over the
- * same tables, with one envelope, one table of error codes and one set of keys.
+ * What the groups of rig share. accounts, streams and agents are three plugins on the same tables,
+ * with the same envelope, error codes and keys.
  */
 #pragma once
 
@@ -16,12 +16,12 @@
 
 #define RIG_PASSWORD_MIN 8
 #define RIG_PASSWORD_MAX_BYTES 512
-#define RIG_BCRYPT_MAX_BYTES 72 /* what it looks at of a password */
+#define RIG_BCRYPT_MAX_BYTES 72 /* bcrypt ignores the bytes of a password after these */
 #define RIG_HASH_SIZE 384       /* CRYPT_OUTPUT_SIZE */
 #define RIG_UUID_SIZE 37
 #define RIG_KEY_SIZE 23 /* 16 bytes as base64url, and NUL */
 
-/* errorCode of an answer. */
+/* The errorCode of an answer. */
 enum rig_code {
     RIG_NOT_FOUND = 1000,
     RIG_METHOD = 1001,
@@ -36,7 +36,8 @@ enum rig_code {
     RIG_TOO_MANY = 1010,
 };
 
-/* Options of all three; each group declares rows for those it reads, the rest stay 0. */
+/* The options of all three groups. Each group has rows for those that it reads; the others are 0.
+ */
 struct rig_options {
     const char *users_key;
     const char *users_key_previous;
@@ -65,7 +66,7 @@ struct rig_options {
     const char *const *allow_unauthenticated_from;
 };
 
-/* The signing key, the one before it, and the key of tokens without kid. */
+/* The signing key, the previous key, and the key of tokens without kid. */
 #define RIG_KEYS_MAX 3u
 struct rig_keyring {
     struct gr_jwt_key keys[RIG_KEYS_MAX]; /* the first one signs */
@@ -77,7 +78,7 @@ struct rig_hasher;
 struct rig_networks;
 struct rig_words;
 
-/* State of one plugin instance; a group fills what it uses. */
+/* State of one plugin instance. Each group sets the members that it uses. */
 struct rig {
     const struct rig_options *options;
     struct rig_keyring users;
@@ -85,7 +86,7 @@ struct rig {
     struct rig_hasher *hasher;
     struct rig_words *common_passwords;
     struct rig_networks *networks;
-    int64_t live_shown; /* the gauge's last value; the timer's own */
+    int64_t live_shown; /* share of this instance in the gauge; used by the timer only */
 };
 
 static inline struct rig *rig_of(const struct gr_call *call)
@@ -96,54 +97,53 @@ static inline struct rig *rig_of(const struct gr_call *call)
 /* ------------------------------------------------------------------------------------------ */
 /* answer.c: the envelope                                                                     */
 
-/* 200 {"message", "payload"}. Steals payload; NULL gives null. */
+/* Answers 200 with {"message", "payload"}. Takes over the reference to payload; NULL gives null. */
 enum gr_err rig_reply(struct gr_call *call, const char *message, json_t *stolen_payload);
-/* Fails with a code; message NULL: the code's own. Status 0: that of err. */
+/* Fails with a code. message NULL: the message of the code. status 0: the status of err. */
 enum gr_err rig_fail(struct gr_call *call, enum gr_err err, int status, enum rig_code code,
                      const char *message);
-/* 400 with details {"name": value}. */
+/* Fails with 400 and details {"limit": limit}. */
 enum gr_err rig_fail_limit(struct gr_call *call, int64_t limit);
-/* 400 / 1005 with details {"Name": ["reason"]}. */
-enum gr_err rig_fail_field(struct gr_call *call, const char *name, const char *reason);
+/* Fails with 429, Retry-After and details {"retryAfter": seconds}. */
 enum gr_err rig_fail_rate(struct gr_call *call, int64_t retry_after_ms);
 /*
- * A failure of the store: 503 for one that may pass, with the code of the kind of operation. Other
- * errors (of memory, of the call itself) pass as they are.
+ * Fails with the status for an error of the store (503 when a retry may succeed) and the code of
+ * the operation. Other errors, for example GR_ERR_NO_MEMORY, are returned unchanged.
  */
 enum gr_err rig_fail_store(struct gr_call *call, enum gr_err err, enum rig_code code,
                            const char *message);
 gr_render_error_fn rig_render_error;
-/* .data of a route whose failures in the store have another code than its method says (GET: fetch,
- * POST: create, others: update). */
+/* .data of a route, for a failure of the store with another code than the default of its method
+ * (GET: fetch, POST: create, others: update). */
 extern const enum rig_code rig_fetches;
 extern const enum rig_code rig_updates;
-/* A member of the body as text; empty when absent. */
+/* A member of a JSON object as text; empty when absent. */
 gr_str rig_text(const json_t *object, const char *name);
 
 /* ------------------------------------------------------------------------------------------ */
-/* checks.c: rules a table cannot say                                                         */
+/* checks.c and filters.c: rules that a table cannot express                                  */
 
 gr_check_fn rig_check_email;
 gr_check_fn rig_check_text; /* no control characters */
 gr_check_fn rig_check_not_empty;
 gr_check_fn rig_check_new_password;
 gr_check_fn rig_check_destination_key;
-/* 1 to 512 characters that mean nothing to a shell, nginx or a URL parser. */
+/* True for 1 to 512 characters without special meaning to a shell, nginx or a URL parser. */
 bool rig_key_safe(gr_str key);
 bool rig_email_valid(gr_str email);
-/* Lower-case copy of ASCII letters, in call memory; NULL without memory. */
+/* A copy with ASCII letters in lower case, in call memory; NULL without memory. */
 char *rig_lower(struct gr_call *call, gr_str text);
-/* "0B9D6C1E…", with or without dashes, to the canonical form. false: no UUID. */
+/* Writes a UUID with or without dashes in its canonical form. false: the text is not a UUID. */
 bool rig_uuid_parse(gr_str text, char ret_text[RIG_UUID_SIZE]);
-/* A random stream key. */
+/* Makes a random stream key. */
 void rig_key_new(const struct gr_call *call, char ret_key[RIG_KEY_SIZE]);
 
-/* A list of words, one a line, in a file; sorted in memory. NULL with a message in the log. */
+/* Loads a file with one word per line. Returns NULL after logging an error. */
 struct rig_words *rig_words_load(struct gr_self *self, const char *path);
 bool rig_words_has(const struct rig_words *words, gr_str word);
 void rig_words_free(struct rig_words *words);
 
-/* CIDR blocks. NULL with a message in the log. */
+/* Parses CIDR blocks. Returns NULL after logging an error. */
 struct rig_networks *rig_networks_new(struct gr_self *self, const char *const *blocks);
 bool rig_networks_have(const struct rig_networks *networks, gr_str address);
 void rig_networks_free(struct rig_networks *networks);
@@ -151,21 +151,23 @@ void rig_networks_free(struct rig_networks *networks);
 /* ------------------------------------------------------------------------------------------ */
 /* keyring.c and auth.c: tokens                                                                 */
 
-/* what names the keys: "users", "agents". A current key that is NULL is read from the state
- * directory, or made there. Texts must live as long as the ring. GR_ERR_INTERNAL with a message in
- * the log. */
+/* what is the name of the keys: "users" or "agents". When current is NULL, the key is read from the
+ * state directory or made there. The texts must live as long as the ring. Returns GR_ERR_INTERNAL
+ * after logging an error. */
 enum gr_err rig_keyring_init(struct gr_self *self, struct rig_keyring *ring, const char *what,
                              const char *current, const char *previous, const char *legacy);
 
-/* .authenticate of accounts and streams: a user's token. gr_caller() is the user's id. */
+/* .authenticate of accounts and streams: accepts a user's token. gr_caller() is the user's id. */
 gr_handler rig_authenticate_user;
-/* .authenticate of agents: an agent's token, in the header or in ?token=, or a trusted address.
- * gr_caller() is the agent's name. */
+/* .authenticate of agents: accepts an agent's token in the header or in ?token=, or a trusted
+ * address. gr_caller() is the agent's name. */
 gr_handler rig_authenticate_agent;
-/* Signs claims for audience "aud"; adds iat, exp and jti. claims is stolen. */
+/* Signs claims; adds aud, iat, exp and, when absent, jti. Takes over the reference to the claims.
+ */
 enum gr_err rig_token(struct gr_call *call, const struct rig_keyring *ring, const char *audience,
                       json_t *stolen_claims, int64_t lifetime_ms, char **ret_token);
-/* Verifies a token of a kind ("user", "invite", "agent"): NULL when anything is wrong. */
+/* Verifies a token of a kind ("user", "invite", "agent"). Returns its claims, or NULL when the
+ * token is not valid. */
 const json_t *rig_token_claims(struct gr_call *call, const struct rig_keyring *ring,
                                const char *audience, const char *kind, gr_str token);
 
@@ -174,19 +176,19 @@ const json_t *rig_token_claims(struct gr_call *call, const struct rig_keyring *r
 
 extern const struct gr_migration rig_migrations[];
 
-/* audit.c: writes a row of the audit table, in the transaction that is open. who and target may be
- * NULL; only the first 256 bytes of each are kept. Never pass a secret. */
+/* audit.c: writes a row of the audit table, in the open transaction if there is one. who and target
+ * may be NULL; only their first 256 bytes are kept. Never pass a secret. */
 enum gr_err rig_audit(struct gr_call *call, const char *what, gr_str who, gr_str target,
                       const char *outcome);
 
-/* Takes the first column as an integer, or as text in call memory. */
+/* The columns of a row: integers in number, texts in text (in call memory; NULL for SQL NULL). */
 struct rig_text_row {
     struct gr_call *call;
     const char *text[8];
     int64_t number[8];
     bool found;
 };
-/* Keeps all columns of the (last) row: text in call memory, NULL for SQL NULL. */
+/* Stores the columns of the last row of a query in a struct rig_text_row. */
 gr_row_fn rig_keep_row;
 
 /* ------------------------------------------------------------------------------------------ */
@@ -200,31 +202,31 @@ struct rig_limit {
 };
 
 /*
- * Counts one use against each limit, or none of them: GR_ERR_RATE with the time to wait when one is
- * reached. Safe against other gateways that count at the same time.
+ * Counts one use against each of the limits. When one of them is reached, it counts none and
+ * returns GR_ERR_RATE with the time to wait. Several gateways may count at the same time.
  */
 enum gr_err rig_throttle_take(struct gr_call *call, const struct rig_limit *limits, size_t count,
                               int64_t *ret_retry_after_ms);
-/* Takes one use back; forget drops the whole counter. */
+/* Undoes the count of one use; forget deletes the whole counter. */
 enum gr_err rig_throttle_give(struct gr_call *call, const struct rig_limit *limit, bool forget);
-/* Deletes counters whose time is over. */
+/* Deletes expired counters. */
 enum gr_err rig_throttle_purge(struct gr_call *call);
 
 /* ------------------------------------------------------------------------------------------ */
 /* hash.c: passwords                                                                          */
 
-/* Hashes or verifies right here, in some 0.3 s and 32 KiB of heap. */
+/* Hash or verify on the calling thread; takes about 0.3 s and 32 KiB of heap. */
 bool rig_hash_make(const struct gr_host *host, gr_str password, int64_t cost,
                    char ret_hash[RIG_HASH_SIZE]);
 bool rig_hash_verify(const struct gr_host *host, gr_str password, const char *hash);
-/* True for a hash that is weaker than what would be written now. */
+/* True for a hash that is weaker than a new one would be. */
 bool rig_hash_stale(const char *hash, gr_str password, int64_t cost);
 
 /* ------------------------------------------------------------------------------------------ */
-/* hasher.c: threads of low priority that do it for handlers                                  */
+/* hasher.c: threads of low priority that hash for handlers                                   */
 
-/* Added to the gateway's own. Low enough that a request wins over a login; high enough that a login
- * is answered within seconds on a machine that is busy otherwise. */
+/* Niceness of the threads relative to the gateway: other requests win over logins, but a login on a
+ * busy machine is still answered within seconds. */
 #define RIG_HASHER_NICENESS 10
 
 struct rig_hasher_settings {
@@ -233,18 +235,18 @@ struct rig_hasher_settings {
     int64_t cost;
 };
 
-/* host must live as long. NULL without memory. */
+/* host must outlive the hasher. NULL without memory. */
 struct rig_hasher *rig_hasher_new(const struct gr_host *host,
                                   const struct rig_hasher_settings *settings);
-/* Starts the threads. */
+/* Starts the threads; false when that fails. */
 bool rig_hasher_start(struct rig_hasher *hasher);
-/* Finishes what waits, and ends them. */
+/* Completes the waiting jobs and ends the threads. */
 void rig_hasher_stop(struct rig_hasher *hasher);
 void rig_hasher_free(struct rig_hasher *hasher);
-/* Waits for a thread and the result. GR_ERR_OVERLOAD when too many wait already. */
+/* Wait for a thread and its result. GR_ERR_OVERLOAD when too many passwords wait already. */
 enum gr_err rig_hasher_make(struct rig_hasher *hasher, gr_str password,
                             char ret_hash[RIG_HASH_SIZE]);
-/* hash NULL: takes as long as with one, and is never right. */
+/* hash NULL: takes the same time, and the result is false. */
 enum gr_err rig_hasher_verify(struct rig_hasher *hasher, gr_str password, const char *hash,
                               bool *ret_right);
 
@@ -255,13 +257,13 @@ enum gr_err rig_hasher_verify(struct rig_hasher *hasher, gr_str password, const 
 extern const char rig_services_default[];
 extern const struct gr_field rig_services_shape[];
 bool rig_service_known(const json_t *services, const char *service);
-/* A destination object. A key or service that must not be used has rtmpUrl null. */
+/* Returns a destination object. rtmpUrl is null for an unknown service or an unsafe key. */
 json_t *rig_destination(const json_t *services, int64_t id, const char *service, gr_str key,
                         bool active);
-/* All destinations of a stream, by id. */
+/* Lists all destinations of a stream in the order of their ids. */
 enum gr_err rig_destinations(struct gr_call *call, const char *stream_id, json_t **ret_list);
 
-/* Rows of documentation that several groups show. */
+/* The members of a destination, for the documentation of several groups. */
 extern const struct gr_field rig_destination_rows[];
 
 /* ------------------------------------------------------------------------------------------ */
@@ -271,6 +273,7 @@ extern const struct gr_field rig_destination_rows[];
 int rig_import(struct gr_call *call, const void *options, int argc, char **argv);
 /* `greenroom rig users …`; accounts_admin.c */
 int rig_users(struct gr_call *call, const void *options, int argc, char **argv);
-/* `greenroom rig tokens revoke JTI`; agents_admin.c */
+/* `greenroom token agent …`; agents_admin.c */
 int rig_agent_token(struct gr_call *call, const void *options, int argc, char **argv);
+/* `greenroom rig tokens …`; agents_admin.c */
 int rig_agent_tokens(struct gr_call *call, const void *options, int argc, char **argv);

@@ -1,6 +1,7 @@
 /*
- * Live and ended. A broadcast holds a lease on its stream: set by one conditional update, so that
- * of two publishers one wins, renewed while it goes on, and over by itself when an edge host dies.
+ * Begin, renewal and end of broadcasts. A broadcast holds a lease on its stream. One conditional
+ * update takes the lease, so that only one of two publishers gets it. Callbacks renew it, and it
+ * expires when an edge host dies.
  */
 #include "rtmp.h"
 
@@ -9,11 +10,11 @@
     "UPDATE rig_streams SET live_until_ms = NULL, live_agent = NULL, live_client = NULL"           \
     " WHERE live_agent = ?1 AND live_client = ?2 AND "
 
-/* A publish on its way, and what became of it. */
+/* A publish request and its result. */
 struct publish {
     const struct rig_notice *notice;
     gr_str agent;
-    char id[RIG_UUID_SIZE]; /* of the broadcast */
+    char id[RIG_UUID_SIZE]; /* id of the broadcast */
     const char *stream_id;
 };
 
@@ -34,15 +35,15 @@ static enum gr_err need_name(struct gr_call *call, const struct rig_notice *noti
     return err;
 }
 
-/* The text, or an empty one when the field was not sent: gr_v_str() would bind SQL NULL. */
+/* Binds an empty text for a field that was not sent, where gr_v_str() would bind SQL NULL. */
 static struct gr_value v_text(gr_str text)
 {
     return gr_v_str(text.ptr ? text : GR_STR(""));
 }
 
 /*
- * A broadcaster that stops on a connection that it keeps publishes an empty name there. The server
- * has forgotten the key by then: every later notice of this connection has the empty name as well.
+ * A broadcaster that stops but keeps its connection publishes an empty name. The server has then
+ * forgotten the key, and every later callback of this connection has the empty name as well.
  */
 static bool name_is_empty(const struct rig_notice *notice)
 {
@@ -57,8 +58,8 @@ struct ending {
     size_t ended;
 };
 
-/* Ends one broadcast of the connection that the notice comes from. Another connection's notice, or
- * a late one, must not end what another connection began under the same key. */
+/* Ends one broadcast of the connection that sent the callback. A callback must not end a broadcast
+ * that another connection began under the same key, even when it comes late. */
 static enum gr_err end_one(struct gr_call *call, const struct rig_notice *notice, bool *ret_found)
 {
     const struct gr_value holder[] = {gr_v_str(gr_caller(call)), v_text(notice->client),
@@ -100,15 +101,15 @@ static enum gr_err end_tx(struct gr_call *call, void *arg)
     return err;
 }
 
-/* Ends the broadcast of this connection under the key of the notice; with an empty key, all that
- * this connection has. An error has failed the call. */
+/* Ends the connection's broadcast under the key of the callback; with an empty key, all broadcasts
+ * of the connection. An error has failed the call. */
 static enum gr_err end_broadcasts(struct gr_call *call, const struct rig_notice *notice,
                                   size_t *ret_ended)
 {
     struct ending ending = {.notice = notice};
     enum gr_err err = GR_OK;
 
-    /* Connections without a number cannot be told apart, so only the key says which one ends. */
+    /* Connections without a client id cannot be told apart, so an empty key ends none of them. */
     if (notice->name.len || (name_is_empty(notice) && notice->client.len))
         err = gr_store_tx(call, end_tx, &ending);
     if (err != GR_OK)
@@ -122,7 +123,7 @@ static enum gr_err end_broadcasts(struct gr_call *call, const struct rig_notice 
 /* ------------------------------------------------------------------------------------------ */
 /* on_publish                                                                                 */
 
-/* Ends the broadcast whose lease ran out, before the next one begins. */
+/* Ends a broadcast with an expired lease before the next one begins. */
 static enum gr_err close_old(struct gr_call *call, gr_str key, int64_t now_ms)
 {
     const struct gr_value params[] = {gr_v_str(key), gr_v_int(now_ms)};
@@ -155,8 +156,8 @@ static enum gr_err take_lease(struct gr_call *call, const struct publish *publis
                     params, 6, NULL, NULL, ret_changed);
 }
 
-/* Why there was no lease: GR_ERR_NOT_FOUND, GR_ERR_CONFLICT, or GR_OK for the holder itself, whose
- * server asks a second time. */
+/* Returns why the lease was not taken: GR_ERR_NOT_FOUND, GR_ERR_CONFLICT, or GR_OK when the same
+ * connection already holds it and its server repeats the request. */
 static enum gr_err look_at_holder(struct gr_call *call, struct publish *publish)
 {
     const struct gr_value params[] = {gr_v_str(publish->notice->name)};
@@ -264,7 +265,7 @@ enum gr_err rig_on_publish(struct gr_call *call)
 
 enum gr_err rig_on_connect(struct gr_call *call)
 {
-    /* The key is not known yet: the publish that follows decides. */
+    /* The key is not known yet; it is checked at the publish that follows. */
     return rig_reply(call, "Connect accepted", NULL);
 }
 
@@ -272,8 +273,9 @@ enum gr_err rig_on_connect(struct gr_call *call)
 /* on_update, on_publish_done                                                                 */
 
 /*
- * Renews the lease of its holder, while the stream may be published to under this key. One that ran
- * out is taken up again as long as no other connection has it: the notice proves that it is live.
+ * Renews the lease of its holder as long as the stream may be published to under this key. An
+ * expired lease is renewed too, unless another connection has taken it: the callback proves that
+ * the broadcast is live.
  */
 static enum gr_err renew_tx(struct gr_call *call, void *arg)
 {
@@ -307,7 +309,7 @@ enum gr_err rig_on_update(struct gr_call *call)
     struct rig_notice notice;
 
     enum gr_err err = rig_notice_read(call, &notice);
-    /* A connection that has stopped stays open: any answer but 2xx would close it. */
+    /* Any answer other than 2xx would close the connection, which stays open after a stop. */
     if (err == GR_OK && name_is_empty(&notice))
         return rig_reply(call, "Nothing to renew", NULL);
     if (err == GR_OK)
@@ -359,7 +361,7 @@ enum gr_err rig_end_leases(struct gr_call *call)
     const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host))};
     struct rig_text_row row = {.call = call};
 
-    /* Most of the time there is nothing to write. */
+    /* Usually no lease has expired, so a transaction that writes is not needed. */
     enum gr_err err = gr_store_query(call,
                                      "SELECT count(*), (SELECT count(*) FROM rig_streams"
                                      " WHERE live_until_ms > ?1) FROM rig_streams"

@@ -1,7 +1,7 @@
 /*
- * The tables of rig. Times are milliseconds since the epoch, flags are 0 or 1. E-mail addresses are
- * stored as sent and unique in lower case. Destination ids come from rig_counters, so that an id
- * is never given twice, not even after a delete.
+ * The tables of rig. Times are milliseconds since the epoch, flags are 0 or 1. An e-mail address is
+ * stored as sent; email_key is its unique lower-case form. Ids of destinations come from
+ * rig_counters, so that an id is not used again after a deletion.
  */
 #include "rig.h"
 
@@ -24,7 +24,7 @@ static const char streams_sql[] =
     " is_active BIGINT NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),"
     " created_at_ms BIGINT NOT NULL,"
     " updated_at_ms BIGINT,"
-    /* While the stream is live, and until the lease ends. */
+    /* Set while the stream is live, until its lease ends. */
     " live_id TEXT,"
     " live_key TEXT,"
     " live_agent TEXT,"
@@ -68,7 +68,7 @@ static const char audit_sql[] =
     "CREATE INDEX rig_audit_at ON rig_audit (at_ms);"
     "CREATE TABLE rig_broadcasts ("
     " id TEXT NOT NULL PRIMARY KEY,"
-    " stream_id TEXT NOT NULL," /* outlives the stream */
+    " stream_id TEXT NOT NULL," /* no foreign key: the row outlives the stream */
     " agent TEXT NOT NULL,"
     " client TEXT NOT NULL,"
     " address TEXT,"

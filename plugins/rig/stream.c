@@ -1,4 +1,4 @@
-/* One stream of a user: reading it, and what its routes answer when that fails. */
+/* Reads one stream of a user, and fails a call when that is not possible. */
 #include "stream.h"
 
 enum gr_err rig_stream_read(struct gr_call *call, struct rig_stream *stream)
@@ -29,7 +29,7 @@ enum gr_err rig_stream_fail(struct gr_call *call, enum gr_err err, enum rig_code
         return rig_fail(call, err, 404, RIG_NOT_FOUND, NULL);
     if (err == GR_ERR_CONFLICT)
         return rig_fail(call, err, 409, RIG_IN_USE, NULL);
-    /* The user went away while the request was on its way. */
+    /* The user was removed during the request. */
     if (err == GR_ERR_STORE_FOREIGN)
         return rig_fail(call, GR_ERR_UNAUTHORIZED, 401, RIG_CREDENTIALS, NULL);
     return rig_fail_store(call, err, code, message);

@@ -1,6 +1,7 @@
 /*
- * streams: a user's streams and where each is pushed to. No user learns of another's stream: one
- * that does not exist and one of another user are answered alike, before a body is looked at.
+ * streams: the streams of a user and their destinations. A stream of another user gets the same
+ * answer as one that does not exist, before the body is read, so that no user learns of another's
+ * streams.
  */
 #include "destinations.h"
 #include "stream.h"
@@ -21,7 +22,7 @@ static json_t *stream_json(const struct rig_stream *stream, json_t *stolen_desti
                      "provisionStatus", "isStreaming", stream->live, "isActive", stream->active);
 }
 
-/* .admit of every route below a stream. */
+/* .admit of the routes of one stream. */
 static enum gr_err admit(struct gr_call *call)
 {
     struct rig_stream stream;
@@ -51,7 +52,7 @@ static enum gr_err insert_stream(struct gr_call *call, void *arg)
                                 gr_caller(call), &count);
     if (err == GR_OK && limit && count >= limit)
         return GR_ERR_UNPROCESSABLE;
-    /* Lists are in the order of creation, so two streams of a user never share a millisecond. */
+    /* Lists are ordered by the time of creation, so each stream of a user needs a different one. */
     if (err == GR_OK)
         err = rig_count(call,
                         "SELECT COALESCE(MAX(created_at_ms), 0) FROM rig_streams"
@@ -131,7 +132,7 @@ static enum gr_err streams_list(struct gr_call *call)
 /* ------------------------------------------------------------------------------------------ */
 /* One stream                                                                                 */
 
-/* A list without entries is shown as null. */
+/* Answers the stream with its destinations; an empty list is shown as null. */
 static enum gr_err stream_reply(struct gr_call *call, const char *message)
 {
     struct rig_stream stream;
@@ -254,23 +255,23 @@ static enum gr_err streams_change_key(struct gr_call *call)
 static const struct gr_field destination_body[] = {
     GR_FIELD("service", GR_STRING, "Name of the service, such as YouTube or Twitch",
              .flags = GR_FIELD_REQUIRED, .check = rig_check_not_empty, .example = "\"Twitch\""),
-    GR_FIELD("streamKey", GR_STRING, "The user's key there",
+    GR_FIELD("streamKey", GR_STRING, "Key of the user at the service",
              .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .check = rig_check_destination_key,
              .example = "\"live_31_kexample\""),
     GR_END,
 };
 
 static const struct gr_field destination_changes[] = {
-    GR_FIELD("isActive", GR_BOOL, "Whether to push there", .flags = GR_FIELD_NOT_NULL,
+    GR_FIELD("isActive", GR_BOOL, "Whether the stream is pushed to it", .flags = GR_FIELD_NOT_NULL,
              .any_of = "change"),
-    GR_FIELD("streamKey", GR_STRING, "Another key there",
+    GR_FIELD("streamKey", GR_STRING, "New key at the service",
              .flags = GR_FIELD_NOT_NULL | GR_FIELD_SECRET, .check = rig_check_destination_key,
              .any_of = "change"),
     GR_END,
 };
 
 static const struct gr_field stream_changes[] = {
-    GR_FIELD("isActive", GR_BOOL, "Whether one may publish to the stream",
+    GR_FIELD("isActive", GR_BOOL, "Whether the stream accepts a broadcast",
              .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
@@ -305,7 +306,7 @@ static const struct gr_route routes[] = {
                ANSWER("The stream", "{\"message\":\"Stream detail\",\"payload\":" EXAMPLE_STREAM(
                                         "[" EXAMPLE_DESTINATION "]") "}"),
            .source = RIG_SOURCE),
-    GR_PATCH("/streams/{streamID}", "streams.update", "Switch a stream on or off",
+    GR_PATCH("/streams/{streamID}", "streams.update", "Activate or deactivate a stream",
              .access = GR_ACCESS_GROUP, .admit = admit, .body = BODY(stream_changes),
              .body_max_bytes = BODY_MAX, .handle = streams_update,
              .answers =
@@ -313,7 +314,8 @@ static const struct gr_route routes[] = {
                         "{\"message\":\"Stream updated\",\"payload\":" EXAMPLE_STREAM("null") "}")),
     GR_DELETE("/streams/{streamID}", "streams.remove", "Remove a stream and its destinations",
               .access = GR_ACCESS_GROUP, .admit = admit, .handle = streams_remove,
-              .answers = ANSWER("It is gone", "{\"message\":\"Stream removed\",\"payload\":null}")),
+              .answers =
+                  ANSWER("It was removed", "{\"message\":\"Stream removed\",\"payload\":null}")),
     GR_POST("/streams/{streamID}/changeKey", "streams.change_key", "Give a stream a new key",
             .access = GR_ACCESS_GROUP, .admit = admit, .handle = streams_change_key,
             .data = &rig_updates, .doc = "The old key stops working at once.",
@@ -324,7 +326,7 @@ static const struct gr_route routes[] = {
     GR_POST("/streams/{streamID}/destination", "streams.add_destination", "Add a destination",
             .access = GR_ACCESS_GROUP, .admit = admit, .body = BODY(destination_body),
             .body_max_bytes = BODY_MAX, .handle = rig_destinations_add,
-            .doc = "A change of destinations counts from the next publish on.",
+            .doc = "Changes of destinations take effect at the next publish.",
             .answers = ANSWER(
                 "The destination",
                 "{\"message\":\"Stream destination added\",\"payload\":" EXAMPLE_DESTINATION "}"),
@@ -340,26 +342,25 @@ static const struct gr_route routes[] = {
     GR_DELETE("/streams/{streamID}/destination/{destinationID}", "streams.remove_destination",
               "Remove a destination", .access = GR_ACCESS_GROUP, .admit = rig_destination_admit,
               .handle = rig_destinations_remove,
-              .answers = ANSWER("It is gone",
+              .answers = ANSWER("It was removed",
                                 "{\"message\":\"Stream destination removed\",\"payload\":null}")),
     GR_END,
 };
 
 static const struct gr_option options[] = {
     GR_OPTION(rig_options, users_key, GR_OPT_SECRET, NULL,
-              "Key that signs users' tokens, as in accounts", .env = "RIG_USERS_KEY"),
-    GR_OPTION(rig_options, users_key_previous, GR_OPT_SECRET, NULL,
-              "The key before, as in accounts"),
+              "Key that signs tokens of users, as in accounts", .env = "RIG_USERS_KEY"),
+    GR_OPTION(rig_options, users_key_previous, GR_OPT_SECRET, NULL, "Previous key, as in accounts"),
     GR_OPTION(rig_options, users_key_legacy, GR_OPT_SECRET, NULL,
               "Key of tokens without kid, as in accounts"),
-    GR_OPTION(rig_options, audience, GR_OPT_STRING, "rig.xplex.me", "The claim aud of all tokens"),
+    GR_OPTION(rig_options, audience, GR_OPT_STRING, "rig.xplex.me", "Claim aud of all tokens"),
     GR_OPTION(rig_options, services, GR_OPT_JSON, rig_services_default,
-              "Services one can push to, and their ingest servers; the same as in agents",
+              "Services for destinations and their ingest servers; the same as in agents",
               .json = rig_services_shape),
     GR_OPTION(rig_options, max_streams_per_user, GR_OPT_INT, "50",
-              "Streams a user may have; 0: no limit", .range = GR_MIN(0)),
+              "Maximum number of streams per user; 0: no limit", .range = GR_MIN(0)),
     GR_OPTION(rig_options, max_destinations_per_stream, GR_OPT_INT, "20",
-              "Destinations a stream may have; 0: no limit", .range = GR_MIN(0)),
+              "Maximum number of destinations per stream; 0: no limit", .range = GR_MIN(0)),
     GR_END,
 };
 
@@ -391,9 +392,9 @@ static enum gr_err streams_init(struct gr_self *self, const void *opts, void **r
 
 static const char *const owns[] = {"/streams", NULL};
 
-GR_PLUGIN("streams", .version = RIG_VERSION, .summary = "Streams and where they are pushed to",
-          .licence = RIG_LICENCE, .routes = routes, .options = options,
-          .options_size = sizeof(struct rig_options), .migrations = rig_migrations, .owns = owns,
-          .flags = RIG_FLAGS, .render_error = rig_render_error,
-          .authenticate = rig_authenticate_user, .init = streams_init, .fini = streams_fini,
-          .migrations_name = RIG_SCHEMA)
+GR_PLUGIN("streams", .version = RIG_VERSION,
+          .summary = "Streams of a streaming site and their destinations", .licence = RIG_LICENCE,
+          .routes = routes, .options = options, .options_size = sizeof(struct rig_options),
+          .migrations = rig_migrations, .owns = owns, .flags = RIG_FLAGS,
+          .render_error = rig_render_error, .authenticate = rig_authenticate_user,
+          .init = streams_init, .fini = streams_fini, .migrations_name = RIG_SCHEMA)

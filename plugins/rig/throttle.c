@@ -1,6 +1,6 @@
 /*
- * Counters in the store, so that several gateways count together. Each counter is one row that is
- * raised by one conditional statement: two gateways cannot both take the last use.
+ * Counters in the store, which several gateways share. One conditional statement increments the row
+ * of a counter, so that two gateways cannot both take the last use.
  */
 #include "rig.h"
 
@@ -8,7 +8,8 @@
 
 #define ID_SIZE 64
 
-/* "login:5f0a…": what is counted may be long, and should not be readable in a dump. */
+/* "login-user:5f0a…": a digest, because the key can be long and should not be readable in a dump.
+ */
 static void make_id(struct gr_call *call, const struct rig_limit *limit, char ret_id[ID_SIZE])
 {
     unsigned char digest[32];
@@ -71,7 +72,7 @@ enum gr_err rig_throttle_take(struct gr_call *call, const struct rig_limit *limi
         return GR_OK;
     if (err == GR_OK)
         *ret_retry_after_ms = wait_of(call, &limits[done]);
-    /* What was refused must not use up the other limits: that would lock out a victim. */
+    /* A refused attempt must not use up the other limits, which could lock out the user. */
     while (done-- > 0)
         (void)rig_throttle_give(call, &limits[done], false);
     return err == GR_OK ? GR_ERR_RATE : err;
