@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/uri.h"
 #include "call/host.h"
+#include "call/timers.h"
 
 #define TARGET_MAX_BYTES 16384u
 #define PAIRS_MAX 64u
@@ -86,9 +87,10 @@ const char *grc_target(struct grc_call *call, const char *pattern, const struct 
     return target;
 }
 
-static bool client_gone(void *arg)
+/* The answer is not waited for any more: the client has left, or the gateway ends. */
+static bool unwanted(void *arg)
 {
-    return grc_conn_gone(arg);
+    return grc_request_given_up(arg) || grc_conn_gone(arg);
 }
 
 /* A span of its own for each call, so that a trace shows them apart. */
@@ -154,7 +156,7 @@ void grc_exchange_of(struct grc_call *call, struct grc_exchange *exchange)
         .deadline_ms = call->deadline_ms,
         .request_id = call->request_id[0] ? call->request_id : NULL,
         .group = call->plugin ? call->plugin->self.name : "core",
-        .gone = call->request ? client_gone : NULL,
+        .gone = call->request ? unwanted : grc_timers_given_up,
         .gone_arg = call->request,
         .arena = &call->arena,
     };

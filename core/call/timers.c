@@ -7,6 +7,7 @@
 #include "call/call.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +25,19 @@ struct grc_timer {
     char label[64]; /* for reports of faults */
     struct grc_call call;
 };
+
+static _Atomic bool given_up;
+
+void grc_timers_give_up(void)
+{
+    atomic_store(&given_up, true);
+}
+
+bool grc_timers_given_up(void *arg)
+{
+    (void)arg;
+    return atomic_load(&given_up);
+}
 
 static void run_once(struct grc_timer *timer)
 {

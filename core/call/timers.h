@@ -8,6 +8,11 @@
 enum gr_err grc_plugin_timers_start(struct grc_plugin *plugin);
 /* Lets running timers finish and joins their threads. */
 void grc_plugin_timers_stop(struct grc_plugin *plugin);
+/* From now on the upstream calls of all timers are cancelled, since the process ends. Thread-safe.
+ */
+void grc_timers_give_up(void);
+/* Whether that was done; arg is not used. */
+bool grc_timers_given_up(void *arg);
 /* After stop, when no handler of the plugin is left. */
 void grc_plugin_timers_free(struct grc_plugin *plugin);
 /* Makes one run soon. Thread-safe. Unknown names are ignored. */

@@ -214,6 +214,7 @@ struct grc_settings {
     int64_t uri_max_bytes;
     int64_t json_depth_max;
     int64_t call_memory_max_bytes;
+    int64_t drain_delay_ms;
     int64_t drain_timeout_ms;
     bool allow_unauthenticated_remote;
     bool access_log;

@@ -160,8 +160,13 @@ static const struct grc_setting server_keys[] = {
                 .range = GR_RANGE(4, 256)),
     GRC_SETTING(grc_settings, "call_memory_max", call_memory_max_bytes, GRC_SETTING_BYTES, "32m",
                 "Most memory that one request may use", .range = GR_RANGE(65536, MEBI(4096))),
+    GRC_SETTING(grc_settings, "drain_delay", drain_delay_ms, GRC_SETTING_MS, "0",
+                "Time between the signal to stop, which turns /readyz red, and the drain, so that "
+                "balancers see it while everything is still served",
+                .range = GR_RANGE(0, HOURS(1))),
     GRC_SETTING(grc_settings, "drain_timeout", drain_timeout_ms, GRC_SETTING_MS, "10s",
-                "Time that requests in progress get to end when the server stops",
+                "Time that requests in progress get to end when the server stops; those that wait "
+                "then get 503",
                 .range = GR_RANGE(0, HOURS(1))),
     GRC_SETTING(grc_settings, "allow_unauthenticated_remote", allow_unauthenticated_remote,
                 GRC_SETTING_BOOL, "false",

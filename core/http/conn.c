@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define FIRST_BYTES ((size_t)4096)
@@ -27,8 +28,25 @@
  * the answer arrives before the reset that the kernel sends for unread bytes. */
 #define LINGER_MS 1000
 #define LINGER_BYTES ((size_t)4 * 1024 * 1024)
+/* While the gateway drains, a connection that was opened or used within this time is not idle yet:
+ * its client may have sent a request that has not arrived. */
+#define DRAIN_GRACE_MS 1000
 
 static const char reason_too_large[] = "the head of the request is too large";
+
+/* Throws away what came. true: more may come. */
+static bool throw_away(struct grc_conn *conn)
+{
+    char waste[4096];
+    ssize_t got;
+
+    do {
+        got = grc_stream_read(conn, waste, sizeof(waste));
+        if (got > 0)
+            conn->thrown_away += (size_t)got;
+    } while (got > 0 && conn->thrown_away <= LINGER_BYTES);
+    return got == GRC_STREAM_AGAIN;
+}
 
 /* --- the table --- */
 
@@ -50,6 +68,10 @@ void grc_conns_free(struct grc_http *http)
     for (size_t i = 0; i < http->conns_used; i++) {
         struct grc_conn *conn = &http->conns[i];
 
+        /* What a client has sent in vain would reset the connection, and take the last answer from
+         * it. */
+        if (conn->phase == GRC_CONN_LINGER)
+            (void)throw_away(conn);
         if (conn->phase != GRC_CONN_FREE)
             grc_conn_close(conn);
         pthread_mutex_destroy(&conn->lock);
@@ -68,6 +90,7 @@ static struct grc_conn *take_slot(struct grc_http *http)
     } else if (http->conns_used < http->conns_max) {
         conn = &http->conns[http->conns_used++];
         pthread_mutex_init(&conn->lock, NULL);
+        conn->fd = -1;
     }
     pthread_mutex_unlock(&http->lock);
     return conn;
@@ -155,11 +178,32 @@ static void set_timer(struct grc_conn *conn)
         grc_error("no memory for a time limit of a connection");
 }
 
+static bool shaking(const struct grc_conn *conn)
+{
+    return conn->ssl && !SSL_is_init_finished(conn->ssl);
+}
+
+/* Until when a parked connection waits. */
+static int64_t deadline_ms(const struct grc_conn *conn)
+{
+    const struct grc_http *http = conn->http;
+
+    if (conn->phase == GRC_CONN_LINGER)
+        return conn->since_ms + LINGER_MS;
+    if (conn->begun_ms && conn->in_len > 0)
+        return conn->begun_ms + http->header_timeout_ms;
+    int64_t limit_ms = conn->kept ? http->keep_alive_timeout_ms : http->header_timeout_ms;
+    if (atomic_load(&http->stage) >= GRC_HTTP_DRAINING && limit_ms > DRAIN_GRACE_MS)
+        limit_ms = DRAIN_GRACE_MS;
+    return conn->since_ms + limit_ms;
+}
+
 /* The owner lets go. false: there is something already, and it is the owner still. */
-static bool park(struct grc_conn *conn, int64_t deadline_ms)
+static bool park(struct grc_conn *conn)
 {
     pthread_mutex_lock(&conn->lock);
-    conn->deadline_ms = deadline_ms;
+    /* Under the lock: either this sees that a drain has begun, or the drain sees it parked. */
+    conn->deadline_ms = deadline_ms(conn);
     set_timer(conn);
     conn->parked = true;
     bool armed = grc_watch_arm(conn->watch, GRC_READ, on_event, conn);
@@ -285,11 +329,6 @@ static bool begin_if_whole(struct grc_conn *conn)
     return true;
 }
 
-static bool shaking(const struct grc_conn *conn)
-{
-    return conn->ssl && !SSL_is_init_finished(conn->ssl);
-}
-
 static void refuse(const struct grc_conn *conn, int status, const char *reason)
 {
     const struct grc_http_handler *handler = &conn->http->handler;
@@ -323,13 +362,11 @@ static void end_of_input(struct grc_conn *conn)
         grc_conn_close(conn);
 }
 
-static int64_t head_deadline_ms(const struct grc_conn *conn)
+/* Nothing has come, and the gateway that drains need not wait for it any longer. */
+static bool idles_in_drain(const struct grc_conn *conn)
 {
-    const struct grc_http *http = conn->http;
-
-    if (conn->begun_ms && conn->in_len > 0)
-        return conn->begun_ms + http->header_timeout_ms;
-    return conn->since_ms + (conn->kept ? http->keep_alive_timeout_ms : http->header_timeout_ms);
+    return conn->in_len == 0 && atomic_load(&conn->http->stage) >= GRC_HTTP_DRAINING &&
+           grc_mono_ms() >= deadline_ms(conn);
 }
 
 static void look_for_head(struct grc_conn *conn)
@@ -345,12 +382,12 @@ static void look_for_head(struct grc_conn *conn)
                 drop_input(conn);
                 if (!shaking(conn))
                     conn->begun_ms = 0;
-                if (atomic_load(&conn->http->draining) && conn->kept) {
+                if (idles_in_drain(conn)) {
                     grc_conn_linger(conn);
                     return;
                 }
             }
-            if (park(conn, head_deadline_ms(conn)))
+            if (park(conn))
                 return;
             break;
         case GRC_CAME_END:
@@ -365,21 +402,20 @@ static void look_for_head(struct grc_conn *conn)
 
 /* --- the end --- */
 
-static void throw_away(struct grc_conn *conn)
+static void go_on_lingering(struct grc_conn *conn)
 {
-    char waste[4096];
-
-    for (;;) {
-        ssize_t got = grc_stream_read(conn, waste, sizeof(waste));
-
-        if (got > 0)
-            conn->thrown_away += (size_t)got;
-        if (got == 0 || got == GRC_STREAM_BROKEN || conn->thrown_away > LINGER_BYTES)
-            break;
-        if (got < 0 && park(conn, conn->since_ms + LINGER_MS))
+    while (throw_away(conn)) {
+        if (park(conn))
             return;
     }
     grc_conn_close(conn);
+}
+
+/* Nothing has to be waited for any more before the gateway may end. */
+static void count_finished(struct grc_conn *conn)
+{
+    if (!conn->late)
+        atomic_fetch_sub(&conn->http->unfinished, 1);
 }
 
 void grc_conn_linger(struct grc_conn *conn)
@@ -389,13 +425,17 @@ void grc_conn_linger(struct grc_conn *conn)
     conn->since_ms = grc_mono_ms();
     conn->thrown_away = 0;
     grc_stream_end(conn);
-    throw_away(conn);
+    count_finished(conn);
+    go_on_lingering(conn);
 }
 
 void grc_conn_close(struct grc_conn *conn)
 {
     struct grc_http *http = conn->http;
+    bool lingered = conn->phase == GRC_CONN_LINGER;
 
+    if (!lingered)
+        grc_stream_end(conn);
     pthread_mutex_lock(&conn->lock);
     conn->parked = false;
     grc_watch_close(conn->watch);
@@ -403,15 +443,17 @@ void grc_conn_close(struct grc_conn *conn)
     if (conn->timer_ms != GRC_NEVER_MS)
         grc_loop_timer_clear(http->loop, &conn->timer);
     conn->timer_ms = GRC_NEVER_MS;
+    int fd = conn->fd;
+    conn->fd = -1;
     pthread_mutex_unlock(&conn->lock);
     drop_input(conn);
-    if (conn->phase != GRC_CONN_LINGER)
-        grc_stream_end(conn);
     SSL_free(conn->ssl);
     conn->ssl = NULL;
-    close(conn->fd);
+    close(fd);
     conn->phase = GRC_CONN_FREE;
     atomic_fetch_sub(&http->open, 1);
+    if (!lingered)
+        count_finished(conn);
     give_slot(http, conn);
     grc_door_left(http);
 }
@@ -421,7 +463,7 @@ void grc_conn_close(struct grc_conn *conn)
 void grc_conn_go_on(struct grc_conn *conn)
 {
     if (conn->phase == GRC_CONN_LINGER) {
-        throw_away(conn);
+        go_on_lingering(conn);
         return;
     }
     if (conn->phase == GRC_CONN_CALL) { /* its answer has left */
@@ -451,6 +493,9 @@ static void give_up(struct grc_conn *conn)
         refuse(conn, 0, "the TLS handshake did not end");
     else if (conn->phase == GRC_CONN_HEAD && conn->in_len > 0) {
         begin(conn, conn->in_len, GR_ERR_TIMEOUT, "the head of the request took too long");
+        return;
+    } else if (conn->phase == GRC_CONN_HEAD && grc_conn_fill(conn) == GRC_CAME_SOME) {
+        look_for_head(conn); /* a request came at the last moment */
         return;
     }
     grc_conn_close(conn);
@@ -495,6 +540,20 @@ void grc_conns_cancel(struct grc_http *http)
     }
 }
 
+void grc_conns_break(struct grc_http *http)
+{
+    size_t used = slots_used(http);
+
+    for (size_t i = 0; i < used; i++) {
+        struct grc_conn *conn = &http->conns[i];
+
+        pthread_mutex_lock(&conn->lock);
+        if (conn->fd >= 0)
+            (void)shutdown(conn->fd, SHUT_RDWR);
+        pthread_mutex_unlock(&conn->lock);
+    }
+}
+
 void grc_conns_drain(struct grc_http *http)
 {
     size_t used = slots_used(http);
@@ -512,7 +571,7 @@ void grc_conns_drain(struct grc_http *http)
 
 /* --- the beginning --- */
 
-bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *peer)
+bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *peer, bool late)
 {
     struct grc_conn *conn = take_slot(http);
 
@@ -528,19 +587,24 @@ bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *p
         return false;
     }
     conn->http = http;
+    pthread_mutex_lock(&conn->lock);
     conn->fd = fd;
+    pthread_mutex_unlock(&conn->lock);
     conn->listener = (uint8_t)listener;
     conn->timer_ms = GRC_NEVER_MS;
     conn->watched = false;
     conn->ended = false;
     conn->blank = false;
     conn->kept = false;
+    conn->late = late;
     conn->begun_ms = 0;
     conn->since_ms = grc_mono_ms();
     snprintf(conn->peer, sizeof(conn->peer), "%s", peer);
     conn->phase = GRC_CONN_HEAD;
     atomic_fetch_add(&http->open, 1);
-    if (!park(conn, conn->since_ms + http->header_timeout_ms))
+    if (!late)
+        atomic_fetch_add(&http->unfinished, 1);
+    if (!park(conn))
         grc_ready_put(conn); /* it sent something at once */
     return true;
 }

@@ -1,6 +1,7 @@
 /* The thread that accepts: takes in clients, and hands out the seats of workers. */
 #include "http/internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <arpa/inet.h>
@@ -16,14 +17,20 @@
 
 /* How long it stays shut when there is no descriptor left, unless a connection ends before. */
 #define SHUT_MS 200
+/* How long a drain waits at most until those who have connected are taken in. */
+#define LAST_IN_MS 1000
 
 struct grc_door {
     int bell; /* rung when there is something else to do than to wait for clients */
     atomic_uint seats_wanted;
-    int seat;          /* a socket for the next one; -1: none */
-    bool non_blocking; /* the listening sockets are */
-    atomic_bool shut;  /* there is no room: clients wait in the kernel's queue */
-    bool told;         /* … and that was logged */
+    int seat;             /* a socket for the next one; -1: none */
+    bool non_blocking;    /* the listening sockets are */
+    atomic_bool shut;     /* there is no room: clients wait in the kernel's queue */
+    bool told;            /* … and that was logged */
+    atomic_bool closed;   /* no client is taken in any more */
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t changed;
+    bool late; /* clients who come now are late; written by the thread that accepts */
 };
 
 bool grc_door_new(struct grc_http *http)
@@ -38,6 +45,8 @@ bool grc_door_new(struct grc_http *http)
         return false;
     }
     door->seat = -1;
+    pthread_mutex_init(&door->lock, NULL);
+    pthread_cond_init(&door->changed, NULL);
     atomic_store(&door->seats_wanted, http->workers);
     http->door = door;
     return true;
@@ -50,6 +59,8 @@ void grc_door_free(struct grc_http *http)
     close(http->door->bell);
     if (http->door->seat >= 0)
         close(http->door->seat);
+    pthread_cond_destroy(&http->door->changed);
+    pthread_mutex_destroy(&http->door->lock);
     free(http->door);
     http->door = NULL;
 }
@@ -77,6 +88,25 @@ void grc_door_left(struct grc_http *http)
 void grc_door_stop(struct grc_http *http)
 {
     ring(http->door);
+}
+
+void grc_door_shut(struct grc_http *http)
+{
+    atomic_store(&http->door->closed, true);
+    ring(http->door);
+}
+
+void grc_door_drain(struct grc_http *http)
+{
+    struct grc_door *door = http->door;
+    int64_t due_ms = grc_mono_ms() + LAST_IN_MS;
+    bool in_time = true;
+
+    ring(door);
+    pthread_mutex_lock(&door->lock);
+    while (!door->late && in_time)
+        in_time = grc_cond_wait_until(&door->changed, &door->lock, due_ms);
+    pthread_mutex_unlock(&door->lock);
 }
 
 /* --- clients --- */
@@ -144,7 +174,7 @@ static bool take_in(struct grc_http *http, size_t listener, int fd)
     (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     (void)setsockopt(client, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     text_of(&address, peer, sizeof(peer));
-    if (grc_conn_open(http, listener, client, peer))
+    if (grc_conn_open(http, listener, client, peer, http->door->late))
         return true;
     close(client);
     shut(http->door, "there are as many as there may be");
@@ -154,11 +184,19 @@ static bool take_in(struct grc_http *http, size_t listener, int fd)
 static void take_in_all(struct grc_http *http, const struct pollfd *listeners, size_t count)
 {
     struct grc_door *door = http->door;
+    bool last_in_time = !door->late && atomic_load(&http->stage) >= GRC_HTTP_DRAINING;
     bool took = false;
 
     for (size_t i = 0; i < count; i++) {
-        while ((listeners[i].revents & POLLIN) && take_in(http, i, listeners[i].fd))
+        while ((last_in_time || (listeners[i].revents & POLLIN)) &&
+               take_in(http, i, listeners[i].fd))
             took = true;
+    }
+    if (last_in_time) { /* the kernel's queues are empty */
+        pthread_mutex_lock(&door->lock);
+        door->late = true;
+        pthread_cond_signal(&door->changed);
+        pthread_mutex_unlock(&door->lock);
     }
     if (took && !door->shut && door->told) {
         grc_info("connections are taken in again");
@@ -203,12 +241,14 @@ bool grc_door_wait(struct grc_http *http, const struct pollfd *listeners, size_t
             return false;
         if (make_seat(door))
             return true;
-        int there = poll(fds, door->shut ? 1 : (nfds_t)count + 1, door->shut ? SHUT_MS : -1);
+        bool closed = atomic_load(&door->closed);
+        nfds_t polled = door->shut || closed ? 1 : (nfds_t)count + 1;
+        int there = poll(fds, polled, door->shut && !closed ? SHUT_MS : -1);
         if (there >= 0)
             door->shut = false;
         if (there > 0 && fds[0].revents)
             hear_bell(door);
-        if (there > 0)
+        if (there > 0 && !atomic_load(&door->closed))
             take_in_all(http, fds + 1, count);
     }
 }

@@ -22,8 +22,10 @@
 #define CONNS_MIN 64u
 #define CONNS_MAX 65536u
 #define ADMIN_CONNS 256u
-/* How long calls that were cancelled by a stop may take to end. */
-#define LAST_ANSWERS_MS 3000
+/* How long requests that were given up may take to answer, and then to see that their connection
+ * was broken. */
+#define LAST_ANSWERS_MS 400
+#define LAST_WRITES_MS 100
 
 /* --- what is configured, and whether it can work --- */
 
@@ -203,18 +205,30 @@ static struct grc_http *http_new(int64_t workers, bool admin, const struct grc_s
     return NULL;
 }
 
-/* What still waits is cancelled, and gets a moment to answer. A handler that blocks its thread is
- * waited for when the thread is joined. */
-static void end_calls(struct grc_http *http)
+/* Does that again and again, since requests may begin meanwhile, until none is served. false: some
+ * are, after so long. */
+static bool until_none_is_served(struct grc_http *http, void (*act)(struct grc_http *http),
+                                 int64_t timeout_ms)
 {
     const struct timespec pause = {.tv_nsec = 5 * 1000000L};
-    int64_t deadline_ms = grc_mono_ms() + LAST_ANSWERS_MS;
+    int64_t due_ms = grc_mono_ms() + timeout_ms;
 
-    atomic_store(&http->draining, true);
-    while (atomic_load(&http->active) > 0 && grc_mono_ms() < deadline_ms) {
-        grc_conns_cancel(http);
+    while (atomic_load(&http->active) > 0) {
+        if (grc_mono_ms() >= due_ms)
+            return false;
+        act(http);
         nanosleep(&pause, NULL);
     }
+    return true;
+}
+
+/* What waits is cancelled and answers. Then clients that do not read their answers are left. false:
+ * a handler holds its thread. */
+static bool give_up_requests(struct grc_http *http)
+{
+    atomic_store(&http->stage, GRC_HTTP_GIVING_UP);
+    return until_none_is_served(http, grc_conns_cancel, LAST_ANSWERS_MS) ||
+           until_none_is_served(http, grc_conns_break, LAST_WRITES_MS);
 }
 
 static void stop_threads(struct grc_http *http)
@@ -255,25 +269,45 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
     return NULL;
 }
 
+void grc_http_leave(struct grc_http *http)
+{
+    atomic_store(&http->stage, GRC_HTTP_LEAVING);
+}
+
 void grc_http_drain(struct grc_http *http)
 {
-    atomic_store(&http->draining, true);
+    atomic_store(&http->stage, GRC_HTTP_DRAINING);
+    grc_door_drain(http);
     grc_conns_drain(http);
 }
 
-void grc_http_stop(struct grc_http *http)
+unsigned grc_http_unfinished(const struct grc_http *http)
+{
+    return atomic_load(&http->unfinished);
+}
+
+bool grc_http_stop(struct grc_http *http)
 {
     if (!http)
-        return;
-    end_calls(http);
+        return true;
+    grc_door_shut(http);
+    if (!give_up_requests(http))
+        return false;
     stop_threads(http);
+    return true;
 }
 
 /* --- TLS --- */
 
-bool grc_http_reload(struct grc_http *http, const struct grc_settings *settings, char **ret_reason)
+bool grc_http_prepare(struct grc_http *http, const struct grc_settings *settings, char **ret_reason)
 {
-    return !http->tls || grc_tls_reload(http->tls, &settings->tls, ret_reason);
+    return !http->tls || grc_tls_prepare(http->tls, &settings->tls, ret_reason);
+}
+
+void grc_http_settle(struct grc_http *http, bool take_over)
+{
+    if (http && http->tls)
+        grc_tls_settle(http->tls, take_over);
 }
 
 bool grc_http_watch(struct grc_http *http)

@@ -36,11 +36,35 @@ bool grc_http_check(const struct grc_settings *settings, char **ret_reason);
 struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, int64_t workers,
                                 bool admin, const struct grc_settings *settings,
                                 const struct grc_http_handler *handler, char **ret_reason);
-/* Stops accepting; keep-alive connections are closed after their current request. */
+/*
+ * The steps of a stop, in their order; each is called once, on the thread that started it.
+ *
+ * grc_http_leave(): everything is served as before, but answers close their connections, and
+ * requests are marked as leaving, so that /readyz is red.
+ */
+void grc_http_leave(struct grc_http *http);
+/*
+ * Idle connections are closed. One that was used a moment ago may have the client's next request on
+ * its way already; it is closed a second later, or after that request. What clients have sent is
+ * served; requests on connections that are made from now on are marked as late.
+ */
 void grc_http_drain(struct grc_http *http);
-/* Takes over what settings say about TLS; listeners stay as they are. false with a reason
- * (malloc'ed): nothing changed. On the thread that started it. */
-bool grc_http_reload(struct grc_http *http, const struct grc_settings *settings, char **ret_reason);
+/* Connections that were made before it began to drain, and still have something to be answered or
+ * to be waited for. */
+unsigned grc_http_unfinished(const struct grc_http *http);
+/*
+ * Takes in no client any more, gives up what is still being served (a request that waits gets 503),
+ * and waits for the workers. false: a request holds its worker and does not return, after half a
+ * second. The workers run still, so that nothing may be freed; only the end of the process is left.
+ * NULL is fine.
+ */
+bool grc_http_stop(struct grc_http *http);
+/* Makes ready what settings say about TLS; listeners stay as they are. false with a reason
+ * (malloc'ed): it cannot be used. On the thread that started it. */
+bool grc_http_prepare(struct grc_http *http, const struct grc_settings *settings,
+                      char **ret_reason);
+/* What was made ready is taken over, or forgotten. NULL is fine. */
+void grc_http_settle(struct grc_http *http, bool take_over);
 /* To be called every second or so on that thread: takes over certificate files that changed. false
  * when there are none to watch. */
 bool grc_http_watch(struct grc_http *http);
@@ -51,8 +75,6 @@ unsigned grc_http_workers(const struct grc_http *http);
 unsigned grc_http_connections(const struct grc_http *http);
 /* The port of the index-th listener, after start. */
 unsigned grc_http_port(const struct grc_http *http, size_t index);
-/* Cancels what is still being served and waits for the workers. */
-void grc_http_stop(struct grc_http *http);
 /* After grc_http_stop(), and after everything that waited in its loop was freed: connections to
  * upstreams are. NULL is fine. */
 void grc_http_free(struct grc_http *http);

@@ -19,6 +19,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* How far a stop has come; see http.h. */
+enum grc_http_stage {
+    GRC_HTTP_SERVING = 0,
+    GRC_HTTP_LEAVING,
+    GRC_HTTP_DRAINING,
+    GRC_HTTP_GIVING_UP, /* what is still being served is cancelled */
+};
+
 /* What a connection is at; see conn.c. */
 enum grc_conn_phase {
     GRC_CONN_FREE = 0,
@@ -58,12 +66,13 @@ struct grc_conn {
     struct grc_watch *watch;
     struct grc_transaction *transaction;
     SSL *ssl; /* NULL: plain */
-    int fd;
+    int fd;   /* written with the lock held; -1: none */
     uint8_t phase;
     uint8_t listener;
     bool ended; /* the client has sent all that it will */
     bool blank; /* the empty line that may stand in front of a head was taken */
     bool kept;  /* it had a request before */
+    bool late;  /* made after the drain had begun */
     char *in;   /* bytes that came and belong to no head yet; NULL: none */
     size_t in_len;
     size_t in_cap;
@@ -110,10 +119,11 @@ struct grc_http {
     atomic_uint ready_count;
 
     atomic_uint open;              /* connections */
+    atomic_uint unfinished;        /* of them, those that grc_http_unfinished() counts */
     atomic_uint active;            /* requests between begin and end */
     atomic_uint running;           /* of them, those that a worker is at */
     _Atomic int64_t waiting_bytes; /* of bodies whose rest has not come yet */
-    atomic_bool draining;
+    _Atomic int stage;             /* enum grc_http_stage */
     atomic_bool stopping;
 };
 
@@ -131,7 +141,7 @@ bool grc_conns_new(struct grc_http *http, size_t max);
 void grc_conns_free(struct grc_http *http);
 /* Takes over a connected socket, which does not block, and begins to wait for its first request.
  * false: there is no slot for it, and the descriptor stays the caller's. */
-bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *peer);
+bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *peer, bool late);
 /* The owner ends it at once. */
 void grc_conn_close(struct grc_conn *conn);
 /* The owner looks what there is to do next: takes what came, and begins a request, waits for more,
@@ -156,7 +166,10 @@ enum grc_came grc_conn_fill(struct grc_conn *conn);
 void grc_conn_used(struct grc_conn *conn, size_t count);
 /* Ends what the calls of all connections wait for. */
 void grc_conns_cancel(struct grc_http *http);
-/* Ends those that idle. */
+/* Breaks the connections whose request is being served, so that those end whose clients do not read
+ * their answers. */
+void grc_conns_break(struct grc_http *http);
+/* Ends those that idle; after the stage was set. */
 void grc_conns_drain(struct grc_http *http);
 
 /* --- stream.c: bytes from and to a client, plain or through TLS --- */
@@ -217,6 +230,11 @@ int grc_door_take_socket(struct grc_http *http);
 void grc_door_want_seat(struct grc_http *http);
 /* A connection has ended: there may be room again. */
 void grc_door_left(struct grc_http *http);
+/* Waits until the clients that have connected so far are taken in; those who come afterwards are
+ * late. */
+void grc_door_drain(struct grc_http *http);
+/* Takes in no client any more. */
+void grc_door_shut(struct grc_http *http);
 /* Ends the wait. */
 void grc_door_stop(struct grc_http *http);
 

@@ -30,7 +30,8 @@ struct grc_request {
     bool tls;
     char peer[64];      /* address as text */
     bool admin;         /* came in on the admin listener */
-    bool draining;      /* the listener is shutting down */
+    bool leaving;       /* the gateway is going to stop, and probes are told so */
+    bool late;          /* its connection was made after the gateway had begun to drain */
     bool overloaded;    /* nearly all workers are busy: refuse before reading the body */
     int64_t started_us; /* monotonic */
     /* Framing failure found by the adapter: answered in the owning group's format, then closed. */
@@ -62,6 +63,9 @@ enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
 /* The fiber of a request goes on, or parks: only those that a worker is at take one. Called around
  * its switches between serve and done. */
 void grc_conn_runs(const struct grc_request *request, bool runs);
+/* True once the request's listener has given up what it still serves, since its time to drain is
+ * over. What the request waits for is cancelled. */
+bool grc_request_given_up(const struct grc_request *request);
 /* True when the client has left: it closed the connection, or it ended its sending and the request
  * can be asked again without harm (GET, HEAD). One that still reads the answer to another request
  * gets it. Costs a system call. */

@@ -44,6 +44,10 @@ struct grc_tls {
     struct kept kept;
     struct marks loaded; /* as the files were when they were last read, with or without success */
     struct marks seen;   /* at the last look */
+    /* what was prepared */
+    SSL_CTX *next; /* NULL: nothing */
+    struct kept next_kept;
+    struct marks next_marks;
 };
 
 /* --- handshakes --- */
@@ -215,31 +219,52 @@ static bool same_marks(const struct marks *a, const struct marks *b)
 
 /* --- life --- */
 
-bool grc_tls_reload(struct grc_tls *tls, const struct grc_tls_settings *settings, char **ret_reason)
+bool grc_tls_prepare(struct grc_tls *tls, const struct grc_tls_settings *settings,
+                     char **ret_reason)
 {
-    struct marks marks;
-    struct kept next;
+    grc_tls_settle(tls, false);
+    *ret_reason = NULL;
+    if (!keep(&tls->next_kept, settings))
+        return false;
+    take_marks(&tls->next_kept, &tls->next_marks); /* before reading: a later change is seen */
+    tls->next = new_context(&tls->next_kept.settings, ret_reason);
+    if (!tls->next)
+        forget(&tls->next_kept);
+    return tls->next != NULL;
+}
 
-    if (!keep(&next, settings)) {
-        *ret_reason = NULL;
-        return false;
-    }
-    take_marks(&next, &marks); /* before reading: a later change is seen as one */
-    SSL_CTX *ctx = new_context(&next.settings, ret_reason);
-    if (!ctx) {
-        forget(&next);
-        return false;
-    }
+static void take_next(struct grc_tls *tls)
+{
     forget(&tls->kept);
-    tls->kept = next;
-    tls->loaded = marks;
-    tls->seen = marks;
+    tls->kept = tls->next_kept;
+    tls->loaded = tls->next_marks;
+    tls->seen = tls->next_marks;
     pthread_mutex_lock(&tls->lock);
     SSL_CTX *old = tls->current;
-    tls->current = ctx;
+    tls->current = tls->next;
     pthread_mutex_unlock(&tls->lock);
     SSL_CTX_free(old); /* connections hold references of their own */
-    return true;
+}
+
+void grc_tls_settle(struct grc_tls *tls, bool take_over)
+{
+    if (!tls->next)
+        return;
+    if (take_over) {
+        take_next(tls);
+    } else {
+        SSL_CTX_free(tls->next);
+        forget(&tls->next_kept);
+    }
+    tls->next = NULL;
+}
+
+static bool reload(struct grc_tls *tls, const struct grc_tls_settings *settings, char **ret_reason)
+{
+    bool fine = grc_tls_prepare(tls, settings, ret_reason);
+
+    grc_tls_settle(tls, fine);
+    return fine;
 }
 
 void grc_tls_watch(struct grc_tls *tls)
@@ -253,7 +278,7 @@ void grc_tls_watch(struct grc_tls *tls)
     if (!quiet || same_marks(&now, &tls->loaded))
         return;
     tls->loaded = now; /* even when the files are wrong, which is logged once */
-    if (grc_tls_reload(tls, &tls->kept.settings, &reason))
+    if (reload(tls, &tls->kept.settings, &reason))
         grc_info("the certificate of HTTPS listeners was read again");
     else
         grc_error("%s; going on with the certificate in use", reason ? reason : "out of memory");
@@ -268,7 +293,7 @@ struct grc_tls *grc_tls_new(const struct grc_tls_settings *settings, char **ret_
     if (!tls)
         return NULL;
     pthread_mutex_init(&tls->lock, NULL);
-    if (!grc_tls_reload(tls, settings, ret_reason)) {
+    if (!reload(tls, settings, ret_reason)) {
         grc_tls_free(tls);
         return NULL;
     }
@@ -279,6 +304,7 @@ void grc_tls_free(struct grc_tls *tls)
 {
     if (!tls)
         return;
+    grc_tls_settle(tls, false);
     SSL_CTX_free(tls->current);
     forget(&tls->kept);
     pthread_mutex_destroy(&tls->lock);

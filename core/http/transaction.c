@@ -87,7 +87,8 @@ static void describe(struct grc_conn *conn, struct grc_request *request)
     request->started_us = grc_mono_us();
     request->tls = conn->ssl != NULL;
     request->admin = http->admin;
-    request->draining = atomic_load(&http->draining);
+    request->leaving = atomic_load(&http->stage) >= GRC_HTTP_LEAVING;
+    request->late = conn->late;
     request->overloaded = grc_http_load(&http->active) > http->requests_max ||
                           grc_http_load(&http->running) > http->workers - http->spare;
     snprintf(request->peer, sizeof(request->peer), "%s", conn->peer);
@@ -323,6 +324,11 @@ enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
 
 /* --- the whole --- */
 
+bool grc_request_given_up(const struct grc_request *request)
+{
+    return atomic_load(&request->conn->http->stage) == GRC_HTTP_GIVING_UP;
+}
+
 void grc_conn_runs(const struct grc_request *request, bool runs)
 {
     if (runs)
@@ -347,6 +353,14 @@ static void end(struct grc_conn *conn, bool answered, bool keep)
         grc_conn_linger(conn);
 }
 
+/* A gateway that stops keeps a connection only for what the client has sent on it already. */
+static bool wanted_again(const struct grc_conn *conn)
+{
+    int stage = atomic_load(&conn->http->stage);
+
+    return stage == GRC_HTTP_SERVING || (stage < GRC_HTTP_GIVING_UP && conn->in_len > 0);
+}
+
 /* On a fiber of its own: whatever the request waits for holds no thread. */
 static void serve(void *arg)
 {
@@ -364,7 +378,7 @@ static void serve(void *arg)
         reply->status = 500;
     bool keep = grc_framing_keep_alive(request) && !reply->close && !reply->cut &&
                 (request->content_length == 0 || transaction->body_done) && !conn->ended &&
-                !atomic_load(&conn->http->draining);
+                wanted_again(conn);
     bool ok = send_reply(conn, keep, &sent);
     if (handler->done)
         handler->done(handler->arg, request, reply, sent, ok);

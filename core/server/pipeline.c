@@ -76,13 +76,16 @@ static enum gr_err step_framing(struct grc_call *call)
     return grc_fail(call, request->broken, "%s", request->broken_reason);
 }
 
+static const char shutting_down[] = "the gateway is shutting down";
+
 static enum gr_err step_draining(struct grc_call *call)
 {
-    /* Probes still get an answer: /readyz tells a balancer that this one is going away. */
-    if (!call->request->draining || call->plugin == call->runtime->plugins[0])
+    /* Probes still get an answer: /readyz tells a balancer that this one is going away. So does the
+     * admin listener, which is asked how the stop goes. */
+    if (!call->request->late || call->request->admin || call->plugin == call->runtime->plugins[0])
         return GR_OK;
     call->reply->close = true;
-    return grc_fail(call, GR_ERR_OVERLOAD, "the gateway is shutting down");
+    return grc_fail(call, GR_ERR_OVERLOAD, "%s", shutting_down);
 }
 
 static enum gr_err step_shed(struct grc_call *call)
@@ -278,6 +281,17 @@ static void finish(struct grc_call *call)
     grc_reply_add(call, "Cache-Control", GR_STR("no-store"));
 }
 
+/* A wait that was cancelled: by the client, who left, or because the time to drain is over. Only
+ * the latter has a reader. */
+static enum gr_err judge_cancelled(struct grc_call *call)
+{
+    if (!grc_request_given_up(call->request) || grc_conn_gone(call->request))
+        return GR_ERR_CANCELLED;
+    memset(&call->error, 0, sizeof(call->error));
+    grc_metrics_reject(GRC_REJECT_DRAINING);
+    return grc_fail(call, GR_ERR_OVERLOAD, "%s", shutting_down);
+}
+
 void grc_pipeline_serve(struct grc_runtime *runtime, struct grc_request *request,
                         struct grc_reply *reply, struct grc_call *call)
 {
@@ -294,6 +308,8 @@ void grc_pipeline_serve(struct grc_runtime *runtime, struct grc_request *request
         if (err != GR_OK || reply->status != 0)
             break;
     }
+    if (err == GR_ERR_CANCELLED)
+        err = judge_cancelled(call);
     if (err != GR_OK)
         grc_error_render(call, err);
     finish(call);

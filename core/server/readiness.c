@@ -135,15 +135,15 @@ static const char *word_of(bool ready)
 enum gr_err grc_readiness_handle(struct gr_call *pub)
 {
     struct grc_call *call = grc_call_of(pub);
-    bool draining = call->request->draining;
+    bool leaving = call->request->leaving;
 
     if (!call->request->admin) {
-        bool ready = !draining && is_ready(call);
+        bool ready = !leaving && is_ready(call);
 
         return gr_reply_json(pub, ready ? 200 : 503, json_pack("{s:s}", "status", word_of(ready)));
     }
     struct readiness readiness = look(call);
-    if (draining)
+    if (leaving)
         note(&readiness, "gateway", "greenroom", "shutting down");
     return gr_reply_json(
         pub, readiness.ready ? 200 : 503,

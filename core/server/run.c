@@ -11,6 +11,7 @@
 #include "server/metrics_page.h"
 #include "server/notify.h"
 #include "server/status.h"
+#include "server/stop.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 struct server {
@@ -28,6 +28,7 @@ struct server {
     struct grc_http *admin;          /* NULL: none configured */
     struct grc_admin_socket *socket; /* NULL: it could not be made */
     struct grc_reload_state reloads;
+    bool stopping;
     int signals; /* a signalfd */
     int64_t began_ms;
 };
@@ -243,20 +244,46 @@ static bool needs_restart(const struct grc_settings *old, const struct grc_setti
     return !same;
 }
 
-static bool reload_tls(struct server *server, const struct grc_settings *settings)
+/* For the log as ever, and for the one who asked. */
+static void report_reload(void *arg, const char *line)
 {
-    struct grc_http *const both[] = {server->http, server->admin};
+    report(NULL, line);
+    json_array_append_new(arg, json_string(line));
+}
 
-    for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
-        char *reason = NULL;
+static bool prepare_listener(struct grc_http *http, const struct grc_settings *settings,
+                             json_t *problems)
+{
+    char *reason = NULL;
 
-        if (!both[i] || grc_http_reload(both[i], settings, &reason))
-            continue;
-        grc_error("%s", reason ? reason : "out of memory");
-        free(reason);
-        return false;
-    }
-    return true;
+    if (!http || grc_http_prepare(http, settings, &reason))
+        return true;
+    report_reload(problems, reason ? reason : "out of memory");
+    free(reason);
+    return false;
+}
+
+static void settle_listeners(struct server *server, bool take_over)
+{
+    grc_http_settle(server->http, take_over);
+    grc_http_settle(server->admin, take_over);
+}
+
+/* The next runtime, ready to serve. What can fail comes before what takes effect: certificates are
+ * checked before plugins start, and taken over after that. NULL: nothing has changed. */
+static struct grc_runtime *next_runtime(struct server *server, json_t *problems)
+{
+    struct grc_runtime *runtime =
+        grc_runtime_new(server->config_dir, GRC_RUNTIME_CHECK, report_reload, problems);
+    bool fine = runtime && prepare_listener(server->http, runtime->settings, problems) &&
+                prepare_listener(server->admin, runtime->settings, problems) &&
+                grc_runtime_serve(runtime, report_reload, problems);
+
+    settle_listeners(server, fine);
+    if (fine)
+        return runtime;
+    grc_runtime_unref(runtime);
+    return NULL;
 }
 
 /* The names of the groups that serve in one runtime and not in the other. */
@@ -277,13 +304,6 @@ static json_t *groups_only_in(const struct grc_runtime *one, const struct grc_ru
     return names;
 }
 
-/* For the log as ever, and for the one who asked. */
-static void report_reload(void *arg, const char *line)
-{
-    report(NULL, line);
-    json_array_append_new(arg, json_string(line));
-}
-
 static json_t *refused(struct server *server, json_t *problems)
 {
     server->reloads.failed = true;
@@ -299,12 +319,9 @@ static json_t *reload(struct server *server)
 
     grc_info("reloading %s", server->config_dir);
     server->reloads.at_ms = grc_now_ms();
-    struct grc_runtime *runtime =
-        grc_runtime_new(server->config_dir, GRC_RUNTIME_SERVE, report_reload, problems);
-    if (!runtime || !reload_tls(server, runtime->settings)) {
-        grc_runtime_unref(runtime);
+    struct grc_runtime *runtime = next_runtime(server, problems);
+    if (!runtime)
         return refused(server, problems);
-    }
     bool restart = needs_restart(old->settings, runtime->settings);
     if (restart)
         grc_warn(
@@ -326,6 +343,8 @@ static json_t *reload(struct server *server)
 
 static json_t *reload_told(struct server *server)
 {
+    if (server->stopping)
+        return json_pack("{s:b, s:[s]}", "ok", false, "problems", "the gateway is stopping");
     grc_notify_reloading();
     json_t *answer = reload(server);
     grc_notify("READY=1");
@@ -346,37 +365,24 @@ static json_t *answer(void *arg, const char *word)
 
 /* --- stop --- */
 
-static void drain(struct server *server, int received)
+static const char *name_of(int received)
 {
-    const struct timespec pause = {.tv_nsec = 10 * 1000000L};
-    int64_t timeout_ms = grc_gateway_runtime(server->gateway)->settings->drain_timeout_ms;
-    int64_t deadline_ms = grc_mono_ms() + timeout_ms;
-
-    grc_http_drain(server->http);
-    if (server->admin)
-        grc_http_drain(server->admin);
-    /* Only now: a client that reads this in the log will be told. */
-    grc_info("stopping on %s", received == SIGTERM ? "SIGTERM" : "SIGINT");
-    while (grc_http_active(server->http) > 0 && grc_mono_ms() < deadline_ms)
-        nanosleep(&pause, NULL);
-    if (grc_http_active(server->http) > 0)
-        grc_warn("%u requests did not end within %lld ms", grc_http_active(server->http),
-                 (long long)timeout_ms);
+    return received == SIGTERM ? "SIGTERM" : "SIGINT";
 }
 
-static void stop(struct server *server)
+/* A start that failed leaves some of these NULL. */
+static void free_all(struct server *server)
 {
-    grc_admin_socket_close(server->socket);
-    grc_metrics_page_listeners(NULL, NULL);
-    grc_http_stop(server->http);
-    grc_http_stop(server->admin);
+    (void)grc_http_stop(server->http);
+    (void)grc_http_stop(server->admin);
     grc_gateway_free(server->gateway);
     grc_http_free(server->http);
     grc_http_free(server->admin);
 }
 
-/* Looks after certificates and answers commands while it waits. 0: no signal came. */
-static int wait_signal(struct server *server)
+/* Looks after certificates and answers commands while it waits, for so long at most; -1: as long as
+ * it takes. 0: no signal came. */
+static int wait_signal(struct server *server, int timeout_ms)
 {
     struct pollfd ready[] = {
         {.fd = server->signals, .events = POLLIN},
@@ -387,13 +393,37 @@ static int wait_signal(struct server *server)
 
     if (server->admin && grc_http_watch(server->admin))
         watched = true;
-    if (poll(ready, 2, watched ? 1000 : -1) <= 0)
+    if (watched && (timeout_ms < 0 || timeout_ms > 1000))
+        timeout_ms = 1000;
+    if (poll(ready, 2, timeout_ms) <= 0)
         return 0;
     if (ready[0].revents && read(server->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
         return (int)info.ssi_signo;
     if (ready[1].revents)
         grc_admin_socket_serve(server->socket, answer, server);
     return 0;
+}
+
+/* true: a second SIGTERM or SIGINT. */
+static bool wait_while_stopping(void *arg, int timeout_ms)
+{
+    int received = wait_signal(arg, timeout_ms);
+
+    return received == SIGTERM || received == SIGINT;
+}
+
+static void stop(struct server *server, int received)
+{
+    const struct grc_stop stop = {.http = server->http,
+                                  .admin = server->admin,
+                                  .gateway = server->gateway,
+                                  .signal = name_of(received),
+                                  .wait = wait_while_stopping,
+                                  .arg = server};
+
+    grc_notify("STOPPING=1");
+    server->stopping = true;
+    grc_stop(&stop);
 }
 
 int grc_run(const struct grc_run_options *options)
@@ -410,17 +440,17 @@ int grc_run(const struct grc_run_options *options)
     }
     int status = start(&server);
     while (status == GRC_EXIT_OK) {
-        received = wait_signal(&server);
+        received = wait_signal(&server, -1);
         if (received == SIGHUP)
             json_decref(reload_told(&server));
         else if (received != 0)
             break;
     }
-    if (status == GRC_EXIT_OK) {
-        grc_notify("STOPPING=1");
-        drain(&server, received);
-    }
-    stop(&server);
+    if (status == GRC_EXIT_OK)
+        stop(&server, received);
+    else
+        free_all(&server);
+    grc_admin_socket_close(server.socket);
     close(server.signals);
     if (status == GRC_EXIT_OK)
         grc_info("stopped");
