@@ -8,6 +8,9 @@
 
 #include <jansson.h>
 
+/* Deepest nesting of a request, and of an upstream's answer that is read. */
+#define GRC_JSON_DEPTH_MAX 64u
+
 enum grc_json_verdict { GRC_JSON_OK = 0, GRC_JSON_TOO_DEEP, GRC_JSON_UNBALANCED };
 
 /* Checks that the brackets outside of strings match and are nested at most depth_max deep. Never

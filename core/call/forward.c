@@ -175,8 +175,7 @@ static enum gr_err reply_selected(struct grc_call *call, const struct gr_select 
     struct filter filter = {select->list, select->member, select_value(call, select->equals)};
     const char *reason = "";
     bool changed = false;
-    json_t *answer = grc_json_parse(exchange->answer,
-                                    (unsigned)call->runtime->settings->json_depth_max, &reason);
+    json_t *answer = grc_json_parse(exchange->answer, GRC_JSON_DEPTH_MAX, &reason);
 
     if (!json_is_object(answer)) {
         json_decref(answer);

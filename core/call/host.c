@@ -180,7 +180,7 @@ static void release_json(void *value)
 static json_t *parse_json(struct gr_call *pub, gr_str text)
 {
     struct grc_call *call = grc_call_of(pub);
-    json_t *value = grc_json_parse(text, (unsigned)call->runtime->settings->json_depth_max, NULL);
+    json_t *value = grc_json_parse(text, GRC_JSON_DEPTH_MAX, NULL);
 
     if (value && grc_arena_defer(&call->arena, release_json, value) != GR_OK)
         return NULL;

@@ -66,17 +66,9 @@ struct grc_credential {
 
 struct grc_breaker_settings {
     bool enabled;
-    int64_t window_ms;
     int64_t min_calls;
     int64_t error_percent;
     int64_t open_ms;
-};
-
-/* Of repetitions: at most this share of the calls of the window, but always so many. */
-struct grc_budget_settings {
-    int64_t percent;
-    int64_t min;
-    int64_t window_ms;
 };
 
 struct grc_upstream_settings {
@@ -93,7 +85,7 @@ struct grc_upstream_settings {
     bool verify;         /* of TLS; false only with a warning */
     const char *proxy;   /* NULL: none */
     struct grc_breaker_settings breaker;
-    struct grc_budget_settings retry_budget;
+    int64_t retry_percent;      /* of the calls, at most so many repetitions */
     int64_t retry_after_max_ms; /* longest wait that an upstream may ask for */
     int64_t requests_max;       /* that may wait for it at a time; 0: see grc_requests_share() */
     bool curl_transport;        /* transport = "curl" */
@@ -191,7 +183,6 @@ struct grc_limits_settings {
     struct grc_rate_settings *routes;
     size_t route_count;
     int64_t in_flight; /* 0: no limit */
-    int64_t table;     /* callers and addresses that are remembered at a time */
 };
 
 struct grc_settings {
@@ -204,7 +195,6 @@ struct grc_settings {
     int64_t workers;
     int64_t requests_max;      /* in progress at a time, those that wait included */
     int64_t waiting_bytes_max; /* of bodies whose rest has not come yet */
-    bool workers_batch;        /* they run under SCHED_BATCH */
     int64_t admin_workers;
     int64_t body_max_bytes;
     int64_t body_timeout_ms;
@@ -212,7 +202,6 @@ struct grc_settings {
     int64_t keep_alive_timeout_ms;
     int64_t header_max_bytes;
     int64_t uri_max_bytes;
-    int64_t json_depth_max;
     int64_t call_memory_max_bytes;
     int64_t drain_delay_ms;
     int64_t drain_timeout_ms;

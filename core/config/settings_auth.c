@@ -354,9 +354,6 @@ const struct grc_setting grc_limits_rows[] = {
         grc_limits_settings, "in_flight", in_flight, GRC_SETTING_INT, "0",
         "Requests at the same time in the whole gateway; more are answered 503; 0: any number",
         .range = GR_RANGE(0, 1000000)),
-    GRC_SETTING(grc_limits_settings, "table", table, GRC_SETTING_INT, "65536",
-                "Callers and addresses to remember at a time; the least recent ones are forgotten",
-                .range = GR_RANGE(1024, 16777216)),
     GRC_SETTING_END,
 };
 

@@ -135,11 +135,6 @@ static const struct grc_setting server_keys[] = {
     GRC_SETTING(grc_settings, "waiting_bytes_max", waiting_bytes_max, GRC_SETTING_BYTES, "256m",
                 "Memory for bodies whose rest has not come yet; above that, new ones get 503",
                 .range = GR_RANGE(65536, MEBI(65536))),
-    GRC_SETTING(
-        grc_settings, "scheduling", workers_batch, GRC_SETTING_FLAG, "batch",
-        "How the kernel treats the workers: \"batch\" lets whoever runs go on when one of them "
-        "wakes, which serves more requests on a busy machine; \"normal\" lets it interrupt",
-        .values = GR_LIST("normal", "batch")),
     GRC_SETTING(grc_settings, "body_max", body_max_bytes, GRC_SETTING_BYTES, "1m",
                 "Largest request body, for routes without a limit of their own",
                 .range = GR_RANGE(0, MEBI(1024))),
@@ -155,9 +150,6 @@ static const struct grc_setting server_keys[] = {
                 "Largest request line and headers together", .range = GR_RANGE(1024, MEBI(1))),
     GRC_SETTING(grc_settings, "uri_max", uri_max_bytes, GRC_SETTING_BYTES, "8k",
                 "Longest request target", .range = GR_RANGE(256, MEBI(1))),
-    GRC_SETTING(grc_settings, "json_depth_max", json_depth_max, GRC_SETTING_INT, "64",
-                "Deepest nesting of JSON, in requests and in answers that are read",
-                .range = GR_RANGE(4, 256)),
     GRC_SETTING(grc_settings, "call_memory_max", call_memory_max_bytes, GRC_SETTING_BYTES, "32m",
                 "Most memory that one request may use", .range = GR_RANGE(65536, MEBI(4096))),
     GRC_SETTING(grc_settings, "drain_delay", drain_delay_ms, GRC_SETTING_MS, "0",
@@ -245,26 +237,14 @@ static const struct grc_setting credential_keys[] = {
 static const struct grc_setting breaker_keys[] = {
     GRC_SETTING(grc_breaker_settings, "enabled", enabled, GRC_SETTING_BOOL, "true",
                 "Answer at once while the upstream fails most calls"),
-    GRC_SETTING(grc_breaker_settings, "window", window_ms, GRC_SETTING_MS, "10s",
-                "Time over which failures are counted", .range = GR_RANGE(SECONDS(1), HOURS(1))),
-    GRC_SETTING(grc_breaker_settings, "min_calls", min_calls, GRC_SETTING_INT, "20",
-                "Calls in the window before it may open; as many failures in a row open it at once",
-                .range = GR_RANGE(1, 1000000)),
+    GRC_SETTING(
+        grc_breaker_settings, "min_calls", min_calls, GRC_SETTING_INT, "20",
+        "Calls within 10 seconds before it may open; as many failures in a row open it at once",
+        .range = GR_RANGE(1, 1000000)),
     GRC_SETTING(grc_breaker_settings, "error_percent", error_percent, GRC_SETTING_INT, "50",
                 "Share of failed calls that opens it", .range = GR_RANGE(1, 100)),
     GRC_SETTING(grc_breaker_settings, "open", open_ms, GRC_SETTING_MS, "2s",
                 "Time until a call is let through to try again", .range = GR_RANGE(10, HOURS(1))),
-    GRC_SETTING_END,
-};
-
-static const struct grc_setting budget_keys[] = {
-    GRC_SETTING(grc_budget_settings, "percent", percent, GRC_SETTING_INT, "20",
-                "Repetitions for every hundred calls, at most", .range = GR_RANGE(0, 100)),
-    GRC_SETTING(grc_budget_settings, "min", min, GRC_SETTING_INT, "10",
-                "Repetitions in the window that are always allowed", .range = GR_RANGE(0, 1000000)),
-    GRC_SETTING(grc_budget_settings, "window", window_ms, GRC_SETTING_MS, "10s",
-                "Time over which calls and repetitions are counted",
-                .range = GR_RANGE(100, HOURS(1))),
     GRC_SETTING_END,
 };
 
@@ -303,8 +283,10 @@ const struct grc_setting grc_upstream_rows[] = {
                 .expected = "an http or https URL without query"),
     GRC_SETTING(grc_upstream_settings, "breaker", breaker, GRC_SETTING_OBJECT, NULL,
                 "Circuit breaker", .keys = breaker_keys),
-    GRC_SETTING(grc_upstream_settings, "retry_budget", retry_budget, GRC_SETTING_OBJECT, NULL,
-                "Bounds repetitions of all calls together", .keys = budget_keys),
+    GRC_SETTING(grc_upstream_settings, "retry_percent", retry_percent, GRC_SETTING_INT, "20",
+                "Most repetitions for every hundred calls of the last 10 seconds; ten are always "
+                "allowed",
+                .range = GR_RANGE(0, 100)),
     GRC_SETTING(
         grc_upstream_settings, "retry_after_max", retry_after_max_ms, GRC_SETTING_MS, "2s",
         "A 429 or 503 to a call that is safe to repeat is waited out when its Retry-After is no "

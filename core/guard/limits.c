@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define FAILURES_TABLE 16384u
+#define CALLERS_TABLE 65536u
 
 static bool wants_rates(const struct grc_limits_settings *settings)
 {
@@ -23,7 +24,7 @@ struct grc_limits *grc_limits_new(const struct grc_settings *settings)
         return NULL;
     limits->settings = &settings->limits;
     if (wants_rates(&settings->limits)) {
-        limits->rates = grc_rates_new((size_t)settings->limits.table);
+        limits->rates = grc_rates_new(CALLERS_TABLE);
         fine = limits->rates != NULL;
     }
     if (fine && auth->throttle_failures > 0) {

@@ -165,7 +165,7 @@ static void apply(struct grc_http *http, int64_t workers, bool admin,
                   const struct grc_settings *settings)
 {
     http->admin = admin;
-    http->batch = !admin && settings->workers_batch;
+    http->batch = !admin;
     http->workers = clamp(workers, 1, 16384);
     http->spare = http->workers < 4 ? 0 : clamp(http->workers / 10, 1, 32);
     http->requests_max = admin ? ADMIN_CONNS : clamp(settings->requests_max, 1, CONNS_MAX);

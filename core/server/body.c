@@ -140,8 +140,7 @@ enum gr_err grc_step_body_parse(struct grc_call *call)
     if (is_blank(grc_buf_view(&call->body))) {
         err = take_empty(call);
     } else {
-        call->json = grc_json_parse(grc_buf_view(&call->body),
-                                    (unsigned)call->runtime->settings->json_depth_max, &reason);
+        call->json = grc_json_parse(grc_buf_view(&call->body), GRC_JSON_DEPTH_MAX, &reason);
         if (!call->json)
             return grc_fail(call, GR_ERR_BAD_JSON, "the body is not valid JSON: %s",
                             reason ? reason : "it cannot be parsed");

@@ -233,7 +233,7 @@ static bool needs_restart(const struct grc_settings *old, const struct grc_setti
 
     same = same && same_text(old->user, new->user) && same_text(old->group, new->group);
     same = same && old->listen_count == new->listen_count && old->workers == new->workers &&
-           old->workers_batch == new->workers_batch && old->admin_workers == new->admin_workers &&
+           old->admin_workers == new->admin_workers &&
            old->header_timeout_ms == new->header_timeout_ms &&
            old->keep_alive_timeout_ms == new->keep_alive_timeout_ms &&
            old->header_max_bytes == new->header_max_bytes &&

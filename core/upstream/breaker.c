@@ -1,5 +1,8 @@
 #include "upstream/breaker.h"
 
+/* Time over which calls are counted. */
+#define WINDOW_MS 10000
+
 bool grc_breaker_init(struct grc_breaker *breaker, const struct grc_breaker_settings *settings)
 {
     *breaker = (struct grc_breaker){.settings = *settings};
@@ -60,8 +63,8 @@ static void reset(struct grc_breaker *breaker)
 
 static void count(struct grc_breaker *breaker, int64_t now_ms, bool bad)
 {
-    int64_t width_ms = breaker->settings.window_ms / GRC_BREAKER_SLOTS;
-    int64_t number = now_ms / (width_ms > 0 ? width_ms : 1);
+    int64_t width_ms = WINDOW_MS / GRC_BREAKER_SLOTS;
+    int64_t number = now_ms / width_ms;
     struct grc_breaker_slot *slot = &breaker->slots[number % GRC_BREAKER_SLOTS];
     int64_t calls = 0;
     int64_t bads = 0;
@@ -74,7 +77,7 @@ static void count(struct grc_breaker *breaker, int64_t now_ms, bool bad)
         return;
     }
     slot->bad++;
-    if (now_ms - breaker->last_bad_ms > breaker->settings.window_ms)
+    if (now_ms - breaker->last_bad_ms > WINDOW_MS)
         breaker->bads_in_row = 0;
     breaker->bads_in_row++;
     breaker->last_bad_ms = now_ms;

@@ -2,6 +2,9 @@
 
 #define DELAY_FIRST_MS 50
 #define DELAY_MAX_MS 1000
+/* Retries within the window that are allowed however few the calls are. */
+#define BUDGET_MIN 10
+#define BUDGET_WINDOW_MS 10000
 
 bool grc_retry_may(const struct grc_retry_facts *facts)
 {
@@ -34,18 +37,15 @@ int64_t grc_retry_after_ms(int64_t retry_after_s, int64_t own_ms, uint64_t rando
     return retry_after_s * 1000 + own_ms / 2 + (int64_t)(random % (uint64_t)(own_ms / 2 + 1));
 }
 
-void grc_retry_budget_init(struct grc_retry_budget *budget,
-                           const struct grc_budget_settings *settings)
+void grc_retry_budget_init(struct grc_retry_budget *budget, int64_t percent)
 {
     memset(budget, 0, sizeof(*budget));
-    budget->settings = *settings;
+    budget->percent = percent;
 }
 
-static int64_t number_of(const struct grc_retry_budget *budget, int64_t now_ms)
+static int64_t number_of(int64_t now_ms)
 {
-    int64_t width_ms = budget->settings.window_ms / GRC_BUDGET_SLOTS;
-
-    return now_ms / (width_ms > 0 ? width_ms : 1);
+    return now_ms / (BUDGET_WINDOW_MS / GRC_BUDGET_SLOTS);
 }
 
 /* The slot of this moment, emptied when it was last used a window ago. */
@@ -63,14 +63,14 @@ static struct grc_budget_slot *slot_of(struct grc_retry_budget *budget, int64_t 
 
 void grc_retry_budget_earn(struct grc_retry_budget *budget, int64_t now_ms)
 {
-    struct grc_budget_slot *slot = slot_of(budget, number_of(budget, now_ms));
+    struct grc_budget_slot *slot = slot_of(budget, number_of(now_ms));
 
     atomic_fetch_add_explicit(&slot->calls, 1, memory_order_relaxed);
 }
 
 bool grc_retry_budget_spend(struct grc_retry_budget *budget, int64_t now_ms)
 {
-    int64_t number = number_of(budget, now_ms);
+    int64_t number = number_of(now_ms);
     struct grc_budget_slot *now = slot_of(budget, number);
     int64_t calls = 0;
     int64_t retries = 0;
@@ -82,8 +82,8 @@ bool grc_retry_budget_spend(struct grc_retry_budget *budget, int64_t now_ms)
         calls += atomic_load_explicit(&slot->calls, memory_order_relaxed);
         retries += atomic_load_explicit(&slot->retries, memory_order_relaxed);
     }
-    int64_t share = calls * budget->settings.percent / 100;
-    if (retries >= (share > budget->settings.min ? share : budget->settings.min))
+    int64_t share = calls * budget->percent / 100;
+    if (retries >= (share > BUDGET_MIN ? share : BUDGET_MIN))
         return false;
     atomic_fetch_add_explicit(&now->retries, 1, memory_order_relaxed);
     return true;

@@ -34,15 +34,15 @@ int64_t grc_retry_after_ms(int64_t retry_after_s, int64_t own_ms, uint64_t rando
  */
 #define GRC_BUDGET_SLOTS 10
 struct grc_retry_budget {
-    struct grc_budget_settings settings;
+    int64_t percent;
     struct grc_budget_slot {
         _Atomic int64_t number; /* of the slot since the clock's start; older ones are empty */
         _Atomic int64_t calls;
         _Atomic int64_t retries;
     } slots[GRC_BUDGET_SLOTS];
 };
-void grc_retry_budget_init(struct grc_retry_budget *budget,
-                           const struct grc_budget_settings *settings);
+/* percent: of the calls, at most so many retries; ten within ten seconds are always allowed. */
+void grc_retry_budget_init(struct grc_retry_budget *budget, int64_t percent);
 /* Every call earns its share of a retry. */
 void grc_retry_budget_earn(struct grc_retry_budget *budget, int64_t now_ms);
 /* false: spent. */

@@ -138,7 +138,7 @@ static struct grc_upstream *upstream_new(struct grc_upstreams *all,
     upstream->settings = settings;
     upstream->share = all->share;
     upstream->metrics = grc_metrics_upstream(settings->name);
-    grc_retry_budget_init(&upstream->budget, &settings->retry_budget);
+    grc_retry_budget_init(&upstream->budget, settings->retry_percent);
     upstream->requests_max = settings->requests_max
                                  ? settings->requests_max
                                  : grc_requests_share(all->settings->requests_max);

@@ -90,20 +90,17 @@ static struct grc_upstreams *upstreams_of(const char *url, bool curl_transport)
                                                .access_key = "key",
                                                .secret = "secret",
                                                .lifetime_ms = 86400000};
-    static struct grc_upstream_settings one = {.name = "bench",
-                                               .credential = "100ms",
-                                               .connect_timeout_ms = 3000,
-                                               .timeout_ms = 30000,
-                                               .retries = 2,
-                                               .connections_max = 4096,
-                                               .idle_timeout_ms = 30000,
-                                               .answer_max_bytes = 1 << 24,
-                                               .verify = false,
-                                               .breaker = {.enabled = true,
-                                                           .window_ms = 10000,
-                                                           .min_calls = 20,
-                                                           .error_percent = 50,
-                                                           .open_ms = 2000}};
+    static struct grc_upstream_settings one = {
+        .name = "bench",
+        .credential = "100ms",
+        .connect_timeout_ms = 3000,
+        .timeout_ms = 30000,
+        .retries = 2,
+        .connections_max = 4096,
+        .idle_timeout_ms = 30000,
+        .answer_max_bytes = 1 << 24,
+        .verify = false,
+        .breaker = {.enabled = true, .min_calls = 20, .error_percent = 50, .open_ms = 2000}};
     static struct grc_settings settings = {
         .credentials = &credential, .credential_count = 1, .upstreams = &one, .upstream_count = 1};
     char *reason = NULL;

@@ -111,7 +111,7 @@ def test_ids_need_not_be_24_hex(routes, gateway):
 
 def test_only_what_does_no_harm_twice_is_repeated(routes, tmp_path):
     """An upstream that takes a call and goes away may have done what it was asked."""
-    often = {"retries": 1, "retry_budget": {"min": 1000}, "breaker": {"enabled": False}}
+    often = {"retries": 1, "retry_percent": 100, "breaker": {"enabled": False}}
     api = {"credential": "100ms", **often}
     auth = often
     with rig.Gateway(tmp_path, cases.groups(), {"upstreams": {"api": api, "auth": auth}}) as gateway:

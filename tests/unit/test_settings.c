@@ -355,7 +355,6 @@ static void test_defaults(void **state)
     assert_int_equal(settings->workers, 64);
     assert_int_equal(settings->body_max_bytes, 1048576);
     assert_int_equal(settings->body_timeout_ms, 10000);
-    assert_int_equal(settings->json_depth_max, 64);
     assert_true(settings->access_log);
     assert_null(settings->cors.origins[0]);
     assert_string_equal(settings->cors.headers[1], "Authorization");

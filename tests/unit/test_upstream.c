@@ -187,7 +187,7 @@ static int bed_begin(void **state)
                                                   .connect_timeout_ms = 1000,
                                                   .timeout_ms = 3000,
                                                   .retries = 2,
-                                                  .retry_budget = {20, 10, 10000},
+                                                  .retry_percent = 20,
                                                   .retry_after_max_ms = 2000,
                                                   .single_flight = true,
                                                   .connections_max = 4,
@@ -206,7 +206,7 @@ static int bed_begin(void **state)
     bed->list[3].name = "broken";
     bed->list[3].retries = 0;
     bed->list[3].breaker = (struct grc_breaker_settings){
-        .enabled = true, .window_ms = 10000, .min_calls = 3, .error_percent = 50, .open_ms = 9000};
+        .enabled = true, .min_calls = 3, .error_percent = 50, .open_ms = 9000};
     bed->settings = (struct grc_settings){.credentials = &bed->credential,
                                           .credential_count = 1,
                                           .upstreams = bed->list,
