@@ -1,30 +1,29 @@
 /*
  * hello: a plugin to start from. `new-plugin NAME` copies this file.
  *
- * It has what most plugins have: two routes (one that reads the path, one that reads a body), an
- * option from the config file, a state of its own, a figure, an error. The host has checked
- * paths, queries and bodies against the rows below before a handler runs.
+ * It has what most plugins have: two routes (one reads the path, one reads a body), options from
+ * the config file, a state, a metric and an error. The host checks paths, queries and bodies
+ * against the rows below before it calls a handler.
  */
 #include <greenroom/plugin.h>
 
 #include <jansson.h>
 #include <stdlib.h>
 
-/* Options: "config" in plugins.d/hello.json, parsed and checked by the host. */
+/* Options: the member "config" of plugins.d/hello.json, parsed and checked by the host. */
 struct hello_options {
     const char *greeting;
     int64_t names_max;
 };
 
 static const struct gr_option options[] = {
-    GR_OPTION(hello_options, greeting, GR_OPT_STRING, "Hello", "The word before the name"),
-    GR_OPTION(hello_options, names_max, GR_OPT_INT, "10", "How many names one request may bring",
+    GR_OPTION(hello_options, greeting, GR_OPT_STRING, "Hello", "Word before the name"),
+    GR_OPTION(hello_options, names_max, GR_OPT_INT, "10", "Maximum number of names in a request",
               .range = GR_RANGE(1, 100)),
     GR_END,
 };
 
-/* State: made by init, found again behind call->state. Handlers only read it, so it needs no lock.
- */
+/* State: made by init and found in call->state. Handlers only read it, so it needs no lock. */
 struct hello {
     const struct hello_options *options;
 };
@@ -55,12 +54,12 @@ static enum gr_err greet_all(struct gr_call *call)
 }
 
 static const struct gr_field one_params[] = {
-    GR_FIELD("name", GR_STRING, "Who is greeted", .range = GR_RANGE(1, 40)),
+    GR_FIELD("name", GR_STRING, "Name to greet", .range = GR_RANGE(1, 40)),
     GR_END,
 };
 
 static const struct gr_field all_body[] = {
-    GR_FIELD("names", GR_ARRAY, "Who is greeted", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("names", GR_ARRAY, "Names to greet", .flags = GR_FIELD_REQUIRED,
              .items = GR_ITEM(GR_STRING, .range = GR_RANGE(1, 40))),
     GR_END,
 };
@@ -76,7 +75,7 @@ static const struct gr_answer all_answers[] = {
     GR_END,
 };
 
-/* A route is a row. One that only passes a request on to an upstream needs no function:
+/* A route is a row. A route that only forwards a request to an upstream needs no function:
  *     GR_GET("/things/{id}", "things.get", "Fetch one thing", .scope = "things:read",
  *            .forward = GR_FORWARD("api", "/things/{id}")),
  */

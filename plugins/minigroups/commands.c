@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define USAGE 2 /* exit status that makes the host print how it is used */
+#define USAGE 2 /* exit status: the host prints the usage */
 #define LIFETIME_S (24 * 60 * 60)
 
-/* The issuer whose tokens may speak for that audience, and whose key is the shared secret. */
+/* Returns an issuer for the audience that uses the shared secret; NULL when there is none. */
 static const char *issuer_of(const struct mini_options *options, gr_str audience)
 {
     for (size_t i = 0; i < json_array_size(options->authn); i++) {
@@ -37,7 +37,6 @@ static int complain(const char *text)
     return EXIT_FAILURE;
 }
 
-/* Prints a token for an account, valid for one day. */
 static int mint(struct gr_call *call, const struct mini_options *options,
                 const struct gr_account *account)
 {
@@ -48,7 +47,7 @@ static int mint(struct gr_call *call, const struct mini_options *options,
     if (memchr(account->label.ptr, ':', account->label.len))
         return complain("a label with a colon is not accepted in tokens");
     if (!issuer)
-        return complain("no issuer that uses the shared secret speaks for this audience");
+        return complain("no issuer with the shared secret is configured for this audience");
     secret = mini_secret(call->self, options->secret, options->secret_file);
     if (secret.len == 0)
         return complain("no secret");

@@ -1,4 +1,4 @@
-/* Words on the command line. */
+/* The commands of the group. */
 #pragma once
 
 #include <greenroom/plugin.h>

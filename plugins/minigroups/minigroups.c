@@ -1,8 +1,8 @@
 /*
- * The minigroups group: classes whose rooms live in an event service and a conference service.
+ * The group minigroups: classes with a room in an event service and a room in a conference service.
  *
- * A class is one row; create makes both of its rooms. What happens to the rooms comes back through
- * one callback route and drives the class from real-time to transcoded.
+ * A class is one row, and create makes both of its rooms. The services report what happens to the
+ * rooms through one callback route, which moves the class from real-time to transcoded.
  */
 #include "base/problem.h"
 #include "base/state.h"
@@ -16,7 +16,7 @@
 
 #define DOC "https://github.com/foxford/dispatcher/tree/master/docs/src/minigroups"
 #define UUID_PATTERN "[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
-#define ID_ROW(name_) GR_FIELD(name_, GR_STRING, "The minigroup's UUID", .pattern = UUID_PATTERN)
+#define ID_ROW(name_) GR_FIELD(name_, GR_STRING, "UUID of the minigroup", .pattern = UUID_PATTERN)
 #define BODY_MAX (2u * 1024 * 1024)
 #define BODY_ROUTE                                                                                 \
     .access = GR_ACCESS_GROUP, .admit = mini_admit_json, .flags = MINI_ROUTE_FLAGS,                \
@@ -29,8 +29,8 @@ static const struct gr_field by_minigroup_id[] = {ID_ROW("minigroup_id"), GR_END
 static const struct gr_field by_webinar_id[] = {ID_ROW("webinar_id"), GR_END};
 static const struct gr_field by_id[] = {ID_ROW("id"), GR_END};
 static const struct gr_field by_scope[] = {
-    GR_FIELD("audience", GR_STRING, "The tenant"),
-    GR_FIELD("scope", GR_STRING, "The tenant's name for the class"),
+    GR_FIELD("audience", GR_STRING, "Tenant"),
+    GR_FIELD("scope", GR_STRING, "Name of the class at the tenant"),
     GR_END,
 };
 static const struct gr_field by_property[] = {
@@ -43,7 +43,7 @@ static const struct gr_field by_account_property[] = {
     GR_END,
 };
 static const struct gr_field by_audience[] = {
-    GR_FIELD("audience", GR_STRING, "The tenant"),
+    GR_FIELD("audience", GR_STRING, "Tenant"),
     GR_END,
 };
 
@@ -52,21 +52,22 @@ static const struct gr_field by_audience[] = {
              .flags = GR_FIELD_SECRET)
 static const struct gr_field plain_query[] = {TOKEN_ROW, GR_END};
 static const struct gr_field read_query[] = {
-    GR_FIELD("class_keys[]", GR_STRING, "Name of a class property to show",
+    GR_FIELD("class_keys[]", GR_STRING, "Name of a class property to include",
              .flags = GR_FIELD_REPEATED),
-    GR_FIELD("account_keys[]", GR_STRING, "Name of a property of the caller's account to show",
+    GR_FIELD("account_keys[]", GR_STRING, "Name of a property of the caller's account to include",
              .flags = GR_FIELD_REPEATED),
     TOKEN_ROW,
     GR_END,
 };
 static const struct gr_field callback_query[] = {
-    GR_FIELD("label", GR_STRING, "What happened, when there is no header Gateway-Label"),
+    GR_FIELD("label", GR_STRING, "Label of the message, when the header Gateway-Label is absent"),
     TOKEN_ROW,
     GR_END,
 };
 static const struct gr_field callback_headers[] = {
-    GR_FIELD("Gateway-Label", GR_STRING, "What happened: room.close, room.upload, room.adjust …"),
-    GR_FIELD("Gateway-Agent-Id", GR_STRING, "Agent id of the service it happened in"),
+    GR_FIELD("Gateway-Label", GR_STRING,
+             "Label of the message: room.close, room.upload, room.adjust …"),
+    GR_FIELD("Gateway-Agent-Id", GR_STRING, "Agent id of the service that sent the message"),
     GR_END,
 };
 
@@ -102,7 +103,7 @@ static const struct gr_route routes[] = {
             .query = plain_query, .body = OBJECT_BODY(mini_event_body, GR_FIELD_REQUIRED),
             .handle = mini_post_event, .source = DOC),
     GR_POST("/api/v1/minigroups/{webinar_id}/timestamps", "minigroups.save_position",
-            "Save how far the caller has watched", BODY_ROUTE, .params = by_webinar_id,
+            "Save the caller's position in the recording", BODY_ROUTE, .params = by_webinar_id,
             .query = plain_query, .body = OBJECT_BODY(mini_timestamp_body, GR_FIELD_REQUIRED),
             .handle = mini_save_position, .source = DOC),
     GR_GET("/api/v1/minigroups/{id}/properties/{property_id}", "minigroups.read_property",
@@ -125,7 +126,7 @@ static const struct gr_route routes[] = {
            .body_max_bytes = BODY_MAX, .params = by_account_property, .query = plain_query,
            .body = GR_BODY(GR_ANY), .handle = mini_set_account_property, .source = DOC),
     GR_POST("/api/v1/transcoding/minigroup/{id}/restart", "minigroups.restart_transcoding",
-            "Ask for the transcoding of an adjusted minigroup again", BODY_ROUTE, .params = by_id,
+            "Request the transcoding of an adjusted minigroup again", BODY_ROUTE, .params = by_id,
             .query = plain_query, .body = OBJECT_BODY(mini_restart_body, 0), .handle = mini_restart,
             .source = DOC),
     GR_POST("/api/v1/audiences/{audience}/events", "minigroups.callback",
@@ -137,9 +138,9 @@ static const struct gr_route routes[] = {
 };
 
 static const struct gr_metric metrics[] = {
-    {"callbacks", GR_COUNTER, "Messages about rooms that were taken", "label"},
-    {"outbox_sent", GR_COUNTER, "Requests that left the outbox", "kind"},
-    {"outbox_dropped", GR_COUNTER, "Requests given up after the last attempt", "kind"},
+    {"callbacks", GR_COUNTER, "Messages about rooms received", "label"},
+    {"outbox_sent", GR_COUNTER, "Requests sent from the outbox", "kind"},
+    {"outbox_dropped", GR_COUNTER, "Requests dropped after the last attempt", "kind"},
     GR_END,
 };
 

@@ -1,4 +1,4 @@
-/* Makes what the group needs while it runs, from its options. */
+/* Makes the state of the group from its options. */
 #include "base/state.h"
 
 #include "base/ids.h"
@@ -18,7 +18,7 @@ static bool define(struct gr_self *self, const char *name, const json_t *setting
     json_t *complete = json_deep_copy(settings);
     bool good = complete != NULL;
 
-    /* Unless the config says otherwise, a call may take 5 s and is not repeated. */
+    /* The defaults are a time-out of 5 s and no retries. */
     if (good && !json_object_get(complete, "timeout"))
         good = json_object_set_new(complete, "timeout", json_string("5s")) == 0;
     if (good && !json_object_get(complete, "retries"))
@@ -30,8 +30,7 @@ static bool define(struct gr_self *self, const char *name, const json_t *setting
     return good;
 }
 
-/* Each URL becomes an upstream of its own, called minigroups_notify_N. An entry with an empty URL
- * is left out. */
+/* Defines an upstream minigroups_notify_N for each URL. Skips entries with an empty URL. */
 static bool define_notify(struct mini_state *state, struct gr_self *self)
 {
     const json_t *list = state->options->notify;
@@ -64,7 +63,7 @@ static bool define_upstreams(struct mini_state *state, struct gr_self *self)
 
     state->has_tq = mini_config_text(options->tq, "url") != NULL;
     if (!state->has_tq)
-        gr_log_self(self, GR_LOG_WARN, "no transcoding queue: its tasks are skipped");
+        gr_log_self(self, GR_LOG_WARN, "no transcoding queue is configured: its tasks are skipped");
     return define(self, "minigroups_event", options->event) &&
            define(self, "minigroups_conference", options->conference) &&
            (!state->has_tq || define(self, "minigroups_tq", options->tq)) &&
@@ -79,7 +78,7 @@ static bool check_account(struct gr_self *self, const char *account)
 
     if (mini_account_parse(gr_str_of(account), &ours))
         return true;
-    gr_log_self(self, GR_LOG_ERROR, "account '%s' is not of the form label.audience", account);
+    gr_log_self(self, GR_LOG_ERROR, "account: expected label.audience, found '%s'", account);
     return false;
 }
 

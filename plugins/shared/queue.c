@@ -1,12 +1,12 @@
 #include "queue.h"
 
 #define ID_SIZE 37
-/* How far a row's time may lie beyond the longest wait before it counts as a clock's mistake. */
+/* A row that is due later than the longest wait plus this margin is the effect of a wrong clock. */
 #define CLOCK_MARGIN_MS 60000
 
 /* --- adding --- */
 
-/* ", ?5, ?6 …" for the values of count columns. */
+/* Returns ", ?5, ?6 …" for the values of count columns. */
 static const char *placeholders(struct gr_call *call, size_t first, size_t count)
 {
     const char *list = gr_copy(call, GR_STR(""));
@@ -66,7 +66,7 @@ static int64_t wait_ms(const struct queue *queue, int64_t failures)
     return queue->waits_ms[failures < (int64_t)last ? (size_t)failures : last];
 }
 
-/* The latest time that a row may have been given at now. */
+/* Returns the latest time at which a row can be due that was written now. */
 static int64_t horizon_ms(const struct queue *queue, int64_t now)
 {
     int64_t longest = wait_ms(queue, queue->attempts_max);
@@ -74,7 +74,7 @@ static int64_t horizon_ms(const struct queue *queue, int64_t now)
     return now + (queue->lease_ms > longest ? queue->lease_ms : longest) + CLOCK_MARGIN_MS;
 }
 
-/* What makes row q due: ?1 is now, ?2 the horizon, and the parameter of that number the lane. */
+/* Returns the condition for a due row q: ?1 is now, ?2 the horizon, ?lane_number the lane. */
 static const char *condition(struct gr_call *call, const struct queue *queue, const char *lane,
                              unsigned lane_number)
 {
@@ -117,7 +117,8 @@ static bool is_before(const struct queue_item *a, const struct queue_item *b)
     return strcmp(a->key.s.ptr, b->key.s.ptr) < 0;
 }
 
-/* Columns: key, order, attempts, lane, the owner's. Rows come in any order, and are sorted in. */
+/* Inserts a row (key, order, attempts, lane, the owner's columns) into the sorted list of items,
+ * because the statement returns the rows in any order. */
 static enum gr_err take_row(void *arg, const struct gr_value *columns, size_t count)
 {
     struct claim *claim = arg;
@@ -152,7 +153,7 @@ static enum gr_err note_row(void *arg, const struct gr_value *columns, size_t co
     return GR_OK;
 }
 
-/* Most of the time nothing is due, and looking takes no lock. */
+/* Usually no row is due, and this query takes no lock. */
 static enum gr_err is_any_due(struct gr_call *call, const struct queue *queue, const char *lane,
                               int64_t now, bool *ret_due)
 {
@@ -166,8 +167,8 @@ static enum gr_err is_any_due(struct gr_call *call, const struct queue *queue, c
                : GR_ERR_NO_MEMORY;
 }
 
-/* The rows are chosen and taken in one statement. The outer condition is looked at again when
- * another gateway has just changed a row, and then it is not due any more. */
+/* One statement chooses the rows and claims them. When another gateway has just changed a row, the
+ * database evaluates the outer condition again, and the row is not due any more. */
 static const char *claim_statement(struct gr_call *call, const struct queue *queue,
                                    const char *lane)
 {
@@ -210,8 +211,8 @@ enum gr_err queue_claim(struct gr_call *call, const struct queue *queue, const c
 
 /* --- settling --- */
 
-/* Runs an action on the row while it has the time that its claim gave it. ?4 and ?5 are the
- * action's own parameters. */
+/* Runs an action on the row if it still has the due time that the claim set. ?4 and ?5 are
+ * parameters of the action. */
 static enum gr_err settle(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item, const char *action,
                           const struct gr_value *own, size_t own_count)

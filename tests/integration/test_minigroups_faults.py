@@ -85,7 +85,7 @@ def test_a_room_is_closed_however_long_it_takes(gateway, services):
     services.fail("event", "PATCH", ".*", 503, times=1)
     gateway.refuse(500, "mqtt_request_failed", "POST", BASE, new_class())
     services.wait("event", "PATCH", ".*", 1)
-    assert any("which no class has" in line for line in gateway.log)
+    assert any("which has no class" in line for line in gateway.log)
     services.wait("event", "PATCH", ".*", 2)  # the second attempt, some seconds later
 
 

@@ -221,7 +221,7 @@ def test_only_the_group_may_publish(gateway):
 def test_the_broker_may_go_away(gateway, broker, services):
     group = gateway.create()
     broker.stop()
-    wait_for_log(gateway, "the broker went away")
+    wait_for_log(gateway, "the connection to the broker was lost")
     gateway.ask(
         "POST",
         f"/api/v1/audiences/{mg.AUDIENCE}/events?label=room.close",

@@ -2,21 +2,21 @@
 
 #include <jansson.h>
 
-/* An upstream, as under "upstreams" in greenroom.json. The host checks the other members. */
+/* An upstream like those under "upstreams" in greenroom.json. The host checks the other members. */
 static const struct gr_field upstream_shape[] = {
     GR_FIELD("url", GR_STRING, "Base URL of the service, without /api/v1",
              .flags = GR_FIELD_REQUIRED, .pattern = "https?://.+"),
     GR_END,
 };
 static const struct gr_field optional_upstream_shape[] = {
-    GR_FIELD("url", GR_STRING, "Base URL of the service; empty: there is none",
+    GR_FIELD("url", GR_STRING, "Base URL of the service; empty: no such service",
              .flags = GR_FIELD_REQUIRED, .pattern = "(https?://.+)?"),
     GR_END,
 };
 static const struct gr_field callbacks_shape[] = {
-    GR_FIELD("trusted", GR_ARRAY, "Accounts that may report what happened to a room",
+    GR_FIELD("trusted", GR_ARRAY, "Accounts that may report events of rooms",
              .flags = GR_FIELD_REQUIRED, .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("async", GR_BOOL, "Whether messages are answered with 202 once checked and kept",
+    GR_FIELD("async", GR_BOOL, "Whether messages are answered with 202 and handled later",
              .default_doc = "false"),
     GR_END,
 };
@@ -25,14 +25,14 @@ static const struct gr_field audience_shape[] = {
     GR_FIELD("preroll_offset", GR_INT, "Milliseconds of preroll before the stream",
              .range = GR_RANGE(0, 86400000), .default_doc = "0"),
     GR_FIELD("to", GR_STRING, "Storage backend named in transcoding tasks"),
-    GR_FIELD("preroll", GR_STRING, "URI of a film put in front"),
-    GR_FIELD("postroll", GR_STRING, "URI of a film put behind"),
-    GR_FIELD("watermark", GR_STRING, "URI of an image put over"),
+    GR_FIELD("preroll", GR_STRING, "URI of a video before the recording"),
+    GR_FIELD("postroll", GR_STRING, "URI of a video after the recording"),
+    GR_FIELD("watermark", GR_STRING, "URI of an image over the recording"),
     GR_END,
 };
 static const struct gr_field notify_shape[] = {
     GR_FIELD("audience", GR_STRING, "Audience", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("url", GR_STRING, "Where its notifications are posted; empty: nowhere",
+    GR_FIELD("url", GR_STRING, "URL to which notifications are posted; empty: none",
              .flags = GR_FIELD_REQUIRED, .pattern = "(https?://[^?#{}]+)?"),
     GR_END,
 };
@@ -43,53 +43,58 @@ static const struct gr_field authz_shape[] = {GR_AUTHZ_FIELDS, GR_END};
 #define ROWS(rows_) GR_BODY(GR_ARRAY, .items = GR_ITEM(GR_OBJECT, .fields = (rows_)))
 
 const struct gr_option mini_option_rows[] = {
-    GR_OPTION(mini_options, account, GR_OPT_STRING, "dispatcher.svc.example.org",
-              "Our account id at the event and conference services; the label stays dispatcher"),
+    GR_OPTION(
+        mini_options, account, GR_OPT_STRING, "dispatcher.svc.example.org",
+        "Account id of the gateway at the event and conference services, which expect the label "
+        "dispatcher"),
     GR_OPTION(mini_options, agent_label, GR_OPT_STRING, "greenroom",
-              "Our agent label, sent as X-Agent-Label"),
+              "Agent label of the gateway, sent as X-Agent-Label"),
     GR_OPTION(mini_options, kind, GR_OPT_STRING, "Minigroup",
-              "What the event service calls this kind of class"),
+              "Kind of class, as the event service names it"),
     GR_OPTION(mini_options, secret, GR_OPT_SECRET, NULL,
-              "HS256 secret of our own tokens and of issuers without a key",
+              "HS256 secret of the gateway's tokens and of issuers without a key",
               .env = "MINIGROUPS_JWT_SECRET"),
     GR_OPTION(mini_options, secret_file, GR_OPT_STRING, "minigroups.secret",
-              "Read when there is no secret; made, with mode 0600, when it does not exist"),
+              "File with the secret, when `secret` is not set; made with mode 0600 when it does "
+              "not exist"),
     GR_OPTION(mini_options, id_token_algorithm, GR_OPT_STRING, "HS256",
-              "Algorithm of our own tokens", .values = GR_LIST("HS256", "RS256", "ES256")),
+              "Algorithm of the gateway's tokens", .values = GR_LIST("HS256", "RS256", "ES256")),
     GR_OPTION(mini_options, id_token_key_file, GR_OPT_STRING, NULL,
-              "Private key of our own tokens, instead of the secret"),
-    GR_OPTION(mini_options, id_token_lifetime, GR_OPT_MS, "1h", "Lifetime of our own tokens",
+              "File with the private key of the gateway's tokens, which replaces the secret"),
+    GR_OPTION(mini_options, id_token_lifetime, GR_OPT_MS, "1h", "Lifetime of the gateway's tokens",
               .range = GR_RANGE(60000, 86400000)),
-    GR_OPTION(mini_options, event, GR_OPT_JSON, NULL, "Upstream: the event service",
+    GR_OPTION(mini_options, event, GR_OPT_JSON, NULL, "The event service, an upstream",
               .required = true,
               .json = GR_BODY(GR_OBJECT, .fields = upstream_shape, .flags = GR_FIELD_REQUIRED)),
-    GR_OPTION(mini_options, conference, GR_OPT_JSON, NULL, "Upstream: the conference service",
+    GR_OPTION(mini_options, conference, GR_OPT_JSON, NULL, "The conference service, an upstream",
               .required = true,
               .json = GR_BODY(GR_OBJECT, .fields = upstream_shape, .flags = GR_FIELD_REQUIRED)),
-    GR_OPTION(mini_options, tq, GR_OPT_JSON, NULL, "Upstream: the transcoding queue",
+    GR_OPTION(mini_options, tq, GR_OPT_JSON, NULL, "The transcoding queue, an upstream",
               .json = GR_BODY(GR_OBJECT, .fields = optional_upstream_shape)),
-    GR_OPTION(mini_options, authn, GR_OPT_JSON, NULL, "Who makes the tokens we accept",
+    GR_OPTION(mini_options, authn, GR_OPT_JSON, NULL, "Issuers whose tokens are accepted",
               .required = true, .json = ROWS(authn_shape)),
-    GR_OPTION(mini_options, authz, GR_OPT_JSON, NULL, "Who may do what, by audience",
+    GR_OPTION(mini_options, authz, GR_OPT_JSON, NULL, "Authorization rules by audience",
               .required = true, .json = ROWS(authz_shape)),
     GR_OPTION(mini_options, authz_cache, GR_OPT_MS, "0",
-              "How long answers of authorization services are remembered",
+              "Time that answers of authorization services are cached",
               .range = GR_RANGE(0, 300000)),
-    GR_OPTION(mini_options, callbacks, GR_OPT_JSON, NULL, "Who may report what happened to rooms",
+    GR_OPTION(mini_options, callbacks, GR_OPT_JSON, NULL,
+              "Which accounts may report events of rooms, and how they are handled",
               .required = true,
               .json = GR_BODY(GR_OBJECT, .fields = callbacks_shape, .flags = GR_FIELD_REQUIRED)),
-    GR_OPTION(mini_options, audiences, GR_OPT_JSON, NULL, "What transcoding needs, by audience",
+    GR_OPTION(mini_options, audiences, GR_OPT_JSON, NULL, "Settings for transcoding by audience",
               .json = ROWS(audience_shape)),
-    GR_OPTION(mini_options, notify, GR_OPT_JSON, NULL,
-              "Where notifications are posted, by audience", .json = ROWS(notify_shape)),
+    GR_OPTION(mini_options, notify, GR_OPT_JSON, NULL, "URLs for notifications by audience",
+              .json = ROWS(notify_shape)),
     GR_OPTION(mini_options, turn_hosts, GR_OPT_LIST, NULL,
-              "TURN hosts; each answer names one of them"),
+              "TURN hosts; each answer names a random one"),
     GR_OPTION(mini_options, storage_url, GR_OPT_STRING, NULL,
-              "Base URL of the storage service that downloads are fetched from", .required = true,
+              "Base URL of the storage service for downloads", .required = true,
               .env = "STORAGE_URL"),
-    GR_OPTION(mini_options, storage_backend, GR_OPT_STRING, "yandex", "Backend in download URLs"),
+    GR_OPTION(mini_options, storage_backend, GR_OPT_STRING, "yandex",
+              "Storage backend in download URLs"),
     GR_OPTION(mini_options, host_required, GR_OPT_BOOL, "false",
-              "Whether create refuses a minigroup without a host"),
+              "Whether a new minigroup needs a host"),
     GR_END,
 };
 

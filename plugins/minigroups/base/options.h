@@ -1,15 +1,15 @@
-/* The group's options. */
+/* The options of the group. */
 #pragma once
 
 #include <greenroom/plugin.h>
 
 struct mini_options {
-    const char *account;     /* our account id at the other services */
-    const char *agent_label; /* with it, our agent id */
-    const char *kind;        /* what the event service calls a minigroup */
+    const char *account;     /* account id of the gateway at the other services */
+    const char *agent_label; /* agent label of the gateway */
+    const char *kind;        /* the event service's name for minigroups */
     const char *secret;      /* shared HS256 secret */
     const char *secret_file;
-    const char *id_token_algorithm; /* of our own tokens */
+    const char *id_token_algorithm; /* of the gateway's tokens */
     const char *id_token_key_file;
     int64_t id_token_lifetime;
     const json_t *event; /* upstreams */
@@ -29,8 +29,7 @@ struct mini_options {
 
 extern const struct gr_option mini_option_rows[];
 
-/* The entry of an audience in a list of the config, whose entries name theirs in "audience". NULL
- * when there is none. */
+/* Returns the entry of a config list with this "audience"; NULL when there is none. */
 const json_t *mini_audience_config(const json_t *list, const char *audience);
 /* A text member of a config object; NULL when absent or empty. */
 const char *mini_config_text(const json_t *object, const char *name);

@@ -14,7 +14,7 @@ static const struct row rows[MINI_PROBLEM_COUNT] = {
 #undef MINI_PROBLEM_ROW
 };
 
-/* The host's own errors, by the types that this group's clients know. */
+/* The types that clients of this group know, for errors of the host. */
 static const struct {
     enum gr_err err;
     enum mini_problem problem;
@@ -44,7 +44,7 @@ static enum gr_err err_of(int status)
         return GR_ERR_UNPROCESSABLE;
     case 502:
         return GR_ERR_UPSTREAM_CONNECT;
-    default: /* not GR_ERR_INTERNAL: our detail is for the client */
+    default: /* not GR_ERR_INTERNAL, for which the host would hide the detail from the client */
         return GR_ERR_UPSTREAM_BROKEN;
     }
 }
@@ -75,8 +75,8 @@ enum gr_err mini_fail_store(struct gr_call *call, enum gr_err err)
     }
 }
 
-/* Which part of the request was wrong, judged by how far it got: without a route it was the path;
- * in a GET that found its route only the query is left; else it was the body. */
+/* Returns which part of the request was wrong: the path when no route was found, the query of a
+ * GET, otherwise the body. */
 static enum mini_problem bad_request(const struct gr_call *call)
 {
     const struct gr_route *route = gr_route_of(call);

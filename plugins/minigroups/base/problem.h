@@ -1,4 +1,4 @@
-/* The group's error format: {"type", "title", "status", "detail"}. */
+/* The error format of the group: {"type", "title", "status", "detail"}. */
 #pragma once
 
 #include <greenroom/plugin.h>
@@ -40,9 +40,9 @@ enum mini_problem {
         MINI_PROBLEM_COUNT
 };
 
-/* Fails the call with a problem of the group. detail is for the client; "" leaves it out. */
+/* Fails the call with a problem of the group. detail is a text for the client; "": none. */
 enum gr_err mini_fail(struct gr_call *call, enum mini_problem problem, const char *detail);
-/* Fails the call for an error of the store. Other errors have failed it already, and are returned
- * as they are. */
+/* Fails the call for an error of the store. Other errors, which have failed the call already, and
+ * GR_OK are returned unchanged. */
 enum gr_err mini_fail_store(struct gr_call *call, enum gr_err err);
 gr_render_error_fn mini_render_error;

@@ -1,4 +1,4 @@
-/* What the group holds while it runs: made once by mini_state_init(), and shared by all calls. */
+/* The state of the running group, made by mini_state_init() and shared by all calls. */
 #pragma once
 
 #include "options.h"
@@ -8,7 +8,7 @@ struct mini_class_locks; /* store/class_lock.h */
 
 #define MINI_KEY_SIZE 32
 
-/* Where the notifications of an audience are posted. */
+/* The URL for notifications of an audience. */
 struct mini_notify {
     const char *audience;
     const char *path;
@@ -24,7 +24,7 @@ struct mini_state {
     struct mini_notify *notify; /* the entries of the config that have a URL */
     size_t notify_count;
     bool has_tq;
-    unsigned char absent_key[MINI_KEY_SIZE]; /* of the ids that absent classes are given */
+    unsigned char absent_key[MINI_KEY_SIZE]; /* key for the ids of absent classes; see access.c */
 };
 
 enum gr_err mini_state_init(struct gr_self *self, const void *options, void **ret_state);

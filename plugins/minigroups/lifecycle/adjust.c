@@ -1,4 +1,4 @@
-/* room.adjust and edition.commit: the event room was cut to the recording. */
+/* Handles room.adjust and edition.commit: the event service cut the event room to the recording. */
 #include "base/json.h"
 #include "class_snapshot.h"
 #include "handlers.h"
@@ -6,25 +6,26 @@
 #include "tasks.h"
 
 #define RESULT_ROWS                                                                                \
-    GR_FIELD("status", GR_STRING, "How it went", .flags = GR_FIELD_REQUIRED,                       \
+    GR_FIELD("status", GR_STRING, "Result of the operation", .flags = GR_FIELD_REQUIRED,           \
              .values = GR_LIST("success", "error", "failure")),                                    \
-        GR_FIELD("modified_segments", GR_ARRAY, "Stretches of the modified room",                  \
+        GR_FIELD("modified_segments", GR_ARRAY, "Segments of the modified room",                   \
                  .items = GR_ITEM(GR_ARRAY))
 
 const struct gr_field mini_adjust_payload[] = {
     RESULT_ROWS,
-    GR_FIELD("room_id", GR_STRING, "The event room", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("original_room_id", GR_STRING, "Its copy", .when = GR_WHEN("status", "success")),
-    GR_FIELD("modified_room_id", GR_STRING, "Its cut copy", .when = GR_WHEN("status", "success")),
-    GR_FIELD("cut_original_segments", GR_ARRAY, "What is left of the host's stream",
+    GR_FIELD("room_id", GR_STRING, "ID of the event room", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("original_room_id", GR_STRING, "ID of its copy", .when = GR_WHEN("status", "success")),
+    GR_FIELD("modified_room_id", GR_STRING, "ID of its cut copy",
+             .when = GR_WHEN("status", "success")),
+    GR_FIELD("cut_original_segments", GR_ARRAY, "Segments of the host's stream that remain",
              .items = GR_ITEM(GR_ARRAY), .when = GR_WHEN("status", "success")),
     GR_END,
 };
 const struct gr_field mini_edition_payload[] = {
     RESULT_ROWS,
-    GR_FIELD("source_room_id", GR_STRING, "The original room",
+    GR_FIELD("source_room_id", GR_STRING, "ID of the original room",
              .when = GR_WHEN("status", "success")),
-    GR_FIELD("committed_room_id", GR_STRING, "Its edited copy",
+    GR_FIELD("committed_room_id", GR_STRING, "ID of its edited copy",
              .when = GR_WHEN("status", "success")),
     GR_END,
 };
@@ -73,8 +74,8 @@ static enum gr_err store_adjustment(struct gr_call *call, void *arg)
     return err;
 }
 
-/* The decision is made twice: before the event service is asked who hosts, and again with the class
- * locked. */
+/* Decides twice: before it asks the event service for the host, and again in the transaction that
+ * locks the class, because the class may have changed in between. */
 static enum gr_err adjust(struct gr_call *call, const struct mini_delivery *delivery,
                           struct adjustment *a)
 {
@@ -89,9 +90,9 @@ static enum gr_err adjust(struct gr_call *call, const struct mini_delivery *deli
     if (a->decision == MINI_IGNORE)
         return GR_OK;
     if (!mini_find_host(call, &snapshot.row, a->modified_room, &a->host))
-        return mini_flow_fail(call, delivery, "the event service does not tell who hosts");
+        return mini_flow_fail(call, delivery, "the event service did not return the host");
     if (!a->host) {
-        gr_log(call, GR_LOG_WARN, "class %s: no host is known; it stays as it is", a->class_id);
+        gr_log(call, GR_LOG_WARN, "class %s: no host is known, so it is not adjusted", a->class_id);
         return GR_OK;
     }
     err = gr_store_tx(call, store_adjustment, a);

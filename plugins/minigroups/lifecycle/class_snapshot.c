@@ -13,7 +13,7 @@ enum mini_status mini_class_status(const struct mini_class *row,
     return mini_status_of(&life, now_ms);
 }
 
-/* Loads the recordings of snapshot->row, and works out the facts. */
+/* Loads the recordings of snapshot->row and computes the facts. */
 static enum gr_err fill(struct gr_call *call, struct mini_class_snapshot *snapshot)
 {
     enum gr_err err = mini_recordings_load(call, snapshot->row.id, &snapshot->recordings);

@@ -1,8 +1,8 @@
 /*
- * What the other services report about the rooms of a class, and what follows from it.
+ * One message of another service about a room of a class.
  *
- * Every handler tolerates repeats: it decides in a transaction that holds the class, and only then
- * calls other services; a sender that got an error may send the same message again.
+ * Every handler accepts repeated messages: it decides in a transaction that locks the class and
+ * calls other services only afterwards. A sender that got an error may send the same message again.
  */
 #pragma once
 
@@ -11,17 +11,17 @@
 
 /* One message. */
 struct mini_delivery {
-    const char *audience;      /* of the path; has to be the class's */
-    gr_str source;             /* label of the service that made the message */
-    const json_t *payload;     /* its shape has been checked */
-    enum mini_problem failure; /* how a failure is called */
+    const char *audience;      /* from the path; must be the audience of the class */
+    gr_str source;             /* label of the service that sent the message */
+    const json_t *payload;     /* already validated */
+    enum mini_problem failure; /* error type for failures of this kind of message */
 };
 
-/* Handles one message; see handlers.h. */
+/* The handler of a kind of message; see handlers.h. */
 typedef enum gr_err mini_message_fn(struct gr_call *call, const struct mini_delivery *delivery);
 
-/* Fail the call with the error type of this kind of message: with a text for the sender, or for an
- * error of the store (GR_OK is passed on). */
+/* Fail the call with delivery->failure: with a text for the sender, or for an error of the store
+ * (GR_OK is returned unchanged). */
 enum gr_err mini_flow_fail(struct gr_call *call, const struct mini_delivery *delivery,
                            const char *detail);
 enum gr_err mini_flow_store(struct gr_call *call, const struct mini_delivery *delivery,

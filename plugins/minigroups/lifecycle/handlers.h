@@ -1,4 +1,4 @@
-/* The handlers of the messages, and the shapes of their payloads. */
+/* The handlers of the messages, and the rows of their payloads. */
 #pragma once
 
 #include "delivery.h"
@@ -10,7 +10,6 @@ mini_message_fn mini_on_task;    /* task_complete.c */
 mini_message_fn mini_on_adjust;  /* adjust.c */
 mini_message_fn mini_on_edition; /* adjust.c */
 
-/* Shapes of the payloads. */
 extern const struct gr_field mini_close_payload[];
 extern const struct gr_field mini_upload_payload[];
 extern const struct gr_field mini_dump_payload[];

@@ -5,11 +5,11 @@
 #include "messages.h"
 #include "shared/queue.h"
 
-/* They are short, since the class's later messages wait as well. */
+/* The pauses are short, because the later messages of the class wait as well. */
 static const int64_t waits_ms[] = {1000, 5000, 30000};
 #define ATTEMPTS_MAX 4
 
-/* The owner's columns, in the order of the list in the queue. */
+/* The columns of a row, in the order of .columns. */
 enum column { AUDIENCE = 0, SOURCE, LABEL, PAYLOAD, COLUMN_COUNT };
 
 static const struct queue inbox = {
@@ -72,7 +72,7 @@ enum gr_err mini_inbox_run(struct gr_call *call)
 
     if (err != GR_OK || count == 0)
         return err;
-    /* One per run, because a message that fails has failed the call. */
+    /* Each run handles one message, because a message that fails also fails the call. */
     gr_timer_wake(call->self, MINI_INBOX_TIMER);
     return handle(call, &item);
 }

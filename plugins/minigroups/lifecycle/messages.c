@@ -2,7 +2,6 @@
 
 #include "handlers.h"
 
-/* One row per message that means something to a minigroup. */
 static const struct mini_message_type messages[] = {
     {"room.close", mini_close_payload, mini_on_close, MINI_CLOSING_FAILED, NULL, "id",
      MINI_BY_CONFERENCE_ROOM},

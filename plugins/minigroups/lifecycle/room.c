@@ -1,4 +1,4 @@
-/* room.close, room.upload, room.dump_events. */
+/* Handles room.close, room.upload and room.dump_events. */
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/state.h"
@@ -11,8 +11,9 @@
 /* --- room.close --- */
 
 const struct gr_field mini_close_payload[] = {
-    GR_FIELD("id", GR_STRING, "The closed room", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("timed_out", GR_BOOL, "Whether the host stayed away for too long"),
+    GR_FIELD("id", GR_STRING, "ID of the closed room", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("timed_out", GR_BOOL,
+             "Whether the room was closed because the host was absent for too long"),
     GR_END,
 };
 
@@ -35,7 +36,7 @@ static enum gr_err close_class(struct gr_call *call, void *arg)
     return mini_outbox_notify(call, &snapshot.row, "minigroup.stop", -1);
 }
 
-/* The sender tells which kind of room it is. For other senders both kinds are looked at. */
+/* The sender of the message determines the kind of room. For an unknown sender both are tried. */
 static enum gr_err class_of_source(struct gr_call *call, const struct mini_delivery *delivery,
                                    const char *room, struct mini_class *ret_class)
 {
@@ -68,18 +69,18 @@ enum gr_err mini_on_close(struct gr_call *call, const struct mini_delivery *deli
 /* --- room.upload --- */
 
 static const struct gr_field rtc_payload[] = {
-    GR_FIELD("id", GR_STRING, "The stream", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("status", GR_STRING, "Whether it was stored", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("uri", GR_STRING, "Where it was stored"),
+    GR_FIELD("id", GR_STRING, "ID of the stream", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("status", GR_STRING, "`ready` when the stream was stored", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("uri", GR_STRING, "URI of the stored stream"),
     GR_FIELD("created_by", GR_STRING, "Agent id of the participant", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("mjr_dumps_uris", GR_ARRAY, "Raw dumps to convert", .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("started_at", GR_INT, "Unix ms; with segments: the stream needs no conversion"),
-    GR_FIELD("segments", GR_ARRAY, "Stretches in ms", .items = GR_ITEM(GR_ARRAY)),
+    GR_FIELD("started_at", GR_INT, "Unix ms; with `segments` the stream needs no conversion"),
+    GR_FIELD("segments", GR_ARRAY, "Segments of the stream in ms", .items = GR_ITEM(GR_ARRAY)),
     GR_END,
 };
 const struct gr_field mini_upload_payload[] = {
-    GR_FIELD("id", GR_STRING, "The conference room", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("rtcs", GR_ARRAY, "Its streams", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("id", GR_STRING, "ID of the conference room", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("rtcs", GR_ARRAY, "Streams of the room", .flags = GR_FIELD_REQUIRED,
              .items = GR_ITEM(GR_OBJECT, .fields = rtc_payload)),
     GR_END,
 };
@@ -96,7 +97,7 @@ static const char *member(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-/* Streams that come with their segments need no conversion. */
+/* A stream with a URI, a start and segments needs no conversion. */
 static bool is_converted(const json_t *rtc)
 {
     return mini_segments_start_valid(json_object_get(rtc, "started_at")) &&
@@ -154,8 +155,9 @@ static enum gr_err put_streams(struct gr_call *call, void *arg)
     struct mini_class_snapshot snapshot = {0};
     enum gr_err err = mini_class_snapshot_lock(call, upload->row->id, &snapshot);
 
-    upload->task_count = 0; /* this may be the second try */
-    /* Each stream gets a later time than the one before, because the first stands for the class. */
+    upload->task_count = 0; /* the transaction may run again */
+    /* Each stream gets a later time than the one before, because the status of the class depends on
+     * which recording is the first. */
     for (size_t i = 0; i < json_array_size(upload->rtcs) && err == GR_OK; i++)
         err =
             put_stream(call, upload, json_array_get(upload->rtcs, i), snapshot.now_ms + (int64_t)i);
@@ -171,7 +173,7 @@ enum gr_err mini_on_upload(struct gr_call *call, const struct mini_delivery *del
                                       member(delivery->payload, "id"), &row);
 
     if (err == GR_ERR_NOT_FOUND)
-        return GR_OK; /* a room of an earlier life */
+        return GR_OK; /* the class was recreated and has other rooms */
     if (err != GR_OK)
         return err;
     if (reason)
@@ -186,21 +188,25 @@ enum gr_err mini_on_upload(struct gr_call *call, const struct mini_delivery *del
     for (size_t i = 0; i < upload.task_count; i++)
         mini_task_send(call, &upload.tasks[i]);
     if (!mini_state_of(call)->has_tq)
-        gr_log(call, GR_LOG_INFO, "class %s: no queue converts its streams", row.id);
+        gr_log(
+            call, GR_LOG_INFO,
+            "class %s: its streams are not converted, because no transcoding queue is configured",
+            row.id);
     return mini_adjust_when_ready(call, delivery, row.id);
 }
 
 /* --- room.dump_events --- */
 
 static const struct gr_field dump_result[] = {
-    GR_FIELD("room_id", GR_STRING, "The room whose events were written"),
-    GR_FIELD("s3_uri", GR_STRING, "Where they were written to"),
+    GR_FIELD("room_id", GR_STRING, "ID of the room"),
+    GR_FIELD("s3_uri", GR_STRING, "URI of the written events"),
     GR_END,
 };
 const struct gr_field mini_dump_payload[] = {
-    GR_FIELD("status", GR_STRING, "How it went", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("status", GR_STRING, "Result of the operation", .flags = GR_FIELD_REQUIRED,
              .values = GR_LIST("success", "error", "failure")),
-    GR_FIELD("result", GR_OBJECT, "The result", .flags = GR_FIELD_REQUIRED, .fields = dump_result),
+    GR_FIELD("result", GR_OBJECT, "The room and its events", .flags = GR_FIELD_REQUIRED,
+             .fields = dump_result),
     GR_END,
 };
 

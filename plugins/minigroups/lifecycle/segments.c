@@ -6,7 +6,7 @@
 #define LINE_MAX_BYTES 96
 #define DURATION_MAX_S 1e9
 #define TIME_MAX_MS 253402300799999 /* the end of the year 9999, Unix time */
-#define LENGTH_MAX_MS 1000000000000 /* DURATION_MAX_S; far from what could overflow in a sum */
+#define LENGTH_MAX_MS 1000000000000 /* DURATION_MAX_S; sums of such numbers cannot overflow */
 
 static void add(json_t *list, int64_t start, int64_t end)
 {
@@ -25,7 +25,7 @@ static bool parse_line(gr_str line, int64_t *ret_start_ms, int64_t *ret_length_m
         char c = line.ptr[i];
 
         if (!((c >= '0' && c <= '9') || c == ',' || c == '.'))
-            return false; /* no signs, exponents, names of numbers */
+            return false; /* strtod() would accept signs, exponents, hex digits, inf and nan */
         text[i] = c;
     }
     text[line.len] = '\0';

@@ -4,7 +4,7 @@
 #define A MINI_APPLY
 #define R MINI_REFUSE
 
-/* What a message that has not been seen before means, by status. */
+/* The decision on a message that is not a repeat, by status. */
 static const enum mini_decision first_time[MINI_MESSAGE_COUNT][MINI_STATUS_COUNT] = {
     /*                     real-time closed finished adjusted transcoded */
     [MINI_ROOM_CLOSE] = {A, A, A, A, A},       [MINI_ROOM_UPLOAD] = {A, A, A, A, A},

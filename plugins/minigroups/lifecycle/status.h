@@ -1,17 +1,17 @@
 /*
- * The life of a class: its status, which is computed and never stored, and what each message means
- * in each status. Pure functions, so that every cell of the table has a test.
+ * The status of a class, which is computed and never stored, and the decision on each message in
+ * each status. The functions are pure, so that a test covers every cell of the table.
  */
 #pragma once
 
 #include <greenroom/plugin.h>
 
 enum mini_status {
-    MINI_REAL_TIME = 0, /* no live recording, the end is open or ahead */
-    MINI_CLOSED,        /* no live recording, the end has passed */
+    MINI_REAL_TIME = 0, /* no live recording; the end is open or in the future */
+    MINI_CLOSED,        /* no live recording; the end has passed */
     MINI_FINISHED,      /* recorded */
-    MINI_ADJUSTED,      /* event rooms cut to the recording */
-    MINI_TRANSCODED,    /* ready to be watched */
+    MINI_ADJUSTED,      /* the event rooms are cut to the recording */
+    MINI_TRANSCODED,    /* can be watched */
     MINI_STATUS_COUNT
 };
 
@@ -27,27 +27,27 @@ enum mini_message {
 };
 
 enum mini_decision {
-    MINI_IGNORE = 0, /* late or repeated: answered as handled, nothing changes */
+    MINI_IGNORE = 0, /* late or repeated: answered with success, without effect */
     MINI_APPLY,
     MINI_REFUSE, /* too early: the sender may try again */
 };
 
-/* What the status is computed from. */
+/* The input for the status. */
 struct mini_life {
     bool has_end;
     int64_t end_ms;
-    bool recorded; /* there is a live recording; the next two are of the first one */
+    bool recorded; /* the class has a live recording; the next two describe the first one */
     bool adjusted;
     bool transcoded;
 };
 
-/* What tells a first message from a repeated one. */
+/* The facts that distinguish a first message from a repeated one. */
 struct mini_facts {
     enum mini_status status;
-    bool stopped;     /* a room.close was handled in this life */
-    bool unadjusted;  /* some live recording is not adjusted */
-    bool same_rooms;  /* the message names the rooms the class already has */
-    bool transcoding; /* a transcode task was asked for and has not come back */
+    bool stopped;     /* a room.close was handled since the last create or recreate */
+    bool unadjusted;  /* at least one live recording is not adjusted */
+    bool same_rooms;  /* the class already has the rooms of the message */
+    bool transcoding; /* a transcode task was requested and has not completed */
 };
 
 enum mini_status mini_status_of(const struct mini_life *life, int64_t now_ms);

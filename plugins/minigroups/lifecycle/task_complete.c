@@ -1,4 +1,4 @@
-/* task.complete, of convert and transcode tasks. */
+/* Handles task.complete of convert and transcode tasks. */
 #include "base/json.h"
 #include "class_snapshot.h"
 #include "handlers.h"
@@ -10,20 +10,21 @@
 #include <stdlib.h>
 
 static const struct gr_field tags_payload[] = {
-    GR_FIELD("conference_room_id", GR_STRING, "The room, as we put it into the task"),
+    GR_FIELD("conference_room_id", GR_STRING,
+             "ID of the conference room, from the tags of the task"),
     GR_END,
 };
 const struct gr_field mini_task_payload[] = {
     GR_FIELD("tags", GR_OBJECT, "Tags of the task", .flags = GR_FIELD_REQUIRED,
              .fields = tags_payload),
-    GR_FIELD("status", GR_STRING, "How it went", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("status", GR_STRING, "Result of the task", .flags = GR_FIELD_REQUIRED,
              .values = GR_LIST("success", "failure", "error")),
-    GR_FIELD("template", GR_STRING, "What kind of task it was",
-             .when = GR_WHEN("status", "success")),
-    GR_FIELD("stream_id", GR_STRING, "Convert: the stream"),
-    GR_FIELD("stream_uri", GR_STRING, "Convert: where the stream is now"),
-    GR_FIELD("segments", GR_STRING, "Convert: lines of start in Unix ms, comma, seconds"),
-    GR_FIELD("recording_duration", GR_STRING, "Transcode: seconds"),
+    GR_FIELD("template", GR_STRING, "Template of the task", .when = GR_WHEN("status", "success")),
+    GR_FIELD("stream_id", GR_STRING, "ID of the stream, for a convert task"),
+    GR_FIELD("stream_uri", GR_STRING, "URI of the converted stream, for a convert task"),
+    GR_FIELD("segments", GR_STRING,
+             "Lines of start in Unix ms, comma and seconds, for a convert task"),
+    GR_FIELD("recording_duration", GR_STRING, "Duration in seconds, for a transcode task"),
     GR_END,
 };
 
@@ -60,7 +61,7 @@ static enum gr_err store_conversion(struct gr_call *call, void *arg)
         return GR_OK;
     }
     if (!c->segments) {
-        gr_log(call, GR_LOG_WARN, "stream %s has no readable segments and is dropped",
+        gr_log(call, GR_LOG_WARN, "stream %s is dropped, because its segments are malformed",
                c->stream_id);
         return mini_recording_delete(call, rec->id);
     }
@@ -142,19 +143,19 @@ enum gr_err mini_on_task(struct gr_call *call, const struct mini_delivery *deliv
     struct mini_class row;
 
     if (!room)
-        return mini_flow_fail(call, delivery, "the task's tags name no conference room");
+        return mini_flow_fail(call, delivery, "the tags of the task have no conference room");
     enum gr_err err = mini_flow_class(call, delivery, MINI_BY_CONFERENCE_ROOM, room, &row);
     if (err == GR_ERR_NOT_FOUND)
         return GR_OK;
     if (err != GR_OK)
         return err;
     if (strcmp(member(delivery->payload, "status"), "success") != 0) {
-        gr_log(call, GR_LOG_WARN, "class %s: a task of the queue failed", row.id);
+        gr_log(call, GR_LOG_WARN, "class %s: a task of the transcoding queue failed", row.id);
         return GR_OK;
     }
     if (strcmp(template, "convert-mjr-dumps-to-stream") == 0)
         return on_converted(call, delivery, row.id);
     if (strcmp(template, "transcode-minigroup-to-hls") == 0)
         return on_transcoded(call, delivery, row.id);
-    return mini_flow_fail(call, delivery, "no such task belongs to a minigroup");
+    return mini_flow_fail(call, delivery, "the template of the task is not one of minigroups");
 }

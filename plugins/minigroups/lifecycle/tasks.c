@@ -7,7 +7,7 @@
 #include "service/outbox.h"
 #include "service/room_events.h"
 
-/* How long the event service may take to adjust before a repeated message makes us ask again. */
+/* Time that the event service has to adjust, before a repeated message requests it again. */
 #define ADJUSTING_MS (10 * 60 * 1000)
 
 json_t *mini_task_tags(const struct mini_class *row)
@@ -76,7 +76,8 @@ enum gr_err mini_task_convert(struct gr_call *call, const struct mini_class *row
 void mini_task_send(struct gr_call *call, const struct mini_task *task)
 {
     if (!mini_outbox_send(call, MINI_TQ, &task->item, task->request, task->payload))
-        gr_log(call, GR_LOG_WARN, "a convert task was not taken; it will be sent again");
+        gr_log(call, GR_LOG_WARN,
+               "the transcoding queue did not accept a convert task; it will be sent again");
 }
 
 /* --- adjusting --- */
@@ -98,7 +99,7 @@ struct adjusting {
     bool claimed;
 };
 
-/* Of several calls that find all streams ready, one claims the class and asks the service. */
+/* Of several calls that find all streams ready, only the one that claims the class continues. */
 static enum gr_err claim_adjusting(struct gr_call *call, void *arg)
 {
     struct adjusting *adjusting = arg;
@@ -116,7 +117,8 @@ static enum gr_err claim_adjusting(struct gr_call *call, void *arg)
     return mini_class_set_adjusting(call, adjusting->class_id, snapshot->now_ms);
 }
 
-/* NULL when the event service was asked or need not be; *ret_asked tells which. */
+/* Returns NULL when the request succeeded (*ret_asked is true) or is not possible without a
+ * recording of the host (false), otherwise the reason of the failure. */
 static const char *ask_to_adjust(struct gr_call *call, const struct mini_class_snapshot *snapshot,
                                  bool *ret_asked)
 {
@@ -127,11 +129,11 @@ static const char *ask_to_adjust(struct gr_call *call, const struct mini_class_s
 
     *ret_asked = false;
     if (!mini_find_host(call, row, row->event_room, &host))
-        return "the event service does not tell who hosts";
+        return "the event service did not return the host";
     const struct mini_recording *own = mini_recording_of_host(&snapshot->recordings, host);
     if (!own) {
-        gr_log(call, GR_LOG_WARN, "class %s: %s; it stays finished", row->id,
-               host ? "no recording is the host's" : "no host is known");
+        gr_log(call, GR_LOG_WARN, "class %s: %s, so it is not adjusted", row->id,
+               host ? "the host has no recording" : "no host is known");
         return NULL;
     }
     const struct mini_answer answer = mini_service_room_call(
@@ -140,7 +142,7 @@ static const char *ask_to_adjust(struct gr_call *call, const struct mini_class_s
                   mini_json_load(own->segments), "offset",
                   json_integer_value(json_object_get(settings, "preroll_offset"))));
     *ret_asked = answer.good;
-    return answer.good ? NULL : "the event service did not take the request to adjust";
+    return answer.good ? NULL : "the event service did not accept the request to adjust";
 }
 
 enum gr_err mini_adjust_when_ready(struct gr_call *call, const struct mini_delivery *delivery,
@@ -156,7 +158,8 @@ enum gr_err mini_adjust_when_ready(struct gr_call *call, const struct mini_deliv
     if (!asked) {
         err = mini_class_set_adjusting(call, class_id, 0);
         if (err != GR_OK)
-            gr_log(call, GR_LOG_WARN, "class %s keeps its claim for some minutes", class_id);
+            gr_log(call, GR_LOG_WARN,
+                   "class %s: the next attempt to adjust is delayed by up to 10 minutes", class_id);
     }
     return reason ? mini_flow_fail(call, delivery, reason) : GR_OK;
 }

@@ -1,4 +1,4 @@
-/* The last step: dump the modified room, and ask the queue for one film of all streams. */
+/* The last step: dumps the events of the modified room and requests one video of all streams. */
 #include "base/json.h"
 #include "base/state.h"
 #include "segments.h"
@@ -57,7 +57,7 @@ static json_t *describe(struct gr_call *call, const struct film *film)
     return bindings;
 }
 
-/* --- the steps before --- */
+/* --- steps --- */
 
 static bool has_start(const json_t *room)
 {
@@ -76,7 +76,7 @@ static const char *read_services(struct gr_call *call, struct film *film)
     answer = mini_service_room_call(call, MINI_EVENT, GR_METHOD_POST,
                                     "/api/v1/rooms/{room}/dump_events", row->modified_room, NULL);
     if (!answer.good)
-        return "the event service did not take the request to dump events";
+        return "the event service did not accept the request to dump events";
     film->pins = mini_room_events(call, row->modified_room, "pin", PIN_PAGES_MAX);
     if (!film->pins)
         return "the pin events cannot be read";
@@ -94,7 +94,10 @@ static const char *send_task(struct gr_call *call, const struct film *film, cons
     const char *path = mini_task_path(call, row, TEMPLATE, NULL);
 
     if (!mini_state_of(call)->has_tq) {
-        gr_log(call, GR_LOG_INFO, "class %s: no queue transcodes its streams", row->id);
+        gr_log(
+            call, GR_LOG_INFO,
+            "class %s: its streams are not transcoded, because no transcoding queue is configured",
+            row->id);
         return NULL;
     }
     if (!path)
@@ -110,7 +113,7 @@ static const char *send_task(struct gr_call *call, const struct film *film, cons
 
     return mini_service_calls(call, &request, &answer, 1)
                ? NULL
-               : "the queue did not take the transcode task";
+               : "the transcoding queue did not accept the transcode task";
 }
 
 const char *mini_transcode_start(struct gr_call *call, const char *class_id, const char *host,
@@ -127,7 +130,7 @@ const char *mini_transcode_start(struct gr_call *call, const char *class_id, con
     if (!mini_recordings_ready(&recordings))
         return "a recording is not converted yet";
     if (!host && !mini_find_host(call, &row, row.modified_room, &host))
-        return "the event service does not tell who hosts";
+        return "the event service did not return the host";
     const json_t *settings =
         mini_audience_config(mini_state_of(call)->options->audiences, row.audience);
     struct film film = {.row = &row,
@@ -136,7 +139,7 @@ const char *mini_transcode_start(struct gr_call *call, const char *class_id, con
                         .preroll_ms =
                             json_integer_value(json_object_get(settings, "preroll_offset"))};
     if (!film.host)
-        return "no recording is the host's";
+        return "the host has no recording";
     const char *reason = read_services(call, &film);
     if (!reason)
         reason = send_task(call, &film, priority);

@@ -1,10 +1,10 @@
 /*
- * A bridge between an MQTT broker of the original's services and the minigroups group.
+ * A bridge between the MQTT broker of the event and conference services and the minigroups group.
  *
- * In: the bridge takes broadcasts about rooms from the broker, keeps them in the store, and posts
- * them to the callback route of a gateway, as any service would. Out: the minigroups group posts
- * its notifications to the one route of this plugin, which publishes them and answers once the
- * broker has them. Both ways are plain HTTP, so that either side can run elsewhere.
+ * Inbound, the bridge stores broadcasts about rooms from the broker and posts them to the callback
+ * route of a gateway, like a service. Outbound, the minigroups group posts its notifications to the
+ * route of this plugin, which publishes them and answers once the broker has acknowledged them.
+ * Both directions use HTTP, so that the bridge can run in another gateway.
  */
 #include "bridge.h"
 
@@ -25,7 +25,7 @@ static enum gr_err authenticate(struct gr_call *call)
     const json_t *claims = NULL;
 
     if (token.len == 0)
-        return gr_fail(call, GR_ERR_UNAUTHORIZED, "give a bearer token");
+        return gr_fail(call, GR_ERR_UNAUTHORIZED, "a bearer token is required");
     if (gr_jwt_verify(call, &key, 1, &rules, token, &claims) != GR_OK)
         return gr_fail(call, GR_ERR_UNAUTHORIZED, "the token is not valid");
     const char *sub = json_string_value(json_object_get(claims, "sub"));
@@ -55,7 +55,7 @@ static enum gr_err publish(struct gr_call *call)
         char *topic = mq_topic_out(call, *pattern, state->options->account, audience);
 
         if (!topic || !mq_link_publish(state, topic, gr_str_of(text)))
-            return gr_fail(call, GR_ERR_UPSTREAM_CONNECT, "the broker did not take the message");
+            return gr_fail(call, GR_ERR_UPSTREAM_CONNECT, "the broker did not accept the message");
     }
     return gr_reply_json(call, 200, json_object());
 }
@@ -104,7 +104,7 @@ static enum gr_err ready(struct gr_call *call)
 /* --- tables --- */
 
 static const struct gr_field by_audience[] = {
-    GR_FIELD("audience", GR_STRING, "The tenant"),
+    GR_FIELD("audience", GR_STRING, "Tenant"),
     GR_END,
 };
 static const struct gr_field label_header[] = {
@@ -122,32 +122,37 @@ static const struct gr_route routes[] = {
             "Publish a notification to the broker", .access = GR_ACCESS_GROUP,
             .params = by_audience, .headers = label_header,
             .body = GR_BODY(GR_OBJECT, .flags = GR_FIELD_REQUIRED), .handle = publish,
-            .doc = "Answers once the broker has the message; 502 when it does not take it."),
+            .doc =
+                "Answers once the broker has acknowledged the message, or 502 when it does not."),
     GR_END,
 };
 
 static const struct gr_option options[] = {
-    GR_OPTION(mq_options, host, GR_OPT_STRING, "127.0.0.1", "The broker"),
-    GR_OPTION(mq_options, port, GR_OPT_INT, "1883", "Its port", .range = GR_RANGE(1, 65535)),
-    GR_OPTION(mq_options, ca_file, GR_OPT_STRING, NULL, "Turns TLS on: who signed the broker"),
+    GR_OPTION(mq_options, host, GR_OPT_STRING, "127.0.0.1", "Host name of the broker"),
+    GR_OPTION(mq_options, port, GR_OPT_INT, "1883", "Port of the broker",
+              .range = GR_RANGE(1, 65535)),
+    GR_OPTION(mq_options, ca_file, GR_OPT_STRING, NULL,
+              "File with the CA of the broker's certificate; enables TLS"),
     GR_OPTION(mq_options, username, GR_OPT_STRING, "v2::service", "User name at the broker"),
     GR_OPTION(mq_options, password, GR_OPT_SECRET, NULL,
-              "Password at the broker; a service token when unset"),
-    GR_OPTION(mq_options, account, GR_OPT_STRING, "dispatcher.svc.example.org", "Our account id"),
-    GR_OPTION(mq_options, agent_label, GR_OPT_STRING, "bridge",
-              "Our agent label; with the account it is the client id, so one per bridge"),
+              "Password at the broker; unset: a service token"),
+    GR_OPTION(mq_options, account, GR_OPT_STRING, "dispatcher.svc.example.org",
+              "Account id of the bridge"),
+    GR_OPTION(
+        mq_options, agent_label, GR_OPT_STRING, "bridge",
+        "Agent label of the bridge; part of the client id, so it must differ between bridges"),
     GR_OPTION(mq_options, secret, GR_OPT_SECRET, NULL, "HS256 secret shared with the gateway",
               .env = "MINIGROUPS_JWT_SECRET"),
     GR_OPTION(mq_options, secret_file, GR_OPT_STRING, "minigroups.secret",
-              "Read when there is no secret; made when it does not exist"),
-    GR_OPTION(mq_options, gateway, GR_OPT_JSON, NULL, "Upstream: the gateway", .required = true,
+              "File with the secret, when `secret` is not set; made when it does not exist"),
+    GR_OPTION(mq_options, gateway, GR_OPT_JSON, NULL, "The gateway, an upstream", .required = true,
               .json = GR_BODY(GR_OBJECT, .fields = gateway_shape, .flags = GR_FIELD_REQUIRED)),
-    GR_OPTION(mq_options, senders, GR_OPT_LIST, NULL, "Accounts whose broadcasts are taken",
+    GR_OPTION(mq_options, senders, GR_OPT_LIST, NULL, "Accounts whose broadcasts are accepted",
               .required = true),
-    GR_OPTION(mq_options, audiences, GR_OPT_LIST, NULL, "Audiences whose broadcasts are taken",
+    GR_OPTION(mq_options, audiences, GR_OPT_LIST, NULL, "Audiences whose broadcasts are accepted",
               .required = true),
     GR_OPTION(mq_options, publish_topics, GR_OPT_LIST, NULL,
-              "Where notifications go; {account} and {audience} are put in", .required = true),
+              "Topics for notifications; {account} and {audience} are replaced", .required = true),
     GR_OPTION(mq_options, publishers, GR_OPT_LIST, NULL, "Accounts that may publish",
               .required = true),
     GR_END,

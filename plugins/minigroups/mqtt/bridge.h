@@ -1,4 +1,4 @@
-/* The parts of the bridge: options, the link to the broker, the inbox. */
+/* The parts of the bridge: options, connection to the broker, inbox. */
 #pragma once
 
 #include "envelope.h"
@@ -26,8 +26,8 @@ struct mq_options {
     const char *const *publishers;
 };
 
-/* A message that was published and that the broker has not acknowledged yet. It is on the stack of
- * the thread that publishes it. */
+/* A published message without an acknowledgement of the broker yet. It is on the stack of the
+ * thread that publishes it. */
 struct mq_waiter {
     int mid;
     bool done;
@@ -37,11 +37,11 @@ struct mq_waiter {
 struct mq_state {
     const struct mq_options *options;
     gr_str secret;
-    char *agent; /* our agent id, also the client id */
+    char *agent; /* agent id of the bridge, also its client id */
     struct mosquitto *client;
-    struct gr_call *call; /* of the link timer while it runs */
-    bool started;         /* link timer: the first connection was tried */
-    pthread_mutex_t lock; /* guards the rest */
+    struct gr_call *call; /* call of the link timer while it runs */
+    bool started;         /* the link timer has tried the first connection */
+    pthread_mutex_t lock; /* protects the members below */
     pthread_cond_t told;
     struct mq_waiter *waiters;
     bool connected;
@@ -55,15 +55,15 @@ static inline struct mq_state *mq_state_of(const struct gr_call *call)
 /* link.c: the connection to the broker. */
 bool mq_link_init(struct mq_state *state, struct gr_self *self);
 void mq_link_done(struct mq_state *state);
-/* The timer that does all traffic: it connects, subscribes, and takes what comes. */
+/* Timer: does all traffic. It connects, subscribes and receives messages. */
 gr_handler mq_link_run;
-/* Publishes with QoS 1 and waits for the broker. False when it did not take it in time. */
+/* Publishes with QoS 1 and waits for the acknowledgement. False when it does not come in time. */
 bool mq_link_publish(struct mq_state *state, const char *topic, gr_str text);
 bool mq_link_is_up(struct mq_state *state);
 
-/* inbox.c: messages on their way to the gateway. */
+/* inbox.c: messages for the gateway. */
 extern const struct gr_migration mq_migrations[];
 enum gr_err mq_inbox_put(struct gr_call *call, const struct mq_message *message);
 gr_handler mq_inbox_run;
-/* Our service token (call memory); NULL when it cannot be signed. */
+/* Returns a service token of the bridge (call memory); NULL when it cannot be signed. */
 const char *mq_token(struct gr_call *call);

@@ -13,7 +13,7 @@ char *mq_topic_in(struct gr_call *call, const char *share, const char *sender, c
     return gr_format(call, "$share/%s/" PREFIX "%s" MIDDLE "%s" SUFFIX, share, sender, audience);
 }
 
-/* Appends what a {name} stands for; returns how much of the pattern that took. */
+/* Gets the value of the {name} that begins pattern. Returns the length of the name, or 0. */
 static size_t expand(const char *pattern, const char *account, const char *audience,
                      const char **ret_text)
 {
@@ -47,7 +47,7 @@ char *mq_topic_out(struct gr_call *call, const char *pattern, const char *accoun
     return topic;
 }
 
-/* Cuts "apps/<account>/api/v1/audiences/<audience>/events" apart. */
+/* Splits "apps/<account>/api/v1/audiences/<audience>/events". */
 static bool split_topic(struct gr_call *call, const char *topic, char **ret_account,
                         char **ret_audience)
 {
@@ -82,7 +82,7 @@ bool mq_unwrap(struct gr_call *call, const char *topic, gr_str text, struct mq_m
     if (!payload || !label || !type || strcmp(type, "event") != 0 ||
         !split_topic(call, topic, &account, &audience))
         return false;
-    /* The broker guards topics, so the topic says who sends; the property only names the device. */
+    /* The broker authorises topics, so the account comes from there; agent_id adds the device. */
     if (!agent || !mini_agent_account(gr_str_of(agent), &inner) ||
         !gr_str_eq(inner, gr_str_of(account)))
         agent = gr_format(call, "mqtt.%s", account);

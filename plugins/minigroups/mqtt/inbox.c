@@ -1,8 +1,8 @@
 /*
- * Messages on their way to the gateway: kept in the store from the moment they are taken until the
- * gateway has answered. They are sent in the order they came. One that fails is tried again later
- * and does not hold up the others, because the callback route copes with disorder. While the
- * gateway cannot be reached, all wait. Several bridges may share one store.
+ * Messages for the gateway. They are in the store from their arrival until the gateway has
+ * answered, and are sent in the order in which they came. A message that fails is tried again later
+ * without delaying the others, because the callback route accepts messages in any order. While the
+ * gateway is not reachable, all messages wait. Several bridges may share one store.
  */
 #include "bridge.h"
 
@@ -17,7 +17,7 @@
 static const int64_t waits_ms[] = {1000, 5000, 30000, 120000, 600000};
 #define ATTEMPTS_MAX 6
 
-/* The owner's columns, in the order of the list in the queue. */
+/* The columns of a row, in the order of .columns. */
 enum column { AUDIENCE = 0, LABEL, AGENT, PAYLOAD, COLUMN_COUNT };
 
 static const struct queue inbox = {
@@ -43,7 +43,7 @@ static const char inbox_sql[] = "CREATE TABLE mqtt_bridge_inbox ("
                                 "CREATE INDEX mqtt_bridge_inbox_order"
                                 " ON mqtt_bridge_inbox (came_ms, id)";
 
-/* The columns of the shared queue; see shared/queue.h. */
+/* Renames a column for shared/queue.h. */
 static const char queue_sql[] = "ALTER TABLE mqtt_bridge_inbox RENAME COLUMN next_try_ms TO due_ms";
 
 const struct gr_migration mq_migrations[] = {
@@ -88,7 +88,7 @@ const char *mq_token(struct gr_call *call)
 
 /* --- delivery --- */
 
-/* The status of the gateway's answer; 0: none came. */
+/* Returns the status of the gateway's answer; 0 without an answer. */
 static int post(struct gr_call *call, const struct mq_message *message)
 {
     const struct gr_pair params[] = {{GR_STR("audience"), gr_str_of(message->audience)},
@@ -111,13 +111,13 @@ static int post(struct gr_call *call, const struct mq_message *message)
     return reply.status;
 }
 
-/* *ret_away: the gateway did not answer, so that the other messages need not be tried now. */
+/* Sets *ret_away when the gateway failed or is not reachable, so that other messages wait. */
 static enum gr_err deliver(struct gr_call *call, const struct queue_item *item, bool *ret_away)
 {
     const struct mq_message message = {queue_text(item, AUDIENCE), queue_text(item, LABEL),
                                        queue_text(item, AGENT), queue_text(item, PAYLOAD)};
     int status = post(call, &message);
-    bool given_up = status == 400; /* what cannot be read now can never be */
+    bool given_up = status == 400; /* a malformed message will not succeed later */
     enum gr_err err;
 
     *ret_away = status == 0 || status >= 500;
@@ -130,8 +130,8 @@ static enum gr_err deliver(struct gr_call *call, const struct queue_item *item, 
         gr_log(call, GR_LOG_ERROR, "%s of %s is dropped: the gateway answered %d", message.label,
                message.audience, status);
     else
-        gr_log(call, GR_LOG_WARN, "%s of %s failed with %d, and will be tried again", message.label,
-               message.audience, status);
+        gr_log(call, GR_LOG_WARN, "%s of %s failed with status %d and will be tried again",
+               message.label, message.audience, status);
     return err;
 }
 
@@ -141,7 +141,8 @@ enum gr_err mq_inbox_run(struct gr_call *call)
     bool away = false;
     enum gr_err err = GR_OK;
 
-    /* One at a time, so that a lease covers one request, and several bridges share the work. */
+    /* Each claim is one message: its lease covers one request, and several bridges share the work.
+     */
     for (size_t i = 0; i < BATCH_MAX && count && err == GR_OK && !away; i++) {
         struct queue_item item;
 

@@ -1,7 +1,7 @@
 /*
- * The connection to the broker. One timer does all of its traffic, because taking a message needs a
- * call for the store. A thread that publishes hands its message to the library and waits until the
- * broker has acknowledged it.
+ * The connection to the broker. One timer does all of its traffic, because storing a message needs
+ * a call. A thread that publishes passes its message to the library and waits until the broker has
+ * acknowledged it.
  */
 #include "bridge.h"
 
@@ -29,7 +29,7 @@ bool mq_link_is_up(struct mq_state *state)
     return connected;
 }
 
-/* --- the library's callbacks; all run inside mq_link_run() --- */
+/* --- callbacks of the library, all called inside mq_link_run() --- */
 
 static void subscribe_all(struct mq_state *state)
 {
@@ -41,7 +41,7 @@ static void subscribe_all(struct mq_state *state)
             const char *topic = mq_topic_in(state->call, share, *sender, *audience);
 
             if (!topic || mosquitto_subscribe(state->client, NULL, topic, QOS) != MOSQ_ERR_SUCCESS)
-                gr_log(state->call, GR_LOG_ERROR, "cannot subscribe to what %s sends about %s",
+                gr_log(state->call, GR_LOG_ERROR, "cannot subscribe to the events of %s about %s",
                        *sender, *audience);
         }
     }
@@ -53,13 +53,13 @@ static void on_connect(struct mosquitto *client, void *arg, int code)
 
     (void)client;
     if (code != 0) {
-        gr_log(state->call, GR_LOG_ERROR, "the broker refused us: %s",
+        gr_log(state->call, GR_LOG_ERROR, "the broker refused the connection: %s",
                mosquitto_connack_string(code));
         return;
     }
     gr_log(state->call, GR_LOG_INFO, "connected to the broker");
     set_connected(state, true);
-    subscribe_all(state); /* also after a reconnection: the session may be a new one */
+    subscribe_all(state); /* after a reconnection as well, because the session may be new */
 }
 
 static void on_disconnect(struct mosquitto *client, void *arg, int code)
@@ -68,7 +68,8 @@ static void on_disconnect(struct mosquitto *client, void *arg, int code)
 
     (void)client;
     if (mq_link_is_up(state) && state->call)
-        gr_log(state->call, GR_LOG_WARN, "the broker went away: %s", mosquitto_strerror(code));
+        gr_log(state->call, GR_LOG_WARN, "the connection to the broker was lost: %s",
+               mosquitto_strerror(code));
     set_connected(state, false);
 }
 
@@ -80,12 +81,12 @@ static void on_message(struct mosquitto *client, void *arg, const struct mosquit
 
     (void)client;
     if (!mq_unwrap(state->call, raw->topic, text, &message)) {
-        gr_log(state->call, GR_LOG_DEBUG, "ignoring a message that is no event");
+        gr_log(state->call, GR_LOG_DEBUG, "ignoring a message that is not an event");
         return;
     }
     if (mq_inbox_put(state->call, &message) != GR_OK)
-        gr_log(state->call, GR_LOG_ERROR, "%s of %s is lost: the store did not take it",
-               message.label, message.audience);
+        gr_log(state->call, GR_LOG_ERROR, "%s of %s is lost: it could not be stored", message.label,
+               message.audience);
 }
 
 static void on_publish(struct mosquitto *client, void *arg, int mid)
@@ -108,7 +109,7 @@ bool mq_link_init(struct mq_state *state, struct gr_self *self)
 
     if (mosquitto_lib_init() != MOSQ_ERR_SUCCESS)
         return false;
-    /* false: not a clean session, so that the broker keeps what comes while we are away */
+    /* false: no clean session; the broker keeps messages while the bridge is disconnected */
     state->client = mosquitto_new(state->agent, false, state);
     if (!state->client ||
         (options->ca_file && mosquitto_tls_set(state->client, options->ca_file, NULL, NULL, NULL,
@@ -137,7 +138,7 @@ void mq_link_done(struct mq_state *state)
     mosquitto_lib_cleanup();
 }
 
-/* Connects, or connects again, with a fresh token. */
+/* Connects or reconnects, with a new token. */
 static int connect_client(struct gr_call *call, struct mq_state *state)
 {
     const struct mq_options *options = state->options;
@@ -168,7 +169,7 @@ enum gr_err mq_link_run(struct gr_call *call)
     else
         set_connected(state, false);
     state->call = NULL;
-    return GR_OK; /* the next run connects again */
+    return GR_OK; /* after a failure the next run connects again */
 }
 
 /* --- publishing --- */
@@ -191,7 +192,7 @@ bool mq_link_publish(struct mq_state *state, const char *topic, gr_str text)
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += PUBLISH_TIMEOUT_S;
-    /* The lock is held until the wait begins: an acknowledgement cannot come in between unseen. */
+    /* The lock is held until the wait begins, so that an acknowledgement cannot be missed. */
     pthread_mutex_lock(&state->lock);
     bool good =
         state->connected && mosquitto_publish(state->client, &mine.mid, topic, (int)text.len,

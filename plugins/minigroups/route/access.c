@@ -8,7 +8,7 @@
 
 static const char *const id_names[] = {"minigroup_id", "webinar_id", "id"};
 
-/* --- who calls --- */
+/* --- authentication --- */
 
 static gr_str raw_id(const struct gr_call *call)
 {
@@ -37,11 +37,12 @@ enum gr_err mini_authenticate(struct gr_call *call)
     if (path_id.len && !mini_uuid_parse(path_id, id))
         return mini_fail(call, MINI_BAD_PARAMETER, "the id in the path is not a UUID");
     if (token.len == 0 && gr_header(call, "Authorization").len)
-        return mini_fail(call, MINI_BAD_TOKEN, "the Authorization header is no bearer token");
+        return mini_fail(call, MINI_BAD_TOKEN, "the Authorization header has no bearer token");
     if (token.len == 0)
         token = gr_query(call, "access_token");
     if (token.len == 0)
-        return mini_fail(call, MINI_NO_TOKEN, "give a bearer token, or a query access_token");
+        return mini_fail(call, MINI_NO_TOKEN,
+                         "a bearer token or the query parameter access_token is required");
     if (gr_authn_check(call, mini_state_of(call)->authn, token, &account, &reason) != GR_OK)
         return mini_fail(call, MINI_BAD_TOKEN, reason);
     return gr_set_caller_account(call, &account);
@@ -68,10 +69,10 @@ enum gr_err mini_admit_json(struct gr_call *call)
 
     if (!has_body || is_json_type(gr_header(call, "Content-Type")))
         return GR_OK;
-    return mini_fail(call, MINI_BAD_PAYLOAD, "the body has to be application/json");
+    return mini_fail(call, MINI_BAD_PAYLOAD, "the body must be application/json");
 }
 
-/* --- what the caller may do --- */
+/* --- authorization --- */
 
 enum gr_err mini_authorize(struct gr_call *call, const char *audience, const char *class_id,
                            const char *action)
@@ -93,8 +94,7 @@ enum gr_err mini_authorize(struct gr_call *call, const char *audience, const cha
                                caller.ptr, action, class_id ? "/" : "", class_id ? class_id : ""));
 }
 
-/* An id for a class that does not exist. A scope always gets the same one, as it would from a
- * class, and without the secret it cannot be computed. */
+/* Makes the id of a class that does not exist: constant per scope, secret to the caller. */
 static const char *absent_id(struct gr_call *call)
 {
     const char *name =
@@ -112,8 +112,8 @@ static const char *absent_id(struct gr_call *call)
     return gr_format(call, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
-/* A caller who may not work with the classes of the audience is told the same whether or not there
- * is one of that scope: rights are asked for as for any other class. */
+/* Authorises a caller for a class that does not exist, so that a caller without access gets the
+ * same answer whether or not the class exists. */
 static enum gr_err authorize_absent(struct gr_call *call, const char *action)
 {
     const char *id = absent_id(call);

@@ -1,4 +1,4 @@
-/* The callback route, and the restart of the transcoding. */
+/* The callback route and the restart of the transcoding. */
 #include "access.h"
 #include "base/ids.h"
 #include "base/problem.h"
@@ -9,8 +9,8 @@
 #include "lifecycle/tasks.h"
 #include "requests.h"
 
-/* Whether the caller is one of the accounts in callbacks.trusted. Of the caller's audience only the
- * part before ':' counts, because behind it a bridge names the tenant. */
+/* True when the caller is in callbacks.trusted. Only the part of its audience before ':' is
+ * compared, because a bridge appends the tenant after it. */
 static bool is_trusted(const struct gr_call *call)
 {
     const json_t *trusted = json_object_get(mini_state_of(call)->options->callbacks, "trusted");
@@ -24,8 +24,8 @@ static bool is_trusted(const struct gr_call *call)
     return false;
 }
 
-/* The label of the service that the message comes from: a trusted caller may pass on what others
- * sent, and names them by agent id. */
+/* Returns the label of the service that sent the message. A trusted caller may forward messages of
+ * other services and gives their agent id. */
 static gr_str source_of(struct gr_call *call)
 {
     struct gr_account account;
@@ -73,7 +73,7 @@ enum gr_err mini_callback(struct gr_call *call)
     const struct mini_message_type *message;
 
     if (!is_trusted(call))
-        return mini_fail(call, MINI_ACCESS_DENIED, "this account may not report about rooms");
+        return mini_fail(call, MINI_ACCESS_DENIED, "this account may not report events of rooms");
     if (label.len == 0)
         label = gr_query(call, "label");
     message = mini_message_type_find(label);

@@ -1,7 +1,7 @@
 /*
- * Create: both rooms are made at the same time, then one statement writes the row, then chat and
- * questions are locked. The row appears with both rooms or not at all; rooms that get no row are
- * closed again through the outbox.
+ * Create: makes both rooms at the same time, writes the row in one statement, then locks chat and
+ * questions. The row has both rooms or is not written at all; rooms without a row are closed again
+ * through the outbox.
  */
 #include "access.h"
 #include "base/json.h"

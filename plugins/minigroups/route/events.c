@@ -1,4 +1,4 @@
-/* Events and whiteboards, made in the class's event room with our own token. */
+/* Creates events and whiteboards in the event room of a class, with the gateway's token. */
 #include "access.h"
 #include "base/problem.h"
 #include "handlers.h"
@@ -17,7 +17,7 @@ enum gr_err mini_post_event(struct gr_call *call)
     if (err != GR_OK)
         return err;
     json_t *event = json_deep_copy(body);
-    json_object_del(event, "room_id"); /* the room is the class's, whatever the caller says */
+    json_object_del(event, "room_id"); /* the path determines the room, not the caller */
     const struct mini_answer answer = mini_service_room_call(call, MINI_EVENT, GR_METHOD_POST,
                                                              EVENTS_PATH, row.event_room, event);
     if (answer.good)

@@ -1,4 +1,4 @@
-/* The handlers behind the route table in minigroups.c. */
+/* The handlers of the route table in minigroups.c. */
 #pragma once
 
 #include <greenroom/plugin.h>

@@ -1,10 +1,10 @@
-/* Properties of classes and of accounts: one JSON value by name. */
+/* Properties of classes and accounts: JSON values with a name. */
 #include "access.h"
 #include "base/json.h"
 #include "base/problem.h"
 #include "handlers.h"
 
-/* The body, any JSON value, null included; NULL when it is not JSON. */
+/* Reads the body, which is any JSON value, including null. Fails the call when it is not JSON. */
 static enum gr_err read_value(struct gr_call *call, const json_t **ret_value)
 {
     const json_t *value = gr_parse_json(call, gr_body(call));
@@ -78,6 +78,7 @@ enum gr_err mini_set_account_property(struct gr_call *call)
         return err;
     err = mini_account_set(call, gr_caller(call), gr_param(call, "property_id"), value, &all);
     if (err == GR_ERR_TOO_LARGE)
-        return mini_fail(call, MINI_TOO_LARGE, "the account's properties may take 64 KiB in all");
+        return mini_fail(call, MINI_TOO_LARGE,
+                         "all properties of the account together are limited to 64 KiB");
     return err == GR_OK ? reply_text(call, all) : mini_fail_store(call, err);
 }

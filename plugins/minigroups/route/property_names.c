@@ -54,7 +54,7 @@ bool mini_property_names_parse(const struct gr_pair *query, size_t count, const 
             continue;
         }
         if (key.ptr[name_len] != '[')
-            continue; /* another parameter that starts alike */
+            continue; /* another parameter with the same prefix */
         if (!parse_brackets((gr_str){key.ptr + name_len, key.len - name_len}, &this_form, &index))
             return false;
         if (form != FORM_NONE && form != this_form)

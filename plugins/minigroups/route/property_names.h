@@ -1,9 +1,9 @@
-/* The lists of property names in a query: class_keys[]=a&class_keys[]=b. Pure. */
+/* The lists of property names in a query: class_keys[]=a&class_keys[]=b. */
 #pragma once
 
 #include <greenroom/plugin.h>
 
-/* The names that a query asks for. The caller makes room for one entry per pair of the query. */
+/* The requested names. The caller allocates one entry per pair of the query. */
 struct mini_property_names {
     gr_str *names;
     uint64_t *indexes;
@@ -11,9 +11,9 @@ struct mini_property_names {
 };
 
 /*
- * Collects the values of list parameter `name` from decoded query pairs. Two forms, never mixed:
- * name[]=a and name[0]=a (each index once). A bare name counts as absent while it is empty, and is
- * wrong with a value. False when the list is wrong. keys->names and ->indexes have room for count.
+ * Collects the values of the list parameter `name` from decoded query pairs. It has two forms,
+ * which must not be mixed: name[]=a, and name[0]=a with each index once. A name without brackets is
+ * ignored when its value is empty, otherwise it is an error. False for a malformed list.
  */
 bool mini_property_names_parse(const struct gr_pair *query, size_t count, const char *name,
                                struct mini_property_names *keys);

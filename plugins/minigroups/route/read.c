@@ -1,4 +1,4 @@
-/* Read, download, save position. */
+/* Reads a minigroup, gets its download URL, saves the caller's position. */
 #include "access.h"
 #include "base/problem.h"
 #include "base/state.h"
@@ -99,7 +99,7 @@ enum gr_err mini_download(struct gr_call *call)
         ready = ready && recordings.list[i].transcoded_ms.set;
     if (!ready)
         return mini_fail(call, MINI_NO_RECORDING, "Minigroup recordings were not transcoded");
-    /* The storage service calls this set "webinar" for minigroups as well. */
+    /* The storage service names the set "webinar" for minigroups, too. */
     const char *set = gr_format(call, "ms.webinar.%s::%s", row.audience, row.scope);
     const char *segment = set ? gr_segment(call, gr_str_of(set)) : NULL;
     const char *backend = gr_segment(call, gr_str_of(options->storage_backend));

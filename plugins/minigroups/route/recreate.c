@@ -1,4 +1,4 @@
-/* Recreate: new rooms for the same class, which starts a new life. */
+/* Recreate: gives a class new rooms and resets its lifecycle. */
 #include "access.h"
 #include "base/problem.h"
 #include "handlers.h"
@@ -30,7 +30,7 @@ enum gr_err mini_recreate(struct gr_call *call)
     if (err != GR_OK)
         return err;
     err = mini_class_lock_acquire(call, row.id);
-    if (err == GR_OK) /* the call that held the lock before has given it other rooms */
+    if (err == GR_OK) /* the previous holder of the lock may have given the class other rooms */
         err = mini_fail_store(
             call, mini_class_find(call, MINI_BY_ID, gr_str_of(row.id), (gr_str){NULL, 0}, &row));
     if (err != GR_OK)

@@ -38,17 +38,17 @@ static enum gr_err check_agent(struct gr_call *call, const json_t *parent, const
 }
 
 #define TIME_ROW(...)                                                                              \
-    GR_FIELD("time", GR_ARRAY, "Start (included) and end (excluded), Unix seconds; null: open",    \
+    GR_FIELD("time", GR_ARRAY, "Start (included) and end (excluded) in Unix seconds; null: open",  \
              .range = GR_RANGE(2, 2), .items = GR_ITEM(GR_INT, .range = GR_RANGE(0, SECONDS_MAX)), \
              .check = check_time, .example = "[1772442000, 1772445600]", __VA_ARGS__)
 
 const struct gr_field mini_create_body[] = {
-    GR_FIELD("scope", GR_STRING, "The tenant's own name for the class, unique per audience",
+    GR_FIELD("scope", GR_STRING, "Name of the class at the tenant, unique per audience",
              .flags = GR_FIELD_REQUIRED, .range = GR_MIN(1), .example = "\"algebra-7b-0302\""),
-    GR_FIELD("audience", GR_STRING, "The tenant", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("audience", GR_STRING, "Tenant", .flags = GR_FIELD_REQUIRED,
              .example = "\"school.example.org\""),
     TIME_ROW(.default_doc = "[null, null]"),
-    GR_FIELD("tags", GR_OBJECT, "Free tags; copied to both rooms and to tasks"),
+    GR_FIELD("tags", GR_OBJECT, "Free tags, which are copied to both rooms and to tasks"),
     GR_FIELD("properties", GR_OBJECT, "Properties of the class", .flags = GR_FIELD_NOT_NULL,
              .default_doc = "{}"),
     GR_FIELD("host", GR_STRING,
@@ -56,9 +56,9 @@ const struct gr_field mini_create_body[] = {
              .check = check_host, .example = "\"t-17.usr.school.example.org\""),
     GR_FIELD("reserve", GR_INT, "Slots to reserve on the media backend",
              .range = GR_RANGE(0, RESERVE_MAX)),
-    GR_FIELD("locked_chat", GR_BOOL, "Locks messages and reactions", .flags = GR_FIELD_NOT_NULL,
-             .default_doc = "true"),
-    GR_FIELD("locked_questions", GR_BOOL, "Locks questions and their reactions",
+    GR_FIELD("locked_chat", GR_BOOL, "Whether messages and reactions are locked",
+             .flags = GR_FIELD_NOT_NULL, .default_doc = "true"),
+    GR_FIELD("locked_questions", GR_BOOL, "Whether questions and their reactions are locked",
              .flags = GR_FIELD_NOT_NULL, .default_doc = "true"),
     GR_END,
 };
@@ -74,9 +74,9 @@ const struct gr_field mini_update_body[] = {
 
 const struct gr_field mini_recreate_body[] = {
     TIME_ROW(.default_doc = "[null, null]"),
-    GR_FIELD("locked_chat", GR_BOOL, "Locks messages and reactions", .flags = GR_FIELD_NOT_NULL,
-             .default_doc = "true"),
-    GR_FIELD("locked_questions", GR_BOOL, "Locks questions and their reactions",
+    GR_FIELD("locked_chat", GR_BOOL, "Whether messages and reactions are locked",
+             .flags = GR_FIELD_NOT_NULL, .default_doc = "true"),
+    GR_FIELD("locked_questions", GR_BOOL, "Whether questions and their reactions are locked",
              .flags = GR_FIELD_NOT_NULL, .default_doc = "true"),
     GR_END,
 };
@@ -84,12 +84,13 @@ const struct gr_field mini_recreate_body[] = {
 const struct gr_field mini_event_body[] = {
     GR_FIELD("type", GR_STRING, "Type of the event", .flags = GR_FIELD_REQUIRED,
              .range = GR_MIN(1)),
-    GR_FIELD("set", GR_STRING, "Set the event belongs to", .default_doc = "the type"),
-    GR_FIELD("label", GR_STRING, "Label inside the set"),
+    GR_FIELD("set", GR_STRING, "Set of the event", .default_doc = "the type"),
+    GR_FIELD("label", GR_STRING, "Label in the set"),
     GR_FIELD("attribute", GR_STRING, "Attribute for access control"),
-    GR_FIELD("data", GR_ANY, "What happened; required, and may be null"),
-    GR_FIELD("is_claim", GR_BOOL, "Whether it is broadcast to the tenant", .default_doc = "false"),
-    GR_FIELD("is_persistent", GR_BOOL, "Whether it is kept", .default_doc = "true"),
+    GR_FIELD("data", GR_ANY, "Data of the event; required, and may be null"),
+    GR_FIELD("is_claim", GR_BOOL, "Whether the event is broadcast to the tenant",
+             .default_doc = "false"),
+    GR_FIELD("is_persistent", GR_BOOL, "Whether the event is stored", .default_doc = "true"),
     GR_END,
 };
 

@@ -25,8 +25,7 @@ static json_t *version(const struct mini_class *row, const char *name, const cha
                      events_uri);
 }
 
-/* The versions that can be watched: the original, and the modified one once it is transcoded. NULL
- * while there is none. */
+/* Lists the versions to watch: the original, and the modified one after transcoding; or NULL. */
 static json_t *on_demand(const struct mini_class *row, const struct mini_view *view,
                          enum mini_status status)
 {

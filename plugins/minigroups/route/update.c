@@ -1,5 +1,5 @@
 /*
- * Update: first the event room, because a change of that room alone does no harm, then the
+ * Update: changes the event room first, because a change of this room alone is harmless, then the
  * conference room, then the row. When the row cannot be written, the conference room gets its old
  * values back.
  */
@@ -12,7 +12,7 @@
 static json_t *conference_body(const struct mini_class_change *change, int64_t now_ms)
 {
     const struct mini_num now = {true, now_ms};
-    /* the conference service refuses a time without a start */
+    /* The conference service refuses a time without a start. */
     const struct mini_num start = change->start_ms.set ? change->start_ms : now;
 
     return json_pack("{s:o*, s:o*, s:s*}", "time",
@@ -41,7 +41,7 @@ static bool patch_conference(struct gr_call *call, const struct mini_class *row,
         .good;
 }
 
-/* Sets back what was changed and had a value before. */
+/* Restores the changed values of the conference room, when they were set before. */
 static void revert(struct gr_call *call, const struct mini_class *row,
                    const struct mini_class_change *change)
 {
@@ -52,10 +52,11 @@ static void revert(struct gr_call *call, const struct mini_class *row,
         .reserve = change->reserve.set ? row->reserve : (struct mini_num){false, 0},
         .host = change->host ? row->host : NULL};
 
-    gr_log(call, GR_LOG_ERROR, "class %s not written; setting conference room %s back", row->id,
-           row->conference_room);
+    gr_log(call, GR_LOG_ERROR, "class %s could not be written; restoring conference room %s",
+           row->id, row->conference_room);
     if (!patch_conference(call, row, &old))
-        gr_log(call, GR_LOG_ERROR, "conference room %s differs from class %s now",
+        gr_log(call, GR_LOG_ERROR,
+               "conference room %s could not be restored and differs from class %s",
                row->conference_room, row->id);
 }
 

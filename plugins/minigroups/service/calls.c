@@ -54,7 +54,7 @@ bool mini_service_calls(struct gr_call *call, const struct mini_request *request
     }
     if (!good)
         return false;
-    (void)gr_upstream(call, out, replies, count); /* each reply tells its own outcome */
+    (void)gr_upstream(call, out, replies, count); /* the results are in the replies */
     for (size_t i = 0; i < count; i++) {
         read_reply(call, &requests[i], &replies[i], &answers[i]);
         good = good && answers[i].good;

@@ -7,30 +7,30 @@
 
 enum mini_service { MINI_EVENT = 0, MINI_CONFERENCE, MINI_TQ };
 
-/* One request. Segments {name} of path are filled in from params. */
+/* One request. Segments {name} of path are replaced by params. */
 struct mini_request {
     enum mini_service service;
     enum gr_method method;
     const char *path;
     const struct gr_pair *params; /* end with a NULL name */
     const struct gr_pair *query;
-    json_t *body; /* stolen; NULL: none */
+    json_t *body; /* the call takes over the reference; NULL: none */
 };
 
 struct mini_answer {
-    bool good;      /* a 2xx arrived */
-    bool reachable; /* some answer arrived */
+    bool good;      /* the answer was 2xx */
+    bool reachable; /* there was an answer */
     int status;
     const json_t *json; /* NULL when the body is not JSON */
 };
 
 #define MINI_SIDE_BY_SIDE_MAX 2
 
-/* Sends the requests at the same time, with our service token. True when all answers are good; the
- * others have been logged. */
+/* Sends up to MINI_SIDE_BY_SIDE_MAX requests in parallel, with the gateway's token. True when all
+ * answers are good; the others have been logged. */
 bool mini_service_calls(struct gr_call *call, const struct mini_request *requests,
                         struct mini_answer *answers, size_t count);
-/* One request about one room, which stands in path as {room}. */
+/* Sends one request about a room; path contains {room}. */
 struct mini_answer mini_service_room_call(struct gr_call *call, enum mini_service service,
                                           enum gr_method method, const char *path, const char *room,
                                           json_t *stolen_body);

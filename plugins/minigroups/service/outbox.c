@@ -6,13 +6,12 @@
 #include "signer.h"
 
 #define BATCH_MAX 32
-#define LEASE_MS 60000 /* one request, with its time-out, takes far less */
+#define LEASE_MS 60000 /* much longer than the time-out of one request */
 
-/* The last of them repeats, but for the attempts below. */
 static const int64_t waits_ms[] = {5000, 30000, 120000, 600000, 3600000};
 #define ATTEMPTS_MAX 6
 
-/* The owner's columns, in the order of the list in the queue. */
+/* The columns of a row, in the order of .columns. */
 enum column { KIND = 0, AUDIENCE, LABEL, PAYLOAD, COLUMN_COUNT };
 
 static const struct queue outbox = {
@@ -29,17 +28,17 @@ static const struct queue outbox = {
 static const char *const kinds[] = {
     [MINI_EVENT] = "event", [MINI_CONFERENCE] = "conference", [MINI_TQ] = "tq"};
 
-/* What leaves the gateway. */
+/* A request in the outbox. */
 struct outbox_row {
     const char *kind; /* "notify", or the name of a service */
     const char *audience;
-    const char *label;   /* notify: the event's label; else "METHOD /path" */
+    const char *label;   /* label of a notification, otherwise "METHOD /path" */
     const char *payload; /* JSON text */
 };
 
-/* --- in --- */
+/* --- adding --- */
 
-/* delay_ms: how long the timer leaves it alone. */
+/* delay_ms: time until the timer may send the row. */
 static enum gr_err put(struct gr_call *call, const struct outbox_row *row, int64_t delay_ms,
                        struct queue_item *ret_item)
 {
@@ -70,7 +69,7 @@ enum gr_err mini_outbox_keep(struct gr_call *call, enum mini_service service, co
     return put(call, &row, LEASE_MS, ret_item);
 }
 
-/* Where an audience is notified; NULL: nowhere. */
+/* Returns the target for notifications of an audience; NULL when there is none. */
 static const struct mini_notify *notify_target(const struct gr_call *call, const char *audience)
 {
     const struct mini_state *state = mini_state_of(call);
@@ -86,7 +85,8 @@ enum gr_err mini_outbox_notify(struct gr_call *call, const struct mini_class *ro
                                const char *label, int64_t duration_s)
 {
     if (!notify_target(call, row->audience)) {
-        gr_log(call, GR_LOG_INFO, "%s of class %s: there is no URL to notify", label, row->id);
+        gr_log(call, GR_LOG_INFO, "%s of class %s is not sent: its audience has no notify URL",
+               label, row->id);
         return GR_OK;
     }
     json_t *payload = json_pack("{s:s, s:s, s:o*}", "id", row->id, "scope", row->scope, "tags",
@@ -101,7 +101,7 @@ enum gr_err mini_outbox_notify(struct gr_call *call, const struct mini_class *ro
     return text ? put_now(call, &notice) : GR_ERR_NO_MEMORY;
 }
 
-/* --- out --- */
+/* --- sending --- */
 
 static enum gr_method method_of(const char *request)
 {
@@ -115,8 +115,8 @@ static enum mini_service service_of(const char *kind)
     return strcmp(kind, kinds[MINI_EVENT]) == 0 ? MINI_EVENT : MINI_CONFERENCE;
 }
 
-/* An answer that says "no" for good ends a repair: the room is gone, or closed already. A task is
- * tried until the queue takes it. */
+/* A permanent refusal ends a repair, because the room does not exist or is already closed. A task
+ * is tried until the queue accepts it. */
 static bool is_final(enum mini_service service, const struct mini_answer *answer)
 {
     int status = answer->status;
@@ -155,7 +155,8 @@ void mini_outbox_room(struct gr_call *call, enum mini_service service, const cha
         return;
     }
     if (!send_repair(call, service, request, stolen_body))
-        gr_log(call, GR_LOG_ERROR, "%s service: '%s' failed and cannot be kept for later",
+        gr_log(call, GR_LOG_ERROR,
+               "%s service: '%s' failed and could not be stored for another attempt",
                kinds[service], request);
 }
 
@@ -167,7 +168,7 @@ static bool send_notice(struct gr_call *call, const struct outbox_row *row)
     struct gr_upstream_reply reply = {0};
 
     if (!target)
-        return true; /* the config names no URL any more */
+        return true; /* the URL was removed from the config */
     const char *agent = gr_format(call, "%s.%s", options->agent_label, options->account);
     const struct gr_pair headers[] = {{GR_STR("Gateway-Type"), GR_STR("event")},
                                       {GR_STR("Gateway-Label"), gr_str_of(row->label)},
@@ -209,7 +210,7 @@ static enum gr_err deliver(struct gr_call *call, const struct queue_item *item)
         gr_log(call, GR_LOG_ERROR, "outbox: '%s' for '%s' dropped after %d attempts", row.label,
                row.audience, ATTEMPTS_MAX);
     } else {
-        gr_log(call, GR_LOG_WARN, "outbox: '%s' for '%s' failed, will be tried again", row.label,
+        gr_log(call, GR_LOG_WARN, "outbox: '%s' for '%s' failed and will be tried again", row.label,
                row.audience);
     }
     return err;
@@ -225,8 +226,8 @@ bool mini_outbox_send(struct gr_call *call, enum mini_service service,
         sent ? queue_done(call, &outbox, item) : queue_fail(call, &outbox, item, &given_up);
 
     if (err != GR_OK)
-        gr_log(call, GR_LOG_WARN, "outbox: '%s' cannot be settled, and is sent again later",
-               request);
+        gr_log(call, GR_LOG_WARN,
+               "outbox: the result of '%s' could not be stored; it will be sent again", request);
     return sent;
 }
 
@@ -236,7 +237,7 @@ enum gr_err mini_outbox_run(struct gr_call *call)
     size_t count = 1;
     enum gr_err err = GR_OK;
 
-    /* One at a time, so that a lease covers one request, and several gateways share the work. */
+    /* Each claim is one row: its lease covers one request, and several gateways share the work. */
     for (; sent < BATCH_MAX && count && err == GR_OK; sent++) {
         struct queue_item item;
 

@@ -15,7 +15,7 @@ json_t *mini_time_pair(struct mini_num start_ms, struct mini_num end_ms)
     return pair;
 }
 
-/* The id of a made room; NULL when the answer has none. */
+/* Returns the id of the new room (call memory); NULL when the answer has none. */
 static const char *room_id(struct gr_call *call, const struct mini_answer *answer)
 {
     const char *text = json_string_value(json_object_get(answer->json, "id"));
@@ -74,7 +74,7 @@ enum gr_err mini_rooms_make(struct gr_call *call, const struct mini_room_spec *s
                      rooms.event ? "Request to conference" : "Request to event");
 }
 
-/* A time that has ended closes a room. The services refuse an end that is not after the start. */
+/* A time that has ended closes a room. The services require that the end is after the start. */
 static json_t *closed_time(int64_t end_ms)
 {
     const struct mini_num start = {true, end_ms - 1000};
@@ -88,14 +88,14 @@ void mini_rooms_drop(struct gr_call *call, const struct mini_rooms *rooms, const
     int64_t now = gr_now_ms(call->host);
 
     if (rooms->event) {
-        gr_log(call, GR_LOG_WARN, "closing event room %s, which no class has", rooms->event);
-        /* the event service keeps the start, which is the second in which the room was made */
+        gr_log(call, GR_LOG_WARN, "closing event room %s, which has no class", rooms->event);
+        /* The event service does not change the start, which is the second of the creation. */
         mini_outbox_room(call, MINI_EVENT, audience,
                          gr_format(call, "PATCH /api/v1/rooms/%s", rooms->event),
                          closed_time(now + 1000));
     }
     if (rooms->conference) {
-        gr_log(call, GR_LOG_WARN, "closing conference room %s, which no class has",
+        gr_log(call, GR_LOG_WARN, "closing conference room %s, which has no class",
                rooms->conference);
         mini_outbox_room(call, MINI_CONFERENCE, audience,
                          gr_format(call, "PATCH /api/v1/rooms/%s", rooms->conference),

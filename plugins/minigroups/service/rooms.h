@@ -1,10 +1,10 @@
-/* The event room and the conference room of a class: made, closed and locked together. */
+/* Makes, closes and locks the event room and the conference room of a class. */
 #pragma once
 
 #include "calls.h"
 #include "store/classes.h"
 
-/* What both rooms of a class are made from. */
+/* The input for both rooms of a class. */
 struct mini_room_spec {
     const char *audience;
     const char *class_id;
@@ -22,11 +22,10 @@ struct mini_rooms {
  * fails with mqtt_request_failed. */
 enum gr_err mini_rooms_make(struct gr_call *call, const struct mini_room_spec *spec,
                             struct mini_rooms *ret_rooms);
-/* Closes rooms that no class will have: logged, and tried until it works. NULL members are left
- * out. */
+/* Closes rooms without a class through the outbox, and logs it. NULL members are skipped. */
 void mini_rooms_drop(struct gr_call *call, const struct mini_rooms *rooms, const char *audience);
 /* Locks chat and questions in a new event room. A failure is logged and tried again later. */
 void mini_room_lock(struct gr_call *call, const char *audience, const char *event_room, bool chat,
                     bool questions);
-/* [start, end] in seconds, null where unset. New reference. */
+/* Returns [start, end] in seconds, null where unset. New reference. */
 json_t *mini_time_pair(struct mini_num start_ms, struct mini_num end_ms);

@@ -13,13 +13,13 @@
 
 struct mini_signer {
     struct gr_jwt_key key;
-    char *key_bytes;      /* of the key file; NULL: the key is the shared secret */
-    pthread_mutex_t lock; /* guards the rest */
+    char *key_bytes;      /* content of the key file; NULL: the key is the shared secret */
+    pthread_mutex_t lock; /* protects the members below */
     char *token;
     int64_t renew_ms;
 };
 
-/* Reads a whole small file; false when that fails. The bytes are malloc'ed. */
+/* Reads a small file into allocated memory; false when that fails. */
 static bool read_file(const char *path, char **ret_bytes, size_t *ret_len)
 {
     FILE *file = fopen(path, "rbe");
@@ -74,7 +74,7 @@ void mini_signer_free(struct gr_self *self, struct mini_signer *signer)
     free(signer);
 }
 
-/* Signs sub = our label, iss = our audience, aud as given. */
+/* Signs a token of the gateway's account for an audience. */
 static const char *mint(struct gr_call *call, const char *audience)
 {
     const struct mini_state *state = mini_state_of(call);

@@ -8,13 +8,13 @@
 
 struct holder {
     struct mini_class_locks *locks;
-    const char *name; /* memory of the call that holds it */
+    const char *name; /* in memory of the call that holds the lock */
     struct holder *next;
 };
 
 struct mini_class_locks {
-    pthread_mutex_t lock;    /* guards the list */
-    pthread_cond_t released; /* some holder has left the list */
+    pthread_mutex_t lock;    /* protects the list */
+    pthread_cond_t released; /* a holder has left the list */
     struct holder *holders;
 };
 
@@ -63,7 +63,7 @@ static void release(void *arg)
     pthread_mutex_unlock(&locks->lock);
 }
 
-/* With the list locked. False when the name is still held after MINI_CLASS_LOCK_WAIT_MS. */
+/* False when the name is still held after MINI_CLASS_LOCK_WAIT_MS. The caller holds locks->lock. */
 static bool wait_until_free(struct mini_class_locks *locks, const char *name)
 {
     struct timespec until;

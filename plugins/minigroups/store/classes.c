@@ -267,8 +267,7 @@ enum gr_err mini_class_set_property(struct gr_call *call, const char *id, gr_str
 enum gr_err mini_class_stop(struct gr_call *call, const struct mini_class *row, int64_t now_ms,
                             bool timed_out)
 {
-    /* The class ends now, unless its end has passed. One that would start later starts and ends
-     * now. */
+    /* The class ends now, unless its end has passed. A start in the future is moved to the end. */
     int64_t end = row->end_ms.set && row->end_ms.value < now_ms ? row->end_ms.value : now_ms;
     struct mini_num start = row->start_ms;
 

@@ -1,7 +1,7 @@
 /*
- * Rows of the store. What is read lives as long as the call; absent text is NULL.
+ * The classes in the store. Texts that are read are valid until the call ends; SQL NULL is NULL.
  *
- * Functions return store errors as they are, without failing the call: mini_fail_store() does that.
+ * The functions return errors of the store without failing the call; mini_fail_store() fails it.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ struct mini_class {
     const char *id;
     const char *audience;
     const char *scope;
-    struct mini_num start_ms; /* half-open: start included, end excluded; unset: unbounded */
+    struct mini_num start_ms; /* the start is included, the end excluded; unset: open */
     struct mini_num end_ms;
     const char *tags; /* JSON text */
     const char *properties;
@@ -71,19 +71,18 @@ enum mini_class_by {
 /* Finds an established minigroup. GR_ERR_NOT_FOUND when there is none. */
 enum gr_err mini_class_find(struct gr_call *call, enum mini_class_by by, gr_str key, gr_str second,
                             struct mini_class *ret_class);
-/* In a transaction: reads the class, and makes other writers of it wait until the transaction ends.
- */
+/* Reads the class and locks its row until the transaction ends. Needs a transaction. */
 enum gr_err mini_class_find_for_update(struct gr_call *call, const char *id,
                                        struct mini_class *ret_class);
 
-/* The id for a class that is about to be made: a new one, or that of a row of the same audience and
- * scope that never got its rooms. GR_ERR_CONFLICT when there is such a class already. */
+/* Gets the id for a new class: a random one, or the id of an existing row of the same audience and
+ * scope that never got its rooms. GR_ERR_CONFLICT when the class exists already. */
 enum gr_err mini_class_reserve_id(struct gr_call *call, const char *audience, const char *scope,
                                   char ret_id[37]);
 /* Stores a new, established class; GR_ERR_CONFLICT when another request was faster. */
 enum gr_err mini_class_insert(struct gr_call *call, const struct mini_class *row);
 
-/* Writes the members that are given (time: both bounds at once). */
+/* The members to change; has_time covers both bounds. */
 struct mini_class_change {
     bool has_time;
     struct mini_num start_ms;
@@ -93,8 +92,8 @@ struct mini_class_change {
 };
 enum gr_err mini_class_update(struct gr_call *call, const char *id,
                               const struct mini_class_change *change);
-/* Gives a class new rooms and marks its recordings deleted, in one transaction. GR_ERR_CONFLICT
- * when the class has other rooms than row says, because another recreate was faster. */
+/* Gives a class new rooms and marks its recordings as deleted, in one transaction. GR_ERR_CONFLICT
+ * when another recreate was faster and the class has other rooms than in row. */
 enum gr_err mini_class_recreate(struct gr_call *call, const struct mini_class *row,
                                 const char *event_room, const char *conference_room,
                                 const struct mini_class_change *change);
@@ -102,13 +101,13 @@ enum gr_err mini_class_recreate(struct gr_call *call, const struct mini_class *r
 enum gr_err mini_class_set_property(struct gr_call *call, const char *id, gr_str name,
                                     const json_t *value, const char **ret_properties);
 
-/* Each of these writes a single fact about a class. */
+/* Ends the class now, unless it has ended already. */
 enum gr_err mini_class_stop(struct gr_call *call, const struct mini_class *row, int64_t now_ms,
                             bool timed_out);
 enum gr_err mini_class_set_rooms(struct gr_call *call, const char *id, const char *original_room,
                                  const char *modified_room);
 enum gr_err mini_class_set_dump(struct gr_call *call, const char *id, const char *uri);
-/* Notes when the event service was asked to adjust. now_ms 0: it has not been asked. */
+/* Stores when the event service was asked to adjust; now_ms 0: it was not asked. */
 enum gr_err mini_class_set_adjusting(struct gr_call *call, const char *id, int64_t now_ms);
-/* Notes when the queue was asked to transcode. now_ms 0: the task has come back. */
+/* Stores when the queue was asked to transcode; now_ms 0: the task has completed. */
 enum gr_err mini_class_set_transcoding(struct gr_call *call, const char *id, int64_t now_ms);

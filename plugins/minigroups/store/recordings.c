@@ -251,7 +251,7 @@ static enum gr_err set_account_property(struct gr_call *call, void *arg)
     struct account_property *p = arg;
     const struct gr_value key[] = {gr_v_str(p->account)};
     const char *old = NULL;
-    /* This also makes other writers of the row wait until the transaction ends. */
+    /* The update also locks the row until the transaction ends. */
     enum gr_err err = gr_store(call,
                                "INSERT INTO minigroups_account (id) VALUES (?1)"
                                " ON CONFLICT (id) DO UPDATE SET id = excluded.id",

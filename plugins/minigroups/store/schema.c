@@ -6,13 +6,13 @@ static const char classes_sql[] =
     " kind TEXT NOT NULL CHECK (kind IN ('webinar', 'p2p', 'minigroup')),"
     " audience TEXT NOT NULL,"
     " scope TEXT NOT NULL,"
-    " time_start_ms BIGINT," /* NULL: unbounded; else included */
-    " time_end_ms BIGINT,"   /* NULL: unbounded; else excluded */
+    " time_start_ms BIGINT," /* included; NULL: open */
+    " time_end_ms BIGINT,"   /* excluded; NULL: open */
     " tags TEXT,"
     " properties TEXT NOT NULL DEFAULT '{}',"
     " preserve_history INTEGER NOT NULL DEFAULT 1 CHECK (preserve_history IN (0, 1)),"
     " reserve BIGINT,"
-    " host TEXT," /* agent id, or account id */
+    " host TEXT," /* agent id or account id */
     " conference_room_id TEXT,"
     " event_room_id TEXT,"
     " original_event_room_id TEXT,"
@@ -22,9 +22,9 @@ static const char classes_sql[] =
     " established INTEGER NOT NULL DEFAULT 0 CHECK (established IN (0, 1)),"
     " original_class_id TEXT,"
     " content_id TEXT,"
-    " stopped_at_ms BIGINT,"     /* the first room.close of this life */
-    " adjusting_at_ms BIGINT,"   /* the event service was asked to adjust */
-    " transcoding_at_ms BIGINT," /* a transcode task is under way since */
+    " stopped_at_ms BIGINT,"     /* first room.close since create or recreate */
+    " adjusting_at_ms BIGINT,"   /* when the event service was asked to adjust */
+    " transcoding_at_ms BIGINT," /* when the running transcode task was requested */
     " created_at_ms BIGINT NOT NULL,"
     " CHECK (time_start_ms IS NULL OR time_end_ms IS NULL OR time_start_ms <= time_end_ms),"
     " CHECK (established = 0 OR"
@@ -48,7 +48,7 @@ static const char recordings_sql[] =
     " created_at_ms BIGINT NOT NULL,"
     " adjusted_at_ms BIGINT,"
     " transcoded_at_ms BIGINT,"
-    " deleted_at_ms BIGINT);" /* not NULL: of an earlier life of the class */
+    " deleted_at_ms BIGINT);" /* not NULL: from before the last recreate */
     "CREATE UNIQUE INDEX minigroups_recording_author"
     " ON minigroups_recording (class_id, created_by) WHERE deleted_at_ms IS NULL;"
     "CREATE INDEX minigroups_recording_class ON minigroups_recording (class_id);"
@@ -71,7 +71,7 @@ static const char outbox_sql[] =
     " id TEXT NOT NULL PRIMARY KEY,"
     " kind TEXT NOT NULL CHECK (kind IN ('notify', 'event', 'conference', 'tq')),"
     " audience TEXT NOT NULL,"
-    " label TEXT NOT NULL," /* notify: the event's label; else method and path */
+    " label TEXT NOT NULL," /* label of a notification, otherwise method and path */
     " payload TEXT NOT NULL,"
     " attempts BIGINT NOT NULL DEFAULT 0,"
     " next_try_ms BIGINT NOT NULL,"
@@ -82,7 +82,7 @@ static const char inbox_sql[] =
     "CREATE TABLE minigroups_inbox ("
     " id TEXT NOT NULL PRIMARY KEY,"
     " came_ms BIGINT NOT NULL,"
-    " queue TEXT NOT NULL," /* class id, or the room's as long as no class has it */
+    " queue TEXT NOT NULL," /* id of the class, or of the room when no class has it */
     " audience TEXT NOT NULL,"
     " source TEXT NOT NULL," /* label of the sender */
     " label TEXT NOT NULL,"
@@ -91,7 +91,7 @@ static const char inbox_sql[] =
     " next_try_ms BIGINT NOT NULL);"
     "CREATE INDEX minigroups_inbox_order ON minigroups_inbox (queue, came_ms, id)";
 
-/* The columns of the shared queue; see shared/queue.h. */
+/* Renames columns and adds indexes for shared/queue.h. */
 static const char queues_sql[] =
     "ALTER TABLE minigroups_outbox RENAME COLUMN next_try_ms TO due_ms;"
     "ALTER TABLE minigroups_outbox RENAME COLUMN created_at_ms TO came_ms;"

@@ -1,4 +1,4 @@
-/* The group's tables. Times are milliseconds since the epoch, booleans 0 or 1, JSON is text. */
+/* The tables of the group. Times are milliseconds since the epoch, booleans 0 or 1, JSON text. */
 #pragma once
 
 #include <greenroom/plugin.h>
