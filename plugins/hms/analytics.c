@@ -3,40 +3,13 @@
  */
 #include "common.h"
 
-static const char *const event_types[] = {
-    "track.add.success",     "track.update.success",
-    "track.remove.success",  "beam.recording.success",
-    "client.publish.failed", "client.subscribe.failed",
-    "client.join.failed",    "client.disconnected",
-    "client.connect.failed", NULL,
-};
-
-/* 100ms keeps the deliveries of these webhooks. */
-static const char *const webhook_types[] = {
-    "session.open.success",
-    "session.close.success",
-    "peer.join.success",
-    "peer.leave.success",
-    "recording.success",
-    "recording.failed",
-    "transcription.success",
-    "beam.started.success",
-    "beam.stopped.success",
-    "beam.recording.success",
-    "hls.recording.success",
-    "stream.recording.success",
-    NULL,
-};
-
-static const char *const delivery_states[] = {"all", "failed", "success", NULL};
-
 /* Path, query and body --------------------------------------------------------------------- */
 
 static const struct gr_field events_query[] = {
     GR_FIELD("room_id", GR_STRING, "Room of the events; 100ms documents it as required",
              .binds = "room"),
     GR_FIELD("type", GR_STRING, "Only events of this type; can be given several times",
-             .flags = GR_FIELD_REPEATED | GR_FIELD_HINTS, .values = event_types),
+             .flags = GR_FIELD_REPEATED | GR_FIELD_HINTS, .values = HMS_EVENT_TYPES),
     HMS_QUERY_SESSION,
     GR_FIELD("peer_id", GR_STRING, "Only events of this peer"),
     GR_FIELD("user_id", GR_STRING, "Only events of this user"),
@@ -60,10 +33,10 @@ static const struct gr_field events_query[] = {
 
 static const struct gr_field deliveries_query[] = {
     DELIVERY_TIMES,
-    GR_FIELD("status", GR_STRING, "Only deliveries with this outcome", .values = delivery_states,
-             .default_doc = "all"),
+    GR_FIELD("status", GR_STRING, "Only deliveries with this outcome",
+             .values = HMS_DELIVERY_STATES, .default_doc = "all"),
     GR_FIELD("event_names", GR_STRING, "Only this event; can be given several times",
-             .flags = GR_FIELD_REPEATED | GR_FIELD_HINTS, .values = webhook_types),
+             .flags = GR_FIELD_REPEATED | GR_FIELD_HINTS, .values = HMS_WEBHOOK_TYPES),
     GR_FIELD("limit", GR_INT, "Maximum number of deliveries in the answer",
              .range = GR_RANGE(1, 100), .default_doc = "50"),
     GR_FIELD("page", GR_INT, "Number of the page, from 1", .range = GR_MIN(1), .default_doc = "1"),
@@ -72,12 +45,12 @@ static const struct gr_field deliveries_query[] = {
 
 static const struct gr_field replay[] = {
     DELIVERY_TIMES,
-    GR_FIELD("status", GR_STRING, "Only deliveries with this outcome", .values = delivery_states,
-             .default_doc = "failed"),
+    GR_FIELD("status", GR_STRING, "Only deliveries with this outcome",
+             .values = HMS_DELIVERY_STATES, .default_doc = "failed"),
     GR_FIELD("event_names", GR_ARRAY, "Only these events",
-             .items = GR_ITEM(GR_STRING, .flags = GR_FIELD_HINTS, .values = webhook_types)),
-    GR_FIELD("limit", GR_INT, "Maximum number of deliveries to replay", .range = GR_MAX(50000),
-             .default_doc = "50000"),
+             .items = GR_ITEM(GR_STRING, .flags = GR_FIELD_HINTS, .values = HMS_WEBHOOK_TYPES)),
+    GR_FIELD("limit", GR_INT, "Maximum number of deliveries to replay",
+             .range = GR_MAX(HMS_REPLAY_MAX), .default_doc = "50000"),
     GR_FIELD("offset", GR_INT, "Number of deliveries to skip at the beginning", .range = GR_MIN(0),
              .default_doc = "0"),
     GR_END,
@@ -102,7 +75,7 @@ static const struct gr_field event[] = {
     GR_FIELD("version", GR_STRING, "Version of the format"),
     GR_FIELD("id", GR_STRING, "ID of the event"),
     GR_FIELD("timestamp", GR_TIME, "When the event happened"),
-    GR_FIELD("type", GR_STRING, "Type of the event", .values = event_types),
+    GR_FIELD("type", GR_STRING, "Type of the event", .values = HMS_EVENT_TYPES),
     GR_FIELD("data", GR_OBJECT, "Details, which depend on the type"),
     GR_END,
 };

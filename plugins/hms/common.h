@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include "../shared/hms_limits.h"
+
 #include <greenroom/plugin.h>
 
 #define HMS_VERSION "1.0.0"
@@ -63,7 +65,6 @@ extern const struct gr_field hms_room_params[];
 extern const struct gr_field hms_page_query[];
 /* The parameters of a list of jobs: room_id, session_id, status, start, limit. */
 extern const struct gr_field hms_job_query[];
-extern const char *const hms_job_states[];
 
 /* The schema of a page: the member list_ is the list, and its items have the given members. */
 #define HMS_PAGE(list_, members_)                                                                  \
@@ -92,7 +93,7 @@ extern const struct gr_field hms_message[];
 #define HMS_JOB_MEMBERS                                                                            \
     GR_FIELD("id", GR_STRING, "ID of the job"), GR_FIELD("room_id", GR_STRING, "Room of the job"), \
         GR_FIELD("session_id", GR_STRING, "Session of the job"),                                   \
-        GR_FIELD("status", GR_STRING, "State of the job", .values = hms_job_states),               \
+        GR_FIELD("status", GR_STRING, "State of the job", .values = HMS_JOB_STATES),               \
         GR_FIELD("meeting_url", GR_STRING, "URL with which the job joined"),                       \
         GR_FIELD("destination", GR_STRING, "Destination in the template"),                         \
         GR_FIELD("created_at", GR_TIME, "When the job was requested"),                             \
@@ -113,7 +114,6 @@ extern const char *const hms_asset_types[];
 /* Members of bodies that several groups use                                                  */
 
 /* Where recordings are stored. */
-extern const char *const hms_storage_types[];
 extern const struct gr_field hms_storage_options[];
 
 /* Members that say how a stream or recording joins, and its destination. */
@@ -127,12 +127,11 @@ extern const struct gr_field hms_storage_options[];
 #define HMS_TRANSCRIPTION                                                                          \
     GR_FIELD("enabled", GR_BOOL, "`false` switches off the transcription of the template"),        \
         GR_FIELD("output_modes", GR_ARRAY, "Formats of the transcript",                            \
-                 .items = GR_ITEM(GR_STRING, .values = hms_transcript_formats)),                   \
+                 .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPT_FORMATS)),                   \
         GR_FIELD("custom_vocabulary", GR_ARRAY, "Words that the transcriber should know",          \
                  .items = GR_ITEM(GR_STRING)),                                                     \
         GR_FIELD("summary", GR_OBJECT, "Summary made from the transcript", .fields = hms_summary)
 
-extern const char *const hms_transcript_formats[];
 /* Members of a transcription's "summary", in start calls and in templates. */
 extern const struct gr_field hms_summary[];
 

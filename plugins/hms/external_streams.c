@@ -20,7 +20,7 @@ static const struct gr_field resolution[] = {
 
 static const struct gr_field start[] = {
     GR_FIELD("rtmp_urls", GR_ARRAY, "Servers to stream to, each with its stream key",
-             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = GR_RANGE(1, 5),
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = HMS_RTMP_URLS,
              .items = GR_ITEM(GR_STRING, .pattern = "(?i:rtmps?)://.+"),
              .example = "[\"rtmps://live.example.org/app/key\"]"),
     HMS_MEETING_URL,

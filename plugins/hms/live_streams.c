@@ -16,12 +16,10 @@ static const struct gr_field recording[] = {
     GR_END,
 };
 
-static const char *const transcription_modes[] = {"recorded", "live", NULL};
-
 static const struct gr_field transcription[] = {
     HMS_TRANSCRIPTION,
     GR_FIELD("modes", GR_ARRAY, "When to transcribe: the recording, during the stream, or both",
-             .items = GR_ITEM(GR_STRING, .values = transcription_modes)),
+             .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPTION_MODES)),
     GR_END,
 };
 

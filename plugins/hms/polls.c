@@ -94,9 +94,6 @@ static const struct gr_field question[] = {
 };
 
 static const char *const voters[] = {"userid", "peerid", "username", NULL};
-static const char *const poll_types[] = {"poll", "quiz", NULL};
-static const char *const poll_starts[] = {"auto", "manual", NULL};
-
 #define POLL_MEMBERS                                                                               \
     GR_FIELD("title", GR_STRING, "Title"),                                                         \
         GR_FIELD("duration", GR_INT,                                                               \
@@ -106,9 +103,9 @@ static const char *const poll_starts[] = {"auto", "manual", NULL};
         GR_FIELD("mode", GR_STRING, "What identifies a voter", .flags = GR_FIELD_HINTS,            \
                  .values = voters, .default_doc = "userid"),                                       \
         GR_FIELD("type", GR_STRING, "Poll, or quiz with right answers", .flags = GR_FIELD_HINTS,   \
-                 .values = poll_types, .default_doc = "poll"),                                     \
+                 .values = HMS_POLL_TYPES, .default_doc = "poll"),                                 \
         GR_FIELD("start", GR_STRING, "`auto` starts the poll with the session",                    \
-                 .values = poll_starts, .default_doc = "auto"),                                    \
+                 .values = HMS_POLL_STARTS, .default_doc = "auto"),                                \
         GR_FIELD("questions", GR_ARRAY, "Questions of the poll",                                   \
                  .items = GR_ITEM(GR_OBJECT, .fields = question))
 

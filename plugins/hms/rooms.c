@@ -5,9 +5,6 @@
 
 #include <jansson.h>
 
-#define SIZE_MAX_PLAIN 2500
-#define SIZE_MAX_LARGE 20000
-
 static gr_check_fn check_size;
 
 /* Bodies ----------------------------------------------------------------------------------- */
@@ -21,7 +18,7 @@ static const struct gr_field storage_credentials[] = {
 
 static const struct gr_field storage[] = {
     GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS,
-             .values = hms_storage_types),
+             .values = HMS_STORAGE_TYPES),
     GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("prefix", GR_STRING, "Folder inside the bucket"),
     GR_FIELD("options", GR_OBJECT, "Further options", .fields = hms_storage_options),
@@ -46,21 +43,19 @@ static const struct gr_field webhook[] = {
     GR_END,
 };
 
-static const char *const regions[] = {"eu", "in", "us", "auto", NULL};
-
 /* Members of a new and of a changed room. */
 #define ROOM_MEMBERS                                                                               \
     GR_FIELD("name", GR_STRING, "Unique name, case-insensitive; 100ms makes one up when absent",   \
-             .pattern = "[A-Za-z0-9.:_-]+", .example = "\"algebra-tue.07\""),                      \
+             .pattern = HMS_ROOM_NAME, .example = "\"algebra-tue.07\""),                           \
         GR_FIELD("description", GR_STRING, "Free text"),                                           \
         GR_FIELD("recording_info", GR_OBJECT, "Recording settings, which replace the template's",  \
                  .fields = recording_info),                                                        \
-        GR_FIELD("region", GR_STRING, "Region of the media servers", .values = regions,            \
+        GR_FIELD("region", GR_STRING, "Region of the media servers", .values = HMS_REGIONS,        \
                  .default_doc = "auto"),                                                           \
         GR_FIELD("large_room", GR_BOOL, "Whether the room may have more than 2500 peers",          \
                  .default_doc = "false"),                                                          \
         GR_FIELD("max_duration_seconds", GR_INT, "Maximum length of a session in seconds",         \
-                 .range = GR_RANGE(120, 43200)),                                                   \
+                 .range = HMS_SESSION_SECONDS),                                                    \
         GR_FIELD("polls", GR_ARRAY, "IDs of polls that belong to the room",                        \
                  .items = GR_ITEM(GR_STRING)),                                                     \
         GR_FIELD("webhook", GR_OBJECT,                                                             \
@@ -69,7 +64,7 @@ static const char *const regions[] = {"eu", "in", "us", "auto", NULL};
 
 #define ROOM_SIZE(...)                                                                             \
     GR_FIELD("size", GR_INT, "Maximum number of peers: up to 2500, or 20000 with large_room",      \
-             .range = GR_RANGE(0, SIZE_MAX_LARGE), __VA_ARGS__)
+             .range = GR_RANGE(0, HMS_ROOM_SIZE_LARGE), __VA_ARGS__)
 
 static const struct gr_field new_room[] = {
     ROOM_MEMBERS,
@@ -180,10 +175,10 @@ static const struct gr_route routes[] = {
 static enum gr_err check_size(struct gr_call *call, const json_t *parent, const json_t *value)
 {
     if (json_is_true(json_object_get(parent, "large_room")) ||
-        json_integer_value(value) <= SIZE_MAX_PLAIN)
+        json_integer_value(value) <= HMS_ROOM_SIZE)
         return GR_OK;
     return gr_invalid(call, "", GR_PROBLEM_MAX,
-                      "an integer from 0 to %d (more only with large_room)", SIZE_MAX_PLAIN);
+                      "an integer from 0 to %d (more only with large_room)", HMS_ROOM_SIZE);
 }
 
 static const char *const owns[] = {"/rooms", NULL};

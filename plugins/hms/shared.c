@@ -20,15 +20,11 @@ const struct gr_field hms_page_query[] = {
     GR_END,
 };
 
-const char *const hms_job_states[] = {
-    "starting", "running", "stopping", "post_processing", "completed", "failed", NULL,
-};
-
 const struct gr_field hms_job_query[] = {
     HMS_QUERY_ROOM,
     HMS_QUERY_SESSION,
     GR_FIELD("status", GR_STRING, "Only jobs in this state", .flags = GR_FIELD_HINTS,
-             .values = hms_job_states),
+             .values = HMS_JOB_STATES),
     HMS_QUERY_LIMIT_OPEN,
     HMS_QUERY_START,
     GR_END,
@@ -93,32 +89,26 @@ const char *const hms_asset_types[] = {
 
 /* Bodies ----------------------------------------------------------------------------------- */
 
-const char *const hms_storage_types[] = {"s3", "gs", "oss", "azure", "r2", NULL};
-
 const struct gr_field hms_storage_options[] = {
     GR_FIELD("region", GR_STRING, "Region of the bucket"),
     GR_END,
 };
 
-const char *const hms_transcript_formats[] = {"txt", "srt", "json", NULL};
-
-static const char *const section_formats[] = {"bullets", "paragraph", NULL};
-
 static const struct gr_field summary_section[] = {
     GR_FIELD("title", GR_STRING, "Heading of the section", .flags = GR_FIELD_REQUIRED,
-             .range = GR_MAX(100)),
+             .range = HMS_SECTION_TITLE),
     GR_FIELD("format", GR_STRING, "Format of the section's text", .flags = GR_FIELD_REQUIRED,
-             .values = section_formats),
+             .values = HMS_SECTION_FORMATS),
     GR_END,
 };
 
 const struct gr_field hms_summary[] = {
     GR_FIELD("enabled", GR_BOOL, "Whether to write a summary"),
     GR_FIELD("context", GR_STRING, "Subject of the session, for the language model",
-             .range = GR_MAX(300)),
+             .range = HMS_SUMMARY_CONTEXT),
     GR_FIELD("temperature", GR_NUMBER, "Temperature of the language model",
-             .range = GR_RANGE(0.1, 1.0), .default_doc = "0.5"),
-    GR_FIELD("sections", GR_ARRAY, "Sections of the summary", .range = GR_MAX(6),
+             .range = HMS_SUMMARY_TEMPERATURE, .default_doc = "0.5"),
+    GR_FIELD("sections", GR_ARRAY, "Sections of the summary", .range = HMS_SUMMARY_SECTIONS,
              .items = GR_ITEM(GR_OBJECT, .fields = summary_section)),
     GR_END,
 };

@@ -33,14 +33,14 @@ static const struct gr_field phone_call[] = {
     GR_FIELD("user_id", GR_STRING, "User id of the phone's peer"),
     GR_FIELD("video", GR_BOOL, "Whether to offer video"),
     GR_FIELD("headers", GR_MAP, "Additional headers of the INVITE; 100ms ignores reserved ones",
-             .items = GR_ITEM(GR_STRING, .pattern = "[^\\r\\n]*"), .check = check_sip_headers),
+             .items = GR_ITEM(GR_STRING, .pattern = HMS_SIP_HEADER), .check = check_sip_headers),
     GR_END,
 };
 
 /* The members after digits are for the gateway only: 100ms takes the room from the token. */
 static const struct gr_field tones[] = {
     GR_FIELD("digits", GR_ARRAY, "Tones to play, one after the other", .flags = GR_FIELD_REQUIRED,
-             .items = GR_ITEM(GR_STRING, .pattern = "[0-9*#a-d]"), .example = "[\"1\", \"#\"]"),
+             .items = GR_ITEM(GR_STRING, .pattern = HMS_SIP_DIGIT), .example = "[\"1\", \"#\"]"),
     GR_FIELD("app_token", GR_STRING, "A join token; without it the gateway signs one",
              .flags = GR_FIELD_STRIP | GR_FIELD_SECRET, .range = GR_MIN(1), .any_of = "room"),
     GR_FIELD("room_id", GR_STRING, "Room to play in", .flags = GR_FIELD_STRIP, .range = GR_MIN(1),

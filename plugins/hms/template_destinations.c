@@ -32,7 +32,7 @@ static const struct gr_field rtmp_destination[] = {
     GR_FIELD("height", GR_INT, "Size in pixels"),
     GR_FIELD("maxDuration", GR_INT, "Maximum length of the stream in seconds"),
     GR_FIELD("rtmpUrls", GR_ARRAY, "Servers to stream to, each with its stream key",
-             .flags = GR_FIELD_SECRET, .range = GR_MAX(3), .items = GR_ITEM(GR_STRING)),
+             .flags = GR_FIELD_SECRET, .range = HMS_ROLE_RTMP_URLS, .items = GR_ITEM(GR_STRING)),
     GR_FIELD("recordingEnabled", GR_BOOL, "Whether to record the stream as well"),
     GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue after the last peer left"),
     GR_END,
@@ -63,17 +63,15 @@ static const struct gr_field hls_recording[] = {
     GR_END,
 };
 
-static const char *const playlist_types[] = {"event", "live", NULL};
-
 static const struct gr_field hls_destination[] = {
     GR_FIELD("name", GR_STRING, "Name of the destination", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("role", GR_STRING, "Role that the streamer joins with"),
     GR_FIELD("maxDuration", GR_INT, "Maximum length of the stream in seconds"),
     HLS_LAYERS("Layers from large to small; the longer side has at least 192 pixels, the shorter "
                "at most 1080"),
-    GR_FIELD("playlistType", GR_STRING, "`event` keeps all segments", .values = playlist_types),
+    GR_FIELD("playlistType", GR_STRING, "`event` keeps all segments", .values = HMS_PLAYLIST_TYPES),
     GR_FIELD("numPlaylistSegments", GR_INT, "Segments in a live playlist",
-             .range = GR_RANGE(3, 150), .default_doc = "5"),
+             .range = HMS_PLAYLIST_SEGMENTS, .default_doc = "5"),
     GR_FIELD("videoFrameRate", GR_INT, "Frames per second"),
     GR_FIELD("enableMetadataInsertion", GR_BOOL, "Whether timed metadata can be inserted"),
     GR_FIELD("enableStaticUrl", GR_BOOL, "Whether the URL of the playlist stays the same"),
@@ -81,8 +79,6 @@ static const struct gr_field hls_destination[] = {
     GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue after the last peer left"),
     GR_END,
 };
-
-static const char *const transcription_modes[] = {"recorded", "live", "caption", NULL};
 
 static const struct gr_field translation[] = {
     GR_FIELD("enabled", GR_BOOL, "Whether captions are translated"),
@@ -94,9 +90,9 @@ static const struct gr_field transcription[] = {
     GR_FIELD("name", GR_STRING, "Name of the destination", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("role", GR_STRING, "Role that the listener joins with", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("modes", GR_ARRAY, "What is transcribed",
-             .items = GR_ITEM(GR_STRING, .values = transcription_modes)),
+             .items = GR_ITEM(GR_STRING, .values = HMS_TEMPLATE_TRANSCRIPTION_MODES)),
     GR_FIELD("outputModes", GR_ARRAY, "Formats of the transcript",
-             .items = GR_ITEM(GR_STRING, .values = hms_transcript_formats)),
+             .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPT_FORMATS)),
     GR_FIELD("customVocabulary", GR_ARRAY, "Words that the transcriber should know",
              .items = GR_ITEM(GR_STRING)),
     GR_FIELD("summary", GR_OBJECT, "Summary made from the transcript", .fields = hms_summary),

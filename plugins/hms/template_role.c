@@ -3,23 +3,18 @@
  */
 #include "templates.h"
 
-static const char *const published_kinds[] = {"audio", "video", "screen", "simulcast", NULL};
-static const char *const audio_codecs[] = {"opus", NULL};
-static const char *const video_codecs[] = {"vp8", NULL};
-static const char *const layer_names[] = {"f", "h", "q", NULL};
-
 static const struct gr_field audio[] = {
-    GR_FIELD("bitRate", GR_INT, "Bit rate in kbit/s", .range = GR_RANGE(16, 128),
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbit/s", .range = HMS_AUDIO_BIT_RATE,
              .default_doc = "32"),
-    GR_FIELD("codec", GR_STRING, "Codec", .values = audio_codecs),
+    GR_FIELD("codec", GR_STRING, "Codec", .values = HMS_AUDIO_CODECS),
     GR_END,
 };
 
 static const struct gr_field video[] = {
-    GR_FIELD("bitRate", GR_INT, "Bit rate in kbit/s", .range = GR_RANGE(30, 2000),
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbit/s", .range = HMS_VIDEO_BIT_RATE,
              .default_doc = "256"),
-    GR_FIELD("codec", GR_STRING, "Codec", .values = video_codecs),
-    GR_FIELD("frameRate", GR_INT, "Frames per second", .range = GR_RANGE(1, 30),
+    GR_FIELD("codec", GR_STRING, "Codec", .values = HMS_VIDEO_CODECS),
+    GR_FIELD("frameRate", GR_INT, "Frames per second", .range = HMS_FRAME_RATE,
              .default_doc = "25"),
     GR_FIELD("width", GR_INT, "Size in pixels", .range = GR_RANGE(50, 1920), .default_doc = "320"),
     GR_FIELD("height", GR_INT, "Size in pixels", .range = GR_RANGE(50, 1080), .default_doc = "180"),
@@ -27,9 +22,10 @@ static const struct gr_field video[] = {
 };
 
 static const struct gr_field screen[] = {
-    GR_FIELD("bitRate", GR_INT, "Bit rate in kbit/s", .range = GR_MIN(500), .default_doc = "1024"),
-    GR_FIELD("codec", GR_STRING, "Codec", .values = video_codecs),
-    GR_FIELD("frameRate", GR_INT, "Frames per second", .range = GR_RANGE(1, 30),
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbit/s", .range = HMS_SCREEN_BIT_RATE,
+             .default_doc = "1024"),
+    GR_FIELD("codec", GR_STRING, "Codec", .values = HMS_VIDEO_CODECS),
+    GR_FIELD("frameRate", GR_INT, "Frames per second", .range = HMS_FRAME_RATE,
              .default_doc = "10"),
     GR_FIELD("width", GR_INT, "Size in pixels", .range = GR_RANGE(480, 1920),
              .default_doc = "1280"),
@@ -40,12 +36,12 @@ static const struct gr_field screen[] = {
 
 static const struct gr_field simulcast_layer[] = {
     GR_FIELD("rid", GR_STRING, "`f`, `h` or `q`: full, half, quarter", .flags = GR_FIELD_REQUIRED,
-             .values = layer_names),
+             .values = HMS_LAYERS),
     GR_FIELD("scaleResolutionDownBy", GR_NUMBER, "Factor by which the layer is smaller than `f`",
              .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1.0, 12.0)),
     GR_FIELD("maxFramerate", GR_INT, "Frames per second", .flags = GR_FIELD_REQUIRED,
-             .range = GR_RANGE(1, 30)),
-    GR_FIELD("maxBitrate", GR_INT, "Bit rate in kbit/s", .range = GR_RANGE(0, 2000),
+             .range = HMS_FRAME_RATE),
+    GR_FIELD("maxBitrate", GR_INT, "Bit rate in kbit/s", .range = HMS_LAYER_BIT_RATE,
              .default_doc = "0"),
     GR_END,
 };
@@ -53,13 +49,13 @@ static const struct gr_field simulcast_layer[] = {
 static const struct gr_field simulcast[] = {
     GR_FIELD("layers", GR_ARRAY,
              "Layers from large to small: `f` at scale 1, then `h`, then `q`, each smaller",
-             .range = GR_MAX(3), .items = GR_ITEM(GR_OBJECT, .fields = simulcast_layer)),
+             .range = HMS_LAYERS_MAX, .items = GR_ITEM(GR_OBJECT, .fields = simulcast_layer)),
     GR_END,
 };
 
 static const struct gr_field publish[] = {
     GR_FIELD("allowed", GR_ARRAY, "What the role may publish",
-             .items = GR_ITEM(GR_STRING, .values = published_kinds)),
+             .items = GR_ITEM(GR_STRING, .values = HMS_PUBLISHED)),
     GR_FIELD("audio", GR_OBJECT, "Microphone", .fields = audio),
     GR_FIELD("video", GR_OBJECT, "Camera", .fields = video),
     GR_FIELD("screen", GR_OBJECT, "Shared screen", .fields = screen),
@@ -70,11 +66,11 @@ static const struct gr_field publish[] = {
 
 static const struct gr_field degradation[] = {
     GR_FIELD("packetLossThreshold", GR_INT, "Packet loss in percent that counts as bad",
-             .range = GR_RANGE(1, 100), .default_doc = "50"),
+             .range = HMS_PACKET_LOSS, .default_doc = "50"),
     GR_FIELD("degradeGracePeriodSeconds", GR_INT, "Seconds of bad quality before video stops",
-             .range = GR_RANGE(1, 10), .default_doc = "1"),
+             .range = HMS_GRACE_SECONDS, .default_doc = "1"),
     GR_FIELD("recoverGracePeriodSeconds", GR_INT, "Seconds of good quality before video resumes",
-             .range = GR_RANGE(1, 10), .default_doc = "4"),
+             .range = HMS_GRACE_SECONDS, .default_doc = "4"),
     GR_END,
 };
 
@@ -108,8 +104,8 @@ const struct gr_field template_role[] = {
     GR_FIELD("publishParams", GR_OBJECT, "What the role sends", .fields = publish),
     GR_FIELD("subscribeParams", GR_OBJECT, "What the role receives", .fields = subscribe),
     GR_FIELD("permissions", GR_OBJECT, "Permissions of the role", .fields = permissions),
-    GR_FIELD("priority", GR_INT, "Priority; 1 is heard first", .range = GR_RANGE(1, 5)),
+    GR_FIELD("priority", GR_INT, "Priority; 1 is heard first", .range = HMS_ROLE_PRIORITY),
     GR_FIELD("maxPeerCount", GR_INT, "Maximum number of peers with the role; 0: no limit, -1: none",
-             .range = GR_MIN(-1), .default_doc = "0"),
+             .range = HMS_ROLE_PEERS, .default_doc = "0"),
     GR_END,
 };

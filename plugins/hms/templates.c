@@ -21,8 +21,6 @@ static const struct gr_field role_params[] = {
 
 /* Settings --------------------------------------------------------------------------------- */
 
-static const char *const regions[] = {"in", "us", "eu", "auto", NULL};
-
 /* Templates call the member secretKey, rooms call it secret. */
 static const struct gr_field storage_credentials[] = {
     GR_FIELD("key", GR_STRING, "Access key of the bucket", .flags = GR_FIELD_REQUIRED),
@@ -33,7 +31,7 @@ static const struct gr_field storage_credentials[] = {
 
 static const struct gr_field storage[] = {
     GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED,
-             .values = hms_storage_types),
+             .values = HMS_STORAGE_TYPES),
     GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("prefix", GR_STRING, "Folder inside the bucket", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("options", GR_OBJECT, "Further options", .fields = hms_storage_options),
@@ -51,15 +49,15 @@ static const struct gr_field settings_recording[] = {
 
 static const struct gr_field room_state[] = {
     GR_FIELD("enabled", GR_BOOL, "Whether peers get the state of the room"),
-    GR_FIELD("messageInterval", GR_INT, "Seconds between two messages", .range = GR_RANGE(5, 3600),
-             .multiple_of = 5),
+    GR_FIELD("messageInterval", GR_INT, "Seconds between two messages",
+             .range = HMS_MESSAGE_SECONDS, .multiple_of = 5),
     GR_FIELD("sendPeerList", GR_BOOL, "Whether the list of peers is sent along"),
     GR_FIELD("stopRoomStateOnJoin", GR_BOOL, "Whether the messages end for a peer who has joined"),
     GR_END,
 };
 
 static const struct gr_field settings[] = {
-    GR_FIELD("region", GR_STRING, "Region of the media servers", .values = regions),
+    GR_FIELD("region", GR_STRING, "Region of the media servers", .values = HMS_REGIONS),
     GR_FIELD("recording", GR_OBJECT, "Recording, and where it is stored",
              .fields = settings_recording),
     GR_FIELD("roomState", GR_OBJECT, "State of the room for peers that have not joined",
@@ -121,7 +119,7 @@ static const struct gr_field plugins[] = {
 
 static const struct gr_field new_template[] = {
     GR_FIELD("name", GR_STRING, "Unique name; 100ms makes one up when absent",
-             .flags = GR_FIELD_HINTS, .pattern = "[A-Za-z0-9 .:_-]+"),
+             .flags = GR_FIELD_HINTS, .pattern = HMS_TEMPLATE_NAME),
     ROLES(0),
     SETTINGS(0),
     TEMPLATE_MEMBERS,

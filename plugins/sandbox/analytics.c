@@ -11,10 +11,7 @@
 static const struct gr_field events_query[] = {
     GR_FIELD("room_id", GR_STRING, "Of a room", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("type", GR_STRING, "Types of event; may be repeated", .flags = GR_FIELD_REPEATED,
-             .values = GR_LIST("track.add.success", "track.update.success", "track.remove.success",
-                               "beam.recording.success", "client.publish.failed",
-                               "client.subscribe.failed", "client.join.failed",
-                               "client.disconnected", "client.connect.failed")),
+             .values = HMS_EVENT_TYPES),
     GR_FIELD("session_id", GR_STRING, "Of a session"),
     GR_FIELD("peer_id", GR_STRING, "Of a peer"),
     GR_FIELD("user_id", GR_STRING, "Of a user"),

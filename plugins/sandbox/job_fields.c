@@ -6,9 +6,7 @@
 const struct gr_field sb_jobs_query[] = {
     GR_FIELD("room_id", GR_STRING, "Of a room"),
     GR_FIELD("session_id", GR_STRING, "Of a session"),
-    GR_FIELD("status", GR_STRING, "In a state",
-             .values = GR_LIST("starting", "running", "stopping", "post_processing", "completed",
-                               "failed")),
+    GR_FIELD("status", GR_STRING, "In a state", .values = HMS_JOB_STATES),
     SB_PAGE_FIELDS(1),
     GR_END,
 };
@@ -28,7 +26,7 @@ static const struct gr_field resolution[] = {
 #define TRANSCRIPTION_FIELDS                                                                       \
     GR_FIELD("enabled", GR_BOOL, "Whether to write it"),                                           \
         GR_FIELD("output_modes", GR_ARRAY, "Formats",                                              \
-                 .items = GR_ITEM(GR_STRING, .values = GR_LIST("txt", "srt", "json"))),            \
+                 .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPT_FORMATS)),                   \
         GR_FIELD("custom_vocabulary", GR_ARRAY, "Words to know", .items = GR_ITEM(GR_STRING)),     \
         GR_FIELD("summary", GR_OBJECT, "Summary", .fields = sb_summary_fields)
 
@@ -37,7 +35,7 @@ static const struct gr_field transcription[] = {TRANSCRIPTION_FIELDS, GR_END};
 static const struct gr_field live_transcription[] = {
     TRANSCRIPTION_FIELDS,
     GR_FIELD("modes", GR_ARRAY, "When to write",
-             .items = GR_ITEM(GR_STRING, .values = GR_LIST("recorded", "live"))),
+             .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPTION_MODES)),
     GR_END,
 };
 
@@ -52,7 +50,7 @@ const struct gr_field sb_recording_start_fields[] = {
 const struct gr_field sb_external_start_fields[] = {
     START_FIELDS,
     GR_FIELD("rtmp_urls", GR_ARRAY, "Where the stream goes",
-             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = GR_RANGE(1, 5),
+             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = HMS_RTMP_URLS,
              .items = GR_ITEM(GR_STRING)),
     GR_FIELD("recording", GR_BOOL, "Record as well", .default_doc = "false"),
     GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = resolution),

@@ -4,9 +4,6 @@
 
 #include <ctype.h>
 
-#define SIZE_MAX_SMALL 2500
-#define SIZE_MAX_LARGE 20000
-
 static const struct gr_field upload_credentials[] = {
     GR_FIELD("key", GR_STRING, "Access key of the storage", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("secret", GR_STRING, "Secret of the storage",
@@ -22,7 +19,7 @@ static const struct gr_field upload_options[] = {
 static const struct gr_field upload_info[] = {
     GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED,
-             .values = GR_LIST("s3", "gs", "oss", "azure", "r2")),
+             .values = HMS_STORAGE_TYPES),
     GR_FIELD("prefix", GR_STRING, "Begin of every path"),
     GR_FIELD("options", GR_OBJECT, "Region and the like", .fields = upload_options),
     GR_FIELD("credentials", GR_OBJECT, "Credentials of the storage", .fields = upload_credentials),
@@ -44,16 +41,15 @@ static const struct gr_field webhook[] = {
 
 static const struct gr_field room_fields[] = {
     GR_FIELD("name", GR_STRING, "Name, compared without regard to case; an existing one is updated",
-             .pattern = "^[A-Za-z0-9.:_-]+$"),
+             .pattern = HMS_ROOM_NAME),
     GR_FIELD("description", GR_STRING, "Description"),
     GR_FIELD("template_id", GR_STRING, "Template", .default_doc = "the default template"),
     GR_FIELD("recording_info", GR_OBJECT, "Recording; takes the place of the template's",
              .fields = recording_info),
-    GR_FIELD("region", GR_STRING, "Region", .values = GR_LIST("eu", "in", "us", "auto"),
-             .default_doc = "auto"),
+    GR_FIELD("region", GR_STRING, "Region", .values = HMS_REGIONS, .default_doc = "auto"),
     GR_FIELD("large_room", GR_BOOL, "Allow sizes above 2500", .default_doc = "false"),
     GR_FIELD("size", GR_INT, "Most peers; 0: any number", .range = GR_MIN(0)),
-    GR_FIELD("max_duration_seconds", GR_INT, "Longest session", .range = GR_RANGE(120, 43200)),
+    GR_FIELD("max_duration_seconds", GR_INT, "Longest session", .range = HMS_SESSION_SECONDS),
     GR_FIELD("polls", GR_ARRAY, "Polls of the room", .items = GR_ITEM(GR_STRING)),
     GR_FIELD("webhook", GR_OBJECT, "Receiver in place of the workspace's", .fields = webhook),
     GR_FIELD("enabled", GR_BOOL, "Whether peers may join"),
@@ -182,9 +178,9 @@ static enum gr_err check_size(struct gr_call *call, const json_t *room, const js
     const json_t *large = json_object_get(body, "large_room");
     int64_t size = sb_int(json_object_get(body, "size") ? body : room, "size");
 
-    if (size > SIZE_MAX_LARGE)
+    if (size > HMS_ROOM_SIZE_LARGE)
         return sb_error(call, 400, "Invalid body param", "size: must not be above 20000");
-    if (size > SIZE_MAX_SMALL && !(large ? json_is_true(large) : sb_true(room, "large_room")))
+    if (size > HMS_ROOM_SIZE && !(large ? json_is_true(large) : sb_true(room, "large_room")))
         return sb_error(call, 400, "Invalid body param",
                         "size: above 2500 it needs large_room to be true");
     return GR_OK;

@@ -12,6 +12,8 @@
  */
 #pragma once
 
+#include "../shared/hms_limits.h"
+
 #include <greenroom/plugin.h>
 #include <jansson.h>
 #include <pthread.h>

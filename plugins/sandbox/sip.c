@@ -32,13 +32,13 @@ static const struct gr_field call_fields[] = {
     GR_FIELD("user_id", GR_STRING, "User id of the peer"),
     GR_FIELD("video", GR_BOOL, "Offer video"),
     GR_FIELD("headers", GR_MAP, "Further headers of the invitation",
-             .items = GR_ITEM(GR_STRING, .pattern = "^[^\\r\\n]*$")),
+             .items = GR_ITEM(GR_STRING, .pattern = HMS_SIP_HEADER)),
     GR_END,
 };
 
 static const struct gr_field dtmf_fields[] = {
     GR_FIELD("digits", GR_ARRAY, "Tones", .flags = GR_FIELD_REQUIRED, .range = GR_MIN(1),
-             .items = GR_ITEM(GR_STRING, .pattern = "^[0-9*#a-d]$")),
+             .items = GR_ITEM(GR_STRING, .pattern = HMS_SIP_DIGIT)),
     GR_END,
 };
 

@@ -8,27 +8,28 @@
         GR_FIELD("audioBitrate", GR_INT, "Bit rate of the audio in kbps")
 
 static const struct gr_field audio[] = {
-    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(16, 128),
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = HMS_AUDIO_BIT_RATE,
              .default_doc = "32"),
-    GR_FIELD("codec", GR_STRING, "Codec", .values = GR_LIST("opus")),
+    GR_FIELD("codec", GR_STRING, "Codec", .values = HMS_AUDIO_CODECS),
     GR_END,
 };
 
 /* Widths and heights have no bounds here: the service takes portrait pictures of 720 by 1280. */
 static const struct gr_field video[] = {
-    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(30, 2000),
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = HMS_VIDEO_BIT_RATE,
              .default_doc = "256"),
-    GR_FIELD("codec", GR_STRING, "Codec", .values = GR_LIST("vp8")),
-    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = GR_RANGE(1, 30), .default_doc = "25"),
+    GR_FIELD("codec", GR_STRING, "Codec", .values = HMS_VIDEO_CODECS),
+    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = HMS_FRAME_RATE, .default_doc = "25"),
     GR_FIELD("width", GR_INT, "Width in pixels", .default_doc = "320"),
     GR_FIELD("height", GR_INT, "Height in pixels", .default_doc = "180"),
     GR_END,
 };
 
 static const struct gr_field screen[] = {
-    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = GR_MIN(500), .default_doc = "1024"),
-    GR_FIELD("codec", GR_STRING, "Codec", .values = GR_LIST("vp8")),
-    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = GR_RANGE(1, 30), .default_doc = "10"),
+    GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = HMS_SCREEN_BIT_RATE,
+             .default_doc = "1024"),
+    GR_FIELD("codec", GR_STRING, "Codec", .values = HMS_VIDEO_CODECS),
+    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = HMS_FRAME_RATE, .default_doc = "10"),
     GR_FIELD("width", GR_INT, "Width in pixels", .default_doc = "1280"),
     GR_FIELD("height", GR_INT, "Height in pixels", .default_doc = "720"),
     GR_END,
@@ -36,26 +37,25 @@ static const struct gr_field screen[] = {
 
 static const struct gr_field simulcast_layer[] = {
     GR_FIELD("rid", GR_STRING, "Full, half or quarter", .flags = GR_FIELD_REQUIRED,
-             .values = GR_LIST("f", "h", "q")),
+             .values = HMS_LAYERS),
     GR_FIELD("scaleResolutionDownBy", GR_NUMBER, "Divisor of the resolution",
              .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1, 12)),
     GR_FIELD("maxFramerate", GR_INT, "Frames a second", .flags = GR_FIELD_REQUIRED,
-             .range = GR_RANGE(1, 30)),
-    GR_FIELD("maxBitrate", GR_INT, "Bit rate in kbps", .range = GR_RANGE(0, 2000),
+             .range = HMS_FRAME_RATE),
+    GR_FIELD("maxBitrate", GR_INT, "Bit rate in kbps", .range = HMS_LAYER_BIT_RATE,
              .default_doc = "0"),
     GR_END,
 };
 
 static const struct gr_field simulcast_track[] = {
-    GR_FIELD("layers", GR_ARRAY, "Layers, from high to low", .range = GR_MAX(3),
+    GR_FIELD("layers", GR_ARRAY, "Layers, from high to low", .range = HMS_LAYERS_MAX,
              .items = GR_ITEM(GR_OBJECT, .fields = simulcast_layer)),
     GR_END,
 };
 
 static const struct gr_field publish[] = {
     GR_FIELD("allowed", GR_ARRAY, "What the role may publish",
-             .items =
-                 GR_ITEM(GR_STRING, .values = GR_LIST("audio", "video", "screen", "simulcast"))),
+             .items = GR_ITEM(GR_STRING, .values = HMS_PUBLISHED)),
     GR_FIELD("audio", GR_OBJECT, "Microphone", .fields = audio),
     GR_FIELD("video", GR_OBJECT, "Camera", .fields = video),
     GR_FIELD("screen", GR_OBJECT, "Screen share", .fields = screen),
@@ -65,12 +65,12 @@ static const struct gr_field publish[] = {
 };
 
 static const struct gr_field degradation[] = {
-    GR_FIELD("packetLossThreshold", GR_INT, "Loss in percent", .range = GR_RANGE(1, 100),
+    GR_FIELD("packetLossThreshold", GR_INT, "Loss in percent", .range = HMS_PACKET_LOSS,
              .default_doc = "50"),
     GR_FIELD("degradeGracePeriodSeconds", GR_INT, "Seconds before a step down",
-             .range = GR_RANGE(1, 10), .default_doc = "1"),
+             .range = HMS_GRACE_SECONDS, .default_doc = "1"),
     GR_FIELD("recoverGracePeriodSeconds", GR_INT, "Seconds before a step up",
-             .range = GR_RANGE(1, 10), .default_doc = "4"),
+             .range = HMS_GRACE_SECONDS, .default_doc = "4"),
     GR_END,
 };
 
@@ -104,9 +104,9 @@ const struct gr_field sb_role_fields[] = {
     GR_FIELD("publishParams", GR_OBJECT, "What the role publishes", .fields = publish),
     GR_FIELD("subscribeParams", GR_OBJECT, "What the role receives", .fields = subscribe),
     GR_FIELD("permissions", GR_OBJECT, "What the role may do", .fields = permissions),
-    GR_FIELD("priority", GR_INT, "1 is the highest", .range = GR_RANGE(1, 5)),
+    GR_FIELD("priority", GR_INT, "1 is the highest", .range = HMS_ROLE_PRIORITY),
     GR_FIELD("maxPeerCount", GR_INT, "Most peers at a time; 0: any number, -1: none",
-             .range = GR_MIN(-1), .default_doc = "0"),
+             .range = HMS_ROLE_PEERS, .default_doc = "0"),
     GR_END,
 };
 
@@ -119,7 +119,7 @@ static const struct gr_field credentials[] = {
 
 static const struct gr_field upload[] = {
     GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED,
-             .values = GR_LIST("s3", "gs", "oss", "azure", "r2")),
+             .values = HMS_STORAGE_TYPES),
     GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("prefix", GR_STRING, "Begin of every path", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("options", GR_OBJECT, "Region and the like"),
@@ -134,7 +134,7 @@ static const struct gr_field recording[] = {
 };
 
 static const struct gr_field room_state[] = {
-    GR_FIELD("messageInterval", GR_INT, "Seconds between messages", .range = GR_RANGE(5, 3600),
+    GR_FIELD("messageInterval", GR_INT, "Seconds between messages", .range = HMS_MESSAGE_SECONDS,
              .multiple_of = 5),
     GR_FIELD("sendPeerList", GR_BOOL, "Send the list of peers"),
     GR_FIELD("stopRoomStateOnJoin", GR_BOOL, "Stop when the peer joins"),
@@ -143,8 +143,7 @@ static const struct gr_field room_state[] = {
 };
 
 const struct gr_field sb_settings_fields[] = {
-    GR_FIELD("region", GR_STRING, "Region of the media servers",
-             .values = GR_LIST("in", "us", "eu", "auto")),
+    GR_FIELD("region", GR_STRING, "Region of the media servers", .values = HMS_REGIONS),
     GR_FIELD("recording", GR_OBJECT, "Storage of recordings; null: the service's own",
              .fields = recording),
     GR_FIELD("roomState", GR_OBJECT, "State that is sent to peers outside", .fields = room_state),
@@ -170,7 +169,7 @@ static const struct gr_field rtmp_destination[] = {
     GR_FIELD("width", GR_INT, "Width in pixels"),
     GR_FIELD("height", GR_INT, "Height in pixels"),
     GR_FIELD("maxDuration", GR_INT, "Seconds"),
-    GR_FIELD("rtmpUrls", GR_ARRAY, "Where the stream goes", .range = GR_MAX(3),
+    GR_FIELD("rtmpUrls", GR_ARRAY, "Where the stream goes", .range = HMS_ROLE_RTMP_URLS,
              .flags = GR_FIELD_SECRET, .items = GR_ITEM(GR_STRING)),
     GR_FIELD("recordingEnabled", GR_BOOL, "Record as well"),
     GR_FIELD("autoStopTimeout", GR_INT, "Seconds in an empty room"),
@@ -196,9 +195,9 @@ static const struct gr_field hls_destination[] = {
     GR_FIELD("maxDuration", GR_INT, "Seconds"),
     GR_FIELD("layers", GR_ARRAY, "Layers, from high to low",
              .items = GR_ITEM(GR_OBJECT, .fields = layer)),
-    GR_FIELD("playlistType", GR_STRING, "Kind of playlist", .values = GR_LIST("event", "live")),
-    GR_FIELD("numPlaylistSegments", GR_INT, "Segments in the playlist", .range = GR_RANGE(3, 150),
-             .default_doc = "5"),
+    GR_FIELD("playlistType", GR_STRING, "Kind of playlist", .values = HMS_PLAYLIST_TYPES),
+    GR_FIELD("numPlaylistSegments", GR_INT, "Segments in the playlist",
+             .range = HMS_PLAYLIST_SEGMENTS, .default_doc = "5"),
     GR_FIELD("videoFrameRate", GR_INT, "Frames a second"),
     GR_FIELD("enableMetadataInsertion", GR_BOOL, "Allow timed metadata"),
     GR_FIELD("enableStaticUrl", GR_BOOL, "Same URL for each stream"),
@@ -208,18 +207,18 @@ static const struct gr_field hls_destination[] = {
 };
 
 static const struct gr_field summary_section[] = {
-    GR_FIELD("title", GR_STRING, "Title", .flags = GR_FIELD_REQUIRED, .range = GR_MAX(100)),
+    GR_FIELD("title", GR_STRING, "Title", .flags = GR_FIELD_REQUIRED, .range = HMS_SECTION_TITLE),
     GR_FIELD("format", GR_STRING, "Form", .flags = GR_FIELD_REQUIRED,
-             .values = GR_LIST("bullets", "paragraph")),
+             .values = HMS_SECTION_FORMATS),
     GR_END,
 };
 
 const struct gr_field sb_summary_fields[] = {
     GR_FIELD("enabled", GR_BOOL, "Write a summary"),
-    GR_FIELD("context", GR_STRING, "What the talk is about", .range = GR_MAX(300)),
-    GR_FIELD("temperature", GR_NUMBER, "Freedom of the wording", .range = GR_RANGE(0.1, 1.0),
+    GR_FIELD("context", GR_STRING, "What the talk is about", .range = HMS_SUMMARY_CONTEXT),
+    GR_FIELD("temperature", GR_NUMBER, "Freedom of the wording", .range = HMS_SUMMARY_TEMPERATURE,
              .default_doc = "0.5"),
-    GR_FIELD("sections", GR_ARRAY, "Sections of the summary", .range = GR_MAX(6),
+    GR_FIELD("sections", GR_ARRAY, "Sections of the summary", .range = HMS_SUMMARY_SECTIONS,
              .items = GR_ITEM(GR_OBJECT, .fields = summary_section)),
     GR_END,
 };
@@ -228,9 +227,9 @@ static const struct gr_field transcription[] = {
     GR_FIELD("name", GR_STRING, "Name", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("role", GR_STRING, "Role of the listener", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("modes", GR_ARRAY, "When to write",
-             .items = GR_ITEM(GR_STRING, .values = GR_LIST("recorded", "live", "caption"))),
+             .items = GR_ITEM(GR_STRING, .values = HMS_TEMPLATE_TRANSCRIPTION_MODES)),
     GR_FIELD("outputModes", GR_ARRAY, "Formats",
-             .items = GR_ITEM(GR_STRING, .values = GR_LIST("txt", "srt", "json"))),
+             .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPT_FORMATS)),
     GR_FIELD("customVocabulary", GR_ARRAY, "Words to know", .items = GR_ITEM(GR_STRING)),
     GR_FIELD("summary", GR_OBJECT, "Summary", .fields = sb_summary_fields),
     GR_FIELD("translation", GR_OBJECT, "Translation of captions"),
@@ -251,7 +250,7 @@ const struct gr_field sb_destinations_fields[] = {
 
 #define TEMPLATE_NAME                                                                              \
     GR_FIELD("name", GR_STRING, "Name; an existing one is overwritten",                            \
-             .pattern = "^[A-Za-z0-9 .:_-]+$")
+             .pattern = HMS_TEMPLATE_NAME)
 #define TEMPLATE_PARTS                                                                             \
     GR_FIELD("destinations", GR_OBJECT, "Where streams and recordings go",                         \
              .fields = sb_destinations_fields),                                                    \

@@ -4,13 +4,7 @@
 
 #define DAY_MS (24 * 3600 * INT64_C(1000))
 #define REPLAY_GAP_MS 100 /* ten events a second */
-#define REPLAY_MAX 50000
 
-#define EVENT_NAMES                                                                                \
-    GR_LIST("session.open.success", "session.close.success", "peer.join.success",                  \
-            "peer.leave.success", "recording.success", "recording.failed",                         \
-            "transcription.success", "beam.started.success", "beam.stopped.success",               \
-            "beam.recording.success", "hls.recording.success", "stream.recording.success")
 #define WINDOW_FIELDS                                                                              \
     GR_FIELD("start_time", GR_TIME, "Begin, within the last 30 days", .default_doc = "a day ago"), \
         GR_FIELD("end_time", GR_TIME, "End, within 14 days of the begin", .default_doc = "now"),   \
@@ -18,10 +12,10 @@
 
 static const struct gr_field history_query[] = {
     WINDOW_FIELDS,
-    GR_FIELD("status", GR_STRING, "How the delivery ended",
-             .values = GR_LIST("all", "failed", "success"), .default_doc = "all"),
+    GR_FIELD("status", GR_STRING, "How the delivery ended", .values = HMS_DELIVERY_STATES,
+             .default_doc = "all"),
     GR_FIELD("event_names", GR_STRING, "Types of event; may be repeated",
-             .flags = GR_FIELD_REPEATED, .values = EVENT_NAMES),
+             .flags = GR_FIELD_REPEATED, .values = HMS_WEBHOOK_TYPES),
     GR_FIELD("limit", GR_INT, "Rows of a page", .range = GR_RANGE(1, 100), .default_doc = "50"),
     GR_FIELD("page", GR_INT, "Page, from 1", .range = GR_MIN(1), .default_doc = "1"),
     GR_END,
@@ -30,12 +24,12 @@ static const struct gr_field history_query[] = {
 static const struct gr_field replay_fields[] = {
     WINDOW_FIELDS,
     GR_FIELD("event_names", GR_ARRAY, "Types of event",
-             .items = GR_ITEM(GR_STRING, .values = EVENT_NAMES)),
-    GR_FIELD("limit", GR_INT, "Most events", .range = GR_RANGE(1, REPLAY_MAX),
+             .items = GR_ITEM(GR_STRING, .values = HMS_WEBHOOK_TYPES)),
+    GR_FIELD("limit", GR_INT, "Most events", .range = GR_RANGE(1, HMS_REPLAY_MAX),
              .default_doc = "50000"),
     GR_FIELD("offset", GR_INT, "Events to leave out", .range = GR_MIN(0), .default_doc = "0"),
-    GR_FIELD("status", GR_STRING, "How the delivery ended",
-             .values = GR_LIST("all", "failed", "success"), .default_doc = "failed"),
+    GR_FIELD("status", GR_STRING, "How the delivery ended", .values = HMS_DELIVERY_STATES,
+             .default_doc = "failed"),
     GR_END,
 };
 
@@ -156,7 +150,7 @@ static json_int_t queue_all(struct sandbox *sb, const char *workflow_id, const j
                             const struct window *window)
 {
     int64_t skip = sb_int(body, "offset");
-    int64_t limit = sb_int(body, "limit") ? sb_int(body, "limit") : REPLAY_MAX;
+    int64_t limit = sb_int(body, "limit") ? sb_int(body, "limit") : HMS_REPLAY_MAX;
     json_int_t count = 0;
     const char *id;
     json_t *row;
@@ -189,7 +183,7 @@ static json_t *filters_of(struct sandbox *sb, const json_t *body, const struct w
     if (names)
         sb_set(sb, filters, "event_types", sb_copy(sb, names));
     sb_set(sb, filters, "limit",
-           json_integer(sb_int(body, "limit") ? sb_int(body, "limit") : REPLAY_MAX));
+           json_integer(sb_int(body, "limit") ? sb_int(body, "limit") : HMS_REPLAY_MAX));
     sb_set(sb, filters, "offset", json_integer(sb_int(body, "offset")));
     return filters;
 }
