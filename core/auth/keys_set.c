@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "base/scope.h"
+#include "base/secure.h"
 #include "base/utf8.h"
 
 #include <stdio.h>
@@ -164,41 +165,20 @@ static bool parse_time(const json_t *value, int64_t *ret_ms)
            grc_rfc3339_parse((gr_str){json_string_value(value), json_string_length(value)}, ret_ms);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool parse_digest(const json_t *value, unsigned char ret_digest[32])
 {
-    const char *text = json_string_value(value);
+    const gr_str text = {json_string_value(value), json_string_length(value)};
 
-    if (json_string_length(value) != 64)
-        return false;
-    for (size_t i = 0; i < 32; i++) {
-        int high = hex_digit(text[2 * i]);
-        int low = hex_digit(text[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return false;
-        ret_digest[i] = (unsigned char)(high << 4 | low);
-    }
-    return true;
+    return text.len == 64 && grc_unhex(text, ret_digest, 32);
 }
 
+/* Ids are compared as texts, so their digits are lower case. */
 static bool id_valid(const json_t *value)
 {
     const char *text = json_string_value(value);
 
-    if (json_string_length(value) != GRC_KEY_ID_LEN)
-        return false;
-    for (size_t i = 0; i < GRC_KEY_ID_LEN; i++) {
-        if (hex_digit(text[i]) < 0)
-            return false;
-    }
-    return true;
+    return json_string_length(value) == GRC_KEY_ID_LEN &&
+           strspn(text, "0123456789abcdef") == GRC_KEY_ID_LEN;
 }
 
 static const char *parse_key(struct grc_arena *arena, const json_t *record, struct grc_api_key *key)

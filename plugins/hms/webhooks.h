@@ -22,9 +22,9 @@ struct webhooks_options {
 /* One target to which events are forwarded. */
 struct webhooks_target {
     char *name;
-    char *upstream; /* name of the upstream that was defined for it */
-    char *path;     /* path of its URL */
-    char *header;   /* header to send with each event, or NULL */
+    char *upstream;   /* name of the upstream that was defined for it */
+    const char *path; /* path of its URL; of the instance */
+    char *header;     /* header to send with each event, or NULL */
     char *header_value;
     /* Only the thread of the timer "deliver" uses these. */
     unsigned failures;     /* consecutive ones */

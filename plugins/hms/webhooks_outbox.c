@@ -39,21 +39,11 @@ const struct gr_field webhooks_target_fields[] = {
     GR_END,
 };
 
-static char *copy_text(const char *text, size_t len)
-{
-    char *copy = calloc(1, len + 1);
-
-    if (copy)
-        memcpy(copy, text, len);
-    return copy;
-}
-
 static char *copy_member(const json_t *object, const char *member)
 {
-    const json_t *value = json_object_get(object, member);
+    const char *text = json_string_value(json_object_get(object, member));
 
-    return json_is_string(value) ? copy_text(json_string_value(value), json_string_length(value))
-                                 : NULL;
+    return text ? strdup(text) : NULL;
 }
 
 static char *upstream_name(const char *target)
@@ -63,26 +53,23 @@ static char *upstream_name(const char *target)
     return asprintf(&name, "webhooks/%s", target) < 0 ? NULL : name;
 }
 
-/* Splits the URL: its origin becomes an upstream, its path is part of each request. */
+/* The outbox itself repeats and counts attempts, so the upstream does not. */
 static enum gr_err init_target(struct gr_self *self, const struct webhooks_options *options,
                                const json_t *settings, struct webhooks_target *target)
 {
     const char *url = json_string_value(json_object_get(settings, "url"));
-    const char *host = strstr(url, "://") + 3;
-    size_t origin = (size_t)(host - url) + strcspn(host, "/");
+    json_t *upstream =
+        json_pack("{s:I, s:i, s:{s:b}}", "timeout", (json_int_t)options->forward_timeout, "retries",
+                  0, "breaker", "enabled", 0);
 
     target->name = copy_member(settings, "name");
     target->upstream = target->name ? upstream_name(target->name) : NULL;
-    target->path = copy_text(url[origin] ? url + origin : "/", strlen(url + origin) + !url[origin]);
     target->header = copy_member(settings, "header");
     target->header_value = copy_member(settings, "header_value");
-    /* The outbox itself repeats and counts attempts, so the upstream does not. */
-    json_t *upstream =
-        json_pack("{s:s%, s:I, s:i, s:{s:b}}", "url", url, origin, "timeout",
-                  (json_int_t)options->forward_timeout, "retries", 0, "breaker", "enabled", 0);
-    enum gr_err r = !target->upstream || !target->path || !upstream
-                        ? GR_ERR_NO_MEMORY
-                        : gr_upstream_define(self, target->upstream, upstream);
+    enum gr_err r =
+        !target->upstream || !upstream
+            ? GR_ERR_NO_MEMORY
+            : gr_upstream_define_url(self, target->upstream, url, upstream, &target->path);
     json_decref(upstream);
     return r;
 }
@@ -131,7 +118,6 @@ void webhooks_targets_done(struct webhooks *webhooks)
 
         free(target->name);
         free(target->upstream);
-        free(target->path);
         free(target->header);
         free(target->header_value);
     }

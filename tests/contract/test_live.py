@@ -8,7 +8,8 @@ import re
 
 import pytest
 from contract import live
-from support.sandbox import Sandbox, wait_for
+from support.sandbox import Sandbox
+from support.until import until
 
 SOURCES = live.load("sources")
 
@@ -52,7 +53,7 @@ class Flow:
         elif "event" in step:
             self.check(step, self.event(step["event"]), kind=step["event"])
         elif "until" in step:
-            wait_for(step["until"], lambda: not self.unlike(step, self.call(step["until"], step)))
+            until(lambda: not self.unlike(step, self.call(step["until"], step)), step["until"])
             self.check(step, self.call(step["until"], step), kind=step["is"])
         else:
             self.check(step, self.call(step["call"], step), kind=step.get("is"))

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from support.gateway import Gateway
+from support.until import until
 from support.upstream import TIMEOUT, Reply, Upstream
 
 FACTOR = float(os.environ.get("GR_TIME_FACTOR", "1"))
@@ -496,10 +497,7 @@ def test_slow_readers_end(tmp_path):
                 sockets.append(sock)
             upstream.wait_requests(6)  # a group may take three quarters of the workers
             assert busy_workers(gateway) >= 6
-            deadline = time.monotonic() + 30 * FACTOR
-            while busy_workers(gateway) > 0:
-                assert time.monotonic() < deadline, "the readers still hold workers"
-                time.sleep(0.1)
+            until(lambda: busy_workers(gateway) == 0, "no reader holds a worker", 30 * FACTOR)
             assert gateway.get("/healthz").status == 200
             for sock in sockets:
                 sock.close()

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from support.gateway import BINARY, Gateway
 from support.tokens import Key, claims, encode, jwks
+from support.until import until
 from support.upstream import TIMEOUT, Reply, Upstream
 
 SECRET = "app-secret-of-the-tests-0123456789abcdef"
@@ -70,15 +71,8 @@ def bearer(token):
     return {"Authorization": f"Bearer {token}"}
 
 
-def eventually(check):
-    deadline = time.monotonic() + TIMEOUT
-    while not check():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
-
-
 def wait_for_key(gateway, key):
-    eventually(lambda: gateway.get("/rooms/r1", headers=bearer(key)).status != 401)
+    until(lambda: gateway.get("/rooms/r1", headers=bearer(key)).status != 401)
 
 
 # --- nobody, anybody ---
@@ -163,7 +157,7 @@ def test_revoked_while_running(make):
     wait_for_key(gateway, key)
     before = time.monotonic()
     greenroom(gateway, "keys", "revoke", "app")
-    eventually(lambda: gateway.get("/rooms", headers=bearer(key)).status == 401)
+    until(lambda: gateway.get("/rooms", headers=bearer(key)).status == 401)
     assert time.monotonic() - before < TIMEOUT / 4
     refused = gateway.get("/rooms", headers=bearer(key))
     assert "revoked" in refused.json["message"]
@@ -174,7 +168,7 @@ def test_revoked_while_running(make):
 def test_expired_key(make):
     gateway = make({"keys": {}})
     key = new_key(gateway, "brief", "--scope", "*", "--expires", "1s")
-    eventually(lambda: "expired" in gateway.get("/rooms", headers=bearer(key)).json.get("message", ""))
+    until(lambda: "expired" in gateway.get("/rooms", headers=bearer(key)).json.get("message", ""))
     assert gateway.get("/rooms", headers=bearer(key)).status == 401
 
 
@@ -290,7 +284,7 @@ def guest(make):
 
 def test_a_bound_key_mints_tokens_for_its_room_and_role_only(guest):
     gateway, key = guest
-    eventually(lambda: gateway.post("/token", {"roomId": "r1", "role": "guest"}, headers=bearer(key)).status == 201)
+    until(lambda: gateway.post("/token", {"roomId": "r1", "role": "guest"}, headers=bearer(key)).status == 201)
     for room, role in (("r1", "host"), ("r2", "guest"), ("r1 ", "guest"), ("r1", "Guest")):
         refused = gateway.post("/token", {"roomId": room, "role": role}, headers=bearer(key))
         assert refused.status == 403, (room, role)
@@ -602,7 +596,7 @@ def test_an_address_that_guesses_is_told_to_wait(make):
     assert wait == [401] * 5 + [429]
     assert 1 <= int(answer.header("Retry-After")) <= 600
     # Behind the address may be a proxy with everybody: who has a good key is not shut out.
-    eventually(lambda: gateway.get("/rooms", headers=bearer(key)).status == 200)
+    until(lambda: gateway.get("/rooms", headers=bearer(key)).status == 200)
     assert len(re.findall("credential refused", gateway.log)) == 5
 
 

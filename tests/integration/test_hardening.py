@@ -11,11 +11,11 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
 
 import pytest
 
 from support.gateway import BINARY, PLUGIN_DIR, Gateway
+from support.until import until
 from support.upstream import TIMEOUT, Upstream
 
 BUILD = pathlib.Path(os.environ.get("GR_BUILD_DIR", "build"))
@@ -190,12 +190,11 @@ def free_low_port():
 
 def batch_threads(process, wanted):
     """The threads under SCHED_BATCH, once there are as many as wanted: a worker sets itself up when it first runs."""
-    deadline = time.monotonic() + TIMEOUT
-    while True:
-        found = [task for task in process.tasks if os.sched_getscheduler(int(task)) == os.SCHED_BATCH]
-        if len(found) == wanted or time.monotonic() >= deadline:
-            return found
-        time.sleep(0.01)
+    def found():
+        return [task for task in process.tasks if os.sched_getscheduler(int(task)) == os.SCHED_BATCH]
+
+    until(lambda: len(found()) == wanted, f"{wanted} threads under SCHED_BATCH")
+    return found()
 
 
 def test_workers_run_without_interrupting_each_other(tmp_path):

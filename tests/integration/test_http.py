@@ -7,7 +7,8 @@ import threading
 import time
 
 import pytest
-from support.wire import FACTOR, Gateway, wait_for
+from support.until import until
+from support.wire import FACTOR, Gateway
 
 HOST = b"Host: a\r\n"
 OK = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -31,7 +32,7 @@ def wait_in_flight(gateway, count):
         metrics = gateway.admin("/metrics").body.decode()
         return f"greenroom_requests_in_flight {count + 1}\n" in metrics
 
-    wait_for(f"{count} requests in flight", there)
+    until(there, f"{count} requests in flight")
 
 
 # --- what is refused ---

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from support.gateway import BINARY, Gateway
+from support.until import until
 from support.upstream import TIMEOUT, Reply, Upstream
 
 SECRET = "app-secret-of-the-tests-0123456789abcdef"
@@ -47,13 +48,6 @@ def new_key(gateway, name):
                                         capture_output=True, text=True, check=True).stdout.strip()}
 
 
-def eventually(check):
-    deadline = time.monotonic() + TIMEOUT
-    while not check():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
-
-
 class Slow:
     """Requests that are in progress for a while, each another one: equal ones would share a call."""
 
@@ -65,7 +59,7 @@ class Slow:
         self.threads = [threading.Thread(target=self._run, args=(gateway, path, headers)) for path in paths]
         for thread in self.threads:
             thread.start()
-        eventually(lambda: len([r for r in upstream.requests if r.path in paths]) >= count)
+        until(lambda: len([r for r in upstream.requests if r.path in paths]) >= count)
 
     def _run(self, gateway, path, headers):
         self.statuses.append(gateway.get(path, headers=headers).status)
@@ -108,7 +102,7 @@ def test_tokens_come_back(make):
     gateway = make({"caller": {"rate": "5/s", "burst": 1}}).start()
     assert gateway.get("/rooms").status == 200
     assert gateway.get("/rooms").status == 429
-    eventually(lambda: gateway.get("/rooms").status == 200)
+    until(lambda: gateway.get("/rooms").status == 200)
 
 
 def test_scopes_and_routes_have_buckets_of_their_own(make):
@@ -182,10 +176,10 @@ def test_a_client_that_leaves_is_no_longer_counted(make, upstream):
     upstream.on("GET", "/rooms/slow", Reply.hang())
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=TIMEOUT)
     connection.request("GET", "/rooms/slow")
-    eventually(lambda: upstream.requests)
+    until(lambda: upstream.requests)
     assert gateway.get("/rooms").status == 503
     connection.close()
-    eventually(lambda: gateway.get("/rooms").status == 200)
+    until(lambda: gateway.get("/rooms").status == 200)
 
 
 @pytest.mark.parametrize("limits", [

@@ -9,6 +9,7 @@ import pytest
 
 from support import promtext
 from support.gateway import Gateway
+from support.until import until
 from support.upstream import TIMEOUT, Reply, Upstream
 
 
@@ -49,10 +50,7 @@ def metrics(gateway):
 
 
 def wait_metric(gateway, value, *which):
-    deadline = time.monotonic() + TIMEOUT
-    while metrics(gateway)[which] != value:
-        assert time.monotonic() < deadline, f"{which} is {metrics(gateway)[which]}, not {value}"
-        time.sleep(0.02)
+    until(lambda: metrics(gateway)[which] == value, f"{which} is {value}")
 
 
 def raw(gateway, data):

@@ -1,9 +1,9 @@
 """callbacks.async: messages are answered once they are kept, and handled in order."""
 
-import time
 
 import pytest
 from support import minigroups as mg
+from support.until import until
 
 TRUSTED = [mg.SERVICES[name] for name in ("conference", "event", "tq")]
 
@@ -34,10 +34,7 @@ def close_and_upload(gateway, group, rtc):
 
 
 def wait_status(gateway, group, status):
-    deadline = time.monotonic() + mg.LIMIT
-    while (now := gateway.read(group)["status"]) != status:
-        assert time.monotonic() < deadline, now
-        time.sleep(0.02)
+    until(lambda: gateway.read(group)["status"] == status, status)
 
 
 def test_a_whole_life_reported_at_once_is_lived_in_order(gateway, services):

@@ -5,10 +5,10 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 from support import minigroups as mg
+from support.until import until
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 if not MOSQUITTO or not shutil.which("mosquitto_sub"):
@@ -29,13 +29,13 @@ class Broker:
 
     def start(self):
         self.process = subprocess.Popen([MOSQUITTO, "-c", str(self.config)], stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + mg.LIMIT
-        while True:
+
+        def listens():
+            assert self.process.poll() is None
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            assert time.monotonic() < deadline and self.process.poll() is None
-            time.sleep(0.02)
+                return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+        until(listens, "the broker listens")
 
     def stop(self):
         self.process.terminate()
@@ -132,17 +132,11 @@ def gateway(services, broker, tmp_path_factory):
 
 
 def wait_for_log(gateway, text, count=1):
-    deadline = time.monotonic() + mg.LIMIT
-    while sum(text in line for line in gateway.log) < count:
-        assert time.monotonic() < deadline, "".join(gateway.log[-9:])
-        time.sleep(0.02)
+    until(lambda: sum(text in line for line in gateway.log) >= count, f"'{text}' in the log")
 
 
 def wait_for_status(gateway, minigroup, status):
-    deadline = time.monotonic() + mg.LIMIT
-    while gateway.read(minigroup)["status"] != status:
-        assert time.monotonic() < deadline, "".join(gateway.log[-9:])
-        time.sleep(0.02)
+    until(lambda: gateway.read(minigroup)["status"] == status, status)
 
 
 def test_broadcasts_drive_a_class_and_notifications_come_out(gateway, broker):
@@ -158,10 +152,7 @@ def test_broadcasts_drive_a_class_and_notifications_come_out(gateway, broker):
     broker.send(tq, "task.complete", mg.transcoded(group))
     wait_for_status(gateway, group, "transcoded")
 
-    deadline = time.monotonic() + mg.LIMIT
-    while len([line for line in listener.lines if "minigroup." in line[1]]) < 4:
-        assert time.monotonic() < deadline, listener.lines
-        time.sleep(0.02)
+    until(lambda: len([line for line in listener.lines if "minigroup." in line[1]]) >= 4, "four notifications")
     listener.stop()
     out = [(topic, json.loads(text)) for topic, text in listener.lines if "minigroup." in text]
     for label in ("minigroup.stop", "minigroup.ready"):
@@ -290,10 +281,7 @@ def test_of_two_bridges_on_one_store_one_delivers(services, broker, tmp_path):
         for n in (1, 2):
             broker.send(SENDERS[1], "room.adjust", {"n": n})
         seen = slow.wait("gateway", "POST", path, 2)
-        deadline = time.monotonic() + mg.LIMIT
-        while not all(one.answered for one in seen):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: all(one.answered for one in seen), "both are answered")
         assert sorted(one.json["n"] for one in slow.take("gateway", "POST", path)) == [1, 2]
     finally:
         for gateway in gateways:

@@ -12,6 +12,7 @@ import pytest
 
 from support import promtext
 from support.gateway import BINARY, Gateway
+from support.until import until
 from support.upstream import TIMEOUT, Reply, Upstream
 
 ROOM = {"id": "66f1c0a2b4d93e5a7c118e01", "name": "algebra", "enabled": True}
@@ -60,21 +61,14 @@ def metrics(gateway):
     return promtext.parse(gateway.admin("/metrics").body.decode())
 
 
-def wait_until(condition, timeout=TIMEOUT):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout} s"
-        time.sleep(0.02)
-
-
 def wait_waiting(gateway, count):
     """Until so many workers wait for the upstream."""
-    wait_until(lambda: metrics(gateway)["greenroom_upstream_requests_waiting", "upstream", "api"] == count)
+    until(lambda: metrics(gateway)["greenroom_upstream_requests_waiting", "upstream", "api"] == count)
 
 
 def wait_served(gateway, count):
     """Until so many requests are in handlers."""
-    wait_until(lambda: metrics(gateway)["greenroom_group_requests_in_flight"] == count)
+    until(lambda: metrics(gateway)["greenroom_group_requests_in_flight"] == count)
 
 
 def new_key(gateway, name):
@@ -82,7 +76,7 @@ def new_key(gateway, name):
     words = [BINARY, "-c", str(gateway.directory), "keys", "add", name, "--scope", "rooms:*"]
     key = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT * 2, check=True).stdout.strip()
     headers = {"Authorization": f"Bearer {key}"}
-    wait_until(lambda: gateway.post("/rooms", {"name": "a"}, headers=headers).status == 200)
+    until(lambda: gateway.post("/rooms", {"name": "a"}, headers=headers).status == 200)
     return headers
 
 
@@ -262,7 +256,7 @@ def test_what_must_not_be_kept_is_not(start, upstream, reply):
 def test_a_kept_answer_gets_old(start, upstream):
     gateway = start(plugins={"rooms": {"routes": {"rooms.get": {"cache": "200ms"}}}})
     gateway.get("/rooms/1")
-    wait_until(lambda: gateway.get("/rooms/1").header("Age") is None)
+    until(lambda: gateway.get("/rooms/1").header("Age") is None)
     assert len(upstream.requests) >= 2
 
 
@@ -382,7 +376,7 @@ def test_a_slow_upstream_cannot_take_all_workers(start, upstream, release, pool)
     answer = gateway.get("/rooms/7")
     assert answer.status == 503 and int(answer.header("Retry-After")) >= 1
     assert gateway.get("/healthz").status == 200
-    assert len(upstream.requests) == 6
+    assert len(upstream.wait_requests(6)) == 6
     release.set()
     assert {client.result().status for client in clients} == {200}
     assert gateway.get("/rooms/7").status == 200
@@ -434,7 +428,7 @@ def test_a_dead_upstream_is_answered_for_at_once_and_taken_up_again(start, upstr
     upstream.default = Reply(ROOM)
     assert gateway.get("/rooms/0").status == 200
     upstream.down()
-    wait_until(lambda: gateway.get("/rooms/1").status == 503)
+    until(lambda: gateway.get("/rooms/1").status == 503)
 
     def timed(n):
         began = time.monotonic()
@@ -451,19 +445,19 @@ def test_a_dead_upstream_is_answered_for_at_once_and_taken_up_again(start, upstr
     assert now["greenroom_upstream_refused_total", "upstream", "api"] >= 100
     assert now["greenroom_upstream_requests_waiting", "upstream", "api"] == 0
     upstream.up()
-    wait_until(lambda: gateway.get("/rooms/1").status == 200, timeout=TIMEOUT / 2)
+    until(lambda: gateway.get("/rooms/1").status == 200, limit=TIMEOUT / 2)
     assert metrics(gateway)["greenroom_upstream_breaker_state", "upstream", "api"] == 0
 
 
 def test_an_upstream_that_hangs_gets_few_probes_and_comes_back(start, upstream):
     gateway = start(breaker=QUICK, timeout="200ms", retries=0)
     upstream.default = Reply.hang()
-    wait_until(lambda: gateway.get("/rooms/1").status == 503)
+    until(lambda: gateway.get("/rooms/1").status == 503)
     before = len(upstream.requests)
     refused = [gateway.get("/rooms/1").status for _ in range(50)].count(503)
     assert refused >= 25 and len(upstream.requests) - before <= 50 - refused
     upstream.default = Reply(ROOM)
-    wait_until(lambda: gateway.get("/rooms/1").status == 200, timeout=TIMEOUT / 2)
+    until(lambda: gateway.get("/rooms/1").status == 200, limit=TIMEOUT / 2)
 
 
 def test_answers_of_4xx_do_not_open_it(start, upstream):
@@ -485,7 +479,7 @@ def test_readyz_names_the_trouble_and_finds_out_by_itself_that_it_is_over(start,
     status, checks = readiness(gateway)
     assert status == 200 and checks["upstream", "api"]["status"] == "ok"
     upstream.down()
-    wait_until(lambda: gateway.get("/rooms/1").status == 503)
+    until(lambda: gateway.get("/rooms/1").status == 503)
     status, checks = readiness(gateway)
     assert status == 503
     assert checks["upstream", "api"]["status"] == "failing" and checks["upstream", "api"]["reason"]
@@ -494,7 +488,7 @@ def test_readyz_names_the_trouble_and_finds_out_by_itself_that_it_is_over(start,
     upstream.up()
     upstream.forget()
     upstream.default = Reply({"code": 404}, 404)
-    wait_until(lambda: readiness(gateway)[0] == 200)
+    until(lambda: readiness(gateway)[0] == 200)
     assert {request.line for request in upstream.requests} == {"GET /v2/"}
     assert upstream.requests[0].token is None
     assert metrics(gateway)["greenroom_upstream_breaker_state", "upstream", "api"] == 0

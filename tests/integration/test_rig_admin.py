@@ -1,12 +1,6 @@
 """rig: what an operator does: users, the import of an original's database."""
 
-import json
-import re
-import uuid
-
-import pytest
-
-from support.rig import CREDENTIALS, Database, bearer, crypt, error
+from support.rig import CREDENTIALS, bearer, crypt, error
 from support.rig import database, postgres, rig, start_rig  # noqa: F401 (fixtures)
 
 ORIGINAL = """

@@ -5,16 +5,10 @@ import re
 import signal
 import time
 
-from support.rig import (AGENTS_KEY, CREDENTIALS, FORM, IN_USE, METHOD, NO_TOKEN, NOT_FOUND, TIMEOUT, agent_token,
+from support.rig import (AGENTS_KEY, CREDENTIALS, FORM, IN_USE, METHOD, NO_TOKEN, NOT_FOUND, agent_token,
                          bearer, error, jwt, claims_of, missing, payload)
 from support.rig import database, postgres, rig, start_rig  # noqa: F401 (fixtures)
-
-
-def until(condition):
-    deadline = time.monotonic() + TIMEOUT * 2
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
+from support.until import until
 
 
 # --- config ---

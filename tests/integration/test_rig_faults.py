@@ -1,12 +1,12 @@
 """rig under rivals, without its store, and killed in the middle."""
 
 import threading
-import time
 
 import pytest
 
-from support.rig import TIMEOUT, bearer, error, payload
+from support.rig import bearer, error
 from support.rig import database, postgres, rig, start_rig  # noqa: F401 (fixtures)
+from support.until import until
 
 DOWN = 503
 
@@ -138,10 +138,7 @@ def test_the_store_goes_and_comes_back(postgres, database, start_rig):
         assert rig.admin("/healthz").status == 200
     finally:
         postgres.control("resume")
-    deadline = time.monotonic() + TIMEOUT * 2
-    while rig.admin("/readyz").status != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: rig.admin("/readyz").status == 200, "ready")
     assert user.get("/streams").json["payload"][0]["id"] == stream["id"]
     assert user.post("/streams").status == 200
 
@@ -171,9 +168,7 @@ def test_kill_9_loses_nothing_that_was_answered(database, start_rig):
         threads = [threading.Thread(target=add, args=(i,)) for i in range(4)]
         for thread in threads:
             thread.start()
-        deadline = time.monotonic() + TIMEOUT
-        while len(done) < 15 and time.monotonic() < deadline:
-            time.sleep(0.005)
+        until(lambda: len(done) >= 15, "15 destinations")
         rig.kill()
         for thread in threads:
             thread.join()

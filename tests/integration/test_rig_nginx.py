@@ -7,12 +7,12 @@ import glob
 import shutil
 import socket
 import subprocess
-import time
 
 import pytest
 
 from support.rig import TIMEOUT, agent_token
 from support.rig import database, postgres, start_rig  # noqa: F401 (fixtures)
+from support.until import until
 
 MODULE = next(iter(glob.glob("/usr/lib/nginx/modules/ngx_rtmp_module.so")), None)
 
@@ -42,13 +42,6 @@ rtmp {{
     }}
 }}
 """
-
-
-def until(condition, what):
-    deadline = time.monotonic() + TIMEOUT * 3
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def free_port():

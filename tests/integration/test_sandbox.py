@@ -2,9 +2,7 @@
 
 import http.server
 import json
-import os
 import re
-import sys
 import threading
 import time
 import urllib.error
@@ -12,8 +10,8 @@ import urllib.request
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from sandbox import LIMIT, Sandbox, claims, jwt, wait_for  # noqa: E402
+from support.sandbox import LIMIT, Sandbox, claims, jwt
+from support.until import until
 
 HEX24 = re.compile(r"^[0-9a-f]{24}$")
 
@@ -752,7 +750,7 @@ def test_webhooks_are_delivered_signed_and_in_order(box, receiver):
     peer = box.join(room, user_id="u", metadata="m")
     box.ok("DELETE", f"/sandbox/rooms/{room['id']}/peers/{peer['id']}", status=204)
     wanted = ["session.open.success", "peer.join.success", "peer.leave.success", "session.close.success"]
-    wait_for("webhooks", lambda: len(receiver.seen) >= 4)
+    until(lambda: len(receiver.seen) >= 4, "webhooks")
     assert receiver.types() == wanted
     path, headers, event, body = receiver.seen[1]
     headers = {name.lower(): value for name, value in headers.items()}
@@ -768,12 +766,12 @@ def test_a_failed_webhook_is_retried_then_kept_and_replayed(box, receiver):
     receiver.statuses["session.open.success"] = [500, 204, 404, 503]  # only 200 counts
     room = box.room(name="retry", webhook={"url": receiver.url + "/room", "headers": {"x-room": "1"}})
     box.join(room)
-    wait_for("tries", lambda: len(receiver.seen) == 5)
+    until(lambda: len(receiver.seen) == 5, "tries")
 
     def history(query=""):
         return box.get(f"/analytics/webhooks?room_id={room['id']}{query}")
 
-    wait_for("history", lambda: history()["summary"]["total_events"] == 2)
+    until(lambda: history()["summary"]["total_events"] == 2, "history")
     assert len({event["id"] for _, _, event, _ in receiver.seen}) == 2
     (failed,) = history("&status=failed")["events"]
     assert failed["event_name"] == "reporter.webhook.delivery.failed"
@@ -787,7 +785,7 @@ def test_a_failed_webhook_is_retried_then_kept_and_replayed(box, receiver):
     replay = box.post("/analytics/webhooks/replay", {"room_id": room["id"]})
     assert replay["status"] == "started"
     path = f"/analytics/webhooks/replay/{replay['workflow_id']}"
-    wait_for("replay", lambda: box.get(path)["status"] == "completed")
+    until(lambda: box.get(path)["status"] == "completed", "replay")
     ((where, headers, event, _),) = receiver.seen
     assert where == "/room" and event["is_replay"] is True and event["id"] == failed["event_id"]
     assert box.get(path)["result"]["completed"] == 1
@@ -798,9 +796,9 @@ def test_a_failed_webhook_is_retried_then_kept_and_replayed(box, receiver):
 def test_a_receiver_that_is_no_target_gets_nothing(box):
     room = box.room(name="far", webhook={"url": "http://hooks.example.org/x"})
     box.join(room)
-    events = wait_for(
-        "failure",
+    events = until(
         lambda: box.get(f"/analytics/webhooks?room_id={room['id']}&status=failed")["events"],
+        "failure",
     )
     assert "not among the targets" in events[0]["payload"]["error_reason"]
 
@@ -813,7 +811,7 @@ def test_a_completed_recording_tells_by_webhook(box, receiver):
     box.advance(1)
     box.post(f"/recordings/{job['id']}/stop")
     box.advance(1)
-    wait_for("success", lambda: "beam.recording.success" in receiver.types())
+    until(lambda: "beam.recording.success" in receiver.types(), "success")
     types = receiver.types()
     assert types.index("beam.started.success") < types.index("beam.stopped.success")
     stopped = receiver.seen[types.index("beam.stopped.success")][2]["data"]
@@ -877,7 +875,7 @@ def test_calls_above_the_rate_are_told_when_to_come_again(tmp_path):
         assert late[0].headers["Retry-After"] == "1"
         assert late[0].json == {"code": 429, "message": "rate limit exceeded, retry after 1 seconds"}
         assert box.call("GET", "/sandbox/stats").status == 200, "the routes for tests are not counted"
-        wait_for("the next second", lambda: box.call("GET", "/rooms").status == 200)
+        until(lambda: box.call("GET", "/rooms").status == 200, "the next second")
     finally:
         box.stop()
 

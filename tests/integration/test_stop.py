@@ -13,8 +13,9 @@ import pytest
 
 from support import gateway as gateway_support
 from support.certificates import Authority
+from support.until import until
 from support.upstream import FACTOR, Reply, Upstream
-from support.wire import BUILD, Gateway, Raw, wait_for
+from support.wire import BUILD, Gateway, Raw
 
 HOST = b"Host: localhost\r\n"
 HEALTH = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -37,8 +38,8 @@ def rooms(upstream, server=None, **settings):
 
 
 def wait_in_progress(gateway, count):
-    wait_for(f"{count} requests", lambda: f'listener_requests{{listener="main"}} {count}\n'
-             in gateway.admin("/metrics").body.decode())
+    until(lambda: f'listener_requests{{listener="main"}} {count}\n'
+          in gateway.admin("/metrics").body.decode(), f"{count} requests")
 
 
 def ended(gateway, limit=10 * FACTOR):
@@ -78,7 +79,7 @@ def test_a_stop_under_load_loses_nothing(upstream, delay):
         clients = [threading.Thread(target=ask_until_told, args=(gateway.port, tally, stopping)) for tally in tallies]
         for client in clients:
             client.start()
-        wait_for("all clients had answers", lambda: all(len(tally) >= 3 for tally in tallies))
+        until(lambda: all(len(tally) >= 3 for tally in tallies), "all clients had answers")
         gateway.signal(signal.SIGTERM)
         gateway.wait_log("stopping on SIGTERM")
         stopping.set()
@@ -132,8 +133,8 @@ def test_idle_connections_do_not_hold_up_the_end():
         idle = [gateway.raw(HEALTH) for _ in range(5)]
         assert [raw.answer().status for raw in idle] == [200] * 5
         silent = [gateway.raw() for _ in range(5)]
-        wait_for("connections", lambda: 'listener_connections{listener="main"} 10\n'
-                 in gateway.admin("/metrics").body.decode())
+        until(lambda: 'listener_connections{listener="main"} 10\n'
+                 in gateway.admin("/metrics").body.decode(), "connections")
         gateway.signal(signal.SIGTERM)
         assert all(raw.closed() for raw in idle + silent)
         assert ended(gateway) < 20 * FACTOR
@@ -225,8 +226,8 @@ def test_a_client_that_does_not_read_its_answer_does_not_hold_up_the_end():
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.connect(("127.0.0.1", gateway.port))
         slow.sendall(b"GET /probe/large/30000000 HTTP/1.1\r\n" + HOST + b"\r\n")
-        wait_for("it waits for the client", lambda: 'calls_waiting{for="write"} 1\n'
-                 in gateway.admin("/metrics").body.decode())
+        until(lambda: 'calls_waiting{for="write"} 1\n'
+                 in gateway.admin("/metrics").body.decode(), "it waits for the client")
         gateway.signal(signal.SIGTERM)
         assert ended(gateway) < 5 * FACTOR
         assert "not in order" not in gateway.log

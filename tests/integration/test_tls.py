@@ -16,6 +16,7 @@ import pytest
 
 from support.certificates import Authority
 from support.gateway import BINARY, Gateway
+from support.until import until
 from support.upstream import TIMEOUT, Upstream
 
 FACTOR = float(os.environ.get("GR_TIME_FACTOR", "1"))
@@ -231,13 +232,14 @@ def serial_of(gateway, authority):
 
 
 def wait_serial(gateway, authority, condition):
-    deadline = time.monotonic() + TIMEOUT
-    while True:
-        serial = serial_of(gateway, authority)
-        if condition(serial):
-            return serial
-        assert time.monotonic() < deadline, f"still {serial}"
-        time.sleep(0.05)
+    seen = []
+
+    def fits():
+        seen.append(serial_of(gateway, authority))
+        return condition(seen[-1])
+
+    until(fits, "another certificate")
+    return seen[-1]
 
 
 def place(files, certificate, key):
@@ -299,9 +301,7 @@ def test_connections_while_the_certificate_changes(tmp_path, authority, server_f
             place(pairs[turn % 2], certificate, key)
             seen = gateway.log.count("reloaded:")
             gateway.process.send_signal(signal.SIGHUP)
-            deadline = time.monotonic() + TIMEOUT
-            while gateway.log.count("reloaded:") == seen and time.monotonic() < deadline:
-                time.sleep(0.02)
+            until(lambda: gateway.log.count("reloaded:") > seen, "reloaded")
         stop.set()
         for thread in threads:
             thread.join()

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from support.gateway import Gateway
+from support.until import until
 from support.upstream import TIMEOUT, Reply, Upstream, claims
 
 SECRET = "an app secret for tests"
@@ -211,7 +212,7 @@ def test_a_post_on_a_kept_connection_that_dies_was_sent_exactly_once(gateway, up
 def test_a_post_after_the_upstream_closed_a_kept_connection_arrives(gateway, upstream):
     upstream.will(Reply.last(ROOM))
     assert gateway.get("/rooms/1").status == 200
-    time.sleep(0.05)  # not to synchronise: the end of the connection is on its way
+    upstream.wait(lambda up: not up.open)
     assert gateway.post("/rooms", body=b'{"name":"a"}').status == 200
     assert upstream.lines == ["GET /v2/rooms/1", "POST /v2/rooms"]
 
@@ -368,7 +369,7 @@ def test_bytes_after_an_answer_never_answer_another_caller(gateway, upstream):
     late.drip = (len(good), 0.02)
     upstream.will(late)
     assert json.loads(gateway.get("/rooms/1").body) == ROOM
-    time.sleep(0.1)  # not to synchronise: the unasked bytes are on their way
+    upstream.wait(lambda up: up.requests[-1].answered)
     for n in range(5):
         assert json.loads(gateway.get(f"/rooms/{n}").body) == ROOM
 
@@ -445,10 +446,7 @@ def test_a_failing_upstream_is_left_alone_and_taken_up_again(start, upstream):
     assert int(answer.header("Retry-After")) >= 1
     assert len(upstream.requests) == 5
     upstream.default = Reply(ROOM)
-    deadline = time.monotonic() + TIMEOUT
-    while gateway.get("/rooms/1").status != 200:
-        assert time.monotonic() < deadline, "the breaker did not close"
-        time.sleep(0.05)
+    until(lambda: gateway.get("/rooms/1").status == 200, "the breaker closes")
 
 
 def test_slow_calls_run_side_by_side(start, upstream):

@@ -13,6 +13,7 @@ import pytest
 from support.gateway import Gateway
 from support.sandbox import Sandbox
 from support.stores import Store
+from support.until import until
 from support.upstream import TIMEOUT, Reply, Upstream
 
 SECRET = "the secret of the hook"
@@ -81,13 +82,6 @@ def events(gateway, query=""):
 
 def ids(gateway, query=""):
     return [one["id"] for one in events(gateway, query)["data"]]
-
-
-def until(what, condition, limit=TIMEOUT * 2):
-    end = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {limit} s"
-        time.sleep(0.02)
 
 
 # --- who is believed ---
@@ -345,7 +339,7 @@ def test_events_go_after_their_time(start, store, target):
     store.sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
               " INSERT INTO webhook_event (id, type, received_ms, body) SELECT 'old' || i, 't', i,"
               " '{\"id\": \"old\"}' FROM n")
-    until("purge", lambda: ids(gateway, "?limit=100") == [young["id"]])
+    until(lambda: ids(gateway, "?limit=100") == [young["id"]], "purge")
     assert store.sql("SELECT COUNT(*) FROM webhook_delivery") == [("1",)], "deliveries go with their event"
 
 
@@ -396,12 +390,12 @@ def test_every_target_gets_every_event_as_it_came_in_order(start, store, target)
     sent = ["z"] + [taken(gateway, event())["id"] for _ in range(30)]
     target.wait_requests(62, TIMEOUT * 2)
     assert sent_ids(target) == sent and sent_ids(target, "/a%20b/c") == sent
-    until("settled", lambda: pending(store) == [])
+    until(lambda: pending(store) == [], "settled")
     taken(gateway, raw)
     taken(gateway, event(id="last"))
     target.wait(lambda _: sent_ids(target)[-1] == "last")
     assert sent_ids(target) == sent + ["last"], "what is known already is not handed on again"
-    until("settled", lambda: pending(store) == [])
+    until(lambda: pending(store) == [], "settled")
     metrics = gateway.admin("/metrics").body.decode()
     assert 'greenroom_webhooks_delivered_total{outcome="done"} 64' in metrics
     assert 'greenroom_webhooks_received_total{kind="repeated"} 1' in metrics
@@ -421,7 +415,7 @@ def test_a_refused_event_is_offered_again_with_growing_pauses(start, store, targ
     assert sent_ids(target) == [one["id"]] * 4
     pauses = [after.time - before.time for before, after in zip(requests, requests[1:])]
     assert pauses[0] >= 0.95 and pauses[1] >= 1.95 and pauses[2] >= 3.9, pauses
-    until("settled", lambda: pending(store) == [])
+    until(lambda: pending(store) == [], "settled")
     assert store.sql("SELECT attempts FROM webhook_delivery") == [("4",)]
 
 
@@ -431,7 +425,7 @@ def test_an_event_is_given_up_after_its_attempts(start, store, target):
     taken(gateway, event(id="bad"))
     taken(gateway, event(id="good"))
     gateway.wait_log(r"could not be delivered to 'app': given up")
-    until("settled", lambda: pending(store) == [])
+    until(lambda: pending(store) == [], "settled")
     assert sent_ids(target).count("bad") == 2 and sent_ids(target).count("good") == 1
     assert sent_ids(target).index("good") < 2, "one event that is refused does not hold up others"
     assert 'delivered_total{outcome="given_up"} 1' in gateway.admin("/metrics").body.decode()
@@ -441,11 +435,11 @@ def test_a_target_that_was_down_gets_everything_when_it_is_back(start, store, ta
     target.down()
     gateway = start(forward_to=[to(target)])
     sent = {taken(gateway, event())["id"] for _ in range(9)}
-    until("an attempt", lambda: any(attempts != "0" for _, attempts in pending(store)))
+    until(lambda: any(attempts != "0" for _, attempts in pending(store)), "an attempt")
     assert len(pending(store)) == 9
     target.up()
     target.wait(lambda _: set(sent_ids(target)) == sent, TIMEOUT * 3)
-    until("settled", lambda: pending(store) == [])
+    until(lambda: pending(store) == [], "settled")
     assert len(sent_ids(target)) == 9
 
 
@@ -469,7 +463,7 @@ def test_deliveries_go_on_after_a_restart(start, store, target):
     gateway.start()
     target.wait_requests(1, TIMEOUT * 2)
     assert sent_ids(target) == [one["id"]]
-    until("settled", lambda: pending(store) == [])
+    until(lambda: pending(store) == [], "settled")
 
 
 def test_a_delivery_that_died_with_its_gateway_is_made_again(start, store, target):
@@ -486,7 +480,7 @@ def test_a_delivery_that_died_with_its_gateway_is_made_again(start, store, targe
     target.wait_requests(1, TIMEOUT * 3)
     assert sent_ids(target) == [one["id"]]
     assert time.monotonic() - killed > 8, "not while the first attempt may still be under way"
-    until("settled", lambda: pending(store) == [])
+    until(lambda: pending(store) == [], "settled")
 
 
 def test_two_gateways_on_one_store_share_the_work(start, store, target):
@@ -494,7 +488,7 @@ def test_two_gateways_on_one_store_share_the_work(start, store, target):
     gateways = [start(forward_to=[to(target)]) for _ in range(2)]
     sent = [taken(gateways[n % 2], event())["id"] for n in range(60)]
     target.wait(lambda _: len(set(sent_ids(target))) == 60, TIMEOUT * 3)
-    until("settled", lambda: pending(store) == [])
+    until(lambda: pending(store) == [], "settled")
     assert sorted(sent_ids(target)) == sorted(sent), "each was sent once"
 
 
@@ -553,10 +547,10 @@ def test_what_happens_in_the_sandbox_arrives_at_the_app(tmp_path, start, target)
         def history(status):
             return box.get(f"/analytics/webhooks?room_id={room['id']}&status={status}")["summary"]["total_events"]
 
-        until("acknowledged", lambda: history("success") == 4)
+        until(lambda: history("success") == 4, "acknowledged")
         replay = box.post("/analytics/webhooks/replay", {"room_id": room["id"], "status": "all"})
         path = f"/analytics/webhooks/replay/{replay['workflow_id']}"
-        until("replayed", lambda: box.get(path)["status"] == "completed")
+        until(lambda: box.get(path)["status"] == "completed", "replayed")
         assert len(events(gateway)["data"]) == 4 and len(target.requests) == 4
     finally:
         box.stop()

@@ -13,6 +13,8 @@ import threading
 import time
 import uuid
 
+from support.until import until
+
 BINARY = os.environ["GR_BINARY"]
 LIMIT = 20 * int(os.environ.get("GR_TIME_FACTOR", "1"))
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -42,17 +44,6 @@ def claims(kind="management", lifetime=600, **more):
         "exp": now + lifetime,
     }
     return {**base, **more}
-
-
-def wait_for(what, condition):
-    """The first true value of condition(), before the time limit."""
-    end = time.monotonic() + LIMIT
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"{what}: not within {LIMIT} s")
 
 
 class Answer:
@@ -103,7 +94,7 @@ class Sandbox:
         )
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
-        wait_for("start", lambda: self.port or self.process.poll() is not None)
+        until(lambda: self.port or self.process.poll() is not None, "start")
         assert self.port, "".join(self.log)
 
     def stop(self):

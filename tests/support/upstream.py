@@ -37,6 +37,8 @@ class Request:
         self.time = time.monotonic()
         self.abandoned = None
         """When the gateway closed the connection while it waited for the answer."""
+        self.answered = False
+        """The whole reply was sent."""
         lines = head.decode("latin-1").split("\r\n")
         self.method, self.target, self.version = lines[0].split(" ", 2)
         self.path, _, self.query = self.target.partition("?")
@@ -285,6 +287,11 @@ class Upstream:
     def lines(self):
         return [request.line for request in self.requests]
 
+    @property
+    def open(self):
+        """How many connections stand."""
+        return len(self._open)
+
     # --- connections ---
 
     def _accept(self, listener):
@@ -311,9 +318,10 @@ class Upstream:
         except (OSError, ValueError):
             pass
         finally:
+            connection.close()
             with self._changed:
                 self._open.discard(plain)
-            connection.close()
+                self._changed.notify_all()
 
     def _serve_requests(self, connection, number):
         rest = b""
@@ -374,6 +382,9 @@ class Upstream:
             connection.sendall(reply.bytes)
         if reply.then == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with self._changed:
+            request.answered = True
+            self._changed.notify_all()
         return reply.then is None
 
     def _pause(self, connection, request, seconds):

@@ -5,25 +5,13 @@ import os
 import pathlib
 import socket
 import tempfile
-import time
 
 from support import gateway
 from support.upstream import FACTOR, TIMEOUT
 
 BUILD = os.environ["GR_BUILD_DIR"]
 LIMIT = TIMEOUT * 2
-__all__ = ["FACTOR", "Gateway", "Raw", "wait_for"]
-
-
-def wait_for(what, condition, limit=LIMIT):
-    """The first true value of condition(), before the time limit."""
-    end = time.monotonic() + limit
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < end, f"{what}: not within {limit} s"
-        time.sleep(0.01)
+__all__ = ["FACTOR", "Gateway", "Raw"]
 
 
 class Gateway(gateway.Gateway):

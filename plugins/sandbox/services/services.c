@@ -83,17 +83,18 @@ enum gr_err svc_authenticate(struct gr_call *call)
     const struct svc_state *state = svc_state_of(call);
     const struct gr_jwt_key key = {.alg = "HS256", .key = state->secret};
     const struct gr_jwt_rules rules = {.need_exp = true, .leeway_s = 30};
-    gr_str header = gr_header(call, "Authorization");
+    gr_str token = gr_bearer(call);
     const json_t *claims = NULL;
 
-    if (header.len < 8 || memcmp(header.ptr, "Bearer ", 7) != 0)
+    if (token.len == 0)
         return svc_fail(call, 401, "no_authentication_token", "No authentication token");
-    const gr_str token = {header.ptr + 7, header.len - 7};
     if (gr_jwt_verify(call, &key, 1, &rules, token, &claims) != GR_OK)
         return svc_fail(call, 401, "invalid_authentication", "Invalid authentication");
     const char *sub = json_string_value(json_object_get(claims, "sub"));
     const char *aud = json_string_value(json_object_get(claims, "aud"));
-    const char *account = sub && aud ? gr_format(call, "%s.%s", sub, aud) : NULL;
+    /* A label with a dot could claim a part of another audience. */
+    const char *account =
+        sub && aud && !strchr(sub, '.') ? gr_format(call, "%s.%s", sub, aud) : NULL;
     if (!account || !is_trusted(state->options, account))
         return svc_fail(call, 403, "access_denied", "Access denied");
     return gr_set_caller(call, gr_str_of(account));
