@@ -17,78 +17,36 @@
 
 #define COMMANDS_MAX 32
 
-const struct grc_command grc_commands[] = {
-    {"run", "", "Serve until SIGTERM or SIGINT; SIGHUP reads the config again", grc_cmd_run, NULL},
-    {"check", "", "Check the config and every plugin, without listening", grc_cmd_check, NULL},
-    {"dev", "[--state DIR]",
-     "Run a gateway and a sandbox of the services behind it on this machine, for development",
-     grc_cmd_dev, NULL},
-    {"status", "[--json | --watch]", "Tell what the gateway that runs with this config does",
-     grc_cmd_status, NULL},
-    {"health", "", "One line, and exit status 0 while that gateway, its store and upstreams work",
-     grc_cmd_health, NULL},
-    {"reload", "[--json]",
-     "Make it read config and plugins again; says what changed, or why nothing did, and then fails",
-     grc_cmd_reload, NULL},
-    {"routes", "[--json | --markdown]", "List what is served", grc_cmd_routes, NULL},
-    {"plugins", "[list [--json] | enable NAME | disable NAME]", "List or switch groups",
-     grc_cmd_plugins, GR_LIST("list", "enable", "disable")},
-    {"keys",
-     "[list [--json] | add NAME --scope SCOPE… [--expires 90d] [--room ID…] [--role ROLE…] | "
-     "revoke "
-     "NAME|ID | rotate NAME|ID [--keep 24h] | prune]",
-     "API keys: a new one is printed once; a running gateway notices changes", grc_cmd_keys,
-     GR_LIST("list", "add", "revoke", "rotate", "prune")},
-    {"token",
-     "management | join --room ID --role ROLE [--user ID]; both: [--expires 1h] [--upstream NAME]",
-     "Print a 100ms token", grc_cmd_token, GR_LIST("management", "join")},
-    {"config", "schema [--plugin [NAME]] | reference [--plugins]",
-     "Print what may stand in the config", grc_cmd_config, GR_LIST("schema", "reference")},
-    {"openapi", "", "Print an OpenAPI 3.1 description of what is served", grc_cmd_openapi, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
+static const struct grc_command *const commands[] = {
+    &grc_command_run,
+    &grc_command_check,
+    &grc_command_dev,
+    &grc_command_status,
+    &grc_command_health,
+    &grc_command_reload,
+    &grc_command_routes,
+    &grc_command_plugins,
+    &grc_command_keys,
+    &grc_command_token,
+    &grc_command_config,
+    &grc_command_openapi,
+    NULL,
 };
 
-/* --- help --- */
-
-static void print_help(const struct grc_cli *cli)
+static const struct grc_command *find(const char *name)
 {
-    const struct grc_command *command;
-    char place[PATH_MAX];
-    bool placed = grc_place(GRC_PLACE_CONFIG, place, sizeof(place));
+    size_t i = 0;
 
-    printf("usage: greenroom [-c DIR] [COMMAND] [ARGUMENTS]\n\n"
-           "Without a command, greenroom runs the gateway.\n\n"
-           "  -c, --config DIR  directory with greenroom.json and plugins.d; default:\n"
-           "                    $GREENROOM_CONFIG, ./etc if it has a greenroom.json, or\n"
-           "                    %s\n"
-           "  -h, --help        print this\n"
-           "      --version     print versions\n\n"
-           "commands:\n",
-           placed ? place : "/etc/greenroom");
-    for (command = grc_commands; command->name; command++)
-        printf("  %s%s%s\n      %s\n", command->name, command->usage[0] ? " " : "", command->usage,
-               command->summary);
-    grc_plugin_commands_print(cli);
-    printf("\nexit status:\n"
-           "  0  done\n"
-           "  1  failed while running\n"
-           "  2  called the wrong way\n"
-           "  3  the config or a plugin is wrong\n"
-           "  4  cannot listen\n");
+    while (commands[i] && strcmp(commands[i]->name, name) != 0)
+        i++;
+    return commands[i];
 }
 
-/* One command's own page; false: there is no such command of the host. */
-static bool print_command_help(const char *name)
+const struct grc_command *grc_command_sub(const struct grc_command *subs, const char *name)
 {
-    const struct grc_command *command = grc_commands;
-
-    while (command->name && strcmp(command->name, name) != 0)
-        command++;
-    if (!command->name)
-        return false;
-    printf("usage: greenroom [-c DIR] %s%s%s\n\n%s.\n", command->name, command->usage[0] ? " " : "",
-           command->usage, command->summary);
-    return true;
+    while (subs->name && strcmp(subs->name, name) != 0)
+        subs++;
+    return subs->name ? subs : NULL;
 }
 
 static void print_version(void)
@@ -168,28 +126,14 @@ static const char *default_config_dir(char *buffer, size_t size)
 
 /* --- dispatch --- */
 
-/* The word is of the command, or looks like a flag. */
-static bool own_word(const struct grc_command *command, const char *word)
-{
-    size_t i;
-
-    if (!command->words || !word || word[0] == '-')
-        return true;
-    for (i = 0; command->words[i]; i++) {
-        if (strcmp(command->words[i], word) == 0)
-            return true;
-    }
-    return false;
-}
-
 static int run_unknown(const struct grc_cli *cli, int argc, char **argv)
 {
     const char *names[COMMANDS_MAX] = {NULL};
     int status = GRC_EXIT_USAGE;
     size_t i;
 
-    for (i = 0; grc_commands[i].name && i + 1 < COMMANDS_MAX; i++)
-        names[i] = grc_commands[i].name;
+    for (i = 0; commands[i] && i + 1 < COMMANDS_MAX; i++)
+        names[i] = commands[i]->name;
     const char *near = grc_name_near(argv[0], names);
     if (!near && grc_plugin_command(cli, argc, argv, &status))
         return status;
@@ -201,25 +145,97 @@ static int run_unknown(const struct grc_cli *cli, int argc, char **argv)
     return status;
 }
 
+/* words[0] is the command's own name. */
+static int run_command(const struct grc_cli *cli, int count, char **words)
+{
+    const struct grc_command *command = cli->command;
+    void *args = calloc(1, command->args_size ? command->args_size : 1);
+    int status = GRC_EXIT_USAGE;
+
+    count--;
+    words++;
+    if (!args)
+        grc_complain("out of memory");
+    else if (!grc_flags_take(command->flags, args, &count, words))
+        grc_usage_error(cli, NULL);
+    else if (count < command->words_min || (command->words_max >= 0 && count > command->words_max))
+        grc_usage_error(cli, NULL);
+    else
+        status = command->run(cli, args, count, words);
+    free(args);
+    return status;
+}
+
+/* The part of a command that words ask for; NULL: none of that name. */
+static const struct grc_command *choose_sub(const struct grc_command *command, const char *word)
+{
+    const struct grc_command *sub = command->subs;
+
+    if (word && word[0] != '-')
+        return grc_command_sub(command->subs, word);
+    while (sub->name && !sub->usual)
+        sub++;
+    return sub->name ? sub : NULL;
+}
+
+static int unknown_sub(const struct grc_cli *cli)
+{
+    const struct grc_command *sub = cli->command->subs;
+    struct grc_buf expected;
+
+    grc_buf_init(&expected, 1024);
+    (void)grc_buf_text(&expected, "expected ");
+    for (; sub->name; sub++)
+        (void)grc_buf_format(&expected, "'%s'%s", sub->name,
+                             !sub[1].name  ? ""
+                             : sub[2].name ? ", "
+                                           : " or ");
+    grc_usage_error(cli, expected.ptr);
+    grc_buf_done(&expected);
+    return GRC_EXIT_USAGE;
+}
+
 static int dispatch(struct grc_cli *cli, int argc, char **argv)
 {
-    const struct grc_command *command = grc_commands;
     int status;
 
     if (argc == 0) {
         static char run[] = "run";
         char *words[] = {run, NULL};
 
-        return dispatch(cli, 1, words);
+        cli->command = &grc_command_run;
+        return run_command(cli, 1, words);
     }
-    while (command->name && strcmp(command->name, argv[0]) != 0)
-        command++;
-    if (!command->name)
+    cli->command = find(argv[0]);
+    if (!cli->command)
         return run_unknown(cli, argc, argv);
-    cli->command = command;
-    if (!own_word(command, argv[1]) && grc_plugin_command(cli, argc, argv, &status))
+    if (!cli->command->subs)
+        return run_command(cli, argc, argv);
+    const struct grc_command *sub = choose_sub(cli->command, argv[1]);
+    if (!sub && argv[1] && grc_plugin_command(cli, argc, argv, &status))
         return status;
-    return command->run(cli, argc, argv);
+    if (!sub)
+        return unknown_sub(cli);
+    cli->parent = cli->command;
+    cli->command = sub;
+    return argv[1] && argv[1][0] != '-' ? run_command(cli, argc - 1, argv + 1)
+                                        : run_command(cli, argc, argv);
+}
+
+static void print_help(const struct grc_cli *cli, int count, char **words)
+{
+    const struct grc_command *command = count > 0 ? find(words[0]) : NULL;
+    const struct grc_command *sub =
+        command && command->subs && count > 1 ? grc_command_sub(command->subs, words[1]) : NULL;
+
+    if (sub)
+        grc_help_command(command, sub);
+    else if (count > 0 && (!command || count > 1) && grc_plugin_command_help(cli, count, words))
+        return;
+    else if (command)
+        grc_help_command(NULL, command);
+    else
+        grc_help_program(cli);
 }
 
 /* DIR/environment is what the unit gives to the service; the commands see the same. */
@@ -245,14 +261,15 @@ int grc_cli_main(int argc, char **argv)
     json_object_seed(0); /* before there are threads */
     if (!take_globals(&globals, &argc, argv))
         return GRC_EXIT_USAGE;
-    struct grc_cli cli = {.config_dir = globals.config_dir
+    struct grc_cli cli = {.commands = commands,
+                          .config_dir = globals.config_dir
                                             ? globals.config_dir
                                             : default_config_dir(place, sizeof(place))};
     if (globals.version || globals.help) {
         if (globals.version)
             print_version();
-        else if (argc < 2 || !print_command_help(argv[1]))
-            print_help(&cli);
+        else
+            print_help(&cli, argc - 1, argv + 1);
         return grc_print_done(GRC_EXIT_OK);
     }
     if (!read_environment(&cli))

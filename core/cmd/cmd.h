@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/exit.h"
 #include "config/settings.h"
 
@@ -13,38 +14,104 @@ struct grc_command;
 /* What holds for every command. */
 struct grc_cli {
     const char *config_dir;
-    const struct grc_command *command; /* the one that runs; NULL: one of a plugin */
+    const struct grc_command *const *commands; /* all, in the order of the help; NULL ends them */
+    const struct grc_command *command;         /* the one that runs; NULL: one of a plugin */
+    const struct grc_command *parent;          /* what it is a part of, or NULL */
 };
 
-/* argv[0] is the command's name; argv ends with NULL. Returns the exit status. */
-typedef int grc_command_fn(const struct grc_cli *cli, int argc, char **argv);
+/* args is the struct that the command's flags were read into; words is what else was said after the
+ * command's name, count of them, and ends with NULL. Returns the exit status. */
+typedef int grc_command_fn(const struct grc_cli *cli, const void *args, int count, char **words);
 
-/* One command. Rows end with a row without name. */
+#define GRC_REPEAT_MAX 64u
+
+/* The values of a flag that may be given several times; the last is NULL. */
+struct grc_texts {
+    const char *list[GRC_REPEAT_MAX + 1];
+    size_t count;
+};
+
+enum grc_flag_type {
+    GRC_FLAG_SWITCH = 1, /* bool */
+    GRC_FLAG_TEXT,       /* const char *; the last one counts */
+    GRC_FLAG_TEXTS,      /* struct grc_texts */
+};
+
+/* One flag: "--json", or with a value "--room ID" and "--room=ID". Rows end with a row without
+ * name. */
+struct grc_flag {
+    const char *name;
+    enum grc_flag_type type;
+    size_t offset;     /* in the struct that the command has for its flags */
+    const char *value; /* what stands for the value in the help; NULL for a switch */
+    const char *doc;
+    const char *letter;        /* "-d" means the same; NULL */
+    const char *const *values; /* all that it may be, for completion; NULL */
+};
+#define GRC_SWITCH(struct_, name_, member_, doc_)                                                  \
+    {                                                                                              \
+        .name = (name_), .type = GRC_FLAG_SWITCH, .offset = offsetof(struct struct_, member_),     \
+        .doc = (doc_)                                                                              \
+    }
+#define GRC_TEXT(struct_, name_, member_, value_, doc_, ...)                                       \
+    {                                                                                              \
+        .name = (name_), .type = GRC_FLAG_TEXT, .offset = offsetof(struct struct_, member_),       \
+        .value = (value_), .doc = (doc_), __VA_ARGS__                                              \
+    }
+#define GRC_TEXTS(struct_, name_, member_, value_, doc_, ...)                                      \
+    {                                                                                              \
+        .name = (name_), .type = GRC_FLAG_TEXTS, .offset = offsetof(struct struct_, member_),      \
+        .value = (value_), .doc = (doc_), __VA_ARGS__                                              \
+    }
+#define GRC_FLAG_END                                                                               \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/* One command. Its help, its man page and its completion are made from this. Rows of subs end with
+ * a row without name. */
 struct grc_command {
     const char *name;
-    const char *usage; /* what follows the name */
-    const char *summary;
+    const char *words;   /* what follows the flags: "METHOD PATH"; NULL: nothing */
+    const char *summary; /* one line, without a full stop */
+    const char *detail;  /* what else its help says, in sentences; NULL */
+    const struct grc_flag *flags;
+    const struct grc_command *subs; /* "keys" has "add", "list" …; then it has no run itself */
+    size_t args_size;               /* of the struct for the flags */
+    int words_min;
+    int words_max; /* -1: any number */
     grc_command_fn *run;
-    const char *const *words; /* second words that are its own; others may belong to a plugin */
+    bool usual;  /* of subs: the one that is meant where none is named */
+    bool hidden; /* not shown */
 };
 
-extern const struct grc_command grc_commands[];
+/* The row of that name in subs, or NULL. */
+const struct grc_command *grc_command_sub(const struct grc_command *subs, const char *name);
+
+/* One exit status and what it means; the last has no text. */
+struct grc_exit_row {
+    enum grc_exit status;
+    const char *doc;
+};
+extern const struct grc_exit_row grc_exit_rows[];
 
 /* The whole program. Returns the exit status. */
 int grc_cli_main(int argc, char **argv);
 
-/* One flag of a command: "--json" sets on, "--room VALUE" or "--room=VALUE" sets value. Rows end
- * with a row without name. */
-struct grc_flag {
-    const char *name;
-    bool *on;
-    const char **value;
-};
-/* Takes the flags out of argv (after argv[0]) and leaves the rest in order. false: said what is
- * wrong. */
-bool grc_flags_take(const struct grc_flag *flags, int *argc, char **argv);
-/* Says how the command that runs is used; returns GRC_EXIT_USAGE. problem may be NULL. */
+/* Takes the flags out of words and reads them into args; the rest stays in order. false: said what
+ * is wrong. */
+bool grc_flags_take(const struct grc_flag *flags, void *args, int *count, char **words);
+/* Says how the command that runs is used and returns GRC_EXIT_USAGE. problem may be NULL. */
 int grc_usage_error(const struct grc_cli *cli, const char *problem);
+/* The flags that every command understands, for documents; they are taken by grc_cli_main(). */
+extern const struct grc_flag grc_global_flags[];
+
+/* " [--json] [-H HEADER]… METHOD PATH": all that may follow the name of a command. */
+enum gr_err grc_help_usage(struct grc_buf *buf, const struct grc_command *command);
+/* Prints the page of one command; parent may be NULL. */
+void grc_help_command(const struct grc_command *parent, const struct grc_command *command);
+/* Prints the page of the program. */
+void grc_help_program(const struct grc_cli *cli);
 
 /* A grc_report_fn that prints the line to standard error. */
 void grc_cli_report(void *arg, const char *line);
@@ -72,20 +139,22 @@ void grc_table_done(struct grc_table *table);
 bool grc_plugin_command(const struct grc_cli *cli, int argc, char **argv, int *ret_status);
 /* Prints the commands of the plugins, silently none when the config is wrong. */
 void grc_plugin_commands_print(const struct grc_cli *cli);
+/* Prints the page of a plugin's command, whose words are these. false: no plugin has it. */
+bool grc_plugin_command_help(const struct grc_cli *cli, int argc, char **argv);
 
 /* Says which of these scopes (the last is NULL) no route of this config wants: most often a slip of
  * the pen. Says nothing where the groups cannot be loaded. */
 void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const *scopes);
 
-int grc_cmd_check(const struct grc_cli *cli, int argc, char **argv);
-int grc_cmd_config(const struct grc_cli *cli, int argc, char **argv);
-int grc_cmd_keys(const struct grc_cli *cli, int argc, char **argv);
-int grc_cmd_openapi(const struct grc_cli *cli, int argc, char **argv);
-int grc_cmd_plugins(const struct grc_cli *cli, int argc, char **argv);
-int grc_cmd_routes(const struct grc_cli *cli, int argc, char **argv);
-int grc_cmd_dev(const struct grc_cli *cli, int argc, char **argv);
-int grc_cmd_health(const struct grc_cli *cli, int argc, char **argv);
-int grc_cmd_reload(const struct grc_cli *cli, int argc, char **argv);
-int grc_cmd_run(const struct grc_cli *cli, int argc, char **argv);
-int grc_cmd_status(const struct grc_cli *cli, int argc, char **argv);
-int grc_cmd_token(const struct grc_cli *cli, int argc, char **argv);
+extern const struct grc_command grc_command_check;
+extern const struct grc_command grc_command_config;
+extern const struct grc_command grc_command_dev;
+extern const struct grc_command grc_command_health;
+extern const struct grc_command grc_command_keys;
+extern const struct grc_command grc_command_openapi;
+extern const struct grc_command grc_command_plugins;
+extern const struct grc_command grc_command_reload;
+extern const struct grc_command grc_command_routes;
+extern const struct grc_command grc_command_run;
+extern const struct grc_command grc_command_status;
+extern const struct grc_command grc_command_token;

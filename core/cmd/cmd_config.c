@@ -52,16 +52,19 @@ static int print_plugin_schema(const struct grc_cli *cli, const char *name)
     return schema ? grc_print_json(schema) : GRC_EXIT_FAILED;
 }
 
-static int schema(const struct grc_cli *cli, int argc, char **argv)
-{
-    bool plugin = false;
-    const struct grc_flag flags[] = {{"--plugin", &plugin, NULL}, {NULL, NULL, NULL}};
+struct schema_args {
+    bool plugin;
+};
 
-    if (!grc_flags_take(flags, &argc, argv) || argc > (plugin ? 2 : 1))
+static int schema(const struct grc_cli *cli, const void *args, int count, char **words)
+{
+    const struct schema_args *asked = args;
+
+    if (count > 0 && !asked->plugin)
         return grc_usage_error(cli, NULL);
-    if (argc == 2)
-        return print_plugin_schema(cli, argv[1]);
-    return grc_print_json(plugin ? grc_plugin_file_schema() : grc_settings_schema());
+    if (count > 0)
+        return print_plugin_schema(cli, words[0]);
+    return grc_print_json(asked->plugin ? grc_plugin_file_schema() : grc_settings_schema());
 }
 
 /* --- reference --- */
@@ -79,13 +82,20 @@ static enum gr_err add_plugin(struct grc_buf *buf, const struct gr_plugin *desc)
     return err == GR_OK ? grc_options_markdown(buf, desc) : err;
 }
 
-static int reference(const struct grc_cli *cli, bool plugins)
+struct reference_args {
+    bool plugins;
+};
+
+static int reference(const struct grc_cli *cli, const void *args, int count, char **words)
 {
+    bool plugins = ((const struct reference_args *)args)->plugins;
     struct grc_settings *settings = plugins ? load_settings(cli, grc_cli_report) : NULL;
     struct grc_buf buf;
     enum gr_err err;
     size_t i;
 
+    (void)count;
+    (void)words;
     if (plugins && !settings)
         return GRC_EXIT_CONFIG;
     grc_buf_init(&buf, REFERENCE_MAX_BYTES);
@@ -106,13 +116,35 @@ static int reference(const struct grc_cli *cli, bool plugins)
     return grc_print_done(err == GR_OK ? GRC_EXIT_OK : GRC_EXIT_FAILED);
 }
 
-int grc_cmd_config(const struct grc_cli *cli, int argc, char **argv)
-{
-    if (argc >= 2 && strcmp(argv[1], "schema") == 0)
-        return schema(cli, argc - 1, argv + 1);
-    if (argc == 2 && strcmp(argv[1], "reference") == 0)
-        return reference(cli, false);
-    if (argc == 3 && strcmp(argv[1], "reference") == 0 && strcmp(argv[2], "--plugins") == 0)
-        return reference(cli, true);
-    return grc_usage_error(cli, NULL);
-}
+static const struct grc_flag schema_flags[] = {
+    GRC_SWITCH(schema_args, "--plugin", plugin,
+               "That of a file in plugins.d; with NAME, with the options of that plugin"),
+    GRC_FLAG_END,
+};
+static const struct grc_flag reference_flags[] = {
+    GRC_SWITCH(reference_args, "--plugins", plugins,
+               "Also the options of the plugins in this config"),
+    GRC_FLAG_END,
+};
+
+static const struct grc_command parts[] = {
+    {.name = "schema",
+     .words = "[NAME]",
+     .summary = "Print the JSON schema of greenroom.json",
+     .flags = schema_flags,
+     .args_size = sizeof(struct schema_args),
+     .words_max = 1,
+     .run = schema},
+    {.name = "reference",
+     .summary = "Print tables of all keys, in markdown",
+     .flags = reference_flags,
+     .args_size = sizeof(struct reference_args),
+     .run = reference},
+    {.name = NULL},
+};
+
+const struct grc_command grc_command_config = {
+    .name = "config",
+    .summary = "Print what may stand in the config",
+    .subs = parts,
+};

@@ -278,14 +278,17 @@ static int run_in(const struct grc_cli *cli, const char *state, bool kept)
     return status;
 }
 
-int grc_cmd_dev(const struct grc_cli *cli, int argc, char **argv)
+struct dev_args {
+    const char *state;
+};
+
+static int dev(const struct grc_cli *cli, const void *args, int count, char **words)
 {
     char made[] = "/tmp/greenroom-dev-XXXXXX";
-    const char *state = NULL;
-    const struct grc_flag flags[] = {{"--state", NULL, &state}, {NULL, NULL, NULL}};
+    const char *state = ((const struct dev_args *)args)->state;
 
-    if (!grc_flags_take(flags, &argc, argv) || argc > 1)
-        return grc_usage_error(cli, NULL);
+    (void)count;
+    (void)words;
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_ERROR);
     grc_env_lenient_set(true);
@@ -305,3 +308,18 @@ int grc_cmd_dev(const struct grc_cli *cli, int argc, char **argv)
         grc_complain("%s: %s", state, strerror(errno));
     return status;
 }
+
+static const struct grc_flag dev_flags[] = {
+    GRC_TEXT(dev_args, "--state", state, "DIR",
+             "Keep what is stored there; by default it is forgotten at the end"),
+    GRC_FLAG_END,
+};
+
+const struct grc_command grc_command_dev = {
+    .name = "dev",
+    .summary =
+        "Run a gateway and a sandbox of the services behind it on this machine, for development",
+    .flags = dev_flags,
+    .args_size = sizeof(struct dev_args),
+    .run = dev,
+};

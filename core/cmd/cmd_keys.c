@@ -13,65 +13,18 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define REPEAT_MAX 64u
 #define DEFAULT_FILE "keys.json"
 
 /* What the command line said. */
 struct words {
-    const char *scopes[REPEAT_MAX + 1];
-    const char *rooms[REPEAT_MAX + 1];
-    const char *roles[REPEAT_MAX + 1];
+    struct grc_texts scopes;
+    struct grc_texts rooms;
+    struct grc_texts roles;
     const char *expires;
     const char *keep;
     bool json;
-    const char *action;
     const char *who;
 };
-
-/* Takes every "--name VALUE" and "--name=VALUE" out of argv. false: said what is wrong. */
-static bool take_repeated(const char *name, const char **list, int *argc, char **argv)
-{
-    size_t len = strlen(name);
-    size_t count = 0;
-    int kept = 1;
-
-    for (int i = 1; i < *argc; i++) {
-        bool joined = strncmp(argv[i], name, len) == 0 && argv[i][len] == '=';
-        const char *value = joined ? argv[i] + len + 1 : argv[i + 1];
-
-        if (!joined && strcmp(argv[i], name) != 0) {
-            argv[kept++] = argv[i];
-            continue;
-        }
-        if (!value || !value[0] || count == REPEAT_MAX) {
-            grc_complain(count == REPEAT_MAX ? "'%s' is given too often" : "'%s' needs a value",
-                         name);
-            return false;
-        }
-        list[count++] = value;
-        i += joined ? 0 : 1;
-    }
-    argv[kept] = NULL;
-    *argc = kept;
-    return true;
-}
-
-static bool take_words(struct words *words, int argc, char **argv)
-{
-    const struct grc_flag flags[] = {{"--expires", NULL, &words->expires},
-                                     {"--keep", NULL, &words->keep},
-                                     {"--json", &words->json, NULL},
-                                     {NULL, NULL, NULL}};
-
-    if (!take_repeated("--scope", words->scopes, &argc, argv) ||
-        !take_repeated("--room", words->rooms, &argc, argv) ||
-        !take_repeated("--role", words->roles, &argc, argv) ||
-        !grc_flags_take(flags, &argc, argv) || argc > 3)
-        return false;
-    words->action = argc > 1 ? argv[1] : "list";
-    words->who = argc > 2 ? argv[2] : NULL;
-    return true;
-}
 
 /* A moment from now. false: said what is wrong. */
 static bool moment_of(const char *flag, const char *text, int64_t now_ms, int64_t *ret_ms)
@@ -125,8 +78,10 @@ static int show(char text[GRC_KEY_TEXT_MAX], const struct grc_settings *settings
 static int add(const struct grc_settings *settings, struct grc_key_file *file,
                const struct words *words)
 {
-    struct grc_key_wish wish = {
-        .name = words->who, .scopes = words->scopes, .rooms = words->rooms, .roles = words->roles};
+    struct grc_key_wish wish = {.name = words->who,
+                                .scopes = words->scopes.list,
+                                .rooms = words->rooms.list,
+                                .roles = words->roles.list};
     char text[GRC_KEY_TEXT_MAX];
     char *reason = NULL;
     int64_t now_ms = grc_now_ms();
@@ -322,17 +277,7 @@ static int list(const struct grc_settings *settings, struct grc_key_file *file,
 typedef int action_fn(const struct grc_settings *settings, struct grc_key_file *file,
                       const struct words *words);
 
-static const struct action {
-    const char *name;
-    bool wants_who;
-    action_fn *run;
-} actions[] = {
-    {"add", true, add},       {"list", false, list},    {"prune", false, prune},
-    {"revoke", true, revoke}, {"rotate", true, rotate}, {NULL, false, NULL},
-};
-
-static int act(const struct grc_settings *settings, const struct action *action,
-               const struct words *words)
+static int act(const struct grc_settings *settings, action_fn *action, const struct words *words)
 {
     char *path = path_of(settings);
     struct grc_key_file file;
@@ -344,7 +289,7 @@ static int act(const struct grc_settings *settings, const struct action *action,
     /* The gateway makes this directory when it starts, but an operator may want a key before. */
     (void)mkdir(settings->state_dir, 0700);
     if (grc_key_file_open(&file, path, &reason)) {
-        status = action->run(settings, &file, words);
+        status = action(settings, &file, words);
         grc_key_file_close(&file);
     } else {
         status = failed(reason);
@@ -353,19 +298,13 @@ static int act(const struct grc_settings *settings, const struct action *action,
     return status;
 }
 
-int grc_cmd_keys(const struct grc_cli *cli, int argc, char **argv)
+static int run(const struct grc_cli *cli, const void *args, const char *who, action_fn *action)
 {
-    struct words words = {0};
-    const struct action *action = actions;
+    struct words words = *(const struct words *)args;
     struct grc_settings *settings;
     int status;
 
-    if (!take_words(&words, argc, argv))
-        return grc_usage_error(cli, NULL);
-    while (action->name && strcmp(action->name, words.action) != 0)
-        action++;
-    if (!action->name || action->wants_who != (words.who != NULL))
-        return grc_usage_error(cli, action->name ? "a name is missing, or one too many" : NULL);
+    words.who = who;
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_WARN);
     grc_env_lenient_set(true);
@@ -375,8 +314,79 @@ int grc_cmd_keys(const struct grc_cli *cli, int argc, char **argv)
     status = act(settings, action, &words);
     /* This loads the groups, so it comes after the key file was closed: no other process has to
      * wait for the file meanwhile. */
-    if (status == GRC_EXIT_OK && action->run == add)
-        grc_routes_warn_unknown_scopes(cli, words.scopes);
+    if (status == GRC_EXIT_OK && action == add)
+        grc_routes_warn_unknown_scopes(cli, words.scopes.list);
     grc_settings_free(settings);
     return status;
 }
+
+#define ACTION(action_)                                                                            \
+    static int run_##action_(const struct grc_cli *cli, const void *args, int count, char **words) \
+    {                                                                                              \
+        return run(cli, args, count > 0 ? words[0] : NULL, action_);                               \
+    }
+ACTION(add)
+ACTION(list)
+ACTION(prune)
+ACTION(revoke)
+ACTION(rotate)
+
+static const struct grc_flag list_flags[] = {
+    GRC_SWITCH(words, "--json", json, "As JSON"),
+    GRC_FLAG_END,
+};
+static const struct grc_flag add_flags[] = {
+    GRC_TEXTS(words, "--scope", scopes, "SCOPE",
+              "What the key may do, such as rooms:read or 'rooms:*'; required"),
+    GRC_TEXTS(words, "--room", rooms, "ID", "The only rooms it may name"),
+    GRC_TEXTS(words, "--role", roles, "ROLE", "The only roles it may name"),
+    GRC_TEXT(words, "--expires", expires, "TIME", "How long it works, such as 90d"),
+    GRC_FLAG_END,
+};
+static const struct grc_flag rotate_flags[] = {
+    GRC_TEXT(words, "--keep", keep, "TIME", "How long the old one goes on working; 24h by default"),
+    GRC_FLAG_END,
+};
+
+static const struct grc_command actions[] = {
+    {.name = "list",
+     .summary = "List the keys, never the secret of one",
+     .flags = list_flags,
+     .args_size = sizeof(struct words),
+     .run = run_list,
+     .usual = true},
+    {.name = "add",
+     .words = "NAME",
+     .summary = "Make a key and print it, this once",
+     .flags = add_flags,
+     .args_size = sizeof(struct words),
+     .words_min = 1,
+     .words_max = 1,
+     .run = run_add},
+    {.name = "revoke",
+     .words = "NAME|ID",
+     .summary = "End a key now",
+     .args_size = sizeof(struct words),
+     .words_min = 1,
+     .words_max = 1,
+     .run = run_revoke},
+    {.name = "rotate",
+     .words = "NAME|ID",
+     .summary = "Make a new key in place of one, and print it",
+     .flags = rotate_flags,
+     .args_size = sizeof(struct words),
+     .words_min = 1,
+     .words_max = 1,
+     .run = run_rotate},
+    {.name = "prune",
+     .summary = "Forget keys that no longer work",
+     .args_size = sizeof(struct words),
+     .run = run_prune},
+    {.name = NULL},
+};
+
+const struct grc_command grc_command_keys = {
+    .name = "keys",
+    .summary = "API keys: a new one is printed once; a running gateway notices changes",
+    .subs = actions,
+};

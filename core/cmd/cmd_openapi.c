@@ -4,13 +4,14 @@
 #include "doc/openapi.h"
 #include "server/runtime_build.h"
 
-int grc_cmd_openapi(const struct grc_cli *cli, int argc, char **argv)
+static int openapi(const struct grc_cli *cli, const void *args, int count, char **words)
 {
     struct grc_runtime *runtime;
     int status;
 
-    if (!grc_flags_take((const struct grc_flag[]){{NULL, NULL, NULL}}, &argc, argv) || argc > 1)
-        return grc_usage_error(cli, NULL);
+    (void)args;
+    (void)count;
+    (void)words;
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_WARN);
     grc_env_lenient_set(true);
@@ -21,3 +22,9 @@ int grc_cmd_openapi(const struct grc_cli *cli, int argc, char **argv)
     grc_runtime_unref(runtime);
     return status;
 }
+
+const struct grc_command grc_command_openapi = {
+    .name = "openapi",
+    .summary = "Print an OpenAPI 3.1 description of what is served",
+    .run = openapi,
+};

@@ -75,13 +75,20 @@ static bool print_plugins(struct grc_plugin *const *plugins, size_t count, bool 
 }
 
 /* Loads each group by itself, so that a broken one is shown beside the others. */
-static int list(const struct grc_cli *cli, bool json)
+struct list_args {
+    bool json;
+};
+
+static int list(const struct grc_cli *cli, const void *args, int words_count, char **words)
 {
+    bool json = ((const struct list_args *)args)->json;
     struct grc_settings *settings = load_settings(cli, grc_cli_report);
     struct grc_plugin **plugins;
     size_t count = 0;
     bool made;
 
+    (void)words_count;
+    (void)words;
     if (!settings)
         return GRC_EXIT_CONFIG;
     plugins = calloc(settings->plugin_count + 1, sizeof(struct grc_plugin *));
@@ -234,18 +241,51 @@ static int set(const struct grc_cli *cli, const char *name, bool enabled)
     return grc_print_done(status);
 }
 
-int grc_cmd_plugins(const struct grc_cli *cli, int argc, char **argv)
+static int enable(const struct grc_cli *cli, const void *args, int count, char **words)
 {
-    bool json = false;
-    const struct grc_flag flags[] = {{"--json", &json, NULL}, {NULL, NULL, NULL}};
-
-    if (!grc_flags_take(flags, &argc, argv))
-        return grc_usage_error(cli, NULL);
-    if (argc == 1 || (argc == 2 && strcmp(argv[1], "list") == 0))
-        return list(cli, json);
-    if (argc == 3 && !json && strcmp(argv[1], "enable") == 0)
-        return set(cli, argv[2], true);
-    if (argc == 3 && !json && strcmp(argv[1], "disable") == 0)
-        return set(cli, argv[2], false);
-    return grc_usage_error(cli, NULL);
+    (void)args;
+    (void)count;
+    return set(cli, words[0], true);
 }
+
+static int disable(const struct grc_cli *cli, const void *args, int count, char **words)
+{
+    (void)args;
+    (void)count;
+    return set(cli, words[0], false);
+}
+
+static const struct grc_flag list_flags[] = {
+    GRC_SWITCH(list_args, "--json", json, "As JSON"),
+    GRC_FLAG_END,
+};
+
+static const struct grc_command actions[] = {
+    {.name = "list",
+     .summary = "List the groups, also those that do not load, and why",
+     .flags = list_flags,
+     .args_size = sizeof(struct list_args),
+     .run = list,
+     .usual = true},
+    {.name = "enable",
+     .words = "NAME",
+     .summary = "Serve a group",
+     .words_min = 1,
+     .words_max = 1,
+     .run = enable},
+    {.name = "disable",
+     .words = "NAME",
+     .summary = "Serve a group no longer",
+     .words_min = 1,
+     .words_max = 1,
+     .run = disable},
+    {.name = NULL},
+};
+
+const struct grc_command grc_command_plugins = {
+    .name = "plugins",
+    .summary = "List or switch groups",
+    .detail = "Switching changes one word of plugins.d/NAME.json. A running gateway sees it after "
+              "greenroom reload.",
+    .subs = actions,
+};

@@ -155,24 +155,44 @@ void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const
 
 /* --- the command --- */
 
-int grc_cmd_routes(const struct grc_cli *cli, int argc, char **argv)
+struct routes_args {
+    bool json;
+    bool markdown;
+};
+
+static int routes(const struct grc_cli *cli, const void *args, int count, char **words)
 {
-    bool json = false;
-    bool markdown = false;
-    const struct grc_flag flags[] = {
-        {"--json", &json, NULL}, {"--markdown", &markdown, NULL}, {NULL, NULL, NULL}};
+    const struct routes_args *asked = args;
     struct grc_runtime *runtime;
     int status;
 
-    if (!grc_flags_take(flags, &argc, argv) || argc > 1 || (json && markdown))
-        return grc_usage_error(cli, NULL);
+    (void)count;
+    (void)words;
+    if (asked->json && asked->markdown)
+        return grc_usage_error(cli, "either --json or --markdown");
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_WARN);
     grc_env_lenient_set(true);
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, grc_cli_report, NULL);
     if (!runtime)
         return GRC_EXIT_CONFIG;
-    status = json ? print_json(runtime) : markdown ? print_markdown(runtime) : print_table(runtime);
+    status = asked->json       ? print_json(runtime)
+             : asked->markdown ? print_markdown(runtime)
+                               : print_table(runtime);
     grc_runtime_unref(runtime);
     return status;
 }
+
+static const struct grc_flag routes_flags[] = {
+    GRC_SWITCH(routes_args, "--json", json, "As JSON"),
+    GRC_SWITCH(routes_args, "--markdown", markdown, "As tables in markdown"),
+    GRC_FLAG_END,
+};
+
+const struct grc_command grc_command_routes = {
+    .name = "routes",
+    .summary = "List what is served",
+    .flags = routes_flags,
+    .args_size = sizeof(struct routes_args),
+    .run = routes,
+};

@@ -141,26 +141,46 @@ static int watch(const struct grc_cli *cli)
     }
 }
 
-int grc_cmd_status(const struct grc_cli *cli, int argc, char **argv)
-{
-    bool json = false;
-    bool watched = false;
-    const struct grc_flag flags[] = {
-        {"--json", &json, NULL}, {"--watch", &watched, NULL}, {NULL, NULL, NULL}};
+struct status_args {
+    bool json;
+    bool watched;
+};
 
-    if (!grc_flags_take(flags, &argc, argv) || argc > 1 || (json && watched))
-        return grc_usage_error(cli, NULL);
-    if (watched)
+static int status(const struct grc_cli *cli, const void *args, int count, char **words)
+{
+    const struct status_args *asked = args;
+
+    (void)count;
+    (void)words;
+    if (asked->json && asked->watched)
+        return grc_usage_error(cli, "either --json or --watch");
+    if (asked->watched)
         return watch(cli);
     json_t *answer = ask(cli, "status");
     if (!answer)
         return GRC_EXIT_FAILED;
-    if (json)
+    if (asked->json)
         return grc_print_json(answer);
     print_status(answer);
     json_decref(answer);
     return grc_print_done(GRC_EXIT_OK);
 }
+
+static const struct grc_flag status_flags[] = {
+    GRC_SWITCH(status_args, "--json", json, "As JSON"),
+    GRC_SWITCH(status_args, "--watch", watched, "Redraw it each second, until interrupted"),
+    GRC_FLAG_END,
+};
+
+const struct grc_command grc_command_status = {
+    .name = "status",
+    .summary = "Tell what the gateway that runs with this config does",
+    .detail =
+        "Asked over a socket in the state directory, so it is for the gateway's user and root.",
+    .flags = status_flags,
+    .args_size = sizeof(struct status_args),
+    .run = status,
+};
 
 /* --- health --- */
 
@@ -184,23 +204,30 @@ static void add_troubles(struct grc_buf *troubles, const json_t *status)
         (void)grc_buf_format(troubles, "%sstore: cannot be reached", troubles->len ? ", " : "");
 }
 
-int grc_cmd_health(const struct grc_cli *cli, int argc, char **argv)
+static int health(const struct grc_cli *cli, const void *args, int count, char **words)
 {
     struct grc_buf troubles;
 
-    if (!grc_flags_take((const struct grc_flag[]){{NULL, NULL, NULL}}, &argc, argv) || argc > 1)
-        return grc_usage_error(cli, NULL);
+    (void)args;
+    (void)count;
+    (void)words;
     json_t *answer = ask(cli, "status");
     if (!answer)
         return GRC_EXIT_FAILED;
     grc_buf_init(&troubles, 4096);
     add_troubles(&troubles, answer);
-    int status = troubles.len > 0 ? GRC_EXIT_FAILED : GRC_EXIT_OK;
+    int exit_status = troubles.len > 0 ? GRC_EXIT_FAILED : GRC_EXIT_OK;
     puts(troubles.len > 0 ? troubles.ptr : "ok");
     grc_buf_done(&troubles);
     json_decref(answer);
-    return grc_print_done(status);
+    return grc_print_done(exit_status);
 }
+
+const struct grc_command grc_command_health = {
+    .name = "health",
+    .summary = "One line, and exit status 0 while that gateway, its store and upstreams work",
+    .run = health,
+};
 
 /* --- reload --- */
 
@@ -243,21 +270,38 @@ static void print_reload(const json_t *answer)
                      "change at the next start");
 }
 
-int grc_cmd_reload(const struct grc_cli *cli, int argc, char **argv)
-{
-    bool json = false;
-    const struct grc_flag flags[] = {{"--json", &json, NULL}, {NULL, NULL, NULL}};
+struct reload_args {
+    bool json;
+};
 
-    if (!grc_flags_take(flags, &argc, argv) || argc > 1)
-        return grc_usage_error(cli, NULL);
+static int reload(const struct grc_cli *cli, const void *args, int count, char **words)
+{
+    bool json = ((const struct reload_args *)args)->json;
+
+    (void)count;
+    (void)words;
     json_t *answer = ask(cli, "reload");
     if (!answer)
         return GRC_EXIT_FAILED;
-    int status = json_is_true(json_object_get(answer, "ok")) ? GRC_EXIT_OK : GRC_EXIT_FAILED;
+    int exit_status = json_is_true(json_object_get(answer, "ok")) ? GRC_EXIT_OK : GRC_EXIT_FAILED;
     if (!json)
         print_reload(answer);
     else if (grc_print_json(json_incref(answer)) != GRC_EXIT_OK)
-        status = GRC_EXIT_FAILED;
+        exit_status = GRC_EXIT_FAILED;
     json_decref(answer);
-    return grc_print_done(status);
+    return grc_print_done(exit_status);
 }
+
+static const struct grc_flag reload_flags[] = {
+    GRC_SWITCH(reload_args, "--json", json, "As JSON"),
+    GRC_FLAG_END,
+};
+
+const struct grc_command grc_command_reload = {
+    .name = "reload",
+    .summary = "Make that gateway read config and plugins again; says what changed, or why nothing "
+               "did, and then fails",
+    .flags = reload_flags,
+    .args_size = sizeof(struct reload_args),
+    .run = reload,
+};

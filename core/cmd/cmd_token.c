@@ -117,23 +117,61 @@ static int mint(const struct grc_cli *cli, struct wish *wish)
     return status;
 }
 
-int grc_cmd_token(const struct grc_cli *cli, int argc, char **argv)
+static int management(const struct grc_cli *cli, const void *args, int count, char **words)
 {
-    struct wish wish = {.management = false};
-    const struct grc_flag flags[] = {
-        {"--room", NULL, &wish.room},         {"--role", NULL, &wish.role},
-        {"--user", NULL, &wish.user},         {"--expires", NULL, &wish.expires},
-        {"--upstream", NULL, &wish.upstream}, {NULL, NULL, NULL},
-    };
+    struct wish wish = *(const struct wish *)args;
 
-    if (!grc_flags_take(flags, &argc, argv) || argc != 2)
-        return grc_usage_error(cli, argc > 2 ? "too many arguments" : NULL);
-    wish.management = strcmp(argv[1], "management") == 0;
-    if (!wish.management && strcmp(argv[1], "join") != 0)
-        return grc_usage_error(cli, "expected 'management' or 'join'");
-    if (wish.management && (wish.room || wish.role || wish.user))
-        return grc_usage_error(cli, "a management token has no room, role or user");
-    if (!wish.management && (!wish.room || !wish.room[0] || !wish.role || !wish.role[0]))
+    (void)count;
+    (void)words;
+    wish.management = true;
+    return mint(cli, &wish);
+}
+
+static int join(const struct grc_cli *cli, const void *args, int count, char **words)
+{
+    struct wish wish = *(const struct wish *)args;
+
+    (void)count;
+    (void)words;
+    if (!wish.room || !wish.room[0] || !wish.role || !wish.role[0])
         return grc_usage_error(cli, "a join token needs --room and --role");
     return mint(cli, &wish);
 }
+
+#define EXPIRES                                                                                    \
+    GRC_TEXT(wish, "--expires", expires, "TIME",                                                   \
+             "How long the token works, such as 1h; by default as the config has it")
+#define UPSTREAM                                                                                   \
+    GRC_TEXT(wish, "--upstream", upstream, "NAME",                                                 \
+             "The upstream whose credential signs; by default the first that has one of 100ms")
+
+static const struct grc_flag management_flags[] = {EXPIRES, UPSTREAM, GRC_FLAG_END};
+static const struct grc_flag join_flags[] = {
+    GRC_TEXT(wish, "--room", room, "ID", "The room that may be joined; required"),
+    GRC_TEXT(wish, "--role", role, "ROLE", "The role in it; required"),
+    GRC_TEXT(wish, "--user", user, "ID", "Who joins"),
+    EXPIRES,
+    UPSTREAM,
+    GRC_FLAG_END,
+};
+
+static const struct grc_command kinds[] = {
+    {.name = "management",
+     .summary = "A token for the management API of 100ms",
+     .flags = management_flags,
+     .args_size = sizeof(struct wish),
+     .run = management},
+    {.name = "join",
+     .summary = "A token with which an app joins a room",
+     .flags = join_flags,
+     .args_size = sizeof(struct wish),
+     .run = join},
+    {.name = NULL},
+};
+
+const struct grc_command grc_command_token = {
+    .name = "token",
+    .summary = "Print a 100ms token",
+    .detail = "What is printed is a secret.",
+    .subs = kinds,
+};

@@ -161,7 +161,12 @@ static void print_commands(void *arg, const struct grc_plugin *plugin)
 {
     const struct gr_command *command = plugin->desc->commands;
 
-    (void)arg;
+    bool *begun = arg;
+
+    if (command && command->name && !*begun) {
+        puts("\ncommands of plugins:");
+        *begun = true;
+    }
     for (; command && command->name; command++)
         printf("  %s%s%s\n      %s (%s)\n", command->name,
                command->usage && command->usage[0] ? " " : "", command->usage ? command->usage : "",
@@ -170,5 +175,28 @@ static void print_commands(void *arg, const struct grc_plugin *plugin)
 
 void grc_plugin_commands_print(const struct grc_cli *cli)
 {
-    each_plugin(cli, print_commands, NULL);
+    bool begun = false;
+
+    each_plugin(cli, print_commands, &begun);
+}
+
+static void print_page(void *arg, const struct grc_plugin *plugin)
+{
+    struct asked *asked = arg;
+    int words = 0;
+    const struct gr_command *command = find_in(plugin, asked->argc, asked->argv, &words);
+
+    if (!command || asked->known)
+        return;
+    asked->known = true;
+    printf("usage: greenroom [-c DIR] %s %s\n\n%s (a command of %s).\n", command->name,
+           command->usage ? command->usage : "", command->summary, plugin->desc->name);
+}
+
+bool grc_plugin_command_help(const struct grc_cli *cli, int argc, char **argv)
+{
+    struct asked asked = {.argc = argc, .argv = argv};
+
+    each_plugin(cli, print_page, &asked);
+    return asked.known;
 }

@@ -1,4 +1,4 @@
-/* What the commands share: flags, tables, messages. */
+/* What the commands share: tables, messages. */
 #include "cmd/cmd.h"
 
 #include <stdio.h>
@@ -40,64 +40,6 @@ int grc_print_json(json_t *stolen)
     }
     putchar('\n');
     return grc_print_done(GRC_EXIT_OK);
-}
-
-/* --- flags --- */
-
-static const struct grc_flag *flag_of(const struct grc_flag *flags, const char *word)
-{
-    size_t len = strcspn(word, "=");
-
-    for (; flags->name; flags++) {
-        if (strlen(flags->name) == len && memcmp(flags->name, word, len) == 0)
-            return flags;
-    }
-    return NULL;
-}
-
-/* Returns how many words it took; 0: said what is wrong. */
-static int take_flag(const struct grc_flag *flags, char **argv)
-{
-    const struct grc_flag *flag = flag_of(flags, argv[0]);
-    const char *equals = strchr(argv[0], '=');
-
-    if (!flag) {
-        grc_complain("unknown option '%s'", argv[0]);
-        return 0;
-    }
-    if (flag->on)
-        *flag->on = true;
-    if (!flag->value)
-        return 1;
-    *flag->value = equals ? equals + 1 : argv[1];
-    if (!*flag->value) {
-        grc_complain("'%s' needs a value", argv[0]);
-        return 0;
-    }
-    return equals ? 1 : 2;
-}
-
-bool grc_flags_take(const struct grc_flag *flags, int *argc, char **argv)
-{
-    int kept = 1;
-    int i = 1;
-
-    while (i < *argc && strcmp(argv[i], "--") != 0) {
-        int taken = 1;
-
-        if (argv[i][0] != '-')
-            argv[kept++] = argv[i];
-        else
-            taken = take_flag(flags, argv + i);
-        if (taken == 0)
-            return false;
-        i += taken;
-    }
-    for (i++; i < *argc; i++)
-        argv[kept++] = argv[i];
-    argv[kept] = NULL;
-    *argc = kept;
-    return true;
 }
 
 /* --- tables --- */
@@ -145,12 +87,4 @@ void grc_table_done(struct grc_table *table)
 {
     free(table->cells);
     table->cells = NULL;
-}
-
-int grc_usage_error(const struct grc_cli *cli, const char *problem)
-{
-    if (problem)
-        grc_complain("%s: %s", cli->command->name, problem);
-    fprintf(stderr, "usage: greenroom [-c DIR] %s %s\n", cli->command->name, cli->command->usage);
-    return GRC_EXIT_USAGE;
 }

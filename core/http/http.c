@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/format.h"
 #include "http/internal.h"
+#include "http/port_owner.h"
 #include "loop/turn.h"
 
 #include <arpa/inet.h>
@@ -114,15 +115,35 @@ static int try_to_bind(const struct sockaddr_storage *address)
     return error;
 }
 
+/* Why this address cannot be listened on, as a reason; NULL: it can. */
+static char *trouble_of(const struct grc_listen *listen)
+{
+    struct sockaddr_storage address;
+    int error = address_of(listen, &address) ? try_to_bind(&address) : 0;
+    char *owner = error == EADDRINUSE ? grc_port_owner(listen->port) : NULL;
+
+    if (!error)
+        return NULL;
+    char *reason = grc_format("%s:%u: %s%s%s", listen->address, listen->port, strerror(error),
+                              owner ? ", by " : "", owner ? owner : "");
+    free(owner);
+    return reason;
+}
+
+bool grc_http_try(const struct grc_listen *listen, char **ret_reason)
+{
+    *ret_reason = trouble_of(listen);
+    return *ret_reason == NULL;
+}
+
 /* Finds out which address cannot be bound and why, since CivetWeb says so in many words. */
 static char *explain(const struct grc_listen *listen, size_t count, const char *trouble)
 {
     for (size_t i = 0; i < count; i++) {
-        struct sockaddr_storage address;
-        int error = address_of(&listen[i], &address) ? try_to_bind(&address) : 0;
+        char *reason = trouble_of(&listen[i]);
 
-        if (error)
-            return grc_format("%s:%u: %s", listen[i].address, listen[i].port, strerror(error));
+        if (reason)
+            return reason;
     }
     return grc_format("%s:%u: %s", listen[0].address, listen[0].port,
                       trouble[0] ? trouble : "the listener did not start");

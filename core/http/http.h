@@ -31,8 +31,12 @@ void grc_http_warn_unchecked(const struct grc_settings *settings);
  * (malloc'ed). */
 bool grc_http_check(const struct grc_settings *settings, char **ret_reason);
 
-/* Starts listening. NULL with a one-line reason (malloc'ed) in ret_reason: "127.0.0.1:8080: address
- * already in use". */
+/* Whether this address can be listened on now. false with a reason (malloc'ed), which names the
+ * process that has the port where the kernel tells. */
+bool grc_http_try(const struct grc_listen *listen, char **ret_reason);
+
+/* Starts listening. NULL with a one-line reason (malloc'ed) in ret_reason: "127.0.0.1:8080: Address
+ * already in use, by process 812 (nginx)". */
 struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, int64_t workers,
                                 bool admin, const struct grc_settings *settings,
                                 const struct grc_http_handler *handler, char **ret_reason);

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -53,6 +54,27 @@ def test_help_lists_every_command_and_exit_status():
     for word in ("run", "check", "routes", "plugins", "token", "config", "openapi"):
         assert re.search(rf"^  {word}\b", done.stdout, re.M), word
     assert [line[2] for line in done.stdout.split("exit status:")[1].splitlines() if line] == list("01234")
+
+
+def commands_of(page):
+    return re.findall(r"^  (\w+)(?: |$)", page.partition("\ncommands")[2].partition("\n\n")[0], re.M)
+
+
+def test_every_command_has_a_page_of_its_own():
+    names = commands_of(greenroom("--help").stdout)
+    assert len(names) > 10
+    pages = [greenroom(name, "--help") for name in names]
+    assert len({page.stdout for page in pages}) == len(names)
+    for name, page in zip(names, pages):
+        assert page.returncode == 0 and page.stdout.startswith(f"usage: greenroom [-c DIR] {name}")
+        for flag in re.findall(r"(--[a-z]+)", page.stdout.splitlines()[0]):
+            assert re.search(rf"^  (-\w,|   ) {flag}\b.*  \S", page.stdout, re.M), (name, flag)
+
+
+def test_the_parts_of_a_command_have_pages():
+    page = greenroom("keys", "add", "--help").stdout
+    assert page.startswith("usage: greenroom [-c DIR] keys add [--scope SCOPE]…") and "Make a key and print it" in page
+    assert greenroom("keys", "--help").stdout.startswith("usage: greenroom [-c DIR] keys list | add | ")
 
 
 def test_version_names_the_libraries():
@@ -125,6 +147,22 @@ def test_missing_credentials_are_named(etc, word):
     assert done.returncode == 3
     for name in ("APP_ACCESS_KEY", "APP_SECRET"):
         assert len(re.findall(f"the environment variable {name} is not set: set it, or put", done.stderr)) == 1
+
+
+def test_check_tells_who_has_a_port(etc):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        config = json.loads((etc / "greenroom.json").read_text())
+        config["server"]["listen"] = f"127.0.0.1:{taken.getsockname()[1]}"
+        config["admin"]["listen"] = "127.0.0.1:0"
+        (etc / "greenroom.json").write_text(json.dumps(config))
+        assert greenroom("check", "-c", str(etc)).returncode == 0
+        done = greenroom("check", "--listen", "-c", str(etc))
+    name = open(f"/proc/{os.getpid()}/comm").read().strip()
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == (f"greenroom: cannot listen on {config['server']['listen']}: Address already in use, "
+                           f"by process {os.getpid()} ({name})\n")
+    done = greenroom("check", "--listen", "-c", str(etc))
+    assert done.returncode == 0 and ": fine: " in done.stdout, done.stderr
 
 
 def test_no_config_at_all(tmp_path):
