@@ -115,6 +115,11 @@ void grc_help_program(const struct grc_cli *cli);
 
 /* A grc_report_fn that prints the line to standard error. */
 void grc_cli_report(void *arg, const char *line);
+/* The answer of the gateway that runs with this config, to a word and perhaps details. Of the
+ * config only the place of its socket is needed: the rest may be wrong, which is for the gateway to
+ * say. New reference; NULL with a reason (malloc'ed). */
+json_t *grc_cli_ask(const struct grc_cli *cli, const char *word, const json_t *details,
+                    char **ret_reason);
 /* Prints a value, indented, with a newline. Steals it. Returns the exit status. */
 int grc_print_json(json_t *stolen);
 /* A line for people on standard error: "greenroom: …". */
@@ -149,6 +154,7 @@ void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const
 extern const struct grc_command grc_command_check;
 extern const struct grc_command grc_command_config;
 extern const struct grc_command grc_command_dev;
+extern const struct grc_command grc_command_explain;
 extern const struct grc_command grc_command_health;
 extern const struct grc_command grc_command_keys;
 extern const struct grc_command grc_command_openapi;

@@ -127,7 +127,7 @@ static bool wait_ready(struct part *part, char *ret_url, size_t size)
     for (int waited = 0; settings && !status && waited < READY_TIMEOUT_MS; waited += STEP_MS) {
         char *reason = NULL;
 
-        status = grc_admin_socket_ask(settings, "status", &reason);
+        status = grc_admin_socket_ask(settings, "status", NULL, &reason);
         free(reason);
         if (!status && ended(part))
             break;

@@ -1,31 +1,19 @@
 /* greenroom status, health, reload: what is asked of the gateway that runs with this config. */
-#include "base/log.h"
 #include "cmd/cmd.h"
-#include "config/env.h"
-#include "server/admin_socket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-/* The answer to a word, or NULL after saying why there is none. Of the config only the place of the
- * socket is needed: the rest may be wrong, which is for the gateway to say. */
+/* The answer to a word, or NULL after saying why there is none. */
 static json_t *ask(const struct grc_cli *cli, const char *word)
 {
-    struct grc_settings *settings;
-    json_t *answer = NULL;
     char *reason = NULL;
+    json_t *answer = grc_cli_ask(cli, word, NULL, &reason);
 
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_ERROR);
-    grc_env_lenient_set(true);
-    settings = grc_settings_peek(cli->config_dir);
-    if (settings)
-        answer = grc_admin_socket_ask(settings, word, &reason);
     if (!answer)
         grc_complain("%s", reason ? reason : "out of memory");
     free(reason);
-    grc_settings_free(settings);
     return answer;
 }
 

@@ -112,18 +112,26 @@ static const char *read_credentials(struct grc_call *call, struct grc_credential
     return NULL;
 }
 
-enum gr_err grc_guard_authenticate(struct grc_call *call)
+enum grc_auth_verdict grc_guard_identify(struct grc_call *call, const char **ret_reason)
 {
     struct grc_auth *auth = call->runtime->auth;
     struct grc_credentials credentials = {.arena = &call->arena, .request_id = call->request_id};
-    const char *reason = grc_auth_open(auth) ? NULL : read_credentials(call, &credentials);
     enum grc_auth_verdict verdict = GRC_AUTH_WRONG;
 
-    if (!reason)
-        verdict = grc_auth_identify(auth, &credentials, &call->caller, &reason);
-    switch (verdict) {
-    case GRC_AUTH_FOUND:
+    *ret_reason = grc_auth_open(auth) ? NULL : read_credentials(call, &credentials);
+    if (!*ret_reason)
+        verdict = grc_auth_identify(auth, &credentials, &call->caller, ret_reason);
+    if (verdict == GRC_AUTH_FOUND)
         call->caller_id = call->caller->id;
+    return verdict;
+}
+
+enum gr_err grc_guard_authenticate(struct grc_call *call)
+{
+    const char *reason = NULL;
+
+    switch (grc_guard_identify(call, &reason)) {
+    case GRC_AUTH_FOUND:
         return GR_OK;
     case GRC_AUTH_MISSING:
         return nobody(call, reason);

@@ -236,6 +236,44 @@ enum gr_err grc_guard_rate(struct grc_call *call)
     return err;
 }
 
+static void show(const struct grc_call *call, const char *of, const char *name, uint64_t key,
+                 const struct grc_rate *rate, grc_guard_limit_fn *visit, void *arg)
+{
+    struct grc_guard_limit limit = {.of = of, .name = name, .rate = rate};
+
+    grc_rates_look(call->runtime->limits->rates, key, rate, grc_mono_us(), &limit.view);
+    visit(arg, &limit);
+}
+
+void grc_guard_limits(struct grc_call *call, grc_guard_limit_fn *visit, void *arg)
+{
+    const struct grc_limits *limits = call->runtime->limits;
+    const struct grc_rate *of_address = &limits->settings->address.rate;
+    const struct grc_rate *of_caller = &limits->settings->caller.rate;
+    const char *scope = call->route->scope;
+    const char *id = call->route->row->id;
+    char text[GRC_ADDRESS_KEY_SIZE];
+
+    if (!limits->rates || is_exempt(call))
+        return;
+    gr_str who = who_of(call);
+    const struct grc_rate *of_scope = scope ? grc_limits_scope(limits, scope) : NULL;
+    const struct grc_rate *of_route = grc_limits_route(limits, id);
+    if (of_address->per_s > 0)
+        show(call, "address", call->request->peer,
+             grc_rates_key(GRC_RATE_ADDRESS, address_of(call, text), NOTHING), of_address, visit,
+             arg);
+    if (of_caller->per_s > 0)
+        show(call, "caller", "", grc_rates_key(GRC_RATE_CALLER, who, NOTHING), of_caller, visit,
+             arg);
+    if (of_scope)
+        show(call, "scope", scope, grc_rates_key(GRC_RATE_SCOPE, who, gr_str_of(scope)), of_scope,
+             visit, arg);
+    if (of_route)
+        show(call, "operation", id, grc_rates_key(GRC_RATE_ROUTE, who, gr_str_of(id)), of_route,
+             visit, arg);
+}
+
 enum gr_err grc_guard_concurrent(struct grc_call *call)
 {
     int64_t max = call->runtime->limits->settings->caller.concurrent;

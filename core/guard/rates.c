@@ -170,6 +170,19 @@ bool grc_rates_take(struct grc_rates *rates, uint64_t key, const struct grc_rate
     return taken;
 }
 
+void grc_rates_look(struct grc_rates *rates, uint64_t key, const struct grc_rate *rate,
+                    int64_t now_us, struct grc_rate_view *ret_view)
+{
+    pthread_mutex_t *mutex = lock_of(rates, key);
+    const struct slot *slot = find(rates, key);
+    struct slot copy = slot ? *slot : (struct slot){.tokens = (double)rate->burst};
+
+    pthread_mutex_unlock(mutex);
+    if (slot)
+        fill(&copy, rate, now_us);
+    *ret_view = view_of(copy.tokens, rate);
+}
+
 /* --- concurrent use --- */
 
 bool grc_rates_enter(struct grc_rates *rates, uint64_t key, int64_t max, int64_t now_us,

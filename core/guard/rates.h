@@ -41,6 +41,10 @@ struct grc_rate_view {
 bool grc_rates_take(struct grc_rates *rates, uint64_t key, const struct grc_rate *rate,
                     int64_t now_us, struct grc_rate_view *ret_view);
 
+/* The state of a bucket, without taking anything of it. */
+void grc_rates_look(struct grc_rates *rates, uint64_t key, const struct grc_rate *rate,
+                    int64_t now_us, struct grc_rate_view *ret_view);
+
 /* Counts one more use. Returns false when there are max already. A count of what is in use is never
  * forgotten. When there is no room to count at all, the use is allowed with *ret_counted false. */
 bool grc_rates_enter(struct grc_rates *rates, uint64_t key, int64_t max, int64_t now_us,

@@ -2,7 +2,9 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/format.h"
 #include "base/log.h"
+#include "base/secure.h"
 #include "base/siphash.h"
 
 #include <errno.h>
@@ -21,6 +23,7 @@
 #define NAME_FORMAT "admin-%016" PRIx64 ".sock"
 #define NAME_MAX_BYTES 32u
 #define WORD_MAX_BYTES 64u
+#define LINE_MAX_BYTES (2u * 1024 * 1024)
 #define ANSWER_MAX_BYTES (4u * 1024 * 1024)
 #define CLIENT_TIMEOUT_MS 1000
 
@@ -130,22 +133,42 @@ int grc_admin_socket_fd(const struct grc_admin_socket *socket)
 }
 
 /* One line, without its end. false: the client left, was slow, or wrote too much. */
-static bool read_word(int fd, char word[WORD_MAX_BYTES])
+static bool read_line(int fd, struct grc_buf *line)
 {
-    size_t len = 0;
+    char piece[4096];
 
-    while (len < WORD_MAX_BYTES) {
+    for (;;) {
         struct pollfd ready = {.fd = fd, .events = POLLIN};
 
-        if (poll(&ready, 1, CLIENT_TIMEOUT_MS) != 1 || read(fd, word + len, 1) != 1)
+        if (poll(&ready, 1, CLIENT_TIMEOUT_MS) != 1)
             return false;
-        if (word[len] == '\n') {
-            word[len] = '\0';
+        ssize_t got = read(fd, piece, sizeof(piece));
+        if (got <= 0 || grc_buf_add(line, piece, (size_t)got) != GR_OK)
+            return false;
+        if (piece[got - 1] == '\n') {
+            line->ptr[line->len - 1] = '\0';
             return true;
         }
-        len++;
+        if (line->len > WORD_MAX_BYTES && !memchr(line->ptr, ' ', WORD_MAX_BYTES))
+            return false; /* no word is as long as that */
     }
-    return false;
+}
+
+/* The answer to "WORD" or "WORD JSON"; NULL: it makes no sense. */
+static json_t *answer_line(char *line, grc_admin_answer_fn *answer, void *arg)
+{
+    char *space = strchr(line, ' ');
+    json_t *details = NULL;
+
+    if (space) {
+        *space = '\0';
+        details = json_loads(space + 1, 0, NULL);
+        if (!details)
+            return NULL;
+    }
+    json_t *object = answer(arg, line, details);
+    json_decref(details);
+    return object;
 }
 
 static void write_all(int fd, const char *text, size_t len)
@@ -173,12 +196,17 @@ static bool may_ask(int fd)
 static void serve_client(int fd, grc_admin_answer_fn *answer, void *arg)
 {
     const struct timeval timeout = {.tv_sec = CLIENT_TIMEOUT_MS / 1000};
-    char word[WORD_MAX_BYTES];
+    struct grc_buf line;
+    json_t *object = NULL;
 
-    if (!may_ask(fd) || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) != 0 ||
-        !read_word(fd, word))
+    if (!may_ask(fd) || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) != 0)
         return;
-    json_t *object = answer(arg, word);
+    grc_buf_init(&line, LINE_MAX_BYTES);
+    if (read_line(fd, &line))
+        object = answer_line(line.ptr, answer, arg);
+    if (line.ptr)
+        grc_wipe(line.ptr, line.cap); /* it may hold a credential */
+    grc_buf_done(&line);
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     if (text)
         write_all(fd, text, strlen(text));
@@ -240,13 +268,30 @@ static json_t *read_answer(int fd)
     return answer;
 }
 
+/* "WORD\n" or "WORD JSON\n". false without memory. */
+static bool send_question(int fd, const char *word, const json_t *details)
+{
+    char *json = details ? json_dumps(details, JSON_COMPACT) : NULL;
+    char *line =
+        details && !json ? NULL : grc_format("%s%s%s\n", word, json ? " " : "", json ? json : "");
+
+    if (line)
+        write_all(fd, line, strlen(line));
+    if (json)
+        grc_wipe(json, strlen(json));
+    if (line)
+        grc_wipe(line, strlen(line));
+    free(json);
+    free(line);
+    return line != NULL;
+}
+
 json_t *grc_admin_socket_ask(const struct grc_settings *settings, const char *word,
-                             char **ret_reason)
+                             const json_t *details, char **ret_reason)
 {
     struct place place = place_of(settings);
     int fd = place.directory >= 0 ? connect_to(&place) : -1;
     int error = errno;
-    char line[WORD_MAX_BYTES + 1];
 
     if (place.directory >= 0)
         close(place.directory);
@@ -254,10 +299,7 @@ json_t *grc_admin_socket_ask(const struct grc_settings *settings, const char *wo
         *ret_reason = reason_of(settings, error);
         return NULL;
     }
-    int len = snprintf(line, sizeof(line), "%s\n", word);
-    if (len > 0 && (size_t)len < sizeof(line))
-        write_all(fd, line, (size_t)len);
-    json_t *answer = read_answer(fd);
+    json_t *answer = send_question(fd, word, details) ? read_answer(fd) : NULL;
     if (!answer)
         *ret_reason = reason_of(settings, EPROTO);
     close(fd);

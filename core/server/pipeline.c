@@ -114,7 +114,7 @@ static enum gr_err step_route(struct grc_call *call)
     return grc_fail(call, GR_ERR_NOT_FOUND, "no such path");
 }
 
-static enum gr_err step_query(struct grc_call *call)
+enum gr_err grc_step_query(struct grc_call *call)
 {
     enum gr_err err = grc_query_parse(&call->arena, call->request->query, QUERY_PAIRS_MAX,
                                       &call->query, &call->query_count);
@@ -166,7 +166,7 @@ static enum gr_err step_admit(struct grc_call *call)
 
 /* --- is it what the rows say --- */
 
-static enum gr_err step_params(struct grc_call *call)
+enum gr_err grc_step_params(struct grc_call *call)
 {
     const struct grc_route *route = call->route;
 
@@ -228,13 +228,13 @@ const struct grc_step grc_steps[] = {
     {"address", grc_guard_address, GRC_REJECT_RATE},
     {"route", step_route, GRC_REJECT_ROUTE},
     {"content type", grc_step_content_type, GRC_REJECT_INVALID},
-    {"query", step_query, GRC_REJECT_INVALID},
+    {"query", grc_step_query, GRC_REJECT_INVALID},
     {"authenticate", step_authenticate, GRC_REJECT_AUTH},
     {"scope", step_scope, GRC_REJECT_SCOPE},
     {"rate", grc_guard_rate, GRC_REJECT_RATE},
     {"concurrency", grc_guard_concurrent, GRC_REJECT_CONCURRENCY},
     {"admit", step_admit, GRC_REJECT_AUTH},
-    {"params", step_params, GRC_REJECT_INVALID},
+    {"params", grc_step_params, GRC_REJECT_INVALID},
     {"body type", grc_step_body_type, GRC_REJECT_INVALID},
     {"body", grc_step_body_read, GRC_REJECT_BODY},
     {"parse", grc_step_body_parse, GRC_REJECT_INVALID},

@@ -7,6 +7,7 @@
 #include "base/privileges.h"
 #include "config/env.h"
 #include "server/admin_socket.h"
+#include "server/explain.h"
 #include "server/gateway.h"
 #include "server/metrics_page.h"
 #include "server/notify.h"
@@ -353,13 +354,15 @@ static json_t *reload_told(struct server *server)
 
 /* --- what commands ask for --- */
 
-static json_t *answer(void *arg, const char *word)
+static json_t *answer(void *arg, const char *word, const json_t *details)
 {
     struct server *server = arg;
 
     if (strcmp(word, "status") == 0)
         return grc_status(grc_gateway_runtime(server->gateway), server->http, server->admin,
                           &server->reloads, grc_mono_ms() - server->began_ms);
+    if (strcmp(word, "explain") == 0)
+        return grc_explain_json(grc_gateway_runtime(server->gateway), details);
     return strcmp(word, "reload") == 0 ? reload_told(server) : NULL;
 }
 

@@ -9,6 +9,10 @@ bool grc_reply_add(struct grc_call *call, const char *name, gr_str value);
 /* "GET, HEAD, OPTIONS" for a path, in call memory. */
 gr_str grc_allow_text(struct grc_call *call);
 
+/* pipeline.c: the query as pairs; what the rows say of path and query */
+enum gr_err grc_step_query(struct grc_call *call);
+enum gr_err grc_step_params(struct grc_call *call);
+
 /* cors.c: what pages of other origins need to read the answer; the answer to OPTIONS */
 enum gr_err grc_step_cors(struct grc_call *call);
 enum gr_err grc_step_options(struct grc_call *call);
