@@ -151,6 +151,7 @@ bool grc_plugin_command_help(const struct grc_cli *cli, int argc, char **argv);
  * the pen. Says nothing where the groups cannot be loaded. */
 void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const *scopes);
 
+extern const struct grc_command grc_command_audit;
 extern const struct grc_command grc_command_check;
 extern const struct grc_command grc_command_config;
 extern const struct grc_command grc_command_dev;

@@ -1,6 +1,7 @@
 /* greenroom config: what may stand in the config, from the rows that read it. */
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/config_show.h"
 #include "config/env.h"
 #include "config/options.h"
 #include "plugin/plugin.h"
@@ -127,7 +128,25 @@ static const struct grc_flag reference_flags[] = {
     GRC_FLAG_END,
 };
 
+static const struct grc_flag show_flags[] = {
+    GRC_SWITCH(grc_config_show_args, "--defaults", defaults, "Also what stands nowhere"),
+    GRC_SWITCH(grc_config_show_args, "--origin", origin,
+               "Behind each value, the file and line, the variable, or that it is the default"),
+    GRC_SWITCH(grc_config_show_args, "--json", json, "As JSON, with the origins"),
+    GRC_FLAG_END,
+};
+
 static const struct grc_command parts[] = {
+    {.name = "show",
+     .words = "[PATH]",
+     .summary = "Print the values in force, or those below a path such as server.tls",
+     .detail = "Secrets are masked, and so is what sounds like one: what stands under a name with "
+               "secret, password, token, credential or key in it, or comes out of a variable with "
+               "such a name.",
+     .flags = show_flags,
+     .args_size = sizeof(struct grc_config_show_args),
+     .words_max = 1,
+     .run = grc_config_show},
     {.name = "schema",
      .words = "[NAME]",
      .summary = "Print the JSON schema of greenroom.json",
@@ -145,6 +164,6 @@ static const struct grc_command parts[] = {
 
 const struct grc_command grc_command_config = {
     .name = "config",
-    .summary = "Print what may stand in the config",
+    .summary = "Print the config as it was understood, or what may stand in it",
     .subs = parts,
 };

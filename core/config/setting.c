@@ -378,6 +378,48 @@ static json_t *value_of_env(struct grc_reader *reader, const struct grc_path *pa
     return json_null();
 }
 
+/* --- telling what is read --- */
+
+static struct {
+    grc_note_fn *note;
+    void *arg;
+    unsigned inside; /* of values with a shape of their own, which are told whole */
+} listener;
+
+void grc_setting_note_set(grc_note_fn *note, void *arg)
+{
+    listener.note = note;
+    listener.arg = arg;
+}
+
+static void tell(const struct grc_reader *reader, const struct grc_path *path,
+                 const struct grc_setting *key, const json_t *value, bool from_default)
+{
+    const struct grc_note note = {
+        .reader = reader,
+        .path = path,
+        .key = key,
+        .origin = from_default      ? GRC_ORIGIN_DEFAULT
+                  : reader->literal ? GRC_ORIGIN_VARIABLE
+                                    : GRC_ORIGIN_FILE,
+        .value = value,
+    };
+
+    if (listener.note && listener.inside == 0 && key->type != GRC_SETTING_OBJECT &&
+        key->type != GRC_SETTING_MAP)
+        listener.note(listener.arg, &note);
+}
+
+static void read_value(struct grc_reader *reader, const struct grc_path *path,
+                       const struct grc_setting *key, const json_t *value, void *base)
+{
+    bool whole = key->type == GRC_SETTING_CUSTOM;
+
+    listener.inside += whole;
+    readers[key->type](reader, path, key, value, base);
+    listener.inside -= whole;
+}
+
 static void read_key(struct grc_reader *reader, const struct grc_path *path,
                      const struct grc_setting *key, const json_t *value, void *base)
 {
@@ -389,13 +431,16 @@ static void read_key(struct grc_reader *reader, const struct grc_path *path,
     if (key->type == GRC_SETTING_NOTE)
         return;
     made = value_of_env(reader, &here, key);
-    if (!made && !value)
+    bool from_default = !made && !value;
+    if (from_default)
         made = grc_setting_fallback(key);
     value = made ? made : value;
+    if (reader->problems == before)
+        tell(reader, &here, key, value, from_default);
     if (reader->problems > before || (key->optional && json_is_null(value))) {
         /* said already, or nothing to read */
     } else if (value || (key->type == GRC_SETTING_OBJECT && !key->optional)) {
-        readers[key->type](reader, &here, key, value, base);
+        read_value(reader, &here, key, value, base);
     } else if (!key->optional && !(key->env && grc_env_lenient())) {
         grc_setting_expected(key, expected, sizeof(expected));
         grc_reader_problem(reader, &here, "missing, expected %s", expected);

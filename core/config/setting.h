@@ -108,6 +108,23 @@ struct grc_setting {
         0                                                                                          \
     }
 
+/* Where a value was found. */
+enum grc_origin { GRC_ORIGIN_FILE = 1, GRC_ORIGIN_VARIABLE, GRC_ORIGIN_DEFAULT };
+/* A value that is about to be read: as it stands there, with variables not replaced. */
+struct grc_note {
+    const struct grc_reader *reader;
+    const struct grc_path *path;
+    const struct grc_setting *key;
+    enum grc_origin origin;
+    const json_t *value;
+};
+typedef void grc_note_fn(void *arg, const struct grc_note *note);
+/* Has each value told that is read from now on, but objects and maps, of which the members are;
+ * NULL ends it. For commands that look at a config: of the one thread that reads it. */
+void grc_setting_note_set(grc_note_fn *note, void *arg);
+/* Appends "server.listen[0]". Fails only as far as it is cut. */
+void grc_path_write(struct grc_buf *buf, const struct grc_path *path);
+
 /* Reads an object (NULL: all defaults) into base, which is zeroed. */
 void grc_setting_rows_read(struct grc_reader *reader, const struct grc_path *path,
                            const struct grc_setting *keys, const json_t *object, void *base);

@@ -23,10 +23,10 @@
 /* --- messages --- */
 
 /* Appending fails only when a message would get too long or memory is out: it is cut then. */
-static void add_path(struct grc_buf *buf, const struct grc_path *path)
+void grc_path_write(struct grc_buf *buf, const struct grc_path *path)
 {
     if (path->up)
-        add_path(buf, path->up);
+        grc_path_write(buf, path->up);
     if (!path->name)
         (void)grc_buf_format(buf, "[%zu]", path->index);
     else
@@ -47,7 +47,7 @@ void grc_reader_problem(struct grc_reader *reader, const struct grc_path *path, 
     free(place);
     if (path) {
         (void)grc_buf_text(&buf, reader->joint ? reader->joint : ": ");
-        add_path(&buf, path);
+        grc_path_write(&buf, path);
     }
     (void)grc_buf_text(&buf, ": ");
     va_start(args, format);

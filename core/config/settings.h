@@ -185,6 +185,48 @@ struct grc_limits_settings {
     int64_t in_flight; /* 0: no limit */
 };
 
+/* What greenroom audit looks for: id, how grave it is, and what it means. */
+#define GRC_AUDIT_LIST(X)                                                                          \
+    X(OPEN_REMOTE, "open-remote", HIGH,                                                            \
+      "Other machines can reach a listener, and no provider under \"auth\" asks who calls")        \
+    X(ANY_CALLER, "any-caller", HIGH,                                                              \
+      "Clients without a credential hold the scope \"*\", beyond this machine")                    \
+    X(ADMIN_REMOTE, "admin-remote", MEDIUM,                                                        \
+      "Other machines can read health and metrics, for which no credential is asked")              \
+    X(PLAIN_REMOTE, "plain-remote", MEDIUM,                                                        \
+      "Other machines reach a listener that speaks plain HTTP, so that credentials can be read "   \
+      "on the way")                                                                                \
+    X(PROXY_ANY, "proxy-any", HIGH,                                                                \
+      "Every address counts as a trusted proxy, so that any client can claim to be another")       \
+    X(CORS_ANY, "cors-any", MEDIUM,                                                                \
+      "Pages of every origin may call a gateway that asks for no credential")                      \
+    X(CORS_CREDENTIALS, "cors-credentials", MEDIUM,                                                \
+      "Pages of an origin without TLS may call with the credentials of their visitors")            \
+    X(SECRET_READABLE, "secret-readable", HIGH,                                                    \
+      "Every user of the machine can read a file with a secret in it")                             \
+    X(SECRET_SHORT, "secret-short", MEDIUM,                                                        \
+      "A secret that signs with HS256 has fewer than 32 bytes (RFC 7518, section 3.2)")            \
+    X(UPSTREAM_PLAIN, "upstream-plain", MEDIUM,                                                    \
+      "An upstream on another machine is called without TLS")                                      \
+    X(UPSTREAM_UNVERIFIED, "upstream-unverified", HIGH,                                            \
+      "The certificate of an upstream is not checked, so that any machine on the way can be it")   \
+    X(WRITABLE, "writable", HIGH,                                                                  \
+      "Users other than the owner can change the config or the code that is loaded")               \
+    X(TOKENS_UNLIMITED, "tokens-unlimited", MEDIUM,                                                \
+      "A route that mints tokens has no rate limit of any kind")                                   \
+    X(STAYS_ROOT, "stays-root", HIGH,                                                              \
+      "Started by root, the gateway stays root, since there is no server.user")                    \
+    X(CORE_DUMPS, "core-dumps", LOW, "Core dumps and debuggers may see secrets")                   \
+    X(LOG_DEBUG, "log-debug", LOW, "The log tells more than operation needs")
+
+enum grc_severity { GRC_SEVERITY_LOW = 1, GRC_SEVERITY_MEDIUM, GRC_SEVERITY_HIGH };
+enum grc_audit_rule {
+#define GRC_AUDIT_ENUM(name, id, severity, doc) GRC_AUDIT_##name,
+    GRC_AUDIT_LIST(GRC_AUDIT_ENUM)
+#undef GRC_AUDIT_ENUM
+        GRC_AUDIT_COUNT
+};
+
 struct grc_settings {
     const char *dir; /* as given with -c */
     /* server */
@@ -231,7 +273,8 @@ struct grc_settings {
     const char *state_dir;
     enum gr_log_level log_level;
     bool log_plain;
-    int64_t log_buffer_bytes; /* 0: no queue */
+    int64_t log_buffer_bytes;          /* 0: no queue */
+    const char *const *audit_accepted; /* ids of rules that the operator knows of */
     struct grc_auth_settings auth;
     struct grc_limits_settings limits;
     json_t *root;                 /* owns the expanded text of everything above */

@@ -326,6 +326,16 @@ static const struct grc_setting log_keys[] = {
     GRC_SETTING_END,
 };
 
+#define AUDIT_ID(name, id, severity, doc) id,
+static const char *const audit_ids[] = {GRC_AUDIT_LIST(AUDIT_ID) NULL};
+static const struct grc_setting audit_keys[] = {
+    GRC_SETTING(grc_settings, "accept", audit_accepted, GRC_SETTING_LIST, "[]",
+                "Rules of greenroom audit whose findings are meant so; greenroom audit --rules "
+                "lists them",
+                .values = audit_ids),
+    GRC_SETTING_END,
+};
+
 /* Tells whether a group may use the credential: whether an upstream of the file refers to it, or
  * takes the name of its credential from the environment. */
 static bool credential_needed(const struct grc_reader *reader, const char *name)
@@ -391,6 +401,10 @@ const struct grc_setting grc_settings_rows[] = {
      .doc = "How often, and how many at a time",
      .keys = grc_limits_rows},
     {.name = "log", .type = GRC_SETTING_OBJECT, .doc = "The log", .keys = log_keys},
+    {.name = "audit",
+     .type = GRC_SETTING_OBJECT,
+     .doc = "What greenroom audit passes over",
+     .keys = audit_keys},
     GRC_SETTING_END,
 };
 

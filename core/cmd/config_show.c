@@ -1,0 +1,111 @@
+#include "cmd/config_show.h"
+
+#include "base/log.h"
+#include "config/env.h"
+#include "config/show.h"
+#include "plugin/plugin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Loads the plugins, whose own rows read their options. */
+static void read_options(const struct grc_settings *settings)
+{
+    for (size_t i = 0; i < settings->plugin_count; i++) {
+        struct grc_plugin *plugin = grc_plugin_load(settings, &settings->plugins[i]);
+
+        if (plugin && plugin->state != GRC_LOAD_OK && plugin->state != GRC_LOAD_DISABLED)
+            grc_complain("%s", plugin->reason ? plugin->reason : settings->plugins[i].file);
+        grc_plugin_free(plugin);
+    }
+}
+
+static bool below(const char *path, const char *wanted)
+{
+    size_t len = wanted ? strlen(wanted) : 0;
+
+    return len == 0 || (strncmp(path, wanted, len) == 0 && (!path[len] || strchr(".[", path[len])));
+}
+
+static bool wanted(const json_t *entry, const struct grc_config_show_args *args, const char *path)
+{
+    const char *origin = json_string_value(json_object_get(entry, "origin"));
+
+    return (args->defaults || strcmp(origin, "default") != 0) &&
+           below(json_string_value(json_object_get(entry, "path")), path);
+}
+
+static void print_origin(const json_t *entry)
+{
+    const char *at = json_string_value(json_object_get(entry, "at"));
+    const char *variable = json_string_value(json_object_get(entry, "variable"));
+    const char *text = json_string_value(json_object_get(entry, "written"));
+
+    if (at)
+        printf("  # %s", at);
+    else if (variable)
+        printf("  # variable %s", variable);
+    else
+        printf("  # default");
+    if (text)
+        printf(", as %s", text);
+}
+
+static void print_entry(const json_t *entry, bool origin)
+{
+    char *value = json_dumps(json_object_get(entry, "value"), JSON_ENCODE_ANY);
+
+    printf("%s = %s", json_string_value(json_object_get(entry, "path")), value ? value : "?");
+    free(value);
+    if (origin)
+        print_origin(entry);
+    putchar('\n');
+}
+
+static void print_all(const json_t *list, const struct grc_config_show_args *args)
+{
+    const char *file = "";
+    const json_t *entry;
+    size_t i;
+
+    json_array_foreach(list, i, entry) {
+        const char *of = json_string_value(json_object_get(entry, "file"));
+
+        if (strcmp(of, file) != 0)
+            printf("%s# %s\n", i ? "\n" : "", of);
+        file = of;
+        print_entry(entry, args->origin);
+    }
+}
+
+int grc_config_show(const struct grc_cli *cli, const void *pointer, int count, char **words)
+{
+    const struct grc_config_show_args *args = pointer;
+    const char *path = count > 0 ? words[0] : NULL;
+
+    grc_log_plain_set(true);
+    grc_log_level_set(GR_LOG_ERROR);
+    grc_env_lenient_set(true);
+    grc_show_begin();
+    struct grc_settings *settings = grc_settings_load(cli->config_dir, grc_cli_report, NULL);
+    if (settings)
+        read_options(settings);
+    json_t *list = grc_show_end();
+    json_t *kept = json_array();
+    bool fine = settings != NULL;
+    grc_settings_free(settings);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (wanted(json_array_get(list, i), args, path))
+            json_array_append(kept, json_array_get(list, i));
+    }
+    json_decref(list);
+    if (!fine) {
+        json_decref(kept);
+        return GRC_EXIT_CONFIG;
+    }
+    if (args->json)
+        return grc_print_json(kept);
+    print_all(kept, args);
+    json_decref(kept);
+    return grc_print_done(GRC_EXIT_OK);
+}

@@ -1,0 +1,358 @@
+#include "doc/audit.h"
+
+#include "base/file.h"
+#include "base/format.h"
+#include "config/source.h"
+#include "plugin/module.h"
+#include "server/runtime_build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define HS256_BYTES_MIN 32u
+
+#define AUDIT_ROW(name, id, severity, doc) [GRC_AUDIT_##name] = {id, GRC_SEVERITY_##severity, doc},
+const struct grc_audit_row grc_audit_rows[GRC_AUDIT_COUNT] = {GRC_AUDIT_LIST(AUDIT_ROW)};
+
+const char *grc_severity_name(enum grc_severity severity)
+{
+    static const char *const names[] = {
+        [GRC_SEVERITY_LOW] = "low",
+        [GRC_SEVERITY_MEDIUM] = "medium",
+        [GRC_SEVERITY_HIGH] = "high",
+    };
+
+    return names[severity];
+}
+
+/* One audit at work. */
+struct audit {
+    const struct grc_settings *settings;
+    const struct grc_runtime *runtime;
+    char *file;       /* greenroom.json */
+    json_t *literals; /* files in which a secret stands, by name */
+    json_t *findings;
+};
+
+/* --- findings --- */
+
+static bool accepted(const struct audit *audit, const char *id)
+{
+    const char *const *known = audit->settings->audit_accepted;
+
+    while (known && *known && strcmp(*known, id) != 0)
+        known++;
+    return known && *known;
+}
+
+/* where and found are malloc'ed, and stolen. */
+static void find(struct audit *audit, enum grc_audit_rule rule, char *where, char *found)
+{
+    const struct grc_audit_row *row = &grc_audit_rows[rule];
+
+    json_array_append_new(audit->findings,
+                          json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "rule", row->id, "severity",
+                                    grc_severity_name(row->severity), "where", where ? where : "",
+                                    "found", found ? found : "", "means", row->doc, "accepted",
+                                    accepted(audit, row->id)));
+    free(where);
+    free(found);
+}
+
+/* "greenroom.json:3:5: server.listen" of up to three names. */
+static char *place_of(const struct audit *audit, const char *one, const char *two,
+                      const char *three)
+{
+    const struct grc_path first = {.name = one};
+    const struct grc_path second = {.up = &first, .name = two};
+    const struct grc_path third = {.up = &second, .name = three};
+    char *where = grc_source_where(audit->file, three ? &third : two ? &second : &first);
+    char *text = grc_format("%s: %s%s%s%s%s", where ? where : audit->file, one, two ? "." : "",
+                            two ? two : "", three ? "." : "", three ? three : "");
+
+    free(where);
+    return text;
+}
+
+/* --- listeners --- */
+
+static bool is_open(const struct grc_auth_settings *auth)
+{
+    return !auth->keys_file && auth->jwt_count == 0 && !auth->none_scopes;
+}
+
+static bool anyone_may_all(const struct grc_auth_settings *auth)
+{
+    for (size_t i = 0; auth->none_scopes && auth->none_scopes[i]; i++) {
+        if (strcmp(auth->none_scopes[i], "*") == 0)
+            return true;
+    }
+    return false;
+}
+
+static void look_at_listener(struct audit *audit, const struct grc_listen *listen)
+{
+    const struct grc_settings *settings = audit->settings;
+
+    if (!listen->address || listen->loopback)
+        return;
+    if (is_open(&settings->auth))
+        find(audit, GRC_AUDIT_OPEN_REMOTE, place_of(audit, "server", "listen", NULL),
+             grc_format("%s:%u", listen->address, listen->port));
+    if (anyone_may_all(&settings->auth))
+        find(audit, GRC_AUDIT_ANY_CALLER, place_of(audit, "auth", "none", NULL),
+             grc_format("\"*\", and %s:%u", listen->address, listen->port));
+    if (!listen->tls)
+        find(audit, GRC_AUDIT_PLAIN_REMOTE, place_of(audit, "server", "listen", NULL),
+             grc_format("%s:%u without \"tls\": true", listen->address, listen->port));
+}
+
+static void look_at_listeners(struct audit *audit)
+{
+    const struct grc_settings *settings = audit->settings;
+
+    for (size_t i = 0; i < settings->listen_count; i++)
+        look_at_listener(audit, &settings->listen[i]);
+    if (settings->admin.address && !settings->admin.loopback)
+        find(audit, GRC_AUDIT_ADMIN_REMOTE, place_of(audit, "admin", "listen", NULL),
+             grc_format("%s:%u", settings->admin.address, settings->admin.port));
+    for (size_t i = 0; i < settings->proxies.count; i++) {
+        unsigned bits = settings->proxies.networks[i].bits;
+
+        if (bits == 0 || (bits == 96 && strchr(settings->proxies.texts[i], '.')))
+            find(audit, GRC_AUDIT_PROXY_ANY, place_of(audit, "server", "trusted_proxies", NULL),
+                 grc_format("\"%s\"", settings->proxies.texts[i]));
+    }
+}
+
+static void look_at_cors(struct audit *audit)
+{
+    const struct grc_cors *cors = &audit->settings->cors;
+
+    for (size_t i = 0; cors->origins && cors->origins[i]; i++) {
+        const char *origin = cors->origins[i];
+
+        if (strcmp(origin, "*") == 0 && is_open(&audit->settings->auth))
+            find(audit, GRC_AUDIT_CORS_ANY, place_of(audit, "server", "cors", "origins"),
+                 grc_format("\"*\", and no provider under \"auth\""));
+        if (cors->credentials && strncmp(origin, "http://", 7) == 0 &&
+            strncmp(origin, "http://localhost", 16) != 0)
+            find(audit, GRC_AUDIT_CORS_CREDENTIALS, place_of(audit, "server", "cors", "origins"),
+                 grc_format("\"%s\", and \"credentials\": true", origin));
+    }
+}
+
+/* --- secrets --- */
+
+/* Of every secret that stands in a config file as it is. */
+static void note_literal(void *arg, const struct grc_note *note)
+{
+    struct audit *audit = arg;
+    const char *text = json_string_value(note->value);
+
+    if (note->key->type == GRC_SETTING_SECRET && note->origin == GRC_ORIGIN_FILE && text &&
+        text[0] && !strstr(text, "${"))
+        (void)json_object_set_new(audit->literals, note->reader->where, json_true());
+}
+
+static void look_at_secret_file(struct audit *audit, const char *file, const char *what)
+{
+    struct stat info;
+
+    if (file && stat(file, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & S_IROTH))
+        find(audit, GRC_AUDIT_SECRET_READABLE, strdup(file),
+             grc_format("%s, mode %03o", what, info.st_mode & 0777u));
+}
+
+static void look_at_short(struct audit *audit, const struct grc_credential *credential)
+{
+    size_t len = credential->secret ? strlen(credential->secret) : 0;
+
+    if (credential->kind == GRC_CREDENTIAL_100MS && len > 0 && len < HS256_BYTES_MIN)
+        find(audit, GRC_AUDIT_SECRET_SHORT,
+             place_of(audit, "credentials", credential->name, "secret"),
+             grc_format("%zu bytes", len));
+}
+
+static void look_at_secrets(struct audit *audit)
+{
+    const struct grc_settings *settings = audit->settings;
+    char *environment = grc_path_join(settings->dir, "environment");
+    const char *file;
+    json_t *value;
+
+    json_object_foreach(audit->literals, file, value)
+        look_at_secret_file(audit, file, "a secret stands in it");
+    look_at_secret_file(audit, environment, "the variables of the service");
+    look_at_secret_file(audit, settings->tls.key ? settings->tls.key : settings->tls.certificate,
+                        "the private key of HTTPS");
+    look_at_secret_file(audit, settings->auth.keys_file, "the digests of API keys");
+    free(environment);
+    for (size_t i = 0; i < settings->credential_count; i++)
+        look_at_short(audit, &settings->credentials[i]);
+}
+
+/* --- upstreams --- */
+
+static bool is_near(const char *url)
+{
+    static const char *const near[] = {"http://127.", "http://localhost", "http://[::1]"};
+
+    for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
+        if (strncmp(url, near[i], strlen(near[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void look_at_upstreams(struct audit *audit)
+{
+    const struct grc_settings *settings = audit->settings;
+
+    for (size_t i = 0; i < settings->upstream_count; i++) {
+        const struct grc_upstream_settings *upstream = &settings->upstreams[i];
+
+        if (!upstream->url)
+            continue;
+        if (strncmp(upstream->url, "http://", 7) == 0 && !is_near(upstream->url))
+            find(audit, GRC_AUDIT_UPSTREAM_PLAIN,
+                 place_of(audit, "upstreams", upstream->name, "url"),
+                 grc_format("%s", upstream->url));
+        if (!upstream->verify && strncmp(upstream->url, "https://", 8) == 0)
+            find(audit, GRC_AUDIT_UPSTREAM_UNVERIFIED,
+                 place_of(audit, "upstreams", upstream->name, "verify"), grc_format("false"));
+    }
+}
+
+/* --- files that others can change --- */
+
+static void look_at_writable(struct audit *audit, const char *path)
+{
+    struct stat info;
+
+    /* In a directory with the sticky bit, others can add files, but not replace one. */
+    if (path && stat(path, &info) == 0 && (info.st_mode & S_IWOTH))
+        find(audit, GRC_AUDIT_WRITABLE, strdup(path),
+             grc_format("mode %04o", info.st_mode & 07777u));
+}
+
+static void look_at_writables(struct audit *audit)
+{
+    const struct grc_settings *settings = audit->settings;
+    char *groups = grc_path_join(settings->dir, "plugins.d");
+
+    look_at_writable(audit, settings->dir);
+    look_at_writable(audit, audit->file);
+    look_at_writable(audit, groups);
+    look_at_writable(audit, settings->plugin_dir);
+    for (size_t i = 0; i < settings->plugin_count; i++)
+        look_at_writable(audit, settings->plugins[i].file);
+    for (size_t i = 0; i < audit->runtime->plugin_count; i++) {
+        const struct grc_plugin *plugin = audit->runtime->plugins[i];
+
+        if (plugin->settings && plugin->state == GRC_LOAD_OK)
+            look_at_writable(audit, plugin->file);
+    }
+    free(groups);
+}
+
+/* --- limits --- */
+
+static bool is_limited(const struct grc_limits_settings *limits, const struct grc_route *route)
+{
+    if (limits->caller.rate.per_s > 0 || limits->address.rate.per_s > 0)
+        return true;
+    for (size_t i = 0; i < limits->scope_count; i++) {
+        if (route->scope && strcmp(limits->scopes[i].name, route->scope) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < limits->route_count; i++) {
+        if (strcmp(limits->routes[i].name, route->row->id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void look_at_tokens(struct audit *audit)
+{
+    for (size_t p = 0; p < audit->runtime->plugin_count; p++) {
+        const struct grc_plugin *plugin = audit->runtime->plugins[p];
+
+        for (size_t r = 0; plugin->state == GRC_LOAD_OK && r < plugin->route_count; r++) {
+            const struct grc_route *route = &plugin->routes[r];
+
+            if (route->scope && strcmp(route->scope, "tokens:write") == 0 &&
+                !is_limited(&audit->settings->limits, route))
+                find(audit, GRC_AUDIT_TOKENS_UNLIMITED, place_of(audit, "limits", NULL, NULL),
+                     grc_format("%s", route->row->id));
+        }
+    }
+}
+
+/* --- the process --- */
+
+static void look_at_process(struct audit *audit)
+{
+    const struct grc_settings *settings = audit->settings;
+    struct stat info;
+
+    /* Who makes the state directory is who runs; a service manager may have seen to that. */
+    if (!settings->user && stat(settings->state_dir, &info) == 0 && info.st_uid == 0)
+        find(audit, GRC_AUDIT_STAYS_ROOT, place_of(audit, "server", "user", NULL),
+             grc_format("missing, and %s is root's", settings->state_dir));
+    if (settings->core_dumps)
+        find(audit, GRC_AUDIT_CORE_DUMPS, place_of(audit, "server", "core_dumps", NULL),
+             grc_format("true"));
+    if (settings->log_level == GR_LOG_DEBUG)
+        find(audit, GRC_AUDIT_LOG_DEBUG, place_of(audit, "log", "level", NULL),
+             grc_format("debug"));
+}
+
+/* --- all of it --- */
+
+static json_t *gravest_first(json_t *stolen)
+{
+    static const char *const order[] = {"high", "medium", "low"};
+    json_t *sorted = json_array();
+
+    for (size_t s = 0; s < sizeof(order) / sizeof(order[0]); s++) {
+        for (size_t i = 0; i < json_array_size(stolen); i++) {
+            json_t *finding = json_array_get(stolen, i);
+
+            if (strcmp(json_string_value(json_object_get(finding, "severity")), order[s]) == 0)
+                json_array_append(sorted, finding);
+        }
+    }
+    json_decref(stolen);
+    return sorted;
+}
+
+json_t *grc_audit(const char *config_dir, grc_report_fn *report, void *arg)
+{
+    struct audit audit = {.file = grc_path_join(config_dir, "greenroom.json"),
+                          .literals = json_object(),
+                          .findings = json_array()};
+
+    grc_setting_note_set(note_literal, &audit);
+    struct grc_runtime *runtime = grc_runtime_new(config_dir, GRC_RUNTIME_TABLES, report, arg);
+    grc_setting_note_set(NULL, NULL);
+    if (runtime && audit.file) {
+        audit.runtime = runtime;
+        audit.settings = runtime->settings;
+        look_at_listeners(&audit);
+        look_at_cors(&audit);
+        look_at_secrets(&audit);
+        look_at_upstreams(&audit);
+        look_at_writables(&audit);
+        look_at_tokens(&audit);
+        look_at_process(&audit);
+    } else {
+        json_decref(audit.findings);
+        audit.findings = NULL;
+    }
+    grc_runtime_unref(runtime);
+    free(audit.file);
+    json_decref(audit.literals);
+    return audit.findings ? gravest_first(audit.findings) : NULL;
+}

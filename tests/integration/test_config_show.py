@@ -1,0 +1,94 @@
+"""greenroom config show: the values in force, where each comes from, and no secret among them."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from support.gateway import BINARY, PLUGIN_DIR
+from support.upstream import TIMEOUT
+
+SECRET = "a-secret-that-must-not-be-seen-0123456789"
+GREENROOM = """{
+  // whom to trust
+  "server": {"listen": "127.0.0.1:${SHOW_PORT:-8080}", "workers": 8},
+  "credentials": {
+    "fixed": {"kind": "bearer", "secret": "%s"},
+    "named": {"kind": "bearer", "secret": "${SHOW_TOKEN}"},
+    "filed": {"kind": "bearer", "secret": {"file": "secret"}}
+  },
+  "upstreams": {"api": {"url": "http://127.0.0.1:1", "credential": "named"}},
+  "plugins": {"directory": "%s"},
+}
+"""
+
+
+@pytest.fixture
+def etc(tmp_path):
+    (tmp_path / "plugins.d").mkdir()
+    (tmp_path / "greenroom.json").write_text(GREENROOM % (SECRET, os.path.abspath(PLUGIN_DIR)))
+    (tmp_path / "secret").write_text(SECRET)
+    (tmp_path / "secret").chmod(0o600)
+    (tmp_path / "plugins.d" / "webhooks.json").write_text(json.dumps(
+        {"config": {"secret": SECRET}, "routes": {}}, indent=1))
+    return tmp_path
+
+
+def show(etc, *words, **env):
+    done = subprocess.run([BINARY, "-c", str(etc), "config", "show", *words], capture_output=True, text=True,
+                          timeout=TIMEOUT, env={**os.environ, "SHOW_TOKEN": SECRET, **env})
+    assert SECRET not in done.stdout + done.stderr
+    return done
+
+
+def entries(etc, *words, **env):
+    done = show(etc, "--json", *words, **env)
+    assert done.returncode == 0, done.stderr
+    return {entry["path"]: entry for entry in json.loads(done.stdout)}
+
+
+def test_a_value_of_the_file_is_told_with_its_place(etc):
+    workers = entries(etc)["server.workers"]
+    assert (workers["value"], workers["origin"], workers["at"]) == (8, "file", f"{etc}/greenroom.json:3:56")
+
+
+def test_variables_are_replaced_and_named(etc):
+    assert entries(etc)["server.listen"]["value"] == "127.0.0.1:8080"
+    listen = entries(etc, SHOW_PORT="81")["server.listen"]
+    assert (listen["value"], listen["written"]) == ("127.0.0.1:81", "127.0.0.1:${SHOW_PORT:-8080}")
+    state = entries(etc, STATE_DIRECTORY="/somewhere")["state_directory"]
+    assert (state["value"], state["origin"], state["variable"]) == ("/somewhere", "variable", "STATE_DIRECTORY")
+
+
+def test_defaults_are_shown_when_asked_for(etc):
+    assert "server.body_max" not in entries(etc)
+    every = entries(etc, "--defaults")
+    assert (every["server.body_max"]["value"], every["server.body_max"]["origin"]) == ("1m", "default")
+    assert every["server.access_log"]["value"] is True
+    reference = subprocess.run([BINARY, "config", "reference"], capture_output=True, text=True, timeout=TIMEOUT).stdout
+    rows = set(re.findall(r"^\| `((?:server|log|limits|admin)\.[^`]*)`", reference.partition("plugins.d/NAME")[0], re.M))
+    assert len(rows) > 40 and {row for row in rows if ".NAME." not in row} <= set(every)
+
+
+def test_secrets_are_masked_wherever_they_come_from(etc):
+    shown = entries(etc)
+    for name in ("fixed", "named"):
+        assert shown[f"credentials.{name}.secret"]["value"] == "********"
+    assert shown["credentials.filed.secret"]["value"] == {"file": "secret"}
+    assert shown["config.secret"]["value"] == "********"
+    assert shown["config.secret"]["file"] == f"{etc}/plugins.d/webhooks.json"
+
+
+def test_a_part_and_as_text(etc):
+    done = show(etc, "--origin", "server")
+    assert done.stdout.splitlines()[0] == f"# {etc}/greenroom.json"
+    assert f"server.workers = 8  # {etc}/greenroom.json:3:56" in done.stdout.splitlines()
+    assert "upstreams" not in done.stdout
+
+
+def test_a_wrong_config_is_not_shown(etc):
+    (etc / "greenroom.json").write_text('{"server": {"workers": "many"}}')
+    done = show(etc)
+    assert (done.returncode, done.stdout) == (3, "") and "server.workers: expected an integer" in done.stderr
