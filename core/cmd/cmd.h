@@ -136,6 +136,7 @@ struct grc_table {
 };
 /* Adds a row; texts are borrowed. false without memory. */
 bool grc_table_add(struct grc_table *table, const char *const *cells);
+/* On a terminal, the last column is cut at its edge. */
 void grc_table_print(const struct grc_table *table);
 void grc_table_done(struct grc_table *table);
 
@@ -152,6 +153,7 @@ bool grc_plugin_command_help(const struct grc_cli *cli, int argc, char **argv);
 void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const *scopes);
 
 extern const struct grc_command grc_command_audit;
+extern const struct grc_command grc_command_call;
 extern const struct grc_command grc_command_check;
 extern const struct grc_command grc_command_config;
 extern const struct grc_command grc_command_dev;

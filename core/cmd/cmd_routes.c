@@ -7,6 +7,7 @@
 #include "server/runtime_build.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 /* What the SCOPE column says. */
 static const char *scope_of(const struct grc_route *route)
@@ -33,9 +34,40 @@ static const char *access_of(const struct grc_route *route)
     return names[route->row->access];
 }
 
-/* Calls visit for every route that is served. */
+struct routes_args {
+    bool json;
+    bool markdown;
+    const char *group;
+    const char *method;
+    const char *scope;
+    const char *text;
+};
+
+/* A caller with that scope may use the route. */
+static bool within(const struct grc_route *route, const char *scope)
+{
+    return route->row->access == GR_ACCESS_CALLER && route->scope &&
+           grc_scope_covers(gr_str_of(scope), gr_str_of(route->scope));
+}
+
+static bool chosen(const struct grc_route *route, const struct routes_args *args)
+{
+    const struct gr_route *row = route->row;
+
+    if (args->group && strcmp(args->group, route->plugin->desc->name) != 0)
+        return false;
+    if (args->method && strcasecmp(args->method, grc_method_name(row->method)) != 0)
+        return false;
+    if (args->scope && !within(route, args->scope))
+        return false;
+    return !args->text || strcasestr(route->path, args->text) || strcasestr(row->id, args->text) ||
+           strcasestr(row->summary, args->text);
+}
+
+/* Calls visit for every route that is served and, where args are given, asked for. */
 typedef bool visit_fn(void *arg, const struct grc_route *route);
-static bool each_route(const struct grc_runtime *runtime, visit_fn *visit, void *arg)
+static bool each_route(const struct grc_runtime *runtime, const struct routes_args *args,
+                       visit_fn *visit, void *arg)
 {
     size_t p;
     size_t r;
@@ -44,7 +76,7 @@ static bool each_route(const struct grc_runtime *runtime, visit_fn *visit, void 
         const struct grc_plugin *plugin = runtime->plugins[p];
 
         for (r = 0; plugin->state == GRC_LOAD_OK && r < plugin->route_count; r++) {
-            if (!visit(arg, &plugin->routes[r]))
+            if ((!args || chosen(&plugin->routes[r], args)) && !visit(arg, &plugin->routes[r]))
                 return false;
         }
     }
@@ -58,11 +90,11 @@ static bool add_cells(void *arg, const struct grc_route *route)
                                   scope_of(route), route->plugin->desc->name, route->row->summary});
 }
 
-static int print_table(const struct grc_runtime *runtime)
+static int print_table(const struct grc_runtime *runtime, const struct routes_args *args)
 {
     static const char *const head[] = {"METHOD", "PATH", "ID", "SCOPE", "GROUP", "SUMMARY"};
     struct grc_table table = {.columns = 6};
-    bool made = grc_table_add(&table, head) && each_route(runtime, add_cells, &table);
+    bool made = grc_table_add(&table, head) && each_route(runtime, args, add_cells, &table);
 
     if (made)
         grc_table_print(&table);
@@ -88,11 +120,11 @@ static bool add_json(void *arg, const struct grc_route *route)
     return object && json_array_append_new(arg, object) == 0;
 }
 
-static int print_json(const struct grc_runtime *runtime)
+static int print_json(const struct grc_runtime *runtime, const struct routes_args *args)
 {
     json_t *list = json_array();
 
-    if (!list || !each_route(runtime, add_json, list)) {
+    if (!list || !each_route(runtime, args, add_json, list)) {
         json_decref(list);
         list = NULL;
     }
@@ -117,11 +149,11 @@ static bool print_row(void *arg, const struct grc_route *route)
     return true;
 }
 
-static int print_markdown(const struct grc_runtime *runtime)
+static int print_markdown(const struct grc_runtime *runtime, const struct routes_args *args)
 {
     const char *group = NULL;
 
-    each_route(runtime, print_row, &group);
+    each_route(runtime, args, print_row, &group);
     return grc_print_done(GRC_EXIT_OK);
 }
 
@@ -146,7 +178,7 @@ void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const
         grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, say_nothing, NULL);
 
     for (; runtime && *scopes; scopes++) {
-        if (each_route(runtime, wants_none_of, (char *)(uintptr_t)*scopes))
+        if (each_route(runtime, NULL, wants_none_of, (char *)(uintptr_t)*scopes))
             grc_complain("no route that is served wants the scope \"%s\"; see greenroom routes",
                          *scopes);
     }
@@ -155,20 +187,14 @@ void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const
 
 /* --- the command --- */
 
-struct routes_args {
-    bool json;
-    bool markdown;
-};
-
 static int routes(const struct grc_cli *cli, const void *args, int count, char **words)
 {
-    const struct routes_args *asked = args;
+    struct routes_args asked = *(const struct routes_args *)args;
     struct grc_runtime *runtime;
     int status;
 
-    (void)count;
-    (void)words;
-    if (asked->json && asked->markdown)
+    asked.text = count > 0 ? words[0] : NULL;
+    if (asked.json && asked.markdown)
         return grc_usage_error(cli, "either --json or --markdown");
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_WARN);
@@ -176,14 +202,19 @@ static int routes(const struct grc_cli *cli, const void *args, int count, char *
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, grc_cli_report, NULL);
     if (!runtime)
         return GRC_EXIT_CONFIG;
-    status = asked->json       ? print_json(runtime)
-             : asked->markdown ? print_markdown(runtime)
-                               : print_table(runtime);
+    status = asked.json       ? print_json(runtime, &asked)
+             : asked.markdown ? print_markdown(runtime, &asked)
+                              : print_table(runtime, &asked);
     grc_runtime_unref(runtime);
     return status;
 }
 
 static const struct grc_flag routes_flags[] = {
+    GRC_TEXT(routes_args, "--group", group, "NAME", "Those of one group"),
+    GRC_TEXT(routes_args, "--method", method, "METHOD", "Those with this method",
+             .values = GR_LIST("GET", "POST", "PUT", "PATCH", "DELETE")),
+    GRC_TEXT(routes_args, "--scope", scope, "SCOPE",
+             "Those that a caller with this scope may use, such as 'rooms:*'"),
     GRC_SWITCH(routes_args, "--json", json, "As JSON"),
     GRC_SWITCH(routes_args, "--markdown", markdown, "As tables in markdown"),
     GRC_FLAG_END,
@@ -191,7 +222,9 @@ static const struct grc_flag routes_flags[] = {
 
 const struct grc_command grc_command_routes = {
     .name = "routes",
-    .summary = "List what is served",
+    .words = "[TEXT]",
+    .summary = "List what is served, or what has TEXT in its path, id or summary",
+    .words_max = 1,
     .flags = routes_flags,
     .args_size = sizeof(struct routes_args),
     .run = routes,

@@ -103,9 +103,29 @@ static void print_upstreams(const json_t *status)
            json_is_false(json_object_get(store, "reachable")) ? ", cannot be reached" : "");
 }
 
+static double rate_of(const json_t *rates, const char *name)
+{
+    return json_real_value(json_object_get(rates, name));
+}
+
+static void print_rates(const json_t *status)
+{
+    const json_t *rates = json_object_get(status, "rates");
+
+    printf("last ");
+    print_span(number_of(rates, "over_ms"));
+    printf(
+        "   %.1f requests a second, %.1f ms each, %.1f failed, %.1f refused; %.1f upstream calls, "
+        "%.1f failed\n",
+        rate_of(rates, "requests_per_s"), rate_of(rates, "mean_ms"), rate_of(rates, "failed_per_s"),
+        rate_of(rates, "refused_per_s"), rate_of(rates, "upstream_per_s"),
+        rate_of(rates, "upstream_failed_per_s"));
+}
+
 static void print_status(const json_t *status)
 {
     print_head(status);
+    print_rates(status);
     print_groups(status);
     print_upstreams(status);
 }
@@ -241,6 +261,28 @@ static void print_lines(const json_t *lines)
         fprintf(stderr, "%s\n", json_string_value(line));
 }
 
+static void print_value(const char *before, const json_t *value)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+
+    printf("%s%s", before, text ? text : "nothing");
+    free(text);
+}
+
+static void print_changes(const json_t *changes)
+{
+    const json_t *change;
+    size_t i;
+
+    json_array_foreach(changes, i, change) {
+        printf("%s: %s:", text_of(change, json_object_get(change, "at") ? "at" : "file"),
+               text_of(change, "path"));
+        print_value(" ", json_object_get(change, "before"));
+        print_value(" is now ", json_object_get(change, "after"));
+        putchar('\n');
+    }
+}
+
 static void print_reload(const json_t *answer)
 {
     if (!json_is_true(json_object_get(answer, "ok"))) {
@@ -250,6 +292,10 @@ static void print_reload(const json_t *answer)
     }
     printf("reloaded: generation %lld, %lld groups, %lld routes\n", number_of(answer, "generation"),
            number_of(answer, "groups"), number_of(answer, "routes"));
+    if (json_array_size(json_object_get(answer, "changed")) == 0)
+        puts("no value of the config changed");
+    print_changes(json_object_get(answer, "changed"));
+    print_names("new code", json_object_get(answer, "new_code"));
     print_names("now served", json_object_get(answer, "added"));
     print_names("no longer served", json_object_get(answer, "removed"));
     print_lines(json_object_get(answer, "left_out"));

@@ -86,7 +86,7 @@ int grc_config_show(const struct grc_cli *cli, const void *pointer, int count, c
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_ERROR);
     grc_env_lenient_set(true);
-    grc_show_begin();
+    grc_show_begin(false);
     struct grc_settings *settings = grc_settings_load(cli->config_dir, grc_cli_report, NULL);
     if (settings)
         read_options(settings);

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 void grc_complain(const char *format, ...)
 {
@@ -63,23 +65,67 @@ bool grc_table_add(struct grc_table *table, const char *const *cells)
     return true;
 }
 
+#define LAST_COLUMN_MIN 12
+
+/* Characters of UTF-8. */
+static size_t width_of(const char *text)
+{
+    size_t width = 0;
+
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+/* Columns of the terminal; 0: standard output is none, and lines may be as long as they like. */
+static size_t terminal_width(void)
+{
+    struct winsize size;
+
+    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/* At most so many characters; 0: all of them. */
+static void print_cut(const char *text, size_t max)
+{
+    size_t kept = 0;
+
+    if (max == 0 || width_of(text) <= max) {
+        puts(text);
+        return;
+    }
+    for (; *text && (kept + 1 < max || ((unsigned char)*text & 0xc0) == 0x80); text++) {
+        kept += ((unsigned char)*text & 0xc0) != 0x80;
+        putchar(*text);
+    }
+    puts("…");
+}
+
 void grc_table_print(const struct grc_table *table)
 {
     size_t widths[8] = {0};
+    size_t columns = terminal_width();
+    size_t before = 0;
     size_t row;
     size_t i;
 
     for (row = 0; row < table->rows; row++) {
         for (i = 0; i + 1 < table->columns; i++) {
-            size_t len = strlen(table->cells[row][i]);
+            size_t len = width_of(table->cells[row][i]);
 
             widths[i] = len > widths[i] ? len : widths[i];
         }
     }
+    for (i = 0; i + 1 < table->columns; i++)
+        before += widths[i] + 2;
+    size_t last = columns == 0                         ? 0
+                  : columns > before + LAST_COLUMN_MIN ? columns - before
+                                                       : LAST_COLUMN_MIN;
     for (row = 0; row < table->rows; row++) {
         for (i = 0; i + 1 < table->columns; i++)
-            printf("%-*s  ", (int)widths[i], table->cells[row][i]);
-        printf("%s\n", table->cells[row][i]);
+            printf("%s%*s", table->cells[row][i],
+                   (int)(widths[i] + 2 - width_of(table->cells[row][i])), "");
+        print_cut(table->cells[row][i], last);
     }
 }
 

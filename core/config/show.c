@@ -1,6 +1,8 @@
 #include "config/show.h"
 
 #include "base/buf.h"
+#include "base/secure.h"
+#include "base/siphash.h"
 #include "config/env.h"
 #include "config/source.h"
 
@@ -11,6 +13,7 @@
 #define TEXT_MAX_BYTES (64u * 1024)
 
 static json_t *shown;
+static bool with_digests;
 
 /* --- what must not be seen --- */
 
@@ -63,8 +66,28 @@ static json_t *expanded(const json_t *text)
     return result;
 }
 
-/* A copy for eyes: hidden says that every text in it is masked. */
-static json_t *fit(const json_t *value, bool hidden, bool plain)
+enum mask {
+    MASK_NOTHING = 1,
+    MASK_SECRETS, /* what sounds like one */
+    MASK_ALL,     /* every text but the name of a file */
+};
+
+static enum mask mask_of_member(enum mask mask, const char *name)
+{
+    if (mask == MASK_NOTHING || strcmp(name, "file") == 0)
+        return mask == MASK_NOTHING ? MASK_NOTHING : MASK_SECRETS;
+    return sounds_secret(name) ? MASK_ALL : mask;
+}
+
+static json_t *fit_text(const json_t *text, enum mask mask, bool plain)
+{
+    if (mask == MASK_ALL || (mask == MASK_SECRETS && takes_secret(json_string_value(text))))
+        return json_string(MASK);
+    return plain ? json_deep_copy(text) : expanded(text);
+}
+
+/* A copy with variables replaced (plain: there are none) and masked. */
+static json_t *fit(const json_t *value, enum mask mask, bool plain)
 {
     json_t *source = (json_t *)(uintptr_t)value; /* jansson's iterators are not const */
     const char *name;
@@ -72,44 +95,63 @@ static json_t *fit(const json_t *value, bool hidden, bool plain)
     json_t *copy;
     size_t i;
 
-    if (json_is_string(value)) {
-        if (hidden || takes_secret(json_string_value(value)))
-            return json_string(MASK);
-        return plain ? json_deep_copy(value) : expanded(value);
-    }
+    if (json_is_string(value))
+        return fit_text(value, mask, plain);
     if (!json_is_object(value) && !json_is_array(value))
         return json_deep_copy(value);
     copy = json_is_object(value) ? json_object() : json_array();
-    json_object_foreach(source, name, member) {
-        bool file = strcmp(name, "file") == 0;
-
-        (void)json_object_set_new(copy, name,
-                                  fit(member, !file && (hidden || sounds_secret(name)), plain));
-    }
+    json_object_foreach(source, name, member)
+        (void)json_object_set_new(copy, name, fit(member, mask_of_member(mask, name), plain));
     json_array_foreach(source, i, member)
-        (void)json_array_append_new(copy, fit(member, hidden, plain));
+        (void)json_array_append_new(copy, fit(member, mask, plain));
     return copy;
+}
+
+/* A number or a truth value that is written as a text means the same. */
+static json_t *bare(const struct grc_setting *key, json_t *stolen)
+{
+    bool wanted = key->type == GRC_SETTING_BOOL || key->type == GRC_SETTING_INT;
+    json_t *number = wanted && json_is_string(stolen)
+                         ? json_loads(json_string_value(stolen), JSON_DECODE_ANY, NULL)
+                         : NULL;
+
+    if (!number)
+        return stolen;
+    json_decref(stolen);
+    return number;
 }
 
 static json_t *value_of(const struct grc_note *note)
 {
-    bool secret = note->key->type == GRC_SETTING_SECRET;
-    bool shapeless = note->key->type == GRC_SETTING_JSON && sounds_secret(note->key->name);
+    bool secret = note->key->type == GRC_SETTING_SECRET ||
+                  (note->key->type == GRC_SETTING_JSON && sounds_secret(note->key->name));
 
     /* The options of a plugin are told by its own rows. */
-    if (note->key->type == GRC_SETTING_RAW)
+    if (note->key->type == GRC_SETTING_RAW || note->key->type == GRC_SETTING_NOTE)
         return NULL;
     if (!note->value)
         return json_null();
-    json_t *value = fit(note->value, secret || shapeless, note->reader->literal != NULL);
-    bool bare = note->key->type == GRC_SETTING_BOOL || note->key->type == GRC_SETTING_INT;
-    json_t *number = bare && json_is_string(value)
-                         ? json_loads(json_string_value(value), JSON_DECODE_ANY, NULL)
-                         : NULL;
-    if (!number)
-        return value;
-    json_decref(value);
-    return number;
+    return bare(note->key,
+                fit(note->value, secret ? MASK_ALL : MASK_SECRETS, note->reader->literal != NULL));
+}
+
+/* Under the hash's random key it says nothing of the value. NULL: not wanted, or no memory. */
+static json_t *digest_of(const struct grc_note *note)
+{
+    struct grc_siphash hash;
+
+    if (!with_digests || !note->value)
+        return NULL;
+    json_t *value = bare(note->key, fit(note->value, MASK_NOTHING, note->reader->literal != NULL));
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    grc_json_wipe(value);
+    if (!text)
+        return NULL;
+    grc_siphash_begin(&hash);
+    grc_siphash_add(&hash, gr_str_of(text));
+    grc_wipe(text, strlen(text));
+    free(text);
+    return json_integer((json_int_t)(grc_siphash_end(&hash) >> 1));
 }
 
 /* --- origins --- */
@@ -138,31 +180,31 @@ static const char *written(const struct grc_note *note)
 
 static void write_down(void *arg, const struct grc_note *note)
 {
-    json_t *value = value_of(note);
+    /* What a plugin defines while it starts is not in a file. */
+    json_t *value = note->reader->joint ? NULL : value_of(note);
     char *at = NULL;
     struct grc_buf path;
 
     (void)arg;
-    if (!value || note->key->type == GRC_SETTING_NOTE) {
-        json_decref(value);
+    if (!value)
         return;
-    }
     grc_buf_init(&path, 4096);
     grc_path_write(&path, note->path);
     if (note->origin == GRC_ORIGIN_FILE)
         at = grc_source_where(note->reader->where, note->path);
-    json_array_append_new(shown,
-                          json_pack("{s:s, s:s, s:o, s:s, s:s*, s:s*, s:s*}", "file",
-                                    note->reader->where, "path", path.ptr ? path.ptr : "", "value",
-                                    value, "origin", origin_name(note->origin), "at", at,
-                                    "variable", note->reader->literal, "written", written(note)));
+    json_array_append_new(shown, json_pack("{s:s, s:s, s:o, s:s, s:s*, s:s*, s:s*, s:o*}", "file",
+                                           note->reader->where, "path", path.ptr ? path.ptr : "",
+                                           "value", value, "origin", origin_name(note->origin),
+                                           "at", at, "variable", note->reader->literal, "written",
+                                           written(note), "digest", digest_of(note)));
     free(at);
     grc_buf_done(&path);
 }
 
-void grc_show_begin(void)
+void grc_show_begin(bool digests)
 {
     shown = json_array();
+    with_digests = digests;
     grc_setting_note_set(write_down, NULL);
 }
 

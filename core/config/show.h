@@ -8,7 +8,9 @@
  * grc_options_parse() of each plugin that is loaded. Secrets are not, nor what may be one by its
  * name.
  */
-void grc_show_begin(void);
+/* digests: each entry also has "digest", a number that tells two values of this process apart,
+ * masked ones too. */
+void grc_show_begin(bool digests);
 /* An array of {"file", "path", "value", "origin": "file", "variable" or "default", "at":
  * "FILE:LINE:COLUMN", "variable": "NAME", "written": "${NAME}"}. New reference; NULL without
  * memory. */

@@ -293,6 +293,36 @@ void grc_metrics_sample(struct grc_buf *out, const char *name, const char *label
                          labels ? labels : "", labels ? "}" : "", value);
 }
 
+static uint64_t histogram_count(struct histogram *histogram)
+{
+    uint64_t total = 0;
+
+    for (size_t i = 0; i <= BUCKETS; i++)
+        total += get(&histogram->counts[i]);
+    return total;
+}
+
+void grc_metrics_totals(struct grc_metrics_totals *ret_totals)
+{
+    struct grc_metrics_totals totals = {.requests = 0};
+
+    for (struct grc_route_metrics *at = atomic_load(&routes); at; at = at->next) {
+        totals.requests += histogram_count(&at->took);
+        totals.took_us += get(&at->took.sum_us);
+        for (int i = 500 - STATUS_MIN; i < STATUS_COUNT; i++)
+            totals.failed += get(&at->by_status[i]);
+    }
+    for (size_t i = 0; i < GRC_REJECT_COUNT; i++)
+        totals.refused += get(&rejected[i]);
+    for (struct grc_upstream_metrics *at = atomic_load(&upstreams); at; at = at->next) {
+        totals.upstream_calls += histogram_count(&at->took);
+        totals.upstream_failed += get(&at->answers[5]);
+        for (size_t i = 0; i < ERRORS_MAX; i++)
+            totals.upstream_failed += get(&at->errors[i]);
+    }
+    *ret_totals = totals;
+}
+
 /* What was never seen has no series yet. */
 static bool is_empty(struct histogram *histogram)
 {

@@ -71,6 +71,17 @@ void grc_metrics_upstream_event(struct grc_upstream_metrics *metrics,
 void grc_metrics_plugin_add(const char *plugin, const struct gr_metric *rows, const char *name,
                             const char *label, int64_t delta);
 
+/* Sums over all series, since the process began. */
+struct grc_metrics_totals {
+    uint64_t requests;
+    uint64_t failed;  /* answered with a 5xx */
+    uint64_t refused; /* turned away before any work was done, for whatever reason */
+    uint64_t took_us; /* of all requests together */
+    uint64_t upstream_calls;
+    uint64_t upstream_failed; /* no answer, or a 5xx */
+};
+void grc_metrics_totals(struct grc_metrics_totals *ret_totals);
+
 /* Writes gauges that other parts of the host know. Called while the series are rendered. */
 typedef void grc_collect_fn(void *arg, struct grc_buf *out);
 /* Writes all series; collect may be NULL. */

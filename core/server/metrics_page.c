@@ -19,6 +19,9 @@ static struct {
     pthread_mutex_t lock;
     const struct grc_http *http;
     const struct grc_http *admin;
+    unsigned generation;
+    bool reload_failed;
+    int64_t config_read_ms; /* the one that serves */
 } listeners = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void grc_metrics_page_listeners(const struct grc_http *http, const struct grc_http *admin)
@@ -26,6 +29,34 @@ void grc_metrics_page_listeners(const struct grc_http *http, const struct grc_ht
     pthread_mutex_lock(&listeners.lock);
     listeners.http = http;
     listeners.admin = admin;
+    pthread_mutex_unlock(&listeners.lock);
+}
+
+void grc_metrics_page_reload(unsigned generation, bool failed, int64_t at_ms)
+{
+    pthread_mutex_lock(&listeners.lock);
+    listeners.generation = generation;
+    listeners.reload_failed = failed;
+    if (!failed)
+        listeners.config_read_ms = at_ms;
+    pthread_mutex_unlock(&listeners.lock);
+}
+
+static void gauge(struct grc_buf *out, const char *name, const char *help, double value)
+{
+    grc_metrics_head(out, name, "gauge", help);
+    grc_metrics_sample(out, name, NULL, value);
+}
+
+static void render_reloads(struct grc_buf *out)
+{
+    pthread_mutex_lock(&listeners.lock);
+    gauge(out, "config_generation",
+          "Readings of the config that were taken over, the first included", listeners.generation);
+    gauge(out, "config_last_reload_successful", "Whether the last reload was taken over",
+          !listeners.reload_failed);
+    gauge(out, "config_last_reload_success_timestamp_seconds",
+          "When the config that serves was read", (double)listeners.config_read_ms / 1000);
     pthread_mutex_unlock(&listeners.lock);
 }
 
@@ -187,6 +218,7 @@ void grc_metrics_page_collect(void *arg, struct grc_buf *out)
     struct grc_runtime *runtime = arg;
 
     render_listeners(out);
+    render_reloads(out);
     render_waits(out);
     render_groups(runtime, out);
     grc_plugins_report(runtime->plugins, runtime->plugin_count, out);

@@ -6,10 +6,14 @@
 #include "base/log.h"
 #include "base/privileges.h"
 #include "config/env.h"
+#include "config/show.h"
+#include "plugin/module.h"
 #include "server/admin_socket.h"
+#include "server/changes.h"
 #include "server/explain.h"
 #include "server/gateway.h"
 #include "server/metrics_page.h"
+#include "server/minute.h"
 #include "server/notify.h"
 #include "server/status.h"
 #include "server/stop.h"
@@ -29,6 +33,8 @@ struct server {
     struct grc_http *admin;          /* NULL: none configured */
     struct grc_admin_socket *socket; /* NULL: it could not be made */
     struct grc_reload_state reloads;
+    struct grc_minute minute;
+    json_t *config; /* as it was read last, for telling what changes */
     bool stopping;
     int signals; /* a signalfd */
     int64_t began_ms;
@@ -184,8 +190,10 @@ static int start(struct server *server)
 {
     if (!init_libraries())
         return GRC_EXIT_FAILED;
+    grc_show_begin(true);
     struct grc_runtime *runtime =
         grc_runtime_new(server->config_dir, GRC_RUNTIME_CHECK, report, NULL);
+    server->config = grc_show_end();
     if (!runtime)
         return GRC_EXIT_CONFIG;
     apply_log(runtime->settings);
@@ -210,6 +218,8 @@ static int start(struct server *server)
     grc_metrics_page_listeners(server->http, server->admin);
     server->socket = grc_admin_socket_open(grc_gateway_runtime(server->gateway)->settings);
     server->reloads.generation = 1;
+    grc_metrics_page_reload(1, false, grc_now_ms());
+    grc_minute_note(&server->minute, grc_mono_ms());
     say_started(server);
     grc_notify("READY=1");
     return GRC_EXIT_OK;
@@ -305,9 +315,34 @@ static json_t *groups_only_in(const struct grc_runtime *one, const struct grc_ru
     return names;
 }
 
+static const char *build_id_of(const struct grc_plugin *plugin)
+{
+    return plugin->module ? grc_module_elf(plugin->module)->build_id : "";
+}
+
+/* The names of the groups that serve in both, from different code. */
+static json_t *groups_with_new_code(const struct grc_runtime *one, const struct grc_runtime *other)
+{
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < one->plugin_count; i++) {
+        const struct grc_plugin *plugin = one->plugins[i];
+
+        for (size_t j = 0; plugin->state == GRC_LOAD_OK && j < other->plugin_count; j++) {
+            const struct grc_plugin *before = other->plugins[j];
+
+            if (before->state == GRC_LOAD_OK && strcmp(before->self.name, plugin->self.name) == 0 &&
+                strcmp(build_id_of(before), build_id_of(plugin)) != 0)
+                json_array_append_new(names, json_string(plugin->self.name));
+        }
+    }
+    return names;
+}
+
 static json_t *refused(struct server *server, json_t *problems)
 {
     server->reloads.failed = true;
+    grc_metrics_page_reload(server->reloads.generation, true, server->reloads.at_ms);
     grc_error("the new config does not work; going on with the old one");
     return json_pack("{s:b, s:o}", "ok", false, "problems", problems);
 }
@@ -320,9 +355,13 @@ static json_t *reload(struct server *server)
 
     grc_info("reloading %s", server->config_dir);
     server->reloads.at_ms = grc_now_ms();
+    grc_show_begin(true);
     struct grc_runtime *runtime = next_runtime(server, problems);
-    if (!runtime)
+    json_t *config = grc_show_end();
+    if (!runtime) {
+        json_decref(config);
         return refused(server, problems);
+    }
     bool restart = needs_restart(old->settings, runtime->settings);
     if (restart)
         grc_warn(
@@ -331,11 +370,15 @@ static json_t *reload(struct server *server)
     apply_log(runtime->settings);
     server->reloads.failed = false;
     server->reloads.generation++;
+    grc_metrics_page_reload(server->reloads.generation, false, server->reloads.at_ms);
     json_t *answer = json_pack(
-        "{s:b, s:i, s:I, s:I, s:o, s:o, s:b, s:o}", "ok", true, "generation",
-        (int)server->reloads.generation, "groups", (json_int_t)count_groups(runtime), "routes",
-        (json_int_t)runtime->route_count, "added", groups_only_in(runtime, old), "removed",
-        groups_only_in(old, runtime), "restart_needed", restart, "left_out", problems);
+        "{s:b, s:o, s:o, s:i, s:I, s:I, s:o, s:o, s:b, s:o}", "ok", true, "changed",
+        grc_changes(server->config, config), "new_code", groups_with_new_code(runtime, old),
+        "generation", (int)server->reloads.generation, "groups", (json_int_t)count_groups(runtime),
+        "routes", (json_int_t)runtime->route_count, "added", groups_only_in(runtime, old),
+        "removed", groups_only_in(old, runtime), "restart_needed", restart, "left_out", problems);
+    json_decref(server->config);
+    server->config = config;
     grc_gateway_swap(server->gateway, runtime);
     /* Said when it is true: a request that is sent after this line is served by the new config. */
     grc_info("reloaded: %zu groups, %zu routes", count_groups(runtime), runtime->route_count);
@@ -354,13 +397,21 @@ static json_t *reload_told(struct server *server)
 
 /* --- what commands ask for --- */
 
+static json_t *status_of(const struct server *server)
+{
+    json_t *status = grc_status(grc_gateway_runtime(server->gateway), server->http, server->admin,
+                                &server->reloads, grc_mono_ms() - server->began_ms);
+
+    (void)json_object_set_new(status, "rates", grc_minute_rates(&server->minute, grc_mono_ms()));
+    return status;
+}
+
 static json_t *answer(void *arg, const char *word, const json_t *details)
 {
     struct server *server = arg;
 
     if (strcmp(word, "status") == 0)
-        return grc_status(grc_gateway_runtime(server->gateway), server->http, server->admin,
-                          &server->reloads, grc_mono_ms() - server->began_ms);
+        return status_of(server);
     if (strcmp(word, "explain") == 0)
         return grc_explain_json(grc_gateway_runtime(server->gateway), details);
     return strcmp(word, "reload") == 0 ? reload_told(server) : NULL;
@@ -398,7 +449,11 @@ static int wait_signal(struct server *server, int timeout_ms)
         watched = true;
     if (watched && (timeout_ms < 0 || timeout_ms > 1000))
         timeout_ms = 1000;
-    if (poll(ready, 2, timeout_ms) <= 0)
+    if (timeout_ms < 0 || timeout_ms > GRC_MINUTE_STEP_MS)
+        timeout_ms = GRC_MINUTE_STEP_MS;
+    int count = poll(ready, 2, timeout_ms);
+    grc_minute_note(&server->minute, grc_mono_ms());
+    if (count <= 0)
         return 0;
     if (ready[0].revents && read(server->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
         return (int)info.ssi_signo;
@@ -455,6 +510,7 @@ int grc_run(const struct grc_run_options *options)
         free_all(&server);
     grc_admin_socket_close(server.socket);
     close(server.signals);
+    json_decref(server.config);
     if (status == GRC_EXIT_OK)
         grc_info("stopped");
     grc_log_queue_stop();

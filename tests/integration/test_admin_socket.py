@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import socket
 import stat
 import threading
+import time
 
 import pytest
 
@@ -74,6 +76,62 @@ def test_reload_says_what_changed_or_why_nothing_did(gateway):
     change(gateway, '{"library": "rooms.so"}')
     assert gateway.run("reload").stdout.endswith("\nnow served: rooms\n")
     assert gateway.get("/rooms/1").status == 200
+
+
+def test_reload_names_each_value_that_changed(gateway):
+    assert gateway.run("reload").stdout.splitlines()[1:] == ["no value of the config changed"]
+    change(gateway, '{"library": "rooms.so",\n "calls_max": 7,\n "routes": {"rooms.get": {"cache": "5s"}}}')
+    changed = json.loads(gateway.run("reload", "--json").stdout)["changed"]
+    file = f"{gateway.directory}/plugins.d/rooms.json"
+    told = {one["path"]: one for one in changed}
+    assert told["calls_max"] == {"file": file, "path": "calls_max", "before": None, "after": 7, "at": f"{file}:2:2"}
+    assert told["routes.rooms.get.cache"]["after"] == "5s" and "before" not in told["routes.rooms.get.cache"]
+    assert not [path for path in told if not path.startswith("routes.rooms.get.") and path != "calls_max"]
+    change(gateway, '{"library": "rooms.so",\n "calls_max": 8,\n "routes": {"rooms.get": {"cache": "5s"}}}')
+    assert f"{file}:2:2: calls_max: 7 is now 8\n" in gateway.run("reload").stdout
+
+
+def test_a_new_secret_is_a_change_and_is_not_shown(gateway):
+    def write(secret):
+        config = json.loads((gateway.directory / "greenroom.json").read_text())
+        config["credentials"] = {"k": {"kind": "bearer", "secret": secret}}
+        (gateway.directory / "greenroom.json").write_text(json.dumps(config))
+        return gateway.run("reload").stdout
+
+    write("the-first-secret")
+    said = write("another-secret")
+    assert 'credentials.k.secret: "********" is now "********"\n' in said
+    assert "another" not in said and "first" not in said
+
+
+def metric(gateway, name):
+    return float(re.search(rf"^greenroom_{name} (\S+)$", gateway.admin("/metrics").body.decode(), re.M)[1])
+
+
+def test_metrics_tell_how_reloads_went(gateway):
+    assert (metric(gateway, "config_generation"), metric(gateway, "config_last_reload_successful")) == (1, 1)
+    began = metric(gateway, "config_last_reload_success_timestamp_seconds")
+    assert abs(began - time.time()) < 600
+    change(gateway, "{")
+    assert gateway.run("reload").returncode == 1
+    assert (metric(gateway, "config_generation"), metric(gateway, "config_last_reload_successful")) == (1, 0)
+    assert metric(gateway, "config_last_reload_success_timestamp_seconds") == began
+    change(gateway, "{}")
+    assert gateway.run("reload").returncode == 0
+    assert (metric(gateway, "config_generation"), metric(gateway, "config_last_reload_successful")) == (2, 1)
+    assert metric(gateway, "config_last_reload_success_timestamp_seconds") > began
+
+
+def test_status_tells_the_rates_of_the_last_minute(gateway):
+    for _ in range(5):
+        assert gateway.get("/rooms/1").status == 200
+    assert gateway.get("/nowhere").status == 404
+    rates = json.loads(gateway.run("status", "--json").stdout)["rates"]
+    over_s = rates["over_ms"] / 1000
+    assert 0 < over_s < 70
+    assert round(rates["requests_per_s"] * over_s) == 6 and round(rates["refused_per_s"] * over_s) == 1
+    assert round(rates["upstream_per_s"] * over_s) == 5 and rates["failed_per_s"] == 0 and rates["mean_ms"] > 0
+    assert " requests a second, " in gateway.run("status").stdout
 
 
 def test_without_a_gateway(gateway):
