@@ -29,5 +29,14 @@ char *grc_arena_format(struct grc_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 char *grc_arena_vformat(struct grc_arena *arena, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
+/* Counts memory that the request holds outside of the arena as its own, until grc_arena_credit() or
+ * the reset. False, and nothing counted: it would be over the limit. */
+bool grc_arena_charge(struct grc_arena *arena, size_t bytes);
+void grc_arena_credit(struct grc_arena *arena, size_t bytes);
+/* What the request may still take. */
+static inline size_t grc_arena_left(const struct grc_arena *arena)
+{
+    return arena->max_bytes > arena->used_bytes ? arena->max_bytes - arena->used_bytes : 0;
+}
 /* Has fn(arg) run at the next reset. On failure it has run already. */
 enum gr_err grc_arena_defer(struct grc_arena *arena, void (*fn)(void *), void *arg);

@@ -1,53 +1,12 @@
 #include "base/json.h"
 
+#include "base/memory.h"
+
 #include <stdio.h>
 
 /* WRITE_DEPTH_MAX: the depth that the parser allows, and the few levels that an answer wraps around
  * a parsed value. */
 enum { REASON_BYTES = 160, WRITE_DEPTH_MAX = 300 };
-
-/* Returns the place of the quote that ends the string literal at `at`; SIZE_MAX when it does not
- * end. */
-static size_t skip_string(gr_str text, size_t at)
-{
-    for (at++; at < text.len; at++) {
-        if (text.ptr[at] == '\\')
-            at++;
-        else if (text.ptr[at] == '"')
-            return at;
-    }
-    return SIZE_MAX;
-}
-
-enum grc_json_verdict grc_json_guard(gr_str text, unsigned depth_max)
-{
-    unsigned depth = 0;
-
-    for (size_t at = 0; at < text.len; at++) {
-        switch (text.ptr[at]) {
-        case '"':
-            at = skip_string(text, at);
-            if (at == SIZE_MAX)
-                return GRC_JSON_UNBALANCED;
-            break;
-        case '[':
-        case '{':
-            if (depth == depth_max)
-                return GRC_JSON_TOO_DEEP;
-            depth++;
-            break;
-        case ']':
-        case '}':
-            if (depth == 0)
-                return GRC_JSON_UNBALANCED;
-            depth--;
-            break;
-        default:
-            break;
-        }
-    }
-    return depth == 0 ? GRC_JSON_OK : GRC_JSON_UNBALANCED;
-}
 
 /* jansson's own text quotes the input, which may hold secrets and does not belong into a message.
  */
@@ -86,33 +45,66 @@ static const char *explain(const json_error_t *error)
     return reason;
 }
 
-static json_t *refuse(const char **ret_reason, const char *reason)
+static enum gr_err refuse(const char **ret_reason, enum gr_err err, const char *reason)
 {
     if (ret_reason)
         *ret_reason = reason;
-    return NULL;
+    return err;
+}
+
+static enum gr_err parse(gr_str text, unsigned depth_max, size_t memory_max, json_t **ret_value,
+                         size_t *ret_memory, const char **ret_reason)
+{
+    json_error_t error;
+    size_t memory = 0;
+
+    *ret_value = NULL;
+    /* jansson skips a NUL that follows a token, so "[1\0,2]" would pass for "[1,2]". */
+    if (text.len && memchr(text.ptr, 0, text.len))
+        return refuse(ret_reason, GR_ERR_BAD_JSON, "the text holds a NUL byte");
+    switch (grc_json_guard(text, depth_max, &memory)) {
+    case GRC_JSON_OK:
+        break;
+    case GRC_JSON_TOO_DEEP:
+        return refuse(ret_reason, GR_ERR_BAD_JSON, "nested too deeply");
+    case GRC_JSON_UNBALANCED:
+        return refuse(ret_reason, GR_ERR_BAD_JSON, "brackets or quotes do not match");
+    }
+    if (ret_memory)
+        *ret_memory = memory;
+    if (memory > memory_max)
+        return refuse(ret_reason, GR_ERR_TOO_LARGE, "it has too many values");
+    /* json_loadb() takes no NULL. */
+    *ret_value = json_loadb(text.len ? text.ptr : "", text.len,
+                            JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (!*ret_value)
+        return refuse(ret_reason, GR_ERR_BAD_JSON, explain(&error));
+    return GR_OK;
+}
+
+enum gr_err grc_json_parse_within(gr_str text, unsigned depth_max, size_t memory_max,
+                                  json_t **ret_value, size_t *ret_memory, const char **ret_reason)
+{
+    enum gr_err err = parse(text, depth_max, memory_max, ret_value, ret_memory, ret_reason);
+
+    if (err == GR_OK)
+        grc_memory_taken(*ret_memory);
+    return err;
+}
+
+void grc_json_drop(json_t *value, size_t memory)
+{
+    if (!value)
+        return;
+    json_decref(value);
+    grc_memory_freed(memory);
 }
 
 json_t *grc_json_parse(gr_str text, unsigned depth_max, const char **ret_reason)
 {
-    json_error_t error;
+    json_t *value = NULL;
 
-    /* jansson skips a NUL that follows a token, so "[1\0,2]" would pass for "[1,2]". */
-    if (text.len && memchr(text.ptr, 0, text.len))
-        return refuse(ret_reason, "the text holds a NUL byte");
-    switch (grc_json_guard(text, depth_max)) {
-    case GRC_JSON_OK:
-        break;
-    case GRC_JSON_TOO_DEEP:
-        return refuse(ret_reason, "nested too deeply");
-    case GRC_JSON_UNBALANCED:
-        return refuse(ret_reason, "brackets or quotes do not match");
-    }
-    /* json_loadb() takes no NULL. */
-    json_t *value = json_loadb(text.len ? text.ptr : "", text.len,
-                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (!value)
-        return refuse(ret_reason, explain(&error));
+    (void)parse(text, depth_max, SIZE_MAX, &value, NULL, ret_reason);
     return value;
 }
 

@@ -1,7 +1,10 @@
 #include "call/call.h"
 
 #include "auth/callers.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "base/memory.h"
+#include "call/large.h"
 
 void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct grc_plugin *plugin)
 {
@@ -21,6 +24,7 @@ void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct g
     call->query_count = 0;
     call->body.max_bytes = (size_t)settings->body_max_bytes;
     call->json = NULL;
+    call->json_bytes = 0;
     call->problems = (struct grc_problems){.arena = &call->arena, .max = 32};
     call->error = (struct gr_error){.err = GR_OK};
     call->guard = NULL;
@@ -50,6 +54,15 @@ void grc_call_own(struct grc_call *call, struct grc_plugin *plugin)
     call->subject.module = plugin ? plugin->module : NULL;
 }
 
+void grc_call_drop_json(struct grc_call *call)
+{
+    grc_json_drop(call->json, call->json_bytes);
+    if (call->json_bytes >= GRC_MEMORY_LARGE)
+        grc_large_leave(call->json_bytes);
+    call->json = NULL;
+    call->json_bytes = 0;
+}
+
 void grc_call_end(struct grc_call *call)
 {
     /* What a plugin deferred may still look at the body, to wipe a password out of it. */
@@ -57,8 +70,7 @@ void grc_call_end(struct grc_call *call)
     if (call->has_subject)
         (void)grc_fault_subject_set(call->subject_before);
     call->has_subject = false;
-    json_decref(call->json);
-    call->json = NULL;
+    grc_call_drop_json(call);
     /* One large body must not stay with a worker for ever. */
     if (call->body.cap > 65536)
         grc_buf_done(&call->body);
@@ -70,7 +82,6 @@ void grc_call_done(struct grc_call *call)
 {
     grc_call_end(call);
     grc_arena_done(&call->arena);
-    grc_json_freelist_done(&call->freelist);
     grc_buf_done(&call->body);
 }
 

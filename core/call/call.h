@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include "base/json_memory.h"
 #include "call/trace.h"
 #include "http/message.h"
 #include "plugin/fault.h"
@@ -26,7 +25,8 @@ struct grc_call {
     struct gr_pair *query;
     size_t query_count;
     struct grc_buf body;
-    json_t *json; /* parsed body; freed at end */
+    json_t *json;      /* parsed body; freed at end, or by grc_call_drop_json() */
+    size_t json_bytes; /* that it takes, counted in the arena */
     struct grc_problems problems;
     struct gr_error error;         /* .err != GR_OK once the call failed */
     struct grc_guard_state *guard; /* guard/state.h; in the arena; may be NULL */
@@ -44,8 +44,6 @@ struct grc_call {
     int64_t upstream_us;
     unsigned upstream_attempts;
     enum grc_answer_source upstream_source;
-    /* what stays from one request to the next */
-    struct grc_json_freelist freelist;
     struct grc_call *next; /* at rest; see server/gateway.c */
 };
 
@@ -68,6 +66,10 @@ static inline struct grc_call *grc_call_of(struct gr_call *call)
 {
     return (struct grc_call *)call;
 }
+
+/* The JSON of a call that holds its body only to have checked it: frees the tree, as early as that
+ * is known. */
+void grc_call_drop_json(struct grc_call *call);
 
 /* Fails the call; the first failure wins, validation problems add up. Return their err. */
 enum gr_err grc_fail(struct grc_call *call, enum gr_err err, const char *format, ...)

@@ -172,19 +172,29 @@ static enum gr_err validate(struct gr_call *pub, const struct gr_field *rule, co
     return err;
 }
 
-static void release_json(void *value)
+struct parsed {
+    json_t *value;
+    size_t bytes;
+};
+
+static void drop_parsed(void *arg)
 {
-    json_decref(value);
+    const struct parsed *parsed = arg;
+
+    grc_json_drop(parsed->value, parsed->bytes);
 }
 
 static json_t *parse_json(struct gr_call *pub, gr_str text)
 {
     struct grc_call *call = grc_call_of(pub);
-    json_t *value = grc_json_parse(text, GRC_JSON_DEPTH_MAX, NULL);
+    struct parsed *parsed = grc_arena_alloc(&call->arena, sizeof(*parsed));
 
-    if (value && grc_arena_defer(&call->arena, release_json, value) != GR_OK)
+    if (!parsed ||
+        grc_json_parse_within(text, GRC_JSON_DEPTH_MAX, grc_arena_left(&call->arena),
+                              &parsed->value, &parsed->bytes, NULL) != GR_OK ||
+        grc_arena_defer(&call->arena, drop_parsed, parsed) != GR_OK)
         return NULL;
-    return value;
+    return grc_arena_charge(&call->arena, parsed->bytes) ? parsed->value : NULL;
 }
 
 static gr_str json_text(struct gr_call *pub, const json_t *value)

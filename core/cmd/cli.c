@@ -1,6 +1,6 @@
 #include "base/file.h"
-#include "base/json_memory.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/place.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
@@ -248,7 +248,7 @@ int grc_cli_main(int argc, char **argv)
     char place[PATH_MAX];
     int status;
 
-    grc_json_memory_init();
+    grc_memory_init();
     json_object_seed(0); /* before there are threads */
     if (!take_globals(&globals, &argc, argv))
         return GRC_EXIT_USAGE;

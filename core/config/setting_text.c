@@ -374,7 +374,7 @@ json_t *grc_reader_parse_text(struct grc_reader *reader, char *text, size_t len)
         problem_at(reader, line, column, "this comment does not end");
         return NULL;
     }
-    if (grc_json_guard((gr_str){text, len}, DEPTH_MAX) == GRC_JSON_TOO_DEEP) {
+    if (grc_json_guard((gr_str){text, len}, DEPTH_MAX, NULL) == GRC_JSON_TOO_DEEP) {
         grc_reader_problem(reader, NULL, "nested deeper than %u levels", DEPTH_MAX);
         return NULL;
     }

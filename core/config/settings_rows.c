@@ -151,7 +151,9 @@ static const struct grc_setting server_keys[] = {
     GRC_SETTING(grc_settings, "uri_max", uri_max_bytes, GRC_SETTING_BYTES, "8k",
                 "Longest request target", .range = GR_RANGE(256, MEBI(1))),
     GRC_SETTING(grc_settings, "call_memory_max", call_memory_max_bytes, GRC_SETTING_BYTES, "32m",
-                "Most memory that one request may use", .range = GR_RANGE(65536, MEBI(4096))),
+                "Most memory that one request may use, its body and the values of its JSON "
+                "included; a body with more values than fit gets 413",
+                .range = GR_RANGE(65536, MEBI(4096))),
     GRC_SETTING(grc_settings, "drain_delay", drain_delay_ms, GRC_SETTING_MS, "0",
                 "Time between the signal to stop, which turns /readyz red, and the drain, so that "
                 "balancers see it while everything is still served",

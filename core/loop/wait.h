@@ -20,6 +20,7 @@
     X(SHARED, "shared", "the answer to another call that asks the same")                           \
     X(PAUSE, "pause", "the next attempt of a call")                                                \
     X(KEYS, "keys", "a key set that another call fetches")                                         \
+    X(MEMORY, "memory", "memory for the JSON of a large body")                                     \
     X(STORE, "store", "a connection of the store")                                                 \
     X(TURN, "turn", "another call that works on the same thing")                                   \
     X(GROUP, "group", "the other exchanges of a group")

@@ -65,21 +65,12 @@ static void free_calls(struct grc_gateway *gateway)
     }
 }
 
-/* What goes with the call from thread to thread: the blocks that its JSON is made of, and whose
- * work a fault is. */
-static void take_along(void *arg, bool enter)
-{
-    struct grc_call *call = arg;
-
-    grc_json_freelist_use(enter ? &call->freelist : NULL);
-    (void)grc_fault_subject_set(enter ? &call->subject : NULL);
-}
-
+/* What goes with the call from thread to thread: whose work a fault is. */
 static void on_switch(void *arg, bool enter)
 {
     struct grc_call *call = arg;
 
-    take_along(call, enter);
+    (void)grc_fault_subject_set(enter ? &call->subject : NULL);
     grc_conn_runs(call->request, enter);
 }
 
@@ -96,7 +87,7 @@ static void serve(void *arg, struct grc_request *request, struct grc_reply *repl
         reply->close = true;
         return;
     }
-    take_along(call, true);
+    (void)grc_fault_subject_set(&call->subject);
     grc_fiber_on_switch(on_switch, call);
     grc_pipeline_serve(runtime, request, reply, call);
 }
@@ -112,7 +103,7 @@ static void done(void *arg, struct grc_request *request, struct grc_reply *reply
     struct grc_runtime *runtime = call->runtime;
     grc_pipeline_done(call, sent_bytes, ok);
     grc_fiber_on_switch(NULL, NULL);
-    take_along(call, false);
+    (void)grc_fault_subject_set(NULL);
     give_call(arg, call);
     grc_runtime_release(runtime);
 }

@@ -1,6 +1,5 @@
-/* base/json.h, base/json_memory.h */
+/* base/json.h */
 #include "base/json.h"
-#include "base/json_memory.h"
 
 /* cmocka.h wants these before it. */
 #include <setjmp.h>
@@ -8,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <cmocka.h>
@@ -46,13 +46,13 @@ static void guard_counts_brackets(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        if (grc_json_guard(gr_str_of(cases[i].text), cases[i].depth) != cases[i].verdict)
+        if (grc_json_guard(gr_str_of(cases[i].text), cases[i].depth, NULL) != cases[i].verdict)
             fail_msg("case %zu: '%s'", i, cases[i].text);
     }
     /* stays inside of its slice */
-    assert_int_equal(grc_json_guard((gr_str){"[]]", 2}, 1), GRC_JSON_OK);
-    assert_int_equal(grc_json_guard((gr_str){"\"a\\\"", 3}, 1), GRC_JSON_UNBALANCED);
-    assert_int_equal(grc_json_guard((gr_str){NULL, 0}, 1), GRC_JSON_OK);
+    assert_int_equal(grc_json_guard((gr_str){"[]]", 2}, 1, NULL), GRC_JSON_OK);
+    assert_int_equal(grc_json_guard((gr_str){"\"a\\\"", 3}, 1, NULL), GRC_JSON_UNBALANCED);
+    assert_int_equal(grc_json_guard((gr_str){NULL, 0}, 1, NULL), GRC_JSON_OK);
 }
 
 static void any_value_is_parsed(void **state)
@@ -269,33 +269,167 @@ static void writing_has_limits(void **state)
     grc_buf_done(&buf);
 }
 
-/* What one shelf lent may come back to another, to none, or through free(). */
-static void blocks_are_shared_with_the_c_library(void **state)
+/* --- what a parse takes --- */
+
+static struct {
+    size_t now;
+    size_t peak;
+} taken;
+
+static void *counted_alloc(size_t size)
 {
-    struct grc_json_freelist shelves[2] = {{.count = {0}}, {.count = {0}}};
+    void *memory = malloc(size);
+
+    taken.now += memory ? malloc_usable_size(memory) + sizeof(size_t) : 0;
+    if (taken.now > taken.peak)
+        taken.peak = taken.now;
+    return memory;
+}
+
+static void counted_free(void *memory)
+{
+    taken.now -= memory ? malloc_usable_size(memory) + sizeof(size_t) : 0;
+    free(memory);
+}
+
+/* open, unit as often as it takes with "#" replaced by a number, close. */
+static gr_str filled(const char *open, const char *unit, const char *close, size_t bytes)
+{
+    struct grc_buf buf;
+    size_t number = 0;
+
+    grc_buf_init(&buf, bytes + 4096);
+    assert_int_equal(grc_buf_text(&buf, open), GR_OK);
+    while (buf.len < bytes) {
+        for (const char *c = unit; *c; c++)
+            assert_int_equal(
+                *c == '#' ? grc_buf_format(&buf, "%zx", number) : grc_buf_char(&buf, *c), GR_OK);
+        number++;
+    }
+    if (unit[strlen(unit) - 1] == ',')
+        buf.len--;
+    assert_int_equal(grc_buf_text(&buf, close), GR_OK);
+    return grc_buf_view(&buf);
+}
+
+static void the_memory_of_a_parse_is_known_before_it(void **state)
+{
+    static const struct {
+        const char *open;
+        const char *unit;
+        const char *close;
+    } shapes[] = {
+        {"[", "{},", "]"},
+        {"[", "[],", "]"},
+        {"[", "1,", "]"},
+        {"[", "-1.5e3,", "]"},
+        {"[", "\"\",", "]"},
+        {"[", "\"a text of some length\",", "]"},
+        {"[", "true,", "]"},
+        {"[", "[[[[[[[[[]]]]]]]]],", "]"},
+        {"[", "{\"\":0},", "]"},
+        {"{", "\"#\":0,", "}"},
+        {"{", "\"a name of some length #\":\"a text\",", "}"},
+        {"[", "{\"id\":\"66f1c0a2b4d9\",\"name\":\"room #\",\"enabled\":true,\"size\":5},", "]"},
+        {"\"", "a", "\""},
+        {"\"", "\\u00e4", "\""},
+        {"[ ", " 1 , ", " 2 ]"},
+    };
 
     (void)state;
-    for (size_t round = 0; round < 200; round++) {
-        grc_json_freelist_use(round % 3 == 2 ? NULL : &shelves[round % 3]);
-        json_t *value = json_pack("{s:[i,i,i,s], s:{s:n, s:f}}", "numbers", 1, 2, (int)round, "x",
-                                  "object", "a name that takes a larger block", "b", 0.5);
-        char *text = json_dumps(value, JSON_COMPACT);
-        grc_json_freelist_use(round % 2 ? &shelves[1] : NULL);
-        json_t *again = grc_json_parse(gr_str_of(text), DEPTH, NULL);
-        free(text);
-        assert_true(json_equal(value, again));
-        json_decref(value);
-        json_decref(again);
+    json_set_alloc_funcs(counted_alloc, counted_free);
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        for (size_t bytes = 100; bytes <= 300000; bytes *= 7) {
+            gr_str text = filled(shapes[i].open, shapes[i].unit, shapes[i].close, bytes);
+            json_t *value = NULL;
+            size_t memory = 0;
+
+            taken.now = taken.peak = 0;
+            assert_int_equal(grc_json_parse_within(text, DEPTH, SIZE_MAX, &value, &memory, NULL),
+                             GR_OK);
+            size_t peak = taken.peak;
+            grc_json_drop(value, memory);
+            /* jansson's reader of tokens has a few hundred bytes from the start */
+            if (peak > memory + 512 || memory > 3 * peak)
+                fail_msg("shape %zu of %zu bytes: %zu said, %zu taken", i, text.len, memory, peak);
+            const char *reason = NULL;
+            assert_int_equal(
+                grc_json_parse_within(text, DEPTH, memory - 1, &value, &memory, &reason),
+                GR_ERR_TOO_LARGE);
+            assert_null(value);
+            assert_string_equal(reason, "it has too many values");
+            free((void *)(uintptr_t)text.ptr);
+        }
     }
-    grc_json_freelist_use(NULL);
-    grc_json_freelist_done(&shelves[0]);
-    grc_json_freelist_done(&shelves[1]);
-    grc_json_freelist_done(&shelves[1]);
+    json_set_alloc_funcs(malloc, free);
+}
+
+/* --- parts --- */
+
+/* "name=value;" for each part, then "." or "!" where it is broken. */
+static void list_parts(gr_str text, struct grc_buf *out)
+{
+    struct grc_json_parts parts;
+    gr_str name;
+    gr_str value;
+
+    grc_buf_clear(out);
+    if (!grc_json_parts_begin(&parts, text)) {
+        assert_int_equal(grc_buf_text(out, "none"), GR_OK);
+        return;
+    }
+    while (grc_json_parts_next(&parts, &name, &value))
+        assert_int_equal(grc_buf_format(out, "%.*s=%.*s;", (int)name.len, name.ptr ? name.ptr : "",
+                                        (int)value.len, value.ptr),
+                         GR_OK);
+    assert_int_equal(grc_buf_char(out, parts.broken ? '!' : '.'), GR_OK);
+}
+
+static void parts_are_found_without_a_tree(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *parts;
+    } cases[] = {
+        {"", "none"},
+        {"1", "none"},
+        {"\"[\"", "none"},
+        {"[]", "."},
+        {" { } ", "."},
+        {"[1]", "=1;."},
+        {" [ 1 , [2,3] , {\"a\":[4]} ] ", "=1 ;=[2,3] ;={\"a\":[4]} ;."},
+        {"[\"],\",\"\\\"]\"]", "=\"],\";=\"\\\"]\";."},
+        {"{\"a\":1,\"b\" : {\"c\":2}}", "\"a\"=1;\"b\"={\"c\":2};."},
+        {"{\"}\":\",\"}", "\"}\"=\",\";."},
+        {"[1,]", "=1;=;."}, /* the empty value is no JSON, as its reader finds */
+        {"[,1]", "=;=1;."},
+        {"[1 2]", "=1 2;."},
+        {"[1}", "=1;!"},
+        {"{\"a\":1]", "\"a\"=1;!"},
+        {"[1] 2", "=1;!"},
+        {"[1", "!"},
+        {"[", "!"},
+        {"[\"a", "!"},
+        {"{1:2}", "!"},
+        {"{\"a\"}", "!"},
+        {"{\"a\" 1}", "!"},
+        {"{\"a\":1,}", "\"a\"=1;!"},
+        {"{\"a", "!"},
+    };
+    struct grc_buf out;
+
+    (void)state;
+    grc_buf_init(&out, 4096);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        list_parts(gr_str_of(cases[i].text), &out);
+        if (strcmp(out.ptr, cases[i].parts) != 0)
+            fail_msg("'%s': '%s', wanted '%s'", cases[i].text, out.ptr, cases[i].parts);
+    }
+    grc_buf_done(&out);
 }
 
 int main(void)
 {
-    grc_json_memory_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(guard_counts_brackets),
         cmocka_unit_test(any_value_is_parsed),
@@ -304,7 +438,8 @@ int main(void)
         cmocka_unit_test(deep_nesting_is_refused_before_anything_recurses),
         cmocka_unit_test(values_are_written_as_jansson_does),
         cmocka_unit_test(writing_has_limits),
-        cmocka_unit_test(blocks_are_shared_with_the_c_library),
+        cmocka_unit_test(the_memory_of_a_parse_is_known_before_it),
+        cmocka_unit_test(parts_are_found_without_a_tree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
