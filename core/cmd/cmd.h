@@ -81,8 +81,10 @@ struct grc_command {
     int words_min;
     int words_max; /* -1: any number */
     grc_command_fn *run;
-    bool usual;  /* of subs: the one that is meant where none is named */
-    bool hidden; /* not shown */
+    const char *names; /* what its words may be, for completion: a command whose table lists them */
+    int names_column;  /* in which column of that table, from 1 */
+    bool usual;        /* of subs: the one that is meant where none is named */
+    bool hidden;       /* not shown */
 };
 
 /* The row of that name in subs, or NULL. */
@@ -157,6 +159,7 @@ extern const struct grc_command grc_command_call;
 extern const struct grc_command grc_command_check;
 extern const struct grc_command grc_command_config;
 extern const struct grc_command grc_command_dev;
+extern const struct grc_command grc_command_doc;
 extern const struct grc_command grc_command_explain;
 extern const struct grc_command grc_command_health;
 extern const struct grc_command grc_command_keys;

@@ -164,6 +164,14 @@ json_t *grc_setting_parse(const struct grc_setting *key, const char *text);
 json_t *grc_setting_fallback(const struct grc_setting *key);
 /* JSON schema (draft 2020-12) of an object with these rows. New reference or NULL. */
 json_t *grc_setting_rows_schema(const struct grc_setting *keys);
+/* Calls visit for every row that holds a value, those of members after each other; prefix is "" or
+ * "server.". */
+typedef void grc_setting_visit_fn(void *arg, const char *prefix, const struct grc_setting *key);
+void grc_setting_rows_visit(const char *prefix, const struct grc_setting *keys,
+                            grc_setting_visit_fn *visit, void *arg);
+/* Those of greenroom.json, and of a file in plugins.d. */
+void grc_settings_visit(grc_setting_visit_fn *visit, void *arg);
+void grc_plugin_file_visit(grc_setting_visit_fn *visit, void *arg);
 /* Rows of a markdown table: key, type, default, meaning. prefix: "" or "server.". */
 enum gr_err grc_setting_rows_markdown(struct grc_buf *buf, const char *prefix,
                                       const struct grc_setting *keys);

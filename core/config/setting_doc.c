@@ -272,26 +272,44 @@ static enum gr_err add_row(struct grc_buf *buf, const char *prefix, const struct
     return err == GR_OK ? grc_buf_text(buf, " |\n") : err;
 }
 
-enum gr_err grc_setting_rows_markdown(struct grc_buf *buf, const char *prefix,
-                                      const struct grc_setting *keys)
+void grc_setting_rows_visit(const char *prefix, const struct grc_setting *keys,
+                            grc_setting_visit_fn *visit, void *arg)
 {
-    enum gr_err err = GR_OK;
-
-    for (; keys->name && err == GR_OK; keys++) {
+    for (; keys->name; keys++) {
         const char *joint = keys->type == GRC_SETTING_MAP ? ".NAME." : ".";
         struct grc_buf below;
 
         if (keys->type == GRC_SETTING_NOTE)
             continue;
         if (keys->type != GRC_SETTING_OBJECT && keys->type != GRC_SETTING_MAP) {
-            err = add_row(buf, prefix, keys);
+            visit(arg, prefix, keys);
             continue;
         }
         grc_buf_init(&below, 1024);
-        err = grc_buf_format(&below, "%s%s%s", prefix, keys->name, joint);
-        if (err == GR_OK)
-            err = grc_setting_rows_markdown(buf, below.ptr, keys->keys);
+        if (grc_buf_format(&below, "%s%s%s", prefix, keys->name, joint) == GR_OK)
+            grc_setting_rows_visit(below.ptr, keys->keys, visit, arg);
         grc_buf_done(&below);
     }
-    return err;
+}
+
+struct table {
+    struct grc_buf *buf;
+    enum gr_err err;
+};
+
+static void add_to_table(void *arg, const char *prefix, const struct grc_setting *key)
+{
+    struct table *table = arg;
+
+    if (table->err == GR_OK)
+        table->err = add_row(table->buf, prefix, key);
+}
+
+enum gr_err grc_setting_rows_markdown(struct grc_buf *buf, const char *prefix,
+                                      const struct grc_setting *keys)
+{
+    struct table table = {.buf = buf, .err = GR_OK};
+
+    grc_setting_rows_visit(prefix, keys, add_to_table, &table);
+    return table.err;
 }

@@ -490,6 +490,16 @@ json_t *grc_plugin_file_schema(void)
     return document(grc_plugin_file_rows, "plugins.d/NAME.json");
 }
 
+void grc_settings_visit(grc_setting_visit_fn *visit, void *arg)
+{
+    grc_setting_rows_visit("", grc_settings_rows, visit, arg);
+}
+
+void grc_plugin_file_visit(grc_setting_visit_fn *visit, void *arg)
+{
+    grc_setting_rows_visit("", grc_plugin_file_rows, visit, arg);
+}
+
 enum gr_err grc_settings_markdown(struct grc_buf *buf)
 {
     static const char head[] = "| Key | Value | Default | Meaning |\n| --- | --- | --- | --- |\n";

@@ -77,6 +77,11 @@ struct grc_plugin {
     struct grc_keep keep; /* what init asked for and lives as long: secrets, paths */
 };
 
+/* The file of plugins.d that names it, for messages about two of them. */
+static inline const char *grc_plugin_config(const struct grc_plugin *plugin)
+{
+    return plugin->settings ? plugin->settings->file : "the gateway's own";
+}
 /* Name under which its migrations are counted. */
 static inline const char *grc_plugin_migrations_name(const struct grc_plugin *plugin)
 {

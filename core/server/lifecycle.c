@@ -69,9 +69,11 @@ static bool add_routes(struct grc_runtime *runtime, struct grc_plugin *plugin,
         if (!other)
             return false;
         *ret_retry = grc_plugin_drop(reporter, plugin, GRC_LOAD_CLASH,
-                                     "%s: route %s: %s %s is served by %s of %s already",
-                                     plugin->file, route->row->id, method_name(route->row->method),
-                                     route->path, other->row->id, other->plugin->file);
+                                     "%s: %s: route %s: %s %s is served by %s of %s (%s) already: "
+                                     "give one of the two a prefix, or disable it",
+                                     grc_plugin_config(plugin), plugin->file, route->row->id,
+                                     method_name(route->row->method), route->path, other->row->id,
+                                     grc_plugin_config(other->plugin), other->plugin->file);
         return *ret_retry;
     }
     return true;

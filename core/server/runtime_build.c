@@ -55,18 +55,21 @@ static bool check_unique(struct grc_runtime *runtime, struct grc_plugin *plugin,
 
     if (other)
         return grc_plugin_drop(reporter, plugin, GRC_LOAD_CLASH,
-                               "%s: name: found '%s' a second time, wanted a name that %s does not "
-                               "have",
-                               plugin->file, plugin->self.name, other->file);
+                               "%s: %s: name: found '%s' a second time, wanted a name that %s (%s) "
+                               "does not have: disable one of the two",
+                               grc_plugin_config(plugin), plugin->file, plugin->self.name,
+                               grc_plugin_config(other), other->file);
     for (size_t i = 0; i < plugin->route_count; i++) {
         const struct grc_route *route = same_id(runtime, plugin, plugin->routes[i].row->id);
 
         /* Two routes of one shape are said by the router, which knows more. */
         if (route && strcmp(route->path, plugin->routes[i].path) != 0)
             return grc_plugin_drop(reporter, plugin, GRC_LOAD_CLASH,
-                                   "%s: route %zu: id: found '%s' a second time, wanted an id that "
-                                   "%s does not have",
-                                   plugin->file, i, plugin->routes[i].row->id, route->plugin->file);
+                                   "%s: %s: route %zu: id: found '%s' a second time, wanted an id "
+                                   "that %s (%s) does not have: disable one of the two",
+                                   grc_plugin_config(plugin), plugin->file, i,
+                                   plugin->routes[i].row->id, grc_plugin_config(route->plugin),
+                                   route->plugin->file);
     }
     return true;
 }

@@ -1,0 +1,13 @@
+/* Documents that are made from the rows of commands and config: man pages and completions. */
+#pragma once
+
+#include "cmd/cmd.h"
+
+/* One of them is printed to standard output. */
+typedef void grc_page_fn(const struct grc_cli *cli);
+
+grc_page_fn grc_man_greenroom;      /* greenroom(8) */
+grc_page_fn grc_man_greenroom_json; /* greenroom.json(5) */
+grc_page_fn grc_man_plugin;         /* greenroom-plugin(7) */
+grc_page_fn grc_completion_bash;
+grc_page_fn grc_completion_zsh;

@@ -1,0 +1,130 @@
+"""Mistakes of a config, and what greenroom check says of each: the file, the line, the path, and what to do.
+
+A row is the text of greenroom.json, files of plugins.d by name, and the lines that are said, in which ROOT is the
+directory of the config and LIB that of the plugins.
+"""
+
+import os
+import subprocess
+
+import pytest
+
+from support.gateway import BINARY, PLUGIN_DIR
+from support.upstream import TIMEOUT
+
+LIB = os.path.abspath(PLUGIN_DIR)
+API = '"upstreams": {"api": {"url": "http://127.0.0.1:1/v2"}}'
+
+MISTAKES = {
+    "a key that is misspelt": (
+        '{\n "server": {\n  "lisen": "127.0.0.1:8080"}}', {},
+        ['ROOT/greenroom.json:3:3: server.lisen: unknown key, did you mean "listen"?']),
+    "a number that is a word": (
+        '{\n "server": {"workers": "many"}}', {},
+        ['ROOT/greenroom.json:2:13: server.workers: expected an integer from 1 to 4096, found "many"']),
+    "a number beyond its bounds": (
+        '{"server": {"workers": 0}}', {},
+        ["ROOT/greenroom.json:1:13: server.workers: expected an integer from 1 to 4096, found 0"]),
+    "a duration without a unit that exists": (
+        '{"server": {"body_timeout": "10 seconds"}}', {},
+        ['ROOT/greenroom.json:1:13: server.body_timeout: expected a duration such as "10s" from 10ms to 1h, '
+         'found "10 seconds"']),
+    "an address that is none": (
+        '{"server": {"listen": ["127.0.0.1:8080", "localhost"]}}', {},
+        ['ROOT/greenroom.json:1:42: server.listen[1]: expected "ADDRESS:PORT" such as "127.0.0.1:8080" or '
+         '"[::1]:8443", found "localhost"']),
+    "a comma too few": (
+        '{\n "server": {}\n "log": {}}', {},
+        ["ROOT/greenroom.json:3:6: '}' expected"]),
+    "a comment that does not end": (
+        '{\n /* "server": {}\n}', {},
+        ["ROOT/greenroom.json:2:2: this comment does not end"]),
+    "a key twice": (
+        '{"log": {"level": "info",\n "level": "debug"}}', {},
+        ['ROOT/greenroom.json:2:8: duplicate object key near \'"level"\'']),
+    "a choice that there is not": (
+        '{"log": {"level": "verbose"}}', {},
+        ['ROOT/greenroom.json:1:10: log.level: expected "error", "warn", "info" or "debug", found "verbose"']),
+    "a variable that is not set": (
+        '{"upstreams": {"api": {"url": "${MISTAKE_URL}"}}}', {},
+        ["ROOT/greenroom.json:1:24: upstreams.api.url: the environment variable MISTAKE_URL is not set: set it, or put "
+         "the value here"]),
+    "a credential that there is not": (
+        '{"upstreams": {"api": {"url": "http://127.0.0.1:1", "credential": "main"}},\n'
+        ' "credentials": {"mains": {"kind": "bearer", "secret": "s"}}}', {},
+        ['ROOT/greenroom.json:1:53: upstreams.api.credential: no credential is called "main", did you mean "mains"?']),
+    "a secret file that is not there": (
+        '{"credentials": {"k": {"kind": "bearer", "secret": {"file": "secret"}}},\n'
+        ' "upstreams": {"api": {"url": "http://127.0.0.1:1", "credential": "k"}}}', {},
+        ["ROOT/greenroom.json:1:53: credentials.k.secret.file: cannot read the secret file 'ROOT/secret': "
+         "No such file or directory"]),
+    "an upstream that is no URL": (
+        '{"upstreams": {"api": {"url": "api.example.org"}}}', {},
+        ['ROOT/greenroom.json:1:24: upstreams.api.url: expected an http or https URL without query, '
+         'found "api.example.org"']),
+    "a listener that everyone reaches and that asks no one": (
+        '{"server": {"listen": "0.0.0.0:8080"}}', {},
+        ['ROOT/greenroom.json:1:13: server.listen: 0.0.0.0:8080 can be reached from other machines, and nobody has to authenticate: '
+         'listen on 127.0.0.1, add a provider under "auth", or set server.allow_unauthenticated_remote to true']),
+    "HTTPS without a certificate": (
+        '{"server": {"listen": {"address": "127.0.0.1:8443", "tls": true}}}', {},
+        ['ROOT/greenroom.json:1:2: server.tls.certificate: missing: a listener has "tls": true']),
+    "a scope that is none": (
+        '{"auth": {"none": {"scopes": ["rooms read"]}}}', {},
+        ['ROOT/greenroom.json:1:31: auth.none.scopes[0]: expected a scope such as "rooms:read", "rooms:*" or "*", '
+         'found "rooms read"']),
+    "an upstream of a group that the config does not name": (
+        "{}", {"rooms": "{}"},
+        ["ROOT/plugins.d/rooms.json: route rooms.list: upstream: found 'api', wanted one of the config's "
+         '"upstreams"']),
+    "a library that is not there": (
+        "{%s}" % API, {"rooms": '{"library": "room.so"}'},
+        ["LIB/room.so: No such file or directory (named in ROOT/plugins.d/rooms.json)"]),
+    "an override of a route that there is not": (
+        "{%s}" % API, {"rooms": '{\n "routes": {"rooms.gte": {"timeout": "5s"}}}'},
+        ['ROOT/plugins.d/rooms.json:2:13: routes.rooms.gte: no route of this plugin has that id, did you mean '
+         '"rooms.get"?']),
+    "an override that is misspelt": (
+        "{%s}" % API, {"rooms": '{\n "routes": {"rooms.get": {"cahce": "5s"}}}'},
+        ['ROOT/plugins.d/rooms.json:2:27: routes.rooms.get.cahce: unknown key, did you mean "cache"?']),
+    "a cache of what must not be kept": (
+        "{%s}" % API, {"rooms": '{\n "routes": {"rooms.create": {"cache": "5s"}}}'},
+        ["ROOT/plugins.d/rooms.json:2:30: routes.rooms.create.cache: expected to be on a GET route that forwards"]),
+    "an option that the group does not have": (
+        "{%s}" % API, {"webhooks": '{\n "config": {"secrit": "s"}}'},
+        ['ROOT/plugins.d/webhooks.json:2:13: config.secrit: unknown key, did you mean "secret"?']),
+    "a prefix that ends in a slash": (
+        "{%s}" % API, {"rooms": '{"prefix": "/v1/"}'},
+        ['ROOT/plugins.d/rooms.json:1:2: prefix: expected "" or a path such as "/v1", found "/v1/"']),
+    "two files with one group": (
+        "{%s}" % API, {"a": '{"library": "rooms.so"}', "b": '{"library": "rooms.so", "prefix": "/b"}'},
+        ["ROOT/plugins.d/b.json: LIB/rooms.so: name: found 'rooms' a second time, wanted a name that "
+         "ROOT/plugins.d/a.json (LIB/rooms.so) does not have: disable one of the two"]),
+    "a rule of audit that there is not": (
+        '{"audit": {"accept": ["log-debugg"]}}', {},
+        ['ROOT/greenroom.json:1:23: audit.accept[0]: expected "open-remote", "any-caller", "admin-remote", "plain-remote", '
+         '"proxy-any", "cors-any", "cors-credentials", "secret-readable", "secret-short", "upstream-plain", '
+         '"upstream-unverified", "writable", "tokens-unlimited", "stays-root", "core-dumps" or "log-debug", '
+         'found "log-debugg"']),
+}
+
+
+def said(directory, greenroom, groups):
+    (directory / "plugins.d").mkdir()
+    (directory / "greenroom.json").write_text(greenroom)
+    for name, text in groups.items():
+        (directory / "plugins.d" / f"{name}.json").write_text(text)
+    env = {**os.environ, "STATE_DIRECTORY": str(directory / "state")}
+    env.pop("MISTAKE_URL", None)
+    done = subprocess.run([BINARY, "-c", str(directory), "check"], capture_output=True, text=True, timeout=TIMEOUT, env=env)
+    return done.returncode, done.stdout, done.stderr.replace(str(directory), "ROOT").replace(LIB, "LIB").splitlines()
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_with_its_place_and_what_to_do(tmp_path, mistake):
+    greenroom, groups, lines = MISTAKES[mistake]
+    assert said(tmp_path, greenroom, groups) == (3, "", lines)
+
+
+def test_there_are_twenty_of_them():
+    assert len(MISTAKES) >= 20
