@@ -1,4 +1,4 @@
-/* The sandbox's own routes: reset, seed, state, clock, and peers that join and leave. */
+/* Routes for tests: reset, seed, state, clock, and peers that join and leave. */
 #include "analytics.h"
 #include "auth.h"
 #include "rooms.h"
@@ -8,20 +8,20 @@
 #include "webhooks.h"
 
 static const struct gr_field clock_fields[] = {
-    GR_FIELD("advance_ms", GR_INT, "Milliseconds to move on", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("advance_ms", GR_INT, "Milliseconds to advance the clock", .flags = GR_FIELD_REQUIRED,
              .range = GR_RANGE(0, 3.2e12)),
     GR_END,
 };
 
 static const struct gr_field join_fields[] = {
-    GR_FIELD("token", GR_STRING, "App token that says room, role and user", .any_of = "who",
+    GR_FIELD("token", GR_STRING, "App token, which determines room, role and user", .any_of = "who",
              .flags = GR_FIELD_SECRET),
-    GR_FIELD("role", GR_STRING, "Role", .any_of = "who"),
-    GR_FIELD("name", GR_STRING, "Shown name"),
-    GR_FIELD("user_id", GR_STRING, "User id"),
+    GR_FIELD("role", GR_STRING, "Role of the peer", .any_of = "who"),
+    GR_FIELD("name", GR_STRING, "Name shown to the other peers"),
+    GR_FIELD("user_id", GR_STRING, "User id of the application"),
     GR_FIELD("metadata", GR_STRING, "Free text of the application"),
-    GR_FIELD("peer_id", GR_STRING, "Id to use", .default_doc = "a new one"),
-    GR_FIELD("type", GR_STRING, "How it joined", .values = GR_LIST("regular", "sip")),
+    GR_FIELD("peer_id", GR_STRING, "ID of the peer", .default_doc = "a random one"),
+    GR_FIELD("type", GR_STRING, "How the peer joins", .values = GR_LIST("regular", "sip")),
     GR_END,
 };
 
@@ -74,7 +74,7 @@ static size_t count_role(const json_t *session, const char *role)
     return count;
 }
 
-/* Why that role cannot join the room; NULL when it can. */
+/* Returns why the role cannot join the room; NULL when it can. */
 static const char *refusal(struct sandbox *sb, const json_t *room, const char *role_name,
                            int *ret_status)
 {
@@ -95,7 +95,7 @@ static const char *refusal(struct sandbox *sb, const json_t *room, const char *r
     return role ? NULL : "Role not found";
 }
 
-/* What the body, or the token in it, says about the peer. New reference. */
+/* Makes the description of the peer from the body or the token in it. New reference. */
 static enum gr_err person_of(struct gr_call *call, struct sandbox *sb, const json_t *room,
                              json_t **ret_person)
 {
@@ -182,13 +182,13 @@ static enum gr_err admin_leave(struct gr_call *call, struct sandbox *sb)
 }
 
 const struct gr_route sb_admin_routes[] = {
-    SB_ADMIN(POST, "/reset", "admin.reset", "Forget everything", SB_RUN_ADMIN(admin_reset)),
+    SB_ADMIN(POST, "/reset", "admin.reset", "Delete everything", SB_RUN_ADMIN(admin_reset)),
     SB_ADMIN(POST, "/seed", "admin.seed", "Add templates, rooms, codes, peers and polls",
              .body = GR_BODY(GR_OBJECT, .flags = GR_FIELD_REQUIRED), SB_RUN_ADMIN(admin_seed)),
     SB_ADMIN(GET, "/state", "admin.state", "Fetch the whole state", SB_RUN_ADMIN(admin_state)),
     SB_ADMIN(GET, "/stats", "admin.stats", "Count the calls of each route",
              SB_RUN_ADMIN(admin_stats)),
-    SB_ADMIN(POST, "/clock", "admin.clock", "Move the clock on",
+    SB_ADMIN(POST, "/clock", "admin.clock", "Advance the clock",
              .body = GR_BODY(GR_OBJECT, .fields = clock_fields, .flags = GR_FIELD_REQUIRED),
              SB_RUN_ADMIN(admin_clock)),
     SB_ADMIN(POST, "/rooms/{room_id}/peers", "admin.join", "Let a peer join",

@@ -1,4 +1,4 @@
-/* Analytics: the events that things leave behind, and the figures of a peer's connection. */
+/* Analytics: the journal of events, and the statistics of a peer's connection. */
 #include "analytics.h"
 #include "routes.h"
 
@@ -9,27 +9,27 @@
 #define SAMPLES_MAX 360
 
 static const struct gr_field events_query[] = {
-    GR_FIELD("room_id", GR_STRING, "Of a room", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("type", GR_STRING, "Types of event; may be repeated", .flags = GR_FIELD_REPEATED,
-             .values = HMS_EVENT_TYPES),
-    GR_FIELD("session_id", GR_STRING, "Of a session"),
-    GR_FIELD("peer_id", GR_STRING, "Of a peer"),
-    GR_FIELD("user_id", GR_STRING, "Of a user"),
-    GR_FIELD("beam_id", GR_STRING, "Of a recording"),
-    GR_FIELD("error", GR_BOOL, "Errors only", .default_doc = "false"),
+    GR_FIELD("room_id", GR_STRING, "Only events of this room", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("type", GR_STRING, "Only events of this type; can be given several times",
+             .flags = GR_FIELD_REPEATED, .values = HMS_EVENT_TYPES),
+    GR_FIELD("session_id", GR_STRING, "Only events of this session"),
+    GR_FIELD("peer_id", GR_STRING, "Only events of this peer"),
+    GR_FIELD("user_id", GR_STRING, "Only events of this user"),
+    GR_FIELD("beam_id", GR_STRING, "Only events of this recording"),
+    GR_FIELD("error", GR_BOOL, "Whether to list only errors", .default_doc = "false"),
     SB_PAGE_FIELDS(1),
     GR_END,
 };
 
 static const struct gr_field event_fields[] = {
-    GR_FIELD("type", GR_STRING, "Type of event", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("data", GR_OBJECT, "What happened", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("type", GR_STRING, "Type of the event", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("data", GR_OBJECT, "Data of the event", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 static const struct gr_field peer_stats_query[] = {
-    GR_FIELD("peer_id", GR_STRING, "The peer", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("session_id", GR_STRING, "The session", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("peer_id", GR_STRING, "ID of the peer", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("session_id", GR_STRING, "ID of the session", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
@@ -46,8 +46,8 @@ void sb_analytics(struct sandbox *sb, const char *type, json_t *data)
     sb_trim(sb, "events", SB_JOURNAL_MAX);
 }
 
-/* Pages of one query show only events that existed when the first page was asked for. The cursor
- * carries that time, the number of the last event at that time, and the number to go on with. */
+/* The pages of one query show only events that existed at the request of the first page. The cursor
+ * has the time of that request, the number of the last event at that time, and the next number. */
 struct cursor {
     unsigned long long began_ms;
     unsigned long long end;
@@ -86,7 +86,7 @@ static bool wanted(struct gr_call *call, struct sandbox *sb, const json_t *event
            sb_passes(call, sb, of_data, json_object_get(event, "data"));
 }
 
-/* Appends a page to events, counts all that match, moves cursor to the first that is left out. */
+/* Appends a page to events, counts all matching events, and moves the cursor to the next page. */
 static size_t collect(struct gr_call *call, struct sandbox *sb, struct cursor *cursor, size_t limit,
                       json_t *events, bool *ret_more)
 {
@@ -148,7 +148,7 @@ static enum gr_err analytics_add(struct gr_call *call, struct sandbox *sb)
 
 /* --- peer statistics --- */
 
-/* Figures that vary like real ones, but are the same at each call. */
+/* Makes values that vary like real ones but are the same at each call. */
 static json_t *figures(struct sandbox *sb, const char *seed, size_t count, json_int_t around)
 {
     json_t *values = sb_pack(sb, "[]");
@@ -232,7 +232,7 @@ static void fill_stats(struct sandbox *sb, json_t *stats, const json_t *session,
     json_t *of_peer;
 
     if (sb_true(session, "active") || !count)
-        return; /* there is nothing to see before the session has ended */
+        return; /* statistics exist only after the end of the session */
     json_object_foreach(tracks, id, of_peer) {
         bool own = strcmp(id, peer_id) == 0;
 
@@ -257,12 +257,12 @@ static enum gr_err analytics_peer_stats(struct gr_call *call, struct sandbox *sb
 }
 
 const struct gr_route sb_analytics_routes[] = {
-    SB_ADMIN(POST, "/analytics", "admin.analytics", "Write an analytics event",
+    SB_ADMIN(POST, "/analytics", "admin.analytics", "Add an analytics event",
              .body = GR_BODY(GR_OBJECT, .fields = event_fields, .flags = GR_FIELD_REQUIRED),
              SB_RUN_ADMIN(analytics_add)),
     SB_GET("/analytics/events", "analytics.events", "List analytics events", .query = events_query,
            SB_RUN(analytics_events)),
-    SB_GET("/analytics/peer-stats", "analytics.peer_stats", "Fetch the figures of a peer",
+    SB_GET("/analytics/peer-stats", "analytics.peer_stats", "Fetch the statistics of a peer",
            .query = peer_stats_query, SB_RUN(analytics_peer_stats)),
     GR_END,
 };

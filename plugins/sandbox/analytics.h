@@ -3,5 +3,5 @@
 
 #include "sandbox.h"
 
-/* Writes an analytics event; steals data. */
+/* Adds an analytics event. Takes over the reference to data. */
 void sb_analytics(struct sandbox *sb, const char *type, json_t *data);

@@ -1,4 +1,4 @@
-/* Recording assets, and the URLs from which their bytes can be fetched for a while. */
+/* Recording assets, and presigned URLs for their bytes. */
 #include "jobs.h"
 #include "routes.h"
 
@@ -7,14 +7,14 @@
 #define PRESIGN_DEFAULT_S (3 * 86400)
 #define BUCKET "s3://sandbox-recordings/"
 
-/* How each type of asset looks. Sizes are those of the bytes that are served. */
+/* The types of assets. size is the number of bytes served. */
 static const struct asset_kind {
     const char *type;
     const char *folder;
     const char *file;
     const char *extension;
     const char *content_type;
-    const char *head; /* begin of its bytes */
+    const char *head; /* first bytes */
     size_t head_length;
     int64_t size;
 } asset_kinds[] = {
@@ -43,7 +43,7 @@ static const struct asset_kind *kind_of(const char *type)
     return kind;
 }
 
-/* mode: the output mode of a transcript or summary, such as "txt"; NULL for other types. */
+/* mode: output mode of a transcript or summary, for example "txt"; NULL for other types. */
 static json_t *metadata_of(struct sandbox *sb, const json_t *job, const char *type,
                            const char *mode)
 {
@@ -77,7 +77,7 @@ static json_t *make_asset(struct sandbox *sb, const json_t *job, const char *typ
                 "thumbnails", "metadata", metadata_of(sb, job, type, mode)));
 }
 
-/* Makes an asset and puts its short form in front of the list made. */
+/* Makes an asset and inserts its short form at the front of made. */
 static void prepend_asset(struct sandbox *sb, const json_t *job, const char *type, const char *mode,
                           json_t *made)
 {
@@ -90,7 +90,7 @@ static void prepend_asset(struct sandbox *sb, const json_t *job, const char *typ
         sb->failed = true;
 }
 
-/* Makes one transcript for each output mode that was asked for. */
+/* Makes one transcript for each requested output mode. */
 static void prepend_transcripts(struct sandbox *sb, const json_t *job, json_t *made)
 {
     const json_t *modes = json_object_get(json_object_get(job, ".transcription"), "output_modes");
@@ -105,7 +105,7 @@ json_t *sb_assets_make(struct sandbox *sb, json_t *job, const json_t *types)
 {
     json_t *made = sb_pack(sb, "[]");
 
-    /* from the last to the first: lists show the newest first, and so in the order of types */
+    /* In reverse order, because lists show the newest row first. */
     for (size_t i = json_array_size(types); i-- > 0;) {
         const char *type = json_string_value(json_array_get(types, i));
 
@@ -118,17 +118,18 @@ json_t *sb_assets_make(struct sandbox *sb, json_t *job, const json_t *types)
 }
 
 static const struct gr_field assets_query[] = {
-    GR_FIELD("room_id", GR_STRING, "Of a room"),
-    GR_FIELD("session_id", GR_STRING, "Of a session"),
-    GR_FIELD("status", GR_STRING, "In a state", .values = GR_LIST("completed", "failed")),
-    GR_FIELD("type", GR_STRING, "Of a type"),
-    GR_FIELD("job_id", GR_STRING, "Of a recording or stream"),
+    GR_FIELD("room_id", GR_STRING, "Only assets of this room"),
+    GR_FIELD("session_id", GR_STRING, "Only assets of this session"),
+    GR_FIELD("status", GR_STRING, "Only assets in this state",
+             .values = GR_LIST("completed", "failed")),
+    GR_FIELD("type", GR_STRING, "Only assets of this type"),
+    GR_FIELD("job_id", GR_STRING, "Only assets of this recording or stream"),
     SB_PAGE_FIELDS(1),
     GR_END,
 };
 
 static const struct gr_field presign_query[] = {
-    GR_FIELD("presign_duration", GR_INT, "Seconds that the URL works", .range = GR_MIN(1),
+    GR_FIELD("presign_duration", GR_INT, "Validity of the URL in seconds", .range = GR_MIN(1),
              .default_doc = "259200"),
     GR_END,
 };
@@ -217,7 +218,6 @@ const struct gr_route sb_asset_routes[] = {
     SB_GET("/recording-assets/{asset_id}", "assets.get", "Fetch a recording asset",
            SB_RUN(assets_get)),
     SB_GET("/recording-assets/{asset_id}/presigned-url", "assets.presign",
-           "Make a URL from which the asset can be fetched", .query = presign_query,
-           SB_RUN(assets_presign)),
+           "Create a presigned URL of the asset", .query = presign_query, SB_RUN(assets_presign)),
     GR_END,
 };

@@ -1,4 +1,4 @@
-/* Who may call: the two kinds of token that 100ms knows. */
+/* Authentication with the two types of token of 100ms. */
 #include "auth.h"
 #include "routes.h"
 

@@ -1,10 +1,10 @@
-/* Tokens: who may call, and the tokens that the sandbox makes. */
+/* Authentication, and the tokens that the sandbox signs. */
 #pragma once
 
 #include "sandbox.h"
 
 enum gr_err sb_authenticate(struct gr_call *call);
-/* Checks a token of that type ("management", "app"); claims live as long as the call. */
+/* Verifies a token of a type ("management", "app"). The claims are valid until the call ends. */
 enum gr_err sb_check_token(struct gr_call *call, gr_str token, const char *type,
                            const json_t **ret_claims);
 enum gr_err sb_bearer_claims(struct gr_call *call, const char *type, const json_t **ret_claims);

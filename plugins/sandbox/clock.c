@@ -1,6 +1,6 @@
 /*
- * The clock and the steps that wait for it. A step is {"at", "kind", "id"} in the list "due" of the
- * state document, so that it survives a restart.
+ * The clock and the scheduled steps. A step is {"at", "kind", "id"} in the list "due" of the state
+ * document, so that it survives a restart.
  */
 #include "sandbox.h"
 
@@ -44,7 +44,7 @@ void sb_cancel(struct sandbox *sb, const char *kind, const char *id)
     }
 }
 
-/* The index of the earliest step; the list's length when it is empty. */
+/* Returns the index of the earliest step; the length of the list when it is empty. */
 static size_t earliest(const json_t *due, int64_t *ret_at)
 {
     size_t count = json_array_size(due);

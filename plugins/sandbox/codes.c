@@ -1,4 +1,4 @@
-/* Room codes, and their exchange for a token on the auth host. */
+/* Room codes, and their exchange for a token. */
 #include "auth.h"
 #include "rooms.h"
 #include "routes.h"
@@ -6,21 +6,21 @@
 #define CODES_PER_ROOM_MAX 100
 
 static const struct gr_field codes_query[] = {
-    GR_FIELD("role", GR_STRING, "Codes of a role"),
-    GR_FIELD("enabled", GR_BOOL, "Enabled or disabled codes"),
+    GR_FIELD("role", GR_STRING, "Only codes of this role"),
+    GR_FIELD("enabled", GR_BOOL, "Only enabled codes, or only disabled ones"),
     SB_PAGE_FIELDS(1),
     GR_END,
 };
 
 static const struct gr_field code_update_fields[] = {
-    GR_FIELD("code", GR_STRING, "The code", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("enabled", GR_BOOL, "Whether it works", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("code", GR_STRING, "The room code", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("enabled", GR_BOOL, "Whether the code is enabled", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 static const struct gr_field exchange_fields[] = {
     GR_FIELD("code", GR_STRING, "A room code", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("user_id", GR_STRING, "Becomes the user id of the token"),
+    GR_FIELD("user_id", GR_STRING, "User id for the token"),
     GR_END,
 };
 
@@ -95,8 +95,8 @@ static enum gr_err codes_list(struct gr_call *call, struct sandbox *sb)
     return sb_reply_list(call, sb, &list);
 }
 
-/* Appends the codes of the room whose role is still there, and disables the others. The names of
- * the roles that have a code become members of covered. */
+/* Appends the room's codes of existing roles to data and disables the others. The roles with a code
+ * become members of covered. */
 static void keep_codes(struct sandbox *sb, const json_t *room, json_t *data, json_t *covered)
 {
     const char *text;
@@ -117,7 +117,7 @@ static void keep_codes(struct sandbox *sb, const json_t *room, json_t *data, jso
     }
 }
 
-/* When the codes exist, the service answers them and makes only those that are missing. */
+/* Like the service, returns existing codes and creates only the missing ones. */
 static enum gr_err codes_create_all(struct gr_call *call, struct sandbox *sb)
 {
     json_t *covered;
@@ -159,7 +159,7 @@ static enum gr_err codes_create(struct gr_call *call, struct sandbox *sb)
     return sb_reply_row(call, sb, new_code(sb, room, role));
 }
 
-/* Whether the room and the role of the code still exist. */
+/* True when the room and the role of the code exist. */
 static bool code_is_valid(struct sandbox *sb, const json_t *code)
 {
     const json_t *room = sb_find_text(sb, "rooms", sb_text(code, "room_id"));

@@ -1,5 +1,4 @@
-/* Errors in the 100ms shape: {"code": 404, "message": "…"}, and "details": ["…"] where there are
- * any. */
+/* Errors in the 100ms shape: {"code": 404, "message": "…"}, and optional "details": ["…"]. */
 #include "sandbox.h"
 
 #include <stdio.h>
@@ -26,8 +25,8 @@ enum gr_err sb_error(struct gr_call *call, int status, const char *message, cons
     return err;
 }
 
-/* How the service words a wrong member, where its documentation says so. First match wins; "%s" is
- * the member. A prefix of "" fits everything. */
+/* The documented messages of the service for invalid members. The first matching row is used; "%s"
+ * is the member. The prefix "" matches everything. */
 static const struct wording {
     const char *route; /* prefix of the route id */
     const char *in;
@@ -60,11 +59,11 @@ static const char *wording_of(const char *route, const struct gr_problem *proble
 
     while (!(begins(route, row->route) && begins(problem->in, row->in) &&
              begins(problem->where, row->where) && (!row->kind || row->kind == problem->kind)))
-        row++; /* the last row fits everything */
+        row++; /* the last row matches everything */
     return row->message;
 }
 
-/* Puts the member in the place of "%s". */
+/* Replaces "%s" by the member. */
 static json_t *worded(const char *message, const char *where)
 {
     const char *gap = strstr(message, "%s");
@@ -97,7 +96,7 @@ static json_t *details_of(const struct gr_error *error)
     return details;
 }
 
-/* The service says at which byte its parser gave up, counted from 1. */
+/* The message of the service has the position of the error, counted from 1. */
 static json_t *bad_json_message(struct gr_call *call)
 {
     gr_str body = gr_body(call);

@@ -1,4 +1,4 @@
-/* The routes that set, show and drop fault rules. */
+/* The routes that add, list and delete fault rules. */
 #include "faults.h"
 #include "routes.h"
 
@@ -32,11 +32,11 @@ static enum gr_err faults_clear(struct gr_call *call, struct sandbox *sb)
 const struct gr_route sb_fault_routes[] = {
     SB_ADMIN(GET, "/faults", "admin.faults_list", "List the fault rules",
              SB_RUN_ADMIN(faults_list)),
-    SB_ADMIN(POST, "/faults", "admin.faults_add", "Let the next calls fail",
+    SB_ADMIN(POST, "/faults", "admin.faults_add", "Add a fault rule for the next calls",
              .body = GR_BODY(GR_OBJECT, .fields = sb_fault_fields,
                              .flags = GR_FIELD_REQUIRED | GR_FIELD_STRICT),
              SB_RUN_ADMIN(faults_add)),
-    SB_ADMIN(DELETE, "/faults", "admin.faults_clear", "Drop the fault rules",
+    SB_ADMIN(DELETE, "/faults", "admin.faults_clear", "Delete the fault rules",
              SB_RUN_ADMIN(faults_clear)),
     GR_END,
 };

@@ -1,6 +1,6 @@
 /*
- * Faults on demand: the next calls that match a rule are delayed, answered otherwise, or cut short;
- * and one single call can ask for it in a header, "X-Sandbox-Fault: delay=500;status=503".
+ * Fault injection: the next calls that match a rule are delayed, answered with an error, or cut
+ * off. A client can request a fault for one call: "X-Sandbox-Fault: delay=500;status=503".
  */
 #include "faults.h"
 
@@ -11,22 +11,25 @@
 #define DELAY_MAX_MS 600000
 
 const struct gr_field sb_fault_fields[] = {
-    GR_FIELD("count", GR_INT, "Calls that meet it; -1: all", .range = GR_MIN(-1),
+    GR_FIELD("count", GR_INT, "Number of calls to which the rule applies; -1: all",
+             .range = GR_MIN(-1), .default_doc = "1"),
+    GR_FIELD("skip", GR_INT, "Number of matching calls to skip at the beginning",
+             .range = GR_MIN(0), .default_doc = "0"),
+    GR_FIELD("every", GR_INT, "Applies to every n-th matching call", .range = GR_MIN(1),
              .default_doc = "1"),
-    GR_FIELD("skip", GR_INT, "Matching calls that pass before", .range = GR_MIN(0),
-             .default_doc = "0"),
-    GR_FIELD("every", GR_INT, "Meets one call of so many that match", .range = GR_MIN(1),
-             .default_doc = "1"),
-    GR_FIELD("method", GR_STRING, "Method; any when absent"),
-    GR_FIELD("path", GR_STRING, "Path below /v2, with * for any text; any when absent"),
+    GR_FIELD("method", GR_STRING, "Method; absent: any"),
+    GR_FIELD("path", GR_STRING, "Path below /v2, with * for any text; absent: any"),
     GR_FIELD("delay", GR_INT, "Milliseconds to wait first", .range = GR_RANGE(0, DELAY_MAX_MS)),
-    GR_FIELD("status", GR_INT, "Status in place of the answer", .range = GR_RANGE(200, 599)),
-    GR_FIELD("body", GR_ANY, "JSON body that goes with the status"),
-    GR_FIELD("raw", GR_STRING, "Text sent as it is in place of a JSON body"),
-    GR_FIELD("content_type", GR_STRING, "Content type of raw", .default_doc = "application/json"),
+    GR_FIELD("status", GR_INT, "Status to answer", .range = GR_RANGE(200, 599)),
+    GR_FIELD("body", GR_ANY, "JSON body for the status"),
+    GR_FIELD("raw", GR_STRING, "Text to send in place of a JSON body"),
+    GR_FIELD("content_type", GR_STRING, "Content type of `raw`", .default_doc = "application/json"),
     GR_FIELD("retry_after", GR_INT, "Seconds in Retry-After", .range = GR_RANGE(1, 86400)),
-    GR_FIELD("drop", GR_BOOL, "Do the work, then close without an answer", .default_doc = "false"),
-    GR_FIELD("truncate", GR_INT, "Do the work, then close after that many bytes of the answer",
+    GR_FIELD("drop", GR_BOOL,
+             "Whether to handle the call but close the connection without an answer",
+             .default_doc = "false"),
+    GR_FIELD("truncate", GR_INT,
+             "Handles the call but closes the connection after this many bytes of the answer",
              .range = GR_MIN(0)),
     GR_END,
 };
@@ -47,7 +50,7 @@ static bool rule_matches(const json_t *rule, const char *method, const char *pat
            (!*wanted_path || fnmatch(wanted_path, path, 0) == 0);
 }
 
-/* Whether the rule applies to this call, which is counted for the rules that follow. */
+/* True when the rule applies to this matching call, which it counts. */
 static bool rule_fires(struct sandbox *sb, json_t *rule)
 {
     int64_t skip = sb_int(rule, "skip");
@@ -69,7 +72,7 @@ static bool rule_fires(struct sandbox *sb, json_t *rule)
     return count != 0;
 }
 
-/* The first rule that applies to this call, as a new reference; NULL when there is none. */
+/* Returns a copy of the first rule that applies to this call; NULL when there is none. */
 static json_t *rule_for(struct gr_call *call, struct sandbox *sb)
 {
     const char *method = method_name(gr_route_of(call)->method);
@@ -91,7 +94,7 @@ static json_t *rule_for(struct gr_call *call, struct sandbox *sb)
     return met;
 }
 
-/* "delay=500;status=503" as the members of a rule; NULL when it is not of that form. */
+/* Parses "delay=500;status=503" into a rule; NULL when it is malformed. */
 static json_t *rule_of_header(struct gr_call *call, gr_str text)
 {
     json_t *rule = json_object();
@@ -124,7 +127,7 @@ static void wait_ms(int64_t ms)
     struct timespec left = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
 
     while (nanosleep(&left, &left))
-        ; /* a signal came: sleep what is left */
+        ; /* continue after a signal */
 }
 
 static const char *message_for(int status)
@@ -143,11 +146,11 @@ static const char *message_for(int status)
     case 503:
         return "service unavailable";
     default:
-        return status >= 500 ? "internal server error" : "fault on demand";
+        return status >= 500 ? "internal server error" : "injected fault";
     }
 }
 
-/* wait_s: seconds in Retry-After and in the message, as the service has them there; 0: none. */
+/* wait_s: seconds for Retry-After and for the message, where the service has them too; 0: none. */
 static enum gr_err answer_error(struct gr_call *call, int status, unsigned wait_s)
 {
     const char *message = message_for(status);
@@ -170,7 +173,6 @@ enum gr_err sb_too_many(struct gr_call *call, unsigned wait_s)
     return answer_error(call, 429, wait_s);
 }
 
-/* Answers as the rule says. */
 static enum gr_err answer(struct gr_call *call, const json_t *rule)
 {
     int status = json_object_get(rule, "status") ? (int)sb_int(rule, "status") : 200;
@@ -190,7 +192,7 @@ static enum gr_err answer(struct gr_call *call, const json_t *rule)
     }
     if (body)
         return gr_reply_json(call, status, json_deep_copy(body));
-    type = gr_copy(call, gr_str_of(type)); /* the rule ends before the answer leaves */
+    type = gr_copy(call, gr_str_of(type)); /* the rule is released before the answer is sent */
     return gr_reply(call, status, type && *type ? type : "application/json",
                     gr_str_of(gr_copy(call, gr_str_of(sb_text(rule, "raw")))));
 }

@@ -1,6 +1,6 @@
 /*
- * The webhooks of recordings and streams, with the members that the service's webhook page gives
- * each of them; contract tests hold them to it (tests/contract/live).
+ * The webhooks of recordings and streams, with the members that the service documents. Contract
+ * tests verify them (tests/contract/live).
  */
 #include "analytics.h"
 #include "jobs.h"
@@ -13,7 +13,7 @@ static json_t *room_of(struct sandbox *sb, const json_t *job)
     return sb_find_text(sb, "rooms", sb_text(job, "room_id"));
 }
 
-/* Each event of a job has an id and a time of its own beside those of the envelope. */
+/* Each event of a job has an id and a time in addition to those of the envelope. */
 static void stamp(struct sandbox *sb, json_t *data)
 {
     struct sb_name id = sb_new_uuid(sb);
@@ -22,7 +22,7 @@ static void stamp(struct sandbox *sb, json_t *data)
     sb_set(sb, data, "metadata_timestamp", sb_time(sb, sb->now_ms));
 }
 
-/* What all events of a job have in common. */
+/* The common members of all events of a job. */
 static json_t *data_of(struct sandbox *sb, const json_t *job)
 {
     const json_t *session = sb_find_text(sb, "sessions", sb_text(job, "session_id"));
@@ -37,7 +37,7 @@ static json_t *data_of(struct sandbox *sb, const json_t *job)
     return data;
 }
 
-/* The same for the events of a run: they name the job, and the peer that records. */
+/* The common members of the events of a running job: also the job and the recording peer. */
 static json_t *run_data(struct sandbox *sb, const json_t *job)
 {
     json_t *data = data_of(sb, job);
@@ -48,7 +48,7 @@ static json_t *run_data(struct sandbox *sb, const json_t *job)
     return data;
 }
 
-/* Sends the event of that name of the job's family: "beam.started.success", "hls.failure". */
+/* Sends an event of the kind of job, for example "beam.started.success" or "hls.failure". */
 static void emit(struct sandbox *sb, const json_t *job, const char *what, json_t *data)
 {
     struct sb_name type = {""};
@@ -106,7 +106,7 @@ static const json_t *asset_of(const json_t *assets, const char *type)
     return NULL;
 }
 
-/* Sets "<name>_path" and "<name>_presigned_url" to where the asset can be fetched. */
+/* Sets "<name>_path" and "<name>_presigned_url" of the asset. */
 static void set_file(struct sandbox *sb, json_t *data, const char *name, const json_t *asset)
 {
     struct sb_name member = {""};
@@ -178,7 +178,7 @@ static void tell_hls_recorded(struct sandbox *sb, const json_t *job, const json_
 
 /* --- transcription --- */
 
-/* Adds what an event says of one text, under names such as "transcript_srt_asset_id". */
+/* Adds the members about one text, for example "transcript_srt_asset_id". */
 static void add_text(struct sandbox *sb, json_t *data, const json_t *asset, bool finished)
 {
     json_t *name = json_sprintf("%s_%s", sb_text(asset, "type"),

@@ -4,15 +4,15 @@
 #include "templates.h"
 
 const struct gr_field sb_jobs_query[] = {
-    GR_FIELD("room_id", GR_STRING, "Of a room"),
-    GR_FIELD("session_id", GR_STRING, "Of a session"),
-    GR_FIELD("status", GR_STRING, "In a state", .values = HMS_JOB_STATES),
+    GR_FIELD("room_id", GR_STRING, "Only jobs of this room"),
+    GR_FIELD("session_id", GR_STRING, "Only jobs of this session"),
+    GR_FIELD("status", GR_STRING, "Only jobs in this state", .values = HMS_JOB_STATES),
     SB_PAGE_FIELDS(1),
     GR_END,
 };
 
 #define START_FIELDS                                                                               \
-    GR_FIELD("meeting_url", GR_STRING, "Page that shows the room"),                                \
+    GR_FIELD("meeting_url", GR_STRING, "URL of a page that shows the room"),                       \
         GR_FIELD("destination", GR_STRING, "Destination of the template")
 
 static const struct gr_field resolution[] = {
@@ -24,17 +24,18 @@ static const struct gr_field resolution[] = {
 };
 
 #define TRANSCRIPTION_FIELDS                                                                       \
-    GR_FIELD("enabled", GR_BOOL, "Whether to write it"),                                           \
-        GR_FIELD("output_modes", GR_ARRAY, "Formats",                                              \
+    GR_FIELD("enabled", GR_BOOL, "Whether to transcribe"),                                         \
+        GR_FIELD("output_modes", GR_ARRAY, "Formats of the transcript",                            \
                  .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPT_FORMATS)),                   \
-        GR_FIELD("custom_vocabulary", GR_ARRAY, "Words to know", .items = GR_ITEM(GR_STRING)),     \
-        GR_FIELD("summary", GR_OBJECT, "Summary", .fields = sb_summary_fields)
+        GR_FIELD("custom_vocabulary", GR_ARRAY, "Words that the transcriber should know",          \
+                 .items = GR_ITEM(GR_STRING)),                                                     \
+        GR_FIELD("summary", GR_OBJECT, "Summary of the transcript", .fields = sb_summary_fields)
 
 static const struct gr_field transcription[] = {TRANSCRIPTION_FIELDS, GR_END};
 
 static const struct gr_field live_transcription[] = {
     TRANSCRIPTION_FIELDS,
-    GR_FIELD("modes", GR_ARRAY, "When to write",
+    GR_FIELD("modes", GR_ARRAY, "When to transcribe",
              .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPTION_MODES)),
     GR_END,
 };
@@ -42,42 +43,44 @@ static const struct gr_field live_transcription[] = {
 const struct gr_field sb_recording_start_fields[] = {
     START_FIELDS,
     GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = resolution),
-    GR_FIELD("audio_only", GR_BOOL, "Leave the picture out", .default_doc = "false"),
-    GR_FIELD("transcription", GR_OBJECT, "Transcription", .fields = transcription),
+    GR_FIELD("audio_only", GR_BOOL, "Whether to record audio without video",
+             .default_doc = "false"),
+    GR_FIELD("transcription", GR_OBJECT, "Transcription settings", .fields = transcription),
     GR_END,
 };
 
 const struct gr_field sb_external_start_fields[] = {
     START_FIELDS,
-    GR_FIELD("rtmp_urls", GR_ARRAY, "Where the stream goes",
+    GR_FIELD("rtmp_urls", GR_ARRAY, "Servers to stream to",
              .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = HMS_RTMP_URLS,
              .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("recording", GR_BOOL, "Record as well", .default_doc = "false"),
+    GR_FIELD("recording", GR_BOOL, "Whether to record the stream as well", .default_doc = "false"),
     GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = resolution),
     GR_END,
 };
 
 static const struct gr_field live_recording[] = {
-    GR_FIELD("hls_vod", GR_BOOL, "Keep the playlist"),
-    GR_FIELD("single_file_per_layer", GR_BOOL, "One file for each layer"),
+    GR_FIELD("hls_vod", GR_BOOL, "Whether to keep a video on demand"),
+    GR_FIELD("single_file_per_layer", GR_BOOL, "Whether to keep one file per layer"),
     GR_END,
 };
 
 const struct gr_field sb_live_start_fields[] = {
     START_FIELDS,
     GR_FIELD("recording", GR_OBJECT, "Recording of the stream", .fields = live_recording),
-    GR_FIELD("transcription", GR_OBJECT, "Transcription", .fields = live_transcription),
+    GR_FIELD("transcription", GR_OBJECT, "Transcription settings", .fields = live_transcription),
     GR_END,
 };
 
 const struct gr_field sb_metadata_fields[] = {
-    GR_FIELD("payload", GR_STRING, "Text for the viewers", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("payload", GR_STRING, "Text for the players", .flags = GR_FIELD_REQUIRED,
              .range = GR_MAX(100)),
-    GR_FIELD("duration", GR_INT, "Seconds", .flags = GR_FIELD_REQUIRED, .range = GR_MIN(0)),
+    GR_FIELD("duration", GR_INT, "Duration in seconds", .flags = GR_FIELD_REQUIRED,
+             .range = GR_MIN(0)),
     GR_END,
 };
 
 const struct gr_field sb_reason_fields[] = {
-    GR_FIELD("reason", GR_STRING, "What went wrong"),
+    GR_FIELD("reason", GR_STRING, "Reason of the failure"),
     GR_END,
 };

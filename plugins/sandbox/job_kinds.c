@@ -1,4 +1,4 @@
-/* What the three kinds of job differ in: see struct sb_job_kind. */
+/* The differences between the three kinds of job: see struct sb_job_kind. */
 #include "jobs.h"
 
 static void make_recording(struct sandbox *sb, json_t *job, const json_t *body);
@@ -100,7 +100,6 @@ static void make_live(struct sandbox *sb, json_t *job, const json_t *body)
                    sb_true(recording, "single_file_per_layer")));
 }
 
-/* What a completed job leaves behind, by type. */
 json_t *sb_job_asset_types(struct sandbox *sb, const json_t *job)
 {
     const json_t *recording = json_object_get(job, "recording");
@@ -120,7 +119,7 @@ json_t *sb_job_asset_types(struct sandbox *sb, const json_t *job)
     return types;
 }
 
-/* --- what its events say --- */
+/* --- members of events --- */
 
 json_t *sb_job_rtmp(struct sandbox *sb, const json_t *job)
 {

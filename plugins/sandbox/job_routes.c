@@ -1,9 +1,9 @@
-/* The routes of recordings, external streams and live streams: the same handlers for all three. */
+/* The routes of recordings, external streams and live streams, which share their handlers. */
 #include "jobs.h"
 #include "rooms.h"
 #include "routes.h"
 
-/* The kind that the row is about. */
+/* The kind of job of the route. */
 static const struct sb_job_kind *kind_of(const struct gr_call *call)
 {
     return sb_endpoint_of(call)->of;
@@ -49,8 +49,8 @@ static enum gr_err jobs_get(struct gr_call *call, struct sandbox *sb)
     return err == GR_OK ? sb_reply_row(call, sb, job) : err;
 }
 
-/* The destination of a start: the one that the body names, else the only one that the template has,
- * else "default". */
+/* Finds the destination of a start: from the body, else the only one of the template, else
+ * "default". */
 static enum gr_err destination_of(struct gr_call *call, struct sandbox *sb, const json_t *room,
                                   const char **ret_name)
 {
@@ -70,15 +70,14 @@ static enum gr_err destination_of(struct gr_call *call, struct sandbox *sb, cons
     return GR_OK;
 }
 
-/* The room of the path. The service looks up what the token may do before it looks for the room, so
- * that an unknown room is one without permission. */
+/* The room of the path. The service checks the permission first, so an unknown room is 403. */
 static enum gr_err room_of(struct gr_call *call, struct sandbox *sb, json_t **ret_room)
 {
     *ret_room = sb_find(sb, "rooms", gr_param(call, "room_id"));
     return *ret_room ? GR_OK : sb_error(call, 403, "user does not have required permission", NULL);
 }
 
-/* The first live job of the room in the path; NULL when there is none. */
+/* Returns the first live job of the room in the path; NULL when there is none. */
 static json_t *live_in_room(struct gr_call *call, struct sandbox *sb)
 {
     gr_str room_id = gr_param(call, "room_id");
@@ -92,7 +91,7 @@ static json_t *live_in_room(struct gr_call *call, struct sandbox *sb)
     return NULL;
 }
 
-/* What the field rows cannot say about the body of a start. */
+/* Checks what the field rows of a start cannot express. */
 static enum gr_err check_start(struct gr_call *call)
 {
     const json_t *url = json_object_get(gr_json(call), "meeting_url");
@@ -158,7 +157,7 @@ static enum gr_err jobs_stop_one(struct gr_call *call, struct sandbox *sb)
     return sb_reply_row(call, sb, job);
 }
 
-/* Pauses or resumes the job; NULL, or one that does not run, is not found. */
+/* Pauses or resumes the job. Fails with 404 when it is NULL or not live. */
 static enum gr_err reply_paused(struct gr_call *call, struct sandbox *sb, json_t *job, bool paused)
 {
     if (!sb_job_is_live(job))
@@ -204,7 +203,8 @@ static enum gr_err jobs_resume_one(struct gr_call *call, struct sandbox *sb)
     return set_paused(call, sb, false);
 }
 
-/* Not documented by the service; here the recording configuration of the room's template. */
+/* 100ms does not document this route; the sandbox answers the template's recording configuration.
+ */
 static enum gr_err jobs_config(struct gr_call *call, struct sandbox *sb)
 {
     const json_t *room = NULL;
@@ -246,7 +246,7 @@ static enum gr_err job_fail_now(struct gr_call *call, struct sandbox *sb)
 
     if (!job)
         return sb_error(call, 404, "not found", NULL);
-    sb_job_fail(sb, job, *reason ? reason : "told to fail");
+    sb_job_fail(sb, job, *reason ? reason : "failed on request");
     return sb_reply_row(call, sb, job);
 }
 
@@ -261,7 +261,6 @@ const struct gr_route sb_job_routes[] = {
            "Fetch the configuration of a recording",
            SB_RUN(jobs_config, .of = &sb_job_kinds[SB_RECORDINGS])),
     SB_POST("/recordings/room/{room_id}/start", "recordings.start", "Start a recording",
-
             .body = GR_BODY(GR_OBJECT, .fields = sb_recording_start_fields),
             SB_RUN(jobs_start, .of = &sb_job_kinds[SB_RECORDINGS])),
     SB_POST("/recordings/room/{room_id}/stop", "recordings.stop_room",
@@ -292,7 +291,6 @@ const struct gr_route sb_job_routes[] = {
     SB_GET("/live-streams/{job_id}", "live_streams.get", "Fetch a live stream",
            SB_RUN(jobs_get, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
     SB_POST("/live-streams/room/{room_id}/start", "live_streams.start", "Start a live stream",
-
             .body = GR_BODY(GR_OBJECT, .fields = sb_live_start_fields),
             SB_RUN(jobs_start, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
     SB_POST("/live-streams/room/{room_id}/stop", "live_streams.stop_room",
@@ -301,7 +299,7 @@ const struct gr_route sb_job_routes[] = {
     SB_POST("/live-streams/{job_id}/stop", "live_streams.stop", "Stop a live stream",
             SB_RUN(jobs_stop_one, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
     SB_POST("/live-streams/{job_id}/timed-metadata", "live_streams.metadata",
-            "Send metadata to the viewers",
+            "Insert timed metadata into a stream",
             .body = GR_BODY(GR_OBJECT, .fields = sb_metadata_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(jobs_metadata, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
     SB_POST("/live-streams/{job_id}/pause-recording", "live_streams.pause_recording",

@@ -1,9 +1,9 @@
 /*
- * Recordings, external streams and live streams: three collections of one kind of job.
+ * Recordings, external streams and live streams: three kinds of job with the same states:
  *
  *     starting -> running -> stopping -> post_processing -> completed
  *
- * and failed from anywhere. What differs between the three stands in job_kinds.c.
+ * A job can become "failed" in every state. job_kinds.c has the differences between the kinds.
  */
 #include "jobs.h"
 #include "sessions.h"
@@ -130,7 +130,7 @@ void sb_job_alone(struct sandbox *sb, const char *id)
         sb_job_stop(sb, job, "last peer left");
 }
 
-/* Ending a room stops what runs in it, as a stop by the client does. */
+/* Ending a room stops its jobs with the reason of a stop by a client. */
 static void stop_with_session(struct sandbox *sb, json_t *job)
 {
     sb_job_stop(sb, job, "client request");
@@ -145,7 +145,7 @@ void sb_job_fail(struct sandbox *sb, json_t *job, const char *reason)
     sb_session_settle(sb, sb_text(job, "session_id"));
 }
 
-/* Calls visit for each job of the session that is live; returns how many there were. */
+/* Calls visit for each live job of the session and returns their number. */
 static size_t each_live(struct sandbox *sb, const char *session_id,
                         void (*visit)(struct sandbox *sb, json_t *job))
 {
@@ -192,9 +192,9 @@ void sb_jobs_alone(struct sandbox *sb, const char *session_id, bool alone)
     each_live(sb, session_id, alone ? sb_job_wait_alone : not_alone);
 }
 
-/* --- beginning --- */
+/* --- new jobs --- */
 
-/* What the template says about the longest run and the wait in an empty room, in seconds. */
+/* Sets the maximum duration and the time-out in an empty room from the template. */
 static void set_limits(struct sandbox *sb, json_t *job, const json_t *room)
 {
     const char *template_id = sb_text(room, "template_id");
@@ -215,7 +215,7 @@ static void set_limits(struct sandbox *sb, json_t *job, const json_t *room)
     sb_set(sb, job, ".alone_ms", json_integer(alone_s > 0 ? alone_s * 1000 : ALONE_MS));
 }
 
-/* The transcription that the start asks for, else the one that the template switches on. */
+/* Returns the transcription settings of the start, else those that the template enables. */
 static json_t *transcription_of(struct sandbox *sb, const json_t *room, const json_t *body)
 {
     const json_t *asked = json_object_get(body, "transcription");

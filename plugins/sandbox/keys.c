@@ -1,4 +1,4 @@
-/* Stream keys: at most one works in a room at a time. */
+/* Stream keys: a room has at most one enabled key. */
 #include "rooms.h"
 #include "routes.h"
 

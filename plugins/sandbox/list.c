@@ -1,4 +1,4 @@
-/* Filters and pages for every list of the API. See struct sb_list. */
+/* Filters and pages of all lists: see struct sb_list. */
 #include "sandbox.h"
 
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static bool filter_holds(const struct sb_filter *filter, const json_t *row, gr_s
     return true;
 }
 
-/* A parameter that may be repeated selects rows that match one of its values. */
+/* A repeated parameter selects the rows that match one of its values. */
 static bool filter_passes(struct gr_call *call, struct sandbox *sb, const struct sb_filter *filter,
                           const json_t *row)
 {
@@ -58,7 +58,8 @@ static bool selected(struct gr_call *call, struct sandbox *sb, const struct sb_l
     return (!list->keep || list->keep(call, sb, row)) && sb_passes(call, sb, list->filters, row);
 }
 
-/* The keys of all in the order of the list; the caller frees the array. NULL without memory. */
+/* Returns the keys of all in the order of the list; the caller frees the array. NULL without
+ * memory. */
 static const char **ordered_keys(json_t *all, bool oldest_first)
 {
     size_t count = json_object_size(all);
@@ -73,8 +74,7 @@ static const char **ordered_keys(json_t *all, bool oldest_first)
     return keys;
 }
 
-/* The index of the row that follows the one named in the query's `start`. Returns false when there
- * is no row of that name. */
+/* Finds the index after the row `start` of the query. False when there is no such row. */
 static bool first_index(struct gr_call *call, const char *const *keys, size_t count,
                         size_t *ret_index)
 {
@@ -90,8 +90,8 @@ static bool first_index(struct gr_call *call, const char *const *keys, size_t co
     return false;
 }
 
-/* Appends at most limit rows to items, beginning at index. Returns the key of the last one, or "";
- * *ret_more says whether the list goes on behind it. */
+/* Appends at most limit rows to items, beginning at index. Returns the key of the last one, or "".
+ * *ret_more: there are further rows. */
 static const char *take_page(struct gr_call *call, struct sandbox *sb, const struct sb_list *list,
                              const char *const *keys, size_t index, size_t limit, json_t *items,
                              bool *ret_more)

@@ -1,5 +1,4 @@
-/* The lists of a poll: its runs, the responses of participants, and the results computed of them.
- */
+/* The lists of a poll: its runs, the responses of participants, and the computed results. */
 #include "polls.h"
 #include "routes.h"
 
@@ -9,14 +8,15 @@ static const struct gr_field poll_page_query[] = {
 };
 
 static const struct gr_field results_query[] = {
-    GR_FIELD("question", GR_INT, "Of a question"),
+    GR_FIELD("question", GR_INT, "Only items of this question"),
     SB_PAGE_FIELDS(1),
     GR_END,
 };
 
 static const struct gr_field responses_query[] = {
-    GR_FIELD("question", GR_INT, "Of a question"),
-    GR_FIELD("all", GR_BOOL, "With the responses that were changed later", .default_doc = "false"),
+    GR_FIELD("question", GR_INT, "Only items of this question"),
+    GR_FIELD("all", GR_BOOL, "Whether to list responses that were changed later, too",
+             .default_doc = "false"),
     SB_PAGE_FIELDS(1),
     GR_END,
 };
@@ -27,7 +27,7 @@ static bool of_poll(struct gr_call *call, struct sandbox *sb, const json_t *row)
     return sb_is(row, "poll_id", gr_param(call, "poll_id"));
 }
 
-/* All runs of the poll, or where the path names a session or a run, those of it. */
+/* Selects the runs of the poll, of one session or run when the path has one. */
 static bool of_run(struct gr_call *call, struct sandbox *sb, const json_t *row)
 {
     gr_str session = gr_param(call, "session_id");

@@ -1,5 +1,4 @@
-/* Polls that run in sessions: beginning, answering with the result that is computed of it, ending.
- */
+/* Runs of polls in sessions: start, responses with their computed results, and end. */
 #include "polls.h"
 #include "routes.h"
 #include "sessions.h"
@@ -7,19 +6,21 @@
 #include <ctype.h>
 
 static const struct gr_field poll_run_fields[] = {
-    GR_FIELD("room_id", GR_STRING, "A room with a running session", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("room_id", GR_STRING, "ID of a room with a running session",
+             .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 static const struct gr_field respond_fields[] = {
-    GR_FIELD("room_id", GR_STRING, "A room with a running session", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("room_id", GR_STRING, "ID of a room with a running session",
+             .flags = GR_FIELD_REQUIRED),
     GR_FIELD("question", GR_INT, "Index of the question", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("peer_id", GR_STRING, "Who answers: a peer that is in", .any_of = "who"),
-    GR_FIELD("user_id", GR_STRING, "Who answers: a user", .any_of = "who"),
-    GR_FIELD("options", GR_ARRAY, "Chosen options by index", .items = GR_ITEM(GR_INT)),
-    GR_FIELD("text", GR_STRING, "Answer as text"),
-    GR_FIELD("skipped", GR_BOOL, "No answer", .default_doc = "false"),
-    GR_FIELD("duration", GR_INT, "Seconds it took", .range = GR_MIN(0)),
+    GR_FIELD("peer_id", GR_STRING, "Peer who answers; must be in the session", .any_of = "who"),
+    GR_FIELD("user_id", GR_STRING, "User who answers", .any_of = "who"),
+    GR_FIELD("options", GR_ARRAY, "Indexes of the chosen options", .items = GR_ITEM(GR_INT)),
+    GR_FIELD("text", GR_STRING, "Text of the answer"),
+    GR_FIELD("skipped", GR_BOOL, "Whether the question is skipped", .default_doc = "false"),
+    GR_FIELD("duration", GR_INT, "Time that the answer took in seconds", .range = GR_MIN(0)),
     GR_END,
 };
 
@@ -145,11 +146,11 @@ static json_int_t score_of(const json_t *poll, const json_t *question, const jso
     return right ? sb_int(question, "weight") : 0;
 }
 
-/* Who answers, as response and result show it. */
+/* The participant who answers. */
 struct person {
     const char *peer_id;
     const char *user_id;
-    const char *key; /* what makes a participant the same one */
+    const char *key; /* identifies the participant */
 };
 
 static struct person person_of(const json_t *poll, const json_t *session, const json_t *body)
@@ -207,7 +208,7 @@ static json_t *put_response(struct sandbox *sb, const json_t *poll, const json_t
     return sb_put(sb, "poll_responses", id.text, row);
 }
 
-/* One result for each participant and question; a changed response changes it. */
+/* There is one result per participant and question; a changed response updates it. */
 static void put_result(struct sandbox *sb, const json_t *poll, const json_t *run,
                        const struct person *person, const json_t *body, json_int_t score)
 {
@@ -236,7 +237,7 @@ static void count_response(struct sandbox *sb, json_t *run, const struct person 
     sb_set(sb, run, "total_responses", json_integer(sb_int(run, "total_responses") + 1));
 }
 
-/* The poll of the path, and the running session of the room that the body names. */
+/* Finds the poll of the path and the running session of the room in the body. */
 static enum gr_err where_it_runs(struct gr_call *call, struct sandbox *sb, json_t **ret_poll,
                                  json_t **ret_session)
 {

@@ -1,4 +1,4 @@
-/* Polls: what is asked. What is answered stands in poll_results.c. */
+/* Polls and their questions. poll_runs.c and poll_results.c have the answers. */
 #include "polls.h"
 #include "routes.h"
 #include "templates.h"
@@ -14,62 +14,64 @@ static const char question_defaults[] =
 static const char option_defaults[] = "{\"text\":\"\"}";
 
 static const struct gr_field attachment[] = {
-    GR_FIELD("type", GR_STRING, "MIME type"),
-    GR_FIELD("url", GR_STRING, "Where it is"),
+    GR_FIELD("type", GR_STRING, "Media type"),
+    GR_FIELD("url", GR_STRING, "URL of the attachment"),
     GR_END,
 };
 
 static const struct gr_field answer[] = {
-    GR_FIELD("hidden", GR_BOOL, "Not shown to participants"),
-    GR_FIELD("options", GR_ARRAY, "Right options by index", .items = GR_ITEM(GR_INT)),
-    GR_FIELD("text", GR_STRING, "Right text"),
-    GR_FIELD("case", GR_BOOL, "Compare with regard to case"),
-    GR_FIELD("trim", GR_BOOL, "Compare without blanks around it"),
+    GR_FIELD("hidden", GR_BOOL, "Whether to hide the right answer from participants"),
+    GR_FIELD("options", GR_ARRAY, "Indexes of the right options", .items = GR_ITEM(GR_INT)),
+    GR_FIELD("text", GR_STRING, "The right text"),
+    GR_FIELD("case", GR_BOOL, "Whether upper and lower case differ"),
+    GR_FIELD("trim", GR_BOOL, "Whether spaces around the text are ignored"),
     GR_END,
 };
 
 static const struct gr_field option_fields[] = {
-    GR_FIELD("index", GR_INT, "Position, from 1", .range = GR_MIN(1)),
-    GR_FIELD("text", GR_STRING, "Text"),
-    GR_FIELD("weight", GR_INT, "Weight"),
+    GR_FIELD("index", GR_INT, "Position, counted from 1", .range = GR_MIN(1)),
+    GR_FIELD("text", GR_STRING, "Text of the option"),
+    GR_FIELD("weight", GR_INT, "Points for this option"),
     GR_END,
 };
 
 static const struct gr_field question_fields[] = {
-    GR_FIELD("index", GR_INT, "Position, from 1", .range = GR_MIN(1)),
-    GR_FIELD("text", GR_STRING, "Text"),
+    GR_FIELD("index", GR_INT, "Position, counted from 1", .range = GR_MIN(1)),
+    GR_FIELD("text", GR_STRING, "Text of the question"),
     GR_FIELD("format", GR_STRING, "Format of the text", .default_doc = "text"),
-    GR_FIELD("attachment", GR_ARRAY, "Pictures and the like",
+    GR_FIELD("attachment", GR_ARRAY, "Pictures and other files",
              .items = GR_ITEM(GR_OBJECT, .fields = attachment)),
-    GR_FIELD("skippable", GR_BOOL, "May be skipped", .default_doc = "false"),
-    GR_FIELD("duration", GR_INT, "Seconds"),
-    GR_FIELD("once", GR_BOOL, "An answer cannot be changed", .default_doc = "false"),
-    GR_FIELD("weight", GR_INT, "Score of a right answer", .default_doc = "1"),
-    GR_FIELD("answer_min_len", GR_INT, "Shortest text"),
-    GR_FIELD("answer_max_len", GR_INT, "Longest text"),
+    GR_FIELD("skippable", GR_BOOL, "Whether participants may skip it", .default_doc = "false"),
+    GR_FIELD("duration", GR_INT, "Time to answer in seconds"),
+    GR_FIELD("once", GR_BOOL, "Whether an answer cannot be changed", .default_doc = "false"),
+    GR_FIELD("weight", GR_INT, "Points for the right answer", .default_doc = "1"),
+    GR_FIELD("answer_min_len", GR_INT, "Minimum length of an answer"),
+    GR_FIELD("answer_max_len", GR_INT, "Maximum length of an answer"),
     GR_FIELD("type", GR_STRING, "Kind of question",
              .values = GR_LIST("single-choice", "multiple-choice", "short-answer", "long-answer")),
     GR_FIELD("answer", GR_OBJECT, "The right answer", .fields = answer),
-    GR_FIELD("options", GR_ARRAY, "Options", .items = GR_ITEM(GR_OBJECT, .fields = option_fields)),
+    GR_FIELD("options", GR_ARRAY, "Options to choose from",
+             .items = GR_ITEM(GR_OBJECT, .fields = option_fields)),
     GR_END,
 };
 
 static const struct gr_field poll_fields[] = {
     GR_FIELD("title", GR_STRING, "Title"),
-    GR_FIELD("duration", GR_INT, "Seconds; 0: until it is stopped", .range = GR_MIN(0)),
-    GR_FIELD("anonymous", GR_BOOL, "Hide who answers", .default_doc = "false"),
-    GR_FIELD("mode", GR_STRING, "Who counts as one participant",
+    GR_FIELD("duration", GR_INT, "Duration in seconds; 0: until it is stopped", .range = GR_MIN(0)),
+    GR_FIELD("anonymous", GR_BOOL, "Whether the results omit the participants",
+             .default_doc = "false"),
+    GR_FIELD("mode", GR_STRING, "What identifies a participant",
              .values = GR_LIST("userid", "peerid"), .default_doc = "userid"),
-    GR_FIELD("type", GR_STRING, "A quiz has right answers", .values = HMS_POLL_TYPES,
+    GR_FIELD("type", GR_STRING, "Poll, or quiz with right answers", .values = HMS_POLL_TYPES,
              .default_doc = "poll"),
-    GR_FIELD("start", GR_STRING, "With the session, or by hand", .values = HMS_POLL_STARTS,
-             .default_doc = "auto"),
-    GR_FIELD("questions", GR_ARRAY, "Questions",
+    GR_FIELD("start", GR_STRING, "`auto` starts the poll with the session",
+             .values = HMS_POLL_STARTS, .default_doc = "auto"),
+    GR_FIELD("questions", GR_ARRAY, "Questions of the poll",
              .items = GR_ITEM(GR_OBJECT, .fields = question_fields)),
     GR_END,
 };
 
-/* --- completing what was sent --- */
+/* --- defaults --- */
 
 static void fill_from(struct sandbox *sb, json_t *target, const char *defaults)
 {
@@ -133,7 +135,7 @@ static json_t *by_index(const json_t *list, json_int_t index, size_t *ret_at)
     return NULL;
 }
 
-/* No index may stand twice: in the questions of a poll, or the options of a question. */
+/* The indexes of the questions of a poll, or of the options of a question, must be unique. */
 static bool indexes_differ(const json_t *list)
 {
     json_t *item;
@@ -162,7 +164,7 @@ static enum gr_err check_poll(struct gr_call *call, const json_t *poll)
     return GR_OK;
 }
 
-/* The item that a path names, and the list that holds it. */
+/* The item of a path, and its list. */
 struct place {
     json_t *list;
     json_t *item;
@@ -200,7 +202,7 @@ static enum gr_err option_of(struct gr_call *call, struct sandbox *sb, struct pl
     return ret_place->item ? GR_OK : sb_error(call, 404, "option not found", NULL);
 }
 
-/* Writes the body in the place of an item, which keeps its index unless the body moves it. */
+/* Replaces an item by the body. The index is kept unless the body has one. */
 static enum gr_err rewrite(struct gr_call *call, struct sandbox *sb, const struct place *place,
                            void (*complete)(struct sandbox *sb, json_t *item))
 {
@@ -220,7 +222,7 @@ static enum gr_err rewrite(struct gr_call *call, struct sandbox *sb, const struc
     return sb_reply(call, sb, sb_copy(sb, item));
 }
 
-/* Removes an item; the ones behind it move up by one. */
+/* Removes an item; the later ones move up by one. */
 static enum gr_err remove_item(struct sandbox *sb, const struct place *place)
 {
     json_int_t index = sb_int(place->item, "index");
@@ -303,19 +305,19 @@ const struct gr_route sb_poll_routes[] = {
             .body = GR_BODY(GR_OBJECT, .fields = poll_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(polls_create)),
     SB_GET("/polls/{poll_id}", "polls.get", "Fetch a poll", SB_RUN(polls_get)),
-    SB_POST("/polls/{poll_id}", "polls.update", "Rewrite a poll",
+    SB_POST("/polls/{poll_id}", "polls.update", "Replace a poll",
             .body = GR_BODY(GR_OBJECT, .fields = poll_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(polls_update)),
-    SB_POST("/polls/{poll_id}/questions/{question}", "polls.question_put", "Rewrite a question",
+    SB_POST("/polls/{poll_id}/questions/{question}", "polls.question_put", "Replace a question",
             .body = GR_BODY(GR_OBJECT, .fields = question_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(polls_question_put)),
     SB_DELETE("/polls/{poll_id}/questions/{question}", "polls.question_delete",
-              "Delete a question; the ones behind it move up", SB_RUN(polls_question_delete)),
+              "Delete a question; later ones move up by one", SB_RUN(polls_question_delete)),
     SB_POST("/polls/{poll_id}/questions/{question}/options/{option}", "polls.option_put",
-            "Rewrite an option",
+            "Replace an option",
             .body = GR_BODY(GR_OBJECT, .fields = option_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(polls_option_put)),
     SB_DELETE("/polls/{poll_id}/questions/{question}/options/{option}", "polls.option_delete",
-              "Delete an option; the ones behind it move up", SB_RUN(polls_option_delete)),
+              "Delete an option; later ones move up by one", SB_RUN(polls_option_delete)),
     GR_END,
 };

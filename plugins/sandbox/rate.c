@@ -1,10 +1,10 @@
-/* How many calls the service takes in a second, as the option calls_per_second says. */
+/* The rate limit of the option calls_per_second. */
 #include "faults.h"
 
 bool sb_rate_admits(struct sandbox *sb)
 {
     double rate = (double)sb->options->calls_per_second;
-    int64_t now_ms = gr_now_ms(sb->host); /* not the sandbox's own clock, which jumps */
+    int64_t now_ms = gr_now_ms(sb->host); /* not the clock of the sandbox, which tests advance */
 
     if (sb->options->calls_per_second == 0)
         return true;

@@ -1,4 +1,4 @@
-/* What handlers read of a request. See sandbox.h. */
+/* Functions that read a request. See sandbox.h. */
 #include "sandbox.h"
 
 #include <stdlib.h>
@@ -23,7 +23,7 @@ const char *sb_local_path(struct gr_call *call)
     for (const char *c = route->path; *c; c++)
         segments += *c == '/';
     for (at = path.len; at > 1 && copy[at - 1] == '/'; at--)
-        ; /* a trailing slash counts for nothing */
+        ; /* ignore trailing slashes */
     while (at > 0) {
         at--;
         if (copy[at] == '/' && --segments == 0)

@@ -1,4 +1,4 @@
-/* Rooms: made by name or without, changed, enabled and disabled. */
+/* Rooms: create, update, enable and disable. */
 #include "rooms.h"
 #include "routes.h"
 
@@ -20,53 +20,55 @@ static const struct gr_field upload_info[] = {
     GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED,
              .values = HMS_STORAGE_TYPES),
-    GR_FIELD("prefix", GR_STRING, "Begin of every path"),
-    GR_FIELD("options", GR_OBJECT, "Region and the like", .fields = upload_options),
+    GR_FIELD("prefix", GR_STRING, "Prefix of every path"),
+    GR_FIELD("options", GR_OBJECT, "Further options", .fields = upload_options),
     GR_FIELD("credentials", GR_OBJECT, "Credentials of the storage", .fields = upload_credentials),
     GR_END,
 };
 
 static const struct gr_field recording_info[] = {
-    GR_FIELD("enabled", GR_BOOL, "Record every session", .default_doc = "false"),
-    GR_FIELD("upload_info", GR_OBJECT, "Own storage", .fields = upload_info),
+    GR_FIELD("enabled", GR_BOOL, "Whether to record every session", .default_doc = "false"),
+    GR_FIELD("upload_info", GR_OBJECT, "Storage for the recordings", .fields = upload_info),
     GR_END,
 };
 
 static const struct gr_field webhook[] = {
-    GR_FIELD("url", GR_STRING, "Receiver", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("headers", GR_MAP, "Headers that are sent with each event",
-             .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("url", GR_STRING, "URL of the receiver", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("headers", GR_MAP, "Headers sent with each event", .items = GR_ITEM(GR_STRING)),
     GR_END,
 };
 
 static const struct gr_field room_fields[] = {
-    GR_FIELD("name", GR_STRING, "Name, compared without regard to case; an existing one is updated",
+    GR_FIELD("name", GR_STRING, "Name, case-insensitive; an existing room is updated",
              .pattern = HMS_ROOM_NAME),
     GR_FIELD("description", GR_STRING, "Description"),
-    GR_FIELD("template_id", GR_STRING, "Template", .default_doc = "the default template"),
-    GR_FIELD("recording_info", GR_OBJECT, "Recording; takes the place of the template's",
+    GR_FIELD("template_id", GR_STRING, "ID of the template", .default_doc = "the default template"),
+    GR_FIELD("recording_info", GR_OBJECT, "Recording settings, which replace the template's",
              .fields = recording_info),
-    GR_FIELD("region", GR_STRING, "Region", .values = HMS_REGIONS, .default_doc = "auto"),
-    GR_FIELD("large_room", GR_BOOL, "Allow sizes above 2500", .default_doc = "false"),
-    GR_FIELD("size", GR_INT, "Most peers; 0: any number", .range = GR_MIN(0)),
-    GR_FIELD("max_duration_seconds", GR_INT, "Longest session", .range = HMS_SESSION_SECONDS),
-    GR_FIELD("polls", GR_ARRAY, "Polls of the room", .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("webhook", GR_OBJECT, "Receiver in place of the workspace's", .fields = webhook),
-    GR_FIELD("enabled", GR_BOOL, "Whether peers may join"),
+    GR_FIELD("region", GR_STRING, "Region of the media servers", .values = HMS_REGIONS,
+             .default_doc = "auto"),
+    GR_FIELD("large_room", GR_BOOL, "Whether `size` may be above 2500", .default_doc = "false"),
+    GR_FIELD("size", GR_INT, "Maximum number of peers; 0: no limit", .range = GR_MIN(0)),
+    GR_FIELD("max_duration_seconds", GR_INT, "Maximum length of a session in seconds",
+             .range = HMS_SESSION_SECONDS),
+    GR_FIELD("polls", GR_ARRAY, "IDs of the polls of the room", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("webhook", GR_OBJECT, "Receiver of events, which replaces the workspace's",
+             .fields = webhook),
+    GR_FIELD("enabled", GR_BOOL, "Whether peers can join"),
     GR_END,
 };
 
 static const struct gr_field rooms_query[] = {
-    GR_FIELD("name", GR_STRING, "Exact name"),
-    GR_FIELD("enabled", GR_BOOL, "Enabled or disabled rooms"),
-    GR_FIELD("after", GR_TIME, "Created at or after"),
-    GR_FIELD("before", GR_TIME, "Created at or before"),
-    GR_FIELD("template_id", GR_STRING, "Rooms of a template"),
+    GR_FIELD("name", GR_STRING, "Only the room with this name"),
+    GR_FIELD("enabled", GR_BOOL, "Only enabled rooms, or only disabled ones"),
+    GR_FIELD("after", GR_TIME, "Only rooms created at or after this time"),
+    GR_FIELD("before", GR_TIME, "Only rooms created at or before this time"),
+    GR_FIELD("template_id", GR_STRING, "Only rooms of this template"),
     SB_PAGE_FIELDS(10),
     GR_END,
 };
 
-/* Names are compared without regard to case: the index is keyed by the lower case form. */
+/* Names are case-insensitive, so the key of the index is the lower-case name. */
 struct sb_room_key {
     char text[256];
 };
@@ -119,7 +121,7 @@ static void set_template(struct sandbox *sb, json_t *room, const char *id)
     sb_set(sb, room, "template", sb_pack(sb, "s", sb_text(template, "name")));
 }
 
-/* The region that a new room takes from its template. */
+/* Returns the region of a new room, from its template. */
 static const char *region_of(struct sandbox *sb, const char *template_id)
 {
     const json_t *template = sb_find_text(sb, "templates", template_id);
@@ -186,7 +188,7 @@ static enum gr_err check_size(struct gr_call *call, const json_t *room, const js
     return GR_OK;
 }
 
-/* Checks what the field rows cannot express. room is NULL when the body makes a new one. */
+/* Checks what the field rows cannot express. room is NULL for a new room. */
 static enum gr_err check_body(struct gr_call *call, struct sandbox *sb, const json_t *room)
 {
     const json_t *body = gr_json(call);
@@ -246,7 +248,7 @@ static enum gr_err rooms_create(struct gr_call *call, struct sandbox *sb)
     if (err != GR_OK)
         return err;
     body = sb_copy(sb, gr_json(call));
-    sb_unset(sb, body, "id"); /* only a seed chooses ids */
+    sb_unset(sb, body, "id"); /* only a seed may set ids */
     room = sb_room_put(sb, NULL, body);
     json_decref(body);
     return sb_reply_row(call, sb, room);
@@ -264,7 +266,7 @@ static enum gr_err rooms_update(struct gr_call *call, struct sandbox *sb)
 
 const struct gr_route sb_room_routes[] = {
     SB_GET("/rooms", "rooms.list", "List rooms", .query = rooms_query, SB_RUN(rooms_list)),
-    SB_POST("/rooms", "rooms.create", "Create a room, or update the one of that name",
+    SB_POST("/rooms", "rooms.create", "Create a room, or update the one with this name",
             .body = GR_BODY(GR_OBJECT, .fields = room_fields), SB_RUN(rooms_create)),
     SB_GET("/rooms/{room_id}", "rooms.get", "Fetch a room", SB_RUN(rooms_get)),
     SB_POST("/rooms/{room_id}", "rooms.update", "Change, enable or disable a room",

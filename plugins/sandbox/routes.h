@@ -1,27 +1,28 @@
-/* How the rows of the route tables are written; each file ends with the table of its own routes. */
+/* Macros for the rows of the route tables. Each file ends with the table of its routes. */
 #pragma once
 
 #include "sandbox.h"
 
-/* Cursor paging: the smallest limit differs between the families. */
+/* Fields of cursor paging; the minimum of limit differs between resources. */
 #define SB_PAGE_FIELDS(limit_min_)                                                                 \
-    GR_FIELD("limit", GR_INT, "Rows of a page", .range = GR_RANGE(limit_min_, 100)),               \
-        GR_FIELD("start", GR_STRING, "The last of the page before")
+    GR_FIELD("limit", GR_INT, "Maximum number of items in the answer",                             \
+             .range = GR_RANGE(limit_min_, 100)),                                                  \
+        GR_FIELD("start", GR_STRING, "Start of the page: `last` of the previous page")
 
-/* Route data of the sandbox: what sb_serve() and sb_authenticate() need to know of a row. */
+/* .data of a route, for sb_serve() and sb_authenticate(). */
 struct sb_endpoint {
     sb_handler *run;
-    const void *of;    /* for a handler that several rows share: what this row is about */
-    const char *token; /* the kind of token it wants; NULL: "management" */
+    const void *of;    /* argument for a handler that several rows share */
+    const char *token; /* required type of token; NULL: "management" */
 };
 
-/* What serves a row: the function, and further members of its endpoint. */
+/* The function of a route, and optional further members of its endpoint. */
 #define SB_RUN(...) .handle = sb_serve, .data = (&(const struct sb_endpoint){.run = __VA_ARGS__})
-/* The same for the sandbox's own routes. */
+/* The same for the routes for tests. */
 #define SB_RUN_ADMIN(...)                                                                          \
     .handle = sb_serve_admin, .data = (&(const struct sb_endpoint){.run = __VA_ARGS__})
 
-/* The endpoint of the row that was called; NULL for none. */
+/* The endpoint of the called route; NULL without a route. */
 static inline const struct sb_endpoint *sb_endpoint_of(const struct gr_call *call)
 {
     const struct gr_route *route = gr_route_of(call);
@@ -29,10 +30,10 @@ static inline const struct sb_endpoint *sb_endpoint_of(const struct gr_call *cal
     return route ? route->data : NULL;
 }
 
-/* Applies the rate and the faults asked for, takes the lock, counts the call, runs the endpoint,
- * and answers 500 without memory. */
+/* Applies the rate limit and the faults, takes the lock, counts the call, and runs the endpoint.
+ * Fails the call when memory ran out meanwhile. */
 gr_handler sb_serve;
-/* The same for the admin routes: no faults, not counted. */
+/* The same for the routes for tests, without rate limit, faults and counting. */
 gr_handler sb_serve_admin;
 
 /* Routes of the API. */
@@ -42,7 +43,7 @@ gr_handler sb_serve_admin;
 #define SB_POST(path_, id_, ...) SB_ROUTE(GR_METHOD_POST, path_, id_, __VA_ARGS__)
 #define SB_DELETE(path_, id_, ...) SB_ROUTE(GR_METHOD_DELETE, path_, id_, __VA_ARGS__)
 
-/* Routes of the sandbox itself: open, they exist for tests. */
+/* Routes for tests, which need no token. */
 #define SB_ADMIN(method_, path_, id_, ...)                                                         \
     GR_ROUTE(GR_METHOD_##method_, "/sandbox" path_, "sandbox." id_, __VA_ARGS__,                   \
              .access = GR_ACCESS_OPEN)

@@ -1,5 +1,4 @@
-/* The sandbox plugin: options, what it is put together from, lifecycle. See sandbox.h for how it
- * works. */
+/* The sandbox plugin: options, tables and lifecycle. sandbox.h describes how it works. */
 #include "auth.h"
 #include "jobs.h"
 #include "polls.h"
@@ -11,37 +10,38 @@
 #include <stdlib.h>
 
 static const struct gr_option options[] = {
-    GR_OPTION(sb_options, access_key, GR_OPT_STRING, NULL, "Access key that tokens must name",
+    GR_OPTION(sb_options, access_key, GR_OPT_STRING, NULL, "Access key that tokens must have",
               .required = true),
-    GR_OPTION(sb_options, secret, GR_OPT_SECRET, NULL, "Secret that tokens are signed with",
+    GR_OPTION(sb_options, secret, GR_OPT_SECRET, NULL, "Secret of the tokens' signature",
               .required = true),
     GR_OPTION(sb_options, customer_id, GR_OPT_STRING, "65aa10c4d7e2f90b3c4d5e6f",
-              "Id of the customer in answers"),
+              "ID of the customer in answers"),
     GR_OPTION(sb_options, app_id, GR_OPT_STRING, "65aa10c4d7e2f90b3c4d5e71",
-              "Id of the app in answers"),
+              "ID of the app in answers"),
     GR_OPTION(sb_options, state_file, GR_OPT_STRING, NULL,
               "File that keeps the state over a restart; unset: memory only",
               .env = "SANDBOX_STATE_FILE"),
     GR_OPTION(sb_options, seed_file, GR_OPT_STRING, NULL,
-              "JSON file with templates, rooms, codes, peers and polls to begin with",
+              "JSON file with the initial templates, rooms, codes, peers and polls",
               .env = "SANDBOX_SEED_FILE"),
     GR_OPTION(sb_options, public_url, GR_OPT_STRING, NULL,
-              "URL under which clients reach the sandbox; unset: taken from the request"),
-    GR_OPTION(sb_options, speed, GR_OPT_INT, "1", "How many times faster the service's delays pass",
-              .env = "SANDBOX_SPEED", .range = GR_RANGE(1, 100000)),
+              "Base URL of the sandbox for clients; unset: taken from the request"),
+    GR_OPTION(sb_options, speed, GR_OPT_INT, "1",
+              "Factor by which delays are shorter than in the service", .env = "SANDBOX_SPEED",
+              .range = GR_RANGE(1, 100000)),
     GR_OPTION(sb_options, calls_per_second, GR_OPT_INT, "0",
-              "Calls of the API that are taken in a second, the others get 429; 0: all",
+              "Limit for calls of the API; further ones get 429; 0: no limit",
               .env = "SANDBOX_CALLS_PER_SECOND", .range = GR_RANGE(0, 1000000)),
     GR_OPTION(sb_options, documented_filters, GR_OPT_BOOL, "false",
-              "Lists of rooms and sessions show enabled and active ones unless asked otherwise"),
-    GR_OPTION(sb_options, webhook_url, GR_OPT_STRING, NULL, "Receiver of webhooks",
+              "Whether lists of rooms and sessions default to enabled and active ones"),
+    GR_OPTION(sb_options, webhook_url, GR_OPT_STRING, NULL, "URL of the receiver of webhooks",
               .env = "SANDBOX_WEBHOOK_URL"),
     GR_OPTION(sb_options, webhook_headers, GR_OPT_JSON, NULL, "Headers sent with each webhook",
               .json = GR_BODY(GR_MAP, .items = GR_ITEM(GR_STRING))),
     GR_OPTION(sb_options, webhook_secret, GR_OPT_SECRET, NULL,
-              "Key of the signature in x-100ms-signature; unset: none"),
+              "Key of the signature in x-100ms-signature; unset: no signature"),
     GR_OPTION(sb_options, webhook_targets, GR_OPT_LIST, NULL,
-              "Further URLs whose origins rooms may name as receivers"),
+              "Additional URLs; rooms may name their origins as receivers"),
     GR_END,
 };
 

@@ -1,4 +1,4 @@
-/* What the state begins with: the default workspace, a seed, or the state file. */
+/* The initial state: the default workspace, a seed, or the state file. */
 #include "seed.h"
 
 #include "polls.h"
@@ -84,9 +84,9 @@ static const struct seed_kind {
     bool (*plant)(struct sandbox *sb, const json_t *row);
     const char *problem;
 } seed_kinds[] = {
-    {"templates", seed_template, "a template cannot be made"},
-    {"polls", seed_poll, "a poll cannot be made"},
-    {"rooms", seed_room, "a room names a template or role that is not there"},
+    {"templates", seed_template, "a template cannot be created"},
+    {"polls", seed_poll, "a poll cannot be created"},
+    {"rooms", seed_room, "a room has an unknown template or role"},
 };
 
 bool sb_seed(struct sandbox *sb, const json_t *seed, const char **ret_problem)
@@ -114,7 +114,7 @@ bool sb_seed(struct sandbox *sb, const json_t *seed, const char **ret_problem)
     return !sb->failed;
 }
 
-/* GR_ERR_NOT_FOUND when there is no such file. */
+/* Reads a JSON file. GR_ERR_NOT_FOUND when it does not exist; other errors have been logged. */
 static enum gr_err read_json(struct gr_self *self, const char *path, json_t **ret_value)
 {
     json_error_t problem;
@@ -145,7 +145,7 @@ static enum gr_err load_seed(struct gr_self *self, struct sandbox *sb)
     err = read_json(self, path, &seed);
     if (err != GR_OK) {
         if (err == GR_ERR_NOT_FOUND)
-            gr_log_self(self, GR_LOG_ERROR, "no seed file '%s'", path);
+            gr_log_self(self, GR_LOG_ERROR, "the seed file '%s' does not exist", path);
         return err;
     }
     planted = sb_seed(sb, seed, &problem);

@@ -1,11 +1,12 @@
-/* What the state begins with. */
+/* The initial state. */
 #pragma once
 
 #include "sandbox.h"
 
-/* Drops everything and makes the default workspace. false without memory. */
+/* Deletes everything and makes the default workspace. False without memory. */
 bool sb_reset(struct sandbox *sb);
-/* Reads the state file, else the seed file, else makes the default workspace; called once. */
+/* Loads the state file; without one, makes the default workspace and adds the seed file. */
 enum gr_err sb_load(struct gr_self *self, struct sandbox *sb);
-/* Merges a seed document: {"templates": […], "rooms": […], …}. false: *ret_problem says why. */
+/* Adds a seed document: {"templates": […], "rooms": […], …}. On failure *ret_problem is the reason.
+ */
 bool sb_seed(struct sandbox *sb, const json_t *seed, const char **ret_problem);

@@ -1,4 +1,4 @@
-/* How every route is served: see struct sb_endpoint. */
+/* The handlers of all routes: see struct sb_endpoint. */
 #include "faults.h"
 #include "routes.h"
 
@@ -54,10 +54,10 @@ enum gr_err sb_serve_admin(struct gr_call *call)
 {
     struct sandbox *sb = call->state;
 
-    /* The API is open to every web page, as the service is, but wants a token; these routes do not.
+    /* The API accepts calls from every web page, because it needs a token. These routes need none.
      */
     if (gr_header(call, "Origin").len)
-        return sb_error(call, 403, "routes for tests are not for web pages", NULL);
+        return sb_error(call, 403, "routes for tests cannot be called by web pages", NULL);
     sb_enter(sb);
     sb_note_base_url(call, sb);
     return leave_with(call, sb, sb_endpoint_of(call)->run(call, sb));

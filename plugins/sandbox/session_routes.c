@@ -7,10 +7,10 @@
 /* --- sessions --- */
 
 static const struct gr_field sessions_query[] = {
-    GR_FIELD("active", GR_BOOL, "Running or ended sessions"),
-    GR_FIELD("room_id", GR_STRING, "Sessions of a room"),
-    GR_FIELD("after", GR_TIME, "Started at or after"),
-    GR_FIELD("before", GR_TIME, "Started at or before"),
+    GR_FIELD("active", GR_BOOL, "Only running sessions, or only ended ones"),
+    GR_FIELD("room_id", GR_STRING, "Only sessions of this room"),
+    GR_FIELD("after", GR_TIME, "Only sessions that began at or after this time"),
+    GR_FIELD("before", GR_TIME, "Only sessions that began at or before this time"),
     SB_PAGE_FIELDS(10),
     GR_END,
 };
@@ -40,7 +40,7 @@ static enum gr_err sessions_get(struct gr_call *call, struct sandbox *sb)
 
 /* --- active rooms --- */
 
-/* The running session of the room in the path. */
+/* Finds the running session of the room in the path. */
 static enum gr_err session_of(struct gr_call *call, struct sandbox *sb, const char *missing,
                               json_t **ret_session)
 {
@@ -84,8 +84,8 @@ static enum gr_err active_get(struct gr_call *call, struct sandbox *sb)
 }
 
 static const struct gr_field peers_query[] = {
-    GR_FIELD("user_id", GR_STRING, "User id of the app token"),
-    GR_FIELD("role", GR_STRING, "Role"),
+    GR_FIELD("user_id", GR_STRING, "Only peers with this user in their app token"),
+    GR_FIELD("role", GR_STRING, "Only peers of this role"),
     GR_END,
 };
 
@@ -127,8 +127,8 @@ static enum gr_err active_peer(struct gr_call *call, struct sandbox *sb)
 }
 
 static const struct gr_field peer_update_fields[] = {
-    GR_FIELD("name", GR_STRING, "Shown name"),
-    GR_FIELD("role", GR_STRING, "Another role"),
+    GR_FIELD("name", GR_STRING, "Name shown to the other peers"),
+    GR_FIELD("role", GR_STRING, "New role"),
     GR_FIELD("metadata", GR_STRING, "Free text of the application"),
     GR_END,
 };
@@ -172,23 +172,23 @@ static enum gr_err active_peer_update(struct gr_call *call, struct sandbox *sb)
 }
 
 static const struct gr_field message_fields[] = {
-    GR_FIELD("message", GR_STRING, "Text", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("peer_id", GR_STRING, "To one peer; wins over the role"),
-    GR_FIELD("role", GR_STRING, "To the peers of a role"),
+    GR_FIELD("message", GR_STRING, "Text of the message", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("peer_id", GR_STRING, "Peer to send to; takes precedence over role"),
+    GR_FIELD("role", GR_STRING, "Role of the peers to send to"),
     GR_FIELD("type", GR_STRING, "Label of the application"),
     GR_END,
 };
 
 static const struct gr_field remove_fields[] = {
-    GR_FIELD("peer_id", GR_STRING, "One peer; wins over the role", .any_of = "whom"),
-    GR_FIELD("role", GR_STRING, "The peers of a role", .any_of = "whom"),
-    GR_FIELD("reason", GR_STRING, "Shown to the peers"),
+    GR_FIELD("peer_id", GR_STRING, "Peer to remove; takes precedence over role", .any_of = "whom"),
+    GR_FIELD("role", GR_STRING, "Role of the peers to remove", .any_of = "whom"),
+    GR_FIELD("reason", GR_STRING, "Reason shown to the peers"),
     GR_END,
 };
 
 static const struct gr_field end_fields[] = {
-    GR_FIELD("reason", GR_STRING, "Shown to the peers"),
-    GR_FIELD("lock", GR_BOOL, "Disable the room as well", .default_doc = "false"),
+    GR_FIELD("reason", GR_STRING, "Reason shown to the peers"),
+    GR_FIELD("lock", GR_BOOL, "Whether to disable the room as well", .default_doc = "false"),
     GR_END,
 };
 
@@ -244,7 +244,7 @@ static enum gr_err active_remove(struct gr_call *call, struct sandbox *sb)
     return reply_message(call, sb, "peer remove request submitted");
 }
 
-/* The members about a peer are empty, since the API ended the session. */
+/* The members about a peer are empty, because the API ended the session. */
 static void note_end(struct sandbox *sb, const json_t *session, const char *reason, bool lock)
 {
     static const char *const peer_members[] = {"peer_id", "role", "user_id", "user_name"};
@@ -281,9 +281,9 @@ const struct gr_route sb_session_routes[] = {
     SB_GET("/sessions", "sessions.list", "List sessions", .query = sessions_query,
            SB_RUN(sessions_list)),
     SB_GET("/sessions/{session_id}", "sessions.get", "Fetch a session", SB_RUN(sessions_get)),
-    SB_GET("/active-rooms/{room_id}", "active.get", "Fetch a room that has a running session",
+    SB_GET("/active-rooms/{room_id}", "active.get", "Fetch the running session of a room",
            SB_RUN(active_get)),
-    SB_GET("/active-rooms/{room_id}/peers", "active.peers", "List the peers that are in",
+    SB_GET("/active-rooms/{room_id}/peers", "active.peers", "List the connected peers",
            .query = peers_query, SB_RUN(active_peers)),
     SB_GET("/active-rooms/{room_id}/peers/{peer_id}", "active.peer", "Fetch a peer with its tracks",
            SB_RUN(active_peer)),

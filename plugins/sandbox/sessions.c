@@ -1,6 +1,6 @@
 /*
- * Sessions and the peers in them. A session keeps every peer it ever had (as the API shows them)
- * and, in ".live", those who are in now; ".tracks" remembers what they published.
+ * Sessions and their peers. "peers" of a session has all its peers, as the API shows them. ".live"
+ * has those that are connected, and ".tracks" all published tracks.
  */
 #include "sessions.h"
 #include "analytics.h"
@@ -23,7 +23,7 @@ json_t *sb_session_room(struct sandbox *sb, const json_t *session)
     return sb_find_text(sb, "rooms", sb_text(session, "room_id"));
 }
 
-/* --- followers, see struct sb_follower --- */
+/* --- followers: see struct sb_follower --- */
 
 static bool is_held(struct sandbox *sb, const char *session_id)
 {
@@ -122,7 +122,7 @@ static void track_event(struct sandbox *sb, const char *type, const json_t *sess
                 sb_text(session, "id"), "room_name", sb_text(sb_session_room(sb, session), "name"));
     json_t *person = peer_data(sb, peer);
 
-    sb_unset(sb, person, "type"); /* here it is the type of the track */
+    sb_unset(sb, person, "type"); /* this event has the type of the track instead */
     sb_unset(sb, person, "user_data");
     sb_fill(sb, data, person);
     json_decref(person);
@@ -143,7 +143,7 @@ static void add_track(struct sandbox *sb, const json_t *session, json_t *peer, c
     track_event(sb, "track.add.success", session, peer, track);
 }
 
-/* A peer publishes a microphone and a camera where the role allows them. */
+/* A peer publishes audio and video when its role allows it. */
 static void add_tracks(struct sandbox *sb, const json_t *room, const json_t *session, json_t *peer)
 {
     const json_t *template = sb_find_text(sb, "templates", sb_text(room, "template_id"));
@@ -191,7 +191,7 @@ json_t *sb_peer_join(struct sandbox *sb, json_t *room, const json_t *body)
     return peer;
 }
 
-/* Takes a peer out. The caller decides what becomes of the session. */
+/* Removes a peer. The caller handles the end of the session. */
 static void drop_peer(struct sandbox *sb, json_t *session, const char *peer_id, const char *reason)
 {
     json_t *peer = json_incref(json_object_get(sb_live_peers(session), peer_id));
@@ -226,7 +226,7 @@ static void drop_all(struct sandbox *sb, json_t *session, const char *role, cons
     void *next;
 
     json_object_foreach_safe(live, next, id, peer) {
-        /* not `id`, which goes before the peer does */
+        /* not `id`, which is freed before the function ends */
         if (!role || sb_is(peer, "role", gr_str_of(role)))
             drop_peer(sb, session, sb_text(peer, "id"), reason);
     }
@@ -285,5 +285,5 @@ void sb_session_expire(struct sandbox *sb, const char *id)
     json_t *session = sb_find_text(sb, "sessions", id);
 
     if (session)
-        sb_session_close(sb, session, "session reached its longest duration");
+        sb_session_close(sb, session, "session reached its maximum duration");
 }

@@ -1,4 +1,4 @@
-/* SIP: trunks, calls out, and tones. */
+/* SIP: trunks, outbound calls, and DTMF tones. */
 #include "auth.h"
 #include "rooms.h"
 #include "routes.h"
@@ -7,37 +7,37 @@
 static const char *const trunk_members[] = {"username", "password", "address", "from", NULL};
 
 static const struct gr_field trunk_create_fields[] = {
-    GR_FIELD("username", GR_STRING, "User at the provider", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("username", GR_STRING, "User name at the provider", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("password", GR_STRING, "Password at the provider",
              .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
     GR_FIELD("address", GR_STRING, "SIP address of the provider", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("from", GR_STRING, "Number that calls", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("from", GR_STRING, "Phone number of the caller", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 
 static const struct gr_field trunk_update_fields[] = {
-    GR_FIELD("username", GR_STRING, "User at the provider"),
+    GR_FIELD("username", GR_STRING, "User name at the provider"),
     GR_FIELD("password", GR_STRING, "Password at the provider", .flags = GR_FIELD_SECRET),
     GR_FIELD("address", GR_STRING, "SIP address of the provider"),
-    GR_FIELD("from", GR_STRING, "Number that calls"),
+    GR_FIELD("from", GR_STRING, "Phone number of the caller"),
     GR_END,
 };
 
 static const struct gr_field call_fields[] = {
-    GR_FIELD("to", GR_STRING, "Number to call", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("room_code", GR_STRING, "Code of the room and role to join",
+    GR_FIELD("to", GR_STRING, "Phone number to call", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("room_code", GR_STRING, "Room code, which determines room and role",
              .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("trunk_id", GR_STRING, "Trunk to use", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("trunk_id", GR_STRING, "ID of the trunk to use", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("name", GR_STRING, "Name of the peer"),
     GR_FIELD("user_id", GR_STRING, "User id of the peer"),
-    GR_FIELD("video", GR_BOOL, "Offer video"),
-    GR_FIELD("headers", GR_MAP, "Further headers of the invitation",
+    GR_FIELD("video", GR_BOOL, "Whether to offer video"),
+    GR_FIELD("headers", GR_MAP, "Additional headers of the INVITE",
              .items = GR_ITEM(GR_STRING, .pattern = HMS_SIP_HEADER)),
     GR_END,
 };
 
 static const struct gr_field dtmf_fields[] = {
-    GR_FIELD("digits", GR_ARRAY, "Tones", .flags = GR_FIELD_REQUIRED, .range = GR_MIN(1),
+    GR_FIELD("digits", GR_ARRAY, "Tones to play", .flags = GR_FIELD_REQUIRED, .range = GR_MIN(1),
              .items = GR_ITEM(GR_STRING, .pattern = HMS_SIP_DIGIT)),
     GR_END,
 };
@@ -66,7 +66,7 @@ static enum gr_err sip_trunk_update(struct gr_call *call, struct sandbox *sb)
     return reply_id(call, sb, sb_text(trunk, "id"));
 }
 
-/* The callee answers at once; a fault rule can let it take time or end in 408. */
+/* The callee answers at once; a fault rule can delay the answer or make it 408. */
 static enum gr_err sip_call(struct gr_call *call, struct sandbox *sb)
 {
     const json_t *body = gr_json(call);
@@ -120,10 +120,10 @@ const struct gr_route sb_sip_routes[] = {
     SB_POST("/sip/outbound/trunks/{trunk_id}", "sip.trunk_update", "Change a trunk",
             .body = GR_BODY(GR_OBJECT, .fields = trunk_update_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(sip_trunk_update)),
-    SB_POST("/sip/outbound/call", "sip.call", "Call a number and let it join a room",
+    SB_POST("/sip/outbound/call", "sip.call", "Call a phone into a room",
             .body = GR_BODY(GR_OBJECT, .fields = call_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(sip_call)),
-    SB_POST("/sip/dtmf", "sip.dtmf", "Send tones; wants an app token",
+    SB_POST("/sip/dtmf", "sip.dtmf", "Play tones; needs an app token",
             .body = GR_BODY(GR_OBJECT, .fields = dtmf_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(sip_dtmf, .token = "app")),
     GR_END,

@@ -1,4 +1,4 @@
-/* The state document as a whole: entering and leaving it, and the file that keeps it. */
+/* The state document as a whole: lock, replacement, and state file. */
 #include "sandbox.h"
 
 #include <errno.h>
@@ -50,7 +50,7 @@ static bool write_all(int fd, const char *text, size_t length)
     return fsync(fd) == 0;
 }
 
-/* Writes a new file beside the old one and puts it in its place: a crash leaves one of the two. */
+/* Writes a new file and renames it, so that after a crash either the old or the new one exists. */
 static bool replace_file(const char *path, const char *text)
 {
     char *draft;
@@ -87,6 +87,6 @@ bool sb_save(struct sandbox *sb)
     written = replace_file(path, text);
     free(text);
     if (written)
-        sb->saved = change; /* only the saver reads and writes it */
+        sb->saved = change;
     return written;
 }

@@ -47,7 +47,7 @@ void sb_trim(struct sandbox *sb, const char *collection, size_t keep)
 void sb_set(struct sandbox *sb, json_t *object, const char *name, json_t *stolen)
 {
     sb->change++;
-    /* jansson drops the reference itself when it fails, and takes NULL for a failure */
+    /* On failure jansson releases the value itself, and a NULL value is a failure. */
     if (json_object_set_new(object, name, stolen))
         sb->failed = true;
 }

@@ -1,4 +1,4 @@
-/* What a template gets where the caller says nothing: the documented defaults. */
+/* The documented defaults of templates. */
 #include "templates.h"
 
 const char sb_default_role_json[] =
@@ -24,7 +24,7 @@ const char sb_default_settings_json[] =
 const char sb_default_destinations_json[] = "{\"browserRecordings\":{},\"rtmpDestinations\":{},"
                                             "\"hlsDestinations\":{},\"transcriptions\":{}}";
 
-/* The roles of the default template, and of a template that names none. */
+/* The roles of the default template, and of a template without roles. */
 const char sb_default_roles_json[] =
     "{\"host\":{\"name\":\"host\",\"subscribeParams\":{\"subscribeToRoles\":[\"host\",\"guest\"]},"
     "\"permissions\":{\"endRoom\":true,\"removeOthers\":true,\"mute\":true,\"unmute\":true,"

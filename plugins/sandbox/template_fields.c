@@ -1,5 +1,4 @@
-/* The fields of a template. Only what is documented is checked; unknown members pass and are kept.
- */
+/* The fields of a template. Only documented members are checked; others are stored unchecked. */
 #include "templates.h"
 
 #define LAYER_FIELDS                                                                               \
@@ -14,12 +13,13 @@ static const struct gr_field audio[] = {
     GR_END,
 };
 
-/* Widths and heights have no bounds here: the service takes portrait pictures of 720 by 1280. */
+/* Widths and heights have no bounds, because the service accepts portrait pictures of 720x1280. */
 static const struct gr_field video[] = {
     GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = HMS_VIDEO_BIT_RATE,
              .default_doc = "256"),
     GR_FIELD("codec", GR_STRING, "Codec", .values = HMS_VIDEO_CODECS),
-    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = HMS_FRAME_RATE, .default_doc = "25"),
+    GR_FIELD("frameRate", GR_INT, "Frames per second", .range = HMS_FRAME_RATE,
+             .default_doc = "25"),
     GR_FIELD("width", GR_INT, "Width in pixels", .default_doc = "320"),
     GR_FIELD("height", GR_INT, "Height in pixels", .default_doc = "180"),
     GR_END,
@@ -29,18 +29,19 @@ static const struct gr_field screen[] = {
     GR_FIELD("bitRate", GR_INT, "Bit rate in kbps", .range = HMS_SCREEN_BIT_RATE,
              .default_doc = "1024"),
     GR_FIELD("codec", GR_STRING, "Codec", .values = HMS_VIDEO_CODECS),
-    GR_FIELD("frameRate", GR_INT, "Frames a second", .range = HMS_FRAME_RATE, .default_doc = "10"),
+    GR_FIELD("frameRate", GR_INT, "Frames per second", .range = HMS_FRAME_RATE,
+             .default_doc = "10"),
     GR_FIELD("width", GR_INT, "Width in pixels", .default_doc = "1280"),
     GR_FIELD("height", GR_INT, "Height in pixels", .default_doc = "720"),
     GR_END,
 };
 
 static const struct gr_field simulcast_layer[] = {
-    GR_FIELD("rid", GR_STRING, "Full, half or quarter", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("rid", GR_STRING, "`f`, `h` or `q`: full, half, quarter", .flags = GR_FIELD_REQUIRED,
              .values = HMS_LAYERS),
-    GR_FIELD("scaleResolutionDownBy", GR_NUMBER, "Divisor of the resolution",
+    GR_FIELD("scaleResolutionDownBy", GR_NUMBER, "Factor by which the layer is smaller than `f`",
              .flags = GR_FIELD_REQUIRED, .range = GR_RANGE(1, 12)),
-    GR_FIELD("maxFramerate", GR_INT, "Frames a second", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("maxFramerate", GR_INT, "Frames per second", .flags = GR_FIELD_REQUIRED,
              .range = HMS_FRAME_RATE),
     GR_FIELD("maxBitrate", GR_INT, "Bit rate in kbps", .range = HMS_LAYER_BIT_RATE,
              .default_doc = "0"),
@@ -48,7 +49,7 @@ static const struct gr_field simulcast_layer[] = {
 };
 
 static const struct gr_field simulcast_track[] = {
-    GR_FIELD("layers", GR_ARRAY, "Layers, from high to low", .range = HMS_LAYERS_MAX,
+    GR_FIELD("layers", GR_ARRAY, "Layers from large to small", .range = HMS_LAYERS_MAX,
              .items = GR_ITEM(GR_OBJECT, .fields = simulcast_layer)),
     GR_END,
 };
@@ -65,20 +66,21 @@ static const struct gr_field publish[] = {
 };
 
 static const struct gr_field degradation[] = {
-    GR_FIELD("packetLossThreshold", GR_INT, "Loss in percent", .range = HMS_PACKET_LOSS,
-             .default_doc = "50"),
-    GR_FIELD("degradeGracePeriodSeconds", GR_INT, "Seconds before a step down",
+    GR_FIELD("packetLossThreshold", GR_INT, "Packet loss in percent that counts as bad",
+             .range = HMS_PACKET_LOSS, .default_doc = "50"),
+    GR_FIELD("degradeGracePeriodSeconds", GR_INT, "Seconds of bad quality before video stops",
              .range = HMS_GRACE_SECONDS, .default_doc = "1"),
-    GR_FIELD("recoverGracePeriodSeconds", GR_INT, "Seconds before a step up",
+    GR_FIELD("recoverGracePeriodSeconds", GR_INT, "Seconds of good quality before video resumes",
              .range = HMS_GRACE_SECONDS, .default_doc = "4"),
     GR_END,
 };
 
 static const struct gr_field subscribe[] = {
-    GR_FIELD("subscribeToRoles", GR_ARRAY, "Roles whose tracks are received",
+    GR_FIELD("subscribeToRoles", GR_ARRAY, "Roles from which this role receives media",
              .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("maxSubsBitRate", GR_INT, "Most kbps that are received"),
-    GR_FIELD("subscribeDegradation", GR_OBJECT, "When quality is lowered", .fields = degradation),
+    GR_FIELD("maxSubsBitRate", GR_INT, "Maximum bit rate in kbps"),
+    GR_FIELD("subscribeDegradation", GR_OBJECT, "When to receive audio only",
+             .fields = degradation),
     GR_END,
 };
 
@@ -91,8 +93,8 @@ static const struct gr_field permissions[] = {
     PERMISSION("unmute", "May ask peers to unmute", "false"),
     PERMISSION("changeRole", "May change roles", "false"),
     PERMISSION("sendRoomState", "May send the state of the room", "false"),
-    PERMISSION("pollRead", "May read polls", "false"),
-    PERMISSION("pollWrite", "May write polls", "false"),
+    PERMISSION("pollRead", "May see polls", "false"),
+    PERMISSION("pollWrite", "May create polls", "false"),
     PERMISSION("browserRecording", "May start recordings", "true"),
     PERMISSION("rtmpStreaming", "May start external streams", "true"),
     PERMISSION("hlsStreaming", "May start live streams", "true"),
@@ -100,12 +102,12 @@ static const struct gr_field permissions[] = {
 };
 
 const struct gr_field sb_role_fields[] = {
-    GR_FIELD("name", GR_STRING, "Name; another one than in the path renames the role"),
+    GR_FIELD("name", GR_STRING, "Name of the role; a different name renames it"),
     GR_FIELD("publishParams", GR_OBJECT, "What the role publishes", .fields = publish),
     GR_FIELD("subscribeParams", GR_OBJECT, "What the role receives", .fields = subscribe),
-    GR_FIELD("permissions", GR_OBJECT, "What the role may do", .fields = permissions),
-    GR_FIELD("priority", GR_INT, "1 is the highest", .range = HMS_ROLE_PRIORITY),
-    GR_FIELD("maxPeerCount", GR_INT, "Most peers at a time; 0: any number, -1: none",
+    GR_FIELD("permissions", GR_OBJECT, "Permissions of the role", .fields = permissions),
+    GR_FIELD("priority", GR_INT, "Priority; 1 is the highest", .range = HMS_ROLE_PRIORITY),
+    GR_FIELD("maxPeerCount", GR_INT, "Maximum number of peers with the role; 0: no limit, -1: none",
              .range = HMS_ROLE_PEERS, .default_doc = "0"),
     GR_END,
 };
@@ -121,138 +123,142 @@ static const struct gr_field upload[] = {
     GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED,
              .values = HMS_STORAGE_TYPES),
     GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("prefix", GR_STRING, "Begin of every path", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("options", GR_OBJECT, "Region and the like"),
+    GR_FIELD("prefix", GR_STRING, "Prefix of every path", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("options", GR_OBJECT, "Further options"),
     GR_FIELD("credentials", GR_OBJECT, "Credentials of the storage", .fields = credentials),
     GR_END,
 };
 
 static const struct gr_field recording[] = {
-    GR_FIELD("enabled", GR_BOOL, "Older switch of SFU recordings"),
-    GR_FIELD("upload", GR_OBJECT, "Own storage", .fields = upload),
+    GR_FIELD("enabled", GR_BOOL, "Whether to make SFU recordings (deprecated)"),
+    GR_FIELD("upload", GR_OBJECT, "Storage for the recordings", .fields = upload),
     GR_END,
 };
 
 static const struct gr_field room_state[] = {
     GR_FIELD("messageInterval", GR_INT, "Seconds between messages", .range = HMS_MESSAGE_SECONDS,
              .multiple_of = 5),
-    GR_FIELD("sendPeerList", GR_BOOL, "Send the list of peers"),
-    GR_FIELD("stopRoomStateOnJoin", GR_BOOL, "Stop when the peer joins"),
-    GR_FIELD("enabled", GR_BOOL, "Send the state to peers outside"),
+    GR_FIELD("sendPeerList", GR_BOOL, "Whether the list of peers is included"),
+    GR_FIELD("stopRoomStateOnJoin", GR_BOOL, "Whether the messages end for a peer who has joined"),
+    GR_FIELD("enabled", GR_BOOL, "Whether peers get the state of the room before they join"),
     GR_END,
 };
 
 const struct gr_field sb_settings_fields[] = {
     GR_FIELD("region", GR_STRING, "Region of the media servers", .values = HMS_REGIONS),
-    GR_FIELD("recording", GR_OBJECT, "Storage of recordings; null: the service's own",
+    GR_FIELD("recording", GR_OBJECT, "Storage of recordings; null: 100ms stores them",
              .fields = recording),
-    GR_FIELD("roomState", GR_OBJECT, "State that is sent to peers outside", .fields = room_state),
-    GR_FIELD("retry", GR_OBJECT, "Retries of clients"),
+    GR_FIELD("roomState", GR_OBJECT, "State of the room for peers that have not joined",
+             .fields = room_state),
+    GR_FIELD("retry", GR_OBJECT, "Not documented by 100ms"),
     GR_END,
 };
 
 static const struct gr_field browser_recording[] = {
-    GR_FIELD("name", GR_STRING, "Name", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("name", GR_STRING, "Name of the destination", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("role", GR_STRING, "Role of the recorder", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("width", GR_INT, "Width in pixels"),
     GR_FIELD("height", GR_INT, "Height in pixels"),
-    GR_FIELD("maxDuration", GR_INT, "Seconds"),
+    GR_FIELD("maxDuration", GR_INT, "Maximum length in seconds"),
     GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails"),
-    GR_FIELD("presignDuration", GR_INT, "Seconds"),
-    GR_FIELD("autoStart", GR_BOOL, "Start with the session"),
-    GR_FIELD("autoStopTimeout", GR_INT, "Seconds in an empty room"),
+    GR_FIELD("presignDuration", GR_INT, "Validity of download URLs in seconds"),
+    GR_FIELD("autoStart", GR_BOOL, "Whether to start with the session"),
+    GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue in an empty room"),
     GR_END,
 };
 
 static const struct gr_field rtmp_destination[] = {
-    GR_FIELD("name", GR_STRING, "Name", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("name", GR_STRING, "Name of the destination", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("width", GR_INT, "Width in pixels"),
     GR_FIELD("height", GR_INT, "Height in pixels"),
-    GR_FIELD("maxDuration", GR_INT, "Seconds"),
-    GR_FIELD("rtmpUrls", GR_ARRAY, "Where the stream goes", .range = HMS_ROLE_RTMP_URLS,
+    GR_FIELD("maxDuration", GR_INT, "Maximum length in seconds"),
+    GR_FIELD("rtmpUrls", GR_ARRAY, "Servers to stream to", .range = HMS_ROLE_RTMP_URLS,
              .flags = GR_FIELD_SECRET, .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("recordingEnabled", GR_BOOL, "Record as well"),
-    GR_FIELD("autoStopTimeout", GR_INT, "Seconds in an empty room"),
+    GR_FIELD("recordingEnabled", GR_BOOL, "Whether to record the stream as well"),
+    GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue in an empty room"),
     GR_END,
 };
 
 static const struct gr_field layer[] = {LAYER_FIELDS, GR_END};
 
 static const struct gr_field hls_recording[] = {
-    GR_FIELD("hlsVod", GR_BOOL, "Keep the playlist"),
-    GR_FIELD("singleFilePerLayer", GR_BOOL, "One file for each layer"),
-    GR_FIELD("enableZipUpload", GR_BOOL, "Upload as one archive", .default_doc = "false"),
-    GR_FIELD("layers", GR_ARRAY, "Layers that are kept",
+    GR_FIELD("hlsVod", GR_BOOL, "Whether to keep a video on demand"),
+    GR_FIELD("singleFilePerLayer", GR_BOOL, "Whether to keep one file per layer"),
+    GR_FIELD("enableZipUpload", GR_BOOL, "Whether to upload an archive", .default_doc = "false"),
+    GR_FIELD("layers", GR_ARRAY, "Layers of the stream to keep",
              .items = GR_ITEM(GR_OBJECT, .fields = layer)),
     GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails"),
-    GR_FIELD("presignDuration", GR_INT, "Seconds"),
+    GR_FIELD("presignDuration", GR_INT, "Validity of download URLs in seconds"),
     GR_END,
 };
 
 static const struct gr_field hls_destination[] = {
-    GR_FIELD("name", GR_STRING, "Name", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("role", GR_STRING, "Role of the viewer that is streamed"),
-    GR_FIELD("maxDuration", GR_INT, "Seconds"),
-    GR_FIELD("layers", GR_ARRAY, "Layers, from high to low",
+    GR_FIELD("name", GR_STRING, "Name of the destination", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("role", GR_STRING, "Role that the streamer joins with"),
+    GR_FIELD("maxDuration", GR_INT, "Maximum length in seconds"),
+    GR_FIELD("layers", GR_ARRAY, "Layers from large to small",
              .items = GR_ITEM(GR_OBJECT, .fields = layer)),
     GR_FIELD("playlistType", GR_STRING, "Kind of playlist", .values = HMS_PLAYLIST_TYPES),
-    GR_FIELD("numPlaylistSegments", GR_INT, "Segments in the playlist",
+    GR_FIELD("numPlaylistSegments", GR_INT, "Segments in a live playlist",
              .range = HMS_PLAYLIST_SEGMENTS, .default_doc = "5"),
-    GR_FIELD("videoFrameRate", GR_INT, "Frames a second"),
-    GR_FIELD("enableMetadataInsertion", GR_BOOL, "Allow timed metadata"),
-    GR_FIELD("enableStaticUrl", GR_BOOL, "Same URL for each stream"),
+    GR_FIELD("videoFrameRate", GR_INT, "Frames per second"),
+    GR_FIELD("enableMetadataInsertion", GR_BOOL, "Whether timed metadata can be inserted"),
+    GR_FIELD("enableStaticUrl", GR_BOOL, "Whether the URL of the playlist stays the same"),
     GR_FIELD("recording", GR_OBJECT, "Recording of the stream", .fields = hls_recording),
-    GR_FIELD("autoStopTimeout", GR_INT, "Seconds in an empty room"),
+    GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue in an empty room"),
     GR_END,
 };
 
 static const struct gr_field summary_section[] = {
-    GR_FIELD("title", GR_STRING, "Title", .flags = GR_FIELD_REQUIRED, .range = HMS_SECTION_TITLE),
-    GR_FIELD("format", GR_STRING, "Form", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("title", GR_STRING, "Title of the section", .flags = GR_FIELD_REQUIRED,
+             .range = HMS_SECTION_TITLE),
+    GR_FIELD("format", GR_STRING, "Format of the section's text", .flags = GR_FIELD_REQUIRED,
              .values = HMS_SECTION_FORMATS),
     GR_END,
 };
 
 const struct gr_field sb_summary_fields[] = {
-    GR_FIELD("enabled", GR_BOOL, "Write a summary"),
-    GR_FIELD("context", GR_STRING, "What the talk is about", .range = HMS_SUMMARY_CONTEXT),
-    GR_FIELD("temperature", GR_NUMBER, "Freedom of the wording", .range = HMS_SUMMARY_TEMPERATURE,
-             .default_doc = "0.5"),
+    GR_FIELD("enabled", GR_BOOL, "Whether to write a summary"),
+    GR_FIELD("context", GR_STRING, "Subject of the session, for the language model",
+             .range = HMS_SUMMARY_CONTEXT),
+    GR_FIELD("temperature", GR_NUMBER, "Temperature of the language model",
+             .range = HMS_SUMMARY_TEMPERATURE, .default_doc = "0.5"),
     GR_FIELD("sections", GR_ARRAY, "Sections of the summary", .range = HMS_SUMMARY_SECTIONS,
              .items = GR_ITEM(GR_OBJECT, .fields = summary_section)),
     GR_END,
 };
 
 static const struct gr_field transcription[] = {
-    GR_FIELD("name", GR_STRING, "Name", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("role", GR_STRING, "Role of the listener", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("modes", GR_ARRAY, "When to write",
+    GR_FIELD("name", GR_STRING, "Name of the destination", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("role", GR_STRING, "Role that the listener joins with", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("modes", GR_ARRAY, "When to transcribe",
              .items = GR_ITEM(GR_STRING, .values = HMS_TEMPLATE_TRANSCRIPTION_MODES)),
-    GR_FIELD("outputModes", GR_ARRAY, "Formats",
+    GR_FIELD("outputModes", GR_ARRAY, "Formats of the transcript",
              .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPT_FORMATS)),
-    GR_FIELD("customVocabulary", GR_ARRAY, "Words to know", .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("summary", GR_OBJECT, "Summary", .fields = sb_summary_fields),
+    GR_FIELD("customVocabulary", GR_ARRAY, "Words that the transcriber should know",
+             .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("summary", GR_OBJECT, "Summary of the transcript", .fields = sb_summary_fields),
     GR_FIELD("translation", GR_OBJECT, "Translation of captions"),
     GR_END,
 };
 
 const struct gr_field sb_destinations_fields[] = {
-    GR_FIELD("browserRecordings", GR_MAP, "Older recording configurations",
+    GR_FIELD("browserRecordings", GR_MAP, "Deprecated recording configurations by name",
              .items = GR_ITEM(GR_OBJECT, .fields = browser_recording)),
-    GR_FIELD("rtmpDestinations", GR_MAP, "External streams",
+    GR_FIELD("rtmpDestinations", GR_MAP, "External streams by name",
              .items = GR_ITEM(GR_OBJECT, .fields = rtmp_destination)),
-    GR_FIELD("hlsDestinations", GR_MAP, "Live streams",
+    GR_FIELD("hlsDestinations", GR_MAP, "Live streams by name",
              .items = GR_ITEM(GR_OBJECT, .fields = hls_destination)),
-    GR_FIELD("transcriptions", GR_MAP, "Transcriptions",
+    GR_FIELD("transcriptions", GR_MAP, "Transcriptions by name",
              .items = GR_ITEM(GR_OBJECT, .fields = transcription)),
     GR_END,
 };
 
 #define TEMPLATE_NAME                                                                              \
-    GR_FIELD("name", GR_STRING, "Name; an existing one is overwritten",                            \
+    GR_FIELD("name", GR_STRING, "Name; an existing template is replaced",                          \
              .pattern = HMS_TEMPLATE_NAME)
 #define TEMPLATE_PARTS                                                                             \
-    GR_FIELD("destinations", GR_OBJECT, "Where streams and recordings go",                         \
+    GR_FIELD("destinations", GR_OBJECT, "Streams, recordings and transcriptions",                  \
              .fields = sb_destinations_fields),                                                    \
         GR_FIELD("plugins", GR_OBJECT, "Whiteboard and transcription")
 
@@ -260,7 +266,7 @@ const struct gr_field sb_template_create_fields[] = {
     TEMPLATE_NAME,
     GR_FIELD("roles", GR_MAP, "Roles by name",
              .items = GR_ITEM(GR_OBJECT, .fields = sb_role_fields)),
-    GR_FIELD("settings", GR_OBJECT, "Settings", .fields = sb_settings_fields),
+    GR_FIELD("settings", GR_OBJECT, "Settings of the template", .fields = sb_settings_fields),
     TEMPLATE_PARTS,
     GR_END,
 };
@@ -269,39 +275,42 @@ const struct gr_field sb_template_update_fields[] = {
     TEMPLATE_NAME,
     GR_FIELD("roles", GR_MAP, "Roles by name", .flags = GR_FIELD_REQUIRED,
              .items = GR_ITEM(GR_OBJECT, .fields = sb_role_fields)),
-    GR_FIELD("settings", GR_OBJECT, "Settings", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("settings", GR_OBJECT, "Settings of the template", .flags = GR_FIELD_REQUIRED,
              .fields = sb_settings_fields),
     TEMPLATE_PARTS,
     GR_END,
 };
 
 static const struct gr_field browser_composite[] = {
-    GR_FIELD("autoStart", GR_BOOL, "Start with the session", .default_doc = "false"),
-    GR_FIELD("autoStopTimeout", GR_INT, "Seconds in an empty room"),
+    GR_FIELD("autoStart", GR_BOOL, "Whether to start with the session", .default_doc = "false"),
+    GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue in an empty room"),
     GR_FIELD("width", GR_INT, "Width in pixels"),
     GR_FIELD("height", GR_INT, "Height in pixels"),
     GR_END,
 };
 
 static const struct gr_field enabled_only[] = {
-    GR_FIELD("enabled", GR_BOOL, "Switch", .default_doc = "false"),
+    GR_FIELD("enabled", GR_BOOL, "Whether this recording is made", .default_doc = "false"),
     GR_END,
 };
 
 static const struct gr_field composite[] = {
-    GR_FIELD("browserComposite", GR_OBJECT, "Recording by a browser", .fields = browser_composite),
-    GR_FIELD("customComposite", GR_OBJECT, "Recording by a compositor", .fields = enabled_only),
+    GR_FIELD("browserComposite", GR_OBJECT, "The room as a browser shows it",
+             .fields = browser_composite),
+    GR_FIELD("customComposite", GR_OBJECT, "A custom layout", .fields = enabled_only),
     GR_END,
 };
 
 const struct gr_field sb_template_recording_fields[] = {
-    GR_FIELD("name", GR_STRING, "Name", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("role", GR_STRING, "A role of the template", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("maxDuration", GR_INT, "Seconds"),
-    GR_FIELD("presignDuration", GR_INT, "Seconds"),
+    GR_FIELD("name", GR_STRING, "Name of the configuration", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("role", GR_STRING, "Role that the recorder joins with", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("maxDuration", GR_INT, "Maximum length in seconds"),
+    GR_FIELD("presignDuration", GR_INT, "Validity of download URLs in seconds"),
     GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails"),
-    GR_FIELD("compositeRecording", GR_OBJECT, "One file of the room", .fields = composite),
-    GR_FIELD("trackRecording", GR_OBJECT, "One file for each track", .fields = enabled_only),
-    GR_FIELD("streamRecording", GR_OBJECT, "One file for each stream", .fields = enabled_only),
+    GR_FIELD("compositeRecording", GR_OBJECT, "The room as one picture", .fields = composite),
+    GR_FIELD("trackRecording", GR_OBJECT, "Each track in a file of its own",
+             .fields = enabled_only),
+    GR_FIELD("streamRecording", GR_OBJECT, "Each stream of a peer in a file of its own",
+             .fields = enabled_only),
     GR_END,
 };

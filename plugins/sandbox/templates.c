@@ -1,7 +1,7 @@
 /*
- * Templates: roles, settings, destinations, recording configurations. What is written is kept
- * member for member, known or not; absent members take the documented defaults; a write replaces
- * the whole.
+ * Templates: roles, settings, destinations and recording configurations. A write replaces the whole
+ * object. All members are stored, including unknown ones; absent members take the documented
+ * defaults.
  */
 #include "templates.h"
 #include "routes.h"
@@ -40,7 +40,7 @@ bool sb_template_has_role(struct sandbox *sb, const char *template_id, const cha
     return json_object_get(json_object_get(template, "roles"), role) != NULL;
 }
 
-/* Completes the members of target from JSON text. */
+/* Adds missing members to target from JSON text. */
 static void fill_from(struct sandbox *sb, json_t *target, const char *defaults)
 {
     json_t *value = sb_constant(sb, defaults);
@@ -109,7 +109,7 @@ json_t *sb_template_put(struct sandbox *sb, const json_t *body, json_t *old)
     fill_from(sb, json_object_get(row, "settings"), sb_default_settings_json);
     if (!json_is_object(json_object_get(row, "destinations")))
         sb_set(sb, row, "destinations", sb_constant(sb, sb_default_destinations_json));
-    /* the key is the row's own text: `text` may belong to the row that goes */
+    /* The key is not `text`, which may belong to the replaced row. */
     return sb_put(sb, "templates", sb_text(row, "id"), row);
 }
 
@@ -124,7 +124,7 @@ json_t *sb_default_template(struct sandbox *sb)
     return row;
 }
 
-/* The template of the path; fails the call when there is none. */
+/* Finds the template of the path; fails the call with 404 when there is none. */
 static enum gr_err template_of(struct gr_call *call, struct sandbox *sb, json_t **ret_row)
 {
     *ret_row = sb_find(sb, "templates", gr_param(call, "template_id"));
@@ -173,7 +173,7 @@ static enum gr_err templates_create(struct gr_call *call, struct sandbox *sb)
     json_t *body = sb_copy(sb, gr_json(call));
     json_t *row;
 
-    sb_unset(sb, body, "id"); /* only a seed chooses ids */
+    sb_unset(sb, body, "id"); /* only a seed may set ids */
     row = sb_template_put(sb, body, NULL);
     json_decref(body);
     return sb_reply(call, sb, sb_copy(sb, row));
@@ -246,7 +246,7 @@ static enum gr_err templates_role_delete(struct gr_call *call, struct sandbox *s
     return GR_OK;
 }
 
-/* "settings" or "destinations": the member that the row is about. */
+/* The member of the route: "settings" or "destinations". */
 static const char *part_name(const struct gr_call *call)
 {
     return sb_endpoint_of(call)->of;
@@ -273,7 +273,7 @@ static enum gr_err templates_part_put(struct gr_call *call, struct sandbox *sb)
     return sb_reply(call, sb, sb_copy(sb, json_object_get(row, part_name(call))));
 }
 
-/* The service leaves out flags that are false. */
+/* Removes flags that are false, like the service. */
 static void drop_false(json_t *value)
 {
     const char *name;
@@ -283,7 +283,7 @@ static void drop_false(json_t *value)
 
     json_object_foreach_safe(value, next, name, member) {
         if (json_is_false(member))
-            (void)json_object_del(value, name); /* it is there */
+            (void)json_object_del(value, name);
         else
             drop_false(member);
     }
@@ -326,17 +326,17 @@ const struct gr_route sb_template_routes[] = {
     SB_GET("/templates", "templates.list", "List templates", .query = page_query,
            SB_RUN(templates_list)),
     SB_POST(
-        "/templates", "templates.create", "Create a template, or overwrite the one of that name",
+        "/templates", "templates.create", "Create a template, or replace the one with this name",
         .body = GR_BODY(GR_OBJECT, .fields = sb_template_create_fields), SB_RUN(templates_create)),
     SB_GET("/templates/{template_id}", "templates.get", "Fetch a template", SB_RUN(templates_get)),
-    SB_POST("/templates/{template_id}", "templates.update", "Overwrite a template",
+    SB_POST("/templates/{template_id}", "templates.update", "Replace a template",
             .body =
                 GR_BODY(GR_OBJECT, .fields = sb_template_update_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(templates_update)),
     SB_GET("/templates/{template_id}/roles/{role}", "templates.role_get", "Fetch a role",
            SB_RUN(templates_role_get)),
     SB_POST("/templates/{template_id}/roles/{role}", "templates.role_put",
-            "Create, overwrite or rename a role",
+            "Create, replace or rename a role",
             .body = GR_BODY(GR_OBJECT, .fields = sb_role_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(templates_role_put)),
     SB_DELETE("/templates/{template_id}/roles/{role}", "templates.role_delete", "Delete a role",
@@ -344,20 +344,20 @@ const struct gr_route sb_template_routes[] = {
     SB_GET("/templates/{template_id}/settings", "templates.settings_get", "Fetch the settings",
            SB_RUN(templates_part_get, .of = "settings")),
     SB_POST("/templates/{template_id}/settings", "templates.settings_update",
-            "Overwrite the settings",
+            "Replace the settings",
             .body = GR_BODY(GR_OBJECT, .fields = sb_settings_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(templates_part_put, .of = "settings")),
     SB_GET("/templates/{template_id}/destinations", "templates.destinations_get",
            "Fetch the destinations", SB_RUN(templates_part_get, .of = "destinations")),
     SB_POST("/templates/{template_id}/destinations", "templates.destinations_update",
-            "Overwrite the destinations",
+            "Replace the destinations",
             .body =
                 GR_BODY(GR_OBJECT, .fields = sb_destinations_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(templates_part_put, .of = "destinations")),
     SB_GET("/templates/{template_id}/recordings", "templates.recordings_get",
            "Fetch the recording configuration", SB_RUN(templates_recordings_get)),
     SB_POST("/templates/{template_id}/recordings", "templates.recordings_update",
-            "Overwrite the recording configuration",
+            "Replace the recording configuration",
             .body = GR_BODY(GR_ARRAY, .range = GR_RANGE(1, 1), .flags = GR_FIELD_REQUIRED,
                             .items = GR_ITEM(GR_OBJECT, .fields = sb_template_recording_fields)),
             SB_RUN(templates_recordings_put)),

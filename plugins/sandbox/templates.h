@@ -1,4 +1,4 @@
-/* Templates: their fields, their defaults, and finding roles. */
+/* Templates: fields, defaults, and the search for a role. */
 #pragma once
 
 #include "sandbox.h"

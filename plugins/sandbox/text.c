@@ -23,7 +23,8 @@ struct sb_name sb_new_id(struct sandbox *sb)
     struct sb_name random = sb_new_hex(sb, 10);
     struct sb_name id = {""};
 
-    /* seconds, random, counter: as the service's own, so that ids sort by creation */
+    /* Seconds, random digits and a counter, like ids of the service, so that ids sort by creation.
+     */
     snprintf(id.text, sizeof(id.text), "%08x%.10s%06x", (unsigned)(sb->now_ms / 1000), random.text,
              (unsigned)(sb->id_counter++ & 0xffffffu));
     return id;
@@ -73,7 +74,7 @@ json_t *sb_time(struct sandbox *sb, int64_t ms)
     return sb_pack(sb, "s", stamp.text);
 }
 
-/* The offset "+02:00" in minutes; false when it is not one. "Z" is 0. */
+/* Parses an offset like "+02:00" into minutes; "Z" is 0. False when it is malformed. */
 static bool parse_zone(const char *text, int *ret_minutes)
 {
     unsigned hours;

@@ -1,4 +1,4 @@
-/* Delivery of webhooks from the "outbox", with the documented retries. */
+/* Delivers webhooks from the "outbox", with the documented retries. */
 #include "webhooks.h"
 
 #define BATCH_MAX 16
@@ -50,7 +50,7 @@ static const struct gr_pair *headers_of(struct gr_call *call, struct sandbox *sb
     return headers;
 }
 
-/* The body that is sent; that of a replay is marked as one. */
+/* Returns the body to send, with is_replay for a replay. */
 static gr_str payload_of(struct gr_call *call, struct sandbox *sb, const json_t *row, bool replay)
 {
     json_t *event = sb_copy(sb, json_object_get(row, "event"));
@@ -63,7 +63,7 @@ static gr_str payload_of(struct gr_call *call, struct sandbox *sb, const json_t 
     return body;
 }
 
-/* Sets path and query of the request from the URL of the receiver. */
+/* Sets path and query of the request from the receiver's URL. */
 static void split_target(struct gr_call *call, const char *url, struct gr_upstream_request *request)
 {
     const char *rest = sb_target_path(url);
@@ -83,7 +83,7 @@ static void split_target(struct gr_call *call, const char *url, struct gr_upstre
     request->query = pairs;
 }
 
-/* Collects what is due; lock held. */
+/* Collects the due deliveries. The lock is held. */
 static size_t take_due(struct gr_call *call, struct sandbox *sb, struct delivery *deliveries,
                        struct gr_upstream_request *requests)
 {
@@ -149,7 +149,7 @@ static void count_replay(struct sandbox *sb, const char *workflow_id, const char
     sb_workflow_settle(sb, workflow);
 }
 
-/* Notes the result of an attempt, and plans the next one when it failed. */
+/* Stores the result of an attempt and schedules the next one after a failure. */
 static void settle(struct sandbox *sb, const char *outbox_id, const char *error)
 {
     json_t *entry = json_incref(sb_find_text(sb, "outbox", outbox_id));
@@ -173,7 +173,7 @@ static void settle(struct sandbox *sb, const char *outbox_id, const char *error)
     json_decref(entry);
 }
 
-/* Only 200 counts as received. */
+/* Returns the error of a delivery; "" for the status 200, the only success. */
 static const char *error_of(struct gr_call *call, const struct gr_upstream_reply *reply)
 {
     char *text;
@@ -188,7 +188,7 @@ static const char *error_of(struct gr_call *call, const struct gr_upstream_reply
     return text ? text : "refused";
 }
 
-/* Delivers one batch; true when it was full, so that there may be more. */
+/* Delivers one batch. True when it was full, so that there may be more. */
 static bool deliver_batch(struct gr_call *call, struct sandbox *sb)
 {
     struct delivery *deliveries = gr_alloc(call, BATCH_MAX * sizeof(*deliveries));
@@ -202,15 +202,15 @@ static bool deliver_batch(struct gr_call *call, struct sandbox *sb)
     count = take_due(call, sb, deliveries, requests);
     sb_leave(sb);
     for (size_t i = 0; i < count; i++) {
-        /* one after the other: a receiver may count on their order */
+        /* One after the other, because a receiver may depend on the order. */
         if (deliveries[i].url)
-            (void)gr_upstream(call, &requests[i], &replies[i], 1); /* the reply tells */
+            (void)gr_upstream(call, &requests[i], &replies[i], 1); /* the result is in the reply */
     }
     sb_enter(sb);
     for (size_t i = 0; i < count; i++)
         settle(sb, deliveries[i].outbox_id,
                deliveries[i].url ? error_of(call, &replies[i])
-                                 : "the receiver is not among the targets of the sandbox");
+                                 : "the receiver is not in webhook_targets");
     sb_leave(sb);
     return count == BATCH_MAX;
 }

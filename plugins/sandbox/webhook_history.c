@@ -6,34 +6,39 @@
 #define REPLAY_GAP_MS 100 /* ten events a second */
 
 #define WINDOW_FIELDS                                                                              \
-    GR_FIELD("start_time", GR_TIME, "Begin, within the last 30 days", .default_doc = "a day ago"), \
-        GR_FIELD("end_time", GR_TIME, "End, within 14 days of the begin", .default_doc = "now"),   \
-        GR_FIELD("room_id", GR_STRING, "Of a room")
+    GR_FIELD("start_time", GR_TIME, "Only deliveries from this time on; at most 30 days ago",      \
+             .default_doc = "a day ago"),                                                          \
+        GR_FIELD("end_time", GR_TIME,                                                              \
+                 "Only deliveries before this time; at most 14 days after start_time",             \
+                 .default_doc = "now"),                                                            \
+        GR_FIELD("room_id", GR_STRING, "Only deliveries of this room")
 
 static const struct gr_field history_query[] = {
     WINDOW_FIELDS,
-    GR_FIELD("status", GR_STRING, "How the delivery ended", .values = HMS_DELIVERY_STATES,
-             .default_doc = "all"),
-    GR_FIELD("event_names", GR_STRING, "Types of event; may be repeated",
+    GR_FIELD("status", GR_STRING, "Only deliveries with this outcome",
+             .values = HMS_DELIVERY_STATES, .default_doc = "all"),
+    GR_FIELD("event_names", GR_STRING, "Only events of this type; can be given several times",
              .flags = GR_FIELD_REPEATED, .values = HMS_WEBHOOK_TYPES),
-    GR_FIELD("limit", GR_INT, "Rows of a page", .range = GR_RANGE(1, 100), .default_doc = "50"),
-    GR_FIELD("page", GR_INT, "Page, from 1", .range = GR_MIN(1), .default_doc = "1"),
+    GR_FIELD("limit", GR_INT, "Maximum number of deliveries in the answer",
+             .range = GR_RANGE(1, 100), .default_doc = "50"),
+    GR_FIELD("page", GR_INT, "Number of the page, from 1", .range = GR_MIN(1), .default_doc = "1"),
     GR_END,
 };
 
 static const struct gr_field replay_fields[] = {
     WINDOW_FIELDS,
-    GR_FIELD("event_names", GR_ARRAY, "Types of event",
+    GR_FIELD("event_names", GR_ARRAY, "Only events of these types",
              .items = GR_ITEM(GR_STRING, .values = HMS_WEBHOOK_TYPES)),
-    GR_FIELD("limit", GR_INT, "Most events", .range = GR_RANGE(1, HMS_REPLAY_MAX),
-             .default_doc = "50000"),
-    GR_FIELD("offset", GR_INT, "Events to leave out", .range = GR_MIN(0), .default_doc = "0"),
-    GR_FIELD("status", GR_STRING, "How the delivery ended", .values = HMS_DELIVERY_STATES,
-             .default_doc = "failed"),
+    GR_FIELD("limit", GR_INT, "Maximum number of events to replay",
+             .range = GR_RANGE(1, HMS_REPLAY_MAX), .default_doc = "50000"),
+    GR_FIELD("offset", GR_INT, "Number of events to skip at the beginning", .range = GR_MIN(0),
+             .default_doc = "0"),
+    GR_FIELD("status", GR_STRING, "Only deliveries with this outcome",
+             .values = HMS_DELIVERY_STATES, .default_doc = "failed"),
     GR_END,
 };
 
-/* The deliveries that a query or a replay selects. */
+/* The selection of deliveries for a query or a replay. */
 struct window {
     int64_t start_ms;
     int64_t end_ms;
@@ -41,7 +46,7 @@ struct window {
     const char *status;
 };
 
-/* Works out the window and checks its bounds. */
+/* Computes the times of the window and checks their bounds. */
 static enum gr_err window_of(struct gr_call *call, struct sandbox *sb, const char *start,
                              const char *end, struct window *ret_window)
 {
@@ -145,7 +150,7 @@ static bool named(const json_t *names, const char *name)
     return !json_array_size(names);
 }
 
-/* Queues the selected deliveries; returns how many there are. */
+/* Queues the selected deliveries and returns their number. */
 static json_int_t queue_all(struct sandbox *sb, const char *workflow_id, const json_t *body,
                             const struct window *window)
 {
@@ -175,7 +180,7 @@ static json_t *filters_of(struct sandbox *sb, const json_t *body, const struct w
                               "status", window->status);
     const json_t *names = json_object_get(body, "event_names");
 
-    /* what was left out moves with the clock, and must not make two equal requests differ */
+    /* Default times change with the clock and would make equal requests different. */
     if (json_object_get(body, "start_time"))
         sb_set(sb, filters, "start_time", sb_time(sb, window->start_ms));
     if (json_object_get(body, "end_time"))
@@ -188,7 +193,7 @@ static json_t *filters_of(struct sandbox *sb, const json_t *body, const struct w
     return filters;
 }
 
-/* The replay with these filters that is still running; NULL when there is none. */
+/* Returns the running replay with these filters; NULL when there is none. */
 static json_t *running_workflow(struct sandbox *sb, const json_t *filters)
 {
     const char *id;
@@ -258,7 +263,6 @@ static enum gr_err webhooks_replay_status(struct gr_call *call, struct sandbox *
 
 static const struct gr_field page_query[] = {SB_PAGE_FIELDS(1), GR_END};
 
-/* Every event with its delivery, for tests. */
 static enum gr_err webhooks_dump(struct gr_call *call, struct sandbox *sb)
 {
     static const struct sb_list list = {
@@ -272,7 +276,7 @@ const struct gr_route sb_webhook_routes[] = {
              .query = page_query, SB_RUN_ADMIN(webhooks_dump)),
     SB_GET("/analytics/webhooks", "analytics.webhooks", "List webhook deliveries",
            .query = history_query, SB_RUN(webhooks_history)),
-    SB_POST("/analytics/webhooks/replay", "analytics.replay", "Send webhooks again",
+    SB_POST("/analytics/webhooks/replay", "analytics.replay", "Replay webhooks",
             .body = GR_BODY(GR_OBJECT, .fields = replay_fields), SB_RUN(webhooks_replay)),
     SB_GET("/analytics/webhooks/replay/{workflow_id}", "analytics.replay_status",
            "Fetch the state of a replay", SB_RUN(webhooks_replay_status)),

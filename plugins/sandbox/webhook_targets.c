@@ -1,6 +1,6 @@
 /*
- * Where webhooks may go. A plugin can only call upstreams that it defined in init, so the origins
- * that rooms may name as receivers stand in the config.
+ * The allowed receivers of webhooks. A plugin can only call upstreams that it defined in init, so
+ * the origins that rooms may name as receivers are in the config.
  */
 #include "webhooks.h"
 
@@ -17,7 +17,7 @@ struct sb_targets {
     struct target list[];
 };
 
-/* The length of scheme and authority; 0 when it is no http URL. */
+/* Returns the length of scheme and authority; 0 when url is not an http or https URL. */
 static size_t origin_length(const char *url)
 {
     size_t scheme = strncmp(url, "https://", 8) == 0 ? 8 : strncmp(url, "http://", 7) == 0 ? 7 : 0;
@@ -59,7 +59,7 @@ static enum gr_err define_target(struct gr_self *self, struct sandbox *sb, const
         json_decref(settings);
         return GR_ERR_NO_MEMORY;
     }
-    sb->targets->count++; /* from here on freed with the rest */
+    sb->targets->count++; /* sb_webhooks_free() frees the target from now on */
     err = gr_upstream_define(self, target->name, settings);
     json_decref(settings);
     return err;

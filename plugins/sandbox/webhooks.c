@@ -1,6 +1,6 @@
 /*
- * Webhooks: what happens becomes an event; an event with a receiver waits in the "outbox" until a
- * timer delivers it (webhook_delivery.c).
+ * Webhooks: events, and the "outbox", from which a timer delivers those with a receiver
+ * (webhook_delivery.c).
  */
 #include "webhooks.h"
 

@@ -1,4 +1,4 @@
-"""The sandbox behaves as 100ms is documented to."""
+"""The sandbox behaves as 100ms is documented."""
 
 import http.server
 import json
@@ -17,7 +17,7 @@ HEX24 = re.compile(r"^[0-9a-f]{24}$")
 
 
 class Receiver:
-    """Takes webhooks; answers the statuses it is told for a type of event, then 200."""
+    """Receives webhooks; answers the statuses configured for a type of event, then 200."""
 
     def __init__(self):
         self.seen = []
@@ -606,7 +606,7 @@ def test_responses_make_results(box):
     box.join(room, user_id="u2")
     path = f"/polls/{poll['id']}"
     answer = f"/sandbox{path}/responses"
-    assert box.get(f"{path}/sessions")["responses"] == []  # it starts by hand
+    assert box.get(f"{path}/sessions")["responses"] == []  # it starts manually
     base = {"room_id": room["id"]}
     first = box.post(answer, {**base, "question": 1, "peer_id": one["id"], "options": [2], "duration": 3})
     second = box.post(answer, {**base, "question": 1, "peer_id": one["id"], "options": [1]})
@@ -800,7 +800,7 @@ def test_a_receiver_that_is_no_target_gets_nothing(box):
         lambda: box.get(f"/analytics/webhooks?room_id={room['id']}&status=failed")["events"],
         "failure",
     )
-    assert "not among the targets" in events[0]["payload"]["error_reason"]
+    assert "not in webhook_targets" in events[0]["payload"]["error_reason"]
 
 
 def test_a_completed_recording_tells_by_webhook(box, receiver):

@@ -1,7 +1,7 @@
 /*
- * A local conference service, with the transcoding queue and the storage behind it: the parts of
- * their HTTP APIs that a gateway needs for minigroups. Everything lives in memory.
- * POST /sandbox/rooms/{room_id}/close, /upload, /convert and /transcode drive a class on.
+ * A local conference service with a transcoding queue and a storage: the parts of their HTTP APIs
+ * that minigroups needs. All data is in memory. POST /sandbox/rooms/{room_id}/close, /upload,
+ * /convert and /transcode move a class through its lifecycle.
  */
 #include "../../minigroups/base/ids.h"
 #include "services.h"
@@ -53,7 +53,7 @@ static enum gr_err read_room(struct gr_call *call)
     return answer ? gr_reply_json(call, 200, answer) : svc_no_room(call);
 }
 
-/* What this change may not do; NULL: it may. */
+/* Returns the type of the error for a forbidden change; NULL when it is allowed. */
 static const char *refused_change(const json_t *room, const json_t *body, int64_t now)
 {
     const json_t *time = json_object_get(body, "time");
@@ -95,7 +95,7 @@ static enum gr_err update_room(struct gr_call *call)
         return gr_reply_json(call, 200, answer);
     json_decref(answer);
     return svc_fail(call, strcmp(refused, "room_closed") == 0 ? 404 : 400, refused,
-                    "Room cannot be changed so");
+                    "The room does not allow this change");
 }
 
 static enum gr_err list_snapshots(struct gr_call *call)
@@ -106,7 +106,7 @@ static enum gr_err list_snapshots(struct gr_call *call)
     return room ? gr_reply_json(call, 200, json_array()) : svc_no_room(call);
 }
 
-/* --- the queue and the storage --- */
+/* --- transcoding queue and storage --- */
 
 static enum gr_err create_task(struct gr_call *call)
 {
@@ -135,14 +135,14 @@ static enum gr_err create_task(struct gr_call *call)
 
 static enum gr_err read_object(struct gr_call *call)
 {
-    /* an ISO base media file that holds nothing but its type */
+    /* an ISO base media file with only its file type box */
     static const char film[] = "\0\0\0\x14"
                                "ftypisom\0\0\2\0mp41";
 
     return gr_reply(call, 200, "video/mp4", (gr_str){film, sizeof(film) - 1});
 }
 
-/* --- on request --- */
+/* --- routes for tests --- */
 
 static char *account_of(struct gr_call *call, const char *label)
 {
@@ -151,7 +151,8 @@ static char *account_of(struct gr_call *call, const char *label)
     return gr_format(call, "%s%s", label, dot ? dot : ".svc.example.org");
 }
 
-/* A copy of the room, and of its tasks when asked for; NULL, having failed, when there is none. */
+/* Copies the room and, unless ret_tasks is NULL, its tasks. NULL when there is no room; the call
+ * has failed then. */
 static json_t *take_room(struct gr_call *call, json_t **ret_tasks)
 {
     const json_t *room = svc_lock_room(call);
@@ -208,7 +209,7 @@ static json_t *make_stream(struct gr_call *call, const json_t *room, const char 
                      film ? film : "", "created_by", author, "mjr_dumps_uris", dump ? dump : "");
 }
 
-/* One stream for each participant that is named, else one of the room's host. */
+/* Makes one stream per participant in the body, else one of the room's host. */
 static json_t *make_streams(struct gr_call *call, const json_t *room)
 {
     const json_t *authors = json_object_get(gr_json(call), "created_by");
@@ -231,7 +232,7 @@ static enum gr_err upload(struct gr_call *call)
 
     if (!room) {
         json_decref(report);
-        return GR_ERR_UNPROCESSABLE; /* has been failed */
+        return GR_ERR_UNPROCESSABLE; /* the call has failed */
     }
     json_t *streams = given ? json_deep_copy(given) : make_streams(call, room);
     const char *audience = gr_copy(call, gr_str_of(member(room, "audience")));
@@ -241,14 +242,15 @@ static enum gr_err upload(struct gr_call *call)
     if (empty) {
         json_decref(payload);
         json_decref(report);
-        return svc_fail(call, 400, "invalid_payload",
-                        "Name the participants: {\"created_by\": [\"web.t-1.usr.example.org\"]}");
+        return svc_fail(
+            call, 400, "invalid_payload",
+            "The room has no host: expected {\"created_by\": [\"web.t-1.usr.example.org\"]}");
     }
     svc_post(call, audience, "room.upload", NULL, payload, report);
     return gr_reply_json(call, 200, report);
 }
 
-/* What the queue says when a task is done. */
+/* Makes the message of the queue about a completed task. */
 static json_t *completed(struct gr_call *call, const json_t *room, const json_t *task)
 {
     const json_t *bindings = json_object_get(task, "bindings");
@@ -292,8 +294,8 @@ static enum gr_err finish_tasks(struct gr_call *call, const char *template)
     if (json_array_size(report))
         return gr_reply_json(call, 200, report);
     json_decref(report);
-    return found ? svc_fail(call, 409, "nothing_to_do", "No such task was asked for")
-                 : GR_ERR_UNPROCESSABLE; /* has been failed */
+    return found ? svc_fail(call, 409, "nothing_to_do", "There is no such task")
+                 : GR_ERR_UNPROCESSABLE; /* the call has failed */
 }
 
 static enum gr_err convert(struct gr_call *call)
@@ -309,37 +311,38 @@ static enum gr_err transcode(struct gr_call *call)
 /* --- tables --- */
 
 static const struct gr_field room_body[] = {
-    GR_FIELD("audience", GR_STRING, "The tenant", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("time", GR_ARRAY, "Start and end, Unix seconds", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("rtc_sharing_policy", GR_STRING, "Who may send",
+    GR_FIELD("audience", GR_STRING, "Tenant", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("time", GR_ARRAY, "Start and end in Unix seconds", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("rtc_sharing_policy", GR_STRING, "Which participants may send",
              .values = GR_LIST("none", "shared", "owned")),
-    GR_FIELD("classroom_id", GR_STRING, "The class", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("classroom_id", GR_STRING, "ID of the class", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("reserve", GR_INT, "Slots to reserve"),
     GR_FIELD("tags", GR_ANY, "Free tags"),
     GR_END,
 };
 static const struct gr_field update_body[] = {
-    GR_FIELD("time", GR_ARRAY, "Start and end, Unix seconds"),
+    GR_FIELD("time", GR_ARRAY, "Start and end in Unix seconds"),
     GR_FIELD("reserve", GR_INT, "Slots to reserve"),
     GR_FIELD("host", GR_STRING, "Agent id of the host"),
     GR_END,
 };
 static const struct gr_field task_body[] = {
-    GR_FIELD("template", GR_STRING, "What is to be done", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("template", GR_STRING, "Template of the task", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("tags", GR_OBJECT, "Tags, with conference_room_id", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("bindings", GR_OBJECT, "With what", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("priority", GR_STRING, "How soon", .values = GR_LIST("low", "normal", "high")),
+    GR_FIELD("bindings", GR_OBJECT, "Input of the task", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("priority", GR_STRING, "Priority of the task",
+             .values = GR_LIST("low", "normal", "high")),
     GR_END,
 };
 static const struct gr_field close_body[] = {
-    GR_FIELD("timed_out", GR_BOOL, "Whether the host stayed away for too long"),
+    GR_FIELD("timed_out", GR_BOOL,
+             "Whether the room is closed because the host was absent for too long"),
     GR_END,
 };
 static const struct gr_field upload_body[] = {
     GR_FIELD("created_by", GR_ARRAY, "Agent ids of the participants; default: the host",
              .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("rtcs", GR_ARRAY, "The streams themselves, sent as they are",
-             .items = GR_ITEM(GR_OBJECT)),
+    GR_FIELD("rtcs", GR_ARRAY, "Streams to send unchanged", .items = GR_ITEM(GR_OBJECT)),
     GR_END,
 };
 
@@ -356,7 +359,7 @@ static const struct gr_route routes[] = {
     GR_PATCH("/api/v1/rooms/{room_id}", "sandbox_conference.update_room",
              "Change a conference room", SERVICE, .body = BODY(update_body), .handle = update_room),
     GR_GET("/api/v1/rooms/{room_id}/configs/writer/snapshot", "sandbox_conference.list_snapshots",
-           "List what writers switched on and off", SERVICE, .handle = list_snapshots),
+           "List the changes of the writers' settings", SERVICE, .handle = list_snapshots),
     GR_POST("/api/v1/audiences/{audience}/tasks/{task_id}/classrooms/{class_id}",
             "sandbox_conference.create_task", "Queue a transcoding task", SERVICE,
             .body = BODY(task_body), .handle = create_task),
@@ -364,15 +367,15 @@ static const struct gr_route routes[] = {
            "sandbox_conference.read_object", "Fetch a recording", .access = GR_ACCESS_OPEN,
            .handle = read_object),
     GR_POST("/sandbox/rooms/{room_id}/close", "sandbox_conference.close",
-            "Close a room, and tell the gateway", DRIVE, .body = OPTIONAL_BODY(close_body),
+            "Close a room and notify the gateway", DRIVE, .body = OPTIONAL_BODY(close_body),
             .handle = close_room),
     GR_POST("/sandbox/rooms/{room_id}/upload", "sandbox_conference.upload",
-            "Store a room's streams, and tell the gateway", DRIVE,
+            "Store a room's streams and notify the gateway", DRIVE,
             .body = OPTIONAL_BODY(upload_body), .handle = upload),
     GR_POST("/sandbox/rooms/{room_id}/convert", "sandbox_conference.convert",
-            "Finish a room's convert tasks, and tell the gateway", DRIVE, .handle = convert),
+            "Complete a room's convert tasks and notify the gateway", DRIVE, .handle = convert),
     GR_POST("/sandbox/rooms/{room_id}/transcode", "sandbox_conference.transcode",
-            "Finish a room's transcode task, and tell the gateway", DRIVE, .handle = transcode),
+            "Complete a room's transcode task and notify the gateway", DRIVE, .handle = transcode),
     GR_END,
 };
 

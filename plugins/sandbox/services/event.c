@@ -1,7 +1,6 @@
 /*
- * A local event service: the part of its HTTP API that a gateway needs for minigroups. Rooms and
- * events live in memory. POST /sandbox/rooms/{room_id}/adjust makes it finish what it was asked
- * for.
+ * A local event service: the part of its HTTP API that minigroups needs. Rooms and events are in
+ * memory. POST /sandbox/rooms/{room_id}/adjust completes the requested adjustment and dump.
  */
 #include "services.h"
 
@@ -74,7 +73,7 @@ static enum gr_err update_room(struct gr_call *call)
         if (!closed && time) {
             json_t *pair = json_deep_copy(time);
 
-            /* an open room keeps its start */
+            /* The start of an open room cannot be changed. */
             if (svc_is_open(room, now_s(call)))
                 json_array_set(pair, 0, json_array_get(json_object_get(room, "time"), 0));
             json_object_set_new(room, "time", pair);
@@ -105,8 +104,8 @@ static enum gr_err lock_types(struct gr_call *call)
 
 /* --- events --- */
 
-/* Nanoseconds since the room's start, later than every event that is kept: the time is also the
- * cursor of the list, and two events of one millisecond must not share it. */
+/* Returns the time of a new event in ns since the start of the room. It is later than those of all
+ * stored events, because the time is also the cursor of the list. */
 static json_int_t next_time(const json_t *room, const json_t *kept, int64_t now_ms)
 {
     const json_t *start = json_array_get(json_object_get(room, "time"), 0);
@@ -210,9 +209,9 @@ static enum gr_err list_events(struct gr_call *call)
     return svc_no_room(call);
 }
 
-/* --- adjust and dump: asked for here, finished on request --- */
+/* --- adjust and dump, which the route for tests completes --- */
 
-/* A copy of the room with its events, under a new id. With the lock held. */
+/* Copies the room with its events under a new id. The lock is held. */
 static const char *copy_room(struct gr_call *call, const json_t *room)
 {
     struct svc_state *state = svc_state_of(call);
@@ -257,7 +256,7 @@ static enum gr_err dump_events(struct gr_call *call)
     return room ? gr_reply_json(call, 202, json_object()) : svc_no_room(call);
 }
 
-/* What room.dump_events says about a room that was asked for a dump; NULL when it was not. */
+/* Returns the message room.dump_events for a requested dump; NULL when none was requested. */
 static json_t *finish_dump(struct gr_call *call, const char *id)
 {
     struct svc_state *state = svc_state_of(call);
@@ -288,7 +287,8 @@ static enum gr_err finish_adjust(struct gr_call *call)
     if (!room)
         return svc_no_room(call);
     if (!result)
-        return svc_fail(call, 409, "nothing_to_adjust", "Nobody asked to adjust this room");
+        return svc_fail(call, 409, "nothing_to_adjust",
+                        "No adjustment was requested for this room");
     const char *modified = gr_copy(call, gr_str_of(member(result, "modified_room_id")));
     json_t *report = json_array();
     svc_post(call, audience, "room.adjust", NULL, result, report);
@@ -301,16 +301,16 @@ static enum gr_err finish_adjust(struct gr_call *call)
 /* --- tables --- */
 
 static const struct gr_field room_body[] = {
-    GR_FIELD("audience", GR_STRING, "The tenant", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("time", GR_ARRAY, "Start and end, Unix seconds", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("audience", GR_STRING, "Tenant", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("time", GR_ARRAY, "Start and end in Unix seconds", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("kind", GR_STRING, "Kind of class", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("classroom_id", GR_STRING, "The class", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("preserve_history", GR_BOOL, "Whether events are kept"),
+    GR_FIELD("classroom_id", GR_STRING, "ID of the class", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("preserve_history", GR_BOOL, "Whether events are stored"),
     GR_FIELD("tags", GR_ANY, "Free tags"),
     GR_END,
 };
 static const struct gr_field update_body[] = {
-    GR_FIELD("time", GR_ARRAY, "Start and end, Unix seconds"),
+    GR_FIELD("time", GR_ARRAY, "Start and end in Unix seconds"),
     GR_FIELD("tags", GR_ANY, "Free tags"),
     GR_END,
 };
@@ -320,25 +320,25 @@ static const struct gr_field locks_body[] = {
     GR_END,
 };
 static const struct gr_field event_body[] = {
-    GR_FIELD("type", GR_STRING, "Type", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("set", GR_STRING, "Set"),
-    GR_FIELD("label", GR_STRING, "Label"),
-    GR_FIELD("attribute", GR_STRING, "Attribute"),
-    GR_FIELD("data", GR_ANY, "Data"),
-    GR_FIELD("is_persistent", GR_BOOL, "Whether it is kept"),
+    GR_FIELD("type", GR_STRING, "Type of the event", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("set", GR_STRING, "Set of the event"),
+    GR_FIELD("label", GR_STRING, "Label in the set"),
+    GR_FIELD("attribute", GR_STRING, "Attribute for access control"),
+    GR_FIELD("data", GR_ANY, "Data of the event"),
+    GR_FIELD("is_persistent", GR_BOOL, "Whether the event is stored"),
     GR_END,
 };
 static const struct gr_field adjust_body[] = {
-    GR_FIELD("started_at", GR_INT, "Start of the recording, Unix ms", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("segments", GR_ARRAY, "Stretches of the recording, ms", .flags = GR_FIELD_REQUIRED,
+    GR_FIELD("started_at", GR_INT, "Start of the recording in Unix ms", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("segments", GR_ARRAY, "Segments of the recording in ms", .flags = GR_FIELD_REQUIRED,
              .items = GR_ITEM(GR_ARRAY)),
-    GR_FIELD("offset", GR_INT, "Preroll, ms", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("offset", GR_INT, "Length of the preroll in ms", .flags = GR_FIELD_REQUIRED),
     GR_END,
 };
 static const struct gr_field list_query[] = {
     GR_FIELD("type", GR_STRING, "Only events of this type"),
-    GR_FIELD("limit", GR_INT, "At most that many", .range = GR_MIN(1)),
-    GR_FIELD("last_occurred_at", GR_INT, "Only later ones"),
+    GR_FIELD("limit", GR_INT, "Maximum number of events in the answer", .range = GR_MIN(1)),
+    GR_FIELD("last_occurred_at", GR_INT, "Only events after this time"),
     GR_END,
 };
 
@@ -359,13 +359,13 @@ static const struct gr_route routes[] = {
     GR_GET("/api/v1/rooms/{room_id}/events", "sandbox_event.list_events", "List events", SERVICE,
            .query = list_query, .handle = list_events),
     GR_POST("/api/v1/rooms/{room_id}/adjust", "sandbox_event.adjust_room",
-            "Ask to cut a room to a recording", SERVICE, .body = BODY(adjust_body),
+            "Request to cut a room to a recording", SERVICE, .body = BODY(adjust_body),
             .handle = adjust_room),
     GR_POST("/api/v1/rooms/{room_id}/dump_events", "sandbox_event.dump_events",
-            "Ask to write a room's events to storage", SERVICE, .handle = dump_events),
+            "Request to write a room's events to the storage", SERVICE, .handle = dump_events),
     GR_POST("/sandbox/rooms/{room_id}/adjust", "sandbox_event.finish_adjust",
-            "Finish adjusting and dumping, and tell the gateway", .access = GR_ACCESS_OPEN,
-            .handle = finish_adjust),
+            "Complete the adjustment and the dump, and notify the gateway",
+            .access = GR_ACCESS_OPEN, .handle = finish_adjust),
     GR_END,
 };
 

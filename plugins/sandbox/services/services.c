@@ -21,7 +21,7 @@ enum gr_err svc_init(struct gr_self *self, const void *options, void **ret_state
     snprintf(upstream, sizeof(upstream), "%s_gateway", self->name);
     if (state->secret.len == 0 ||
         gr_upstream_define(self, upstream, state->options->gateway) != GR_OK) {
-        gr_log_self(self, GR_LOG_ERROR, "needs a secret and the gateway's URL");
+        gr_log_self(self, GR_LOG_ERROR, "a secret and the URL of the gateway are required");
         free(state);
         return GR_ERR_INVALID;
     }
@@ -67,7 +67,7 @@ enum gr_err svc_no_room(struct gr_call *call)
     return svc_fail(call, 404, "room_not_found", "Room not found");
 }
 
-/* --- who calls --- */
+/* --- authentication --- */
 
 static bool is_trusted(const struct svc_options *options, const char *account)
 {
@@ -212,7 +212,7 @@ void svc_post(struct gr_call *call, const char *audience, const char *label, con
             .bearer = sign(call, &parts)};
 
         if (request.upstream && request.bearer)
-            (void)gr_upstream(call, &request, &reply, 1); /* the report tells how it went */
+            (void)gr_upstream(call, &request, &reply, 1); /* the result is in the report */
     }
     note(call, report, label, stolen_payload, &reply);
 }
