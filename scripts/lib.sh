@@ -1,4 +1,4 @@
-# Shared by the scripts; sourced after they have changed to the root of the tree.
+# Functions for the scripts, which source this file in the root of the tree.
 # shellcheck shell=bash
 
 die() {
@@ -6,7 +6,7 @@ die() {
     exit 1
 }
 
-# All files of the tree, one a line: those git knows or would add; without git, those that are there.
+# Prints all files of the tree, one per line: those that git tracks or would add, or all without git.
 gr_files() {
     { git ls-files --cached --others --exclude-standard 2>/dev/null ||
         find . -type f -not -path './.git/*' -not -path './build*/*' -not -path '*/__pycache__/*' |
@@ -20,8 +20,8 @@ gr_c_files() {
     gr_files | grep -E '^(core|plugins|include|tests)/.*\.[ch]$' || true
 }
 
-# The formatter's output differs between releases, so its version is part of the style. Debian 12 has it; elsewhere
-# scripts/check says that it was left out.
+# The output of the formatter differs between versions, so the version is part of the style. Debian 12 has this version; on
+# other systems scripts/check reports that it skipped the formatter.
 GR_CLANG_FORMAT=${GR_CLANG_FORMAT:-clang-format-14}
 GR_CLANG_TIDY=${GR_CLANG_TIDY:-clang-tidy-14}
 

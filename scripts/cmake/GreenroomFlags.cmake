@@ -1,5 +1,4 @@
-# greenroom_flags: how everything in this tree is compiled and linked. Nothing is set globally; a target takes part by
-# linking to it privately.
+# greenroom_flags: compile and link options of this tree. Nothing is set globally; each target links to it privately.
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES C)
 
@@ -10,7 +9,7 @@ if(GR_FUZZ AND NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
   message(FATAL_ERROR "GR_FUZZ needs clang (CC=clang), the compiler is ${CMAKE_C_COMPILER_ID}")
 endif()
 
-# What not every compiler or processor has.
+# Options that some compilers or processors do not support.
 include(CheckCCompilerFlag)
 set(gr_hardening)
 foreach(flag IN ITEMS -fstack-clash-protection -fcf-protection)
@@ -49,7 +48,7 @@ target_link_options(greenroom_flags INTERFACE
   LINKER:-z,noexecstack
   LINKER:--as-needed)
 
-# The sanitizers bring checks of their own; fortified calls would hide some from them.
+# Fortified calls would hide errors from the sanitizers.
 if(NOT GR_SANITIZE AND NOT GR_FUZZ)
   target_compile_options(greenroom_flags INTERFACE
     $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-U_FORTIFY_SOURCE>

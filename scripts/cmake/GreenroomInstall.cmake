@@ -1,8 +1,7 @@
-# What `cmake --install` does besides the binary, the plugins and the headers. Components: runtime, plugins, sandbox,
-# dev.
+# Installation of everything besides the binary, the plugins and the headers. Components: runtime, plugins, sandbox, dev.
 include(CMakePackageConfigHelpers)
 
-# The ABI version stands in plugin.h, where authors read it; packages repeat it.
+# The ABI version is read from plugin.h.
 set(GR_ABI_VERSION "")
 set(gr_plugin_h ${PROJECT_SOURCE_DIR}/include/greenroom/plugin.h)
 if(EXISTS ${gr_plugin_h})
@@ -38,7 +37,7 @@ install(
   DESTINATION ${gr_cmakedir}
   COMPONENT dev)
 
-# What depends on the prefix is written when it is known.
+# Files that depend on the prefix are written at install time.
 foreach(part IN ITEMS runtime dev)
   install(CODE "
     set(gr_part ${part})
@@ -60,8 +59,8 @@ install(PROGRAMS scripts/new-plugin
   COMPONENT dev)
 install(FILES plugins/hello/hello.c DESTINATION ${CMAKE_INSTALL_DATADIR}/greenroom COMPONENT dev)
 
-# The pristine samples are among the docs, so that an upgrade can be compared with them; `greenroom dev` runs from a copy
-# in which every group is on.
+# The unchanged samples are installed as documentation, so that operators can compare them after an upgrade.
+# `greenroom dev` uses a copy in which all groups are enabled.
 install(DIRECTORY etc DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
 install(DIRECTORY etc/
   DESTINATION ${GR_DATADIR}/dev

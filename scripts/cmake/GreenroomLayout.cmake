@@ -1,6 +1,6 @@
-# Where things go on an installed system. Paths are relative to the prefix, so that `cmake --install --prefix` and
-# DESTDIR both work after any configure: the program finds them from where it stands (core/base/place.h), and
-# gr_place_below() in greenroom-place.cmake is the same rule for the files that are written at install time.
+# Directories of an installation. The paths are relative to the prefix, so that `cmake --install --prefix` and DESTDIR work
+# without configuring again. The program finds them relative to itself (core/base/place.h); gr_place_below() in
+# greenroom-place.cmake has the same rule for files that are written at install time.
 include(GNUInstallDirs)
 
 set(GR_PLUGINDIR ${CMAKE_INSTALL_LIBDIR}/greenroom/plugins CACHE STRING "Directory of the plugins")

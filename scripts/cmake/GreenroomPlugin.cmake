@@ -1,13 +1,13 @@
 # gr_add_plugin(NAME [source...] [DIR dir] [LIBS lib...] [NO_INSTALL])
 #
-# Builds NAME.so, a Greenroom plugin. This is the function that the bundled plugins use, and it is installed for yours.
+# Builds NAME.so, a Greenroom plugin. The bundled plugins use this function, and it is installed for other plugins.
 #   source      sources, relative to DIR; without any, DIR/NAME.c
-#   DIR         the directory that the sources and their own headers stand in, relative to the current one
-#   LIBS        libraries the plugin needs besides jansson
-#   NO_INSTALL  build only; there is then no GR_PLUGIN_<NAME> option either
-# The target is called plugin_NAME. -DGR_PLUGIN_<NAME>=OFF leaves the plugin out of the build.
-# GR_PLUGIN_OUTPUT_DIR says where the .so is put (default: the current binary directory),
-# GREENROOM_PLUGIN_INSTALL_DIR where it is installed (default: where the installed Greenroom looks).
+#   DIR         directory of the sources and their headers, relative to the current one
+#   LIBS        libraries of the plugin besides jansson
+#   NO_INSTALL  build only, without an option GR_PLUGIN_<NAME>
+# The target is plugin_NAME. -DGR_PLUGIN_<NAME>=OFF excludes the plugin from the build.
+# GR_PLUGIN_OUTPUT_DIR is the directory of the .so (default: the current binary directory),
+# GREENROOM_PLUGIN_INSTALL_DIR the one for its installation (default: the plugin directory of the installed Greenroom).
 function(gr_add_plugin name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "NO_INSTALL" "DIR" "LIBS")
   if(NOT name MATCHES "^[a-z][a-z0-9_]*$")
@@ -54,7 +54,7 @@ function(gr_add_plugin name)
   target_link_libraries(${target} PRIVATE
     greenroom::plugin ${arg_LIBS} PkgConfig::JANSSON $<TARGET_NAME_IF_EXISTS:greenroom_flags>)
   target_link_options(${target} PRIVATE LINKER:--as-needed)
-  # A plugin resolves everything by itself. The sanitizer runtime, though, may come from the program that loads it.
+  # A plugin must not have undefined symbols, except those of a sanitizer runtime, which are in the program.
   if(NOT GR_SANITIZE AND NOT GR_FUZZ AND NOT CMAKE_C_FLAGS MATCHES "-fsanitize")
     target_link_options(${target} PRIVATE LINKER:-z,defs)
   endif()

@@ -1,8 +1,8 @@
-# How a test is registered. Every test runs through CTest, is called KIND.NAME and carries its kind as a label:
-# unit, contract, integration, abi, fuzz, bench or check.
+# Functions that register tests with CTest. A test has the name KIND.NAME and its kind as a label: unit, contract,
+# integration, abi, fuzz, bench or check.
 #
-# All tests see in their environment: GR_SOURCE_DIR, GR_BUILD_DIR, GR_BINARY (the greenroom to run), GR_PLUGIN_DIR,
-# GR_SANITIZE ("", address, thread), GR_TIME_FACTOR (how much longer things may take in this build).
+# The environment of tests has GR_SOURCE_DIR, GR_BUILD_DIR, GR_BINARY (the greenroom to run), GR_PLUGIN_DIR, GR_SANITIZE
+# ("", address, thread) and GR_TIME_FACTOR (factor for time limits in this build).
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
 set(GR_TIME_FACTOR 1)
@@ -10,7 +10,7 @@ if(GR_SANITIZE)
   set(GR_TIME_FACTOR 4)
 endif()
 
-# _gr_test_properties(TEST LABEL SECONDS): what all kinds share.
+# _gr_test_properties(TEST LABEL SECONDS): properties of all kinds of tests.
 function(_gr_test_properties test label seconds)
   math(EXPR seconds "${seconds} * ${GR_TIME_FACTOR}")
   set(env
@@ -52,7 +52,7 @@ function(gr_unit_test name)
 endfunction()
 
 # gr_postgres_test(NAME)
-# The program of gr_unit_test(NAME) once more, with the argument "postgres" and a PostgreSQL server of its own.
+# Registers the program of gr_unit_test(NAME) again, with the argument "postgres" and a separate PostgreSQL server.
 function(gr_postgres_test name)
   set(test unit.${name}_postgres)
   add_test(NAME ${test}
@@ -62,8 +62,8 @@ function(gr_postgres_test name)
 endfunction()
 
 # gr_pytest(NAME path [LABEL kind] [TIMEOUT seconds] [SERIAL] [ARGS argument...])
-# One pytest file. The kind is the directory it stands in unless LABEL says otherwise; SERIAL keeps it from running
-# beside others; ARGS go to pytest, so that one file can be registered case by case (ARGS -k NAME).
+# A pytest file. Its kind is its directory, unless LABEL is given. With SERIAL it does not run in parallel with other tests.
+# ARGS are passed to pytest, so that the cases of a file can be registered separately (ARGS -k NAME).
 function(gr_pytest name path)
   cmake_parse_arguments(PARSE_ARGV 2 arg "SERIAL" "LABEL;TIMEOUT" "ARGS")
   if(NOT arg_LABEL)
@@ -77,14 +77,14 @@ function(gr_pytest name path)
     COMMAND ${GR_PYTHON} -m pytest -q -p no:cacheprovider ${CMAKE_CURRENT_SOURCE_DIR}/${path} ${arg_ARGS}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   _gr_test_properties(${test} ${arg_LABEL} ${arg_TIMEOUT})
-  # A file in which every test was skipped is a skipped test, not a passed one.
+  # A file counts as skipped when all its tests were skipped.
   set_tests_properties(${test} PROPERTIES
     RUN_SERIAL ${arg_SERIAL}
     SKIP_REGULAR_EXPRESSION "(^|\n)[0-9]+ skipped(, [0-9]+ warnings?)? in ")
 endfunction()
 
 # gr_postgres_pytest(NAME path...)
-# Files of gr_pytest once more, in one test, with a PostgreSQL server of their own in GR_TEST_POSTGRES.
+# Registers files of gr_pytest again as one test, with a separate PostgreSQL server in GR_TEST_POSTGRES.
 function(gr_postgres_pytest name)
   set(test integration.${name}_postgres)
   list(TRANSFORM ARGN PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ OUTPUT_VARIABLE files)
@@ -96,7 +96,7 @@ function(gr_postgres_pytest name)
 endfunction()
 
 # gr_script_test(NAME LABEL kind COMMAND command...)
-# Any program that says by its exit code how it went. Not run by the sanitizer builds, since it looks at files.
+# A program whose exit status is the result. Sanitizer builds do not run it, because it checks files.
 function(gr_script_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "COMMAND")
   if(GR_SANITIZE OR GR_FUZZ)
@@ -107,16 +107,16 @@ function(gr_script_test name)
 endfunction()
 
 # gr_test_plugin(NAME source...)
-# A plugin only tests load, most often one that has to be refused: build/tests/plugins/NAME.so.
+# A plugin for tests, usually one that must be refused: build/tests/plugins/NAME.so.
 function(gr_test_plugin name)
   set(GR_PLUGIN_OUTPUT_DIR ${PROJECT_BINARY_DIR}/tests/plugins)
   gr_add_plugin(${name} ${ARGN} NO_INSTALL)
 endfunction()
 
 # gr_fuzz_test(NAME [source...])
-# A libFuzzer target (LLVMFuzzerTestOneInput); without sources, fuzz/fuzz_NAME.c. Every build replays the inputs of
-# fuzz/corpus/NAME (seeds) and fuzz/regression/NAME (what went wrong once, or nearly) through CTest; a GR_FUZZ build
-# makes a real fuzzer of the same source.
+# A libFuzzer target (LLVMFuzzerTestOneInput); without sources, fuzz/fuzz_NAME.c. In every build CTest replays the inputs of
+# fuzz/corpus/NAME (seeds) and fuzz/regression/NAME (inputs that failed once, or nearly). A GR_FUZZ build makes a fuzzer of the
+# same source.
 function(gr_fuzz_test name)
   set(sources ${ARGN})
   if(NOT sources)

@@ -1,12 +1,12 @@
-# Runs at install time, when the prefix is known, with: gr_source (the tree), gr_generated (where to put what is made
-# here), and the directories gr_confdir gr_plugindir gr_pcdir gr_includedir, relative to the prefix or absolute, and
-# gr_version gr_abi_version. gr_part says what is wanted: "runtime" or "dev".
+# Runs at install time, when the prefix is known. Variables: gr_source (the tree), gr_generated (directory for generated
+# files), gr_confdir gr_plugindir gr_pcdir gr_includedir (directories, relative to the prefix or absolute), gr_version,
+# gr_abi_version, and gr_part ("runtime" or "dev").
 include("${gr_source}/scripts/cmake/greenroom-place.cmake")
 gr_place_below(GR_CONFDIR "${CMAKE_INSTALL_PREFIX}" "${gr_confdir}")
 gr_place_below(GR_BINDIR "${CMAKE_INSTALL_PREFIX}" bin)
 
-# The samples. An operator's edited files stay as they are: a sample is only put where there is no file yet. No group is
-# switched on: each wants credentials or a decision first.
+# Installs the samples. Existing files of the operator are never replaced. All groups are disabled, because each needs
+# credentials or a decision first.
 function(install_samples)
   file(GLOB_RECURSE samples RELATIVE "${gr_source}/etc" "${gr_source}/etc/*.json")
   list(FILTER samples EXCLUDE REGEX "^(sandbox|examples)/")
@@ -32,7 +32,7 @@ if(gr_part STREQUAL "runtime")
   configure_file("${gr_source}/etc/greenroom.service.in" "${gr_generated}/greenroom.service" @ONLY)
   file(INSTALL "${gr_generated}/greenroom.service" DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/systemd/system")
 else()
-  # pkg-config finds the prefix from where its file stands, so a moved or staged tree still works.
+  # The prefix is relative to the file, so that a moved or staged installation works.
   set(prefix "${CMAKE_INSTALL_PREFIX}")
   if(NOT IS_ABSOLUTE "${gr_pcdir}")
     file(RELATIVE_PATH up "/${gr_pcdir}" /)
