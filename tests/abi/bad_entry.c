@@ -1,4 +1,4 @@
-/* A note as it should be, and an entry that has nothing to give. */
+/* A valid note, and an entry that returns nothing. */
 #include "broken.h"
 
 __attribute__((used, aligned(4), section(".note.greenroom"))) static const struct gr_note note = {

@@ -1,4 +1,4 @@
-/* Made for another major version of the ABI. */
+/* Built for another major version of the ABI. */
 #define BROKEN_ABI .major = GR_ABI_MAJOR + 1
 #include "broken.h"
 

@@ -1,4 +1,4 @@
-/* An entry without the note that GR_PLUGIN() makes beside it. */
+/* An entry without the note that GR_PLUGIN() defines. */
 #include "broken.h"
 
 GR_EXPORT const struct gr_plugin *gr_plugin_entry(void);

@@ -1,4 +1,4 @@
-/* A descriptor that is not the one which the note describes. */
+/* A descriptor that differs from its note. */
 #include "broken.h"
 
 BROKEN_PLUGIN(.name = "twin")

@@ -1,11 +1,11 @@
-/* A sound descriptor to break: each bad_*.c changes one thing about it. */
+/* A valid descriptor: each bad_*.c changes one part of it. */
 #pragma once
 
 #include <greenroom/plugin.h>
 
 #include <unistd.h>
 
-/* What a file defines before it includes this, is what its note and its descriptor say instead. */
+/* Macros that a file defines before it includes this replace values of note and descriptor. */
 #ifdef BROKEN_ABI
 #undef GR_ABI
 #define GR_ABI                                                                                     \
@@ -36,7 +36,7 @@ static const struct gr_route broken_routes[] = {
     GR_PLUGIN("broken", .version = "1.0.0", .summary = "A plugin for tests", .licence = "MIT",     \
               .routes = broken_routes, __VA_ARGS__)
 
-/* Later initialisers win on purpose. */
+/* Later initialisers replace earlier ones on purpose. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Winitializer-overrides"

@@ -1,4 +1,4 @@
-/* A plugin that brings commands along: one of its own, and one beside greenroom's "token". */
+/* A plugin with commands: a new one, and a subcommand of greenroom's "token". */
 #include <greenroom/plugin.h>
 #include <stdio.h>
 
@@ -46,7 +46,7 @@ static int greet(struct gr_call *call, const void *opts, int argc, char **argv)
     return 0;
 }
 
-/* token greet …: says what it was given and fails in its own way. */
+/* token greet …: prints its arguments and fails with its own status. */
 static int token_greet(struct gr_call *call, const void *opts, int argc, char **argv)
 {
     int i;

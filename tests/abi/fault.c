@@ -1,4 +1,4 @@
-/* A plugin that faults where it is told to. */
+/* A plugin that crashes where its option says. */
 #include <greenroom/plugin.h>
 
 #include <signal.h>
@@ -9,7 +9,7 @@ struct options {
 };
 
 static const struct gr_option option_rows[] = {
-    GR_OPTION(options, where, GR_OPT_STRING, "handler", "Where it faults",
+    GR_OPTION(options, where, GR_OPT_STRING, "handler", "Where it crashes",
               .values = GR_LIST("handler", "init", "timer")),
     GR_END,
 };
@@ -21,7 +21,7 @@ static void write_through_null(void)
     *nowhere = 1;
 }
 
-/* Ends by a full stack; the volatile buffer keeps the compiler from making a loop of it. */
+/* Overflows the stack; the volatile buffer keeps the compiler from making a loop of it. */
 static int recurse(int depth)
 {
     static const volatile int deepest = 1 << 30;
@@ -67,11 +67,11 @@ static enum gr_err init(struct gr_self *self, const void *arg, void **ret_state)
 
     if (strcmp(options->where, "init") == 0)
         write_through_null();
-    /* What is not NULL makes the timer fault. */
+    /* Not NULL: the timer crashes. */
     *ret_state = strcmp(options->where, "timer") == 0 ? self : NULL;
     return GR_OK;
 }
 
-GR_PLUGIN("fault", .version = "7.8.9", .summary = "Faults where it is told to", .licence = "MIT",
+GR_PLUGIN("fault", .version = "7.8.9", .summary = "Crashes where its option says", .licence = "MIT",
           .routes = routes, .timers = timers, .options = option_rows,
           .options_size = sizeof(struct options), .init = init)

@@ -1,4 +1,4 @@
-/* Nothing is wrong with this one. */
+/* A valid plugin. */
 #include "broken.h"
 
 BROKEN_PLUGIN(.flags = 0)

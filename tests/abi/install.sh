@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What an author elsewhere has: the installed files alone. Installs into a staging directory, starts a plugin with
-# the installed tool, builds it in both ways, and looks at what a second install does to an edited file.
+# The installed files alone, as the author of a plugin has them. Installs into a staging directory, makes a plugin with
+# the installed tool, builds it in both ways, and checks that a second install keeps an edited file.
 # usage: install.sh CMAKE BUILD_DIR
 set -euo pipefail
 cmake=$1
 build=$2
 
-# As the tree itself is built; CMake's own default would be make, which nothing here needs.
+# The generator of the tree; CMake's default would be make, which may be missing.
 export CMAKE_GENERATOR=Ninja
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -32,8 +32,8 @@ install_to_root
 prefix=$root/opt/greenroom
 program=$prefix/bin/greenroom
 
-# The program finds its config and its plugins from where it stands, whatever prefix was configured. Nothing is served
-# before an operator says so, and nothing is missing for that. installed [NAME=VALUE...] PROGRAM ARGUMENT...
+# The program finds its config and its plugins from its own place, whatever prefix was configured. No group is enabled
+# at first, and every group can be enabled. installed [NAME=VALUE...] PROGRAM ARGUMENT...
 installed() {
     (cd / && env -i "$@") >"$work/log" 2>&1
 }

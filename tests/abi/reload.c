@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-/* Volatile, so that the text stands in the file once and is read from there. */
+/* Volatile, so that the file contains the text once and it is read from there. */
 static const volatile char code[] = "code-000000";
 
 struct options {

@@ -19,7 +19,7 @@ static const struct gr_option option_rows[] = {
     GR_END,
 };
 
-/* What stands in the row's .data. */
+/* The row's .data. */
 static enum gr_err say(struct gr_call *call)
 {
     return gr_reply_json(call, 200,

@@ -1,4 +1,4 @@
-"""A plugin that ends the gateway is named in the log's last line."""
+"""A plugin that crashes the gateway is named in the last line of the log."""
 
 import json
 import os

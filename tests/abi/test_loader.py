@@ -1,4 +1,4 @@
-"""What the loader refuses, and that it says file, field, found and wanted in one line.
+"""What the loader refuses, with file, field, found and expected value in one line.
 
 Each bad_*.so is a deliberately broken plugin. `greenroom check` finds it without listening; a start stops, or goes on
 without it when the config says so.
@@ -42,7 +42,7 @@ def greenroom(*words):
     return done
 
 
-# Refused by what stands in the file: none of their code runs.
+# Refused for the content of the file: none of their code runs.
 REFUSED = [
     ("bad_magic", r"bad_magic\.so: magic: found 0xdeadbeef, wanted 0x47524d31"),
     ("bad_major", r"bad_major\.so: abi_major: found 2, wanted 1"),
@@ -58,7 +58,7 @@ REFUSED = [
 ]
 if not os.environ.get("GR_SANITIZE"):
     REFUSED.append(("bad_export", r"bad_export\.so: symbols: found 'broken_export' exported, wanted gr_plugin_entry"))
-# Refused by what it has to offer, when it is loaded.
+# Refused for its descriptor, when it is loaded.
 REFUSED_LATER = [
     ("bad_entry", r"bad_entry\.so: gr_plugin_entry: found no descriptor"),
     ("bad_twin", r"bad_twin\.so: descriptor: found another name or other sizes than the note has"),
@@ -66,7 +66,7 @@ REFUSED_LATER = [
 ]
 ALL_REFUSED = REFUSED + REFUSED_LATER
 
-# One wrong table each, by the case that bad_table.c was compiled with.
+# One wrong table each, by the BROKEN_CASE that bad_table.c was compiled with.
 TABLES = {
     2: r"option 0 \(first\): member: found 8 bytes, wanted 1 for its type",
     3: r"option 1 \(second\): required: found a fallback beside it",
@@ -119,7 +119,7 @@ def segments(data, kind, change):
     return bytes(data)
 
 
-# What is done to the bytes of a sound plugin, and what is said of it.
+# Changes to the bytes of a valid plugin, and the message for each.
 DAMAGES = [
     ("empty", lambda data: b"", r"format: found no ELF header"),
     ("text", lambda data: b"#!/bin/sh\n" * 100, r"format: found no ELF header"),

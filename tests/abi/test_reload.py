@@ -144,11 +144,11 @@ def test_many_reloads_under_load_leave_nothing_behind(gateway):
     assert told(gateway) == "code-%06d" % (8 + RELOADS)
     if SANITIZED:
         return  # nothing is unloaded there, so that reports can name the code
-    # The load's own connections come and go; a reload that leaves one of anything behind shows by far.
+    # The load's connections vary; a reload that leaks anything exceeds this by far.
     assert last["descriptors"] - first["descriptors"] < RELOADS / 2, (first, last)
     assert last["threads"] - first["threads"] < RELOADS / 2, (first, last)
     assert last["mappings"] - first["mappings"] < RELOADS, (first, last)
     assert last["address space"] - first["address space"] < RELOADS * 64, (first, last)
-    # Workers that had rested touch memory of their own for the first time: that is the constant part.
+    # Idle workers use their own memory for the first time: that is the constant part.
     assert last["memory"] - first["memory"] < RELOADS * 64 + 8192, (first, last)
     assert len(mapped(gateway)) == 1, "only the newest code is mapped"

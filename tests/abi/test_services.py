@@ -1,4 +1,4 @@
-"""The host's small services, and routes that stand in several tables."""
+"""The host's small services, and routes that are in several tables."""
 
 import os
 import stat

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Keeps so many slow connections open: slow_clients.py PORT KIND COUNT, until it is killed.
 
-Kinds: silent (says nothing), header and body (a byte a second), reader (asks, and reads a byte a second). Whoever is
-thrown out comes again at once.
+Kinds: silent (sends nothing), header and body (a byte per second), reader (sends a request and reads a byte per second).
+A closed connection is opened again immediately.
 """
 
 import errno

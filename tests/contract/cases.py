@@ -7,8 +7,8 @@ import json
 import pathlib
 
 HERE = pathlib.Path(__file__).parent
-# What the recording upstream answers when a case does not say: numbers and gaps that a printer
-# would change, so that an answer that was parsed and printed again shows.
+# The default answer of the recording upstream: numbers and spaces that a printer would change, so that
+# a parsed and reprinted answer is detected.
 ANSWER = b'{"answer": "of 100ms",  "n": 1.50, "none": null, "list": [ ]}'
 
 

@@ -1,4 +1,4 @@
-"""What the contract tests stand on: a gateway with one group, in front of recording upstreams."""
+"""Base of the contract tests: a gateway with one group, in front of recording upstreams."""
 
 import base64
 import hashlib
@@ -25,7 +25,7 @@ WEBHOOK_SECRET = "contract-webhook-secret"
 
 
 class Recorder:
-    """An upstream on a port of its own: keeps what it receives, answers what it is told."""
+    """An upstream on a port of its own: records requests, gives configured answers."""
 
     def __init__(self):
         recorder = self

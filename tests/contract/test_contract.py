@@ -1,4 +1,4 @@
-"""Every case of tests/contract/*.json: what is sent, what 100ms receives, what comes back."""
+"""Every case of tests/contract/*.json: the request, the call that 100ms receives, the answer."""
 
 import json
 import re
@@ -122,7 +122,7 @@ def check_answer(case, answer, defaults):
 
 
 def check_error(answer, gets):
-    """The gateway's own error: the format of 100ms, naming each member that is wrong."""
+    """The gateway's own error: the format of 100ms, with one entry for each invalid member."""
     assert answer.headers["Content-Type"].startswith("application/json")
     error = answer.json()
     assert error["code"] == answer.status

@@ -1,4 +1,4 @@
-"""One test for each defect of the service that this gateway follows: none of them comes back.
+"""One test for each defect of the service that this gateway replaces.
 
 G1 to G28 are numbered as in the list that plugins/hms was written from; the first line of each test says what the old
 service did.
@@ -178,7 +178,7 @@ def test_g14_a_bad_query_value_asks_nothing(gateway):
 
 
 def test_g15_callers_must_say_who_they_are(tmp_path, gateway):
-    """Anybody who reached the port had the power of the management token, from any web page."""
+    """Every client of the port had the rights of the management token, even any web page."""
     answer = gateway.send("GET", "/rooms", headers={"Origin": "https://elsewhere.example.org"})
     assert answer.headers["Access-Control-Allow-Origin"] is None
     broken = rig.Gateway(tmp_path, ["rooms"], {"server": {"listen": ["0.0.0.0:0"]}})
@@ -314,7 +314,7 @@ def test_g24_headers_that_matter_come_back(gateway):
 
 
 def test_g25_wrong_paths_and_methods_are_json(gateway):
-    """A wrong method was 404, a trailing slash 301, and both were text or HTML."""
+    """A wrong method got 404, a trailing slash 301, both as text or HTML."""
     error = refused(gateway, "PUT", f"/rooms/{ROOM}", {}, status=405)
     assert error["code"] == 405
     error = refused(gateway, "GET", "/no/such/path", status=404)
@@ -331,7 +331,7 @@ def test_g26_a_limit_out_of_bounds_is_refused(gateway, limit):
 
 
 def test_g27_stream_keys_have_their_documented_path(gateway):
-    """Stream keys were asked for on a path that 100ms does not document."""
+    """Stream keys were requested on a path that 100ms does not document."""
     for method, target, received in (
         ("GET", f"/stream-keys/{ROOM}", f"/v2/stream-keys/room/{ROOM}"),
         ("POST", f"/stream-keys/{ROOM}", f"/v2/stream-keys/room/{ROOM}"),

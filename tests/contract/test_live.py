@@ -1,4 +1,4 @@
-"""The sandbox answers, and sends webhooks, with the members that are on record of the live service.
+"""The sandbox answers, and sends webhooks, with the recorded members of the live service.
 
 Each file of live/ has tables of objects and a flow of calls; README.md says how they are written.
 """

@@ -1,5 +1,5 @@
-"""What 100ms answered goes back to it as it came: a caller that reads an object, changes one place and writes it back
-is never refused for what the service itself put into it, whatever that is."""
+"""Objects that 100ms answered are accepted as bodies: a caller that reads an object, changes one member and writes it
+back is never refused for other values of the service."""
 
 import copy
 import json
@@ -77,7 +77,7 @@ OBJECTS = {
                     "questions": [{"index": 0, "type": "single-choice", "answer": {"options": None}, "options": [
                         {"index": 0, "text": "", "weight": 0.5, "voters": []}], "responses": []}]}),
 }
-# What any place may hold one day.
+# A value of unknown kind, possible at every place.
 VALUES = [None, True, 0, -1, 7, 0.5, 1e300, "", "else", "20XX", [], [None], {}, {"future": []}]
 # A template that is written without these would lose them, and the gateway does not let that happen.
 KEPT = {"template": {("roles",), ("settings",)}}

@@ -1,4 +1,4 @@
-"""What holds for every route: it has a case, and an id in its path cannot leave its segment."""
+"""Properties of every route: it has a case, and an id in its path cannot leave its segment."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def routes(gateway):
 
 
 def first_case(route):
-    """The case that tells what an accepted call of the route looks like."""
+    """The case with an accepted call of the route."""
     return next(case for case in cases.load(route["group"]) if case.route == route["id"]
                 and case.upstream and case.upstream.get("receives"))
 
@@ -64,7 +64,7 @@ def test_every_path_and_alias_is_sent(routes):
 
 
 def test_every_forward_is_expected(routes):
-    """The upstream path of a row is what its first case says."""
+    """The upstream path of a row is the path in its first case."""
     for route in routes:
         if "forward" not in route:
             continue
@@ -110,7 +110,7 @@ def test_ids_need_not_be_24_hex(routes, gateway):
 
 
 def test_only_what_does_no_harm_twice_is_repeated(routes, tmp_path):
-    """An upstream that takes a call and goes away may have done what it was asked."""
+    """An upstream that closes after a call may have executed it."""
     often = {"retries": 1, "retry_percent": 100, "breaker": {"enabled": False}}
     api = {"credential": "100ms", **often}
     auth = often

@@ -91,7 +91,7 @@ static bool split_headers(char *at, struct grc_request *request)
     return true;
 }
 
-/* It knows some methods by name, all of capitals. */
+/* Some methods by name, all in capitals. */
 static bool is_method(const char *at)
 {
     return *at != '\0' && at[strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';

@@ -52,7 +52,7 @@ static void read_all(struct reading *reading, const char *bytes, size_t size, un
         enum gr_err err = grc_buf_add(&reading->in, bytes + reading->used, count);
         if (err == GR_ERR_NO_MEMORY)
             exit(EXIT_FAILURE);
-        if (err != GR_OK) /* the parser lets too much pile up */
+        if (err != GR_OK) /* the parser collects too much */
             abort();
         reading->used += count;
         reading->end = grc_http1_answer_read(&reading->answer);

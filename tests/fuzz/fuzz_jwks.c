@@ -1,4 +1,4 @@
-/* Key sets and files of API keys: whatever stands in them, what is taken is of a kind we know. */
+/* Key sets and files of API keys: whatever their content, an accepted key is of a known type. */
 #include "auth/keys.h"
 #include "token/jwks.h"
 

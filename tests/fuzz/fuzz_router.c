@@ -1,4 +1,4 @@
-/* Router: whatever path a client sends, a match is a safe one. The first byte picks the method. */
+/* Router: for any path from a client, a match is a safe one. The first byte selects the method. */
 #include "base/uri.h"
 #include "base/utf8.h"
 #include "route/router.h"

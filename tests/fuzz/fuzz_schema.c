@@ -78,7 +78,7 @@ static void try_body(const struct grc_schema *rule, gr_str text, struct grc_aren
     json_t *stripped = grc_schema_strip(rule, value);
     if (!stripped)
         abort();
-    /* No rule asks for a stripped member, so what was right stays right. */
+    /* No rule requires a stripped member, so what was valid stays valid. */
     if (err == GR_OK && grc_schema_check_json(rule, NULL, stripped, &again) != GR_OK)
         abort();
     json_decref(stripped);

@@ -48,11 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!key)
         abort();
     if (size > 0 && data[0] == 'c') {
-        /* Deep text is refused before; here the claims themselves are looked at. */
+        /* Deep text is refused before; this tests the claims themselves. */
         if (size < 512)
             check_claims((gr_str){(const char *)data + 1, size - 1});
     } else if (size > 0) {
-        /* Without the key nobody makes a token that holds. */
+        /* Without the key no valid token can be made. */
         if (grc_jwt_verify(keys, 1, &rules, (gr_str){(const char *)data + 1, size - 1}, NOW,
                            NULL) == GRC_JWT_OK)
             abort();

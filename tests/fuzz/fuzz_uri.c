@@ -1,4 +1,4 @@
-/* Percent-encoding: what was decoded is clean text, and survives being encoded again. */
+/* Percent-encoding: decoded text is clean, and encoding it again gives the same. */
 #include "base/rfc3339.h"
 #include "base/uri.h"
 #include "base/utf8.h"

@@ -1,4 +1,4 @@
-/* Stands in for libFuzzer's main: feeds every file of the named directories to the target once, so
+/* Replaces libFuzzer's main: feeds every file of the named directories to the target once, so
  * that inputs found earlier are tried by any compiler. */
 #include <dirent.h>
 #include <errno.h>

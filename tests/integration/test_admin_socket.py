@@ -1,4 +1,4 @@
-"""What a running gateway tells and does for those who may ask: greenroom status, health, reload."""
+"""The admin socket: greenroom status, health, reload."""
 
 import json
 import os
@@ -164,7 +164,7 @@ def test_two_gateways_with_one_state_directory(gateway, tmp_path):
 
 @pytest.mark.parametrize("sent", [b"", b"\n", b"nonsense\n", b"x" * 1000, b"status"])
 def test_clients_that_make_no_sense(gateway, sent):
-    """They are let go without an answer, and the next one gets his."""
+    """They are closed without an answer, and the next client gets its answer."""
     directory = os.open(gateway.directory / "state", os.O_PATH)
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(f"/proc/self/fd/{directory}/{the_socket(gateway).name}")

@@ -1,6 +1,6 @@
-"""A table of attacks. Each row is a test: what is sent, what may come back, and that nothing else came of it.
+"""A table of attacks. Each row is a test: the bytes sent, the allowed answers, and that nothing else happens.
 
-After every row the program is alive, it answered (where it answers at all) with one JSON error, and the upstream saw
+After every row the program runs, it answered (where it answers at all) with one JSON error, and the upstream saw
 as many calls as the row says: usually none.
 """
 
@@ -47,7 +47,7 @@ def gateway(tmp_path_factory, upstream):
 
 
 def exchange(gateway, data, wait=TIMEOUT):
-    """Sends bytes, says that no more will come, and returns all that came back."""
+    """Sends bytes, closes its side for writing, and returns everything received."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=wait) as sock:
         try:
             sock.sendall(data)
@@ -69,7 +69,7 @@ def read_to_end(sock):
 
 
 def answers_of(data):
-    """[(status, parsed body)] of a row of answers; fails when it is no such row."""
+    """[(status, parsed body)] of consecutive answers; fails on other bytes."""
     answers = []
     while data:
         head, separator, rest = data.partition(b"\r\n\r\n")
@@ -121,7 +121,7 @@ def body(data, *headers):
                      b"Connection: close\r\n\r\n", data])
 
 
-# --- requests that two readers could read in two ways ---
+# --- requests that two parsers could read differently ---
 
 
 @rows(
@@ -220,7 +220,7 @@ def test_request_lines(gateway, upstream, what, data, statuses, calls):
     check(gateway, upstream, data, statuses, calls)
 
 
-# --- paths that leave their place ---
+# --- paths that leave their segment ---
 
 
 @pytest.mark.parametrize("path", [
@@ -233,7 +233,7 @@ def test_request_lines(gateway, upstream, what, data, statuses, calls):
     "////" * 100, "/" + "a/" * 1000,
 ], ids=lambda path: path[:40])
 def test_traversal(gateway, upstream, path):
-    """No other resource, no other segment, no other host. What is merely odd may be an id, and is then escaped."""
+    """No other resource, segment or host is reached. Unusual text may be an id, and is then escaped."""
     before = len(upstream.requests)
     answers = answers_of(exchange(gateway, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()))
     assert len(answers) == 1 and answers[0][0] in (200, 400, 404, 405), answers
@@ -356,7 +356,7 @@ def test_json_bombs(gateway, upstream, what, data, statuses):
     b"{" + b",".join(b'"k%d":1' % i for i in range(60000)) + b"}", b'{"__proto__": {"admin": true}}',
 ], ids=["60,000 members", "__proto__"])
 def test_members_nobody_knows_are_the_upstream_s_to_judge(gateway, upstream, data):
-    """The bytes go as they came; nothing is made of them here."""
+    """The bytes are forwarded unchanged; the gateway does not interpret them."""
     before = len(upstream.requests)
     answers = answers_of(exchange(gateway, body(data)))
     assert answers[0][0] in (200, 400)
@@ -406,7 +406,7 @@ def test_expect(gateway, upstream, what, data, statuses):
 
 
 def stalled(gateway, first, count):
-    """Connections that said so much and no more."""
+    """Connections that sent these bytes and nothing more."""
     sockets = []
     for _ in range(count):
         sock = socket.create_connection(("127.0.0.1", gateway.port), timeout=TIMEOUT)
@@ -416,7 +416,7 @@ def stalled(gateway, first, count):
 
 
 def answered_meanwhile(gateway, count=20):
-    """How many of so many normal callers got their answer, and the longest time one took."""
+    """The number of normal callers that got their answer, and the longest time of one."""
     def one(_):
         begun = time.monotonic()
         try:
@@ -436,7 +436,7 @@ def answered_meanwhile(gateway, count=20):
     ("silence", b""),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_slow_clients_do_not_stop_others(gateway, upstream, what, first):
-    """Three times as many as there are workers."""
+    """Three times the number of workers."""
     sockets = stalled(gateway, first, 192)
     try:
         fine, longest = answered_meanwhile(gateway)
@@ -449,7 +449,7 @@ def test_slow_clients_do_not_stop_others(gateway, upstream, what, first):
 
 
 def trickle(gateway, first, piece, seconds):
-    """Sends a piece now and then until the other side ends it. How long that took."""
+    """Sends a piece from time to time until the gateway closes. Returns the time that took."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=0.05) as sock:
         sock.sendall(first)
         begun = time.monotonic()
@@ -482,7 +482,7 @@ def busy_workers(gateway):
 
 
 def test_slow_readers_end(tmp_path):
-    """Clients that ask for much and read nothing: their workers come back."""
+    """Clients that request large answers and do not read them: their workers become free again."""
     with Upstream() as upstream:
         upstream.default = Reply.huge(8 * 1024 * 1024)
         config = {"server": {"workers": 8}, "upstreams": {"api": {"url": upstream.url, "answer_max": "16m"}}}
@@ -533,7 +533,7 @@ def test_connections_that_come_and_go(gateway):
     assert alive(gateway)
 
 
-# --- upstreams that mean harm ---
+# --- harmful upstreams ---
 
 
 def harmful(name, reply, statuses):
@@ -547,7 +547,7 @@ def harmful(name, reply, statuses):
     harmful("lies about its length", Reply.short, (502,)),
     harmful("100 MB announced", lambda: Reply.huge(100 * 1024 * 1024), (502,)),
     harmful("100 MB in chunks", lambda: Reply.huge(100 * 1024 * 1024, chunked=True), (502,)),
-    harmful("brackets", lambda: Reply.deep(1000), (200, 502)),  # not looked into, so not parsed
+    harmful("brackets", lambda: Reply.deep(1000), (200, 502)),  # not parsed
     harmful("no HTTP", Reply.garbage, (502,)),
     harmful("endless header", lambda: Reply.raw(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 4000000), (502,)),
     harmful("100,000 headers", lambda: Reply.raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100000 + b"\r\n"), (502,)),
@@ -601,7 +601,7 @@ def test_headers_of_the_upstream_end_here(gateway, upstream, name, value):
 
 
 def test_upstream_speaks_after_the_answer(gateway, upstream):
-    """What comes unasked on a kept connection is not the answer to the next caller."""
+    """Unrequested bytes on a kept connection are not the answer to the next caller."""
     reply = Reply(ROOM)
     reply.bytes += b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"id\":\"of-other\"}"
     upstream.will(reply)

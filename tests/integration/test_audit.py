@@ -1,4 +1,4 @@
-"""greenroom audit: each rule finds what it is about, and nothing in a config that is well."""
+"""greenroom audit: each rule reports its finding, and none reports anything in a good config."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def audit(directory, *words, env=None):
 
 
 def write(directory, *changes):
-    """A config that is well but for the changes; a change to None takes a key away."""
+    """A good config with these changes; a change to None removes a key."""
     config = SAFE
     for change in changes:
         config = merged(config, change)

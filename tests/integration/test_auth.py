@@ -1,4 +1,4 @@
-"""Who may call: API keys and tokens, and every way in which they can be wrong."""
+"""Authentication: API keys and tokens, valid and invalid in every way."""
 
 import json
 import re
@@ -75,7 +75,7 @@ def wait_for_key(gateway, key):
     until(lambda: gateway.get("/rooms/r1", headers=bearer(key)).status != 401)
 
 
-# --- nobody, anybody ---
+# --- auth.none, no credentials ---
 
 
 def test_without_providers_everybody_may_do_everything(make, upstream):
@@ -90,7 +90,7 @@ def test_none_gives_its_scopes_to_callers_without_a_credential(make):
     assert gateway.get("/rooms").status == 200
     refused = gateway.post("/rooms", {})
     assert refused.status == 403 and "rooms:write" in refused.json["message"]
-    # A wrong credential is not the same as none.
+    # A wrong credential differs from none.
     assert gateway.get("/rooms", headers=bearer("gr_x")).status == 401
 
 
@@ -299,7 +299,7 @@ def test_a_bound_key_reads_the_codes_of_its_role_only(guest):
     assert gateway.get("/room-codes/r1?role=guest", headers=bearer(key)).status == 200
     for path in ("/room-codes/r1", "/room-codes/r1?role=host", "/room-codes/r2?role=guest", "/rooms/r1"):
         assert gateway.get(path, headers=bearer(key)).status == 403, path
-    # A code is worth a token of whatever role it has.
+    # A code gives a token of its role.
     assert gateway.post("/room-codes/code/abc-defg-hij", {}, headers=bearer(key)).status == 403
 
 
@@ -380,7 +380,7 @@ def swapped(token, **over):
 
 
 def confused(key, secret):
-    """Signed HS256 with what everybody can know of an RSA key."""
+    """Signed HS256 with the public part of an RSA key."""
     return Key.secret(key.kid, secret).token(claims())
 
 
@@ -436,7 +436,7 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory, keys):
-    """One gateway for all tokens that must not hold: any of them may be tried in any order."""
+    """One gateway for all invalid tokens, in any order."""
     with Upstream() as api, Upstream() as issuer:
         issuer.on("GET", "/keys", Reply(jwks(keys["rsa"], keys["ec"])))
         config = {
@@ -551,7 +551,7 @@ def test_claims_map_to_scopes(make, keys, issuer):
     assert status("POST", realm_access={"roles": ["room admin"]}) == 200
     assert status("POST", realm_access={"roles": ["viewer"]}) == 403
     assert status("GET", realm_access={"roles": ["viewer", "other"]}) == 200
-    # Only what is mapped counts: not the claim's own words, not another claim.
+    # Only mapped values count: not the claim's text, not another claim.
     assert status("GET", realm_access={"roles": ["rooms:*", "*"]}) == 403
     assert status("GET", scope="rooms:*") == 403
 
@@ -595,7 +595,7 @@ def test_an_address_that_guesses_is_told_to_wait(make):
             break
     assert wait == [401] * 5 + [429]
     assert 1 <= int(answer.header("Retry-After")) <= 600
-    # Behind the address may be a proxy with everybody: who has a good key is not shut out.
+    # The address may be a proxy of many clients: a valid key is still accepted.
     until(lambda: gateway.get("/rooms", headers=bearer(key)).status == 200)
     assert len(re.findall("credential refused", gateway.log)) == 5
 

@@ -1,4 +1,4 @@
-"""greenroom call: an operation by its id, through the gateway that runs; greenroom routes, which lists them."""
+"""greenroom call: runs an operation by its id in the running gateway. greenroom routes lists the operations."""
 
 import fcntl
 import json
@@ -77,7 +77,7 @@ def test_without_a_gateway(gateway):
     assert gateway.run("call", "rooms.list", "--url", "http://127.0.0.1:1").returncode == 1
 
 
-# --- what can be called ---
+# --- list of operations ---
 
 
 def listed(gateway, *words):

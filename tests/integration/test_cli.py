@@ -1,4 +1,4 @@
-"""The command line: what is printed where, with which exit status, and that no secret is among it."""
+"""The command line: output, exit status, and that no secret is printed."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ def greenroom(*words, env=CREDENTIALS, cwd="/"):
 
 @pytest.fixture
 def etc(tmp_path):
-    """The config of the source tree, to be changed at will."""
+    """A copy of the config of the source tree, for changes."""
     directory = tmp_path / "etc"
     (directory / "plugins.d").mkdir(parents=True)
     config = json.loads(open(os.path.join(SOURCE, "etc", "greenroom.json")).read())
@@ -440,11 +440,11 @@ def test_help_shows_the_commands_of_plugins(commands):
     assert done.stderr == ""
 
 
-# --- what surrounds a command ---
+# --- closed descriptors ---
 
 
 def test_closed_descriptors_are_not_written_into(etc, tmp_path):
-    """The lock of the key file would be descriptor 1, and the key in clear text be written into it."""
+    """The lock file would get descriptor 1, and the key be printed into it."""
     config = json.loads((etc / "greenroom.json").read_text())
     config["auth"] = {"keys": {"file": str(tmp_path / "keys.json")}}
     (etc / "greenroom.json").write_text(json.dumps(config))

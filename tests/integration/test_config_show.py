@@ -1,4 +1,4 @@
-"""greenroom config show: the values in force, where each comes from, and no secret among them."""
+"""greenroom config show: the values in use with their sources, without secrets."""
 
 import json
 import os

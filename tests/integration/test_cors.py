@@ -1,4 +1,4 @@
-"""Pages of other origins: what a browser is told, on answers and on refusals."""
+"""CORS: the headers for pages of other origins, on answers and on errors."""
 
 import pytest
 from support.wire import Gateway

@@ -1,4 +1,4 @@
-"""greenroom dev: one command, and the first request works; nothing of it stays behind."""
+"""greenroom dev: after one command the first request works; nothing remains afterwards."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Clients that do not behave: requests in a row, cut anywhere, with bodies of every kind, and clients that leave. Every
+"""Bad clients: pipelined requests, requests cut anywhere, bodies of every kind, clients that disconnect. Every
 answer is compared with its request, so that one that is lost, doubled, cut or given to another client is seen."""
 
 import asyncio
@@ -24,7 +24,7 @@ def gateway():
         yield running
 
 
-# --- requests, each with what its answer must be ---
+# --- requests with their expected answers ---
 
 
 def get_constant(_):
@@ -77,7 +77,7 @@ async def read_answer(reader):
 
 async def send_in_pieces(dice, writer, data):
     step = len(data) if dice.random() < 0.5 else dice.choice((7, 60, 3000, 50_000))
-    step = max(step, len(data) // 200)  # so that a large body does not take for ever
+    step = max(step, len(data) // 200)  # so that a large body ends in time
     for at in range(0, len(data), step):
         writer.write(data[at:at + step])
         await writer.drain()
@@ -85,7 +85,7 @@ async def send_in_pieces(dice, writer, data):
 
 
 async def converse(dice, reader, writer, count):
-    """Some requests in a row, all of which are sent before the first answer is read. False: it leaves instead."""
+    """Pipelined requests, all sent before the first answer is read. False: it disconnects instead."""
     batch = [dice.choice(KINDS)(dice) for _ in range(dice.choice((1, 1, 1, 2, 5)))]
     data = b"".join(sent for sent, _ in batch)
     if dice.random() < 0.05:

@@ -1,4 +1,4 @@
-"""greenroom explain: what would become of a request, told without serving it."""
+"""greenroom explain: how a request would be handled, without handling it."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the documents say is so: their commands run, what they quote stands in the tree, the tour goes round."""
+"""The documents match the program: their commands run, their quotes are in the tree, the tour passes."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def free_port():
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory):
-    """An installed Greenroom, all that the author of a plugin has."""
+    """An installed Greenroom, as the author of a plugin has it."""
     if os.environ.get("GR_SANITIZE"):
         pytest.skip("a plugin built without the sanitizer does not fit this build")
     where = tmp_path_factory.mktemp("prefix")
@@ -44,7 +44,7 @@ def prefix(tmp_path_factory):
 
 
 def session(text, port):
-    """The commands of a console block, and what the document says they print."""
+    """The commands of a console block, with their output in the document."""
     steps = []
     for line in text.replace("127.0.0.1:8080", f"127.0.0.1:{port}").splitlines():
         if line.startswith("$ "):
@@ -55,7 +55,7 @@ def session(text, port):
 
 
 def run_session(steps, directory, env):
-    """What each command printed. Background commands end with the session."""
+    """The output of each command. Background commands end with the session."""
     script = ["set -eu", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
     for number, (command, _) in enumerate(steps):
         script.append(f"echo '=== {number}'\n{command}\necho")
@@ -120,7 +120,7 @@ def test_the_diff_of_a_route_is_what_stands_in_its_files(document):
 
 
 def assert_as_promised(command, promised, found):
-    """Ids differ from run to run; a line that ends in "…" is the beginning of what is printed."""
+    """Ids differ between runs; a line that ends in "…" is the beginning of the output."""
     promised, found = ([re.sub(r"[0-9a-f]{24}", "ID", line) for line in lines] for lines in (promised, found))
     if promised and promised[-1].endswith("…"):
         cut = promised[-1].rstrip("…")

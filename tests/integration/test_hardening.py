@@ -1,4 +1,4 @@
-"""What the files are built like, and what the running process shows and may do."""
+"""Build flags of the files, and visibility and privileges of the running process."""
 
 import ctypes
 import os
@@ -145,7 +145,7 @@ def limit(process, name):
 @pytest.mark.parametrize("core_dumps", [False, True])
 def test_core_dumps(tmp_path, core_dumps):
     with Process(tmp_path, server={"core_dumps": core_dumps}) as process:
-        # A process that may not be dumped belongs to root in /proc, whoever runs it.
+        # /proc/PID of a process that may not be dumped belongs to root, whatever its user.
         if not core_dumps:
             assert limit(process, "Max core file size") == ("0", "0")
         assert process.status("NoNewPrivs") == ["1"]
@@ -154,7 +154,7 @@ def test_core_dumps(tmp_path, core_dumps):
 def test_debugger_is_kept_out_unless_allowed(tmp_path):
     """PR_SET_DUMPABLE shows in the owner of /proc/PID/environ, for a process that is not root's."""
     if not ROOT:
-        pytest.skip("needs root to start as somebody else")
+        pytest.skip("needs root to start as another user")
     nobody = pwd.getpwnam("nobody")
     with public_directory() as directory:
         for core_dumps, owner in ((False, 0), (True, nobody.pw_uid)):
@@ -162,7 +162,7 @@ def test_debugger_is_kept_out_unless_allowed(tmp_path):
                 assert os.stat(f"/proc/{process.process.pid}/environ").st_uid == owner
 
 
-# --- giving up root ---
+# --- dropping root ---
 
 
 class public_directory:
@@ -189,7 +189,7 @@ def free_low_port():
 
 
 def batch_threads(process, wanted):
-    """The threads under SCHED_BATCH, once there are as many as wanted: a worker sets itself up when it first runs."""
+    """The threads under SCHED_BATCH, when there are enough: a worker sets its policy when it first runs."""
     def found():
         return [task for task in process.tasks if os.sched_getscheduler(int(task)) == os.SCHED_BATCH]
 
@@ -207,7 +207,7 @@ SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}.get(os.uname().machine)
 
 
 def slice_ns(task):
-    """The time slice of a thread, as sched_getattr(2) has it; 0 where the kernel (before 6.12) does not tell."""
+    """The time slice of a thread, from sched_getattr(2); 0 where the kernel (before 6.12) does not report it."""
     attributes = ctypes.create_string_buffer(48)
     if SCHED_GETATTR is None or ctypes.CDLL(None).syscall(SCHED_GETATTR, int(task), attributes, 48, 0) != 0:
         return 0
@@ -221,7 +221,7 @@ def test_workers_take_short_turns(tmp_path):
     assert slices == [100_000] * 5
 
 
-@pytest.mark.skipif(not ROOT, reason="only root can become somebody else")
+@pytest.mark.skipif(not ROOT, reason="only root can change the user")
 @pytest.mark.parametrize("group", [None, "daemon"])
 def test_root_is_given_up_on_every_thread(group):
     nobody = pwd.getpwnam("nobody")
@@ -246,9 +246,9 @@ def test_root_is_given_up_on_every_thread(group):
         assert process.get("/healthz").status == 200
 
 
-@pytest.mark.skipif(not ROOT, reason="only root can become somebody else")
+@pytest.mark.skipif(not ROOT, reason="only root can change the user")
 def test_what_the_user_cannot_read_again_is_told():
-    """The start reads as root; the reload that comes later does not."""
+    """The start reads as root; a later reload does not."""
     with public_directory() as directory:
         process = Process(directory, server={"user": "nobody"})
         process.write()
@@ -270,7 +270,7 @@ def test_what_the_user_cannot_read_again_is_told():
             os.umask(before)
 
 
-@pytest.mark.skipif(not ROOT, reason="only root can become somebody else")
+@pytest.mark.skipif(not ROOT, reason="only root can change the user")
 def test_store_belongs_to_the_user():
     nobody = pwd.getpwnam("nobody")
     with public_directory() as directory:
@@ -282,7 +282,7 @@ def test_store_belongs_to_the_user():
             assert {file.stat().st_uid for file in made} == {nobody.pw_uid}
 
 
-@pytest.mark.skipif(not ROOT, reason="only root can become somebody else")
+@pytest.mark.skipif(not ROOT, reason="only root can change the user")
 @pytest.mark.parametrize("server, problem", [
     ({"user": "no-such-user"}, "server.user: there is no user 'no-such-user'"),
     ({"user": "root"}, "server.user: 'root' is root"),
@@ -331,7 +331,7 @@ def test_unit_file_names_what_the_program_takes(tmp_path):
 
 
 def test_patterns_work_without_executable_memory(tmp_path):
-    """What MemoryDenyWriteExecute= does, as far as the kernel has it."""
+    """The effect of MemoryDenyWriteExecute=, where the kernel has it."""
     libc = ctypes.CDLL(None, use_errno=True)
     PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
     child = os.fork()

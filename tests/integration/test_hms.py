@@ -1,4 +1,4 @@
-"""The 100ms groups together: each can be switched off alone, and what they pass on they pass as it came."""
+"""The 100ms groups together: each can be disabled alone, and bytes are passed on unchanged."""
 
 import copy
 import json
@@ -63,7 +63,7 @@ def test_a_group_that_is_switched_off_is_gone_and_the_others_stay(group, tmp_pat
             assert other == group or ask(without, route).status in (200, 201, 400, 401), route
 
 
-# --- as it came ---
+# --- bytes unchanged ---
 
 
 def test_a_large_list_passes_without_being_printed_again(gateway, fresh):

@@ -1,4 +1,4 @@
-"""From the socket to the handler and back: what is served, and what is refused."""
+"""From the socket to the handler and back: accepted and refused requests."""
 
 import json
 import signal
@@ -26,7 +26,7 @@ def post(headers, body=b"", path=b"/probe/json"):
 
 
 def wait_in_flight(gateway, count):
-    """Until count requests are being served, beside the one that asks."""
+    """Until count requests are being served, without this one."""
 
     def there():
         metrics = gateway.admin("/metrics").body.decode()
@@ -334,7 +334,7 @@ def test_a_busy_port_is_one_clear_line(gateway):
     assert len([line for line in again.log.splitlines() if json.loads(line)["level"] == "error"]) == 1
 
 
-# --- what stands on every answer ---
+# --- headers of every answer ---
 
 
 def test_no_answer_is_guessed_at_by_a_browser(gateway):

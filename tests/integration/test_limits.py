@@ -1,4 +1,4 @@
-"""How often, and how many at a time."""
+"""Rate limits and limits of concurrent requests."""
 
 import http.client
 import json
@@ -49,7 +49,7 @@ def new_key(gateway, name):
 
 
 class Slow:
-    """Requests that are in progress for a while, each another one: equal ones would share a call."""
+    """Different requests that stay in progress; equal ones would share a call."""
 
     def __init__(self, gateway, upstream, count, headers=None, seconds=1.5):
         paths = [f"/rooms/slow{i}" for i in range(count)]

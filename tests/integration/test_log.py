@@ -1,4 +1,4 @@
-"""The log on its way to whoever reads it: nobody waits for it, and nothing is lost in silence."""
+"""Writing the log: no call waits for it, and lost lines are counted."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ CALLS = 600
 
 
 class Paused(Gateway):
-    """Its log is read up to the line that says that it is ready, and on from there when reads is set."""
+    """The log is read up to the line that says it is ready, and further when reads is set."""
 
     def __init__(self, *words, **more):
         super().__init__(*words, **more)
@@ -28,12 +28,12 @@ class Paused(Gateway):
             if "ready after" in line:
                 break
         super()._read(head, lines)
-        lines.pop()  # the end that is not one
+        lines.pop()  # closed later
         self.reads.wait()
         super()._read(stream, lines)
 
     def finish(self):
-        """Reads the rest; what it has of the requests, and how many lines it says were lost."""
+        """Reads the rest; returns the requests in it, and the number of lines reported lost."""
         self.reads.set()
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(TIMEOUT * 2) == 0

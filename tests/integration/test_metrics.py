@@ -1,4 +1,4 @@
-"""The metrics: their format, and that each one counts what it says."""
+"""The metrics: their format, and that each one counts correctly."""
 
 import os
 import socket
@@ -54,7 +54,7 @@ def wait_metric(gateway, value, *which):
 
 
 def raw(gateway, data):
-    """What comes back for exactly these bytes, until the connection is closed."""
+    """The answer to exactly these bytes, until the connection is closed."""
     with socket.create_connection(("127.0.0.1", gateway.port), TIMEOUT) as client:
         client.sendall(data)
         answer = b""
@@ -75,7 +75,7 @@ def test_requests_are_counted_by_operation_and_status(gateway, upstream):
         assert now["greenroom_requests_total", "operation", "rooms.get", "group", "rooms", "status", status] == 1
     assert now["greenroom_request_duration_seconds_count", "operation", "rooms.get"] == 3
     assert now["greenroom_request_duration_seconds_bucket", "operation", "rooms.get", "le", "+Inf"] == 3
-    # what was never asked for has no histogram yet
+    # an unused operation has no histogram yet
     assert "rooms.list" not in now.labels("greenroom_request_duration_seconds_count", "operation")
 
 
@@ -114,7 +114,7 @@ def test_workers_and_requests_in_flight_are_seen(gateway, upstream):
     wait_metric(gateway, 3, "greenroom_calls_waiting", "for", "upstream")
     busy = metrics(gateway)
     assert busy["greenroom_listener_connections", "listener", "main"] == 3
-    assert busy["greenroom_requests_in_flight"] == 4  # and the one that asks
+    assert busy["greenroom_requests_in_flight"] == 4  # and the request for the metrics
     assert busy["greenroom_group_requests_in_flight", "group", "rooms"] == 3
     release.set()
     for client in clients:
@@ -135,7 +135,7 @@ def test_refusals_are_counted_by_reason(start):
     raw(gateway, b"GET /rooms/1 HT")
     for reason, count in (("no_route", 1), ("invalid", 1), ("body", 1), ("framing", 1), ("slow", 2)):
         wait_metric(gateway, count, "greenroom_rejected_total", "reason", reason)
-    # a head that was never complete is a request nobody could match
+    # an incomplete head matches no route
     assert metrics(gateway)["greenroom_requests_total", "operation", "none", "status", "408"] == 1
 
 

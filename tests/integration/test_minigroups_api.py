@@ -1,4 +1,4 @@
-"""Every route of the minigroups group: answers, defaults, bounds, errors, what the services are sent."""
+"""Every route of the minigroups group: answers, defaults, bounds, errors, calls of the services."""
 
 import json
 import re
@@ -214,7 +214,7 @@ def test_a_scope_is_created_once(gateway, services):
     assert "tags" not in gateway.ask("PUT", f"{BASE}/{first['id']}", {"reserve": 1})
 
 
-# --- who calls ---
+# --- callers ---
 
 
 @pytest.mark.parametrize(
@@ -351,11 +351,11 @@ def test_an_authorizer_that_does_not_answer(gateway, services):
         gateway.refuse(422, "authorization_failed", "GET", path)
         assert len(services.take("authz")) == 3  # max_retries
     services.mend()
-    services.fail("authz", "POST", "/ask", 500, [], times=2)  # not an answer at all, twice
+    services.fail("authz", "POST", "/ask", 500, [], times=2)  # no answer, twice
     services.rules[0][4] = b"no"
     gateway.ask("GET", path)
     services.mend()
-    services.fail("authz", "POST", "/ask", 503, ["read"])  # the status is not looked at
+    services.fail("authz", "POST", "/ask", 503, ["read"])  # the status is not checked
     gateway.ask("GET", path)
 
 
@@ -523,7 +523,7 @@ def test_recreate_starts_a_new_life(gateway, services):
     minigroup = gateway.create(time=[100, 4000000000], tags={"x": 1}, properties={"a": 1}, reserve=3)
     services.forget()
     answer = gateway.ask("POST", f"{BASE}/{minigroup['id']}/recreate", None)
-    assert answer["time"] == [None, None]  # given up with the old life
+    assert answer["time"] == [None, None]  # closed with the old generation
     for kept in ("id", "scope", "tags", "properties", "reserve", "host", "created_at"):
         assert answer[kept] == minigroup[kept]
     for renewed in ("event_room_id", "conference_room_id"):

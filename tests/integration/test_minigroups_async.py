@@ -1,4 +1,4 @@
-"""callbacks.async: messages are answered once they are kept, and handled in order."""
+"""callbacks.async: messages are answered when they are stored, and handled in order."""
 
 
 import pytest

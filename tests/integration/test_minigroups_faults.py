@@ -65,7 +65,7 @@ def test_the_other_room_is_closed_again(gateway, services, bad, good, status, an
     start, end = closed.json["time"]
     assert start < end <= time.time() + 2
     assert services.take(bad, "PATCH") == [] and services.take("event", "POST", ".*/locked_types") == []
-    # nothing is left behind: the scope is free
+    # nothing remains: the scope is free
     path = f"/api/v1/audiences/{mg.AUDIENCE}/minigroups/{body['scope']}"
     gateway.refuse(404, "class_not_found", "GET", path)
     services.mend()
@@ -133,7 +133,7 @@ def test_update_leaves_the_row_alone(gateway, services, bad, status):
 
 
 def stage(gateway, services, to):
-    """A class brought to the point before the failing step; returns class and stream."""
+    """A class in the state before the failing step; returns class and stream."""
     group, rtc = gateway.create(), mg.stream()
     gateway.tell("room.upload", {"id": group["conference_room_id"], "rtcs": [rtc]})
     if to == "adjusting":
@@ -259,7 +259,7 @@ def test_rival_creates_give_one_success(gateway, services):
 
 
 def test_two_gateways_on_one_store(gateway, services, tmp_path):
-    """Rivals in two processes: one row, and the loser's rooms are closed."""
+    """Two processes create the same scope: one row, and the other's rooms are closed."""
     store = json.loads((gateway.config / "greenroom.json").read_text())["store"]
     other = mg.Gateway(tmp_path, services, store)
     services.delay = 0.1
@@ -318,7 +318,7 @@ def test_parallel_recreates_leave_one_pair_of_rooms(gateway, services):
     assert last["event_room_id"] != group["event_room_id"]
 
 
-# --- side by side ---
+# --- independent calls ---
 
 
 def test_create_calls_both_services_side_by_side(gateway, services):

@@ -1,4 +1,4 @@
-"""What happens to a minigroup's rooms: every status, every message in every status, repeats, disorder."""
+"""The life of a minigroup: every status, every message in every status, repeated and out of order."""
 
 import json
 import time
@@ -39,7 +39,7 @@ STEPS = ["real-time", "closed", "finished", "adjusted", "transcoded"]
 
 
 class Life:
-    """A minigroup on its way; each step is what one message makes of it."""
+    """A minigroup and its status; each step is one message."""
 
     def __init__(self, gateway, services):
         self.gateway, self.services = gateway, services
@@ -67,7 +67,7 @@ class Life:
         self.gateway.tell("task.complete", mg.transcoded(self.group), "tq", **more)
 
     def to(self, status):
-        """Walks until the status is reached."""
+        """Steps until the status is reached."""
         goal = STEPS.index(status)
         if goal >= 1:
             self.close()
@@ -95,7 +95,7 @@ def life(gateway, services):
     return Life(gateway, services)
 
 
-# --- the whole walk ---
+# --- all steps ---
 
 
 def test_the_whole_walk(gateway, services, life):
@@ -255,7 +255,7 @@ def test_close_ends_the_class_once(gateway, services, life):
     gateway.tell("room.close", {"id": life.group["conference_room_id"], "timed_out": True, "time": "ignored"})
     row = gateway.ask("PUT", f"{BASE}/{life.group['id']}", {"reserve": 1})
     assert row["timed_out"] is True and row["time"][0] is None and abs(row["time"][1] - before) < mg.LIMIT
-    gateway.tell("room.close", {"id": life.group["conference_room_id"]})  # comes twice
+    gateway.tell("room.close", {"id": life.group["conference_room_id"]})  # delivered twice
     assert life.read()["timed_out"] is True
     gateway.tell("room.close", {"id": life.group["event_room_id"]}, "event")
     life.upload()
@@ -283,7 +283,7 @@ def test_the_source_says_whose_room_it_is(gateway, life):
     agent = {"Gateway-Agent-Id": "alpha." + mg.SERVICES["event"]}
     gateway.tell("room.close", {"id": conference}, "conference", status=422, **agent)
     assert life.status() == "real-time"
-    gateway.tell("room.close", {"id": event}, "tq")  # neither: both kinds of rooms are looked at
+    gateway.tell("room.close", {"id": event}, "tq")  # neither: both kinds of rooms are searched
     assert life.status() == "closed"
 
 
@@ -296,7 +296,7 @@ def test_who_may_report(gateway, life):
     gateway.refuse(401, "no_authentication_token", "POST", path, payload, who=None, headers=headers)
     for who in (mg.ADMIN, mg.SERVICES["dispatcher"], "conference.usr.example.org"):
         gateway.refuse(403, "access_denied", "POST", path, payload, who=who, headers=headers)
-    # an issuer of users cannot sign a label that reads like a service
+    # an issuer of users cannot sign a label that looks like a service
     for sub in ("conference.svc.example.org:x", "conference.svc.example.org", "conference:svc"):
         posing = {**headers, "Authorization": "Bearer " + mg.token(mg.ADMIN, sub=sub)}
         gateway.refuse(401, "invalid_authentication", "POST", path, payload, who=None, headers=posing)
@@ -532,7 +532,7 @@ def test_an_edition_replaces_the_modified_room(gateway, services, life):
     assert len(services.take("tq")) == 1
     services.forget()
     life.transcode()
-    services.told(life.group)  # watched anew
+    services.told(life.group)  # watched again
     gateway.tell("edition.commit", {**edition, "source_room_id": str(uuid.uuid4())}, "event", status=422)
 
 
@@ -546,7 +546,7 @@ def test_restart_repeats_the_transcoding(gateway, services, life):
     gateway.refuse(400, "invalid_payload", "POST", path, {"priority": "urgent"})
 
 
-# --- a new life ---
+# --- recreated ---
 
 
 def test_recreate_forgets_the_old_life(gateway, services, life):
@@ -558,7 +558,7 @@ def test_recreate_forgets_the_old_life(gateway, services, life):
     assert answer["status"] == "real-time" and "on_demand" not in answer and answer["timed_out"] is False
     assert "rtc_id" not in answer["real_time"] and life.group["room_events_uri"] is None
     gateway.refuse(404, "recording_not_found", "GET", f"{BASE}/{old['id']}/download")
-    # late messages of the old life find nothing
+    # late messages of the old generation find nothing
     gateway.tell("room.upload", {"id": old["conference_room_id"], "rtcs": [mg.stream()]})
     gateway.tell("room.close", {"id": old["conference_room_id"]}, status=422)
     assert life.status() == "real-time"

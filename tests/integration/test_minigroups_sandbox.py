@@ -14,7 +14,7 @@ HOST = f"web.{mg.TEACHER}"
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    """A gateway and a sandbox that know each other; ports are found by starting the gateway twice."""
+    """A gateway and a sandbox configured for each other; ports are found by starting the gateway twice."""
     directory = tmp_path_factory.mktemp("sandbox")
     services = mg.Services()
     (directory / "gw").mkdir()

@@ -54,7 +54,7 @@ class Broker:
         )
 
     def listen(self, topic):
-        """A listener; .lines fills with (topic, text)."""
+        """A subscriber; .lines fills with (topic, text)."""
         return Listener(self, topic)
 
 
@@ -111,13 +111,13 @@ def bridge_options(broker, port):
 
 @pytest.fixture(scope="module")
 def gateway(services, broker, tmp_path_factory):
-    """Both plugins in one gateway, which has to know its own port."""
+    """Both plugins in one gateway, which must know its own port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     directory = tmp_path_factory.mktemp("bridge")
     notify = [{"audience": mg.AUDIENCE, "url": f"http://127.0.0.1:{port}/api/v1/mqtt/audiences/{mg.AUDIENCE}/events"}]
-    # the bridge posts as our own account, so that has to be trusted
+    # the bridge posts as this account, which must be trusted
     callbacks = {"trusted": [OURS]}
     plugins = {
         "minigroups": mg.options(services, notify=notify, callbacks=callbacks),
@@ -146,7 +146,7 @@ def test_broadcasts_drive_a_class_and_notifications_come_out(gateway, broker):
     broker.send(conference, "room.close", {"id": group["conference_room_id"]})
     wait_for_status(gateway, group, "closed")
     broker.send(conference, "room.upload", {"id": group["conference_room_id"], "rtcs": [rtc]}, agent_id="alpha." + conference)
-    # sent at once, they are handled in the order they came
+    # sent together, handled in the order of arrival
     broker.send(tq, "task.complete", mg.converted(group, rtc))
     broker.send(event, "room.adjust", mg.adjusted(group))
     broker.send(tq, "task.complete", mg.transcoded(group))
@@ -227,7 +227,7 @@ def test_the_broker_may_go_away(gateway, broker, services):
     listener = broker.listen(f"audience/{mg.AUDIENCE}/events")
     wait_for_log(gateway, "connected to the broker", before + 1)
     told = []
-    while group["id"] not in "".join(told):  # the notification was kept, and comes now
+    while group["id"] not in "".join(told):  # the stored notification arrives now
         told.append(listener.wait(len(told) + 1)[-1][1])
     listener.stop()
     other = gateway.create()
@@ -236,7 +236,7 @@ def test_the_broker_may_go_away(gateway, broker, services):
 
 
 def test_messages_wait_for_the_gateway(services, broker, tmp_path):
-    """All wait while it is away; one that fails is tried again and does not hold up the others."""
+    """All wait while it is unreachable; one that fails is retried and does not delay the others."""
     away = mg.Services()
     options = {
         **bridge_options(broker, 1),
@@ -266,7 +266,7 @@ def test_of_two_bridges_on_one_store_one_delivers(services, broker, tmp_path):
     slow, store = mg.Services(), mg.store_url(tmp_path)
     gateways = []
     path = f"/api/v1/audiences/{mg.AUDIENCE}/events"
-    slow.fail("gateway", "POST", path, 200, {}, delay=3)  # each bridge looks at the store every second
+    slow.fail("gateway", "POST", path, 200, {}, delay=3)  # each bridge reads the store every second
     try:
         for label in ("a", "b"):
             options = {

@@ -1,4 +1,4 @@
-"""What a gateway does about an upstream that is slow, failing or gone, and about callers who all ask the same."""
+"""Slow, failing and unreachable upstreams, and many callers with the same request."""
 
 import concurrent.futures
 import contextlib
@@ -45,7 +45,7 @@ def start(tmp_path, upstream):
 
 @pytest.fixture
 def release():
-    """An event that is set at the end at the latest."""
+    """An event that is set at the end of the test at the latest."""
     event = threading.Event()
     yield event
     event.set()
@@ -72,7 +72,7 @@ def wait_served(gateway, count):
 
 
 def new_key(gateway, name):
-    """The headers of a caller of its own."""
+    """The headers of a separate caller."""
     words = [BINARY, "-c", str(gateway.directory), "keys", "add", name, "--scope", "rooms:*"]
     key = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT * 2, check=True).stdout.strip()
     headers = {"Authorization": f"Bearer {key}"}
@@ -161,7 +161,7 @@ def test_a_failure_is_shared_and_made_once(start, upstream, release, pool):
 def test_a_leader_that_leaves_does_not_take_the_others_along(start, upstream, release, pool):
     gateway = start()
     upstream.default = Reply.held(release, ROOM)
-    upstream.default.drip = (2, 0.02)  # for longer than it takes to notice
+    upstream.default.drip = (2, 0.02)  # longer than noticing takes
     with socket.create_connection(("127.0.0.1", gateway.port), TIMEOUT) as leader:
         leader.sendall(b"GET /rooms/1 HTTP/1.1\r\nHost: x\r\n\r\n")
         upstream.wait_requests(1)
@@ -209,7 +209,7 @@ def test_an_answer_is_kept_where_the_operator_wants_it(start, upstream):
     second = gateway.get("/rooms/1")
     assert (second.status, second.body) == (first.status, first.body)
     assert first.header("Age") is None and int(second.header("Age")) >= 0
-    # what a rate was at another moment is nobody's business
+    # the rate is different each time
     assert first.header("X-RateLimit-Remaining") == "9" and second.header("X-RateLimit-Remaining") is None
     assert second.header("Content-Type") == first.header("Content-Type")
     assert upstream.lines == ["GET /v2/rooms/1"]
@@ -350,7 +350,7 @@ def test_a_post_is_not_repeated_after_a_503(start, upstream):
     assert len(upstream.requests) == 1
 
 
-# --- room for others ---
+# --- other callers during slow calls ---
 
 
 def test_more_clients_than_workers_wait_for_a_slow_upstream(start, upstream, release):
@@ -418,7 +418,7 @@ def test_a_groups_default_share_leaves_workers(start, upstream, release, pool):
     assert {client.result().status for client in clients} == {200}
 
 
-# --- an upstream that is gone ---
+# --- an unreachable upstream ---
 
 QUICK = {"min_calls": 5, "open": "300ms"}
 
@@ -506,7 +506,7 @@ def test_a_healthy_upstream_is_not_asked_by_readyz(start, upstream):
 
 
 def test_a_routes_time_counts_for_a_relayed_call(start, upstream):
-    """room_codes.token is code, not a row: what an operator sets holds there too, shorter or longer."""
+    """room_codes.token is a handler, not a row: the operator's time-outs apply there too."""
     routes = {"room_codes.token": {"timeout": "300ms"}}
     gateway = start(plugins={"room_codes": {"routes": routes}}, timeout="60s")
     upstream.default = Reply.hang()

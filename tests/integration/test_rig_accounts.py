@@ -376,7 +376,7 @@ def test_addresses_and_names_are_throttled(database, start_rig):
         for _ in range(count):
             assert error(rig.post(LOGIN, {"username": name, "password": "wrong horse"})) == CREDENTIALS
         assert error(rig.post(LOGIN, {"username": name, "password": "wrong horse"}))[1] == 1010
-    # What a name refused is not counted for the address.
+    # A refusal by name is not counted for the address.
     assert error(rig.post(LOGIN, {"username": "three", "password": "wrong horse"})) == CREDENTIALS
     assert error(rig.post(LOGIN, {"username": "four", "password": "wrong horse"}))[1] == 1010
     for i in range(2):

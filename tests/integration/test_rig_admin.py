@@ -1,4 +1,4 @@
-"""rig: what an operator does: users, the import of an original's database."""
+"""rig: the operator's commands: users, the import of an original's database."""
 
 from support.rig import CREDENTIALS, bearer, crypt, error
 from support.rig import database, postgres, rig, start_rig  # noqa: F401 (fixtures)

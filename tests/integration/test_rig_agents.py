@@ -64,7 +64,7 @@ def test_guesses_of_tokens_are_throttled(rig):
     assert [answer.status for answer in answers[:25]] == [401] * 25
     refused = answers[-1]
     assert error(refused)[:3] == (429, 1010, "Too many requests") and int(refused.header("Retry-After")) >= 1
-    # A good token counts all the same, and another address is not concerned.
+    # A valid token is still accepted, and another address is not affected.
     assert rig.get(path, headers=bearer(rig.agent())).status == 200
     assert error(rig.get(path, headers=bearer("guess"), source="127.0.0.2")) == CREDENTIALS
 
@@ -127,7 +127,7 @@ def test_a_broadcast(rig, database):
     assert error(rig.get(path, headers=bearer(agent_token("edge2")))) == IN_USE
     assert payload(rig.notify("on_update", key), "Publish renewed") is None
     assert error(rig.notify("on_update", key, client="8")) == NOT_FOUND
-    # Late or foreign notices end nothing.
+    # Late notices and those of others end nothing.
     for more in ({"client": "8"}, {"token": agent_token("edge2")}):
         assert payload(rig.notify("on_publish_done", key, **more), "Publish ended") is None
         assert user.is_live(stream)
@@ -281,7 +281,7 @@ def test_a_lease_that_runs_out(database, start_rig):
     until(lambda: not user.is_live(stream))
     assert rig.get(f"/agents/config/{key}", headers=bearer(agent_token("edge2"))).status == 200
     assert rig.notify("on_publish", key, token=agent_token("edge2")).status == 200
-    # The one from before is late.
+    # The previous one is late.
     assert error(rig.notify("on_update", key)) == NOT_FOUND
     assert rig.notify("on_publish_done", key).status == 200
     assert database.query("SELECT count(*) FROM rig_broadcasts WHERE reason = 'done'") == "0"

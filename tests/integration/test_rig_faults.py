@@ -1,4 +1,4 @@
-"""rig under rivals, without its store, and killed in the middle."""
+"""rig with concurrent writers, without its store, and killed at any point."""
 
 import threading
 
@@ -12,7 +12,7 @@ DOWN = 503
 
 
 def together(count, work):
-    """Runs work(i) on so many threads at once; the results in order."""
+    """Runs work(i) on that many threads at the same time; the results in order."""
     gate = threading.Barrier(count)
     results = [None] * count
 

@@ -1,4 +1,4 @@
-"""rig behind a real RTMP server: nginx with its RTMP module, and ffmpeg that publishes a test pattern.
+"""rig with a real RTMP server: nginx with its RTMP module, and ffmpeg that publishes a test pattern.
 
 Needs the Debian packages nginx-light (or another nginx), libnginx-mod-rtmp and ffmpeg.
 """

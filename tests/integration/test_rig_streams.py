@@ -143,7 +143,7 @@ def test_keys_that_could_break_a_config(rig, database):
     good = "aZ09._~?=&%+:@-"
     assert user.destination(stream, key=good)["rtmpUrl"].endswith("/" + good)
     assert user.destination(stream, key="k" * 512)["streamKey"] == "k" * 512
-    # One that came in another way is defused on its way out.
+    # A value stored in another way is escaped when it is written.
     made = user.destination(stream)
     database.query(f"UPDATE rig_destinations SET stream_key = 'a;exec x' WHERE id = {made['id']}")
     shown = user.get(f"/streams/{stream['id']}").json["payload"]["destinations"][-1]
@@ -169,7 +169,7 @@ def test_changing_and_removing_a_destination(rig):
     assert payload(user.request("DELETE", path), "Stream destination removed") is None
     assert error(user.request("DELETE", path)) == NOT_FOUND
     assert error(user.request("PATCH", path, {"isActive": True})) == NOT_FOUND
-    # Its number is not given again.
+    # Its number is not used again.
     assert user.destination(stream)["id"] > made["id"]
     for id in ("0", "-1", "x", "1.0", "99999999999999999999"):
         assert error(user.request("DELETE", f"/streams/{stream['id']}/destination/{id}")) == NOT_FOUND, id

@@ -1,4 +1,4 @@
-"""The official server SDK from npm does all it can, against the sandbox and through the gateway, unchanged.
+"""The unchanged official server SDK from npm, all of its calls, against the sandbox and through the gateway.
 
 The flow is server_sdk/flow.js; it runs twice in a row, on the state that its first run left. Only the base URL is set, which the SDK has no option for. Without npm, or without a
 registry it can reach, the tests are skipped.
@@ -57,7 +57,7 @@ def test_the_sdk_takes_the_sandbox_for_100ms(sdk, box):
 
 
 def test_the_sdk_takes_the_gateway_for_100ms(sdk, box, tmp_path):
-    """It calls the documented paths, which the gateway has beside its own."""
+    """It calls the documented paths, which the gateway has in addition to its own."""
     with gateway_for(tmp_path / "gateway", box.url) as gateway:
         for _ in range(2):
             run_flow(sdk, f"http://127.0.0.1:{gateway.port}", box)

@@ -1,4 +1,4 @@
-"""How a gateway stops: it tells, answers what was sent, and ends in time."""
+"""Stopping: readiness ends first, sent requests are answered, and the process ends in time."""
 
 import concurrent.futures
 import json
@@ -29,7 +29,7 @@ def upstream():
 
 
 def rooms(upstream, server=None, **settings):
-    """A gateway that forwards; identical requests are calls of their own, unless a test wants otherwise."""
+    """A gateway that forwards; identical requests are separate calls, unless a test says otherwise."""
     gateway = Gateway(server=server, credentials={"100ms": {"access_key": "key", "secret": "a secret"}},
                       upstreams={"api": {"url": upstream.url + "/v2", "credential": "100ms", "single_flight": False,
                                          **settings}})
@@ -43,7 +43,7 @@ def wait_in_progress(gateway, count):
 
 
 def ended(gateway, limit=10 * FACTOR):
-    """How long the process took to end, which it did with 0."""
+    """The time until the process exited, with status 0."""
     began = time.monotonic()
     assert gateway.process.wait(limit) == 0, gateway.log
     return time.monotonic() - began
@@ -53,7 +53,7 @@ def ended(gateway, limit=10 * FACTOR):
 
 
 def ask_until_told(port, tally, stopping):
-    """Requests on one kept connection, until an answer closes it. Counts answers, and what was lost."""
+    """Requests on one kept connection, until an answer closes it. Counts answers and lost requests."""
     try:
         with Raw(port) as raw:
             while True:
@@ -72,7 +72,7 @@ def ask_until_told(port, tally, stopping):
 
 @pytest.mark.parametrize("delay", [0, 0.15])
 def test_a_stop_under_load_loses_nothing(upstream, delay):
-    """The upstream answers at once, or while the signal is long past."""
+    """The upstream answers immediately, or long after the signal."""
     upstream.default = Reply({"id": "66f1c0a2b4d93e5a7c118e01"}, delay=delay)
     with rooms(upstream) as gateway:
         tallies, stopping = [[] for _ in range(20)], threading.Event()
@@ -286,16 +286,16 @@ def test_a_reload_that_fails_in_one_part_changes_nothing_in_any_other(tmp_path):
             assert state() == before
             assert json.loads(gateway.run("status", "--json").stdout)["reload"]["failed"]
 
-        # groups and limits are good, the certificate is not the one of the key
+        # groups and limits are valid, the certificate does not belong to the key
         gateway.config["server"]["body_max"] = 10_000
         gateway.plugins["rooms"] = {"library": f"{gateway_support.PLUGIN_DIR}/rooms.so"}
         gateway.config["server"]["tls"] = {**tls, "certificate": str(authority.issue("other")[0])}
         refused("is not the key of the certificate")
-        # the certificate is good, and another one; a plugin is missing
+        # a valid new certificate; a plugin is missing
         gateway.config["server"]["tls"] = dict(zip(("certificate", "key"), map(str, authority.issue("renewed"))))
         gateway.plugins["absent"] = {}
         refused("absent.so")
-        # the certificate is good, and a plugin does not start
+        # a valid new certificate; a plugin does not start
         del gateway.plugins["absent"]
         gateway.plugins["bad_start"] = {"library": os.path.join(BUILD, "tests", "plugins", "bad_start.so")}
         refused("start failed")

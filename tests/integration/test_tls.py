@@ -1,4 +1,4 @@
-"""HTTPS listeners, from outside: what they speak, whom they let in, and what they withstand."""
+"""HTTPS listeners from outside: protocols, client certificates, and bad clients."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def https(tmp_path_factory, server_files):
             yield gateway
 
 
-# --- what is spoken ---
+# --- protocols ---
 
 
 def test_https_works_with_curl(https, authority):
@@ -119,7 +119,7 @@ def test_version(https, authority, version):
     context = trusting(authority, minimum_version=version, maximum_version=version)
     with https.connect(context) as connection:
         assert connection.version() == version.name.replace("v1_", "v1.")
-        for _ in range(3):  # kept alive
+        for _ in range(3):  # kept open
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert status_of(connection.recv(65536)) == 200
 
@@ -243,7 +243,7 @@ def wait_serial(gateway, authority, condition):
 
 
 def place(files, certificate, key):
-    """Puts new files where the old ones were, in one step each."""
+    """Replaces the files atomically."""
     for source, target in zip(files, (certificate, key)):
         fresh = target.with_suffix(".new")
         shutil.copy(source, fresh)
@@ -262,7 +262,7 @@ def test_new_certificate_without_restart(tmp_path, authority, server_files, sign
                 gateway.process.send_signal(signal.SIGHUP)
             wait_serial(gateway, authority, lambda serial: serial != before)
             standing.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert status_of(standing.recv(65536)) == 200  # what stood before stands
+            assert status_of(standing.recv(65536)) == 200  # the earlier state is unchanged
 
 
 @pytest.mark.parametrize("signaled", [True, False])
@@ -308,7 +308,7 @@ def test_connections_while_the_certificate_changes(tmp_path, authority, server_f
     assert not failures, failures[:3]
 
 
-# --- files that are wrong at start ---
+# --- invalid files at start ---
 
 
 def start_fails(directory, files, tls=None):
@@ -376,11 +376,11 @@ def test_key_for_everybody_is_warned_of(tmp_path, authority):
         assert gateway.find(r"(can be read or written by everybody)")
 
 
-# --- what it withstands ---
+# --- bad clients ---
 
 
 def test_stalled_handshakes_do_not_hold_workers(tmp_path, authority, server_files):
-    """More clients than workers that say nothing, or stop in the middle of their first words."""
+    """More silent or stalled clients than workers."""
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
     with Https(tmp_path, server_files, workers=8, header_timeout="2s") as gateway:
         stalled = []
@@ -481,7 +481,7 @@ def test_framing_holds_under_tls(https, authority, what, data, status):
 
 
 def test_framing_of_a_second_request_in_the_same_record(https, authority):
-    """The check of the second head must not look at the first one's place."""
+    """The check of the second head must not read the place of the first."""
     good = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     bad = b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n"
     answer = https.ask(trusting(authority), good + bad + good)

@@ -1,4 +1,4 @@
-"""What callers see when the upstream misbehaves, and what the upstream sees of the callers."""
+"""What callers see of a bad upstream, and what the upstream sees of the callers."""
 
 import concurrent.futures
 import json
@@ -60,13 +60,13 @@ def error_of(answer, status):
 
 
 def alive(gateway, upstream):
-    """The gateway works after what just happened."""
+    """The gateway still works."""
     upstream.forget()
     upstream.default = Reply(ROOM)
     assert gateway.get("/rooms/1").status == 200
 
 
-# --- the way there and back ---
+# --- forwarding ---
 
 
 def test_a_forwarded_get_carries_our_credential_and_nothing_of_the_caller(gateway, upstream):
@@ -187,7 +187,7 @@ def test_many_refused_calls_mint_one_token(gateway, upstream):
     assert len({request.token for request in upstream.requests}) == 2
 
 
-# --- an upstream that dies ---
+# --- an upstream that closes ---
 
 
 @pytest.mark.parametrize("reply", [Reply.close(), Reply.reset()], ids=["closes", "resets"])
@@ -200,7 +200,7 @@ def test_a_post_without_an_answer_was_sent_exactly_once(gateway, upstream, reply
 
 @pytest.mark.parametrize("body", [b'{"name":"a"}', None], ids=["with a body", "without a body"])
 def test_a_post_on_a_kept_connection_that_dies_was_sent_exactly_once(gateway, upstream, body):
-    """libcurl itself sends again what got no answer on a kept connection."""
+    """libcurl itself repeats a request without answer on a kept connection."""
     for _ in range(5):
         upstream.forget()
         upstream.will(Reply(ROOM), Reply.close())
@@ -263,7 +263,7 @@ def test_an_answer_that_drips_is_504_in_time(start, upstream):
     alive(gateway, upstream)
 
 
-# --- answers that cannot be used ---
+# --- unusable answers ---
 
 
 @pytest.mark.parametrize("reply", [
@@ -321,7 +321,7 @@ def test_a_switch_of_protocols_is_502_at_once(start, upstream):
 
 
 def test_a_connection_rests_no_longer_than_its_server_says(start, upstream):
-    """Else a POST meets the end that the server has just decided on."""
+    """Otherwise a POST is sent while the server closes the connection."""
     gateway = start()
     upstream.default = Reply(ROOM, headers=[("Keep-Alive", "timeout=0")])
     for n in range(3):
@@ -410,7 +410,7 @@ def test_the_certificate_of_an_upstream_is_verified(start, certificates, certifi
             assert secure.connections == 1, "TLS connections are kept, too"
 
 
-# --- many at a time ---
+# --- concurrent requests ---
 
 
 def test_a_client_that_left_cancels_its_call(start, upstream):

@@ -1,4 +1,4 @@
-"""Events from 100ms: who is believed, what is kept, how it is listed, purged and handed on."""
+"""Events from 100ms: authentication, storage, listing, purging and forwarding."""
 
 import hashlib
 import hmac
@@ -84,7 +84,7 @@ def ids(gateway, query=""):
     return [one["id"] for one in events(gateway, query)["data"]]
 
 
-# --- who is believed ---
+# --- authentication ---
 
 
 def test_the_secret_is_wanted_whole(start):
@@ -162,7 +162,7 @@ def test_guesses_are_throttled(start):
     taken(gateway, raw, X_Webhook_Secret=SECRET, X_100MS_Signature=sign(raw))
 
 
-# --- what is kept ---
+# --- storage ---
 
 
 def test_the_envelope_is_checked(start):
@@ -364,7 +364,7 @@ def test_a_caller_reads_what_it_may_and_100ms_needs_no_key(start):
     assert ask("bound", "?room_id=r1").json["data"] == [mine]
 
 
-# --- handing on ---
+# --- forwarding ---
 
 
 def pending(store):
@@ -526,7 +526,7 @@ def test_a_reload_takes_new_targets(start, target):
 
 
 def test_what_happens_in_the_sandbox_arrives_at_the_app(tmp_path, start, target):
-    """100ms → gateway → app: signed, kept, listed, handed on; repeated deliveries are dropped."""
+    """100ms → gateway → app: signed, stored, listed, forwarded; repeated deliveries are dropped."""
     gateway = start(signature_secret=KEY, forward_to=[to(target)])
     (tmp_path / "sandbox").mkdir()
     box = Sandbox(tmp_path / "sandbox", {

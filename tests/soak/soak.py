@@ -1,4 +1,4 @@
-"""A soak: callers of all kinds, upstream faults at random, reloads, for as long as asked for.
+"""A soak: callers of all kinds, random upstream faults, reloads, for the given time.
 
 Each caller has rooms of its own, and every fault is set for the next call to one of them, so that for each answer it
 is known whether something was injected. An error where nothing was injected counts against the gateway; so do a
@@ -29,7 +29,7 @@ from support.gateway import Gateway  # noqa: E402
 KEY, SECRET = "sandbox-access-key", "sandbox-app-secret-for-local-use-only"
 UPSTREAM_TIMEOUT = 3.0
 
-# What a fault may make of a call: it may also be overcome by trying again.
+# The possible results of a call with a fault; a retry may also hide the fault.
 FAULTS = [
     ({"delay": 300}, (200,)),
     ({"delay": int(UPSTREAM_TIMEOUT * 1000) + 1500}, (200, 504)),
@@ -45,7 +45,7 @@ FAULTS = [
 
 
 class Tally:
-    """What happened, of all threads."""
+    """The counts of all threads."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -131,7 +131,7 @@ class Caller(threading.Thread):
         connection.close()
         assert answer.status in (200, 201), answer.status
 
-    # --- what callers do ---
+    # --- the callers ---
 
     def make_room(self):
         self.made += 1
@@ -170,7 +170,7 @@ class Caller(threading.Thread):
         self.expect("wrong", (status,), method, path, body)
 
     def misbehave(self):
-        """On a connection of its own; whatever comes back, if anything, is an error."""
+        """On a separate connection; any answer must be an error."""
         data, then = self.random.choice([
             (b"GET / HTTP/1.1\r\nHo", "leave"), (b"\x16\x03\x01\x00\x05hello\r\n\r\n", "read"),
             (b"POST /rooms HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", "leave"),

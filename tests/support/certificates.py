@@ -33,7 +33,7 @@ class Authority:
         return file, key
 
     def _issue_until(self, request, file, not_after):
-        """`openssl ca` is what lets a certificate end in the past."""
+        """Uses `openssl ca`, because only it can make a certificate that ends in the past."""
         base = self.directory / f"{self.name}.ca"
         base.mkdir(exist_ok=True)
         (base / "index").write_text("")

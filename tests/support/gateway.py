@@ -25,7 +25,7 @@ DEFAULTS = {
     "server": {"listen": ["127.0.0.1:0"]},
     "admin": {"listen": "127.0.0.1:0"},
     "plugins": {"directory": os.path.abspath(PLUGIN_DIR)},
-    # What a test has caused is in the log when it looks there.
+    # The log is complete when the test reads it.
     "log": {"buffer": 0},
 }
 
@@ -101,7 +101,7 @@ class Gateway:
         return self
 
     def run(self, *words):
-        """Another command of the program, about the same config."""
+        """Another command of the program, with the same config."""
         return subprocess.run([BINARY, "-c", str(self.directory), *words], env=self.env, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=TIMEOUT * 2)
 

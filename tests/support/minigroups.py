@@ -68,7 +68,7 @@ class Seen:
 
 
 class Services:
-    """Event, conference, queue, authorizer and a notified tenant in one recording server."""
+    """Event, conference, queue, authorizer and the webhook target of a tenant in one recording server."""
 
     def __init__(self):
         self.seen, self.rules, self.lock = [], [], threading.Condition()
@@ -112,7 +112,7 @@ class Services:
         self.server.server_close()
 
     def fail(self, service, method, pattern, status=500, answer=None, times=None, delay=0):
-        """What a request is answered with instead; status None: nothing at all."""
+        """The answer to a request instead of the default; status None: none."""
         with self.lock:
             self.rules.insert(0, [service, method, re.compile(pattern), status, {} if answer is None else answer, times, delay])
 
@@ -321,7 +321,7 @@ class Gateway:
         return self.ask("GET", f"/api/v1/minigroups/{minigroup['id']}{query}", **more)
 
     def tell(self, label, payload, sender="conference", audience=AUDIENCE, status=200, **more):
-        """Posts what a service reports."""
+        """Posts the report of a service."""
         return self.ask(
             "POST",
             f"/api/v1/audiences/{audience}/events",

@@ -35,7 +35,7 @@ def crypt(password, salt):
     return _libcrypt.crypt(password.encode(), salt.encode()).decode()
 
 
-# As in the product, but cheap passwords, and no limit that the tests would run into by number.
+# As in the product, but cheap password hashes, and limits above what the tests need.
 OPTIONS = {
     "accounts": {
         "bcrypt_cost": 10,
@@ -244,7 +244,7 @@ def b64(data):
 
 
 def jwt(claims, key, header=None, digest=hashlib.sha256):
-    """Any token, also a wrong one."""
+    """Any token, valid or not."""
     parts = [b64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT", **(header or {})}, claims)]
     text = ".".join(parts)
     return f"{text}.{b64(hmac.new(key.encode(), text.encode(), digest).digest())}"
@@ -277,7 +277,7 @@ def bearer(token):
 
 
 def error(answer):
-    """(status, errorCode, message, details), after a look at the envelope."""
+    """(status, errorCode, message, details), after checking the envelope."""
     assert answer.header("Content-Type") == "application/json", answer
     assert answer.header("Cache-Control") == "no-store", answer
     body = answer.json

@@ -1,4 +1,4 @@
-"""A sandbox of one's own: the real program with etc/sandbox, on a free port, and a client for it."""
+"""A separate sandbox: the real program with etc/sandbox, on a free port, and a client for it."""
 
 import base64
 import hashlib
@@ -108,7 +108,7 @@ class Sandbox:
         return f"http://127.0.0.1:{self.port}/v2"
 
     def call(self, method, path, body=None, token=None, headers=None):
-        """token: text, "" for none, None for a good management token."""
+        """token: text, "" for none, None for a valid management token."""
         if token is None:
             token = jwt(claims())
         head = {"Content-Type": "application/json", **(headers or {})}
@@ -142,7 +142,7 @@ class Sandbox:
         assert not set(answer.json) - {"code", "message", "details"}, answer
         return answer.status, answer.json["message"]
 
-    # what only the sandbox has
+    # routes that only the sandbox has
 
     def advance(self, seconds):
         return self.post("/sandbox/clock", {"advance_ms": int(seconds * 1000)})

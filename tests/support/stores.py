@@ -10,7 +10,7 @@ from support.upstream import TIMEOUT
 
 
 class Store:
-    """url: as it stands in the config."""
+    """url: as in the config."""
 
     def __init__(self, directory):
         self._file = None

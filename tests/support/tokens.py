@@ -1,4 +1,4 @@
-"""Signed tokens, good and wrong, and the key sets that go with them."""
+"""Signed tokens, valid and invalid, and their key sets."""
 
 import base64
 import hashlib
@@ -83,7 +83,7 @@ def jwks(*keys):
 
 
 def claims(**over):
-    """What a good token of the tests says; None leaves a claim out."""
+    """The claims of a valid token in the tests; None leaves a claim out."""
     now = int(time.time())
     full = {"iss": "https://issuer.test", "aud": "greenroom", "sub": "alice", "iat": now, "nbf": now,
             "exp": now + 300, "scope": "rooms:read", **over}

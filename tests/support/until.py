@@ -1,4 +1,4 @@
-"""The one way of waiting in tests: for a condition, never for a time."""
+"""Waiting in tests: always for a condition, never for a fixed time."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""A recording upstream that does to the byte what a test tells it.
+"""A recording upstream that sends exactly the bytes a test gives it.
 
     with Upstream() as upstream:
         upstream.will(Reply(status=503), Reply.reset())   # for the next two requests
@@ -90,7 +90,7 @@ class Reply:
         """Seconds to wait after the request was read."""
         self.status = status
         self.then = None
-        """What becomes of the connection: None (kept), "close", "reset"."""
+        """The connection afterwards: None (kept), "close", "reset"."""
         self.bytes = self._render(body, status, headers, content_type)
         self.drip = None
         """(bytes, seconds): send so many at a time with a pause between."""
@@ -132,7 +132,7 @@ class Reply:
 
     @classmethod
     def hang(cls):
-        """Reads the request and says nothing."""
+        """Reads the request and sends nothing."""
         return cls(delay=3600)
 
     @classmethod
@@ -161,7 +161,7 @@ class Reply:
 
     @classmethod
     def deep(cls, levels):
-        """Brackets, so many deep."""
+        """Nested brackets of that depth."""
         return cls(b"[" * levels + b"]" * levels)
 
     @classmethod
@@ -170,7 +170,7 @@ class Reply:
 
     @classmethod
     def last(cls, body=None, **more):
-        """A good answer on a connection that dies right after, without having said so."""
+        """A valid answer on a connection that closes afterwards without `Connection: close`."""
         reply = cls(body, **more)
         reply.then = "close"
         return reply
@@ -206,14 +206,14 @@ class Upstream:
     # --- life ---
 
     def up(self):
-        """Listens, again if need be, on the same port."""
+        """Listens on the same port, again if needed."""
         listener = socket.create_server(("127.0.0.1", self.port), backlog=1024)
         self.port = listener.getsockname()[1]
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def down(self):
-        """Refuses connections, and cuts those that stand, until up()."""
+        """Refuses connections and closes the open ones, until up()."""
         listener, self._listener = self._listener, None
         if listener:
             try:
@@ -224,7 +224,7 @@ class Upstream:
         self.cut()
 
     def cut(self):
-        """Cuts all connections that stand."""
+        """Closes all open connections."""
         with self._changed:
             open_now = list(self._open)
         for connection in open_now:
@@ -289,7 +289,7 @@ class Upstream:
 
     @property
     def open(self):
-        """How many connections stand."""
+        """The number of open connections."""
         return len(self._open)
 
     # --- connections ---
@@ -366,7 +366,7 @@ class Upstream:
         return head, rest[:length], rest[length:]
 
     def _answer(self, connection, request, reply):
-        """True: the connection lives on."""
+        """True: the connection stays open."""
         while reply.until and not reply.until.is_set():
             if not self._pause(connection, request, 0.02):
                 return False
@@ -388,7 +388,7 @@ class Upstream:
         return reply.then is None
 
     def _pause(self, connection, request, seconds):
-        """Waits; notes when the other side leaves meanwhile. False: there is nobody to answer."""
+        """Waits and records when the client disconnects meanwhile. False: no client is left."""
         deadline = time.monotonic() + seconds
         while not self._stopped.is_set():
             left = deadline - time.monotonic()

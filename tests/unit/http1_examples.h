@@ -15,9 +15,9 @@ struct http1_example {
     const char *reason; /* when broken */
     bool kept;
     bool closes;  /* the upstream closes behind it */
-    bool to_head; /* it answers a HEAD request */
+    bool to_head; /* answer to a HEAD request */
     const char *fields;
-    bool curl_takes_it; /* libcurl 7.88 makes an answer of what we call broken */
+    bool curl_takes_it; /* libcurl 7.88 accepts what the gateway refuses */
 };
 
 extern const struct http1_example http1_examples[];

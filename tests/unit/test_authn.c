@@ -118,8 +118,8 @@ static uint32_t pick(uint32_t *seed, uint32_t count)
     return (*seed >> 8) % count;
 }
 
-/* Puts a few pieces one behind the other: letters of both cases, all separators, and characters
- * that look like them. */
+/* Joins a few pieces: letters of both cases, all separators, and characters that look like
+ * them. */
 static const char *random_text(uint32_t *seed, char text[64])
 {
     static const char *const pieces[] = {
@@ -204,11 +204,11 @@ static void an_account_is_what_the_token_says(void **unused)
         }
         grc_arena_done(&arena);
     }
-    assert_true(good > 100); /* the test is not about refusals alone */
+    assert_true(good > 100); /* not only refusals */
     grc_authn_free(authn);
 }
 
-/* A user's issuer cannot make a token that reads like a service's. */
+/* A user's issuer cannot make a token that looks like a service's. */
 static void a_label_holds_no_separator(void **unused)
 {
     static const struct {

@@ -32,7 +32,7 @@ static void the_breaker_opens_probes_and_closes(void **state)
     assert_int_equal(grc_breaker_ask(&breaker, 3000, &wait_ms), GRC_BREAKER_REFUSE);
     grc_breaker_tell(&breaker, 3100, GRC_BREAKER_PROBE, GRC_BREAKER_BAD);
     assert_int_equal(grc_breaker_ask(&breaker, 5000, &wait_ms), GRC_BREAKER_REFUSE);
-    /* a probe whose client left says nothing */
+    /* a probe whose client disconnected does not count */
     assert_int_equal(grc_breaker_ask(&breaker, 5100, &wait_ms), GRC_BREAKER_PROBE);
     grc_breaker_tell(&breaker, 5100, GRC_BREAKER_PROBE, GRC_BREAKER_NONE);
     assert_int_equal(grc_breaker_ask(&breaker, 5100, &wait_ms), GRC_BREAKER_PROBE);

@@ -1,4 +1,4 @@
-/* Scopes, bindings, and what the claims of a token make of its bearer. */
+/* Scopes, bindings, and the caller that results from the claims of a token. */
 #include "auth/callers_jwt.h"
 
 #include "base/scope.h"
@@ -101,7 +101,7 @@ static const struct grc_caller *caller_of(const struct grc_jwt_settings *setting
 
     assert_non_null(json);
     caller = grc_jwt_caller(settings, json, &arena, ret_reason);
-    json_decref(json); /* nothing may point into it */
+    json_decref(json); /* no pointer into it may remain */
     return caller;
 }
 

@@ -1,4 +1,4 @@
-/* Chunked bodies: what they decode to, however they are cut, and what is refused. */
+/* Chunked bodies: the decoded content for every split of the input, and what is refused. */
 #include "http/chunks.h"
 
 #include <setjmp.h>

@@ -1,9 +1,9 @@
-/* http/client_address.h and base/network.h: who is taken for the client. */
+/* http/client_address.h and base/network.h: the address of the client. */
 #include "http/client_address.h"
 
 #include <stdio.h>
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -112,9 +112,9 @@ static void x_forwarded_for_is_read_from_its_end(void **state)
     static const struct client_case cases[] = {
         {"10.0.0.1", {"203.0.113.9"}, "203.0.113.9"},
         {"10.0.0.1", {NULL}, "10.0.0.1"},
-        /* A client that is no proxy may write what it likes. */
+        /* The header of a client that is not a proxy is ignored. */
         {"203.0.113.1", {"198.51.100.1"}, "203.0.113.1"},
-        /* What stands left of the first address that is no proxy's, the client wrote. */
+        /* Left of the first address that is not a proxy's, the client wrote the text. */
         {"10.0.0.1", {"198.51.100.1, 203.0.113.9"}, "203.0.113.9"},
         {"10.0.0.1", {"198.51.100.1, 203.0.113.9, 10.0.0.7"}, "203.0.113.9"},
         {"10.0.0.1", {"198.51.100.1", "203.0.113.9"}, "203.0.113.9"},
@@ -158,7 +158,7 @@ static void forwarded_is_read_from_its_end(void **state)
     check(cases, sizeof(cases) / sizeof(cases[0]), "forwarded", true);
 }
 
-/* The other header is not looked at: a proxy that writes one may pass the other on unchanged. */
+/* The other header is not read: a proxy that writes one may pass on the other unchanged. */
 static void only_the_configured_header_counts(void **state)
 {
     static const struct client_case cases[] = {{"10.0.0.1", {"203.0.113.9"}, "10.0.0.1"}};

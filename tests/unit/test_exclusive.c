@@ -7,7 +7,7 @@
 
 #include <poll.h>
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ static void test_holder_has_it_until_it_leaves(void **state)
     assert_true(is_new);
     assert_int_equal(grc_exclusive_enter("a", KEY, &one, GRC_NEVER_MS, &is_new), GR_OK);
     assert_false(is_new);
-    /* Another one does not get it, but other keys and those of other owners. */
+    /* The key is taken, other keys and other owners are not. */
     assert_int_equal(grc_exclusive_enter("a", KEY, &other, grc_mono_ms() + 5, &is_new),
                      GR_ERR_TIMEOUT);
     assert_int_equal(grc_exclusive_enter("b", KEY, &other, GRC_NEVER_MS, &is_new), GR_OK);
@@ -72,7 +72,7 @@ static void take_turn(void *arg)
     atomic_fetch_add(&crowd->ended, 1);
 }
 
-/* More calls than workers: those that wait hold none, so that the holder can go on. */
+/* More calls than workers: waiting ones hold none, so that the holder can continue. */
 static void test_crowd_takes_turns(void **state)
 {
     struct crowd crowd = {.loop = grc_loop_new()};

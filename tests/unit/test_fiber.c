@@ -1,4 +1,4 @@
-/* core/loop: fibers, and what they wait for */
+/* core/loop: fibers and their waits */
 #include "base/clock.h"
 #include "loop/fiber.h"
 #include "loop/stack.h"
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,7 +89,7 @@ static void test_cancel_ends_the_wait_and_names_one_fiber_only(void **state)
         grc_loop_step(*state, -1);
     assert_int_equal(pauser.woken, GRC_WOKEN_CANCELLED);
 
-    /* The same memory, another fiber: the old name does not reach it. */
+    /* The same memory, another fiber: the old handle does not reach it. */
     assert_true(grc_fiber_start(*state, pause_once, &next));
     assert_ptr_equal(next.self, pauser.self);
     grc_fiber_cancel(pauser.ref);
@@ -378,7 +378,7 @@ static bool take_turn(struct crowd *crowd)
     if (mine)
         crowd->taken = true;
     else if (woken != GRC_WOKEN_READY && !crowd->taken)
-        grc_queue_wake(&crowd->free); /* a wake that came to one that had given up */
+        grc_queue_wake(&crowd->free); /* a wake for a fiber whose wait was cancelled */
     pthread_mutex_unlock(&crowd->lock);
     return mine;
 }

@@ -1,4 +1,4 @@
-/* Heads as they come over the wire, judged; and what passes is read by CivetWeb in the same way. */
+/* Heads as sent; and what passes is read by CivetWeb in the same way. */
 #include "http/framing.h"
 #include "http/http.h"
 
@@ -52,7 +52,7 @@ static char *split_header(char *at, struct gr_pair *header)
     return at;
 }
 
-/* CivetWeb finds the same request in the copy, and nothing that makes it act by itself. */
+/* CivetWeb finds the same request in the copy, and no header that it acts on. */
 static void compare(const char *bytes, size_t len, const struct grc_request *request)
 {
     char *copy = malloc(len);
@@ -104,7 +104,7 @@ static enum gr_err parse(struct parsed *parsed, const char *wire)
     memset(parsed, 0, sizeof(*parsed));
     parsed->buffer = malloc(size);
     memcpy(parsed->buffer, wire, size);
-    for (size_t there = 0; there <= size && len == 0; there++) /* byte by byte, as it may come */
+    for (size_t there = 0; there <= size && len == 0; there++) /* byte by byte */
         len = grc_framing_scan(parsed->buffer, there, &scanned);
     assert_true(len != 0);
     scanned = 0;
@@ -370,7 +370,7 @@ static void test_versions_that_were_checked(void **state)
     assert_non_null(grc_http_unchecked("1.14"));
     assert_non_null(grc_http_unchecked("1.1"));
     assert_non_null(grc_http_unchecked("1.160"));
-    /* The linked one: what the tests of this build say holds for it. */
+    /* The linked version of CivetWeb is the tested one. */
     assert_null(grc_http_unchecked(grc_http_library()));
 }
 

@@ -96,7 +96,7 @@ static void check(struct reader *reader, const struct http1_example *example, si
     if (!gr_str_eq(grc_http1_answer_body(answer), gr_str_of(example->body)))
         fail_msg("'%s': the body is '%.*s'", example->name, (int)grc_http1_answer_body(answer).len,
                  grc_http1_answer_body(answer).ptr);
-    /* Bytes behind the end are seen only when they came with it. */
+    /* Bytes after the end are seen only when they arrived with it. */
     bool behind = first < example->bytes.len && !example->kept;
     if (answer->kept != example->kept && !behind)
         fail_msg("'%s': kept is %d", example->name, answer->kept);
@@ -160,7 +160,7 @@ static void heads_are_bounded_together(void **state)
     grc_buf_done(&reader.in);
 }
 
-/* Frames of chunks take neither memory nor the room of the head; their extensions do. */
+/* Chunk sizes need neither memory nor space of the head; their extensions do. */
 static void chunks_may_be_many(void **state)
 {
     static struct reader reader;

@@ -1,7 +1,7 @@
 /* base/json.h */
 #include "base/json.h"
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -206,7 +206,7 @@ static void deep_nesting_is_refused_before_anything_recurses(void **state)
     free((void *)(uintptr_t)text.ptr);
 }
 
-/* The other library's printer is the measure. */
+/* Compared with the printer of jansson. */
 static void values_are_written_as_jansson_does(void **state)
 {
     static const char *const texts[] = {
@@ -269,7 +269,7 @@ static void writing_has_limits(void **state)
     grc_buf_done(&buf);
 }
 
-/* --- what a parse takes --- */
+/* --- memory of a parse --- */
 
 static struct {
     size_t now;
@@ -292,7 +292,7 @@ static void counted_free(void *memory)
     free(memory);
 }
 
-/* open, unit as often as it takes with "#" replaced by a number, close. */
+/* open, unit repeated with "#" replaced by a number, close. */
 static gr_str filled(const char *open, const char *unit, const char *close, size_t bytes)
 {
     struct grc_buf buf;
@@ -349,7 +349,7 @@ static void the_memory_of_a_parse_is_known_before_it(void **state)
                              GR_OK);
             size_t peak = taken.peak;
             grc_json_drop(value, memory);
-            /* jansson's reader of tokens has a few hundred bytes from the start */
+            /* jansson's lexer allocates a few hundred bytes at first */
             if (peak > memory + 512 || memory > 3 * peak)
                 fail_msg("shape %zu of %zu bytes: %zu said, %zu taken", i, text.len, memory, peak);
             const char *reason = NULL;
@@ -366,7 +366,7 @@ static void the_memory_of_a_parse_is_known_before_it(void **state)
 
 /* --- parts --- */
 
-/* "name=value;" for each part, then "." or "!" where it is broken. */
+/* "name=value;" for each part, then "." at the end or "!" at an error. */
 static void list_parts(gr_str text, struct grc_buf *out)
 {
     struct grc_json_parts parts;

@@ -1,4 +1,4 @@
-/* Key sets: which keys are taken, and how often one is fetched. */
+/* Key sets: which keys are accepted, and how often a set is fetched. */
 #include "token/jwks.h"
 
 #include "base/secure.h"
@@ -146,7 +146,7 @@ static void test_not_taken(void **state)
     }
 }
 
-/* RFC 7517, section 5: what is not understood is passed over, and the rest of the set serves. */
+/* RFC 7517, section 5: unknown keys are skipped, and the rest of the set is used. */
 static void test_odd_members_beside_a_good_one(void **state)
 {
     static const char *const odd[] = {
@@ -269,7 +269,7 @@ static void test_refresh(void **state)
     assert_int_equal(set->count, 1);
     assert_false(grc_jwks_source_stale(source, 32000, 1000));
     assert_true(grc_jwks_source_stale(source, 32001, 1000));
-    /* A failure keeps what there is; a reader keeps what he has. */
+    /* After a failure the old set stays; a reader keeps the set it has. */
     issuer.down = true;
     assert_int_equal(grc_jwks_source_refresh(source, 70000, true, fetch, &issuer), GRC_JWKS_FAILED);
     struct grc_jwks *again = grc_jwks_source_set(source);
@@ -301,7 +301,7 @@ static void *ask(void *arg)
     return NULL;
 }
 
-/* Many at once: one fetches, some wait and have it, the rest is not kept waiting. */
+/* Many at the same time: one fetches, some wait for the result, the rest does not wait. */
 static void test_crowd(void **state)
 {
     enum { CROWD = 40 };

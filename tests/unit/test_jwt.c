@@ -1,4 +1,4 @@
-/* Tokens: what the keys accept, and every way in which a token can be wrong. */
+/* Tokens: valid ones, and every way in which a token can be invalid. */
 #include "token/jwt.h"
 
 #include "base/secure.h"
@@ -155,7 +155,7 @@ static void round_trip(const char *alg, gr_str private_key, gr_str public_key)
     assert_int_equal(json_array_size(json_object_get(claims, "n")), 2);
     json_decref(claims);
     size_t len = strlen(token);
-    /* Any other character in any part breaks it. */
+    /* Any other character in any part makes it invalid. */
     for (size_t i = 0; i < len; i += 7) {
         char was = token[i];
         token[i] = was == 'A' ? 'B' : 'A';
@@ -545,7 +545,7 @@ static void times_are_checked_with_leeway(void **state)
     assert_int_equal(check_claims(&careless, "{\"nbf\":1872500031,\"iat\":\"x\"}"), GRC_JWT_OK);
 }
 
-/* The clock of these tests stands at 1772500000. */
+/* The clock of these tests is fixed at 1772500000. */
 static void times_may_have_a_fraction_or_an_exponent(void **state)
 {
     static const struct {

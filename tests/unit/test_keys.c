@@ -1,4 +1,4 @@
-/* API keys: the file, the set, and a set that changes under those who use it. */
+/* API keys: the file, the set, and changes of a set in use. */
 #include "auth/keys.h"
 
 #include "base/file.h"
@@ -137,7 +137,7 @@ static void test_revoke_rotate_prune(void **state)
     assert_non_null(strstr(reason, "exists"));
     free(reason);
     assert_true(grc_key_file_rotate(&file, "app", HOUR, NOW, fresh, &reason));
-    /* Two are called so now: only an id tells which. */
+    /* Two have this name now: only an id is unique. */
     assert_false(grc_key_file_rotate(&file, "app", HOUR, NOW, fresh, &reason));
     free(reason);
     assert_true(grc_key_file_save(&file, &reason));
@@ -271,13 +271,13 @@ static void test_noticed_while_running(void **state)
     assert_true(grc_key_file_save(&file, &reason));
     grc_key_file_close(&file);
     assert_true(becomes(keys, text, GRC_KEY_REVOKED));
-    /* What cannot be read changes nothing; what is gone lets nobody in. */
+    /* An unreadable file changes nothing; a removed file accepts no key. */
     assert_int_equal(unlink(path), 0);
     assert_true(becomes(keys, text, GRC_KEY_UNKNOWN));
     grc_keys_free(keys);
 }
 
-/* Out of descriptors, say: the gateway goes on with what it has, and looks again. */
+/* Out of descriptors, for example: the gateway keeps its set, and tries again. */
 static void test_a_reading_that_failed_is_tried_again(void **state)
 {
     struct grc_key_file file;
@@ -297,7 +297,7 @@ static void test_a_reading_that_failed_is_tried_again(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    assert_int_equal(check(keys, text, NOW), GRC_KEY_FOUND); /* the first check looks at once */
+    assert_int_equal(check(keys, text, NOW), GRC_KEY_FOUND); /* the first check reads immediately */
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     assert_true(becomes(keys, text, GRC_KEY_REVOKED));
     grc_keys_free(keys);

@@ -1,4 +1,4 @@
-/* Buckets, counts and the table they live in, by a clock of the test's own. */
+/* Buckets, counts and their table, with the test's own clock. */
 #include "base/address.h"
 #include "base/siphash.h"
 #include "guard/limits.h"
@@ -36,15 +36,15 @@ static void test_bucket(void **state)
     assert_int_equal(view.remaining, 0);
     assert_int_equal(view.next_s, 1);
     assert_int_equal(view.full_s, 1);
-    /* Somebody else's is another one. */
+    /* Another owner's is separate. */
     assert_true(grc_rates_take(rates, key_of("b"), &ten_a_second, START, NULL));
-    /* A tenth of a second is one token, never more than fit. */
+    /* A tenth of a second gives one token, never more than the maximum. */
     assert_false(grc_rates_take(rates, key_of("a"), &ten_a_second, START + SECOND / 11, NULL));
     assert_true(grc_rates_take(rates, key_of("a"), &ten_a_second, START + SECOND / 10, NULL));
     assert_false(grc_rates_take(rates, key_of("a"), &ten_a_second, START + SECOND / 10, NULL));
     assert_true(grc_rates_take(rates, key_of("a"), &ten_a_second, START + 3600 * SECOND, &view));
     assert_int_equal(view.remaining, 4);
-    /* A clock that is a little behind, as another thread's may be, gives and takes nothing. */
+    /* A clock slightly behind, as another thread's may be, changes nothing. */
     assert_true(grc_rates_take(rates, key_of("a"), &ten_a_second, START, &view));
     assert_int_equal(view.remaining, 3);
     grc_rates_free(rates);
@@ -85,7 +85,7 @@ static void test_use(void **state)
     grc_rates_free(rates);
 }
 
-/* What is in use stays, however many strangers come by; strangers get in. */
+/* Entries in use stay, however many new keys arrive; new keys are accepted. */
 static void test_full_table(void **state)
 {
     struct grc_rates *rates = grc_rates_new(1024);
@@ -102,7 +102,7 @@ static void test_full_table(void **state)
     }
     assert_int_equal(refused, 0);
     assert_false(grc_rates_enter(rates, key_of("held"), 1, START, &counted));
-    /* Room for everybody at once: nobody can be counted any more, and nobody is shut out. */
+    /* All entries in use: new keys cannot be counted and are accepted. */
     for (int i = 0; i < 20000; i++) {
         snprintf(name, sizeof(name), "stranger %d", i);
         assert_true(grc_rates_enter(rates, key_of(name), 1, START, &counted));

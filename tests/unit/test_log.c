@@ -1,4 +1,4 @@
-/* base/log.h, and what of base/buf.h and base/clock.h its lines are made of */
+/* base/log.h, with the parts of base/buf.h and base/clock.h that its lines use */
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-/* What one line holds behind the time. */
+/* One line, after the time. */
 static const char *line_of(const struct grc_log_field *fields)
 {
     static char line[4096];

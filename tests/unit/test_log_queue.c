@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,7 +117,7 @@ static void every_line_arrives_whole_and_in_order(void **state)
     assert_int_equal(reader.seen, THREADS * LINES);
     assert_false(reader.disordered);
     assert_int_equal(grc_log_lost(), before);
-    assert_non_null(strstr(reader.last, "afterwards")); /* lines are written at once again */
+    assert_non_null(strstr(reader.last, "afterwards")); /* lines are written immediately again */
 }
 
 static void a_reader_that_hangs_stops_nobody(void **state)
@@ -128,7 +128,7 @@ static void a_reader_that_hangs_stops_nobody(void **state)
     uint64_t before = grc_log_lost();
     log_to(&reader);
     assert_true(grc_log_queue_start(BUFFER_BYTES));
-    write_from_all_threads(); /* some ten times what pipe and buffers hold; would wait for ever */
+    write_from_all_threads(); /* about ten times the size of pipe and buffers; would wait forever */
     uint64_t lost = grc_log_lost() - before;
     assert_true(lost > 0 && lost < THREADS * LINES);
     start_reading(&reader);

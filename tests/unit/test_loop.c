@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,7 +106,7 @@ static void set_flag(void *arg)
     atomic_store((atomic_bool *)arg, true);
 }
 
-/* A worker that sleeps for a later timer is told of the earlier one. */
+/* A worker that sleeps for a later timer is woken for the earlier one. */
 static void test_earlier_timer_wakes_a_sleeper(void **state)
 {
     struct grc_loop *loop = grc_loop_new();
@@ -174,7 +174,7 @@ static void test_event_is_told_once_and_flags_are_kept(void **state)
     assert_int_equal(told.events, GRC_READ);
     assert_false(grc_watch_disarm(watch));
 
-    /* Not waited for: the flag is kept, and used up by the next wait. */
+    /* Without a wait: the flag stays until the next wait. */
     assert_int_equal(write(ends[1], "b", 1), 1);
     settle(loop);
     assert_int_equal(told.times, 1);
@@ -212,14 +212,14 @@ static void test_room_to_write_and_hangup(void **state)
     assert_int_equal(told.events, GRC_WRITE);
 
     assert_true(grc_watch_arm(watch, GRC_HANGUP, tell, &told));
-    assert_int_equal(write(ends[1], "a", 1), 1); /* is no hang-up */
+    assert_int_equal(write(ends[1], "a", 1), 1); /* does not hang up */
     settle(loop);
     assert_int_equal(told.times, 1);
     assert_int_equal(shutdown(ends[1], SHUT_WR), 0);
     settle(loop);
     assert_int_equal(told.times, 2);
     assert_int_equal(told.events, GRC_HANGUP);
-    /* It stays told. */
+    /* The notice stays. */
     assert_false(grc_watch_arm(watch, GRC_HANGUP, tell, &told));
     assert_false(grc_watch_arm(watch, GRC_HANGUP, tell, &told));
     grc_watch_close(watch);
@@ -268,7 +268,7 @@ static void test_watch_of_a_bad_descriptor_fails(void **state)
     grc_loop_free(loop);
 }
 
-/* An upstream's connection outlives the loop that has watched it. */
+/* An upstream's connection exists longer than the loop that watched it. */
 static void test_watch_outlives_its_loop(void **state)
 {
     struct grc_loop *loop = grc_loop_new();
@@ -295,7 +295,7 @@ static void test_watch_outlives_its_loop(void **state)
 #define PAIRS 40
 #define ROUNDS 500
 
-/* Two ends that throw one byte to and fro, by callbacks on whatever worker. */
+/* Two ends that send one byte back and forth, in callbacks on any worker. */
 struct thrower {
     struct end {
         struct thrower *thrower;

@@ -1,4 +1,4 @@
-/* Option rows of a plugin, parsed into a struct of the plugin's own. */
+/* Option rows of a plugin, parsed into the plugin's struct. */
 #include "config/options.h"
 #include "unit/config_dir.h"
 
@@ -107,7 +107,7 @@ static void test_values(void **state)
     grc_options_free(&plugin, options);
 }
 
-/* Variables win over the file, and are taken as they are. */
+/* Variables take precedence over the file, and are not expanded. */
 static void test_environment(void **state)
 {
     struct config_dir *dir = *state;

@@ -1,4 +1,4 @@
-/* Where an installation has its files, from where its program stands. */
+/* The paths of an installation, from the place of its program. */
 #include "base/place.h"
 
 #include <limits.h>
@@ -54,7 +54,7 @@ static void test_plugins_follow_the_prefix(void **state)
     assert_non_null(strstr(path, "/greenroom/plugins"));
 }
 
-/* A directory "plugins" beside the program makes a build tree of it, whatever it is called. */
+/* A directory "plugins" beside the program means a build tree, whatever its name. */
 static void test_build_tree(void **state)
 {
     char dir[] = "/tmp/greenroom-place-XXXXXX";

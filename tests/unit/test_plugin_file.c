@@ -27,7 +27,7 @@ static void test_replace(void **state)
     check("{\"enabled\": \"a\\\"b\"}", true, "{\"enabled\": true}");
 }
 
-/* Only the outermost member counts, wherever the word stands else. */
+/* Only the outermost member counts, wherever else the word occurs. */
 static void test_elsewhere(void **state)
 {
     (void)state;

@@ -139,7 +139,7 @@ static void put(const struct queue *queue, const char *lane, const char *word)
     assert_int_equal(queue_put(&call, queue, lane, values, 2, 0, NULL), GR_OK);
 }
 
-/* Claims up to max rows and writes their words one behind the other. */
+/* Claims up to max rows and joins their words. */
 static const char *claim(const struct queue *queue, const char *lane, struct queue_item *items,
                          size_t max)
 {
@@ -213,7 +213,7 @@ static void a_claimed_row_is_given_to_no_other_until_its_lease_ends(void **unuse
     assert_string_equal(claim(&plain, NULL, &second, 1), "");
     world.now_ms += 1;
     assert_string_equal(claim(&plain, NULL, &second, 1), "a");
-    /* the first is late: what it settles is not its own any more */
+    /* the first is late: it no longer owns the row */
     assert_int_equal(queue_done(&call, &plain, &first), GR_OK);
     assert_int_equal(queue_fail(&call, &plain, &first, &given_up), GR_OK);
     assert_int_equal(queue_release(&call, &plain, &first), GR_OK);

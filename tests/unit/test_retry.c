@@ -21,7 +21,7 @@ static bool may(enum gr_err err, bool safe, bool sent, bool received, unsigned t
 static void only_what_cannot_do_harm_is_retried(void **state)
 {
     (void)state;
-    /* never connected: anything */
+    /* not connected: all methods */
     assert_true(may(GR_ERR_UPSTREAM_CONNECT, true, false, false, 1));
     assert_true(may(GR_ERR_UPSTREAM_CONNECT, false, false, false, 1));
     assert_true(may(GR_ERR_UPSTREAM_TIMEOUT, false, false, false, 1));
@@ -30,11 +30,11 @@ static void only_what_cannot_do_harm_is_retried(void **state)
     assert_false(may(GR_ERR_UPSTREAM_BROKEN, false, true, false, 1));
     assert_false(may(GR_ERR_UPSTREAM_TIMEOUT, true, true, false, 1));
     assert_false(may(GR_ERR_UPSTREAM_CONNECT, false, true, false, 1));
-    /* an answer began: nothing */
+    /* an answer began: none */
     assert_false(may(GR_ERR_UPSTREAM_BROKEN, true, true, true, 1));
     /* enough */
     assert_false(may(GR_ERR_UPSTREAM_BROKEN, true, true, false, 3));
-    /* no reason to */
+    /* nothing to retry */
     assert_false(may(GR_ERR_CANCELLED, true, false, false, 1));
     assert_false(may(GR_ERR_NO_MEMORY, true, false, false, 1));
     const struct grc_retry_facts lasting = {

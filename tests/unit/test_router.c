@@ -1,7 +1,7 @@
 /* route/router.h */
 #include "route/router.h"
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -357,7 +357,7 @@ static void unmatched_paths_belong_to_the_longest_prefix(void **state)
     assert_true(grc_router_own(router, &plugins[3], "/"));
     assert_ptr_equal(match(GR_METHOD_GET, "/x").owner, &plugins[3]);
     assert_ptr_equal(match(GR_METHOD_GET, "/api/v1/x").owner, &plugins[2]);
-    /* a known path is its route's, whoever owns the prefix */
+    /* a known path belongs to its route, whatever plugin owns the prefix */
     add(GR_METHOD_GET, "/api/v1/rooms");
     assert_ptr_equal(match(GR_METHOD_POST, "/api/v1/rooms").owner, &plugins[0]);
     assert_ptr_equal(match(GR_METHOD_GET, "/api/v1/rooms").owner, &plugins[0]);

@@ -1,8 +1,8 @@
-/* validate/schema.h: rules over JSON, over pairs, and what is read off a rule. */
+/* validate/schema.h: rules for JSON and for pairs, and what is derived from a rule. */
 #include "base/json.h"
 #include "validate/schema.h"
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -765,7 +765,7 @@ static void names_that_may_be_taken_for_a_bound_one(void **state)
                                      GR_FIELD("task", GR_STRING, "d"), GR_END};
     const struct gr_field rows[] = {
         GR_FIELD("room_id", GR_STRING, "d", .binds = "room"),
-        GR_FIELD("Room_Id", GR_STRING, "d"), /* a row of its own is no other name of the first */
+        GR_FIELD("Room_Id", GR_STRING, "d"), /* a separate row is not an alias of the first */
         GR_FIELD("note", GR_STRING, "d"),
         GR_FIELD("peer", GR_OBJECT, "d", .fields = inner),
         GR_FIELD("peers", GR_ARRAY, "d", .items = GR_ITEM(GR_OBJECT, .fields = inner)),

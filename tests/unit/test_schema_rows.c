@@ -1,7 +1,7 @@
-/* validate/schema.h: what compiling a table refuses, and what it makes of older rows. */
+/* validate/schema.h: what compiling a table refuses, and how it reads older rows. */
 #include "validate/schema.h"
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

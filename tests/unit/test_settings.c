@@ -1,4 +1,4 @@
-/* Config directories, right and wrong: what is read and what is said. */
+/* Config directories, valid and invalid: values read and messages. */
 #include "base/log.h"
 #include "config/env.h"
 #include "config/settings.h"
@@ -15,7 +15,7 @@
 #define CREDENTIAL "\"credentials\":{\"100ms\":{\"access_key\":\"key\",\"secret\":\"top\"}}"
 #define UPSTREAM(url_) "\"upstreams\":{\"api\":{\"url\":\"" url_ "\",\"credential\":\"100ms\"}}"
 
-/* A greenroom.json and every line said about it. */
+/* A greenroom.json and all messages about it. */
 struct wrong {
     const char *content;
     const char *lines;
@@ -275,7 +275,7 @@ static void test_wrong(void **state)
         check_wrong(*state, &wrongs[i]);
 }
 
-/* One plugins.d/rooms.json and every line said about it. */
+/* One plugins.d/rooms.json and all messages about it. */
 static const struct wrong wrong_plugins[] = {
     {"{", "D/plugins.d/rooms.json:1:1: string or '}' expected\n"},
     {"{\"enabled\": 1, \"libary\": \"x.so\"}",
@@ -315,7 +315,7 @@ static void test_nothing(void **state)
                         "D/greenroom.json: cannot be read: No such file or directory\n");
 }
 
-/* Deep nesting ends in a message, not in recursion. */
+/* Deep nesting gives a message, not deep recursion. */
 static void test_deep(void **state)
 {
     struct config_dir *dir = *state;
@@ -375,7 +375,7 @@ static void test_defaults(void **state)
     grc_settings_free(settings);
 }
 
-/* What is wrong with a file of authorities is found before anything connects. */
+/* An invalid file of authorities is found before any connection. */
 static void test_files_of_authorities(void **state)
 {
     static const char config[] =
@@ -410,7 +410,7 @@ static void test_files_of_authorities(void **state)
     }
 }
 
-/* As editors and people leave them: comments, a comma too many, a byte order mark. */
+/* Comments, a trailing comma, a byte order mark. */
 static void test_json_as_people_write_it(void **state)
 {
     struct config_dir *dir = *state;
@@ -425,7 +425,7 @@ static void test_json_as_people_write_it(void **state)
     grc_settings_free(settings);
 }
 
-/* A variable that was set from a command's output ends in a line end, which is no part of it. */
+/* A variable set from a command's output may end in a line end, which is removed. */
 static void test_line_end_of_a_secret(void **state)
 {
     struct grc_settings *settings;
@@ -439,7 +439,7 @@ static void test_line_end_of_a_secret(void **state)
     unsetenv("GR_TEST_LINE");
 }
 
-/* The place of the store may hold a password: it is as secret as any. */
+/* The URL of the store may contain a password: it is a secret. */
 static void test_the_store_is_a_secret(void **state)
 {
     struct config_dir *dir = *state;
@@ -545,7 +545,7 @@ static void test_everything(void **state)
     grc_settings_free(settings);
 }
 
-/* A credential that nobody uses may be without its variables. */
+/* The variables of an unused credential may be missing. */
 static void test_unused_credential(void **state)
 {
     struct grc_settings *settings =
@@ -584,7 +584,7 @@ static void test_secret_file(void **state)
     grc_settings_free(settings);
 }
 
-/* The variables of the service this one follows, with and without a slash at the end. */
+/* The variables of the replaced service, with and without a slash at the end. */
 static void test_seed_variables(void **state)
 {
     struct config_dir *dir = *state;

@@ -1,4 +1,4 @@
-/* Calls that join others: who does, what they get, and when they give up. */
+/* Calls that join others: which, with what result, and when they stop waiting. */
 #include "upstream/singleflight.h"
 
 #include "base/clock.h"
@@ -40,7 +40,7 @@ static struct grc_singleflight_key key_of(const struct grc_exchange *exchange, c
                                          .hash = grc_singleflight_hash(exchange, upstream, 7)};
 }
 
-/* Lets a share go that nobody waits for. */
+/* Releases a share without waiters. */
 static void drop(struct grc_singleflights *shares, struct grc_singleflight *share)
 {
     assert_false(grc_singleflight_close(shares, share));
@@ -49,7 +49,7 @@ static void drop(struct grc_singleflights *shares, struct grc_singleflight *shar
 
 /* --- alike --- */
 
-/* Would other join a call that asks for one? */
+/* Whether other would join a call for one. */
 static bool joins_at(struct grc_singleflights *shares, const struct grc_singleflight_key *one,
                      const struct grc_singleflight_key *other)
 {
@@ -302,7 +302,7 @@ static void nobody_joins_after_the_end(void **state)
     drop(*state, next);
 }
 
-/* Many threads, few questions: under TSan and ASan this is what finds races and leaks. */
+/* Many threads, few different requests: finds races and leaks under TSan and ASan. */
 struct crowd {
     struct grc_singleflights *shares;
     _Atomic int led;

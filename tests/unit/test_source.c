@@ -1,4 +1,4 @@
-/* Config files as people write them, and the places in them. */
+/* Config files with comments, and the positions in them. */
 #include "config/source.h"
 
 #include <setjmp.h>
@@ -92,7 +92,7 @@ static void test_find(void **state)
     assert_found(text, &c, "\"c\"");
     assert_found(text, &last, "3]");
     assert_found(text, &top, "\"b\": 4");
-    /* What is not there is pointed at by what it should be in. */
+    /* A missing member has the position of its object. */
     assert_found(text, &none, "\"b\": [");
     assert_found(text, &missing, "\"a\"");
     assert_found(text, &nothing, "{\"a\"");

@@ -368,7 +368,7 @@ static void test_an_error_of_the_row_function_ends_the_query(void **state)
         grc_store_run(*state, NULL, "SELECT id FROM things", NULL, 0, stop_at_row, &at, NULL),
         GR_ERR_CONFLICT);
     assert_int_equal(at.rows, 2);
-    /* The connection is whole. */
+    /* The connection works. */
     at = (struct stop_at){.stop = 9};
     assert_int_equal(
         grc_store_run(*state, NULL, "SELECT id FROM things", NULL, 0, stop_at_row, &at, NULL),
@@ -567,7 +567,7 @@ static void *take_name(void *arg)
     return NULL;
 }
 
-/* Half of the threads work through a second store, as another gateway would. */
+/* Half of the threads use a second store, as another gateway would. */
 static void fight(struct grc_store *store, void *(*work)(void *), size_t threads, unsigned rounds,
                   atomic_uint counts[3])
 {
@@ -607,7 +607,7 @@ static void test_of_twenty_rivals_one_gets_the_name(void **state)
     assert_int_equal(counts[2], 0);
 }
 
-/* A worker of the server has little stack. Sanitizers need more of it. */
+/* A worker of the server has a small stack. Sanitizers need a larger one. */
 static void *small_stack_work(void *arg)
 {
     struct grc_store *store = open_store();
@@ -768,7 +768,7 @@ static void test_bad_urls_are_refused(void **state)
     refused("postgres://u:hunter2@127.0.0.1:1/x?foo=1", "cannot be understood", "hunter2");
 }
 
-/* Rows a killed process acknowledged must be there, all of them, and no gaps. */
+/* All rows that a killed process acknowledged must be present, without gaps. */
 static void write_until_killed(int ack)
 {
     char *reason = NULL;
@@ -833,7 +833,7 @@ static void test_the_file_is_for_its_owner_alone(void **state)
     assert_int_equal(status.st_mode & 0777, 0600);
 }
 
-/* All sessions of the server end at once, as at its restart. */
+/* All sessions of the server end together, as at its restart. */
 static void test_ended_connections_are_replaced(void **state)
 {
     if (!is_postgres())

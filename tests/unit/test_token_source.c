@@ -105,7 +105,7 @@ static void a_refused_token_is_renewed_once(void **state)
     struct grc_token *first = grc_token_source_token(keeper, NOW);
 
     (void)state;
-    /* Two calls learn of it. */
+    /* Two calls notice it. */
     assert_true(grc_token_source_refused(keeper, first, NOW));
     assert_true(grc_token_source_refused(keeper, first, NOW));
     assert_int_equal(grc_token_source_minted(keeper), 2);

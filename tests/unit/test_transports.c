@@ -1,4 +1,4 @@
-/* The same bytes to both transports: our own HTTP/1.1 and libcurl's. First the examples of
+/* The same bytes to both transports: the gateway's HTTP/1.1 and libcurl. First the examples of
  * http1_examples.c, which say where the two differ, then mutations of them. */
 #include "base/clock.h"
 #include "base/log.h"
@@ -68,7 +68,7 @@ static struct {
     struct grc_arena arena;
 } bed;
 
-/* What one of them made of the bytes. */
+/* The result of one of them. */
 struct reading {
     bool taken;
     int status;
@@ -188,7 +188,7 @@ static uint64_t next_random(uint64_t *seed)
     return *seed;
 }
 
-/* Changes some bytes of an example, takes some out, or has some twice. */
+/* Changes, removes or duplicates some bytes of an example. */
 static size_t mutate(const struct http1_example *example, uint64_t *seed, char *ret)
 {
     static const char tasty[] = "\r\n\0 \t:;,0123456789afx\x80";
@@ -226,7 +226,7 @@ static void print_bytes(const char *bytes, size_t len)
     fputc('\n', stderr);
 }
 
-/* What we take libcurl reads in the same way: it is the more lenient of the two. */
+/* libcurl, the more lenient one, reads what the gateway accepts in the same way. */
 static void both_read_mutations_the_same_or_we_refuse(void **state)
 {
     const char *given = getenv("GR_SEED");

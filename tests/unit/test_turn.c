@@ -1,4 +1,4 @@
-/* core/loop: how many workers run at once, and who goes on when one blocks */
+/* core/loop: how many workers run at the same time, and which continue when one blocks */
 #include "base/clock.h"
 #include "loop/fiber.h"
 #include "loop/turn.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,12 +62,12 @@ static int end(void **state)
 /* Work for one worker. */
 struct job {
     struct grc_loop *loop;
-    int64_t block_ms;   /* how long it blocks; -1: until it is let go */
+    int64_t block_ms;   /* how long it blocks; -1: until released */
     int64_t compute_ms; /* how long it keeps a processor busy */
     bool announce;
     atomic_bool let_go;
     atomic_uint *running; /* how many compute now */
-    atomic_uint *crowded; /* how often more did than have a turn */
+    atomic_uint *crowded; /* how often more did than allowed */
     atomic_bool done;
 };
 

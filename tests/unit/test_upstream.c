@@ -1,4 +1,4 @@
-/* Exchanges against a small server in the same process, which does to the byte what it is told. */
+/* Exchanges against a small server in the same process, which sends exactly the given bytes. */
 #include "upstream/upstream.h"
 
 #include "base/clock.h"
@@ -241,7 +241,7 @@ static struct grc_exchange exchange_of(struct bed *bed, enum gr_method method, c
                                  .arena = &bed->arena};
 }
 
-/* Exchanges, and the fiber that makes them. */
+/* Exchanges, and the fiber that runs them. */
 struct job {
     struct bed *bed;
     struct grc_exchange *exchanges;
@@ -257,7 +257,7 @@ static void do_job(void *arg)
     job->done = true;
 }
 
-/* As a timer makes them, on its thread; or as a call does, on a fiber. */
+/* As in a timer, on its thread; or as in a call, on a fiber. */
 static void run_exchanges(struct bed *bed, struct grc_exchange *exchanges, size_t count)
 {
     struct job job = {bed, exchanges, count, false};
@@ -439,7 +439,7 @@ static void a_post_that_got_no_answer_is_sent_once(void **state)
     assert_int_equal(requests(), 1);
 }
 
-/* libcurl itself would send these again. */
+/* libcurl itself would repeat these. */
 static void nothing_unsafe_is_sent_twice_on_a_kept_connection(void **state)
 {
     static const enum gr_method methods[] = {GR_METHOD_POST, GR_METHOD_PUT, GR_METHOD_DELETE};
@@ -551,7 +551,7 @@ static void unusable_answers_are_told_apart(void **state)
     assert_int_equal(run(bed, GR_METHOD_GET, "/x").err, GR_OK);
 }
 
-/* What an upstream sends beyond its answer must never become the answer to another request. */
+/* Bytes after an answer must never become the answer to another request. */
 static void bytes_after_an_answer_are_not_the_next_answer(void **state)
 {
     SCRIPT({.send = OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"},
@@ -622,7 +622,7 @@ static void a_second_401_is_passed_on(void **state)
 
     assert_int_equal(run(bed, GR_METHOD_POST, "/x").status, 401);
     assert_int_equal(requests(), 2);
-    /* The renewed token was never accepted: no third one is minted. */
+    /* The renewed token was never accepted: no third one is signed. */
     assert_int_equal(run(bed, GR_METHOD_GET, "/x").status, 401);
     assert_int_equal(requests(), 3);
 }

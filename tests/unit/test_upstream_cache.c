@@ -1,4 +1,4 @@
-/* Kept answers: what is found again, for how long, and what has to go. Times are made up. */
+/* The cache: what is found, for how long, and what is removed. Times are made up. */
 #include "upstream/cache.h"
 
 #include "upstream/headers.h"
@@ -63,7 +63,7 @@ static void put(struct bed *bed, const struct grc_exchange *exchange, int64_t no
     grc_answer_unref(answer);
 }
 
-/* The age of what is found; -1: nothing. */
+/* The age of the entry found; -1: none. */
 static int64_t found(struct bed *bed, const struct grc_exchange *exchange, const void *upstream,
                      int64_t now_ms)
 {
@@ -88,7 +88,7 @@ static void an_answer_is_found_until_its_time_is_over(void **state)
     assert_int_equal(found(bed, &exchange, &upstream_a, 1000), 0);
     assert_int_equal(found(bed, &exchange, &upstream_a, 2999), 1);
     assert_int_equal(found(bed, &exchange, &upstream_a, 3000), -1);
-    assert_int_equal(grc_cache_bytes(bed->cache), 0); /* what is stale is let go */
+    assert_int_equal(grc_cache_bytes(bed->cache), 0); /* stale entries are released */
 }
 
 static void only_the_same_question_finds_it(void **state)
@@ -108,7 +108,7 @@ static void only_the_same_question_finds_it(void **state)
     other = exchange;
     other.partition = GR_STR("bob");
     assert_int_equal(found(bed, &other, &upstream_a, 1), -1);
-    /* where one ends and the other begins counts */
+    /* the boundary between the parts counts */
     other.target = GR_STR("/rooms?limit=10a");
     other.partition = GR_STR("da");
     assert_int_equal(found(bed, &other, &upstream_a, 1), -1);

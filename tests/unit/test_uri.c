@@ -3,7 +3,7 @@
 #include "base/uri.h"
 #include "base/utf8.h"
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

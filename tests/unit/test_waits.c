@@ -1,6 +1,6 @@
 /*
- * core/loop: what calls wait for, under a scheduler of our own. A seed decides what happens next to
- * a few dozen fibers: they begin to wait for bytes, in a queue or for a moment that never comes;
+ * core/loop: what calls wait for, under a scheduler of the test. A seed decides what happens next
+ * to a few dozen fibers: they begin to wait for bytes, in a queue or for a moment that never comes;
  * bytes come, one is woken, cancelled by a name that is theirs or that was, their connection is
  * closed and made anew. A model says after each settling who must have gone on, why, and who must
  * still wait. One thread does it all, so that a seed replays:
@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -244,7 +244,7 @@ static void check(struct model *model, struct call *call)
                    !call->is_woken,
                "it was not cancelled");
     if (call->thing == BYTES && call->woken == GRC_WOKEN_READY)
-        call->has_bytes = false; /* it has read them */
+        call->has_bytes = false; /* it read them */
     call->old_ref = call->ref;
     call->phase = IDLE;
 }
@@ -253,7 +253,7 @@ static void settle(struct model *model)
 {
     int64_t waiting = 0, counted = 0;
 
-    /* Each step takes up one of what is pending, and no more than a few events. */
+    /* Each step handles one pending item, and a few events at most. */
     for (size_t i = 0; i < 2 * CALLS + 4; i++)
         grc_loop_step(model->loop, 0);
     for (size_t i = 0; i < CALLS; i++) {

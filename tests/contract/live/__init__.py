@@ -31,7 +31,7 @@ def load(name):
 
 
 def differences(objects, kind, value, where="", seen=None):
-    """What of value is not as the kind says: a list of sentences. seen collects the objects that were compared."""
+    """The differences of value from the kind: a list of sentences. seen collects the objects that were compared."""
     choices = kind.split("|")
     if len(choices) > 1:
         tries = [differences(objects, choice, value, where, seen) for choice in choices]
