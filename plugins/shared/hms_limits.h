@@ -1,7 +1,7 @@
 /*
- * Limits and names of the 100ms service, as its documents and its recorded answers state them. The
- * gateway (plugins/hms) and the sandbox (plugins/sandbox) have rows and handlers of their own, so
- * that one checks the other; what the service itself fixes stands here once.
+ * Limits and names of the 100ms service, from its documents and recorded answers. The gateway
+ * (plugins/hms) and the sandbox (plugins/sandbox) have separate rows and handlers, so that each
+ * tests the other, but share these values.
  */
 #pragma once
 
@@ -63,7 +63,7 @@
 #define HMS_POLL_TYPES GR_LIST("poll", "quiz")
 #define HMS_POLL_STARTS GR_LIST("auto", "manual")
 
-/* --- phones --- */
+/* --- SIP --- */
 
 #define HMS_SIP_HEADER "[^\\r\\n]*"
 #define HMS_SIP_DIGIT "[0-9*#a-d]"
