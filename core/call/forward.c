@@ -103,7 +103,7 @@ static enum gr_err build(struct grc_call *call, const struct gr_forward *forward
     exchange->has_body = exchange->body.ptr != NULL;
     exchange->idempotent = (forward->flags & GR_FORWARD_IDEMPOTENT) != 0;
     exchange->timeout_ms = call->route->timeout_ms;
-    exchange->cache_ttl_ms = call->route->cache_ttl_ms;
+    exchange->cache = call->route->cache;
     if (!exchange->has_body && exchange->method != GR_METHOD_GET &&
         exchange->method != GR_METHOD_DELETE)
         return grc_fail(call, GR_ERR_NO_MEMORY, "no memory for the upstream's body");
@@ -145,12 +145,26 @@ static void pass_header(struct grc_call *call, const struct gr_pair *header)
         reply->headers[reply->header_count++] = *header;
 }
 
-static void add_age(struct grc_call *call, const struct grc_exchange *exchange)
+/* Age, and Cache-Status as RFC 9211 has it. */
+static void add_cache_headers(struct grc_call *call, const struct grc_exchange *exchange)
 {
-    char *age = grc_arena_format(&call->arena, "%lld", (long long)exchange->age_s);
+    const char *status = NULL;
+    char *age = NULL;
 
+    if (exchange->cache_state == GRC_CACHE_HIT) {
+        age = grc_arena_format(&call->arena, "%lld", (long long)exchange->age_s);
+        status = grc_arena_format(&call->arena, "greenroom; hit; ttl=%lld",
+                                  (long long)exchange->fresh_s);
+    } else if (exchange->cache_state != GRC_CACHE_UNUSED) {
+        status = grc_arena_format(&call->arena, "greenroom; fwd=%s%s%s",
+                                  exchange->cache_state == GRC_CACHE_STALE ? "stale" : "miss",
+                                  exchange->source == GRC_FROM_OTHER_CALL ? "; collapsed" : "",
+                                  exchange->cache_stored ? "; stored" : "");
+    }
     if (age)
         (void)grc_host_reply_header(&call->pub, "Age", gr_str_of(age));
+    if (status)
+        (void)grc_host_reply_header(&call->pub, "Cache-Status", gr_str_of(status));
 }
 
 /* select: what to keep of the answer; NULL: all of it. */
@@ -165,8 +179,7 @@ static enum gr_err reply_with(struct grc_call *call, const struct gr_select *sel
                         exchange->status);
     for (size_t i = 0; i < exchange->answer_header_count; i++)
         pass_header(call, &exchange->answer_headers[i]);
-    if (exchange->source == GRC_FROM_CACHE)
-        add_age(call, exchange);
+    add_cache_headers(call, exchange);
     if (!select || exchange->status != 200)
         return reply_as_it_came(call, exchange);
     bool changed = false;

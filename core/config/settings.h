@@ -93,6 +93,13 @@ struct grc_upstream_settings {
 };
 
 /* What an operator changes about one route; see core/plugin/override.h. */
+/* How long the answers of a route are kept. */
+struct grc_cache_settings {
+    int64_t ttl_ms;            /* served again; 0: not kept */
+    int64_t stale_if_error_ms; /* after that, while the upstream fails (RFC 5861, section 4) */
+    int64_t stale_while_revalidate_ms; /* after that, while one call fetches it (section 3) */
+};
+
 struct grc_route_settings {
     const char *id;
     bool enabled;
@@ -101,7 +108,7 @@ struct grc_route_settings {
     const char *scope;
     bool whole_answer;  /* "select": null */
     int64_t timeout_ms; /* 0: as the upstream has it */
-    int64_t cache_ms;   /* 0: not kept */
+    struct grc_cache_settings cache;
 };
 
 /* One plugins.d file. */

@@ -66,9 +66,41 @@ static const char *upstream_path_convert(struct grc_reader *reader, const char *
     "\"address\":{\"type\":\"string\"},\"tls\":{\"type\":\"boolean\",\"default\":false}},"         \
     "\"required\":[\"address\"],\"additionalProperties\":false}]}"
 
+#define CACHE_SCHEMA                                                                               \
+    "{\"anyOf\":[{\"type\":[\"string\",\"integer\"]},{\"type\":\"object\",\"properties\":{"        \
+    "\"ttl\":{\"type\":[\"string\",\"integer\"]},\"stale_if_error\":{\"type\":[\"string\","        \
+    "\"integer\"]},\"stale_while_revalidate\":{\"type\":[\"string\",\"integer\"]}},"               \
+    "\"additionalProperties\":false}]}"
+
 #define SECONDS(n_) ((n_)*1000.0)
 #define HOURS(n_) ((n_)*3600000.0)
 #define MEBI(n_) ((n_)*1048576.0)
+
+static const struct grc_setting cache_keys[] = {
+    GRC_SETTING(grc_cache_settings, "ttl", ttl_ms, GRC_SETTING_MS, "0",
+                "How long an answer is served again", .range = GR_RANGE(0, HOURS(1))),
+    GRC_SETTING(grc_cache_settings, "stale_if_error", stale_if_error_ms, GRC_SETTING_MS, "0",
+                "How long after that it is served while the upstream fails",
+                .range = GR_RANGE(0, HOURS(24))),
+    GRC_SETTING(grc_cache_settings, "stale_while_revalidate", stale_while_revalidate_ms,
+                GRC_SETTING_MS, "0",
+                "How long after that it is served while one call fetches it again",
+                .range = GR_RANGE(0, HOURS(24))),
+    GRC_SETTING_END,
+};
+
+/* "cache": "2s", or an object of cache_keys. */
+static void read_cache(struct grc_reader *reader, const struct grc_path *path,
+                       const struct grc_setting *key, const json_t *value, void *base)
+{
+    struct grc_route_settings *route = base;
+    json_t *times = json_is_object(value) ? json_incref((json_t *)(uintptr_t)value)
+                                          : json_pack("{sO}", "ttl", value);
+
+    (void)key;
+    grc_setting_rows_read(reader, path, cache_keys, times, &route->cache);
+    json_decref(times);
+}
 
 static const struct grc_setting cors_keys[] = {
     GRC_SETTING(
@@ -431,9 +463,13 @@ static const struct grc_setting route_keys[] = {
     GRC_SETTING(grc_route_settings, "timeout", timeout_ms, GRC_SETTING_MS, NULL,
                 "Time for the upstream's answer, instead of the upstream's own", .optional = true,
                 .range = GR_RANGE(1, HOURS(1))),
-    GRC_SETTING(grc_route_settings, "cache", cache_ms, GRC_SETTING_MS, "0",
-                "How long an answer to a GET is kept and served again; 0 keeps none",
-                .range = GR_RANGE(0, HOURS(1))),
+    GRC_SETTING(
+        grc_route_settings, "cache", cache, GRC_SETTING_CUSTOM, "0",
+        "How long an answer to a GET is kept and served again, such as \"2s\"; 0 keeps none. Or an "
+        "object: \"ttl\" is that time; for \"stale_if_error\" after it the answer is served while "
+        "the upstream fails, and for \"stale_while_revalidate\" while one call fetches it again",
+        .read = read_cache, .expected = "a duration such as \"2s\", or an object with \"ttl\"",
+        .schema = CACHE_SCHEMA),
     GRC_SETTING_END,
 };
 static const struct grc_map route_map = {

@@ -36,6 +36,7 @@ enum grc_reject {
     X(GRC_UPSTREAM_RENEWAL, "token_renewals_total", "Management tokens minted")                    \
     X(GRC_UPSTREAM_SHARED, "single_flight_total", "Calls answered by another one's answer")        \
     X(GRC_UPSTREAM_CACHE_HIT, "cache_hits_total", "Calls answered from the cache")                 \
+    X(GRC_UPSTREAM_CACHE_STALE, "cache_stale_total", "Failed calls answered with a late answer")   \
     X(GRC_UPSTREAM_CANCELLED, "cancelled_total", "Calls given up because the client left")         \
     X(GRC_UPSTREAM_REFUSED, "refused_total", "Calls not made: breaker open or too many in flight") \
     X(GRC_UPSTREAM_CACHE_MISS, "cache_misses_total", "Calls that the cache could not answer")      \

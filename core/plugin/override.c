@@ -64,8 +64,8 @@ static bool set_timeout(struct grc_route *route, struct gr_forward *forward,
 static bool set_cache(struct grc_route *route, struct gr_forward *forward,
                       const struct grc_route_settings *settings)
 {
-    route->cache_ttl_ms = settings->cache_ms;
-    return settings->cache_ms == 0 || (forward && route->row->method == GR_METHOD_GET);
+    route->cache = settings->cache;
+    return settings->cache.ttl_ms == 0 || (forward && route->row->method == GR_METHOD_GET);
 }
 
 static const struct key_row keys[] = {

@@ -51,7 +51,7 @@ struct grc_route {
     struct grc_schema *body;
     const char *scope; /* after overrides */
     unsigned timeout_ms;
-    int64_t cache_ttl_ms; /* 0: off */
+    struct grc_cache_settings cache;
     struct grc_route_metrics *metrics;
 };
 

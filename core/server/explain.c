@@ -348,7 +348,7 @@ static void explain_upstream(struct explaining *at)
                   (json_int_t)(call->route->timeout_ms ? call->route->timeout_ms
                                : upstream              ? upstream->timeout_ms
                                                        : 0),
-                  "cache_ms", (json_int_t)call->route->cache_ttl_ms, "state", state.state));
+                  "cache_ms", (json_int_t)call->route->cache.ttl_ms, "state", state.state));
 }
 
 /* --- all of it --- */

@@ -9,6 +9,8 @@
 #define SHARDS 8u
 #define BUCKETS 1024u
 #define MARKS 4096u
+/* A call that fetches a late answer again has this long before another call tries. */
+#define REVALIDATE_MS 10000
 #define OVERHEAD 64u /* what the allocator adds, roughly */
 
 struct entry {
@@ -21,6 +23,8 @@ struct entry {
     bool no_credential;
     int64_t stored_ms;
     int64_t until_ms;
+    int64_t asked_ms; /* when a call began to fetch it again */
+    bool no_stale;
     int64_t age_s;
     struct grc_answer *answer;
     size_t bytes;
@@ -79,7 +83,7 @@ void grc_cache_free(struct grc_cache *cache)
 
 bool grc_cache_fits(const struct grc_exchange *exchange)
 {
-    return exchange->cache_ttl_ms > 0 && exchange->method == GR_METHOD_GET && !exchange->has_body &&
+    return exchange->cache.ttl_ms > 0 && exchange->method == GR_METHOD_GET && !exchange->has_body &&
            !exchange->bearer && exchange->header_count == 0 && !exchange->alone;
 }
 
@@ -195,22 +199,75 @@ static struct entry *find(struct shard *shard, const struct grc_cache_key *key)
 
 /* --- looking up and keeping --- */
 
+static int64_t stale_ms(const struct grc_cache_settings *times)
+{
+    return times->stale_if_error_ms > times->stale_while_revalidate_ms
+               ? times->stale_if_error_ms
+               : times->stale_while_revalidate_ms;
+}
+
+/* Whether this caller gets the answer, which is there. Of those that find it late, one at a time
+ * asks the upstream; when that takes long, another one does. */
+static bool may_serve(struct entry *entry, const struct grc_cache_settings *times, int64_t now_ms)
+{
+    if (now_ms < entry->until_ms)
+        return true;
+    if (entry->no_stale || now_ms >= entry->until_ms + times->stale_while_revalidate_ms)
+        return false;
+    if (now_ms < entry->asked_ms + REVALIDATE_MS)
+        return true;
+    entry->asked_ms = now_ms;
+    return false;
+}
+
+static struct grc_answer *use(struct shard *shard, struct entry *entry, int64_t now_ms,
+                              struct grc_cache_found *ret_found)
+{
+    unlink_use(shard, entry);
+    link_newest(shard, entry);
+    *ret_found = (struct grc_cache_found){
+        .state = GRC_CACHE_HIT,
+        .age_s = entry->age_s + (now_ms - entry->stored_ms) / 1000,
+        .fresh_s = (entry->until_ms - now_ms) / 1000,
+    };
+    if (now_ms >= entry->until_ms && ret_found->fresh_s == 0)
+        ret_found->fresh_s = -1;
+    return grc_answer_ref(entry->answer);
+}
+
 struct grc_answer *grc_cache_get(struct grc_cache *cache, const struct grc_cache_key *key,
-                                 int64_t now_ms, int64_t *ret_age_s)
+                                 const struct grc_cache_settings *times, int64_t now_ms,
+                                 struct grc_cache_found *ret_found)
+{
+    struct shard *shard = shard_of(cache, key->hash);
+    struct grc_answer *answer = NULL;
+
+    *ret_found = (struct grc_cache_found){.state = GRC_CACHE_MISS};
+    pthread_mutex_lock(&shard->lock);
+    struct entry *entry = find(shard, key);
+    if (entry && (entry->mark != grc_cache_mark(cache, key) ||
+                  now_ms >= entry->until_ms + (entry->no_stale ? 0 : stale_ms(times))))
+        drop(shard, entry);
+    else if (entry && may_serve(entry, times, now_ms))
+        answer = use(shard, entry, now_ms, ret_found);
+    else if (entry)
+        ret_found->state = GRC_CACHE_STALE;
+    pthread_mutex_unlock(&shard->lock);
+    return answer;
+}
+
+struct grc_answer *grc_cache_get_stale(struct grc_cache *cache, const struct grc_cache_key *key,
+                                       const struct grc_cache_settings *times, int64_t now_ms,
+                                       struct grc_cache_found *ret_found)
 {
     struct shard *shard = shard_of(cache, key->hash);
     struct grc_answer *answer = NULL;
 
     pthread_mutex_lock(&shard->lock);
     struct entry *entry = find(shard, key);
-    if (entry && (now_ms >= entry->until_ms || entry->mark != grc_cache_mark(cache, key))) {
-        drop(shard, entry);
-    } else if (entry) {
-        unlink_use(shard, entry);
-        link_newest(shard, entry);
-        *ret_age_s = entry->age_s + (now_ms - entry->stored_ms) / 1000;
-        answer = grc_answer_ref(entry->answer);
-    }
+    if (entry && !entry->no_stale && entry->mark == grc_cache_mark(cache, key) &&
+        now_ms < entry->until_ms + times->stale_if_error_ms)
+        answer = use(shard, entry, now_ms, ret_found);
     pthread_mutex_unlock(&shard->lock);
     return answer;
 }
@@ -230,7 +287,7 @@ static bool is_json(gr_str type)
 
 int64_t grc_cache_ttl_ms(const struct grc_exchange *exchange)
 {
-    int64_t ttl_ms = exchange->cache_ttl_ms;
+    int64_t ttl_ms = exchange->cache.ttl_ms;
 
     if (exchange->err != GR_OK || exchange->status != 200 || exchange->freshness.forbidden ||
         !is_json(exchange->answer_type))
@@ -263,21 +320,24 @@ static struct entry *entry_new(const struct grc_cache_key *key, struct grc_answe
     return entry;
 }
 
-void grc_cache_put(struct grc_cache *cache, const struct grc_cache_key *key, uint32_t mark,
-                   struct grc_answer *answer, int64_t now_ms, int64_t ttl_ms, int64_t age_s)
+bool grc_cache_put(struct grc_cache *cache, const struct grc_cache_key *key, uint32_t mark,
+                   struct grc_answer *answer, int64_t now_ms, int64_t ttl_ms, int64_t age_s,
+                   bool no_stale)
 {
     struct shard *shard = shard_of(cache, key->hash);
     struct entry *entry = ttl_ms > 0 ? entry_new(key, answer) : NULL;
 
     if (!entry)
-        return;
+        return false;
     entry->mark = mark;
     entry->stored_ms = now_ms;
     entry->until_ms = now_ms + ttl_ms;
     entry->age_s = age_s;
+    entry->no_stale = no_stale;
+    entry->asked_ms = now_ms - REVALIDATE_MS;
     if (entry->bytes > cache->shard_max_bytes || mark != grc_cache_mark(cache, key)) {
         entry_free(entry);
-        return;
+        return false;
     }
     pthread_mutex_lock(&shard->lock);
     struct entry *old = find(shard, key);
@@ -290,6 +350,7 @@ void grc_cache_put(struct grc_cache *cache, const struct grc_cache_key *key, uin
     link_newest(shard, entry);
     shard->bytes += entry->bytes;
     pthread_mutex_unlock(&shard->lock);
+    return true;
 }
 
 size_t grc_cache_bytes(struct grc_cache *cache)

@@ -5,8 +5,10 @@
  * What may be kept: a 200 with JSON to a plain GET, which the upstream did not forbid
  * (Cache-Control: no-store, private, no-cache; Vary: *; Set-Cookie), for no longer than it allows
  * (max-age). An answer is found again only for the same upstream, target with query, and partition:
- * callers with other rights never see it. A write through this gateway drops what is kept of its
- * path and of the paths above it, as RFC 9111, section 4.4, has it.
+ * callers with other rights never see it. An answer whose time has passed may be served while the
+ * upstream fails or is asked again, where the operator says so (RFC 5861). A write through this
+ * gateway drops what is kept of its path and of the paths above it, as RFC 9111, section 4.4, has
+ * it.
  */
 #pragma once
 
@@ -22,6 +24,13 @@ struct grc_cache_key {
     uint64_t hash; /* of all of it */
 };
 
+/* What is kept for a key. */
+struct grc_cache_found {
+    enum grc_cache_state state;
+    int64_t age_s;   /* how old the answer is */
+    int64_t fresh_s; /* its time left; below 0: since when it is over */
+};
+
 /* NULL without memory. */
 struct grc_cache *grc_cache_new(size_t max_bytes);
 void grc_cache_free(struct grc_cache *cache); /* NULL is fine */
@@ -31,17 +40,27 @@ bool grc_cache_fits(const struct grc_exchange *exchange);
 struct grc_cache_key grc_cache_key(const struct grc_exchange *exchange, const void *upstream,
                                    uint64_t seed);
 
-/* A new reference, or NULL. ret_age_s: how old the answer is by now. */
+/*
+ * A new reference, or NULL: then the caller asks the upstream. times are those of the route. Of
+ * several callers that find an answer within its stale_while_revalidate, one gets NULL and the
+ * others get the answer.
+ */
 struct grc_answer *grc_cache_get(struct grc_cache *cache, const struct grc_cache_key *key,
-                                 int64_t now_ms, int64_t *ret_age_s);
+                                 const struct grc_cache_settings *times, int64_t now_ms,
+                                 struct grc_cache_found *ret_found);
+/* The upstream has failed: what is kept within stale_if_error, or NULL. */
+struct grc_answer *grc_cache_get_stale(struct grc_cache *cache, const struct grc_cache_key *key,
+                                       const struct grc_cache_settings *times, int64_t now_ms,
+                                       struct grc_cache_found *ret_found);
 /* To be taken before the call is made: a write that ends meanwhile makes its answer old. */
 uint32_t grc_cache_mark(struct grc_cache *cache, const struct grc_cache_key *key);
 /* How long the answer of an exchange may be kept; 0: not at all. */
 int64_t grc_cache_ttl_ms(const struct grc_exchange *exchange);
-/* Takes a reference of its own. age_s: how old it is already. Without memory, or when it is too
- * large, it is not kept. */
-void grc_cache_put(struct grc_cache *cache, const struct grc_cache_key *key, uint32_t mark,
-                   struct grc_answer *answer, int64_t now_ms, int64_t ttl_ms, int64_t age_s);
+/* Takes a reference of its own. age_s: how old it is already. no_stale: it may not be served after
+ * ttl_ms. false: it is not kept, for want of memory or because it is too large. */
+bool grc_cache_put(struct grc_cache *cache, const struct grc_cache_key *key, uint32_t mark,
+                   struct grc_answer *answer, int64_t now_ms, int64_t ttl_ms, int64_t age_s,
+                   bool no_stale);
 /* A write to this target has ended. */
 void grc_cache_wrote(struct grc_cache *cache, const void *upstream, gr_str target);
 /* Bytes in use. */

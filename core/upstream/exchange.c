@@ -114,7 +114,7 @@ enum gr_err grc_handle_prepare(struct grc_handle *handle, const struct grc_excha
     if (err != GR_OK)
         return err;
     grc_buf_clear(&handle->answer);
-    grc_answer_head_begin(head, exchange->arena, exchange->cache_ttl_ms > 0);
+    grc_answer_head_begin(head, exchange->arena, exchange->cache.ttl_ms > 0);
     handle->exchange = exchange;
     handle->head = head;
     handle->gone_look = grc_gone_begin(exchange);

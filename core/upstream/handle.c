@@ -42,7 +42,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
             return 0; /* a switch that was not asked for: no answer follows */
         /* An interim answer (1xx) is over; what it said does not count. */
         grc_answer_head_begin(handle->head, handle->exchange->arena,
-                              handle->exchange->cache_ttl_ms > 0);
+                              handle->exchange->cache.ttl_ms > 0);
         handle->body_begun = false;
     } else if (count <= 2 && (bytes[0] == '\r' || bytes[0] == '\n')) {
         handle->body_begun = true;

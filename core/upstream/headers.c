@@ -109,12 +109,17 @@ int64_t grc_header_seconds(gr_str value)
 static void take_directive(gr_str text, struct grc_freshness *freshness, bool *shared_age)
 {
     static const char *const forbid[] = {"no-store", "private", "no-cache", NULL};
+    static const char *const fresh_only[] = {"must-revalidate", "proxy-revalidate", NULL};
     const char *equals = text.len ? memchr(text.ptr, '=', text.len) : NULL;
     gr_str name = {text.ptr, equals ? (size_t)(equals - text.ptr) : text.len};
     gr_str value = {equals ? equals + 1 : NULL, equals ? text.len - name.len - 1 : 0};
 
     if (is_any(name, forbid)) {
         freshness->forbidden = true;
+        return;
+    }
+    if (is_any(name, fresh_only)) {
+        freshness->no_stale = true;
         return;
     }
     bool shared = grc_field_is(name, "s-maxage");

@@ -167,7 +167,7 @@ static void begin_answer(struct talk *talk)
     const struct grc_exchange *exchange = talk->transfer->exchange;
     size_t body_max = (size_t)talk->transfer->upstream->settings->answer_max_bytes;
 
-    grc_answer_head_begin(&talk->transfer->head, exchange->arena, exchange->cache_ttl_ms > 0);
+    grc_answer_head_begin(&talk->transfer->head, exchange->arena, exchange->cache.ttl_ms > 0);
     grc_buf_init(&talk->in, body_max + 2 * GRC_HTTP1_HEAD_MAX + RECEIVE_MAX);
     talk->answer = (struct grc_http1_answer){
         .in = &talk->in, .body_max = body_max, .fields = {on_field, &talk->transfer->head}};

@@ -42,44 +42,94 @@ struct reading {
     struct grc_exchange *exchange;
     bool cached; /* the answer may come from the cache and be kept there */
     struct grc_cache_key key;
+    enum grc_cache_state state; /* what the cache had */
     uint32_t mark;
 };
+
+static void give_kept(struct reading *reading, struct grc_answer *stolen,
+                      const struct grc_cache_found *found)
+{
+    struct grc_exchange *exchange = reading->exchange;
+
+    grc_answer_give(stolen, exchange, false);
+    exchange->source = GRC_FROM_CACHE;
+    exchange->cache_state = found->state;
+    exchange->age_s = found->age_s;
+    exchange->fresh_s = found->fresh_s;
+}
 
 static bool find_kept(struct reading *reading)
 {
     struct grc_exchange *exchange = reading->exchange;
     struct grc_cache *cache = reading->all->cache;
-    int64_t age_s = 0;
+    struct grc_cache_found found;
 
     reading->cached = cache && grc_cache_fits(exchange);
     if (!reading->cached)
         return false;
     reading->key = grc_cache_key(exchange, reading->upstream, reading->all->seed);
-    struct grc_answer *answer = grc_cache_get(cache, &reading->key, grc_mono_ms(), &age_s);
+    struct grc_answer *answer =
+        grc_cache_get(cache, &reading->key, &exchange->cache, grc_mono_ms(), &found);
     grc_metrics_upstream_event(reading->upstream->metrics,
                                answer ? GRC_UPSTREAM_CACHE_HIT : GRC_UPSTREAM_CACHE_MISS);
-    if (!answer) {
-        reading->mark = grc_cache_mark(cache, &reading->key);
+    if (answer) {
+        give_kept(reading, answer, &found);
+        return true;
+    }
+    reading->state = found.state;
+    reading->mark = grc_cache_mark(cache, &reading->key);
+    return false;
+}
+
+/* The upstream fails in the sense of RFC 5861, section 4. A client that left, or a request that the
+ * gateway itself refuses to make, is no failure of the upstream. */
+static bool has_failed(const struct grc_exchange *exchange)
+{
+    switch (exchange->err) {
+    case GR_OK:
+        return exchange->status == 500 || (exchange->status >= 502 && exchange->status <= 504);
+    case GR_ERR_UPSTREAM_CONNECT:
+    case GR_ERR_UPSTREAM_TIMEOUT:
+    case GR_ERR_UPSTREAM_BROKEN:
+    case GR_ERR_UPSTREAM_BUSY:
+        return true;
+    default:
         return false;
     }
-    grc_answer_give(answer, exchange, false);
-    exchange->source = GRC_FROM_CACHE;
-    exchange->age_s = age_s;
-    return true;
+}
+
+static void find_stale(struct reading *reading)
+{
+    struct grc_exchange *exchange = reading->exchange;
+    struct grc_cache_found found;
+
+    if (!reading->cached || exchange->cache.stale_if_error_ms == 0 || !has_failed(exchange))
+        return;
+    struct grc_answer *answer = grc_cache_get_stale(reading->all->cache, &reading->key,
+                                                    &exchange->cache, grc_mono_ms(), &found);
+    if (!answer)
+        return;
+    grc_metrics_upstream_event(reading->upstream->metrics, GRC_UPSTREAM_CACHE_STALE);
+    /* Nothing of the failed answer stays. */
+    exchange->retry_after = (gr_str){NULL, 0};
+    exchange->answer_headers = NULL;
+    exchange->answer_header_count = 0;
+    give_kept(reading, answer, &found);
 }
 
 /* Copies the answer where the cache or waiting calls want it, and puts it into the cache. Returns
  * the copy for the calls that wait, or NULL when there is none for them. */
 static struct grc_answer *copy_wanted(struct reading *reading, bool waited_for)
 {
-    const struct grc_exchange *exchange = reading->exchange;
+    struct grc_exchange *exchange = reading->exchange;
     int64_t ttl_ms = reading->cached ? grc_cache_ttl_ms(exchange) : 0;
     bool worth = waited_for && grc_singleflight_worth(exchange);
     struct grc_answer *answer = ttl_ms > 0 || worth ? grc_answer_new(exchange) : NULL;
 
-    if (answer && ttl_ms > 0)
+    exchange->cache_stored =
+        answer && ttl_ms > 0 &&
         grc_cache_put(reading->all->cache, &reading->key, reading->mark, answer, grc_mono_ms(),
-                      ttl_ms, exchange->freshness.age_s);
+                      ttl_ms, exchange->freshness.age_s, exchange->freshness.no_stale);
     if (!worth) {
         grc_answer_unref(answer);
         return NULL;
@@ -208,6 +258,8 @@ static void serve_one(struct grc_upstreams *all, struct grc_exchange *exchange)
             make_reading(&reading);
         leave_room(reading.upstream);
         note_write(all, reading.upstream, exchange);
+        exchange->cache_state = reading.state;
+        find_stale(&reading);
     }
     exchange->took_us = grc_mono_us() - began_us;
 }

@@ -38,7 +38,9 @@ void grc_exchange_reset(struct grc_exchange *exchange)
     exchange->took_us = 0;
     exchange->source = GRC_FROM_UPSTREAM;
     exchange->freshness = (struct grc_freshness){.max_age_s = -1};
-    exchange->age_s = 0;
+    exchange->age_s = exchange->fresh_s = 0;
+    exchange->cache_state = GRC_CACHE_UNUSED;
+    exchange->cache_stored = false;
 }
 
 int64_t grc_exchange_deadline(const struct grc_exchange *exchange,

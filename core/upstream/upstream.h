@@ -11,12 +11,21 @@ struct grc_upstreams; /* all upstreams of one runtime */
 /* What an upstream's headers say about keeping its answer. */
 struct grc_freshness {
     bool forbidden;
+    bool no_stale;     /* must-revalidate: not to be served after its time */
     int64_t max_age_s; /* -1: not said */
     int64_t age_s;
 };
 
 /* Where an answer came from. */
 enum grc_answer_source { GRC_FROM_UPSTREAM = 0, GRC_FROM_OTHER_CALL, GRC_FROM_CACHE };
+
+/* What the cache did for an exchange. */
+enum grc_cache_state {
+    GRC_CACHE_UNUSED = 0,
+    GRC_CACHE_MISS,  /* no answer was kept */
+    GRC_CACHE_STALE, /* one was kept whose time had passed */
+    GRC_CACHE_HIT,   /* the answer was kept; see stale_s */
+};
 
 /* One call, fully built. Slices are borrowed for its duration. */
 struct grc_exchange {
@@ -31,16 +40,16 @@ struct grc_exchange {
     const char *bearer;       /* instead of the upstream's credential */
     bool no_credential;
     bool idempotent;
-    unsigned timeout_ms;     /* 0: the upstream's */
-    int64_t deadline_ms;     /* monotonic; 0: none */
-    const char *request_id;  /* sent as X-Request-Id */
-    const char *traceparent; /* NULL: none */
-    gr_str tracestate;       /* only together with it */
-    gr_str partition;        /* answers are shared only among calls of one partition */
-    bool alone;              /* shares with no other call */
-    int64_t cache_ttl_ms;    /* how long the answer may be kept; 0: not at all */
-    const char *group;       /* plugin name, for caps and metrics */
-    bool (*gone)(void *arg); /* true: the client left; give up. May be NULL */
+    unsigned timeout_ms;             /* 0: the upstream's */
+    int64_t deadline_ms;             /* monotonic; 0: none */
+    const char *request_id;          /* sent as X-Request-Id */
+    const char *traceparent;         /* NULL: none */
+    gr_str tracestate;               /* only together with it */
+    gr_str partition;                /* answers are shared only among calls of one partition */
+    bool alone;                      /* shares with no other call */
+    struct grc_cache_settings cache; /* how long the answer may be kept */
+    const char *group;               /* plugin name, for caps and metrics */
+    bool (*gone)(void *arg);         /* true: the client left; give up. May be NULL */
     void *gone_arg;
     /* the answer; memory from arena */
     struct grc_arena *arena;
@@ -53,8 +62,12 @@ struct grc_exchange {
     size_t answer_header_count;
     unsigned attempts; /* calls really made: retries and one after a refused token included */
     enum grc_answer_source source;
-    struct grc_freshness freshness; /* told apart only where cache_ttl_ms is set */
-    int64_t age_s;                  /* of an answer from the cache */
+    struct grc_freshness freshness; /* told apart only where cache.ttl_ms is set */
+    enum grc_cache_state cache_state;
+    bool cache_stored; /* the answer is kept for others */
+    int64_t age_s;     /* of an answer from the cache */
+    int64_t
+        fresh_s; /* of an answer from the cache: its time left; below 0: since when it is over */
     int64_t took_us;
 };
 

@@ -304,6 +304,82 @@ def test_callers_never_see_what_was_made_for_another(start, upstream, release, p
     assert len(upstream.requests) == 2
 
 
+# --- answers after their time ---
+
+
+def late(start, **times):
+    """A gateway that holds an answer of /rooms/1 whose time has passed."""
+    gateway = start(plugins={"rooms": {"routes": {"rooms.get": {"cache": {"ttl": "50ms", **times}}}}}, retries=0)
+    first = gateway.get("/rooms/1")
+    assert (first.json, first.header("Cache-Status")) == (ROOM, "greenroom; fwd=miss; stored")
+    hit = gateway.get("/rooms/1")
+    assert hit.header("Cache-Status").startswith("greenroom; ")
+    time.sleep(0.06)  # the time that the test is about
+    return gateway
+
+
+def test_a_late_answer_is_better_than_an_error(start, upstream):
+    upstream.default = Reply(ROOM)
+    gateway = late(start, stale_if_error="1h")
+    for trouble in (Reply.close(), Reply({"code": 500}, 500, headers=[("Retry-After", "9")]), Reply({}, 503)):
+        upstream.default = trouble
+        answer = gateway.get("/rooms/1")
+        assert (answer.status, answer.json) == (200, ROOM)
+        assert answer.header("Cache-Status").startswith("greenroom; hit; ttl=-")
+        assert int(answer.header("Age")) >= 0 and answer.header("Retry-After") is None
+    assert gateway.get("/rooms/2").status == 503
+    upstream.down()
+    assert gateway.get("/rooms/1").json == ROOM
+    upstream.up()
+    upstream.default = Reply({"code": 404}, 404)
+    answer = gateway.get("/rooms/1")
+    assert (answer.status, answer.header("Cache-Status")) == (404, "greenroom; fwd=stale")
+    upstream.default = Reply({**ROOM, "name": "new"})
+    assert gateway.get("/rooms/1").json["name"] == "new"
+    assert metrics(gateway)["greenroom_upstream_cache_stale_total", "upstream", "api"] == 4
+
+
+def test_without_the_word_an_error_is_an_error(start, upstream):
+    upstream.default = Reply(ROOM)
+    gateway = late(start)
+    upstream.default = Reply({"code": 500}, 500)
+    assert gateway.get("/rooms/1").status == 500
+
+
+def test_what_the_upstream_wants_checked_is_not_served_late(start, upstream):
+    upstream.default = Reply(ROOM, headers=[("Cache-Control", "max-age=60, must-revalidate")])
+    gateway = late(start, stale_if_error="1h", stale_while_revalidate="1h")
+    upstream.default = Reply({"code": 500}, 500)
+    assert gateway.get("/rooms/1").status == 500
+
+
+def test_one_call_fetches_it_again_while_the_others_are_served(start, upstream, release, pool):
+    upstream.default = Reply(ROOM)
+    gateway = late(start, stale_while_revalidate="1h")
+    upstream.forget()
+    upstream.default = Reply.held(release, {**ROOM, "name": "new"})
+    first = pool.submit(gateway.get, "/rooms/1")
+    upstream.wait_requests(1)
+    for _ in range(5):
+        answer = gateway.get("/rooms/1")
+        assert answer.json == ROOM and answer.header("Cache-Status").startswith("greenroom; hit; ttl=-")
+    release.set()
+    assert first.result().header("Cache-Status") == "greenroom; fwd=stale; stored"
+    assert gateway.get("/rooms/1").json["name"] == "new"
+    assert len(upstream.requests) <= 2
+
+
+@pytest.mark.parametrize(("cache", "message"), [
+    ("soon", "cache.ttl: expected"), ({"tll": "2s"}, "did you mean \"ttl\"?"), ({"ttl": "2s", "stale_if_error": -1},
+                                                                            "stale_if_error: expected"),
+])
+def test_times_that_make_no_sense(tmp_path, cache, message):
+    gateway = Gateway(tmp_path, {}, {"rooms": {"routes": {"rooms.get": {"cache": cache}}}})
+    gateway.write()
+    done = subprocess.run([BINARY, "-c", str(gateway.directory), "check"], capture_output=True, text=True)
+    assert done.returncode == 3 and message in done.stderr
+
+
 # --- retries ---
 
 

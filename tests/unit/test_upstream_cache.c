@@ -45,7 +45,7 @@ static struct grc_exchange get(const char *target)
 {
     return (struct grc_exchange){.method = GR_METHOD_GET,
                                  .target = gr_str_of(target),
-                                 .cache_ttl_ms = 2000,
+                                 .cache = {.ttl_ms = 2000},
                                  .status = 200,
                                  .answer_type = GR_STR("application/json"),
                                  .answer = GR_STR("{\"a\":1}"),
@@ -59,7 +59,8 @@ static void put(struct bed *bed, const struct grc_exchange *exchange, int64_t no
 
     assert_non_null(answer);
     grc_cache_put(bed->cache, &key, grc_cache_mark(bed->cache, &key), answer, now_ms,
-                  grc_cache_ttl_ms(exchange), exchange->freshness.age_s);
+                  grc_cache_ttl_ms(exchange), exchange->freshness.age_s,
+                  exchange->freshness.no_stale);
     grc_answer_unref(answer);
 }
 
@@ -68,14 +69,14 @@ static int64_t found(struct bed *bed, const struct grc_exchange *exchange, const
                      int64_t now_ms)
 {
     struct grc_cache_key key = grc_cache_key(exchange, upstream, SEED);
-    int64_t age_s = 0;
-    struct grc_answer *answer = grc_cache_get(bed->cache, &key, now_ms, &age_s);
+    struct grc_cache_found found;
+    struct grc_answer *answer = grc_cache_get(bed->cache, &key, &exchange->cache, now_ms, &found);
 
     if (!answer)
         return -1;
     assert_true(gr_str_eq(answer->body, exchange->answer));
     grc_answer_unref(answer);
-    return age_s;
+    return found.age_s;
 }
 
 static void an_answer_is_found_until_its_time_is_over(void **state)
@@ -144,7 +145,7 @@ static void what_was_read_before_a_write_is_not_kept(void **state)
     struct grc_answer *answer = grc_answer_new(&exchange);
 
     grc_cache_wrote(bed->cache, &upstream_a, GR_STR("/rooms/1"));
-    grc_cache_put(bed->cache, &key, mark, answer, 0, 2000, 0);
+    assert_false(grc_cache_put(bed->cache, &key, mark, answer, 0, 2000, 0, false));
     grc_answer_unref(answer);
     assert_int_equal(found(bed, &exchange, &upstream_a, 1), -1);
 }
@@ -194,10 +195,10 @@ static void an_answer_outlives_its_place(void **state)
     const struct grc_exchange exchange = get("/rooms/1");
     struct grc_cache_key key = grc_cache_key(&exchange, &upstream_a, SEED);
     struct grc_exchange reader = {.arena = &bed->arena};
-    int64_t age_s = 0;
+    struct grc_cache_found kept;
 
     put(bed, &exchange, 0);
-    grc_answer_give(grc_cache_get(bed->cache, &key, 1, &age_s), &reader, false);
+    grc_answer_give(grc_cache_get(bed->cache, &key, &exchange.cache, 1, &kept), &reader, false);
     assert_int_equal(found(bed, &exchange, &upstream_a, 9000), -1);
     assert_int_equal(reader.err, GR_OK);
     assert_int_equal(reader.status, 200);
@@ -297,7 +298,7 @@ static void only_a_plain_get_is_looked_up(void **state)
 
     (void)state;
     assert_true(grc_cache_fits(&exchange));
-    exchange.cache_ttl_ms = 0;
+    exchange.cache.ttl_ms = 0;
     assert_false(grc_cache_fits(&exchange));
     exchange = get("/x");
     exchange.method = GR_METHOD_POST;
@@ -311,6 +312,80 @@ static void only_a_plain_get_is_looked_up(void **state)
     assert_false(grc_cache_fits(&exchange));
 }
 
+/* The state of what grc_cache_get() gives: 'h'it, 's'tale, 'm'iss; upper case: with an answer.
+ */
+static char state_at(struct bed *bed, const struct grc_exchange *exchange, int64_t now_ms,
+                     int64_t *ret_fresh_s)
+{
+    static const char letters[] = {[GRC_CACHE_MISS] = 'm', [GRC_CACHE_STALE] = 's'};
+    struct grc_cache_key key = grc_cache_key(exchange, &upstream_a, SEED);
+    struct grc_cache_found kept;
+    struct grc_answer *answer = grc_cache_get(bed->cache, &key, &exchange->cache, now_ms, &kept);
+
+    if (ret_fresh_s)
+        *ret_fresh_s = kept.fresh_s;
+    if (answer)
+        assert_int_equal(kept.state, GRC_CACHE_HIT);
+    grc_answer_unref(answer);
+    return answer ? 'H' : letters[kept.state];
+}
+
+static void one_call_fetches_a_late_answer_and_the_others_get_it(void **state)
+{
+    struct grc_exchange exchange = get("/rooms/1");
+    int64_t fresh_s = 0;
+
+    exchange.cache.stale_while_revalidate_ms = 30000;
+    put(*state, &exchange, 0);
+    assert_int_equal(state_at(*state, &exchange, 500, &fresh_s), 'H');
+    assert_int_equal(fresh_s, 1);
+    assert_int_equal(state_at(*state, &exchange, 2000, NULL), 's');
+    assert_int_equal(state_at(*state, &exchange, 2000, &fresh_s), 'H');
+    assert_int_equal(fresh_s, -1);
+    assert_int_equal(state_at(*state, &exchange, 11999, &fresh_s), 'H');
+    assert_int_equal(fresh_s, -9);
+    /* The call that fetches it takes too long, so another one may try. */
+    assert_int_equal(state_at(*state, &exchange, 12000, NULL), 's');
+    assert_int_equal(state_at(*state, &exchange, 12001, NULL), 'H');
+    assert_int_equal(state_at(*state, &exchange, 32000, NULL), 'm');
+}
+
+static struct grc_answer *late(struct bed *bed, const struct grc_exchange *exchange, int64_t now_ms)
+{
+    struct grc_cache_key key = grc_cache_key(exchange, &upstream_a, SEED);
+    struct grc_cache_found kept;
+
+    return grc_cache_get_stale(bed->cache, &key, &exchange->cache, now_ms, &kept);
+}
+
+static void a_late_answer_serves_for_one_that_failed(void **state)
+{
+    struct grc_exchange exchange = get("/rooms/1");
+    struct bed *bed = *state;
+
+    exchange.cache.stale_if_error_ms = 10000;
+    assert_null(late(bed, &exchange, 0));
+    put(bed, &exchange, 0);
+    /* It is not served while the upstream may still answer. */
+    assert_int_equal(state_at(bed, &exchange, 2000, NULL), 's');
+    assert_int_equal(state_at(bed, &exchange, 2001, NULL), 's');
+    struct grc_answer *answer = late(bed, &exchange, 11999);
+    assert_non_null(answer);
+    grc_answer_unref(answer);
+    assert_null(late(bed, &exchange, 12000));
+    /* A write through this gateway makes it wrong, not only old. */
+    put(bed, &exchange, 0);
+    grc_cache_wrote(bed->cache, &upstream_a, GR_STR("/rooms/1"));
+    assert_null(late(bed, &exchange, 2000));
+    /* The upstream may forbid it. */
+    exchange.freshness.no_stale = true;
+    exchange.cache.stale_while_revalidate_ms = 10000;
+    put(bed, &exchange, 0);
+    assert_int_equal(state_at(bed, &exchange, 1999, NULL), 'H');
+    assert_null(late(bed, &exchange, 2000));
+    assert_int_equal(state_at(bed, &exchange, 2000, NULL), 'm');
+}
+
 int main(void)
 {
 #define WITH_BED(name) cmocka_unit_test_setup_teardown(name, bed_begin, bed_end)
@@ -322,6 +397,8 @@ int main(void)
         WITH_BED(the_bound_holds_and_the_unused_go_first),
         WITH_BED(what_is_too_large_is_not_kept),
         WITH_BED(an_answer_outlives_its_place),
+        WITH_BED(one_call_fetches_a_late_answer_and_the_others_get_it),
+        WITH_BED(a_late_answer_serves_for_one_that_failed),
         cmocka_unit_test(an_upstream_may_forbid_it),
         cmocka_unit_test(an_old_answer_has_less_time_left),
         cmocka_unit_test(only_a_200_with_json_is_kept),
