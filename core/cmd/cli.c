@@ -29,6 +29,7 @@ static const struct grc_command *const commands[] = {
     &grc_command_call,
     &grc_command_routes,
     &grc_command_plugins,
+    &grc_command_plugin,
     &grc_command_keys,
     &grc_command_token,
     &grc_command_config,

@@ -638,7 +638,8 @@ struct gr_note {
     uint32_t type;
     char owner[12];
     struct gr_abi abi;
-    char name[48]; /* the plugin's */
+    char name[48];    /* the plugin's; this and the next end with a NUL */
+    char version[32]; /* likewise */
 };
 
 struct gr_plugin {
@@ -646,7 +647,7 @@ struct gr_plugin {
 
     const char *name;    /* "rooms": lower case letters, digits, '_'; unique in the gateway; at most
                             47 characters; set by GR_PLUGIN() */
-    const char *version; /* of the plugin */
+    const char *version; /* of the plugin; at most 31 characters */
     const char *summary; /* one line */
     const char *licence; /* SPDX expression */
 
@@ -692,23 +693,25 @@ enum gr_plugin_flag {
 };
 
 /* GR_PLUGIN("rooms", .version = "1.0.0", .summary = …, .licence = …, .routes = routes): defines the
- * note and the one symbol a plugin exports. */
+ * note and the one symbol a plugin exports. The version comes right after the name, since the note
+ * holds both. */
 #if defined(__GNUC__)
 #define GR_EXPORT __attribute__((visibility("default")))
 #else
 #define GR_EXPORT
 #endif
-#define GR_PLUGIN(name_, ...)                                                                      \
+#define GR_PLUGIN(name_, version_, ...)                                                            \
     __attribute__((used, aligned(4),                                                               \
                    section(".note.greenroom"))) static const struct gr_note gr_plugin_note = {     \
-        sizeof(GR_NOTE_OWNER),                                                                     \
-        sizeof(struct gr_abi) + 48,                                                                \
-        GR_NOTE_TYPE,                                                                              \
-        GR_NOTE_OWNER,                                                                             \
-        GR_ABI,                                                                                    \
-        name_};                                                                                    \
+        .owner_size = sizeof(GR_NOTE_OWNER),                                                       \
+        .desc_size = sizeof(struct gr_note) - offsetof(struct gr_note, abi),                       \
+        .type = GR_NOTE_TYPE,                                                                      \
+        .owner = GR_NOTE_OWNER,                                                                    \
+        .abi = GR_ABI,                                                                             \
+        .name = name_,                                                                             \
+        version_};                                                                                 \
     static const struct gr_plugin gr_plugin_descriptor = {                                         \
-        .abi = GR_ABI, .name = (name_), __VA_ARGS__};                                              \
+        .abi = GR_ABI, .name = (name_), version_, __VA_ARGS__};                                    \
     GR_EXPORT const struct gr_plugin *gr_plugin_entry(void);                                       \
     GR_EXPORT const struct gr_plugin *gr_plugin_entry(void)                                        \
     {                                                                                              \

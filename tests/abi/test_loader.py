@@ -62,6 +62,7 @@ if not os.environ.get("GR_SANITIZE"):
 REFUSED_LATER = [
     ("bad_entry", r"bad_entry\.so: gr_plugin_entry: found no descriptor"),
     ("bad_twin", r"bad_twin\.so: descriptor: found another name or other sizes than the note has"),
+    ("bad_version", r"bad_version\.so: version: found '2\.0\.0', wanted '1\.0\.0' as in the note"),
     ("bad_route", r"bad_route\.so: route 0 \(\): id: wanted group\.verb"),
 ]
 ALL_REFUSED = REFUSED + REFUSED_LATER
