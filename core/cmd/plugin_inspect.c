@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/method.h"
 #include "cmd/cmd.h"
+#include "cmd/plugin_report.h"
 #include "plugin/elf.h"
 #include "plugin/plugin.h"
 
@@ -49,7 +50,7 @@ static const char *type_name(enum gr_option_type type)
     static const char *const names[] = {
         [GR_OPT_BOOL] = "bool",  [GR_OPT_INT] = "integer",   [GR_OPT_MS] = "duration",
         [GR_OPT_BYTES] = "size", [GR_OPT_STRING] = "string", [GR_OPT_SECRET] = "secret",
-        [GR_OPT_LIST] = "list",  [GR_OPT_JSON] = "json",
+        [GR_OPT_LIST] = "list",  [GR_OPT_JSON] = "json",     [GR_OPT_UPSTREAM] = "upstream",
     };
 
     return (size_t)type < sizeof(names) / sizeof(names[0]) ? names[type] : "unknown";
@@ -63,6 +64,15 @@ static json_t *options_json(const struct gr_option *row)
         json_array_append_new(list, json_pack("{s:s,s:s,s:s*,s:b,s:s}", "name", row->name, "type",
                                               type_name(row->type), "default", row->fallback,
                                               "required", row->required, "doc", row->doc));
+    return list;
+}
+
+static json_t *names_json(const char *const *names)
+{
+    json_t *list = json_array();
+
+    for (; names && *names; names++)
+        json_array_append_new(list, json_string(*names));
     return list;
 }
 
@@ -87,6 +97,7 @@ static json_t *tables_json(const char *file)
             tables, json_pack("{s:s,s:s}", "licence", desc->licence, "summary", desc->summary));
         json_object_set_new(tables, "routes", routes_json(plugin));
         json_object_set_new(tables, "options", options_json(desc->options));
+        json_object_set_new(tables, "upstreams", names_json(desc->upstreams));
         json_object_set_new(tables, "migrations", migrations_json(desc->migrations));
     }
     if (!plugin || plugin->state != GRC_LOAD_OK)
@@ -209,7 +220,7 @@ static void add_file(json_t *report, const char *file)
     free(bytes);
 }
 
-static json_t *inspect(const char *file)
+json_t *grc_plugin_report(const char *file)
 {
     json_t *report = json_pack("{s:s,s:s,s:[]}", "file", file, "host_abi", "", "problems");
 
@@ -299,7 +310,7 @@ static void print_report(const json_t *report)
 
 int grc_plugin_inspect(const char *file, bool json)
 {
-    json_t *report = inspect(file);
+    json_t *report = grc_plugin_report(file);
     const int status =
         json_array_size(json_object_get(report, "problems")) == 0 ? GRC_EXIT_OK : GRC_EXIT_CONFIG;
 

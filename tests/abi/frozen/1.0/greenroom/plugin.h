@@ -416,6 +416,7 @@ enum gr_option_type {
     GR_OPT_SECRET,   /* const char *; also {"file": "…"}; never shown */
     GR_OPT_LIST,     /* const char *const *, NULL-terminated list of strings */
     GR_OPT_JSON,     /* const json_t *; checked by .json when given */
+    GR_OPT_UPSTREAM, /* const char *; must name one of the config's "upstreams" */
 };
 
 /* One option. Rows end with GR_END. */
@@ -577,8 +578,10 @@ struct gr_metric {
 /* Work that repeats on a thread of its own, from start to stop. Rows end with GR_END. */
 struct gr_timer {
     const char *name;
-    unsigned interval_ms;
-    gr_handler *run; /* the call has no request; an error it returns is logged */
+    unsigned interval_ms;        /* 0: .interval_option says it */
+    gr_handler *run;             /* the call has no request; an error it returns is logged */
+    const char *interval_option; /* name of an option of type GR_OPT_MS, whose .range begins at 1 or
+                                    above, or NULL */
 };
 
 /*
@@ -664,7 +667,10 @@ struct gr_plugin {
     const struct gr_timer *timers;
     const struct gr_command *commands;
     const char *const
-        *owns;      /* path prefixes whose unmatched requests are this group's: GR_LIST() */
+        *owns; /* path prefixes whose unmatched requests are this group's: GR_LIST() */
+    /* Names in the config's "upstreams" that the plugin's functions use: GR_LIST(). A plugin is
+     * loaded only when all of them are there, as are those of its forwards and of its options. */
+    const char *const *upstreams;
     unsigned flags; /* enum gr_plugin_flag */
 
     gr_render_error_fn *render_error; /* NULL: {"code", "message", "details"} */
