@@ -10,6 +10,7 @@
 #include "cmd/plugin_report.h"
 #include "plugin/elf.h"
 #include "plugin/plugin.h"
+#include "store/try.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -91,6 +92,7 @@ static json_t *tables_json(const char *file)
     struct grc_plugin *plugin = grc_plugin_read(file);
     const struct gr_plugin *desc = plugin ? plugin->desc : NULL;
     json_t *tables = json_object();
+    char *reason = NULL;
 
     if (desc) {
         json_object_update_new(
@@ -104,6 +106,10 @@ static json_t *tables_json(const char *file)
         json_object_set_new(
             tables, "problem",
             json_string(plugin && plugin->reason ? plugin->reason : "out of memory"));
+    else if (!grc_migrations_try(desc->migrations, &reason))
+        json_object_set_new(tables, "problem",
+                            json_sprintf("%s: %s", file, reason ? reason : "out of memory"));
+    free(reason);
     grc_plugin_free(plugin);
     return tables;
 }

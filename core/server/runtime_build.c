@@ -11,6 +11,7 @@
 #include "server/health.h"
 #include "server/lifecycle.h"
 #include "server/names.h"
+#include "store/try.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -133,6 +134,17 @@ static bool check_store(struct grc_plugin *plugin, const struct grc_settings *se
                            plugin->settings ? plugin->settings->file : plugin->file);
 }
 
+static bool check_migrations(struct grc_plugin *plugin, const struct grc_reporter *reporter)
+{
+    char *reason = NULL;
+    bool fine = grc_migrations_try(plugin->desc->migrations, &reason) ||
+                grc_plugin_drop(reporter, plugin, GRC_LOAD_TABLE, "%s: %s", plugin->file,
+                                reason ? reason : "out of memory");
+
+    free(reason);
+    return fine;
+}
+
 static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
     bool fine = true;
@@ -144,6 +156,8 @@ static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter
             !grc_names_check_upstreams(plugin, runtime->settings, reporter))
             fine = false;
         if (plugin->state == GRC_LOAD_OK && !check_store(plugin, runtime->settings, reporter))
+            fine = false;
+        if (plugin->state == GRC_LOAD_OK && !check_migrations(plugin, reporter))
             fine = false;
     }
     return fine;

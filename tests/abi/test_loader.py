@@ -141,6 +141,18 @@ DAMAGES = [
 ]
 
 
+@pytest.mark.parametrize("words", [("check", "-c"), ("-c",)], ids=["check", "start"])
+def test_a_broken_migration_is_told_with_its_row_and_what_sqlite_says(tmp_path, words):
+    etc = config(tmp_path, ["bad_migration"])
+    settings = json.loads((tmp_path / "greenroom.json").read_text())
+    store = tmp_path / "data.db"
+    (tmp_path / "greenroom.json").write_text(json.dumps({**settings, "store": f"sqlite:{store}"}))
+    done = greenroom(*words, etc)
+    assert done.returncode == 3
+    assert re.search(r'bad_migration\.so: migration 1 \(second\): near \\?"TABEL\\?": syntax error', done.stderr), done.stderr
+    assert not store.exists(), "nothing is begun before all of it was tried"
+
+
 @pytest.mark.parametrize("damage,line", [row[1:] for row in DAMAGES], ids=[row[0] for row in DAMAGES])
 def test_a_damaged_file_is_refused(tmp_path, damage, line):
     directory = tmp_path / "lib"
