@@ -156,6 +156,8 @@ void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const
 
 /* greenroom plugin inspect: says what a plugin's file is, whether it can be loaded or not. */
 int grc_plugin_inspect(const char *file, bool json);
+/* greenroom plugin test: runs a file of contract cases against a plugin. */
+int grc_plugin_test(const char *file, const char *cases);
 
 extern const struct grc_command grc_command_audit;
 extern const struct grc_command grc_command_call;
