@@ -45,6 +45,15 @@ def test_the_cases_of_the_example_hold(tmp_path):
     assert done.stdout == "hello 1.0.0: 7 of 7 cases, 0 failed\n"
 
 
+def test_the_cases_of_the_second_example_hold(tmp_path):
+    cases = json.load(open(f"{SOURCE}/plugins/profiles/cases.json", encoding="utf-8"))
+    done = run(f"{PLUGINS}/profiles.so", cases, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "profiles 1.0.0: 8 of 8 cases, 0 failed\n"), done.stdout
+    cases["config"]["keep"] = 0
+    done = run(f"{PLUGINS}/profiles.so", cases, tmp_path)
+    assert done.returncode == 1 and "failed: profiles.get: the second one is answered from the store" in done.stdout
+
+
 @pytest.mark.parametrize("group", ["rooms", "room_codes", "sip"])
 def test_the_cases_of_this_tree_run_as_they_stand(tmp_path, group):
     cases = contract(group)
