@@ -3,7 +3,7 @@
  * answer in the store for a while, and answers from there until then.
  *
  * It has what hello does not: an upstream that an option names and that must be in the config, a
- * table in the store with the step that makes it, a timer whose interval is an option, a figure
+ * table in the store with the step that makes it, a timer whose interval is an option, a metric
  * with a label, and an error of each kind. cases.json beside it is run by `greenroom plugin test
  * profiles.so cases.json`.
  */

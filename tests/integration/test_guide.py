@@ -71,7 +71,7 @@ def test_the_guide_to_a_first_plugin_works_with_the_installed_files_alone(prefix
     port = free_port()
     pkg_config = next(prefix.rglob("greenroom.pc")).parent
     steps = session(blocks(GUIDE, "console")[0], port)
-    assert len(steps) == 10
+    assert len(steps) == 11 and [command for command, _ in steps].index("./build.sh") == 2
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("GR_", "GREENROOM_", "APP_"))}
     printed = run_session(steps, tmp_path, {
         **clean, "PATH": f"{prefix}/bin:{clean['PATH']}", "PKG_CONFIG_PATH": str(pkg_config), "PORT": str(port),
