@@ -223,6 +223,27 @@ def test_a_file_that_everybody_may_write_is_refused(tmp_path):
     assert re.search(r"good\.so: mode: found 0666", done.stderr), done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a file away")
+@pytest.mark.parametrize("owner,group,mode,line", [
+    (1234, 0, 0o755, r"good\.so: owner: found user 1234, wanted root or the user that the gateway runs as"),
+    (0, 1234, 0o775, r"good\.so: mode: found 0775, wanted a file that group 1234 cannot write"),
+    (0, 0, 0o775, None),
+    (0, 1234, 0o755, None),
+])
+def test_a_file_that_another_user_can_change_is_told_of(tmp_path, owner, group, mode, line):
+    directory = tmp_path / "lib"
+    directory.mkdir()
+    shutil.copy(os.path.join(PLUGINS, "good.so"), directory / "good.so")
+    os.chown(directory / "good.so", owner, group)
+    (directory / "good.so").chmod(mode)
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    done = greenroom("check", "-c", config(etc, ["good"], directory=directory))
+    assert done.returncode == 0, done.stderr
+    told = [text for text in done.stderr.splitlines() if "good.so" in text]
+    assert [bool(re.search(line or "never", text)) for text in told] == ([True] if line else []), done.stderr
+
+
 def test_a_failing_init_stops_the_start(tmp_path):
     done = greenroom("-c", config(tmp_path, ["bad_init"]))
     assert done.returncode == 1
