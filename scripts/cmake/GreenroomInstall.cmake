@@ -74,3 +74,4 @@ install(FILES plugins/README.md
   RENAME plugins.md
   COMPONENT dev
   OPTIONAL)
+install(FILES plugins/SERVICES.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT dev)
