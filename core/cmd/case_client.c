@@ -116,8 +116,8 @@ json_t *grc_case_send(unsigned port, const json_t *one, char **ret_reason)
     grc_buf_init(&in, ANSWER_BYTES_MAX + GRC_HTTP1_HEAD_MAX);
     struct grc_http1_answer answer = {
         .in = &in, .body_max = ANSWER_BYTES_MAX, .fields = {keep_field, headers}};
-    grc_http1_answer_begin(&answer);
     answer.to_head = strncmp(json_string_value(json_object_get(one, "send")), "HEAD ", 5) == 0;
+    grc_http1_answer_begin(&answer);
     int fd = connect_to(port);
     if (fd >= 0 && write_request(&out, one, port) == GR_OK && exchange(fd, &out, &answer))
         result = json_pack("{s:i,s:O,s:o}", "status", answer.status, "headers", headers, "body",

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-/* A credential that a call may have to carry, as greenroom.json describes it; NULL: none. */
+/* What the gateway's config says of upstreams, and of the credentials they name. */
 struct grc_case_upstreams {
     const json_t *upstreams;   /* name: settings */
     const json_t *credentials; /* name: settings */

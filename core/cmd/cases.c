@@ -214,7 +214,8 @@ static json_t *line_body(const struct line *line, char **ret_what)
                   json_object_get(line->send, "base"));
 }
 
-static bool has_key(const char *query, const char *pair, size_t len)
+/* The query has a value for the name that the pair begins with. */
+static bool has_key(const char *query, const char *pair)
 {
     const size_t key = strcspn(pair, "=&");
 
@@ -222,7 +223,6 @@ static bool has_key(const char *query, const char *pair, size_t len)
         if (strcspn(at, "=&") == key && memcmp(at, pair, key) == 0)
             return true;
     }
-    (void)len;
     return false;
 }
 
@@ -240,7 +240,7 @@ static char *line_query(const struct line *line, char **ret_what)
     for (const char *at = valid ? valid : ""; *at; at += *at == '&') {
         const size_t len = strcspn(at, "&");
 
-        if (!has_key(given, at, len) && !(without && has_key(without, at, len)))
+        if (!has_key(given, at) && !(without && has_key(without, at)))
             (void)grc_buf_format(&buf, "%s%.*s", buf.len ? "&" : "", (int)len, at);
         at += len;
     }
