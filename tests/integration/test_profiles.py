@@ -1,11 +1,10 @@
-"""The second example as a group that serves: what its timer, its figures and its options do."""
-
-import time
+"""The second example as a group that serves: what its timer, its metrics and its options do."""
 
 import pytest
 from support import promtext
 from support.gateway import Gateway
-from support.upstream import TIMEOUT, Reply, Upstream
+from support.until import until
+from support.upstream import Reply, Upstream
 
 
 @pytest.fixture
@@ -20,23 +19,16 @@ def config(tmp_path, people, **options):
                    {"profiles": {"config": {"source": "people", **options}}})
 
 
-def figure(gateway, name, *labels):
+def metric(gateway, name, *labels):
     return promtext.parse(gateway.admin("/metrics").body.decode())[(f"greenroom_profiles_{name}", *labels)]
-
-
-def wait_figure(gateway, value, *which):
-    deadline = time.monotonic() + TIMEOUT
-    while figure(gateway, *which) != value:
-        assert time.monotonic() < deadline, figure(gateway, *which)
-        time.sleep(0.02)
 
 
 def test_its_timer_deletes_what_is_too_old_as_often_as_the_option_says(tmp_path, people):
     with config(tmp_path, people, keep="10ms", purge="20ms") as gateway:
         assert gateway.get("/profiles/ada").json == {"name": "Ada"}
-        wait_figure(gateway, 1, "purged_total")
+        until(lambda: metric(gateway, "purged_total") == 1)
         assert gateway.get("/profiles/ada").status == 200 and people.lines == ["GET /users/ada"] * 2
-        assert figure(gateway, "answers_total", "from", "source") == 2
+        assert metric(gateway, "answers_total", "from", "source") == 2
 
 
 def test_what_is_kept_survives_a_restart_and_an_upstream_that_is_down(tmp_path, people):
@@ -46,7 +38,7 @@ def test_what_is_kept_survives_a_restart_and_an_upstream_that_is_down(tmp_path, 
     with config(tmp_path, people, keep="1h", purge="1h") as gateway:
         assert gateway.get("/profiles/ada").json == {"name": "Ada"}
         assert gateway.get("/profiles/eve").status == 502
-        assert figure(gateway, "answers_total", "from", "store") == 1
+        assert metric(gateway, "answers_total", "from", "store") == 1
 
 
 def test_an_interval_that_is_none_is_refused(tmp_path, people):
