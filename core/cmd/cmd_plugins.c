@@ -140,7 +140,7 @@ static bool print_plugins(const struct grc_settings *settings, struct grc_plugin
                           size_t count, bool json)
 {
     char *reason = NULL;
-    json_t *status = grc_admin_socket_ask(settings, "status", &reason);
+    json_t *status = grc_admin_socket_ask(settings, "status", NULL, &reason);
     bool made = json ? print_json(plugins, count, status) : print_table(plugins, count, status);
 
     if (!made)
