@@ -83,6 +83,7 @@ def test_an_undeclared_upstream_is_named_in_the_log(tmp_path):
             assert gateway.get("/names?upstream=api").json == {"asked": True}
             answer = gateway.get("/names?upstream=nowhere")
             assert answer.status == 500 and b"nowhere" not in answer.body
+            gateway.wait_log(r'"upstream":"nowhere"')
             lines = [json.loads(line) for line in gateway.log.splitlines() if "nowhere" in line]
             assert [(line["level"], line["plugin"], line["upstream"]) for line in lines
                     if "upstream" in line] == [("error", "names", "nowhere")]
