@@ -36,7 +36,7 @@ def test_a_sound_plugin_is_told_with_its_tables():
     assert report["routes"][0] == {"method": "GET", "path": "/hello/{name}", "id": "hello.one",
                                    "scope": "hello:read", "summary": "Greet one"}
     assert report["options"][1] == {"name": "names_max", "type": "integer", "default": "10", "required": False,
-                                    "doc": "How many names one request may bring"}
+                                    "doc": "Maximum number of names in a request"}
 
 
 def test_upstreams_and_migrations_are_told():
