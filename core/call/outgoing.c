@@ -184,6 +184,18 @@ static size_t count_pairs(const struct gr_pair *pairs)
     return count;
 }
 
+/* A name that `greenroom check` could not know of, since the plugin did not declare it. */
+static enum gr_err refuse_unknown(struct grc_call *call, const char *upstream)
+{
+    grc_log_fields(GR_LOG_ERROR,
+                   "the plugin calls an upstream that the config does not have; names in its code "
+                   "belong into .upstreams or an option",
+                   GRC_LOG_FIELDS(GRC_LT("plugin", call->plugin ? call->plugin->self.name : "core"),
+                                  GRC_LT("upstream", upstream ? upstream : ""),
+                                  GRC_LT("request_id", call->request_id)));
+    return GR_ERR_INTERNAL;
+}
+
 enum gr_err grc_exchange_build(struct grc_call *call, const struct gr_upstream_request *request,
                                struct grc_exchange *exchange)
 {
@@ -193,6 +205,8 @@ enum gr_err grc_exchange_build(struct grc_call *call, const struct gr_upstream_r
                    request->query, count_pairs(request->query));
     if (!target)
         return call->error.err;
+    if (!request->upstream || !grc_upstreams_has(call->runtime->upstreams, request->upstream))
+        return refuse_unknown(call, request->upstream);
     exchange->upstream = request->upstream;
     exchange->method = request->method;
     exchange->target = gr_str_of(target);
@@ -293,6 +307,8 @@ enum gr_err grc_host_credential_sign(struct gr_call *pub, const char *upstream,
 {
     struct grc_call *call = grc_call_of(pub);
 
+    if (!upstream || !grc_upstreams_has(call->runtime->upstreams, upstream))
+        return refuse_unknown(call, upstream);
     return grc_upstreams_sign(call->runtime->upstreams, upstream, &call->arena, claims, lifetime_s,
                               ret_token);
 }

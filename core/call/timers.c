@@ -16,6 +16,7 @@
 struct grc_timer {
     const struct gr_timer *row;
     struct grc_plugin *plugin;
+    int64_t interval_ms;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -58,7 +59,7 @@ static void run_once(struct grc_timer *timer)
 /* Waits for the interval, a wake-up or the end. false: the end. */
 static bool wait_turn(struct grc_timer *timer)
 {
-    const int64_t due_ms = grc_mono_ms() + timer->row->interval_ms;
+    const int64_t due_ms = grc_mono_ms() + timer->interval_ms;
 
     pthread_mutex_lock(&timer->lock);
     while (!timer->stopping && !timer->woken) {
@@ -81,9 +82,23 @@ static void *work(void *arg)
     return NULL;
 }
 
+/* What the row says, or the option that it names; the loader has looked that there is one. */
+static int64_t interval_of(const struct gr_timer *row, const struct grc_plugin *plugin)
+{
+    const struct gr_option *option = row->interval_option ? plugin->desc->options : NULL;
+    int64_t ms = row->interval_ms;
+
+    for (; option && option->name; option++) {
+        if (strcmp(option->name, row->interval_option) == 0)
+            memcpy(&ms, (const char *)plugin->options + option->offset, sizeof(ms));
+    }
+    return ms;
+}
+
 static void prepare(struct grc_timer *timer, const struct gr_timer *row, struct grc_plugin *plugin)
 {
     timer->row = row;
+    timer->interval_ms = interval_of(row, plugin);
     snprintf(timer->label, sizeof(timer->label), "timer %s", row->name);
     timer->plugin = plugin;
     pthread_mutex_init(&timer->lock, NULL);

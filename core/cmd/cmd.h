@@ -154,6 +154,11 @@ bool grc_plugin_command_help(const struct grc_cli *cli, int argc, char **argv);
  * the pen. Says nothing where the groups cannot be loaded. */
 void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const *scopes);
 
+/* greenroom plugin inspect: says what a plugin's file is, whether it can be loaded or not. */
+int grc_plugin_inspect(const char *file, bool json);
+/* greenroom plugin test: runs a file of contract cases against a plugin. */
+int grc_plugin_test(const char *file, const char *cases);
+
 extern const struct grc_command grc_command_audit;
 extern const struct grc_command grc_command_call;
 extern const struct grc_command grc_command_check;
@@ -164,6 +169,7 @@ extern const struct grc_command grc_command_explain;
 extern const struct grc_command grc_command_health;
 extern const struct grc_command grc_command_keys;
 extern const struct grc_command grc_command_openapi;
+extern const struct grc_command grc_command_plugin;
 extern const struct grc_command grc_command_plugins;
 extern const struct grc_command grc_command_reload;
 extern const struct grc_command grc_command_routes;

@@ -5,31 +5,24 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/place.h"
+#include "cmd/child.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
-#include "server/admin_socket.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#define READY_TIMEOUT_MS 20000
-#define STEP_MS 20
 
 /* One of the two. */
 struct part {
     const char *name;
     char *config;
     char *state;
-    pid_t pid; /* 0: not running */
+    struct grc_child child;
 };
 
 struct dev {
@@ -99,76 +92,22 @@ static bool set_variables(const struct dev *dev)
 
 /* --- one part --- */
 
-/* In the child: becomes the program once more. */
-static void become(const struct dev *dev, const struct part *part)
-{
-    pthread_sigmask(SIG_UNBLOCK, &dev->signals, NULL);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    execl("/proc/self/exe", "greenroom", "-c", part->config, (char *)NULL);
-    grc_complain("cannot start the %s: %s", part->name, strerror(errno));
-    _exit(GRC_EXIT_FAILED);
-}
-
 static bool ended(struct part *part)
 {
-    if (part->pid == 0 || waitpid(part->pid, NULL, WNOHANG) == 0)
-        return false;
-    part->pid = 0;
-    return true;
+    return grc_child_ended(&part->child);
 }
 
-/* Asks until it answers. Its address in the buffer; false: it ended, or took too long. */
-static bool wait_ready(struct part *part, char *ret_url, size_t size)
+static bool start_part(struct part *part, char *ret_url, size_t size)
 {
-    const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
-    struct grc_settings *settings = grc_settings_peek(part->config);
-    json_t *status = NULL;
-
-    for (int waited = 0; settings && !status && waited < READY_TIMEOUT_MS; waited += STEP_MS) {
-        char *reason = NULL;
-
-        status = grc_admin_socket_ask(settings, "status", NULL, &reason);
-        free(reason);
-        if (!status && ended(part))
-            break;
-        if (!status)
-            nanosleep(&step, NULL);
-    }
-    grc_settings_free(settings);
-    const char *url = json_string_value(json_array_get(json_object_get(status, "listen"), 0));
-    snprintf(ret_url, size, "%s", url ? url : "");
-    json_decref(status);
-    return url != NULL;
-}
-
-static bool start_part(struct dev *dev, struct part *part, char *ret_url, size_t size)
-{
-    if ((mkdir(part->state, 0700) != 0 && errno != EEXIST) ||
-        setenv("STATE_DIRECTORY", part->state, 1) != 0) {
+    if (mkdir(part->state, 0700) != 0 && errno != EEXIST) {
         grc_complain("%s: %s", part->state, strerror(errno));
         return false;
     }
-    pid_t pid = fork();
-    if (pid == 0)
-        become(dev, part);
-    if (pid < 0) {
-        grc_complain("cannot start the %s: %s", part->name, strerror(errno));
-        return false;
-    }
-    part->pid = pid;
-    if (wait_ready(part, ret_url, size))
+    if (grc_child_start(&part->child, part->config, part->state, -1) &&
+        grc_child_wait_ready(&part->child, part->config, ret_url, size))
         return true;
     grc_complain("the %s did not start", part->name);
     return false;
-}
-
-static void stop_part(struct part *part)
-{
-    if (part->pid == 0)
-        return;
-    kill(part->pid, SIGTERM);
-    waitpid(part->pid, NULL, 0);
-    part->pid = 0;
 }
 
 /* --- both --- */
@@ -193,7 +132,7 @@ static bool wait_end(struct dev *dev)
         if (sigwait(&dev->signals, &received) != 0 || received != SIGCHLD)
             return true;
         if (ended(&dev->sandbox) || ended(&dev->gateway)) {
-            grc_complain("the %s ended by itself", dev->gateway.pid ? "sandbox" : "gateway");
+            grc_complain("the %s ended by itself", dev->gateway.child.pid ? "sandbox" : "gateway");
             return false;
         }
     }
@@ -202,23 +141,15 @@ static bool wait_end(struct dev *dev)
 static int serve(struct dev *dev, const char *state, bool kept)
 {
     char url[256];
-    bool fine = !dev->with_sandbox || start_part(dev, &dev->sandbox, url, sizeof(url));
+    bool fine = !dev->with_sandbox || start_part(&dev->sandbox, url, sizeof(url));
 
-    fine = fine && start_part(dev, &dev->gateway, url, sizeof(url));
+    fine = fine && start_part(&dev->gateway, url, sizeof(url));
     if (fine)
         print_ready(url, dev, state, kept);
     fine = fine && wait_end(dev);
-    stop_part(&dev->gateway);
-    stop_part(&dev->sandbox);
+    grc_child_stop(&dev->gateway.child);
+    grc_child_stop(&dev->sandbox.child);
     return fine ? GRC_EXIT_OK : GRC_EXIT_FAILED;
-}
-
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *place)
-{
-    (void)info;
-    (void)type;
-    (void)place;
-    return remove(path);
 }
 
 /* The user's config where there is a sandbox beside it, else the one that is installed for this. */
@@ -304,8 +235,8 @@ static int dev(const struct grc_cli *cli, const void *args, int count, char **wo
         return GRC_EXIT_FAILED;
     }
     int status = run_in(cli, state, kept);
-    if (!kept && nftw(state, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0)
-        grc_complain("%s: %s", state, strerror(errno));
+    if (!kept)
+        grc_tree_remove(state);
     return status;
 }
 

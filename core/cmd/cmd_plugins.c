@@ -1,5 +1,6 @@
 /* greenroom plugins: the groups, and the switch of each. */
 #include "base/file.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/plugin_file.h"
@@ -7,11 +8,13 @@
 #include "config/setting.h"
 #include "plugin/module.h"
 #include "plugin/plugin.h"
+#include "server/admin_socket.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FILE_MAX_BYTES (4u * 1024 * 1024)
@@ -33,44 +36,117 @@ static const char *summary_of(const struct grc_plugin *plugin)
     return plugin->desc ? plugin->desc->summary : NULL;
 }
 
-static json_t *plugin_json(const struct grc_plugin *plugin)
+/* What the gateway that runs with this config says of a group; NULL: there is none. */
+static const json_t *running_of(const json_t *status, const char *name)
+{
+    const json_t *group;
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "groups"), i, group) {
+        const char *other = json_string_value(json_object_get(group, "name"));
+
+        if (other && strcmp(other, name) == 0)
+            return json_object_get(group, "code") ? group : NULL;
+    }
+    return NULL;
+}
+
+static json_t *running_json(const json_t *running)
+{
+    json_t *object = running ? json_copy(json_object_get(running, "code")) : NULL;
+
+    if (object)
+        json_object_set(object, "version", json_object_get(running, "version"));
+    return object;
+}
+
+static json_t *plugin_json(const struct grc_plugin *plugin, const json_t *running)
 {
     const struct gr_plugin *desc = plugin->desc;
 
-    return json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*,s:s*,s:s*}", "name", plugin->settings->name,
+    return json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*,s:s*,s:s*,s:o*}", "name", plugin->settings->name,
                      "state", grc_load_state_name(plugin->state), "version",
                      desc ? desc->version : NULL, "licence", desc ? desc->licence : NULL, "summary",
                      desc ? desc->summary : NULL, "reason", plugin->reason, "file", plugin->file,
-                     "build_id", plugin->module ? grc_module_elf(plugin->module)->build_id : NULL);
+                     "build_id", plugin->module ? grc_module_elf(plugin->module)->build_id : NULL,
+                     "running", running_json(running));
 }
 
-static bool print_plugins(struct grc_plugin *const *plugins, size_t count, bool json)
+/* "1.0.0, code 2, loaded 14:02:07", and whether the file has become another since. malloc'ed; NULL:
+ * it does not run. */
+static char *running_text(const struct grc_plugin *plugin, const json_t *running)
 {
-    static const char *const head[] = {"NAME", "STATE", "VERSION", "SUMMARY"};
-    struct grc_table table = {.columns = 4};
-    json_t *list = json ? json_array() : NULL;
-    bool made = json ? list != NULL : grc_table_add(&table, head);
-    size_t i;
+    const json_t *code = json_object_get(running, "code");
+    const char *build_id = json_string_value(json_object_get(code, "build_id"));
+    const char *version = json_string_value(json_object_get(running, "version"));
+    const time_t loaded =
+        (time_t)(json_integer_value(json_object_get(code, "loaded_at_ms")) / 1000);
+    const char *on_disk = plugin->module ? grc_module_elf(plugin->module)->build_id : NULL;
+    const bool same = !on_disk || !build_id || strcmp(on_disk, build_id) == 0;
+    char when[32] = "";
+    struct tm local;
 
-    for (i = 0; i < count && made; i++) {
-        const struct grc_plugin *plugin = plugins[i];
+    if (!running || !localtime_r(&loaded, &local))
+        return NULL;
+    strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &local);
+    return grc_format("%s, code %lld, loaded %s%s", version ? version : "",
+                      (long long)json_integer_value(json_object_get(code, "generation")), when,
+                      same ? "" : ", another file now");
+}
 
-        if (json)
-            made = json_array_append_new(list, plugin_json(plugin)) == 0;
-        else
-            made = grc_table_add(
-                &table, (const char *const[]){
-                            plugin->settings->name, grc_load_state_name(plugin->state),
-                            plugin->desc ? plugin->desc->version : NULL, summary_of(plugin)});
-    }
-    if (made && json)
-        made = grc_print_json(json_incref(list)) == GRC_EXIT_OK;
-    else if (made)
-        grc_table_print(&table);
-    else
-        grc_complain("out of memory");
+static bool print_json(struct grc_plugin *const *plugins, size_t count, const json_t *status)
+{
+    json_t *list = json_array();
+    bool made = list != NULL;
+
+    for (size_t i = 0; i < count && made; i++)
+        made =
+            json_array_append_new(
+                list, plugin_json(plugins[i], running_of(status, plugins[i]->settings->name))) == 0;
+    if (made)
+        return grc_print_json(list) == GRC_EXIT_OK;
     json_decref(list);
+    return false;
+}
+
+/* The column of what runs is there when a gateway runs. */
+static bool print_table(struct grc_plugin *const *plugins, size_t count, const json_t *status)
+{
+    const char *const head[] = {"NAME", "STATE", "VERSION", status ? "RUNS" : "SUMMARY", "SUMMARY"};
+    struct grc_table table = {.columns = status ? 5 : 4};
+    char **texts = calloc(count + 1, sizeof(*texts));
+    bool made = texts && grc_table_add(&table, head);
+
+    for (size_t i = 0; i < count && made; i++) {
+        const struct grc_plugin *plugin = plugins[i];
+        const char *summary = summary_of(plugin);
+
+        texts[i] = running_text(plugin, running_of(status, plugin->settings->name));
+        made = grc_table_add(&table, (const char *const[]){
+                                         plugin->settings->name, grc_load_state_name(plugin->state),
+                                         plugin->desc ? plugin->desc->version : NULL,
+                                         status ? texts[i] : summary, summary});
+    }
+    if (made)
+        grc_table_print(&table);
+    for (size_t i = 0; texts && i < count; i++)
+        free(texts[i]);
+    free(texts);
     grc_table_done(&table);
+    return made;
+}
+
+static bool print_plugins(const struct grc_settings *settings, struct grc_plugin *const *plugins,
+                          size_t count, bool json)
+{
+    char *reason = NULL;
+    json_t *status = grc_admin_socket_ask(settings, "status", NULL, &reason);
+    bool made = json ? print_json(plugins, count, status) : print_table(plugins, count, status);
+
+    if (!made)
+        grc_complain("out of memory");
+    free(reason);
+    json_decref(status);
     return made;
 }
 
@@ -99,7 +175,7 @@ static int list(const struct grc_cli *cli, const void *args, int words_count, ch
     }
     made = plugins && count == settings->plugin_count;
     if (made)
-        made = print_plugins(plugins, count, json);
+        made = print_plugins(settings, plugins, count, json);
     else
         grc_complain("out of memory");
     while (plugins && count > 0)

@@ -246,16 +246,15 @@ static void take_build_id(const struct reader *reader, size_t offset, size_t len
         grc_hex(reader->bytes + offset, len, elf->build_id);
 }
 
-/* Reads the notes of one segment. Sets what is known; true when ours was among them. */
-static bool read_notes(const struct reader *reader, const ElfW(Phdr) * segment, struct grc_elf *elf)
+/* Reads the notes of one segment, and sets what they tell. */
+static void read_notes(const struct reader *reader, const ElfW(Phdr) * segment, struct grc_elf *elf)
 {
     const size_t align = segment->p_align == 8 ? 8 : 4;
     size_t at = segment->p_offset;
-    bool found = false;
     ElfW(Nhdr) head;
 
     if (at > reader->size || segment->p_filesz > reader->size - at)
-        return false;
+        return;
     const size_t end = at + segment->p_filesz;
     while (end - at >= sizeof(head) && get(reader, at, &head, sizeof(head))) {
         const size_t owner = at + sizeof(head);
@@ -269,28 +268,27 @@ static bool read_notes(const struct reader *reader, const ElfW(Phdr) * segment, 
             memcmp(reader->bytes + owner, "GNU", sizeof("GNU")) == 0)
             take_build_id(reader, desc, head.n_descsz, elf);
         if (head.n_namesz == sizeof(GR_NOTE_OWNER) && head.n_type == GR_NOTE_TYPE &&
-            head.n_descsz == sizeof(note.abi) + sizeof(note.name) &&
+            head.n_descsz == sizeof(note) - offsetof(struct gr_note, abi) &&
             memcmp(reader->bytes + owner, GR_NOTE_OWNER, sizeof(GR_NOTE_OWNER)) == 0) {
-            memcpy(&elf->abi, reader->bytes + desc, sizeof(elf->abi));
-            memcpy(elf->name, reader->bytes + desc + sizeof(elf->abi), sizeof(elf->name));
-            elf->name[sizeof(elf->name) - 1] = '\0';
-            found = true;
+            memcpy((char *)&note + offsetof(struct gr_note, abi), reader->bytes + desc,
+                   sizeof(note) - offsetof(struct gr_note, abi));
+            elf->abi = note.abi;
+            memcpy(elf->name, note.name, sizeof(elf->name) - 1);
+            memcpy(elf->version, note.version, sizeof(elf->version) - 1);
+            elf->has_note = true;
         }
         at = next;
     }
-    return found;
 }
 
-static bool find_notes(const struct reader *reader, const ElfW(Ehdr) * header, struct grc_elf *elf)
+static void find_notes(const struct reader *reader, const ElfW(Ehdr) * header, struct grc_elf *elf)
 {
-    bool found = false;
     ElfW(Phdr) segment;
 
     for (size_t i = 0; i < header->e_phnum && get_segment(reader, header, i, &segment); i++) {
-        if (segment.p_type == PT_NOTE && read_notes(reader, &segment, elf))
-            found = true;
+        if (segment.p_type == PT_NOTE)
+            read_notes(reader, &segment, elf);
     }
-    return found;
 }
 
 /* --- symbols --- */
@@ -382,15 +380,17 @@ enum grc_elf_verdict grc_elf_read(const void *bytes, size_t size, struct grc_elf
 
     *ret_elf = (struct grc_elf){.outlives = NULL};
     *ret_reason = NULL;
-    bool good = read_header(&reader, &header) && check_segments(&reader, &header) &&
-                find_dynamic(&reader, &header, &dynamic) && check_dynamic(&reader, &dynamic);
-    bool has_note = good && find_notes(&reader, &header, ret_elf);
-    good = good && check_symbols(&reader, &header, &dynamic, ret_elf, &has_entry);
+    bool good = read_header(&reader, &header);
+    if (good)
+        find_notes(&reader, &header, ret_elf);
+    good = good && check_segments(&reader, &header) && find_dynamic(&reader, &header, &dynamic) &&
+           check_dynamic(&reader, &dynamic) &&
+           check_symbols(&reader, &header, &dynamic, ret_elf, &has_entry);
     if (!good) {
         *ret_reason = reader.reason;
         return GRC_ELF_FILE;
     }
-    if (has_note && has_entry)
+    if (ret_elf->has_note && has_entry)
         return GRC_ELF_OK;
     (void)wrong(&reader,
                 has_entry

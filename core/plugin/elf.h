@@ -9,8 +9,10 @@
 #define GRC_BUILD_ID_SIZE 65 /* hex digits of at most 32 bytes, and a NUL */
 
 struct grc_elf {
+    bool has_note; /* the next three are the note's */
     struct gr_abi abi;
     char name[sizeof(((struct gr_note *)0)->name)];
+    char version[sizeof(((struct gr_note *)0)->version)];
     char build_id[GRC_BUILD_ID_SIZE]; /* "" when the linker wrote none */
     /* A function it imports whose effects outlive the library, such as pthread_create: the library
      * then stays loaded. NULL: none. Static. */
@@ -26,8 +28,9 @@ enum grc_elf_verdict {
 /* Takes one needed library's name. */
 typedef void grc_elf_needed_fn(void *arg, const char *library);
 
-/* Judges the bytes of a file. Outputs are complete for GRC_ELF_OK only; else ret_reason gets a
- * malloc'ed text without the file's name (NULL without memory). Never reads past size. */
+/* Judges the bytes of a file. ret_elf is complete for GRC_ELF_OK; else it has what the file's notes
+ * tell, and ret_reason gets a malloc'ed text without the file's name (NULL without memory). Never
+ * reads past size. */
 enum grc_elf_verdict grc_elf_read(const void *bytes, size_t size, struct grc_elf *ret_elf,
                                   char **ret_reason);
 /* How many bytes of the loaded file lie from a virtual address to the end of the object that holds

@@ -2,6 +2,8 @@
 #include "base/format.h"
 #include "plugin/module.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,6 +31,18 @@ static enum grc_module_state refuse(char **ret_reason, enum grc_module_state sta
     return state;
 }
 
+/* Another user who owns the file, or a group that can write it, decides what runs here. Both may be
+ * meant, so the file is loaded and the log tells. */
+static void warn_of_others(const char *file, const struct stat *info)
+{
+    if (info->st_uid != 0 && info->st_uid != geteuid())
+        grc_warn("%s: owner: found user %u, wanted root or the user that the gateway runs as", file,
+                 (unsigned)info->st_uid);
+    if ((info->st_mode & S_IWGRP) && info->st_gid != 0 && info->st_gid != getegid())
+        grc_warn("%s: mode: found %04o, wanted a file that group %u cannot write", file,
+                 info->st_mode & 07777u, (unsigned)info->st_gid);
+}
+
 /* Code is run as Greenroom, so files that other users can write are not loaded. */
 static enum grc_module_state check_file(const char *file, int fd, struct stat *ret_info,
                                         char **ret_reason)
@@ -44,6 +58,7 @@ static enum grc_module_state check_file(const char *file, int fd, struct stat *r
     if (ret_info->st_size < 0 || (uintmax_t)ret_info->st_size > FILE_BYTES_MAX)
         return refuse(ret_reason, GRC_MODULE_FILE, "%s: size: wanted at most %zu bytes", file,
                       FILE_BYTES_MAX);
+    warn_of_others(file, ret_info);
     return GRC_MODULE_OK;
 }
 

@@ -13,6 +13,7 @@ struct judge {
     const char *file;
     const struct grc_module *module;
     const struct gr_abi *abi;
+    const struct gr_option *options;
     size_t options_size;
     char *reason;
 };
@@ -371,6 +372,7 @@ static size_t option_size(enum gr_option_type type)
     case GR_OPT_SECRET:
     case GR_OPT_LIST:
     case GR_OPT_JSON:
+    case GR_OPT_UPSTREAM:
         break;
     }
     return sizeof(void *);
@@ -385,7 +387,7 @@ static bool check_option(struct judge *judge, const struct place *place, const v
     if (!check_text(judge, place, "name", row->name, true))
         return false;
     named.name = row->name;
-    if (row->type < GR_OPT_BOOL || row->type > GR_OPT_JSON)
+    if (row->type < GR_OPT_BOOL || row->type > GR_OPT_UPSTREAM)
         return wrong(judge, &named, "type: found %d, wanted one of enum gr_option_type",
                      (int)row->type);
     if (row->size != option_size(row->type))
@@ -428,13 +430,41 @@ static bool check_metric(struct judge *judge, const struct place *place, const v
            check_text(judge, place, "label", row->label, false);
 }
 
+/* The options were judged before the timers are. */
+static bool has_interval(const struct judge *judge, const char *name)
+{
+    struct gr_option row;
+
+    for (size_t i = 0; judge->options; i++) {
+        if (!take_row(judge->options, SIZE_MAX, i, judge->abi->option_size, &row, sizeof(row)) ||
+            !row.name)
+            break;
+        if (strcmp(row.name, name) == 0)
+            return row.type == GR_OPT_MS && row.range && row.range->min >= 1;
+    }
+    return false;
+}
+
 static bool check_timer(struct judge *judge, const struct place *place, const void *any)
 {
     const struct gr_timer *row = any;
 
-    if (row->interval_ms == 0 || !row->run)
-        return wrong(judge, place, "interval_ms, run: found one unset, wanted both");
-    return check_text(judge, place, "name", row->name, true);
+    struct place named = *place;
+
+    if (!check_text(judge, place, "name", row->name, true))
+        return false;
+    named.name = row->name;
+    if (!row->run)
+        return wrong(judge, &named, "run: found none, wanted a function");
+    if ((row->interval_ms == 0) == (row->interval_option == NULL))
+        return wrong(judge, &named, "interval_ms: found %u, wanted an interval or .interval_option",
+                     row->interval_ms);
+    return check_text(judge, &named, "interval_option", row->interval_option, false) &&
+           (!row->interval_option || has_interval(judge, row->interval_option) ||
+            wrong(judge, &named,
+                  "interval_option: found '%.60s', wanted an option of type GR_OPT_MS with .range "
+                  "from 1 up",
+                  row->interval_option));
 }
 
 static bool check_command(struct judge *judge, const struct place *place, const void *any)
@@ -471,12 +501,15 @@ bool grc_judge(const char *file, const struct grc_module *module, const struct g
         *ret_reason = judge.reason;
         return false;
     }
+    judge.options = copy.options;
     judge.options_size = copy.options_size;
     bool good = check_text(&judge, &plugin, "version", copy.version, true) &&
                 check_text(&judge, &plugin, "summary", copy.summary, true) &&
                 check_text(&judge, &plugin, "licence", copy.licence, true) &&
                 check_text(&judge, &plugin, "migrations_name", copy.migrations_name, false) &&
-                check_list(&judge, &plugin, "owns", copy.owns) && check_routes(&judge, &copy) &&
+                check_list(&judge, &plugin, "owns", copy.owns) &&
+                check_list(&judge, &plugin, "upstreams", copy.upstreams) &&
+                check_routes(&judge, &copy) &&
                 check_table(&judge, NULL, &options, copy.options, desc->abi.option_size) &&
                 check_table(&judge, NULL, &steps, copy.migrations, desc->abi.migration_size) &&
                 check_table(&judge, NULL, &metrics, copy.metrics, desc->abi.metric_size) &&

@@ -73,7 +73,7 @@ static bool open_module(struct grc_plugin *plugin)
     char *reason = NULL;
     enum grc_load_state state = state_of(grc_image_read(plugin->file, &image, &reason));
 
-    if (state == GRC_LOAD_NOT_FOUND && reason)
+    if (state == GRC_LOAD_NOT_FOUND && reason && plugin->settings)
         return refuse(plugin, state, "%s (named in %s)", take_text(plugin, reason),
                       plugin->settings->file);
     if (state == GRC_LOAD_OK)
@@ -95,15 +95,20 @@ static bool find_descriptor(struct grc_plugin *plugin, const struct gr_plugin **
     if (!desc)
         return refuse(plugin, GRC_LOAD_NO_ENTRY,
                       "%s: gr_plugin_entry: found no descriptor, wanted one", plugin->file);
+    char *reason = NULL;
     if (memcmp(&desc->abi, &elf->abi, sizeof(desc->abi)) != 0 || !desc->name ||
         strcmp(desc->name, elf->name) != 0)
         return refuse(plugin, GRC_LOAD_TABLE,
                       "%s: descriptor: found another name or other sizes than the note has, wanted "
                       "both from one GR_PLUGIN()",
                       plugin->file);
-    char *reason = NULL;
     if (!grc_judge(plugin->file, plugin->module, desc, &reason))
         return refuse_with(plugin, GRC_LOAD_TABLE, reason);
+    if (strcmp(desc->version, elf->version) != 0)
+        return refuse(
+            plugin, GRC_LOAD_TABLE,
+            "%s: version: found '%.60s', wanted '%s' as in the note: at most %zu characters",
+            plugin->file, desc->version, elf->version, sizeof(elf->version) - 1);
     grc_module_version_set(plugin->module, desc->version);
     *ret_desc = desc;
     return true;
@@ -231,7 +236,7 @@ static bool prepare(struct grc_plugin *plugin, const struct gr_plugin *desc)
     if (state != GRC_LOAD_OK)
         return refuse_with(plugin, state, reason);
     plugin->self.name = plugin->desc->name;
-    if (!make_routes(plugin) || !parse_options(plugin))
+    if (!make_routes(plugin))
         return false;
     plugin->state = GRC_LOAD_OK;
     return true;
@@ -265,6 +270,21 @@ struct grc_plugin *grc_plugin_load(const struct grc_settings *settings,
     plugin->file = library_path(settings, which->library);
     if (!plugin->file)
         refuse(plugin, GRC_LOAD_NOT_FOUND, "%s: out of memory", which->file);
+    else if (open_module(plugin) && find_descriptor(plugin, &desc) && prepare(plugin, desc))
+        parse_options(plugin);
+    return plugin;
+}
+
+struct grc_plugin *grc_plugin_read(const char *file)
+{
+    const struct gr_plugin *desc = NULL;
+    struct grc_plugin *plugin = make(NULL);
+
+    if (!plugin)
+        return NULL;
+    plugin->file = strdup(file);
+    if (!plugin->file)
+        refuse(plugin, GRC_LOAD_NOT_FOUND, "%s: out of memory", file);
     else if (open_module(plugin) && find_descriptor(plugin, &desc))
         prepare(plugin, desc);
     return plugin;
@@ -279,8 +299,8 @@ struct grc_plugin *grc_plugin_builtin(const struct gr_plugin *desc)
     plugin->file = strdup("builtin");
     if (!plugin->file)
         refuse(plugin, GRC_LOAD_NOT_FOUND, "builtin: out of memory");
-    else
-        prepare(plugin, desc);
+    else if (prepare(plugin, desc))
+        parse_options(plugin);
     return plugin;
 }
 

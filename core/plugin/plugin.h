@@ -93,6 +93,8 @@ static inline const char *grc_plugin_migrations_name(const struct grc_plugin *pl
  * without memory. */
 struct grc_plugin *grc_plugin_load(const struct grc_settings *settings,
                                    const struct grc_plugin_settings *which);
+/* The same for a file that no config names: its options are not parsed. */
+struct grc_plugin *grc_plugin_read(const char *file);
 /* The same for a descriptor linked into the host (health, docs). */
 struct grc_plugin *grc_plugin_builtin(const struct gr_plugin *desc);
 /* Checks what a plugin was compiled for; a one-line reason (malloc'ed) in ret_reason. */

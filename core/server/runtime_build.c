@@ -10,6 +10,8 @@
 #include "guard/limits.h"
 #include "server/health.h"
 #include "server/lifecycle.h"
+#include "server/names.h"
+#include "store/try.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -122,22 +124,6 @@ static bool load_plugins(struct grc_runtime *runtime, const struct grc_reporter 
 
 /* --- checks without side effects --- */
 
-static bool check_forwards(struct grc_plugin *plugin, const struct grc_settings *settings,
-                           const struct grc_reporter *reporter)
-{
-    for (size_t i = 0; i < plugin->route_count; i++) {
-        const struct gr_forward *forward = plugin->routes[i].forward;
-
-        if (forward && !grc_settings_upstream(settings, forward->upstream))
-            return grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
-                                   "%s: route %s: upstream: found '%s', wanted one of the config's "
-                                   "\"upstreams\"",
-                                   plugin->settings ? plugin->settings->file : plugin->file,
-                                   plugin->routes[i].row->id, forward->upstream);
-    }
-    return true;
-}
-
 static bool check_store(struct grc_plugin *plugin, const struct grc_settings *settings,
                         const struct grc_reporter *reporter)
 {
@@ -148,6 +134,17 @@ static bool check_store(struct grc_plugin *plugin, const struct grc_settings *se
                            plugin->settings ? plugin->settings->file : plugin->file);
 }
 
+static bool check_migrations(struct grc_plugin *plugin, const struct grc_reporter *reporter)
+{
+    char *reason = NULL;
+    bool fine = grc_migrations_try(plugin->desc->migrations, &reason) ||
+                grc_plugin_drop(reporter, plugin, GRC_LOAD_TABLE, "%s: %s", plugin->file,
+                                reason ? reason : "out of memory");
+
+    free(reason);
+    return fine;
+}
+
 static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
     bool fine = true;
@@ -155,9 +152,12 @@ static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter
     for (size_t i = 0; i < runtime->plugin_count; i++) {
         struct grc_plugin *plugin = runtime->plugins[i];
 
-        if (plugin->state == GRC_LOAD_OK && !check_forwards(plugin, runtime->settings, reporter))
+        if (plugin->state == GRC_LOAD_OK &&
+            !grc_names_check_upstreams(plugin, runtime->settings, reporter))
             fine = false;
         if (plugin->state == GRC_LOAD_OK && !check_store(plugin, runtime->settings, reporter))
+            fine = false;
+        if (plugin->state == GRC_LOAD_OK && !check_migrations(plugin, reporter))
             fine = false;
     }
     return fine;
@@ -207,7 +207,8 @@ static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_
     /* What a check drops must not be routed. */
     if (fine && whole)
         fine = check_plugins(runtime, reporter);
-    return fine && grc_runtime_route(runtime, reporter);
+    fine = fine && grc_runtime_route(runtime, reporter);
+    return fine && (!whole || grc_names_check_config(runtime, reporter));
 }
 
 struct grc_runtime *grc_runtime_new(const char *config_dir, enum grc_runtime_stage stage,

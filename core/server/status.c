@@ -1,6 +1,7 @@
 #include "server/status.h"
 
 #include "http/http.h"
+#include "plugin/module.h"
 #include "upstream/upstream.h"
 
 #include <greenroom/version.h>
@@ -30,6 +31,17 @@ static const char *state_name(const struct grc_plugin *plugin)
     return plugin->state == GRC_LOAD_DISABLED ? "disabled" : "left out";
 }
 
+/* The code that runs, which a file on disk need not be any more. */
+static json_t *code(const struct grc_plugin *plugin)
+{
+    const struct grc_module *module = plugin->module;
+
+    return json_pack("{s:s, s:i, s:I, s:b}", "build_id", grc_module_elf(module)->build_id,
+                     "generation", (int)grc_module_generation(module), "loaded_at_ms",
+                     (json_int_t)grc_module_loaded_ms(module), "stays",
+                     grc_module_elf(module)->outlives != NULL);
+}
+
 static json_t *groups(const struct grc_runtime *runtime)
 {
     json_t *list = json_array();
@@ -42,9 +54,10 @@ static json_t *groups(const struct grc_runtime *runtime)
             continue; /* a part of the gateway */
         json_array_append_new(
             list,
-            json_pack("{s:s, s:s?, s:s, s:I, s:s*}", "name", plugin->settings->name, "version",
-                      loaded ? plugin->desc->version : NULL, "state", state_name(plugin), "routes",
-                      (json_int_t)(loaded ? plugin->route_count : 0), "reason", plugin->reason));
+            json_pack("{s:s, s:s?, s:s, s:I, s:s*, s:o*}", "name", plugin->settings->name,
+                      "version", loaded ? plugin->desc->version : NULL, "state", state_name(plugin),
+                      "routes", (json_int_t)(loaded ? plugin->route_count : 0), "reason",
+                      plugin->reason, "code", loaded ? code(plugin) : NULL));
     }
     return list;
 }

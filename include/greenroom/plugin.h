@@ -416,6 +416,7 @@ enum gr_option_type {
     GR_OPT_SECRET,   /* const char *; also {"file": "…"}; never shown */
     GR_OPT_LIST,     /* const char *const *, NULL-terminated list of strings */
     GR_OPT_JSON,     /* const json_t *; checked by .json when given */
+    GR_OPT_UPSTREAM, /* const char *; must name one of the config's "upstreams" */
 };
 
 /* One option. Rows end with GR_END. */
@@ -577,8 +578,10 @@ struct gr_metric {
 /* Work that repeats on a thread of its own, from start to stop. Rows end with GR_END. */
 struct gr_timer {
     const char *name;
-    unsigned interval_ms;
-    gr_handler *run; /* the call has no request; an error it returns is logged */
+    unsigned interval_ms;        /* 0: .interval_option says it */
+    gr_handler *run;             /* the call has no request; an error it returns is logged */
+    const char *interval_option; /* name of an option of type GR_OPT_MS, whose .range begins at 1 or
+                                    above, or NULL */
 };
 
 /*
@@ -638,7 +641,8 @@ struct gr_note {
     uint32_t type;
     char owner[12];
     struct gr_abi abi;
-    char name[48]; /* the plugin's */
+    char name[48];    /* the plugin's; this and the next end with a NUL */
+    char version[32]; /* likewise */
 };
 
 struct gr_plugin {
@@ -646,7 +650,7 @@ struct gr_plugin {
 
     const char *name;    /* "rooms": lower case letters, digits, '_'; unique in the gateway; at most
                             47 characters; set by GR_PLUGIN() */
-    const char *version; /* of the plugin */
+    const char *version; /* of the plugin; at most 31 characters */
     const char *summary; /* one line */
     const char *licence; /* SPDX expression */
 
@@ -663,7 +667,10 @@ struct gr_plugin {
     const struct gr_timer *timers;
     const struct gr_command *commands;
     const char *const
-        *owns;      /* path prefixes whose unmatched requests are this group's: GR_LIST() */
+        *owns; /* path prefixes whose unmatched requests are this group's: GR_LIST() */
+    /* Names in the config's "upstreams" that the plugin's functions use: GR_LIST(). A plugin is
+     * loaded only when all of them are there, as are those of its forwards and of its options. */
+    const char *const *upstreams;
     unsigned flags; /* enum gr_plugin_flag */
 
     gr_render_error_fn *render_error; /* NULL: {"code", "message", "details"} */
@@ -692,23 +699,25 @@ enum gr_plugin_flag {
 };
 
 /* GR_PLUGIN("rooms", .version = "1.0.0", .summary = …, .licence = …, .routes = routes): defines the
- * note and the one symbol a plugin exports. */
+ * note and the one symbol a plugin exports. The version comes right after the name, since the note
+ * holds both. */
 #if defined(__GNUC__)
 #define GR_EXPORT __attribute__((visibility("default")))
 #else
 #define GR_EXPORT
 #endif
-#define GR_PLUGIN(name_, ...)                                                                      \
+#define GR_PLUGIN(name_, version_, ...)                                                            \
     __attribute__((used, aligned(4),                                                               \
                    section(".note.greenroom"))) static const struct gr_note gr_plugin_note = {     \
-        sizeof(GR_NOTE_OWNER),                                                                     \
-        sizeof(struct gr_abi) + 48,                                                                \
-        GR_NOTE_TYPE,                                                                              \
-        GR_NOTE_OWNER,                                                                             \
-        GR_ABI,                                                                                    \
-        name_};                                                                                    \
+        .owner_size = sizeof(GR_NOTE_OWNER),                                                       \
+        .desc_size = sizeof(struct gr_note) - offsetof(struct gr_note, abi),                       \
+        .type = GR_NOTE_TYPE,                                                                      \
+        .owner = GR_NOTE_OWNER,                                                                    \
+        .abi = GR_ABI,                                                                             \
+        .name = name_,                                                                             \
+        version_};                                                                                 \
     static const struct gr_plugin gr_plugin_descriptor = {                                         \
-        .abi = GR_ABI, .name = (name_), __VA_ARGS__};                                              \
+        .abi = GR_ABI, .name = (name_), version_, __VA_ARGS__};                                    \
     GR_EXPORT const struct gr_plugin *gr_plugin_entry(void);                                       \
     GR_EXPORT const struct gr_plugin *gr_plugin_entry(void)                                        \
     {                                                                                              \

@@ -59,4 +59,5 @@ static const struct gr_route routes[] = {
 static const char *const owns[] = {"/token", NULL};
 
 GR_PLUGIN("token", .version = HMS_VERSION, .summary = "Join tokens for 100ms rooms",
-          .licence = HMS_LICENCE, .routes = routes, .owns = owns, .flags = GR_PLUGIN_NO_STORE)
+          .licence = HMS_LICENCE, .routes = routes, .owns = owns,
+          .upstreams = GR_LIST(HMS_UPSTREAM), .flags = GR_PLUGIN_NO_STORE)

@@ -269,8 +269,8 @@ static const struct gr_metric metrics[] = {
 };
 
 static const struct gr_timer timers[] = {
-    {"deliver", 1000, webhooks_deliver},
-    {"purge", 10000, webhooks_purge},
+    {.name = "deliver", .interval_ms = 1000, .run = webhooks_deliver},
+    {.name = "purge", .interval_ms = 10000, .run = webhooks_purge},
     GR_END,
 };
 

@@ -145,8 +145,8 @@ static const struct gr_metric metrics[] = {
 };
 
 static const struct gr_timer timers[] = {
-    {MINI_INBOX_TIMER, 1000, mini_inbox_run},
-    {MINI_OUTBOX_TIMER, 1000, mini_outbox_run},
+    {.name = MINI_INBOX_TIMER, .interval_ms = 1000, .run = mini_inbox_run},
+    {.name = MINI_OUTBOX_TIMER, .interval_ms = 1000, .run = mini_outbox_run},
     GR_END,
 };
 

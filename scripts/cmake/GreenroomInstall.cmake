@@ -57,7 +57,8 @@ install(PROGRAMS scripts/new-plugin
   DESTINATION ${CMAKE_INSTALL_BINDIR}
   RENAME greenroom-new-plugin
   COMPONENT dev)
-install(FILES plugins/hello/hello.c DESTINATION ${CMAKE_INSTALL_DATADIR}/greenroom COMPONENT dev)
+# The examples, with their cases: greenroom-new-plugin begins with one of them.
+install(DIRECTORY plugins/hello plugins/profiles DESTINATION ${CMAKE_INSTALL_DATADIR}/greenroom/examples COMPONENT dev)
 
 # The unchanged samples are installed as documentation, so that operators can compare them after an upgrade.
 # `greenroom dev` uses a copy in which all groups are enabled.
@@ -73,3 +74,4 @@ install(FILES plugins/README.md
   RENAME plugins.md
   COMPONENT dev
   OPTIONAL)
+install(FILES plugins/SERVICES.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT dev)

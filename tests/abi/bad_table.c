@@ -48,7 +48,13 @@ static enum gr_err tick(struct gr_call *call)
     return GR_OK;
 }
 
-static const struct gr_timer timers[] = {{"tick", IS(13) ? 0 : 1000, tick}, GR_END};
+static const struct gr_timer timers[] = {
+    {.name = "tick",
+     .interval_ms = IS(13) || IS(15) ? 0 : 1000,
+     .run = tick,
+     .interval_option = IS(15) ? "second" : NULL},
+    GR_END,
+};
 
 static const struct gr_metric metrics[] = {
     {"total", IS(14) ? (enum gr_metric_kind)9 : GR_COUNTER, "All of it", NULL},
@@ -57,4 +63,5 @@ static const struct gr_metric metrics[] = {
 
 BROKEN_PLUGIN(.routes = rows, .options = option_rows,
               .options_size = IS(1) ? 8 : sizeof(struct options), .migrations = steps,
-              .timers = timers, .metrics = metrics)
+              .timers = timers, .metrics = metrics,
+              .upstreams = IS(16) ? (const char *const *)(uintptr_t)16 : NULL)

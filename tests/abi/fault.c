@@ -59,7 +59,7 @@ static const struct gr_route routes[] = {
     GR_END,
 };
 
-static const struct gr_timer timers[] = {{"tick", 5, tick}, GR_END};
+static const struct gr_timer timers[] = {{.name = "tick", .interval_ms = 5, .run = tick}, GR_END};
 
 static enum gr_err init(struct gr_self *self, const void *arg, void **ret_state)
 {

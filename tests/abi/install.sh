@@ -71,17 +71,38 @@ for plugin in "$build"/plugins/*.so; do
     [ ! -e "$plugin" ] || [ -f "$plugindir/${plugin##*/}" ] || fail "'${plugin##*/}' was not installed"
 done
 
-# By pkg-config.
+# From the installed files alone, and nothing in the environment: the build finds the prefix that its tool is in.
 cd "$work"
+unset PKG_CONFIG_PATH
 "$prefix/bin/greenroom-new-plugin" sample >/dev/null
 sample/build.sh
 [ "$(exports sample/sample.so)" = gr_plugin_entry ] || fail "sample.so exports '$(exports sample/sample.so)'"
 if "$prefix/bin/greenroom-new-plugin" sample 2>/dev/null; then
     fail "greenroom-new-plugin overwrote a plugin"
 fi
+"$prefix/bin/greenroom-new-plugin" --from profiles lookup >/dev/null
+lookup/build.sh
+if [ -x "$program" ]; then
+    for plugin in sample lookup; do
+        "$program" plugin inspect "$plugin/$plugin.so" >"$work/log" || fail "$(cat "$work/log")"
+        "$program" plugin test "$plugin/$plugin.so" "$plugin/cases.json" >"$work/log" || fail "$(cat "$work/log")"
+        (cd "$plugin" && "$program" -c etc check >"$work/log" 2>&1) || fail "$(cat "$work/log")"
+    done
+fi
 
-# By CMake, installed beside the bundled ones.
-"$cmake" -S sample -B sample/out -DCMAKE_PREFIX_PATH="$prefix" >"$work/log" 2>&1 || {
+# The same after the whole prefix has moved: by $GREENROOM_PREFIX, and by the program on the PATH.
+mv "$root" "$work/moved"
+prefix=$work/moved/opt/greenroom
+rm sample/sample.so
+GREENROOM_PREFIX=$prefix sample/build.sh || fail "GREENROOM_PREFIX was not used"
+if [ -x "$prefix/bin/greenroom" ]; then
+    PATH=$prefix/bin:$PATH sample/build.sh || fail "the greenroom on the PATH was not used"
+fi
+mv "$work/moved" "$root"
+prefix=$root/opt/greenroom
+
+# By CMake, which finds the prefix as well; installed beside the bundled ones.
+"$cmake" -S sample -B sample/out >"$work/log" 2>&1 || {
     cat "$work/log"
     fail "find_package(greenroom) failed"
 }
@@ -93,7 +114,7 @@ fi
 [ "$(exports "$plugindir/sample.so")" = gr_plugin_entry ] || fail "sample.so was not installed to $plugindir"
 
 # An operator's file survives an upgrade.
-confdir=$(pkg-config --variable=confdir greenroom)
+confdir=$(PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name greenroom.pc)") pkg-config --variable=confdir greenroom)
 if [ -f "$confdir/greenroom.json" ]; then
     echo '{"edited": true}' >"$confdir/greenroom.json"
     install_to_root

@@ -44,7 +44,7 @@ static const struct gr_route routes[] = {
     GR_END,
 };
 
-static const struct gr_timer timers[] = {{"tick", 5, tick}, GR_END};
+static const struct gr_timer timers[] = {{.name = "tick", .interval_ms = 5, .run = tick}, GR_END};
 
 static const struct gr_metric metrics[] = {
     {"told_total", GR_COUNTER, "Answers", NULL},

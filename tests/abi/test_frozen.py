@@ -1,7 +1,9 @@
 """The example plugin, built against every released version of the headers, still loads and answers."""
 
+import json
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -22,8 +24,19 @@ def test_a_plugin_of_a_released_abi_works(tmp_path, version):
         assert gateway.get("/hello/ada").json == {"greeting": "Ahoy", "name": "ada"}
         assert gateway.post("/hello", body={"names": ["a", "b"]}).json["names"] == ["a", "b"]
         assert gateway.post("/hello", body={"names": [1]}).status == 400
+        [group] = json.loads(gateway.run("plugins", "--json").stdout)
+        assert (group["state"], group["running"]["version"]) == ("loaded", "1.0.0")
     finally:
         gateway.stop()
+
+
+@pytest.mark.parametrize("version", RELEASED)
+def test_it_says_for_which_abi_it_was_built(version):
+    library = os.path.join(PLUGINS, f"frozen_{version.replace('.', '_')}.so")
+    done = subprocess.run([os.environ["GR_BINARY"], "plugin", "inspect", "--json", library], capture_output=True,
+                          text=True, timeout=60)
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["abi"], report["problems"]) == (0, version, [])
 
 
 def test_every_minor_version_of_this_major_is_kept():

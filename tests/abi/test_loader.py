@@ -47,7 +47,7 @@ REFUSED = [
     ("bad_magic", r"bad_magic\.so: magic: found 0xdeadbeef, wanted 0x47524d31"),
     ("bad_major", r"bad_major\.so: abi_major: found 2, wanted 1"),
     ("bad_minor", r"bad_minor\.so: abi_minor: found \d+, wanted \d+ or less"),
-    ("bad_struct", r"bad_struct\.so: plugin_size: found 64, wanted 232 to \d+"),
+    ("bad_struct", r"bad_struct\.so: plugin_size: found 64, wanted 240 to \d+"),
     ("bad_row", r"bad_row\.so: route_size: found \d+, wanted 160 to \d+"),
     ("bad_jansson", r"bad_jansson\.so: jansson_major: found 3, wanted 2"),
     ("bad_bits", r"bad_bits\.so: pointer_bits: found 16, wanted 64"),
@@ -62,6 +62,7 @@ if not os.environ.get("GR_SANITIZE"):
 REFUSED_LATER = [
     ("bad_entry", r"bad_entry\.so: gr_plugin_entry: found no descriptor"),
     ("bad_twin", r"bad_twin\.so: descriptor: found another name or other sizes than the note has"),
+    ("bad_version", r"bad_version\.so: version: found '2\.0\.0', wanted '1\.0\.0' as in the note"),
     ("bad_route", r"bad_route\.so: route 0 \(\): id: wanted group\.verb"),
 ]
 ALL_REFUSED = REFUSED + REFUSED_LATER
@@ -79,7 +80,9 @@ TABLES = {
     10: r"route 0 \(broken\.post\): body: fields: row 5: found the end of the table's memory, wanted GR_END",
     11: r"route 1: found the end of the table's memory, wanted GR_END",
     12: r"migration 1: version: found 3, wanted 2",
-    13: r"timer 0: interval_ms, run: found one unset, wanted both",
+    13: r"timer 0 \(tick\): interval_ms: found 0, wanted an interval or \.interval_option",
+    15: r"timer 0 \(tick\): interval_option: found 'second', wanted an option of type GR_OPT_MS with \.range",
+    16: r"descriptor: upstreams: found no end, wanted GR_LIST\(\)",
     14: r"metric 0: kind: found 9, wanted GR_COUNTER or GR_GAUGE",
     1: r"option 1 \(second\): offset: found 8 to 16, wanted it within \.options_size, which is 8",
 }
@@ -136,6 +139,18 @@ DAMAGES = [
      r"segment \d+: found one that is writable and executable"),
     ("head", lambda data: data[:100], r"program headers: they are cut off"),
 ]
+
+
+@pytest.mark.parametrize("words", [("check", "-c"), ("-c",)], ids=["check", "start"])
+def test_a_broken_migration_is_told_with_its_row_and_what_sqlite_says(tmp_path, words):
+    etc = config(tmp_path, ["bad_migration"])
+    settings = json.loads((tmp_path / "greenroom.json").read_text())
+    store = tmp_path / "data.db"
+    (tmp_path / "greenroom.json").write_text(json.dumps({**settings, "store": f"sqlite:{store}"}))
+    done = greenroom(*words, etc)
+    assert done.returncode == 3
+    assert re.search(r'bad_migration\.so: migration 1 \(second\): near \\?"TABEL\\?": syntax error', done.stderr), done.stderr
+    assert not store.exists(), "nothing is begun before all of it was tried"
 
 
 @pytest.mark.parametrize("damage,line", [row[1:] for row in DAMAGES], ids=[row[0] for row in DAMAGES])
@@ -206,6 +221,27 @@ def test_a_file_that_everybody_may_write_is_refused(tmp_path):
     done = greenroom("check", "-c", config(etc, ["good"], directory=directory))
     assert done.returncode == 3
     assert re.search(r"good\.so: mode: found 0666", done.stderr), done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a file away")
+@pytest.mark.parametrize("owner,group,mode,line", [
+    (1234, 0, 0o755, r"good\.so: owner: found user 1234, wanted root or the user that the gateway runs as"),
+    (0, 1234, 0o775, r"good\.so: mode: found 0775, wanted a file that group 1234 cannot write"),
+    (0, 0, 0o775, None),
+    (0, 1234, 0o755, None),
+])
+def test_a_file_that_another_user_can_change_is_told_of(tmp_path, owner, group, mode, line):
+    directory = tmp_path / "lib"
+    directory.mkdir()
+    shutil.copy(os.path.join(PLUGINS, "good.so"), directory / "good.so")
+    os.chown(directory / "good.so", owner, group)
+    (directory / "good.so").chmod(mode)
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    done = greenroom("check", "-c", config(etc, ["good"], directory=directory))
+    assert done.returncode == 0, done.stderr
+    told = [text for text in done.stderr.splitlines() if "good.so" in text]
+    assert [bool(re.search(line or "never", text)) for text in told] == ([True] if line else []), done.stderr
 
 
 def test_a_failing_init_stops_the_start(tmp_path):

@@ -1,9 +1,11 @@
 """A plugin's file is replaced while it serves: by rename, by writing into it, by damage."""
 
+import json
 import os
 import re
 import signal
 import threading
+import time
 
 import pytest
 
@@ -102,6 +104,29 @@ def metric(gateway, name):
     return int(re.search(rf'^greenroom_plugin_{name}{{[^}}]*plugin="reload"[^}}]*}} (\d+)', text, re.M)[1])
 
 
+def listed(gateway):
+    [group] = json.loads(gateway.run("plugins", "--json").stdout)
+    return group
+
+
+def test_greenroom_plugins_tells_what_the_running_gateway_has_loaded(gateway):
+    first = listed(gateway)
+    assert first["running"] == {"version": "1.0.0", "build_id": first["build_id"], "generation": 1, "stays": False,
+                                "loaded_at_ms": first["running"]["loaded_at_ms"]}
+    assert abs(first["running"]["loaded_at_ms"] / 1000 - time.time()) < 600
+    rename_over(gateway.library, code(1).replace(bytes.fromhex(first["build_id"]), bytes(20)))
+    text = gateway.run("plugins").stdout
+    assert re.search(r"^NAME +STATE +VERSION +RUNS +SUMMARY$", text, re.M)
+    assert re.search(r"^reload +loaded +1\.0\.0 +1\.0\.0, code 1, loaded [-0-9: ]+, another file now +Tells", text, re.M), text
+    assert listed(gateway)["running"]["build_id"] != listed(gateway)["build_id"]
+    reload(gateway)
+    then = listed(gateway)
+    assert then["running"]["generation"] == 2 and then["running"]["build_id"] == then["build_id"] == "00" * 20
+    gateway.stop()
+    assert "running" not in listed(gateway)
+    assert re.search(r"^NAME +STATE +VERSION +SUMMARY$", gateway.run("plugins").stdout, re.M)
+
+
 def footprint(gateway):
     """Descriptors, threads, mappings of the process, and kilobytes of its address space."""
     process = f"/proc/{gateway.process.pid}"
@@ -116,11 +141,12 @@ def footprint(gateway):
 
 
 def test_many_reloads_under_load_leave_nothing_behind(gateway):
-    failures, stop = [], threading.Event()
+    failures, stop, served = [], threading.Event(), [0]
 
     def load():
         while not stop.is_set():
             answer = gateway.get("/reload")
+            served[0] += 1
             if answer.status != 200 or not answer.json["code"].startswith("code-"):
                 failures.append(answer)
 
@@ -140,6 +166,7 @@ def test_many_reloads_under_load_leave_nothing_behind(gateway):
         stop.set()
         for thread in threads:
             thread.join()
+    print(f"\n{RELOADS} reloads, {served[0]} requests, {len(failures)} failed; before {first}, after {last}")
     assert failures == []
     assert told(gateway) == "code-%06d" % (8 + RELOADS)
     if SANITIZED:

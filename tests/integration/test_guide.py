@@ -71,7 +71,7 @@ def test_the_guide_to_a_first_plugin_works_with_the_installed_files_alone(prefix
     port = free_port()
     pkg_config = next(prefix.rglob("greenroom.pc")).parent
     steps = session(blocks(GUIDE, "console")[0], port)
-    assert len(steps) == 10
+    assert len(steps) == 11 and [command for command, _ in steps].index("./build.sh") == 2
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("GR_", "GREENROOM_", "APP_"))}
     printed = run_session(steps, tmp_path, {
         **clean, "PATH": f"{prefix}/bin:{clean['PATH']}", "PKG_CONFIG_PATH": str(pkg_config), "PORT": str(port),
@@ -84,6 +84,42 @@ def test_the_guide_to_a_first_plugin_works_with_the_installed_files_alone(prefix
             assert found == promised, command
     built = (tmp_path / "greeter" / "greeter.c").read_text()
     assert str(SOURCE) not in built and not list(tmp_path.rglob("CMakeCache.txt"))
+
+
+# --- services ---
+
+SERVICES = (SOURCE / "plugins" / "SERVICES.md").read_text()
+AROUND = """#include <greenroom/plugin.h>
+#include <jansson.h>
+#include <stdio.h>
+static void close_file(void *file) { fclose(file); }
+static enum gr_err take_number(void *arg, const struct gr_value *columns, size_t count)
+{ if (count == 1) *(int64_t *)arg = columns[0].i; return GR_OK; }
+static enum gr_err move_rooms(struct gr_call *call, void *arg)
+{ return gr_store(call, "UPDATE a SET b = 1", GR_NO_PARAMS, NULL, NULL, arg); }
+enum gr_err use_all(struct gr_call *call, struct gr_self *self, const char *room);
+"""
+
+
+def test_the_page_of_services_compiles_and_has_every_service(tmp_path):
+    snippets = blocks(SERVICES, "c")
+    functions = "".join(
+        f"static enum gr_err use_{n}(struct gr_call *call, struct gr_self *self, const char *room)\n"
+        f"{{ (void)call; (void)self; (void)room;\n{code}\nreturn GR_OK; }}\n" for n, code in enumerate(snippets))
+    calls = " ".join(f"use_{n}(call, self, room);" for n in range(len(snippets)))
+    file = tmp_path / "services.c"
+    file.write_text(f"{AROUND}{functions}enum gr_err use_all(struct gr_call *call, struct gr_self *self, const char *room)\n"
+                    f"{{ {calls} close_file(NULL); (void)take_number; (void)move_rooms; return GR_OK; }}\n")
+    done = subprocess.run(
+        [os.environ.get("CC", "cc"), "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-variable",
+         "-Wno-unused-but-set-variable", "-fsyntax-only", f"-I{SOURCE}/include", f"-I{BUILD}/include", str(file)],
+        capture_output=True, text=True, timeout=TIMEOUT * 6)
+    assert done.returncode == 0, done.stderr
+    header = (SOURCE / "include" / "greenroom" / "host.h").read_text()
+    services = set(re.findall(r"static inline [^;{]*?\b(gr_\w+)\(", header))
+    assert len(services) > 60
+    used = "".join(snippets)
+    assert [name for name in sorted(services) if f"{name}(" not in used] == []
 
 
 # --- quotes ---

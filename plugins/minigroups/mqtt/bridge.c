@@ -159,8 +159,8 @@ static const struct gr_option options[] = {
 };
 
 static const struct gr_timer timers[] = {
-    {MQ_TIMER_LINK, 1000, mq_link_run},
-    {MQ_TIMER_INBOX, 1000, mq_inbox_run},
+    {.name = MQ_TIMER_LINK, .interval_ms = 1000, .run = mq_link_run},
+    {.name = MQ_TIMER_INBOX, .interval_ms = 1000, .run = mq_inbox_run},
     GR_END,
 };
 

@@ -1,0 +1,27 @@
+/* A gateway of a command's own: this program once more, with another config, until the command has
+ * no more use for it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct grc_child {
+    pid_t pid;  /* 0: not running */
+    int status; /* how it ended, as waitpid() tells it */
+};
+
+/* Starts one. It ends with this process. log: a descriptor for its standard error, or -1: this
+ * process's. false: said why. */
+bool grc_child_start(struct grc_child *child, const char *config, const char *state, int log);
+/* Waits until it serves. The address of its first listener in ret_url. false: it ended, or took too
+ * long. */
+bool grc_child_wait_ready(struct grc_child *child, const char *config, char *ret_url, size_t size);
+bool grc_child_ended(struct grc_child *child);
+/* The same, and waits so long for its end. */
+bool grc_child_ends(struct grc_child *child, int timeout_ms);
+/* Ends it and waits for its end. Nothing where it does not run. */
+void grc_child_stop(struct grc_child *child);
+
+/* Removes a directory and what is in it; says what cannot be removed. */
+void grc_tree_remove(const char *path);

@@ -1,0 +1,11 @@
+/* Its constructor ends whatever process loads it. */
+#include "broken.h"
+
+#include <stdlib.h>
+
+__attribute__((constructor)) static void constructor(void)
+{
+    abort();
+}
+
+BROKEN_PLUGIN(.flags = 0)
