@@ -371,11 +371,13 @@ static void end(struct grc_conn *conn, bool answered, bool keep)
 }
 
 /* A gateway that stops keeps a connection only for what the client has sent on it already. */
-static bool wanted_again(const struct grc_conn *conn)
+static bool wanted_again(struct grc_conn *conn)
 {
     int stage = atomic_load(&conn->http->stage);
 
-    return stage == GRC_HTTP_SERVING || (stage < GRC_HTTP_GIVING_UP && conn->in_len > 0);
+    if (stage == GRC_HTTP_SERVING || stage == GRC_HTTP_GIVING_UP)
+        return stage == GRC_HTTP_SERVING;
+    return conn->in_len > 0 || grc_conn_fill(conn) == GRC_CAME_SOME;
 }
 
 /* On a fiber of its own: whatever the request waits for holds no thread. */
