@@ -21,7 +21,7 @@
 /* How long requests that were given up may take to answer, and then to see that their connection
  * was broken. */
 #define LAST_ANSWERS_MS 400
-#define LAST_WRITES_MS 100
+#define LAST_WRITES_MS 600
 
 void grc_http_warn_descriptors(const struct grc_settings *settings)
 {

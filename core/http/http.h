@@ -60,7 +60,7 @@ void grc_http_drain(struct grc_http *http);
 unsigned grc_http_unfinished(const struct grc_http *http);
 /*
  * Takes in no client any more, gives up what is still being served (a request that waits gets 503),
- * and waits for the workers. false: a request holds its worker and does not return, after half a
+ * and waits for the workers. false: a request holds its worker and does not return, after a
  * second. The workers run still, so that nothing may be freed; only the end of the process is left.
  * NULL is fine.
  */
