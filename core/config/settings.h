@@ -243,6 +243,7 @@ struct grc_settings {
     bool admin_remote;       /* admin.allow_unauthenticated_remote */
     int64_t workers;
     int64_t requests_max;      /* in progress at a time, those that wait included */
+    int64_t connections_max;   /* 0: as many as there are descriptors for */
     int64_t waiting_bytes_max; /* of bodies whose rest has not come yet */
     int64_t admin_workers;
     int64_t body_max_bytes;
@@ -280,6 +281,7 @@ struct grc_settings {
     const char *state_dir;
     enum gr_log_level log_level;
     bool log_plain;
+    const char *log_file;              /* NULL: standard error */
     int64_t log_buffer_bytes;          /* 0: no queue */
     const char *const *audit_accepted; /* ids of rules that the operator knows of */
     struct grc_auth_settings auth;

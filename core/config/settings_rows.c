@@ -164,6 +164,10 @@ static const struct grc_setting server_keys[] = {
                 "Requests in progress at the same time, those that wait included; above that, new "
                 "ones get 503",
                 .range = GR_RANGE(1, 65536)),
+    GRC_SETTING(grc_settings, "connections_max", connections_max, GRC_SETTING_INT, NULL,
+                "Connections of clients at the same time, idle ones included; above that, requests "
+                "on new ones get 503. By default as many as there are descriptors for",
+                .optional = true, .range = GR_RANGE(1, 65536)),
     GRC_SETTING(grc_settings, "waiting_bytes_max", waiting_bytes_max, GRC_SETTING_BYTES, "256m",
                 "Memory for bodies whose rest has not come yet; above that, new ones get 503",
                 .range = GR_RANGE(65536, MEBI(65536))),
@@ -346,12 +350,24 @@ static const struct grc_setting plugins_keys[] = {
     GRC_SETTING_END,
 };
 
+static const char *log_file_convert(struct grc_reader *reader, const char *text)
+{
+    (void)reader;
+    return text[0] == '/' && text[strlen(text) - 1] != '/' ? text : NULL;
+}
+
 static const struct grc_setting log_keys[] = {
     GRC_SETTING(grc_settings, "level", log_level, GRC_SETTING_CHOICE, "info",
                 "Least level to write", .values = GR_LIST("error", "warn", "info", "debug")),
     GRC_SETTING(grc_settings, "format", log_plain, GRC_SETTING_FLAG, "json",
                 "One JSON object per line, or text for a person",
                 .values = GR_LIST("json", "text")),
+    GRC_SETTING(grc_settings, "file", log_file, GRC_SETTING_STRING, NULL,
+                "File that lines are appended to; SIGUSR1 opens it again after it was moved away. "
+                "By default they go to standard error, as does what is said before the gateway "
+                "listens",
+                .optional = true, .convert = log_file_convert,
+                .expected = "an absolute path such as \"/var/log/greenroom/greenroom.log\""),
     GRC_SETTING(
         grc_settings, "buffer", log_buffer_bytes, GRC_SETTING_BYTES, "4m",
         "Memory for lines that wait to be written, so that no request waits for the log; lines "

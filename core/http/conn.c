@@ -31,6 +31,8 @@
 /* While the gateway drains, a connection that was opened or used within this time is not idle yet:
  * its client may have sent a request that has not arrived. */
 #define DRAIN_GRACE_MS 1000
+/* How long one that is refused may take to send its request. */
+#define OVER_MS 1000
 
 static const char reason_too_large[] = "the head of the request is too large";
 
@@ -94,6 +96,14 @@ static struct grc_conn *take_slot(struct grc_http *http)
     }
     pthread_mutex_unlock(&http->lock);
     return conn;
+}
+
+bool grc_conns_room(struct grc_http *http)
+{
+    pthread_mutex_lock(&http->lock);
+    bool room = http->free_conns || http->conns_used < http->conns_max;
+    pthread_mutex_unlock(&http->lock);
+    return room;
 }
 
 static void give_slot(struct grc_http *http, struct grc_conn *conn)
@@ -193,14 +203,30 @@ static int64_t deadline_ms(const struct grc_conn *conn)
     if (conn->begun_ms && conn->in_len > 0)
         return conn->begun_ms + http->header_timeout_ms;
     int64_t limit_ms = conn->kept ? http->keep_alive_timeout_ms : http->header_timeout_ms;
-    if (atomic_load(&http->stage) >= GRC_HTTP_DRAINING && limit_ms > DRAIN_GRACE_MS)
-        limit_ms = DRAIN_GRACE_MS;
-    return conn->since_ms + limit_ms;
+    int64_t most_ms = limit_ms;
+    if (atomic_load(&http->stage) >= GRC_HTTP_DRAINING)
+        most_ms = DRAIN_GRACE_MS;
+    else if (conn->over)
+        most_ms = OVER_MS;
+    return conn->since_ms + (limit_ms < most_ms ? limit_ms : most_ms);
+}
+
+/* For the metrics. The owner tells whether it is in the middle of a handshake or a head. */
+static void set_receiving(struct grc_conn *conn, bool receiving)
+{
+    if (conn->receiving == receiving)
+        return;
+    conn->receiving = receiving;
+    if (receiving)
+        atomic_fetch_add(&conn->http->receiving, 1);
+    else
+        atomic_fetch_sub(&conn->http->receiving, 1);
 }
 
 /* The owner lets go. false: there is something already, and it is the owner still. */
 static bool park(struct grc_conn *conn)
 {
+    set_receiving(conn, conn->phase == GRC_CONN_HEAD && (shaking(conn) || conn->in_len > 0));
     pthread_mutex_lock(&conn->lock);
     /* Under the lock: either this sees that a drain has begun, or the drain sees it parked. */
     conn->deadline_ms = deadline_ms(conn);
@@ -303,6 +329,7 @@ static void begin(struct grc_conn *conn, size_t len, enum gr_err err, const char
     conn->begun_ms = 0;
     conn->blank = false;
     conn->phase = GRC_CONN_CALL;
+    set_receiving(conn, false);
     if (conn->in_len == 0)
         drop_input(conn);
     if (conn->transaction->request.broken == GR_OK)
@@ -422,6 +449,8 @@ void grc_conn_linger(struct grc_conn *conn)
 {
     drop_input(conn);
     conn->phase = GRC_CONN_LINGER;
+    set_receiving(conn, false);
+    atomic_fetch_add(&conn->http->closing, 1);
     conn->since_ms = grc_mono_ms();
     conn->thrown_away = 0;
     grc_stream_end(conn);
@@ -451,8 +480,11 @@ void grc_conn_close(struct grc_conn *conn)
     conn->ssl = NULL;
     close(fd);
     conn->phase = GRC_CONN_FREE;
+    set_receiving(conn, false);
     atomic_fetch_sub(&http->open, 1);
-    if (!lingered)
+    if (lingered)
+        atomic_fetch_sub(&http->closing, 1);
+    else
         count_finished(conn);
     give_slot(http, conn);
     grc_door_left(http);
@@ -597,6 +629,8 @@ bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *p
     conn->blank = false;
     conn->kept = false;
     conn->late = late;
+    conn->over = atomic_load(&http->open) >= http->connections_max;
+    conn->ready_us = 0;
     conn->begun_ms = 0;
     conn->since_ms = grc_mono_ms();
     snprintf(conn->peer, sizeof(conn->peer), "%s", peer);

@@ -17,6 +17,9 @@
 
 /* How long it stays shut when there is no descriptor left, unless a connection ends before. */
 #define SHUT_MS 200
+/* There is room again when it has not been missing for so long: one client that leaves lets one in.
+ */
+#define CALM_MS 5000
 /* How long a drain waits at most until those who have connected are taken in. */
 #define LAST_IN_MS 1000
 
@@ -27,6 +30,7 @@ struct grc_door {
     bool non_blocking;    /* the listening sockets are */
     atomic_bool shut;     /* there is no room: clients wait in the kernel's queue */
     bool told;            /* … and that was logged */
+    int64_t full_ms;      /* when there was no room the last time */
     atomic_bool closed;   /* no client is taken in any more */
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
@@ -125,6 +129,7 @@ static void text_of(const struct sockaddr_storage *address, char *text, size_t s
 static void shut(struct grc_door *door, const char *reason)
 {
     door->shut = true;
+    door->full_ms = grc_mono_ms();
     if (!door->told)
         grc_warn("no more connections are taken in until others end: %s", reason);
     door->told = true;
@@ -163,6 +168,11 @@ static bool take_in(struct grc_http *http, size_t listener, int fd)
     socklen_t size = sizeof(address);
     const int on = 1;
     char peer[INET6_ADDRSTRLEN];
+
+    if (!grc_conns_room(http)) {
+        shut(http->door, "there are as many as there may be");
+        return false;
+    }
     int client = accept4(fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (client < 0) {
@@ -177,7 +187,7 @@ static bool take_in(struct grc_http *http, size_t listener, int fd)
     if (grc_conn_open(http, listener, client, peer, http->door->late))
         return true;
     close(client);
-    shut(http->door, "there are as many as there may be");
+    shut(http->door, "out of memory or descriptors");
     return false;
 }
 
@@ -198,8 +208,8 @@ static void take_in_all(struct grc_http *http, const struct pollfd *listeners, s
         pthread_cond_signal(&door->changed);
         pthread_mutex_unlock(&door->lock);
     }
-    if (took && !door->shut && door->told) {
-        grc_info("connections are taken in again");
+    if (took && !door->shut && door->told && grc_mono_ms() - door->full_ms >= CALM_MS) {
+        grc_info("connections are taken in without delay again");
         door->told = false;
     }
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/format.h"
+#include "http/descriptors.h"
 #include "http/internal.h"
 #include "http/port_owner.h"
 #include "loop/turn.h"
@@ -13,20 +14,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Descriptors that are no clients': files, upstreams, the store. */
-#define OTHER_DESCRIPTORS 128u
-#define CONNS_MIN 64u
-#define CONNS_MAX 65536u
-#define ADMIN_CONNS 256u
 /* How long requests that were given up may take to answer, and then to see that their connection
  * was broken. */
 #define LAST_ANSWERS_MS 400
-#define LAST_WRITES_MS 100
+#define LAST_WRITES_MS 600
+
+void grc_http_warn_descriptors(const struct grc_settings *settings)
+{
+    grc_descriptors_warn(settings);
+}
 
 /* --- what is configured, and whether it can work --- */
 
@@ -149,24 +149,6 @@ static char *explain(const struct grc_listen *listen, size_t count, const char *
                       trouble[0] ? trouble : "the listener did not start");
 }
 
-static unsigned clamp(int64_t value, unsigned min, unsigned max)
-{
-    return value < (int64_t)min ? min : value > (int64_t)max ? max : (unsigned)value;
-}
-
-/* So many connections as there are descriptors for. */
-static unsigned connections_max(bool admin)
-{
-    struct rlimit limit;
-    int64_t descriptors = CONNS_MAX;
-
-    if (admin)
-        return ADMIN_CONNS;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < CONNS_MAX)
-        descriptors = (int64_t)limit.rlim_cur;
-    return clamp(descriptors - OTHER_DESCRIPTORS, CONNS_MIN, CONNS_MAX);
-}
-
 /* --- life --- */
 
 void grc_http_free(struct grc_http *http)
@@ -182,14 +164,26 @@ void grc_http_free(struct grc_http *http)
     free(http);
 }
 
-static void apply(struct grc_http *http, int64_t workers, bool admin,
-                  const struct grc_settings *settings)
+/* Of so many workers, those that are kept free. */
+static unsigned spare_of(unsigned workers)
 {
+    unsigned tenth = workers < 320 ? workers / 10 : 32;
+
+    return workers < 4 ? 0 : tenth > 0 ? tenth : 1;
+}
+
+static void apply(struct grc_http *http, bool admin, const struct grc_settings *settings,
+                  const struct grc_descriptors *descriptors)
+{
+    unsigned workers = admin ? descriptors->admin_workers : descriptors->workers;
+
     http->admin = admin;
     http->batch = !admin;
-    http->workers = clamp(workers, 1, 16384);
-    http->spare = http->workers < 4 ? 0 : clamp(http->workers / 10, 1, 32);
-    http->requests_max = admin ? ADMIN_CONNS : clamp(settings->requests_max, 1, CONNS_MAX);
+    http->workers = workers;
+    http->spare = spare_of(workers);
+    http->connections_max =
+        admin ? descriptors->admin_connections_max : descriptors->connections_max;
+    http->requests_max = admin ? http->connections_max : (unsigned)settings->requests_max;
     http->waiting_bytes_max = settings->waiting_bytes_max;
     http->limits.uri_max = (size_t)settings->uri_max_bytes;
     http->limits.headers_max = (size_t)settings->header_max_bytes;
@@ -208,19 +202,21 @@ static bool begin_turns(struct grc_http *http)
                                           GRC_TURN_PATIENCE_MS);
 }
 
-static struct grc_http *http_new(int64_t workers, bool admin, const struct grc_settings *settings,
+static struct grc_http *http_new(bool admin, const struct grc_settings *settings,
                                  const struct grc_http_handler *handler)
 {
+    struct grc_descriptors descriptors;
     struct grc_http *http = calloc(1, sizeof(*http));
 
     if (!http)
         return NULL;
     pthread_mutex_init(&http->lock, NULL);
     http->handler = *handler;
-    apply(http, workers, admin, settings);
+    grc_descriptors_share(settings, &descriptors);
+    apply(http, admin, settings, &descriptors);
     http->loop = grc_loop_new();
-    if (http->loop && begin_turns(http) && grc_conns_new(http, connections_max(admin)) &&
-        grc_door_new(http))
+    size_t slots = http->connections_max + descriptors.connections_over;
+    if (http->loop && begin_turns(http) && grc_conns_new(http, slots) && grc_door_new(http))
         return http;
     grc_http_free(http);
     return NULL;
@@ -260,8 +256,8 @@ static void stop_threads(struct grc_http *http)
     grc_civetweb_stop(http);
 }
 
-struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, int64_t workers,
-                                bool admin, const struct grc_settings *settings,
+struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, bool admin,
+                                const struct grc_settings *settings,
                                 const struct grc_http_handler *handler, char **ret_reason)
 {
     const char *trouble = NULL;
@@ -269,7 +265,7 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, i
     *ret_reason = check_listen(listen, count);
     if (*ret_reason)
         return NULL;
-    struct grc_http *http = http_new(workers, admin, settings, handler);
+    struct grc_http *http = http_new(admin, settings, handler);
     if (!http) {
         *ret_reason = grc_format("out of memory");
         return NULL;
@@ -353,6 +349,27 @@ unsigned grc_http_workers(const struct grc_http *http)
 unsigned grc_http_connections(const struct grc_http *http)
 {
     return atomic_load(&http->open);
+}
+
+void grc_http_connections_by_state(const struct grc_http *http, struct grc_http_connections *ret)
+{
+    unsigned open = atomic_load(&http->open);
+
+    ret->receiving = atomic_load(&http->receiving);
+    ret->request = atomic_load(&http->active);
+    ret->closing = atomic_load(&http->closing);
+    unsigned busy = ret->receiving + ret->request + ret->closing;
+    ret->idle = open > busy ? open - busy : 0; /* they change while they are read */
+}
+
+unsigned grc_http_running(const struct grc_http *http)
+{
+    return atomic_load(&http->running);
+}
+
+unsigned grc_http_queued(const struct grc_http *http)
+{
+    return atomic_load(&http->ready_count);
 }
 
 unsigned grc_http_port(const struct grc_http *http, size_t index)

@@ -26,6 +26,8 @@ void grc_http_global_init(void);
 const char *grc_http_unchecked(const char *version);
 /* Warns in the log when the linked version is not one of those, unless server.civetweb is "any". */
 void grc_http_warn_unchecked(const struct grc_settings *settings);
+/* Warns in the log when there are fewer descriptors than the settings want. */
+void grc_http_warn_descriptors(const struct grc_settings *settings);
 
 /* Whether listeners could speak the TLS that settings want, if any does. false with a reason
  * (malloc'ed). */
@@ -37,8 +39,8 @@ bool grc_http_try(const struct grc_listen *listen, char **ret_reason);
 
 /* Starts listening. NULL with a one-line reason (malloc'ed) in ret_reason: "127.0.0.1:8080: Address
  * already in use, by process 812 (nginx)". */
-struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, int64_t workers,
-                                bool admin, const struct grc_settings *settings,
+struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, bool admin,
+                                const struct grc_settings *settings,
                                 const struct grc_http_handler *handler, char **ret_reason);
 /*
  * The steps of a stop, in their order; each is called once, on the thread that started it.
@@ -58,7 +60,7 @@ void grc_http_drain(struct grc_http *http);
 unsigned grc_http_unfinished(const struct grc_http *http);
 /*
  * Takes in no client any more, gives up what is still being served (a request that waits gets 503),
- * and waits for the workers. false: a request holds its worker and does not return, after half a
+ * and waits for the workers. false: a request holds its worker and does not return, after a
  * second. The workers run still, so that nothing may be freed; only the end of the process is left.
  * NULL is fine.
  */
@@ -77,6 +79,18 @@ unsigned grc_http_active(const struct grc_http *http);
 unsigned grc_http_workers(const struct grc_http *http);
 /* Connections of clients, idle ones included. */
 unsigned grc_http_connections(const struct grc_http *http);
+/* Of the connections: those in a TLS handshake or in the middle of a head; those with a request;
+ * those whose last answer has left; all others. */
+struct grc_http_connections {
+    unsigned receiving;
+    unsigned request;
+    unsigned closing;
+    unsigned idle;
+};
+void grc_http_connections_by_state(const struct grc_http *http, struct grc_http_connections *ret);
+/* Requests that a worker is at, and requests whose head waits for a worker. */
+unsigned grc_http_running(const struct grc_http *http);
+unsigned grc_http_queued(const struct grc_http *http);
 /* The port of the index-th listener, after start. */
 unsigned grc_http_port(const struct grc_http *http, size_t index);
 /* After grc_http_stop(), and after everything that waited in its loop was freed: connections to

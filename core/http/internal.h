@@ -69,15 +69,18 @@ struct grc_conn {
     int fd;   /* written with the lock held; -1: none */
     uint8_t phase;
     uint8_t listener;
-    bool ended; /* the client has sent all that it will */
-    bool blank; /* the empty line that may stand in front of a head was taken */
-    bool kept;  /* it had a request before */
-    bool late;  /* made after the drain had begun */
-    char *in;   /* bytes that came and belong to no head yet; NULL: none */
+    bool ended;     /* the client has sent all that it will */
+    bool blank;     /* the empty line that may stand in front of a head was taken */
+    bool kept;      /* it had a request before */
+    bool late;      /* made after the drain had begun */
+    bool over;      /* one more than there may be: its request is refused */
+    bool receiving; /* counted in http->receiving */
+    char *in;       /* bytes that came and belong to no head yet; NULL: none */
     size_t in_len;
     size_t in_cap;
     size_t scanned;     /* of them, looked at for the end of a head */
     int64_t since_ms;   /* when it was opened, when its last answer left, or its linger began */
+    int64_t ready_us;   /* when a worker was asked for; 0: none was */
     int64_t begun_ms;   /* when the first byte of a head came; 0: none has */
     size_t thrown_away; /* while it lingers */
     char peer[64];
@@ -111,8 +114,9 @@ struct grc_http {
 
     pthread_mutex_t lock; /* of the lists that follow */
     struct grc_conn *conns;
-    size_t conns_max;
-    size_t conns_used; /* of the table, so far */
+    size_t conns_max;         /* slots */
+    unsigned connections_max; /* above that, connections are over */
+    size_t conns_used;        /* of the table, so far */
     struct grc_conn *free_conns;
     struct grc_transaction *free_transactions;
     struct grc_ready ready;
@@ -120,6 +124,8 @@ struct grc_http {
 
     atomic_uint open;              /* connections */
     atomic_uint unfinished;        /* of them, those that grc_http_unfinished() counts */
+    atomic_uint receiving;         /* of them, in a handshake, or in the middle of a head */
+    atomic_uint closing;           /* of them, lingering after the last answer */
     atomic_uint active;            /* requests between begin and end */
     atomic_uint running;           /* of them, those that a worker is at */
     _Atomic int64_t waiting_bytes; /* of bodies whose rest has not come yet */
@@ -142,6 +148,8 @@ void grc_conns_free(struct grc_http *http);
 /* Takes over a connected socket, which does not block, and begins to wait for its first request.
  * false: there is no slot for it, and the descriptor stays the caller's. */
 bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *peer, bool late);
+/* Whether there is a slot for one more. */
+bool grc_conns_room(struct grc_http *http);
 /* The owner ends it at once. */
 void grc_conn_close(struct grc_conn *conn);
 /* The owner looks what there is to do next: takes what came, and begins a request, waits for more,

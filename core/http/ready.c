@@ -1,5 +1,7 @@
 #include "http/internal.h"
 
+#include "base/clock.h"
+
 static _Thread_local bool is_worker;
 
 /* These are not inlined: what calls them may be on a fiber, and go on on another thread. */
@@ -19,6 +21,7 @@ void grc_ready_put(struct grc_conn *conn)
     struct grc_http *http = conn->http;
 
     conn->next = NULL;
+    conn->ready_us = conn->transaction ? grc_mono_us() : 0;
     pthread_mutex_lock(&http->lock);
     if (http->ready.last)
         http->ready.last->next = conn;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "http/chunks.h"
 #include "loop/wait.h"
+#include "metrics/metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,18 +80,34 @@ static void clear_request(struct grc_request *request)
            sizeof(*request) - offsetof(struct grc_request, header_count));
 }
 
+/* A limit that is reached, for the client; NULL: none is. */
+static const char *overload(const struct grc_conn *conn)
+{
+    struct grc_http *http = conn->http;
+
+    if (conn->over)
+        return "there are too many connections";
+    if (grc_http_load(&http->active) > http->requests_max)
+        return "there are too many requests";
+    if (grc_http_load(&http->running) > http->workers - http->spare)
+        return "all workers are busy";
+    return NULL;
+}
+
 static void describe(struct grc_conn *conn, struct grc_request *request)
 {
     struct grc_http *http = conn->http;
 
     request->conn = conn;
     request->started_us = grc_mono_us();
+    if (conn->ready_us)
+        grc_metrics_worker_wait(http->admin, request->started_us - conn->ready_us);
+    conn->ready_us = 0;
     request->tls = conn->ssl != NULL;
     request->admin = http->admin;
     request->leaving = atomic_load(&http->stage) >= GRC_HTTP_LEAVING;
     request->late = conn->late;
-    request->overloaded = grc_http_load(&http->active) > http->requests_max ||
-                          grc_http_load(&http->running) > http->workers - http->spare;
+    request->overload = overload(conn);
     snprintf(request->peer, sizeof(request->peer), "%s", conn->peer);
 }
 
@@ -354,11 +371,13 @@ static void end(struct grc_conn *conn, bool answered, bool keep)
 }
 
 /* A gateway that stops keeps a connection only for what the client has sent on it already. */
-static bool wanted_again(const struct grc_conn *conn)
+static bool wanted_again(struct grc_conn *conn)
 {
     int stage = atomic_load(&conn->http->stage);
 
-    return stage == GRC_HTTP_SERVING || (stage < GRC_HTTP_GIVING_UP && conn->in_len > 0);
+    if (stage == GRC_HTTP_SERVING || stage == GRC_HTTP_GIVING_UP)
+        return stage == GRC_HTTP_SERVING;
+    return conn->in_len > 0 || grc_conn_fill(conn) == GRC_CAME_SOME;
 }
 
 /* On a fiber of its own: whatever the request waits for holds no thread. */

@@ -65,6 +65,7 @@ static _Atomic(struct plugin_series *) series;
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint64_t rejected[GRC_REJECT_COUNT];
 static _Atomic int in_flight;
+static struct histogram worker_waits[2]; /* of the main listeners, and the admin's */
 
 static void add(_Atomic uint64_t *counter, uint64_t value)
 {
@@ -84,6 +85,11 @@ static void observe(struct histogram *histogram, int64_t took_us)
         at++;
     add(&histogram->counts[at], 1);
     add(&histogram->sum_us, took_us > 0 ? (uint64_t)took_us : 0);
+}
+
+void grc_metrics_worker_wait(bool admin, int64_t took_us)
+{
+    observe(&worker_waits[admin], took_us);
 }
 
 static struct grc_route_metrics *find_route(const char *id)
@@ -375,6 +381,16 @@ static void render_routes(struct grc_buf *out)
         render_histogram(out, "request_duration_seconds", "operation", at->id, &at->took);
 }
 
+static void render_worker_waits(struct grc_buf *out)
+{
+    static const char *const listeners[] = {"main", "admin"};
+
+    grc_metrics_head(out, "worker_wait_seconds", "histogram",
+                     "From a request's whole head until a worker was free for it");
+    for (size_t i = 0; i < 2; i++)
+        render_histogram(out, "worker_wait_seconds", "listener", listeners[i], &worker_waits[i]);
+}
+
 static void render_upstream_calls(struct grc_buf *out)
 {
     static const char *const classes[] = {"other", "1xx", "2xx", "3xx", "4xx", "5xx"};
@@ -476,6 +492,7 @@ static void render_plugins(struct grc_buf *out)
 void grc_metrics_render(struct grc_buf *out, grc_collect_fn *collect, void *arg)
 {
     render_routes(out);
+    render_worker_waits(out);
     render_upstream_calls(out);
     render_upstream_events(out);
     render_rejects(out);

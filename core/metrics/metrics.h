@@ -63,6 +63,8 @@ struct grc_route_metrics *grc_metrics_unmatched(void);
 /* NULL metrics are fine everywhere. */
 void grc_metrics_request(struct grc_route_metrics *metrics, int status, int64_t took_us);
 void grc_metrics_in_flight(int delta);
+/* How long a request waited until a worker was free for it. */
+void grc_metrics_worker_wait(bool admin, int64_t took_us);
 void grc_metrics_reject(enum grc_reject reason);
 void grc_metrics_exchange(struct grc_upstream_metrics *metrics, enum gr_err err, int status,
                           int64_t took_us);

@@ -72,14 +72,46 @@ static void listener_gauge(struct grc_buf *out, const char *name, const char *he
         grc_metrics_sample(out, name, "listener=\"admin\"", value(listeners.admin));
 }
 
+static void connections_gauge(struct grc_buf *out, const char *listener,
+                              const struct grc_http *http)
+{
+    struct grc_http_connections count;
+
+    grc_http_connections_by_state(http, &count);
+    const struct {
+        const char *state;
+        unsigned count;
+    } rows[] = {{"idle", count.idle},
+                {"receiving", count.receiving},
+                {"request", count.request},
+                {"closing", count.closing}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char labels[64];
+
+        snprintf(labels, sizeof(labels), "listener=\"%s\",state=\"%s\"", listener, rows[i].state);
+        grc_metrics_sample(out, "connections", labels, rows[i].count);
+    }
+}
+
 static void render_listeners(struct grc_buf *out)
 {
     pthread_mutex_lock(&listeners.lock);
     listener_gauge(out, "workers", "Worker threads, by listener", grc_http_workers);
     listener_gauge(out, "listener_requests", "Requests in progress, those that wait included",
                    grc_http_active);
+    listener_gauge(out, "listener_requests_running",
+                   "Of these, requests that a worker is at: they compute, or block it",
+                   grc_http_running);
+    listener_gauge(out, "listener_requests_queued", "Requests that wait for a worker",
+                   grc_http_queued);
     listener_gauge(out, "listener_connections", "Open connections, idle ones included",
                    grc_http_connections);
+    grc_metrics_head(out, "connections", "gauge", "Open connections, by what they are at");
+    if (listeners.http)
+        connections_gauge(out, "main", listeners.http);
+    if (listeners.admin)
+        connections_gauge(out, "admin", listeners.admin);
     pthread_mutex_unlock(&listeners.lock);
 }
 

@@ -90,10 +90,10 @@ static enum gr_err step_draining(struct grc_call *call)
 
 static enum gr_err step_shed(struct grc_call *call)
 {
-    if (!call->request->overloaded)
+    if (!call->request->overload)
         return GR_OK;
     call->reply->close = true;
-    return grc_fail(call, GR_ERR_OVERLOAD, "all workers are busy");
+    return grc_fail(call, GR_ERR_OVERLOAD, "%s", call->request->overload);
 }
 
 static enum gr_err step_route(struct grc_call *call)

@@ -12,6 +12,7 @@
 #include "server/changes.h"
 #include "server/explain.h"
 #include "server/gateway.h"
+#include "server/log_target.h"
 #include "server/metrics_page.h"
 #include "server/minute.h"
 #include "server/notify.h"
@@ -54,14 +55,20 @@ static void report(void *arg, const char *line)
 /* Signals are waited for by the main thread alone: every thread made later inherits the mask. */
 static bool block_signals(sigset_t *set)
 {
+    static const int awaited[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1};
+    /* Others that would end the process, and mean nothing to it. A write beyond the limit of a
+     * file's size (SIGXFSZ) fails like any other. */
+    static const int ignored[] = {SIGPIPE, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,
+                                  SIGIO,   SIGPWR,  SIGXFSZ, SIGSTKFLT};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
+    bool fine = true;
 
     sigemptyset(set);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGHUP);
-    return pthread_sigmask(SIG_BLOCK, set, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0 &&
-           grc_fault_install();
+    for (size_t i = 0; i < sizeof(awaited) / sizeof(awaited[0]); i++)
+        sigaddset(set, awaited[i]);
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+        fine = fine && sigaction(ignored[i], &ignore, NULL) == 0;
+    return fine && pthread_sigmask(SIG_BLOCK, set, NULL) == 0 && grc_fault_install();
 }
 
 static bool init_libraries(void)
@@ -82,13 +89,13 @@ static void apply_log(const struct grc_settings *settings)
 }
 
 static struct grc_http *listen_on(struct server *server, const struct grc_listen *listen,
-                                  size_t count, int64_t workers, bool admin)
+                                  size_t count, bool admin)
 {
     const struct grc_runtime *runtime = grc_gateway_runtime(server->gateway);
     struct grc_http_handler handler = grc_gateway_handler(server->gateway);
     char *reason = NULL;
     struct grc_http *http =
-        grc_http_start(listen, count, workers, admin, runtime->settings, &handler, &reason);
+        grc_http_start(listen, count, admin, runtime->settings, &handler, &reason);
 
     if (!http)
         grc_error("cannot listen on %s", reason ? reason : "any address");
@@ -101,12 +108,11 @@ static bool listen_all(struct server *server)
     const struct grc_settings *settings = grc_gateway_runtime(server->gateway)->settings;
 
     if (settings->admin.address) {
-        server->admin = listen_on(server, &settings->admin, 1, settings->admin_workers, true);
+        server->admin = listen_on(server, &settings->admin, 1, true);
         if (!server->admin)
             return false;
     }
-    server->http =
-        listen_on(server, settings->listen, settings->listen_count, settings->workers, false);
+    server->http = listen_on(server, settings->listen, settings->listen_count, false);
     return server->http != NULL;
 }
 
@@ -186,6 +192,18 @@ static bool start_log_queue(const struct server *server)
     return false;
 }
 
+/* As the user that it will be opened as again. */
+static bool prepare_log(const struct server *server)
+{
+    char *reason = NULL;
+
+    if (grc_log_target_prepare(grc_gateway_runtime(server->gateway)->settings, &reason))
+        return true;
+    grc_error("%s", reason ? reason : "out of memory");
+    free(reason);
+    return false;
+}
+
 static int start(struct server *server)
 {
     if (!init_libraries())
@@ -211,8 +229,12 @@ static int start(struct server *server)
         grc_error("out of memory");
         return GRC_EXIT_FAILED;
     }
+    grc_http_warn_descriptors(grc_gateway_runtime(server->gateway)->settings);
+    if (!prepare_log(server))
+        return GRC_EXIT_FAILED;
     if (!listen_as_root(server))
         return GRC_EXIT_LISTEN;
+    grc_log_target_settle(true);
     if (!start_log_queue(server))
         return GRC_EXIT_FAILED;
     grc_metrics_page_listeners(server->http, server->admin);
@@ -244,6 +266,7 @@ static bool needs_restart(const struct grc_settings *old, const struct grc_setti
 
     same = same && same_text(old->user, new->user) && same_text(old->group, new->group);
     same = same && old->listen_count == new->listen_count && old->workers == new->workers &&
+           old->connections_max == new->connections_max &&
            old->admin_workers == new->admin_workers &&
            old->header_timeout_ms == new->header_timeout_ms &&
            old->keep_alive_timeout_ms == new->keep_alive_timeout_ms &&
@@ -274,8 +297,20 @@ static bool prepare_listener(struct grc_http *http, const struct grc_settings *s
     return false;
 }
 
-static void settle_listeners(struct server *server, bool take_over)
+static bool prepare_log_again(const struct grc_settings *settings, json_t *problems)
 {
+    char *reason = NULL;
+
+    if (grc_log_target_prepare(settings, &reason))
+        return true;
+    report_reload(problems, reason ? reason : "out of memory");
+    free(reason);
+    return false;
+}
+
+static void settle(struct server *server, bool take_over)
+{
+    grc_log_target_settle(take_over);
     grc_http_settle(server->http, take_over);
     grc_http_settle(server->admin, take_over);
 }
@@ -288,9 +323,10 @@ static struct grc_runtime *next_runtime(struct server *server, json_t *problems)
         grc_runtime_new(server->config_dir, GRC_RUNTIME_CHECK, report_reload, problems);
     bool fine = runtime && prepare_listener(server->http, runtime->settings, problems) &&
                 prepare_listener(server->admin, runtime->settings, problems) &&
+                prepare_log_again(runtime->settings, problems) &&
                 grc_runtime_serve(runtime, report_reload, problems);
 
-    settle_listeners(server, fine);
+    settle(server, fine);
     if (fine)
         return runtime;
     grc_runtime_unref(runtime);
@@ -364,9 +400,9 @@ static json_t *reload(struct server *server)
     }
     bool restart = needs_restart(old->settings, runtime->settings);
     if (restart)
-        grc_warn(
-            "listeners, workers, users, log.buffer, and limits and timeouts of heads change at the "
-            "next start");
+        grc_warn("listeners, workers, connections_max, users, log.buffer, and limits and timeouts "
+                 "of heads change at the "
+                 "next start");
     apply_log(runtime->settings);
     server->reloads.failed = false;
     server->reloads.generation++;
@@ -419,9 +455,14 @@ static json_t *answer(void *arg, const char *word, const json_t *details)
 
 /* --- stop --- */
 
+static bool is_stop(int received)
+{
+    return received == SIGTERM || received == SIGINT || received == SIGQUIT;
+}
+
 static const char *name_of(int received)
 {
-    return received == SIGTERM ? "SIGTERM" : "SIGINT";
+    return received == SIGTERM ? "SIGTERM" : received == SIGINT ? "SIGINT" : "SIGQUIT";
 }
 
 /* A start that failed leaves some of these NULL. */
@@ -462,12 +503,19 @@ static int wait_signal(struct server *server, int timeout_ms)
     return 0;
 }
 
-/* true: a second SIGTERM or SIGINT. */
+static void reopen_log(struct server *server)
+{
+    grc_log_target_reopen(grc_gateway_runtime(server->gateway)->settings);
+}
+
+/* true: a second signal to stop. */
 static bool wait_while_stopping(void *arg, int timeout_ms)
 {
     int received = wait_signal(arg, timeout_ms);
 
-    return received == SIGTERM || received == SIGINT;
+    if (received == SIGUSR1)
+        reopen_log(arg);
+    return is_stop(received);
 }
 
 static void stop(struct server *server, int received)
@@ -501,7 +549,9 @@ int grc_run(const struct grc_run_options *options)
         received = wait_signal(&server, -1);
         if (received == SIGHUP)
             json_decref(reload_told(&server));
-        else if (received != 0)
+        else if (received == SIGUSR1)
+            reopen_log(&server);
+        else if (is_stop(received))
             break;
     }
     if (status == GRC_EXIT_OK)

@@ -20,7 +20,7 @@ struct grc_stop {
  * ones are refused, and what clients have sent is served, for server.drain_timeout. What waits then
  * gets 503.
  *
- * Timers of plugins have the same time for what they do. What does not return, half a second
+ * Timers of plugins have the same time for what they do. What does not return, a second
  * later, holds nothing up: the process ends with status 0 from
  * here, without stopping the plugins, and the log says which groups it was. The same happens when
  * plugins take more than two seconds to stop.

@@ -4,7 +4,6 @@
 #include "base/ids.h"
 #include "base/secret.h"
 #include "service/signer.h"
-#include "store/class_lock.h"
 
 #include <jansson.h>
 
@@ -99,9 +98,8 @@ enum gr_err mini_state_init(struct gr_self *self, const void *options, void **re
     state->authz = gr_authz_new(self, state->options->account, state->options->authz,
                                 state->options->authz_cache, mini_tenant_token);
     state->signer = mini_signer_new(self, state->options, secret);
-    state->class_locks = mini_class_locks_new();
     gr_hmac_sha256(self->host, secret, GR_STR("ids of absent classes"), state->absent_key);
-    if (!state->authz || !state->signer || !state->class_locks)
+    if (!state->authz || !state->signer)
         goto fail;
     *ret_state = state;
     return GR_OK;
@@ -115,7 +113,6 @@ void mini_state_fini(struct gr_self *self, void *arg)
 {
     struct mini_state *state = arg;
 
-    mini_class_locks_free(state->class_locks);
     mini_signer_free(self, state->signer);
     gr_authz_free(self, state->authz);
     gr_authn_free(self, state->authn);

@@ -142,11 +142,13 @@ void rig_hasher_stop(struct rig_hasher *hasher)
 
 /* --- for handlers --- */
 
-/* Queues the job and waits until a thread has done it. */
+/* Queues the job and waits until a thread has done it. Other requests go on meanwhile: the worker
+ * that waits gives its turn away. */
 static enum gr_err submit(struct rig_hasher *hasher, struct job *job)
 {
     if (pthread_cond_init(&job->ready, NULL) != 0)
         return GR_ERR_NO_MEMORY;
+    hasher->host->blocking(true);
     pthread_mutex_lock(&hasher->lock);
     bool room = hasher->jobs < hasher->jobs_max && hasher->started && !hasher->stop;
     if (room) {
@@ -158,6 +160,7 @@ static enum gr_err submit(struct rig_hasher *hasher, struct job *job)
             pthread_cond_wait(&job->ready, &hasher->lock);
     }
     pthread_mutex_unlock(&hasher->lock);
+    hasher->host->blocking(false);
     pthread_cond_destroy(&job->ready);
     return room ? GR_OK : GR_ERR_OVERLOAD;
 }

@@ -30,7 +30,8 @@ def upstream():
 
 def rooms(upstream, server=None, **settings):
     """A gateway that forwards; identical requests are separate calls, unless a test says otherwise."""
-    gateway = Gateway(server=server, credentials={"100ms": {"access_key": "key", "secret": "a secret"}},
+    gateway = Gateway(server={"workers": 64, **(server or {})},
+                      credentials={"100ms": {"access_key": "key", "secret": "a secret"}},
                       upstreams={"api": {"url": upstream.url + "/v2", "credential": "100ms", "single_flight": False,
                                          **settings}})
     gateway.plugins["rooms"] = {}
@@ -166,13 +167,14 @@ def test_readiness_is_red_before_anything_is_refused():
 
 def test_who_comes_late_is_told_to_come_again_elsewhere():
     with Gateway(plugins={"probe": {}}) as gateway:
-        busy = gateway.raw(b"GET /probe/wait/700 HTTP/1.1\r\n" + HOST + b"\r\n")
+        busy = gateway.raw(b"POST /probe/echo HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\n\r\n")
         wait_in_progress(gateway, 1)
         gateway.signal(signal.SIGTERM)
         gateway.wait_log("stopping on SIGTERM")
         late = gateway.get("/probe/wait/0")
         assert late.status == 503 and late.header("Connection") == "close" and late.header("Retry-After")
         assert gateway.admin("/metrics").status == 200
+        busy.send(b"x")
         assert busy.answer().status == 200
         ended(gateway)
 

@@ -71,6 +71,8 @@ class Gateway:
         self.config = merged(DEFAULTS, config)
         self.plugins = plugins
         self.env = {**os.environ, **(env or {})}
+        self.prefix = []
+        """What starts the program, such as prlimit."""
         self.process = None
         self.port = self.admin_port = None
         self._lines = []
@@ -91,7 +93,7 @@ class Gateway:
 
     def start(self):
         self.write()
-        self.process = subprocess.Popen([BINARY, "-c", str(self.directory)], env=self.env, stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*self.prefix, BINARY, "-c", str(self.directory)], env=self.env, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self._lines = []  # of this run
         threading.Thread(target=self._read, args=(self.process.stderr, self._lines), daemon=True).start()

@@ -23,17 +23,28 @@
 static sem_t gate;
 static atomic_int held;
 static atomic_int niceness;
+static atomic_int blocking_at_work;
+static atomic_int blocking; /* callers that have announced that they wait */
 
 static void digest(gr_str bytes, unsigned char ret_digest[32])
 {
     atomic_store(&niceness, getpriority(PRIO_PROCESS, 0));
+    atomic_store(&blocking_at_work, atomic_load(&blocking));
     atomic_fetch_add(&held, 1);
     sem_wait(&gate);
     memset(ret_digest, bytes.ptr[0], 32);
 }
 
-static const struct gr_host host = {
-    .sha256 = digest, .hex = grc_hex, .secret_equal = grc_secret_equal, .wipe = grc_wipe};
+static void announce(bool begins)
+{
+    atomic_fetch_add(&blocking, begins ? 1 : -1);
+}
+
+static const struct gr_host host = {.blocking = announce,
+                                    .sha256 = digest,
+                                    .hex = grc_hex,
+                                    .secret_equal = grc_secret_equal,
+                                    .wipe = grc_wipe};
 
 static struct rig_hasher *start(int64_t threads, int64_t queue_max)
 {
@@ -138,6 +149,8 @@ static void the_threads_give_way(void **unused)
     assert_int_equal(rig_hasher_make(hasher, (gr_str){longest, sizeof(longest)}, hash), GR_OK);
     assert_int_equal(strncmp(hash, "$y$", 3), 0);
     assert_int_equal(atomic_load(&niceness), lower < 19 ? lower : 19);
+    assert_int_equal(atomic_load(&blocking_at_work), 1);
+    assert_int_equal(atomic_load(&blocking), 0);
     assert_int_equal(getpriority(PRIO_PROCESS, 0), own);
     end(hasher);
 }

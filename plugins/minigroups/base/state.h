@@ -3,10 +3,12 @@
 
 #include "options.h"
 
-struct mini_signer;      /* service/signer.h */
-struct mini_class_locks; /* store/class_lock.h */
+struct mini_signer; /* service/signer.h */
 
 #define MINI_KEY_SIZE 32
+/* How long a request waits for another one that makes rooms for the same class. Between two
+ * gateways on one store, the statement that writes the row of the class decides. */
+#define MINI_ROOMS_WAIT_MS 10000
 
 /* The URL for notifications of an audience. */
 struct mini_notify {
@@ -20,7 +22,6 @@ struct mini_state {
     struct gr_authn *authn;
     struct gr_authz *authz;
     struct mini_signer *signer;
-    struct mini_class_locks *class_locks;
     struct mini_notify *notify; /* the entries of the config that have a URL */
     size_t notify_count;
     bool has_tq;

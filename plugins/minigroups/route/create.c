@@ -10,7 +10,6 @@
 #include "handlers.h"
 #include "requests.h"
 #include "service/rooms.h"
-#include "store/class_lock.h"
 
 static enum gr_err read_body(struct gr_call *call, struct mini_class *row)
 {
@@ -72,7 +71,7 @@ enum gr_err mini_create(struct gr_call *call)
         return err;
     /* Other creates of the same scope wait here, so that only the first one makes rooms. */
     const char *name = gr_format(call, "%s\n%s", row.audience, row.scope);
-    err = name ? mini_class_lock_acquire(call, name) : GR_ERR_NO_MEMORY;
+    err = name ? gr_exclusive(call, gr_str_of(name), MINI_ROOMS_WAIT_MS) : GR_ERR_NO_MEMORY;
     if (err != GR_OK)
         return err;
     err = mini_class_reserve_id(call, row.audience, row.scope, id);

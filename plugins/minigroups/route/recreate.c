@@ -1,10 +1,10 @@
 /* Recreate: gives a class new rooms and resets its lifecycle. */
 #include "access.h"
 #include "base/problem.h"
+#include "base/state.h"
 #include "handlers.h"
 #include "requests.h"
 #include "service/rooms.h"
-#include "store/class_lock.h"
 
 static void begin_anew(struct mini_class *row, const struct mini_rooms *rooms,
                        const struct mini_class_change *change)
@@ -29,8 +29,8 @@ enum gr_err mini_recreate(struct gr_call *call)
 
     if (err != GR_OK)
         return err;
-    err = mini_class_lock_acquire(call, row.id);
-    if (err == GR_OK) /* the previous holder of the lock may have given the class other rooms */
+    err = gr_exclusive(call, gr_str_of(row.id), MINI_ROOMS_WAIT_MS);
+    if (err == GR_OK) /* the call that was at it before may have given the class other rooms */
         err = mini_fail_store(
             call, mini_class_find(call, MINI_BY_ID, gr_str_of(row.id), (gr_str){NULL, 0}, &row));
     if (err != GR_OK)
