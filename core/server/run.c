@@ -61,7 +61,7 @@ static bool block_signals(sigset_t *set)
     sigaddset(set, SIGINT);
     sigaddset(set, SIGHUP);
     return pthread_sigmask(SIG_BLOCK, set, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0 &&
-           grc_fault_install();
+           grc_fault_install("the gateway");
 }
 
 static bool init_libraries(void)
