@@ -120,6 +120,21 @@ bool grc_privileges_drop(char **ret_reason)
     return true;
 }
 
+bool grc_privileges_settle(char **ret_reason)
+{
+    uid_t user[3];
+
+    if (getresuid(&user[0], &user[1], &user[2]) != 0)
+        return grc_refuse(ret_reason, "who this process is cannot be found out: %s",
+                          strerror(errno));
+    if (user[0] == user[1] && user[1] == user[2])
+        return true;
+    if (setresuid(user[1], user[1], user[1]) != 0)
+        return grc_refuse(ret_reason, "the rights of user %ld cannot be given up: %s",
+                          (long)user[0], strerror(errno));
+    return true;
+}
+
 static void raise_files(void)
 {
     struct rlimit files;

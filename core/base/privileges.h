@@ -27,6 +27,10 @@ void grc_privileges_thread(void);
 /* Drops root for good, on all threads, and makes sure that it cannot be regained. */
 bool grc_privileges_drop(char **ret_reason);
 
+/* In a process that a lowered one started: gives up what is left of root. false with a reason
+ * (malloc'ed, one line). */
+bool grc_privileges_settle(char **ret_reason);
+
 /*
  * Turns off core dumps and debuggers of users other than root, unless core_dumps is set; rules out
  * that a program the process runs gains privileges; raises the limit of open files to its maximum.

@@ -84,5 +84,8 @@ json_t *grc_error_json(const struct gr_error *error);
 bool grc_call_has_scope(const struct grc_call *call, const char *scope);
 /* False when the caller is bound to other values of this kind. */
 bool grc_call_may(const struct grc_call *call, const char *binds, gr_str value);
+/* Parses the body where the route's row describes one; an absent one counts as the row says. Does
+ * not check it. */
+enum gr_err grc_call_parse(struct grc_call *call);
 /* Does what the route's forward row says. */
 enum gr_err grc_forward(struct grc_call *call);

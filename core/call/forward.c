@@ -133,7 +133,7 @@ static enum gr_err fail_upstream(struct grc_call *call, const struct grc_exchang
 
 /* Where the gateway tells of a limit of its own, the upstream's of the same form would be taken for
  * a part of it. */
-static void pass_header(struct grc_call *call, const struct gr_pair *header)
+void grc_reply_pass(struct grc_call *call, const struct gr_pair *header)
 {
     static const char ours[] = "RateLimit";
     struct grc_reply *reply = call->reply;
@@ -178,7 +178,7 @@ static enum gr_err reply_with(struct grc_call *call, const struct gr_select *sel
         return grc_fail(call, GR_ERR_UPSTREAM_BROKEN, "the upstream answered with status %d",
                         exchange->status);
     for (size_t i = 0; i < exchange->answer_header_count; i++)
-        pass_header(call, &exchange->answer_headers[i]);
+        grc_reply_pass(call, &exchange->answer_headers[i]);
     add_cache_headers(call, exchange);
     if (!select || exchange->status != 200)
         return reply_as_it_came(call, exchange);

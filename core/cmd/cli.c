@@ -6,6 +6,8 @@
 #include "config/env.h"
 #include "config/setting.h"
 #include "http/http.h"
+#include "isolation/process.h"
+#include "server/isolated.h"
 #include "token/jwt.h"
 #include "upstream/upstream.h"
 
@@ -252,6 +254,8 @@ int grc_cli_main(int argc, char **argv)
 
     grc_memory_init();
     json_object_seed(0); /* before there are threads */
+    if (argc == 3 && strcmp(argv[1], GRC_ISOLATED_COMMAND) == 0)
+        return grc_run_isolated();
     if (!take_globals(&globals, &argc, argv))
         return GRC_EXIT_USAGE;
     struct grc_cli cli = {.commands = commands,

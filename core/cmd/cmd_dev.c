@@ -211,7 +211,26 @@ static int run_in(const struct grc_cli *cli, const char *state, bool kept)
 
 struct dev_args {
     const char *state;
+    const char *seed;
+    const char *speed;
 };
+
+/* What the sandbox begins with, and how fast its time goes: its own options say what is wrong with
+ * them. false: said why not. */
+static bool set_sandbox(const struct dev_args *args)
+{
+    char *seed = args->seed ? realpath(args->seed, NULL) : NULL;
+    bool fine = !args->seed || seed;
+
+    if (!fine)
+        grc_complain("--seed: %s: %s", args->seed, strerror(errno));
+    if (seed && setenv("SANDBOX_SEED_FILE", seed, 1) != 0)
+        fine = false;
+    if (args->speed && setenv("SANDBOX_SPEED", args->speed, 1) != 0)
+        fine = false;
+    free(seed);
+    return fine;
+}
 
 static int dev(const struct grc_cli *cli, const void *args, int count, char **words)
 {
@@ -224,6 +243,8 @@ static int dev(const struct grc_cli *cli, const void *args, int count, char **wo
     grc_log_level_set(GR_LOG_ERROR);
     grc_env_lenient_set(true);
     bool kept = state != NULL;
+    if (!set_sandbox(args))
+        return GRC_EXIT_USAGE;
     if (kept && mkdir(state, 0700) != 0 && errno != EEXIST) {
         grc_complain("%s: %s", state, strerror(errno));
         return GRC_EXIT_FAILED;
@@ -243,6 +264,9 @@ static int dev(const struct grc_cli *cli, const void *args, int count, char **wo
 static const struct grc_flag dev_flags[] = {
     GRC_TEXT(dev_args, "--state", state, "DIR",
              "Keep what is stored there; by default it is forgotten at the end"),
+    GRC_TEXT(dev_args, "--seed", seed, "FILE",
+             "JSON with the templates, rooms, codes, peers and polls that the sandbox begins with"),
+    GRC_TEXT(dev_args, "--speed", speed, "N", "How many times faster the sandbox's delays pass"),
     GRC_FLAG_END,
 };
 

@@ -1,6 +1,6 @@
 #include "config/ca_file.h"
 
-#include "base/file.h"
+#include "config/handover.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -37,7 +37,7 @@ void grc_ca_file_verify(struct grc_reader *reader, const struct grc_path *path, 
     const char *reason = NULL;
     size_t len = 0;
     bool broken = false;
-    char *text = grc_file_read(file, CA_FILE_MAX_BYTES, &len, &reason);
+    char *text = grc_handover_file(file, CA_FILE_MAX_BYTES, &len, &reason);
 
     if (!text) {
         grc_reader_problem(reader, path, "cannot read '%s': %s", file, reason);

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/secure.h"
+#include "config/handover.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -53,7 +54,7 @@ const char *grc_env_get(const char *name, bool secret)
     } else if (secret) {
         secret_note(name);
     }
-    return value && value[0] ? value : NULL;
+    return grc_handover_variable(name, value && value[0] ? value : NULL);
 }
 
 void grc_env_scrub(void)

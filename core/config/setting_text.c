@@ -1,9 +1,9 @@
 /* What the reader says and where it gets its texts from. */
-#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/secure.h"
 #include "config/env.h"
+#include "config/handover.h"
 #include "config/setting.h"
 #include "config/source.h"
 #include "config/units.h"
@@ -316,7 +316,7 @@ bool grc_reader_secret_file(struct grc_reader *reader, const struct grc_path *pa
     if (!text)
         return true;
     const char *file = grc_reader_file(reader, text);
-    char *content = file ? grc_file_read(file, SECRET_MAX_BYTES, &len, &reason) : NULL;
+    char *content = file ? grc_handover_file(file, SECRET_MAX_BYTES, &len, &reason) : NULL;
     if (!content) {
         if (grc_env_lenient())
             return true;
@@ -388,7 +388,7 @@ json_t *grc_reader_parse(struct grc_reader *reader, const char *file)
 {
     const char *reason = NULL;
     size_t len = 0;
-    char *text = grc_file_read(file, GRC_SOURCE_MAX_BYTES, &len, &reason);
+    char *text = grc_handover_file(file, GRC_SOURCE_MAX_BYTES, &len, &reason);
     json_t *root;
 
     if (!text) {

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/place.h"
+#include "config/handover.h"
 #include "config/settings_rows.h"
 
 #include <dirent.h>
@@ -253,19 +254,45 @@ static void read_plugin(struct grc_reader *reader, const char *file_name,
         return;
     }
     own.where = plugin->file;
+    grc_handover_owner(plugin->name);
     json_t *root = grc_reader_parse(&own, plugin->file);
     if (root) {
         grc_setting_rows_read(&own, NULL, grc_plugin_file_rows, root, plugin);
         if (!plugin->library)
             plugin->library = default_library(reader->keep, plugin->name);
     }
+    grc_handover_owner(NULL);
+    if (grc_handover_group()) { /* this is the process that the file asks for */
+        plugin->isolated = false;
+        plugin->library_fd = GRC_HANDOVER_LIBRARY_FD;
+    }
     grc_json_wipe(root);
     reader->problems = own.problems;
+}
+
+/* In the process of a group: the group's own file. */
+static int list_one(const char *group, struct dirent ***ret_list)
+{
+    struct dirent **list = calloc(1, sizeof(struct dirent *));
+    struct dirent *entry = calloc(1, sizeof(*entry));
+
+    if (!list || !entry) {
+        free(list);
+        free(entry);
+        return -1;
+    }
+    snprintf(entry->d_name, sizeof(entry->d_name), "%s.json", group);
+    list[0] = entry;
+    *ret_list = list;
+    return 1;
 }
 
 /* The names of the files, sorted, to be freed one by one; -1: the directory cannot be read. */
 static int list_plugins(struct grc_reader *reader, struct dirent ***ret_list)
 {
+    const char *group = grc_handover_group();
+    if (group)
+        return list_one(group, ret_list);
     const char *dir = grc_reader_file(reader, "plugins.d");
     int count = dir ? scandir(dir, ret_list, json_file, by_name) : -1;
 
@@ -283,7 +310,12 @@ static bool switched_on(const struct grc_reader *reader, const char *file_name)
     struct grc_reader silent = {.where = file_name, .dir = reader->dir, .keep = reader->keep};
     char *relative = grc_path_join("plugins.d", file_name);
     const char *file = relative ? grc_reader_file(&silent, relative) : NULL;
+    char *group = strndup(file_name, strlen(file_name) - strlen(".json"));
+
+    grc_handover_owner(group ? group : file_name); /* never of all groups */
     json_t *root = file ? grc_reader_parse(&silent, file) : NULL;
+    grc_handover_owner(NULL);
+    free(group);
     bool on = !json_is_false(json_object_get(root, "enabled"));
 
     free(relative);
@@ -361,10 +393,13 @@ static struct grc_settings *load(const char *dir, grc_report_fn *report, void *a
     settings->own = own;
     reader.keep = &own->keep;
     settings->dir = grc_keep_copy(&own->keep, gr_str_of(dir));
+    settings->handover = grc_handover_new();
+    struct grc_handover *before = grc_handover_record(settings->handover);
     read_all(&reader, settings);
     settle_directories(&reader, settings);
+    (void)grc_handover_record(before);
     free(file);
-    if (!settings->dir || !settings->state_dir) {
+    if (!settings->dir || !settings->state_dir || !settings->handover) {
         grc_settings_free(settings);
         return NULL;
     }
@@ -395,6 +430,7 @@ void grc_settings_free(struct grc_settings *settings)
     if (!settings)
         return;
     grc_keep_done(&settings->own->keep);
+    grc_handover_free(settings->handover);
     free(settings->own);
     free(settings);
 }

@@ -111,6 +111,15 @@ struct grc_route_settings {
     struct grc_cache_settings cache;
 };
 
+/* The process of an isolated group. */
+struct grc_process_settings {
+    int64_t threads;          /* calls at a time */
+    int64_t call_timeout_ms;  /* of calls whose route has none */
+    int64_t memory_max_bytes; /* 0: any */
+    int64_t descriptors_max;
+    int64_t cpu_max_ms; /* CPU time in a minute; 0: any */
+};
+
 /* One plugins.d file. */
 struct grc_plugin_settings {
     const char *file;    /* for messages */
@@ -123,6 +132,9 @@ struct grc_plugin_settings {
     struct grc_route_settings *routes;
     size_t route_count;
     int64_t calls_max; /* requests of the group at a time; 0: see grc_requests_share() */
+    bool isolated;     /* its functions run in a process of their own; false in that process */
+    struct grc_process_settings process;
+    int library_fd; /* the sealed bytes of library, as they were handed over; 0: read the file */
 };
 
 /* One of the keys that a JWT provider lists itself. Exactly one of file and secret. */
@@ -286,8 +298,9 @@ struct grc_settings {
     const char *const *audit_accepted; /* ids of rules that the operator knows of */
     struct grc_auth_settings auth;
     struct grc_limits_settings limits;
-    json_t *root;                 /* owns the expanded text of everything above */
-    struct grc_settings_own *own; /* private to settings.c */
+    struct grc_handover *handover; /* what was read: config/handover.h */
+    json_t *root;                  /* owns the expanded text of everything above */
+    struct grc_settings_own *own;  /* private to settings.c */
 };
 
 /*

@@ -494,6 +494,26 @@ static const struct grc_map route_map = {
     .name_offset = offsetof(struct grc_route_settings, id),
 };
 
+static const struct grc_setting process_keys[] = {
+    GRC_SETTING(grc_process_settings, "threads", threads, GRC_SETTING_INT, "32",
+                "Calls that it works on at the same time; further ones wait in the gateway",
+                .range = GR_RANGE(1, 256)),
+    GRC_SETTING(grc_process_settings, "call_timeout", call_timeout_ms, GRC_SETTING_MS, "30s",
+                "Time for a call whose route has no timeout; one second later it counts as hung, "
+                "and the process is ended and started again",
+                .range = GR_RANGE(10, HOURS(1))),
+    GRC_SETTING(grc_process_settings, "memory_max", memory_max_bytes, GRC_SETTING_BYTES, "512m",
+                "Memory that it may allocate (RLIMIT_DATA); 0: any",
+                .range = GR_RANGE(0, MEBI(1024 * 1024))),
+    GRC_SETTING(grc_process_settings, "descriptors_max", descriptors_max, GRC_SETTING_INT, "1024",
+                "Files and connections that it may have open", .range = GR_RANGE(64, 1048576)),
+    GRC_SETTING(grc_process_settings, "cpu_max", cpu_max_ms, GRC_SETTING_MS, "0",
+                "CPU time that it may use in a minute, in whole seconds; with more it is ended and "
+                "started again. 0: any",
+                .range = GR_RANGE(0, HOURS(2))),
+    GRC_SETTING_END,
+};
+
 const struct grc_setting grc_plugin_file_rows[] = {
     {.name = "$schema", .type = GRC_SETTING_NOTE, .doc = "For editors"},
     GRC_SETTING(
@@ -517,5 +537,11 @@ const struct grc_setting grc_plugin_file_rows[] = {
         "Requests of the group that are served at the same time; by default three quarters of "
         "server.requests_max",
         .optional = true, .range = GR_RANGE(1, 65536)),
+    GRC_SETTING(grc_plugin_settings, "isolation", isolated, GRC_SETTING_FLAG, "none",
+                "\"process\" runs the functions of the plugin in a process of their own, so that a "
+                "crash or a hang costs the calls of this group alone",
+                .values = GR_LIST("none", "process")),
+    GRC_SETTING(grc_plugin_settings, "process", process, GRC_SETTING_OBJECT, NULL,
+                "With that isolation: the process", .keys = process_keys),
     GRC_SETTING_END,
 };

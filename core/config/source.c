@@ -1,7 +1,7 @@
 #include "config/source.h"
 
-#include "base/file.h"
 #include "base/secure.h"
+#include "config/handover.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,7 +201,7 @@ char *grc_source_where(const char *file, const struct grc_path *path)
     char *where = NULL;
     size_t len = 0;
     size_t at = 0;
-    char *text = grc_file_read(file, GRC_SOURCE_MAX_BYTES, &len, &reason);
+    char *text = grc_handover_file(file, GRC_SOURCE_MAX_BYTES, &len, &reason);
 
     if (text && grc_source_clean(text, len, &at)) {
         unsigned line = 0;

@@ -64,7 +64,8 @@ enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
  * its switches between serve and done. */
 void grc_conn_runs(const struct grc_request *request, bool runs);
 /* True once the request's listener has given up what it still serves, since its time to drain is
- * over. What the request waits for is cancelled. */
+ * over. What the request waits for is cancelled. One that came to the process of an isolated group
+ * has no listener, and is never given up there, nor is its client seen to leave. */
 bool grc_request_given_up(const struct grc_request *request);
 /* True when the client has left: it closed the connection, or it ended its sending and the request
  * can be asked again without harm (GET, HEAD). One that still reads the answer to another request

@@ -343,7 +343,7 @@ enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
 
 bool grc_request_given_up(const struct grc_request *request)
 {
-    return atomic_load(&request->conn->http->stage) == GRC_HTTP_GIVING_UP;
+    return request->conn && atomic_load(&request->conn->http->stage) == GRC_HTTP_GIVING_UP;
 }
 
 void grc_conn_runs(const struct grc_request *request, bool runs)

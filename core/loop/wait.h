@@ -23,7 +23,8 @@
     X(MEMORY, "memory", "memory for the JSON of a large body")                                     \
     X(STORE, "store", "a connection of the store")                                                 \
     X(TURN, "turn", "another call that works on the same thing")                                   \
-    X(GROUP, "group", "the other exchanges of a group")
+    X(GROUP, "group", "the other exchanges of a group")                                            \
+    X(ISOLATED, "isolated", "the process of an isolated group")
 
 enum grc_waits {
 #define GRC_WAITS_ENUM(id, name, meaning) GRC_WAITS_##id,

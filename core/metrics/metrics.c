@@ -66,6 +66,7 @@ static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint64_t rejected[GRC_REJECT_COUNT];
 static _Atomic int in_flight;
 static struct histogram worker_waits[2]; /* of the main listeners, and the admin's */
+static const struct grc_metrics_sink *diverted; /* NULL: figures are counted here */
 
 static void add(_Atomic uint64_t *counter, uint64_t value)
 {
@@ -196,6 +197,10 @@ void grc_metrics_exchange(struct grc_upstream_metrics *metrics, enum gr_err err,
 {
     if (!metrics)
         return;
+    if (diverted) {
+        diverted->exchange(metrics->name, err, status, took_us);
+        return;
+    }
     observe(&metrics->took, took_us);
     size_t number = (size_t) - (long)err;
     if (err == GR_OK)
@@ -206,8 +211,17 @@ void grc_metrics_exchange(struct grc_upstream_metrics *metrics, enum gr_err err,
 
 void grc_metrics_upstream_event(struct grc_upstream_metrics *metrics, enum grc_upstream_event event)
 {
-    if (metrics && event < GRC_UPSTREAM_EVENT_COUNT)
+    if (!metrics || event >= GRC_UPSTREAM_EVENT_COUNT)
+        return;
+    if (diverted)
+        diverted->event(metrics->name, event);
+    else
         add(&metrics->events[event], 1);
+}
+
+void grc_metrics_divert(const struct grc_metrics_sink *sink)
+{
+    diverted = sink;
 }
 
 static bool same(const struct plugin_series *at, const char *plugin, const char *name,
@@ -262,6 +276,11 @@ void grc_metrics_plugin_add(const char *plugin, const struct gr_metric *rows, co
                             const char *label, int64_t delta)
 {
     const char *value = label ? label : "";
+
+    if (diverted) {
+        diverted->plugin(name, value, delta);
+        return;
+    }
     struct plugin_series *found = find_series(plugin, name, value);
 
     for (; !found && rows && rows->name; rows++) {

@@ -85,6 +85,17 @@ struct grc_metrics_totals {
 };
 void grc_metrics_totals(struct grc_metrics_totals *ret_totals);
 
+/*
+ * In the process of an isolated group figures go to the gateway, which counts them as its own. The
+ * functions are called on any thread, with names that are borrowed. Before threads start.
+ */
+struct grc_metrics_sink {
+    void (*plugin)(const char *name, const char *label, int64_t delta);
+    void (*exchange)(const char *upstream, enum gr_err err, int status, int64_t took_us);
+    void (*event)(const char *upstream, enum grc_upstream_event event);
+};
+void grc_metrics_divert(const struct grc_metrics_sink *sink);
+
 /* Writes gauges that other parts of the host know. Called while the series are rendered. */
 typedef void grc_collect_fn(void *arg, struct grc_buf *out);
 /* Writes all series; collect may be NULL. */

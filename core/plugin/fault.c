@@ -31,6 +31,8 @@ static const struct {
     {SIGILL, "SIGILL"},   {SIGABRT, "SIGABRT"},
 };
 
+static const char *ends = "the process"; /* set before the handlers are installed */
+
 /* Read by the handler on the same thread, so it needs no lock. */
 static _Thread_local const struct grc_fault_subject *volatile subject;
 
@@ -242,7 +244,9 @@ static void report(int number, const siginfo_t *info, const void *context)
     put(&line, "{\"time\":\"");
     put_time(&line);
     put(&line, "\",\"level\":\"error\",\"message\":\"");
-    put(&line, plugin ? "a plugin ends the gateway by " : "the gateway ends by ");
+    put(&line, plugin ? "a plugin ends " : "");
+    put(&line, ends);
+    put(&line, plugin ? " by " : " ends by ");
     put(&line, name_of(number));
     put_char(&line, '"');
     if (plugin)
@@ -276,12 +280,13 @@ static void handle(int number, siginfo_t *info, void *context)
     (void)raise(number); /* pending until the return, when the default action is taken */
 }
 
-bool grc_fault_install(void)
+bool grc_fault_install(const char *process)
 {
     struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
     if (!REPORTS)
         return true;
+    ends = process;
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         if (sigaction(signals[i].number, &action, NULL) != 0)

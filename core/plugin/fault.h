@@ -22,7 +22,7 @@ struct grc_fault_subject {
  * Work on a fiber takes its subject along: see grc_fiber_on_switch(). */
 const struct grc_fault_subject *grc_fault_subject_set(const struct grc_fault_subject *subject);
 
-/* Installs the handlers, once, on the main thread. Does nothing in sanitizer builds, which report
- * by themselves. Threads call grc_altstack_use() so that a full stack is reported, too. false with
- * errno. */
-bool grc_fault_install(void);
+/* Installs the handlers, once, on the main thread. process: what ends, "the gateway"; static. Does
+ * nothing in sanitizer builds, which report by themselves. Threads call grc_altstack_use() so that
+ * a full stack is reported, too. false with errno. */
+bool grc_fault_install(const char *process);

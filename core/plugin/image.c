@@ -103,6 +103,16 @@ static bool copy_bytes(int from, int to, size_t size)
     return true;
 }
 
+static enum grc_module_state map_bytes(const char *file, struct grc_image *image, char **ret_reason)
+{
+    void *bytes =
+        image->size ? mmap(NULL, image->size, PROT_READ, MAP_PRIVATE, image->fd, 0) : NULL;
+    if (bytes == MAP_FAILED)
+        return refuse(ret_reason, GRC_MODULE_DLOPEN, "%s: %s", file, strerror(errno));
+    image->bytes = bytes;
+    return GRC_MODULE_OK;
+}
+
 static enum grc_module_state read_bytes(const char *file, int from, struct grc_image *image,
                                         char **ret_reason)
 {
@@ -116,12 +126,7 @@ static enum grc_module_state read_bytes(const char *file, int from, struct grc_i
     if (fcntl(image->fd, F_ADD_SEALS, SEALS) != 0)
         return refuse(ret_reason, GRC_MODULE_DLOPEN, "%s: its copy cannot be sealed: %s", file,
                       strerror(errno));
-    void *bytes =
-        image->size ? mmap(NULL, image->size, PROT_READ, MAP_PRIVATE, image->fd, 0) : NULL;
-    if (bytes == MAP_FAILED)
-        return refuse(ret_reason, GRC_MODULE_DLOPEN, "%s: %s", file, strerror(errno));
-    image->bytes = bytes;
-    return GRC_MODULE_OK;
+    return map_bytes(file, image, ret_reason);
 }
 
 static enum grc_module_state judge(const char *file, struct grc_image *image, char **ret_reason)
@@ -152,6 +157,30 @@ enum grc_module_state grc_image_read(const char *file, struct grc_image *ret_ima
     }
     if (fd >= 0)
         close(fd);
+    if (state == GRC_MODULE_OK)
+        state = judge(file, &image, ret_reason);
+    if (state == GRC_MODULE_OK)
+        *ret_image = image;
+    else
+        grc_image_done(&image);
+    return state;
+}
+
+enum grc_module_state grc_image_take(const char *file, int fd, struct grc_image *ret_image,
+                                     char **ret_reason)
+{
+    struct grc_image image = {.fd = fd};
+    enum grc_module_state state = GRC_MODULE_OK;
+    struct stat info;
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &info) != 0)
+        state = refuse(ret_reason, GRC_MODULE_UNSAFE, "%s: descriptor %d: wanted sealed memory",
+                       file, fd);
+    if (state == GRC_MODULE_OK) {
+        image.size = (size_t)info.st_size;
+        state = map_bytes(file, &image, ret_reason);
+    }
     if (state == GRC_MODULE_OK)
         state = judge(file, &image, ret_reason);
     if (state == GRC_MODULE_OK)

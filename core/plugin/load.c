@@ -1,5 +1,6 @@
 /* The one loader: opens a shared object, checks it, and makes its tables ready to serve. */
 #include "base/format.h"
+#include "config/handover.h"
 #include "config/options.h"
 #include "metrics/metrics.h"
 #include "plugin/judge.h"
@@ -71,7 +72,9 @@ static bool open_module(struct grc_plugin *plugin)
 {
     struct grc_image image = {.fd = -1};
     char *reason = NULL;
-    enum grc_load_state state = state_of(grc_image_read(plugin->file, &image, &reason));
+    int fd = plugin->settings ? plugin->settings->library_fd : 0;
+    enum grc_load_state state = state_of(fd ? grc_image_take(plugin->file, fd, &image, &reason)
+                                            : grc_image_read(plugin->file, &image, &reason));
 
     if (state == GRC_LOAD_NOT_FOUND && reason && plugin->settings)
         return refuse(plugin, state, "%s (named in %s)", take_text(plugin, reason),
@@ -268,10 +271,17 @@ struct grc_plugin *grc_plugin_load(const struct grc_settings *settings,
     plugin->calls_max =
         which->calls_max ? which->calls_max : grc_requests_share(settings->requests_max);
     plugin->file = library_path(settings, which->library);
-    if (!plugin->file)
+    if (!plugin->file) {
         refuse(plugin, GRC_LOAD_NOT_FOUND, "%s: out of memory", which->file);
-    else if (open_module(plugin) && find_descriptor(plugin, &desc) && prepare(plugin, desc))
-        parse_options(plugin);
+    } else if (open_module(plugin) && find_descriptor(plugin, &desc)) {
+        /* Its options read variables and secret files of their own. */
+        struct grc_handover *before = grc_handover_record(settings->handover);
+
+        grc_handover_owner(which->name);
+        if (prepare(plugin, desc))
+            parse_options(plugin);
+        (void)grc_handover_record(before);
+    }
     return plugin;
 }
 

@@ -310,6 +310,11 @@ int64_t grc_module_loaded_ms(const struct grc_module *module)
     return module->loaded_ms;
 }
 
+int grc_module_fd(const struct grc_module *module)
+{
+    return module->image.fd;
+}
+
 const unsigned char *grc_module_digest(const struct grc_module *module)
 {
     return module->digest;

@@ -31,6 +31,10 @@ struct grc_image {
  * names the file (NULL without memory). On success ret_image is released with grc_image_done(). */
 enum grc_module_state grc_image_read(const char *file, struct grc_image *ret_image,
                                      char **ret_reason);
+/* The same of sealed memory that grc_image_read() made in another process; takes the descriptor
+ * over in any case. file is for messages. */
+enum grc_module_state grc_image_take(const char *file, int fd, struct grc_image *ret_image,
+                                     char **ret_reason);
 void grc_image_done(struct grc_image *image);
 
 /* Loads an image, or takes the module that the same bytes were loaded as. Runs the constructors of
@@ -58,6 +62,8 @@ void grc_module_version_set(struct grc_module *module, const char *version);
 size_t grc_module_room(const struct grc_module *module, const void *address);
 /* When it was loaded, in milliseconds since the Unix epoch. */
 int64_t grc_module_loaded_ms(const struct grc_module *module);
+/* The sealed memory that it was loaded from. Borrowed. */
+int grc_module_fd(const struct grc_module *module);
 /* The SHA-256 of its bytes. */
 const unsigned char *grc_module_digest(const struct grc_module *module);
 

@@ -3,6 +3,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "call/timers.h"
+#include "isolation/isolation.h"
 #include "plugin/fault.h"
 #include "server/health.h"
 
@@ -222,6 +223,12 @@ static bool for_each(struct grc_runtime *runtime, const struct grc_reporter *rep
 
 bool grc_plugins_begin(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        struct grc_plugin *plugin = runtime->plugins[i];
+
+        if (plugin->state == GRC_LOAD_OK && plugin->settings && plugin->settings->isolated)
+            grc_isolation_apply(plugin);
+    }
     bool fine = for_each(runtime, reporter, init_one, GRC_LOAD_INIT, "init") &&
                 for_each(runtime, reporter, start_one, GRC_LOAD_START, "start") &&
                 for_each(runtime, reporter, start_timers, GRC_LOAD_START, "starting its timers") &&

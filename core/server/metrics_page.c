@@ -1,6 +1,7 @@
 #include "server/metrics_page.h"
 
 #include "base/log.h"
+#include "isolation/group.h"
 #include "loop/wait.h"
 #include "metrics/metrics.h"
 #include "plugin/report.h"
@@ -254,6 +255,7 @@ void grc_metrics_page_collect(void *arg, struct grc_buf *out)
     render_waits(out);
     render_groups(runtime, out);
     grc_plugins_report(runtime->plugins, runtime->plugin_count, out);
+    grc_isolated_report(out);
     grc_upstreams_metrics(runtime->upstreams, out);
     render_log(out);
     render_build(out);

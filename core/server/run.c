@@ -68,7 +68,7 @@ static bool block_signals(sigset_t *set)
         sigaddset(set, awaited[i]);
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
         fine = fine && sigaction(ignored[i], &ignore, NULL) == 0;
-    return fine && pthread_sigmask(SIG_BLOCK, set, NULL) == 0 && grc_fault_install();
+    return fine && pthread_sigmask(SIG_BLOCK, set, NULL) == 0 && grc_fault_install("the gateway");
 }
 
 static bool init_libraries(void)

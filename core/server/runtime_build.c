@@ -8,6 +8,7 @@
 #include "call/timers.h"
 #include "config/env.h"
 #include "guard/limits.h"
+#include "isolation/isolation.h"
 #include "server/health.h"
 #include "server/lifecycle.h"
 #include "server/names.h"
@@ -145,6 +146,19 @@ static bool check_migrations(struct grc_plugin *plugin, const struct grc_reporte
     return fine;
 }
 
+/* The gateway makes the tables, and the group's process uses them. */
+static bool check_isolation(struct grc_plugin *plugin, const struct grc_settings *settings,
+                            const struct grc_reporter *reporter)
+{
+    if (!plugin->settings || !plugin->settings->isolated || !plugin->desc->migrations ||
+        !settings->store || strcmp(settings->store, "sqlite::memory:") != 0)
+        return true;
+    return grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
+                           "%s: isolation: the group keeps data, which a process of its own cannot "
+                           "share in \"store\": \"sqlite::memory:\"; name a file",
+                           plugin->settings->file);
+}
+
 static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
     bool fine = true;
@@ -158,6 +172,8 @@ static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter
         if (plugin->state == GRC_LOAD_OK && !check_store(plugin, runtime->settings, reporter))
             fine = false;
         if (plugin->state == GRC_LOAD_OK && !check_migrations(plugin, reporter))
+            fine = false;
+        if (plugin->state == GRC_LOAD_OK && !check_isolation(plugin, runtime->settings, reporter))
             fine = false;
     }
     return fine;
@@ -316,8 +332,10 @@ bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void 
 
 void grc_runtime_quiet(struct grc_runtime *runtime)
 {
-    for (size_t i = 0; i < runtime->plugin_count; i++)
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
         grc_plugin_timers_stop(runtime->plugins[i]);
+        grc_isolation_quiet(runtime->plugins[i]);
+    }
 }
 
 void grc_runtime_unref(struct grc_runtime *runtime)

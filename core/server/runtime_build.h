@@ -6,6 +6,7 @@
 enum grc_runtime_stage {
     GRC_RUNTIME_TABLES = 1, /* config and plugin tables: routes, docs */
     GRC_RUNTIME_COMMAND,    /* the same for a plugin's command, which calls no upstream */
+    GRC_RUNTIME_GROUP,      /* the same in the process of an isolated group */
     GRC_RUNTIME_CHECK,      /* the same and everything that can be checked without side effects */
     GRC_RUNTIME_SERVE,      /* store open and migrated, init and start done */
 };

@@ -281,6 +281,8 @@ static bool compile_node(struct compiler *compiler, struct grc_schema *schema, s
                     (node->items && node->items->binds);
     schema->strips = schema->strips || (row->flags & GR_FIELD_STRIP) ||
                      (node->fields && node->fields->strips) || (node->items && node->items->strips);
+    schema->checks = schema->checks || row->check || (node->fields && node->fields->checks) ||
+                     (node->items && node->items->checks);
     return true;
 }
 
@@ -395,4 +397,14 @@ bool grc_schema_strips(const struct grc_schema *schema)
 const struct gr_field *grc_schema_rows(const struct grc_schema *schema)
 {
     return schema->rows;
+}
+
+bool grc_schema_has_checks(const struct grc_schema *schema)
+{
+    return schema && schema->checks;
+}
+
+void grc_schema_check_elsewhere(struct grc_schema *schema, grc_elsewhere_fn *fn)
+{
+    schema->elsewhere = fn;
 }

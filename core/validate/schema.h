@@ -52,6 +52,16 @@ enum gr_err grc_schema_check_pairs(const struct grc_schema *schema, struct gr_ca
                                    const char *in, const struct gr_pair *pairs, size_t count,
                                    struct grc_problems *problems);
 
+/* True when some row, at any depth, has a .check function. schema may be NULL. */
+bool grc_schema_has_checks(const struct grc_schema *schema);
+/*
+ * From here on values are not walked but given to fn, which says what the walk would have said: for
+ * groups whose .check functions run in another process. Before the schema is in use.
+ */
+typedef enum gr_err grc_elsewhere_fn(struct gr_call *call, const char *in,
+                                     struct grc_problems *problems);
+void grc_schema_check_elsewhere(struct grc_schema *schema, grc_elsewhere_fn *fn);
+
 /* Calls visit for every present value of a row with .binds (an integer as its digits). Stops at the
  * first error of visit and returns it. */
 typedef enum gr_err grc_bind_fn(void *arg, const char *binds, gr_str value);

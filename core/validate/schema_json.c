@@ -243,6 +243,9 @@ enum gr_err grc_schema_check_json(const struct grc_schema *schema, struct gr_cal
                                   const json_t *value, struct grc_problems *problems)
 {
     struct grc_walk walk = {.call = call, .problems = problems, .in = "body"};
+
+    if (schema->elsewhere)
+        return schema->elsewhere(call, walk.in, problems);
     enum gr_err err = schema->single ? walk_single(&walk, &schema->nodes[0], value)
                                      : walk_members(&walk, schema, value);
 

@@ -27,6 +27,8 @@ struct grc_schema {
     bool single; /* a single row describes the value itself; otherwise the rows are its members */
     bool binds;  /* some row in it, at any depth, has .binds */
     bool strips; /* some row in it, at any depth, has GR_FIELD_STRIP */
+    bool checks; /* some row in it, at any depth, has .check */
+    grc_elsewhere_fn *elsewhere; /* NULL: values are walked in this process */
 };
 
 /* True for whole numbers in the range where a double holds every one of them. */

@@ -214,6 +214,8 @@ enum gr_err grc_schema_check_pairs(const struct grc_schema *schema, struct gr_ca
     const struct pairs pairs = {list, count};
     enum gr_err err = GR_OK;
 
+    if (schema && schema->elsewhere)
+        return schema->elsewhere(call, in, problems);
     if (strcmp(in, "path") == 0) {
         for (size_t i = 0; i < count && err == GR_OK; i++)
             err = check_segment(&walk, schema, &list[i]);

@@ -61,11 +61,12 @@ function(gr_postgres_test name)
   _gr_test_properties(${test} unit 120)
 endfunction()
 
-# gr_pytest(NAME path [LABEL kind] [TIMEOUT seconds] [SERIAL] [ARGS argument...])
+# gr_pytest(NAME path [LABEL kind] [TIMEOUT seconds] [SERIAL] [ISOLATED] [ARGS argument...])
 # A pytest file. Its kind is its directory, unless LABEL is given. With SERIAL it does not run in parallel with other tests.
-# ARGS are passed to pytest, so that the cases of a file can be registered separately (ARGS -k NAME).
+# With ISOLATED each group runs in a process of its own. ARGS are passed to pytest, so that the cases of a file can be
+# registered separately (ARGS -k NAME).
 function(gr_pytest name path)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "SERIAL" "LABEL;TIMEOUT" "ARGS")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "SERIAL;ISOLATED" "LABEL;TIMEOUT" "ARGS")
   if(NOT arg_LABEL)
     string(REGEX REPLACE "/.*" "" arg_LABEL ${path})
   endif()
@@ -77,6 +78,9 @@ function(gr_pytest name path)
     COMMAND ${GR_PYTHON} -m pytest -q -p no:cacheprovider ${CMAKE_CURRENT_SOURCE_DIR}/${path} ${arg_ARGS}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   _gr_test_properties(${test} ${arg_LABEL} ${arg_TIMEOUT})
+  if(arg_ISOLATED)
+    set_property(TEST ${test} APPEND PROPERTY ENVIRONMENT GR_TEST_ISOLATION=process)
+  endif()
   # A file counts as skipped when all its tests were skipped.
   set_tests_properties(${test} PROPERTIES
     RUN_SERIAL ${arg_SERIAL}

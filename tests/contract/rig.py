@@ -17,6 +17,8 @@ from contract import cases
 
 BINARY = os.environ["GR_BINARY"]
 PLUGINS = os.environ["GR_PLUGIN_DIR"]
+# The same cases with each group in a process of its own.
+ISOLATION = {"isolation": "process"} if os.environ.get("GR_TEST_ISOLATION") else {}
 LIMIT = 20 * int(os.environ.get("GR_TIME_FACTOR", "1"))
 IDLE = 1  # seconds after which a connection is not used again: the gateway may be closing it
 ACCESS_KEY = "contract-access-key"
@@ -131,7 +133,7 @@ class Gateway:
         (self.directory / "greenroom.json").write_text(json.dumps(config))
         for group in groups:
             (self.directory / "plugins.d" / f"{group}.json").write_text(
-                json.dumps({"library": f"{group}.so", "enabled": True, "routes": routes.get(group, {})})
+                json.dumps({"library": f"{group}.so", "enabled": True, **ISOLATION, "routes": routes.get(group, {})})
             )
 
     def __enter__(self):

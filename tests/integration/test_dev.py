@@ -99,3 +99,25 @@ def test_a_port_that_is_taken(env):
     assert (process.returncode, line) == (1, "")
     assert f"cannot listen on 127.0.0.1:{env['SANDBOX_PORT']}: Address already in use" in said
     assert said.endswith("greenroom: the sandbox did not start\n")
+
+
+def test_the_sandbox_begins_with_what_a_file_says(env, tmp_path):
+    (tmp_path / "seed.json").write_text('{"rooms": [{"id": "6b02461eac11ba6cca0000aa", "name": "seeded"}]}')
+    process, line = start({**env}, "--seed", str(tmp_path / "seed.json"), "--speed", "50")
+    try:
+        assert line.startswith("gateway "), process.communicate()[1]
+        [sandbox, _] = sorted(children(process.pid))
+        variables = pathlib.Path(f"/proc/{sandbox}/environ").read_bytes().split(b"\0")
+        assert b"SANDBOX_SPEED=50" in variables
+        with urllib.request.urlopen(f"http://127.0.0.1:{env['PORT']}/rooms/6b02461eac11ba6cca0000aa",
+                                    timeout=TIMEOUT) as answer:
+            assert json.load(answer)["name"] == "seeded"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT * 2)
+
+
+def test_a_seed_that_is_not_there(env, tmp_path):
+    done = subprocess.run([BINARY, "-c", ETC, "dev", "--seed", str(tmp_path / "none.json")], env=env, capture_output=True,
+                          text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stderr) == (2, f"greenroom: --seed: {tmp_path}/none.json: No such file or directory\n")

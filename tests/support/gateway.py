@@ -20,6 +20,8 @@ from support.upstream import TIMEOUT
 
 BINARY = os.environ.get("GR_BINARY", "build/greenroom")
 PLUGIN_DIR = os.environ.get("GR_PLUGIN_DIR", "build/plugins")
+# The same tests with each group in a process of its own.
+ISOLATION = {"isolation": "process"} if os.environ.get("GR_TEST_ISOLATION") else {}
 
 DEFAULTS = {
     "server": {"listen": ["127.0.0.1:0"]},
@@ -88,7 +90,7 @@ class Gateway:
         for file in directory.iterdir():
             file.unlink()
         for name, members in self.plugins.items():
-            entry = {"library": f"{name}.so", "enabled": True, **members}
+            entry = {"library": f"{name}.so", "enabled": True, **ISOLATION, **members}
             (directory / f"{name}.json").write_text(json.dumps(entry))
 
     def start(self):

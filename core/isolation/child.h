@@ -1,0 +1,13 @@
+/* The process of an isolated group: takes calls off the socket, runs the plugin's functions, sends
+ * what became of them. */
+#pragma once
+
+#include "plugin/plugin.h"
+
+/* Sends figures to the gateway from here on, instead of counting them. Before threads start. */
+void grc_child_begin(int socket);
+/* Sets the limits of the process. false: one of them cannot be set, which the log says. */
+bool grc_child_limit(const struct grc_process_settings *settings);
+/* After init and start: serves until the gateway tells it to end, or is gone. false: it could not
+ * begin. */
+bool grc_child_serve(struct grc_plugin *plugin);

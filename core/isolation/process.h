@@ -1,0 +1,29 @@
+/* The process of a group, as the gateway starts and ends it. */
+#pragma once
+
+#include "plugin/plugin.h"
+
+#include <sys/types.h>
+
+/* The word of the command line that makes the program the process of a group; see
+ * server/isolated.h. */
+#define GRC_ISOLATED_COMMAND "isolated"
+
+struct grc_process {
+    pid_t pid;  /* 0: none */
+    int watch;  /* a pidfd, readable when it has ended; -1: the system has none */
+    int socket; /* to it; does not block. -1: none */
+};
+
+/* What every process of a plugin is given: its part of the config, in sealed memory. The descriptor
+ * is the caller's; -1 with errno. */
+int grc_process_config(const struct grc_plugin *plugin);
+/*
+ * Starts one. It runs the gateway's own program, gets the config and the plugin's sealed bytes as
+ * descriptors, and neither an argument nor a variable with a secret in it. It is killed when the
+ * calling thread ends. false with errno.
+ */
+bool grc_process_start(const struct grc_plugin *plugin, int config,
+                       struct grc_process *ret_process);
+/* Ends it, waits for that, and returns how it ended, as waitpid() says it. */
+int grc_process_end(struct grc_process *process);

@@ -1,0 +1,67 @@
+/*
+ * What goes over the socket between the gateway and the process of a group: frames, each a head and
+ * a payload of integers and texts. Both sides are one program on one machine, so numbers stand as
+ * the machine has them. The reader trusts no length.
+ */
+#pragma once
+
+#include "base/buf.h"
+
+enum grc_frame_kind {
+    GRC_FRAME_CALL = 1, /* to the process: run one function */
+    GRC_FRAME_QUIET,    /* to the process: end the timers */
+    GRC_FRAME_QUIT,     /* to the process: end */
+    GRC_FRAME_READY,    /* from the process, once: init and start are done */
+    GRC_FRAME_ANSWER,   /* from the process: what became of a call */
+    GRC_FRAME_FIGURE,   /* from the process: something to count */
+};
+
+struct grc_frame {
+    uint32_t kind;
+    uint32_t id; /* of the call */
+    uint32_t size;
+};
+
+/* What a FIGURE counts, and what its name, label and three numbers are. */
+enum grc_figure {
+    GRC_FIGURE_PLUGIN = 1, /* metric, label; delta */
+    GRC_FIGURE_EXCHANGE,   /* upstream; enum gr_err, status, microseconds */
+    GRC_FIGURE_EVENT,      /* upstream; enum grc_upstream_event */
+};
+
+/* Largest payload that the gateway takes from a process. */
+#define GRC_FRAME_MAX_BYTES ((size_t)64 * 1024 * 1024)
+
+/* --- writing --- */
+
+struct grc_wire {
+    struct grc_buf buf;
+    enum gr_err err; /* the first failure; nothing is written after it */
+};
+
+/* Begins a frame. To be released with grc_wire_done(). */
+void grc_wire_begin(struct grc_wire *wire, size_t max_bytes);
+void grc_wire_int(struct grc_wire *wire, int64_t value);
+/* A text whose ptr is NULL arrives as such. */
+void grc_wire_text(struct grc_wire *wire, gr_str text);
+void grc_wire_pairs(struct grc_wire *wire, const struct gr_pair *pairs, size_t count);
+/* Completes the head. Returns the whole frame, which lives as long as the wire; the empty slice
+ * when something failed. */
+gr_str grc_wire_frame(struct grc_wire *wire, enum grc_frame_kind kind, uint32_t id);
+void grc_wire_done(struct grc_wire *wire);
+
+/* --- reading --- */
+
+struct grc_unwire {
+    const char *at;
+    const char *end;
+    bool broken; /* the payload ended early, or holds what cannot be */
+};
+
+int64_t grc_unwire_int(struct grc_unwire *unwire);
+/* A count of things that take at least one byte each. */
+size_t grc_unwire_count(struct grc_unwire *unwire, size_t max);
+/* A slice of the payload, NUL-terminated. */
+gr_str grc_unwire_text(struct grc_unwire *unwire);
+/* Fills up to max pairs and returns how many there are. */
+size_t grc_unwire_pairs(struct grc_unwire *unwire, struct gr_pair *pairs, size_t max);
