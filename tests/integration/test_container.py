@@ -1,0 +1,75 @@
+"""The examples for containers: their configs check, audit finds nothing in them, and names agree across the files."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from support.gateway import BINARY
+from support.upstream import TIMEOUT
+
+FOLDER = pathlib.Path(os.environ["GR_SOURCE_DIR"]) / "etc" / "container"
+KUBERNETES = (FOLDER / "kubernetes.yaml").read_text()
+SECRETS = {"app_secret": "s" * 40, "access_key": "an-access-key",
+           "store": "postgres://greenroom:password@postgres/greenroom"}
+
+
+def config_map():
+    """The files of the ConfigMap: block scalars, indented by four."""
+    data = KUBERNETES.partition("\ndata:\n")[2].partition("\n---\n")[0]
+    files = re.findall(r"^  ([\w.]+): \|\n((?:    .*\n?)+)", data, re.M)
+    return {name: re.sub(r"^    ", "", text, flags=re.M) for name, text in files}
+
+
+def lay(directory, files):
+    """A config directory in which /run/secrets is a directory of the test."""
+    (directory / "secrets").mkdir()
+    for name, text in SECRETS.items():
+        (directory / "secrets" / name).write_text(text)
+        (directory / "secrets" / name).chmod(0o600)
+    for name, text in files.items():
+        path = directory / "etc" / (name if name == "greenroom.json" else f"plugins.d/{name}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("/run/secrets", str(directory / "secrets")))
+    run(directory / "etc", directory / "elsewhere", "keys", "add", "backend", "--scope", "rooms:*").check_returncode()
+    return directory / "etc"
+
+
+def run(directory, tmp_path, *words):
+    return subprocess.run([BINARY, "-c", str(directory), *words], capture_output=True, text=True, timeout=TIMEOUT,
+                          env={**os.environ, "STATE_DIRECTORY": str(tmp_path / "state")})
+
+
+def of_compose():
+    files = {"greenroom.json": (FOLDER / "greenroom.json").read_text()}
+    return {**files, **{file.name: file.read_text() for file in (FOLDER / "plugins.d").glob("*.json")}}
+
+
+@pytest.mark.parametrize("files", [of_compose, config_map], ids=["compose", "kubernetes"])
+def test_the_config_checks_and_nothing_in_it_is_dangerous(tmp_path, files):
+    etc = lay(tmp_path, files())
+    done = run(etc, tmp_path, "check")
+    assert (done.returncode, done.stderr) == (0, "") and ": fine: 2 plugins, " in done.stdout
+    done = run(etc, tmp_path, "audit")
+    assert done.returncode == 0 and ": nothing found, 2 accepted by the config\n" in done.stdout, done.stdout
+
+
+def test_every_secret_that_a_config_names_is_mounted():
+    named = set(re.findall(r"/run/secrets/([\w.]+)", config_map()["greenroom.json"]))
+    assert named == {*SECRETS, "keys.json"} and all(f"--from-file={name}" in KUBERNETES for name in named)
+    compose = (FOLDER / "compose.yaml").read_text()
+    assert named == set(re.findall(r"/run/secrets/([\w.]+)", of_compose()["greenroom.json"]))
+    assert all(f"{name}: {{file: ./secrets/{name}}}" in compose for name in named)
+
+
+def test_two_replicas_are_probed_where_the_config_listens():
+    assert "replicas: 2" in KUBERNETES
+    greenroom = json.loads(config_map()["greenroom.json"])
+    assert greenroom["admin"]["listen"].endswith(":9090") and "{name: admin, containerPort: 9090}" in KUBERNETES
+    assert re.findall(r"path: (/\w+), port: (\w+)", KUBERNETES) == [("/healthz", "admin"), ("/healthz", "admin"),
+                                                                   ("/readyz", "admin")]
+    for name in config_map():
+        assert f"{{key: {name}, path: " in KUBERNETES

@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Installs the packages of a directory, starts what they install, upgrades over it, and purges them: in a root that may
+# be thrown away, as scripts/clean-root SUITE package makes one. Root, and a network for apt, are needed.
+# usage: package.sh DIR
+set -euo pipefail
+packages=$(cd "$1" && pwd)
+export DEBIAN_FRONTEND=noninteractive
+began=$SECONDS
+passed=0
+gateway=
+
+fail() {
+    echo "package.sh: $*" >&2
+    exit 1
+}
+
+# ok WHAT COMMAND...: the command has to succeed.
+ok() {
+    local what=$1
+    shift
+    "$@" >/tmp/package.log 2>&1 || {
+        tail -n 40 /tmp/package.log >&2
+        fail "$what"
+    }
+    echo "ok    $what"
+    passed=$((passed + 1))
+}
+
+not() {
+    ! "$@"
+}
+
+one() {
+    local files=("$packages"/"$1"_*.deb)
+    [ -f "${files[0]}" ] || fail "no package $1 in $packages"
+    echo "${files[0]}"
+}
+
+# What the unit runs, as the user that it names; there is no service manager in here.
+start() {
+    local unit=/lib/systemd/system/greenroom.service command
+    [ -f $unit ] || unit=/usr/lib/systemd/system/greenroom.service
+    command=$(sed -n 's/^ExecStart=//p' $unit)
+    [ -n "$command" ] || fail "the unit runs nothing"
+    [ "$(sed -n 's/^User=//p' $unit)" = greenroom ] || fail "the unit does not name the user greenroom"
+    # shellcheck disable=SC2086 # the words of the unit
+    STATE_DIRECTORY=/var/lib/greenroom setpriv --reuid greenroom --regid greenroom --init-groups --no-new-privs \
+        $command >/tmp/gateway.log 2>&1 &
+    gateway=$!
+}
+
+ready() {
+    local left=200
+    while [ $((left--)) -gt 0 ]; do
+        ! greenroom -c /etc/greenroom health >/dev/null 2>&1 || return 0
+        kill -0 "$gateway" 2>/dev/null || break
+        sleep 0.05 # between two questions, at most 200 of them
+    done
+    cat /tmp/gateway.log >&2
+    return 1
+}
+
+stop() {
+    kill "$gateway"
+    wait "$gateway"
+}
+
+answers() {
+    exec 3<>/dev/tcp/127.0.0.1/8080
+    printf 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
+    grep -q '^HTTP/1.1 200' <&3
+}
+
+# Nothing listens where another machine could reach it.
+loopback_only() {
+    not grep -E '^ *[0-9]+: (00000000|00000000000000000000000000000000):[0-9A-F]{4} [0-9A-F:]+ 0A ' /proc/net/tcp /proc/net/tcp6
+}
+
+no_group_serves() {
+    greenroom -c /etc/greenroom status | grep -q '^groups.* none is on'
+}
+
+# The package once more under a later version, with another default in a conffile.
+later() {
+    local work
+    work=$(mktemp -d)
+    dpkg-deb -R "$(one greenroom)" "$work/tree"
+    sed -i 's/^Version: \(.*\)/Version: \1+later/' "$work/tree/DEBIAN/control"
+    printf '\n' >>"$work/tree/etc/greenroom/greenroom.json"
+    (cd "$work/tree" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | xargs -0 md5sum >DEBIAN/md5sums)
+    dpkg-deb -b "$work/tree" /tmp/greenroom-later.deb
+}
+
+ok "apt-get update" apt-get update -qq
+ok "apt install ./greenroom_*.deb" apt-get install -y -qq "$(one greenroom)"
+ok "the user greenroom exists" id greenroom
+ok "its state directory is its own" test "$(stat -c '%U %a' /var/lib/greenroom)" = "greenroom 700"
+ok "secrets are for root alone" test "$(stat -c '%U %a' /etc/greenroom/environment)" = "root 640"
+ok "the unit is enabled" test -L /etc/systemd/system/multi-user.target.wants/greenroom.service
+ok "the config checks" greenroom -c /etc/greenroom check
+ok "nothing in it is dangerous" greenroom -c /etc/greenroom audit
+ok "completion is there" test -s /usr/share/bash-completion/completions/greenroom
+start
+ok "it starts" ready
+ok "greenroom status" greenroom -c /etc/greenroom status
+echo "      $((SECONDS - began)) s from apt-get update to greenroom status"
+ok "no group serves yet" no_group_serves
+ok "it answers" answers
+ok "it listens on the loopback interface alone" loopback_only
+
+echo '// kept' >>/etc/greenroom/greenroom.json
+ok "a later package is made" later
+ok "it is installed over the old one" apt-get install -y -qq -o Dpkg::Options::=--force-confold /tmp/greenroom-later.deb
+ok "the changed config was kept" grep -q '^// kept' /etc/greenroom/greenroom.json
+ok "the gateway goes on meanwhile" greenroom -c /etc/greenroom health
+ok "it stops with status 0" stop
+start
+ok "it starts with the kept config" ready
+ok "it stops again" stop
+
+ok "apt install greenroom-sandbox and greenroom-dev" apt-get install -y -qq "$(one greenroom-sandbox)" "$(one greenroom-dev)"
+ok "headers and the starter of plugins are there" test -x /usr/bin/greenroom-new-plugin -a -f /usr/include/greenroom/plugin.h
+ok "apt purge" apt-get purge -y -qq greenroom greenroom-sandbox greenroom-dev
+ok "nothing of it stays in /etc" not test -e /etc/greenroom
+ok "nor in /var/lib" not test -e /var/lib/greenroom
+ok "nor the unit" not test -e /etc/systemd/system/multi-user.target.wants/greenroom.service
+echo "$passed checks passed in $((SECONDS - began)) s"
