@@ -38,6 +38,7 @@ enum grc_conn_phase {
 struct grc_listener {
     unsigned port;
     bool tls;
+    bool proxy_protocol;
 };
 
 /* A request with its answer. Reused, so that its buffers are. */
@@ -69,11 +70,12 @@ struct grc_conn {
     int fd;   /* written with the lock held; -1: none */
     uint8_t phase;
     uint8_t listener;
-    bool ended; /* the client has sent all that it will */
-    bool blank; /* the empty line that may stand in front of a head was taken */
-    bool kept;  /* it had a request before */
-    bool late;  /* made after the drain had begun */
-    char *in;   /* bytes that came and belong to no head yet; NULL: none */
+    bool ended;   /* the client has sent all that it will */
+    bool blank;   /* the empty line that may stand in front of a head was taken */
+    bool kept;    /* it had a request before */
+    bool late;    /* made after the drain had begun */
+    bool proxied; /* the header of its proxy is still to come, before anything else */
+    char *in;     /* bytes that came and belong to no head yet; NULL: none */
     size_t in_len;
     size_t in_cap;
     size_t scanned;     /* of them, looked at for the end of a head */
@@ -81,6 +83,7 @@ struct grc_conn {
     int64_t begun_ms;   /* when the first byte of a head came; 0: none has */
     size_t thrown_away; /* while it lingers */
     char peer[64];
+    char client[64];       /* whom a proxy connects for, by its header; "": none was named */
     struct grc_conn *next; /* free, or ready for a worker */
 };
 

@@ -92,6 +92,7 @@ static void describe(struct grc_conn *conn, struct grc_request *request)
     request->overloaded = grc_http_load(&http->active) > http->requests_max ||
                           grc_http_load(&http->running) > http->workers - http->spare;
     snprintf(request->peer, sizeof(request->peer), "%s", conn->peer);
+    request->proxied_for = conn->client;
 }
 
 bool grc_transaction_begin(struct grc_conn *conn, size_t len, enum gr_err err, const char *reason)
