@@ -117,6 +117,11 @@ bool grc_auth_open(const struct grc_auth *auth)
     return auth->open;
 }
 
+bool grc_auth_is_anonymous(const struct grc_auth *auth, const struct grc_caller *caller)
+{
+    return caller == &auth->anonymous;
+}
+
 /* --- API keys --- */
 
 /* What a call holds of an API key. */

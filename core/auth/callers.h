@@ -43,6 +43,8 @@ struct grc_auth *grc_auth_new(const struct grc_settings *settings, struct grc_up
 void grc_auth_free(struct grc_auth *auth);
 /* True when no provider is configured. */
 bool grc_auth_open(const struct grc_auth *auth);
+/* True for the caller that showed no credential, since none is needed. */
+bool grc_auth_is_anonymous(const struct grc_auth *auth, const struct grc_caller *caller);
 
 enum grc_auth_verdict {
     GRC_AUTH_FOUND = 1,

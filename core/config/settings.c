@@ -63,6 +63,21 @@ static void check_listen(struct grc_reader *reader, const struct grc_settings *s
                                                   : "add a provider");
 }
 
+/* The header counts only when a trusted proxy has written it. */
+static void check_proxy_protocol(struct grc_reader *reader, const struct grc_settings *settings)
+{
+    const struct grc_path up = {.name = "server"};
+    const struct grc_path path = {.up = &up, .name = "trusted_proxies"};
+    bool spoken = settings->admin.proxy_protocol;
+
+    for (size_t i = 0; i < settings->listen_count; i++)
+        spoken = spoken || settings->listen[i].proxy_protocol;
+    if (spoken && settings->proxies.count == 0)
+        grc_reader_problem(reader, &path,
+                           "expected the addresses of the proxies, since a listener has "
+                           "\"proxy_protocol\", and no other peer is believed");
+}
+
 static bool speaks_https(const struct grc_settings *settings)
 {
     bool tls = settings->admin.tls;
@@ -136,6 +151,7 @@ static void check_all(struct grc_reader *reader, const struct grc_settings *sett
     grc_auth_check(reader, settings);
     if (reader->problems > 0)
         return; /* a key that could not be read would be called missing here */
+    check_proxy_protocol(reader, settings);
     check_tls(reader, settings);
     if (settings->group && !settings->user) {
         const struct grc_path server = {.name = "server"};

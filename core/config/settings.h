@@ -17,6 +17,7 @@ struct grc_listen {
     const char *address; /* "127.0.0.1", "0.0.0.0", "[::1]" as CivetWeb spells it */
     unsigned port;       /* 0: chosen by the system, printed in the log */
     bool tls;
+    bool proxy_protocol; /* connections begin with its header, version 1 or 2 */
     bool loopback;
 };
 
@@ -268,6 +269,7 @@ struct grc_settings {
     int64_t drain_delay_ms;
     int64_t drain_timeout_ms;
     bool allow_unauthenticated_remote;
+    const char *const *hosts; /* names in Host that are served without credentials; may be NULL */
     bool access_log;
     int64_t cache_max_bytes; /* of answers kept for routes with "cache"; 0: none */
     bool trace_generates;    /* server.trace = "generate" */
@@ -318,6 +320,15 @@ struct grc_settings *grc_settings_peek(const char *dir);
 static inline int64_t grc_requests_share(int64_t requests)
 {
     return requests < 4 ? requests : requests * 3 / 4;
+}
+/* True when a list of the settings (NULL: empty) holds the text. */
+static inline bool grc_list_has(const char *const *list, gr_str text)
+{
+    for (; list && *list; list++) {
+        if (gr_str_eq(gr_str_of(*list), text))
+            return true;
+    }
+    return false;
 }
 /* NULL is fine. Wipes secrets. */
 void grc_settings_free(struct grc_settings *settings);

@@ -54,11 +54,14 @@ static bool parse_listen(struct grc_reader *reader, const char *text, struct grc
 struct listen_object {
     const char *address;
     bool tls;
+    bool proxy_protocol;
 };
 static const struct grc_setting listen_object_keys[] = {
     GRC_SETTING(listen_object, "address", address, GRC_SETTING_STRING, NULL, "ADDRESS:PORT",
                 .expected = "\"ADDRESS:PORT\""),
     GRC_SETTING(listen_object, "tls", tls, GRC_SETTING_BOOL, "false", "Whether to speak HTTPS"),
+    GRC_SETTING(listen_object, "proxy_protocol", proxy_protocol, GRC_SETTING_BOOL, "false",
+                "Whether connections begin with a header of the PROXY protocol"),
     GRC_SETTING_END,
 };
 
@@ -75,6 +78,7 @@ static bool read_listen(struct grc_reader *reader, const struct grc_path *path,
         grc_setting_rows_read(reader, path, listen_object_keys, value, &object);
         text = object.address;
         listen.tls = object.tls;
+        listen.proxy_protocol = object.proxy_protocol;
         if (!text)
             return false;
         value = json_object_get(value, "address");

@@ -63,7 +63,8 @@ static const char *upstream_path_convert(struct grc_reader *reader, const char *
 
 #define LISTEN_ONE                                                                                 \
     "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"properties\":{"                      \
-    "\"address\":{\"type\":\"string\"},\"tls\":{\"type\":\"boolean\",\"default\":false}},"         \
+    "\"address\":{\"type\":\"string\"},\"tls\":{\"type\":\"boolean\",\"default\":false},"          \
+    "\"proxy_protocol\":{\"type\":\"boolean\",\"default\":false}},"                                \
     "\"required\":[\"address\"],\"additionalProperties\":false}]}"
 
 #define CACHE_SCHEMA                                                                               \
@@ -150,12 +151,16 @@ static const struct grc_setting tls_keys[] = {
 };
 
 static const struct grc_setting server_keys[] = {
-    GRC_SETTING(grc_settings, "listen", listen, GRC_SETTING_CUSTOM, "127.0.0.1:${PORT:-8080}",
-                "Where to listen: ADDRESS:PORT, or {\"address\", \"tls\"}, or a list of them",
-                .read = grc_listen_read,
-                .expected = "\"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or \"[::1]:8443\"",
-                .schema = "{\"anyOf\":[" LISTEN_ONE ",{\"type\":\"array\",\"minItems\":1,"
-                          "\"maxItems\":16,\"items\":" LISTEN_ONE "}]}"),
+    GRC_SETTING(
+        grc_settings, "listen", listen, GRC_SETTING_CUSTOM, "127.0.0.1:${PORT:-8080}",
+        "Where to listen: ADDRESS:PORT, or {\"address\", \"tls\", \"proxy_protocol\"}, or a list "
+        "of "
+        "them; with proxy_protocol, connections begin with the header of the PROXY protocol "
+        "(version 1 or 2), which counts when one of trusted_proxies sends it",
+        .read = grc_listen_read,
+        .expected = "\"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or \"[::1]:8443\"",
+        .schema = "{\"anyOf\":[" LISTEN_ONE ",{\"type\":\"array\",\"minItems\":1,"
+                  "\"maxItems\":16,\"items\":" LISTEN_ONE "}]}"),
     GRC_SETTING(grc_settings, "workers", workers, GRC_SETTING_INT, "64",
                 "Threads for requests that compute or block; one that waits for its client or its "
                 "upstream needs none",
@@ -201,6 +206,10 @@ static const struct grc_setting server_keys[] = {
     GRC_SETTING(grc_settings, "allow_unauthenticated_remote", allow_unauthenticated_remote,
                 GRC_SETTING_BOOL, "false",
                 "Listen beyond this machine although nobody has to authenticate"),
+    GRC_SETTING(
+        grc_settings, "hosts", hosts, GRC_SETTING_LIST, "[]",
+        "While callers need no credential: names in \"Host\" that are served beside those of "
+        "this machine (\"localhost\", 127.0.0.1, [::1]); \"*\" serves any"),
     GRC_SETTING(grc_settings, "access_log", access_log, GRC_SETTING_BOOL, "true",
                 "Write one line for each request"),
     GRC_SETTING(grc_settings, "cache_max", cache_max_bytes, GRC_SETTING_BYTES, "16m",

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "guard/limits.h"
+#include "guard/page.h"
 #include "guard/state.h"
 
 #include <strings.h>
@@ -132,7 +133,8 @@ enum gr_err grc_guard_authenticate(struct grc_call *call)
 
     switch (grc_guard_identify(call, &reason)) {
     case GRC_AUTH_FOUND:
-        return GR_OK;
+        return grc_auth_is_anonymous(call->runtime->auth, call->caller) ? grc_guard_page(call)
+                                                                        : GR_OK;
     case GRC_AUTH_MISSING:
         return nobody(call, reason);
     case GRC_AUTH_UNAVAILABLE:

@@ -123,6 +123,10 @@ void grc_client_address(struct grc_request *request, const struct grc_proxies *p
 
     if (proxies->count == 0 || !grc_ip_parse(gr_str_of(request->peer), &client))
         return;
+    /* The nearest hop said so on the connection; what it wrote into the request is about others. */
+    if (request->proxied_for && is_trusted(proxies, &client) &&
+        grc_ip_parse(gr_str_of(request->proxied_for), &hop))
+        client = hop;
     /* Each trusted hop vouches for the one it names. One that names nothing we can read ("unknown",
      * "_hidden") is the last that is known. */
     for (unsigned hops = 0; hops < HOPS_MAX && is_trusted(proxies, &client); hops++) {

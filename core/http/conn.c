@@ -14,7 +14,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/proxy_header.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -396,8 +398,62 @@ static bool idles_in_drain(const struct grc_conn *conn)
            grc_mono_ms() >= deadline_ms(conn);
 }
 
+/* What is read from the socket itself has to be the header: TLS begins behind it. It is looked at
+ * where it lies, so that not a byte of what follows is taken with it. */
+static enum grc_came take_proxy_header(struct grc_conn *conn)
+{
+    char bytes[GRC_PROXY_HEADER_MAX];
+    char text[GRC_IP_TEXT_SIZE];
+    struct grc_proxy_header header;
+    ssize_t got = recv(conn->fd, bytes, sizeof(bytes), MSG_PEEK);
+
+    if (got < 0)
+        return errno == EAGAIN || errno == EINTR ? GRC_CAME_NONE : GRC_CAME_TROUBLE;
+    if (got == 0)
+        return GRC_CAME_END;
+    switch (grc_proxy_header_read(bytes, (size_t)got, &header)) {
+    case GRC_PROXY_MORE:
+        return GRC_CAME_NONE;
+    case GRC_PROXY_WRONG:
+        refuse(conn, 0, "the connection does not begin with a header of the PROXY protocol");
+        return GRC_CAME_END;
+    case GRC_PROXY_WHOLE:
+        break;
+    }
+    if (recv(conn->fd, bytes, header.len, 0) != (ssize_t)header.len)
+        return GRC_CAME_TROUBLE;
+    if (header.names_client) {
+        gr_str address = grc_ip_text(&header.client, text);
+
+        snprintf(conn->client, sizeof(conn->client), "%.*s", (int)address.len, address.ptr);
+    }
+    conn->proxied = false;
+    return GRC_CAME_SOME;
+}
+
+/* true: the header has been taken. Else the connection waits for it, or is closed. */
+static bool pass_proxy_header(struct grc_conn *conn)
+{
+    for (;;) {
+        switch (take_proxy_header(conn)) {
+        case GRC_CAME_SOME:
+            return true;
+        case GRC_CAME_NONE:
+            if (park(conn))
+                return false;
+            break;
+        case GRC_CAME_END:
+        case GRC_CAME_TROUBLE:
+            grc_conn_close(conn);
+            return false;
+        }
+    }
+}
+
 static void look_for_head(struct grc_conn *conn)
 {
+    if (conn->proxied && !pass_proxy_header(conn))
+        return;
     for (;;) {
         if (begin_if_whole(conn))
             return;
@@ -521,7 +577,9 @@ static void on_event(void *arg, uint32_t events)
 /* A connection has waited for too long. */
 static void give_up(struct grc_conn *conn)
 {
-    if (conn->phase == GRC_CONN_HEAD && shaking(conn))
+    if (conn->phase == GRC_CONN_HEAD && conn->proxied)
+        refuse(conn, 0, "no header of the PROXY protocol came");
+    else if (conn->phase == GRC_CONN_HEAD && shaking(conn))
         refuse(conn, 0, "the TLS handshake did not end");
     else if (conn->phase == GRC_CONN_HEAD && conn->in_len > 0) {
         begin(conn, conn->in_len, GR_ERR_TIMEOUT, "the head of the request took too long");
@@ -634,6 +692,8 @@ bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *p
     conn->begun_ms = 0;
     conn->since_ms = grc_mono_ms();
     snprintf(conn->peer, sizeof(conn->peer), "%s", peer);
+    conn->client[0] = '\0';
+    conn->proxied = http->listeners[listener].proxy_protocol;
     conn->phase = GRC_CONN_HEAD;
     atomic_fetch_add(&http->open, 1);
     if (!late)

@@ -276,8 +276,10 @@ struct grc_http *grc_http_start(const struct grc_listen *listen, size_t count, b
         return NULL;
     }
     http->listener_count = count;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         http->listeners[i].tls = listen[i].tls;
+        http->listeners[i].proxy_protocol = listen[i].proxy_protocol;
+    }
     if (grc_civetweb_start(http, listen, count, &trouble))
         return http;
     *ret_reason = explain(listen, count, trouble);

@@ -38,6 +38,7 @@ enum grc_conn_phase {
 struct grc_listener {
     unsigned port;
     bool tls;
+    bool proxy_protocol;
 };
 
 /* A request with its answer. Reused, so that its buffers are. */
@@ -74,6 +75,7 @@ struct grc_conn {
     bool kept;      /* it had a request before */
     bool late;      /* made after the drain had begun */
     bool over;      /* one more than there may be: its request is refused */
+    bool proxied;   /* the header of its proxy is still to come, before anything else */
     bool receiving; /* counted in http->receiving */
     char *in;       /* bytes that came and belong to no head yet; NULL: none */
     size_t in_len;
@@ -84,6 +86,7 @@ struct grc_conn {
     int64_t begun_ms;   /* when the first byte of a head came; 0: none has */
     size_t thrown_away; /* while it lingers */
     char peer[64];
+    char client[64];       /* whom a proxy connects for, by its header; "": none was named */
     struct grc_conn *next; /* free, or ready for a worker */
 };
 

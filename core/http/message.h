@@ -29,6 +29,7 @@ struct grc_request {
     bool http_1_0;
     bool tls;
     char peer[64];        /* address as text */
+    const char *proxied_for; /* the address that the PROXY protocol named; "" or NULL: none */
     bool admin;           /* came in on the admin listener */
     bool leaving;         /* the gateway is going to stop, and probes are told so */
     bool late;            /* its connection was made after the gateway had begun to drain */

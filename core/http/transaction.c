@@ -109,6 +109,7 @@ static void describe(struct grc_conn *conn, struct grc_request *request)
     request->late = conn->late;
     request->overload = overload(conn);
     snprintf(request->peer, sizeof(request->peer), "%s", conn->peer);
+    request->proxied_for = conn->client;
 }
 
 bool grc_transaction_begin(struct grc_conn *conn, size_t len, enum gr_err err, const char *reason)

@@ -8,15 +8,6 @@ static bool is_any(const char *const *list)
     return list && list[0] && strcmp(list[0], "*") == 0;
 }
 
-static bool is_listed(const char *const *list, gr_str origin)
-{
-    for (; list && *list; list++) {
-        if (gr_str_eq(gr_str_of(*list), origin))
-            return true;
-    }
-    return false;
-}
-
 /* The config's list as a header value; the literal list when it is long is still one line. */
 static gr_str joined(struct grc_call *call, const char *const *list)
 {
@@ -68,7 +59,7 @@ static bool add_origin(struct grc_call *call, const struct grc_cors *cors, gr_st
     /* Also without an origin, and for one that is not listed: a cache must not hand this answer to
      * a page of another one (Fetch standard, "CORS protocol and HTTP caches"). */
     grc_reply_add(call, "Vary", GR_STR("Origin"));
-    if (origin.len == 0 || !is_listed(cors->origins, origin))
+    if (origin.len == 0 || !grc_list_has(cors->origins, origin))
         return false;
     grc_reply_add(call, "Access-Control-Allow-Origin", origin);
     if (cors->credentials)

@@ -256,7 +256,8 @@ static bool same_text(const char *a, const char *b)
 
 static bool same_listen(const struct grc_listen *a, const struct grc_listen *b)
 {
-    return same_text(a->address, b->address) && a->port == b->port && a->tls == b->tls;
+    return same_text(a->address, b->address) && a->port == b->port && a->tls == b->tls &&
+           a->proxy_protocol == b->proxy_protocol;
 }
 
 /* What CivetWeb was started with cannot change under it. */

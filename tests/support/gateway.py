@@ -24,7 +24,8 @@ PLUGIN_DIR = os.environ.get("GR_PLUGIN_DIR", "build/plugins")
 ISOLATION = {"isolation": "process"} if os.environ.get("GR_TEST_ISOLATION") else {}
 
 DEFAULTS = {
-    "server": {"listen": ["127.0.0.1:0"]},
+    # Tests that write requests byte by byte call the host what they like.
+    "server": {"listen": ["127.0.0.1:0"], "hosts": ["*"]},
     "admin": {"listen": "127.0.0.1:0"},
     "plugins": {"directory": os.path.abspath(PLUGIN_DIR)},
     # The log is complete when the test reads it.
