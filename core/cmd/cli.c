@@ -44,7 +44,8 @@ const struct grc_command grc_commands[] = {
      "Print a 100ms token", grc_cmd_token, GR_LIST("management", "join")},
     {"config", "schema [--plugin [NAME]] | reference [--plugins]",
      "Print what may stand in the config", grc_cmd_config, GR_LIST("schema", "reference")},
-    {"openapi", "", "Print an OpenAPI 3.1 description of what is served", grc_cmd_openapi, NULL},
+    {"openapi", "[GROUP]", "Print an OpenAPI 3.1 description of what is served", grc_cmd_openapi,
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -9,7 +9,7 @@ int grc_cmd_openapi(const struct grc_cli *cli, int argc, char **argv)
     struct grc_runtime *runtime;
     int status;
 
-    if (!grc_flags_take((const struct grc_flag[]){{NULL, NULL, NULL}}, &argc, argv) || argc > 1)
+    if (!grc_flags_take((const struct grc_flag[]){{NULL, NULL, NULL}}, &argc, argv) || argc > 2)
         return grc_usage_error(cli, NULL);
     grc_log_plain_set(true);
     grc_log_level_set(GR_LOG_WARN);
@@ -17,7 +17,14 @@ int grc_cmd_openapi(const struct grc_cli *cli, int argc, char **argv)
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, grc_cli_report, NULL);
     if (!runtime)
         return GRC_EXIT_CONFIG;
-    status = grc_print_json(grc_openapi(runtime));
+    const struct grc_openapi_options options = {.group = argc > 1 ? argv[1] : NULL,
+                                                .internal = true};
+    if (options.group && !grc_openapi_has_group(runtime, options.group)) {
+        grc_complain("openapi: no group '%s' is served; see greenroom plugins", options.group);
+        grc_runtime_unref(runtime);
+        return GRC_EXIT_FAILED;
+    }
+    status = grc_print_json(grc_openapi(runtime, &options));
     grc_runtime_unref(runtime);
     return status;
 }

@@ -185,6 +185,12 @@ struct grc_limits_settings {
     int64_t in_flight; /* 0: no limit */
 };
 
+/* The pages about the API: /docs and /openapi.json. */
+struct grc_docs_settings {
+    bool is_public;  /* served by the listeners of the API too */
+    const char *url; /* what clients put before paths; NULL: the first listener's */
+};
+
 struct grc_settings {
     const char *dir; /* as given with -c */
     /* server */
@@ -234,6 +240,7 @@ struct grc_settings {
     int64_t log_buffer_bytes; /* 0: no queue */
     struct grc_auth_settings auth;
     struct grc_limits_settings limits;
+    struct grc_docs_settings docs;
     json_t *root;                 /* owns the expanded text of everything above */
     struct grc_settings_own *own; /* private to settings.c */
 };

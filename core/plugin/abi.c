@@ -18,7 +18,7 @@ struct size_row {
 #field_, offsetof(struct gr_abi, field_), (first_), sizeof(struct type_)                   \
     }
 static const struct size_row sizes[] = {
-    SIZE_ROW(plugin_size, gr_plugin, 232),      SIZE_ROW(route_size, gr_route, 160),
+    SIZE_ROW(plugin_size, gr_plugin, 240),      SIZE_ROW(route_size, gr_route, 160),
     SIZE_ROW(field_size, gr_field, 120),        SIZE_ROW(forward_size, gr_forward, 40),
     SIZE_ROW(answer_size, gr_answer, 32),       SIZE_ROW(option_size, gr_option, 88),
     SIZE_ROW(migration_size, gr_migration, 32), SIZE_ROW(metric_size, gr_metric, 32),

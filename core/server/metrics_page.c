@@ -29,6 +29,14 @@ void grc_metrics_page_listeners(const struct grc_http *http, const struct grc_ht
     pthread_mutex_unlock(&listeners.lock);
 }
 
+unsigned grc_metrics_page_port(void)
+{
+    pthread_mutex_lock(&listeners.lock);
+    unsigned port = listeners.http ? grc_http_port(listeners.http, 0) : 0;
+    pthread_mutex_unlock(&listeners.lock);
+    return port;
+}
+
 /* --- listeners --- */
 
 static void listener_gauge(struct grc_buf *out, const char *name, const char *help,

@@ -47,7 +47,7 @@ REFUSED = [
     ("bad_magic", r"bad_magic\.so: magic: found 0xdeadbeef, wanted 0x47524d31"),
     ("bad_major", r"bad_major\.so: abi_major: found 2, wanted 1"),
     ("bad_minor", r"bad_minor\.so: abi_minor: found \d+, wanted \d+ or less"),
-    ("bad_struct", r"bad_struct\.so: plugin_size: found 64, wanted 232 to \d+"),
+    ("bad_struct", r"bad_struct\.so: plugin_size: found 64, wanted 240 to \d+"),
     ("bad_row", r"bad_row\.so: route_size: found \d+, wanted 160 to \d+"),
     ("bad_jansson", r"bad_jansson\.so: jansson_major: found 3, wanted 2"),
     ("bad_bits", r"bad_bits\.so: pointer_bits: found 16, wanted 64"),
