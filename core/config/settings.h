@@ -247,6 +247,12 @@ enum grc_audit_rule {
         GRC_AUDIT_COUNT
 };
 
+/* The pages about the API: /docs and /openapi.json. */
+struct grc_docs_settings {
+    bool is_public;  /* served by the listeners of the API too */
+    const char *url; /* what clients put before paths; NULL: the first listener's */
+};
+
 struct grc_settings {
     const char *dir; /* as given with -c */
     /* server */
@@ -300,6 +306,7 @@ struct grc_settings {
     const char *const *audit_accepted; /* ids of rules that the operator knows of */
     struct grc_auth_settings auth;
     struct grc_limits_settings limits;
+    struct grc_docs_settings docs;
     struct grc_handover *handover; /* what was read: config/handover.h */
     json_t *root;                  /* owns the expanded text of everything above */
     struct grc_settings_own *own;  /* private to settings.c */

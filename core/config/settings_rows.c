@@ -365,6 +365,18 @@ static const char *log_file_convert(struct grc_reader *reader, const char *text)
     return text[0] == '/' && text[strlen(text) - 1] != '/' ? text : NULL;
 }
 
+static const struct grc_setting docs_keys[] = {
+    GRC_SETTING(grc_docs_settings, "public", is_public, GRC_SETTING_BOOL, "false",
+                "Serve /docs and /openapi.json to every client of the API too, not only at the "
+                "admin listener"),
+    GRC_SETTING(grc_docs_settings, "url", url, GRC_SETTING_STRING, NULL,
+                "The URL that clients put before paths, as the description names it; by default "
+                "that of the first listener",
+                .optional = true, .convert = grc_url_convert,
+                .expected = "an http or https URL without query"),
+    GRC_SETTING_END,
+};
+
 static const struct grc_setting log_keys[] = {
     GRC_SETTING(grc_settings, "level", log_level, GRC_SETTING_CHOICE, "info",
                 "Least level to write", .values = GR_LIST("error", "warn", "info", "debug")),
@@ -459,6 +471,8 @@ const struct grc_setting grc_settings_rows[] = {
      .offset = offsetof(struct grc_settings, limits),
      .doc = "How often, and how many at a time",
      .keys = grc_limits_rows},
+    GRC_SETTING(grc_settings, "docs", docs, GRC_SETTING_OBJECT, NULL,
+                "The description of the API and its page", .keys = docs_keys),
     {.name = "log", .type = GRC_SETTING_OBJECT, .doc = "The log", .keys = log_keys},
     {.name = "audit",
      .type = GRC_SETTING_OBJECT,

@@ -1,6 +1,5 @@
-#include "doc/openapi.h"
-
 #include "base/method.h"
+#include "doc/build.h"
 #include "doc/schema.h"
 
 #include <ctype.h>
@@ -8,10 +7,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* See schema.c: what fails without memory leaves a word out, and the document decides nothing. */
-static void put(json_t *object, const char *name, json_t *stolen)
+/* --- components --- */
+
+static json_t *components_of(const struct grc_doc *doc, const char *kind)
 {
-    (void)json_object_set_new(object, name, stolen);
+    return json_object_get(json_object_get(doc->root, "components"), kind);
+}
+
+bool grc_doc_has(const struct grc_doc *doc, const char *kind, const char *name)
+{
+    return json_object_get(components_of(doc, kind), name) != NULL;
+}
+
+void grc_doc_add(struct grc_doc *doc, const char *kind, const char *name, json_t *stolen)
+{
+    if (!components_of(doc, kind))
+        grc_doc_put(json_object_get(doc->root, "components"), kind, json_object());
+    grc_doc_put(components_of(doc, kind), name, stolen);
+}
+
+json_t *grc_doc_ref(const char *kind, const char *name)
+{
+    return json_pack("{s:o}", "$ref", json_sprintf("#/components/%s/%s", kind, name));
 }
 
 /* --- parameters --- */
@@ -28,7 +45,9 @@ static json_t *parameter(const struct gr_field *row, const char *in, size_t size
     object = json_pack("{s:s,s:s,s:b,s:o}", "name", row->name, "in", in, "required",
                        path || (row->flags & GR_FIELD_REQUIRED), "schema", schema);
     if (row->doc)
-        put(object, "description", json_string(row->doc));
+        grc_doc_put(object, "description", json_string(row->doc));
+    if (row->flags & GR_FIELD_DEPRECATED)
+        grc_doc_put(object, "deprecated", json_true());
     return object;
 }
 
@@ -73,7 +92,7 @@ static json_t *parameters(const struct grc_route *route)
     return list;
 }
 
-/* --- body and answers --- */
+/* --- operations --- */
 
 static json_t *body(const struct grc_route *route)
 {
@@ -85,162 +104,166 @@ static json_t *body(const struct grc_route *route)
                      grc_field_schema(row, sizeof(*row), false));
 }
 
-static json_t *answer(const struct gr_answer *row, size_t field_size)
+static bool has_rate(const struct grc_rate_settings *limit)
 {
-    json_t *object = json_pack("{s:s}", "description", row->doc ? row->doc : "");
-    json_t *media = json_object();
-
-    if (row->schema) {
-        struct gr_field schema = grc_field_at(row->schema, field_size, 0);
-
-        /* The gateway passes answers on unchecked. */
-        schema.flags |= GR_FIELD_HINTS;
-
-        put(media, "schema", grc_field_schema(&schema, field_size, false));
-    }
-    if (row->example)
-        put(media, "example", grc_example(row->example));
-    if (json_object_size(media) > 0)
-        put(object, "content", json_pack("{s:o}", "application/json", media));
-    else
-        json_decref(media);
-    return object;
+    return limit->rate.per_s > 0 || limit->concurrent > 0;
 }
 
-static json_t *answers(const struct grc_route *route)
+static bool names(const struct grc_rate_settings *limits, size_t count, const char *name)
 {
-    const struct gr_answer *row = route->row->answers;
-    json_t *object = json_object();
-
-    for (; row && row->status; row++) {
-        char status[16];
-
-        snprintf(status, sizeof(status), "%d", row->status);
-        put(object, status, answer(row, route->plugin->desc->abi.field_size));
+    for (size_t i = 0; name && i < count; i++) {
+        if (strcmp(limits[i].name, name) == 0)
+            return true;
     }
-    if (json_object_size(object) == 0)
-        put(object, "2XX", json_pack("{s:s}", "description", "Done"));
-    if (route->plugin->desc->render_error)
-        put(object, "default",
-            json_pack("{s:s}", "description", "An error, in the group's format"));
-    else
-        put(object, "default", json_pack("{s:s}", "$ref", "#/components/responses/Error"));
-    return object;
+    return false;
 }
 
-/* --- operations --- */
-
-static json_t *security(const struct grc_route *route)
+bool grc_doc_limited(const struct grc_doc *doc, const struct grc_route *route)
 {
-    const struct gr_plugin *desc = route->plugin->desc;
+    const struct grc_limits_settings *limits = &doc->runtime->settings->limits;
+
+    return has_rate(&limits->caller) || has_rate(&limits->address) ||
+           names(limits->scopes, limits->scope_count, route->scope) ||
+           names(limits->routes, limits->route_count, route->row->id);
+}
+
+/* What the row says beyond the summary, and who may call. */
+static json_t *description(const struct grc_route *route)
+{
+    const char *doc = route->row->doc ? route->row->doc : "";
+    const char *end = *doc ? (doc[strlen(doc) - 1] == '.' ? "\n\n" : ".\n\n") : "";
 
     switch (route->row->access) {
     case GR_ACCESS_OPEN:
-        break;
+        return json_sprintf("%s%sEvery client may call it.", doc, end);
     case GR_ACCESS_GROUP:
-        return json_pack("[{s:[]}]", desc->name);
+        return json_sprintf("%s%sThe group itself knows its callers.", doc, end);
     case GR_ACCESS_CALLER:
-        if (route->scope)
-            return json_pack("[{s:[s]}]", "caller", route->scope);
-        return json_pack("[{s:[]}]", "caller");
+        break;
     }
-    return json_array();
+    return json_sprintf("%s%sCallers need the scope `%s`.", doc, end, route->scope);
 }
 
-static json_t *operation(const struct grc_route *route, const char *id)
+static void add_extras(const struct grc_doc *doc, const struct grc_route *route, json_t *object)
 {
-    const struct gr_route *row = route->row;
-    json_t *object =
-        json_pack("{s:s,s:s,s:[s],s:o,s:o,s:o}", "operationId", id, "summary", row->summary, "tags",
-                  route->plugin->desc->name, "security", security(route), "parameters",
-                  parameters(route), "responses", answers(route));
+    if (route->row->access == GR_ACCESS_CALLER && route->scope)
+        grc_doc_put(object, "x-scope", json_string(route->scope));
+    if (route->row->flags & GR_ROUTE_DEPRECATED)
+        grc_doc_put(object, "deprecated", json_true());
+    if (route->forward && doc->options->internal)
+        grc_doc_put(object, "x-forward",
+                    json_pack("{s:s,s:s}", "upstream", route->forward->upstream, "path",
+                              route->forward->path));
+}
 
-    if (row->doc)
-        put(object, "description", json_string(row->doc));
+static json_t *operation(struct grc_doc *doc, const struct grc_route *route, const char *id)
+{
+    json_t *object =
+        json_pack("{s:s,s:s,s:o,s:[s],s:o,s:o,s:o}", "operationId", id, "summary",
+                  route->row->summary, "description", description(route), "tags",
+                  route->plugin->desc->name, "security", grc_doc_security(doc, route), "parameters",
+                  parameters(route), "responses", grc_doc_responses(doc, route));
+
     if (route->body)
-        put(object, "requestBody", body(route));
-    if (route->forward)
-        put(object, "x-forward",
-            json_pack("{s:s,s:s}", "upstream", route->forward->upstream, "path",
-                      route->forward->path));
+        grc_doc_put(object, "requestBody", body(route));
+    add_extras(doc, route, object);
     return object;
 }
 
-static void add_operation(json_t *paths, const char *path, const struct grc_route *route,
+static void add_operation(struct grc_doc *doc, const char *path, const struct grc_route *route,
                           const char *id)
 {
+    json_t *paths = json_object_get(doc->root, "paths");
     json_t *item = json_object_get(paths, path);
     char method[8];
     size_t i;
 
     if (!item) {
         item = json_object();
-        put(paths, path, item);
+        grc_doc_put(paths, path, item);
     }
     snprintf(method, sizeof(method), "%s", grc_method_name(route->row->method));
     for (i = 0; method[i]; i++)
         method[i] = (char)tolower((unsigned char)method[i]);
-    put(item, method, operation(route, id));
+    grc_doc_put(item, method, operation(doc, route, id));
 }
 
 /* Operation ids are unique, so that of the second path has a word more. */
-static void add_route(json_t *paths, const struct grc_route *route)
+static void add_route(struct grc_doc *doc, const struct grc_route *route)
 {
     char *id = NULL;
 
-    add_operation(paths, route->path, route, route->row->id);
+    add_operation(doc, route->path, route, route->row->id);
     if (route->alias && asprintf(&id, "%s.alias", route->row->id) >= 0) {
-        add_operation(paths, route->alias, route, id);
+        add_operation(doc, route->alias, route, id);
         free(id);
     }
 }
 
 /* --- the document --- */
 
-static json_t *error_response(void)
+/* Only what clients reach: the routes of the admin listener are for operators. */
+static bool is_described(const struct grc_runtime *runtime, const struct grc_plugin *plugin,
+                         const char *group)
 {
-    return json_pack("{s:s,s:{s:{s:{s:s,s:{s:{s:s},s:{s:s},s:{s:s,s:{s:s}}}}}}}", "description",
-                     "An error", "content", "application/json", "schema", "type", "object",
-                     "properties", "code", "type", "integer", "message", "type", "string",
-                     "details", "type", "array", "items", "type", "string");
+    return plugin->state == GRC_LOAD_OK && plugin->route_count > 0 &&
+           !grc_plugin_is_for_admin(plugin, runtime->settings) &&
+           (!group || strcmp(group, plugin->self.name) == 0);
 }
 
-static json_t *scheme(const char *description)
+bool grc_openapi_has_group(const struct grc_runtime *runtime, const char *group)
 {
-    return json_pack("{s:s,s:s,s:s}", "type", "http", "scheme", "bearer", "description",
-                     description);
-}
-
-static void add_plugin(json_t *document, const struct grc_plugin *plugin)
-{
-    json_t *schemes = json_object_get(json_object_get(document, "components"), "securitySchemes");
-    bool own = false;
-    size_t i;
-
-    for (i = 0; i < plugin->route_count; i++) {
-        own = own || plugin->routes[i].row->access == GR_ACCESS_GROUP;
-        add_route(json_object_get(document, "paths"), &plugin->routes[i]);
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        if (is_described(runtime, runtime->plugins[i], group))
+            return true;
     }
-    if (own)
-        put(schemes, plugin->desc->name, scheme("The group's own authentication"));
-    if (plugin->route_count > 0)
-        json_array_append_new(json_object_get(document, "tags"),
-                              json_pack("{s:s,s:s}", "name", plugin->desc->name, "description",
-                                        plugin->desc->summary));
+    return false;
 }
 
-json_t *grc_openapi(const struct grc_runtime *runtime)
+static void add_plugin(struct grc_doc *doc, const struct grc_plugin *plugin)
 {
-    json_t *document = json_pack(
-        "{s:s,s:{s:s,s:s},s:[],s:{},s:{s:{s:o},s:{s:o}}}", "openapi", "3.1.0", "info", "title",
-        "Greenroom", "version", GR_VERSION, "tags", "paths", "components", "securitySchemes",
-        "caller", scheme("An API key or a token of a provider in the gateway's config"),
-        "responses", "Error", error_response());
-    size_t i;
+    for (size_t i = 0; i < plugin->route_count; i++)
+        add_route(doc, &plugin->routes[i]);
+    json_array_append_new(json_object_get(doc->root, "tags"),
+                          json_pack("{s:s,s:s,s:s}", "name", plugin->desc->name, "description",
+                                    plugin->desc->summary, "x-version", plugin->desc->version));
+}
 
-    for (i = 0; document && i < runtime->plugin_count; i++) {
-        if (runtime->plugins[i]->state == GRC_LOAD_OK)
-            add_plugin(document, runtime->plugins[i]);
+/* What clients of this machine reach the first listener by. */
+static json_t *first_listener(const struct grc_settings *settings)
+{
+    const struct grc_listen *listen = &settings->listen[0];
+    bool any = strcmp(listen->address, "0.0.0.0") == 0 || strcmp(listen->address, "[::]") == 0;
+
+    return json_sprintf("%s://%s:%u", listen->tls ? "https" : "http",
+                        any ? "localhost" : listen->address, listen->port);
+}
+
+static json_t *server(const struct grc_doc *doc)
+{
+    const struct grc_settings *settings = doc->runtime->settings;
+    const char *url = settings->docs.url ? settings->docs.url : doc->options->server;
+
+    return url ? json_string(url) : first_listener(settings);
+}
+
+json_t *grc_openapi(const struct grc_runtime *runtime, const struct grc_openapi_options *options)
+{
+    struct grc_doc doc = {.runtime = runtime, .options = options};
+
+    doc.root =
+        json_pack("{s:s,s:{s:s,s:s,s:s,s:{s:s,s:s}},s:[],s:[],s:{},s:{}}", "openapi", "3.1.0",
+                  "info", "title", "Greenroom", "version", GR_VERSION, "description",
+                  "What this gateway serves now, made from the tables that serve it.", "license",
+                  "name", "MIT", "identifier", "MIT", "servers", "tags", "paths", "components");
+    if (!doc.root)
+        return NULL;
+    json_array_append_new(
+        json_object_get(doc.root, "servers"),
+        json_pack("{s:o,s:s}", "url", server(&doc), "description", "The gateway"));
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        if (is_described(runtime, runtime->plugins[i], options->group))
+            add_plugin(&doc, runtime->plugins[i]);
     }
-    return document;
+    return doc.root;
 }

@@ -71,6 +71,24 @@ static void put_values(json_t *schema, const struct gr_field *row, bool null_fin
     put(schema, "enum", list);
 }
 
+/* What readers of documents (ECMA-262) do not understand of PCRE2: options inside of the pattern,
+ * groups that keep what they matched, anchors by letter. */
+static bool is_portable(const char *pattern)
+{
+    for (const char *at = pattern; *at; at++) {
+        if (at[0] == '\\' && at[1]) {
+            if (strchr("AzZGKQEhHRX", at[1]))
+                return false;
+            at++;
+        } else if (at[0] == '(' && at[1] == '?' && !(at[2] && strchr(":=!<", at[2]))) {
+            return false;
+        } else if (at[0] == '(' && at[1] == '*') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void put_string(json_t *schema, const struct gr_field *row, bool null_fine)
 {
     char *whole = NULL;
@@ -78,7 +96,8 @@ static void put_string(json_t *schema, const struct gr_field *row, bool null_fin
     put_range(schema, row, "minLength", "maxLength");
     if (row->values && !is_hint(row))
         put_values(schema, row, null_fine);
-    if (row->pattern && !is_hint(row) && asprintf(&whole, "^(?:%s)$", row->pattern) >= 0) {
+    if (row->pattern && !is_hint(row) && is_portable(row->pattern) &&
+        asprintf(&whole, "^(?:%s)$", row->pattern) >= 0) {
         put(schema, "pattern", json_string(whole));
         free(whole);
     }
@@ -92,8 +111,9 @@ static json_t *when_schema(const struct gr_field *row)
     json_t *wanted =
         row->when->value ? json_pack("{s:s}", "const", row->when->value) : json_object();
 
-    return json_pack("{s:{s:{s:o},s:[s]},s:{s:[s]}}", "if", "properties", row->when->member, wanted,
-                     "required", row->when->member, "then", "required", row->name);
+    return json_pack("{s:{s:{s:o},s:[s]},s:{s:{s:{}},s:[s]}}", "if", "properties",
+                     row->when->member, wanted, "required", row->when->member, "then", "properties",
+                     row->name, "required", row->name);
 }
 
 /* Adds {"required": [name]} to the alternatives of the row's group. */
@@ -194,19 +214,64 @@ static void put_shape(json_t *schema, const struct gr_field *row, size_t size, b
     put_container(schema, row, size);
 }
 
-/* What the service assumes is a "default" when it is a value of the type, else it is prose. */
-static json_t *default_value(const struct gr_field *row)
+static bool is_listed(const struct gr_field *row, const json_t *value)
 {
-    json_t *value = row->type == GR_STRING ? json_string(row->default_doc)
-                                           : json_loads(row->default_doc, JSON_DECODE_ANY, NULL);
-    bool fits = row->type == GR_ANY || row->type == GR_STRING ||
-                (row->type == GR_INT && json_is_integer(value)) ||
-                (row->type == GR_NUMBER && json_is_number(value)) ||
-                (row->type == GR_BOOL && json_is_boolean(value)) ||
-                (row->type == GR_ARRAY && json_is_array(value)) ||
-                ((row->type == GR_OBJECT || row->type == GR_MAP) && json_is_object(value));
+    size_t i;
 
-    if (fits)
+    for (i = 0; row->values[i]; i++) {
+        if (strcmp(row->values[i], json_string_value(value)) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool all_fit(const struct gr_field *items, size_t size, const json_t *array);
+
+/* Whether a value is of the row's type, in the words that documents and clients take it by. */
+static bool value_fits(const struct gr_field *row, size_t size, const json_t *value)
+{
+    switch (row->type) {
+    case GR_ANY:
+        return value != NULL;
+    case GR_STRING:
+    case GR_TIME:
+        return json_is_string(value) && (!row->values || is_listed(row, value));
+    case GR_INT:
+        return json_is_integer(value);
+    case GR_NUMBER:
+        return json_is_number(value);
+    case GR_BOOL:
+        return json_is_boolean(value);
+    case GR_ARRAY:
+        return json_is_array(value) && (!row->items || all_fit(row->items, size, value));
+    case GR_OBJECT:
+    case GR_MAP:
+        return json_is_object(value) && json_object_size(value) == 0;
+    }
+    return false;
+}
+
+static bool all_fit(const struct gr_field *items, size_t size, const json_t *array)
+{
+    struct gr_field item = grc_field_at(items, size, 0);
+    const json_t *value;
+    size_t i;
+
+    json_array_foreach(array, i, value) {
+        if (!value_fits(&item, size, value))
+            return false;
+    }
+    return true;
+}
+
+/* What the service assumes is a "default" when it is a value of the type, else it is prose. */
+static json_t *default_value(const struct gr_field *row, size_t size)
+{
+    bool text = row->type == GR_STRING || row->type == GR_TIME;
+    json_t *value =
+        text ? json_string(row->default_doc) : json_loads(row->default_doc, JSON_DECODE_ANY, NULL);
+
+    if (row->type != GR_TIME && value_fits(row, size, value))
         return value;
     json_decref(value);
     return NULL;
@@ -223,10 +288,10 @@ static char *add_words(char *text, const char *before, const char *words)
     return longer;
 }
 
-static void put_words(json_t *schema, const struct gr_field *row)
+static void put_words(json_t *schema, const struct gr_field *row, size_t size)
 {
     bool bounded = row->range || row->values || row->pattern || row->multiple_of > 0;
-    json_t *value = row->default_doc ? default_value(row) : NULL;
+    json_t *value = row->default_doc ? default_value(row, size) : NULL;
     char *text = strdup(row->doc ? row->doc : "");
 
     if (value)
@@ -248,10 +313,12 @@ json_t *grc_field_schema(const struct gr_field *row, size_t size, bool null_fine
     json_t *schema = json_object();
 
     put_shape(schema, row, size, null_fine);
-    put_words(schema, row);
+    put_words(schema, row, size);
     if (row->example && !(row->flags & GR_FIELD_SECRET))
         put(schema, "examples", json_pack("[o]", grc_example(row->example)));
     if (row->binds)
         put(schema, "x-binds", json_string(row->binds));
+    if (row->flags & GR_FIELD_DEPRECATED)
+        put(schema, "deprecated", json_true());
     return schema;
 }

@@ -171,7 +171,7 @@ enum home { IN_BODY, IN_PARAMETERS, IN_QUERY };
 static const unsigned all_field_flags = (unsigned)GR_FIELD_REQUIRED | (unsigned)GR_FIELD_NOT_NULL |
                                         (unsigned)GR_FIELD_SECRET | (unsigned)GR_FIELD_REPEATED |
                                         (unsigned)GR_FIELD_STRIP | (unsigned)GR_FIELD_STRICT |
-                                        (unsigned)GR_FIELD_HINTS;
+                                        (unsigned)GR_FIELD_HINTS | (unsigned)GR_FIELD_DEPRECATED;
 
 /* What does not go together, or NULL. */
 static const char *mismatch(const struct gr_field *row, enum home home)
@@ -307,7 +307,7 @@ static bool check_route(struct judge *judge, const struct place *place, const vo
                                         check_answer};
     const struct gr_route *row = any;
     const unsigned flags = (unsigned)GR_ROUTE_ANY_CONTENT_TYPE | (unsigned)GR_ROUTE_RAW_BODY |
-                           (unsigned)GR_ROUTE_HIDDEN_PATH;
+                           (unsigned)GR_ROUTE_HIDDEN_PATH | (unsigned)GR_ROUTE_DEPRECATED;
     struct place named = *place;
 
     if (!check_text(judge, place, "id", row->id, true))
@@ -492,6 +492,7 @@ bool grc_judge(const char *file, const struct grc_module *module, const struct g
     static const struct kind commands = {"command", sizeof(struct gr_command), sizeof(char *),
                                          check_command};
     const struct place plugin = {.what = "descriptor"};
+    const struct place error_body = {.what = "error_body"};
     struct gr_plugin copy;
     struct judge judge = {.file = file, .module = module, .abi = &desc->abi};
 
@@ -510,6 +511,7 @@ bool grc_judge(const char *file, const struct grc_module *module, const struct g
                 check_list(&judge, &plugin, "owns", copy.owns) &&
                 check_list(&judge, &plugin, "upstreams", copy.upstreams) &&
                 check_routes(&judge, &copy) &&
+                 check_fields(&judge, &error_body, copy.error_body, true, IN_BODY, 0) &&
                 check_table(&judge, NULL, &options, copy.options, desc->abi.option_size) &&
                 check_table(&judge, NULL, &steps, copy.migrations, desc->abi.migration_size) &&
                 check_table(&judge, NULL, &metrics, copy.metrics, desc->abi.metric_size) &&

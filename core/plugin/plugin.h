@@ -31,6 +31,12 @@ enum grc_load_state {
     GRC_LOAD_START,
 };
 
+/* Of a builtin group: its routes are for the admin listener alone. A plugin cannot set it: the
+ * loader masks the bits that the ABI does not define. */
+#define GRC_PLUGIN_ADMIN (1u << 31)
+/* Likewise, unless docs.public is set. */
+#define GRC_PLUGIN_DOCS (1u << 30)
+
 /* Most parameters that the path of a route has. */
 #define GRC_PARAMS_MAX 8
 
@@ -86,6 +92,16 @@ static inline const char *grc_plugin_config(const struct grc_plugin *plugin)
 static inline const char *grc_plugin_migrations_name(const struct grc_plugin *plugin)
 {
     return plugin->desc->migrations_name ? plugin->desc->migrations_name : plugin->self.name;
+}
+
+/* Whether its routes are for the admin listener alone. */
+static inline bool grc_plugin_is_for_admin(const struct grc_plugin *plugin,
+                                           const struct grc_settings *settings)
+{
+    unsigned flags =
+        settings->docs.is_public ? GRC_PLUGIN_ADMIN : GRC_PLUGIN_ADMIN | GRC_PLUGIN_DOCS;
+
+    return (plugin->desc->flags & flags) != 0;
 }
 
 /* Reads the shared object, judges it, loads it and checks its tables: everything up to (not

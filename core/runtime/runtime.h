@@ -19,8 +19,9 @@ struct grc_runtime {
     struct grc_plugin **plugins;     /* all, also those that did not load; builtin ones first */
     size_t plugin_count;
     size_t route_count;
-    struct grc_auth *auth;     /* auth/callers.h; NULL at stage GRC_RUNTIME_TABLES */
-    struct grc_limits *limits; /* guard/limits.h; likewise */
+    struct grc_auth *auth;           /* auth/callers.h; NULL at stage GRC_RUNTIME_TABLES */
+    struct grc_limits *limits;       /* guard/limits.h; likewise */
+    struct grc_documents *documents; /* doc/documents.h; likewise */
     _Atomic unsigned refs;
 };
 

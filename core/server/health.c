@@ -2,6 +2,7 @@
 #include "server/health.h"
 #include "base/json.h"
 #include "metrics/metrics.h"
+#include "server/docs.h"
 #include "server/metrics_page.h"
 #include "server/readiness.h"
 
@@ -69,7 +70,8 @@ static const struct gr_plugin metrics_group =
 
 const struct gr_plugin *const *grc_builtin_plugins(void)
 {
-    static const struct gr_plugin *const plugins[] = {&health, &metrics_group, NULL};
+    static const struct gr_plugin *const plugins[] = {&health, &metrics_group, &grc_docs_group,
+                                                      NULL};
 
     return plugins;
 }

@@ -61,7 +61,7 @@ static bool add_routes(struct grc_runtime *runtime, struct grc_plugin *plugin,
 
         if (is_builtin(plugin) && !grc_router_add(runtime->admin_router, route, &other))
             return false;
-        if (is_builtin(plugin) && (plugin->desc->flags & GRC_PLUGIN_ADMIN))
+        if (grc_plugin_is_for_admin(plugin, runtime->settings))
             continue;
         if (grc_router_add(runtime->router, route, &other)) {
             runtime->route_count++;

@@ -61,6 +61,14 @@ static void render_reloads(struct grc_buf *out)
     pthread_mutex_unlock(&listeners.lock);
 }
 
+unsigned grc_metrics_page_port(void)
+{
+    pthread_mutex_lock(&listeners.lock);
+    unsigned port = listeners.http ? grc_http_port(listeners.http, 0) : 0;
+    pthread_mutex_unlock(&listeners.lock);
+    return port;
+}
+
 /* --- listeners --- */
 
 static void listener_gauge(struct grc_buf *out, const char *name, const char *help,

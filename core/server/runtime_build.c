@@ -7,6 +7,7 @@
 #include "call/call.h"
 #include "call/timers.h"
 #include "config/env.h"
+#include "doc/documents.h"
 #include "guard/limits.h"
 #include "isolation/isolation.h"
 #include "server/health.h"
@@ -197,9 +198,10 @@ static bool make_guard(struct grc_runtime *runtime, const struct grc_reporter *r
     runtime->auth =
         grc_auth_new(runtime->settings, runtime->upstreams, reporter->report, reporter->arg);
     runtime->limits = grc_limits_new(runtime->settings);
-    if (!runtime->limits)
-        grc_say(reporter, "limits: out of memory");
-    return runtime->auth && runtime->limits;
+    runtime->documents = grc_documents_new();
+    if (!runtime->limits || !runtime->documents)
+        grc_say(reporter, "out of memory");
+    return runtime->auth && runtime->limits && runtime->documents;
 }
 
 static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_runtime_stage stage,
@@ -348,6 +350,7 @@ void grc_runtime_unref(struct grc_runtime *runtime)
     for (size_t i = 0; i < runtime->plugin_count; i++)
         grc_plugin_free(runtime->plugins[i]);
     free(runtime->plugins);
+    grc_documents_free(runtime->documents);
     grc_limits_free(runtime->limits);
     grc_auth_free(runtime->auth);
     grc_upstreams_free(runtime->upstreams);

@@ -9,7 +9,7 @@
 #define PATH_MAX_BYTES 256u
 #define ALL_FLAGS                                                                                  \
     ((unsigned)(GR_FIELD_REQUIRED | GR_FIELD_NOT_NULL | GR_FIELD_SECRET | GR_FIELD_REPEATED |      \
-                GR_FIELD_STRIP | GR_FIELD_STRICT | GR_FIELD_HINTS))
+                GR_FIELD_STRIP | GR_FIELD_STRICT | GR_FIELD_HINTS | GR_FIELD_DEPRECATED))
 
 struct compiler {
     size_t field_size;

@@ -21,7 +21,7 @@ static const struct gr_field resolution[] = {
 static const struct gr_field start[] = {
     GR_FIELD("rtmp_urls", GR_ARRAY, "Servers to stream to, each with its stream key",
              .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = HMS_RTMP_URLS,
-             .items = GR_ITEM(GR_STRING, .pattern = "(?i:rtmps?)://.+"),
+             .items = GR_ITEM(GR_STRING, .pattern = "[Rr][Tt][Mm][Pp][Ss]?://.+"),
              .example = "[\"rtmps://live.example.org/app/key\"]"),
     HMS_MEETING_URL,
     HMS_DESTINATION,

@@ -105,6 +105,6 @@ const struct gr_field template_destinations[] = {
     GR_FIELD("hlsDestinations", GR_MAP, "Live streams, by name", BY_NAME(hls_destination)),
     GR_FIELD("transcriptions", GR_MAP, "Transcriptions, by name", BY_NAME(transcription)),
     GR_FIELD("browserRecordings", GR_MAP, "Deprecated: use /templates/{templateId}/recordings",
-             BY_NAME(browser_recording)),
+             .flags = GR_FIELD_DEPRECATED, BY_NAME(browser_recording)),
     GR_END,
 };

@@ -159,4 +159,5 @@ GR_PLUGIN("minigroups", .version = "1.0.0",
           .options_size = sizeof(struct mini_options), .migrations = mini_migrations,
           .metrics = metrics, .timers = timers, .commands = mini_commands, .owns = owned,
           .flags = GR_PLUGIN_ANY_ORIGIN, .render_error = mini_render_error,
-          .authenticate = mini_authenticate, .init = mini_state_init, .fini = mini_state_fini)
+          .error_body = mini_error_body, .authenticate = mini_authenticate, .init = mini_state_init,
+          .fini = mini_state_fini)

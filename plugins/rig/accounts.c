@@ -269,6 +269,6 @@ GR_PLUGIN("accounts", .version = RIG_VERSION, .summary = "Accounts of a streamin
           .licence = RIG_LICENCE, .routes = routes, .options = options,
           .options_size = sizeof(struct rig_options), .migrations = rig_migrations,
           .metrics = metrics, .timers = timers, .commands = commands, .owns = owns,
-          .flags = RIG_FLAGS, .render_error = rig_render_error,
+          .flags = RIG_FLAGS, .render_error = rig_render_error, .error_body = rig_error_body,
           .authenticate = rig_authenticate_user, .init = accounts_init, .start = accounts_start,
           .stop = accounts_stop, .fini = accounts_fini, .migrations_name = RIG_SCHEMA)

@@ -193,6 +193,6 @@ GR_PLUGIN("agents", .version = RIG_VERSION, .summary = "Edge hosts of a streamin
           .licence = RIG_LICENCE, .routes = routes, .options = options,
           .options_size = sizeof(struct rig_options), .migrations = rig_migrations,
           .metrics = metrics, .timers = timers, .commands = commands, .owns = owns,
-          .flags = RIG_FLAGS, .render_error = rig_render_error,
+          .flags = RIG_FLAGS, .render_error = rig_render_error, .error_body = rig_error_body,
           .authenticate = rig_authenticate_agent, .init = agents_init, .stop = agents_stop,
           .fini = agents_fini, .migrations_name = RIG_SCHEMA)

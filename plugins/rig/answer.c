@@ -216,6 +216,17 @@ static json_t *details_of(struct gr_call *call, const struct gr_error *error, en
     return NULL;
 }
 
+static const struct gr_field error_fields[] = {
+    GR_FIELD("message", GR_STRING, "What went wrong", .flags = GR_FIELD_REQUIRED,
+             .example = "\"Invalid input\""),
+    GR_FIELD("errorCode", GR_INT, "A number that stands for the kind of error",
+             .flags = GR_FIELD_REQUIRED, .example = "1005"),
+    GR_FIELD("details", GR_OBJECT, "What is wrong with which member; null where there is nothing",
+             .example = "{\"Email\": [\"is not an address\"]}"),
+    GR_END,
+};
+const struct gr_field rig_error_body[1] = {{.type = GR_OBJECT, .fields = error_fields}};
+
 json_t *rig_render_error(struct gr_call *call, const struct gr_error *error)
 {
     bool ours = error->code != 0;

@@ -113,6 +113,8 @@ enum gr_err rig_fail_rate(struct gr_call *call, int64_t retry_after_ms);
 enum gr_err rig_fail_store(struct gr_call *call, enum gr_err err, enum rig_code code,
                            const char *message);
 gr_render_error_fn rig_render_error;
+/* The shape of what it renders. */
+extern const struct gr_field rig_error_body[1];
 /* .data of a route, for a failure of the store with another code than the default of its method
  * (GET: fetch, POST: create, others: update). */
 extern const enum rig_code rig_fetches;

@@ -396,5 +396,6 @@ GR_PLUGIN("streams", .version = RIG_VERSION,
           .summary = "Streams of a streaming site and their destinations", .licence = RIG_LICENCE,
           .routes = routes, .options = options, .options_size = sizeof(struct rig_options),
           .migrations = rig_migrations, .owns = owns, .flags = RIG_FLAGS,
-          .render_error = rig_render_error, .authenticate = rig_authenticate_user,
-          .init = streams_init, .fini = streams_fini, .migrations_name = RIG_SCHEMA)
+          .render_error = rig_render_error, .error_body = rig_error_body,
+          .authenticate = rig_authenticate_user, .init = streams_init, .fini = streams_fini,
+          .migrations_name = RIG_SCHEMA)

@@ -107,6 +107,15 @@ static json_t *bad_json_message(struct gr_call *call)
                         problem.position);
 }
 
+static const struct gr_field error_fields[] = {
+    GR_FIELD("code", GR_INT, "The HTTP status once more", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("message", GR_STRING, "What went wrong", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("details", GR_ARRAY, "More about it", .flags = GR_FIELD_NOT_NULL,
+             .items = GR_ITEM(GR_STRING)),
+    GR_END,
+};
+const struct gr_field sb_error_body[1] = {{.type = GR_OBJECT, .fields = error_fields}};
+
 json_t *sb_render_error(struct gr_call *call, const struct gr_error *error)
 {
     const struct gr_route *route = gr_route_of(call);

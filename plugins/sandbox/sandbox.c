@@ -132,5 +132,6 @@ GR_PLUGIN("sandbox", .version = "1.0.0", .summary = "A local 100ms v2 for develo
                                           sb_sip_routes, sb_template_routes, sb_webhook_routes),
           .options = options, .options_size = sizeof(struct sb_options), .timers = timers,
           .authenticate = sb_authenticate, .render_error = sb_render_error,
+          .error_body = sb_error_body,
           .flags = GR_PLUGIN_ANY_ORIGIN, /* the service's auth host serves browsers */
           .init = sandbox_init, .stop = sandbox_stop, .fini = sandbox_fini)

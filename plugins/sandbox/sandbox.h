@@ -214,6 +214,7 @@ int64_t sb_service_ms(const struct sandbox *sb, int64_t from_ms, int64_t to_ms);
 /* Fails the call in the 100ms shape; detail may be NULL. */
 enum gr_err sb_error(struct gr_call *call, int status, const char *message, const char *detail);
 json_t *sb_render_error(struct gr_call *call, const struct gr_error *error);
+extern const struct gr_field sb_error_body[1]; /* the shape of what it renders */
 
 #define SB_NO_TIME "0001-01-01T00:00:00Z"
 /* Maximum number of rows of a journal. */

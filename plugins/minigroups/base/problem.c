@@ -133,6 +133,19 @@ static const char *detail_of(struct gr_call *call, const struct gr_error *error)
     return text ? text : error->message;
 }
 
+static const struct gr_field error_fields[] = {
+    GR_FIELD("type", GR_STRING, "A name for the kind of problem", .flags = GR_FIELD_REQUIRED,
+             .example = "\"access_denied\""),
+    GR_FIELD("title", GR_STRING, "The same for a person", .flags = GR_FIELD_REQUIRED,
+             .example = "\"Access denied\""),
+    GR_FIELD("status", GR_INT, "The HTTP status once more", .flags = GR_FIELD_REQUIRED,
+             .example = "403"),
+    GR_FIELD("detail", GR_STRING, "What there is to say about this case",
+             .flags = GR_FIELD_NOT_NULL),
+    GR_END,
+};
+const struct gr_field mini_error_body[1] = {{.type = GR_OBJECT, .fields = error_fields}};
+
 json_t *mini_render_error(struct gr_call *call, const struct gr_error *error)
 {
     const char *type = type_of(call, error);

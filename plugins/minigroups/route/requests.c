@@ -102,7 +102,7 @@ const struct gr_field mini_timestamp_body[] = {
 
 const struct gr_field mini_restart_body[] = {
     GR_FIELD("priority", GR_STRING, "Priority of the task",
-             .values = GR_LIST("low", "normal", "high"), .default_doc = "\"normal\""),
+             .values = GR_LIST("low", "normal", "high"), .default_doc = "normal"),
     GR_END,
 };
 

@@ -388,4 +388,5 @@ GR_PLUGIN("sandbox_conference", .version = "1.0.0",
           .summary = "Sandbox: a local conference service, queue and storage for minigroups",
           .licence = "MIT", .routes = routes, .options = options,
           .options_size = sizeof(struct svc_options), .render_error = svc_render_error,
-          .authenticate = svc_authenticate, .init = svc_init, .fini = svc_fini)
+          .error_body = svc_error_body, .authenticate = svc_authenticate, .init = svc_init,
+          .fini = svc_fini)

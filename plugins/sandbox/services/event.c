@@ -377,5 +377,5 @@ static const struct gr_option options[] = {
 GR_PLUGIN("sandbox_event", .version = "1.0.0",
           .summary = "Sandbox: a local event service for minigroups", .licence = "MIT",
           .routes = routes, .options = options, .options_size = sizeof(struct svc_options),
-          .render_error = svc_render_error, .authenticate = svc_authenticate, .init = svc_init,
-          .fini = svc_fini)
+          .render_error = svc_render_error, .error_body = svc_error_body,
+          .authenticate = svc_authenticate, .init = svc_init, .fini = svc_fini)

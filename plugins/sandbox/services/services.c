@@ -52,6 +52,15 @@ enum gr_err svc_fail(struct gr_call *call, int status, const char *type, const c
                   .err = GR_ERR_UNPROCESSABLE, .status = status, .type = type, .message = title});
 }
 
+static const struct gr_field error_fields[] = {
+    GR_FIELD("type", GR_STRING, "A name for the kind of problem", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("title", GR_STRING, "The same for a person", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("status", GR_INT, "The HTTP status once more", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("detail", GR_STRING, "The member that is wrong", .flags = GR_FIELD_NOT_NULL),
+    GR_END,
+};
+const struct gr_field svc_error_body[1] = {{.type = GR_OBJECT, .fields = error_fields}};
+
 json_t *svc_render_error(struct gr_call *call, const struct gr_error *error)
 {
     const char *where = error->problem_count ? error->problems[0].where : NULL;

@@ -185,6 +185,7 @@ enum gr_field_flag {
     GR_FIELD_HINTS = 1u << 6,    /* range, values, pattern and the rows below are for readers: only
                                     type, presence and .check of this row are enforced. For what an
                                     upstream made and takes back, and for rules it may change */
+    GR_FIELD_DEPRECATED = 1u << 7, /* documents say that it is on its way out */
 };
 
 /* Inclusive bounds. Use the macros; an open side is infinite. */
@@ -348,6 +349,7 @@ enum gr_route_flag {
     GR_ROUTE_ANY_CONTENT_TYPE = 1u << 0, /* the body need not be called JSON */
     GR_ROUTE_RAW_BODY = 1u << 1,         /* the host does not parse it: see gr_body() */
     GR_ROUTE_HIDDEN_PATH = 1u << 2,      /* path holds a secret: the log shows the pattern */
+    GR_ROUTE_DEPRECATED = 1u << 3,       /* documents say that it is on its way out */
 };
 
 /* method, path, operation id, summary, then further members as designated initialisers. */
@@ -673,8 +675,9 @@ struct gr_plugin {
     const char *const *upstreams;
     unsigned flags; /* enum gr_plugin_flag */
 
-    gr_render_error_fn *render_error; /* NULL: {"code", "message", "details"} */
-    gr_handler *authenticate;         /* for GR_ACCESS_GROUP routes */
+    gr_render_error_fn *render_error;  /* NULL: {"code", "message", "details"} */
+    const struct gr_field *error_body; /* GR_BODY(): the shape of what it renders, for documents */
+    gr_handler *authenticate;          /* for GR_ACCESS_GROUP routes */
 
     /*
      * init: options are checked; make the state. Nothing else is running. On failure it cleans up
