@@ -13,8 +13,11 @@
  *         GR_END,
  *     };
  *
- *     GR_PLUGIN("rooms", .version = "1.0.0", .summary = "Rooms of 100ms",
+ *     GR_PLUGIN("rooms", .version = "1.0.0", .summary = "Rooms",
  *               .licence = "MIT", .routes = routes)
+ *
+ * What a first plugin needs comes first: basics, routes, field rows, options, the descriptor. The
+ * services of the host are in greenroom/host.h.
  *
  * Rules that hold everywhere in this file, unless a comment says otherwise:
  *
@@ -47,11 +50,15 @@
  *   function whose effects outlive it, such as pthread_create(). Libraries are found by their
  *   names or by absolute search paths, not beside the file.
  *
- * ABI policy.  The host loads a plugin of its own major number whose minor number is not newer. A
- *   minor step only appends: members at the end of structs, functions at the end of struct
- *   gr_host, values at the end of enums; what a released header declares keeps its place, its size
- *   and its number, which the test suite compares with every released header. Anything else is a
- *   major step: it is announced one minor release before, and plugins are then compiled anew.
+ * ABI policy.  The host loads a plugin of its own major number whose minor number is not newer; in
+ *   a plugin with an older minor, what was appended since reads as zero. A minor step only appends:
+ *   members at the end of structs, functions at the end of struct gr_host, values at the end of
+ *   enums. What a released header declares keeps its place, its size and its number; the test suite
+ *   compares it with every released header, and loads a plugin built with each. Anything else is a
+ *   major step, for which plugins have to be compiled anew and may have to be changed: it is
+ *   announced in a minor release at least six months before. The first release with a new major
+ *   loads plugins of the old one too, and goes on doing so for at least twelve months, with a
+ * warning in the log for each; how the two differ is said here.
  *
  * ABI changes (major.minor; see GR_ABI_MAJOR below):
  *   1.0  first release
@@ -159,98 +166,6 @@ enum gr_err {
 };
 
 enum gr_log_level { GR_LOG_ERROR = 1, GR_LOG_WARN, GR_LOG_INFO, GR_LOG_DEBUG };
-
-/* ------------------------------------------------------------------------------------------ */
-/* Field rows: one table validates, documents and describes a body, a query or a path          */
-
-enum gr_type {
-    GR_ANY = 1, /* any JSON value */
-    GR_STRING,
-    GR_INT,    /* an integer; 1.0 is not one */
-    GR_NUMBER, /* an integer or a real */
-    GR_BOOL,   /* in a query: true or false */
-    GR_TIME,   /* a string: RFC 3339 timestamp, with zone */
-    GR_OBJECT, /* .fields describe the members; unknown members pass */
-    GR_ARRAY,  /* .items describes each element, when given */
-    GR_MAP,    /* an object with free keys; .items describes each value */
-};
-
-enum gr_field_flag {
-    GR_FIELD_REQUIRED = 1u << 0, /* must be there; JSON null counts as missing */
-    GR_FIELD_NOT_NULL = 1u << 1, /* an explicit null is wrong (default: null is accepted) */
-    GR_FIELD_SECRET = 1u << 2,   /* never logged, masked in documents */
-    GR_FIELD_REPEATED = 1u << 3, /* query: may be given more than once */
-    GR_FIELD_STRIP = 1u << 4,    /* body: for the gateway alone; removed before forwarding */
-    GR_FIELD_STRICT = 1u << 5,   /* object: unknown members are wrong */
-    GR_FIELD_HINTS = 1u << 6,    /* range, values, pattern and the rows below are for readers: only
-                                    type, presence and .check of this row are enforced. For what an
-                                    upstream made and takes back, and for rules it may change */
-    GR_FIELD_DEPRECATED = 1u << 7, /* documents say that it is on its way out */
-};
-
-/* Inclusive bounds. Use the macros; an open side is infinite. */
-struct gr_range {
-    double min;
-    double max;
-};
-#define GR_RANGE(min_, max_) (&(const struct gr_range){(min_), (max_)})
-#define GR_MIN(min_) GR_RANGE((min_), (double)INFINITY)
-#define GR_MAX(max_) GR_RANGE(-(double)INFINITY, (max_))
-/* A NULL-terminated list of strings. */
-#define GR_LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-/* "Required when": the sibling member is there, and equals value unless value is NULL. */
-struct gr_when {
-    const char *member;
-    const char *value;
-};
-#define GR_WHEN(member_, value_) (&(const struct gr_when){(member_), (value_)})
-
-/*
- * A rule that a table cannot say: called for a present value after its other rules held.
- * parent is the object (or array) the value sits in. Returns GR_OK, or the result of
- * gr_invalid(), whose `where` is seen from the value: "" is the value itself, "width" a member of
- * it.
- */
-typedef enum gr_err gr_check_fn(struct gr_call *call, const json_t *parent, const json_t *value);
-
-/* One member, parameter, or element. Rows end with GR_END. */
-struct gr_field {
-    const char *name; /* member or parameter name; NULL in .items rows */
-    enum gr_type type;
-    unsigned flags;                /* enum gr_field_flag */
-    const char *doc;               /* one sentence, no full stop; required for named rows */
-    const struct gr_range *range;  /* numbers: the value; strings: length in code points;
-                                      arrays, maps: number of elements */
-    double multiple_of;            /* integers; 0 = any */
-    const char *const *values;     /* strings: the accepted values; GR_LIST() */
-    const char *pattern;           /* strings: PCRE2 pattern the whole value must match */
-    const struct gr_field *fields; /* GR_OBJECT: its members */
-    const struct gr_field *items;  /* GR_ARRAY, GR_MAP: each element; GR_ITEM() */
-    const struct gr_when *when;    /* required only in this case */
-    const char *any_of;            /* at least one of the rows that share this group name */
-    const char *default_doc;       /* what the service assumes when it is absent: documentation,
-                                      never added */
-    const char *binds;             /* a caller may be bound to certain values: "room", "role" */
-    gr_check_fn *check;
-    const char *example; /* JSON text, documentation */
-};
-
-/* A row: name, type, doc, then further members as designated initialisers. */
-#define GR_FIELD(name_, type_, ...)                                                                \
-    {                                                                                              \
-        .name = (name_), .type = (type_), .doc = __VA_ARGS__                                       \
-    }
-/* An element of an array or a value of a map: .items = GR_ITEM(GR_STRING). */
-#define GR_ITEM(...) (&(const struct gr_field){.type = __VA_ARGS__})
-/* A whole body: .body = GR_BODY(GR_OBJECT, .fields = rows, .flags = GR_FIELD_REQUIRED). Without
- * GR_FIELD_REQUIRED an absent or empty body counts as {} (or []). */
-#define GR_BODY(...) (&(const struct gr_field){.type = __VA_ARGS__})
-/* Ends every table of rows. */
-#define GR_END                                                                                     \
-    {                                                                                              \
-        0                                                                                          \
-    }
 
 /* ------------------------------------------------------------------------------------------ */
 /* Routes                                                                                     */
@@ -366,48 +281,99 @@ enum gr_route_flag {
 #define GR_ROUTE_TABLES(...) ((const struct gr_route *const[]){__VA_ARGS__, NULL})
 
 /* ------------------------------------------------------------------------------------------ */
-/* Errors                                                                                     */
+/* Field rows: one table validates, documents and describes a body, a query or a path         */
 
-enum gr_problem_kind {
-    GR_PROBLEM_MISSING = 1,
-    GR_PROBLEM_TYPE,
-    GR_PROBLEM_MIN, /* below the minimum: value, length or count */
-    GR_PROBLEM_MAX,
-    GR_PROBLEM_VALUE,   /* not in the list, pattern, multiple */
-    GR_PROBLEM_TEXT,    /* control characters or broken UTF-8 */
-    GR_PROBLEM_UNKNOWN, /* a member nobody knows, in a GR_FIELD_STRICT object */
+enum gr_type {
+    GR_ANY = 1, /* any JSON value */
+    GR_STRING,
+    GR_INT,    /* an integer; 1.0 is not one */
+    GR_NUMBER, /* an integer or a real */
+    GR_BOOL,   /* in a query: true or false */
+    GR_TIME,   /* a string: RFC 3339 timestamp, with zone */
+    GR_OBJECT, /* .fields describe the members; unknown members pass */
+    GR_ARRAY,  /* .items describes each element, when given */
+    GR_MAP,    /* an object with free keys; .items describes each value */
 };
 
-/* One thing wrong with the input. */
-struct gr_problem {
-    const char *where; /* "questions[2].options[0].weight", "limit", "" for the body itself */
-    const char *in;    /* "body", "query", "path" or "header" */
-    enum gr_problem_kind kind;
-    const char *expected; /* "an integer from 1 to 5" */
+enum gr_field_flag {
+    GR_FIELD_REQUIRED = 1u << 0, /* must be there; JSON null counts as missing */
+    GR_FIELD_NOT_NULL = 1u << 1, /* an explicit null is wrong (default: null is accepted) */
+    GR_FIELD_SECRET = 1u << 2,   /* never logged, masked in documents */
+    GR_FIELD_REPEATED = 1u << 3, /* query: may be given more than once */
+    GR_FIELD_STRIP = 1u << 4,    /* body: for the gateway alone; removed before forwarding */
+    GR_FIELD_STRICT = 1u << 5,   /* object: unknown members are wrong */
+    GR_FIELD_HINTS = 1u << 6,    /* range, values, pattern and the rows below are for readers: only
+                                    type, presence and .check of this row are enforced. For what an
+                                    upstream made and takes back, and for rules it may change */
+    GR_FIELD_DEPRECATED = 1u << 7, /* documents say that it is on its way out */
 };
 
-/* An error on its way to the client. Unset members are 0 or NULL. */
-struct gr_error {
-    enum gr_err err;
-    int status;            /* 0: the status of err */
-    int code;              /* a number of the group's own */
-    const char *type;      /* a machine name of the group's own; NULL: the slug of err */
-    const char *message;   /* for the client; never holds internals */
-    const json_t *details; /* of the group's own; the host takes its own reference */
-    const struct gr_problem *problems; /* for GR_ERR_INVALID */
-    size_t problem_count;
-    unsigned retry_after_s; /* sent as Retry-After when not 0 */
+/* Inclusive bounds. Use the macros; an open side is infinite. */
+struct gr_range {
+    double min;
+    double max;
 };
+#define GR_RANGE(min_, max_) (&(const struct gr_range){(min_), (max_)})
+#define GR_MIN(min_) GR_RANGE((min_), (double)INFINITY)
+#define GR_MAX(max_) GR_RANGE(-(double)INFINITY, (max_))
+/* A NULL-terminated list of strings. */
+#define GR_LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* "Required when": the sibling member is there, and equals value unless value is NULL. */
+struct gr_when {
+    const char *member;
+    const char *value;
+};
+#define GR_WHEN(member_, value_) (&(const struct gr_when){(member_), (value_)})
 
 /*
- * Renders an error as JSON in the group's format. Returns a new reference; NULL makes the host
- * fall back to its own format. Must not fail the call again. err, status, type and message are
- * always set.
+ * A rule that a table cannot say: called for a present value after its other rules held.
+ * parent is the object (or array) the value sits in. Returns GR_OK, or the result of
+ * gr_invalid(), whose `where` is seen from the value: "" is the value itself, "width" a member of
+ * it.
  */
-typedef json_t *gr_render_error_fn(struct gr_call *call, const struct gr_error *error);
+typedef enum gr_err gr_check_fn(struct gr_call *call, const json_t *parent, const json_t *value);
+
+/* One member, parameter, or element. Rows end with GR_END. */
+struct gr_field {
+    const char *name; /* member or parameter name; NULL in .items rows */
+    enum gr_type type;
+    unsigned flags;                /* enum gr_field_flag */
+    const char *doc;               /* one sentence, no full stop; required for named rows */
+    const struct gr_range *range;  /* numbers: the value; strings: length in code points;
+                                      arrays, maps: number of elements */
+    double multiple_of;            /* integers; 0 = any */
+    const char *const *values;     /* strings: the accepted values; GR_LIST() */
+    const char *pattern;           /* strings: PCRE2 pattern the whole value must match */
+    const struct gr_field *fields; /* GR_OBJECT: its members */
+    const struct gr_field *items;  /* GR_ARRAY, GR_MAP: each element; GR_ITEM() */
+    const struct gr_when *when;    /* required only in this case */
+    const char *any_of;            /* at least one of the rows that share this group name */
+    const char *default_doc;       /* what the service assumes when it is absent: documentation,
+                                      never added */
+    const char *binds;             /* a caller may be bound to certain values: "room", "role" */
+    gr_check_fn *check;
+    const char *example; /* JSON text, documentation */
+};
+
+/* A row: name, type, doc, then further members as designated initialisers. */
+#define GR_FIELD(name_, type_, ...)                                                                \
+    {                                                                                              \
+        .name = (name_), .type = (type_), .doc = __VA_ARGS__                                       \
+    }
+/* An element of an array or a value of a map: .items = GR_ITEM(GR_STRING). */
+#define GR_ITEM(...) (&(const struct gr_field){.type = __VA_ARGS__})
+/* A whole body: .body = GR_BODY(GR_OBJECT, .fields = rows, .flags = GR_FIELD_REQUIRED). Without
+ * GR_FIELD_REQUIRED an absent or empty body counts as {} (or []). */
+#define GR_BODY(...) (&(const struct gr_field){.type = __VA_ARGS__})
+/* Ends every table of rows. */
+#define GR_END                                                                                     \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 /* ------------------------------------------------------------------------------------------ */
-/* Options: the plugin's part of its config file, parsed into a struct of its own              */
+/* Options: the plugin's part of its config file, parsed into a struct of its own             */
 
 enum gr_option_type {
     GR_OPT_BOOL = 1, /* bool */
@@ -449,54 +415,162 @@ struct gr_option {
     }
 
 /* ------------------------------------------------------------------------------------------ */
-/* Upstream calls from a handler                                                              */
+/* The descriptor, which GR_PLUGIN() makes of what is given to it                             */
 
-enum gr_upstream_flag {
-    GR_UPSTREAM_IDEMPOTENT = 1u << 0,    /* may be retried like a GET */
-    GR_UPSTREAM_NO_CREDENTIAL = 1u << 1, /* do not add the upstream's credential */
+/* What protects the rest: which ABI the plugin was compiled for, and how. It never changes, and the
+ * host reads it from the file before it loads it. */
+struct gr_abi {
+    uint32_t magic;
+    uint16_t major;
+    uint16_t minor;
+    uint32_t plugin_size; /* sizeof of each row type, as the plugin was compiled */
+    uint32_t route_size;
+    uint32_t field_size;
+    uint32_t forward_size;
+    uint32_t answer_size;
+    uint32_t option_size;
+    uint32_t migration_size;
+    uint32_t metric_size;
+    uint32_t timer_size;
+    uint32_t command_size;
+    uint16_t jansson_major;
+    uint16_t pointer_bits;
 };
 
-/* A call to a named upstream. Pointers are borrowed for the duration of the call. */
-struct gr_upstream_request {
-    const char *upstream; /* name in the config, or one made by gr_upstream_define() */
-    enum gr_method method;
-    const char *path;              /* {name} segments are taken from params and encoded */
-    const struct gr_pair *params;  /* also used for several segments; ends with a NULL name */
-    const struct gr_pair *query;   /* ends with a NULL name; NULL: none */
-    const struct gr_pair *headers; /* ends with a NULL name; hop-by-hop names are refused */
-    gr_str body;                   /* sent as it is */
-    const char *content_type;      /* NULL: application/json */
-    const char *bearer;            /* a token instead of the upstream's credential */
-    unsigned timeout_ms;           /* 0: the upstream's own */
-    unsigned flags;                /* enum gr_upstream_flag */
+struct gr_error;
+
+/*
+ * Renders an error as JSON in the group's format. Returns a new reference; NULL makes the host
+ * fall back to its own format. Must not fail the call again. err, status, type and message are
+ * always set.
+ */
+typedef json_t *gr_render_error_fn(struct gr_call *call, const struct gr_error *error);
+
+struct gr_plugin {
+    struct gr_abi abi; /* comes first */
+
+    const char *name;    /* "rooms": lower case letters, digits, '_'; unique in the gateway; at most
+                            47 characters; set by GR_PLUGIN() */
+    const char *version; /* of the plugin; at most 31 characters */
+    const char *summary; /* one line */
+    const char *licence; /* SPDX expression */
+
+    const struct gr_route *routes;
+    const struct gr_route *const *route_tables; /* further tables, served like .routes:
+                                                   GR_ROUTE_TABLES(rooms_routes, polls_routes) */
+    const struct gr_option *options;
+    size_t options_size; /* sizeof the options struct */
+    const struct gr_migration *migrations;
+    /* Name under which the steps of .migrations are counted; NULL: the plugin's own. Plugins that
+     * share tables give the same name and the same steps, and each works without the others. */
+    const char *migrations_name;
+    const struct gr_metric *metrics;
+    const struct gr_timer *timers;
+    const struct gr_command *commands;
+    const char *const
+        *owns; /* path prefixes whose unmatched requests are this group's: GR_LIST() */
+    /* Names in the config's "upstreams" that the plugin's functions use: GR_LIST(). A plugin is
+     * loaded only when all of them are there, as are those of its forwards and of its options. */
+    const char *const *upstreams;
+    unsigned flags; /* enum gr_plugin_flag */
+
+    gr_render_error_fn *render_error;  /* NULL: {"code", "message", "details"} */
+    const struct gr_field *error_body; /* GR_BODY(): the shape of what it renders, for documents */
+    gr_handler *authenticate;          /* for GR_ACCESS_GROUP routes */
+
+    /*
+     * init: options are checked; make the state. Nothing else is running. On failure it cleans up
+     *   after itself, says why with gr_log(), and gets no further call.
+     * start: every plugin is loaded, the store is migrated; threads may be made from here on.
+     * stop: no handler of this instance is active and none will come; timers have ended.
+     * fini: frees the state.
+     * ready: one quick look whether the group can work; a reason into gr_fail() when not.
+     */
+    enum gr_err (*init)(struct gr_self *self, const void *options, void **ret_state);
+    enum gr_err (*start)(struct gr_self *self, void *state);
+    void (*stop)(struct gr_self *self, void *state);
+    void (*fini)(struct gr_self *self, void *state);
+    gr_handler *ready;
 };
 
-/* The answer; lives as long as the call. */
-struct gr_upstream_reply {
-    enum gr_err err; /* GR_OK when an HTTP answer arrived, whatever its status */
-    int status;
-    gr_str body;
-    gr_str content_type;
-    gr_str retry_after;
+enum gr_plugin_flag {
+    GR_PLUGIN_NEEDS_JSON_TYPE = 1u << 0, /* POST, PUT, PATCH without application/json: 415, before
+                                            authentication, also when there is no body */
+    GR_PLUGIN_NO_STORE = 1u << 1,        /* answers carry Cache-Control: no-store */
+    GR_PLUGIN_ANY_ORIGIN = 1u << 2,      /* CORS for every origin, as the group's contract wants */
+};
+
+/*
+ * That is all a first plugin needs, with gr_reply_json(), gr_fail() and gr_log() of host.h. The
+ * rest is read when it is wanted.
+ */
+
+/* ------------------------------------------------------------------------------------------ */
+/* Errors in a format of the group's own                                                      */
+
+enum gr_problem_kind {
+    GR_PROBLEM_MISSING = 1,
+    GR_PROBLEM_TYPE,
+    GR_PROBLEM_MIN, /* below the minimum: value, length or count */
+    GR_PROBLEM_MAX,
+    GR_PROBLEM_VALUE,   /* not in the list, pattern, multiple */
+    GR_PROBLEM_TEXT,    /* control characters or broken UTF-8 */
+    GR_PROBLEM_UNKNOWN, /* a member nobody knows, in a GR_FIELD_STRICT object */
+};
+
+/* One thing wrong with the input. */
+struct gr_problem {
+    const char *where; /* "questions[2].options[0].weight", "limit", "" for the body itself */
+    const char *in;    /* "body", "query", "path" or "header" */
+    enum gr_problem_kind kind;
+    const char *expected; /* "an integer from 1 to 5" */
+};
+
+/* An error on its way to the client. Unset members are 0 or NULL. */
+struct gr_error {
+    enum gr_err err;
+    int status;            /* 0: the status of err */
+    int code;              /* a number of the group's own */
+    const char *type;      /* a machine name of the group's own; NULL: the slug of err */
+    const char *message;   /* for the client; never holds internals */
+    const json_t *details; /* of the group's own; the host takes its own reference */
+    const struct gr_problem *problems; /* for GR_ERR_INVALID */
+    size_t problem_count;
+    unsigned retry_after_s; /* sent as Retry-After when not 0 */
 };
 
 /* ------------------------------------------------------------------------------------------ */
-/* Tokens                                                                                     */
+/* Metrics, timers, commands                                                                  */
 
-/* A key for gr_jwt_sign() and gr_jwt_verify(). The key fixes the algorithm, the token never. */
-struct gr_jwt_key {
-    const char *alg; /* "HS256", "RS256", "ES256" (and 384, 512) */
-    gr_str key;      /* HS: the secret. RS, ES: PEM or DER; ES256 also the bare 65-byte point */
-    const char *kid; /* NULL: the key for tokens without kid */
+enum gr_metric_kind { GR_COUNTER = 1, GR_GAUGE };
+
+/* A metric of the plugin's own, shown as greenroom_<plugin>_<name>. Rows end with GR_END. */
+struct gr_metric {
+    const char *name;
+    enum gr_metric_kind kind;
+    const char *help;
+    const char *label; /* name of its one label, or NULL */
 };
 
-/* What a token must say. */
-struct gr_jwt_rules {
-    const char *issuer;   /* NULL: any */
-    const char *audience; /* NULL: any; matches a string or a member of an array */
-    unsigned leeway_s;    /* for exp, nbf and iat */
-    bool need_exp;
-    bool ignore_nbf; /* also ignores iat */
+/* Work that repeats on a thread of its own, from start to stop. Rows end with GR_END. */
+struct gr_timer {
+    const char *name;
+    unsigned interval_ms;        /* 0: .interval_option says it */
+    gr_handler *run;             /* the call has no request; an error it returns is logged */
+    const char *interval_option; /* name of an option of type GR_OPT_MS, whose .range begins at 1 or
+                                    above, or NULL */
+};
+
+/*
+ * A command line word: `greenroom NAME …`. Name may have two words, "token agent". Options are
+ * parsed and the store is open, but init has not run. Returns the exit status. Rows end with
+ * GR_END.
+ */
+struct gr_command {
+    const char *name;
+    const char *usage;   /* "list | deactivate USER" */
+    const char *summary; /* one line */
+    int (*run)(struct gr_call *call, const void *options, int argc, char **argv);
 };
 
 /* ------------------------------------------------------------------------------------------ */
@@ -565,61 +639,59 @@ typedef enum gr_err gr_row_fn(void *arg, const struct gr_value *columns, size_t 
 typedef enum gr_err gr_tx_fn(struct gr_call *call, void *arg);
 
 /* ------------------------------------------------------------------------------------------ */
-/* Metrics, timers, commands                                                                  */
+/* Upstream calls from a handler                                                              */
 
-enum gr_metric_kind { GR_COUNTER = 1, GR_GAUGE };
-
-/* A figure of the plugin's own, shown as greenroom_<plugin>_<name>. Rows end with GR_END. */
-struct gr_metric {
-    const char *name;
-    enum gr_metric_kind kind;
-    const char *help;
-    const char *label; /* name of its one label, or NULL */
+enum gr_upstream_flag {
+    GR_UPSTREAM_IDEMPOTENT = 1u << 0,    /* may be retried like a GET */
+    GR_UPSTREAM_NO_CREDENTIAL = 1u << 1, /* do not add the upstream's credential */
 };
 
-/* Work that repeats on a thread of its own, from start to stop. Rows end with GR_END. */
-struct gr_timer {
-    const char *name;
-    unsigned interval_ms;        /* 0: .interval_option says it */
-    gr_handler *run;             /* the call has no request; an error it returns is logged */
-    const char *interval_option; /* name of an option of type GR_OPT_MS, whose .range begins at 1 or
-                                    above, or NULL */
+/* A call to a named upstream. Pointers are borrowed for the duration of the call. */
+struct gr_upstream_request {
+    const char *upstream; /* name in the config, or one made by gr_upstream_define() */
+    enum gr_method method;
+    const char *path;              /* {name} segments are taken from params and encoded */
+    const struct gr_pair *params;  /* also used for several segments; ends with a NULL name */
+    const struct gr_pair *query;   /* ends with a NULL name; NULL: none */
+    const struct gr_pair *headers; /* ends with a NULL name; hop-by-hop names are refused */
+    gr_str body;                   /* sent as it is */
+    const char *content_type;      /* NULL: application/json */
+    const char *bearer;            /* a token instead of the upstream's credential */
+    unsigned timeout_ms;           /* 0: the upstream's own */
+    unsigned flags;                /* enum gr_upstream_flag */
 };
 
-/*
- * A command line word: `greenroom NAME …`. Name may have two words, "token agent". Options are
- * parsed and the store is open, but init has not run. Returns the exit status. Rows end with
- * GR_END.
- */
-struct gr_command {
-    const char *name;
-    const char *usage;   /* "list | deactivate USER" */
-    const char *summary; /* one line */
-    int (*run)(struct gr_call *call, const void *options, int argc, char **argv);
+/* The answer; lives as long as the call. */
+struct gr_upstream_reply {
+    enum gr_err err; /* GR_OK when an HTTP answer arrived, whatever its status */
+    int status;
+    gr_str body;
+    gr_str content_type;
+    gr_str retry_after;
 };
 
 /* ------------------------------------------------------------------------------------------ */
-/* The descriptor                                                                             */
+/* Tokens                                                                                     */
 
-/* What protects the rest: which ABI the plugin was compiled for, and how. It never changes, and the
- * host reads it from the file before it loads it. */
-struct gr_abi {
-    uint32_t magic;
-    uint16_t major;
-    uint16_t minor;
-    uint32_t plugin_size; /* sizeof of each row type, as the plugin was compiled */
-    uint32_t route_size;
-    uint32_t field_size;
-    uint32_t forward_size;
-    uint32_t answer_size;
-    uint32_t option_size;
-    uint32_t migration_size;
-    uint32_t metric_size;
-    uint32_t timer_size;
-    uint32_t command_size;
-    uint16_t jansson_major;
-    uint16_t pointer_bits;
+/* A key for gr_jwt_sign() and gr_jwt_verify(). The key fixes the algorithm, the token never. */
+struct gr_jwt_key {
+    const char *alg; /* "HS256", "RS256", "ES256" (and 384, 512) */
+    gr_str key;      /* HS: the secret. RS, ES: PEM or DER; ES256 also the bare 65-byte point */
+    const char *kid; /* NULL: the key for tokens without kid */
 };
+
+/* What a token must say. */
+struct gr_jwt_rules {
+    const char *issuer;   /* NULL: any */
+    const char *audience; /* NULL: any; matches a string or a member of an array */
+    unsigned leeway_s;    /* for exp, nbf and iat */
+    bool need_exp;
+    bool ignore_nbf; /* also ignores iat */
+};
+
+/* ------------------------------------------------------------------------------------------ */
+/* What GR_PLUGIN() defines: nothing of it is written by hand                                 */
+
 #define GR_ABI_MEMBERS                                                                             \
     .magic = GR_PLUGIN_MAGIC, .major = GR_ABI_MAJOR, .minor = GR_ABI_MINOR,                        \
     .plugin_size = sizeof(struct gr_plugin), .route_size = sizeof(struct gr_route),                \
@@ -645,60 +717,6 @@ struct gr_note {
     struct gr_abi abi;
     char name[48];    /* the plugin's; this and the next end with a NUL */
     char version[32]; /* likewise */
-};
-
-struct gr_plugin {
-    struct gr_abi abi; /* comes first */
-
-    const char *name;    /* "rooms": lower case letters, digits, '_'; unique in the gateway; at most
-                            47 characters; set by GR_PLUGIN() */
-    const char *version; /* of the plugin; at most 31 characters */
-    const char *summary; /* one line */
-    const char *licence; /* SPDX expression */
-
-    const struct gr_route *routes;
-    const struct gr_route *const *route_tables; /* further tables, served like .routes:
-                                                   GR_ROUTE_TABLES(rooms_routes, polls_routes) */
-    const struct gr_option *options;
-    size_t options_size; /* sizeof the options struct */
-    const struct gr_migration *migrations;
-    /* Name under which the steps of .migrations are counted; NULL: the plugin's own. Plugins that
-     * share tables give the same name and the same steps, and each works without the others. */
-    const char *migrations_name;
-    const struct gr_metric *metrics;
-    const struct gr_timer *timers;
-    const struct gr_command *commands;
-    const char *const
-        *owns; /* path prefixes whose unmatched requests are this group's: GR_LIST() */
-    /* Names in the config's "upstreams" that the plugin's functions use: GR_LIST(). A plugin is
-     * loaded only when all of them are there, as are those of its forwards and of its options. */
-    const char *const *upstreams;
-    unsigned flags; /* enum gr_plugin_flag */
-
-    gr_render_error_fn *render_error;  /* NULL: {"code", "message", "details"} */
-    const struct gr_field *error_body; /* GR_BODY(): the shape of what it renders, for documents */
-    gr_handler *authenticate;          /* for GR_ACCESS_GROUP routes */
-
-    /*
-     * init: options are checked; make the state. Nothing else is running. On failure it cleans up
-     *   after itself, says why with gr_log(), and gets no further call.
-     * start: every plugin is loaded, the store is migrated; threads may be made from here on.
-     * stop: no handler of this instance is active and none will come; timers have ended.
-     * fini: frees the state.
-     * ready: one quick look whether the group can work; a reason into gr_fail() when not.
-     */
-    enum gr_err (*init)(struct gr_self *self, const void *options, void **ret_state);
-    enum gr_err (*start)(struct gr_self *self, void *state);
-    void (*stop)(struct gr_self *self, void *state);
-    void (*fini)(struct gr_self *self, void *state);
-    gr_handler *ready;
-};
-
-enum gr_plugin_flag {
-    GR_PLUGIN_NEEDS_JSON_TYPE = 1u << 0, /* POST, PUT, PATCH without application/json: 415, before
-                                            authentication, also when there is no body */
-    GR_PLUGIN_NO_STORE = 1u << 1,        /* answers carry Cache-Control: no-store */
-    GR_PLUGIN_ANY_ORIGIN = 1u << 2,      /* CORS for every origin, as the group's contract wants */
 };
 
 /* GR_PLUGIN("rooms", .version = "1.0.0", .summary = …, .licence = …, .routes = routes): defines the
