@@ -25,6 +25,6 @@ static int openapi(const struct grc_cli *cli, const void *args, int count, char 
 
 const struct grc_command grc_command_openapi = {
     .name = "openapi",
-    .summary = "Print an OpenAPI 3.1 description of what is served",
+    .summary = "Print an OpenAPI 3.1 description of the routes",
     .run = openapi,
 };

@@ -41,7 +41,7 @@ static void add_parameters(json_t *list, const struct gr_field *rows, size_t siz
         json_array_append_new(list, parameter(&row, in, size));
 }
 
-/* Those of the path, in its order; one without a row is a text. */
+/* Adds the parameters of the path, in its order. One without a row is a string. */
 static void add_path_parameters(json_t *list, const struct grc_route *route)
 {
     const struct gr_field *rows = route->params ? grc_schema_rows(route->params) : NULL;
@@ -183,7 +183,7 @@ static void add_operation(json_t *paths, const char *path, const struct grc_rout
     put(item, method, operation(route, id));
 }
 
-/* Operation ids are unique, so that of the second path has a word more. */
+/* Operation ids are unique, so that of the alias gets a suffix. */
 static void add_route(json_t *paths, const struct grc_route *route)
 {
     char *id = NULL;

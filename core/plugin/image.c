@@ -1,4 +1,4 @@
-/* A plugin's file in sealed memory. */
+/* Reads the file of a plugin into sealed memory. */
 #include "base/format.h"
 #include "plugin/module.h"
 
@@ -29,7 +29,7 @@ static enum grc_module_state refuse(char **ret_reason, enum grc_module_state sta
     return state;
 }
 
-/* Code is run as Greenroom, so files that other users can write are not loaded. */
+/* The code runs with the gateway's rights, so files that other users can write are refused. */
 static enum grc_module_state check_file(const char *file, int fd, struct stat *ret_info,
                                         char **ret_reason)
 {
@@ -47,7 +47,7 @@ static enum grc_module_state check_file(const char *file, int fd, struct stat *r
     return GRC_MODULE_OK;
 }
 
-/* Kernels before 6.3 do not know MFD_EXEC; later ones may want it said. */
+/* Kernels before 6.3 do not know MFD_EXEC; later ones may require it. */
 static int make_memory(const char *file)
 {
     const char *slash = strrchr(file, '/');
@@ -60,7 +60,7 @@ static int make_memory(const char *file)
     return fd;
 }
 
-/* Copies size bytes. false with errno, which is 0 when the file ended before. */
+/* Copies size bytes. Returns false with errno, which is 0 when the file ended early. */
 static bool copy_bytes(int from, int to, size_t size)
 {
     char block[16384];

@@ -1,10 +1,10 @@
-/* Groups that are part of the host: rows like those of any plugin, but linked in. */
+/* Builtin groups: tables like those of a plugin, but linked into the gateway. */
 #pragma once
 
 #include "call/call.h"
 
-/* Of a builtin group: its routes are for the admin listener alone. A plugin cannot set it: the
- * loader masks the bits that the ABI does not define. */
+/* A flag of builtin groups: the routes are only for the admin listener. Plugins cannot set it,
+ * since the loader clears the bits that the ABI does not define. */
 #define GRC_PLUGIN_ADMIN (1u << 31)
 
 /* NULL-terminated. */

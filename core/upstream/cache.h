@@ -1,12 +1,13 @@
 /*
- * Answers kept for a short while, for routes whose operator asked for it ("cache": "2s"). Bounded
- * in bytes; what was used longest ago goes first. Thread-safe; times are handed in.
+ * Keeps answers for a short time, for routes that an operator has configured with "cache": "2s".
+ * Its size is limited in bytes; the least recently used answer makes room. Thread-safe; the caller
+ * passes the time.
  *
- * What may be kept: a 200 with JSON to a plain GET, which the upstream did not forbid
- * (Cache-Control: no-store, private, no-cache; Vary: *; Set-Cookie), for no longer than it allows
- * (max-age). An answer is found again only for the same upstream, target with query, and partition:
- * callers with other rights never see it. A write through this gateway drops what is kept of its
- * path and of the paths above it, as RFC 9111, section 4.4, has it.
+ * It keeps a 200 with JSON to a plain GET, unless the upstream forbids it (Cache-Control: no-store,
+ * private, no-cache; Vary: *; Set-Cookie), and no longer than the upstream allows (max-age). An
+ * answer is found only with the same upstream, target with query, and partition, so that callers
+ * with other rights never get it. A write through this gateway drops the answers of its path and of
+ * the paths above it (see RFC 9111, section 4.4).
  */
 #pragma once
 
@@ -15,34 +16,35 @@
 struct grc_cache;
 
 struct grc_cache_key {
-    const void *upstream; /* its address stands for it */
+    const void *upstream; /* compared by address */
     gr_str target;
     gr_str partition;
     bool no_credential;
-    uint64_t hash; /* of all of it */
+    uint64_t hash; /* of the other members */
 };
 
 /* NULL without memory. */
 struct grc_cache *grc_cache_new(size_t max_bytes);
 void grc_cache_free(struct grc_cache *cache); /* NULL is fine */
 
-/* May the call be looked up, and its answer kept, at all? */
+/* Tells whether the call may be answered from the cache, and its answer be kept. */
 bool grc_cache_fits(const struct grc_exchange *exchange);
 struct grc_cache_key grc_cache_key(const struct grc_exchange *exchange, const void *upstream,
                                    uint64_t seed);
 
-/* A new reference, or NULL. ret_age_s: how old the answer is by now. */
+/* Returns a new reference, or NULL. *ret_age_s is the age of the answer now. */
 struct grc_answer *grc_cache_get(struct grc_cache *cache, const struct grc_cache_key *key,
                                  int64_t now_ms, int64_t *ret_age_s);
-/* To be taken before the call is made: a write that ends meanwhile makes its answer old. */
+/* Returns a mark for grc_cache_put(), taken before the call is made: a write that ends meanwhile
+ * makes the answer of the call out of date. */
 uint32_t grc_cache_mark(struct grc_cache *cache, const struct grc_cache_key *key);
-/* How long the answer of an exchange may be kept; 0: not at all. */
+/* Returns how long the answer of an exchange may be kept; 0: not at all. */
 int64_t grc_cache_ttl_ms(const struct grc_exchange *exchange);
-/* Takes a reference of its own. age_s: how old it is already. Without memory, or when it is too
- * large, it is not kept. */
+/* Keeps an answer that is age_s old, with a reference of its own, unless it is too large or there
+ * is no memory. */
 void grc_cache_put(struct grc_cache *cache, const struct grc_cache_key *key, uint32_t mark,
                    struct grc_answer *answer, int64_t now_ms, int64_t ttl_ms, int64_t age_s);
-/* A write to this target has ended. */
+/* Called when a write to this target has ended. */
 void grc_cache_wrote(struct grc_cache *cache, const void *upstream, gr_str target);
-/* Bytes in use. */
+/* The number of bytes in use. */
 size_t grc_cache_bytes(struct grc_cache *cache);
