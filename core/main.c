@@ -5,10 +5,9 @@
 #include <stdlib.h>
 
 /*
- * A file that is opened later must not become one of the standard descriptors: what is meant for a
- * terminal would be written into it. Where one was closed, something takes its place from which
- * nothing can be read, or to which nothing can be written, so that lost output is an error; what is
- * said on standard error has no one to be told to, and is dropped.
+ * Opens closed standard descriptors, so that a file that is opened later cannot become one of them
+ * and get output that is meant for the terminal. Standard input and output get the wrong mode, so
+ * that reading and writing them fails; output to standard error is dropped.
  */
 static void occupy_standard_descriptors(void)
 {
@@ -18,7 +17,7 @@ static void occupy_standard_descriptors(void)
         if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
             continue;
         if (open("/dev/null", flags[fd]) != fd)
-            abort(); /* nothing can be said, and nothing can be done safely */
+            abort(); /* no message can be printed, and it is not safe to go on */
     }
 }
 

@@ -10,18 +10,18 @@
 
 #define KEY_FILE_MAX 16384
 #define DEPTH_MAX 64
-#define LEEWAY_S 30 /* for nbf and iat, as the host's own default for clocks that differ */
+#define LEEWAY_S 30 /* for nbf and iat, like the default of auth.jwt.NAME.leeway */
 
 struct issuer {
-    const char *name;        /* borrowed from the config, as is the next */
-    const json_t *audiences; /* array of strings */
+    const char *name;        /* borrowed from the config */
+    const json_t *audiences; /* an array of strings, borrowed from the config */
     struct grc_jwt_key *key; /* without a kid */
     bool need_exp;
     bool ignore_nbf;
 };
 
 struct gr_authn {
-    json_t *config; /* ours */
+    json_t *config;
     struct issuer *issuers;
     size_t count;
 };
@@ -33,7 +33,7 @@ static const char *member(const json_t *object, const char *name)
 
 /* --- set-up --- */
 
-/* The key's bytes, malloc'ed; NULL with a reason. */
+/* Returns the bytes of the key, malloc'ed; NULL with a reason. */
 static char *key_bytes(const json_t *row, const char *alg, gr_str fallback, size_t *ret_len,
                        const char **ret_reason)
 {
@@ -46,9 +46,9 @@ static char *key_bytes(const json_t *row, const char *alg, gr_str fallback, size
     if (text && *text)
         fallback = gr_str_of(text);
     else if (strcmp(alg, "HS256") != 0)
-        fallback.len = 0; /* a shared secret is no public key */
+        fallback.len = 0; /* the fallback is a shared secret, not a public key */
     if (fallback.len == 0) {
-        *ret_reason = "there is none";
+        *ret_reason = "there is no key";
         return NULL;
     }
     copy = malloc(fallback.len + 1);
@@ -126,7 +126,8 @@ void grc_authn_free(struct gr_authn *authn)
 
 /* --- checking --- */
 
-/* The n-th dot-separated part as JSON; new reference, NULL when it is none. */
+/* Returns a dot-separated part of the token, counted from 0, as JSON. New reference; NULL when it
+ * is not JSON. */
 static json_t *peek(struct grc_arena *arena, gr_str token, unsigned part)
 {
     size_t len = 0;
@@ -158,8 +159,7 @@ static const struct issuer *find_issuer(const struct gr_authn *authn, const char
     return NULL;
 }
 
-/* An issuer that sets exp means it: unlike nbf, which says when a clock elsewhere minted the token,
- * it gets no leeway. */
+/* Unlike nbf, which is set by the clock of the issuer, exp gets no leeway. */
 static bool is_expired(const json_t *claims, int64_t now_s)
 {
     const json_t *exp = json_object_get(claims, "exp");
@@ -180,7 +180,7 @@ static bool audience_listed(const struct issuer *issuer, const char *audience)
     return false;
 }
 
-/* One key per issuer, whatever the token calls it. */
+/* Verifies the token with the issuer's only key, whatever kid the token has. */
 static bool signature_holds(struct grc_arena *arena, const struct issuer *issuer, gr_str token,
                             const json_t *header, int64_t now_s)
 {
@@ -202,11 +202,11 @@ static bool signature_holds(struct grc_arena *arena, const struct issuer *issuer
     return true;
 }
 
-/* What separates the parts of an account id and of an agent id in text. A label that holds one of
- * them would read like the account of another audience. */
+/* The characters that separate the parts of an account id and of an agent id. A label with one of
+ * them could be read as the account of another audience. */
 #define SEPARATORS ".:"
 
-/* NULL, or what is wrong. */
+/* Returns NULL, or what is wrong. */
 static const char *judge(const struct gr_authn *authn, struct grc_arena *arena, gr_str token,
                          int64_t now_s, const json_t *header, const json_t *claims,
                          struct gr_account *ret_account)

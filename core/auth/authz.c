@@ -14,14 +14,14 @@
 #define ATTEMPTS_MAX 10
 #define ANSWER_TIMEOUT "5s"
 
-/* A remembered answer. Two questions that share a cell take turns. */
+/* A cached answer. Of two questions with the same cell, the later one replaces the other. */
 struct cell {
     unsigned char key[32];
     int64_t until_ms;
     enum gr_verdict verdict;
 };
 
-/* One audience's entry, ready for use. */
+/* The entry of an audience. */
 struct entry {
     const json_t *config; /* borrowed from gr_authz.rules */
     const char *audience;
@@ -30,14 +30,14 @@ struct entry {
 };
 
 struct gr_authz {
-    char *account; /* the objects are its */
+    char *account; /* the account that owns the objects */
     json_t *rules;
     int64_t cache_ms;
     gr_bearer_fn *bearer;
     struct entry *entries;
     size_t count;
     pthread_mutex_t lock; /* guards cells */
-    struct cell *cells;   /* NULL: nothing is remembered */
+    struct cell *cells;   /* NULL: nothing is cached */
 };
 
 static const char *member(const json_t *object, const char *name)
@@ -129,10 +129,10 @@ enum gr_verdict grc_authz_decide(const struct gr_authz *authz, const char *audie
     return GR_UNDECIDED;
 }
 
-/* --- remembered answers --- */
+/* --- cached answers --- */
 
-/* Parts come from tokens and requests, so their lengths are part of the text: no two different
- * questions look alike. */
+/* Adds a part with its length. Parts come from tokens and requests, and without the lengths a
+ * client could make two different questions have the same text. */
 static enum gr_err add_part(struct grc_buf *buf, gr_str part)
 {
     return grc_buf_format(buf, "%zu %.*s\n", part.len, (int)part.len, part.len ? part.ptr : "");
@@ -192,7 +192,7 @@ void grc_authz_remember(struct gr_authz *authz, const unsigned char key[32],
     pthread_mutex_unlock(&authz->lock);
 }
 
-/* --- what a service is asked --- */
+/* --- questions and answers of services --- */
 
 gr_bearer_fn *grc_authz_bearer(const struct gr_authz *authz)
 {
@@ -251,7 +251,7 @@ enum gr_verdict grc_authz_answer(gr_str text, const char *action)
 
 /* --- set-up --- */
 
-/* Splits the URI into the upstream's URL and the path of the one route that is called. */
+/* Splits the URI into the URL of the upstream and the path to call. */
 static bool make_service(struct entry *entry, const char *owner, size_t index,
                          grc_authz_define_fn *define, void *arg)
 {

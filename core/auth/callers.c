@@ -124,13 +124,14 @@ bool grc_auth_is_anonymous(const struct grc_auth *auth, const struct grc_caller 
 
 /* --- API keys --- */
 
-/* What a call holds of an API key. */
+/* What a call keeps while its caller is an API key. */
 struct hold {
     struct grc_keys *keys;
     struct grc_key_set *set;
 };
 
-/* The answer has been sent by now, so no client waits while the times of last use are written. */
+/* Called when the answer has been sent, so no client waits while the times of last use are written.
+ */
 static void release(void *arg)
 {
     struct hold *hold = arg;
@@ -173,18 +174,18 @@ static enum grc_auth_verdict check_key(struct grc_auth *auth, gr_str text, struc
 
 /* --- tokens --- */
 
-/* One token, and what the providers that have tried it found. */
+/* A token, and what the providers that were tried found out about it. */
 struct trial {
     const struct grc_credentials *credentials;
     int64_t now_s;
     enum grc_jwt_fault fault; /* of the provider that got furthest with the token */
-    bool missing;             /* a provider lacks the key; fetching its set may bring it */
+    bool missing;             /* a provider lacks the key, and may find it in a newer set */
     bool unavailable;
     const struct grc_caller *caller;
     const char *reason;
 };
 
-/* Returns true when the trial is over because the signature is this provider's. */
+/* Returns true when the trial is over, because this provider has verified the signature. */
 static bool try_provider(struct trial *trial, struct grc_jwt_provider *provider)
 {
     json_t *claims = NULL;
@@ -203,8 +204,8 @@ static bool try_provider(struct trial *trial, struct grc_jwt_provider *provider)
     return true;
 }
 
-/* When the keys of a provider are old, one call fetches them again, and the other calls go on with
- * the old ones. */
+/* When the keys of a provider are old, one call fetches them again while the other calls use the
+ * old ones. */
 static void freshen(struct grc_auth *auth, struct trial *trial, struct grc_jwt_provider *provider)
 {
     if (provider->source &&
@@ -213,7 +214,8 @@ static void freshen(struct grc_auth *auth, struct trial *trial, struct grc_jwt_p
                                        false);
 }
 
-/* No provider knows the key of this token, but the key may be newer than the sets at hand. */
+/* Called when no provider knows the key of this token: the key may be newer than the fetched sets.
+ */
 static bool try_fetched(struct grc_auth *auth, struct trial *trial,
                         struct grc_jwt_provider *provider)
 {

@@ -1,4 +1,4 @@
-/* From the claims of a token that holds to a caller. */
+/* Makes a caller of the claims of a valid token. */
 #include "auth/callers_jwt.h"
 
 #include "base/scope.h"
@@ -7,8 +7,8 @@
 #define SUBJECT_MAX 256u
 #define VALUE_MAX 256u
 
-/* A claim by its name; one that has dots, and is not there, is looked up level by level
- * ("realm_access.roles"). */
+/* Returns the claim of this name. When there is none and the name has dots, it is looked up level
+ * by level ("realm_access.roles"). */
 static const json_t *claim_of(const json_t *claims, const char *name)
 {
     const json_t *value = json_object_get(claims, name);
@@ -66,8 +66,8 @@ static void each_word(gr_str text, take_fn *take, void *arg)
     }
 }
 
-/* The values of a claim: the members of a list, or a text, cut at spaces when words is set. false:
- * it is of another type, or too long. */
+/* Calls take for each value of a claim: the items of a list, or a text, which is split at spaces
+ * when words is set. Returns false when the claim has another type or too many values. */
 static bool each_value(const json_t *claim, bool words, take_fn *take, void *arg)
 {
     const json_t *item;
@@ -144,8 +144,8 @@ static void bind_value(void *arg, gr_str value)
         list_add(&values->list, value);
 }
 
-/* Where the config names a claim, a token must have it: one without would be bound to nothing, and
- * could do more than all others. */
+/* When the config names a claim, tokens must have it: a token without it would have no binding, and
+ * so could do more than the others. */
 static const char *read_binding(const json_t *claims, const char *name, const char *kind,
                                 struct grc_binding *bindings, size_t *count,
                                 struct grc_arena *arena)

@@ -1,4 +1,4 @@
-/* One JWT provider: its keys, and where they come from. */
+/* A JWT provider: its keys, and where they come from. */
 #include "auth/callers_jwt.h"
 
 #include "base/clock.h"
@@ -12,10 +12,10 @@
 
 #define KEY_FILE_MAX 65536u
 #define FETCH_TIMEOUT "3s"
-/* The digest of HS256, the shortest. */
+/* The length of the shortest digest, that of HS256. */
 #define SECRET_BYTES_MIN 32u
 
-/* Where problems go. */
+/* Where problems are reported. */
 struct sink {
     grc_report_fn *report;
     void *arg;
@@ -65,7 +65,7 @@ static bool add_own(struct grc_jwt_provider *provider, const struct sink *sink,
         return say(sink, "key %zu (%s): %s", provider->own_count,
                    settings->file ? settings->file : "secret", reason);
     if (key.key.len < SECRET_BYTES_MIN && strncmp(settings->alg, "HS", 2) == 0)
-        grc_warn("auth.jwt.%s: key %zu: a secret of %zu bytes can be guessed; %s wants %u at least "
+        grc_warn("auth.jwt.%s: key %zu: a secret of %zu bytes can be guessed; %s needs at least %u "
                  "(RFC 7518, section 3.2)",
                  sink->name, provider->own_count, key.key.len, settings->alg, SECRET_BYTES_MIN);
     provider->own[provider->own_count++] = made;
@@ -115,8 +115,8 @@ static bool gather(struct grc_jwt_provider *provider, const struct sink *sink)
 
 /* --- keys that are fetched --- */
 
-/* An upstream of its own, with short times: a caller is waiting. No name in the config can have the
- * ':'. */
+/* Makes an upstream for the key set. Its time-outs are short, since a caller waits. Its name has a
+ * ':', which no name in the config can have. */
 static bool make_upstream(struct grc_jwt_provider *provider, const struct sink *sink,
                           struct grc_upstreams *upstreams)
 {
@@ -193,7 +193,7 @@ enum grc_jwt_fault grc_jwt_provider_check(struct grc_jwt_provider *provider, gr_
     if (provider->key_count || !provider->source)
         fault = grc_jwt_verify(provider->keys, provider->key_count, &provider->rules, token, now_s,
                                ret_claims);
-    /* Another fault than these is about the token, not about which keys there are. */
+    /* Any other fault lies in the token, and other keys would not help. */
     if (!provider->source ||
         (fault != GRC_JWT_KEY && fault != GRC_JWT_ALGORITHM && fault != GRC_JWT_SIGNATURE))
         return fault;

@@ -1,4 +1,4 @@
-/* Sets of API keys, and the one that a running gateway uses. */
+/* Checks API keys in a running gateway. */
 #include "auth/keys_use.h"
 
 #include "base/clock.h"
@@ -24,7 +24,7 @@ bool grc_key_looks_like(gr_str text)
     return text.len > PREFIX_LEN && memcmp(text.ptr, PREFIX, PREFIX_LEN) == 0;
 }
 
-/* The id in "gr_ID_SECRET". */
+/* Finds the id in "gr_ID_SECRET". */
 static bool id_of(gr_str text, gr_str *ret_id)
 {
     const size_t secret_len = grc_b64url_len(GRC_KEY_SECRET_BYTES);
@@ -41,7 +41,7 @@ static enum grc_key_verdict judge(const struct grc_api_key *key, gr_str text, in
     static const unsigned char nothing[32];
     unsigned char digest[32];
 
-    /* An unknown id takes the same work, so that the time does not tell which ids exist. */
+    /* An unknown id takes the same work, so that the time does not disclose which ids exist. */
     grc_sha256(text, digest);
     gr_str shown = {(const char *)digest, sizeof(digest)};
     gr_str wanted = {(const char *)(key ? key->digest : nothing), sizeof(digest)};
@@ -52,14 +52,14 @@ static enum grc_key_verdict judge(const struct grc_api_key *key, gr_str text, in
     return key->expires_ms && key->expires_ms <= now_ms ? GRC_KEY_EXPIRED : GRC_KEY_FOUND;
 }
 
-/* --- the running gateway's --- */
+/* --- the keys of a running gateway --- */
 
-/* Tells one version of the key file from another. A new version is renamed into its place. */
+/* Identifies a version of the key file. A new version replaces the file by a rename. */
 struct stamp {
     ino_t inode;
     off_t size;
     struct timespec written;
-    struct timespec changed; /* also by chmod and chown, which may make it readable */
+    struct timespec changed; /* chmod and chown, which may make the file readable, change it too */
     bool exists;
 };
 
@@ -69,10 +69,10 @@ struct grc_keys {
     struct grc_key_set *set;
     _Atomic int64_t look_next_ms; /* monotonic */
     atomic_bool looking;
-    struct stamp stamp;  /* of what set was read from; used by the thread that is looking */
-    struct stamp failed; /* of what could not be read, so that it is said once */
+    struct stamp stamp;  /* of the file that `set` was read from; for the call that is looking */
+    struct stamp failed; /* of a file that could not be read, which is logged only once */
     _Atomic int64_t use_written_ms;
-    atomic_bool used; /* since it was written */
+    atomic_bool used; /* a key was used since the times of last use were written */
 };
 
 static struct stamp stamp_of(const char *path)
@@ -102,7 +102,7 @@ static bool same_stamp(const struct stamp *a, const struct stamp *b)
            same_time(a->written, b->written) && same_time(a->changed, b->changed);
 }
 
-/* NULL with a reason (malloc'ed). */
+/* Returns NULL with a malloc'ed reason. */
 static struct grc_key_set *load(const char *path, char **ret_reason)
 {
     struct stat info;
@@ -113,7 +113,7 @@ static struct grc_key_set *load(const char *path, char **ret_reason)
 
     if (stat(path, &info) != 0 && errno == ENOENT)
         return grc_key_set_parse(GR_STR("{\"version\":1,\"keys\":[]}"), ret_reason);
-    /* A user of the machine who can write this file can let any client in. */
+    /* A user of this machine who can write the file could give access to any client. */
     if (stat(path, &info) == 0 && (info.st_mode & (S_IWGRP | S_IWOTH))) {
         *ret_reason = grc_format("others than its owner may write it: chmod 600 '%s'", path);
         return NULL;
@@ -165,7 +165,7 @@ static struct grc_key_set *set_take(struct grc_keys *keys)
     return set;
 }
 
-/* Steals fresh. Times of use that are not written yet go along. */
+/* Replaces the set, and keeps times of last use that are not written yet. Steals fresh. */
 static void set_swap(struct grc_keys *keys, struct grc_key_set *fresh)
 {
     struct grc_key_set *old = set_take(keys);
@@ -185,7 +185,8 @@ static void set_swap(struct grc_keys *keys, struct grc_key_set *fresh)
     grc_key_set_unref(old);
 }
 
-/* One thread at a time, while the others go on with the old set. */
+/* Reads the file again when it has changed. Done by one call at a time, while others use the old
+ * set. */
 static void look(struct grc_keys *keys)
 {
     struct stamp now = stamp_of(keys->path);
@@ -202,8 +203,8 @@ static void look(struct grc_keys *keys)
             GRC_LOG_FIELDS(GRC_LT("file", keys->path), GRC_LI("count", grc_key_set_count(fresh))));
         set_swap(keys, fresh);
     } else if (!same_stamp(&now, &keys->failed)) {
-        /* It is tried again at the next look: what was in the way may go away by itself, as a
-         * shortage of descriptors does, and a key that was revoked must not live on by it. */
+        /* The next look tries again: the reason may pass, like a shortage of descriptors, and then
+         * a revoked key must not stay valid. */
         keys->failed = now;
         grc_log_fields(GR_LOG_ERROR, "API keys cannot be read, going on with the old ones",
                        GRC_LOG_FIELDS(GRC_LT("file", keys->path),

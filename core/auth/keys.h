@@ -1,10 +1,10 @@
 /*
- * API keys. The text of a key is "gr_", its id, "_" and a secret. A JSON file holds a hash of each;
- * `greenroom keys` edits it, the gateway reads it again when it has changed.
+ * API keys. The text of a key is "gr_", its id, "_" and a secret. A JSON file has a hash of each
+ * key. `greenroom keys` edits the file, and the gateway reads it again when it has changed.
  *
- * The hash is one round of SHA-256. Slow hashes are for passwords, which people choose and others
- * guess; a secret of 256 random bits cannot be guessed however fast a guess is, and a slow hash
- * would only let strangers spend our time.
+ * The hash is one round of SHA-256. Slow hashes protect passwords, which can be guessed. A secret
+ * of 256 random bits cannot be guessed, and a slow hash would only let clients waste processor
+ * time.
  */
 #pragma once
 
@@ -17,7 +17,7 @@
 #define GRC_KEY_SECRET_BYTES 32u
 #define GRC_KEY_TEXT_MAX 64u /* longest text of a key, with its NUL */
 
-/* One key. Immutable but for used_ms. Times are wall clock; 0: never. */
+/* A key. Immutable except for used_ms. Times are of the wall clock; 0: never. */
 struct grc_api_key {
     const char *id;
     unsigned char digest[32]; /* SHA-256 of the key's whole text */
@@ -30,9 +30,9 @@ struct grc_api_key {
 
 /* --- a set of keys: one reading of the file --- */
 
-struct grc_key_set; /* counted */
+struct grc_key_set; /* reference-counted */
 
-/* Parses the file's content; NULL with a reason for people in ret_reason (malloc'ed). */
+/* Parses the content of the file. Returns NULL with a malloc'ed reason. */
 struct grc_key_set *grc_key_set_parse(gr_str text, char **ret_reason);
 struct grc_key_set *grc_key_set_ref(struct grc_key_set *set);
 void grc_key_set_unref(struct grc_key_set *set);
@@ -44,9 +44,9 @@ struct grc_api_key *grc_key_set_find(struct grc_key_set *set, gr_str id);
 
 struct grc_keys;
 
-/* A file that does not exist yet is an empty set. NULL: reported. */
+/* Reads the file; a missing one is an empty set. Returns NULL after it has reported a problem. */
 struct grc_keys *grc_keys_new(const char *path, grc_report_fn *report, void *arg);
-/* Writes what is not written yet about the last use. */
+/* Writes the times of last use that are not written yet, and frees the keys. */
 void grc_keys_free(struct grc_keys *keys);
 
 enum grc_key_verdict {
@@ -58,14 +58,15 @@ enum grc_key_verdict {
 };
 
 /*
- * Judges the text of a key: a hash and a look-up. Twice a second one call looks whether the file
- * has changed, without holding a lock. On GRC_KEY_FOUND, ret_set holds a reference that keeps
- * ret_key alive.
+ * Checks the text of a key, at the cost of a hash and a look-up. Twice a second one call also
+ * checks whether the file has changed, without holding a lock. On GRC_KEY_FOUND, *ret_set is a
+ * reference that keeps *ret_key alive.
  */
 enum grc_key_verdict grc_keys_check(struct grc_keys *keys, gr_str text, int64_t now_ms,
                                     struct grc_key_set **ret_set,
                                     const struct grc_api_key **ret_key);
-/* Writes the times of last use, at most once a minute. Does I/O: after the answer has gone. */
+/* Writes the times of last use, at most once a minute. Call it after the answer, since it does I/O.
+ */
 void grc_keys_note_use(struct grc_keys *keys, int64_t now_ms);
 
 /* True when text looks like an API key. */
@@ -73,38 +74,40 @@ bool grc_key_looks_like(gr_str text);
 
 /* --- editing the file, for `greenroom keys` --- */
 
-/* The file under its lock. */
+/* The locked file. */
 struct grc_key_file {
     const char *path;
     int lock;
     json_t *root;
 };
 
-/* Locks and reads it; one that does not exist begins empty. false with a reason (malloc'ed). */
+/* Locks and reads the file; a missing one counts as empty. Returns false with a malloc'ed reason.
+ */
 bool grc_key_file_open(struct grc_key_file *file, const char *path, char **ret_reason);
-/* Checks and writes it: whole or not at all, mode 0600. */
+/* Checks the content and replaces the file at once, with mode 0600. */
 bool grc_key_file_save(struct grc_key_file *file, char **ret_reason);
 void grc_key_file_close(struct grc_key_file *file);
 
-/* What a new key shall be. Lists end with NULL. */
+/* The properties of a new key. Lists end with NULL. */
 struct grc_key_wish {
     const char *name;
     const char *const *scopes;
-    const char *const *rooms; /* empty: not bound */
+    const char *const *rooms; /* empty: any room */
     const char *const *roles;
     int64_t expires_ms; /* 0: never */
 };
 
-/* Adds a key and returns its text, which is nowhere else. false with a reason: the name is taken,
- * a scope is none … */
+/* Adds a key and returns its text, which is not kept anywhere else. Returns false with a reason:
+ * the name is taken, a scope is malformed … */
 bool grc_key_file_add(struct grc_key_file *file, const struct grc_key_wish *wish, int64_t now_ms,
                       char ret_text[GRC_KEY_TEXT_MAX], char **ret_reason);
-/* Revokes what has this id, or this name, and works still. Returns how many. */
+/* Revokes the valid keys with this id or name. Returns how many. */
 size_t grc_key_file_revoke(struct grc_key_file *file, const char *who, int64_t now_ms);
-/* Makes a key like the one with this id or name, which expires keep_ms from now. */
+/* Makes a new key like the one with this id or name, and lets the old one expire keep_ms from now.
+ */
 bool grc_key_file_rotate(struct grc_key_file *file, const char *who, int64_t keep_ms,
                          int64_t now_ms, char ret_text[GRC_KEY_TEXT_MAX], char **ret_reason);
-/* Forgets keys that were revoked or have expired. Returns how many. */
+/* Removes keys that were revoked or have expired. Returns how many. */
 size_t grc_key_file_prune(struct grc_key_file *file, int64_t now_ms);
-/* Fills in the times of last use that the gateway wrote beside the file. */
+/* Reads the times of last use, which the gateway writes beside the file. */
 void grc_key_set_read_use(struct grc_key_set *set, const char *path);

@@ -1,4 +1,4 @@
-/* Editing the file of API keys: locked, checked, written whole. */
+/* Edits the file of API keys: locks it, checks it, and writes it as a whole. */
 #include "auth/keys_use.h"
 
 #include "base/clock.h"
@@ -94,7 +94,7 @@ bool grc_key_file_save(struct grc_key_file *file, char **ret_reason)
     struct grc_key_set *set = text ? grc_key_set_parse(gr_str_of(text), &wrong) : NULL;
     bool done = false;
 
-    /* What the gateway could not read again is not written. */
+    /* Content that the gateway could not read is not written. */
     if (!set)
         grc_refuse(ret_reason, "%s", wrong ? wrong : "out of memory");
     else if (!grc_file_write(file->path, gr_str_of(text), 0600))
@@ -163,7 +163,7 @@ static json_t *list_json(const char *const *list)
     return array;
 }
 
-/* A fresh key's text, its id and the hash to keep. */
+/* Makes the text of a new key, its id, and the hash to keep. */
 static void make_key(char ret_text[GRC_KEY_TEXT_MAX], char ret_id[GRC_KEY_ID_LEN + 1],
                      char ret_hash[65])
 {
@@ -212,7 +212,7 @@ static json_t *bindings_json(const struct grc_key_wish *wish)
     return NULL;
 }
 
-/* A name has to tell one key from another, and from an id, in listings and logs. */
+/* Allows names that stay readable in listings, logs and on a command line. */
 static bool name_valid(const char *name)
 {
     static const char fine[] =
@@ -227,7 +227,8 @@ static bool wish_valid(const struct grc_key_wish *wish, char **ret_reason)
     size_t i;
 
     if (!name_valid(wish->name))
-        return grc_refuse(ret_reason, "'%s' is no name: 1 to 64 letters, digits and . _ - @ : / +",
+        return grc_refuse(ret_reason,
+                          "'%s' is not a name: expected 1 to 64 letters, digits and . _ - @ : / +",
                           wish->name);
     if (!wish->scopes[0])
         return grc_refuse(ret_reason,
@@ -235,7 +236,7 @@ static bool wish_valid(const struct grc_key_wish *wish, char **ret_reason)
     for (i = 0; wish->scopes[i]; i++) {
         if (!grc_scope_valid(gr_str_of(wish->scopes[i])))
             return grc_refuse(ret_reason,
-                              "'%s' is no scope: expected one like rooms:read, rooms:* or *",
+                              "'%s' is not a scope: expected one like rooms:read, rooms:* or *",
                               wish->scopes[i]);
     }
     return true;
@@ -276,7 +277,7 @@ size_t grc_key_file_revoke(struct grc_key_file *file, const char *who, int64_t n
     return count;
 }
 
-/* The one key that this name or id means. */
+/* Finds the only valid key with this name or id. */
 static json_t *find_one(struct grc_key_file *file, const char *who, int64_t now_ms,
                         char **ret_reason)
 {
@@ -294,7 +295,7 @@ static json_t *find_one(struct grc_key_file *file, const char *who, int64_t now_
         found = record;
     }
     if (!found)
-        grc_refuse(ret_reason, "no key that works is called '%s', or has that id", who);
+        grc_refuse(ret_reason, "no valid key has the name or id '%s'", who);
     return found;
 }
 
@@ -307,7 +308,7 @@ bool grc_key_file_rotate(struct grc_key_file *file, const char *who, int64_t kee
 
     if (!old)
         return false;
-    /* The new one lives as long as the old one was meant to. */
+    /* The new key has the same lifetime as the old one had. */
     (void)has_time(old, "created", &created_ms);
     int64_t expires_ms = has_time(old, "expires", &old_ms) ? now_ms + (old_ms - created_ms) : 0;
     if ((!old_ms || old_ms > now_ms + keep_ms) &&

@@ -1,8 +1,9 @@
-/* One reading of the file of API keys, in one block of memory. */
+/* The keys of one reading of the file, in one arena. */
 #include "auth/keys_use.h"
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "base/scope.h"
@@ -22,11 +23,11 @@ struct grc_key_set {
     struct grc_arena arena;
     struct grc_api_key *keys;
     size_t count;
-    struct grc_api_key **index; /* open addressing, a power of two, at most half full */
+    struct grc_api_key **index; /* open addressing; its size is a power of two; at most half full */
     size_t index_mask;
 };
 
-/* --- counting --- */
+/* --- references --- */
 
 struct grc_key_set *grc_key_set_ref(struct grc_key_set *set)
 {
@@ -54,14 +55,10 @@ struct grc_api_key *grc_key_set_at(struct grc_key_set *set, size_t index)
 
 /* --- the index --- */
 
-/* FNV-1a. The ids in the table are of our making; a stranger's can only be looked up. */
+/* The gateway makes the ids in the table, so no client can choose ids that collide. */
 static size_t hash_of(gr_str id)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
-
-    for (size_t i = 0; i < id.len; i++)
-        hash = (hash ^ (unsigned char)id.ptr[i]) * 0x100000001b3u;
-    return (size_t)(hash ^ (hash >> 32));
+    return (size_t)grc_hash(0, id);
 }
 
 struct grc_api_key *grc_key_set_find(struct grc_key_set *set, gr_str id)
@@ -94,7 +91,7 @@ static void index_add(struct grc_key_set *set, struct grc_api_key *key)
     set->index[at] = key;
 }
 
-/* --- parsing: each function returns NULL or what is wrong --- */
+/* --- parsing: each function returns NULL, or what is wrong --- */
 
 static const char *copy_text(struct grc_arena *arena, const json_t *value)
 {
@@ -109,7 +106,7 @@ static const char *parse_list(struct grc_arena *arena, const json_t *value, bool
     const char **list;
 
     if (!json_is_array(value) || json_array_size(value) > LIST_MAX)
-        return "a list is missing, too long, or none";
+        return "a list is missing, too long, or not a list";
     list = grc_arena_alloc(arena, (json_array_size(value) + 1) * sizeof(*list));
     if (!list)
         return "out of memory";
@@ -117,7 +114,7 @@ static const char *parse_list(struct grc_arena *arena, const json_t *value, bool
         const json_t *item = json_array_get(value, i);
 
         if (!json_is_string(item) || json_string_length(item) == 0)
-            return "a list holds something that is no text";
+            return "a list holds something other than non-empty strings";
         list[i] = copy_text(arena, item);
         if (!list[i])
             return "out of memory";
@@ -224,14 +221,14 @@ static const char *parse_keys(struct grc_key_set *set, const json_t *list, size_
         if (wrong)
             return wrong;
         if (grc_key_set_find(set, gr_str_of(key->id)))
-            return "id: a second key has it";
+            return "id: another key has the same";
         index_add(set, key);
         set->count++;
     }
     return NULL;
 }
 
-/* false with a reason in ret_reason (malloc'ed, NULL without memory). */
+/* Returns false with a malloc'ed reason in ret_reason (NULL without memory). */
 static bool parse_root(struct grc_key_set *set, const json_t *root, char **ret_reason)
 {
     size_t at = 0;

@@ -29,11 +29,11 @@ char *grc_arena_format(struct grc_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 char *grc_arena_vformat(struct grc_arena *arena, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
-/* Counts memory that the request holds outside of the arena as its own, until grc_arena_credit() or
- * the reset. False, and nothing counted: it would be over the limit. */
+/* Counts memory outside of the arena for its limit, until grc_arena_credit() or the reset. Returns
+ * false, and counts nothing, if it would exceed the limit. */
 bool grc_arena_charge(struct grc_arena *arena, size_t bytes);
 void grc_arena_credit(struct grc_arena *arena, size_t bytes);
-/* What the request may still take. */
+/* The memory that the request may still use. */
 static inline size_t grc_arena_left(const struct grc_arena *arena)
 {
     return arena->max_bytes > arena->used_bytes ? arena->max_bytes - arena->used_bytes : 0;

@@ -13,7 +13,7 @@ int64_t grc_mono_us(void);
 bool grc_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *held, int64_t due_ms);
 /* The wall clock: milliseconds since the Unix epoch. */
 int64_t grc_now_ms(void);
-/* "2026-11-22T10:11:12.345Z" */
+/* Writes "2026-11-22T10:11:12.345Z". Async-signal-safe. */
 void grc_time_format(int64_t wall_ms, char ret_text[25]);
 
 /* A moment in UTC. */

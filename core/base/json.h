@@ -8,15 +8,15 @@
 
 #include <jansson.h>
 
-/* Deepest nesting of a request, and of an upstream's answer that is read. */
+/* Deepest nesting of JSON in requests, and in answers of upstreams that are parsed. */
 #define GRC_JSON_DEPTH_MAX 64u
 
 enum grc_json_verdict { GRC_JSON_OK = 0, GRC_JSON_TOO_DEEP, GRC_JSON_UNBALANCED };
 
 /*
  * Checks that the brackets outside of strings match and are nested at most depth_max deep. Never
- * reads past text. Linear, no allocation. ret_memory (may be NULL): how many bytes of the process a
- * parse takes at its most; never fewer, and for no text more than three times as many.
+ * reads past text. Linear, no allocation. *ret_memory (may be NULL) gets an upper bound of the
+ * memory that a parse uses, at most three times the actual number.
  */
 enum grc_json_verdict grc_json_guard(gr_str text, unsigned depth_max, size_t *ret_memory);
 
@@ -28,23 +28,22 @@ enum grc_json_verdict grc_json_guard(gr_str text, unsigned depth_max, size_t *re
 json_t *grc_json_parse(gr_str text, unsigned depth_max, const char **ret_reason);
 
 /*
- * The same for text whose sender is not trusted with more than so many bytes of memory: the tree of
- * a text takes up to eighty times as many bytes as the text. GR_OK with a new reference;
- * GR_ERR_TOO_LARGE when a parse would take more than memory_max, before it takes any;
- * GR_ERR_BAD_JSON. ret_memory: what the parse took, or would have taken; for grc_json_drop(), which
- * wants to be called.
+ * The same with a limit of memory, since the tree takes up to eighty times as many bytes as the
+ * text. Returns GR_OK with a new reference, which grc_json_drop() must release; GR_ERR_TOO_LARGE,
+ * before anything is allocated, if the parse would use more than memory_max; or GR_ERR_BAD_JSON.
+ * *ret_memory gets the memory that the parse uses or would use.
  */
 enum gr_err grc_json_parse_within(gr_str text, unsigned depth_max, size_t memory_max,
                                   json_t **ret_value, size_t *ret_memory, const char **ret_reason);
 
-/* Releases a value from grc_json_parse_within(). When the last large one of the process goes, what
- * the C library keeps of their memory goes back to the system. NULL is fine. Thread-safe. */
+/* Releases a value from grc_json_parse_within(). After the last large one of the process, free
+ * memory of the C library is returned to the system. NULL is allowed. Thread-safe. */
 void grc_json_drop(json_t *value, size_t memory);
 
 /*
- * The parts of an array or an object, one after the other, without a tree. It relies on a text that
- * grc_json_guard() has found good, and finds only where parts begin and end: parse each of them to
- * know that it is JSON.
+ * Iterates over the parts of an array or an object without making a tree. The text must have passed
+ * grc_json_guard(). It only finds where parts begin and end: parse each part to check that it is
+ * JSON.
  */
 struct grc_json_parts {
     gr_str text;
@@ -53,10 +52,10 @@ struct grc_json_parts {
     bool members; /* of an object */
     bool broken;  /* it ended by an error */
 };
-/* Begins with the value that text is. False: it is no array and no object. */
+/* Begins the iteration. Returns false if text is not an array or object. */
 bool grc_json_parts_begin(struct grc_json_parts *parts, gr_str text);
-/* The next part, slices of the text: its name with the quotes (an object's) and its value. False:
- * there is none; .at is where the closing bracket is, or .broken is set. */
+/* Gets the next part, as slices of the text: the name of a member, with the quotes, and the value.
+ * Returns false at the end: .at is then at the closing bracket, or .broken is set. */
 bool grc_json_parts_next(struct grc_json_parts *parts, gr_str *ret_name, gr_str *ret_value);
 
 /*

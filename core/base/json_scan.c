@@ -1,10 +1,9 @@
-/* JSON text without a tree: brackets, what a tree would take, where the parts of a value are. */
+/* Scans JSON text without making a tree: brackets, memory of a tree, parts of a value. */
 #include "base/json.h"
 
 /*
- * What jansson 2.14 takes of malloc() on a 64-bit machine, headers of blocks included. Tables grow
- * by doubling and are copied meanwhile, so that at their worst they take three times what they
- * hold.
+ * The memory that jansson 2.14 allocates on a 64-bit machine, including headers of blocks. Tables
+ * grow by doubling and are copied, so that they use up to three times the size of their contents.
  */
 enum {
     OBJECT_BYTES = 80 + 144, /* json_object_t, and its first eight buckets */
@@ -141,8 +140,8 @@ bool grc_json_parts_begin(struct grc_json_parts *parts, gr_str text)
     return true;
 }
 
-/* Behind the value that starts at `at`: where its container's next ',' or closing bracket is;
- * SIZE_MAX when there is none. */
+/* Returns the position of the next ',' or closing bracket after the value at `at`; SIZE_MAX if
+ * there is none. */
 static size_t skip_value(gr_str text, size_t at)
 {
     size_t depth = 0;

@@ -4,11 +4,11 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-/* Blocks from this size on are mappings of their own, which go back when they are freed. The
- * library would raise the bound to the largest block it has seen freed. */
+/* Blocks of this size and above are mapped separately and returned to the system when freed.
+ * Without a fixed value the C library would raise it to the largest block that was freed. */
 #define MAPPED_BYTES (256 * 1024)
-/* Pieces of work that hold so much. Giving back takes about a millisecond: little beside the parse
- * of so much, a lot beside anything smaller. */
+/* Number of large pieces of work. Returning memory takes about a millisecond, which is little
+ * compared with the work for a large piece, but much for a smaller one. */
 static _Atomic int large;
 
 void grc_memory_init(void)
@@ -17,7 +17,8 @@ void grc_memory_init(void)
 
     mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
     mallopt(M_TRIM_THRESHOLD, 2 * MAPPED_BYTES);
-    /* As many as workers run at a time (loop/turn.h). Each more keeps freed memory of its own. */
+    /* As many arenas as workers run at a time (loop/turn.h), since each arena keeps freed memory.
+     */
     mallopt(M_ARENA_MAX, (int)(processors > 0 ? processors : 1) + 1);
 }
 

@@ -1,5 +1,4 @@
-/* Accounts and their rights, for groups that let the host decide: see auth/authn.h, auth/authz.h.
- */
+/* The services for accounts and their rights: see auth/authn.h and auth/authz.h. */
 #include "auth/authn.h"
 #include "auth/authz.h"
 #include "base/clock.h"
@@ -34,7 +33,7 @@ enum gr_err grc_host_set_caller_account(struct gr_call *pub, const struct gr_acc
     if (!text)
         return GR_ERR_NO_MEMORY;
     call->caller_id = gr_str_of(text);
-    /* The parts are slices of that text, so that they live as long as the call. */
+    /* The parts are slices of the text, which lives as long as the call. */
     call->account.label = (gr_str){text, account->label.len};
     call->account.audience = (gr_str){text + account->label.len + 1, account->audience.len};
     return GR_OK;

@@ -65,13 +65,13 @@ void grc_call_drop_json(struct grc_call *call)
 
 void grc_call_end(struct grc_call *call)
 {
-    /* What a plugin deferred may still look at the body, to wipe a password out of it. */
+    /* First, since a deferred function may use the body, to wipe a password in it. */
     grc_arena_reset(&call->arena);
     if (call->has_subject)
         (void)grc_fault_subject_set(call->subject_before);
     call->has_subject = false;
     grc_call_drop_json(call);
-    /* One large body must not stay with a worker for ever. */
+    /* The memory of a large body is not kept. */
     if (call->body.cap > 65536)
         grc_buf_done(&call->body);
     else

@@ -1,4 +1,4 @@
-/* The store, as plugins see it: a transaction belongs to its call. */
+/* The services of the store. A transaction belongs to its call. */
 #include "call/host.h"
 
 enum gr_err grc_host_store_run(struct gr_call *pub, const char *sql, const struct gr_value *params,
@@ -22,7 +22,7 @@ static enum gr_err run_body(struct grc_store_session *session, void *arg)
 {
     const struct body *body = arg;
 
-    /* A body that runs again starts without what its first run had noted. */
+    /* A body that runs again starts without the errors and problems of its first run. */
     body->call->error = (struct gr_error){.err = GR_OK};
     body->call->problems.count = 0;
     body->call->session = session;
@@ -39,6 +39,6 @@ enum gr_err grc_host_store_tx(struct gr_call *pub, gr_tx_fn *fn, void *arg)
     if (!call->runtime->store)
         return GR_ERR_STORE_DOWN;
     if (call->session)
-        return fn(pub, arg); /* already inside: one transaction, not two */
+        return fn(pub, arg); /* part of the transaction that has begun */
     return grc_store_tx(call->runtime->store, run_body, &body);
 }

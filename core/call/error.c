@@ -1,4 +1,5 @@
-/* Errors: noted where they happen, rendered once, in the format of the group that owns the path. */
+/* Errors of calls: kept where they happen, and rendered once, in the format of the group that owns
+ * the path. */
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -6,8 +7,8 @@
 
 #include <stdio.h>
 
-/* Statuses whose message is ours to give, whatever a handler said, would leak nothing; messages of
- * internal faults could, so they are replaced. */
+/* True for errors whose messages could disclose internals: they go into the log, and the client
+ * gets a fixed one. */
 static bool is_internal(enum gr_err err)
 {
     return err == GR_ERR_INTERNAL || err == GR_ERR_NO_MEMORY || err == GR_ERR_STORE;
@@ -61,7 +62,7 @@ enum gr_err grc_host_fail_with(struct gr_call *pub, const struct gr_error *error
         call->error.err = GR_ERR_INTERNAL;
     call->error.type = keep_text(call, error->type);
     call->error.message = keep_text(call, error->message);
-    call->error.problems = NULL; /* those of the call are used */
+    call->error.problems = NULL; /* complete() uses those of the call */
     call->error.problem_count = 0;
     if (error->details) {
         json_t *details = json_deep_copy(error->details);
@@ -119,7 +120,7 @@ json_t *grc_error_json(const struct gr_error *error)
     return body;
 }
 
-/* "Invalid body param: questions[2].weight": the first problem is named in the message itself. */
+/* Returns a message that names the first problem: "Invalid body param: questions[2].weight". */
 static const char *invalid_message(struct grc_call *call)
 {
     const struct gr_problem *first = call->problems.count ? &call->problems.list[0] : NULL;
@@ -131,7 +132,7 @@ static const char *invalid_message(struct grc_call *call)
     return grc_arena_format(&call->arena, "Invalid %s param: %s", first->in, first->where);
 }
 
-/* Fills what is still open: status, type, message, problems. */
+/* Fills in the status, type, message and problems that are not set. */
 static void complete(struct grc_call *call, enum gr_err err)
 {
     struct gr_error *error = &call->error;
@@ -216,6 +217,6 @@ void grc_error_render(struct grc_call *call, enum gr_err err)
     if (!json)
         json = grc_error_json(&call->error);
     if (!body_from(call, json))
-        reply->body = GR_STR("{\"code\":500,\"message\":\"a fault of ours\"}");
+        reply->body = GR_STR("{\"code\":500,\"message\":\"internal error\"}");
     add_headers(call);
 }

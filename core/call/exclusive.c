@@ -7,13 +7,13 @@
 
 #define BUCKETS 256u
 
-/* A key that is held; it goes when neither a holder nor one that waits is left. */
+/* A key that is held. The entry is freed when it has no holder and no waiting call. */
 struct entry {
     struct entry *next;
-    const void *holder; /* the entry itself while it is handed to the next one */
+    const void *holder; /* the entry itself, while the key is handed to the next call */
     struct grc_queue waiting;
     unsigned users;
-    const char *owner; /* the memory behind text */
+    const char *owner; /* in text, as is the key */
     gr_str key;
     char text[];
 };
@@ -24,7 +24,7 @@ static struct {
     size_t count;
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* Where the entry is, or would go. */
+/* Returns the place of the entry, or where it would be. */
 static struct entry **find(const char *owner, gr_str key)
 {
     struct entry **at = &table.buckets[grc_hash(grc_hash(0, gr_str_of(owner)), key) % BUCKETS];
@@ -100,7 +100,7 @@ static enum gr_err enter(const char *owner, gr_str key, const void *holder, int6
     if (err == GR_OK)
         entry->holder = holder;
     else
-        drop_user(find(owner, key)); /* the list may be another one after the wait */
+        drop_user(find(owner, key)); /* searched again, since the list may have changed */
     return err;
 }
 
@@ -119,7 +119,7 @@ void grc_exclusive_leave(const char *owner, gr_str key)
     struct entry **at = find(owner, key);
     struct entry *entry = *at;
 
-    /* Handed over, so that no newcomer is faster than those that wait. */
+    /* Handed over directly, so that no new call gets the key before those that wait. */
     entry->holder = grc_queue_wake(&entry->waiting) ? entry : NULL;
     drop_user(at);
     pthread_mutex_unlock(&table.lock);

@@ -1,4 +1,4 @@
-/* Forward rows: the request goes on as it came, the answer comes back as it was. */
+/* Forward rows: pass a request to an upstream, and its answer back, unchanged. */
 #include "base/err.h"
 #include "call/host.h"
 #include "call/select.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-/* Appends a parameter's value as the inside of a JSON string. */
+/* Appends the value of a parameter, escaped for the inside of a JSON string. */
 static enum gr_err add_json_param(struct grc_call *call, struct grc_buf *buf, gr_str name)
 {
     struct grc_buf quoted;
@@ -25,8 +25,8 @@ static enum gr_err add_json_param(struct grc_call *call, struct grc_buf *buf, gr
     return err;
 }
 
-/* A body template is JSON text in which "{name}" inside a string is a path parameter. A brace that
- * does not open such a name is JSON's own. */
+/* Fills a body template: JSON text in which a string "{name}" stands for a path parameter. Braces
+ * outside of strings are JSON's own. */
 static gr_str fill_template(struct grc_call *call, const char *text)
 {
     struct grc_buf buf;
@@ -58,7 +58,7 @@ static void free_text(void *text)
     free(text);
 }
 
-/* Members for the gateway alone are the one reason to print a body again. */
+/* Returns the body without the members that are meant for the gateway. */
 static gr_str stripped_body(struct grc_call *call)
 {
     json_t *copy = grc_schema_strip(call->route->body, call->json);
@@ -70,7 +70,7 @@ static gr_str stripped_body(struct grc_call *call)
     return gr_str_of(text);
 }
 
-/* POST, PUT and PATCH always carry JSON: without anything to say, an empty object. */
+/* Returns the body to send. POST, PUT and PATCH always have one, an empty one if need be. */
 static gr_str body_of(struct grc_call *call, const struct gr_forward *forward,
                       enum gr_method method)
 {
@@ -167,13 +167,14 @@ static void add_cache_headers(struct grc_call *call, const struct grc_exchange *
         (void)grc_host_reply_header(&call->pub, "Cache-Status", gr_str_of(status));
 }
 
-/* select: what to keep of the answer; NULL: all of it. */
+/* select names what to keep of the answer; NULL keeps all of it. */
 static enum gr_err reply_with(struct grc_call *call, const struct gr_select *select,
                               const struct grc_exchange *exchange)
 {
     if (exchange->err != GR_OK)
         return fail_upstream(call, exchange);
-    /* A redirect would send the caller past the gateway; it is never followed, nor passed on. */
+    /* A redirect is neither followed nor passed on, since it would lead the caller past the
+     * gateway. */
     if (exchange->status < 200 || (exchange->status >= 300 && exchange->status < 400))
         return grc_fail(call, GR_ERR_UPSTREAM_BROKEN, "the upstream answered with status %d",
                         exchange->status);
@@ -221,7 +222,7 @@ enum gr_err grc_host_relay(struct gr_call *pub, const struct gr_upstream_request
     struct grc_exchange exchange;
 
     if (!call->request || !call->reply)
-        return grc_fail(call, GR_ERR_INTERNAL, "this call has nobody to answer");
+        return grc_fail(call, GR_ERR_INTERNAL, "this call has no client to answer");
     enum gr_err err = grc_exchange_build(call, request, &exchange);
     if (err != GR_OK)
         return err;

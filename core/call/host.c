@@ -1,4 +1,4 @@
-/* The service table, and the services that are one line each. */
+/* The service table, and the small services. */
 #include "call/host.h"
 
 #include "base/address.h"
@@ -155,14 +155,14 @@ static enum gr_err set_caller(struct gr_call *pub, gr_str id)
     return GR_OK;
 }
 
-static enum gr_err validate(struct gr_call *pub, const struct gr_field *rule, const json_t *value)
+static enum gr_err validate(struct gr_call *pub, const struct gr_field *row, const json_t *value)
 {
     struct grc_call *call = grc_call_of(pub);
     char *reason = NULL;
-    struct grc_schema *compiled = grc_schema_value(rule, sizeof(*rule), &reason);
+    struct grc_schema *compiled = grc_schema_value(row, sizeof(*row), &reason);
 
     if (!compiled) {
-        grc_error("%s: rule: %s", call->plugin ? call->plugin->self.name : "core",
+        grc_error("%s: field row: %s", call->plugin ? call->plugin->self.name : "core",
                   reason ? reason : "out of memory");
         free(reason);
         return GR_ERR_INTERNAL;
@@ -298,7 +298,7 @@ static enum gr_err exclusive(struct gr_call *pub, gr_str key, int64_t wait_ms)
     if (err == GR_ERR_TIMEOUT)
         err = own ? GR_ERR_TIMEOUT : GR_ERR_OVERLOAD;
     if (err != GR_OK)
-        return grc_fail(call, err, "another request is at work on the same thing");
+        return grc_fail(call, err, "another request is working on the same thing");
     return is_new ? defer(pub, let_go, held) : GR_OK;
 }
 

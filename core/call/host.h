@@ -1,4 +1,4 @@
-/* The functions behind struct gr_host, by the file that holds them. Docs: greenroom/host.h. */
+/* The functions behind struct gr_host, by the file they are in. greenroom/host.h documents them. */
 #pragma once
 
 #include "call/call.h"
@@ -34,16 +34,17 @@ enum gr_err grc_host_upstream_define_url(struct gr_self *self, const char *name,
                                          const json_t *settings, const char **ret_path);
 enum gr_err grc_host_credential_sign(struct gr_call *pub, const char *upstream,
                                      const json_t *claims, int64_t lifetime_s, char **ret_token);
-/* Builds an encoded target: the pattern's {names} from params, then the query. Text in the arena;
- * NULL when a name is missing or a value is not one safe segment (the call has failed then). */
+/* Builds an encoded target, in the arena: the pattern with its {names} replaced by params, then the
+ * query. When a name is missing or a value is not one safe segment, it fails the call and returns
+ * NULL. */
 const char *grc_target(struct grc_call *call, const char *pattern, const struct gr_pair *params,
                        size_t param_count, const struct gr_pair *query, size_t query_count);
-/* Fills what every exchange of a call shares: ids, deadline, arena, cancellation. */
+/* Fills in what all exchanges of a call share: ids, deadline, arena, cancellation. */
 void grc_exchange_of(struct grc_call *call, struct grc_exchange *exchange);
-/* An exchange from what a handler wants; the call has failed when it cannot be. */
+/* Makes an exchange of a handler's request. Fails the call when it cannot. */
 enum gr_err grc_exchange_build(struct grc_call *call, const struct gr_upstream_request *request,
                                struct grc_exchange *exchange);
-/* Notes an exchange that was run, for the access log. */
+/* Notes an exchange that has run, for the access log. */
 void grc_exchange_note(struct grc_call *call, const struct grc_exchange *exchange);
 
 /* tokens.c */

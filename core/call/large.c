@@ -40,7 +40,8 @@ void grc_large_leave(size_t bytes)
 {
     pthread_mutex_lock(&trees.lock);
     trees.held -= bytes;
-    /* All, since the room may do for several small ones and not for the one that waits longest. */
+    /* Wakes all, since there may be room for several small ones, but not for the one that waits
+     * longest. */
     grc_queue_wake_all(&trees.waiting);
     pthread_mutex_unlock(&trees.lock);
 }

@@ -1,4 +1,4 @@
-/* Calls to upstreams, as handlers make them. Nothing a client sent is pasted into a URL. */
+/* Calls of handlers to upstreams. Text from a client never gets into a URL without encoding. */
 #include "auth/callers.h"
 #include "base/log.h"
 #include "base/uri.h"
@@ -17,7 +17,7 @@ static const gr_str *find_param(const struct gr_pair *params, size_t count, gr_s
     return NULL;
 }
 
-/* Appends one {name} of the pattern. */
+/* Appends the value of a {name} of the pattern. */
 static enum gr_err add_param(struct grc_call *call, struct grc_buf *buf, gr_str name,
                              const struct gr_pair *params, size_t count)
 {
@@ -93,7 +93,7 @@ static bool unwanted(void *arg)
     return grc_request_given_up(arg) || grc_conn_gone(arg);
 }
 
-/* A span of its own for each call, so that a trace shows them apart. */
+/* Makes a new span for each upstream call, so that a trace shows them separately. */
 static const char *next_span(struct grc_call *call)
 {
     char *child = grc_arena_alloc(&call->arena, GRC_TRACE_BYTES);
@@ -126,8 +126,9 @@ static enum gr_err add_bindings(struct grc_buf *buf, const struct grc_binding *b
     return err;
 }
 
-/* Who may see each other's answers: the same caller, bound to the same. Two tokens of one subject
- * can differ in what they are bound to, two providers can know the same name. false: no memory. */
+/* Makes the text that identifies calls which may share answers: those of the same caller with the
+ * same bindings. Two tokens of a subject can have different bindings, and two providers can have
+ * callers of the same name. Returns false without memory. */
 static bool partition_of(struct grc_call *call, gr_str *ret_partition)
 {
     const struct grc_caller *caller = call->caller;

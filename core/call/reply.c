@@ -37,7 +37,7 @@ enum gr_err grc_host_reply_bytes(struct gr_call *pub, int status, const char *co
     return GR_OK;
 }
 
-/* Written by the host itself, or dangerous when a plugin sets them. */
+/* True for headers that the host writes, or that a plugin must not control. */
 static bool is_reserved(const char *name)
 {
     static const char *const names[] = {
@@ -51,7 +51,7 @@ static bool is_reserved(const char *name)
     return false;
 }
 
-/* RFC 9110, section 5.5. */
+/* True when a header value has no control characters (RFC 9110, section 5.5). */
 static bool value_is_clean(gr_str value)
 {
     for (size_t i = 0; i < value.len; i++) {

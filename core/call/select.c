@@ -8,12 +8,12 @@ struct selection {
     const struct gr_select *select;
     gr_str equals;
     gr_str answer;
-    struct grc_buf kept;  /* what was written of the answer */
-    const char *kept_end; /* up to here it is written, or left out */
+    struct grc_buf kept;  /* the part of the answer that was written */
+    const char *kept_end; /* the answer has been written or skipped up to here */
     bool changed;
 };
 
-/* The value that .equals stands for: a literal, or one "{param}". */
+/* The value of .equals: a literal, or that of one "{param}". */
 static gr_str wanted(struct grc_call *call, const char *equals)
 {
     size_t len = strlen(equals);
@@ -35,7 +35,7 @@ static enum gr_err unreadable(struct selection *selection)
                     "the upstream's answer cannot be read");
 }
 
-/* One part as a tree, which goes with grc_json_drop(). NULL after the call has failed. */
+/* Parses a part; grc_json_drop() releases it. NULL after it has failed the call. */
 static json_t *parse(struct selection *selection, gr_str text, size_t *ret_bytes)
 {
     struct grc_call *call = selection->call;
@@ -60,9 +60,9 @@ static bool equals(const struct selection *selection, const json_t *value)
 
 /* --- the list --- */
 
-/* Where a list is being written. */
+/* The state of writing a list. */
 struct list {
-    size_t kept;       /* elements */
+    size_t kept;       /* number of elements */
     const char *begin; /* behind its bracket */
 };
 

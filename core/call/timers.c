@@ -56,7 +56,7 @@ static void run_once(struct grc_timer *timer)
     grc_call_end(call);
 }
 
-/* Waits for the interval, a wake-up or the end. false: the end. */
+/* Waits for the interval, a wake-up or the stop. Returns false for the stop. */
 static bool wait_turn(struct grc_timer *timer)
 {
     const int64_t due_ms = grc_mono_ms() + timer->interval_ms;
@@ -117,7 +117,7 @@ enum gr_err grc_plugin_timers_start(struct grc_plugin *plugin)
     plugin->timers = calloc(count, sizeof(*plugin->timers));
     if (!plugin->timers)
         return GR_ERR_NO_MEMORY;
-    /* All are there before one runs: it may wake any of them. */
+    /* All are prepared before the first one runs, since it may wake any of them. */
     for (size_t i = 0; i < count; i++)
         prepare(&plugin->timers[i], &rows[i], plugin);
     plugin->timer_count = count;
@@ -143,7 +143,7 @@ void grc_plugin_timers_stop(struct grc_plugin *plugin)
         pthread_cond_signal(&timer->changed);
         pthread_mutex_unlock(&timer->lock);
     }
-    /* The rows stay until the plugin is freed: a handler may still wake one of them. */
+    /* The timers stay allocated until the plugin is freed, since a handler may still wake one. */
     for (size_t i = 0; i < plugin->timer_count; i++) {
         struct grc_timer *timer = &plugin->timers[i];
 

@@ -1,10 +1,10 @@
-/* Timer rows at work: one thread each, from a plugin's start to its stop. */
+/* Runs the timers of plugins, each on a thread of its own, from the plugin's start to its stop. */
 #pragma once
 
 #include "plugin/plugin.h"
 
-/* Starts every timer of a started plugin; each runs for the first time after its interval.
- * GR_ERR_NO_MEMORY when a thread cannot be made; none runs then. */
+/* Starts all timers of a started plugin; each runs for the first time after its interval. Returns
+ * GR_ERR_NO_MEMORY when a thread cannot be started, and then no timer runs. */
 enum gr_err grc_plugin_timers_start(struct grc_plugin *plugin);
 /* Lets running timers finish and joins their threads. */
 void grc_plugin_timers_stop(struct grc_plugin *plugin);
@@ -13,7 +13,7 @@ void grc_plugin_timers_stop(struct grc_plugin *plugin);
 void grc_timers_give_up(void);
 /* Whether that was done; arg is not used. */
 bool grc_timers_given_up(void *arg);
-/* After stop, when no handler of the plugin is left. */
+/* Called after the stop, when no handler of the plugin runs any more. */
 void grc_plugin_timers_free(struct grc_plugin *plugin);
-/* Makes one run soon. Thread-safe. Unknown names are ignored. */
+/* Makes a timer run now. Thread-safe. Unknown names are ignored. */
 void grc_plugin_timers_wake(struct grc_plugin *plugin, const char *name);

@@ -35,7 +35,7 @@ static bool is_sampled(char digit)
     return (value & 1) != 0;
 }
 
-/* Later versions may go on after another dash; version ff is none. */
+/* Later versions may have more after another dash. Version ff is invalid. */
 static bool version_good(gr_str header)
 {
     if (!is_hex(header.ptr, 2) || memcmp(header.ptr, "ff", 2) == 0)

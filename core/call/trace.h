@@ -1,5 +1,4 @@
-/* W3C Trace Context (https://www.w3.org/TR/trace-context/): who belongs to which trace. Pure
- * functions over texts; thread-safe. */
+/* W3C Trace Context (https://www.w3.org/TR/trace-context/). Pure functions; thread-safe. */
 #pragma once
 
 #include <greenroom/plugin.h>
@@ -8,13 +7,13 @@
 #define GRC_TRACE_BYTES 56
 #define GRC_SPAN_BYTES 17
 
-/* Takes a client's traceparent, of this version or a later one. What goes on is version 00 with the
- * sampled flag as it was. false and no change when it is not valid. */
+/* Reads a client's traceparent of version 00 or a later one, and writes it as version 00 with the
+ * same sampled flag. Returns false, and changes nothing, when it is not valid. */
 bool grc_trace_accept(gr_str header, char ret_parent[GRC_TRACE_BYTES]);
-/* A trace of our own, sampled. */
+/* Begins a new, sampled trace. */
 void grc_trace_begin(char ret_parent[GRC_TRACE_BYTES]);
-/* The same trace with a fresh span id, which is also given alone. */
+/* Makes a traceparent of the same trace with a new span id, which is also written to ret_span. */
 void grc_trace_child(const char parent[GRC_TRACE_BYTES], char ret_child[GRC_TRACE_BYTES],
                      char ret_span[GRC_SPAN_BYTES]);
-/* Is this a tracestate worth passing on? */
+/* True for a tracestate that may be passed on: printable ASCII of at most 512 bytes. */
 bool grc_trace_state_good(gr_str state);

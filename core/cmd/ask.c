@@ -1,4 +1,4 @@
-/* How commands ask the gateway that runs with their config. */
+/* Asks the running gateway. */
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "config/env.h"

@@ -51,7 +51,7 @@ static void print_version(void)
            grc_jwt_library(), jansson_version_str());
 }
 
-/* --- what stands before the command --- */
+/* --- global flags --- */
 
 struct globals {
     const char *config_dir;
@@ -59,7 +59,8 @@ struct globals {
     bool version;
 };
 
-/* -c DIR, -cDIR, --config DIR, --config=DIR. Returns how many words it took; -1: DIR is missing. */
+/* Reads -c DIR, -cDIR, --config DIR or --config=DIR. Returns the number of words; -1: DIR is
+ * missing. */
 static int take_config(struct globals *globals, char **argv)
 {
     const char *word = argv[0];
@@ -79,7 +80,7 @@ static int take_config(struct globals *globals, char **argv)
     return value == argv[1] ? 2 : 1;
 }
 
-/* Takes the words that every command understands out of argv, up to a "--". */
+/* Reads the global flags in argv up to "--" and removes them. */
 static bool take_globals(struct globals *globals, int *argc, char **argv)
 {
     int kept = 1;
@@ -107,7 +108,7 @@ static bool take_globals(struct globals *globals, int *argc, char **argv)
     return true;
 }
 
-/* May use the buffer, which lasts as long as the result is used. */
+/* The result may be in the buffer. */
 static const char *default_config_dir(char *buffer, size_t size)
 {
     const char *dir = getenv("GREENROOM_CONFIG");
@@ -140,7 +141,7 @@ static int run_unknown(const struct grc_cli *cli, int argc, char **argv)
     return status;
 }
 
-/* words[0] is the command's own name. */
+/* words[0] is the name of the command. */
 static int run_command(const struct grc_cli *cli, int count, char **words)
 {
     const struct grc_command *command = cli->command;
@@ -161,7 +162,7 @@ static int run_command(const struct grc_cli *cli, int count, char **words)
     return status;
 }
 
-/* The part of a command that words ask for; NULL: none of that name. */
+/* The part of a command with that name, or the default one; NULL: none. */
 static const struct grc_command *choose_sub(const struct grc_command *command, const char *word)
 {
     const struct grc_command *sub = command->subs;
@@ -233,7 +234,8 @@ static void print_help(const struct grc_cli *cli, int count, char **words)
         grc_help_program(cli);
 }
 
-/* DIR/environment is what the unit gives to the service; the commands see the same. */
+/* The systemd unit gives the variables in DIR/environment to the service; commands need them too.
+ */
 static bool read_environment(const struct grc_cli *cli)
 {
     char *file = grc_path_join(cli->config_dir, "environment");

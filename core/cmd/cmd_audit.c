@@ -1,4 +1,4 @@
-/* greenroom audit: what in the config is dangerous, though it works. */
+/* greenroom audit: finds dangerous settings in a valid config. */
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
@@ -93,10 +93,11 @@ static const struct grc_flag flags[] = {
 
 const struct grc_command grc_command_audit = {
     .name = "audit",
-    .summary = "Look for what in the config is dangerous, though it works",
-    .detail = "Each finding names its place, its rule and what it means. Exit status 0 means that "
-              "nothing was found but what \"audit\": {\"accept\": [RULE]} in greenroom.json names, "
-              "1 that something was.",
+    .summary = "Find settings that work but are dangerous",
+    .detail =
+        "Each finding has its place, its rule and an explanation. Findings of rules in "
+        "\"audit\": {\"accept\": [RULE]} in greenroom.json are accepted. Exit status 0 means that "
+        "there are no others, 1 that there are some.",
     .flags = flags,
     .args_size = sizeof(struct args),
     .run = run,

@@ -1,4 +1,4 @@
-/* greenroom call: any operation by its id, through the gateway that runs. */
+/* greenroom call: calls an operation by its id, through the running gateway. */
 #include "base/err.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -27,7 +27,7 @@ struct args {
     bool include;
 };
 
-/* One call in the making. */
+/* The call and its parts. */
 struct calling {
     const struct args *args;
     const struct grc_route *route;
@@ -38,7 +38,7 @@ struct calling {
     json_t *body; /* NULL: none */
 };
 
-/* --- which operation --- */
+/* --- the operation --- */
 
 static const struct grc_route *find_route(const struct grc_runtime *runtime, const char *id)
 {
@@ -72,9 +72,9 @@ static void complain_unknown(const struct grc_runtime *runtime, const char *id)
     free(names);
 }
 
-/* --- its words --- */
+/* --- parameters and body --- */
 
-/* The value of NAME=VALUE, and that it was used; NULL: there is none. */
+/* Returns the value of NAME=VALUE and marks it as used; NULL if there is none. */
 static const char *take(struct calling *calling, gr_str name)
 {
     for (int i = 0; i < calling->count; i++) {
@@ -88,7 +88,7 @@ static const char *take(struct calling *calling, gr_str name)
     return NULL;
 }
 
-/* The path with its parameters. false: said which is missing. */
+/* Makes the path with its parameters. Complains and returns false if one is missing. */
 static bool add_path(struct calling *calling)
 {
     const char *path = calling->route->path;
@@ -116,7 +116,7 @@ static bool add_path(struct calling *calling)
     return err == GR_OK;
 }
 
-/* Every NAME=VALUE that a row of the query describes; a name may come several times. */
+/* Adds every NAME=VALUE that is a query parameter; a name may be given several times. */
 static bool add_query(struct calling *calling)
 {
     const struct gr_field *row =
@@ -143,7 +143,7 @@ static bool add_query(struct calling *calling)
     return err == GR_OK;
 }
 
-/* A text stays one where the row wants a text; else it is read as JSON, where it is that. */
+/* The text as a JSON string if the row's type is a string, else parsed as JSON if possible. */
 static json_t *member_of(const struct gr_field *row, const char *text)
 {
     json_t *value = row->type == GR_STRING
@@ -181,7 +181,7 @@ static size_t add_names(const struct gr_field *rows, const char **names, size_t 
     return count;
 }
 
-/* What is left over is a mistake: says what was meant, perhaps. */
+/* Complains about unused words, with a suggestion. */
 static bool check_all_taken(struct calling *calling)
 {
     const struct grc_route *route = calling->route;
@@ -227,9 +227,9 @@ static bool read_words(struct calling *calling)
            check_all_taken(calling);
 }
 
-/* --- where the gateway is --- */
+/* --- the URL of the gateway --- */
 
-/* An address that stands for all of a machine's is no address to call. */
+/* Replaces an address that listens on all interfaces, since it cannot be called. */
 static char *reachable(const char *url)
 {
     static const struct {
@@ -247,7 +247,7 @@ static char *reachable(const char *url)
     return grc_format("%s", url);
 }
 
-/* malloc'ed; NULL: said why. */
+/* malloc'ed; NULL after complaining. */
 static char *url_of(const struct grc_cli *cli, const struct args *args)
 {
     char *reason = NULL;
@@ -258,13 +258,13 @@ static char *url_of(const struct grc_cli *cli, const struct args *args)
     const char *url = json_string_value(json_array_get(json_object_get(status, "listen"), 0));
     char *made = url ? reachable(url) : NULL;
     if (!made)
-        grc_complain("%s; --url URL says where one is", reason ? reason : "out of memory");
+        grc_complain("%s; give its URL with --url", reason ? reason : "out of memory");
     free(reason);
     json_decref(status);
     return made;
 }
 
-/* On this machine, the certificate is for the name that others use. */
+/* Whether the URL has a loopback address, for which certificates are not issued. */
 static bool is_near(const char *url)
 {
     return strstr(url, "://127.") || strstr(url, "://[::1]");
@@ -290,7 +290,7 @@ static bool define(struct grc_runtime *runtime, const char *url)
 
 /* --- the call --- */
 
-/* false: said which header is none. */
+/* Complains and returns false if a header is malformed. */
 static bool headers_of(const struct grc_texts *texts, struct gr_pair *ret_headers)
 {
     for (size_t i = 0; i < texts->count; i++) {
@@ -320,7 +320,7 @@ static void print_head(const struct grc_exchange *exchange)
 static int print_answer(const struct grc_exchange *exchange, bool include)
 {
     if (exchange->err != GR_OK) {
-        grc_complain("the gateway cannot be asked: %s", grc_err_doc(exchange->err));
+        grc_complain("no answer from the gateway: %s", grc_err_doc(exchange->err));
         return GRC_EXIT_FAILED;
     }
     bool fine = exchange->status < 300;
@@ -415,7 +415,7 @@ static const struct grc_flag flags[] = {
               .letter = "-H"),
     GRC_TEXT(args, "--key", key, "KEY", "An API key or token; by default $GREENROOM_KEY"),
     GRC_TEXT(args, "--url", url, "URL",
-             "Where the gateway is; by default the one that runs with this config"),
+             "URL of the gateway; by default the one that runs with this config"),
     GRC_SWITCH(args, "--include", include, "Also print status and headers, to standard error"),
     GRC_FLAG_END,
 };
@@ -425,7 +425,7 @@ const struct grc_command grc_command_call = {
     .words = "OPERATION [NAME=VALUE]…",
     .names = "routes",
     .names_column = 3,
-    .summary = "Do one operation through the gateway that runs, and print its answer",
+    .summary = "Call one operation through the running gateway, and print its answer",
     .detail = "OPERATION is an id that greenroom routes lists. Each NAME is a parameter of its "
               "path or query, or a member of its body. Exit status 0 means a status below 300, 1 "
               "any other answer, or none.",

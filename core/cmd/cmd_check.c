@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Plugins that on_error = "skip" leaves out are said, though they are no failure. */
+/* Plugins that are left out because of on_error = "skip". */
 static size_t count_skipped(const struct grc_runtime *runtime)
 {
     size_t skipped = 0;
@@ -43,7 +43,7 @@ static bool check_listeners(const struct grc_settings *settings)
     return false;
 }
 
-/* All of them, so that one look is enough. */
+/* Tries all of them, so that all problems are reported at once. */
 static bool try_listeners(const struct grc_settings *settings)
 {
     bool fine = true;
@@ -67,7 +67,8 @@ static void warn_of_reload(void *arg, const char *line)
     grc_complain("as user '%s', a reload would fail: %s", (const char *)arg, line);
 }
 
-/* What the gateway would become, and what it could not read then. false: said why it cannot. */
+/* Drops the privileges like the gateway, and warns of files that it could not read at a reload.
+ * Returns false after complaining if they cannot be dropped. */
 static bool check_user(const struct grc_cli *cli, const struct grc_settings *settings)
 {
     char *reason = NULL;
@@ -122,17 +123,19 @@ static int check(const struct grc_cli *cli, const void *args, int count, char **
 }
 
 static const struct grc_flag check_flags[] = {
-    GRC_SWITCH(check_args, "--listen", listen,
-               "Also try whether the configured addresses can be listened on now; a gateway that "
-               "runs with this config has them"),
+    GRC_SWITCH(
+        check_args, "--listen", listen,
+        "Also try to listen on the configured addresses, which fails while a gateway runs with "
+        "this config"),
     GRC_FLAG_END,
 };
 
 const struct grc_command grc_command_check = {
     .name = "check",
     .summary = "Check the config and every plugin, without listening",
-    .detail = "Every mistake is named by file, line, column and path. Exit status 3 means that the "
-              "gateway would not start, 4 that an address cannot be listened on.",
+    .detail =
+        "Every mistake is reported with its file, line, column and path. Exit status 3 means that "
+        "the gateway would not start, 4 that it could not listen on an address.",
     .flags = check_flags,
     .args_size = sizeof(struct check_args),
     .run = check,

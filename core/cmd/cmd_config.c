@@ -1,4 +1,5 @@
-/* greenroom config: what may stand in the config, from the rows that read it. */
+/* greenroom config: prints values, schema and reference of the config, from the rows that read it.
+ */
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/config_show.h"
@@ -21,7 +22,7 @@ static struct grc_settings *load_settings(const struct grc_cli *cli, grc_report_
 
 /* --- schema --- */
 
-/* The schema of a plugins.d file, its "config" filled in from the plugin's own rows. */
+/* The schema of a plugins.d file, with "config" from the rows of the plugin. */
 static int print_plugin_schema(const struct grc_cli *cli, const char *name)
 {
     struct grc_settings *settings = load_settings(cli, grc_cli_report);
@@ -119,30 +120,31 @@ static int reference(const struct grc_cli *cli, const void *args, int count, cha
 
 static const struct grc_flag schema_flags[] = {
     GRC_SWITCH(schema_args, "--plugin", plugin,
-               "That of a file in plugins.d; with NAME, with the options of that plugin"),
+               "Print the schema of a file in plugins.d; with NAME, including the options of that "
+               "plugin"),
     GRC_FLAG_END,
 };
 static const struct grc_flag reference_flags[] = {
     GRC_SWITCH(reference_args, "--plugins", plugins,
-               "Also the options of the plugins in this config"),
+               "Also print the options of the plugins in this config"),
     GRC_FLAG_END,
 };
 
 static const struct grc_flag show_flags[] = {
-    GRC_SWITCH(grc_config_show_args, "--defaults", defaults, "Also what stands nowhere"),
+    GRC_SWITCH(grc_config_show_args, "--defaults", defaults, "Also print values that are not set"),
     GRC_SWITCH(grc_config_show_args, "--origin", origin,
-               "Behind each value, the file and line, the variable, or that it is the default"),
-    GRC_SWITCH(grc_config_show_args, "--json", json, "As JSON, with the origins"),
+               "Print the file and line, the variable or \"default\" after each value"),
+    GRC_SWITCH(grc_config_show_args, "--json", json, "Print JSON, with the origins"),
     GRC_FLAG_END,
 };
 
 static const struct grc_command parts[] = {
     {.name = "show",
      .words = "[PATH]",
-     .summary = "Print the values in force, or those below a path such as server.tls",
-     .detail = "Secrets are masked, and so is what sounds like one: what stands under a name with "
-               "secret, password, token, credential or key in it, or comes out of a variable with "
-               "such a name.",
+     .summary = "Print the effective values, or those below a path such as server.tls",
+     .detail =
+         "Secrets are masked, and so is every value whose name or environment variable contains "
+         "secret, password, token, credential or key.",
      .flags = show_flags,
      .args_size = sizeof(struct grc_config_show_args),
      .words_max = 1,
@@ -164,6 +166,6 @@ static const struct grc_command parts[] = {
 
 const struct grc_command grc_command_config = {
     .name = "config",
-    .summary = "Print the config as it was understood, or what may stand in it",
+    .summary = "Print the config's values, its schema or its reference",
     .subs = parts,
 };

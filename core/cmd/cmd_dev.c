@@ -1,6 +1,6 @@
 /*
- * greenroom dev: a gateway, and beside it a sandbox that stands in for the services behind it, both
- * on this machine alone. Two processes of this program, which end when this one does.
+ * greenroom dev: runs a gateway and a sandbox that simulates its upstreams, both only on this
+ * machine. They are child processes that end with this process.
  */
 #include "base/file.h"
 #include "base/log.h"
@@ -29,13 +29,12 @@ struct dev {
     struct part sandbox;
     struct part gateway;
     sigset_t signals;
-    bool with_sandbox; /* no BASE_URL of a real workspace was given */
+    bool with_sandbox; /* BASE_URL is not set to a real workspace */
 };
 
-/* --- what the configs of both want to know --- */
+/* --- environment variables for both configs --- */
 
-/* A variable, and what it is where the user has not set it: a text, the value of another one that
- * stands above it, a text. */
+/* A variable and its default: a text, the value of an earlier variable, a text. */
 struct variable {
     const char *name;
     const char *before;
@@ -60,11 +59,10 @@ static const struct variable variables[] = {
     {"TQ_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/conference"},
     {"STORAGE_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/conference"},
 };
-/* So many of them are for a gateway in front of a real workspace, too. */
+/* This many of them are also used without a sandbox. */
 #define VARIABLES_ALWAYS 5
 
-/* The services of the sandbox and the gateway have state directories of their own, and one secret.
- */
+/* Gateway and sandbox have separate state directories, but share this secret. */
 static bool share_secret(const struct dev *dev)
 {
     char *file = grc_path_join(dev->gateway.state, "minigroups.secret");
@@ -123,7 +121,7 @@ static void print_ready(const char *url, const struct dev *dev, const char *stat
     fflush(stdout);
 }
 
-/* Until a signal asks for the end. false: one of the two ended by itself. */
+/* Waits for a signal. Returns false if one of the two processes ended by itself. */
 static bool wait_end(struct dev *dev)
 {
     for (;;) {
@@ -263,10 +261,11 @@ static int dev(const struct grc_cli *cli, const void *args, int count, char **wo
 
 static const struct grc_flag dev_flags[] = {
     GRC_TEXT(dev_args, "--state", state, "DIR",
-             "Keep what is stored there; by default it is forgotten at the end"),
+             "Keep the data in DIR; by default it is deleted at the end"),
     GRC_TEXT(dev_args, "--seed", seed, "FILE",
-             "JSON with the templates, rooms, codes, peers and polls that the sandbox begins with"),
-    GRC_TEXT(dev_args, "--speed", speed, "N", "How many times faster the sandbox's delays pass"),
+             "JSON file with the initial templates, rooms, codes, peers and polls of the sandbox"),
+    GRC_TEXT(dev_args, "--speed", speed, "N",
+             "Factor by which the delays of the sandbox are shortened"),
     GRC_FLAG_END,
 };
 

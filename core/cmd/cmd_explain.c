@@ -1,4 +1,4 @@
-/* greenroom explain: what would become of a request. */
+/* greenroom explain: shows how a request would be handled. */
 #include "base/format.h"
 #include "base/log.h"
 #include "base/secure.h"
@@ -22,7 +22,7 @@ struct args {
 
 /* --- asking --- */
 
-/* Adds "Authorization: Bearer KEY" to what -H says; NULL without memory. */
+/* The header for --key; NULL without memory. */
 static char *authorization(const struct args *args)
 {
     return grc_format("Authorization: Bearer %s", args->key);
@@ -54,7 +54,7 @@ static json_t *explain_offline(const struct grc_cli *cli, const struct grc_expla
     return result;
 }
 
-/* NULL: said why. *ret_running: the gateway that runs with this config said it. */
+/* Returns NULL after complaining. *ret_running: whether the answer is of a running gateway. */
 static json_t *explain(const struct grc_cli *cli, const struct grc_explain *asked, bool offline,
                        bool *ret_running)
 {
@@ -210,8 +210,7 @@ static void print_text(const json_t *result, bool running)
     print_upstream(result);
     print_refusals(result);
     if (!running)
-        grc_complain("told from the config: no gateway runs with it, so that what is left of "
-                     "limits is not known");
+        grc_complain("no gateway runs with this config, so the current state of limits is unknown");
 }
 
 /* --- the command --- */
@@ -257,8 +256,7 @@ static const struct grc_flag flags[] = {
     GRC_TEXT(args, "--data", data, "BODY", "Its body", .letter = "-d"),
     GRC_TEXT(args, "--key", key, "KEY", "An API key or token, instead of an Authorization header"),
     GRC_TEXT(args, "--from", from, "ADDRESS", "The client's address; 127.0.0.1 by default"),
-    GRC_SWITCH(args, "--offline", offline,
-               "Tell from the config, also where a gateway runs with it"),
+    GRC_SWITCH(args, "--offline", offline, "Use only the config, even if a gateway runs with it"),
     GRC_SWITCH(args, "--json", json, "As JSON"),
     GRC_FLAG_END,
 };
@@ -266,13 +264,14 @@ static const struct grc_flag flags[] = {
 const struct grc_command grc_command_explain = {
     .name = "explain",
     .words = "METHOD PATH",
-    .summary = "Tell what would become of a request, without serving it",
-    .detail =
-        "The route it meets and whose it is, the scope that is wanted and whether the caller holds "
-        "it, the limits and what is left of them, what is wrong with parameters and body, and the "
-        "URL of the upstream. The gateway that runs with this config is asked; where none runs, "
-        "the config itself. Exit status 0 means that the request would pass, 1 that it would be "
-        "refused.",
+    .summary = "Show how a request would be handled, without serving it",
+    .detail = "Prints the route and its group, the required scope and whether the caller has it, "
+              "the limits "
+              "and how much of them is left, problems of parameters and body, and the URL of the "
+              "upstream. "
+              "The answer comes from the gateway that runs with this config, or else from the "
+              "config. Exit "
+              "status 0 means that the request would be served, 1 that it would be refused.",
     .flags = flags,
     .args_size = sizeof(struct args),
     .words_min = 2,

@@ -15,7 +15,7 @@
 
 #define DEFAULT_FILE "keys.json"
 
-/* What the command line said. */
+/* The flags of the command line. */
 struct words {
     struct grc_texts scopes;
     struct grc_texts rooms;
@@ -26,7 +26,7 @@ struct words {
     const char *who;
 };
 
-/* A moment from now. false: said what is wrong. */
+/* Adds a duration to now. Complains and returns false if it is malformed. */
 static bool moment_of(const char *flag, const char *text, int64_t now_ms, int64_t *ret_ms)
 {
     int64_t ms;
@@ -41,9 +41,9 @@ static bool moment_of(const char *flag, const char *text, int64_t now_ms, int64_
     return true;
 }
 
-/* --- where the keys are --- */
+/* --- the key file --- */
 
-/* malloc'ed; NULL: said why. */
+/* malloc'ed; NULL after complaining. */
 static char *path_of(const struct grc_settings *settings)
 {
     char *path = settings->auth.keys_file ? strdup(settings->auth.keys_file) : NULL;
@@ -64,14 +64,14 @@ static int failed(char *reason)
 
 /* --- changes --- */
 
-/* The one time that a key is shown. It alone goes to standard output. */
+/* Prints a new key, and only the key, to standard output. */
 static int show(char text[GRC_KEY_TEXT_MAX], const struct grc_settings *settings)
 {
     puts(text);
     grc_wipe(text, GRC_KEY_TEXT_MAX);
     grc_complain("this is the only time the key is shown: keep it safe");
     if (!settings->auth.keys_file)
-        grc_complain("the config has no \"auth\": {\"keys\": {}}: keys are not looked at yet");
+        grc_complain("the config has no \"auth\": {\"keys\": {}}, so keys are not used yet");
     return grc_print_done(GRC_EXIT_OK);
 }
 
@@ -117,7 +117,7 @@ static int revoke(const struct grc_settings *settings, struct grc_key_file *file
 
     (void)settings;
     if (count == 0) {
-        grc_complain("keys: no key that works is called '%s', or has that id", words->who);
+        grc_complain("keys: no valid key has the name or id '%s'", words->who);
         return GRC_EXIT_FAILED;
     }
     if (!grc_key_file_save(file, &reason))
@@ -286,7 +286,7 @@ static int act(const struct grc_settings *settings, action_fn *action, const str
 
     if (!path)
         return GRC_EXIT_FAILED;
-    /* The gateway makes this directory when it starts, but an operator may want a key before. */
+    /* The gateway makes this directory when it starts, but keys may be made before that. */
     (void)mkdir(settings->state_dir, 0700);
     if (grc_key_file_open(&file, path, &reason)) {
         status = action(settings, &file, words);
@@ -312,8 +312,8 @@ static int run(const struct grc_cli *cli, const void *args, const char *who, act
     if (!settings)
         return GRC_EXIT_CONFIG;
     status = act(settings, action, &words);
-    /* This loads the groups, so it comes after the key file was closed: no other process has to
-     * wait for the file meanwhile. */
+    /* After the key file was closed, since loading the groups takes time and other processes would
+     * have to wait for the file. */
     if (status == GRC_EXIT_OK && action == add)
         grc_routes_warn_unknown_scopes(cli, words.scopes.list);
     grc_settings_free(settings);
@@ -338,26 +338,26 @@ static const struct grc_flag list_flags[] = {
 static const struct grc_flag add_flags[] = {
     GRC_TEXTS(words, "--scope", scopes, "SCOPE",
               "What the key may do, such as rooms:read or 'rooms:*'; required"),
-    GRC_TEXTS(words, "--room", rooms, "ID", "The only rooms it may name"),
-    GRC_TEXTS(words, "--role", roles, "ROLE", "The only roles it may name"),
-    GRC_TEXT(words, "--expires", expires, "TIME", "How long it works, such as 90d"),
+    GRC_TEXTS(words, "--room", rooms, "ID", "The only rooms that the key may use"),
+    GRC_TEXTS(words, "--role", roles, "ROLE", "The only roles that the key may use"),
+    GRC_TEXT(words, "--expires", expires, "TIME", "How long the key is valid, such as 90d"),
     GRC_FLAG_END,
 };
 static const struct grc_flag rotate_flags[] = {
-    GRC_TEXT(words, "--keep", keep, "TIME", "How long the old one goes on working; 24h by default"),
+    GRC_TEXT(words, "--keep", keep, "TIME", "How long the old key stays valid; 24h by default"),
     GRC_FLAG_END,
 };
 
 static const struct grc_command actions[] = {
     {.name = "list",
-     .summary = "List the keys, never the secret of one",
+     .summary = "List the keys, without their secrets",
      .flags = list_flags,
      .args_size = sizeof(struct words),
      .run = run_list,
      .usual = true},
     {.name = "add",
      .words = "NAME",
-     .summary = "Make a key and print it, this once",
+     .summary = "Make a key and print it; it cannot be printed again",
      .flags = add_flags,
      .args_size = sizeof(struct words),
      .words_min = 1,
@@ -367,7 +367,7 @@ static const struct grc_command actions[] = {
      .words = "NAME|ID",
      .names = "keys list",
      .names_column = 1,
-     .summary = "End a key now",
+     .summary = "Make a key invalid at once",
      .args_size = sizeof(struct words),
      .words_min = 1,
      .words_max = 1,
@@ -376,14 +376,14 @@ static const struct grc_command actions[] = {
      .words = "NAME|ID",
      .names = "keys list",
      .names_column = 1,
-     .summary = "Make a new key in place of one, and print it",
+     .summary = "Replace a key with a new one, and print it",
      .flags = rotate_flags,
      .args_size = sizeof(struct words),
      .words_min = 1,
      .words_max = 1,
      .run = run_rotate},
     {.name = "prune",
-     .summary = "Forget keys that no longer work",
+     .summary = "Delete keys that are revoked or expired",
      .args_size = sizeof(struct words),
      .run = run_prune},
     {.name = NULL},
@@ -391,6 +391,6 @@ static const struct grc_command actions[] = {
 
 const struct grc_command grc_command_keys = {
     .name = "keys",
-    .summary = "API keys: a new one is printed once; a running gateway notices changes",
+    .summary = "Manage API keys; a running gateway notices changes",
     .subs = actions,
 };

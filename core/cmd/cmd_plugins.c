@@ -1,4 +1,4 @@
-/* greenroom plugins: the groups, and the switch of each. */
+/* greenroom plugins: lists, enables and disables groups. */
 #include "base/file.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -194,7 +194,7 @@ static bool name_valid(const char *name)
                strlen(name);
 }
 
-/* Names the group that was meant, when one comes near. */
+/* Complains about an unknown name, with a suggestion. */
 static void complain_unknown(const struct grc_settings *settings, const char *dir, const char *name)
 {
     size_t count = settings ? settings->plugin_count : 0;
@@ -224,7 +224,7 @@ static bool library_exists(const struct grc_settings *settings, const char *name
     return exists;
 }
 
-/* A shared object without a file in plugins.d gets one when it is enabled. */
+/* Makes the file in plugins.d for a shared object that has none. */
 static int create(const struct grc_cli *cli, const char *file, const char *name, bool enabled)
 {
     struct grc_settings *settings = load_settings(cli, NULL);
@@ -282,7 +282,7 @@ static int change(const char *file, const char *name, bool enabled)
         grc_reader_expected(&reader, NULL, NULL, "an object", root);
     } else if (root && (now ? json_is_true(now) : true) == enabled &&
                (!now || json_is_boolean(now))) {
-        printf("%s: is %s already\n", name, enabled ? "enabled" : "disabled");
+        printf("%s: is already %s\n", name, enabled ? "enabled" : "disabled");
         status = GRC_EXIT_OK;
     } else if (root) {
         char *text = grc_file_read(file, FILE_MAX_BYTES, &len, &reason);
@@ -304,7 +304,7 @@ static int set(const struct grc_cli *cli, const char *name, bool enabled)
     int status;
 
     if (!name_valid(name))
-        return grc_usage_error(cli, "a name has letters, digits, '_', '-' and '.'");
+        return grc_usage_error(cli, "a name may only have letters, digits, '_', '-' and '.'");
     if (asprintf(&file, "%s/plugins.d/%s.json", cli->config_dir, name) < 0) {
         grc_complain("out of memory");
         return GRC_EXIT_FAILED;
@@ -355,7 +355,7 @@ static const struct grc_command actions[] = {
      .words = "NAME",
      .names = "plugins list",
      .names_column = 1,
-     .summary = "Serve a group no longer",
+     .summary = "Stop serving a group",
      .words_min = 1,
      .words_max = 1,
      .run = disable},
@@ -364,8 +364,9 @@ static const struct grc_command actions[] = {
 
 const struct grc_command grc_command_plugins = {
     .name = "plugins",
-    .summary = "List or switch groups",
-    .detail = "Switching changes one word of plugins.d/NAME.json. A running gateway sees it after "
-              "greenroom reload.",
+    .summary = "List, enable or disable groups",
+    .detail =
+        "Enabling and disabling change plugins.d/NAME.json. A running gateway needs greenroom "
+        "reload afterwards.",
     .subs = actions,
 };

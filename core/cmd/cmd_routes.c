@@ -1,4 +1,4 @@
-/* greenroom routes: what is served, from the rows that serve it. */
+/* greenroom routes: lists the routes. */
 #include "base/log.h"
 #include "base/method.h"
 #include "base/scope.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-/* What the SCOPE column says. */
+/* The text of the column SCOPE. */
 static const char *scope_of(const struct grc_route *route)
 {
     switch (route->row->access) {
@@ -43,7 +43,7 @@ struct routes_args {
     const char *text;
 };
 
-/* A caller with that scope may use the route. */
+/* Whether a caller with that scope may use the route. */
 static bool within(const struct grc_route *route, const char *scope)
 {
     return route->row->access == GR_ACCESS_CALLER && route->scope &&
@@ -64,7 +64,7 @@ static bool chosen(const struct grc_route *route, const struct routes_args *args
            strcasestr(row->summary, args->text);
 }
 
-/* Calls visit for every route that is served and, where args are given, asked for. */
+/* Calls visit for every route that is served and matches args, which may be NULL. */
 typedef bool visit_fn(void *arg, const struct grc_route *route);
 static bool each_route(const struct grc_runtime *runtime, const struct routes_args *args,
                        visit_fn *visit, void *arg)
@@ -179,7 +179,7 @@ void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const
 
     for (; runtime && *scopes; scopes++) {
         if (each_route(runtime, NULL, wants_none_of, (char *)(uintptr_t)*scopes))
-            grc_complain("no route that is served wants the scope \"%s\"; see greenroom routes",
+            grc_complain("no route that is served needs the scope \"%s\"; see greenroom routes",
                          *scopes);
     }
     grc_runtime_unref(runtime);
@@ -210,20 +210,20 @@ static int routes(const struct grc_cli *cli, const void *args, int count, char *
 }
 
 static const struct grc_flag routes_flags[] = {
-    GRC_TEXT(routes_args, "--group", group, "NAME", "Those of one group"),
-    GRC_TEXT(routes_args, "--method", method, "METHOD", "Those with this method",
+    GRC_TEXT(routes_args, "--group", group, "NAME", "Only list routes of this group"),
+    GRC_TEXT(routes_args, "--method", method, "METHOD", "Only list routes with this method",
              .values = GR_LIST("GET", "POST", "PUT", "PATCH", "DELETE")),
     GRC_TEXT(routes_args, "--scope", scope, "SCOPE",
-             "Those that a caller with this scope may use, such as 'rooms:*'"),
+             "Only list routes that a caller with this scope may use, such as 'rooms:*'"),
     GRC_SWITCH(routes_args, "--json", json, "As JSON"),
-    GRC_SWITCH(routes_args, "--markdown", markdown, "As tables in markdown"),
+    GRC_SWITCH(routes_args, "--markdown", markdown, "Print tables in markdown"),
     GRC_FLAG_END,
 };
 
 const struct grc_command grc_command_routes = {
     .name = "routes",
     .words = "[TEXT]",
-    .summary = "List what is served, or what has TEXT in its path, id or summary",
+    .summary = "List the routes that are served, or those with TEXT in path, id or summary",
     .words_max = 1,
     .flags = routes_flags,
     .args_size = sizeof(struct routes_args),

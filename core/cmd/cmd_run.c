@@ -13,7 +13,7 @@ static int run(const struct grc_cli *cli, const void *args, int count, char **wo
 
 const struct grc_command grc_command_run = {
     .name = "run",
-    .summary = "Serve until SIGTERM or SIGINT; SIGHUP reads the config again",
-    .detail = "This is also what greenroom does without a command. The log goes to standard error.",
+    .summary = "Run the gateway until SIGTERM or SIGINT; SIGHUP reloads the config",
+    .detail = "This is the default without a command. The log goes to standard error.",
     .run = run,
 };

@@ -1,11 +1,11 @@
-/* greenroom status, health, reload: what is asked of the gateway that runs with this config. */
+/* greenroom status, health and reload: ask the gateway that runs with this config. */
 #include "cmd/cmd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-/* The answer to a word, or NULL after saying why there is none. */
+/* Returns the answer to a word, or NULL after complaining. */
 static json_t *ask(const struct grc_cli *cli, const char *word)
 {
     char *reason = NULL;
@@ -130,7 +130,7 @@ static void print_status(const json_t *status)
     print_upstreams(status);
 }
 
-/* Until the gateway is gone, or an interrupt ends the command. */
+/* Ends when the gateway does not answer any more, or by an interrupt. */
 static int watch(const struct grc_cli *cli)
 {
     const struct timespec second = {.tv_sec = 1};
@@ -176,15 +176,15 @@ static int status(const struct grc_cli *cli, const void *args, int count, char *
 
 static const struct grc_flag status_flags[] = {
     GRC_SWITCH(status_args, "--json", json, "As JSON"),
-    GRC_SWITCH(status_args, "--watch", watched, "Redraw it each second, until interrupted"),
+    GRC_SWITCH(status_args, "--watch", watched, "Update it every second, until interrupted"),
     GRC_FLAG_END,
 };
 
 const struct grc_command grc_command_status = {
     .name = "status",
-    .summary = "Tell what the gateway that runs with this config does",
+    .summary = "Show the state of the gateway that runs with this config",
     .detail =
-        "Asked over a socket in the state directory, so it is for the gateway's user and root.",
+        "Uses a socket in the state directory, which only the gateway's user and root can open.",
     .flags = status_flags,
     .args_size = sizeof(struct status_args),
     .run = status,
@@ -192,7 +192,7 @@ const struct grc_command grc_command_status = {
 
 /* --- health --- */
 
-/* What does not work, into the buffer; empty: all does. */
+/* Writes the problems to the buffer, which stays empty if there are none. */
 static void add_troubles(struct grc_buf *troubles, const json_t *status)
 {
     const json_t *upstream;
@@ -202,7 +202,7 @@ static void add_troubles(struct grc_buf *troubles, const json_t *status)
         const char *name = text_of(upstream, "name");
         const char *state = text_of(upstream, "state");
 
-        /* Where an issuer publishes its keys: the ones at hand go on working. */
+        /* An upstream for the keys of an issuer: the keys that were fetched before still work. */
         if (strncmp(name, "jwks:", 5) != 0 && strcmp(state, "ok") != 0 &&
             strcmp(state, "unused") != 0)
             (void)grc_buf_format(troubles, "%supstream %s: %s", troubles->len ? ", " : "", name,
@@ -233,7 +233,7 @@ static int health(const struct grc_cli *cli, const void *args, int count, char *
 
 const struct grc_command grc_command_health = {
     .name = "health",
-    .summary = "One line, and exit status 0 while that gateway, its store and upstreams work",
+    .summary = "Print one line; exit status 0 if the gateway, its store and upstreams work",
     .run = health,
 };
 
@@ -333,8 +333,8 @@ static const struct grc_flag reload_flags[] = {
 
 const struct grc_command grc_command_reload = {
     .name = "reload",
-    .summary = "Make that gateway read config and plugins again; says what changed, or why nothing "
-               "did, and then fails",
+    .summary =
+        "Make the gateway load config and plugins again, and print the changes or the problems",
     .flags = reload_flags,
     .args_size = sizeof(struct reload_args),
     .run = reload,

@@ -17,7 +17,7 @@ struct wish {
     int64_t lifetime_s;
 };
 
-/* The 100ms credential to sign with. NULL: said why. */
+/* The 100ms credential to sign with. NULL after complaining. */
 static const struct grc_credential *find_credential(const struct grc_settings *settings,
                                                     struct wish *wish)
 {
@@ -42,7 +42,7 @@ static const struct grc_credential *find_credential(const struct grc_settings *s
     return NULL;
 }
 
-/* false: said why. */
+/* Returns false after complaining. */
 static bool settle_lifetime(const struct grc_credential *credential, struct wish *wish)
 {
     int64_t max_ms = credential->join_lifetime_max_ms;
@@ -140,16 +140,17 @@ static int join(const struct grc_cli *cli, const void *args, int count, char **w
 
 #define EXPIRES                                                                                    \
     GRC_TEXT(wish, "--expires", expires, "TIME",                                                   \
-             "How long the token works, such as 1h; by default as the config has it")
+             "How long the token is valid, such as 1h; the config has the default")
 #define UPSTREAM                                                                                   \
-    GRC_TEXT(wish, "--upstream", upstream, "NAME",                                                 \
-             "The upstream whose credential signs; by default the first that has one of 100ms")
+    GRC_TEXT(                                                                                      \
+        wish, "--upstream", upstream, "NAME",                                                      \
+        "The upstream whose credential signs; by default the first one with a 100ms credential")
 
 static const struct grc_flag management_flags[] = {EXPIRES, UPSTREAM, GRC_FLAG_END};
 static const struct grc_flag join_flags[] = {
     GRC_TEXT(wish, "--room", room, "ID", "The room that may be joined; required"),
     GRC_TEXT(wish, "--role", role, "ROLE", "The role in it; required"),
-    GRC_TEXT(wish, "--user", user, "ID", "Who joins"),
+    GRC_TEXT(wish, "--user", user, "ID", "The user who joins"),
     EXPIRES,
     UPSTREAM,
     GRC_FLAG_END,
@@ -172,6 +173,6 @@ static const struct grc_command kinds[] = {
 const struct grc_command grc_command_token = {
     .name = "token",
     .summary = "Print a 100ms token",
-    .detail = "What is printed is a secret.",
+    .detail = "The token is a secret.",
     .subs = kinds,
 };

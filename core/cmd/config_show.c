@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Loads the plugins, whose own rows read their options. */
+/* Loads the plugins, since their rows are needed to read their options. */
 static void read_options(const struct grc_settings *settings)
 {
     for (size_t i = 0; i < settings->plugin_count; i++) {

@@ -1,4 +1,4 @@
-/* The flags of commands: what is said after a command's name, read by rows. */
+/* Reads the flags of commands by their rows. */
 #include "cmd/cmd.h"
 
 const struct grc_flag grc_global_flags[] = {
@@ -30,7 +30,7 @@ static const struct grc_flag *flag_of(const struct grc_flag *flags, const char *
     return NULL;
 }
 
-/* false: given too often. */
+/* Returns false if the flag was given too often. */
 static bool set_value(const struct grc_flag *flag, void *args, const char *value)
 {
     char *slot = (char *)args + flag->offset;
@@ -47,7 +47,7 @@ static bool set_value(const struct grc_flag *flag, void *args, const char *value
     return true;
 }
 
-/* Returns how many words it took; 0: said what is wrong. */
+/* Returns the number of words read, or 0 after complaining. */
 static int take_flag(const struct grc_flag *flags, void *args, char **words)
 {
     const struct grc_flag *flag = flag_of(flags, words[0]);

@@ -1,4 +1,4 @@
-/* What --help prints, from the rows of the commands. */
+/* Makes the help from the rows of the commands. */
 #include "base/place.h"
 #include "cmd/cmd.h"
 
@@ -10,8 +10,8 @@
 
 const struct grc_exit_row grc_exit_rows[] = {
     {GRC_EXIT_OK, "done"},
-    {GRC_EXIT_FAILED, "failed while running, or what was asked about is not well"},
-    {GRC_EXIT_USAGE, "called the wrong way"},
+    {GRC_EXIT_FAILED, "failed, or found a problem"},
+    {GRC_EXIT_USAGE, "wrong usage"},
     {GRC_EXIT_CONFIG, "the config or a plugin is wrong"},
     {GRC_EXIT_LISTEN, "cannot listen"},
     {0, NULL},
@@ -69,8 +69,7 @@ int grc_usage_error(const struct grc_cli *cli, const char *problem)
 
 /* --- pages --- */
 
-/* A text in lines of at most WIDTH characters, each begun with so many blanks; the first is where
- * the cursor is already. */
+/* Prints a text in lines of at most WIDTH characters, indented except for the first line. */
 static void print_wrapped(const char *text, size_t indent)
 {
     size_t column = indent;

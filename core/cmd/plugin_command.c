@@ -1,4 +1,4 @@
-/* Commands that plugins bring along. */
+/* The commands of plugins. */
 #include "base/log.h"
 #include "call/call.h"
 #include "cmd/cmd.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* How many words of argv the command's name is; 0: it is another command. */
+/* Number of words of argv that are the command's name; 0: it is another command. */
 static int match(const struct gr_command *command, int argc, char **argv)
 {
     const char *space = strchr(command->name, ' ');
@@ -21,7 +21,7 @@ static int match(const struct gr_command *command, int argc, char **argv)
     return argc > 1 && strcmp(argv[1], space + 1) == 0 ? 2 : 0;
 }
 
-/* The command of a plugin that argv means: "token agent" wins over "token". */
+/* Finds the command of a plugin that argv begins with; the longest name is used. */
 static const struct gr_command *find_in(const struct grc_plugin *plugin, int argc, char **argv,
                                         int *ret_words)
 {
@@ -40,8 +40,7 @@ static const struct gr_command *find_in(const struct grc_plugin *plugin, int arg
     return found;
 }
 
-/* Calls visit for each plugin that can be loaded, in a reading of the config that wants no
- * credentials and reports nothing. */
+/* Calls visit for each plugin that can be loaded. Needs no credentials and reports no problems. */
 typedef void visit_fn(void *arg, const struct grc_plugin *plugin);
 static void each_plugin(const struct grc_cli *cli, visit_fn *visit, void *arg)
 {
@@ -66,7 +65,7 @@ static void each_plugin(const struct grc_cli *cli, visit_fn *visit, void *arg)
 
 /* --- running --- */
 
-/* Opens the store and brings the plugin's tables up to date. false: said why. */
+/* Opens the store and applies the plugin's migrations. Returns false after complaining. */
 static bool open_store(struct grc_runtime *runtime, const struct grc_plugin *plugin)
 {
     char *reason = NULL;
@@ -103,7 +102,7 @@ static int run(struct grc_runtime *runtime, struct grc_plugin *plugin,
     return grc_print_done(status);
 }
 
-/* What argv asks for, and whether some plugin has it. */
+/* The words of the command line, and whether a plugin has that command. */
 struct asked {
     int argc;
     char **argv;
@@ -135,7 +134,7 @@ static int run_found(struct grc_runtime *runtime, int argc, char **argv)
     }
     if (!command || !open_store(runtime, owner))
         return GRC_EXIT_FAILED;
-    /* The plugin sees the last word of its name as argv[0]. */
+    /* argv[0] of the plugin is the last word of the command's name. */
     return run(runtime, owner, command, argc - words + 1, argv + words - 1);
 }
 

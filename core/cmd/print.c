@@ -1,4 +1,4 @@
-/* What the commands share: tables, messages. */
+/* Output of commands: messages, JSON, tables. */
 #include "cmd/cmd.h"
 
 #include <stdio.h>
@@ -67,7 +67,7 @@ bool grc_table_add(struct grc_table *table, const char *const *cells)
 
 #define LAST_COLUMN_MIN 12
 
-/* Characters of UTF-8. */
+/* Number of UTF-8 characters. */
 static size_t width_of(const char *text)
 {
     size_t width = 0;
@@ -77,7 +77,7 @@ static size_t width_of(const char *text)
     return width;
 }
 
-/* Columns of the terminal; 0: standard output is none, and lines may be as long as they like. */
+/* Number of columns of the terminal; 0 if standard output is not a terminal: no limit. */
 static size_t terminal_width(void)
 {
     struct winsize size;
@@ -85,7 +85,7 @@ static size_t terminal_width(void)
     return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-/* At most so many characters; 0: all of them. */
+/* Prints at most max characters; 0: all of them. */
 static void print_cut(const char *text, size_t max)
 {
     size_t kept = 0;

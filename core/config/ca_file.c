@@ -10,7 +10,8 @@
 
 #define CA_FILE_MAX_BYTES (4u * 1024 * 1024)
 
-/* How many certificates a text holds; ret_broken: one more begins that cannot be read. */
+/* Returns the number of certificates in a text. *ret_broken is true when another one begins that
+ * cannot be read. */
 static size_t count_certificates(const char *text, size_t len, bool *ret_broken)
 {
     BIO *bio = BIO_new_mem_buf(text, (int)len);
@@ -25,7 +26,8 @@ static size_t count_certificates(const char *text, size_t len, bool *ret_broken)
         X509_free(certificate);
         certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
     }
-    /* At the end there is no further start line; anything else is a certificate gone wrong. */
+    /* At the end of the text no further start line is found; any other error is a broken
+     * certificate. */
     *ret_broken = !bio || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE;
     ERR_clear_error();
     BIO_free(bio);

@@ -12,7 +12,7 @@
 /* A variable that a secret was read from. */
 struct secret_variable {
     struct secret_variable *next;
-    char *kept; /* its value, once scrubbed */
+    char *kept; /* its value, after grc_env_scrub() */
     char name[];
 };
 
@@ -37,7 +37,7 @@ static void secret_note(const char *name)
         return;
     variable = calloc(1, sizeof(*variable) + size);
     if (!variable)
-        return; /* then the variable stays where it is, which the operator put there */
+        return; /* the variable then stays in the environment */
     memcpy(variable->name, name, size);
     variable->next = secrets;
     secrets = variable;
@@ -100,7 +100,7 @@ static bool name_char(char c, bool first)
     return c == '_' || isalpha((unsigned char)c) || (!first && isdigit((unsigned char)c));
 }
 
-/* Takes "NAME}" or "NAME:-default}" at the start of text; ret_used counts the brace. */
+/* Expands "NAME}" or "NAME:-default}" at the start of text; *ret_used includes the brace. */
 static enum grc_expand_result expand_one(struct grc_buf *buf, gr_str text, bool secret,
                                          gr_str *ret_name, size_t *ret_used)
 {
@@ -189,7 +189,7 @@ static char *unquote(char *value)
     return value;
 }
 
-/* false: the line is no NAME=value. */
+/* Returns false when the line is not NAME=value. */
 static bool take_line(char *line)
 {
     char *name = trim(line);
@@ -215,7 +215,7 @@ bool grc_env_read_file(const char *path, const char **ret_reason)
     bool fine = true;
 
     if (access(path, R_OK) != 0)
-        return true; /* most often root's alone, for the service manager to read */
+        return true; /* often only root may read it, and the service manager has */
     char *text = grc_file_read(path, ENV_FILE_MAX_BYTES, &len, &reason);
     if (!text) {
         *ret_reason = reason;

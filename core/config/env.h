@@ -1,7 +1,7 @@
 /*
- * Environment variables as the config sees them, and ${NAME} in its texts.
+ * Environment variables of the config, and the expansion of ${NAME} in its texts.
  *
- * Everything here belongs to the thread that reads the config.
+ * Only the thread that reads the config may call these functions.
  */
 #pragma once
 
@@ -9,21 +9,20 @@
 
 #include "base/buf.h"
 
-/* The variable, or NULL when it is not set or empty. secret: its value goes into a secret key, so
- * grc_env_scrub() removes it. */
+/* Returns the value, or NULL when the variable is not set or empty. With secret, the value is for a
+ * secret key, and grc_env_scrub() will remove the variable. */
 const char *grc_env_get(const char *name, bool secret);
 
 /*
- * Takes the variables that held secrets out of the environment and overwrites their bytes, so that
- * /proc/PID/environ and child processes do not have them. grc_env_get() still finds them: a later
- * reload needs them. Before threads start.
+ * Removes the variables that held secrets from the environment and overwrites their bytes, so that
+ * neither /proc/PID/environ nor child processes have them. grc_env_get() still finds their values,
+ * which a reload needs. Called before threads start.
  */
 void grc_env_scrub(void);
-/* Wipes what grc_env_scrub() kept. At the end of the process. */
+/* Wipes the values that grc_env_scrub() kept. Called at the end of the process. */
 void grc_env_done(void);
 
-/* For commands that only show tables: a variable that is missing reads as unset instead of being a
- * problem. */
+/* For commands that only show tables: a missing variable leaves its key unset and is no problem. */
 void grc_env_lenient_set(bool lenient);
 bool grc_env_lenient(void);
 
@@ -31,19 +30,20 @@ enum grc_expand_result {
     GRC_EXPAND_OK = 0,
     GRC_EXPAND_UNSET,  /* a variable without default is not set */
     GRC_EXPAND_SYNTAX, /* "${" without a name or without its "}" */
-    GRC_EXPAND_MEMORY, /* no memory, or longer than the buffer may get */
+    GRC_EXPAND_MEMORY, /* out of memory, or over the buffer's limit */
 };
 
 /*
- * Appends text with "${NAME}" and "${NAME:-default}" replaced and "$$" made "$". Another "$" stands
- * for itself. On GRC_EXPAND_UNSET the name is in ret_name (ret_size bytes).
+ * Appends text in which "${NAME}" and "${NAME:-default}" are replaced and "$$" becomes "$". Any
+ * other "$" stays. On GRC_EXPAND_UNSET the name is in ret_name (ret_size bytes).
  */
 enum grc_expand_result grc_expand(struct grc_buf *buf, gr_str text, bool secret, char *ret_name,
                                   size_t ret_size);
 
 /*
- * Sets the variables that a file of NAME=value lines names and that are not set yet; a value may
- * stand in quotes, lines that begin with "#" are left out, as in a unit's EnvironmentFile. Before
- * there are threads. false with a static reason: the file is there, may be read, and is wrong.
+ * Reads a file of NAME=value lines, like systemd's EnvironmentFile: values may have quotes, lines
+ * that begin with "#" are comments. Sets the variables that are not set yet. A file that is missing
+ * or may not be read is ignored; for a malformed one it returns false with a static reason. Called
+ * before there are threads.
  */
 bool grc_env_read_file(const char *path, const char **ret_reason);

@@ -73,7 +73,8 @@ static void wipe_strings(json_t *value)
     size_t i;
 
     if (json_is_string(value)) {
-        /* jansson hands out its own bytes as const; they are ours to overwrite here. */
+        /* jansson returns its own bytes as const; the value is dropped next, so they may be
+         * overwritten. */
         grc_wipe((void *)(uintptr_t)json_string_value(value), json_string_length(value));
     }
     json_object_foreach(value, key, member)

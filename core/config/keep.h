@@ -12,9 +12,9 @@ struct grc_keep {
     struct grc_keep_block *blocks;
 };
 
-/* Zeroed, aligned for any type; NULL without memory. */
+/* Returns zeroed memory, aligned for any type; NULL without memory. */
 void *grc_keep_alloc(struct grc_keep *keep, size_t bytes);
-/* NUL-terminated copy. */
+/* Returns a NUL-terminated copy; NULL without memory. */
 char *grc_keep_copy(struct grc_keep *keep, gr_str text);
 /* Keeps a value until the end. Steals the reference, also on failure (NULL without memory). */
 const json_t *grc_keep_json(struct grc_keep *keep, json_t *stolen);

@@ -10,7 +10,7 @@
 #define SHAPE_MEMORY_BYTES (1024u * 1024)
 #define SHAPE_PROBLEMS_MAX 32u
 
-/* In front of the options struct that the plugin sees. */
+/* The memory in front of the options struct that the plugin gets. */
 struct options_block {
     struct grc_keep keep;
     max_align_t options[];
@@ -22,7 +22,7 @@ static struct options_block *block_of(void *options)
                                             offsetof(struct options_block, options));
 }
 
-/* --- gr_option rows as the engine's rows --- */
+/* --- from gr_option to grc_setting --- */
 
 static enum grc_setting_type key_type(enum gr_option_type type)
 {
@@ -99,7 +99,7 @@ static struct grc_setting key_of(const struct gr_option *option)
     };
 }
 
-/* malloc'ed rows for a plugin's options; NULL without memory. */
+/* Returns malloc'ed rows for a plugin's options; NULL without memory. */
 static struct grc_setting *keys_of(const struct gr_plugin *plugin)
 {
     const struct gr_option *options = plugin->options;
@@ -117,7 +117,7 @@ static struct grc_setting *keys_of(const struct gr_plugin *plugin)
 
 /* --- parsing --- */
 
-/* DIR of DIR/plugins.d/NAME.json, malloc'ed; "." when there is no such part. */
+/* Returns the DIR of DIR/plugins.d/NAME.json, malloc'ed; "." when there is none. */
 static char *dir_of(const char *where)
 {
     size_t len = strlen(where);

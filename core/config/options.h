@@ -1,4 +1,4 @@
-/* A plugin's option rows: parse its "config" object into its options struct. */
+/* Parses the "config" object of a plugin into its options struct, by the plugin's option rows. */
 #pragma once
 
 #include "base/buf.h"
@@ -6,17 +6,17 @@
 #include "config/units.h"
 
 /*
- * Returns a zeroed, filled struct of plugin->options_size bytes (at least 1), or NULL when anything
- * is wrong (each problem reported: "etc/plugins.d/rig.json: config.listen: expected …"). where is
- * the plugin's file, DIR/plugins.d/NAME.json: relative secret files are taken from DIR. config may
- * be NULL: all defaults. Unknown keys are problems. Strings belong to the returned block. Reads the
- * environment: on the thread that reads the config.
+ * Returns a filled struct of plugin->options_size bytes (at least 1). When anything is wrong, it
+ * reports each problem ("etc/plugins.d/rig.json: config.listen: expected …") and returns NULL.
+ * where is the plugin's file, DIR/plugins.d/NAME.json; relative secret files are taken from DIR.
+ * config may be NULL, for all defaults. Unknown keys are problems. Strings belong to the returned
+ * block. Called on the thread that reads the config, since it reads the environment.
  */
 void *grc_options_parse(const struct gr_plugin *plugin, const char *where, const json_t *config,
                         grc_report_fn *report, void *arg);
 /* Wipes and frees. NULL is fine. */
 void grc_options_free(const struct gr_plugin *plugin, void *options);
-/* JSON schema of the "config" object. New reference or NULL. */
+/* The JSON schema of the "config" object. New reference or NULL. */
 json_t *grc_options_schema(const struct gr_plugin *plugin);
 /* Rows of a markdown table: key, value, default, meaning. */
 enum gr_err grc_options_markdown(struct grc_buf *buf, const struct gr_plugin *plugin);

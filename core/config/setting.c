@@ -19,7 +19,7 @@ static bool in_range(const struct grc_setting *key, double value)
     return !key->range || (value >= key->range->min && value <= key->range->max);
 }
 
-/* Position in .values, or -1. */
+/* Returns the index in .values, or -1. */
 static int choice_of(const struct grc_setting *key, const char *text)
 {
     int i;
@@ -92,7 +92,7 @@ static void read_string(struct grc_reader *reader, const struct grc_path *path,
         key->verify(reader, path, text);
 }
 
-/* Without the line end that comes along when a variable or a file was made from a line. */
+/* Returns the text without one line end, which variables and files that hold a line often have. */
 static const char *without_line_end(struct grc_reader *reader, const char *text)
 {
     size_t len = strlen(text);
@@ -282,8 +282,8 @@ static grc_read_fn *const readers[] = {
 
 /* --- objects --- */
 
-/* Changes needed to turn one name into another: Levenshtein's distance, case aside. Names longer
- * than NAME_MAX_BYTES are never near. */
+/* Returns the number of changes that turn one name into the other (Levenshtein distance), without
+ * regard to case. SIZE_MAX for a name longer than NAME_MAX_BYTES. */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[NAME_MAX_BYTES + 1];
@@ -313,7 +313,7 @@ static size_t distance(const char *a, const char *b)
     return row[b_len];
 }
 
-/* Keeps the candidate when it is near the name and nearer than the one before. */
+/* Makes the candidate the best one when it is near the name and nearer than the best so far. */
 static void near_update(const char *name, const char *candidate, const char **best,
                         size_t *best_distance)
 {
@@ -357,8 +357,8 @@ static void report_unknown(struct grc_reader *reader, const struct grc_path *pat
         grc_reader_problem(reader, PATH_OF(path, name), "unknown key");
 }
 
-/* The value of a key's environment variable. A new reference, or NULL: not set. One of the wrong
- * shape is reported, and reads as null. */
+/* Returns the value of a key's environment variable as a new reference, or NULL when it is not set.
+ * A value that does not fit is reported and becomes a JSON null. */
 static json_t *value_of_env(struct grc_reader *reader, const struct grc_path *path,
                             const struct grc_setting *key)
 {
@@ -378,12 +378,12 @@ static json_t *value_of_env(struct grc_reader *reader, const struct grc_path *pa
     return json_null();
 }
 
-/* --- telling what is read --- */
+/* --- notes of values that are read --- */
 
 static struct {
     grc_note_fn *note;
     void *arg;
-    unsigned inside; /* of values with a shape of their own, which are told whole */
+    unsigned inside; /* depth in values that were noted as a whole */
 } listener;
 
 void grc_setting_note_set(grc_note_fn *note, void *arg)
@@ -438,7 +438,7 @@ static void read_key(struct grc_reader *reader, const struct grc_path *path,
     if (reader->problems == before)
         tell(reader, &here, key, value, from_default);
     if (reader->problems > before || (key->optional && json_is_null(value))) {
-        /* said already, or nothing to read */
+        /* reported above, or nothing to read */
     } else if (value || (key->type == GRC_SETTING_OBJECT && !key->optional)) {
         read_value(reader, &here, key, value, base);
     } else if (!key->optional && !(key->env && grc_env_lenient())) {

@@ -1,10 +1,10 @@
 /*
- * The engine behind every config file. A key is a row: name, type, default, bounds, sentence. The
- * rows of an object fill a struct; the same rows make the messages, the JSON schema and the
- * reference. One thread at a time.
+ * Reads config files. A key is a row: name, type, default, bounds, doc string. The rows of an
+ * object fill a struct, and the messages, the JSON schema and the reference are made from the same
+ * rows. Used by one thread at a time.
  *
- * Every problem is reported, none stops the reading. A value is never shown when it belongs to a
- * secret key or came out of the environment.
+ * Reading goes on after a problem, so that all problems are reported. A value of a secret key or
+ * from the environment is never shown.
  */
 #pragma once
 
@@ -32,7 +32,7 @@ enum grc_setting_type {
 
 struct grc_setting;
 
-/* Where in the file a value stands. */
+/* The place of a value in the file. */
 struct grc_path {
     const struct grc_path *up;
     const char *name; /* NULL: an element of an array */
@@ -48,11 +48,11 @@ struct grc_reader {
     void *arg;
     struct grc_keep *keep;
     const json_t *root; /* the whole file, for rows that depend on others; may be NULL */
-    bool idle;          /* no group is switched on, so that nothing uses a credential */
+    bool idle;          /* no group is enabled, so no credential is needed */
     size_t problems;
     bool unset_ok;       /* a missing variable leaves its key unset */
-    bool plain;          /* the file's texts were expanded before */
-    const char *literal; /* the variable a value came from as it is: not expanded, not shown */
+    bool plain;          /* the texts were expanded before */
+    const char *literal; /* the variable that the value came from; it is not expanded or shown */
 };
 
 /* Where the elements of a GRC_SETTING_MAP go. */
@@ -61,23 +61,23 @@ struct grc_map {
     size_t count_offset; /* size_t beside the array's pointer, which is at the row's offset */
     size_t name_offset;  /* const char * in the element */
     const char *more;    /* what names may have beside letters, digits, '_', '-', '.'; or NULL */
-    /* NULL, or: false makes missing variables below that name acceptable. */
+    /* Returns false when variables may be missing in the element of that name. May be NULL. */
     bool (*needed)(const struct grc_reader *reader, const char *name);
 };
 
-/* Turns a text into another one in the keep; NULL when it is wrong. */
+/* Turns a text into another one in the keep; returns NULL when it is wrong. */
 typedef const char *grc_convert_fn(struct grc_reader *reader, const char *text);
 /* Checks an expanded JSON value, reports what is wrong with it. */
 typedef void grc_check_fn(struct grc_reader *reader, const struct grc_path *path,
                           const struct grc_setting *key, const json_t *value);
-/* Looks at the file that a value names, and reports what is wrong with it. */
+/* Checks the file that a value names, and reports what is wrong with it. */
 typedef void grc_verify_fn(struct grc_reader *reader, const struct grc_path *path,
                            const char *file);
-/* Reads a value of a shape of its own into base. */
+/* Reads the value of a GRC_SETTING_CUSTOM into base. */
 typedef void grc_read_fn(struct grc_reader *reader, const struct grc_path *path,
                          const struct grc_setting *key, const json_t *value, void *base);
 
-/* Rows end with a row without name. */
+/* A row. A table ends with a row without a name. */
 struct grc_setting {
     const char *name;
     enum grc_setting_type type;
@@ -108,9 +108,9 @@ struct grc_setting {
         0                                                                                          \
     }
 
-/* Where a value was found. */
+/* The source of a value. */
 enum grc_origin { GRC_ORIGIN_FILE = 1, GRC_ORIGIN_VARIABLE, GRC_ORIGIN_DEFAULT };
-/* A value that is about to be read: as it stands there, with variables not replaced. */
+/* A value that is about to be read, with its variables not replaced. */
 struct grc_note {
     const struct grc_reader *reader;
     const struct grc_path *path;
@@ -119,48 +119,49 @@ struct grc_note {
     const json_t *value;
 };
 typedef void grc_note_fn(void *arg, const struct grc_note *note);
-/* Has each value told that is read from now on, but objects and maps, of which the members are;
- * NULL ends it. For commands that look at a config: of the one thread that reads it. */
+/* Calls note for each value that is read from now on; for objects and maps, for their members. NULL
+ * ends it. For commands that show a config, on the thread that reads it. */
 void grc_setting_note_set(grc_note_fn *note, void *arg);
-/* Appends "server.listen[0]". Fails only as far as it is cut. */
+/* Appends a path such as "server.listen[0]", truncated if there is no room. */
 void grc_path_write(struct grc_buf *buf, const struct grc_path *path);
 
-/* Reads an object (NULL: all defaults) into base, which is zeroed. */
+/* Reads an object (NULL: all defaults) into base, which the caller has zeroed. */
 void grc_setting_rows_read(struct grc_reader *reader, const struct grc_path *path,
                            const struct grc_setting *keys, const json_t *object, void *base);
-/* The candidate that a mistyped name may have meant, or NULL. candidates end with NULL. */
+/* Returns the candidate that a mistyped name is close to, or NULL. The candidates end with NULL. */
 const char *grc_name_near(const char *name, const char *const *candidates);
 /* Reports one problem at a path. */
 void grc_reader_problem(struct grc_reader *reader, const struct grc_path *path, const char *format,
                         ...) __attribute__((format(printf, 3, 4)));
-/* "expected …, found …"; expected NULL: the row's own phrase. */
+/* Reports "expected …, found …". expected NULL stands for the row's own phrase. */
 void grc_reader_expected(struct grc_reader *reader, const struct grc_path *path,
                          const struct grc_setting *key, const char *expected, const json_t *found);
-/* The text of a JSON string, expanded, in the keep. false: reported, or unset where that is fine
- * (then ret_text is NULL). */
+/* Expands the text of a JSON string into the keep. Returns false after it has reported a problem. A
+ * variable that may be unset and is makes *ret_text NULL. */
 bool grc_reader_text(struct grc_reader *reader, const struct grc_path *path, const json_t *string,
                      bool secret, const char **ret_text);
-/* A copy of a value with every string in it expanded. New reference; NULL: reported. */
+/* Returns a copy of a value with every string in it expanded, as a new reference; NULL without
+ * memory. Problems are reported. */
 json_t *grc_reader_expand(struct grc_reader *reader, const struct grc_path *path,
                           const json_t *value);
-/* The content of a secret file, as grc_reader_text(): at most 64 KiB, one newline at its end cut.
- */
+/* As grc_reader_text(), with the content of a secret file of at most 64 KiB. */
 bool grc_reader_secret_file(struct grc_reader *reader, const struct grc_path *path,
                             const json_t *name, const char **ret_text);
-/* A path below reader->dir, in the keep; absolute ones as they are. NULL without memory. */
+/* Returns the path in the keep, a relative one taken from reader->dir. NULL without memory. */
 const char *grc_reader_file(struct grc_reader *reader, const char *path);
-/* Parses a config file of at most 4 MiB. NULL: reported, syntax errors as "FILE:LINE:COLUMN: …".
- * To be released with grc_json_wipe(). */
+/* Parses a config file of at most 4 MiB. Returns NULL after it has reported a problem, a syntax
+ * error as "FILE:LINE:COLUMN: …". The caller releases the value with grc_json_wipe(). */
 json_t *grc_reader_parse(struct grc_reader *reader, const char *file);
-/* The same for a text, in which comments are blanked out. text[len] is zero. */
+/* As grc_reader_parse(), for a text with text[len] = '\0'. Its comments are overwritten by blanks.
+ */
 json_t *grc_reader_parse_text(struct grc_reader *reader, char *text, size_t len);
 
-/* "an integer from 1 to 4096". ret_text is cut at size. */
+/* Writes what a row expects, such as "an integer from 1 to 4096", cut to size. */
 void grc_setting_expected(const struct grc_setting *key, char *ret_text, size_t size);
-/* A text from outside of the file as the row's JSON: lists are comma-separated or JSON, objects are
- * JSON, the rest is a string. New reference; NULL: not of that shape. */
+/* Turns a text from outside of the file into JSON for the row: a list is comma-separated or JSON,
+ * an object is JSON, anything else is a string. New reference; NULL when the text does not fit. */
 json_t *grc_setting_parse(const struct grc_setting *key, const char *text);
-/* The default of a row as JSON, not expanded. New reference; NULL: none. */
+/* The default of a row as JSON, not expanded. New reference; NULL when it has none. */
 json_t *grc_setting_fallback(const struct grc_setting *key);
 /* JSON schema (draft 2020-12) of an object with these rows. New reference or NULL. */
 json_t *grc_setting_rows_schema(const struct grc_setting *keys);

@@ -1,4 +1,4 @@
-/* What else the rows say: defaults as JSON, the JSON schema, the reference. */
+/* Documents made from the rows: defaults as JSON, the JSON schema, the reference. */
 #include "config/setting.h"
 #include "config/units.h"
 
@@ -55,8 +55,8 @@ json_t *grc_setting_fallback(const struct grc_setting *key)
 
 /* --- JSON schema --- */
 
-/* json_object_set_new() fails only without memory, and then the caller's schema lacks a word; the
- * schema is a document, nothing is decided by it. */
+/* json_object_set_new() fails only without memory. The schema then lacks a member, which is
+ * acceptable: it is a document, and no code depends on it. */
 static void put(json_t *object, const char *name, json_t *stolen)
 {
     (void)json_object_set_new(object, name, stolen);
@@ -86,7 +86,7 @@ static void put_values(json_t *schema, const struct grc_setting *key)
     put(schema, "enum", list);
 }
 
-/* A value, or a text with a variable in it that stands for one. */
+/* Allows the value, or a text with a variable that stands for it. */
 static json_t *or_variable(json_t *stolen)
 {
     return json_pack("{s:[o,{s:s,s:s}]}", "anyOf", stolen, "type", "string", "pattern", "\\$\\{");
@@ -175,7 +175,7 @@ static json_t *type_schema(const struct grc_setting *key)
     return key->schema ? json_loads(key->schema, 0, NULL) : json_object();
 }
 
-/* A number or a truth value reads better as itself than in quotes. */
+/* The default, with a number or a boolean as itself and not as a string. */
 static json_t *default_schema(const struct grc_setting *key)
 {
     json_t *value = grc_setting_fallback(key);
@@ -226,7 +226,7 @@ json_t *grc_setting_rows_schema(const struct grc_setting *keys)
 
 /* --- reference --- */
 
-/* A '|' would end the cell. */
+/* Adds text to a cell of a table. A '|' is escaped, since it would end the cell. */
 static enum gr_err add_cell(struct grc_buf *buf, const char *text)
 {
     enum gr_err err = GR_OK;

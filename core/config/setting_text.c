@@ -22,7 +22,8 @@
 
 /* --- messages --- */
 
-/* Appending fails only when a message would get too long or memory is out: it is cut then. */
+/* Appending fails only when a message would get too long or without memory. The message is cut
+ * then. */
 void grc_path_write(struct grc_buf *buf, const struct grc_path *path)
 {
     if (path->up)
@@ -71,7 +72,7 @@ static void add_string(struct grc_buf *buf, const struct grc_reader *reader, con
         (void)grc_buf_text(buf, "the value of ");
     text.len = cut ? SHOWN_MAX_BYTES : text.len;
     while (cut && text.len > 0 && ((unsigned char)text.ptr[text.len] & 0xc0) == 0x80)
-        text.len--; /* not in the middle of a character */
+        text.len--; /* never cut inside of a character */
     (void)grc_buf_json_string(buf, text);
     if (cut)
         (void)grc_buf_text(buf, "…");
@@ -325,14 +326,14 @@ bool grc_reader_secret_file(struct grc_reader *reader, const struct grc_path *pa
         return false;
     }
     if (stat(file, &info) == 0 && (info.st_mode & S_IROTH))
-        grc_warn("secret file '%s' can be read by everybody: chmod o-r it", file);
+        grc_warn("secret file '%s' can be read by every user of this machine: chmod o-r it", file);
     bool empty = content[strspn(content, "\r\n")] == '\0' && !memchr(content, '\0', len);
     bool fine = !empty && !memchr(content, '\0', len);
     if (fine)
         *ret_text = grc_keep_copy(reader->keep, (gr_str){content, len});
     else
         grc_reader_problem(reader, path, "the secret file '%s' %s", file,
-                           empty ? "is empty" : "holds a zero byte");
+                           empty ? "is empty" : "holds a NUL byte");
     grc_wipe(content, len);
     free(content);
     return fine;
@@ -349,7 +350,7 @@ static void problem_at(struct grc_reader *reader, unsigned line, unsigned column
     reader->where = where;
 }
 
-/* jansson quotes what stood near the error, which may be a secret: only a repeated key is shown. */
+/* jansson quotes the text near the error, which may be a secret: only a repeated key is shown. */
 static void report_syntax(struct grc_reader *reader, const json_error_t *error)
 {
     bool duplicate = json_error_code(error) == json_error_duplicate_key;
@@ -371,7 +372,7 @@ json_t *grc_reader_parse_text(struct grc_reader *reader, char *text, size_t len)
 
     if (!grc_source_clean(text, len, &at)) {
         grc_source_place((gr_str){text, len}, at, &line, &column);
-        problem_at(reader, line, column, "this comment does not end");
+        problem_at(reader, line, column, "the comment that begins here does not end");
         return NULL;
     }
     if (grc_json_guard((gr_str){text, len}, DEPTH_MAX, NULL) == GRC_JSON_TOO_DEEP) {

@@ -19,9 +19,9 @@ struct grc_settings_own {
     struct grc_keep keep;
 };
 
-/* --- what no single row can say --- */
+/* --- checks that involve several keys --- */
 
-/* Whether every client has to show a credential. */
+/* True when every client has to show a credential. */
 static bool has_auth_provider(const struct grc_settings *settings)
 {
     const struct grc_auth_settings *auth = &settings->auth;
@@ -29,7 +29,7 @@ static bool has_auth_provider(const struct grc_settings *settings)
     return (auth->keys_file || auth->jwt_count > 0) && !auth->none_scopes;
 }
 
-/* Health and metrics ask for no credential, whatever providers there are. */
+/* The admin listener never asks for a credential, even when there are providers. */
 static void check_admin(struct grc_reader *reader, const struct grc_settings *settings)
 {
     const struct grc_path up = {.name = "admin"};
@@ -54,13 +54,13 @@ static void check_listen(struct grc_reader *reader, const struct grc_settings *s
     if (!listen->address || listen->loopback || settings->allow_unauthenticated_remote ||
         has_auth_provider(settings))
         return;
-    grc_reader_problem(reader, &path,
-                       "%s:%u can be reached from other machines, and nobody has to authenticate: "
-                       "listen on 127.0.0.1, %s under \"auth\", or set "
-                       "server.allow_unauthenticated_remote to true",
-                       listen->address, listen->port,
-                       settings->auth.none_scopes ? "have providers but not \"none\""
-                                                  : "add a provider");
+    grc_reader_problem(
+        reader, &path,
+        "%s:%u can be reached from other machines, and no client has to authenticate: "
+        "listen on 127.0.0.1, %s under \"auth\", or set "
+        "server.allow_unauthenticated_remote to true",
+        listen->address, listen->port,
+        settings->auth.none_scopes ? "have providers but not \"none\"" : "add a provider");
 }
 
 /* The header counts only when a trusted proxy has written it. */
@@ -101,7 +101,7 @@ static void check_tls(struct grc_reader *reader, const struct grc_settings *sett
         grc_reader_problem(reader, &certificate, "missing: a listener has \"tls\": true");
     if (asks && !tls->client_ca)
         grc_reader_problem(reader, &client_ca,
-                           "missing: somebody has to vouch for client certificates");
+                           "missing: client certificates are checked against its authorities");
     if (!asks && tls->client_ca)
         grc_reader_problem(reader, &client,
                            "is \"none\" although server.tls.client_ca is set: say \"optional\" or "
@@ -164,8 +164,8 @@ static void check_all(struct grc_reader *reader, const struct grc_settings *sett
     grc_cors_check(reader, &settings->cors);
 }
 
-/* A credential may be without its values when no group can use it, or when a command only shows
- * tables. It then counts as not there. */
+/* Removes credentials without values. These are acceptable when no group can use them or when a
+ * command only shows tables. */
 static void drop_incomplete(struct grc_settings *settings)
 {
     size_t kept = 0;
@@ -187,7 +187,7 @@ static void drop_incomplete(struct grc_settings *settings)
     }
 }
 
-/* --- defaults that depend on the place --- */
+/* --- defaults that depend on the place of the installation --- */
 
 static const char *place_or_problem(struct grc_reader *reader, enum grc_place place)
 {
@@ -207,7 +207,7 @@ static void settle_directories(struct grc_reader *reader, struct grc_settings *s
         settings->state_dir = place_or_problem(reader, GRC_PLACE_STATE);
 }
 
-/* A relative SQLite file is in the state directory. ":memory:" is no file. */
+/* Puts a relative SQLite file into the state directory. ":memory:" is not a file. */
 static const char *store_place(struct grc_keep *keep, const char *store, const char *state_dir)
 {
     size_t size = strlen(store) + strlen(state_dir) + 2;
@@ -239,7 +239,7 @@ static int json_file(const struct dirent *entry)
     return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0;
 }
 
-/* Bytes, not the locale's order: the same everywhere. */
+/* Sorts by bytes, so that the order does not depend on the locale. */
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -320,7 +320,7 @@ static int list_plugins(struct grc_reader *reader, struct dirent ***ret_list)
     return count;
 }
 
-/* A file that cannot be read counts as one that is switched on: what is wrong is said elsewhere. */
+/* A file that cannot be read counts as enabled; read_plugin() reports what is wrong with it. */
 static bool switched_on(const struct grc_reader *reader, const char *file_name)
 {
     struct grc_reader silent = {.where = file_name, .dir = reader->dir, .keep = reader->keep};
@@ -389,7 +389,7 @@ static void read_all(struct grc_reader *reader, struct grc_settings *settings)
     free(list);
 }
 
-/* With all that could be read, and how much was wrong with the rest; NULL without memory. */
+/* Returns what could be read, and the number of problems; NULL without memory. */
 static struct grc_settings *load(const char *dir, grc_report_fn *report, void *arg,
                                  size_t *ret_problems)
 {
@@ -477,7 +477,7 @@ const struct grc_credential *grc_settings_credential(const struct grc_settings *
 
 /* --- an upstream on its own --- */
 
-/* The settings come first, so that their address is the handle. */
+/* The settings come first, so that grc_upstream_settings_free() can cast their address back. */
 struct own_upstream {
     struct grc_upstream_settings settings;
     struct grc_keep keep;

@@ -1,9 +1,10 @@
 /*
  * The settings of the server, parsed from DIR/greenroom.json and DIR/plugins.d/NAME.json.
  *
- * Every key is a row in a table (settings.c); the table drives parsing, defaults, errors, the JSON
- * schema for editors and the reference in the README. Values are immutable after load. Strings
- * live as long as the settings. Secrets are wiped when they are freed.
+ * Every key is a row of a table (settings_rows.c, settings_auth.c). Parsing, defaults, messages,
+ * the JSON schema for editors and the reference in etc/README.md follow from the rows. Settings do
+ * not change after they were loaded. Strings live as long as the settings. Freeing them wipes
+ * secrets.
  */
 #pragma once
 
@@ -15,13 +16,13 @@
 
 struct grc_listen {
     const char *address; /* "127.0.0.1", "0.0.0.0", "[::1]" as CivetWeb spells it */
-    unsigned port;       /* 0: chosen by the system, printed in the log */
+    unsigned port;       /* 0: the system chooses it, and the log shows it */
     bool tls;
     bool proxy_protocol; /* connections begin with its header, version 1 or 2 */
     bool loopback;
 };
 
-/* Of HTTPS listeners. certificate is NULL when there are none. */
+/* Settings of HTTPS listeners. certificate is NULL when there is none. */
 enum grc_client_certificate {
     GRC_CLIENT_CERTIFICATE_NONE = 1,
     GRC_CLIENT_CERTIFICATE_OPTIONAL,
@@ -33,16 +34,16 @@ struct grc_tls_settings {
     const char *key;         /* PEM; NULL: in the same file */
     const char *client_ca;   /* PEM; NULL: no client certificates */
     enum grc_client_certificate client_certificate;
-    int64_t hsts_ms; /* 0: no such header */
+    int64_t hsts_ms; /* 0: no Strict-Transport-Security header */
     enum grc_tls_version min_version;
-    const char *ciphers; /* OpenSSL's names, of TLS 1.2; NULL: the built-in list */
+    const char *ciphers; /* of TLS 1.2, by their OpenSSL names; NULL: the built-in list */
 };
 
-/* Who may say, in a header, which client a request comes from. */
+/* The proxies that are trusted to name the client of a request in a header. */
 struct grc_proxies {
     struct grc_network *networks;
     size_t count;
-    const char *const *texts; /* as the config names them */
+    const char *const *texts; /* the networks as in the config */
     bool forwarded;           /* the header is Forwarded (RFC 7239), else X-Forwarded-For */
 };
 
@@ -78,19 +79,19 @@ struct grc_upstream_settings {
     const char *credential; /* NULL: none */
     int64_t connect_timeout_ms;
     int64_t timeout_ms;
-    int64_t retries;         /* extra tries of safe calls */
+    int64_t retries;         /* of calls that are safe to repeat */
     int64_t connections_max; /* calls in flight */
-    int64_t idle_timeout_ms; /* of kept connections; below the upstream's own */
+    int64_t idle_timeout_ms; /* of unused connections; should be below the upstream's own */
     int64_t answer_max_bytes;
     const char *ca_file; /* NULL: the system's */
-    bool verify;         /* of TLS; false only with a warning */
+    bool verify;         /* whether to check its certificate; false is logged as a warning */
     const char *proxy;   /* NULL: none */
     struct grc_breaker_settings breaker;
-    int64_t retry_percent;      /* of the calls, at most so many repetitions */
-    int64_t retry_after_max_ms; /* longest wait that an upstream may ask for */
-    int64_t requests_max;       /* that may wait for it at a time; 0: see grc_requests_share() */
+    int64_t retry_percent;      /* most retries for every hundred calls */
+    int64_t retry_after_max_ms; /* longest Retry-After that is waited out */
+    int64_t requests_max;       /* requests that wait for it at a time; 0: grc_requests_share() */
     bool curl_transport;        /* transport = "curl" */
-    bool single_flight;         /* identical GETs at the same time make one call */
+    bool single_flight;         /* identical GETs at the same time share one call */
 };
 
 /* What an operator changes about one route; see core/plugin/override.h. */
@@ -104,7 +105,7 @@ struct grc_cache_settings {
 struct grc_route_settings {
     const char *id;
     bool enabled;
-    const char *upstream; /* this and the next two: NULL: as the plugin has it */
+    const char *upstream; /* for this and the next two, NULL leaves what the plugin has */
     const char *path;
     const char *scope;
     bool whole_answer;  /* "select": null */
@@ -127,9 +128,8 @@ struct grc_plugin_settings {
     const char *name;    /* file name without .json */
     const char *library; /* "rooms.so", under plugins.directory; or absolute */
     bool enabled;
-    const char *prefix; /* "" or "/v1" */
-    const json_t
-        *config; /* as in the file; parsed, with ${NAME} expanded, by grc_options_parse() */
+    const char *prefix;   /* "" or "/v1" */
+    const json_t *config; /* as in the file; grc_options_parse() expands and parses it */
     struct grc_route_settings *routes;
     size_t route_count;
     int64_t calls_max; /* requests of the group at a time; 0: see grc_requests_share() */
@@ -138,7 +138,7 @@ struct grc_plugin_settings {
     int library_fd; /* the sealed bytes of library, as they were handed over; 0: read the file */
 };
 
-/* One of the keys that a JWT provider lists itself. Exactly one of file and secret. */
+/* A key in the "keys" of a JWT provider. Exactly one of file and secret is set. */
 struct grc_auth_key_settings {
     const char *kid; /* NULL: for tokens without kid */
     const char *alg;
@@ -146,7 +146,7 @@ struct grc_auth_key_settings {
     const char *secret; /* HS* */
 };
 
-/* What one value of a token's scope claim stands for. */
+/* The scopes that one value of a token's scope claim stands for. */
 struct grc_auth_scopes {
     const char *value;
     const char *const *scopes;
@@ -165,14 +165,14 @@ struct grc_jwt_settings {
     const char *jwks_ca_file;
     int64_t jwks_refresh_ms;
     const char *scope_claim;
-    struct grc_auth_scopes *scopes; /* none: the claim's values are scopes themselves */
+    struct grc_auth_scopes *scopes; /* when empty, the claim's values are scopes themselves */
     size_t scope_count;
-    const char *rooms_claim; /* NULL: tokens bind to no rooms */
+    const char *rooms_claim; /* NULL: tokens do not bind callers to rooms */
     const char *roles_claim;
     const char *subject_claim;
 };
 
-/* Who may call. When all of it is off, every client that reaches the listener may. */
+/* Who may call. When all of it is off, every client that reaches the listener may call. */
 struct grc_auth_settings {
     const char *keys_file; /* NULL: no API keys */
     struct grc_jwt_settings *jwt;
@@ -182,16 +182,16 @@ struct grc_auth_settings {
     int64_t throttle_window_ms;
 };
 
-/* A token bucket: holds burst, refilled at per_s. */
+/* A token bucket that holds `burst` tokens and is refilled at `per_s`. */
 struct grc_rate {
     double per_s; /* 0: no limit */
     int64_t burst;
 };
 
 struct grc_rate_settings {
-    const char *name; /* of a scope or operation id; NULL in the fixed ones */
+    const char *name; /* a scope or an operation id; NULL for caller and address */
     struct grc_rate rate;
-    int64_t burst;      /* 0: as many as the rate names */
+    int64_t burst;      /* 0: the number in the rate */
     int64_t concurrent; /* 0: no limit */
 };
 
@@ -205,39 +205,37 @@ struct grc_limits_settings {
     int64_t in_flight; /* 0: no limit */
 };
 
-/* What greenroom audit looks for: id, how grave it is, and what it means. */
+/* The rules of `greenroom audit`: id, severity, and what a finding means. */
 #define GRC_AUDIT_LIST(X)                                                                          \
     X(OPEN_REMOTE, "open-remote", HIGH,                                                            \
-      "Other machines can reach a listener, and no provider under \"auth\" asks who calls")        \
+      "Other machines can reach a listener, and no provider under \"auth\" authenticates callers") \
     X(ANY_CALLER, "any-caller", HIGH,                                                              \
-      "Clients without a credential hold the scope \"*\", beyond this machine")                    \
+      "Clients on other machines need no credential and have the scope \"*\"")                     \
     X(ADMIN_REMOTE, "admin-remote", MEDIUM,                                                        \
-      "Other machines can read health and metrics, for which no credential is asked")              \
+      "Other machines can read health and metrics without a credential")                           \
     X(PLAIN_REMOTE, "plain-remote", MEDIUM,                                                        \
-      "Other machines reach a listener that speaks plain HTTP, so that credentials can be read "   \
-      "on the way")                                                                                \
+      "Other machines reach a listener without TLS, so that credentials can be read in transit")   \
     X(PROXY_ANY, "proxy-any", HIGH,                                                                \
-      "Every address counts as a trusted proxy, so that any client can claim to be another")       \
+      "Every address is a trusted proxy, so that clients can forge their address")                 \
     X(CORS_ANY, "cors-any", MEDIUM,                                                                \
-      "Pages of every origin may call a gateway that asks for no credential")                      \
+      "Pages of every origin may call a gateway that needs no credential")                         \
     X(CORS_CREDENTIALS, "cors-credentials", MEDIUM,                                                \
       "Pages of an origin without TLS may call with the credentials of their visitors")            \
     X(SECRET_READABLE, "secret-readable", HIGH,                                                    \
-      "Every user of the machine can read a file with a secret in it")                             \
+      "Every user of the machine can read a file with a secret")                                   \
     X(SECRET_SHORT, "secret-short", MEDIUM,                                                        \
       "A secret that signs with HS256 has fewer than 32 bytes (RFC 7518, section 3.2)")            \
     X(UPSTREAM_PLAIN, "upstream-plain", MEDIUM,                                                    \
       "An upstream on another machine is called without TLS")                                      \
     X(UPSTREAM_UNVERIFIED, "upstream-unverified", HIGH,                                            \
-      "The certificate of an upstream is not checked, so that any machine on the way can be it")   \
+      "The certificate of an upstream is not checked, so that other machines can impersonate it")  \
     X(WRITABLE, "writable", HIGH,                                                                  \
       "Users other than the owner can change the config or the code that is loaded")               \
-    X(TOKENS_UNLIMITED, "tokens-unlimited", MEDIUM,                                                \
-      "A route that mints tokens has no rate limit of any kind")                                   \
+    X(TOKENS_UNLIMITED, "tokens-unlimited", MEDIUM, "A route that makes tokens has no rate limit") \
     X(STAYS_ROOT, "stays-root", HIGH,                                                              \
-      "Started by root, the gateway stays root, since there is no server.user")                    \
+      "A gateway that root starts keeps running as root, since server.user is not set")            \
     X(CORE_DUMPS, "core-dumps", LOW, "Core dumps and debuggers may see secrets")                   \
-    X(LOG_DEBUG, "log-debug", LOW, "The log tells more than operation needs")
+    X(LOG_DEBUG, "log-debug", LOW, "The log has more details than operation needs")
 
 enum grc_severity { GRC_SEVERITY_LOW = 1, GRC_SEVERITY_MEDIUM, GRC_SEVERITY_HIGH };
 enum grc_audit_rule {
@@ -254,7 +252,7 @@ struct grc_docs_settings {
 };
 
 struct grc_settings {
-    const char *dir; /* as given with -c */
+    const char *dir; /* the config directory, as given with -c */
     /* server */
     struct grc_listen listen[GRC_LISTEN_MAX];
     size_t listen_count;
@@ -282,10 +280,10 @@ struct grc_settings {
     struct grc_cors cors;
     struct grc_proxies proxies;
     struct grc_tls_settings tls;
-    const char *user;  /* to become once everything that needs root is done; NULL: stay */
+    const char *user;  /* to become when everything that needs root is done; NULL: none */
     const char *group; /* NULL: the user's own */
     bool core_dumps;
-    bool civetweb_any; /* no warning of a version that was not checked */
+    bool civetweb_any; /* no warning about an untested version of CivetWeb */
     /* upstreams and credentials */
     struct grc_credential *credentials;
     size_t credential_count;
@@ -296,14 +294,14 @@ struct grc_settings {
     bool plugin_error_skips; /* plugins.on_error = "skip" */
     struct grc_plugin_settings *plugins;
     size_t plugin_count;
-    /* the rest */
-    const char *store; /* "sqlite:PATH", "postgres://…", NULL: none configured */
+    /* other */
+    const char *store; /* "sqlite:PATH" or "postgres://…"; NULL: none */
     const char *state_dir;
     enum gr_log_level log_level;
     bool log_plain;
     const char *log_file;              /* NULL: standard error */
     int64_t log_buffer_bytes;          /* 0: no queue */
-    const char *const *audit_accepted; /* ids of rules that the operator knows of */
+    const char *const *audit_accepted; /* ids of rules whose findings the operator accepts */
     struct grc_auth_settings auth;
     struct grc_limits_settings limits;
     struct grc_docs_settings docs;
@@ -313,17 +311,16 @@ struct grc_settings {
 };
 
 /*
- * Reads and checks a config directory. NULL when anything is wrong: every problem has been reported
- * through report(arg, line), one line each: "etc/greenroom.json: server.workers: expected …, found
- * …".
+ * Reads and checks a config directory. When anything is wrong, it calls report(arg, line) with each
+ * problem ("etc/greenroom.json: server.workers: expected …, found …") and returns NULL.
  */
 typedef void grc_report_fn(void *arg, const char *line);
 struct grc_settings *grc_settings_load(const char *dir, grc_report_fn *report, void *arg);
-/* What can be read of it, however much is wrong: dir and state_dir are set, nothing else is sure to
- * be. NULL without memory. */
+/* Reads as much as it can, whatever is wrong. Only dir and state_dir are certain to be set. NULL
+ * without memory. */
 struct grc_settings *grc_settings_peek(const char *dir);
-/* The share of all requests in progress that one group, or calls to one upstream, may have where
- * nothing else is configured: three quarters, so that a slow one leaves some to the others. */
+/* The default limit of the requests of one group, or of those that wait for one upstream: three
+ * quarters of all requests, so that a slow group or upstream leaves room for the others. */
 static inline int64_t grc_requests_share(int64_t requests)
 {
     return requests < 4 ? requests : requests * 3 / 4;
@@ -343,15 +340,15 @@ const struct grc_upstream_settings *grc_settings_upstream(const struct grc_setti
                                                           const char *name);
 const struct grc_credential *grc_settings_credential(const struct grc_settings *settings,
                                                      const char *name);
-/* One upstream object, as under "upstreams" in the file: for gr_upstream_define(). where starts
- * every message. Released with the returned handle's *_free. */
+/* Parses one object as under "upstreams", for gr_upstream_define(). Messages start with `where`.
+ * The caller releases the settings with grc_upstream_settings_free(). */
 struct grc_upstream_settings *grc_upstream_settings_parse(const char *where, const char *name,
                                                           const json_t *object,
                                                           grc_report_fn *report, void *arg);
 void grc_upstream_settings_free(struct grc_upstream_settings *settings);
-/* JSON schema (draft 2020-12) of greenroom.json, from the same rows. New reference. */
+/* The JSON schema (draft 2020-12) of greenroom.json. New reference. */
 json_t *grc_settings_schema(void);
-/* The same of a plugins.d file. */
+/* The JSON schema of a plugins.d file. New reference. */
 json_t *grc_plugin_file_schema(void);
 /* Markdown tables of both files' keys. */
 struct grc_buf;

@@ -47,7 +47,7 @@ static void read_scopes(struct grc_reader *reader, const struct grc_path *path,
     memcpy((char *)base + key->offset, &list, sizeof(list));
 }
 
-/* {"claim value": ["scope", …]} into scopes and scope_count of a struct grc_jwt_settings. */
+/* Reads {"claim value": ["scope", …]} into scopes and scope_count of a struct grc_jwt_settings. */
 static void read_scope_map(struct grc_reader *reader, const struct grc_path *path,
                            const struct grc_setting *key, const json_t *value, void *base)
 {
@@ -133,7 +133,8 @@ static void read_jwt_keys(struct grc_reader *reader, const struct grc_path *path
     }
 }
 
-/* On an open network, any machine on the way could send keys of its own. */
+/* Refuses http except on this machine: over a network, an attacker on the way could send other
+ * keys. */
 static const char *jwks_url_convert(struct grc_reader *reader, const char *text)
 {
     static const char *const near[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};
@@ -176,19 +177,21 @@ static const struct grc_setting jwt_keys[] = {
                 .convert = jwks_url_convert,
                 .expected = "an https URL without query (http only on this machine)"),
     GRC_SETTING(grc_jwt_settings, "jwks_ca_file", jwks_ca_file, GRC_SETTING_STRING, NULL,
-                "PEM file of the authorities to trust there instead of the system's",
+                "PEM file of the certificate authorities to trust for jwks_url instead of the "
+                "system's",
                 .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
                 .verify = grc_ca_file_verify),
     GRC_SETTING(
         grc_jwt_settings, "jwks_refresh", jwks_refresh_ms, GRC_SETTING_MS, "15m",
-        "How old a fetched key set may get; an unknown kid asks earlier, at most once in 30s",
+        "How old a fetched key set may get; an unknown kid has it fetched earlier, at most every "
+        "30s",
         .range = GR_RANGE(SECONDS(30), HOURS(24))),
     GRC_SETTING(grc_jwt_settings, "scope_claim", scope_claim, GRC_SETTING_STRING, "scope",
-                "Claim that grants: a string of words, or a list", .range = GR_MIN(1)),
+                "Claim with the scopes: a string of words, or a list", .range = GR_MIN(1)),
     {.name = "scopes",
      .type = GRC_SETTING_CUSTOM,
      .fallback = "{}",
-     .doc = "Scopes by value of that claim; without any, the values are scopes themselves",
+     .doc = "Scopes for each value of scope_claim; when empty, the values are scopes themselves",
      .expected = "an object with a list of scopes for each value",
      .read = read_scope_map,
      .schema = "{\"type\":\"object\",\"additionalProperties\":" SCOPES_SCHEMA "}"},
@@ -227,10 +230,12 @@ static const struct grc_setting none_keys[] = {
 
 static const struct grc_setting throttle_keys[] = {
     GRC_SETTING(grc_auth_settings, "failures", throttle_failures, GRC_SETTING_INT, "30",
-                "Wrong credentials an address may show in that time before it is told 429; 0: any",
+                "Wrong credentials that an address may show within the window before it gets 429; "
+                "0: any number",
                 .range = GR_RANGE(0, 1000000)),
     GRC_SETTING(grc_auth_settings, "window", throttle_window_ms, GRC_SETTING_MS, "1m",
-                "Time over which they are counted", .range = GR_RANGE(SECONDS(1), HOURS(24))),
+                "Time over which wrong credentials are counted",
+                .range = GR_RANGE(SECONDS(1), HOURS(24))),
     GRC_SETTING_END,
 };
 
@@ -256,14 +261,14 @@ const struct grc_setting grc_auth_rows[] = {
      .keys = none_keys},
     {.name = "throttle",
      .type = GRC_SETTING_OBJECT,
-     .doc = "What happens to an address that guesses",
+     .doc = "Throttling of addresses that guess credentials",
      .keys = throttle_keys},
     GRC_SETTING_END,
 };
 
 /* --- limits --- */
 
-/* "100/s", "600/m", "10/h" into a struct grc_rate. */
+/* Parses "100/s", "600/m" or "10/h". */
 static bool rate_parse(const char *text, struct grc_rate *ret_rate)
 {
     char *end = NULL;
@@ -337,18 +342,18 @@ const struct grc_setting grc_limits_rows[] = {
     {.name = "caller",
      .type = GRC_SETTING_OBJECT,
      .offset = offsetof(struct grc_limits_settings, caller),
-     .doc = "What one caller may do",
+     .doc = "Limits of each caller",
      .keys = who_keys},
     {.name = "address",
      .type = GRC_SETTING_OBJECT,
      .offset = offsetof(struct grc_limits_settings, address),
-     .doc = "What one address may do (of IPv6, one /64)",
+     .doc = "Limits of each address (of each /64 network with IPv6)",
      .keys = who_keys},
     GRC_SETTING(grc_limits_settings, "scopes", scopes, GRC_SETTING_MAP, "{}",
-                "What one caller may do with the routes of a scope", .keys = what_keys,
+                "Limits of each caller on the routes of a scope", .keys = what_keys,
                 .map = &scopes_map),
     GRC_SETTING(grc_limits_settings, "routes", routes, GRC_SETTING_MAP, "{}",
-                "What one caller may do with one route, by operation id", .keys = what_keys,
+                "Limits of each caller on one route, by operation id", .keys = what_keys,
                 .map = &routes_map),
     GRC_SETTING(
         grc_limits_settings, "in_flight", in_flight, GRC_SETTING_INT, "0",
@@ -357,7 +362,7 @@ const struct grc_setting grc_limits_rows[] = {
     GRC_SETTING_END,
 };
 
-/* --- what no single row can say --- */
+/* --- checks that involve several keys --- */
 
 static void check_jwt(struct grc_reader *reader, const struct grc_jwt_settings *jwt)
 {
@@ -382,7 +387,7 @@ void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settin
     size_t i;
 
     if (reader->problems > 0)
-        return; /* a key that could not be read would be called missing here */
+        return; /* a key that could not be read would be reported as missing */
     for (i = 0; i < settings->auth.jwt_count; i++)
         check_jwt(reader, &settings->auth.jwt[i]);
 }

@@ -1,9 +1,9 @@
-/* Origins of server.cors that no browser would ever send are mistakes. */
+/* Finds mistakes in server.cors: origins that no browser would ever send. */
 #include "config/settings_rows.h"
 
 #include <ctype.h>
 
-/* The part of a scheme's default port that browsers leave out. */
+/* Returns the default port of an origin's scheme, which browsers leave out, or NULL. */
 static const char *default_port(const char *origin)
 {
     if (strncmp(origin, "https://", 8) == 0)
@@ -19,8 +19,9 @@ static bool ends_in(const char *text, const char *end)
     return len >= end_len && strcmp(text + len - end_len, end) == 0;
 }
 
-/* Why a browser never sends this as an Origin (RFC 6454, section 6.2: scheme, host and port in
- * lower case, nothing behind them); NULL: it may. "null" is what sandboxed pages send. */
+/* Returns why a browser never sends this text as an Origin, or NULL when it may. An origin is
+ * scheme, host and port in lower case and nothing else (RFC 6454, section 6.2); sandboxed pages
+ * send "null". */
 static const char *origin_fault(const char *origin)
 {
     const char *host = strstr(origin, "://");
@@ -36,10 +37,10 @@ static const char *origin_fault(const char *origin)
         if (isupper((unsigned char)*c))
             return "has upper case, which browsers never send";
         if ((unsigned char)*c <= ' ' || *c == '*')
-            return "is no single origin: name each one, or \"*\" for all";
+            return "is not a single origin: name each one, or \"*\" for all";
     }
     if (default_port(origin) && ends_in(origin, default_port(origin)))
-        return "names the port that its scheme has anyway, which browsers leave out";
+        return "names the default port of its scheme, which browsers leave out";
     return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* Addresses: listeners and URLs. */
+/* Reads addresses of listeners, and URLs. */
 #include "config/settings_rows.h"
 #include "config/units.h"
 

@@ -1,4 +1,4 @@
-/* server.trusted_proxies: texts into networks. */
+/* Turns the texts of server.trusted_proxies into networks. */
 #include "config/settings_rows.h"
 
 void grc_proxies_settle(struct grc_reader *reader, struct grc_proxies *proxies)

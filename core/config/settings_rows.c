@@ -7,7 +7,7 @@ const char *grc_file_convert(struct grc_reader *reader, const char *text)
     return grc_reader_file(reader, text);
 }
 
-/* "", or "/v1": no slash at the end, no empty segment, no parameter. */
+/* Accepts "" or a path such as "/v1": no slash at its end, no empty segment, no parameter. */
 static const char *prefix_convert(struct grc_reader *reader, const char *text)
 {
     size_t len = strlen(text);
@@ -23,7 +23,7 @@ static const char *prefix_convert(struct grc_reader *reader, const char *text)
     return text;
 }
 
-/* Never leaves plugins.directory, unless the operator names an absolute path. */
+/* A relative library never leaves plugins.directory. */
 static const char *library_convert(struct grc_reader *reader, const char *text)
 {
     (void)reader;
@@ -32,7 +32,7 @@ static const char *library_convert(struct grc_reader *reader, const char *text)
     return strstr(text, "..") || strchr(text, '/') ? NULL : text;
 }
 
-/* The engine where it starts; what its path means is settled once state_directory is known. */
+/* Checks the scheme. A relative path is completed later, when state_directory is known. */
 static const char *store_convert(struct grc_reader *reader, const char *text)
 {
     bool sqlite = strncmp(text, "sqlite:", 7) == 0 && text[7] != '\0';
@@ -43,7 +43,7 @@ static const char *store_convert(struct grc_reader *reader, const char *text)
     return sqlite || postgres ? text : NULL;
 }
 
-/* "select": null, in a key that is as the plugin has it where it is left out. */
+/* Reads "select", of which only null is accepted. */
 static void read_select(struct grc_reader *reader, const struct grc_path *path,
                         const struct grc_setting *key, const json_t *value, void *base)
 {
@@ -130,22 +130,21 @@ static const struct grc_setting tls_keys[] = {
     GRC_SETTING(grc_tls_settings, "key", key, GRC_SETTING_STRING, NULL,
                 "PEM file with the private key; by default the certificate's file",
                 .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
-    GRC_SETTING(
-        grc_tls_settings, "hsts", hsts_ms, GRC_SETTING_MS, "180d",
-        "How long browsers are told to come by HTTPS alone, in Strict-Transport-Security; 0 "
-        "says nothing",
-        .range = GR_RANGE(0, HOURS(24 * 730))),
+    GRC_SETTING(grc_tls_settings, "hsts", hsts_ms, GRC_SETTING_MS, "180d",
+                "How long browsers are told to use HTTPS only, in Strict-Transport-Security; 0 "
+                "sends no such header",
+                .range = GR_RANGE(0, HOURS(24 * 730))),
     GRC_SETTING(grc_tls_settings, "client_ca", client_ca, GRC_SETTING_STRING, NULL,
                 "PEM file with the authorities whose client certificates are accepted",
                 .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
     GRC_SETTING(grc_tls_settings, "client_certificate", client_certificate, GRC_SETTING_CHOICE,
-                "none", "Whether a client shows a certificate",
+                "none", "Whether clients show a certificate",
                 .values = GR_LIST("none", "optional", "required")),
     GRC_SETTING(grc_tls_settings, "min_version", min_version, GRC_SETTING_CHOICE, "1.2",
-                "Oldest version of TLS that is spoken", .values = GR_LIST("1.2", "1.3")),
+                "Oldest version of TLS to accept", .values = GR_LIST("1.2", "1.3")),
     GRC_SETTING(grc_tls_settings, "ciphers", ciphers, GRC_SETTING_STRING, NULL,
-                "Ciphers of TLS 1.2 as OpenSSL names them; only such with forward secrecy and "
-                "authenticated encryption are accepted, and by default all of them are on",
+                "TLS 1.2 ciphers by their OpenSSL names; each must have forward secrecy and "
+                "authenticated encryption, and by default all of those are on",
                 .optional = true, .range = GR_MIN(1)),
     GRC_SETTING_END,
 };
@@ -174,7 +173,7 @@ static const struct grc_setting server_keys[] = {
                 "on new ones get 503. By default as many as there are descriptors for",
                 .optional = true, .range = GR_RANGE(1, 65536)),
     GRC_SETTING(grc_settings, "waiting_bytes_max", waiting_bytes_max, GRC_SETTING_BYTES, "256m",
-                "Memory for bodies whose rest has not come yet; above that, new ones get 503",
+                "Memory for incomplete bodies; above that, new requests with a body get 503",
                 .range = GR_RANGE(65536, MEBI(65536))),
     GRC_SETTING(grc_settings, "body_max", body_max_bytes, GRC_SETTING_BYTES, "1m",
                 "Largest request body, for routes without a limit of their own",
@@ -196,12 +195,12 @@ static const struct grc_setting server_keys[] = {
                 "included; a body with more values than fit gets 413",
                 .range = GR_RANGE(65536, MEBI(4096))),
     GRC_SETTING(grc_settings, "drain_delay", drain_delay_ms, GRC_SETTING_MS, "0",
-                "Time between the signal to stop, which turns /readyz red, and the drain, so that "
-                "balancers see it while everything is still served",
+                "Time between the signal to stop and the drain; meanwhile /readyz fails, so that "
+                "balancers notice, and requests are served as before",
                 .range = GR_RANGE(0, HOURS(1))),
     GRC_SETTING(grc_settings, "drain_timeout", drain_timeout_ms, GRC_SETTING_MS, "10s",
-                "Time that requests in progress get to end when the server stops; those that wait "
-                "then get 503",
+                "Time that requests in progress get to end when the server stops; requests that "
+                "still wait then get 503",
                 .range = GR_RANGE(0, HOURS(1))),
     GRC_SETTING(grc_settings, "allow_unauthenticated_remote", allow_unauthenticated_remote,
                 GRC_SETTING_BOOL, "false",
@@ -217,19 +216,19 @@ static const struct grc_setting server_keys[] = {
                 .range = GR_RANGE(0, MEBI(4096))),
     GRC_SETTING(
         grc_settings, "trace", trace_generates, GRC_SETTING_FLAG, "pass",
-        "Whether only traces that callers began (traceparent) are passed on to upstreams, or "
-        "each request without one begins its own",
+        "Whether traces that callers began (traceparent) are only passed on to upstreams, or each "
+        "request without one also begins its own",
         .values = GR_LIST("pass", "generate")),
     GRC_SETTING(
         grc_settings, "trusted_proxies", proxies.texts, GRC_SETTING_LIST, "[]",
-        "Addresses and networks (\"10.0.0.0/8\") of proxies whose word is taken for which client "
-        "a request comes from; limits, throttles and the log then count that client"),
+        "Addresses and networks (\"10.0.0.0/8\") of proxies that are trusted to name the client of "
+        "a request; limits, throttling and the log then use that client's address"),
     GRC_SETTING(
         grc_settings, "proxy_header", proxies.forwarded, GRC_SETTING_FLAG, "X-Forwarded-For",
-        "The header that those proxies write; it must be one that they never pass on from a "
-        "client unchanged",
+        "The header in which those proxies name the client; they must never pass it on as a client "
+        "sent it",
         .values = GR_LIST("X-Forwarded-For", "Forwarded")),
-    GRC_SETTING(grc_settings, "cors", cors, GRC_SETTING_OBJECT, NULL, "Calls from web pages",
+    GRC_SETTING(grc_settings, "cors", cors, GRC_SETTING_OBJECT, NULL, "Requests from web pages",
                 .keys = cors_keys),
     GRC_SETTING(grc_settings, "tls", tls, GRC_SETTING_OBJECT, NULL, "HTTPS listeners",
                 .keys = tls_keys),
@@ -243,15 +242,15 @@ static const struct grc_setting server_keys[] = {
                 "Allow core dumps and debuggers, which see secrets"),
     GRC_SETTING(
         grc_settings, "civetweb", civetweb_any, GRC_SETTING_FLAG, "checked",
-        "Versions of libcivetweb to run with: \"checked\" warns when the installed one is not "
-        "among those that the checks of requests were tried with, \"any\" does not",
+        "Whether to warn about a version of libcivetweb that this release was not tested with: "
+        "\"checked\" warns, \"any\" does not",
         .values = GR_LIST("checked", "any")),
     GRC_SETTING_END,
 };
 
 static const struct grc_setting admin_keys[] = {
     GRC_SETTING(grc_settings, "listen", admin, GRC_SETTING_CUSTOM, NULL,
-                "Where health, readiness and metrics are served by workers of their own",
+                "Where health, readiness and metrics are served, by separate workers",
                 .optional = true, .read = grc_listen_read_one,
                 .expected = "\"ADDRESS:PORT\" such as \"127.0.0.1:9090\"", .schema = LISTEN_ONE),
     GRC_SETTING(grc_settings, "workers", admin_workers, GRC_SETTING_INT, "4",
@@ -283,15 +282,16 @@ static const struct grc_setting credential_keys[] = {
 
 static const struct grc_setting breaker_keys[] = {
     GRC_SETTING(grc_breaker_settings, "enabled", enabled, GRC_SETTING_BOOL, "true",
-                "Answer at once while the upstream fails most calls"),
+                "Refuse calls at once while the upstream fails most of them"),
     GRC_SETTING(
         grc_breaker_settings, "min_calls", min_calls, GRC_SETTING_INT, "20",
-        "Calls within 10 seconds before it may open; as many failures in a row open it at once",
+        "Calls within 10 seconds before the breaker may open; the same number of failures in a row "
+        "opens it at once",
         .range = GR_RANGE(1, 1000000)),
     GRC_SETTING(grc_breaker_settings, "error_percent", error_percent, GRC_SETTING_INT, "50",
-                "Share of failed calls that opens it", .range = GR_RANGE(1, 100)),
+                "Percentage of failed calls that opens the breaker", .range = GR_RANGE(1, 100)),
     GRC_SETTING(grc_breaker_settings, "open", open_ms, GRC_SETTING_MS, "2s",
-                "Time until a call is let through to try again", .range = GR_RANGE(10, HOURS(1))),
+                "Time until a trial call is let through", .range = GR_RANGE(10, HOURS(1))),
     GRC_SETTING_END,
 };
 
@@ -304,13 +304,13 @@ const struct grc_setting grc_upstream_rows[] = {
     GRC_SETTING(grc_upstream_settings, "connect_timeout", connect_timeout_ms, GRC_SETTING_MS, "3s",
                 "Time to connect", .range = GR_RANGE(1, HOURS(1))),
     GRC_SETTING(grc_upstream_settings, "timeout", timeout_ms, GRC_SETTING_MS, "30s",
-                "Time for a whole call, with its repetitions", .range = GR_RANGE(1, HOURS(1))),
+                "Time for a whole call, retries included", .range = GR_RANGE(1, HOURS(1))),
     GRC_SETTING(grc_upstream_settings, "retries", retries, GRC_SETTING_INT, "2",
-                "Repetitions of a failed call that is safe to repeat", .range = GR_RANGE(0, 10)),
+                "Retries of a failed call that is safe to repeat", .range = GR_RANGE(0, 10)),
     GRC_SETTING(grc_upstream_settings, "connections_max", connections_max, GRC_SETTING_INT, "4096",
                 "Calls at the same time", .range = GR_RANGE(1, 65536)),
     GRC_SETTING(grc_upstream_settings, "idle_timeout", idle_timeout_ms, GRC_SETTING_MS, "30s",
-                "How long an unused connection is kept; less than the upstream itself keeps it",
+                "How long an unused connection is kept; should be less than the upstream keeps it",
                 .range = GR_RANGE(0, HOURS(1))),
     GRC_SETTING(grc_upstream_settings, "answer_max", answer_max_bytes, GRC_SETTING_BYTES, "16m",
                 "Largest answer", .range = GR_RANGE(1024, MEBI(1024))),
@@ -321,30 +321,29 @@ const struct grc_setting grc_upstream_rows[] = {
     GRC_SETTING(grc_upstream_settings, "verify", verify, GRC_SETTING_BOOL, "true",
                 "Check the upstream's certificate; false is for tests"),
     GRC_SETTING(grc_upstream_settings, "transport", curl_transport, GRC_SETTING_FLAG, "http1",
-                "What carries the calls: http1, the gateway's own strict HTTP/1.1 over connections "
-                "that libcurl makes; or curl, libcurl's, which takes what is not quite by the "
-                "letter",
+                "HTTP client for the calls: \"http1\" is the gateway's own strict HTTP/1.1 over "
+                "connections that libcurl makes; \"curl\" is libcurl's, which tolerates deviations "
+                "from the standard",
                 .values = GR_LIST("http1", "curl")),
     GRC_SETTING(grc_upstream_settings, "proxy", proxy, GRC_SETTING_STRING, NULL,
-                "URL of an HTTP proxy on the way", .optional = true, .convert = grc_url_convert,
-                .expected = "an http or https URL without query"),
+                "URL of an HTTP proxy to connect through", .optional = true,
+                .convert = grc_url_convert, .expected = "an http or https URL without query"),
     GRC_SETTING(grc_upstream_settings, "breaker", breaker, GRC_SETTING_OBJECT, NULL,
                 "Circuit breaker", .keys = breaker_keys),
-    GRC_SETTING(grc_upstream_settings, "retry_percent", retry_percent, GRC_SETTING_INT, "20",
-                "Most repetitions for every hundred calls of the last 10 seconds; ten are always "
-                "allowed",
-                .range = GR_RANGE(0, 100)),
     GRC_SETTING(
-        grc_upstream_settings, "retry_after_max", retry_after_max_ms, GRC_SETTING_MS, "2s",
-        "A 429 or 503 to a call that is safe to repeat is waited out when its Retry-After is no "
-        "longer than this; 0 passes it on",
-        .range = GR_RANGE(0, SECONDS(60))),
+        grc_upstream_settings, "retry_percent", retry_percent, GRC_SETTING_INT, "20",
+        "Most retries for every hundred calls of the last 10 seconds; ten are always allowed",
+        .range = GR_RANGE(0, 100)),
+    GRC_SETTING(grc_upstream_settings, "retry_after_max", retry_after_max_ms, GRC_SETTING_MS, "2s",
+                "Longest Retry-After of a 429 or 503 that is waited out before a call that is safe "
+                "to repeat is made again; 0 passes every such answer on",
+                .range = GR_RANGE(0, SECONDS(60))),
     GRC_SETTING(grc_upstream_settings, "requests_max", requests_max, GRC_SETTING_INT, NULL,
                 "Requests that may wait for it at the same time; by default three quarters of "
                 "server.requests_max",
                 .optional = true, .range = GR_RANGE(1, 65536)),
     GRC_SETTING(grc_upstream_settings, "single_flight", single_flight, GRC_SETTING_BOOL, "true",
-                "Answer identical GETs that come at the same time with one call"),
+                "Make one call for identical GETs at the same time"),
     GRC_SETTING_END,
 };
 
@@ -379,7 +378,7 @@ static const struct grc_setting docs_keys[] = {
 
 static const struct grc_setting log_keys[] = {
     GRC_SETTING(grc_settings, "level", log_level, GRC_SETTING_CHOICE, "info",
-                "Least level to write", .values = GR_LIST("error", "warn", "info", "debug")),
+                "Least severe level to write", .values = GR_LIST("error", "warn", "info", "debug")),
     GRC_SETTING(grc_settings, "format", log_plain, GRC_SETTING_FLAG, "json",
                 "One JSON object per line, or text for a person",
                 .values = GR_LIST("json", "text")),
@@ -392,7 +391,7 @@ static const struct grc_setting log_keys[] = {
     GRC_SETTING(
         grc_settings, "buffer", log_buffer_bytes, GRC_SETTING_BYTES, "4m",
         "Memory for lines that wait to be written, so that no request waits for the log; lines "
-        "beyond it are lost and counted. 0: each line is written before work goes on",
+        "beyond it are lost and counted; 0 writes each line at once",
         .range = GR_RANGE(0, MEBI(1024))),
     GRC_SETTING_END,
 };
@@ -401,14 +400,13 @@ static const struct grc_setting log_keys[] = {
 static const char *const audit_ids[] = {GRC_AUDIT_LIST(AUDIT_ID) NULL};
 static const struct grc_setting audit_keys[] = {
     GRC_SETTING(grc_settings, "accept", audit_accepted, GRC_SETTING_LIST, "[]",
-                "Rules of greenroom audit whose findings are meant so; greenroom audit --rules "
-                "lists them",
+                "Rules whose findings are intended; greenroom audit --rules lists all rules",
                 .values = audit_ids),
     GRC_SETTING_END,
 };
 
-/* Tells whether a group may use the credential: whether an upstream of the file refers to it, or
- * takes the name of its credential from the environment. */
+/* True when a group may use the credential: an upstream of the file refers to it, or takes the name
+ * of its credential from the environment. */
 static bool credential_needed(const struct grc_reader *reader, const char *name)
 {
     json_t *upstreams = json_object_get(reader->root, "upstreams");
@@ -443,7 +441,7 @@ const struct grc_setting grc_settings_rows[] = {
     {.name = "server", .type = GRC_SETTING_OBJECT, .doc = "The HTTP server", .keys = server_keys},
     {.name = "admin", .type = GRC_SETTING_OBJECT, .doc = "The admin listener", .keys = admin_keys},
     GRC_SETTING(grc_settings, "credentials", credentials, GRC_SETTING_MAP, "{}",
-                "What upstreams want to see, by name", .keys = credential_keys,
+                "Credentials of upstreams, by name", .keys = credential_keys,
                 .map = &credential_map),
     GRC_SETTING(grc_settings, "upstreams", upstreams, GRC_SETTING_MAP, "{}",
                 "The services behind the gateway, by name", .keys = grc_upstream_rows,
@@ -451,7 +449,7 @@ const struct grc_setting grc_settings_rows[] = {
     {.name = "plugins", .type = GRC_SETTING_OBJECT, .doc = "The plugins", .keys = plugins_keys},
     GRC_SETTING(
         grc_settings, "store", store, GRC_SETTING_SECRET, "${GREENROOM_STORE:-sqlite:greenroom.db}",
-        "Where groups with data of their own keep it; a relative file is in state_directory",
+        "Database for groups that keep data; a relative file is in state_directory",
         .optional = true, .convert = store_convert,
         .expected =
             "\"sqlite:FILE\" or \"postgres://…\", or {\"file\": \"PATH\"} with such a line"),
@@ -464,19 +462,19 @@ const struct grc_setting grc_settings_rows[] = {
     {.name = "auth",
      .type = GRC_SETTING_OBJECT,
      .offset = offsetof(struct grc_settings, auth),
-     .doc = "Who may call; without a provider, everybody who reaches the listener",
+     .doc = "Who may call; without a provider, every client that reaches the listener",
      .keys = grc_auth_rows},
     {.name = "limits",
      .type = GRC_SETTING_OBJECT,
      .offset = offsetof(struct grc_settings, limits),
-     .doc = "How often, and how many at a time",
+     .doc = "Limits on rates and on requests at the same time",
      .keys = grc_limits_rows},
     GRC_SETTING(grc_settings, "docs", docs, GRC_SETTING_OBJECT, NULL,
                 "The description of the API and its page", .keys = docs_keys),
     {.name = "log", .type = GRC_SETTING_OBJECT, .doc = "The log", .keys = log_keys},
     {.name = "audit",
      .type = GRC_SETTING_OBJECT,
-     .doc = "What greenroom audit passes over",
+     .doc = "Exceptions for greenroom audit",
      .keys = audit_keys},
     GRC_SETTING_END,
 };
@@ -492,10 +490,10 @@ static const struct grc_setting route_keys[] = {
         "Path of the upstream, with the route's parameters in braces, instead of the plugin's",
         .optional = true, .convert = upstream_path_convert,
         .expected = "a path of the upstream such as \"/rooms/{roomId}\""),
-    GRC_SETTING(
-        grc_route_settings, "select", whole_answer, GRC_SETTING_CUSTOM, "true",
-        "null passes the upstream's answer on whole, where the plugin passes a part of it on",
-        .read = read_select, .expected = "null", .schema = "{\"type\":[\"null\",\"boolean\"]}"),
+    GRC_SETTING(grc_route_settings, "select", whole_answer, GRC_SETTING_CUSTOM, "true",
+                "null passes on the whole answer of the upstream where the plugin passes on a part",
+                .read = read_select, .expected = "null",
+                .schema = "{\"type\":[\"null\",\"boolean\"]}"),
     GRC_SETTING(grc_route_settings, "scope", scope, GRC_SETTING_STRING, NULL,
                 "Scope that callers need, instead of the plugin's", .optional = true,
                 .range = GR_MIN(1)),
@@ -553,7 +551,7 @@ const struct grc_setting grc_plugin_file_rows[] = {
     GRC_SETTING(grc_plugin_settings, "config", config, GRC_SETTING_RAW, "{}",
                 "Options of the group"),
     GRC_SETTING(grc_plugin_settings, "routes", routes, GRC_SETTING_MAP, "{}",
-                "Changes to single routes, by operation id, which greenroom routes lists",
+                "Changes to single routes, by operation id; `greenroom routes` lists the ids",
                 .keys = route_keys, .map = &route_map),
     GRC_SETTING(
         grc_plugin_settings, "calls_max", calls_max, GRC_SETTING_INT, NULL,

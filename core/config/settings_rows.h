@@ -10,26 +10,26 @@ extern const struct grc_setting grc_plugin_file_rows[];
 /* One value of "upstreams", into a struct grc_upstream_settings. */
 extern const struct grc_setting grc_upstream_rows[];
 
-/* "127.0.0.1:8080", {"address": …, "tls": true}, or a list of them: into listen and listen_count.
+/* Reads "127.0.0.1:8080", {"address": …, "tls": true} or a list of them into listen, listen_count.
  */
 void grc_listen_read(struct grc_reader *reader, const struct grc_path *path,
                      const struct grc_setting *key, const json_t *value, void *base);
-/* One listener, into the struct grc_listen at the row's offset. */
+/* Reads one listener into the struct grc_listen at the row's offset. */
 void grc_listen_read_one(struct grc_reader *reader, const struct grc_path *path,
                          const struct grc_setting *key, const json_t *value, void *base);
-/* An http or https URL, its trailing slashes dropped. */
+/* Checks an http or https URL, and drops its trailing slashes. */
 const char *grc_url_convert(struct grc_reader *reader, const char *text);
 
-/* auth, into a struct grc_auth_settings; limits, into a struct grc_limits_settings. */
+/* "auth" into a struct grc_auth_settings, and "limits" into a struct grc_limits_settings. */
 extern const struct grc_setting grc_auth_rows[];
 extern const struct grc_setting grc_limits_rows[];
 /* Reads the networks of server.trusted_proxies. */
 void grc_proxies_settle(struct grc_reader *reader, struct grc_proxies *proxies);
-/* What no single row of server.cors can say. */
+/* Checks server.cors for origins that can never match. */
 void grc_cors_check(struct grc_reader *reader, const struct grc_cors *cors);
-/* What no single row of the two can say. */
+/* Checks "auth" for what involves several keys. */
 void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settings);
-/* Settles what follows from other values: bursts, and where the file of keys is. */
+/* Sets what depends on other values: bursts, and the path of the keys file. */
 void grc_auth_settle(struct grc_reader *reader, struct grc_settings *settings);
-/* A file name, taken from the config directory. */
+/* Makes a relative file name start at the config directory. */
 const char *grc_file_convert(struct grc_reader *reader, const char *text);

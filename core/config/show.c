@@ -15,7 +15,7 @@
 static json_t *shown;
 static bool with_digests;
 
-/* --- what must not be seen --- */
+/* --- masking --- */
 
 static bool sounds_secret(const char *name)
 {
@@ -28,7 +28,7 @@ static bool sounds_secret(const char *name)
     return false;
 }
 
-/* A text that takes its value from a variable with such a name. */
+/* Whether a text has its value from a variable with such a name. */
 static bool takes_secret(const char *text)
 {
     const char *at = strstr(text, "${");
@@ -49,7 +49,7 @@ static bool takes_secret(const char *text)
 
 /* --- values --- */
 
-/* With its variables replaced; as it is written where one is not set. */
+/* The text with its variables replaced, or unchanged if one is not set. */
 static json_t *expanded(const json_t *text)
 {
     gr_str view = {json_string_value(text), json_string_length(text)};
@@ -68,8 +68,8 @@ static json_t *expanded(const json_t *text)
 
 enum mask {
     MASK_NOTHING = 1,
-    MASK_SECRETS, /* what sounds like one */
-    MASK_ALL,     /* every text but the name of a file */
+    MASK_SECRETS, /* values that may be secrets by their names */
+    MASK_ALL,     /* every text except for file names */
 };
 
 static enum mask mask_of_member(enum mask mask, const char *name)
@@ -86,7 +86,7 @@ static json_t *fit_text(const json_t *text, enum mask mask, bool plain)
     return plain ? json_deep_copy(text) : expanded(text);
 }
 
-/* A copy with variables replaced (plain: there are none) and masked. */
+/* A masked copy, with variables replaced (plain: it has none). */
 static json_t *fit(const json_t *value, enum mask mask, bool plain)
 {
     json_t *source = (json_t *)(uintptr_t)value; /* jansson's iterators are not const */
@@ -107,7 +107,7 @@ static json_t *fit(const json_t *value, enum mask mask, bool plain)
     return copy;
 }
 
-/* A number or a truth value that is written as a text means the same. */
+/* Numbers and booleans may be written as texts. */
 static json_t *bare(const struct grc_setting *key, json_t *stolen)
 {
     bool wanted = key->type == GRC_SETTING_BOOL || key->type == GRC_SETTING_INT;
@@ -126,7 +126,7 @@ static json_t *value_of(const struct grc_note *note)
     bool secret = note->key->type == GRC_SETTING_SECRET ||
                   (note->key->type == GRC_SETTING_JSON && sounds_secret(note->key->name));
 
-    /* The options of a plugin are told by its own rows. */
+    /* The options of a plugin are noted when its rows read them. */
     if (note->key->type == GRC_SETTING_RAW || note->key->type == GRC_SETTING_NOTE)
         return NULL;
     if (!note->value)
@@ -135,7 +135,8 @@ static json_t *value_of(const struct grc_note *note)
                 fit(note->value, secret ? MASK_ALL : MASK_SECRETS, note->reader->literal != NULL));
 }
 
-/* Under the hash's random key it says nothing of the value. NULL: not wanted, or no memory. */
+/* The key of the hash is random, so the digest does not reveal the value. NULL: not wanted, or no
+ * memory. */
 static json_t *digest_of(const struct grc_note *note)
 {
     struct grc_siphash hash;
@@ -167,7 +168,7 @@ static const char *origin_name(enum grc_origin origin)
     return names[origin];
 }
 
-/* The text of the value where it is nothing but a variable: a default in it may be a secret. */
+/* The text of a value that is only a variable, without a default, which may be a secret. */
 static const char *written(const struct grc_note *note)
 {
     const char *text = json_string_value(note->value);
@@ -180,7 +181,7 @@ static const char *written(const struct grc_note *note)
 
 static void write_down(void *arg, const struct grc_note *note)
 {
-    /* What a plugin defines while it starts is not in a file. */
+    /* Settings that a plugin defines while it starts are not from a file. */
     json_t *value = note->reader->joint ? NULL : value_of(note);
     char *at = NULL;
     struct grc_buf path;

@@ -1,15 +1,14 @@
-/* A config as it was understood: every value and where it came from. */
+/* The values of a config, with their sources. */
 #pragma once
 
 #include "config/setting.h"
 
 /*
- * Between the two, everything that reads config files is written down: grc_settings_load(), and
- * grc_options_parse() of each plugin that is loaded. Secrets are not, nor what may be one by its
- * name.
+ * Between these calls, all values are recorded that grc_settings_load() and grc_options_parse()
+ * read. Secrets are masked, and so are values that may be secrets by their names.
  */
-/* digests: each entry also has "digest", a number that tells two values of this process apart,
- * masked ones too. */
+/* digests: each entry also has "digest", a number that differs for different values, also for
+ * masked ones. It is only comparable within this process. */
 void grc_show_begin(bool digests);
 /* An array of {"file", "path", "value", "origin": "file", "variable" or "default", "at":
  * "FILE:LINE:COLUMN", "variable": "NAME", "written": "${NAME}"}. New reference; NULL without

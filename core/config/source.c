@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- making JSON of it --- */
+/* --- making it JSON --- */
 
 static size_t skip_space(gr_str text, size_t at)
 {
@@ -15,7 +15,7 @@ static size_t skip_space(gr_str text, size_t at)
     return at;
 }
 
-/* From an opening quote to behind the closing one. */
+/* Returns the byte behind the closing quote of the string that begins at `at`. */
 static size_t skip_string(gr_str text, size_t at)
 {
     for (at++; at < text.len && text.ptr[at] != '"'; at++)
@@ -23,7 +23,7 @@ static size_t skip_string(gr_str text, size_t at)
     return at < text.len ? at + 1 : text.len;
 }
 
-/* Line ends stay, so that lines keep their numbers. */
+/* Overwrites bytes with blanks. Line ends stay, so that lines keep their numbers. */
 static void blank(char *text, size_t from, size_t to)
 {
     for (; from < to; from++) {
@@ -32,7 +32,7 @@ static void blank(char *text, size_t from, size_t to)
     }
 }
 
-/* Behind the comment that begins at the given byte; 0: it does not end. */
+/* Returns the byte behind the comment that begins at `at`; 0 when it does not end. */
 static size_t comment_end(gr_str text, size_t at)
 {
     const char *from = text.ptr + at + 2;
@@ -50,7 +50,7 @@ static size_t comment_end(gr_str text, size_t at)
 bool grc_source_clean(char *text, size_t len, size_t *ret_at)
 {
     gr_str view = {text, len};
-    size_t comma = len; /* the last one, when nothing but blanks came since */
+    size_t comma = len; /* the last comma, if only blanks and comments have followed it */
     size_t at = 0;
 
     if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
@@ -96,7 +96,7 @@ void grc_source_place(gr_str text, size_t at, unsigned *ret_line, unsigned *ret_
     }
 }
 
-/* From the first byte of a value to behind its last. */
+/* Returns the byte behind the value that begins at `at`. */
 static size_t skip_value(gr_str text, size_t at)
 {
     size_t depth = 0;
@@ -120,7 +120,7 @@ static size_t skip_value(gr_str text, size_t at)
     return text.len;
 }
 
-/* Behind the comma that follows a value, if there is one, and the blanks around it. */
+/* Returns the byte behind the blanks, and the comma if there is one, that follow a value. */
 static size_t skip_comma(gr_str text, size_t at)
 {
     at = skip_space(text, at);
@@ -149,7 +149,7 @@ bool grc_source_member(gr_str text, size_t object, const char *name,
     return false;
 }
 
-/* Where the index-th element of the array at the given byte begins; false: there are fewer. */
+/* Finds where the index-th element of an array begins. Returns false when there are fewer. */
 static bool find_element(gr_str text, size_t array, size_t index, size_t *ret_at)
 {
     size_t at = skip_space(text, array + 1);
@@ -162,7 +162,8 @@ static bool find_element(gr_str text, size_t array, size_t index, size_t *ret_at
     return at < text.len && text.ptr[at] != ']';
 }
 
-/* Goes to what path names. ret_at is where to point at, ret_value where its value begins. */
+/* Finds what path names: *ret_at is the byte to show, *ret_value the byte where its value begins.
+ */
 static bool walk(gr_str text, const struct grc_path *path, size_t *ret_at, size_t *ret_value)
 {
     struct grc_source_member member;

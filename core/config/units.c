@@ -10,7 +10,7 @@ struct unit {
     int64_t factor;
 };
 
-/* Ascending: printing takes the last one that divides the value. */
+/* In ascending order, since unit_text() takes the last unit that divides the value. */
 static const struct unit durations[] = {
     {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0},
 };

@@ -26,12 +26,12 @@ const char *grc_severity_name(enum grc_severity severity)
     return names[severity];
 }
 
-/* One audit at work. */
+/* The state of an audit. */
 struct audit {
     const struct grc_settings *settings;
     const struct grc_runtime *runtime;
     char *file;       /* greenroom.json */
-    json_t *literals; /* files in which a secret stands, by name */
+    json_t *literals; /* object whose keys are the config files that contain a secret */
     json_t *findings;
 };
 
@@ -46,7 +46,7 @@ static bool accepted(const struct audit *audit, const char *id)
     return known && *known;
 }
 
-/* where and found are malloc'ed, and stolen. */
+/* Adds a finding. Steals where and found. */
 static void find(struct audit *audit, enum grc_audit_rule rule, char *where, char *found)
 {
     const struct grc_audit_row *row = &grc_audit_rows[rule];
@@ -60,7 +60,7 @@ static void find(struct audit *audit, enum grc_audit_rule rule, char *where, cha
     free(found);
 }
 
-/* "greenroom.json:3:5: server.listen" of up to three names. */
+/* The location and path of up to three names: "greenroom.json:3:5: server.listen". */
 static char *place_of(const struct audit *audit, const char *one, const char *two,
                       const char *three)
 {
@@ -145,7 +145,7 @@ static void look_at_cors(struct audit *audit)
 
 /* --- secrets --- */
 
-/* Of every secret that stands in a config file as it is. */
+/* Is called for every secret that is written in a config file. */
 static void note_literal(void *arg, const struct grc_note *note)
 {
     struct audit *audit = arg;
@@ -183,7 +183,7 @@ static void look_at_secrets(struct audit *audit)
     json_t *value;
 
     json_object_foreach(audit->literals, file, value)
-        look_at_secret_file(audit, file, "a secret stands in it");
+        look_at_secret_file(audit, file, "has a secret");
     look_at_secret_file(audit, environment, "the variables of the service");
     look_at_secret_file(audit, settings->tls.key ? settings->tls.key : settings->tls.certificate,
                         "the private key of HTTPS");
@@ -225,13 +225,14 @@ static void look_at_upstreams(struct audit *audit)
     }
 }
 
-/* --- files that others can change --- */
+/* --- files that other users can change --- */
 
 static void look_at_writable(struct audit *audit, const char *path)
 {
     struct stat info;
 
-    /* In a directory with the sticky bit, others can add files, but not replace one. */
+    /* In a directory with the sticky bit, other users can add files, but not replace existing ones.
+     */
     if (path && stat(path, &info) == 0 && (info.st_mode & S_IWOTH))
         find(audit, GRC_AUDIT_WRITABLE, strdup(path),
              grc_format("mode %04o", info.st_mode & 07777u));
@@ -297,10 +298,11 @@ static void look_at_process(struct audit *audit)
     const struct grc_settings *settings = audit->settings;
     struct stat info;
 
-    /* Who makes the state directory is who runs; a service manager may have seen to that. */
+    /* The owner of the state directory is the user that the gateway runs as, which the service
+     * manager may set. */
     if (!settings->user && stat(settings->state_dir, &info) == 0 && info.st_uid == 0)
         find(audit, GRC_AUDIT_STAYS_ROOT, place_of(audit, "server", "user", NULL),
-             grc_format("missing, and %s is root's", settings->state_dir));
+             grc_format("missing, and %s belongs to root", settings->state_dir));
     if (settings->core_dumps)
         find(audit, GRC_AUDIT_CORE_DUMPS, place_of(audit, "server", "core_dumps", NULL),
              grc_format("true"));
@@ -309,7 +311,7 @@ static void look_at_process(struct audit *audit)
              grc_format("debug"));
 }
 
-/* --- all of it --- */
+/* --- the audit --- */
 
 static json_t *gravest_first(json_t *stolen)
 {

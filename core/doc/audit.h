@@ -1,21 +1,22 @@
-/* What in a config is dangerous, though it works: greenroom audit. */
+/* Finds dangerous settings in a valid config, for `greenroom audit`. */
 #pragma once
 
 #include "config/settings.h"
 
-/* One rule, for help and documents. */
+/* A rule, for help and documents. */
 struct grc_audit_row {
     const char *id;
     enum grc_severity severity;
     const char *doc;
 };
 extern const struct grc_audit_row grc_audit_rows[GRC_AUDIT_COUNT];
-/* "high". */
+/* A name such as "high". */
 const char *grc_severity_name(enum grc_severity severity);
 
 /*
- * Reads a config directory and looks at it, its plugins and the files that it names. An array of
- * {"rule", "severity", "where", "found", "means", "accepted"}: the gravest first, accepted ones
- * included. New reference; NULL when the config is wrong (each problem reported) or without memory.
+ * Loads a config and checks it, its plugins and its files. Returns an array of {"rule", "severity",
+ * "where", "found", "means", "accepted"}, with the most severe findings first and including
+ * accepted ones. New reference; NULL without memory, or if the config is wrong, after reporting
+ * each problem.
  */
 json_t *grc_audit(const char *config_dir, grc_report_fn *report, void *arg);

@@ -60,7 +60,7 @@ static void add_parameters(json_t *list, const struct gr_field *rows, size_t siz
         json_array_append_new(list, parameter(&row, in, size));
 }
 
-/* Those of the path, in its order; one without a row is a text. */
+/* Adds the parameters of the path, in its order. One without a row is a string. */
 static void add_path_parameters(json_t *list, const struct grc_route *route)
 {
     const struct gr_field *rows = route->params ? grc_schema_rows(route->params) : NULL;

@@ -1,4 +1,4 @@
-/* An OpenAPI description of what is served, from the rows that serve it. */
+/* An OpenAPI description of the routes, made from their rows. */
 #pragma once
 
 #include "runtime/runtime.h"

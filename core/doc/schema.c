@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* json_object_set_new() fails only without memory; the document lacks a word then. It decides
- * nothing, so no caller cares. */
+/* json_object_set_new() fails only without memory. The document then lacks a member, which is
+ * acceptable, since no code depends on it. */
 static void put(json_t *object, const char *name, json_t *stolen)
 {
     (void)json_object_set_new(object, name, stolen);
@@ -35,7 +35,7 @@ static void put_type(json_t *schema, const char *type, bool null_fine)
     put(schema, "type", null_fine ? json_pack("[s,s]", type, "null") : json_string(type));
 }
 
-/* Whole numbers without a point. */
+/* Makes a number; a whole one without a decimal point. */
 static json_t *number(double value)
 {
     if (value == floor(value) && fabs(value) < 9e15)
@@ -43,7 +43,7 @@ static json_t *number(double value)
     return json_real(value);
 }
 
-/* Its bounds are told in the description, where no generated client enforces them. */
+/* The bounds of a hint go into the description, where no generated client enforces them. */
 static bool is_hint(const struct gr_field *row)
 {
     return row->flags & GR_FIELD_HINTS;
@@ -105,7 +105,7 @@ static void put_string(json_t *schema, const struct gr_field *row, bool null_fin
         put(schema, "format", json_string("password"));
 }
 
-/* "Required when": if the other member is there (and has the value), then this one must be. */
+/* The schema of .when: if the other member is present (and has the value), this one is required. */
 static json_t *when_schema(const struct gr_field *row)
 {
     json_t *wanted =
@@ -128,7 +128,7 @@ static void add_alternative(json_t *groups, const struct gr_field *row)
     json_array_append_new(list, json_pack("{s:[s]}", "required", row->name));
 }
 
-/* hints: GR_FIELD_HINTS when the members are only told about, else 0. */
+/* hints is GR_FIELD_HINTS when the members are only documented, else 0. */
 static void put_members(json_t *schema, const struct gr_field *fields, size_t size, unsigned hints)
 {
     json_t *properties = json_object();
@@ -277,7 +277,7 @@ static json_t *default_value(const struct gr_field *row, size_t size)
     return NULL;
 }
 
-/* Appends what a reader should know: "…; default: 24 hours ago". Takes over text. */
+/* Appends words to a description: "…; default: 24 hours ago". Steals text. */
 static char *add_words(char *text, const char *before, const char *words)
 {
     char *longer = NULL;

@@ -1,4 +1,4 @@
-/* Finds out who calls, and what that caller may do. */
+/* Finds the caller, and checks what the caller may do. */
 #include "guard/guard.h"
 
 #include "auth/callers.h"
@@ -23,9 +23,9 @@ bool grc_guard_header(struct grc_call *call, const char *name, const char *value
     return true;
 }
 
-/* --- who calls --- */
+/* --- the caller --- */
 
-/* How often a header stands there; ret_value is the first one's. */
+/* Returns how many headers have this name; *ret_value is the value of the first one. */
 static size_t header_count(const struct grc_request *request, const char *name, gr_str *ret_value)
 {
     size_t count = 0;
@@ -51,8 +51,7 @@ static enum gr_err unauthorized(struct grc_call *call, const char *reason)
     return grc_fail(call, GR_ERR_UNAUTHORIZED, "the credential is refused: %s", reason);
 }
 
-/* Counts a credential that does not hold. GR_OK, or GR_ERR_RATE when the address has failed too
- * often. */
+/* Counts an invalid credential. Fails with GR_ERR_RATE when the address has failed too often. */
 static enum gr_err count_failure(struct grc_call *call)
 {
     gr_str peer = gr_str_of(call->request->peer);
@@ -69,7 +68,7 @@ enum gr_err grc_guard_group_refused(struct grc_call *call)
 {
     const struct gr_error of_group = call->error;
 
-    /* The first failure of a call stays, so the group's gives way for a moment. */
+    /* grc_fail() keeps the first error of a call, so the group's error is taken out meanwhile. */
     call->error = (struct gr_error){.err = GR_OK};
     enum gr_err err = count_failure(call);
     if (err != GR_OK)
@@ -78,7 +77,8 @@ enum gr_err grc_guard_group_refused(struct grc_call *call)
     return GR_ERR_UNAUTHORIZED;
 }
 
-/* A credential that does not hold. The reason is told, until the address has failed too often. */
+/* Refuses an invalid credential. The client gets the reason until the address has failed too often.
+ */
 static enum gr_err refuse(struct grc_call *call, const char *reason)
 {
     gr_str peer = gr_str_of(call->request->peer);
@@ -92,13 +92,14 @@ static enum gr_err refuse(struct grc_call *call, const char *reason)
     return unauthorized(call, reason);
 }
 
-static enum gr_err nobody(struct grc_call *call, const char *reason)
+static enum gr_err no_credential(struct grc_call *call, const char *reason)
 {
     grc_guard_header(call, "WWW-Authenticate", REALM);
     return grc_fail(call, GR_ERR_UNAUTHORIZED, "%s", reason);
 }
 
-/* RFC 6750, section 2: one credential, shown one way. NULL, or what is wrong. */
+/* Reads the credential, of which there may be only one (RFC 6750, section 2). Returns NULL, or what
+ * is wrong. */
 static const char *read_credentials(struct grc_call *call, struct grc_credentials *credentials)
 {
     gr_str authorization = {NULL, 0};
@@ -106,7 +107,7 @@ static const char *read_credentials(struct grc_call *call, struct grc_credential
                    header_count(call->request, "X-API-Key", &credentials->api_key);
 
     if (shown > 1)
-        return "more than one is shown";
+        return "there is more than one";
     credentials->bearer = grc_bearer_token(authorization);
     if (authorization.len && !credentials->bearer.len)
         return "the scheme is not Bearer";
@@ -136,7 +137,7 @@ enum gr_err grc_guard_authenticate(struct grc_call *call)
         return grc_auth_is_anonymous(call->runtime->auth, call->caller) ? grc_guard_page(call)
                                                                         : GR_OK;
     case GRC_AUTH_MISSING:
-        return nobody(call, reason);
+        return no_credential(call, reason);
     case GRC_AUTH_UNAVAILABLE:
         return grc_fail(call, GR_ERR_OVERLOAD, "%s", reason);
     case GRC_AUTH_WRONG:
@@ -147,7 +148,7 @@ enum gr_err grc_guard_authenticate(struct grc_call *call)
 
 /* --- what the caller may do --- */
 
-/* True when a row, at any depth, takes values of that kind. Rows end with a row without type. */
+/* True when a row, at any depth, binds values of that kind. Rows end with a row without a type. */
 static bool row_names(const struct gr_field *row, const char *kind);
 static bool rows_name(const struct gr_field *rows, const char *kind)
 {
@@ -194,7 +195,7 @@ enum gr_err grc_guard_scope(struct grc_call *call)
     for (; binding && binding->kind; binding++) {
         if (!route_names(call->route, binding->kind))
             return grc_fail(call, GR_ERR_FORBIDDEN,
-                            "this caller is bound to certain %ss, and %s is not about one",
+                            "this caller is bound to certain %ss, and %s does not name one",
                             binding->kind, call->route->row->id);
     }
     return GR_OK;
@@ -204,7 +205,7 @@ enum gr_err grc_guard_scope(struct grc_call *call)
 
 struct bound {
     struct grc_call *call;
-    unsigned seen; /* bit of each binding a value was found for */
+    unsigned seen; /* a bit for each binding that a value was found for */
 };
 
 static enum gr_err visit_value(void *arg, const char *kind, gr_str value)
@@ -221,7 +222,7 @@ static enum gr_err visit_value(void *arg, const char *kind, gr_str value)
     return GR_OK;
 }
 
-/* A name that may overrule, behind the gateway, the one that is looked at here. */
+/* Refuses a name that an upstream may take for the name that is checked here. */
 static enum gr_err refuse_shadows(struct grc_call *call)
 {
     const struct grc_route *route = call->route;
@@ -254,7 +255,7 @@ enum gr_err grc_guard_binds(struct grc_call *call)
                                      &bound);
     if (err == GR_OK && route->body && call->json)
         err = grc_schema_binds_json(route->body, call->json, visit_value, &bound);
-    /* Leaving it out would mean all of them. */
+    /* A request without a value would be about all of them. */
     for (unsigned i = 0; err == GR_OK && bindings[i].kind; i++) {
         if (!(bound.seen & 1u << i))
             err = grc_fail(call, GR_ERR_FORBIDDEN,

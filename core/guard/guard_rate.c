@@ -1,4 +1,4 @@
-/* How often, and how many at a time. */
+/* Limits how often callers and addresses send requests, and how many at a time. */
 #include "auth/callers.h"
 #include "base/address.h"
 #include "base/clock.h"
@@ -9,7 +9,7 @@
 
 #define NOTHING ((gr_str){NULL, 0})
 
-/* What stands behind a probe must not depend on how busy the gateway is. */
+/* True for requests such as probes, whose answer must not depend on the load. */
 static bool is_exempt(const struct grc_call *call)
 {
     return call->request->admin || (call->route && !call->route->plugin->settings);
@@ -20,11 +20,11 @@ static gr_str address_of(const struct grc_call *call, char text[GRC_ADDRESS_KEY_
     return grc_address_key(gr_str_of(call->request->peer), text);
 }
 
-/* --- what is counted while the call lasts --- */
+/* --- requests in progress --- */
 
 struct grc_guard_use {
     struct grc_limits *limits;
-    uint64_t key; /* 0: the gateway's */
+    uint64_t key; /* 0: the count of the whole gateway */
     bool ended;
     struct grc_guard_use *next;
 };
@@ -42,7 +42,7 @@ static void end_use(void *arg)
         grc_limits_leave(use->limits);
 }
 
-/* NULL: the call has failed. */
+/* Returns NULL after it has failed the call. */
 static struct grc_guard_use *use_new(struct grc_call *call, uint64_t key)
 {
     struct grc_guard_use *use = grc_arena_alloc(&call->arena, sizeof(*use));
@@ -61,8 +61,8 @@ static struct grc_guard_state *state_of(struct grc_call *call)
     return call->guard;
 }
 
-/* Runs end_use() when the call ends, unless grc_guard_leave() does so before; at once when that
- * cannot be arranged. */
+/* Has end_use() run when the call ends, unless grc_guard_leave() runs it before. Without memory it
+ * runs at once. */
 static enum gr_err use_keep(struct grc_call *call, struct grc_guard_use *use)
 {
     struct grc_guard_state *state = state_of(call);
@@ -128,7 +128,7 @@ enum gr_err grc_guard_enter(struct grc_call *call)
 
 /* --- rates --- */
 
-/* The bucket that is nearest to its end is the one to tell of. */
+/* Notes the bucket with the fewest tokens, which the headers will describe. */
 static void note_view(struct grc_call *call, const struct grc_rate_view *view, bool refused)
 {
     if (!state_of(call) ||
@@ -138,7 +138,7 @@ static void note_view(struct grc_call *call, const struct grc_rate_view *view, b
     call->guard->has_view = true;
 }
 
-/* As in draft-ietf-httpapi-ratelimit-headers-06: a field each, seconds from now. */
+/* Adds the headers of draft-ietf-httpapi-ratelimit-headers-06; times are in seconds from now. */
 static void tell_rate(struct grc_call *call)
 {
     const struct grc_rate_view *view = &call->guard->view;
@@ -178,8 +178,8 @@ enum gr_err grc_guard_address(struct grc_call *call)
                 "this address");
 }
 
-/* Under which name a request is counted: that of its caller, or the address of a client who has no
- * name. The text is in the arena. Its ptr is NULL when the call has failed. */
+/* Returns the name that a request is counted under, in the arena: that of the caller, or the
+ * address of a client without a name. Its ptr is NULL when the call has failed. */
 static gr_str who_of(struct grc_call *call)
 {
     const struct grc_caller *caller = call->caller;

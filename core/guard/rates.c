@@ -17,7 +17,7 @@ struct slot {
     int64_t in_use;
 };
 
-/* On a line of its own, so that two locks do not slow each other. */
+/* A lock on a cache line of its own, so that two locks do not slow each other. */
 struct part {
     pthread_mutex_t mutex;
     char pad[64 - sizeof(pthread_mutex_t) % 64];
@@ -25,7 +25,7 @@ struct part {
 
 struct grc_rates {
     struct slot *slots;
-    size_t set_mask; /* number of sets of WAYS slots, less one */
+    size_t set_mask; /* the number of sets, of WAYS slots each, minus one */
     struct part parts[PARTS];
 };
 
@@ -77,7 +77,7 @@ uint64_t grc_rates_key(enum grc_rate_class class, gr_str who, gr_str what)
     return key ? key : 1;
 }
 
-/* --- slots; with the lock of their part held --- */
+/* --- slots; the lock of their part is held --- */
 
 static pthread_mutex_t *lock_of(struct grc_rates *rates, uint64_t key)
 {
@@ -103,7 +103,8 @@ static struct slot *find(struct grc_rates *rates, uint64_t key)
     return NULL;
 }
 
-/* Finds or makes a slot. NULL: all of the set are in use. *ret_new: it held nothing. */
+/* Finds or makes a slot. NULL when all slots of the set count something in use. *ret_new tells
+ * whether the slot has to be initialised. */
 static struct slot *obtain(struct grc_rates *rates, uint64_t key, bool *ret_new)
 {
     struct slot *set = set_of(rates, key);

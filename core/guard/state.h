@@ -1,4 +1,4 @@
-/* Inside core/guard only. */
+/* For core/guard only. */
 #pragma once
 
 #include "guard/guard.h"
@@ -7,10 +7,10 @@
 struct grc_guard_use;
 
 struct grc_guard_state {
-    struct grc_guard_use *uses; /* counted while the call lasts */
-    struct grc_rate_view view;  /* of the bucket that is nearest to its end */
+    struct grc_guard_use *uses; /* what the call is counted in */
+    struct grc_rate_view view;  /* of the bucket with the fewest tokens */
     bool has_view;
 };
 
-/* Adds a header to the reply. Texts live as long as the call; NULL is not added. */
+/* Adds a header to the reply, unless value is NULL. The texts must live as long as the call. */
 bool grc_guard_header(struct grc_call *call, const char *name, const char *value);

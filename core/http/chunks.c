@@ -1,20 +1,13 @@
 #include "http/chunks.h"
 
-/* A size has as many digits at most, and none is beyond what a signed number holds. */
-#define DIGITS_MAX 16u
+#include "base/secure.h"
 
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+/* The most digits of a size; a larger number than int64_t holds is refused too. */
+#define DIGITS_MAX 16u
 
 static enum gr_err take_digit(struct grc_chunks *chunks, char c)
 {
-    int digit = digit_of(c);
+    int digit = grc_hex_digit(c);
 
     if (c == '\r' && chunks->digits > 0) {
         chunks->state = GRC_CHUNKS_SIZE_LF;
@@ -33,7 +26,7 @@ static enum gr_err begin_chunk(struct grc_chunks *chunks, const struct grc_buf *
     return chunks->left > body->max_bytes - body->len ? GR_ERR_TOO_LARGE : GR_OK;
 }
 
-/* One byte that is no data. */
+/* Takes one byte that is not data. */
 static enum gr_err take_mark(struct grc_chunks *chunks, char c, const struct grc_buf *body)
 {
     static const struct {

@@ -1,9 +1,9 @@
 /*
- * CivetWeb's part: it owns the listening sockets and the workers, and parses heads. Clients are
- * taken in by door.c and are connections of the loop (conn.c); a worker is given one whole head
- * after the other through its seat (seat.h). Everything is served from begin_request, which runs
- * before any look at files, handlers or scripts; document_root is never set. Answers do not leave
- * through CivetWeb.
+ * The adapter of CivetWeb, which owns the listening sockets and the workers, and parses heads.
+ * door.c accepts clients, and their connections belong to the loop (conn.c); each worker gets one
+ * whole head after the other through its seat (seat.h). Every request is served from begin_request,
+ * which CivetWeb calls before it looks at files, handlers or scripts; document_root is never set.
+ * Answers are not sent through CivetWeb.
  */
 #include "http/civetweb.h"
 
@@ -22,11 +22,11 @@
 
 _Static_assert(MG_MAX_HEADERS == GRC_HEADERS_MAX, "the header array of CivetWeb has another size");
 
-/* The versions whose parser and keep-alive http/framing.c and http/seat.c were checked with. */
+/* The versions with which http/framing.c and http/seat.c were tested. */
 #define KNOWN_VERSIONS "1.15 and 1.16"
 static const char *const known_versions[] = {"1.15", "1.16"};
 
-/* What is tried at the start, and how long it may take. */
+/* The request of the trial at start, and how long it may take. */
 static const char trial_head[] = "GET /trial?a=b HTTP/1.1\r\nHost: trial\r\n\r\n";
 #define TRIAL_MS 10000
 
@@ -34,24 +34,24 @@ enum trial { TRIAL_DUE = 0, TRIAL_RUNS, TRIAL_PASSED };
 
 struct grc_civetweb {
     struct mg_context *context;
-    pthread_mutex_t lock; /* of trial and seated */
+    pthread_mutex_t lock; /* protects trial and seated */
     pthread_cond_t ready;
     enum trial trial;
     unsigned seated; /* workers that have their seat */
     atomic_bool tried;
-    char trouble[256]; /* the last thing CivetWeb complained about */
+    char trouble[256]; /* CivetWeb's last error message */
 };
 
-/* A thread of CivetWeb's: a worker, or the one that accepts. */
+/* A thread of CivetWeb: a worker, or the thread that accepts. */
 struct worker {
     struct grc_seat seat;
     struct grc_http *http;
-    struct grc_conn *conn; /* whose head CivetWeb has; NULL: none */
+    struct grc_conn *conn; /* the connection of the head that CivetWeb parses; NULL: none */
     bool seated;
-    bool trying; /* it has the head of the trial */
+    bool trying; /* CivetWeb parses the head of the trial */
 };
 
-/* --- the trial: do the three calls of seat.h reach it, and does begin_request? --- */
+/* --- the trial: whether the three calls of seat.h and begin_request reach this program --- */
 
 static bool begin_trial(struct worker *worker)
 {
@@ -83,7 +83,7 @@ static void end_trial(struct worker *worker, const struct mg_request_info *info)
     pthread_mutex_unlock(&civetweb->lock);
 }
 
-/* Until every worker is there as well: a listener that has started has all its threads at work. */
+/* Waits for all workers as well, so that a listener that has started has all its threads. */
 static bool wait_for_trial(const struct grc_http *http)
 {
     struct grc_civetweb *civetweb = http->civetweb;
@@ -173,7 +173,7 @@ static int take_socket(void *arg)
 static const struct grc_seat_calls master_calls = {.wait_door = wait_door,
                                                    .take_socket = take_socket};
 
-/* --- what CivetWeb calls --- */
+/* --- CivetWeb's callbacks --- */
 
 static int log_message(const struct mg_connection *mg, const char *message)
 {
@@ -193,7 +193,7 @@ static void *init_thread(const struct mg_context *context, int type)
     (void)grc_altstack_use();
     grc_privileges_thread();
     if (!worker)
-        abort(); /* at start, before anything is served */
+        abort(); /* only at start, before any request */
     worker->http = http;
     worker->seat.arg = worker;
     worker->seat.calls = type == 1 ? &worker_calls : &master_calls;
@@ -221,7 +221,7 @@ static bool same_text(gr_str text, const char *other)
     return gr_str_eq(text, gr_str_of(other ? other : ""));
 }
 
-/* CivetWeb and http/framing.c have read the same request, or one of them is wrong. */
+/* Whether CivetWeb and http/framing.c have read the same request. */
 static bool agrees(const struct grc_request *request, const struct mg_request_info *info)
 {
     return same_text(request->method_text, info->request_method) &&
@@ -245,7 +245,7 @@ static void run(struct worker *worker)
 
     worker->conn = NULL;
     worker->seat.inside = true;
-    grc_loop_hand_over(worker->http->loop); /* it may take a while */
+    grc_loop_hand_over(worker->http->loop); /* serving may take a while */
     grc_transaction_run(conn);
     worker->seat.inside = false;
 }
@@ -269,7 +269,7 @@ static int begin_request(struct mg_connection *mg)
     return 200; /* for CivetWeb's own log, which is off */
 }
 
-/* CivetWeb refuses a head that http/framing.c let through. */
+/* CivetWeb refuses a head that http/framing.c accepted. */
 static int http_error(struct mg_connection *mg, int status, const char *message)
 {
     struct worker *worker = mg_get_thread_pointer(mg);
@@ -280,10 +280,10 @@ static int http_error(struct mg_connection *mg, int status, const char *message)
         refuse(worker->conn);
         run(worker);
     }
-    return 0; /* it was answered */
+    return 0; /* the request has been answered */
 }
 
-/* CivetWeb has ended the conversation at a seat. */
+/* CivetWeb has closed the socket of a seat. */
 static void connection_closed(const struct mg_connection *mg)
 {
     struct worker *worker = mg_get_thread_pointer(mg);
@@ -348,8 +348,9 @@ bool grc_civetweb_start(struct grc_http *http, const struct grc_listen *listen, 
     learn_ports(http, listen);
     if (wait_for_trial(http))
         return true;
-    *ret_trouble = "requests cannot be given to the linked libcivetweb: its calls of poll(), "
-                   "accept() and recv() do not reach this program";
+    *ret_trouble =
+        "the linked libcivetweb cannot be used: its calls of poll(), accept() and recv() "
+        "do not reach this program";
     return false;
 }
 
@@ -380,8 +381,8 @@ const char *grc_http_unchecked(const char *version)
         if (strcmp(version, known_versions[i]) == 0)
             return NULL;
     }
-    return "the checks against request smuggling, and the time limits of connections, were tried "
-           "with libcivetweb " KNOWN_VERSIONS " only";
+    return "the checks against request smuggling and the time limits of connections were only "
+           "tested with libcivetweb " KNOWN_VERSIONS;
 }
 
 void grc_http_warn_unchecked(const struct grc_settings *settings)
@@ -389,8 +390,9 @@ void grc_http_warn_unchecked(const struct grc_settings *settings)
     const char *unchecked = grc_http_unchecked(mg_version());
 
     if (unchecked && !settings->civetweb_any)
-        grc_warn("libcivetweb is %s, but %s; \"civetweb\": \"any\" under \"server\" accepts that",
-                 mg_version(), unchecked);
+        grc_warn(
+            "libcivetweb is %s, but %s; \"civetweb\": \"any\" under \"server\" hides this warning",
+            mg_version(), unchecked);
 }
 
 const char *grc_http_library(void)

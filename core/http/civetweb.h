@@ -1,4 +1,4 @@
-/* Inside of the CivetWeb adapter only: what its files share. */
+/* Private to the CivetWeb adapter. */
 #pragma once
 
 #include "http/internal.h"
@@ -14,6 +14,6 @@ struct grc_http_options {
     char ports[GRC_LISTEN_MAX * 72];
 };
 
-/* Sets every option that matters, so that no default of another build decides. */
+/* Sets every option that matters, so that the gateway does not depend on a build's defaults. */
 void grc_http_fill_options(struct grc_http_options *options, const struct grc_http *http,
                            const struct grc_listen *listen, size_t count);

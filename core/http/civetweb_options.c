@@ -15,7 +15,7 @@ static bool is_known_option(const char *name)
     return false;
 }
 
-/* Builds of CivetWeb leave out options of features they leave out. */
+/* Skips options that this build of CivetWeb does not know, since it was built without a feature. */
 static void set(struct grc_http_options *options, const char *name, const char *value)
 {
     if (!is_known_option(name) || options->count + 3 > sizeof(options->list) / sizeof(char *))
@@ -53,10 +53,11 @@ static void set_ports(struct grc_http_options *options, const struct grc_listen 
 void grc_http_fill_options(struct grc_http_options *options, const struct grc_http *http,
                            const struct grc_listen *listen, size_t count)
 {
-    set_ports(options, listen, count); /* those of HTTPS as well: TLS ends before CivetWeb */
+    set_ports(options, listen, count); /* HTTPS ports as well: CivetWeb never sees TLS */
     set_number(options, "num_threads", http->workers);
     set_number(options, "max_request_size", (int64_t)http->head_max + 1);
-    set_number(options, "request_timeout_ms", NEVER_MS); /* a worker waits as long as it takes */
+    set_number(options, "request_timeout_ms",
+               NEVER_MS); /* an idle worker waits for the next head */
     set_number(options, "keep_alive_timeout_ms", NEVER_MS);
     set_number(options, "connection_queue", http->workers < 64 ? 64 : http->workers);
     set_number(options, "listen_backlog", 4096);

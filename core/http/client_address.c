@@ -1,9 +1,11 @@
 #include "http/client_address.h"
 
+#include "base/field.h"
+
 #include <stdio.h>
 #include <strings.h>
 
-/* Hops that are looked at, from the gateway outwards. */
+/* The most hops that are read, beginning with the one next to the gateway. */
 #define HOPS_MAX 32u
 
 static bool is_trusted(const struct grc_proxies *proxies, const struct grc_ip *ip)
@@ -15,21 +17,8 @@ static bool is_trusted(const struct grc_proxies *proxies, const struct grc_ip *i
     return false;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static gr_str trim(gr_str text)
-{
-    while (text.len && is_blank(text.ptr[0]))
-        text = (gr_str){text.ptr + 1, text.len - 1};
-    while (text.len && is_blank(text.ptr[text.len - 1]))
-        text.len--;
-    return text;
-}
-
-/* Takes the part behind the last separator off the end of a list that may hold quoted strings. */
+/* Removes the part after the last separator from a list, which may have quoted strings, and returns
+ * it. */
 static gr_str take_last(gr_str *list, char separator)
 {
     bool quoted = false;
@@ -45,7 +34,7 @@ static gr_str take_last(gr_str *list, char separator)
     }
     gr_str last = {list->ptr + start, list->len - start};
     list->len = start > 0 ? start - 1 : 0;
-    return trim(last);
+    return grc_field_trim(last);
 }
 
 /* An address with or without a port: "192.0.2.1", "192.0.2.1:80", "2001:db8::1",
@@ -67,7 +56,7 @@ static bool parse_node(gr_str node, struct grc_ip *ret)
     return end && grc_ip_parse((gr_str){node.ptr, (size_t)(end - node.ptr)}, ret);
 }
 
-/* The node of "for=" in one element of Forwarded (RFC 7239, section 4); empty: none. */
+/* The node of "for=" in one element of Forwarded (RFC 7239, section 4); empty if there is none. */
 static gr_str for_of(gr_str element)
 {
     while (element.len > 0) {
@@ -79,12 +68,12 @@ static gr_str for_of(gr_str element)
     return (gr_str){NULL, 0};
 }
 
-/* Walks the elements of all lines of the header from the last one back. */
+/* Iterates over the elements of all lines of the header, from the last one backwards. */
 struct walk {
     const struct grc_request *request;
     const char *name;
-    size_t line; /* headers that are still to be looked at */
-    gr_str list; /* what is left of the line at hand */
+    size_t line; /* number of headers that are still to be read */
+    gr_str list; /* rest of the current line */
 };
 
 static bool next_line(struct walk *walk)
@@ -92,9 +81,8 @@ static bool next_line(struct walk *walk)
     while (walk->line > 0) {
         const struct gr_pair *header = &walk->request->headers[--walk->line];
 
-        if (header->name.len == strlen(walk->name) &&
-            strncasecmp(header->name.ptr, walk->name, header->name.len) == 0) {
-            walk->list = trim(header->value);
+        if (grc_field_is(header->name, walk->name)) {
+            walk->list = grc_field_trim(header->value);
             return true;
         }
     }

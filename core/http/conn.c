@@ -1,14 +1,14 @@
 /*
- * Connections: what each one waits for, and for how long.
+ * Connections of clients, and what each one waits for.
  *
- * A connection is parked with the loop, which calls on_event() when bytes come, or on_timer() when
- * it has waited for too long. One of the two wins and owns it from then on: it takes the watch's
- * event, or disarms the watch under the connection's lock. An owner reads until nothing is left
- * before it parks again, so that an edge of the loop is never missed.
+ * A waiting connection is parked with the loop, which calls on_event() when bytes come, or
+ * on_timer() at the deadline. One of the two becomes its owner: the one that gets the watch's
+ * event, or that disarms the watch under the connection's lock. The owner reads until nothing is
+ * left before it parks the connection again, since the watch is edge-triggered.
  *
- * The timer is lazy: it is set only when it would go off too late, and looks at the deadline when
- * it does, so that a busy connection does not set it with each request. A slot is never freed: a
- * timer that comes late finds another connection's deadline there, and keeps to that.
+ * The timer is lazy: it is only set when it would fire too late, and checks the deadline when it
+ * fires, so that a busy connection does not set it for each request. Slots are never freed: a late
+ * timer may find the deadline of the next connection in the slot, and then waits for that.
  */
 #include "http/internal.h"
 
@@ -26,19 +26,19 @@
 #include <unistd.h>
 
 #define FIRST_BYTES ((size_t)4096)
-/* A client that is told why it is refused may go on sending for this long and this much, so that
- * the answer arrives before the reset that the kernel sends for unread bytes. */
+/* After the last answer the gateway still reads this long and this much, since the kernel resets a
+ * connection that is closed with unread bytes, and the client could lose the answer. */
 #define LINGER_MS 1000
 #define LINGER_BYTES ((size_t)4 * 1024 * 1024)
-/* While the gateway drains, a connection that was opened or used within this time is not idle yet:
- * its client may have sent a request that has not arrived. */
+/* While the gateway drains, a connection that was opened or used within this time does not count as
+ * idle: a request may be on its way. */
 #define DRAIN_GRACE_MS 1000
 /* How long one that is refused may take to send its request. */
 #define OVER_MS 1000
 
 static const char reason_too_large[] = "the head of the request is too large";
 
-/* Throws away what came. true: more may come. */
+/* Reads and drops received bytes. Returns true if more may come. */
 static bool throw_away(struct grc_conn *conn)
 {
     char waste[4096];
@@ -56,7 +56,7 @@ static bool throw_away(struct grc_conn *conn)
 
 bool grc_conns_new(struct grc_http *http, size_t max)
 {
-    /* Pages of slots that were never used cost nothing. */
+    /* Pages of slots that were never used take no memory. */
     void *table = mmap(NULL, max * sizeof(struct grc_conn), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -72,8 +72,7 @@ void grc_conns_free(struct grc_http *http)
     for (size_t i = 0; i < http->conns_used; i++) {
         struct grc_conn *conn = &http->conns[i];
 
-        /* What a client has sent in vain would reset the connection, and take the last answer from
-         * it. */
+        /* With unread bytes the connection would be reset, and the client could lose the answer. */
         if (conn->phase == GRC_CONN_LINGER)
             (void)throw_away(conn);
         if (conn->phase != GRC_CONN_FREE)
@@ -116,7 +115,7 @@ static void give_slot(struct grc_http *http, struct grc_conn *conn)
     pthread_mutex_unlock(&http->lock);
 }
 
-/* --- bytes that came --- */
+/* --- received bytes --- */
 
 static void drop_input(struct grc_conn *conn)
 {
@@ -127,10 +126,10 @@ static void drop_input(struct grc_conn *conn)
     conn->scanned = 0;
 }
 
-/* Room for more, never beyond what a head may have. */
+/* Makes room for more bytes, up to the size of the largest head. */
 static bool reserve_input(struct grc_conn *conn)
 {
-    size_t max = conn->http->head_max + 2; /* with the empty line that may stand in front */
+    size_t max = conn->http->head_max + 2; /* 2: an empty line may come before the head */
     size_t cap = conn->in_cap ? conn->in_cap * 2 : FIRST_BYTES;
 
     if (conn->in_len < conn->in_cap)
@@ -195,7 +194,7 @@ static bool shaking(const struct grc_conn *conn)
     return conn->ssl && !SSL_is_init_finished(conn->ssl);
 }
 
-/* Until when a parked connection waits. */
+/* How long a parked connection waits. */
 static int64_t deadline_ms(const struct grc_conn *conn)
 {
     const struct grc_http *http = conn->http;
@@ -225,12 +224,14 @@ static void set_receiving(struct grc_conn *conn, bool receiving)
         atomic_fetch_sub(&conn->http->receiving, 1);
 }
 
-/* The owner lets go. false: there is something already, and it is the owner still. */
+/* Gives the connection to the loop. Returns false if there is an event already: the caller is still
+ * the owner. */
 static bool park(struct grc_conn *conn)
 {
     set_receiving(conn, conn->phase == GRC_CONN_HEAD && (shaking(conn) || conn->in_len > 0));
     pthread_mutex_lock(&conn->lock);
-    /* Under the lock: either this sees that a drain has begun, or the drain sees it parked. */
+    /* Under the lock: either this sees that a drain has begun, or the drain sees the parked
+     * connection. */
     conn->deadline_ms = deadline_ms(conn);
     set_timer(conn);
     conn->parked = true;
@@ -241,7 +242,7 @@ static bool park(struct grc_conn *conn)
     return armed;
 }
 
-/* Takes a connection away from the loop, if it is parked. */
+/* Takes a parked connection from the loop. Returns false if it is not parked. */
 static bool unpark(struct grc_conn *conn)
 {
     bool mine = conn->parked && grc_watch_disarm(conn->watch);
@@ -254,8 +255,8 @@ static bool unpark(struct grc_conn *conn)
 /* --- clients that leave while their request is served --- */
 
 /*
- * A client that has only ended its sending may still read. Its request is given up where it can be
- * asked again without harm; others go on, since what they changed would be lost on the client.
+ * A client that has only ended its sending may still read the answer. Its request is cancelled only
+ * if it can safely be repeated; for others the client should learn the outcome.
  */
 bool grc_conn_gone(const struct grc_request *request)
 {
@@ -267,7 +268,7 @@ bool grc_conn_gone(const struct grc_request *request)
     return fd.fd >= 0 && poll(&fd, 1, 0) == 1 && (fd.revents & gone) != 0;
 }
 
-/* Each wait that was begun and is not disarmed in time calls this once. */
+/* Is called once for each watch that was armed and not disarmed in time. */
 static void on_hangup(void *arg, uint32_t events)
 {
     struct grc_conn *conn = arg;
@@ -292,10 +293,10 @@ void grc_conn_watch_client(struct grc_conn *conn)
     struct grc_fiber_ref caller = grc_fiber_ref();
 
     if (!caller.fiber)
-        return; /* on a thread nothing can be cancelled */
+        return; /* only a fiber can be cancelled */
     pthread_mutex_lock(&conn->lock);
     conn->caller = caller;
-    /* One that had ended its sending before it could be served waits for the answer. */
+    /* If that fails, the client has ended its sending already and waits for the answer. */
     conn->watched = grc_watch_arm(conn->watch, GRC_HANGUP, on_hangup, conn);
     pthread_mutex_unlock(&conn->lock);
 }
@@ -311,7 +312,7 @@ void grc_conn_unwatch_client(struct grc_conn *conn)
 
 /* --- heads --- */
 
-/* An empty line in front of a head is passed over (RFC 9112, 2.2), but only one. */
+/* Skips one empty line before a head (RFC 9112, 2.2). */
 static void skip_blank(struct grc_conn *conn)
 {
     if (conn->blank || conn->in_len < 2 || memcmp(conn->in, "\r\n", 2) != 0)
@@ -320,7 +321,7 @@ static void skip_blank(struct grc_conn *conn)
     grc_conn_used(conn, 2);
 }
 
-/* The head is complete, or it will never be one: the connection has a request to answer. */
+/* The head is complete or wrong: in both cases there is a request to answer. */
 static void begin(struct grc_conn *conn, size_t len, enum gr_err err, const char *reason)
 {
     if (!grc_transaction_begin(conn, len, err, reason)) {
@@ -335,12 +336,12 @@ static void begin(struct grc_conn *conn, size_t len, enum gr_err err, const char
     if (conn->in_len == 0)
         drop_input(conn);
     if (conn->transaction->request.broken == GR_OK)
-        grc_ready_put(conn); /* through CivetWeb's parser */
+        grc_ready_put(conn); /* CivetWeb parses it */
     else
         grc_transaction_run(conn);
 }
 
-/* true: it has begun a request, and is not ours any more. */
+/* Returns true if it has begun a request: the caller is then no longer the owner. */
 static bool begin_if_whole(struct grc_conn *conn)
 {
     if (conn->in_len == 0)
@@ -366,7 +367,7 @@ static void refuse(const struct grc_conn *conn, int status, const char *reason)
         handler->refused(handler->arg, conn->peer, status, reason);
 }
 
-/* A handshake that failed is logged; HTTP in its place gets an answer that says so. */
+/* Logs a failed handshake. A client that sent HTTP to an HTTPS port gets an answer. */
 static void end_in_trouble(struct grc_conn *conn)
 {
     bool spoke_http = false;
@@ -391,7 +392,7 @@ static void end_of_input(struct grc_conn *conn)
         grc_conn_close(conn);
 }
 
-/* Nothing has come, and the gateway that drains need not wait for it any longer. */
+/* Whether the gateway drains and the connection has been idle for long enough to be closed. */
 static bool idles_in_drain(const struct grc_conn *conn)
 {
     return conn->in_len == 0 && atomic_load(&conn->http->stage) >= GRC_HTTP_DRAINING &&
@@ -494,7 +495,7 @@ static void go_on_lingering(struct grc_conn *conn)
     grc_conn_close(conn);
 }
 
-/* Nothing has to be waited for any more before the gateway may end. */
+/* From now on a stop does not wait for this connection. */
 static void count_finished(struct grc_conn *conn)
 {
     if (!conn->late)
@@ -554,7 +555,7 @@ void grc_conn_go_on(struct grc_conn *conn)
         go_on_lingering(conn);
         return;
     }
-    if (conn->phase == GRC_CONN_CALL) { /* its answer has left */
+    if (conn->phase == GRC_CONN_CALL) { /* its answer has been sent */
         conn->phase = GRC_CONN_HEAD;
         conn->kept = true;
         conn->since_ms = grc_mono_ms();
@@ -574,7 +575,7 @@ static void on_event(void *arg, uint32_t events)
     grc_conn_go_on(conn);
 }
 
-/* A connection has waited for too long. */
+/* The deadline of a parked connection has passed. */
 static void give_up(struct grc_conn *conn)
 {
     if (conn->phase == GRC_CONN_HEAD && conn->proxied)
@@ -623,7 +624,7 @@ void grc_conns_cancel(struct grc_http *http)
         struct grc_conn *conn = &http->conns[i];
 
         pthread_mutex_lock(&conn->lock);
-        struct grc_fiber_ref caller = conn->caller; /* of a call that may have ended */
+        struct grc_fiber_ref caller = conn->caller; /* its call may have ended */
         pthread_mutex_unlock(&conn->lock);
         if (caller.fiber)
             grc_fiber_cancel(caller);
@@ -655,7 +656,7 @@ void grc_conns_drain(struct grc_http *http)
         bool mine = unpark(conn);
         pthread_mutex_unlock(&conn->lock);
         if (mine)
-            grc_ready_put(conn); /* a worker serves what has come by now, or ends it */
+            grc_ready_put(conn); /* a worker serves a request that has come, or closes it */
     }
 }
 
@@ -699,6 +700,6 @@ bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *p
     if (!late)
         atomic_fetch_add(&http->unfinished, 1);
     if (!park(conn))
-        grc_ready_put(conn); /* it sent something at once */
+        grc_ready_put(conn); /* the client has already sent something */
     return true;
 }

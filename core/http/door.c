@@ -1,4 +1,4 @@
-/* The thread that accepts: takes in clients, and hands out the seats of workers. */
+/* The thread that accepts clients and gives workers the sockets of their seats. */
 #include "http/internal.h"
 
 #include "base/clock.h"
@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How long it stays shut when there is no descriptor left, unless a connection ends before. */
+/* How long it stays shut without free descriptors, unless a connection ends before. */
 #define SHUT_MS 200
 /* There is room again when it has not been missing for so long: one client that leaves lets one in.
  */
@@ -24,17 +24,17 @@
 #define LAST_IN_MS 1000
 
 struct grc_door {
-    int bell; /* rung when there is something else to do than to wait for clients */
+    int bell; /* an eventfd that interrupts the wait for clients */
     atomic_uint seats_wanted;
-    int seat;             /* a socket for the next one; -1: none */
-    bool non_blocking;    /* the listening sockets are */
+    int seat;             /* a socket for the next seat; -1: none */
+    bool non_blocking;    /* the listening sockets are non-blocking */
     atomic_bool shut;     /* there is no room: clients wait in the kernel's queue */
     bool told;            /* … and that was logged */
     int64_t full_ms;      /* when there was no room the last time */
     atomic_bool closed;   /* no client is taken in any more */
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
-    bool late; /* clients who come now are late; written by the thread that accepts */
+    bool late; /* clients that connect from now on are late; set by the thread that accepts */
 };
 
 bool grc_door_new(struct grc_http *http)
@@ -125,13 +125,13 @@ static void text_of(const struct sockaddr_storage *address, char *text, size_t s
         text[0] = '\0';
 }
 
-/* No room for one more client: they wait in the kernel's queue. */
+/* There is no room for another client: clients wait in the kernel's queue. */
 static void shut(struct grc_door *door, const char *reason)
 {
     door->shut = true;
     door->full_ms = grc_mono_ms();
     if (!door->told)
-        grc_warn("no more connections are taken in until others end: %s", reason);
+        grc_warn("no more connections are accepted until others end: %s", reason);
     door->told = true;
 }
 
@@ -140,7 +140,7 @@ static bool is_shortage(int error)
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* true: a worker wants a seat, and there is a socket for it. */
+/* Returns true if a worker needs a seat, and there is a socket for it. */
 static bool make_seat(struct grc_door *door)
 {
     if (atomic_load(&door->seats_wanted) == 0)
@@ -161,7 +161,7 @@ int grc_door_take_socket(struct grc_http *http)
     return seat;
 }
 
-/* false: there is none, or no room for one. */
+/* Accepts a client. Returns false if none waits, or there is no room. */
 static bool take_in(struct grc_http *http, size_t listener, int fd)
 {
     struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
@@ -180,7 +180,7 @@ static bool take_in(struct grc_http *http, size_t listener, int fd)
             shut(http->door, strerror(errno));
         return errno == ECONNABORTED || errno == EINTR;
     }
-    /* Where these fail the connection is broken, which its first read tells. */
+    /* If these fail the connection is broken, and its first read will show it. */
     (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     (void)setsockopt(client, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     text_of(&address, peer, sizeof(peer));

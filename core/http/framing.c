@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* "OPTIONS", two blanks, "HTTP/1.1", two line ends. */
+/* "OPTIONS", two spaces, "HTTP/1.1", two line ends. */
 #define LINE_EXTRA_BYTES 32u
 
 static const char reason_line[] = "the request line is malformed";
@@ -59,7 +59,7 @@ long grc_framing_scan(const char *bytes, size_t len, size_t *scanned)
         if (is_plain((unsigned char)bytes[at]))
             continue;
         if (bytes[at] != '\r')
-            return -1; /* LF is only looked at together with its CR */
+            return -1; /* an LF is only valid after a CR, which is checked below */
         if (at + 1 == len)
             break;
         if (bytes[at + 1] != '\n')
@@ -74,11 +74,11 @@ long grc_framing_scan(const char *bytes, size_t len, size_t *scanned)
 
 /* --- the request line --- */
 
-/* The parts of a request line, as they came. */
+/* The parts of a request line, as they were received. */
 struct line {
     gr_str method;
     gr_str target;
-    gr_str authority; /* of a target in absolute form; ptr NULL: it has another form */
+    gr_str authority; /* of a target in absolute form; ptr is NULL for other forms */
 };
 
 static size_t run_of_graphs(const char *at, const char *end)
@@ -90,7 +90,7 @@ static size_t run_of_graphs(const char *at, const char *end)
     return (size_t)(at - start);
 }
 
-/* method SP target SP version, each blank exactly once. */
+/* method SP target SP version, with exactly one space each. */
 static bool split_line(gr_str text, struct line *ret_line, gr_str *ret_version)
 {
     const char *end = text.ptr + text.len;
@@ -108,7 +108,7 @@ static bool split_line(gr_str text, struct line *ret_line, gr_str *ret_version)
     return ret_version->len == 8 && memcmp(version, "HTTP/", 5) == 0;
 }
 
-/* Where the path of a target begins: behind scheme and authority, if there are any. */
+/* The begin of a target's path: after scheme and authority, if there are any. */
 static const char *find_path(struct line *line)
 {
     static const char *const schemes[] = {"http://", "https://"};
@@ -176,7 +176,7 @@ static enum gr_err read_line(gr_str text, size_t uri_max, struct grc_request *re
     if (err != GR_OK)
         return err;
     if (!request->http_1_0 && memcmp(version.ptr, "HTTP/1.1", 8) != 0)
-        return broken(request, GR_ERR_BAD_REQUEST, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+        return broken(request, GR_ERR_BAD_REQUEST, "only HTTP/1.0 and HTTP/1.1 are supported");
     if (ret_line->target.len > uri_max)
         return broken(request, GR_ERR_URI, "the request target is too long");
     if (!request->path.ptr)
@@ -186,7 +186,7 @@ static enum gr_err read_line(gr_str text, size_t uri_max, struct grc_request *re
 
 /* --- header lines --- */
 
-/* Headers that say how long the body is and what becomes of the connection. */
+/* Headers that control the length of the body and the connection. */
 static bool is_steering(gr_str name)
 {
     static const char *const names[] = {"Connection", "Content-Length", "Transfer-Encoding",
@@ -199,7 +199,7 @@ static bool is_steering(gr_str name)
     return false;
 }
 
-/* name ":" value, where the name is a token: a line that is folded begins with white space. */
+/* name ":" value. The name must be a token, so folded lines, which begin with white space, fail. */
 static enum gr_err read_header(gr_str text, struct grc_request *request)
 {
     const char *colon = memchr(text.ptr, ':', text.len);
@@ -216,7 +216,7 @@ static enum gr_err read_header(gr_str text, struct grc_request *request)
     return GR_OK;
 }
 
-/* at is behind the request line, end behind the empty line. */
+/* at: after the request line. end: after the empty line. */
 static enum gr_err read_headers(const char *at, const char *end, struct grc_request *request)
 {
     for (;;) {
@@ -231,9 +231,9 @@ static enum gr_err read_headers(const char *at, const char *end, struct grc_requ
     }
 }
 
-/* --- what the headers say --- */
+/* --- checks of the headers --- */
 
-/* uri-host [":" port] (RFC 9110, 7.2), by characters. */
+/* Checks the characters of uri-host [":" port] (RFC 9110, 7.2). */
 static bool is_host(gr_str host)
 {
     for (size_t i = 0; i < host.len; i++) {
@@ -245,7 +245,7 @@ static bool is_host(gr_str host)
     return true;
 }
 
-/* A target in absolute form and the Host header say the same (RFC 9112, 3.2.2). */
+/* A target in absolute form and the Host header must name the same host (RFC 9112, 3.2.2). */
 static enum gr_err check_authority(struct grc_request *request, gr_str authority)
 {
     gr_str host = grc_request_header(request, "Host");
@@ -274,7 +274,8 @@ static enum gr_err check_single(struct grc_request *request)
         return broken(request, GR_ERR_BAD_REQUEST, reason_host);
     for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++) {
         if (count_of(request, single[i]) > 1)
-            return broken(request, GR_ERR_BAD_REQUEST, "a header that may come once came twice");
+            return broken(request, GR_ERR_BAD_REQUEST,
+                          "a header that is allowed once was sent more than once");
     }
     return GR_OK;
 }
@@ -313,16 +314,17 @@ static enum gr_err check_body_framing(struct grc_request *request)
     if (!codings)
         return GR_OK;
     if (codings > 1 || !grc_field_is(grc_request_header(request, "Transfer-Encoding"), "chunked"))
-        return broken(request, GR_ERR_BAD_REQUEST, "the only Transfer-Encoding here is chunked");
+        return broken(request, GR_ERR_BAD_REQUEST,
+                      "the only supported Transfer-Encoding is chunked");
     if (request->http_1_0)
         return broken(request, GR_ERR_BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding");
     request->content_length = -1;
     return GR_OK;
 }
 
-/* --- the whole --- */
+/* --- whole heads --- */
 
-/* Moves the method to where the path begins, so that the head has a target in origin form. */
+/* Moves the method next to the path, so that the head has a target in origin form. */
 static size_t drop_authority(char *bytes, const struct line *line, struct grc_request *request)
 {
     size_t method_len = line->method.len + 1;
@@ -375,7 +377,7 @@ enum gr_err grc_framing_refuse(const char *bytes, size_t len, struct grc_request
 
     while (line_len < len && bytes[line_len] != '\r' && bytes[line_len] != '\n')
         line_len++;
-    if (line_len < len) /* else its end may be missing */
+    if (line_len < len) /* otherwise the line may be incomplete */
         (void)read_line((gr_str){bytes, line_len}, SIZE_MAX, request, &line);
     return broken(request, err, reason);
 }

@@ -1,4 +1,4 @@
-/* Listeners: made from the settings, drained and stopped. */
+/* Starts, drains and stops listeners. */
 #include "http/http.h"
 
 #include "base/clock.h"
@@ -28,9 +28,9 @@ void grc_http_warn_descriptors(const struct grc_settings *settings)
     grc_descriptors_warn(settings);
 }
 
-/* --- what is configured, and whether it can work --- */
+/* --- checks of the settings --- */
 
-/* What the linked library cannot do, as a reason; NULL when all is well. */
+/* Returns NULL, or the reason why the linked library cannot listen there. */
 static char *check_listen(const struct grc_listen *listen, size_t count)
 {
     if (count == 0 || count > GRC_LISTEN_MAX)
@@ -43,7 +43,7 @@ static char *check_listen(const struct grc_listen *listen, size_t count)
     return NULL;
 }
 
-/* NULL, and *ret_tls set where one of the listeners needs it; or a reason. */
+/* Returns NULL and sets *ret_tls if a listener needs it, or returns the reason of a failure. */
 static char *prepare_tls(const struct grc_listen *listen, size_t count,
                          const struct grc_settings *settings, struct grc_tls **ret_tls)
 {
@@ -77,7 +77,7 @@ bool grc_http_check(const struct grc_settings *settings, char **ret_reason)
     return reason == NULL;
 }
 
-/* false: the text is no address. */
+/* Returns false if the text is not an address. */
 static bool address_of(const struct grc_listen *listen, struct sockaddr_storage *ret_address)
 {
     struct sockaddr_in *in = (struct sockaddr_in *)ret_address;
@@ -97,7 +97,7 @@ static bool address_of(const struct grc_listen *listen, struct sockaddr_storage 
     return inet_pton(AF_INET6, text, &in6->sin6_addr) == 1;
 }
 
-/* 0: the address can be listened on, or errno. */
+/* Returns 0 if the address can be bound, else errno. */
 static int try_to_bind(const struct sockaddr_storage *address)
 {
     const int on = 1;
@@ -115,7 +115,7 @@ static int try_to_bind(const struct sockaddr_storage *address)
     return error;
 }
 
-/* Why this address cannot be listened on, as a reason; NULL: it can. */
+/* Returns the reason why the address cannot be bound, or NULL. */
 static char *trouble_of(const struct grc_listen *listen)
 {
     struct sockaddr_storage address;
@@ -136,7 +136,7 @@ bool grc_http_try(const struct grc_listen *listen, char **ret_reason)
     return *ret_reason == NULL;
 }
 
-/* Finds out which address cannot be bound and why, since CivetWeb says so in many words. */
+/* Finds out which address cannot be bound and why, since CivetWeb's message is long-winded. */
 static char *explain(const struct grc_listen *listen, size_t count, const char *trouble)
 {
     for (size_t i = 0; i < count; i++) {
@@ -192,8 +192,8 @@ static void apply(struct grc_http *http, bool admin, const struct grc_settings *
     http->keep_alive_timeout_ms = settings->keep_alive_timeout_ms;
 }
 
-/* One worker more than there are processors runs at once. The admin listener is not held to that:
- * it answers whatever the others do. */
+/* Processors + 1 workers run at a time. The workers of the admin listener are not limited, so that
+ * it answers under any load. */
 static bool begin_turns(struct grc_http *http)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -222,8 +222,8 @@ static struct grc_http *http_new(bool admin, const struct grc_settings *settings
     return NULL;
 }
 
-/* Does that again and again, since requests may begin meanwhile, until none is served. false: some
- * are, after so long. */
+/* Repeats act, since new requests may begin meanwhile, until no request is being served. Returns
+ * false at the timeout. */
 static bool until_none_is_served(struct grc_http *http, void (*act)(struct grc_http *http),
                                  int64_t timeout_ms)
 {
@@ -239,8 +239,8 @@ static bool until_none_is_served(struct grc_http *http, void (*act)(struct grc_h
     return true;
 }
 
-/* What waits is cancelled and answers. Then clients that do not read their answers are left. false:
- * a handler holds its thread. */
+/* Cancels waiting requests, which then answer, and after that shuts down connections whose clients
+ * do not read. Returns false if a handler blocks its thread. */
 static bool give_up_requests(struct grc_http *http)
 {
     atomic_store(&http->stage, GRC_HTTP_GIVING_UP);

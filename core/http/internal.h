@@ -1,10 +1,11 @@
 /*
- * Between the files of core/http only.
+ * Private to core/http.
  *
- * Every client connection is a struct grc_conn, a slot of a table that is made once. It has one
- * owner at a time: while it waits for bytes that is the loop (it is parked), else the worker, or
- * the call, that took up its event. Only the owner touches it. A request that is being served is a
- * struct grc_transaction; the connection has one from a whole head on until its answer has left.
+ * Every client connection is a struct grc_conn, a slot of a table that is allocated once. It has
+ * one owner at a time, and only the owner touches it: the loop while it is parked, that is, waits
+ * for bytes, and otherwise the worker or the fiber that handles its event. A request that is being
+ * served is a struct grc_transaction, which the connection has from a complete head until its
+ * answer was sent.
  */
 #pragma once
 
@@ -19,20 +20,20 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* How far a stop has come; see http.h. */
+/* The steps of a stop; see http.h. */
 enum grc_http_stage {
     GRC_HTTP_SERVING = 0,
     GRC_HTTP_LEAVING,
     GRC_HTTP_DRAINING,
-    GRC_HTTP_GIVING_UP, /* what is still being served is cancelled */
+    GRC_HTTP_GIVING_UP, /* requests that are still being served are cancelled */
 };
 
-/* What a connection is at; see conn.c. */
+/* The state of a connection; see conn.c. */
 enum grc_conn_phase {
     GRC_CONN_FREE = 0,
-    GRC_CONN_HEAD,   /* between requests, or in the middle of a handshake or a head */
+    GRC_CONN_HEAD,   /* idle, or in a handshake or a head */
     GRC_CONN_CALL,   /* a request is being served */
-    GRC_CONN_LINGER, /* the last answer has left; what still comes is thrown away */
+    GRC_CONN_LINGER, /* the last answer was sent; further bytes are dropped */
 };
 
 struct grc_listener {
@@ -41,32 +42,32 @@ struct grc_listener {
     bool proxy_protocol;
 };
 
-/* A request with its answer. Reused, so that its buffers are. */
+/* A request with its answer. It is reused, with its buffers. */
 struct grc_transaction {
     struct grc_buf head; /* the bytes that request's slices point into */
-    size_t head_at;      /* where the head begins in it */
+    size_t head_at;      /* offset of the head in it */
     struct grc_request request;
     struct grc_reply reply;
     struct grc_buf out;
     struct grc_date date;
-    bool body_done; /* read to its end */
+    bool body_done; /* the body was read to its end */
     struct grc_transaction *next;
 };
 
 struct grc_conn {
-    pthread_mutex_t lock; /* of what follows, up to timer */
+    pthread_mutex_t lock; /* protects the fields up to timer */
     bool parked;
-    bool watched;  /* its call is told when the client leaves */
-    unsigned owed; /* so often that will be told although it is not watched any more */
-    struct grc_fiber_ref caller; /* that call */
-    int64_t deadline_ms;         /* of what it is parked for */
-    int64_t timer_ms;            /* when the timer goes off; it may be set again then */
+    bool watched;                /* its call is cancelled when the client leaves */
+    unsigned owed;               /* number of hang-up events still to come that must be ignored */
+    struct grc_fiber_ref caller; /* the fiber of that call */
+    int64_t deadline_ms;         /* of the wait it is parked for */
+    int64_t timer_ms;            /* when the timer fires; it may then be set again */
     struct grc_timer timer;
 
     struct grc_http *http;
     struct grc_watch *watch;
     struct grc_transaction *transaction;
-    SSL *ssl; /* NULL: plain */
+    SSL *ssl; /* NULL: no TLS */
     int fd;   /* written with the lock held; -1: none */
     uint8_t phase;
     uint8_t listener;
@@ -90,7 +91,7 @@ struct grc_conn {
     struct grc_conn *next; /* free, or ready for a worker */
 };
 
-/* Connections whose heads are whole, in the order they came. */
+/* Queue of connections with complete heads. */
 struct grc_ready {
     struct grc_conn *first;
     struct grc_conn *last;
@@ -107,15 +108,15 @@ struct grc_http {
     bool admin;
     bool batch; /* the workers run under SCHED_BATCH */
     unsigned workers;
-    unsigned spare;        /* workers kept free: above the rest, requests are shed */
-    unsigned requests_max; /* in progress: above that, requests are shed */
+    unsigned spare;        /* workers that are kept free by shedding requests */
+    unsigned requests_max; /* requests in progress above which further ones are shed */
     int64_t waiting_bytes_max;
     struct grc_listener listeners[GRC_LISTEN_MAX];
     size_t listener_count;
     struct grc_door *door; /* door.c */
     struct grc_civetweb *civetweb;
 
-    pthread_mutex_t lock; /* of the lists that follow */
+    pthread_mutex_t lock; /* protects the table and the lists that follow */
     struct grc_conn *conns;
     size_t conns_max;         /* slots */
     unsigned connections_max; /* above that, connections are over */
@@ -130,129 +131,126 @@ struct grc_http {
     atomic_uint receiving;         /* of them, in a handshake, or in the middle of a head */
     atomic_uint closing;           /* of them, lingering after the last answer */
     atomic_uint active;            /* requests between begin and end */
-    atomic_uint running;           /* of them, those that a worker is at */
-    _Atomic int64_t waiting_bytes; /* of bodies whose rest has not come yet */
+    atomic_uint running;           /* active requests that a worker runs */
+    _Atomic int64_t waiting_bytes; /* memory of bodies that are still incomplete */
     _Atomic int stage;             /* enum grc_http_stage */
     atomic_bool stopping;
 };
 
-/* Relaxed: enough to see how busy it is. */
+/* Relaxed, which is enough to estimate the load. */
 static inline unsigned grc_http_load(atomic_uint *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-/* --- conn.c: the table, what a connection waits for, and for how long --- */
+/* --- conn.c: the table of connections, and their waits --- */
 
-/* The table of so many slots. false: no memory. */
+/* Allocates the table. false without memory. */
 bool grc_conns_new(struct grc_http *http, size_t max);
-/* Closes what is open; nothing runs any more. */
+/* Closes the open connections. No other thread may run any more. */
 void grc_conns_free(struct grc_http *http);
-/* Takes over a connected socket, which does not block, and begins to wait for its first request.
- * false: there is no slot for it, and the descriptor stays the caller's. */
+/* Takes a connected, non-blocking socket, and begins to wait for its first request. Returns false
+ * if there is no room: the descriptor then stays the caller's. */
 bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *peer, bool late);
 /* Whether there is a slot for one more. */
 bool grc_conns_room(struct grc_http *http);
 /* The owner ends it at once. */
 void grc_conn_close(struct grc_conn *conn);
-/* The owner looks what there is to do next: takes what came, and begins a request, waits for more,
- * or ends it. Afterwards it is the owner no longer. */
+/* The owner continues with it: reads, then begins a request, parks or closes it. The caller is no
+ * longer the owner afterwards. */
 void grc_conn_go_on(struct grc_conn *conn);
-/* The owner ends it, once the client has had time to take the last answer. */
+/* The owner closes it, after the client has had time to read the last answer. */
 void grc_conn_linger(struct grc_conn *conn);
 enum grc_came {
     GRC_CAME_SOME,
-    GRC_CAME_NONE,    /* nothing is there now */
-    GRC_CAME_END,     /* the client has sent all that it will */
+    GRC_CAME_NONE,    /* there are no bytes now */
+    GRC_CAME_END,     /* the client has ended its sending */
     GRC_CAME_TROUBLE, /* the connection broke, or there is no room */
 };
 
-/* From now on, the caller's fiber is cancelled when the client leaves. Not while something else is
- * waited for at the connection. */
+/* From now on the calling fiber is cancelled when the client leaves. Must be off while the fiber
+ * waits for the connection itself. */
 void grc_conn_watch_client(struct grc_conn *conn);
 void grc_conn_unwatch_client(struct grc_conn *conn);
-/* The owner reads more into conn->in. */
+/* The owner reads more bytes into conn->in. */
 enum grc_came grc_conn_fill(struct grc_conn *conn);
-/* The first count bytes of conn->in are not needed any more. */
+/* Removes the first count bytes of conn->in. */
 void grc_conn_used(struct grc_conn *conn, size_t count);
-/* Ends what the calls of all connections wait for. */
+/* Cancels the calls of all connections. */
 void grc_conns_cancel(struct grc_http *http);
-/* Breaks the connections whose request is being served, so that those end whose clients do not read
- * their answers. */
+/* Shuts down all connections, so that requests end whose clients do not read their answers. */
 void grc_conns_break(struct grc_http *http);
-/* Ends those that idle; after the stage was set. */
+/* Closes idle connections. Call it after the stage was set. */
 void grc_conns_drain(struct grc_http *http);
 
-/* --- stream.c: bytes from and to a client, plain or through TLS --- */
+/* --- stream.c: bytes from and to a client, with or without TLS --- */
 
-/* Not errno, which belongs to a thread, while a fiber that calls these may change its thread. */
-#define GRC_STREAM_AGAIN ((ssize_t)-1)  /* nothing is there now, or there is no room */
+/* errno is not used for these, since it belongs to a thread and a fiber may change its thread. */
+#define GRC_STREAM_AGAIN ((ssize_t)-1)  /* the call would block */
 #define GRC_STREAM_BROKEN ((ssize_t)-2) /* the connection has failed */
 
-/* Bytes read, 0 at the client's end, or one of the above. */
+/* Returns the number of bytes read, 0 if the client has ended its sending, or one of the above. */
 ssize_t grc_stream_read(struct grc_conn *conn, char *into, size_t size);
-/* Bytes taken, or one of the above. */
+/* Returns the number of bytes written, or one of the above. */
 ssize_t grc_stream_write(struct grc_conn *conn, const char *bytes, size_t count);
 /* Tells the client that nothing more will be sent. */
 void grc_stream_end(struct grc_conn *conn);
-/* Tells a client that spoke HTTP on an HTTPS port so, in HTTP; the connection is plain from then
- * on.
- */
+/* Answers a client that sent HTTP to an HTTPS port, in HTTP; the connection has no TLS from then
+ * on. */
 void grc_stream_answer_plainly(struct grc_conn *conn);
-/* NULL: the handshake is done or still goes on; else why it failed, and whether the client spoke
- * HTTP instead. */
+/* Returns why the TLS handshake has failed, and whether the client sent HTTP instead; NULL if it
+ * has not failed. */
 const char *grc_stream_trouble(struct grc_conn *conn, bool *ret_spoke_http);
 
 /* --- transaction.c: one request, from its head to the end of its answer --- */
 
-/* Gives the connection a transaction whose head is the first len bytes that came. err with reason:
- * the head is refused; else it is judged. false: no memory. */
+/* Gives the connection a transaction with the first len received bytes as its head. With an err the
+ * head is refused for that reason, else it is checked. false without memory. */
 bool grc_transaction_begin(struct grc_conn *conn, size_t len, enum gr_err err, const char *reason);
-/* Serves the request and answers it. The caller must be the connection's owner, and is no longer
+/* Serves the request and answers it. The caller must be the connection's owner, and is not
  * afterwards. */
 void grc_transaction_run(struct grc_conn *conn);
-/* What CivetWeb is given to parse. */
+/* The head that CivetWeb gets. */
 gr_str grc_transaction_head(const struct grc_transaction *transaction);
 void grc_transactions_free(struct grc_http *http);
 
-/* --- ready.c: connections that a worker goes on with, in the order they came --- */
+/* --- ready.c: the queue of connections for workers --- */
 
 /*
- * Hands over a connection: the next worker that is free gives its head to CivetWeb, or where it has
- * none yet, looks for one. The caller was its owner.
+ * Gives a connection of the caller to the next free worker, which passes its head to CivetWeb, or
+ * calls grc_conn_go_on() if it has none yet.
  */
 void grc_ready_put(struct grc_conn *conn);
-/* Tells whether the calling thread is a worker, which takes connections up again and again. */
+/* Sets whether the calling thread is a worker, which takes connections from the queue. */
 void grc_ready_attach(bool worker);
-/* NULL: none. */
+/* NULL if there is none. */
 struct grc_conn *grc_ready_take(struct grc_http *http);
 
-/* --- door.c: who comes in --- */
+/* --- door.c: accepts clients --- */
 
-/* What the listening sockets want to know. false: no descriptors. */
+/* false without memory or descriptors. */
 bool grc_door_new(struct grc_http *http);
 void grc_door_free(struct grc_http *http);
-/* Takes in clients at the listening sockets, in the order of http->listeners, until a worker wants
- * a seat and there is a socket for it. false: it is being stopped. */
+/* Accepts clients at the listening sockets, in the order of http->listeners, until a worker needs a
+ * seat and there is a socket for it. Returns false when the listener stops. */
 bool grc_door_wait(struct grc_http *http, const struct pollfd *listeners, size_t count);
-/* After true: that socket, connected to nothing, which becomes the caller's. */
+/* After true: returns that socket, which is not connected. The caller owns it. */
 int grc_door_take_socket(struct grc_http *http);
-/* A worker has no seat. */
+/* Call it when a worker has lost the socket of its seat. */
 void grc_door_want_seat(struct grc_http *http);
-/* A connection has ended: there may be room again. */
+/* Call it when a connection has ended, since there may be room again. */
 void grc_door_left(struct grc_http *http);
-/* Waits until the clients that have connected so far are taken in; those who come afterwards are
- * late. */
+/* Waits until the clients that have connected so far are accepted; later clients are late. */
 void grc_door_drain(struct grc_http *http);
-/* Takes in no client any more. */
+/* Stops accepting clients. */
 void grc_door_shut(struct grc_http *http);
-/* Ends the wait. */
+/* Wakes grc_door_wait(), so that it sees the stop. */
 void grc_door_stop(struct grc_http *http);
 
-/* --- civetweb.c: listening sockets, workers, and the parser that heads go through --- */
+/* --- civetweb.c: the adapter of the library --- */
 
-/* false with what the library said, which lives as long as http. */
+/* On failure returns false with a reason, which lives as long as http. */
 bool grc_civetweb_start(struct grc_http *http, const struct grc_listen *listen, size_t count,
                         const char **ret_trouble);
-/* After grc_loop_stop() and grc_door_stop(): waits for the workers. */
+/* Waits for the workers. Call it after grc_loop_stop() and grc_door_stop(). */
 void grc_civetweb_stop(struct grc_http *http);

@@ -1,6 +1,6 @@
 /*
- * What listeners hand up and take back. No CivetWeb type appears here: only http/civetweb.c and its
- * options know the library.
+ * Requests and replies, between listeners and the rest of the core. Only http/civetweb.c and
+ * http/civetweb_options.c use types of CivetWeb.
  */
 #pragma once
 
@@ -9,21 +9,21 @@
 
 #define GRC_HEADERS_MAX 64
 
-struct grc_conn; /* the adapter's side of a request */
+struct grc_conn; /* the connection of a request */
 
 /* A request whose framing has been checked. Slices live until the request ends. */
 struct grc_request {
     struct grc_conn *conn;
-    void *served_by;       /* the handler's own, from serve to done */
+    void *served_by;       /* for the handler, between serve and done */
     enum gr_method method; /* HEAD arrives as GET with .head; OPTIONS as 0 with .options */
     bool head;
     bool options;
     gr_str method_text;
-    gr_str path;  /* raw */
-    gr_str query; /* raw, without '?' */
+    gr_str path;  /* not decoded */
+    gr_str query; /* not decoded, without '?' */
     struct gr_pair headers[GRC_HEADERS_MAX];
     size_t header_count;
-    uint64_t steering;      /* bit i: headers[i] is about the connection or the body's length */
+    uint64_t steering;      /* bit i: headers[i] controls the connection or the body's length */
     int64_t content_length; /* -1: chunked; 0: no body */
     bool expect_continue;
     bool http_1_0;
@@ -42,33 +42,32 @@ struct grc_request {
 
 gr_str grc_request_header(const struct grc_request *request, const char *name);
 
-/* An answer. Head and body leave in one write. */
+/* An answer. Head and body are sent in one write if they are small. */
 struct grc_reply {
-    int status; /* 0: there is no reply yet */
+    int status; /* 0: no reply yet */
     const char *content_type;
     struct gr_pair headers[32];
     size_t header_count;
     gr_str body;
-    bool close;       /* close the connection after it */
-    bool cut;         /* test doubles: stop after cut_after bytes and close */
-    size_t cut_after; /* bytes on the wire, head included; 0: no answer at all */
+    bool close;       /* close the connection afterwards */
+    bool cut;         /* for test doubles: close after cut_after bytes */
+    size_t cut_after; /* bytes of head and body; 0: send nothing */
 };
 
 /* Reads the whole body into buf (whose max_bytes is the limit) before the deadline (monotonic ms).
- * A caller on a fiber waits without holding up a thread. Fails with GR_ERR_TOO_LARGE,
- * GR_ERR_TIMEOUT, GR_ERR_BAD_REQUEST (broken chunks, early end), GR_ERR_OVERLOAD (too many workers
- * wait for bodies) or GR_ERR_NO_MEMORY. After a failure, and when the call did not read the body,
- * the connection must be closed, which the adapter does. */
+ * On a fiber the wait does not block a thread. Fails with GR_ERR_TOO_LARGE, GR_ERR_TIMEOUT,
+ * GR_ERR_BAD_REQUEST (malformed chunks, early end), GR_ERR_OVERLOAD (too much memory in incomplete
+ * bodies), GR_ERR_CANCELLED or GR_ERR_NO_MEMORY. The listener closes a connection whose body was
+ * not read to its end. */
 enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
                                int64_t deadline_ms);
-/* The fiber of a request goes on, or parks: only those that a worker is at take one. Called around
- * its switches between serve and done. */
+/* Counts the requests that a worker runs. To be called, between serve and done, when the fiber of a
+ * request goes on (true) or parks (false). */
 void grc_conn_runs(const struct grc_request *request, bool runs);
 /* True once the request's listener has given up what it still serves, since its time to drain is
  * over. What the request waits for is cancelled. One that came to the process of an isolated group
  * has no listener, and is never given up there, nor is its client seen to leave. */
 bool grc_request_given_up(const struct grc_request *request);
-/* True when the client has left: it closed the connection, or it ended its sending and the request
- * can be asked again without harm (GET, HEAD). One that still reads the answer to another request
- * gets it. Costs a system call. */
+/* Whether the client has left: it has closed the connection, or it has ended its sending and the
+ * request can safely be repeated (GET, HEAD). Costs a system call. */
 bool grc_conn_gone(const struct grc_request *request);

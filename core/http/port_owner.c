@@ -12,7 +12,7 @@
 
 #define STATE_LISTEN 10u
 
-/* A socket that listens, as proc_net(5) has it. */
+/* A listening socket, from /proc/net/tcp (see proc(5)). */
 struct listener {
     unsigned long inode;
     unsigned uid;
@@ -49,7 +49,7 @@ static bool find_in(const char *table, unsigned port, struct listener *ret_liste
     return found;
 }
 
-/* false also for a process whose descriptors this one may not see. */
+/* Also returns false if the descriptors of the process may not be read. */
 static bool has_socket(const char *pid, unsigned long inode)
 {
     char path[64];

@@ -1,6 +1,6 @@
-/* Who listens on a port already, where the kernel tells. */
+/* Finds the process that listens on a port. */
 #pragma once
 
-/* "process 812 (nginx)", or "a process of user www-data" where only root may know which one.
- * malloc'ed; NULL when nothing is known. Not fast: it looks through /proc. */
+/* Returns "process 812 (nginx)", or "a process of user www-data" if only root may know the process.
+ * malloc'ed; NULL if nothing is known. Slow, since it searches /proc. */
 char *grc_port_owner(unsigned port);

@@ -4,7 +4,7 @@
 
 static _Thread_local bool is_worker;
 
-/* These are not inlined: what calls them may be on a fiber, and go on on another thread. */
+/* These are not inlined, since their caller may be a fiber, which can change its thread. */
 
 __attribute__((noinline)) void grc_ready_attach(bool worker)
 {
@@ -30,7 +30,7 @@ void grc_ready_put(struct grc_conn *conn)
     http->ready.last = conn;
     unsigned before = atomic_fetch_add(&http->ready_count, 1);
     pthread_mutex_unlock(&http->lock);
-    /* A worker takes the first one itself, as soon as it has done its step. */
+    /* If this thread is a worker, it takes the first connection itself after its current step. */
     if (before > 0 || !on_worker())
         grc_loop_wake(http->loop);
 }
@@ -49,8 +49,8 @@ struct grc_conn *grc_ready_take(struct grc_http *http)
         more = atomic_fetch_sub(&http->ready_count, 1) > 1;
     }
     pthread_mutex_unlock(&http->lock);
-    /* Wake-ups that come close together are one, and its worker is about to be busy with this
-     * connection: the others need a worker of their own. */
+    /* Several wake-ups may have woken only this worker, which is now busy with this connection:
+     * wake another one. */
     if (more)
         grc_loop_wake(http->loop);
     return conn;

@@ -1,4 +1,4 @@
-/* The fortified poll() and recv() of the headers are inline functions of the names defined here. */
+/* With _FORTIFY_SOURCE, the headers define poll() and recv() as inline functions. */
 #undef _FORTIFY_SOURCE
 
 #include "http/seat.h"
@@ -28,7 +28,7 @@ void grc_seat_attach(struct grc_seat *seat)
     current = seat;
 }
 
-/* Not inlined: after it, the caller may go on on another thread. */
+/* Not inlined, since its caller may be a fiber, which can change its thread. */
 __attribute__((noinline)) bool grc_seat_inside(bool inside)
 {
     bool before = current && current->inside;
@@ -38,13 +38,13 @@ __attribute__((noinline)) bool grc_seat_inside(bool inside)
     return before;
 }
 
-/* The seat whose functions answer now; NULL: the call is passed on. */
+/* The seat that answers the call; NULL: the C library does. */
 static struct grc_seat *seat_in_charge(void)
 {
     return current && !current->inside ? current : NULL;
 }
 
-/* --- the C library's own calls, or a sanitizer's in front of them --- */
+/* --- the next definitions in the search order: those of a sanitizer or of the C library --- */
 
 static void *next_symbol(const char *name)
 {
@@ -74,7 +74,7 @@ NEXT(poll_fn, poll)
 NEXT(recv_fn, recv)
 NEXT(accept_fn, accept)
 
-/* --- what CivetWeb calls --- */
+/* --- the definitions that CivetWeb's calls bind to --- */
 
 static int poll_door(struct grc_seat *seat, struct pollfd *fds, nfds_t count)
 {
@@ -103,7 +103,7 @@ int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     if (!seat || count == 0)
         return next_poll()(fds, count, timeout_ms);
     int result = seat->calls->wait_door ? poll_door(seat, fds, count) : poll_head(seat, fds);
-    /* CivetWeb looks at errno after successes, too, and at whatever is in it. */
+    /* CivetWeb also reads errno after success. */
     errno = result < 0 ? ECONNABORTED : 0;
     return result;
 }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-/* What a call that failed comes to: errno after a plain one. */
+/* Translates the errno of a failed call without TLS. */
 static ssize_t failed(void)
 {
     return errno == EAGAIN || errno == EINTR ? GRC_STREAM_AGAIN : GRC_STREAM_BROKEN;
@@ -61,10 +61,10 @@ void grc_stream_end(struct grc_conn *conn)
 {
     if (conn->ssl && SSL_is_init_finished(conn->ssl)) {
         ERR_clear_error();
-        (void)SSL_shutdown(conn->ssl); /* its end goes out now or never */
+        (void)SSL_shutdown(conn->ssl); /* close_notify is sent now or not at all */
         ERR_clear_error();
     }
-    (void)shutdown(conn->fd, SHUT_WR); /* fails where the client has gone */
+    (void)shutdown(conn->fd, SHUT_WR); /* fails if the client has gone */
 }
 
 const char *grc_stream_trouble(struct grc_conn *conn, bool *ret_spoke_http)
@@ -95,5 +95,5 @@ void grc_stream_answer_plainly(struct grc_conn *conn)
     SSL_free(conn->ssl);
     conn->ssl = NULL;
     if (grc_stream_write(conn, answer, (size_t)len) != len)
-        grc_debug("an answer to HTTP on an HTTPS port did not leave");
+        grc_debug("an answer to HTTP on an HTTPS port could not be sent");
 }

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Forward secrecy and authenticated encryption, best first. TLS 1.3 has nothing else. */
+/* Ciphers of TLS 1.2 with forward secrecy and authenticated encryption, which TLS 1.3 always has.
+ * The best come first. */
 #define CIPHERS                                                                                    \
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                                   \
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"                                   \
@@ -19,7 +20,7 @@
 
 #define FILES_MAX 3
 
-/* What tells a file from what it was before. */
+/* Identifies a version of a file. */
 struct mark {
     dev_t device;
     ino_t inode;
@@ -31,7 +32,7 @@ struct marks {
     struct mark files[FILES_MAX];
 };
 
-/* The files of the settings, kept beyond the settings' life. */
+/* A copy of the settings, which outlives them. */
 struct kept {
     struct grc_tls_settings settings;
     char *texts[FILES_MAX + 1];
@@ -39,13 +40,13 @@ struct kept {
 
 struct grc_tls {
     pthread_mutex_t lock;
-    SSL_CTX *current; /* of connections that begin now */
-    /* of the thread that reloads */
+    SSL_CTX *current; /* for new connections; protected by lock */
+    /* only for the thread that reloads: */
     struct kept kept;
-    struct marks loaded; /* as the files were when they were last read, with or without success */
-    struct marks seen;   /* at the last look */
-    /* what was prepared */
-    SSL_CTX *next; /* NULL: nothing */
+    struct marks loaded; /* of the files when they were last read, with or without success */
+    struct marks seen;   /* of the files at the last call of grc_tls_watch() */
+    /* prepared by grc_tls_prepare(): */
+    SSL_CTX *next; /* NULL: none */
     struct kept next_kept;
     struct marks next_marks;
 };
@@ -55,7 +56,7 @@ struct grc_tls {
 SSL *grc_tls_accept(struct grc_tls *tls, int fd)
 {
     pthread_mutex_lock(&tls->lock);
-    SSL *ssl = SSL_new(tls->current); /* holds the context, whatever becomes of the current one */
+    SSL *ssl = SSL_new(tls->current); /* has a reference of the context */
     pthread_mutex_unlock(&tls->lock);
     if (ssl && SSL_set_fd(ssl, fd) == 1) {
         SSL_set_accept_state(ssl);
@@ -66,8 +67,8 @@ SSL *grc_tls_accept(struct grc_tls *tls, int fd)
     return NULL;
 }
 
-/* Only HTTP/1.1 is spoken here. A client that asks for another protocol in its first message is
- * told so, and no attacker can make it take this server for one of another protocol. */
+/* ALPN: refuses clients that only offer other protocols than HTTP/1, also to prevent cross-protocol
+ * attacks. */
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                            const unsigned char *in, unsigned in_len, void *arg)
 {
@@ -96,7 +97,7 @@ static bool use_ciphers(SSL_CTX *ctx, const char *list, char **ret_reason)
     static const char key[] = "server.tls.ciphers";
 
     if (SSL_CTX_set_cipher_list(ctx, list) != 1) {
-        *ret_reason = grc_format("%s: '%s' names no cipher", key, list);
+        *ret_reason = grc_format("%s: '%s' has no valid cipher", key, list);
         ERR_clear_error();
         return false;
     }
@@ -124,10 +125,11 @@ static void use_sessions(SSL_CTX *ctx, bool clients_known)
     static const unsigned char id[] = "greenroom";
 
     SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets keep no state here */
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets need no state here */
     if (!clients_known)
         return;
-    /* A resumed session is not verified again, also when its authority is not trusted any more. */
+    /* No resumption: a resumed session would not be verified again, although its authority may no
+     * longer be trusted. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(ctx, 0);
 }
@@ -155,7 +157,7 @@ static SSL_CTX *new_context(const struct grc_tls_settings *settings, char **ret_
     return NULL;
 }
 
-/* --- what is kept between reloads --- */
+/* --- copies of settings, and marks of files --- */
 
 static void forget(struct kept *kept)
 {
@@ -226,7 +228,7 @@ bool grc_tls_prepare(struct grc_tls *tls, const struct grc_tls_settings *setting
     *ret_reason = NULL;
     if (!keep(&tls->next_kept, settings))
         return false;
-    take_marks(&tls->next_kept, &tls->next_marks); /* before reading: a later change is seen */
+    take_marks(&tls->next_kept, &tls->next_marks); /* first, so that later changes are noticed */
     tls->next = new_context(&tls->next_kept.settings, ret_reason);
     if (!tls->next)
         forget(&tls->next_kept);
@@ -243,7 +245,7 @@ static void take_next(struct grc_tls *tls)
     SSL_CTX *old = tls->current;
     tls->current = tls->next;
     pthread_mutex_unlock(&tls->lock);
-    SSL_CTX_free(old); /* connections hold references of their own */
+    SSL_CTX_free(old); /* connections have references of their own */
 }
 
 void grc_tls_settle(struct grc_tls *tls, bool take_over)
@@ -273,11 +275,11 @@ void grc_tls_watch(struct grc_tls *tls)
     char *reason = NULL;
 
     take_marks(&tls->kept, &now);
-    bool quiet = same_marks(&now, &tls->seen); /* no process is still writing the files */
+    bool quiet = same_marks(&now, &tls->seen); /* else a process may still write the files */
     tls->seen = now;
     if (!quiet || same_marks(&now, &tls->loaded))
         return;
-    tls->loaded = now; /* even when the files are wrong, which is logged once */
+    tls->loaded = now; /* even if the files are wrong, so that it is logged only once */
     if (reload(tls, &tls->kept.settings, &reason))
         grc_info("the certificate of HTTPS listeners was read again");
     else

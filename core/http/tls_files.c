@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Certificates are renewed some weeks before they end. When one has less time left than this, an
- * operator should look after it. */
+/* Certificates are usually renewed some weeks before they expire. With less time than this left,
+ * renewal has probably failed. */
 #define LATE_SECONDS (7 * 24 * 60 * 60)
 
 const char *grc_tls_last_error(void)
@@ -24,7 +24,7 @@ const char *grc_tls_last_error(void)
     return text ? text : "unknown error";
 }
 
-/* No operator can be asked for a passphrase; *arg tells that one is needed. */
+/* The gateway cannot ask for a passphrase. Sets *arg, a bool, since one is needed. */
 static int no_passphrase(char *buffer, int size, int writing, void *arg)
 {
     (void)buffer;
@@ -51,7 +51,7 @@ static void warn_of_mode(const char *path)
     struct stat info;
 
     if (stat(path, &info) == 0 && (info.st_mode & (S_IROTH | S_IWOTH)))
-        grc_warn("server.tls.key: '%s' can be read or written by everybody (mode %03o)", path,
+        grc_warn("server.tls.key: '%s' can be read or written by all users (mode %03o)", path,
                  (unsigned)(info.st_mode & 0777));
 }
 
@@ -81,10 +81,11 @@ static EVP_PKEY *read_key(const char *key, const char *path, char **ret_reason)
     BIO_free(bio);
     if (pkey)
         return pkey;
-    *ret_reason = grc_format("%s: '%s': %s", key, path,
-                             asked ? "is encrypted, and there is nobody to ask for the "
-                                     "passphrase; store it without one"
-                                   : "has no private key in PEM form");
+    *ret_reason =
+        grc_format("%s: '%s': %s", key, path,
+                   asked ? "is encrypted; the gateway cannot ask for the passphrase, so store "
+                           "the key without one"
+                         : "has no private key in PEM form");
     ERR_clear_error();
     return NULL;
 }
@@ -137,7 +138,7 @@ static bool use_client_ca(SSL_CTX *ctx, const struct grc_tls_settings *settings,
     return true;
 }
 
-/* Says until when the certificate holds, as a warning where that is soon or past. */
+/* Logs how long the certificate is valid, as a warning if it expires soon or has expired. */
 static void say_validity(const SSL_CTX *ctx, const char *path)
 {
     const X509 *certificate = SSL_CTX_get0_certificate(ctx);

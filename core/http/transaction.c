@@ -9,20 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Answers up to this size leave in one write, and buffers up to it are kept between requests. */
+/* Bodies up to this size are sent in one write with the head. */
 #define ONE_WRITE_BYTES ((size_t)64 * 1024)
-#define KEEP_BYTES ((size_t)16 * 1024)
+#define KEEP_BYTES ((size_t)16 * 1024) /* larger buffers are freed after a request */
 #define OUT_MAX_BYTES ((size_t)1024 * 1024)
 #define BODY_STEP_BYTES ((size_t)16 * 1024)
 #define CHUNK_STEP_BYTES 4096
-/* A reader must take each piece within the grace, which is short where requests are many, and the
- * whole at 64 KiB/s on average. */
+/* A client must read each piece within the grace, which is shorter under load, and the whole answer
+ * with WRITE_BYTES_PER_MS on average. */
 #define WRITE_GRACE_MS 10000
 #define WRITE_GRACE_SCARCE_MS 2500
 #define WRITE_PIECE ((size_t)256 * 1024)
 #define WRITE_BYTES_PER_MS 64
 
-/* --- at rest --- */
+/* --- the list of free transactions --- */
 
 static struct grc_transaction *take(struct grc_http *http)
 {
@@ -72,7 +72,7 @@ void grc_transactions_free(struct grc_http *http)
 
 /* --- the head --- */
 
-/* All of a request but its headers, which are counted and need no clearing. */
+/* Clears a request except for the array of headers, of which header_count entries are valid. */
 static void clear_request(struct grc_request *request)
 {
     memset(request, 0, offsetof(struct grc_request, headers));
@@ -144,7 +144,7 @@ gr_str grc_transaction_head(const struct grc_transaction *transaction)
 
 /* --- bytes out --- */
 
-/* How long a client may take for the next piece of an answer. */
+/* How long a client may take to read the next piece of an answer. */
 static int64_t write_grace_ms(struct grc_http *http)
 {
     return grc_http_load(&http->active) > http->requests_max / 4 * 3 ? WRITE_GRACE_SCARCE_MS
@@ -158,7 +158,7 @@ static enum grc_woken wait_at_client(struct grc_conn *conn, uint32_t events, int
     return grc_wait_watch(conn->watch, events, deadline_ms, what);
 }
 
-/* false: the client is gone or too slow; *sent grows by what went out. */
+/* Returns false if the client has gone or is too slow. Adds the number of bytes sent to *sent. */
 static bool send_piece(struct grc_conn *conn, const char *bytes, size_t count, int64_t deadline_ms,
                        size_t *sent)
 {
@@ -178,7 +178,7 @@ static bool send_piece(struct grc_conn *conn, const char *bytes, size_t count, i
     return true;
 }
 
-/* In pieces, so that a reader that stands still is told from one that is slow. */
+/* Sends in pieces, to tell a client that has stopped reading from a slow one. */
 static bool send_bytes(struct grc_conn *conn, const char *bytes, size_t count, size_t *sent)
 {
     int64_t now_ms = grc_mono_ms();
@@ -197,7 +197,7 @@ static bool send_bytes(struct grc_conn *conn, const char *bytes, size_t count, s
     return true;
 }
 
-/* Head and body in one write where they are small, so that they leave in one packet. */
+/* Sends the head and a small body in one write, so that they fit into one packet. */
 static bool send_reply(struct grc_conn *conn, bool keep_alive, size_t *ret_sent)
 {
     struct grc_transaction *transaction = conn->transaction;
@@ -227,7 +227,7 @@ static bool send_reply(struct grc_conn *conn, bool keep_alive, size_t *ret_sent)
 
 /* --- bodies --- */
 
-/* Waits for more of a body. Its memory counts against the budget of all meanwhile. */
+/* Waits for more of a body. Meanwhile the memory of the body counts for waiting_bytes_max. */
 static enum gr_err wait_for_body(struct grc_conn *conn, const struct grc_buf *buf,
                                  int64_t deadline_ms)
 {
@@ -249,7 +249,6 @@ static enum gr_err wait_for_body(struct grc_conn *conn, const struct grc_buf *bu
     return err;
 }
 
-/* The chunks that the connection has, or gets, are decoded until the last one. */
 static enum gr_err read_chunked(struct grc_conn *conn, struct grc_buf *buf, int64_t deadline_ms)
 {
     struct grc_chunks chunks = {.state = GRC_CHUNKS_SIZE};
@@ -294,7 +293,7 @@ static enum gr_err read_counted(struct grc_conn *conn, struct grc_buf *buf, int6
             return err;
         ssize_t got = grc_stream_read(conn, buf->ptr + buf->len, want);
         if (got == 0 || got == GRC_STREAM_BROKEN)
-            return GR_ERR_BAD_REQUEST; /* the client ended early */
+            return GR_ERR_BAD_REQUEST; /* the body is incomplete */
         if (got < 0) {
             err = wait_for_body(conn, buf, deadline_ms);
             continue;
@@ -308,7 +307,7 @@ static enum gr_err read_counted(struct grc_conn *conn, struct grc_buf *buf, int6
     return err;
 }
 
-/* The client waits for a word before it sends its body; not when it has begun to send. */
+/* Sends 100 Continue if the client expects it and has not begun to send its body. */
 static bool tell_to_go_on(struct grc_conn *conn, struct grc_request *request)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -340,7 +339,7 @@ enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
     return err;
 }
 
-/* --- the whole --- */
+/* --- serving --- */
 
 bool grc_request_given_up(const struct grc_request *request)
 {
@@ -381,7 +380,7 @@ static bool wanted_again(struct grc_conn *conn)
     return conn->in_len > 0 || grc_conn_fill(conn) == GRC_CAME_SOME;
 }
 
-/* On a fiber of its own: whatever the request waits for holds no thread. */
+/* Runs on a fiber, so that waits do not block a thread. */
 static void serve(void *arg)
 {
     struct grc_conn *conn = arg;
@@ -411,5 +410,5 @@ void grc_transaction_run(struct grc_conn *conn)
     atomic_fetch_add(&conn->http->running, 1);
     describe(conn, &conn->transaction->request);
     if (!grc_fiber_start(conn->http->loop, serve, conn))
-        serve(conn); /* there is no memory for a stack; the worker's own does */
+        serve(conn); /* without memory for a fiber's stack: on the worker's stack */
 }

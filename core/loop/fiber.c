@@ -9,11 +9,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* So many fibers at rest keep the memory of their stacks, about 10 KiB each. */
+/* This number of unused fibers keep the memory of their stacks, about 10 KiB each. */
 #define WARM_MAX 256u
 
-/* What a fiber is doing, in the two lowest bits of its word; the generation is in the upper half.
- */
+/* The state of a fiber is in the two lowest bits of its word, the generation in the upper half. */
 enum { RUNNING = 0, ARMED = 1, PARKED = 2, PHASE_MASK = 3 };
 #define CANCELLED UINT64_C(4)
 #define GENERATION_ONE (UINT64_C(1) << 32)
@@ -22,8 +21,8 @@ struct grc_fiber {
     _Atomic uint64_t word;
     struct grc_loop *loop;
     struct grc_stack stack;
-    struct grc_stack_place place;    /* where it goes on */
-    struct grc_stack_place *resumer; /* where the thread goes on that runs it */
+    struct grc_stack_place place;    /* where the fiber continues */
+    struct grc_stack_place *resumer; /* where the thread that runs it continues */
     struct grc_sanitizer_side side;
     struct grc_sanitizer_side *resumer_side;
     void (*run)(void *arg);
@@ -33,22 +32,22 @@ struct grc_fiber {
     bool ended;
     bool shielded;
     struct grc_timer timer;
-    struct grc_fiber *next; /* at rest, or handed to the loop */
-    struct grc_fiber *all;  /* of every fiber there is */
+    struct grc_fiber *next; /* in the list of unused fibers, or of those handed to the loop */
+    struct grc_fiber *all;  /* in the list of all fibers */
 };
 
 struct grc_fibers {
     pthread_mutex_t lock;
-    struct grc_fiber *warm; /* at rest, with the memory of their stacks */
-    struct grc_fiber *cold; /* at rest, without */
+    struct grc_fiber *warm; /* unused, with the memory of their stacks */
+    struct grc_fiber *cold; /* unused, without that memory */
     size_t warm_count;
     struct grc_fiber *all;
 };
 
 static _Thread_local struct grc_fiber *current;
 
-/* Not inlined, so that no compiler keeps the variable's address over a switch: it is another one on
- * another thread. */
+/* Not inlined, so that the compiler does not keep the variable's address over a switch: on another
+ * thread the address is a different one. */
 __attribute__((noinline)) struct grc_fiber *grc_fiber_self(void)
 {
     return current;
@@ -59,7 +58,7 @@ __attribute__((noinline)) static void set_current(struct grc_fiber *fiber)
     current = fiber;
 }
 
-/* --- at rest --- */
+/* --- unused fibers --- */
 
 struct grc_fibers *grc_fibers_new(void)
 {
@@ -195,7 +194,8 @@ static void enter(struct grc_fiber *fiber)
         fiber->on_switch(fiber->on_switch_arg, false);
 }
 
-/* The fiber is off its stack: others may run it. false: it was woken meanwhile. */
+/* Lets other threads run the fiber, which has left its stack. Returns false when it was woken
+ * meanwhile. */
 static bool let_go(struct grc_fiber *fiber)
 {
     uint64_t word = atomic_load(&fiber->word);
@@ -260,12 +260,12 @@ void grc_fiber_disarm(struct grc_fiber *self)
 
 void grc_fiber_park(struct grc_fiber *self)
 {
-    /* Without a switch when it was woken already. */
+    /* When it was woken already, it goes on without a switch. */
     if ((atomic_load(&self->word) & PHASE_MASK) != RUNNING)
         leave(self);
 }
 
-/* Sets the flags and ends the wait, unless the word is another generation's. true: see
+/* Sets the flags and ends the wait, unless the word is of another generation. The result is that of
  * grc_fiber_wake(). */
 static bool wake(struct grc_fiber *fiber, uint64_t flags, const uint32_t *generation)
 {
@@ -314,7 +314,7 @@ bool grc_fiber_is_shielded(const struct grc_fiber *self)
     return self->shielded;
 }
 
-/* --- what others see of one --- */
+/* --- names and members --- */
 
 struct grc_fiber_ref grc_fiber_ref(void)
 {

@@ -1,4 +1,4 @@
-/* For the files of core/loop only: how a fiber parks, and how it is made to go on. */
+/* For the files of core/loop only: how a fiber parks, and how it is woken and resumed. */
 #pragma once
 
 #include "loop/fiber.h"
@@ -10,27 +10,27 @@ void grc_fiber_set_next(struct grc_fiber *fiber, struct grc_fiber *next);
 struct grc_timer *grc_fiber_timer(struct grc_fiber *fiber);
 
 /*
- * A fiber parks in three steps, so that a waker cannot come too early:
+ * A fiber parks in three steps, so that no wake is lost:
  *     grc_fiber_arm(self);      from here on it may be woken
  *     … tell those that shall wake it …
  *     grc_fiber_park(self);     returns when it was woken, at once when that has happened already
- * or grc_fiber_disarm(self) instead of parking. A wake may be one that was meant for an earlier
- * wait, so a fiber that was woken looks whether what it waits for has come.
+ * or calls grc_fiber_disarm(self) instead of parking. A wake may have been meant for an earlier
+ * wait, so a fiber that was woken checks whether what it waits for has come.
  */
 void grc_fiber_arm(struct grc_fiber *self);
 void grc_fiber_park(struct grc_fiber *self);
 void grc_fiber_disarm(struct grc_fiber *self);
-/* Of the caller's fiber, see grc_fiber_shield(). */
+/* Whether the fiber is shielded, see grc_fiber_shield(). */
 bool grc_fiber_is_shielded(const struct grc_fiber *self);
 
-/* Ends the fiber's wait, if there is one. true: the caller owes it grc_fiber_resume() or
- * grc_loop_post(). Thread-safe; the fiber may have ended and be another by now. */
+/* Ends the fiber's wait, if there is one. When it returns true, the caller must call
+ * grc_fiber_resume() or grc_loop_post(). Thread-safe; the fiber may have ended and been reused. */
 bool grc_fiber_wake(struct grc_fiber *fiber);
 /* Runs the fiber on this thread's own stack until it parks or ends. */
 void grc_fiber_resume(struct grc_fiber *fiber);
 
-/* Fibers at rest, with their stacks. Part of a loop. */
+/* All fibers of a loop, with their stacks. */
 struct grc_fibers;
 struct grc_fibers *grc_fibers_new(void);
-/* No fiber runs or waits any more. */
+/* Called when no fiber runs or waits any more. */
 void grc_fibers_free(struct grc_fibers *fibers);

@@ -12,14 +12,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Events that one epoll_wait() takes up. Those behind the first are there for any worker. */
+/* Most events that one epoll_wait() takes. All but the first are left to any worker. */
 #define BATCH 16
-/* Events taken up and not yet run; more than all workers together take. */
+/* Most events that were taken and have not run; more than all workers together take. */
 #define TAKEN_MAX 4096u
 /* The longest that a worker sleeps while a timer is set. */
 #define SLEEP_MAX_MS 60000
 
-/* What the kernel hands back with an event of the wake descriptor. */
+/* The tag of events of the wake descriptor. */
 #define WAKE_TAG UINT64_MAX
 
 struct taken {
@@ -30,22 +30,22 @@ struct taken {
 struct grc_loop {
     int epoll;
     int wake;
-    atomic_bool wake_sent; /* a write to it has not been seen yet */
+    atomic_bool wake_sent; /* `wake` was written to, and no worker has seen that yet */
     atomic_bool stopped;
-    _Atomic unsigned sleepers; /* workers in epoll_wait(), or just about to be */
+    _Atomic unsigned sleepers; /* workers in epoll_wait(), or about to enter it */
     _Atomic unsigned stepping; /* workers that run something */
-    atomic_bool timer_moved;   /* an earlier timer was set than those asleep know of */
+    atomic_bool timer_moved;   /* a timer was set that is due before sleeping workers wake */
     struct grc_timers *timers;
     struct grc_watches *watches;
     struct grc_fibers *fibers;
-    struct grc_turns *turns; /* NULL: every worker runs */
-    pthread_mutex_t lock;    /* of what follows */
+    struct grc_turns *turns; /* NULL: all workers may run at once */
+    pthread_mutex_t lock;    /* guards the members below */
     struct grc_fiber *posted;
     struct grc_fiber *posted_last;
     struct taken taken[TAKEN_MAX]; /* a ring */
     unsigned taken_at;
     unsigned taken_count;
-    _Atomic unsigned pending; /* posted fibers and taken events, for a look without the lock */
+    _Atomic unsigned pending; /* posted fibers and taken events; read without the lock */
 };
 
 struct grc_loop *grc_loop_new(void)
@@ -93,12 +93,12 @@ void grc_loop_wake(struct grc_loop *loop)
 
     if (atomic_exchange(&loop->wake_sent, true))
         return;
-    /* Cannot fail: the counter never comes near its end. */
+    /* Only a signal can make it fail: the counter never comes near its maximum. */
     while (write(loop->wake, &one, sizeof(one)) < 0)
         continue;
 }
 
-/* There is work for the next worker that steps: wakes a worker, if any sleeps. */
+/* Wakes a sleeping worker, if there is one, because there is work for it. */
 static void wake_sleeper(struct grc_loop *loop)
 {
     if (atomic_load(&loop->sleepers) > 0)
@@ -118,7 +118,7 @@ void grc_loop_stop(struct grc_loop *loop)
     grc_loop_wake(loop);
 }
 
-/* --- what was taken up or posted --- */
+/* --- posted fibers and taken events --- */
 
 void grc_loop_post(struct grc_loop *loop, struct grc_fiber *fiber)
 {
@@ -163,7 +163,7 @@ static bool take_pending(struct grc_loop *loop, struct grc_fiber **ret_fiber,
     return count > 0;
 }
 
-/* Notes events for any worker to run. Returns how many found room. */
+/* Keeps events for any worker to run. Returns how many found room. */
 static int put_taken(struct grc_loop *loop, const struct epoll_event *events, int count)
 {
     int done = 0;
@@ -195,7 +195,7 @@ static bool run_pending(struct grc_loop *loop)
     if (!take_pending(loop, &fiber, &taken))
         return false;
     if (atomic_load(&loop->pending) > 0)
-        wake_sleeper(loop); /* for the rest: this worker may be busy for long */
+        wake_sleeper(loop); /* for the rest, since this worker may be busy for long */
     if (fiber)
         grc_fiber_resume(fiber);
     if (taken.events)
@@ -214,7 +214,7 @@ static bool run_timer(struct grc_loop *loop, int64_t now_ms)
     return true;
 }
 
-/* How long a worker that has nothing to do may sleep. */
+/* Returns how long a worker without work may sleep. */
 static int sleep_ms(struct grc_loop *loop, int timeout_ms, int64_t now_ms)
 {
     atomic_store(&loop->timer_moved, false);
@@ -254,10 +254,10 @@ static void woken(struct grc_loop *loop)
 {
     atomic_store(&loop->wake_sent, false);
     if (atomic_load(&loop->stopped))
-        grc_loop_wake(loop); /* the next one */
+        grc_loop_wake(loop); /* one worker after the other */
 }
 
-/* Runs the first event, leaves the others to any worker. */
+/* Runs the first event and leaves the others to any worker. */
 static void run_events(struct grc_loop *loop, struct epoll_event *events, int count)
 {
     int kept = 0;
@@ -306,8 +306,8 @@ bool grc_loop_timer(struct grc_loop *loop, struct grc_timer *timer, int64_t due_
 
     if (!grc_timers_set(loop->timers, timer, due_ms, fn, arg, &set))
         return set;
-    /* A worker in a step looks at the timers before it sleeps again. Where it blocks instead,
-     * another one is told by grc_loop_hand_over(), or by the turns' monitor. */
+    /* A worker in a step looks at the timers before it sleeps again. If it blocks instead,
+     * grc_loop_hand_over() or the monitor of the turns wakes another worker. */
     atomic_store(&loop->timer_moved, true);
     if (atomic_load(&loop->stepping) == 0)
         wake_sleeper(loop);

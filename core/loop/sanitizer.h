@@ -1,5 +1,5 @@
-/* What AddressSanitizer and ThreadSanitizer have to be told about a change of stacks; nothing
- * elsewhere. Used by fiber.c alone. */
+/* Tells AddressSanitizer and ThreadSanitizer about switches between stacks. Without them these
+ * functions do nothing. Used by fiber.c alone. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,10 +29,10 @@
 
 /* One side of a switch: a fiber, or the thread that resumes it. */
 struct grc_sanitizer_side {
-    void *fake_stack;   /* of AddressSanitizer, while the side does not run */
+    void *fake_stack;   /* AddressSanitizer's, while the side does not run */
     const void *bottom; /* of its stack */
     size_t size;
-    void *thread; /* as ThreadSanitizer knows it */
+    void *thread; /* ThreadSanitizer's handle of it */
 };
 
 static inline void grc_sanitizer_new(struct grc_sanitizer_side *side, const void *bottom,
@@ -53,7 +53,7 @@ static inline void grc_sanitizer_end(struct grc_sanitizer_side *side)
     side->thread = NULL;
 }
 
-/* The current thread is one of the sides. */
+/* Makes the current thread a side. */
 static inline void grc_sanitizer_here(struct grc_sanitizer_side *side)
 {
     *side = (struct grc_sanitizer_side){0};
@@ -62,7 +62,7 @@ static inline void grc_sanitizer_here(struct grc_sanitizer_side *side)
 #endif
 }
 
-/* Just before the switch. ends: from is not gone back to. */
+/* Called just before a switch. ends: `from` will not run again. */
 static inline void grc_sanitizer_leave(struct grc_sanitizer_side *from,
                                        const struct grc_sanitizer_side *to, bool ends)
 {
@@ -77,7 +77,8 @@ static inline void grc_sanitizer_leave(struct grc_sanitizer_side *from,
 #endif
 }
 
-/* Just after it, on the side that goes on. left: where control came from; its stack is noted. */
+/* Called just after a switch, on the side that now runs. Notes the stack of the side that was left.
+ */
 static inline void grc_sanitizer_arrive(struct grc_sanitizer_side *here,
                                         struct grc_sanitizer_side *left)
 {

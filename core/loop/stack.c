@@ -37,16 +37,16 @@ void grc_stack_free(struct grc_stack *stack)
 
 void grc_stack_release(const struct grc_stack *stack)
 {
-    /* A failure costs memory and nothing else. */
+    /* A failure only costs memory. */
     (void)madvise(stack->base, GRC_STACK_BYTES, MADV_DONTNEED);
 }
 
 #if defined(__x86_64__) || defined(__aarch64__)
 
 /*
- * Saved are the registers that a function must leave as they were (System V ABI for x86-64, 3.2.1;
- * AAPCS64, 6.1), on the stack that is left. The first switch to a new stack finds entry and arg in
- * two of them, and returns into grc_stack_first, which passes them on.
+ * grc_stack_swap() saves the registers that a function must preserve (System V ABI for x86-64,
+ * 3.2.1; AAPCS64, 6.1) on the stack that it leaves. The first switch to a new stack finds entry and
+ * arg in two of them, and returns into grc_stack_first, which calls entry(arg).
  */
 void grc_stack_swap(void **ret_from, void *to);
 void grc_stack_first(void);
@@ -105,7 +105,7 @@ __asm__(".text\n"
         ".type grc_stack_first,@function\n"
         "grc_stack_first:\n"
         ".cfi_startproc\n"
-        ".cfi_undefined %rip\n" /* a debugger's walk ends here */
+        ".cfi_undefined %rip\n" /* a backtrace ends here */
         "endbr64\n"
         "movq %r12, %rdi\n"
         "callq *%r13\n"
@@ -115,7 +115,7 @@ __asm__(".text\n"
 
 /* From the lower end: control words, r15, r14, r13, r12, rbx, rbp, the address to return to. */
 enum { SAVED_CONTROL, SAVED_ENTRY = 3, SAVED_ARG = 4, SAVED_RETURN = 7, SAVED_WORDS = 8 };
-#define CONTROL_WORDS ((UINT64_C(0x037f) << 32) | UINT64_C(0x1f80)) /* as a process begins */
+#define CONTROL_WORDS ((UINT64_C(0x037f) << 32) | UINT64_C(0x1f80)) /* those of a new process */
 #else
 __asm__(".text\n"
         ".p2align 4\n"
@@ -162,7 +162,7 @@ __asm__(".text\n"
         ".type grc_stack_first,%function\n"
         "grc_stack_first:\n"
         ".cfi_startproc\n"
-        ".cfi_undefined x30\n" /* a debugger's walk ends here */
+        ".cfi_undefined x30\n" /* a backtrace ends here */
         "mov x0, x20\n"
         "blr x19\n"
         "brk #1\n"
@@ -177,7 +177,7 @@ enum { SAVED_CONTROL, SAVED_ENTRY = 0, SAVED_ARG = 1, SAVED_RETURN = 11, SAVED_W
 bool grc_stack_begin(const struct grc_stack *stack, void (*entry)(void *arg), void *arg,
                      struct grc_stack_place *ret_place)
 {
-    /* Sixteen bytes stay free above, and the stack pointer is aligned to sixteen at the first call.
+    /* Sixteen bytes stay free above, so that the stack pointer is aligned to 16 at the first call.
      */
     uint64_t *saved = (uint64_t *)(void *)(stack->base + GRC_STACK_BYTES - 16) - SAVED_WORDS;
 
@@ -204,7 +204,7 @@ void grc_stack_end(struct grc_stack_place *place)
 #else
 #include <ucontext.h>
 
-/* makecontext() passes int arguments only: a pointer goes in two halves. */
+/* makecontext() passes only int arguments, so a pointer is passed in two halves. */
 static void first(unsigned high, unsigned low);
 
 struct context {

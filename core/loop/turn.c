@@ -7,9 +7,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* How often the monitor looks. */
+/* How often the monitor looks at the workers. */
 #define LOOK_MS 5
-/* The monitor rests after so many looks at which some worker was asleep. */
+/* The monitor rests after this many looks in a row that found a worker asleep. */
 #define CALM_LOOKS 20u
 /* How often it looks at the timers while it rests, if any is set. */
 #define REST_MS 100
@@ -20,33 +20,33 @@ enum rest { AWAKE = 0, NAPS, SLEEPS };
 struct worker {
     struct grc_turns *turns;
     atomic_bool has_turn;    /* written with the lock held */
-    _Atomic int64_t busy_ms; /* since when it runs something; 0: it sleeps */
+    _Atomic int64_t busy_ms; /* when it began to run something; 0: it sleeps */
     bool blocks;             /* between grc_block_begin() and grc_block_end() */
-    bool listed;             /* among those that wait for a turn */
+    bool listed;             /* in the list of workers that wait for a turn */
     pthread_cond_t granted;
     struct worker *next_waiting;
-    struct worker *next; /* of all */
+    struct worker *next; /* in the list of all workers */
 };
 
 struct grc_turns {
     struct grc_loop *loop;
-    pthread_mutex_t lock; /* of all that follows but the atomics, which are looked at without it */
+    pthread_mutex_t lock; /* guards the members below; the atomic ones are also read without it */
     unsigned at_once;
     int64_t patience_ms;
     _Atomic unsigned taken;
-    struct worker *waiting; /* last in, first out: the one whose memory is still in the caches */
+    struct worker *waiting; /* last in, first out: that worker's memory is still in the caches */
     _Atomic unsigned waiting_count;
     struct worker *workers;
     atomic_bool stopped;
     _Atomic unsigned *sleepers; /* of the loop */
     pthread_t monitor;
-    pthread_cond_t stir; /* the monitor's */
-    _Atomic int rests;   /* the monitor's: enum rest */
+    pthread_cond_t stir; /* wakes the monitor */
+    _Atomic int rests;   /* how the monitor rests: enum rest */
 };
 
 static _Thread_local struct worker *current;
 
-/* Not inlined: on a fiber the thread may be another one each time. */
+/* Not inlined, because a fiber may be on another thread each time. */
 __attribute__((noinline)) static struct worker *self(void)
 {
     return current;
@@ -57,9 +57,9 @@ __attribute__((noinline)) static void set_self(struct worker *worker)
     current = worker;
 }
 
-/* --- turns change hands; the lock is held --- */
+/* --- passing turns on; the lock is held --- */
 
-/* Gives a turn that is free to a worker that waits. false: none does. */
+/* Gives a free turn to a waiting worker. Returns false when no worker waits. */
 static bool grant(struct grc_turns *turns)
 {
     struct worker *worker = turns->waiting;
@@ -74,8 +74,8 @@ static bool grant(struct grc_turns *turns)
     return true;
 }
 
-/* A worker's turn ends. As long as another one sleeps there is no hurry: that one sees the next
- * event, and calls for help when it is the last. */
+/* Ends a worker's turn. While another worker sleeps, no waiting worker gets the turn: the sleeping
+ * one will see the next event, and calls for help when it was the last (grc_turns_awake()). */
 static void end_turn(struct grc_turns *turns, struct worker *worker)
 {
     bool others = atomic_load(turns->sleepers) > 0;
@@ -95,7 +95,7 @@ static void take_free_turn(struct grc_turns *turns)
 
 /* --- the monitor --- */
 
-/* Takes the turns of those that are at one thing for too long. */
+/* Takes the turns of workers that have been running one thing for too long. */
 static void look(struct grc_turns *turns)
 {
     int64_t now_ms = grc_mono_ms();
@@ -109,8 +109,8 @@ static void look(struct grc_turns *turns)
     }
 }
 
-/* A worker sleeps, so the next event will be seen. A timer may not, when those asleep do not know
- * of it and the worker that set it blocks. */
+/* A sleeping worker sees the next event, but not a timer that was set after it fell asleep. When
+ * the worker that set it blocks, this wakes a worker for the timer. */
 static void look_at_timers(struct grc_turns *turns)
 {
     if (atomic_load(turns->sleepers) > 0 &&
@@ -118,13 +118,13 @@ static void look_at_timers(struct grc_turns *turns)
         grc_loop_wake(turns->loop);
 }
 
-/* Waits until every worker is busy, or for the time between two looks at the timers. true: it was
- * stirred. */
+/* Waits until every worker is busy or, when a timer is set, for REST_MS at most. Returns true when
+ * it was woken. */
 static bool rest(struct grc_turns *turns)
 {
     bool stirred = true;
 
-    /* From here on a worker that is the last one awake stirs it, and one that sets a timer. */
+    /* From here on the last worker to wake wakes the monitor, and so does one that sets a timer. */
     atomic_store(&turns->rests, SLEEPS);
     if (grc_loop_has_timer(turns->loop))
         atomic_store(&turns->rests, NAPS);
@@ -146,7 +146,7 @@ static void *watch_over(void *arg)
     pthread_mutex_lock(&turns->lock);
     while (!atomic_load(&turns->stopped)) {
         if (calm >= CALM_LOOKS)
-            calm = rest(turns) ? 0 : calm; /* where there is work, more of it follows */
+            calm = rest(turns) ? 0 : calm; /* after work, more work is likely */
         else
             (void)grc_cond_wait_until(&turns->stir, &turns->lock, grc_mono_ms() + LOOK_MS);
         if (atomic_load(turns->sleepers) > 0) {
@@ -162,7 +162,7 @@ static void *watch_over(void *arg)
     return NULL;
 }
 
-/* --- life --- */
+/* --- making and joining --- */
 
 struct grc_turns *grc_turns_new(struct grc_loop *loop, unsigned at_once, int64_t patience_ms,
                                 _Atomic unsigned *sleepers)
@@ -247,9 +247,9 @@ void grc_turns_leave(void)
     free(worker);
 }
 
-/* --- what a worker does --- */
+/* --- for the workers --- */
 
-/* Out of the list of those that wait; the lock is held. */
+/* Takes a worker out of the list of waiting ones; the lock is held. */
 static void stop_waiting(struct grc_turns *turns, struct worker *worker)
 {
     struct worker **at = &turns->waiting;

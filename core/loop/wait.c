@@ -46,7 +46,8 @@ static void on_watch(void *arg, uint32_t events)
     on_timer(arg);
 }
 
-/* Arms the fiber and its timer. GRC_WOKEN_READY: it may park. Else it is not armed. */
+/* Arms the fiber and its timer. Returns GRC_WOKEN_READY when it may park; otherwise it is not
+ * armed. */
 static enum grc_woken begin(struct grc_fiber *self, int64_t deadline_ms, enum grc_waits what)
 {
     grc_fiber_arm(self);
@@ -177,15 +178,15 @@ enum grc_woken grc_wait_until(int64_t when_ms, enum grc_waits what)
 /* --- queues --- */
 
 struct grc_queue_waiter {
-    struct grc_fiber *fiber; /* NULL: a thread, which waits for the condition */
+    struct grc_fiber *fiber; /* NULL for a thread, which waits for woken_cond */
     pthread_cond_t woken_cond;
     bool woken;
     struct grc_queue_waiter *next;
     struct grc_queue_waiter *previous;
 };
 
-/* Not inlined: the compiler takes a waiter on the stack of grc_queue_wait() for one that is
- * forgotten in the queue, since it does not see that the wake takes it out. */
+/* Not inlined, to avoid a false warning: the compiler does not see that a wake takes the waiter,
+ * which is on the stack of grc_queue_wait(), out of the queue. */
 __attribute__((noinline)) static void enqueue(struct grc_queue *queue,
                                               struct grc_queue_waiter *waiter)
 {

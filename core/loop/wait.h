@@ -1,9 +1,9 @@
 /*
- * Waits by name. On a fiber they park it and hold no thread; on a thread of its own they block it:
- * one way to write what waits, for calls, timers and commands. Thread-safe.
+ * Named waits. On a fiber a wait parks the fiber and holds no thread; elsewhere it blocks the
+ * thread. So the same code serves calls, timers and commands. Thread-safe.
  *
- * No lock of a thread may be held (grc_queue_wait() releases the one that it is given), and nothing
- * that belongs to a thread survives a wait; see fiber.h.
+ * The caller must hold no mutex (grc_queue_wait() releases the one it is given), and nothing that
+ * belongs to a thread survives a wait; see fiber.h.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 
 #include <pthread.h>
 
-/* What is waited for: name, for figures; meaning. */
+/* The waits: identifier, name in the metrics, what is waited for. */
 #define GRC_WAITS(X)                                                                               \
     X(BODY, "body", "more of the client's request")                                                \
     X(WRITE, "write", "room to send the client its answer")                                        \
@@ -34,27 +34,28 @@ enum grc_waits {
 };
 
 enum grc_woken {
-    GRC_WOKEN_READY = 0, /* what was waited for may have come: look, and wait again if not */
+    GRC_WOKEN_READY = 0, /* what is waited for may have come: check, and wait again if not */
     GRC_WOKEN_LATE,      /* the deadline has passed */
-    GRC_WOKEN_CANCELLED, /* grc_fiber_cancel(); never while waiting to write to the client */
+    GRC_WOKEN_CANCELLED, /* by grc_fiber_cancel(); never for GRC_WAITS_WRITE */
     GRC_WOKEN_FAILED,    /* out of memory or descriptors */
 };
 
-/* Waits for events of a watch (GRC_READ …), to be called after a read or write would block.
- * deadline_ms: monotonic, or GRC_NEVER_MS. */
+/* Waits for events of a watch (GRC_READ …). Called after a read or write that would have blocked.
+ * deadline_ms is monotonic, or GRC_NEVER_MS. */
 enum grc_woken grc_wait_watch(struct grc_watch *watch, uint32_t events, int64_t deadline_ms,
                               enum grc_waits what);
-/* A watch of the descriptor by the loop of the caller's fiber. NULL: the caller is on a thread, or
- * it cannot be watched; grc_wait_fd() still waits for it. Closed with grc_watch_close(). */
+/* Watches a descriptor with the loop of the caller's fiber. Returns NULL on a thread, and when the
+ * descriptor cannot be watched; grc_wait_fd() still can wait. Close it with grc_watch_close(). */
 struct grc_watch *grc_wait_open(int fd);
-/* The same of a descriptor without a watch: costs two more system calls. No other wait for it. */
+/* As grc_wait_watch(), for a descriptor without a watch and without another wait. Costs two more
+ * system calls. */
 enum grc_woken grc_wait_fd(int fd, uint32_t events, int64_t deadline_ms, enum grc_waits what);
-/* Waits until a moment: GRC_WOKEN_LATE when it has come. */
+/* Waits until a moment. Returns GRC_WOKEN_LATE when it has come. */
 enum grc_woken grc_wait_until(int64_t when_ms, enum grc_waits what);
 
 /*
- * A queue of those who wait for a state that a mutex guards; what a condition variable is to
- * threads. Zeroed memory is an empty one. All functions are called with that mutex held.
+ * A queue of fibers and threads that wait for a state which a mutex guards, like a condition
+ * variable. Zeroed memory is an empty queue. All functions are called with that mutex held.
  */
 struct grc_queue_waiter;
 struct grc_queue {
@@ -62,13 +63,14 @@ struct grc_queue {
     struct grc_queue_waiter *last;
 };
 
-/* Releases the mutex, waits, takes it again. GRC_WOKEN_READY: woken from the queue. */
+/* Releases the mutex, waits, and locks it again. Returns GRC_WOKEN_READY when woken through the
+ * queue. */
 enum grc_woken grc_queue_wait(struct grc_queue *queue, pthread_mutex_t *held, int64_t deadline_ms,
                               enum grc_waits what);
-/* Wakes the one that has waited longest; false: none waits. */
+/* Wakes the one that has waited longest. Returns false when the queue is empty. */
 bool grc_queue_wake(struct grc_queue *queue);
 void grc_queue_wake_all(struct grc_queue *queue);
 
-/* How many wait now, and the name of what they wait for. */
+/* The number of fibers and threads in this wait now, and its name. */
 int64_t grc_waits_now(enum grc_waits what);
 const char *grc_waits_name(enum grc_waits what);

@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-/* The table grows by chunks that stay where they are. */
+/* The table grows by chunks, so that watches stay at their addresses. */
 #define CHUNK 256u
 #define CHUNKS_MAX 8192u
 
 /*
- * One word decides. From the lowest bit: the flags of events that came (8 bits), the events waited
- * for (8), the number of the wait (16), the generation (32). The side that changes it by
- * compare-and-swap owns what follows, so one side alone takes up an event. The number keeps an
- * event from being told to the wait before.
+ * The state of a watch is one word, from the lowest bit: the flags of events that came (8 bits),
+ * the events waited for (8), the number of the wait (16), the generation (32). It is changed by
+ * compare-and-swap, so that only one thread takes an event. The number keeps an event from reaching
+ * an earlier wait.
  */
 #define FLAG_MASK UINT64_C(0xff)
 #define WANTED_SHIFT 8
@@ -31,7 +31,7 @@ struct grc_watch {
     struct grc_watches *watches;
     int fd;
     uint32_t index;
-    bool writes; /* the kernel was asked for room to write */
+    bool writes; /* the kernel also reports room to write */
     struct grc_watch *next_free;
 };
 
@@ -39,9 +39,9 @@ struct grc_watches {
     int epoll;
     pthread_mutex_t lock;
     _Atomic(struct grc_watch *) chunks[CHUNKS_MAX];
-    uint32_t count; /* ever used */
+    uint32_t count; /* watches that were ever used */
     uint32_t open;
-    bool ended; /* its loop is gone; freed with the last watch that is open */
+    bool ended; /* the loop is gone; the last open watch frees the table */
     struct grc_watch *free;
 };
 
@@ -78,7 +78,7 @@ void grc_watches_free(struct grc_watches *watches)
         destroy(watches);
 }
 
-/* A watch that never was; the lock is held. */
+/* Makes a new watch; the lock is held. */
 static struct grc_watch *grow(struct grc_watches *watches)
 {
     uint32_t index = watches->count;
@@ -125,7 +125,7 @@ static void give(struct grc_watch *watch)
         destroy(watches);
 }
 
-/* Tells the kernel, or again. */
+/* Registers the descriptor with the kernel, or changes the registration. */
 static int enlist(const struct grc_watch *watch, int operation)
 {
     struct epoll_event event = {
@@ -164,8 +164,8 @@ void grc_watch_close(struct grc_watch *watch)
     while (!atomic_compare_exchange_weak(&watch->word, &word,
                                          (word & ~(GENERATION_ONE - 1)) + GENERATION_ONE))
         continue;
-    /* Fails for a descriptor that was closed before, which is then out of the set already, and
-     * where the loop is gone. */
+    /* Fails when the descriptor was closed before, which has removed it from the set, and when the
+     * loop is gone. Both are fine. */
     (void)epoll_ctl(watch->watches->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
     give(watch);
 }
@@ -181,8 +181,7 @@ bool grc_watch_arm(struct grc_watch *watch, uint32_t events, grc_watch_fn *fn, v
 
     if ((events & GRC_WRITE) && !watch->writes) {
         watch->writes = true;
-        (void)enlist(watch,
-                     EPOLL_CTL_MOD); /* needs no memory: it fails for no watch that is open */
+        (void)enlist(watch, EPOLL_CTL_MOD); /* cannot fail for an open watch: it needs no memory */
         word = atomic_load(&watch->word);
     }
     atomic_store(&watch->fn, fn);
@@ -233,7 +232,7 @@ void grc_watches_tell(struct grc_watches *watches, uint64_t tag, uint32_t kernel
     for (;;) {
         uint64_t taken = (word & WANTED_MASK) >> WANTED_SHIFT & events;
         uint64_t next = word | events;
-        /* They are this wait's when the word is still the same afterwards. */
+        /* Both belong to this wait if the word is still the same afterwards. */
         grc_watch_fn *fn = atomic_load(&watch->fn);
         void *arg = atomic_load(&watch->arg);
 

@@ -1,4 +1,4 @@
-/* Inside core/loop: the table of watches behind loop.h. */
+/* The table of watches behind loop.h. For core/loop only. */
 #pragma once
 
 #include "loop/loop.h"
@@ -9,5 +9,5 @@ struct grc_watches;
 struct grc_watches *grc_watches_new(int epoll);
 void grc_watches_free(struct grc_watches *watches);
 struct grc_watch *grc_watches_open(struct grc_watches *watches, int fd);
-/* An event from the kernel, with the tag it was registered under. */
+/* Handles events from the kernel, with the tag that the descriptor was registered with. */
 void grc_watches_tell(struct grc_watches *watches, uint64_t tag, uint32_t kernel_events);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Upper bounds in microseconds, and as Prometheus prints them. */
+/* Upper bounds of the buckets in microseconds, and as Prometheus prints them. */
 static const struct {
     int64_t us;
     const char *label;
@@ -19,14 +19,14 @@ static const struct {
 #define BUCKETS (sizeof(buckets) / sizeof(buckets[0]))
 
 struct histogram {
-    _Atomic uint64_t counts[BUCKETS + 1]; /* the last one: longer than any bound */
+    _Atomic uint64_t counts[BUCKETS + 1]; /* the last one is for longer times than any bound */
     _Atomic uint64_t sum_us;
 };
 
 #define STATUS_MIN 100
 #define STATUS_COUNT 500
 
-/* 4 KiB of counters an operation, of which only the touched pages cost memory. */
+/* 4 KiB of counters for each operation; pages that are not touched cost no memory. */
 struct grc_route_metrics {
     struct grc_route_metrics *next;
     char *id;
@@ -46,7 +46,7 @@ struct grc_upstream_metrics {
     _Atomic uint64_t events[GRC_UPSTREAM_EVENT_COUNT];
 };
 
-/* A series of a plugin's own. */
+/* A series of a plugin's own metric. */
 struct plugin_series {
     struct plugin_series *next;
     char *help;
@@ -251,7 +251,7 @@ static struct plugin_series *make_series(const char *plugin, const struct gr_met
         made->plugin = strdup(plugin);
         made->name = strdup(row->name);
         made->label = strdup(label);
-        made->help = strdup(row->help ? row->help : ""); /* the row goes with its plugin */
+        made->help = strdup(row->help ? row->help : ""); /* the row is unloaded with its plugin */
         made->label_name = row->label ? strdup(row->label) : NULL;
         made->kind = row->kind;
         if (made->plugin && made->name && made->label && made->help &&
@@ -348,7 +348,7 @@ void grc_metrics_totals(struct grc_metrics_totals *ret_totals)
     *ret_totals = totals;
 }
 
-/* What was never seen has no series yet. */
+/* An empty histogram is not rendered. */
 static bool is_empty(struct histogram *histogram)
 {
     for (size_t i = 0; i <= BUCKETS; i++) {
@@ -462,7 +462,7 @@ static void render_rejects(struct grc_buf *out)
 #undef LABEL
     };
 
-    grc_metrics_head(out, "rejected_total", "counter", "Requests turned away, by reason");
+    grc_metrics_head(out, "rejected_total", "counter", "Requests rejected, by reason");
     for (size_t i = 0; i < GRC_REJECT_COUNT; i++)
         (void)grc_buf_format(out, "greenroom_rejected_total{reason=\"%s\"} %llu\n", labels[i],
                              (unsigned long long)get(&rejected[i]));

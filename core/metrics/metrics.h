@@ -1,13 +1,13 @@
 /*
- * Figures, in the Prometheus text format. Series live as long as the process, so that a reload does
+ * Metrics in the Prometheus text format. Series live as long as the process, so that a reload does
  * not reset them. Counting is lock-free; making a series takes a lock. All functions are
- * thread-safe and never fail: without memory a figure is lost, not the request.
+ * thread-safe and never fail: without memory a value is not counted.
  */
 #pragma once
 
 #include "base/buf.h"
 
-/* Why a request was turned away before any work was done. */
+/* The reasons for which requests are rejected. */
 #define GRC_REJECT_LIST(X)                                                                         \
     X(GRC_REJECT_FRAMING, "framing")                                                               \
     X(GRC_REJECT_TLS, "tls")                                                                       \
@@ -30,17 +30,17 @@ enum grc_reject {
         GRC_REJECT_COUNT
 };
 
-/* What happens between the gateway and an upstream. */
+/* Events that are counted for each upstream: identifier, metric, help. */
 #define GRC_UPSTREAM_EVENT_LIST(X)                                                                 \
-    X(GRC_UPSTREAM_RETRY, "retries_total", "Calls made again")                                     \
+    X(GRC_UPSTREAM_RETRY, "retries_total", "Retries of calls")                                     \
     X(GRC_UPSTREAM_RENEWAL, "token_renewals_total", "Management tokens minted")                    \
-    X(GRC_UPSTREAM_SHARED, "single_flight_total", "Calls answered by another one's answer")        \
+    X(GRC_UPSTREAM_SHARED, "single_flight_total", "Calls that shared the answer to another call")  \
     X(GRC_UPSTREAM_CACHE_HIT, "cache_hits_total", "Calls answered from the cache")                 \
     X(GRC_UPSTREAM_CACHE_STALE, "cache_stale_total", "Failed calls answered with a late answer")   \
     X(GRC_UPSTREAM_CANCELLED, "cancelled_total", "Calls given up because the client left")         \
     X(GRC_UPSTREAM_REFUSED, "refused_total", "Calls not made: breaker open or too many in flight") \
     X(GRC_UPSTREAM_CACHE_MISS, "cache_misses_total", "Calls that the cache could not answer")      \
-    X(GRC_UPSTREAM_SPENT, "retries_denied_total", "Calls not made again: the budget was spent")    \
+    X(GRC_UPSTREAM_SPENT, "retries_denied_total", "Retries not made: the retry budget was spent")  \
     X(GRC_UPSTREAM_OPENED, "breaker_opened_total", "How often the breaker opened")
 
 enum grc_upstream_event {
@@ -53,14 +53,14 @@ enum grc_upstream_event {
 struct grc_route_metrics;
 struct grc_upstream_metrics;
 
-/* The series of one operation id, of one upstream: found or made. NULL without memory. */
+/* Find the series of an operation id or of an upstream, or make them. NULL without memory. */
 struct grc_route_metrics *grc_metrics_route(const char *id, const char *group);
 struct grc_upstream_metrics *grc_metrics_upstream(const char *name);
 
-/* The series of requests that matched no route: operation "none". */
+/* The series of requests that matched no route, with the operation "none". */
 struct grc_route_metrics *grc_metrics_unmatched(void);
 
-/* NULL metrics are fine everywhere. */
+/* The functions below ignore NULL metrics. */
 void grc_metrics_request(struct grc_route_metrics *metrics, int status, int64_t took_us);
 void grc_metrics_in_flight(int delta);
 /* How long a request waited until a worker was free for it. */
@@ -70,18 +70,18 @@ void grc_metrics_exchange(struct grc_upstream_metrics *metrics, enum gr_err err,
                           int64_t took_us);
 void grc_metrics_upstream_event(struct grc_upstream_metrics *metrics,
                                 enum grc_upstream_event event);
-/* A plugin's own figure; rows say which exist. Unknown names are ignored. */
+/* Adds to a plugin's own metric, which rows declares. Unknown names are ignored. */
 void grc_metrics_plugin_add(const char *plugin, const struct gr_metric *rows, const char *name,
                             const char *label, int64_t delta);
 
-/* Sums over all series, since the process began. */
+/* Sums of all series since the start of the process. */
 struct grc_metrics_totals {
     uint64_t requests;
     uint64_t failed;  /* answered with a 5xx */
-    uint64_t refused; /* turned away before any work was done, for whatever reason */
-    uint64_t took_us; /* of all requests together */
+    uint64_t refused; /* refused for any reason before they were handled */
+    uint64_t took_us; /* duration of all requests together */
     uint64_t upstream_calls;
-    uint64_t upstream_failed; /* no answer, or a 5xx */
+    uint64_t upstream_failed; /* without an answer, or with a 5xx */
 };
 void grc_metrics_totals(struct grc_metrics_totals *ret_totals);
 
@@ -100,8 +100,10 @@ void grc_metrics_divert(const struct grc_metrics_sink *sink);
 typedef void grc_collect_fn(void *arg, struct grc_buf *out);
 /* Writes all series; collect may be NULL. */
 void grc_metrics_render(struct grc_buf *out, grc_collect_fn *collect, void *arg);
-/* One sample with HELP and TYPE: for collectors. labels: "a=\"b\"" or NULL. */
+/* For collectors: writes HELP and TYPE of a metric. */
 void grc_metrics_head(struct grc_buf *out, const char *name, const char *type, const char *help);
-/* A label's value with its quotes, escaped as the format wants it. */
+/* For collectors: writes the value of a label, quoted and escaped. */
 void grc_metrics_label(struct grc_buf *out, const char *value);
+/* For collectors: writes one sample. labels is "a=\"b\"" or NULL. */
+/* For collectors: writes one sample. labels is "a=\"b\"" or NULL. */
 void grc_metrics_sample(struct grc_buf *out, const char *name, const char *labels, double value);

@@ -1,12 +1,12 @@
-/* What a plugin was compiled for: whether it may be loaded at all. */
+/* Checks what a plugin was compiled for, before it is loaded. */
 #include "base/format.h"
 #include "plugin/plugin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Sizes of the first release of this major: a plugin can be shorter than the host, never than this.
- */
+/* `first` is the size in the first release of this major version. A plugin's struct may be shorter
+ * than the host's, but never shorter than this. */
 struct size_row {
     const char *field;
     size_t offset;

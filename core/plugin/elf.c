@@ -64,7 +64,7 @@
 
 #define HEADERS_MAX 256u
 
-/* The file, and the one thing that is wrong with it. */
+/* The file, and what is wrong with it. */
 struct reader {
     const unsigned char *bytes;
     size_t size;
@@ -83,7 +83,7 @@ static bool wrong(struct reader *reader, const char *format, ...)
     return false;
 }
 
-/* Copies len bytes at offset; false when the file is shorter. */
+/* Copies len bytes at offset. Returns false when the file is shorter. */
 static bool get(const struct reader *reader, size_t offset, void *ret, size_t len)
 {
     if (offset > reader->size || len > reader->size - offset)
@@ -122,7 +122,8 @@ static bool get_segment(const struct reader *reader, const ElfW(Ehdr) * header, 
     return get(reader, header->e_phoff + index * sizeof(*ret), ret, sizeof(*ret));
 }
 
-/* Where in the file the byte of a virtual address stands; false when it stands nowhere. */
+/* Finds the offset in the file of a virtual address. Returns false when the file does not have it.
+ */
 static bool offset_of(const struct reader *reader, const ElfW(Ehdr) * header, ElfW(Addr) address,
                       size_t *ret_offset)
 {
@@ -138,7 +139,7 @@ static bool offset_of(const struct reader *reader, const ElfW(Ehdr) * header, El
     return false;
 }
 
-/* A text of the file's string table; NULL when it does not end within the file. */
+/* Returns a text of the string table; NULL when it does not end within the file. */
 static const char *text_at(const struct reader *reader, size_t table, size_t index)
 {
     if (table >= reader->size || index >= reader->size - table)
@@ -177,7 +178,8 @@ static bool find_dynamic(struct reader *reader, const ElfW(Ehdr) * header, struc
     return wrong(reader, "dynamic section: found none, wanted a shared object");
 }
 
-/* What runs is a copy in memory, beside which no library stands. */
+/* Refuses search paths with $ORIGIN: the plugin runs from a copy in memory, which has no directory.
+ */
 static bool check_search_path(struct reader *reader, const struct dynamic *dynamic, size_t index)
 {
     const char *path = text_at(reader, dynamic->strings, index);
@@ -213,7 +215,7 @@ static bool check_dynamic(struct reader *reader, const struct dynamic *dynamic)
 
 static bool check_segments(struct reader *reader, const ElfW(Ehdr) * header)
 {
-    bool stack_is_said = false;
+    bool has_stack = false;
     ElfW(Phdr) segment;
 
     for (size_t i = 0; i < header->e_phnum; i++) {
@@ -230,12 +232,11 @@ static bool check_segments(struct reader *reader, const ElfW(Ehdr) * header)
                          i);
         if (segment.p_type != PT_GNU_STACK)
             continue;
-        stack_is_said = true;
+        has_stack = true;
         if (segment.p_flags & PF_X)
             return wrong(reader, "stack: found an executable one, wanted -z noexecstack");
     }
-    return stack_is_said ||
-           wrong(reader, "stack: found no word on it (PT_GNU_STACK), wanted -z noexecstack");
+    return has_stack || wrong(reader, "stack: found no PT_GNU_STACK header, wanted -z noexecstack");
 }
 
 static void take_build_id(const struct reader *reader, size_t offset, size_t len,
@@ -305,7 +306,7 @@ static bool find_symbols(struct reader *reader, const ElfW(Ehdr) * header, ElfW(
     return wrong(reader, "symbols: found no table of dynamic symbols, wanted one");
 }
 
-/* What linkers of old export by themselves. */
+/* True for symbols that older linkers export by themselves. */
 static bool is_linkers_own(const char *name)
 {
     static const char *const names[] = {"_init",  "_fini", "__bss_start",

@@ -1,6 +1,7 @@
 #include "plugin/fault.h"
 
 #include "base/altstack.h"
+#include "base/clock.h"
 #include "plugin/module.h"
 
 #include <fcntl.h>
@@ -8,7 +9,6 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -63,7 +63,7 @@ static void put(struct line *line, const char *text)
         put_char(line, *text);
 }
 
-/* In a JSON string. */
+/* Puts a JSON string. */
 static void put_quoted(struct line *line, const char *text)
 {
     put_char(line, '"');
@@ -83,50 +83,25 @@ static void put_member(struct line *line, const char *name, const char *value)
     put_quoted(line, value);
 }
 
-/* With at least width digits. */
-static void put_number(struct line *line, uintmax_t value, unsigned base, unsigned width)
+static void put_hex(struct line *line, uintmax_t value)
 {
-    char digits[64];
+    char digits[2 * sizeof(value)];
     unsigned count = 0;
 
-    while (value || count < width || count == 0) {
-        digits[count++] = "0123456789abcdef"[value % base];
-        value /= base;
-    }
+    do {
+        digits[count++] = "0123456789abcdef"[value % 16];
+        value /= 16;
+    } while (value);
     while (count > 0)
         put_char(line, digits[--count]);
 }
 
-/* Days since 1970 as a civil date: Howard Hinnant, "chrono-compatible low-level date algorithms".
- */
 static void put_time(struct line *line)
 {
-    struct timespec now = {0, 0};
+    char text[25];
 
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    uintmax_t seconds = (uintmax_t)now.tv_sec;
-    uintmax_t days = seconds / 86400 + 719468;
-    uintmax_t era = days / 146097;
-    uintmax_t of_era = days - era * 146097;
-    uintmax_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    uintmax_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    uintmax_t shifted = (5 * of_year + 2) / 153;
-    uintmax_t month = shifted < 10 ? shifted + 3 : shifted - 9;
-
-    put_number(line, year + era * 400 + (month <= 2), 10, 4);
-    put_char(line, '-');
-    put_number(line, month, 10, 2);
-    put_char(line, '-');
-    put_number(line, of_year - (153 * shifted + 2) / 5 + 1, 10, 2);
-    put_char(line, 'T');
-    put_number(line, seconds / 3600 % 24, 10, 2);
-    put_char(line, ':');
-    put_number(line, seconds / 60 % 60, 10, 2);
-    put_char(line, ':');
-    put_number(line, seconds % 60, 10, 2);
-    put_char(line, '.');
-    put_number(line, (uintmax_t)now.tv_nsec / 1000000, 10, 3);
-    put_char(line, 'Z');
+    grc_time_format(grc_now_ms(), text);
+    put(line, text);
 }
 
 /* --- where --- */
@@ -141,7 +116,7 @@ static uintptr_t counter_of(const void *context)
     return (uintptr_t)at->uc_mcontext.pc;
 #else
     (void)at;
-    return 0; /* unknown: the report does without */
+    return 0; /* unknown on this processor: the report has no address of the code */
 #endif
 }
 
@@ -161,8 +136,8 @@ static uintmax_t read_hex(const char **text)
     }
 }
 
-/* "START-END PERMS OFFSET DEV INODE   PATH": true when it holds the address, which is put as
- * PATH+OFFSET then. */
+/* Reads a row "START-END PERMS OFFSET DEV INODE   PATH". When the mapping contains the address,
+ * puts FILE+OFFSET and returns true. */
 static bool put_mapping(struct line *line, const char *row, uintptr_t address)
 {
     uintmax_t start = read_hex(&row);
@@ -175,11 +150,11 @@ static bool put_mapping(struct line *line, const char *row, uintptr_t address)
     const char *slash = strrchr(row, '/');
     put(line, slash ? slash + 1 : "memory");
     put(line, "+0x");
-    put_number(line, slash ? offset : address, 16, 1);
+    put_hex(line, slash ? offset : address);
     return true;
 }
 
-/* For what is no plugin's: the file that is mapped there. */
+/* Puts the file that is mapped at an address outside of plugins. */
 static void put_mapped_file(struct line *line, uintptr_t address)
 {
     int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
@@ -203,7 +178,7 @@ static void put_mapped_file(struct line *line, uintptr_t address)
     if (fd >= 0)
         close(fd);
     put(line, "0x");
-    put_number(line, address, 16, 1);
+    put_hex(line, address);
 }
 
 static void put_place(struct line *line, const struct grc_module *module, size_t offset,
@@ -213,7 +188,7 @@ static void put_place(struct line *line, const struct grc_module *module, size_t
     if (module) {
         put(line, grc_module_file(module));
         put(line, "+0x");
-        put_number(line, offset, 16, 1);
+        put_hex(line, offset);
     } else {
         put_mapped_file(line, address);
     }
@@ -262,14 +237,14 @@ static void report(int number, const siginfo_t *info, const void *context)
     put_place(&line, module, offset, counter);
     if (number != SIGABRT) {
         put(&line, ",\"address\":\"0x");
-        put_number(&line, (uintptr_t)info->si_addr, 16, 1);
+        put_hex(&line, (uintptr_t)info->si_addr);
         put_char(&line, '"');
     }
     put(&line, "}\n");
     (void)!write(STDERR_FILENO, line.text, line.len);
 }
 
-/* The first of several threads that fault at once is reported, and ends the process. */
+/* When several threads fault at the same time, only the first one is reported. */
 static void handle(int number, siginfo_t *info, void *context)
 {
     static atomic_flag reported = ATOMIC_FLAG_INIT;
@@ -277,7 +252,7 @@ static void handle(int number, siginfo_t *info, void *context)
     if (!atomic_flag_test_and_set(&reported))
         report(number, info, context);
     (void)signal(number, SIG_DFL);
-    (void)raise(number); /* pending until the return, when the default action is taken */
+    (void)raise(number); /* pending until the handler returns; then the default action follows */
 }
 
 bool grc_fault_install(const char *process)

@@ -1,8 +1,8 @@
 /*
- * When the process is about to end by SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT, one line on
- * standard error says whose work that was: plugin, version, build id, operation, request, and the
- * address as file and offset, which `addr2line -e FILE OFFSET` turns into a line of source. The
- * signal then does what it always did. Only async-signal-safe functions are used.
+ * Before SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT ends the process, one line on standard error
+ * reports what was running: plugin, version, build id, operation, request, and the address as file
+ * and offset, which `addr2line -e FILE OFFSET` turns into a line of source. Then the default action
+ * of the signal follows. Only async-signal-safe functions are used.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 struct grc_module;
 
-/* What a thread works on. The texts live as long as the subject is set. */
+/* The work of a thread. The texts live as long as the subject is set. */
 struct grc_fault_subject {
     const char *plugin;
     const struct grc_module *module; /* NULL: linked into the host */
@@ -18,8 +18,8 @@ struct grc_fault_subject {
     const char *request_id;          /* "" outside of requests */
 };
 
-/* Sets what the calling thread works on from here; NULL: nothing. Returns what was set before.
- * Work on a fiber takes its subject along: see grc_fiber_on_switch(). */
+/* Sets the work of the calling thread, or none with NULL. Returns the former one. A fiber takes its
+ * subject along to other threads: see grc_fiber_on_switch(). */
 const struct grc_fault_subject *grc_fault_subject_set(const struct grc_fault_subject *subject);
 
 /* Installs the handlers, once, on the main thread. process: what ends, "the gateway"; static. Does

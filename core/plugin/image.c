@@ -1,4 +1,4 @@
-/* A plugin's file in sealed memory. */
+/* Reads the file of a plugin into sealed memory. */
 #include "base/format.h"
 #include "plugin/module.h"
 
@@ -62,7 +62,7 @@ static enum grc_module_state check_file(const char *file, int fd, struct stat *r
     return GRC_MODULE_OK;
 }
 
-/* Kernels before 6.3 do not know MFD_EXEC; later ones may want it said. */
+/* Kernels before 6.3 do not know MFD_EXEC; later ones may require it. */
 static int make_memory(const char *file)
 {
     const char *slash = strrchr(file, '/');
@@ -75,7 +75,7 @@ static int make_memory(const char *file)
     return fd;
 }
 
-/* Copies size bytes. false with errno, which is 0 when the file ended before. */
+/* Copies size bytes. Returns false with errno, which is 0 when the file ended early. */
 static bool copy_bytes(int from, int to, size_t size)
 {
     char block[16384];

@@ -18,11 +18,11 @@ struct judge {
     char *reason;
 };
 
-/* Where a row stands: "route rooms.get", "body", … from the outermost on. */
+/* The place of a row, for messages: "route 3 (rooms.get)", then "body" and so on. */
 struct place {
     const struct place *up;
     const char *what;
-    const char *name; /* NULL: none */
+    const char *name; /* NULL when it has no name, or an unknown one */
     size_t row;
     bool is_row;
 };
@@ -68,7 +68,7 @@ static bool is_text(const struct judge *judge, const char *text)
     return room > 0 && memchr(text, '\0', room);
 }
 
-/* A text of the plugin's, or NULL when it may be absent. */
+/* Checks a text of the plugin, which may be NULL unless it is required. */
 static bool check_text(struct judge *judge, const struct place *place, const char *member,
                        const char *text, bool required)
 {
@@ -81,7 +81,7 @@ static bool check_text(struct judge *judge, const struct place *place, const cha
 static bool check_list(struct judge *judge, const struct place *place, const char *member,
                        const char *const *list)
 {
-    /* Measured from the first element: behind the last one lies another object. */
+    /* Measured from the first element, since another object may follow the last one. */
     const size_t room = list ? grc_module_room(judge->module, list) / sizeof(*list) : 0;
 
     for (size_t i = 0; list; i++) {
@@ -108,7 +108,8 @@ static bool check_json(struct judge *judge, const struct place *place, const cha
     return good || wrong(judge, place, "%s: found '%.60s', wanted JSON: %s", member, text, reason);
 }
 
-/* Copies a row of the plugin's size, the index-th of room bytes, into one of the host's. */
+/* Copies the index-th row of a table, which has room bytes, from the plugin's row size to the
+ * host's. */
 static bool take_row(const void *rows, size_t room, size_t index, size_t from, void *ret, size_t to)
 {
     if (room / from <= index)
@@ -120,7 +121,7 @@ static bool take_row(const void *rows, size_t room, size_t index, size_t from, v
 
 typedef bool row_fn(struct judge *judge, const struct place *place, const void *row);
 
-/* One kind of table: its rows end with a first member that is zero. */
+/* A kind of table. The row that ends it has a first member of zero. */
 struct kind {
     const char *what;
     size_t size;
@@ -173,14 +174,14 @@ static const unsigned all_field_flags = (unsigned)GR_FIELD_REQUIRED | (unsigned)
                                         (unsigned)GR_FIELD_STRIP | (unsigned)GR_FIELD_STRICT |
                                         (unsigned)GR_FIELD_HINTS | (unsigned)GR_FIELD_DEPRECATED;
 
-/* What does not go together, or NULL. */
+/* Returns what does not fit together, or NULL. */
 static const char *mismatch(const struct gr_field *row, enum home home)
 {
     const bool number = row->type == GR_INT || row->type == GR_NUMBER;
     const bool many = row->type == GR_ARRAY || row->type == GR_MAP;
 
     if (row->flags & ~all_field_flags)
-        return "flags: found a bit that is none of enum gr_field_flag, wanted GR_FIELD_…";
+        return "flags: found a bit that is not in enum gr_field_flag, wanted GR_FIELD_…";
     if (row->fields && row->type != GR_OBJECT)
         return "fields: found them on another type, wanted GR_OBJECT";
     if (row->items && !many)
@@ -237,7 +238,7 @@ static bool check_field(struct judge *judge, const struct place *place, const st
            check_fields(judge, &elements, row->items, true, home, depth + 1);
 }
 
-/* The members of an object or a list of parameters; single: one row without a name. */
+/* Checks the rows of an object or of parameters, or with single one row without a name. */
 static bool check_fields(struct judge *judge, const struct place *up, const struct gr_field *rows,
                          bool single, enum home home, unsigned depth)
 {

@@ -1,4 +1,4 @@
-/* The one loader: opens a shared object, checks it, and makes its tables ready to serve. */
+/* Loads plugins: opens a shared object, checks it, and makes its tables ready to serve. */
 #include "base/format.h"
 #include "config/handover.h"
 #include "config/options.h"
@@ -31,7 +31,7 @@ static bool refuse(struct grc_plugin *plugin, enum grc_load_state state, const c
     return false;
 }
 
-/* Refuses the plugin with a state and a reason from another function, and takes the reason over. */
+/* Refuses the plugin with a reason from another function. Steals the reason. */
 static bool refuse_with(struct grc_plugin *plugin, enum grc_load_state state, char *reason)
 {
     plugin->state = state;
@@ -39,7 +39,7 @@ static bool refuse_with(struct grc_plugin *plugin, enum grc_load_state state, ch
     return false;
 }
 
-/* A text that lives as long as the plugin. */
+/* Copies a text to memory that lives as long as the plugin, and frees it. */
 static const char *take_text(struct grc_plugin *plugin, char *text)
 {
     const char *copy = grc_keep_copy(&plugin->keep, gr_str_of(text));
@@ -67,7 +67,7 @@ static enum grc_load_state state_of(enum grc_module_state state)
     return states[state];
 }
 
-/* Reads the file, judges it, and only then loads it. */
+/* Reads and checks the file, and only then loads it. */
 static bool open_module(struct grc_plugin *plugin)
 {
     struct grc_image image = {.fd = -1};
@@ -89,7 +89,7 @@ static bool open_module(struct grc_plugin *plugin)
     return plugin->module || refuse_with(plugin, GRC_LOAD_DLOPEN, reason);
 }
 
-/* The descriptor must be the one that the note was judged for. */
+/* Gets the descriptor, which must have the sizes and the name of the note that was checked. */
 static bool find_descriptor(struct grc_plugin *plugin, const struct gr_plugin **ret_desc)
 {
     const struct grc_elf *elf = grc_module_elf(plugin->module);
@@ -126,9 +126,9 @@ static char *prefixed(const char *prefix, const char *path)
     return whole;
 }
 
-/* Compiled rows of one kind, or what is wrong with them. */
+/* Compiled rows, or what is wrong with them. */
 struct compiled {
-    struct grc_schema *rule;
+    struct grc_schema *schema;
     char *reason;
     const char *not_flat; /* a row that cannot describe a parameter */
 };
@@ -138,20 +138,21 @@ static struct compiled compile_pairs(const struct gr_field *rows, size_t field_s
     struct compiled made = {NULL, NULL, NULL};
 
     if (rows) {
-        made.rule = grc_schema_members(rows, field_size, &made.reason);
-        made.not_flat = made.rule ? grc_schema_not_flat(made.rule) : NULL;
+        made.schema = grc_schema_members(rows, field_size, &made.reason);
+        made.not_flat = made.schema ? grc_schema_not_flat(made.schema) : NULL;
     }
     return made;
 }
 
-/* Puts the rule into its place in the route, where it is freed in any case. */
-static bool take_rule(struct grc_plugin *plugin, const struct gr_route *row, const char *what,
-                      const struct gr_field *rows, struct compiled made, struct grc_schema **place)
+/* Puts the schema into the route, which frees it in any case. Returns false after refusing it. */
+static bool take_schema(struct grc_plugin *plugin, const struct gr_route *row, const char *what,
+                        const struct gr_field *rows, struct compiled made,
+                        struct grc_schema **place)
 {
     bool ok = true;
 
-    *place = made.rule;
-    if (rows && !made.rule)
+    *place = made.schema;
+    if (rows && !made.schema)
         ok = refuse(plugin, GRC_LOAD_TABLE, "%s: route %s: %s: %s", plugin->file, row->id, what,
                     made.reason ? made.reason : "out of memory");
     else if (made.not_flat)
@@ -180,12 +181,12 @@ static bool make_route(struct grc_plugin *plugin, const struct gr_route *row,
         return refuse(plugin, GRC_LOAD_TABLE, "%s: out of memory", plugin->file);
     struct compiled body = {NULL, NULL, NULL};
     if (row->body)
-        body.rule = grc_schema_value(row->body, size, &body.reason);
-    return take_rule(plugin, row, "body", row->body, body, &route->body) &&
-           take_rule(plugin, row, "params", row->params, compile_pairs(row->params, size),
-                     &route->params) &&
-           take_rule(plugin, row, "query", row->query, compile_pairs(row->query, size),
-                     &route->query);
+        body.schema = grc_schema_value(row->body, size, &body.reason);
+    return take_schema(plugin, row, "body", row->body, body, &route->body) &&
+           take_schema(plugin, row, "params", row->params, compile_pairs(row->params, size),
+                       &route->params) &&
+           take_schema(plugin, row, "query", row->query, compile_pairs(row->query, size),
+                       &route->query);
 }
 
 static bool make_routes(struct grc_plugin *plugin)
@@ -197,7 +198,7 @@ static bool make_routes(struct grc_plugin *plugin)
     if (!plugin->routes)
         return refuse(plugin, GRC_LOAD_TABLE, "%s: out of memory", plugin->file);
     for (size_t i = 0; i < count; i++) {
-        plugin->route_count = i + 1; /* free() sees what is half made */
+        plugin->route_count = i + 1; /* counted first, so that a half-made route is freed */
         if (!make_route(plugin, &plugin->desc->routes[i], &plugin->routes[i]))
             return false;
     }
@@ -232,7 +233,7 @@ static bool prepare(struct grc_plugin *plugin, const struct gr_plugin *desc)
     plugin->desc = grc_rows_normalise(desc);
     if (!plugin->desc)
         return refuse(plugin, GRC_LOAD_TABLE, "%s: out of memory", plugin->file);
-    /* Bits beyond the ABI's are the host's own, for what is linked into it. */
+    /* Other bits belong to the host, for plugins that are linked into it. */
     if (plugin->module)
         ((struct gr_plugin *)(uintptr_t)plugin->desc)->flags &= PLUGIN_FLAGS;
     enum grc_load_state state = grc_table_check(plugin->file, plugin->desc, &reason);

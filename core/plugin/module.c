@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Reports of sanitizers name the code by what is mapped when the program ends. */
+/* Sanitizers find the names for their reports in what is mapped when the program ends. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define UNLOADS false
 #elif defined(__has_feature)
@@ -25,13 +25,13 @@
 
 struct grc_module {
     struct grc_module *_Atomic next; /* read by grc_module_at() at any time */
-    struct grc_image image;          /* its descriptor stays open as long as the code is mapped */
+    struct grc_image image;          /* its file descriptor stays open while the code is mapped */
     unsigned char digest[32];
     void *library;
     gr_plugin_entry_fn *entry;
-    _Atomic uintptr_t start; /* of its mapping; 0 when it is unloaded */
+    _Atomic uintptr_t start; /* of the mapping; 0 when it is unloaded */
     _Atomic uintptr_t end;
-    uintptr_t base; /* what its virtual addresses are counted from */
+    uintptr_t base; /* the address that the virtual addresses of the file are relative to */
     char file[64];
     char version[32];
     unsigned refs;
@@ -39,8 +39,8 @@ struct grc_module {
     int64_t loaded_ms;
 };
 
-/* Every module that was loaded since the start and is still mapped. Entries are reused, not freed,
- * so that a handler of signals can walk the list. */
+/* All modules. The entry of an unloaded module is reused and never freed, so that a signal handler
+ * can walk the list. */
 static struct {
     pthread_mutex_t lock;
     struct grc_module *_Atomic first;
@@ -73,7 +73,7 @@ static struct grc_module *find_same(const unsigned char digest[32])
     return NULL;
 }
 
-/* A place in the list: one whose code is gone, or a new one. NULL without memory. */
+/* Returns the entry of an unloaded module, or a new one. NULL without memory. */
 static struct grc_module *take_place(void)
 {
     struct grc_module *module = first_module();
@@ -141,7 +141,7 @@ static int note_extent(struct dl_phdr_info *info, size_t size, void *arg)
     return 1;
 }
 
-/* The libraries that a plugin brings stay: they may have threads, or be in use elsewhere. */
+/* Keeps a library that a plugin needs loaded: it may have threads, or be in use elsewhere. */
 static void keep_needed(void *arg, const char *library)
 {
     void *handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD | RTLD_NODELETE);
@@ -158,7 +158,7 @@ static char *reason_of(const char *file, const char *what)
     return asprintf(&reason, "%s: %s", file, what) < 0 ? NULL : reason;
 }
 
-/* The dynamic linker's messages begin with the path that it was given. */
+/* Replaces the path at the start of the dynamic linker's message by the name of the file. */
 static char *reason_of_linker(const char *file, const char *path)
 {
     const char *said = dlerror();
@@ -176,7 +176,7 @@ static bool open_library(const char *file, struct grc_module *module, char **ret
     struct link_map *map = NULL;
     char path[64];
 
-    /* With the process's id instead of "self", a debugger can open it, too. */
+    /* The path has the process id instead of "self", so that a debugger can open it too. */
     snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)getpid(), module->image.fd);
     module->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!module->library) {
@@ -195,7 +195,8 @@ static bool open_library(const char *file, struct grc_module *module, char **ret
         dlclose(module->library);
         return false;
     }
-    memcpy(&module->entry, &symbol, sizeof(module->entry)); /* POSIX's way from dlsym */
+    memcpy(&module->entry, &symbol,
+           sizeof(module->entry)); /* from an object to a function pointer */
     grc_elf_needed(module->image.bytes, module->image.size, keep_needed, NULL);
     module->base = extent.base;
     const char *slash = strrchr(file, '/');
@@ -259,7 +260,7 @@ void grc_module_unref(struct grc_module *module)
         dlclose(module->library);
         void *still = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
         if (still) {
-            module->library = still; /* the dynamic linker keeps it, and so do we */
+            module->library = still; /* the dynamic linker keeps it mapped */
         } else {
             atomic_store_explicit(&module->start, 0, memory_order_release);
             grc_image_done(&module->image);
@@ -268,7 +269,7 @@ void grc_module_unref(struct grc_module *module)
     pthread_mutex_unlock(&modules.lock);
 }
 
-/* --- what is known --- */
+/* --- members --- */
 
 const struct gr_plugin *grc_module_descriptor(const struct grc_module *module)
 {

@@ -8,7 +8,7 @@
 
 #define NAMES_MAX 128
 
-/* What one key does to a route. false: the route is of another kind than it wants. */
+/* A key. apply returns false when the key does not fit the route. */
 struct key_row {
     const char *name;
     const char *wanted;
@@ -72,7 +72,7 @@ static const struct key_row keys[] = {
     {"upstream", "to be on a route that forwards", set_upstream},
     {"path", "to be on a route that forwards", set_path},
     {"select", "to be on a route that forwards", set_select},
-    {"scope", "a scope like rooms:read, on a route that wants one", set_scope},
+    {"scope", "a scope like rooms:read, on a route that needs one", set_scope},
     {"timeout", "to be on a route that forwards", set_timeout},
     {"cache", "to be on a GET route that forwards", set_cache},
 };
@@ -86,7 +86,7 @@ static struct grc_route *find_route(struct grc_plugin *plugin, const char *id)
     return NULL;
 }
 
-/* An id of this plugin that may be meant; NULL: none is near. */
+/* Returns an id of this plugin that is close to a mistyped one, or NULL. */
 static const char *near_id(const struct grc_plugin *plugin, const char *id)
 {
     const char *names[NAMES_MAX] = {NULL};
@@ -99,7 +99,7 @@ static const char *near_id(const struct grc_plugin *plugin, const char *id)
     return grc_name_near(id, names);
 }
 
-/* "FILE:LINE:COLUMN: routes.ID.KEY: WHAT"; key may be NULL. Returns false. */
+/* Makes the reason "FILE:LINE:COLUMN: routes.ID.KEY: WHAT"; key may be NULL. Returns false. */
 static bool refuse(const struct grc_plugin *plugin, const char *id, const char *key,
                    const char *what, const char *more, char **ret_reason)
 {
@@ -130,7 +130,7 @@ static bool apply_route(struct grc_plugin *plugin, const struct grc_route_settin
                       ret_reason);
     }
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        /* The copy made by rows.c is the host's own, to change until it serves. */
+        /* rows.c made this copy for the host, which may change it until the plugin serves. */
         if (!keys[i].apply(route, (struct gr_forward *)(uintptr_t)route->forward, settings))
             return refuse(plugin, settings->id, keys[i].name, "expected ", keys[i].wanted,
                           ret_reason);

@@ -1,5 +1,5 @@
 /*
- * What an operator may change about a route, in plugins.d/NAME.json:
+ * Applies an operator's changes to routes, from plugins.d/NAME.json:
  *
  *     "routes": {"polls.session_results": {"path": "/polls/{pollId}/results", "select": null,
  *                "upstream": "api", "timeout": "5s", "scope": "polls:read", "cache": "2s",
@@ -9,6 +9,6 @@
 
 #include "plugin/plugin.h"
 
-/* Applies the overrides of one plugin to its routes. false with a one-line reason (malloc'ed) that
- * names file, route and key. A route that is switched off gets no row. */
+/* Applies the overrides of a plugin to its routes, and removes disabled routes. Returns false with
+ * a malloc'ed one-line reason that names file, route and key. */
 bool grc_override_apply(struct grc_plugin *plugin, char **ret_reason);

@@ -1,5 +1,5 @@
 /*
- * A loaded plugin, normalised: rows of any accepted ABI minor are copied into the host's own row
+ * A loaded plugin. Rows of any accepted minor version of the ABI are copied into the host's row
  * types, overrides from the config are applied, patterns are compiled. Immutable while it serves.
  */
 #pragma once
@@ -15,7 +15,7 @@ enum grc_load_state {
     GRC_LOAD_OK,
     GRC_LOAD_DISABLED,
     GRC_LOAD_NOT_FOUND,
-    GRC_LOAD_UNSAFE, /* file that others can write */
+    GRC_LOAD_UNSAFE, /* a file that others can write */
     GRC_LOAD_DLOPEN,
     GRC_LOAD_FILE, /* not a shared object that may be loaded */
     GRC_LOAD_NO_ENTRY,
@@ -23,9 +23,9 @@ enum grc_load_state {
     GRC_LOAD_ABI_MAJOR,
     GRC_LOAD_ABI_MINOR,
     GRC_LOAD_SIZE,
-    GRC_LOAD_BUILD, /* jansson major, pointer width */
+    GRC_LOAD_BUILD, /* another major version of jansson, or another pointer width */
     GRC_LOAD_TABLE, /* a row is wrong */
-    GRC_LOAD_CLASH, /* name or route exists already */
+    GRC_LOAD_CLASH, /* its name or a route exists already */
     GRC_LOAD_OPTION,
     GRC_LOAD_INIT,
     GRC_LOAD_START,
@@ -45,7 +45,7 @@ struct grc_timer;
 struct grc_module;        /* plugin/module.h */
 struct grc_route_metrics; /* metrics/metrics.h */
 
-/* One route, ready to serve. */
+/* A route, ready to serve. */
 struct grc_route {
     const struct gr_route *row; /* host-sized copy */
     struct grc_plugin *plugin;
@@ -62,25 +62,25 @@ struct grc_route {
 };
 
 struct grc_plugin {
-    struct gr_self self; /* first: handed to the plugin */
+    struct gr_self self; /* passed to the plugin; the first member, so that it can be cast back */
     const struct grc_plugin_settings *settings;
     char *file;                   /* path of the shared object */
     struct grc_module *module;    /* its code; NULL: linked into the host */
     const struct gr_plugin *desc; /* host-sized copy */
     enum grc_load_state state;
-    char *reason; /* one line when it is not loaded */
+    char *reason; /* one line, when it is not loaded */
     struct grc_route *routes;
     size_t route_count;
     void *options;
     void *instance; /* what init made */
     bool inited;
     bool started;
-    struct grc_timer *timers; /* at work; see call/timers.h */
+    struct grc_timer *timers; /* running ones; see call/timers.h */
     size_t timer_count;
     int64_t calls_max;     /* requests in its handlers at a time; 0: any number */
-    _Atomic int64_t calls; /* now */
+    _Atomic int64_t calls; /* requests in its handlers now */
     struct grc_runtime *runtime;
-    struct grc_keep keep; /* what init asked for and lives as long: secrets, paths */
+    struct grc_keep keep; /* memory that lives as long as the plugin: secrets, paths */
 };
 
 /* The file of plugins.d that names it, for messages about two of them. */
@@ -88,7 +88,7 @@ static inline const char *grc_plugin_config(const struct grc_plugin *plugin)
 {
     return plugin->settings ? plugin->settings->file : "the gateway's own";
 }
-/* Name under which its migrations are counted. */
+/* The name under which the store records its migrations. */
 static inline const char *grc_plugin_migrations_name(const struct grc_plugin *plugin)
 {
     return plugin->desc->migrations_name ? plugin->desc->migrations_name : plugin->self.name;
@@ -113,9 +113,9 @@ struct grc_plugin *grc_plugin_load(const struct grc_settings *settings,
 struct grc_plugin *grc_plugin_read(const char *file);
 /* The same for a descriptor linked into the host (health, docs). */
 struct grc_plugin *grc_plugin_builtin(const struct gr_plugin *desc);
-/* Checks what a plugin was compiled for; a one-line reason (malloc'ed) in ret_reason. */
+/* Checks what a plugin was compiled for. *ret_reason is one malloc'ed line. */
 enum grc_load_state grc_abi_check(const char *file, const struct gr_abi *abi, char **ret_reason);
-/* Checks tables for completeness: what the table test of the suite and the loader both use. */
+/* Checks that tables are complete, for the loader and for the test of tables. */
 enum grc_load_state grc_table_check(const char *file, const struct gr_plugin *desc,
                                     char **ret_reason);
 /* Frees what a route owns, not the route itself. */

@@ -39,7 +39,7 @@ static const struct {
     const char *help;
     sample_fn *sample;
 } rows[] = {
-    {"plugin_info", "The plugins that serve; always 1", info},
+    {"plugin_info", "Plugins that serve; always 1", info},
     {"plugin_generation", "How many times code of this plugin was loaded since the start",
      generation},
     {"plugin_loaded_timestamp_seconds", "When the code that serves was loaded", loaded},
@@ -57,8 +57,8 @@ void grc_plugins_report(struct grc_plugin *const *plugins, size_t count, struct 
         }
     }
     grc_metrics_head(out, "plugin_modules", "gauge",
-                     "Code of plugins that is mapped: in use, and kept because it may have left "
-                     "threads behind");
+                     "Modules that are mapped: in use, or kept because they may have left threads "
+                     "behind");
     (void)grc_buf_format(out,
                          "greenroom_plugin_modules{state=\"loaded\"} %u\n"
                          "greenroom_plugin_modules{state=\"kept\"} %u\n",

@@ -1,4 +1,4 @@
-/* One route of a loaded plugin: what it owns. */
+/* Frees what a route owns. */
 #include "plugin/plugin.h"
 
 #include <stdlib.h>

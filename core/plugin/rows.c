@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* Most rows start with a name; the row that ends a table has none. */
+/* For rows that start with a name: the row that ends a table has none. */
 static bool is_end(const void *row)
 {
     const char *name = NULL;
@@ -11,7 +11,7 @@ static bool is_end(const void *row)
     return name == NULL;
 }
 
-/* An answer starts with a status, a route with a method: ints, so only their width counts. */
+/* For rows that start with an int or an enum, such as a status or a method. */
 static bool is_end_int(const void *row)
 {
     int word = 0;
@@ -29,7 +29,7 @@ static size_t count_rows(const void *rows, size_t size, bool (*end)(const void *
     return count;
 }
 
-/* Copies a table, its end included, from rows of from bytes into rows of to bytes. */
+/* Copies a table, its end included, from rows of `from` bytes to rows of `to` bytes. */
 static void *copy_rows(const void *rows, size_t from, size_t to, bool (*end)(const void *))
 {
     const char *source = rows;
@@ -43,7 +43,7 @@ static void *copy_rows(const void *rows, size_t from, size_t to, bool (*end)(con
 #define COPY(desc, member, type, size, end)                                                        \
     ((desc)->member ? copy_rows((desc)->member, (desc)->abi.size, sizeof(type), end) : NULL)
 
-/* Copies what one route points to. */
+/* Copies what a route points to. */
 static bool copy_route(struct gr_route *route, const struct gr_plugin *desc)
 {
     if (route->forward) {
@@ -67,7 +67,7 @@ static bool copy_route(struct gr_route *route, const struct gr_plugin *desc)
     return true;
 }
 
-/* Copies rows behind the first count of copy and returns how many there are then. */
+/* Appends rows to copy, which has count rows. Returns the new count. */
 static size_t append_routes(struct gr_route *copy, size_t count, const struct gr_route *rows,
                             size_t size)
 {
@@ -79,7 +79,7 @@ static size_t append_routes(struct gr_route *copy, size_t count, const struct gr
     return count + more;
 }
 
-/* One table of the routes of all tables; NULL without memory. */
+/* Joins the routes of all tables into one; NULL without memory. */
 static struct gr_route *join_routes(const struct gr_plugin *desc)
 {
     const struct gr_route *const *table;
@@ -103,7 +103,7 @@ static bool copy_routes(struct gr_plugin *copy, const struct gr_plugin *desc)
     copy->routes = routes;
     copy->route_tables = NULL;
     for (; routes && routes->method; routes++) {
-        if (!ok) { /* nothing of the plugin's own may be freed later */
+        if (!ok) { /* grc_rows_free() must not free memory of the plugin */
             routes->forward = NULL;
             routes->answers = NULL;
         } else {
@@ -136,7 +136,7 @@ const struct gr_plugin *grc_rows_normalise(const struct gr_plugin *desc)
     return NULL;
 }
 
-/* The copies are ours; const only towards the readers. */
+/* The copies belong to this file; they are const only for their readers. */
 static void free_const(const void *ptr)
 {
     free((void *)(uintptr_t)ptr);

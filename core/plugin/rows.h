@@ -1,13 +1,13 @@
 /*
- * Tables of an older ABI minor have shorter rows. Everything behind this header sees the host's own
- * row types, with the members an older plugin does not have read as zero.
+ * Tables of an older minor version of the ABI have shorter rows. These functions copy them into the
+ * host's row types; members that the plugin's rows lack are zero.
  */
 #pragma once
 
 #include <greenroom/plugin.h>
 
-/* A host-sized copy of the descriptor and all its tables but the field rows (see
- * validate/schema.h). NULL without memory. Released with grc_rows_free(). */
+/* Returns a host-sized copy of the descriptor and all its tables except field rows (see
+ * validate/schema.h). NULL without memory. The caller releases it with grc_rows_free(). */
 const struct gr_plugin *grc_rows_normalise(const struct gr_plugin *desc);
 void grc_rows_free(const struct gr_plugin *desc);
 

@@ -1,11 +1,11 @@
-/* Route tables: what a row must have before it may serve. */
+/* Checks that the rows of route tables are complete and consistent. */
 #include "plugin/plugin.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What is wrong with a row: member and what was wanted. */
+/* What is wrong with a row: the member, and what was wanted. */
 struct fault {
     const char *member;
     const char *wanted;
@@ -16,7 +16,7 @@ static bool one_line(const char *text)
     return text && *text && !strpbrk(text, "\r\n") && text[strlen(text) - 1] != '.';
 }
 
-/* "group.verb": lower case words joined by dots and underscores, at least one dot. */
+/* Accepts ids like "group.verb": lower-case letters, digits, '_' and '.', with at least one dot. */
 static bool id_is_good(const char *id)
 {
     if (!id || !islower((unsigned char)*id) || !strchr(id, '.'))
@@ -29,7 +29,7 @@ static bool id_is_good(const char *id)
     return true;
 }
 
-/* Steps to the next {name}; false at the end. Malformed braces give an empty name. */
+/* Finds the next {name}. Returns false at the end. Malformed braces give an empty name. */
 static bool next_param(const char **path, gr_str *ret_name)
 {
     const char *open = strchr(*path, '{');
@@ -55,7 +55,7 @@ static bool has_param(const char *path, gr_str name)
     return false;
 }
 
-/* Every {name} of path is well formed and stands in within too. */
+/* True when every {name} of path is well-formed and is also in within. */
 static bool params_fit(const char *path, const char *within, size_t max)
 {
     gr_str name;

@@ -1,6 +1,6 @@
 /*
- * A trie of path segments. Every node has its literal children sorted, and at most one child for a
- * parameter. What a pattern calls its parameters is kept with the route, not in the tree: routes of
+ * A trie of path segments. Each node has sorted literal children, and at most one child for a
+ * parameter. The names of parameters are kept with the route and not in the tree, since routes of
  * different methods may name the same segment differently.
  */
 #include "route/router.h"
@@ -21,7 +21,7 @@ struct leaf {
 };
 
 struct node {
-    gr_str literal; /* slice of the path of the route that made it */
+    gr_str literal; /* a slice of the path of the route that made the node */
     struct node **literals;
     size_t literal_count;
     struct node *param;
@@ -43,7 +43,7 @@ struct grc_router {
 struct path {
     gr_str segments[SEGMENTS_MAX];
     size_t count;
-    bool matchable; /* no empty inner segment, not longer than any route */
+    bool matchable; /* it has no empty inner segment, and at most SEGMENTS_MAX segments */
 };
 
 struct grc_router *grc_router_new(void)
@@ -79,7 +79,7 @@ void grc_router_free(struct grc_router *router)
 
 /* --- splitting --- */
 
-/* The next segment of a path whose first byte is '/', and moves rest behind it. */
+/* Takes the next segment off a path that begins with '/', and moves rest behind it. */
 static gr_str next_segment(gr_str *rest)
 {
     const char *start = rest->ptr + 1;
@@ -92,7 +92,7 @@ static gr_str next_segment(gr_str *rest)
     return segment;
 }
 
-/* GR_ERR_BAD_REQUEST when no server should try to make sense of the path. */
+/* Splits a path. Returns GR_ERR_BAD_REQUEST when it does not begin with '/'. */
 static enum gr_err split(gr_str raw, struct path *path)
 {
     path->count = 0;
@@ -111,7 +111,7 @@ static enum gr_err split(gr_str raw, struct path *path)
     return GR_OK;
 }
 
-/* Compares a raw segment, as it reads decoded, with a literal. A bad escape equals nothing. */
+/* Compares a raw segment, decoded on the way, with a literal. A bad escape equals nothing. */
 static int compare_segment(gr_str raw, gr_str literal)
 {
     size_t at = 0;
@@ -143,7 +143,7 @@ static bool is_literal(gr_str segment)
     return grc_segment_safe(segment);
 }
 
-/* Where the child with that literal is or belongs; *ret_child: the child, or NULL. */
+/* Returns the index where the child with that literal is or belongs. *ret_child is it, or NULL. */
 static size_t find_literal(const struct node *node, gr_str raw, struct node **ret_child)
 {
     size_t low = 0;
@@ -197,7 +197,8 @@ static struct node *insert_segment(struct node *node, gr_str segment)
     return is_literal(segment) ? insert_literal(node, segment) : NULL;
 }
 
-/* Notes a parameter of the pattern. false: one too many, or a name that stands there twice. */
+/* Adds a parameter of the pattern. Returns false for too many parameters, and for a repeated name.
+ */
 static bool add_param(struct leaf *leaf, gr_str name, size_t position)
 {
     if (leaf->param_count == GRC_PARAMS_MAX)
@@ -212,7 +213,8 @@ static bool add_param(struct leaf *leaf, gr_str name, size_t position)
     return true;
 }
 
-/* Finds or makes the node of a pattern and fills the leaf's names. NULL: malformed, no memory. */
+/* Finds or makes the node of a pattern, and fills in the leaf's names. Returns NULL when the
+ * pattern is malformed or without memory. */
 static struct node *insert_pattern(struct grc_router *router, const char *pattern,
                                    struct leaf *leaf)
 {
@@ -292,7 +294,7 @@ struct search {
     const struct path *path;
     enum gr_method method;
     unsigned allowed;
-    const struct leaf *first; /* any method; tells who owns the path */
+    const struct leaf *first; /* of any method; its plugin owns the path */
     const struct leaf *hit;
 };
 
@@ -310,9 +312,9 @@ static void visit_end(struct search *search, const struct node *node)
 }
 
 /*
- * Depth first, literals before parameters, over all nodes that fit: later ones still add to the
- * allowed methods. Visits each node at most once, since each has one depth; recursion is as deep
- * as the longest pattern.
+ * Searches all nodes that fit, depth first and literals before parameters. The search goes on after
+ * a hit, since later nodes can add allowed methods. It visits each node at most once, and the
+ * recursion is as deep as the longest pattern.
  */
 static void search_node(struct search *search, const struct node *node, size_t depth)
 {
@@ -369,8 +371,8 @@ static enum gr_err decode_segment(struct grc_arena *arena, gr_str raw, gr_str *r
 }
 
 /*
- * Every segment has to make sense, also those of a path that no route has: what the gateway refuses
- * must not depend on its routes. Only segments with something to decode or to refuse cost memory.
+ * Checks every segment, also of a path that no route has: what the gateway refuses must not depend
+ * on its routes. Only segments with something to decode or to refuse need memory.
  */
 static enum gr_err check_segments(struct grc_arena *arena, gr_str raw)
 {

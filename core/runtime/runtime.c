@@ -17,7 +17,7 @@ bool grc_runtime_drop(struct grc_runtime *runtime)
 void grc_runtime_release(struct grc_runtime *runtime)
 {
     if (grc_runtime_drop(runtime))
-        abort(); /* a worker would have to stop plugins */
+        abort(); /* a worker would have to stop the plugins */
 }
 
 unsigned grc_runtime_refs(const struct grc_runtime *runtime)

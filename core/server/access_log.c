@@ -2,11 +2,11 @@
 #include "base/uri.h"
 #include "server/steps.h"
 
-/* A path that no group claims is cut: whatever it holds, it is not ours. */
+/* A path that no route matches is truncated to this length. */
 #define UNKNOWN_PATH_MAX 256
 
-/* Whether a raw path begins with what stands before the first parameter of a route's path, however
- * its bytes are escaped and however many slashes stand where one belongs. */
+/* Whether a raw path begins with the part of a route's path before its first parameter. Escapes are
+ * decoded, and several slashes count as one. */
 static bool lies_below(gr_str raw, const char *pattern)
 {
     size_t at = 0;
@@ -35,8 +35,8 @@ static const char *hidden_path_of(const struct grc_plugin *plugin, gr_str raw)
     return NULL;
 }
 
-/* The path of a route with a secret in it that a request may have meant, which no route matches: by
- * another method, or with one segment too many. All groups are asked, since a path with an empty
+/* The path of a route with a secret that an unmatched request may have been meant for: its method
+ * or the number of its segments may be wrong. Searches all groups, since a path with an empty
  * segment belongs to none. NULL: there is no such route. */
 static const char *hidden_path_meant(const struct grc_call *call)
 {
@@ -87,7 +87,7 @@ void grc_access_log(struct grc_call *call, size_t sent_bytes, bool ok, int64_t t
             GRC_LI("upstream_attempts", call->upstream_attempts),
             GRC_LT("answer_from", sources[call->upstream_source]),
             GRC_LT("error", slug ? slug : ""),
-            /* Without a trace the line ends here. */
+            /* without a trace the line ends here */
             traced ? GRC_LS("trace_id", ((gr_str){call->traceparent + 3, 32})) : end,
             GRC_LS("parent_id", ((gr_str){call->traceparent + 36, 16})),
             GRC_LT("span_id", call->span_id)));

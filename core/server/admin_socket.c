@@ -19,7 +19,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Gateways that share a state directory have configs of their own. */
+/* Has a hash of the config directory, since gateways with different configs may share a state
+ * directory. */
 #define NAME_FORMAT "admin-%016" PRIx64 ".sock"
 #define NAME_MAX_BYTES 32u
 #define WORD_MAX_BYTES 64u
@@ -27,7 +28,7 @@
 #define ANSWER_MAX_BYTES (4u * 1024 * 1024)
 #define CLIENT_TIMEOUT_MS 1000
 
-/* Where a socket is: its directory, open, and its name there. */
+/* The location of a socket: its directory, as a descriptor, and its name. */
 struct place {
     int directory;
     char name[NAME_MAX_BYTES];
@@ -45,14 +46,15 @@ static struct place place_of(const struct grc_settings *settings)
     char *config = realpath(settings->dir, NULL);
     gr_str path = gr_str_of(config ? config : settings->dir);
 
-    grc_siphash_begin_with(&hash, 0, 0); /* the same in every process, and no secret */
+    grc_siphash_begin_with(&hash, 0, 0); /* a fixed key: all processes must get the same name */
     grc_siphash_add(&hash, path);
     snprintf(place.name, sizeof(place.name), NAME_FORMAT, grc_siphash_end(&hash));
     free(config);
     return place;
 }
 
-/* A path of any length fits into an address this way. false: no such directory. */
+/* Makes an address through /proc, into which a directory of any length fits. Returns false if the
+ * directory does not exist. */
 static bool address_of(const struct place *place, struct sockaddr_un *ret_address)
 {
     *ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -80,8 +82,7 @@ static int connect_to(const struct place *place)
 
 /* --- the gateway's end --- */
 
-/* What a gateway left behind that did not end by itself is removed; false: one that runs uses it.
- */
+/* Removes the socket of a gateway that was killed. Returns false if a running gateway uses it. */
 static bool make_room(const struct place *place)
 {
     int fd = connect_to(place);
@@ -98,8 +99,7 @@ static bool bind_in(const struct place *place, int fd)
 {
     struct sockaddr_un address;
 
-    /* The mode of the descriptor is that of the file, so that there is no moment in which others
-     * could open it. */
+    /* The file gets the mode of the descriptor, so other users can never open it. */
     return make_room(place) && address_of(place, &address) && fchmod(fd, 0600) == 0 &&
            bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 8) == 0;
 }
@@ -132,7 +132,7 @@ int grc_admin_socket_fd(const struct grc_admin_socket *socket)
     return socket ? socket->fd : -1;
 }
 
-/* One line, without its end. false: the client left, was slow, or wrote too much. */
+/* Reads a line without its end. Returns false if the client left, was slow, or wrote too much. */
 static bool read_line(int fd, struct grc_buf *line)
 {
     char piece[4096];
@@ -150,11 +150,11 @@ static bool read_line(int fd, struct grc_buf *line)
             return true;
         }
         if (line->len > WORD_MAX_BYTES && !memchr(line->ptr, ' ', WORD_MAX_BYTES))
-            return false; /* no word is as long as that */
+            return false; /* too long for a word */
     }
 }
 
-/* The answer to "WORD" or "WORD JSON"; NULL: it makes no sense. */
+/* The answer to "WORD" or "WORD JSON"; NULL if it is malformed. */
 static json_t *answer_line(char *line, grc_admin_answer_fn *answer, void *arg)
 {
     char *space = strchr(line, ' ');
@@ -183,7 +183,7 @@ static void write_all(int fd, const char *text, size_t len)
     }
 }
 
-/* Only the gateway's own user and root may ask, whatever became of the file's mode. */
+/* Only the gateway's user and root may ask, even if the file's mode was changed. */
 static bool may_ask(int fd)
 {
     struct ucred peer;
@@ -205,7 +205,7 @@ static void serve_client(int fd, grc_admin_answer_fn *answer, void *arg)
     if (read_line(fd, &line))
         object = answer_line(line.ptr, answer, arg);
     if (line.ptr)
-        grc_wipe(line.ptr, line.cap); /* it may hold a credential */
+        grc_wipe(line.ptr, line.cap); /* it may have a credential */
     grc_buf_done(&line);
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     if (text)
@@ -268,7 +268,7 @@ static json_t *read_answer(int fd)
     return answer;
 }
 
-/* "WORD\n" or "WORD JSON\n". false without memory. */
+/* Writes "WORD\n" or "WORD JSON\n". false without memory. */
 static bool send_question(int fd, const char *word, const json_t *details)
 {
     char *json = details ? json_dumps(details, JSON_COMPACT) : NULL;

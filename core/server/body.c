@@ -1,11 +1,11 @@
-/* The body: its type, its bytes, its JSON, its rules. */
+/* The steps that check the body's type, read it, parse it and validate it. */
 #include "base/clock.h"
 #include "server/steps.h"
 
 #include <strings.h>
 
-/* A body that the route does not want is read and dropped up to this size, so that the connection
- * can stay open. A larger one is not read, and the connection is closed. */
+/* A body that the route does not use is read and dropped up to this size, so that the connection
+ * can stay open. With a larger one it is closed. */
 #define UNWANTED_BYTES 65536
 
 static bool equals(gr_str text, const char *word)
@@ -72,7 +72,7 @@ static enum gr_err fail_read(struct grc_call *call, enum gr_err err, size_t max_
     if (err == GR_ERR_NO_MEMORY)
         return grc_fail(call, err, "no memory for the body");
     if (err == GR_ERR_CANCELLED)
-        return grc_fail(call, err, "the client went away");
+        return grc_fail(call, err, "the client has left");
     return grc_fail(call, GR_ERR_BAD_REQUEST, "the body ended early or its chunks are malformed");
 }
 

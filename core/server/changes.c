@@ -20,7 +20,7 @@ static json_t *index_of(const json_t *list)
     return index;
 }
 
-/* What has no digest has no value. */
+/* An entry without a digest has no value. */
 static bool same(const json_t *one, const json_t *other)
 {
     const json_t *digest = json_object_get(one, "digest");

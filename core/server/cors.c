@@ -1,4 +1,4 @@
-/* Cross-origin requests (Fetch standard, "CORS protocol"), and OPTIONS. */
+/* The steps of cross-origin requests (Fetch standard, "CORS protocol") and OPTIONS. */
 #include "server/steps.h"
 
 #include <stdio.h>
@@ -22,13 +22,13 @@ static gr_str joined(struct grc_call *call, const char *const *list)
     return gr_str_of(text);
 }
 
-/* A group whose contract opens it to every page. */
+/* Whether pages of every origin may use the group, since its plugin says so. */
 static bool is_open_group(const struct grc_call *call)
 {
     return call->plugin && (call->plugin->desc->flags & GR_PLUGIN_ANY_ORIGIN);
 }
 
-/* The config's list is the operator's; a group that is open to every page takes what pages send. */
+/* An open group, and a config without a list, allow the headers that the page asks for. */
 static void add_preflight(struct grc_call *call, const struct grc_cors *cors)
 {
     gr_str wanted = grc_request_header(call->request, "Access-Control-Request-Headers");
@@ -44,9 +44,8 @@ static void add_preflight(struct grc_call *call, const struct grc_cors *cors)
         grc_reply_add(call, "Access-Control-Max-Age", age);
 }
 
-/* Adds what a browser needs to hand the answer to the page. Returns false when the origin may not
- * have it, which the browser then enforces. A group that is open to every page never gets the
- * page's credentials. */
+/* Adds the headers without which a browser hides the answer from the page. Returns false if the
+ * origin is not allowed. Open groups never allow credentials. */
 static bool add_origin(struct grc_call *call, const struct grc_cors *cors, gr_str origin)
 {
     if (is_open_group(call) || (is_any(cors->origins) && !cors->credentials)) {
@@ -56,8 +55,8 @@ static bool add_origin(struct grc_call *call, const struct grc_cors *cors, gr_st
     }
     if (!cors->origins || !cors->origins[0])
         return false;
-    /* Also without an origin, and for one that is not listed: a cache must not hand this answer to
-     * a page of another one (Fetch standard, "CORS protocol and HTTP caches"). */
+    /* Vary is also sent without an origin, and for one that is not listed, since a cache must not
+     * use this answer for other origins (Fetch standard, "CORS protocol and HTTP caches"). */
     grc_reply_add(call, "Vary", GR_STR("Origin"));
     if (origin.len == 0 || !grc_list_has(cors->origins, origin))
         return false;
@@ -91,7 +90,7 @@ enum gr_err grc_step_options(struct grc_call *call)
     if (!call->request->options || call->match.err != GR_ERR_METHOD)
         return GR_OK;
     grc_reply_add(call, "Allow", grc_allow_text(call));
-    /* What is documented for the open groups is a 200. */
+    /* The API that open groups implement documents a 200. */
     call->reply->status = is_preflight(call->request) && is_open_group(call) ? 200 : 204;
     return GR_OK;
 }

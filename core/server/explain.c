@@ -14,9 +14,9 @@
 
 #define HEADERS_MAX 64u
 
-/* Members that cannot be added for want of memory are left out: nothing is decided by them. */
+/* Members for which there is no memory are omitted, since nothing depends on them. */
 
-/* One explanation at work. */
+/* The state of an explanation. */
 struct explaining {
     struct grc_call call;
     struct grc_request request;
@@ -60,7 +60,7 @@ static json_t *problems_of(const struct grc_problems *problems)
     return list;
 }
 
-/* What a step said, if it refused; the next one starts anew. */
+/* Records the error of a step, if it refused, and clears it for the next step. */
 static void note(struct explaining *at, const char *step, enum gr_err err)
 {
     struct grc_call *call = &at->call;
@@ -162,7 +162,7 @@ static const struct grc_route_settings *override_of(const struct grc_route *rout
     return NULL;
 }
 
-/* Where the config changes this route; NULL: it does not. */
+/* The file with overrides of this route; NULL: there are none. */
 static json_t *overrides_of(const struct grc_route *route)
 {
     const struct grc_path routes = {.name = "routes"};
@@ -192,7 +192,7 @@ static void explain_route(struct explaining *at)
         put(at, "overrides", overrides);
 }
 
-/* false: there is no route. */
+/* Returns false if there is no route. */
 static bool find_route(struct explaining *at)
 {
     struct grc_call *call = &at->call;
@@ -267,7 +267,7 @@ static void add_limit(void *arg, const struct grc_guard_limit *limit)
     json_array_append_new(json_object_get(at->result, "limits"), object);
 }
 
-/* --- what the rows say --- */
+/* --- validation --- */
 
 static void explain_body(struct explaining *at)
 {
@@ -308,7 +308,7 @@ static void explain_rows(struct explaining *at)
         note(at, "binds", grc_guard_binds(call));
 }
 
-/* --- where it goes --- */
+/* --- the upstream --- */
 
 struct state_of {
     const char *name;
@@ -351,7 +351,7 @@ static void explain_upstream(struct explaining *at)
                   "cache_ms", (json_int_t)call->route->cache.ttl_ms, "state", state.state));
 }
 
-/* --- all of it --- */
+/* --- the explanation --- */
 
 static void explain(struct explaining *at)
 {
@@ -373,7 +373,7 @@ static void explain(struct explaining *at)
 
 json_t *grc_explain(struct grc_runtime *runtime, const struct grc_explain *asked)
 {
-    struct explaining *at = calloc(1, sizeof(*at)); /* too much for a small stack */
+    struct explaining *at = calloc(1, sizeof(*at)); /* too large for a small stack */
     json_t *result = json_object();
 
     if (!at || !result) {

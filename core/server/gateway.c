@@ -10,27 +10,28 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define RETIRE_STACK_BYTES ((size_t)512 * 1024) /* plugins stop on it */
+#define RETIRE_STACK_BYTES ((size_t)512 * 1024) /* the stop functions of plugins run on it */
 
-/* A runtime on its way out. */
+/* An old runtime that waits for its last request. */
 struct retiree {
     struct grc_runtime *runtime;
     pthread_t thread;
-    _Atomic bool over; /* the thread has nothing left to do but end */
+    _Atomic bool over; /* the thread is about to end */
     struct retiree *next;
 };
 
 struct grc_gateway {
-    pthread_mutex_t lock; /* of runtime and calls: short, taken twice per request */
+    pthread_mutex_t
+        lock; /* protects runtime and calls; taken twice per request, for a short time */
     struct grc_runtime *runtime;
-    struct grc_call *calls;   /* at rest */
-    struct retiree *retirees; /* main thread only */
+    struct grc_call *calls;   /* free ones */
+    struct retiree *retirees; /* only for the main thread */
 };
 
 /* --- serving --- */
 
-/* Calls rest last in, first out, and not with their workers: what a request touches is then most
- * likely in a processor's cache, however many workers there are. */
+/* Free calls are a stack that all workers share, so that the memory of a call is most likely in a
+ * processor's cache, however many workers there are. */
 static struct grc_call *take_call(struct grc_gateway *gateway, struct grc_runtime **ret_runtime)
 {
     pthread_mutex_lock(&gateway->lock);
@@ -133,7 +134,7 @@ static void wind_up(struct grc_runtime *runtime)
     const struct timespec pause = {.tv_nsec = 20 * 1000000L};
 
     grc_runtime_quiet(runtime);
-    /* Calls are bounded by their deadlines, so this ends. */
+    /* This ends, since calls have deadlines. */
     while (grc_runtime_refs(runtime) > 1)
         nanosleep(&pause, NULL);
     grc_runtime_unref(runtime);
@@ -149,7 +150,7 @@ static void *retire(void *arg)
     return NULL;
 }
 
-/* Joins the threads of runtimes that are gone: all of them, or those that have ended already. */
+/* Joins the threads of old runtimes: all of them, or those that are over. */
 static void join_retirees(struct grc_gateway *gateway, bool all)
 {
     struct retiree **place = &gateway->retirees;
@@ -179,7 +180,7 @@ void grc_gateway_swap(struct grc_gateway *gateway, struct grc_runtime *stolen)
     if (retiree)
         retiree->runtime = old;
     if (!retiree || !grc_thread_start(&retiree->thread, RETIRE_STACK_BYTES, retire, retiree)) {
-        /* Without a thread for it this one waits. */
+        /* Without a thread for it, this one waits. */
         free(retiree);
         wind_up(old);
         return;

@@ -1,4 +1,4 @@
-/* The groups every gateway has: is it up, can it work, what are its metrics. */
+/* The builtin groups: health and metrics. */
 #include "server/health.h"
 #include "base/json.h"
 #include "metrics/metrics.h"
@@ -55,7 +55,7 @@ static const struct gr_route metrics_routes[] = {
     GR_END,
 };
 
-/* Not exported: these descriptors never leave the host. */
+/* Not exported, unlike the descriptor that GR_PLUGIN() makes. */
 #define BUILTIN(...)                                                                               \
     {                                                                                              \
         .abi = GR_ABI, __VA_ARGS__                                                                 \

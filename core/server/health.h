@@ -1,4 +1,4 @@
-/* Groups that are part of the host: rows like those of any plugin, but linked in. */
+/* Builtin groups: tables like those of a plugin, but linked into the gateway. */
 #pragma once
 
 #include "call/call.h"

@@ -51,7 +51,8 @@ static const char *method_name(enum gr_method method)
     return names[method];
 }
 
-/* GRC_LOAD_OK, or why the plugin cannot be routed (reason said). */
+/* Adds the routes of a plugin. Sets *ret_retry if a clash has dropped it. Returns false on a
+ * failure. */
 static bool add_routes(struct grc_runtime *runtime, struct grc_plugin *plugin,
                        const struct grc_reporter *reporter, bool *ret_retry)
 {
@@ -117,7 +118,7 @@ bool grc_runtime_route(struct grc_runtime *runtime, const struct grc_reporter *r
 {
     bool retry;
 
-    /* A router forgets nothing, so each plugin that drops out means a fresh one. */
+    /* Routes cannot be removed, so the routers are made again whenever a plugin is dropped. */
     do {
         retry = false;
         grc_router_free(runtime->router);
@@ -133,7 +134,7 @@ bool grc_runtime_route(struct grc_runtime *runtime, const struct grc_reporter *r
 
 /* --- init, start, stop, fini --- */
 
-/* Whose work a fault is, while one of a plugin's functions runs. */
+/* Sets the subject of a fault while a function of a plugin runs. Returns the previous subject. */
 static const struct grc_fault_subject *enter(const struct grc_plugin *plugin, const char *what,
                                              struct grc_fault_subject *subject)
 {

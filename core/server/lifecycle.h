@@ -1,10 +1,9 @@
-/* A runtime's plugins, from loaded to serving and back. Not thread-safe: one thread does all of it.
- */
+/* Starts and stops the plugins of a runtime. Not thread-safe. */
 #pragma once
 
 #include "server/runtime_build.h"
 
-/* Where problems are said, and whether they are the end. */
+/* Receives problems, and decides whether they are fatal. */
 struct grc_reporter {
     grc_report_fn *report;
     void *arg;
@@ -13,16 +12,19 @@ struct grc_reporter {
 
 void grc_say(const struct grc_reporter *reporter, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Notes that a plugin cannot take part, and says so. Returns true when that may be overlooked. */
+/* Sets the plugin's state and reason, and reports it. Returns true if the runtime may do without
+ * it. */
 bool grc_plugin_drop(const struct grc_reporter *reporter, struct grc_plugin *plugin,
                      enum grc_load_state state, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* (Re)builds the routers from the plugins that are GRC_LOAD_OK. Clashing plugins are dropped.
- * false: without memory, or a clash that must not be overlooked. */
+/* (Re)builds the routers from the plugins that are GRC_LOAD_OK, and drops clashing plugins. Returns
+ * false without memory, or if a plugin clashes and the runtime may not do without it. */
 bool grc_runtime_route(struct grc_runtime *runtime, const struct grc_reporter *reporter);
 
-/* init in order, start in order, then timers. On failure what was begun is undone in reverse. */
+/* Calls all init functions, then all start functions, then starts the timers. On failure undoes
+ * everything in reverse order. */
 bool grc_plugins_begin(struct grc_runtime *runtime, const struct grc_reporter *reporter);
-/* stop and fini in reverse order, of those that got so far. */
+/* Calls the stop functions of started plugins and the fini functions of initialised ones, in
+ * reverse order. */
 void grc_plugins_end(struct grc_runtime *runtime);

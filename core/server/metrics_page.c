@@ -22,7 +22,7 @@ static struct {
     const struct grc_http *admin;
     unsigned generation;
     bool reload_failed;
-    int64_t config_read_ms; /* the one that serves */
+    int64_t config_read_ms; /* when the current config was loaded */
 } listeners = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void grc_metrics_page_listeners(const struct grc_http *http, const struct grc_http *admin)
@@ -53,11 +53,11 @@ static void render_reloads(struct grc_buf *out)
 {
     pthread_mutex_lock(&listeners.lock);
     gauge(out, "config_generation",
-          "Readings of the config that were taken over, the first included", listeners.generation);
-    gauge(out, "config_last_reload_successful", "Whether the last reload was taken over",
+          "Number of configs that were loaded and used, including the first", listeners.generation);
+    gauge(out, "config_last_reload_successful", "Whether the last reload succeeded",
           !listeners.reload_failed);
-    gauge(out, "config_last_reload_success_timestamp_seconds",
-          "When the config that serves was read", (double)listeners.config_read_ms / 1000);
+    gauge(out, "config_last_reload_success_timestamp_seconds", "When the current config was loaded",
+          (double)listeners.config_read_ms / 1000);
     pthread_mutex_unlock(&listeners.lock);
 }
 
@@ -107,7 +107,7 @@ static void render_listeners(struct grc_buf *out)
 {
     pthread_mutex_lock(&listeners.lock);
     listener_gauge(out, "workers", "Worker threads, by listener", grc_http_workers);
-    listener_gauge(out, "listener_requests", "Requests in progress, those that wait included",
+    listener_gauge(out, "listener_requests", "Requests in progress, waiting ones included",
                    grc_http_active);
     listener_gauge(out, "listener_requests_running",
                    "Of these, requests that a worker is at: they compute, or block it",
@@ -135,7 +135,7 @@ static void render_waits(struct grc_buf *out)
     }
 }
 
-/* --- process: the names that Prometheus clients agree on --- */
+/* --- process: the usual names of Prometheus clients --- */
 
 static void sample(struct grc_buf *out, const char *name, const char *type, const char *help,
                    double value)
@@ -144,7 +144,7 @@ static void sample(struct grc_buf *out, const char *name, const char *type, cons
                          name, value);
 }
 
-/* What a hardened system hides is left out. */
+/* Metrics that a hardened system hides are omitted. */
 static void render_fds(struct grc_buf *out)
 {
     DIR *dir = opendir("/proc/self/fd");
@@ -152,10 +152,10 @@ static void render_fds(struct grc_buf *out)
     int count = 0;
 
     if (dir) {
-        while (readdir(dir)) /* no other thread has this DIR */
+        while (readdir(dir)) /* safe: no other thread has this DIR */
             count++;
         closedir(dir);
-        /* ".", ".." and the directory's own */
+        /* minus ".", ".." and the directory's own descriptor */
         sample(out, "process_open_fds", "gauge", "Open file descriptors", count - 3);
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
@@ -163,7 +163,7 @@ static void render_fds(struct grc_buf *out)
                (double)limit.rlim_cur);
 }
 
-/* Field number of /proc/self/stat, counted as proc(5) does, from the text after the name. */
+/* A field of /proc/self/stat, numbered as in proc(5); text begins after the name. */
 static double stat_field(const char *text, int number)
 {
     for (int at = 3; text && at < number; at++) {
@@ -195,7 +195,7 @@ static void render_stat(struct grc_buf *out)
     size_t len = fread(text, 1, sizeof(text) - 1, file);
     (void)fclose(file);
     text[len] = '\0';
-    const char *fields = strrchr(text, ')'); /* the name may hold anything */
+    const char *fields = strrchr(text, ')'); /* the name before may have any characters */
     if (!fields || fields[1] != ' ')
         return;
     fields += 2;
@@ -223,7 +223,7 @@ static void render_build(struct grc_buf *out)
     char abi[16];
 
     snprintf(abi, sizeof(abi), "%u.%u", GR_ABI_MAJOR, GR_ABI_MINOR);
-    grc_metrics_head(out, "build_info", "gauge", "What this is; always 1");
+    grc_metrics_head(out, "build_info", "gauge", "Versions, as labels; always 1");
     (void)grc_buf_text(out, "greenroom_build_info{");
     label(out, "version", GR_VERSION, ",");
     label(out, "abi", abi, ",");
@@ -236,7 +236,7 @@ static void render_build(struct grc_buf *out)
 static void render_log(struct grc_buf *out)
 {
     grc_metrics_head(out, "log_lines_lost_total", "counter",
-                     "Lines of the log that found its buffer full");
+                     "Log lines lost because the buffer was full");
     grc_metrics_sample(out, "log_lines_lost_total", NULL, (double)grc_log_lost());
 }
 

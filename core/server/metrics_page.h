@@ -1,4 +1,4 @@
-/* Figures that are read when a client asks for metrics: listeners, upstreams, process, build. */
+/* Metrics that are read when a client asks for them: of listeners, upstreams, process and build. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,10 +7,10 @@
 #include "base/buf.h"
 #include "http/http.h"
 
-/* Which reading of the config serves, how the last reload went, and when it was, in wall time. */
+/* Sets the generation of the config, whether the last reload failed, and its wall-clock time. */
 void grc_metrics_page_reload(unsigned generation, bool failed, int64_t at_ms);
-/* Sets the listeners that are shown from now on; admin may be NULL. With both NULL none are shown;
- * this is to be called before they are stopped. Thread-safe. */
+/* Sets the listeners to show. Both may be NULL, and must be before a listener is freed.
+ * Thread-safe. */
 void grc_metrics_page_listeners(const struct grc_http *http, const struct grc_http *admin);
 /* The port of the first listener that clients reach; 0 when none is shown. Thread-safe. */
 unsigned grc_metrics_page_port(void);

@@ -27,7 +27,7 @@ void grc_notify(const char *text)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 ||
         sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&address, size) < 0)
-        grc_warn("the service manager cannot be told: %s", strerror(errno));
+        grc_warn("the service manager cannot be notified: %s", strerror(errno));
     if (fd >= 0)
         close(fd);
 }

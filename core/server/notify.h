@@ -1,7 +1,7 @@
-/* Tells systemd (Type=notify or notify-reload) how the process is doing; sd_notify(3) says how. */
+/* Notifies systemd of the state of the process (Type=notify or notify-reload), see sd_notify(3). */
 #pragma once
 
-/* Sends the text, lines such as "READY=1", to $NOTIFY_SOCKET. Without one it does nothing. */
+/* Sends lines such as "READY=1" to $NOTIFY_SOCKET. Does nothing if it is not set. */
 void grc_notify(const char *text);
-/* The line that begins a reload, with the time that Type=notify-reload wants. */
+/* Notifies of the begin of a reload, with the time that Type=notify-reload needs. */
 void grc_notify_reloading(void);

@@ -12,7 +12,7 @@
 
 #define QUERY_PAIRS_MAX 256
 
-/* --- who is asked, and by whom --- */
+/* --- finding the client and the route --- */
 
 static bool is_id(gr_str text)
 {
@@ -26,7 +26,7 @@ static bool is_id(gr_str text)
     return text.len > 0 && text.len <= 64;
 }
 
-/* First of all, so that every answer carries the id, refusals too. */
+/* The first step, so that every answer has the id. */
 static enum gr_err step_ids(struct grc_call *call)
 {
     gr_str id = grc_request_header(call->request, "X-Request-Id");
@@ -42,15 +42,15 @@ static enum gr_err step_ids(struct grc_call *call)
     return GR_OK;
 }
 
-/* Finds the client's address, before anything is counted or logged by it. */
+/* Finds the client's address, which later steps use for limits and the log. */
 static enum gr_err step_client(struct grc_call *call)
 {
     grc_client_address(call->request, &call->runtime->settings->proxies);
     return GR_OK;
 }
 
-/* Finds the route and the group. A later step judges whether there is a route, but an error of any
- * step needs the group's format. */
+/* Finds the route and the group. Whether there is a route is checked by a later step, but an error
+ * in any step needs the group's format. */
 static enum gr_err step_match(struct grc_call *call)
 {
     const struct grc_request *request = call->request;
@@ -59,8 +59,8 @@ static enum gr_err step_match(struct grc_call *call)
 
     grc_router_match(router, request->method, request->path, &call->arena, &call->match);
     call->route = call->match.route;
-    /* The first builtin group stands in where no group owns the path, since it has the host's own
-     * format. */
+    /* If no group owns the path, the first builtin group is used, since it has the default format.
+     */
     grc_call_own(call, call->match.owner ? call->match.owner : call->runtime->plugins[0]);
     call->subject.operation = call->route ? call->route->row->id : "";
     return GR_OK;
@@ -80,8 +80,8 @@ static const char shutting_down[] = "the gateway is shutting down";
 
 static enum gr_err step_draining(struct grc_call *call)
 {
-    /* Probes still get an answer: /readyz tells a balancer that this one is going away. So does the
-     * admin listener, which is asked how the stop goes. */
+    /* Probes are still answered, so that /readyz tells balancers of the stop, and so is the admin
+     * listener, which shows how the stop goes. */
     if (!call->request->late || call->request->admin || call->plugin == call->runtime->plugins[0])
         return GR_OK;
     call->reply->close = true;
@@ -128,10 +128,10 @@ enum gr_err grc_step_query(struct grc_call *call)
     return GR_OK;
 }
 
-/* --- may they --- */
+/* --- authentication and authorisation --- */
 
-/* What a group refuses is a wrong credential as well, whether it was found wrong before the body
- * was read or, like the signature of a body, after it. */
+/* A credential that a group refuses counts for the throttle too, whether the group checks it before
+ * the body was read or, like the signature of a body, afterwards. */
 static enum gr_err throttled(struct grc_call *call, enum gr_err err)
 {
     bool of_group = call->route->row->access == GR_ACCESS_GROUP;
@@ -164,7 +164,7 @@ static enum gr_err step_admit(struct grc_call *call)
     return call->route->row->admit ? call->route->row->admit(&call->pub) : GR_OK;
 }
 
-/* --- is it what the rows say --- */
+/* --- validation and handling --- */
 
 enum gr_err grc_step_params(struct grc_call *call)
 {
@@ -184,7 +184,8 @@ static enum gr_err step_binds(struct grc_call *call)
     return call->route->row->access == GR_ACCESS_CALLER ? grc_guard_binds(call) : GR_OK;
 }
 
-/* One group that hangs must leave workers to the others. */
+/* Calls the handler, within the limit of the group's concurrent calls, since a group that hangs
+ * must not take all workers. */
 static enum gr_err handle_bounded(struct grc_call *call)
 {
     const struct grc_route *route = call->route;
@@ -214,12 +215,13 @@ static enum gr_err step_handle(struct grc_call *call)
     return err;
 }
 
-/* The order is the contract: what is cheap and closed comes before what is dear and open. */
+/* The order is part of the contract. Cheap checks come before expensive ones. */
 const struct grc_step grc_steps[] = {
     {"ids", step_ids, GRC_REJECT_COUNT},
     {"client", step_client, GRC_REJECT_COUNT},
     {"match", step_match, GRC_REJECT_COUNT},
-    {"cors", grc_step_cors, GRC_REJECT_COUNT}, /* before all refusals: a page has to read them */
+    {"cors", grc_step_cors,
+     GRC_REJECT_COUNT}, /* first, since pages must be able to read refusals */
     {"framing", step_framing, GRC_REJECT_FRAMING},
     {"draining", step_draining, GRC_REJECT_DRAINING},
     {"shed", step_shed, GRC_REJECT_SHED},
@@ -249,7 +251,7 @@ static void count_reject(const struct grc_step *step, enum gr_err err)
         err == GR_ERR_TIMEOUT)
         grc_metrics_reject(GRC_REJECT_SLOW);
     else if (step->reject == GRC_REJECT_BODY && err == GR_ERR_OVERLOAD)
-        grc_metrics_reject(GRC_REJECT_SHED); /* too many workers wait for bodies */
+        grc_metrics_reject(GRC_REJECT_SHED); /* too much memory in incomplete bodies */
     else if (step->reject == GRC_REJECT_RATE && err == GR_ERR_OVERLOAD)
         grc_metrics_reject(GRC_REJECT_CONCURRENCY);
     else if (step->reject != GRC_REJECT_COUNT)
@@ -281,8 +283,8 @@ static void finish(struct grc_call *call)
     grc_reply_add(call, "Cache-Control", GR_STR("no-store"));
 }
 
-/* A wait that was cancelled: by the client, who left, or because the time to drain is over. Only
- * the latter has a reader. */
+/* A wait was cancelled since the client left or the time to drain is over. Only in the latter case
+ * can the client read an answer. */
 static enum gr_err judge_cancelled(struct grc_call *call)
 {
     if (!grc_request_given_up(call->request) || grc_conn_gone(call->request))

@@ -1,6 +1,6 @@
 /*
- * Whether this gateway can work. The admin listener gets every check by name; the public one gets
- * one word, which names nothing and costs at most one look a second, however many ask.
+ * Readiness. The admin listener answers with every check; the public listener only with "ready" or
+ * "not ready", and checks at most once a second, however many clients ask.
  */
 #include "server/readiness.h"
 
@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* So long the public listener's word stands. */
+/* How long an answer of the public listener is reused. */
 #define LAST_MS 1000
 
 struct readiness {
@@ -30,13 +30,13 @@ static void note(struct readiness *readiness, const char *kind, const char *name
         readiness->ready = false;
 }
 
-/* An upstream whose breaker is not closed, or whose last call failed, is trouble. */
+/* An upstream fails if its breaker is not closed or its last call failed. */
 static void note_upstream(void *arg, const char *name, const char *state, const char *detail)
 {
     bool fine = strcmp(state, "ok") == 0 || strcmp(state, "unused") == 0;
 
-    (void)detail; /* metrics, of no use to a probe */
-    /* Where an issuer publishes its keys: the ones at hand go on working. */
+    (void)detail; /* not of use to a probe */
+    /* An upstream for the keys of an issuer: the keys that were fetched before still work. */
     if (strncmp(name, "jwks:", 5) == 0)
         return;
     note(arg, "upstream", name, fine ? NULL : state);
@@ -61,7 +61,7 @@ static void note_plugin(struct readiness *readiness, struct grc_runtime *runtime
     free(call);
 }
 
-/* Looks at everything. */
+/* Does all checks. */
 static struct readiness look(struct grc_call *call)
 {
     struct grc_runtime *runtime = call->runtime;
@@ -81,23 +81,25 @@ static struct readiness look(struct grc_call *call)
     return readiness;
 }
 
-/* --- the public listener's word --- */
+/* --- the answer of the public listener --- */
 
 static struct {
     pthread_mutex_t lock;
-    const struct grc_runtime *runtime; /* it was about; never followed */
+    const struct grc_runtime *runtime; /* that was checked; only compared */
     int64_t until_ms;
-    bool looking; /* a request is at it, and the others take the last word */
+    bool looking; /* a request does the checks, and others reuse the last answer */
     bool ready;
 } last = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* true: the last word still holds, or is about to be renewed by another request. */
+/* Returns true if the last answer is to be reused: it is still valid, or another request renews it.
+ */
 static bool recall(const struct grc_runtime *runtime, bool *ret_ready)
 {
     pthread_mutex_lock(&last.lock);
     bool holds = last.runtime == runtime && (last.looking || grc_mono_ms() < last.until_ms);
     *ret_ready = last.ready;
-    if (!holds) /* this request looks; what it finds is the first word about a new runtime */
+    if (!holds) /* this request does the checks; for a new runtime there is no answer to reuse yet
+                 */
         last.looking = last.runtime == runtime;
     pthread_mutex_unlock(&last.lock);
     return holds;

@@ -3,5 +3,5 @@
 
 #include "call/call.h"
 
-/* 200 when upstreams, store and groups can work, else 503. Thread-safe. */
+/* Answers 200 if upstreams, store and groups work, else 503. Thread-safe. */
 enum gr_err grc_readiness_handle(struct gr_call *pub);

@@ -1,4 +1,4 @@
-/* Headers that the gateway itself adds to a reply. */
+/* Headers that the gateway adds to a reply. */
 #include "server/steps.h"
 
 #include <stdio.h>

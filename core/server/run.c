@@ -35,7 +35,7 @@ struct server {
     struct grc_admin_socket *socket; /* NULL: it could not be made */
     struct grc_reload_state reloads;
     struct grc_minute minute;
-    json_t *config; /* as it was read last, for telling what changes */
+    json_t *config; /* values of the current config, to find the changes of a reload */
     bool stopping;
     int signals; /* a signalfd */
     int64_t began_ms;
@@ -52,7 +52,8 @@ static void report(void *arg, const char *line)
 
 /* --- start --- */
 
-/* Signals are waited for by the main thread alone: every thread made later inherits the mask. */
+/* Blocks signals in all threads, which inherit the mask; the main thread reads them from a
+ * signalfd. */
 static bool block_signals(sigset_t *set)
 {
     static const int awaited[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1};
@@ -116,7 +117,8 @@ static bool listen_all(struct server *server)
     return server->http != NULL;
 }
 
-/* Ports below 1024 and the keys of HTTPS are for root alone, and nothing else is. */
+/* Listens as root, since ports below 1024 and the keys of HTTPS need it, and then drops the
+ * privileges. */
 static bool listen_as_root(struct server *server)
 {
     char *reason = NULL;
@@ -147,7 +149,7 @@ static void warn_of_reload(void *arg, const char *line)
     grc_warn("as user '%s', a reload would fail: %s", (const char *)arg, line);
 }
 
-/* The files were read as root. Those that the user cannot read are missed when it reloads. */
+/* The files were read as root. Warns of those that the configured user cannot read at a reload. */
 static void try_reload_as_user(const struct server *server, const struct grc_settings *settings)
 {
     if (!settings->user || geteuid() == 0 || getuid() != 0)
@@ -181,7 +183,8 @@ static void say_started(const struct server *server)
              runtime->route_count, grc_http_workers(server->http));
 }
 
-/* After everything that only root may do: its thread must not be one more to take that from. */
+/* Called after the privileges were dropped, since they would have to be dropped in its thread too.
+ */
 static bool start_log_queue(const struct server *server)
 {
     const struct grc_settings *settings = grc_gateway_runtime(server->gateway)->settings;
@@ -260,7 +263,7 @@ static bool same_listen(const struct grc_listen *a, const struct grc_listen *b)
            a->proxy_protocol == b->proxy_protocol;
 }
 
-/* What CivetWeb was started with cannot change under it. */
+/* Whether settings have changed that only a restart can apply. */
 static bool needs_restart(const struct grc_settings *old, const struct grc_settings *new)
 {
     bool same = same_listen(&old->admin, &new->admin);
@@ -279,7 +282,7 @@ static bool needs_restart(const struct grc_settings *old, const struct grc_setti
     return !same;
 }
 
-/* For the log as ever, and for the one who asked. */
+/* Reports a problem to the log and to the client of the admin socket. */
 static void report_reload(void *arg, const char *line)
 {
     report(NULL, line);
@@ -316,8 +319,8 @@ static void settle(struct server *server, bool take_over)
     grc_http_settle(server->admin, take_over);
 }
 
-/* The next runtime, ready to serve. What can fail comes before what takes effect: certificates are
- * checked before plugins start, and taken over after that. NULL: nothing has changed. */
+/* Makes the next runtime, ready to serve. Steps that can fail come before steps with an effect:
+ * certificates are checked before plugins start, and used afterwards. NULL: nothing has changed. */
 static struct grc_runtime *next_runtime(struct server *server, json_t *problems)
 {
     struct grc_runtime *runtime =
@@ -334,7 +337,7 @@ static struct grc_runtime *next_runtime(struct server *server, json_t *problems)
     return NULL;
 }
 
-/* The names of the groups that serve in one runtime and not in the other. */
+/* The names of the groups that one runtime has and the other has not. */
 static json_t *groups_only_in(const struct grc_runtime *one, const struct grc_runtime *other)
 {
     json_t *names = json_array();
@@ -357,7 +360,7 @@ static const char *build_id_of(const struct grc_plugin *plugin)
     return plugin->module ? grc_module_elf(plugin->module)->build_id : "";
 }
 
-/* The names of the groups that serve in both, from different code. */
+/* The names of the groups that both runtimes have, but with different code. */
 static json_t *groups_with_new_code(const struct grc_runtime *one, const struct grc_runtime *other)
 {
     json_t *names = json_array();
@@ -384,7 +387,7 @@ static json_t *refused(struct server *server, json_t *problems)
     return json_pack("{s:b, s:o}", "ok", false, "problems", problems);
 }
 
-/* Returns what became of it, for the one who asked. */
+/* Returns the outcome, for the client of the admin socket. */
 static json_t *reload(struct server *server)
 {
     struct grc_runtime *old = grc_gateway_runtime(server->gateway);
@@ -417,7 +420,7 @@ static json_t *reload(struct server *server)
     json_decref(server->config);
     server->config = config;
     grc_gateway_swap(server->gateway, runtime);
-    /* Said when it is true: a request that is sent after this line is served by the new config. */
+    /* Logged last: requests that are sent after this line get the new config. */
     grc_info("reloaded: %zu groups, %zu routes", count_groups(runtime), runtime->route_count);
     return answer;
 }
@@ -432,7 +435,7 @@ static json_t *reload_told(struct server *server)
     return answer;
 }
 
-/* --- what commands ask for --- */
+/* --- answers to commands --- */
 
 static json_t *status_of(const struct server *server)
 {
@@ -466,7 +469,7 @@ static const char *name_of(int received)
     return received == SIGTERM ? "SIGTERM" : received == SIGINT ? "SIGINT" : "SIGQUIT";
 }
 
-/* A start that failed leaves some of these NULL. */
+/* Some of these may be NULL after a failed start. */
 static void free_all(struct server *server)
 {
     (void)grc_http_stop(server->http);
@@ -476,8 +479,8 @@ static void free_all(struct server *server)
     grc_http_free(server->admin);
 }
 
-/* Looks after certificates and answers commands while it waits, for so long at most; -1: as long as
- * it takes. 0: no signal came. */
+/* Waits for a signal, or the timeout (-1: none), watches the certificates and answers commands.
+ * Returns 0 if no signal came; it may return before the timeout. */
 static int wait_signal(struct server *server, int timeout_ms)
 {
     struct pollfd ready[] = {

@@ -1,4 +1,4 @@
-/* The gateway as a process: start, signals, drain, stop. */
+/* The process of the gateway: start, signals, reload, stop. */
 #pragma once
 
 struct grc_run_options {
@@ -6,7 +6,7 @@ struct grc_run_options {
 };
 
 /*
- * Runs until SIGTERM or SIGINT, which drain; SIGHUP reloads the config. Returns the exit status: 0,
- * 1 (failed), 3 (the config or a plugin is wrong), 4 (cannot listen). Once per process.
+ * Runs until SIGTERM or SIGINT; SIGHUP reloads the config. Returns the exit status: 0, 1 (failed),
+ * 3 (the config or a plugin is wrong) or 4 (cannot listen). Call it once per process.
  */
 int grc_run(const struct grc_run_options *options);

@@ -37,7 +37,8 @@ static struct grc_plugin *same_name(const struct grc_runtime *runtime,
     return NULL;
 }
 
-/* Operation ids name routes in metrics, scopes and overrides, so they are unique in the gateway. */
+/* Finds another route with the same operation id. Ids must be unique in the gateway, since metrics,
+ * scopes and overrides use them. */
 static const struct grc_route *same_id(const struct grc_runtime *runtime,
                                        const struct grc_plugin *plugin, const char *id)
 {
@@ -66,7 +67,7 @@ static bool check_unique(struct grc_runtime *runtime, struct grc_plugin *plugin,
     for (size_t i = 0; i < plugin->route_count; i++) {
         const struct grc_route *route = same_id(runtime, plugin, plugin->routes[i].row->id);
 
-        /* Two routes of one shape are said by the router, which knows more. */
+        /* For routes with the same path, the router has a better message. */
         if (route && strcmp(route->path, plugin->routes[i].path) != 0)
             return grc_plugin_drop(reporter, plugin, GRC_LOAD_CLASH,
                                    "%s: %s: route %zu: id: found '%s' a second time, wanted an id "
@@ -98,7 +99,7 @@ static bool take_plugin(struct grc_runtime *runtime, struct grc_plugin *plugin,
     return check_unique(runtime, plugin, reporter);
 }
 
-/* All problems are said, not only the first. */
+/* Continues after a problem, so that all of them are reported. */
 static bool load_plugins(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
     const struct grc_settings *settings = runtime->settings;
@@ -192,7 +193,7 @@ static bool make_upstreams(struct grc_runtime *runtime, const struct grc_reporte
     return runtime->upstreams != NULL;
 }
 
-/* Who may call, and how often. */
+/* Makes authentication and limits. */
 static bool make_guard(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
     runtime->auth =
@@ -209,8 +210,8 @@ static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_
 {
     bool lenient = grc_env_lenient();
 
-    /* A command calls no upstream, so the variables of their credentials may be missing; those of
-     * the plugins' own options may not. */
+    /* A command calls no upstream, so the environment variables of the settings may be missing;
+     * those of the plugins' options may not. */
     grc_env_lenient_set(lenient || stage == GRC_RUNTIME_COMMAND);
     runtime->settings = grc_settings_load(config_dir, reporter->report, reporter->arg);
     grc_env_lenient_set(lenient);
@@ -222,7 +223,7 @@ static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_
     if (fine && whole)
         fine = make_guard(runtime, reporter);
     fine = fine && load_plugins(runtime, reporter);
-    /* What a check drops must not be routed. */
+    /* before routing, since a check may drop plugins */
     if (fine && whole)
         fine = check_plugins(runtime, reporter);
     fine = fine && grc_runtime_route(runtime, reporter);
@@ -277,7 +278,7 @@ static bool migrate(struct grc_runtime *runtime, struct grc_plugin *plugin,
     return fine;
 }
 
-/* Keys and data end up in this directory, so no other user of the machine may enter it. */
+/* The directory will have keys and data, so other users may not enter it. */
 static bool make_state_dir(const char *path, const struct grc_reporter *reporter)
 {
     if (grc_directory_make(path))
@@ -299,7 +300,7 @@ bool grc_runtime_open_store(struct grc_runtime *runtime, grc_report_fn *report, 
     if (settings->store)
         runtime->store = grc_store_open(settings->store, &reason);
     else
-        grc_say(&reporter, "store: a group keeps data, and none is configured");
+        grc_say(&reporter, "store: a group keeps data, but no store is configured");
     if (!runtime->store && settings->store)
         grc_say(&reporter, "store: %s", reason ? reason : "out of memory");
     free(reason);
@@ -325,8 +326,9 @@ bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void 
         .report = report, .arg = arg, .skips = runtime->settings->plugin_error_skips};
 
     if (grc_auth_open(runtime->auth))
-        grc_info("no provider under \"auth\": everybody who reaches the listener is 'anonymous' "
-                 "and may do everything");
+        grc_info(
+            "no provider under \"auth\": every client that reaches the listener is 'anonymous' "
+            "and may do everything");
     return prepare_store(runtime, &reporter) && grc_plugins_begin(runtime, &reporter);
 }
 

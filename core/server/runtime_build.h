@@ -1,4 +1,4 @@
-/* Builds a runtime from a config directory, takes it into service, and takes it apart. */
+/* Builds a runtime from a config directory, starts it, and frees it. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -11,23 +11,24 @@ enum grc_runtime_stage {
     GRC_RUNTIME_SERVE,      /* store open and migrated, init and start done */
 };
 
-/* How a reported line begins that is about a plugin which may be missing. */
+/* The begin of a reported line about a plugin without which the gateway starts. */
 #define GRC_LEFT_OUT "left out: "
 
 /*
- * Builds a runtime up to a stage. NULL when the config or a plugin is wrong (each problem
- * reported). Plugins that on_error = "skip" leaves out are reported too, and keep their state and
- * reason.
+ * Builds a runtime up to a stage. Reports all problems of the config and the plugins, and returns
+ * NULL if there are any. With on_error = "skip", plugins with problems are reported and left out;
+ * they keep their state and reason.
  */
 struct grc_runtime *grc_runtime_new(const char *config_dir, enum grc_runtime_stage stage,
                                     grc_report_fn *report, void *arg);
-/* Takes a runtime of stage GRC_RUNTIME_CHECK to GRC_RUNTIME_SERVE. On failure (reported) everything
- * that was begun has been undone, and the runtime is only good for grc_runtime_unref(). */
+/* Takes a runtime from GRC_RUNTIME_CHECK to GRC_RUNTIME_SERVE. On failure it reports the reason,
+ * undoes everything, and the runtime can only be released. */
 bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void *arg);
-/* Ends the timers of all plugins, before the last reference goes. */
+/* Stops the timers of all plugins, which must happen before the last reference is released. */
 void grc_runtime_quiet(struct grc_runtime *runtime);
-/* Makes the state directory and opens the configured store, unless it is open. No migrations.
- * false: reported why. */
+/* Makes the state directory and opens the configured store, unless it is open. Runs no migrations.
+ * Returns false after reporting the reason. */
 bool grc_runtime_open_store(struct grc_runtime *runtime, grc_report_fn *report, void *arg);
-/* The last one stops and frees the plugins: not for worker threads, see grc_runtime_refs(). */
+/* The release of the last reference stops and frees the plugins: not for worker threads, see
+ * grc_runtime_refs(). */
 void grc_runtime_unref(struct grc_runtime *runtime);

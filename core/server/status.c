@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Members that cannot be added for want of memory are left out: nothing is decided by them. */
+/* Members for which there is no memory are omitted, since nothing depends on them. */
 
 static json_t *listener(const struct grc_listen *listen, unsigned port)
 {
@@ -51,7 +51,7 @@ static json_t *groups(const struct grc_runtime *runtime)
         bool loaded = plugin->state == GRC_LOAD_OK;
 
         if (!plugin->settings)
-            continue; /* a part of the gateway */
+            continue; /* a builtin group */
         json_array_append_new(
             list,
             json_pack("{s:s, s:s?, s:s, s:I, s:s*, s:o*}", "name", plugin->settings->name,

@@ -1,4 +1,4 @@
-/* What a running gateway tells of itself: greenroom status. */
+/* The status of a running gateway, for `greenroom status`. */
 #pragma once
 
 #include "http/http.h"
@@ -6,8 +6,8 @@
 
 /* How the last reload went. */
 struct grc_reload_state {
-    unsigned generation; /* 1 at start, one more with each config that was taken over */
-    bool failed;         /* the last one */
+    unsigned generation; /* 1 at start, increased by each successful reload */
+    bool failed;         /* whether the last reload failed */
     int64_t at_ms;       /* when it was; 0: there was none */
 };
 

@@ -4,16 +4,17 @@
 #include "call/call.h"
 
 /* reply_headers.c */
-/* Adds a header to the reply; false when there is no room. Slices live as long as the call. */
+/* Adds a header to the reply. Returns false if there is no room. value must live as long as the
+ * call. */
 bool grc_reply_add(struct grc_call *call, const char *name, gr_str value);
-/* "GET, HEAD, OPTIONS" for a path, in call memory. */
+/* The value of Allow for the path of the call, such as "GET, HEAD, OPTIONS", in call memory. */
 gr_str grc_allow_text(struct grc_call *call);
 
-/* pipeline.c: the query as pairs; what the rows say of path and query */
+/* pipeline.c: parsing the query; validating path and query */
 enum gr_err grc_step_query(struct grc_call *call);
 enum gr_err grc_step_params(struct grc_call *call);
 
-/* cors.c: what pages of other origins need to read the answer; the answer to OPTIONS */
+/* cors.c: headers for pages of other origins, and the answer to OPTIONS */
 enum gr_err grc_step_cors(struct grc_call *call);
 enum gr_err grc_step_options(struct grc_call *call);
 

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* How often it is looked whether the drain is over. */
+/* How often to check whether the drain is over. */
 #define LOOK_MS 10
-/* How long the rest may take, once requests were drained or given up. */
+/* How long the rest of the stop may take after the drain. */
 #define REST_MS 2500
 #define STACK_BYTES ((size_t)256 * 1024)
 
@@ -20,13 +20,13 @@
 struct watchdog {
     pthread_t thread;
     bool running;
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock; /* protects the fields below */
     pthread_cond_t changed;
     int64_t drained_ms; /* when the time to drain is over */
     bool over;
 };
 
-/* --- an end without order --- */
+/* --- ending the process early --- */
 
 static void name_groups(struct grc_gateway *gateway)
 {
@@ -43,14 +43,14 @@ static void name_groups(struct grc_gateway *gateway)
 
 static _Noreturn void end_process(const char *reason)
 {
-    grc_warn("stopped, but not in order: %s", reason);
+    grc_warn("stopped without stopping the plugins: %s", reason);
     grc_log_queue_stop();
     _exit(GRC_EXIT_OK);
 }
 
 /* --- the watchdog --- */
 
-/* Until the stop is over, or the moment has come. true: it is over. */
+/* Waits until after_ms after the time to drain. Returns true if the stop is over. */
 static bool wait_for_end(struct watchdog *dog, int64_t after_ms)
 {
     bool in_time = true;
@@ -81,10 +81,10 @@ static void watchdog_start(struct watchdog *dog, int64_t drained_ms)
     dog->drained_ms = drained_ms;
     dog->running = grc_thread_start(&dog->thread, STACK_BYTES, watch, dog);
     if (!dog->running)
-        grc_warn("there is no memory to watch over the stop: it may take longer than it should");
+        grc_warn("no memory for the watchdog of the stop: the stop may take longer than it should");
 }
 
-/* The time to drain is over: calls of timers are not waited for. */
+/* Ends the time to drain at once, so that running timers are not waited for. */
 static void watchdog_hurry(struct watchdog *dog)
 {
     pthread_mutex_lock(&dog->lock);
@@ -107,7 +107,7 @@ static void watchdog_end(struct watchdog *dog)
 
 /* --- the steps --- */
 
-/* false: whoever stops the gateway does not want to wait. */
+/* Returns false if the operator does not want to wait. */
 static bool announce(const struct grc_stop *stop, int64_t delay_ms)
 {
     int64_t due_ms = grc_mono_ms() + delay_ms;
@@ -116,7 +116,7 @@ static bool announce(const struct grc_stop *stop, int64_t delay_ms)
     if (stop->admin)
         grc_http_leave(stop->admin);
     if (delay_ms > 0)
-        grc_info("stopping on %s: readiness is red; requests are served as before for %lld ms",
+        grc_info("stopping on %s: /readyz fails, requests are served as before for %lld ms",
                  stop->signal, (long long)delay_ms);
     for (int64_t left_ms = delay_ms; left_ms > 0; left_ms = due_ms - grc_mono_ms()) {
         if (stop->wait(stop->arg, (int)left_ms))
@@ -125,14 +125,14 @@ static bool announce(const struct grc_stop *stop, int64_t delay_ms)
     return true;
 }
 
-/* Until all that clients have sent is answered, or the moment has come. Returns whether whoever
- * stops the gateway is patient still. */
+/* Waits until all requests are answered, or for the end of the time to drain. Returns false if the
+ * operator does not want to wait. */
 static bool drain(const struct grc_stop *stop, int64_t drained_ms, bool patient)
 {
     grc_http_drain(stop->http);
     if (stop->admin)
         grc_http_drain(stop->admin);
-    /* Only now: a client that reads this in the log will be told. */
+    /* Logged only now, when the drain applies to every new connection. */
     grc_info("stopping on %s", stop->signal);
     while (patient && grc_http_unfinished(stop->http) > 0 && grc_mono_ms() < drained_ms)
         patient = !stop->wait(stop->arg, LOOK_MS);

@@ -1,4 +1,4 @@
-/* The end of a gateway that serves: it is announced, drained and bounded in time. */
+/* Stops a gateway that serves, within a limited time. */
 #pragma once
 
 #include "server/gateway.h"
@@ -7,18 +7,18 @@ struct grc_stop {
     struct grc_http *http;
     struct grc_http *admin; /* NULL: none */
     struct grc_gateway *gateway;
-    const char *signal; /* by name, for the log */
-    /* Waits for so long at most, and does meanwhile what the calling thread has to do otherwise.
-     * true: whoever stops the gateway asked again, and does not want to wait. */
+    const char *signal; /* its name, for the log */
+    /* Waits at most for the timeout, and does the other duties of the calling thread. Returns true
+     * if the stop was requested a second time: the operator does not want to wait. */
     bool (*wait)(void *arg, int timeout_ms);
     void *arg;
 };
 
 /*
- * Stops in three steps, and frees all of it. For server.drain_delay everything is served as before
- * while /readyz is red and answers close their connections. Then idle connections are closed, new
- * ones are refused, and what clients have sent is served, for server.drain_timeout. What waits then
- * gets 503.
+ * Stops in three steps, and frees everything. First, for server.drain_delay, requests are served as
+ * before, but /readyz fails and answers close their connections. Then, for at most
+ * server.drain_timeout, idle connections are closed, new ones are refused, and the requests that
+ * clients have sent are served. Requests that still wait after that get 503.
  *
  * Timers of plugins have the same time for what they do. What does not return, a second
  * later, holds nothing up: the process ends with status 0 from

@@ -1,23 +1,12 @@
-/* Prepared statements by key: see cache.h. */
 #include "store/cache.h"
+
+#include "base/hash.h"
 
 #include <stdlib.h>
 
-/* This is FNV-1a. The keys are source code, so no client can choose them to collide. */
-static uint64_t hash_of(gr_str key)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-
-    for (size_t i = 0; i < key.len; i++) {
-        hash ^= (unsigned char)key.ptr[i];
-        hash *= 0x100000001b3u;
-    }
-    return hash;
-}
-
 struct grc_cached *grc_cache_find(struct grc_cache *cache, gr_str key)
 {
-    uint64_t hash = hash_of(key);
+    uint64_t hash = grc_hash(0, key);
 
     for (size_t i = 0; i < cache->count; i++) {
         struct grc_cached *item = cache->slots[i];
@@ -71,7 +60,7 @@ bool grc_cache_add(struct grc_cache *cache, gr_str key, struct grc_cached *item)
     copy[key.len] = '\0';
     item->key = copy;
     item->key_len = key.len;
-    item->hash = hash_of(key);
+    item->hash = grc_hash(0, key);
     item->used = ++cache->clock;
     cache->slots[cache->count++] = item;
     return true;

@@ -1,11 +1,11 @@
-/* What both engines need to report an error. */
+/* Error reports, for both engines. */
 #include "store/engine.h"
 #include "base/format.h"
 #include "base/log.h"
 
 #include <stdio.h>
 
-/* What a program can expect, and handles, is no news for an operator. */
+/* Errors that plugins expect and handle are of no interest to an operator. */
 static enum gr_log_level level_of(enum gr_err err)
 {
     switch (err) {

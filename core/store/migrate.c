@@ -1,7 +1,7 @@
 /*
- * Migrations. Each missing step runs in a transaction that holds the schema lock, and is written
- * down in the same transaction: a gateway that dies in the middle leaves nothing half done, and
- * two that start together take turns.
+ * Migrations. Each missing step runs in a transaction that holds the schema lock, and is recorded
+ * in the same transaction. So a gateway that dies in the middle leaves nothing half done, and two
+ * that start together take turns.
  */
 #include "base/clock.h"
 #include "base/format.h"
@@ -25,12 +25,12 @@ struct migration_run {
     char **ret_reason;
 };
 
-/* What the store knows of one step. */
+/* What the store has recorded of a step. */
 struct applied {
     bool found;
     bool same;
     int64_t highest;
-    const char *checksum; /* the one that is wanted */
+    const char *checksum; /* of the step's text now */
 };
 
 static bool step_at(const struct gr_migration *steps, size_t step_size, size_t i,
@@ -52,7 +52,7 @@ static void checksum_of(const struct migration_run *run, const struct gr_migrati
     grc_hex(digest, sizeof(digest), ret_text);
 }
 
-/* A reason of our own stays; an engine's failure gets one. */
+/* Sets the reason unless there is one, and returns err. */
 static enum gr_err refuse(const struct migration_run *run, const struct gr_migration *step,
                           enum gr_err err, const char *what)
 {
@@ -62,7 +62,7 @@ static enum gr_err refuse(const struct migration_run *run, const struct gr_migra
     return err;
 }
 
-/* Versions rise, and every step says what it does. */
+/* Checks that versions are 1, 2, 3 … and that every step has a name and SQL text. */
 static enum gr_err check_steps(const struct migration_run *run, const struct gr_migration *steps,
                                size_t step_size)
 {
@@ -133,7 +133,7 @@ static enum gr_err note(const struct migration_run *run, const struct gr_migrati
     return grc_store_run_in(run->session, &insert);
 }
 
-/* One step, inside of its transaction. */
+/* Applies a step, inside of its transaction. */
 static enum gr_err apply(const struct migration_run *run, const struct gr_migration *step)
 {
     char checksum[65];
@@ -147,8 +147,8 @@ static enum gr_err apply(const struct migration_run *run, const struct gr_migrat
         return err;
     if (applied.found && !applied.same)
         return refuse(run, step, GR_ERR_STORE,
-                      "the store has applied another text of this step; a released step must not "
-                      "be edited");
+                      "the store has applied this step with a different text; a released step must "
+                      "not be edited");
     if (applied.found)
         return GR_OK;
     if (applied.highest > step->version)
@@ -165,7 +165,7 @@ static enum gr_err apply(const struct migration_run *run, const struct gr_migrat
     return err;
 }
 
-/* A store that a newer release has migrated is not ours to write to. */
+/* Refuses a store that a newer release has migrated. */
 static enum gr_err check_newest(const struct migration_run *run, const struct gr_migration *last)
 {
     struct applied applied = {.checksum = ""};

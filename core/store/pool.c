@@ -1,4 +1,3 @@
-/* A bounded pool of connections: see pool.h. */
 #include "store/pool.h"
 
 #include "base/clock.h"
@@ -28,7 +27,7 @@ void grc_pool_done(struct grc_pool *pool)
     pool->idle = NULL;
 }
 
-/* One that rests, or room for a new one (NULL). */
+/* Takes an idle item, or makes room for a new one (NULL). */
 static void *take(struct grc_pool *pool)
 {
     if (pool->idle_count)
@@ -37,7 +36,7 @@ static void *take(struct grc_pool *pool)
     return NULL;
 }
 
-/* Whether there is one for a caller that has not waited: those that were woken come first. */
+/* True when there is an item, or room for one, beyond those promised to woken callers. */
 static bool is_free(const struct grc_pool *pool)
 {
     return pool->idle_count + (pool->max - pool->total) > pool->promised;

@@ -1,7 +1,7 @@
 /*
- * The PostgreSQL engine: statements. Parameters travel in binary form with the type that fits their
- * kind; answers as text, read by the type of the column. Transactions are serializable, as SQLite's
- * are, so that a plugin can reason about one kind only.
+ * Statements of the PostgreSQL engine. Parameters are sent in binary form with the type that fits
+ * their kind; answers come as text, which is read by the type of the column. Transactions are
+ * serializable, like SQLite's, so that plugins see the same behaviour with both.
  */
 #include "store/postgres.h"
 #include "base/secure.h"
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Types of pg_type that are not text to us. */
+/* The types of pg_type that are not read as text. */
 #define OID_BOOL 16u
 #define OID_BYTEA 17u
 #define OID_INT8 20u
@@ -25,16 +25,16 @@
 
 #define PARAMS_MAX 1000u
 #define SQL_MAX_BYTES (256u << 10)
-/* A step of a migration may rewrite a large table. */
+/* Longer than for other statements, since a migration may rewrite a large table. */
 #define SCHEMA_MS 605000u
 
-/* What libpq wants for the parameters of one statement. */
+/* The parameters of a statement in the form that libpq takes. */
 struct pg_params {
     Oid *types;
     const char **values;
     int *lengths;
     int *formats;
-    uint64_t *numbers; /* in network order */
+    uint64_t *numbers; /* in network byte order */
 };
 
 /* ------------------------------------------------------------------------------------------ */
@@ -79,7 +79,7 @@ static void param_number(struct pg_params *params, size_t i, uint64_t bits, Oid 
     params->lengths[i] = 8;
 }
 
-/* NULL has no type of its own: the server takes the one that the statement suggests. */
+/* NULL is sent without a type, and the server infers it from the statement. */
 static void param_set(struct pg_params *params, size_t i, const struct gr_value *value)
 {
     uint64_t bits;
@@ -107,7 +107,7 @@ static void param_set(struct pg_params *params, size_t i, const struct gr_value 
 /* ------------------------------------------------------------------------------------------ */
 /* Prepared statements                                                                        */
 
-/* The types of the parameters are part of a prepared statement, so they are part of its key. */
+/* The key has the types of the parameters too, since they are part of a prepared statement. */
 static enum gr_err make_key(struct grc_buf *key, const struct grc_statement *st)
 {
     static const char letters[] = {[GR_VALUE_NULL] = 'n',
@@ -134,8 +134,9 @@ static enum gr_err translate(struct grc_buf *sql, const struct grc_statement *st
     if (err == GR_ERR_NO_MEMORY)
         return err;
     if (err != GR_OK)
-        return grc_store_complain(&grc_engine_postgres, GR_ERR_STORE, "parameters",
-                                  "a parameter number out of range, or too long", st->sql);
+        return grc_store_complain(
+            &grc_engine_postgres, GR_ERR_STORE, "parameters",
+            "a parameter number is out of range, or the statement is too long", st->sql);
     if (highest != st->count)
         return grc_store_complain(&grc_engine_postgres, GR_ERR_STORE, "parameters",
                                   "number of parameters differs from the statement's", st->sql);
@@ -192,7 +193,7 @@ done:
 /* ------------------------------------------------------------------------------------------ */
 /* Rows                                                                                       */
 
-/* "\x0102…" as the server writes it under bytea_output = hex. */
+/* Decodes "\x0102…", the server's form with bytea_output = hex. */
 static struct gr_value blob_of(const char *text, size_t len, struct grc_buf *scratch)
 {
     size_t start = scratch->len;
@@ -204,7 +205,8 @@ static struct gr_value blob_of(const char *text, size_t len, struct grc_buf *scr
                              .s = {scratch->ptr + start, scratch->len - start}};
 }
 
-/* A whole number that fits is one, as in SQLite: sum() over integers is numeric here. */
+/* Reads a number; a whole one that fits becomes an integer, as in SQLite. PostgreSQL's sum() over
+ * integers is numeric, for example. */
 static struct gr_value number_of(const char *text)
 {
     char *end = NULL;
@@ -241,7 +243,7 @@ static struct gr_value column(const PGresult *result, int row, int at, struct gr
     }
 }
 
-/* Room for all blobs of a row, so that decoding the second does not move the first. */
+/* Makes room for all blobs of a row at once, so that decoding one does not move another. */
 static enum gr_err row_room(const PGresult *result, int row, int count, struct grc_buf *scratch)
 {
     size_t bytes = 0;
@@ -294,8 +296,8 @@ static int64_t changed_of(PGresult *result, const struct grc_statement *st)
 /* ------------------------------------------------------------------------------------------ */
 /* Running                                                                                    */
 
-/* The server has changed its mind about a prepared statement: the schema moved below it, or a
- * pooler in between threw it away. */
+/* True when the server no longer accepts a prepared statement, because the schema has changed or a
+ * connection pooler between has dropped it. */
 static bool is_stale(const PGresult *result)
 {
     return result && PQresultStatus(result) == PGRES_FATAL_ERROR &&
@@ -345,7 +347,7 @@ static enum gr_err pg_run(struct grc_store_session *session, struct grc_statemen
     for (size_t i = 0; i < st->count; i++)
         param_set(&params, i, &st->params[i]);
     enum gr_err err = send_stmt(conn, st, &params, &stale);
-    /* In a transaction it has failed as a whole, and is begun again as a whole. */
+    /* A transaction has failed as a whole, and grc_store_tx() repeats it as a whole. */
     if (stale && !session->in_tx)
         err = send_stmt(conn, st, &params, &stale);
     params_done(&params);
@@ -358,9 +360,9 @@ static enum gr_err pg_script(struct grc_store_session *session, const char *sql)
 }
 
 /*
- * The schema lock ends with the transaction. Its number may be any that no other program uses; it
- * stands for "gr" and "mi". The transaction is READ COMMITTED, so that after waiting for the lock
- * it sees the steps of the last holder.
+ * The schema lock ends with the transaction. Its number, "gr" and "mi" in ASCII, is one that no
+ * other program is likely to use. The transaction is READ COMMITTED, so that it sees the steps that
+ * the last holder of the lock has applied.
  */
 static enum gr_err pg_begin(struct grc_store_session *session, enum grc_begin how)
 {
@@ -397,7 +399,7 @@ static enum gr_err pg_commit(struct grc_store_session *session)
     if (PQsendQuery(conn->pg, "COMMIT"))
         result = grc_pg_wait(conn);
     enum gr_err err = grc_pg_verdict(conn, result, "COMMIT");
-    /* The server answers a COMMIT of a failed transaction with a friendly ROLLBACK. */
+    /* The server answers the COMMIT of a failed transaction with ROLLBACK, and no error. */
     if (err == GR_OK && strcmp(PQcmdStatus(result), "COMMIT") != 0)
         err = GR_ERR_STORE;
     PQclear(result);

@@ -12,19 +12,19 @@
 
 struct grc_pg_store {
     struct grc_store base;
-    char *url;      /* without our own parameters; holds the password */
-    char *password; /* wiped out of every message; NULL: none */
+    char *url;      /* with the password, without pool_max */
+    char *password; /* to be removed from every message; NULL: none */
     struct grc_pool pool;
     pthread_mutex_t lock;
-    int64_t retry_at_ms; /* no new connection before: the last attempt failed */
+    int64_t retry_at_ms; /* no new connection is tried before, because the last attempt failed */
 };
 
 struct grc_pg_conn {
     struct grc_store_session base;
     PGconn *pg;
-    bool lost; /* to be thrown away */
+    bool lost; /* to be closed instead of being reused */
     unsigned timeout_ms;
-    unsigned names; /* prepared so far */
+    unsigned names; /* number of statements prepared so far */
     struct grc_cache cache;
 };
 
@@ -39,17 +39,18 @@ void grc_pg_close(struct grc_store *store);
 enum gr_err grc_pg_checkout(struct grc_store *store, bool write,
                             struct grc_store_session **ret_session);
 void grc_pg_checkin(struct grc_store_session *session);
-/* Frees a prepared statement and, when the connection lives, the server's copy. */
+/* Frees a prepared statement and, unless the connection is lost, the server's copy. */
 void grc_pg_drop_stmt(void *owner, struct grc_cached *item);
 
 /*
- * Waits for the answer to what has been sent, no longer than the connection's time-out. NULL: the
- * connection is lost. Of several answers the first error, else the last.
+ * Waits for the answer to what has been sent, no longer than the connection's time-out. Of several
+ * answers it returns the first error, or the last one. NULL when the connection is lost.
  */
 PGresult *grc_pg_wait(struct grc_pg_conn *conn);
 /* Sends constant text, waits, and turns a failure into an error. */
 enum gr_err grc_pg_exec(struct grc_pg_conn *conn, const char *sql);
 /* The SQLSTATE of a failed result; "" when it has none. */
 const char *grc_pg_state(const PGresult *result);
-/* GR_OK for a good result, else what its SQLSTATE means; logs. result may be NULL. */
+/* Returns GR_OK for a good result, else the error for its SQLSTATE, which it logs. result may be
+ * NULL. */
 enum gr_err grc_pg_verdict(struct grc_pg_conn *conn, const PGresult *result, const char *sql);

@@ -1,6 +1,6 @@
 /*
- * Connections of the PostgreSQL engine: a bounded pool, checked when they are taken out, with a
- * deadline on everything that waits for the server.
+ * Connections of the PostgreSQL engine: a bounded pool, whose connections are checked when they are
+ * taken out. Everything that waits for the server has a deadline.
  */
 #include "base/clock.h"
 #include "base/format.h"
@@ -15,9 +15,9 @@
 #define POOL_DEFAULT 16u
 #define POOL_MAX 1000u
 #define CONNECT_TIMEOUT_S "3"
-/* For this long after a failed connect, every call is told at once that the store is down. */
+/* For this time after a failed connect, every call fails at once with GR_ERR_STORE_DOWN. */
 #define RETRY_MS 250
-/* The gateway gives up on a statement after this time, a little later than the server (see
+/* The gateway gives up on a statement after this time, a little later than the server does (see
  * setup_sql). */
 #define STATEMENT_MS 12000u
 #define PROBE_MS 5000u
@@ -31,7 +31,8 @@ static const char setup_sql[] =
 /* ------------------------------------------------------------------------------------------ */
 /* The URL                                                                                    */
 
-/* Takes our own pool_max=N out of the query of a copied URL; libpq knows no such word. */
+/* Takes pool_max=N, which is the gateway's own and unknown to libpq, out of the query of a copied
+ * URL. Returns false when it is malformed. */
 static bool take_pool_max(char *url, size_t *ret_max)
 {
     static const char word[] = "pool_max=";
@@ -46,7 +47,7 @@ static bool take_pool_max(char *url, size_t *ret_max)
         if (errno || end == at + sizeof(word) || max < 1 || max > POOL_MAX || (*end && *end != '&'))
             return false;
         *ret_max = max;
-        /* The separator before it stays when something follows. */
+        /* When something follows, the separator before pool_max stays. */
         if (*end == '&')
             memmove(at + 1, end + 1, strlen(end + 1) + 1);
         else
@@ -57,9 +58,9 @@ static bool take_pool_max(char *url, size_t *ret_max)
 }
 
 /*
- * Reads the password out of the URL, to keep it out of messages. false for a URL that libpq takes
- * apart differently than its author meant: its parts must not be shown then, since pieces of a
- * password with '@', ':' or '/' in it stand where the host should.
+ * Reads the password out of the URL, to keep it out of messages. Returns false for a URL that libpq
+ * splits in another way than its author meant: its parts must not be shown then, since pieces of a
+ * password with '@', ':' or '/' in it are taken for the host.
  */
 static bool read_url(const char *url, char **ret_password)
 {
@@ -84,7 +85,7 @@ static bool read_url(const char *url, char **ret_password)
     return ok;
 }
 
-/* A malloc'ed message of libpq on one line, without the password. */
+/* Returns a malloc'ed message of libpq on one line, without the password. */
 static char *clean_message(const struct grc_pg_store *store, const char *message)
 {
     char *text = strdup(message && *message ? message : "no reason given");
@@ -120,7 +121,7 @@ static void conn_free(struct grc_pg_conn *conn)
     free(conn);
 }
 
-/* NOTICE lines ("relation exists, skipping") are for people at a terminal. */
+/* NOTICE messages ("relation exists, skipping") are for people at a terminal. */
 static void ignore_notice(void *arg, const PGresult *result)
 {
     (void)arg;
@@ -134,14 +135,14 @@ static PGconn *dial(const char *url)
                                         "keepalives_interval", "keepalives_count",
                                         "tcp_user_timeout",    "dbname",
                                         "client_encoding",     NULL};
-    /* What stands before the URL is a default, what stands behind it overrides. */
+    /* Values before the URL (dbname) are defaults; values behind it override the URL. */
     const char *values[] = {CONNECT_TIMEOUT_S, "greenroom", "disable", "30", "10", "3",
                             "15000",           url,         "UTF8",    NULL};
 
     return PQconnectdbParams(names, values, 1);
 }
 
-/* NULL with the error and, when wanted, a reason. */
+/* Returns NULL on failure, with a malloc'ed reason unless ret_reason is NULL. */
 static struct grc_pg_conn *conn_new(struct grc_pg_store *store, char **ret_reason)
 {
     struct grc_pg_conn *conn = calloc(1, sizeof(*conn));
@@ -189,7 +190,8 @@ static struct grc_pg_conn *conn_make(struct grc_pg_store *store)
     return conn;
 }
 
-/* An idle connection has nothing to say: when there is something to read, it is its end. */
+/* A server sends nothing on an idle connection, so when there is something to read, it has ended.
+ */
 static bool still_good(struct grc_pg_conn *conn)
 {
     struct pollfd fd = {.fd = PQsocket(conn->pg), .events = POLLIN};

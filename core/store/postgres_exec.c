@@ -1,6 +1,6 @@
 /*
- * One connection of the PostgreSQL engine: sending text, waiting for the answer with a deadline,
- * and what a SQLSTATE means.
+ * Work on one connection of the PostgreSQL engine: sending text, waiting for the answer with a
+ * deadline, and the meaning of a SQLSTATE.
  */
 #include "base/clock.h"
 #include "store/postgres.h"
@@ -13,7 +13,7 @@
 /* ------------------------------------------------------------------------------------------ */
 /* Waiting                                                                                    */
 
-/* Moves bytes both ways until an answer is complete. false: the connection is lost. */
+/* Sends and receives until an answer is complete. Returns false when the connection is lost. */
 static bool pump(PGconn *pg, int64_t deadline_ms)
 {
     for (;;) {
@@ -42,7 +42,7 @@ PGresult *grc_pg_wait(struct grc_pg_conn *conn)
     for (;;) {
         if (!pump(conn->pg, deadline_ms)) {
             conn->lost = true;
-            /* What the server said before it left tells more than that it left. */
+            /* An error that the server sent before it closed the connection says more. */
             if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR)
                 return kept;
             PQclear(kept);
@@ -68,7 +68,7 @@ struct state_err {
     enum gr_err err;
 };
 
-/* The first match counts. */
+/* The first row that matches is used. */
 static const struct state_err state_errs[] = {
     {"23505", GR_ERR_STORE_UNIQUE},  {"23P01", GR_ERR_STORE_UNIQUE},
     {"23503", GR_ERR_STORE_FOREIGN}, {"23001", GR_ERR_STORE_FOREIGN},
@@ -111,7 +111,7 @@ enum gr_err grc_pg_verdict(struct grc_pg_conn *conn, const PGresult *result, con
     enum gr_err err = *state ? err_of_state(state) : GR_ERR_STORE_DOWN;
     if (err == GR_ERR_STORE_DOWN)
         conn->lost = true;
-    /* Data exceptions quote the data. */
+    /* Messages of data exceptions quote the data, which must not be logged. */
     if (strncmp(state, "22", 2) == 0 || !message)
         message = "a value that does not fit";
     return grc_store_complain(conn->base.store->engine, err, state, message, sql);
@@ -134,7 +134,8 @@ void grc_pg_drop_stmt(void *owner, struct grc_cached *item)
     struct grc_pg_stmt *stmt = (struct grc_pg_stmt *)(void *)item;
     char sql[40];
 
-    /* Inside of a failed transaction the server would refuse; it forgets with the connection. */
+    /* The server refuses this inside of a failed transaction. It then keeps the statement until the
+     * connection ends. */
     if (!conn->lost && stmt->name[0] && PQtransactionStatus(conn->pg) != PQTRANS_INERROR) {
         (void)snprintf(sql, sizeof(sql), "DEALLOCATE %s", stmt->name);
         (void)grc_pg_exec(conn, sql);

@@ -1,4 +1,3 @@
-/* Looking at SQL text: see sql.h. */
 #include "store/sql.h"
 
 #include <strings.h>
@@ -21,7 +20,8 @@ static bool is_word(char c)
            (unsigned char)c >= 0x80;
 }
 
-/* The first byte after a comment that starts here; at itself when none does. They nest. */
+/* Returns the first byte after a comment that starts at `at`, or `at` when none does. Comments
+ * nest. */
 static const char *skip_comment(const char *at)
 {
     if (at[0] == '-' && at[1] == '-') {
@@ -48,7 +48,8 @@ static const char *skip_comment(const char *at)
     return at;
 }
 
-/* The first byte after a quoted text that starts here. A doubled quote stays inside. */
+/* Returns the first byte after a quoted text that starts at `at`. A doubled quote does not end it.
+ */
 static const char *skip_quoted(const char *at, bool backslash)
 {
     char quote = *at++;
@@ -64,7 +65,7 @@ static const char *skip_quoted(const char *at, bool backslash)
     return at;
 }
 
-/* The first byte after $tag$ … $tag$; at itself when there is no such thing here. */
+/* Returns the first byte after $tag$ … $tag$, or `at` when that does not start here. */
 static const char *skip_dollars(const char *at)
 {
     size_t tag = 1;
@@ -83,7 +84,8 @@ static const char *skip_dollars(const char *at)
     return at + strlen(at);
 }
 
-/* The first byte after whatever is not plain SQL here; at itself when it is plain. */
+/* Returns the first byte after a comment, string or quoted name at `at`, or `at` when there is
+ * none. */
 static const char *skip_opaque(const char *start, const char *at)
 {
     switch (*at) {

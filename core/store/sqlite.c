@@ -1,7 +1,7 @@
 /*
- * The SQLite engine. One file in WAL mode: readers never wait for the writer, and there is one
- * writer at a time, chosen here by a queue instead of by luck. synchronous=FULL: a commit that was
- * acknowledged is on the disk, whatever happens to the process afterwards.
+ * The SQLite engine. The file is in WAL mode: readers never wait for the writer. There is one
+ * writer at a time, and the others wait in a queue, where SQLite alone would let them race. With
+ * synchronous=FULL a commit that was acknowledged is on the disk.
  */
 #include "base/clock.h"
 #include "base/format.h"
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define READERS_MAX 8u
-/* How long another process may hold the file before a statement counts as busy. */
+/* How long another process may hold the lock before a statement fails as busy. */
 #define BUSY_MS 2000
 #define FILE_MODE 0600
 
@@ -105,7 +105,7 @@ static enum gr_err complain(struct lite_conn *conn, int code, const char *sql)
 /* ------------------------------------------------------------------------------------------ */
 /* Connections                                                                                */
 
-/* Another process has the lock: wait in small uneven steps until the time is up. */
+/* Another process has the lock: waits in small random steps until BUSY_MS have passed. */
 static int on_busy(void *arg, int count)
 {
     struct lite_conn *conn = arg;
@@ -139,7 +139,7 @@ static void conn_free(struct lite_conn *conn)
     free(conn);
 }
 
-/* The journal mode is a property of the file: set once, and checked, since it can fail quietly. */
+/* Sets the journal mode of the file and checks it, since SQLite reports no error when it fails. */
 static int set_wal(sqlite3 *db)
 {
     sqlite3_stmt *stmt = NULL;
@@ -165,7 +165,7 @@ static int conn_setup(struct lite_conn *conn)
         code = sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
     if (code == SQLITE_OK)
         code = sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
-    /* A name in double quotes is a name, as in PostgreSQL; never silently a string. */
+    /* Text in double quotes is a name, as in PostgreSQL, and never taken for a string. */
     if (code == SQLITE_OK)
         code = sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DML, 0, (int *)NULL);
     if (code == SQLITE_OK)
@@ -182,7 +182,7 @@ static int conn_setup(struct lite_conn *conn)
     return code;
 }
 
-/* NULL with the error and, when wanted, a reason. */
+/* Returns NULL with the error, and a malloc'ed reason unless ret_reason is NULL. */
 static struct lite_conn *conn_new(struct lite_store *store, bool writer, enum gr_err *ret_err,
                                   char **ret_reason)
 {
@@ -237,7 +237,7 @@ static void lite_checkin(struct grc_store_session *session)
     struct lite_store *store = (struct lite_store *)(void *)session->store;
     struct grc_pool *pool = conn->writer ? &store->writers : &store->readers;
 
-    /* A connection that is stuck in a transaction would lock all other calls out. */
+    /* A connection that is still in a transaction would lock out all other calls. */
     if (!sqlite3_get_autocommit(conn->db)) {
         conn_free(conn);
         conn = NULL;
@@ -269,7 +269,7 @@ static enum gr_err prepare(struct lite_conn *conn, const char *sql, struct lite_
         return grc_store_complain(&grc_engine_sqlite, GR_ERR_STORE, "one",
                                   "expected exactly one statement", sql);
     }
-    /* The same statement inside of its own rows is prepared once more, for this use only. */
+    /* A statement that is run while its own rows are read is prepared again, for this use only. */
     stmt->kept = !cached && grc_cache_add(&conn->cache, gr_str_of(sql), &stmt->head);
     *ret_stmt = stmt;
     return GR_OK;
@@ -385,7 +385,7 @@ static enum gr_err lite_run(struct grc_store_session *session, struct grc_statem
             grc_sql_kind_of(st->sql) == GRC_SQL_CHANGE && !sqlite3_stmt_readonly(stmt->stmt)
                 ? sqlite3_changes64(conn->db)
                 : 0;
-    /* What went wrong has been told by step already. */
+    /* Its result repeats an error that sqlite3_step() has returned before. */
     (void)sqlite3_reset(stmt->stmt);
     (void)sqlite3_clear_bindings(stmt->stmt);
     stmt->head.busy = false;
@@ -406,7 +406,7 @@ static enum gr_err lite_script(struct grc_store_session *session, const char *sq
     return exec((struct lite_conn *)(void *)session, sql);
 }
 
-/* IMMEDIATE takes the write lock now, so that no statement later on finds it taken. */
+/* IMMEDIATE takes the write lock now, so that no later statement finds it taken. */
 static enum gr_err lite_begin(struct grc_store_session *session, enum grc_begin how)
 {
     (void)how;
@@ -417,7 +417,7 @@ static void lite_rollback(struct grc_store_session *session)
 {
     struct lite_conn *conn = (struct lite_conn *)(void *)session;
 
-    /* Some failures roll back by themselves; then there is nothing left to do. */
+    /* After some failures SQLite has rolled back by itself. */
     if (!sqlite3_get_autocommit(conn->db))
         (void)exec(conn, "ROLLBACK");
 }
@@ -459,9 +459,10 @@ static void lite_close(struct grc_store *base)
 }
 
 /*
- * Makes a missing file ourselves: it will hold secrets, and SQLite would follow the umask. The
- * files beside it get the same mode. A file that is there is never opened: closing it would drop
- * the locks that another store of this process holds on it (POSIX record locks are per process).
+ * Makes a missing file with mode 0600, since it will hold secrets and SQLite would follow the
+ * umask. SQLite gives the files beside it the same mode. An existing file is not opened here:
+ * closing it would drop the locks that another store of this process holds on it (POSIX record
+ * locks belong to the process).
  */
 static char *make_file(const char *path)
 {

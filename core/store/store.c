@@ -1,4 +1,4 @@
-/* The face of the store: choice of the engine, rules that hold for both, repeating. */
+/* Chooses the engine, enforces the rules that hold for both engines, and repeats what was busy. */
 #include "base/clock.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* A conflict is tried again this often at most, and not after this time. */
+/* Limits of the attempts after conflicts: their number, and the time until the last one begins. */
 #define ATTEMPTS_MAX 16u
 #define BUDGET_MS 10000
 #define BACKOFF_FIRST_MS 2u
@@ -25,7 +25,7 @@ struct grc_store *grc_store_open(const char *url, char **ret_reason)
         if (strncmp(url, engines[i]->scheme, strlen(engines[i]->scheme)) == 0)
             return engines[i]->open(url, ret_reason);
     }
-    /* The other spelling libpq takes. */
+    /* libpq accepts this spelling too. */
     if (strncmp(url, "postgresql://", 13) == 0)
         return grc_engine_postgres.open(url, ret_reason);
     *ret_reason = grc_format("unknown kind of store; expected sqlite:PATH or postgres://…");
@@ -48,7 +48,7 @@ static bool text_ok(gr_str text)
     return (text.len == 0 || !memchr(text.ptr, '\0', text.len)) && grc_utf8_valid(text);
 }
 
-/* PostgreSQL refuses such text, SQLite would take it: refuse it for both. */
+/* Refuses text that PostgreSQL would refuse and SQLite would accept, so that both behave alike. */
 static enum gr_err check_params(const struct grc_engine *engine, const struct grc_statement *st)
 {
     for (size_t i = 0; i < st->count; i++) {
@@ -74,7 +74,7 @@ enum gr_err grc_store_run_in(struct grc_store_session *session, struct grc_state
     enum gr_err err = check_params(engine, st);
     if (err == GR_OK)
         err = engine->run(session, st);
-    /* An error of the caller's own, out of each, is no failure of the statement. */
+    /* Any other error comes from the caller's `each`, and is no failure of the statement. */
     bool ours = err <= GR_ERR_STORE_UNIQUE && err >= GR_ERR_STORE;
     if (session->in_tx && ours)
         session->doomed = err;
@@ -100,7 +100,7 @@ void grc_store_rollback_in(struct grc_store_session *session)
     session->doomed = GR_OK;
 }
 
-/* Sleeps before the next attempt; false when there should be none. */
+/* Sleeps before the next attempt. Returns false when there should be none. */
 static bool back_off(unsigned attempt, int64_t started_ms)
 {
     unsigned span_ms = BACKOFF_FIRST_MS << (attempt < 7 ? attempt : 7);
@@ -108,19 +108,19 @@ static bool back_off(unsigned attempt, int64_t started_ms)
     if (attempt + 1 >= ATTEMPTS_MAX || grc_mono_ms() - started_ms >= BUDGET_MS)
         return false;
     span_ms = span_ms < BACKOFF_MAX_MS ? span_ms : BACKOFF_MAX_MS;
-    /* Rivals that failed together must not come back together. */
+    /* The time is random, so that calls which failed together do not return together. */
     uint64_t wait_us = grc_random_fast() % (span_ms * 1000u) + 200u;
     struct timespec wait = {.tv_nsec = (long)wait_us * 1000L};
     (void)nanosleep(&wait, NULL);
     return true;
 }
 
-/* Whether a failed try may be made again: nothing of it lasts, and there is hope. */
+/* True when a failed attempt should be repeated: it has left nothing behind, and may succeed. */
 static bool try_again(enum gr_err err, bool repeatable, unsigned attempt, int64_t started_ms)
 {
     if (!repeatable)
         return false;
-    /* A connection that died while it was idle shows only when it is used. */
+    /* An idle connection that has died fails only when it is used. */
     if (err == GR_ERR_STORE_DOWN)
         return attempt == 0;
     return err == GR_ERR_STORE_BUSY && back_off(attempt, started_ms);
@@ -155,14 +155,14 @@ enum gr_err grc_store_run(struct grc_store *store, struct grc_store_session *ses
     int64_t started_ms = grc_mono_ms();
     for (unsigned attempt = 0;; attempt++) {
         enum gr_err err = run_alone(store, &st, reads);
-        /* A write whose connection broke may have happened. A busy one has not. */
+        /* A write may have been done when its connection broke, but not when it was busy. */
         bool repeatable = st.rows == 0 && (reads || err == GR_ERR_STORE_BUSY);
         if (err == GR_OK || !try_again(err, repeatable, attempt, started_ms))
             return err;
     }
 }
 
-/* One run of a transaction. ret_begun tells whether body has been called. */
+/* Runs a transaction once. *ret_begun tells whether body was called. */
 static enum gr_err tx_once(struct grc_store *store, grc_store_body_fn *body, void *arg,
                            bool *ret_begun)
 {

@@ -29,7 +29,8 @@ static const char *text_of(const json_t *jwk, const char *name)
     return json_string_value(json_object_get(jwk, name));
 }
 
-/* What a key is for, when it says so (RFC 7517, sections 4.2 and 4.3). */
+/* False when the key states another purpose than checking signatures (RFC 7517, sections 4.2 and
+ * 4.3). */
 static bool for_verifying(const json_t *jwk)
 {
     const json_t *use = json_object_get(jwk, "use");
@@ -58,8 +59,8 @@ static const struct {
     {"P-521", "ES512", "secp521r1"},
 };
 
-/* The algorithm that a key of this kind has; alg is what it says itself, or NULL. NULL: one that is
- * not for us. ret_curve: OpenSSL's name. */
+/* Returns the algorithm of a key, or NULL when it is not supported. *ret_curve is OpenSSL's name of
+ * the curve of an EC key. */
 static const char *alg_of(const json_t *jwk, const char *kty, const char **ret_curve)
 {
     const char *alg = text_of(jwk, "alg");
@@ -91,7 +92,7 @@ static struct grc_jwt_key *secret_key(const json_t *jwk, struct gr_jwt_key *key,
     struct grc_jwt_key *made = NULL;
     size_t len = 0;
 
-    /* RFC 7518, section 3.2: at least as long as the digest. */
+    /* At least as long as the shortest digest (RFC 7518, section 3.2). */
     if (bytes && grc_b64url_decode(text, bytes, &len) && len >= 32) {
         key->key = (gr_str){(const char *)bytes, len};
         made = grc_jwt_key_new(key, ret_reason);
@@ -120,7 +121,7 @@ static struct grc_jwt_key *public_key(const json_t *jwk, const char *curve, stru
     return made;
 }
 
-/* Adds a key, or counts it as skipped. NULL, or why the whole set is not to be trusted. */
+/* Adds a key or counts it as skipped. Returns NULL, or why the whole set must be refused. */
 static const char *take_key(struct grc_jwks *set, const json_t *jwk, bool secrets_ok)
 {
     const char *kty = text_of(jwk, "kty");
@@ -132,7 +133,7 @@ static const char *take_key(struct grc_jwks *set, const json_t *jwk, bool secret
     if (json_object_get(jwk, "d"))
         return "a private key, which must not be published";
     bool secret = kty && strcmp(kty, "oct") == 0;
-    /* A member that is not understood is passed over (RFC 7517, section 5). */
+    /* Keys that are not understood are skipped (RFC 7517, section 5). */
     key.alg = kty ? alg_of(jwk, kty, &curve) : NULL;
     if (key.alg && for_verifying(jwk) && (!secret || secrets_ok))
         made = secret ? secret_key(jwk, &key, &reason) : public_key(jwk, curve, &key, &reason);

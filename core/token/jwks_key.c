@@ -1,4 +1,4 @@
-/* Public keys of a JSON Web Key Set as DER (RFC 7518, section 6). */
+/* Turns public keys of a JSON Web Key Set into DER (RFC 7518, section 6). */
 #include "token/jwks.h"
 
 #include "base/secure.h"
@@ -10,13 +10,13 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 
-/* 8192 bits: a larger one would only make each check slow. */
+/* 8192 bits. Larger keys would only make each check slow. */
 #define MODULUS_BYTES_MAX 1024u
 #define EXPONENT_BYTES_MAX 8u
 #define COORDINATE_BYTES_MAX 66u
 
-/* Decodes a member of at most max bytes; the caller frees. NULL: missing, too long, no base64url.
- */
+/* Decodes a member of at most max bytes into malloc'ed memory. Returns NULL when it is missing, too
+ * long or not base64url. */
 static unsigned char *member_bytes(const json_t *jwk, const char *name, size_t max, size_t *ret_len)
 {
     const json_t *value = json_object_get(jwk, name);
@@ -53,7 +53,7 @@ static const char *der_of(EVP_PKEY *pkey, unsigned char **ret_der, size_t *ret_l
     EVP_PKEY_free(pkey);
     ERR_clear_error();
     if (len <= 0)
-        return "its numbers make no key";
+        return "its numbers are not a valid key";
     *ret_der = der;
     *ret_len = (size_t)len;
     return NULL;
@@ -87,7 +87,7 @@ const char *grc_jwks_rsa_der(const json_t *jwk, unsigned char **ret_der, size_t 
     unsigned char *n = member_bytes(jwk, "n", MODULUS_BYTES_MAX, &n_len);
     unsigned char *e = member_bytes(jwk, "e", EXPONENT_BYTES_MAX, &e_len);
     EVP_PKEY *pkey = NULL;
-    /* An even exponent, or 1, signs nothing. */
+    /* An even exponent, or 1, is not a valid RSA exponent. */
     bool fine = n && e && (e[e_len - 1] & 1) && !(e_len == 1 && e[0] == 1);
 
     if (fine)
@@ -117,7 +117,7 @@ const char *grc_jwks_ec_der(const json_t *jwk, const char *curve, unsigned char 
             OSSL_PARAM_construct_end(),
         };
 
-        point[0] = 0x04; /* both coordinates follow */
+        point[0] = 0x04; /* uncompressed: both coordinates follow */
         memcpy(point + 1, x, x_len);
         memcpy(point + 1 + x_len, y, y_len);
         pkey = pkey_of("EC", params);

@@ -1,4 +1,4 @@
-/* Key sets that are fetched: one of each URL in the process. */
+/* Fetched key sets: the process has one for each URL. */
 #include "token/jwks.h"
 
 #include "base/clock.h"
@@ -10,13 +10,13 @@
 
 #define EVERY_MS 30000
 #define WAIT_MS 5000
-/* More waiting calls would let strangers with made-up key ids fill the gateway. */
+/* Limited, so that clients with made-up key ids cannot fill the gateway with waiting calls. */
 #define WAITERS_MAX 16u
 
 struct grc_jwks_source {
     struct grc_jwks_source *next;
     char *url;
-    unsigned refs; /* under the lock of the list */
+    unsigned refs; /* guarded by sources_mutex */
     pthread_mutex_t mutex;
     struct grc_queue done;
     struct grc_jwks *set;
@@ -106,7 +106,7 @@ bool grc_jwks_source_stale(struct grc_jwks_source *source, int64_t now_ms, int64
     return stale;
 }
 
-/* With the lock held. */
+/* Called with the source's mutex held. */
 static enum grc_jwks_refresh wait_for_other(struct grc_jwks_source *source)
 {
     const int64_t fetched_ms = source->fetched_ms;

@@ -6,7 +6,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
-/* Tokens are flat; a few levels are for claims such as permissions. */
+/* Claims are mostly flat; a few levels are for claims such as permissions. */
 #define DEPTH_MAX 32u
 
 static const struct grc_jwt_alg algs[] = {
@@ -35,9 +35,9 @@ static const char *secret_load(struct grc_jwt_key *key, gr_str text)
 {
     if (text.len > 65536)
         return "a secret of more than 64 KiB";
-    /* With a public key as its secret, the gateway would accept tokens that any client can sign. */
+    /* A public key as the secret would let any client sign tokens, since it is not secret. */
     if (memmem(text.ptr, text.len, "-----BEGIN ", 11))
-        return "a PEM key, but the algorithm wants a secret";
+        return "a PEM key, but the algorithm needs a secret";
     key->secret = malloc(text.len);
     if (!key->secret)
         return "out of memory";
@@ -94,7 +94,8 @@ const char *grc_jwt_key_kid(const struct grc_jwt_key *key)
 
 /* --- signing --- */
 
-/* base64url of {"alg":…,"typ":"JWT","kid":…}, a dot, and base64url of the claims; malloc'ed. */
+/* Returns base64url of {"alg":…,"typ":"JWT","kid":…}, a dot, and base64url of the claims;
+ * malloc'ed. */
 static char *signing_input(const struct grc_jwt_key *key, const json_t *claims)
 {
     json_t *head = json_pack("{s:s, s:s}", "alg", key->alg->name, "typ", "JWT");
@@ -145,7 +146,7 @@ static enum gr_err evp_token(const struct grc_jwt_key *key, const json_t *claims
     return GR_OK;
 }
 
-/* A shallow copy of the claims with our own in it. */
+/* Returns a shallow copy of the claims with those in own added. */
 static json_t *joined(const json_t *claims, const struct grc_jwt_claim *own)
 {
     /* json_copy() wants a mutable object, though it changes nothing. */
@@ -195,7 +196,7 @@ enum gr_err grc_jwt_sign(struct grc_arena *arena, const struct grc_jwt_key *key,
 
 /* --- verifying --- */
 
-/* A token taken apart. All memory in one block. */
+/* The parts of a token, all in one block of memory. */
 struct parts {
     char *text; /* the token, NUL-terminated */
     size_t signed_len;
@@ -212,7 +213,8 @@ static bool decode_part(gr_str part, unsigned char *ret_bytes, size_t *ret_count
     return part.len > 0 && grc_b64url_decode(part, ret_bytes, ret_count);
 }
 
-/* false: not three parts of strict base64url. The caller frees parts->text. */
+/* Returns false unless the token has three parts of strict base64url. The caller frees parts->text.
+ */
 static bool split(struct parts *parts, gr_str token)
 {
     if (token.len == 0 || token.len > GRC_JWT_TOKEN_MAX)
@@ -222,7 +224,7 @@ static bool split(struct parts *parts, gr_str token)
     const char *second = first ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
     if (!second)
         return false;
-    /* Decoded parts are shorter than their text, so twice the token holds everything. */
+    /* Decoded parts are shorter than their text, so this holds the token and all of them. */
     parts->text = malloc(2 * token.len + 1);
     if (!parts->text)
         return false;
@@ -267,7 +269,7 @@ static bool signature_holds(const struct grc_jwt_key *key, const struct parts *p
                               parts->signature_len);
 }
 
-/* Looks for a key of that kid and algorithm under which the signature holds. */
+/* Looks for a key of that kid and algorithm that verifies the signature. */
 static enum grc_jwt_fault signature_check(const struct grc_jwt_key *const *keys, size_t count,
                                           const char *alg, const char *kid,
                                           const struct parts *parts)
@@ -294,7 +296,7 @@ static enum grc_jwt_fault head_check(const json_t *head, const char **ret_alg, c
     const json_t *kid = json_object_get(head, "kid");
     const char *alg = json_string_value(json_object_get(head, "alg"));
 
-    /* RFC 7515, section 4.1.11: what is critical and not understood must be refused. */
+    /* Extensions in "crit" must be refused when they are not understood (RFC 7515, 4.1.11). */
     if (!alg || (kid && !json_is_string(kid)) || json_object_get(head, "crit"))
         return GRC_JWT_MALFORMED;
     if (!alg_find(alg))
@@ -313,7 +315,8 @@ static enum grc_jwt_fault verify_parts(const struct grc_jwt_key *const *keys, si
     enum grc_jwt_fault fault = head ? head_check(head, &alg, &kid) : GRC_JWT_MALFORMED;
     json_t *claims = NULL;
 
-    /* Parsed before the signature is checked: libjwt parses as well, without a depth limit. */
+    /* The claims are parsed before the signature is checked, because libjwt parses them while it
+     * checks, without a limit on nesting. */
     if (fault == GRC_JWT_OK) {
         claims = parse_object(parts->claims, parts->claims_len);
         fault = claims ? signature_check(keys, count, alg, kid, parts) : GRC_JWT_MALFORMED;

@@ -1,6 +1,6 @@
 /*
- * JSON Web Tokens (RFC 7519, RFC 7515). The key fixes the algorithm, the token never does. libjwt
- * signs and verifies HS*; RS* and ES* go through cached OpenSSL keys. Thread-safe.
+ * JSON Web Tokens (RFC 7519, RFC 7515). The key determines the algorithm, never the token. libjwt
+ * signs and verifies HS*; RS* and ES* use OpenSSL with keys that are parsed once. Thread-safe.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 enum grc_jwt_fault {
     GRC_JWT_OK = 0,
     GRC_JWT_MALFORMED,
-    GRC_JWT_ALGORITHM, /* none, or not the key's */
+    GRC_JWT_ALGORITHM, /* an unknown algorithm, or not the key's */
     GRC_JWT_KEY,       /* no key for this kid */
     GRC_JWT_SIGNATURE,
     GRC_JWT_EXPIRED,
@@ -21,24 +21,27 @@ enum grc_jwt_fault {
     GRC_JWT_CLAIM, /* a claim of the wrong type, or exp missing */
 };
 
-struct grc_jwt_key; /* parsed once, then immutable */
+struct grc_jwt_key; /* immutable */
 
-/* Parses a key; NULL with a static reason: empty key, unknown algorithm, weak or broken key. */
+/* Parses a key. Returns NULL with a static reason for an empty, weak or broken key and for an
+ * unknown algorithm. */
 struct grc_jwt_key *grc_jwt_key_new(const struct gr_jwt_key *key, const char **ret_reason);
 void grc_jwt_key_free(struct grc_jwt_key *key);
 const char *grc_jwt_key_kid(const struct grc_jwt_key *key);
 
-/* A claim beside those of a JSON object, which needs no JSON value made for it. */
+/* A claim that is given without a JSON value. */
 struct grc_jwt_claim {
     const char *name; /* NULL ends a list */
-    const char *text; /* NULL: the number counts */
+    const char *text; /* NULL: the value is the number */
     int64_t number;
 };
 
-/* Signs claims as they are, but for those that own (may be NULL) has as well; text in the arena. */
+/* Signs the claims and those in own (may be NULL), which replace claims of the same name. The token
+ * is in the arena. */
 enum gr_err grc_jwt_sign(struct grc_arena *arena, const struct grc_jwt_key *key,
                          const json_t *claims, const struct grc_jwt_claim *own, char **ret_token);
-/* Verifies and checks claims at wall time now_s. ret_claims: a new reference. */
+/* Verifies the signature, and checks the claims at wall time now_s. *ret_claims is a new reference;
+ * ret_claims may be NULL. */
 enum grc_jwt_fault grc_jwt_verify(const struct grc_jwt_key *const *keys, size_t count,
                                   const struct gr_jwt_rules *rules, gr_str token, int64_t now_s,
                                   json_t **ret_claims);

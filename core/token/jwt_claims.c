@@ -1,12 +1,12 @@
-/* The registered claims of a token whose signature holds (RFC 7519, section 4.1). */
+/* Checks the registered claims of a token with a valid signature (RFC 7519, section 4.1). */
 #include "token/jwt_key.h"
 
 #include <math.h>
 
-/* Reads a claim that is a NumericDate: any JSON number, seconds with or without a fraction (RFC
- * 7519, section 2). The value is the first whole second that is not before it: for a clock that
- * counts whole seconds, that second is past, or yet to come, exactly when the date is. What an
- * int64_t cannot hold becomes its nearest value. false: it is there, but not a number. */
+/* Reads a NumericDate: any JSON number of seconds, also with a fraction (RFC 7519, section 2). The
+ * value is rounded up, so that comparing it with a clock of whole seconds gives the same result as
+ * the exact date would. A number that int64_t cannot hold becomes the nearest value. Returns false
+ * when the claim is present and not a number. */
 static bool time_claim(const json_t *claims, const char *name, bool *ret_present,
                        int64_t *ret_value)
 {
@@ -27,7 +27,7 @@ static bool time_claim(const json_t *claims, const char *name, bool *ret_present
     return true;
 }
 
-/* now_s + leeway_s and now_s - leeway_s cannot overflow: the first is a wall clock in seconds. */
+/* now_s + leeway_s and now_s - leeway_s cannot overflow, since now_s is a wall clock in seconds. */
 static enum grc_jwt_fault times_check(const json_t *claims, const struct gr_jwt_rules *rules,
                                       int64_t now_s)
 {

@@ -1,6 +1,6 @@
 /*
- * RS256/384/512 and ES256/384/512 with OpenSSL keys that are parsed once. An EVP_PKEY may be used
- * by many threads at a time as long as no thread changes it.
+ * RS256/384/512 and ES256/384/512 with OpenSSL keys that are parsed once. Many threads may use an
+ * EVP_PKEY at the same time as long as none changes it.
  */
 #include "token/jwt_key.h"
 
@@ -19,13 +19,14 @@
 #define RSA_BITS_MIN 2048
 #define POINT_BYTES 65u /* an uncompressed point of P-256 */
 
-/* SubjectPublicKeyInfo of a P-256 key up to its point (RFC 5480, RFC 5754). */
+/* The SubjectPublicKeyInfo of a P-256 key up to its point (RFC 5480). */
 static const unsigned char p256_spki_head[] = {
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
     0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 };
 
-/* An encrypted key is an error, never a question at the terminal. */
+/* Makes an encrypted key an error. Otherwise OpenSSL would ask for the passphrase at the terminal.
+ */
 static int no_passphrase(char *buf, int size, int writing, void *arg)
 {
     (void)buf;
@@ -50,7 +51,8 @@ static EVP_PKEY *read_pem(gr_str text, bool is_private)
     return pkey;
 }
 
-/* PKCS#8 or traditional when private, SubjectPublicKeyInfo when public; all of it, no rest. */
+/* Reads a private key (PKCS#8 or traditional) or a public one (SubjectPublicKeyInfo). Refuses bytes
+ * behind it. */
 static EVP_PKEY *read_der(gr_str text, bool is_private)
 {
     const unsigned char *at = (const unsigned char *)text.ptr;
@@ -115,7 +117,7 @@ static const char *check_sound(const EVP_PKEY *pkey)
     bool good = ctx && EVP_PKEY_public_check(ctx) == 1;
 
     EVP_PKEY_CTX_free(ctx);
-    return good ? NULL : "a key whose numbers are wrong";
+    return good ? NULL : "a key with invalid numbers";
 }
 
 const char *grc_jwt_evp_load(struct grc_jwt_key *key, gr_str text)
@@ -148,7 +150,7 @@ static const EVP_MD *digest_of(const struct grc_jwt_alg *alg)
     return alg->bits == 384 ? EVP_sha384() : EVP_sha512();
 }
 
-/* DER to r and s of fixed width (RFC 7518, section 3.4). */
+/* Turns DER into r and s of fixed width (RFC 7518, section 3.4). */
 static enum gr_err der_to_jws(const struct grc_jwt_alg *alg, unsigned char **bytes, size_t *count)
 {
     const unsigned char *at = *bytes;
@@ -196,7 +198,8 @@ enum gr_err grc_jwt_evp_sign(const struct grc_jwt_key *key, gr_str text, unsigne
     return GR_OK;
 }
 
-/* r and s of fixed width to malloc'ed (OPENSSL_free) DER; NULL when the width is wrong. */
+/* Turns r and s of fixed width into DER, to be released with OPENSSL_free(). Returns NULL when the
+ * width is wrong. */
 static unsigned char *jws_to_der(const struct grc_jwt_alg *alg, const unsigned char *signature,
                                  size_t count, size_t *ret_count)
 {

@@ -1,8 +1,8 @@
 /*
  * HS256, HS384 and HS512 through libjwt.
  *
- * libjwt believes the algorithm in the token and says yes to a NULL key, so nothing gets here
- * before jwt.c has compared the header with the key.
+ * libjwt takes the algorithm from the token, and with a NULL key it accepts any token. So jwt.c
+ * compares the token's header with the key before it calls these functions.
  */
 #include "token/jwt_key.h"
 
@@ -23,7 +23,7 @@ static jwt_alg_t libjwt_alg(const struct grc_jwt_key *key)
     }
 }
 
-/* For values that libjwt has no typed setter for. */
+/* Adds a claim with a value for which libjwt has no typed setter. */
 static int grant_json(jwt_t *jwt, const char *name, json_t *value)
 {
     json_t *object = json_object();

@@ -1,6 +1,4 @@
-/*
- * Inside core/auth only: what the parts of the JWT module share. See jwt.h for its face.
- */
+/* Shared by the files behind jwt.h, and used by core/auth. */
 #pragma once
 
 #include "token/jwt.h"
@@ -9,7 +7,7 @@
 
 enum grc_jwt_family { GRC_JWT_HS = 1, GRC_JWT_RS, GRC_JWT_ES };
 
-/* One supported algorithm (RFC 7518, section 3.1). */
+/* A supported algorithm (RFC 7518, section 3.1). */
 struct grc_jwt_alg {
     const char *name;
     enum grc_jwt_family family;
@@ -20,35 +18,36 @@ struct grc_jwt_alg {
 
 struct grc_jwt_key {
     const struct grc_jwt_alg *alg;
-    char *kid;             /* NULL: serves tokens without kid */
+    char *kid;             /* NULL: for tokens without kid */
     unsigned char *secret; /* HS */
     size_t secret_bytes;
     EVP_PKEY *pkey; /* RS, ES */
     bool can_sign;
 };
 
-/* Longest token that is looked at. */
+/* The longest token that is accepted. */
 #define GRC_JWT_TOKEN_MAX 8192u
 
-/* jwt_hs.c: the only file that includes libjwt's header. */
+/* --- jwt_hs.c, the only file that includes libjwt's header --- */
 
-/* malloc'ed token of the claims; own ends with a claim without a name. */
+/* Makes a malloc'ed token of the claims; own ends with a claim without a name. */
 enum gr_err grc_jwt_hs_sign(const struct grc_jwt_key *key, const json_t *claims,
                             const struct grc_jwt_claim *own, char **ret_token);
-/* token is NUL-terminated, its header was compared with the key's algorithm before. */
+/* token is NUL-terminated. The caller has compared the algorithm in its header with the key's. */
 bool grc_jwt_hs_verify(const struct grc_jwt_key *key, const char *token);
 
-/* jwt_evp.c: RS* and ES* through OpenSSL. */
+/* --- jwt_evp.c, RS* and ES* through OpenSSL --- */
 
-/* Parses the key into key->pkey; NULL, or a static reason. */
+/* Parses the key into key->pkey. Returns NULL, or a static reason on failure. */
 const char *grc_jwt_evp_load(struct grc_jwt_key *key, gr_str text);
-/* Signs text; the signature is malloc'ed and in JWS form (r and s side by side for ES*). */
+/* Signs text. The signature is malloc'ed, in the form of JWS (for ES*, r and s of fixed width). */
 enum gr_err grc_jwt_evp_sign(const struct grc_jwt_key *key, gr_str text, unsigned char **ret_bytes,
                              size_t *ret_count);
 bool grc_jwt_evp_verify(const struct grc_jwt_key *key, gr_str text, const unsigned char *signature,
                         size_t count);
 void grc_jwt_evp_free(struct grc_jwt_key *key);
 
-/* jwt_claims.c */
+/* --- jwt_claims.c --- */
+
 enum grc_jwt_fault grc_jwt_claims_check(const json_t *claims, const struct gr_jwt_rules *rules,
                                         int64_t now_s);

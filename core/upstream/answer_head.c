@@ -18,7 +18,7 @@ static bool copy_text(struct grc_arena *arena, gr_str text, gr_str *ret_copy)
     return copy != NULL;
 }
 
-/* A header for which there is no memory is left out, like one too many: the answer stays good. */
+/* Keeps a header. One that finds no room or no memory is left out, and the answer is still used. */
 static bool keep(struct grc_answer_head *head, const struct gr_pair *pair)
 {
     struct gr_pair copy;
@@ -37,7 +37,7 @@ static bool keep(struct grc_answer_head *head, const struct gr_pair *pair)
 void grc_answer_head_take(struct grc_answer_head *head, const struct gr_pair *pair)
 {
     if (!pair || !grc_header_passable(pair)) {
-        head->freshness.forbidden = true; /* it may have said so */
+        head->freshness.forbidden = true; /* it may have been a header that forbids caching */
         return;
     }
     switch (grc_header_incoming(pair->name)) {

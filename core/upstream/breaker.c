@@ -87,8 +87,8 @@ static void count(struct grc_breaker *breaker, int64_t now_ms, bool bad)
         calls += breaker->slots[i].good + breaker->slots[i].bad;
         bads += breaker->slots[i].bad;
     }
-    /* An upstream that was well a moment ago has many good calls in the window; when it is gone for
-     * good, the row of failures says so long before the share does. */
+    /* When an upstream fails suddenly, the window still has many good calls. Failures in a row show
+     * it long before the share does. */
     bool share = calls >= breaker->settings.min_calls &&
                  bads * 100 >= calls * breaker->settings.error_percent;
     if (share || breaker->bads_in_row >= breaker->settings.min_calls)
@@ -101,13 +101,13 @@ static void tell_locked(struct grc_breaker *breaker, int64_t now_ms, enum grc_br
     enum grc_breaker_state state = grc_breaker_state(breaker);
 
     if (result == GRC_BREAKER_NONE) {
-        /* A probe that found out nothing: the next call is one. */
+        /* A probe without a result: the next call becomes a probe. */
         if (pass == GRC_BREAKER_PROBE && state == GRC_BREAKER_HALF_OPEN)
             breaker->probe_next_ms = now_ms;
     } else if (state == GRC_BREAKER_CLOSED) {
         count(breaker, now_ms, result == GRC_BREAKER_BAD);
     } else if (pass == GRC_BREAKER_PROBE) {
-        /* Calls that were let through before it opened say nothing new, probes do. */
+        /* Only probes count now; calls from before the breaker opened do not. */
         if (result == GRC_BREAKER_GOOD)
             reset(breaker);
         else

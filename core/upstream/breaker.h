@@ -1,8 +1,8 @@
 /*
- * A circuit breaker: after too many failures, by share or in a row, calls are refused at once for a
- * while, then single probes find out whether the upstream is back: one as soon as the time is over,
- * and another one after each further such time without an answer, so that a probe that hangs does
- * not decide. Thread-safe; times are handed in.
+ * A circuit breaker. After too many failures, as a share of the calls or in a row, it opens: for
+ * the time open_ms calls are refused at once. Then single calls are let through as probes, one for
+ * each further open_ms until one has an answer, so that a probe that hangs does not delay the
+ * recovery. Thread-safe; the caller passes the time.
  */
 #pragma once
 
@@ -21,12 +21,12 @@ struct grc_breaker {
     struct grc_breaker_settings settings;
     pthread_mutex_t lock;
     _Atomic int state;     /* enum grc_breaker_state; written under the lock */
-    int64_t probe_next_ms; /* while half open: when to let another one through */
+    int64_t probe_next_ms; /* while half open: when to let the next probe through */
     int64_t open_until_ms;
-    int64_t bads_in_row; /* failures since the last good call, no pause of a window between them */
+    int64_t bads_in_row; /* failures since the last good call, none more than a window apart */
     int64_t last_bad_ms;
     struct grc_breaker_slot {
-        int64_t number; /* of the slot since the clock's start; older ones are empty */
+        int64_t number; /* counts slots since the clock's start; one with an old number is empty */
         int64_t good;
         int64_t bad;
     } slots[GRC_BREAKER_SLOTS];
@@ -34,11 +34,11 @@ struct grc_breaker {
 
 bool grc_breaker_init(struct grc_breaker *breaker, const struct grc_breaker_settings *settings);
 void grc_breaker_done(struct grc_breaker *breaker);
-/* May a call be made now? When refused, ret_wait_ms says how long to wait. */
+/* Tells whether a call may be made now. When it is refused, *ret_wait_ms is the time to wait. */
 enum grc_breaker_pass grc_breaker_ask(struct grc_breaker *breaker, int64_t now_ms,
                                       int64_t *ret_wait_ms);
-/* Every passed call tells how it went. NONE: nothing is known (the client left). Returns true when
- * the state changed. */
+/* Reports the result of a call that was let through; GRC_BREAKER_NONE when it is unknown, because
+ * the client left for example. Returns true when the state has changed. */
 bool grc_breaker_tell(struct grc_breaker *breaker, int64_t now_ms, enum grc_breaker_pass pass,
                       enum grc_breaker_result result);
 static inline enum grc_breaker_state grc_breaker_state(const struct grc_breaker *breaker)

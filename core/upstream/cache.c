@@ -43,7 +43,8 @@ struct shard {
 
 struct grc_cache {
     size_t shard_max_bytes;
-    /* Writes so far, by path. Two paths may share a number: then one drops the other's answers. */
+    /* Numbers of writes, by path. When two paths share a number, a write to one also drops the
+     * answers of the other. */
     _Atomic uint32_t marks[MARKS];
     struct shard shards[SHARDS];
 };
@@ -141,7 +142,7 @@ void grc_cache_wrote(struct grc_cache *cache, const void *upstream, gr_str targe
     }
 }
 
-/* --- lists; under the shard's lock --- */
+/* --- lists; the shard's lock is held --- */
 
 static struct shard *shard_of(struct grc_cache *cache, uint64_t hash)
 {

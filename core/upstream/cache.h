@@ -1,6 +1,7 @@
 /*
- * Answers kept for a short while, for routes whose operator asked for it ("cache": "2s"). Bounded
- * in bytes; what was used longest ago goes first. Thread-safe; times are handed in.
+ * Keeps answers for a short time, for routes that an operator has configured with "cache": "2s".
+ * Its size is limited in bytes; the least recently used answer makes room. Thread-safe; the caller
+ * passes the time.
  *
  * What may be kept: a 200 with JSON to a plain GET, which the upstream did not forbid
  * (Cache-Control: no-store, private, no-cache; Vary: *; Set-Cookie), for no longer than it allows
@@ -17,11 +18,11 @@
 struct grc_cache;
 
 struct grc_cache_key {
-    const void *upstream; /* its address stands for it */
+    const void *upstream; /* compared by address */
     gr_str target;
     gr_str partition;
     bool no_credential;
-    uint64_t hash; /* of all of it */
+    uint64_t hash; /* of the other members */
 };
 
 /* What is kept for a key. */
@@ -35,7 +36,7 @@ struct grc_cache_found {
 struct grc_cache *grc_cache_new(size_t max_bytes);
 void grc_cache_free(struct grc_cache *cache); /* NULL is fine */
 
-/* May the call be looked up, and its answer kept, at all? */
+/* Tells whether the call may be answered from the cache, and its answer be kept. */
 bool grc_cache_fits(const struct grc_exchange *exchange);
 struct grc_cache_key grc_cache_key(const struct grc_exchange *exchange, const void *upstream,
                                    uint64_t seed);
@@ -54,7 +55,7 @@ struct grc_answer *grc_cache_get_stale(struct grc_cache *cache, const struct grc
                                        struct grc_cache_found *ret_found);
 /* To be taken before the call is made: a write that ends meanwhile makes its answer old. */
 uint32_t grc_cache_mark(struct grc_cache *cache, const struct grc_cache_key *key);
-/* How long the answer of an exchange may be kept; 0: not at all. */
+/* Returns how long the answer of an exchange may be kept; 0: not at all. */
 int64_t grc_cache_ttl_ms(const struct grc_exchange *exchange);
 /* Takes a reference of its own. age_s: how old it is already. no_stale: it may not be served after
  * ttl_ms. false: it is not kept, for want of memory or because it is too large. */
@@ -63,5 +64,5 @@ bool grc_cache_put(struct grc_cache *cache, const struct grc_cache_key *key, uin
                    bool no_stale);
 /* A write to this target has ended. */
 void grc_cache_wrote(struct grc_cache *cache, const void *upstream, gr_str target);
-/* Bytes in use. */
+/* The number of bytes in use. */
 size_t grc_cache_bytes(struct grc_cache *cache);

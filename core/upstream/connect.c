@@ -1,5 +1,5 @@
-/* How a connection is made: by a handle of libcurl's that is asked to connect only, and driven in
- * pieces by the call that waits for it. */
+/* Makes a connection with a libcurl handle that only connects. The call that needs the connection
+ * drives it step by step. */
 #include "upstream/connection.h"
 
 #include "base/clock.h"
@@ -67,7 +67,7 @@ static enum gr_err drive(struct attempt *attempt, const struct grc_exchange *exc
     }
 }
 
-/* --- what stands --- */
+/* --- the finished connection --- */
 
 /* Takes the connection out of the attempt. NULL without memory or descriptors. */
 static struct grc_connection *harvest(struct attempt *attempt, const struct grc_upstream *upstream)
@@ -89,7 +89,7 @@ static struct grc_connection *harvest(struct attempt *attempt, const struct grc_
         attempt->easy = NULL;
         return connection;
     }
-    /* libcurl closes its own descriptor; the connection lives on in ours. */
+    /* libcurl will close its descriptor; the duplicate keeps the connection. */
     connection->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (connection->fd < 0) {
         free(connection);

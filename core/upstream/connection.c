@@ -62,16 +62,16 @@ enum grc_woken grc_connection_wait(struct grc_connection *connection, uint32_t e
     return grc_wait_fd(connection->fd, events, deadline_ms, GRC_WAITS_UPSTREAM);
 }
 
-/* --- rest --- */
+/* --- unused connections --- */
 
-/* True when nothing has come since the last answer. Whatever has is not the answer to the next
- * request: an end, an error, or bytes that were never asked for. */
+/* True when nothing has come since the last answer. Anything that has come cannot belong to the
+ * next answer: the end of the stream, an error, or unexpected bytes. */
 static bool is_silent(struct grc_connection *connection)
 {
     char byte;
     size_t count;
 
-    if (connection->easy) /* reads on what TLS has to say for itself */
+    if (connection->easy) /* libcurl handles TLS records without data, such as session tickets */
         return grc_connection_receive(connection, &byte, 1, &count) == GRC_IO_AGAIN;
     return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            io_of_errno() == GRC_IO_AGAIN;

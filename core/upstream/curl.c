@@ -16,7 +16,7 @@ enum gr_err grc_curl_begin(struct grc_transfer *transfer)
     transfer->handle = grc_handles_take(transfer->upstream, transfer->pool);
     if (!transfer->handle)
         return GR_ERR_NO_MEMORY;
-    /* libcurl takes 0 for no limit at all. */
+    /* 0 would mean no limit to libcurl. */
     enum gr_err err = grc_handle_prepare(transfer->handle, transfer->exchange, &transfer->head,
                                          transfer->token, left_ms > 0 ? left_ms : 1);
     if (err != GR_OK)
@@ -32,7 +32,7 @@ struct grc_outcome grc_curl_end(struct grc_transfer *transfer, CURLcode code)
     return outcome;
 }
 
-/* What ends an attempt before libcurl does; GR_OK: nothing. */
+/* Returns why an attempt ends before libcurl has finished it, or GR_OK. */
 static enum gr_err early(enum grc_woken woken, struct grc_handle *handle)
 {
     if (woken == GRC_WOKEN_CANCELLED || grc_gone_look(&handle->gone_look))
@@ -40,7 +40,7 @@ static enum gr_err early(enum grc_woken woken, struct grc_handle *handle)
     return woken == GRC_WOKEN_FAILED ? GR_ERR_NO_MEMORY : GR_OK;
 }
 
-/* The deadline is libcurl's to keep: it was set as the handle's time-out. */
+/* Drives the handle to its end. libcurl keeps the deadline, which is the handle's time-out. */
 static enum gr_err drive(struct grc_handle *handle, CURLcode *ret_code)
 {
     struct grc_driver *driver = &handle->driver;
@@ -66,7 +66,7 @@ static enum gr_err drive(struct grc_handle *handle, CURLcode *ret_code)
 
 struct grc_outcome grc_curl_attempt(struct grc_transfer *transfer)
 {
-    CURLcode code = CURLE_ABORTED_BY_CALLBACK; /* when libcurl does not get to its end */
+    CURLcode code = CURLE_ABORTED_BY_CALLBACK; /* stays when libcurl does not finish */
     enum gr_err err = grc_curl_begin(transfer);
 
     if (err != GR_OK)

@@ -1,13 +1,15 @@
-/* The transport of libcurl's own: for HTTP/2, and for exchanges side by side in one multi. */
+/* The transport that uses libcurl's HTTP, for "transport": "curl" and for several exchanges in one
+ * multi handle. */
 #pragma once
 
 #include "upstream/transfer.h"
 
-/* Takes a handle for a transfer that was launched and makes it ready; the transfer holds it. */
+/* Takes and prepares a handle for a transfer that was launched. The transfer keeps it. */
 enum gr_err grc_curl_begin(struct grc_transfer *transfer);
-/* Gives it back when libcurl has said its word; with GR_OK the exchange has its answer. */
+/* Gives the handle back when libcurl has finished with this code. With GR_OK in the outcome the
+ * exchange has its answer. */
 struct grc_outcome grc_curl_end(struct grc_transfer *transfer, CURLcode code);
 
 /* Makes one attempt of a transfer that was launched. With GR_OK in the outcome the exchange has its
- * answer. It waits without holding a thread where the caller is on a fiber. */
+ * answer. On a fiber it waits without holding a thread. */
 struct grc_outcome grc_curl_attempt(struct grc_transfer *transfer);

@@ -7,9 +7,9 @@
 
 #define EVENTS_MAX 8
 
-/* --- what libcurl calls --- */
+/* --- callbacks of libcurl --- */
 
-/* known: what curl_multi_assign() has noted, once the epoll has the socket. */
+/* known is what curl_multi_assign() has set: not NULL once the socket is in the epoll. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
     struct grc_driver *driver = arg;
@@ -17,7 +17,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
-        /* Fails for a socket that is closed, which is then out of the set already. */
+        /* Fails for a closed socket, which has left the set by itself. */
         (void)epoll_ctl(driver->epoll, EPOLL_CTL_DEL, fd, NULL);
         return 0;
     }
@@ -36,7 +36,7 @@ static int on_timer(CURLM *multi, long timeout_ms, void *arg)
     return 0;
 }
 
-/* --- life --- */
+/* --- beginning and ending --- */
 
 bool grc_driver_begin(struct grc_driver *driver)
 {

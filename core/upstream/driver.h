@@ -1,7 +1,7 @@
 /*
- * Drives a multi handle of libcurl's in pieces. libcurl names the sockets that it waits for; an
- * epoll of the driver's own makes them one descriptor, so that a fiber can wait for all of them
- * without holding a thread. Used by one thread at a time.
+ * Drives a multi handle of libcurl step by step. The sockets that libcurl waits for go into an
+ * epoll of the driver, so that a fiber can wait for all of them on one descriptor without holding a
+ * thread. Used by one thread at a time.
  */
 #pragma once
 
@@ -12,14 +12,14 @@
 
 struct grc_driver {
     CURLM *multi;   /* NULL: not begun */
-    int epoll;      /* good while multi is */
-    int64_t due_ms; /* when libcurl wants to look at its timers; GRC_NEVER_MS: not */
+    int epoll;      /* open while multi is not NULL */
+    int64_t due_ms; /* when libcurl's next timer is due, or GRC_NEVER_MS */
 };
 
-/* The driver stays where it is until grc_driver_end(). False without memory or descriptors, with
- * nothing to be ended. */
+/* Begins a driver, which must stay at its address until grc_driver_end(). Returns false without
+ * memory or descriptors; there is nothing to end then. */
 bool grc_driver_begin(struct grc_driver *driver);
-/* Its easy handles are removed, or are to be. One that was never begun (zeroed) is fine. */
+/* Ends a driver, from which all easy handles were removed. Does nothing with a zeroed one. */
 void grc_driver_end(struct grc_driver *driver);
 
 /* Adds an easy handle; the next grc_driver_act() starts it. */
@@ -28,8 +28,8 @@ CURLMcode grc_driver_add(struct grc_driver *driver, CURL *easy);
 CURLMcode grc_driver_act(struct grc_driver *driver);
 /* Waits until there may be more to do, or until deadline_ms. */
 enum grc_woken grc_driver_wait(struct grc_driver *driver, int64_t deadline_ms, enum grc_waits what);
-/* The next easy handle that has come to an end, with libcurl's word on it; NULL: none has. */
+/* Returns the next easy handle that has finished, with libcurl's code; NULL when none has. */
 CURL *grc_driver_next_done(struct grc_driver *driver, CURLcode *ret_code);
 
-/* Takes the multi out, for a connection that lives on in it. The driver is as if never begun. */
+/* Takes the multi out of the driver, for a connection that stays in it. Ends the driver. */
 CURLM *grc_driver_take(struct grc_driver *driver);

@@ -1,4 +1,4 @@
-/* One HTTP exchange on a libcurl handle: the request as it goes out, and what came of it. */
+/* An exchange on a libcurl handle: sets up the request, and reads the outcome. */
 #include "upstream/internal.h"
 
 #include "base/clock.h"
@@ -8,14 +8,15 @@
 
 /* --- the request --- */
 
-/* Lines are written one after the other; their addresses are known only when all are there. */
+/* Lines are written one after the other. Offsets are kept, since the buffer moves while it grows.
+ */
 struct draft {
     struct grc_buf *buf;
     size_t offsets[GRC_LINES_MAX];
     size_t count;
 };
 
-/* A semicolon is libcurl's way to send a header without a value. */
+/* With libcurl, a semicolon instead of the colon sends a header without a value. */
 static enum gr_err draft_put(void *arg, gr_str name, const char *prefix, gr_str value)
 {
     struct draft *draft = arg;
@@ -34,7 +35,7 @@ static enum gr_err draft_put(void *arg, gr_str name, const char *prefix, gr_str 
     return err == GR_OK ? grc_buf_char(draft->buf, '\0') : err;
 }
 
-/* Links the lines into the list that libcurl reads. The constant ones come last. */
+/* Links the lines into the list that libcurl reads, the constant ones last. */
 static void link_lines(struct grc_handle *handle, const struct draft *draft,
                        const struct grc_token *token)
 {
@@ -55,7 +56,7 @@ static void link_lines(struct grc_handle *handle, const struct draft *draft,
         nodes[i].next = i + 1 < n ? &nodes[i + 1] : NULL;
 }
 
-/* Target and header lines, in handle->lines and handle->nodes. */
+/* Writes target and header lines to handle->lines and handle->nodes. */
 static enum gr_err write_head(struct grc_handle *handle, const struct grc_exchange *exchange,
                               const struct grc_token *token)
 {
@@ -180,7 +181,7 @@ static enum gr_err failure_of(const struct grc_handle *handle, CURLcode code, bo
     case CURLE_GOT_NOTHING:
         return GR_ERR_UPSTREAM_BROKEN;
     default:
-        /* Once the request is out, what is left are answers that make no sense. */
+        /* After the request was sent, all other errors are malformed answers. */
         *ret_lasting = true;
         return GR_ERR_UPSTREAM_BROKEN;
     }
@@ -216,7 +217,7 @@ struct grc_outcome grc_handle_outcome(struct grc_handle *handle, struct grc_exch
     };
     long status = 0;
 
-    /* The bytes belong to the exchange; nothing of it stays behind. */
+    /* The body belongs to the exchange, so the handle must not keep a pointer to it. */
     curl_easy_setopt(handle->easy, CURLOPT_POSTFIELDS, NULL);
     if (code != CURLE_OK) {
         outcome.err = failure_of(handle, code, &outcome.lasting);

@@ -1,16 +1,16 @@
-/* Whether the client that a call is made for has left: looked at now and then, since it costs a
- * system call. Used by one thread at a time. */
+/* Checks from time to time whether the client of a call has left, since each check costs a system
+ * call. Used by one thread at a time. */
 #pragma once
 
 #include "base/clock.h"
 #include "upstream/upstream.h"
 
-/* How often a call looks whether the client that waits for it has left. */
+/* How often a call checks whether its client has left. */
 #define GRC_GONE_STEP_MS 100
 
 struct grc_gone {
     const struct grc_exchange *exchange; /* borrowed */
-    int64_t next_ms;                     /* when to look again; INT64_MAX: never */
+    int64_t next_ms;                     /* when to check again; INT64_MAX: never */
 };
 
 static inline struct grc_gone grc_gone_begin(const struct grc_exchange *exchange)
@@ -19,13 +19,13 @@ static inline struct grc_gone grc_gone_begin(const struct grc_exchange *exchange
                              exchange->gone ? grc_mono_ms() + GRC_GONE_STEP_MS : INT64_MAX};
 }
 
-/* Until when to wait for something that is waited for until deadline_ms. */
+/* Returns when a wait with this deadline has to be interrupted for the next check. */
 static inline int64_t grc_gone_step(const struct grc_gone *gone, int64_t deadline_ms)
 {
     return gone->next_ms < deadline_ms ? gone->next_ms : deadline_ms;
 }
 
-/* Looks when it is time to. True: the client has left. */
+/* Checks when it is time to. Returns true when the client has left. */
 static inline bool grc_gone_look(struct grc_gone *gone)
 {
     if (gone->next_ms == INT64_MAX)

@@ -6,19 +6,19 @@
 #include <stdlib.h>
 
 struct group {
-    pthread_mutex_t lock; /* of what follows, and of the members' refs */
+    pthread_mutex_t lock; /* guards the members below, and `ref` of the exchanges */
     struct grc_queue ended;
-    size_t running; /* members that have not ended */
-    bool cancelled; /* those that have not begun do not */
+    size_t running; /* exchanges that have not ended */
+    bool cancelled; /* exchanges that have not begun will not run */
 };
 
-/* One exchange, while a fiber has it. */
+/* An exchange of the group. */
 struct member {
     struct group *group;
     struct grc_upstream *upstream;
     struct grc_exchange *exchange;
-    struct grc_fiber_ref ref; /* of none before it began and after it ended */
-    struct grc_arena arena;   /* the call's is for one thread at a time */
+    struct grc_fiber_ref ref; /* its fiber; none before it began and after it ended */
+    struct grc_arena arena;   /* a separate one, since the call's is for one thread at a time */
 };
 
 static void free_arena(void *arg)
@@ -28,7 +28,8 @@ static void free_arena(void *arg)
     grc_arena_done(&member->arena);
 }
 
-/* The answers lie in arenas of the members, which live as long as the call's. NULL: no memory. */
+/* Returns NULL without memory. The answers are in the arenas of the members, which live as long as
+ * the call's arena. */
 static struct member *make_members(struct grc_upstreams *all, struct group *group,
                                    struct grc_exchange *exchanges, size_t count)
 {
@@ -48,7 +49,7 @@ static struct member *make_members(struct grc_upstreams *all, struct group *grou
     return members;
 }
 
-/* The call that started the group is the one that looks whether its client left. */
+/* Runs an exchange. It does not check for the client; the call that started the group does. */
 static void run(struct member *member)
 {
     struct grc_exchange *exchange = member->exchange;
@@ -90,10 +91,10 @@ static void start(struct grc_loop *loop, struct member *member)
     group->running++;
     pthread_mutex_unlock(&group->lock);
     if (!grc_fiber_start(loop, run_member, member))
-        run_member(member); /* no memory for a stack: one after the other */
+        run_member(member); /* without memory for a fiber, it runs here */
 }
 
-/* Waits for the members; when the call is no longer wanted, they are cancelled as well. */
+/* Waits for the members. When the call is cancelled, they are cancelled too. */
 static void join(struct group *group, const struct member *members, size_t count)
 {
     bool shielded = grc_fiber_shield(false);

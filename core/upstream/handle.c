@@ -1,4 +1,4 @@
-/* A libcurl handle: what never changes from one request to the next, and what libcurl calls. */
+/* A libcurl handle: the options that stay the same for all requests, and the callbacks. */
 #include "upstream/internal.h"
 
 #include "upstream/headers.h"
@@ -10,7 +10,7 @@
 #define RECEIVE_BYTES 16384L
 #define HEADERS_CLEARED 0x080101u /* libcurl 8.1.1 */
 
-/* --- what libcurl calls --- */
+/* --- callbacks of libcurl --- */
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
@@ -39,8 +39,8 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     }
     if (count > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
         if (count > 12 && memcmp(bytes + 8, " 101", 4) == 0)
-            return 0; /* a switch that was not asked for: no answer follows */
-        /* An interim answer (1xx) is over; what it said does not count. */
+            return 0; /* a protocol switch that was not asked for: no answer follows */
+        /* Headers of an interim answer (1xx) before this one do not count. */
         grc_answer_head_begin(handle->head, handle->exchange->arena,
                               handle->exchange->cache.ttl_ms > 0);
         handle->body_begun = false;
@@ -54,8 +54,9 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     return count;
 }
 
-/* Called whenever a connection stands and the request is about to go out. The second time libcurl
- * is about to send it again by itself, after a kept connection died: only a safe one may be. */
+/* Called when the connection is ready and the request is about to be sent. A second call means that
+ * libcurl repeats the request by itself, since a kept connection has died; only a request that is
+ * safe to repeat may be. */
 static int on_send(void *arg, char *to_ip, char *from_ip, int to_port, int from_port)
 {
     struct grc_handle *handle = arg;
@@ -121,7 +122,7 @@ static CURLcode set_behaviour(struct grc_handle *handle)
 {
     CURL *easy = handle->easy;
     long idle_s = (long)(handle->upstream->settings->idle_timeout_ms / 1000);
-    /* The URL is parsed once; the target of each request is set apart. */
+    /* The URL is parsed only once; the target of each request is set separately. */
     CURLcode rc = grc_easy_set_peer(easy, handle->url, handle->upstream);
 
 #define SET(option, value)                                                                         \

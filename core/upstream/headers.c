@@ -105,7 +105,7 @@ int64_t grc_header_seconds(gr_str value)
     return value.len ? seconds : -1;
 }
 
-/* One member of Cache-Control: "no-store", "max-age=3". */
+/* Reads a directive of Cache-Control: "no-store", "max-age=3". */
 static void take_directive(gr_str text, struct grc_freshness *freshness, bool *shared_age)
 {
     static const char *const forbid[] = {"no-store", "private", "no-cache", NULL};
@@ -129,7 +129,7 @@ static void take_directive(gr_str text, struct grc_freshness *freshness, bool *s
         value = (gr_str){value.ptr + 1, value.len - 2};
     int64_t seconds = grc_header_seconds(value);
     if (shared || !*shared_age)
-        freshness->max_age_s = seconds >= 0 ? seconds : 0; /* what cannot be read is stale */
+        freshness->max_age_s = seconds >= 0 ? seconds : 0; /* a malformed age counts as stale */
     *shared_age = *shared_age || shared;
 }
 
@@ -147,7 +147,7 @@ void grc_header_freshness(const struct gr_pair *pair, struct grc_freshness *fres
     if (grc_field_is(pair->name, "Cache-Control")) {
         take_cache_control(pair->value, freshness);
     } else if (grc_field_is(pair->name, "Set-Cookie")) {
-        freshness->forbidden = true; /* meant for one */
+        freshness->forbidden = true; /* a cookie is meant for one client */
     } else if (grc_field_is(pair->name, "Vary")) {
         if (pair->value.len && memchr(pair->value.ptr, '*', pair->value.len))
             freshness->forbidden = true;

@@ -7,8 +7,8 @@
 #include "upstream/http1_request.h"
 
 #define REQUEST_HEAD_MAX 65536u
-#define RECEIVE_MIN 4095u   /* with the NUL behind it, a page */
-#define RECEIVE_MAX 262144u /* asked for at once, however much is announced */
+#define RECEIVE_MIN 4095u   /* a page, with the NUL behind it */
+#define RECEIVE_MAX 262144u /* the most that is received at once */
 #define KEEP_ALIVE_SLACK_MS 500
 
 /* One request and its answer on one connection. */
@@ -16,13 +16,13 @@ struct talk {
     struct grc_transfer *transfer;
     struct grc_connection *connection;
     struct grc_gone gone;
-    struct grc_buf out; /* the request's head, and its body if that is small */
-    gr_str rest[2];     /* of the request, what is still to be sent */
+    struct grc_buf out; /* the head of the request, and its body if that is small */
+    gr_str rest[2];     /* what is still to be sent of the request */
     struct grc_buf in;
     struct grc_http1_answer answer;
-    bool sent;     /* the upstream may have got some of it */
-    bool received; /* something has come back */
-    bool cut;      /* sending failed half-way; the answer may say why */
+    bool sent;     /* the upstream may have received a part of the request */
+    bool received; /* a part of an answer has come */
+    bool cut;      /* sending failed on the way; the answer may tell why */
 };
 
 /* --- outcomes --- */
@@ -40,7 +40,7 @@ static struct grc_outcome failed(const struct talk *talk, enum gr_err err, const
 
 /* --- sending --- */
 
-/* Sends what goes out without waiting. GRC_IO_DONE: all of the request is on its way. */
+/* Sends as much as it can without waiting. Returns GRC_IO_DONE when all of the request was sent. */
 static enum grc_io push(struct talk *talk)
 {
     for (size_t i = 0; i < 2; i++) {
@@ -75,7 +75,7 @@ static enum gr_err make_room(struct talk *talk)
     return grc_buf_reserve(&talk->in, want < RECEIVE_MAX ? want : RECEIVE_MAX);
 }
 
-/* Reads what has come. true: the attempt is over, with *ret. */
+/* Reads what has come. Returns true when the attempt is over, with *ret. */
 static bool pull(struct talk *talk, struct grc_outcome *ret)
 {
     struct grc_buf *in = &talk->in;
@@ -106,14 +106,14 @@ static bool pull(struct talk *talk, struct grc_outcome *ret)
     *ret =
         failed(talk, end == GRC_HTTP1_WHOLE ? GR_OK : GR_ERR_UPSTREAM_BROKEN, talk->answer.reason);
     ret->status = talk->answer.status;
-    /* An upstream that has said nothing may do better the next time. */
+    /* When nothing has come, another attempt may succeed. */
     ret->lasting = end == GRC_HTTP1_BROKEN && talk->received;
     return true;
 }
 
 /* --- both --- */
 
-/* GR_OK: it may be worth to look again. */
+/* Waits for the connection. Returns GR_OK when there may be something to send or receive. */
 static enum gr_err wait(struct talk *talk)
 {
     int64_t deadline_ms = talk->transfer->deadline_ms;
@@ -131,9 +131,9 @@ static enum gr_err wait(struct talk *talk)
 }
 
 /*
- * Sends and receives side by side: an upstream may answer before it has read all of a large body.
- * Where all could be sent at once, it waits before it looks for the answer, which is never there
- * yet.
+ * Sends and receives at the same time, since an upstream may answer before it has read all of a
+ * large body. When everything could be sent at once, it waits before the first receive, because the
+ * answer cannot be there yet.
  */
 static struct grc_outcome drive(struct talk *talk)
 {
@@ -207,7 +207,7 @@ static void part(struct talk *talk)
     grc_connection_give(talk->transfer->upstream, connection);
 }
 
-/* Takes over the connection. */
+/* Sends the request on the connection and reads the answer. Steals the connection. */
 static struct grc_outcome talk_over(struct grc_transfer *transfer,
                                     struct grc_connection *connection)
 {

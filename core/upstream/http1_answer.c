@@ -4,11 +4,11 @@
 #include "base/secure.h"
 
 #define STATUS_LINE_MIN 12u /* "HTTP/1.1 200" */
-#define CHUNK_LINE_FREE 24u /* more than any size needs; what is above is an extension */
+#define CHUNK_LINE_FREE 24u /* enough for any size; what is longer has an extension */
 
 enum state { STATUS_LINE, FIELDS, BODY, BODY_TO_CLOSE, CHUNK_LINE, CHUNK, CHUNK_END, TRAILERS };
 
-/* What a step found. */
+/* The result of a step. */
 enum found { FOUND = 1, NOT_YET, WHOLE, BROKEN };
 
 static enum found broken(struct grc_http1_answer *answer, const char *reason)
@@ -17,7 +17,7 @@ static enum found broken(struct grc_http1_answer *answer, const char *reason)
     return BROKEN;
 }
 
-/* Forgets what an interim answer said. */
+/* Begins a head, and forgets the one of an interim answer. */
 static void begin_head(struct grc_http1_answer *answer)
 {
     answer->state = STATUS_LINE;
@@ -40,8 +40,8 @@ void grc_http1_answer_begin(struct grc_http1_answer *answer)
 /* --- lines --- */
 
 /*
- * Takes the next line, without its CR LF. Its bytes count against GRC_HTTP1_HEAD_MAX but for the
- * first uncounted ones: an answer may come in any number of chunks.
+ * Takes the next line, without its CR LF. Its bytes count against GRC_HTTP1_HEAD_MAX except for the
+ * first `uncounted` ones, since an answer may have any number of chunks.
  */
 static enum found take_line(struct grc_http1_answer *answer, size_t uncounted, gr_str *ret_line)
 {
@@ -72,8 +72,8 @@ static enum found take_line(struct grc_http1_answer *answer, size_t uncounted, g
 
 /* --- the status line --- */
 
-/* False as soon as what has arrived cannot begin an answer, so that another protocol's greeting is
- * not waited on for a line feed that may never come. */
+/* False as soon as the bytes cannot be the start of an answer. Otherwise the greeting of another
+ * protocol would be waited on for a line feed that may never come. */
 static bool may_be_http(const struct grc_http1_answer *answer)
 {
     static const char start[] = "HTTP/1.";
@@ -112,7 +112,7 @@ static enum found read_status_line(struct grc_http1_answer *answer)
 
 /* --- fields --- */
 
-/* A list of equal numbers counts as one of them (RFC 9112, section 6.3). */
+/* Reads Content-Length. A list of equal numbers counts as one number (RFC 9112, section 6.3). */
 static enum found read_length(struct grc_http1_answer *answer, gr_str value)
 {
     gr_str one;
@@ -122,7 +122,7 @@ static enum found read_length(struct grc_http1_answer *answer, gr_str value)
         if (!grc_field_number(one, &length))
             return broken(answer, "Content-Length is not a number");
         if (answer->length >= 0 && answer->length != length)
-            return broken(answer, "Content-Length says two things");
+            return broken(answer, "there are two different values of Content-Length");
         answer->length = length;
     }
     return FOUND;
@@ -140,7 +140,8 @@ static void read_connection(struct grc_http1_answer *answer, gr_str value)
     }
 }
 
-/* "timeout=5, max=100": after so many seconds of rest the server closes the connection. */
+/* Reads Keep-Alive, "timeout=5, max=100": the server closes the connection when it was unused for
+ * that many seconds. */
 static void read_keep_alive(struct grc_http1_answer *answer, gr_str value)
 {
     static const char timeout[] = "timeout=";
@@ -155,7 +156,7 @@ static void read_keep_alive(struct grc_http1_answer *answer, gr_str value)
     }
 }
 
-/* What the field says about the answer's frame. */
+/* Reads the fields that tell where the answer ends, and whether the connection is kept. */
 static enum found read_framing(struct grc_http1_answer *answer, const struct gr_pair *pair)
 {
     switch (pair->name.len) {
@@ -180,7 +181,7 @@ static enum found read_framing(struct grc_http1_answer *answer, const struct gr_
     }
 }
 
-/* A folded line has no name, so it is broken here (RFC 9112, section 5.2). */
+/* Splits a field line. A folded line has no name, so it is refused (RFC 9112, section 5.2). */
 static enum found split_field(struct grc_http1_answer *answer, gr_str line, struct gr_pair *ret)
 {
     const char *colon = memchr(line.ptr, ':', line.len);
@@ -208,8 +209,8 @@ static enum found end_head(struct grc_http1_answer *answer)
     if (answer->to_head || answer->status == 304)
         return WHOLE;
     if (answer->status == 204) {
-        /* It has no body, so there is nothing to read wrongly; a server that announces one may
-         * send it all the same. */
+        /* It has no body. A server that announces one may send it, so the connection is not kept.
+         */
         answer->kept = answer->kept && !answer->chunked && answer->length <= 0;
         return WHOLE;
     }
@@ -260,7 +261,7 @@ static enum found read_trailer(struct grc_http1_answer *answer)
 
 /* --- the body --- */
 
-/* Makes count bytes at `at` the end of the body. */
+/* Moves count bytes at `at` to the end of the body. */
 static enum found take_body(struct grc_http1_answer *answer, size_t count)
 {
     char *text = answer->in->ptr;
@@ -276,7 +277,7 @@ static enum found take_body(struct grc_http1_answer *answer, size_t count)
     return FOUND;
 }
 
-/* Takes what there is of the bytes that are left, and goes to the next state after the last one. */
+/* Takes those of the `left` bytes that have come, and enters the next state after the last one. */
 static enum found take_left(struct grc_http1_answer *answer, enum state next)
 {
     size_t have = answer->in->len - answer->at;
@@ -304,8 +305,8 @@ static enum found read_to_close(struct grc_http1_answer *answer)
     return found == FOUND ? NOT_YET : found;
 }
 
-/* "1a2b", with blanks behind it and an extension behind a semicolon, which means nothing to us
- * (RFC 9112, section 7.1.1). */
+/* Reads the size of a chunk, "1a2b". Blanks and an extension behind a semicolon are ignored (RFC
+ * 9112, section 7.1.1). */
 static enum found read_chunk_line(struct grc_http1_answer *answer)
 {
     gr_str line;
@@ -336,7 +337,7 @@ static enum found read_chunk_end(struct grc_http1_answer *answer)
     size_t have = answer->in->len - answer->at;
 
     if ((have > 0 && at[0] != '\r') || (have > 1 && at[1] != '\n'))
-        return broken(answer, "a chunk is longer than it said");
+        return broken(answer, "a chunk is longer than its size");
     if (have < 2)
         return NOT_YET;
     answer->at += 2;
@@ -370,7 +371,7 @@ static enum found step(struct grc_http1_answer *answer)
     }
 }
 
-/* Closes the gap that frames of chunks have left, so that they take no memory. */
+/* Closes the gap that the framing of chunks has left, so that it takes no memory. */
 static void squeeze(struct grc_http1_answer *answer)
 {
     struct grc_buf *in = answer->in;
@@ -399,7 +400,7 @@ enum grc_http1_end grc_http1_answer_read(struct grc_http1_answer *answer)
         squeeze(answer);
         return GRC_HTTP1_MORE;
     }
-    /* Bytes behind the end leave the answer good, but whose they are is not known. */
+    /* With bytes behind its end the answer is still good, but the connection cannot be reused. */
     if (answer->at != answer->in->len)
         answer->kept = false;
     return GRC_HTTP1_WHOLE;
@@ -410,8 +411,9 @@ enum grc_http1_end grc_http1_answer_closed(struct grc_http1_answer *answer)
     answer->kept = false;
     if (answer->state == BODY_TO_CLOSE)
         return GRC_HTTP1_WHOLE;
-    answer->reason = answer->in->len || answer->head_used ? "the connection ended before it did"
-                                                          : "the connection ended without one";
+    answer->reason = answer->in->len || answer->head_used
+                         ? "the connection ended before the answer did"
+                         : "the connection ended without an answer";
     return GRC_HTTP1_BROKEN;
 }
 

@@ -5,7 +5,7 @@
 
 #define LENGTH_DIGITS 20u
 
-/* Bytes are counted before any is written, so that the buffer grows once. */
+/* The bytes are counted before they are written, so that the buffer is allocated once. */
 struct writer {
     char *at; /* NULL: count only */
     size_t len;

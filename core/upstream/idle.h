@@ -1,7 +1,7 @@
 /*
- * What rests until it is wanted again: handles and connections. Last in, first out, so that few are
- * in use, and warm ones; the one that has rested for too long is handed out to be freed. The nodes
- * are members of what rests. Thread-safe.
+ * A list of unused handles or connections. Last in, first out, so that few are in use and the
+ * others get old; those are returned to be freed. The nodes are members of the handles and
+ * connections. Thread-safe.
  */
 #pragma once
 
@@ -21,15 +21,16 @@ struct grc_idle_list {
     struct grc_idle *oldest;
 };
 
-/* False where a mutex cannot be made. */
+/* Returns false when the mutex cannot be made. */
 bool grc_idle_init(struct grc_idle_list *list);
-/* The list is empty. */
+/* The list must be empty. */
 void grc_idle_done(struct grc_idle_list *list);
 
-/* Takes out the one that has rested for the shortest time; NULL when none rests. */
+/* Takes out the one that was put in last; NULL when the list is empty. */
 struct grc_idle *grc_idle_take(struct grc_idle_list *list);
 /*
- * Puts one in. Returns the oldest one, taken out, when it has rested for longer than max_ms: the
- * caller frees it. One at a time is enough, since something is put in more often than it gets old.
+ * Puts one in. When the oldest one has been in the list for longer than max_ms, it is taken out and
+ * returned, and the caller frees it. One at a time is enough, since they are put in more often than
+ * they get old.
  */
 struct grc_idle *grc_idle_give(struct grc_idle_list *list, struct grc_idle *idle, int64_t max_ms);

@@ -48,7 +48,7 @@ static int64_t number_of(int64_t now_ms)
     return now_ms / (BUDGET_WINDOW_MS / GRC_BUDGET_SLOTS);
 }
 
-/* The slot of this moment, emptied when it was last used a window ago. */
+/* Returns the slot of this moment, emptied if its counts are of a former window. */
 static struct grc_budget_slot *slot_of(struct grc_retry_budget *budget, int64_t number)
 {
     struct grc_budget_slot *slot = &budget->slots[number % GRC_BUDGET_SLOTS];

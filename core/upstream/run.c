@@ -1,4 +1,4 @@
-/* Drives exchanges: one by the thread that wants it, or several side by side. */
+/* Runs exchanges: one, or several at the same time. */
 #include "upstream/curl.h"
 #include "upstream/group.h"
 #include "upstream/http1.h"
@@ -16,7 +16,7 @@ static int step_until(int64_t when_ms, int64_t now_ms)
     return left_ms > 0 ? (int)left_ms : 0;
 }
 
-/* --- one exchange: the call itself does the work --- */
+/* --- one exchange --- */
 
 static void pause_transfer(struct grc_transfer *transfer)
 {
@@ -50,7 +50,7 @@ void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange
     grc_transfer_end(&transfer);
 }
 
-/* --- several side by side on a thread: one multi drives them all --- */
+/* --- several at the same time on a thread: in one multi handle --- */
 
 static struct grc_transfer *transfer_of(struct grc_transfer *transfers, size_t count,
                                         const CURL *easy)
@@ -103,7 +103,8 @@ static void collect(struct grc_transfer *transfers, size_t count, struct grc_mul
     }
 }
 
-/* Starts what is ready and looks after what waits. Returns how long nothing else is to be done. */
+/* Starts transfers that are ready and checks those that wait. Returns the time until the next
+ * check. */
 static int tend(struct grc_transfer *transfers, size_t count, struct grc_multi *multi,
                 bool *ret_done)
 {
@@ -141,7 +142,7 @@ static void abandon(struct grc_transfer *transfers, size_t count, struct grc_mul
     }
 }
 
-static void fly(struct grc_transfer *transfers, size_t count, struct grc_multi *multi)
+static void drive(struct grc_transfer *transfers, size_t count, struct grc_multi *multi)
 {
     bool done = false;
     int running = 0;
@@ -176,7 +177,7 @@ void grc_run_group(struct grc_upstreams *all, struct grc_exchange *exchanges, si
     for (size_t i = 0; i < count; i++)
         grc_transfer_begin(&transfers[i], grc_upstream_find(all, exchanges[i].upstream),
                            &exchanges[i], true);
-    fly(transfers, count, multi);
+    drive(transfers, count, multi);
     for (size_t i = 0; i < count; i++)
         grc_transfer_end(&transfers[i]);
     grc_multi_give(all, multi);

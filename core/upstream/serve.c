@@ -1,5 +1,5 @@
-/* Decides whether a call is made at all: whether there is room for it, whether an answer is still
- * there, and whether another call in transfer asks the same. */
+/* Decides whether a call is made: whether there is room for it, whether the cache has its answer,
+ * and whether an identical call is in flight. */
 #include "upstream/internal.h"
 
 #include "base/clock.h"
@@ -21,7 +21,7 @@ static void leave_room(struct grc_upstream *upstream)
 
 /* --- writes --- */
 
-/* Runs after the call: a call that asks from here on must not get the answer to one that asked
+/* Called after a write: a call that begins from here on must not get the answer of one that began
  * before. */
 static void note_write(struct grc_upstreams *all, struct grc_upstream *upstream,
                        const struct grc_exchange *exchange)
@@ -35,7 +35,7 @@ static void note_write(struct grc_upstreams *all, struct grc_upstream *upstream,
 
 /* --- one GET --- */
 
-/* A GET on its way, with what it may find and what may be kept of it. */
+/* A GET, and its place in the cache. */
 struct reading {
     struct grc_upstreams *all;
     struct grc_upstream *upstream;
@@ -117,8 +117,8 @@ static void find_stale(struct reading *reading)
     give_kept(reading, answer, &found);
 }
 
-/* Copies the answer where the cache or waiting calls want it, and puts it into the cache. Returns
- * the copy for the calls that wait, or NULL when there is none for them. */
+/* Copies the answer when the cache or waiting calls need it, and puts it into the cache. Returns
+ * the copy for waiting calls, or NULL when there is none for them. */
 static struct grc_answer *copy_wanted(struct reading *reading, bool waited_for)
 {
     struct grc_exchange *exchange = reading->exchange;
@@ -137,14 +137,14 @@ static struct grc_answer *copy_wanted(struct reading *reading, bool waited_for)
     return answer;
 }
 
-/* A leader whose client left goes on for as long as other calls wait for its answer. */
+/* When the client of a leader has left, its call goes on while other calls wait for the answer. */
 struct watch {
     struct grc_singleflight *share;
     bool (*gone)(void *arg);
     void *arg;
 };
 
-static bool nobody_left(void *arg)
+static bool all_gone(void *arg)
 {
     const struct watch *watch = arg;
 
@@ -157,10 +157,10 @@ static void lead(struct reading *reading, struct grc_singleflight *share)
     struct watch watch = {share, exchange->gone, exchange->gone_arg};
 
     if (exchange->gone) {
-        exchange->gone = nobody_left;
+        exchange->gone = all_gone;
         exchange->gone_arg = &watch;
     }
-    /* Only nobody_left() judges whether the call goes on after its client left. */
+    /* A cancellation alone does not end the call; all_gone() decides. */
     bool shielded = grc_fiber_shield(true);
     grc_run_single(reading->upstream, exchange);
     grc_fiber_shield(shielded);
@@ -172,7 +172,7 @@ static void lead(struct reading *reading, struct grc_singleflight *share)
     grc_answer_unref(answer);
 }
 
-/* false: the call is still to be made. */
+/* Waits for the leader's answer. Returns false when the caller has to make the call itself. */
 static bool follow(struct reading *reading, struct grc_singleflight *share)
 {
     struct grc_exchange *exchange = reading->exchange;
@@ -231,7 +231,7 @@ static void make_reading(struct reading *reading)
             grc_answer_unref(copy_wanted(reading, false));
         return;
     }
-    /* Waiting for another's call and then making one is bounded as a whole. */
+    /* One deadline for waiting for another call and then making one. */
     exchange->deadline_ms = grc_exchange_deadline(exchange, reading->upstream, grc_mono_ms());
     read_shared(reading);
     exchange->deadline_ms = own_deadline_ms;
@@ -264,7 +264,8 @@ static void serve_one(struct grc_upstreams *all, struct grc_exchange *exchange)
     exchange->took_us = grc_mono_us() - began_us;
 }
 
-/* Several at a time are one worker's, who waits for each upstream once. */
+/* Returns the upstream of an exchange, or NULL when an earlier one of the group has the same: a
+ * group counts once as waiting for each upstream. */
 static struct grc_upstream *first_of(struct grc_upstreams *all,
                                      const struct grc_exchange *exchanges, size_t index)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define SHARDS 64u
-#define STEP_MS 100 /* how often a wait looks whether its client left */
+#define STEP_MS 100 /* how often a wait checks whether its client has left */
 
 struct grc_singleflight {
     struct grc_singleflight *next; /* in its shard, while it may be joined */
@@ -18,7 +18,7 @@ struct grc_singleflight {
     _Atomic unsigned refs;
     _Atomic unsigned waiting;
     bool done;
-    struct grc_answer *answer; /* after done; NULL: none to be had */
+    struct grc_answer *answer; /* set with `done`; may be NULL */
 };
 
 struct shard {
@@ -128,7 +128,7 @@ struct grc_singleflight *grc_singleflight_enter(struct grc_singleflights *shares
 
     pthread_mutex_lock(&shard->lock);
     struct grc_singleflight *share = shard->list;
-    /* As long as a share is in the list, its leader's exchange is there to compare with. */
+    /* While a call is in the list, the exchange of its leader is valid. */
     while (share && !alike(&share->key, key))
         share = share->next;
     *ret_leads = !share;
@@ -185,7 +185,7 @@ bool grc_singleflight_worth(const struct grc_exchange *exchange)
     case GR_ERR_UPSTREAM_BUSY:
         return true;
     default:
-        /* Its client left, its deadline was shorter, its memory was full. */
+        /* Its client left, its deadline was too short, or it was out of memory. */
         return false;
     }
 }
@@ -197,7 +197,7 @@ static bool client_gone(const struct grc_exchange *exchange)
     return exchange->gone && exchange->gone(exchange->gone_arg);
 }
 
-/* Until the end of the leader's call, at most until when_ms. */
+/* Waits for the end of the leader's call, at most until when_ms. */
 static enum grc_woken wait_until(struct grc_singleflight *share, int64_t when_ms)
 {
     enum grc_woken woken = GRC_WOKEN_READY;

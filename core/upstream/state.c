@@ -1,4 +1,4 @@
-/* How the upstreams are: for readiness and metrics. */
+/* The state of the upstreams, for readiness and metrics. */
 #include "upstream/internal.h"
 
 #include "base/clock.h"
@@ -37,7 +37,7 @@ void grc_upstreams_states(struct grc_upstreams *all, grc_upstream_state_fn *repo
     }
 }
 
-/* --- asking --- */
+/* --- probes --- */
 
 static bool in_trouble(const struct grc_upstream *upstream)
 {
@@ -62,7 +62,7 @@ static void probe(struct grc_upstream *upstream, struct grc_arena *arena)
     if (!in_trouble(upstream) || (last_ms && now_ms - last_ms < PROBE_EVERY_MS) ||
         !atomic_compare_exchange_strong(&upstream->probed_ms, &last_ms, now_ms))
         return;
-    /* Whatever it answers: it does. The breaker hears of it like of any call. */
+    /* Any answer shows that the upstream is back. The breaker counts this call like any other. */
     grc_run_single(upstream, &exchange);
 }
 
@@ -115,7 +115,7 @@ void grc_upstreams_metrics(struct grc_upstreams *all, struct grc_buf *out)
           waiting_value);
     gauge(out, all, "upstream_requests_max", "Requests that may wait for the upstream",
           requests_max_value);
-    grc_metrics_head(out, "cache_bytes", "gauge", "Memory of kept answers");
+    grc_metrics_head(out, "cache_bytes", "gauge", "Memory of answers in the cache");
     grc_metrics_sample(out, "cache_bytes", NULL,
                        all->cache ? (double)grc_cache_bytes(all->cache) : 0);
 }

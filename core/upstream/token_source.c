@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* Clocks differ: a token whose nbf lies ahead of the verifier's clock is not valid there. */
+/* nbf is set back by this, since a verifier with a slow clock refuses a token with a later nbf. */
 #define BACK_S 10
 #define LIFETIME_MIN_S 20
 #define MARGIN_MAX_S 1800
@@ -23,7 +23,7 @@ struct grc_token_source {
     _Atomic unsigned minted;
 };
 
-static const char *keeper_check(const struct grc_credential *settings)
+static const char *settings_check(const struct grc_credential *settings)
 {
     if (settings->kind != GRC_CREDENTIAL_100MS && settings->kind != GRC_CREDENTIAL_BEARER)
         return "a credential of unknown kind";
@@ -32,7 +32,7 @@ static const char *keeper_check(const struct grc_credential *settings)
     if (settings->kind == GRC_CREDENTIAL_100MS &&
         (!settings->access_key || settings->access_key[0] == '\0'))
         return "an empty access_key";
-    /* A bearer token becomes a header line. */
+    /* A bearer token becomes a part of a header line. */
     for (const char *at = settings->secret; settings->kind == GRC_CREDENTIAL_BEARER && *at; at++) {
         if (*at <= ' ' || *at > '~')
             return "a token with blanks or control characters";
@@ -43,7 +43,7 @@ static const char *keeper_check(const struct grc_credential *settings)
 struct grc_token_source *grc_token_source_new(const struct grc_credential *settings,
                                               const char **ret_reason)
 {
-    const char *reason = keeper_check(settings);
+    const char *reason = settings_check(settings);
     struct grc_token_source *token_source = reason ? NULL : calloc(1, sizeof(*token_source));
 
     if (!token_source) {
@@ -94,7 +94,7 @@ unsigned grc_token_source_minted(const struct grc_token_source *token_source)
 
 /* --- claims --- */
 
-/* Signs the claims with what the host alone decides, which counts over anything they hold. */
+/* Signs the claims together with those that the host sets, which replace any of the same name. */
 static enum gr_err sign(const struct grc_token_source *token_source, struct grc_arena *arena,
                         const json_t *claims, const char *type, int64_t from_s, int64_t lifetime_s,
                         char **ret_token)
@@ -191,7 +191,7 @@ static struct grc_token *mint(struct grc_token_source *token_source, int64_t now
     return token;
 }
 
-/* Puts a token in the place of the current one. */
+/* Replaces the current token. */
 static void replace(struct grc_token_source *token_source, struct grc_token *token)
 {
     grc_token_unref(token_source->current);
@@ -204,7 +204,7 @@ struct grc_token *grc_token_source_token(struct grc_token_source *token_source, 
 
     pthread_mutex_lock(&token_source->lock);
     token = token_source->current;
-    /* A clock that was set back makes a token one of the future. */
+    /* When the clock was set back, the token may not be valid yet. */
     if (!token || now_s >= token->renew_s || now_s < token->from_s) {
         struct grc_token *fresh = mint(token_source, now_s);
         if (fresh)

@@ -1,5 +1,4 @@
-/* What happens to an exchange from its start to its end: capacity, breaker, credential, attempts.
- */
+/* The course of a transfer: capacity, breaker, credential, attempts. */
 #include "upstream/transfer.h"
 
 #include "base/clock.h"
@@ -11,7 +10,7 @@
 
 void grc_transfer_finish(struct grc_transfer *transfer, enum gr_err err)
 {
-    if (err != GR_OK) /* an earlier attempt may have left an answer that was not good enough */
+    if (err != GR_OK) /* an earlier attempt may have left an answer, such as a 503 */
         transfer->exchange->answer = (gr_str){NULL, 0};
     transfer->exchange->err = err;
     transfer->state = GRC_TRANSFER_DONE;
@@ -182,7 +181,7 @@ static enum grc_breaker_result breaker_view(const struct grc_outcome *outcome)
     }
 }
 
-/* The operator reads here what the caller is not told. Once a second is enough. */
+/* Logs the detail that the caller does not get, at most once a second for each upstream. */
 static void warn(const struct grc_transfer *transfer, const struct grc_outcome *outcome)
 {
     struct grc_upstream *upstream = transfer->upstream;
@@ -229,7 +228,7 @@ bool grc_exchange_is_safe(const struct grc_exchange *exchange)
     return exchange->method == GR_METHOD_GET || exchange->idempotent;
 }
 
-/* true: there will be another attempt after so long. */
+/* Schedules another attempt after the delay. Returns false when there should be none. */
 static bool try_again(struct grc_transfer *transfer, int64_t delay_ms)
 {
     struct grc_upstream *upstream = transfer->upstream;
@@ -237,7 +236,7 @@ static bool try_again(struct grc_transfer *transfer, int64_t delay_ms)
 
     if (now_ms + delay_ms >= transfer->deadline_ms)
         return false;
-    /* It would be refused, and the caller has the cause now. */
+    /* The breaker would refuse it, and hide the cause from the caller. */
     if (grc_breaker_state(&upstream->breaker) != GRC_BREAKER_CLOSED)
         return false;
     if (!grc_retry_budget_spend(&upstream->budget, now_ms)) {
@@ -250,7 +249,7 @@ static bool try_again(struct grc_transfer *transfer, int64_t delay_ms)
     return true;
 }
 
-/* A failed attempt: another one, or the end. */
+/* After a failed attempt, schedules another one or ends the transfer. */
 static void fail_or_retry(struct grc_transfer *transfer, const struct grc_outcome *outcome)
 {
     struct grc_retry_facts facts = {
@@ -268,7 +267,8 @@ static void fail_or_retry(struct grc_transfer *transfer, const struct grc_outcom
         grc_transfer_finish(transfer, outcome->err);
 }
 
-/* true: the upstream asked for patience that a safe call can have, and gets another try. */
+/* Schedules another attempt after the Retry-After of a 429 or 503. Returns false when there should
+ * be none. */
 static bool waits_out(struct grc_transfer *transfer, int status)
 {
     const struct grc_upstream_settings *settings = transfer->upstream->settings;
@@ -285,8 +285,8 @@ static bool waits_out(struct grc_transfer *transfer, int status)
                                    grc_random_fast()));
 }
 
-/* true: the upstream refused our token, a newer one is there, and it is worth one more call. A 401
- * says that nothing was done, so that holds for a POST as well. */
+/* True when the upstream has refused the token and there is a newer one, so that the call is
+ * repeated once. A 401 means that nothing was done, so this holds for a POST too. */
 static bool refused_and_renewed(struct grc_transfer *transfer, int status)
 {
     if (!transfer->token || status != 401) {

@@ -1,5 +1,5 @@
-/* One exchange on its way through its attempts. Used by one thread at a time; transfer.c takes the
- * decisions, run.c drives one transfer or several. */
+/* A transfer: the attempts of an exchange. transfer.c decides what follows after each attempt,
+ * run.c runs one transfer or several. Used by one thread at a time. */
 #pragma once
 
 #include "upstream/internal.h"
@@ -11,36 +11,37 @@ enum grc_transfer_state {
     GRC_TRANSFER_DONE
 };
 
-/* One exchange on its way. */
 struct grc_transfer {
     enum grc_transfer_state state;
     struct grc_upstream *upstream;
     struct grc_exchange *exchange;
-    struct grc_idle_list *pool;  /* of handles */
-    struct grc_handle *handle;   /* of libcurl's transport, while running */
-    struct grc_answer_head head; /* of the last attempt's answer */
+    struct grc_idle_list *pool;  /* for handles */
+    struct grc_handle *handle;   /* with libcurl's transport, while running */
+    struct grc_answer_head head; /* of the answer to the last attempt */
     struct grc_token *token;
     enum grc_breaker_pass pass;
-    bool asked;   /* the breaker wants to hear the result */
-    bool boarded; /* counts as in flight */
-    bool renewed; /* the token was renewed for it; not twice */
+    bool asked;   /* the breaker has to be told the result */
+    bool boarded; /* it counts as in flight */
+    bool renewed; /* the token was renewed for it, which is done once */
     unsigned tries;
     int64_t deadline_ms;
     int64_t launched_us;
     int64_t resume_ms; /* while waiting */
 };
 
-/* Sets out: boards the upstream, or is done at once. grouped: it shares a multi's connections. */
+/* Begins a transfer, which counts as in flight from here on, or is done at once. grouped: it uses
+ * the connections of a grc_multi. */
 void grc_transfer_begin(struct grc_transfer *transfer, struct grc_upstream *upstream,
                         struct grc_exchange *exchange, bool grouped);
-/* Sees whether a transfer that is ready may make an attempt. On return it is running: the attempt
- * is the caller's to make; or done. */
+/* Checks whether a ready transfer may make an attempt. On return it is running, and the caller
+ * makes the attempt, or it is done. */
 void grc_transfer_launch(struct grc_transfer *transfer);
-/* An attempt is over. On return the transfer is waiting, ready for the next, or done. */
+/* Called after an attempt. On return the transfer is waiting, ready for the next attempt, or done.
+ */
 void grc_transfer_attempt_done(struct grc_transfer *transfer, const struct grc_outcome *outcome);
 /* Ends a wait when its time has come, or when the client left. */
 void grc_transfer_look(struct grc_transfer *transfer, int64_t now_ms);
-/* Done, with that error. */
+/* Makes the transfer done, with this error. */
 void grc_transfer_finish(struct grc_transfer *transfer, enum gr_err err);
-/* Gives back what a transfer that is done held. */
+/* Releases what a transfer that is done holds. */
 void grc_transfer_end(struct grc_transfer *transfer);

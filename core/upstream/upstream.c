@@ -1,4 +1,4 @@
-/* The upstreams of one runtime: made from the settings, found by name, freed together. */
+/* The upstreams of a runtime: made from the settings, found by name, freed together. */
 #include "upstream/connection.h"
 
 #include "base/clock.h"
@@ -11,7 +11,7 @@
 
 #define UPSTREAMS_MAX 256u
 
-/* --- DNS answers are shared; connections are not: libcurl crashes on that --- */
+/* --- handles share DNS answers, but not connections, which libcurl cannot share safely --- */
 
 static void share_lock(CURL *easy, curl_lock_data data, curl_lock_access access, void *arg)
 {
@@ -60,7 +60,8 @@ static void upstream_free(struct grc_upstream *upstream)
     free(upstream);
 }
 
-/* malloc'ed path of the URL without a slash at its end; NULL when there is something beyond. */
+/* Returns the malloc'ed path of the URL without a slash at its end; NULL when the URL has a user, a
+ * query or a fragment. */
 static char *take_prefix(CURLU *url)
 {
     static const CURLUPart unwanted[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY,
@@ -83,7 +84,8 @@ static char *take_prefix(CURLU *url)
     return copy;
 }
 
-/* malloc'ed host, with the port unless it is the scheme's own; NULL without memory. */
+/* Returns the malloc'ed host, with the port unless it is the scheme's default; NULL without memory.
+ */
 static char *take_authority(CURLU *url)
 {
     char *host = NULL;
@@ -142,7 +144,7 @@ static struct grc_upstream *upstream_new(struct grc_upstreams *all,
     upstream->requests_max = settings->requests_max
                                  ? settings->requests_max
                                  : grc_requests_share(all->settings->requests_max);
-    /* These fail only where no process gets far. */
+    /* Only pthread_mutex_init() can fail here, which does not happen in practice. */
     if (!grc_idle_init(&upstream->connections) || !grc_idle_init(&upstream->single) ||
         !grc_idle_init(&upstream->grouped) ||
         !grc_breaker_init(&upstream->breaker, &settings->breaker)) {
@@ -282,7 +284,7 @@ void grc_upstreams_free(struct grc_upstreams *all)
 {
     if (!all)
         return;
-    /* Handles first: they use the share. Crews after their handles: they hold the connections. */
+    /* Handles first, since they use the share; multis next, since they have the connections. */
     for (size_t i = 0; i < all->count; i++)
         upstream_free(all->list[i]);
     while (all->multis) {

@@ -1,14 +1,14 @@
 /*
- * HTTP calls to named upstreams. libcurl lives behind this header and nowhere else. Thread-safe.
+ * HTTP calls to named upstreams. libcurl is used behind this header and nowhere else. Thread-safe.
  */
 #pragma once
 
 #include "base/arena.h"
 #include "config/settings.h"
 
-struct grc_upstreams; /* all upstreams of one runtime */
+struct grc_upstreams; /* all upstreams of a runtime */
 
-/* What an upstream's headers say about keeping its answer. */
+/* What the headers of an answer say about caching it. */
 struct grc_freshness {
     bool forbidden;
     bool no_stale;     /* must-revalidate: not to be served after its time */
@@ -16,7 +16,7 @@ struct grc_freshness {
     int64_t age_s;
 };
 
-/* Where an answer came from. */
+/* The source of an answer. */
 enum grc_answer_source { GRC_FROM_UPSTREAM = 0, GRC_FROM_OTHER_CALL, GRC_FROM_CACHE };
 
 /* What the cache did for an exchange. */
@@ -34,7 +34,7 @@ struct grc_exchange {
     gr_str target; /* encoded path and query, from '/' on; appended to the upstream's URL */
     const struct gr_pair *headers;
     size_t header_count;
-    bool has_body; /* POST, PUT and PATCH without one announce a length of 0 */
+    bool has_body; /* without one, POST, PUT and PATCH send a length of 0 */
     gr_str body;
     const char *content_type; /* NULL: application/json */
     const char *bearer;       /* instead of the upstream's credential */
@@ -51,16 +51,16 @@ struct grc_exchange {
     const char *group;               /* plugin name, for caps and metrics */
     bool (*gone)(void *arg);         /* true: the client left; give up. May be NULL */
     void *gone_arg;
-    /* the answer; memory from arena */
+    /* the answer; its memory is in the arena */
     struct grc_arena *arena;
     enum gr_err err;
     int status;
     gr_str answer;
     gr_str answer_type;
-    gr_str retry_after;             /* of the answer; or ours with GR_ERR_UPSTREAM_BUSY: seconds */
-    struct gr_pair *answer_headers; /* the allow-listed ones, as received, but Content-Type */
+    gr_str retry_after;             /* of the answer, or with GR_ERR_UPSTREAM_BUSY the gateway's */
+    struct gr_pair *answer_headers; /* the allow-listed ones except Content-Type, as received */
     size_t answer_header_count;
-    unsigned attempts; /* calls really made: retries and one after a refused token included */
+    unsigned attempts; /* requests sent, with retries and one after a refused token */
     enum grc_answer_source source;
     struct grc_freshness freshness; /* told apart only where cache.ttl_ms is set */
     enum grc_cache_state cache_state;
@@ -71,35 +71,36 @@ struct grc_exchange {
     int64_t took_us;
 };
 
-/* settings is borrowed for as long as the upstreams live. NULL with a malloc'ed reason. */
+/* settings is borrowed as long as the upstreams live. Returns NULL with a malloc'ed reason. */
 struct grc_upstreams *grc_upstreams_new(const struct grc_settings *settings, char **ret_reason);
-/* Adds one of a plugin's own; before the first run. Steals also on failure: false with a malloc'ed
- * reason (the name exists …). */
+/* Adds an upstream of a plugin, before the first run. Steals the settings, also on failure. Returns
+ * false with a malloc'ed reason (the name exists …). */
 bool grc_upstreams_define(struct grc_upstreams *all, struct grc_upstream_settings *stolen,
                           char **ret_reason);
 bool grc_upstreams_has(const struct grc_upstreams *all, const char *name);
-/* Does count exchanges side by side; each one's err tells its outcome. */
+/* Runs exchanges at the same time. The err of each tells its outcome. */
 void grc_upstreams_run(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count);
-/* Mints a token with the upstream's credential; see gr_credential_sign(). Text in the arena. */
+/* Signs a token with the upstream's credential, see gr_credential_sign(). The text is in the arena.
+ */
 enum gr_err grc_upstreams_sign(struct grc_upstreams *all, const char *upstream,
                                struct grc_arena *arena, const json_t *claims, int64_t lifetime_s,
                                char **ret_token);
-/* Asks those upstreams that were in trouble the last time whether they are back, with one short
- * call each, made without a credential, at most once a second. For readiness checks: while no
- * client calls, no other call would find that out. */
+/* Makes a short call without a credential to each upstream that failed the last time, at most once
+ * a second, to find out whether it is back. For readiness checks: without clients no other call
+ * would find that out. */
 void grc_upstreams_probe(struct grc_upstreams *all, struct grc_arena *arena);
-/* One line per upstream for readyz: calls report(arg, name, state, detail). state: "ok", "unused",
- * "failing" (the last call failed), "open" or "half_open" (the breaker). */
+/* Calls report(arg, name, state, detail) for each upstream, for readyz. The state is "ok",
+ * "unused", "failing" (the last call failed), "open" or "half_open" (of the breaker). */
 typedef void grc_upstream_state_fn(void *arg, const char *name, const char *state,
                                    const char *detail);
 void grc_upstreams_states(struct grc_upstreams *all, grc_upstream_state_fn *report, void *arg);
-/* Gauges: breakers, calls in flight, the cache. out is a struct grc_buf. */
+/* Writes gauges: breakers, calls in flight, the cache. */
 struct grc_buf;
 void grc_upstreams_metrics(struct grc_upstreams *all, struct grc_buf *out);
 void grc_upstreams_free(struct grc_upstreams *all);
-/* Process-wide set-up and clean-up of libcurl; before threads start. */
+/* Initialises libcurl for the process, before threads start. */
 bool grc_upstreams_global_init(void);
 /* "7.88.1" */
 const char *grc_upstreams_library_version(void);
-/* The same with what it was built with, for people. */
+/* The version of libcurl and of the libraries it uses, for people. */
 const char *grc_upstreams_library(void);

@@ -1,10 +1,10 @@
 /*
- * greenroom/host.h: the services the host offers to a plugin. Included by greenroom/plugin.h,
- * whose opening comment holds the rules on ownership, threads and errors; not for use alone.
+ * greenroom/host.h: the services of the host for plugins. Include greenroom/plugin.h instead, whose
+ * first comment has the rules on ownership, threads and errors.
  *
- * Services that take a struct gr_call may be used in handlers, timers and commands, by the one
- * thread that has the call. Services that take a struct gr_self may be used in init and start,
- * and, where they say so, anywhere.
+ * Services that take a struct gr_call may be used in handlers, timers and commands, by the thread
+ * that has the call. Services that take a struct gr_self may be used in init and start, and
+ * elsewhere if their comment says so.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-/* The plugin instance, as init, start and stop see it. */
+/* The plugin instance, for init, start and stop. */
 struct gr_self {
     const struct gr_host *host;
     const char *name; /* the descriptor's */
@@ -24,38 +24,37 @@ struct gr_self {
 struct gr_call {
     const struct gr_host *host;
     struct gr_self *self;
-    void *state; /* what init made */
+    void *state; /* made by init */
 };
 
-/* Who makes the tokens that are accepted, and what accounts may do: see gr_authn_new() and
- * gr_authz_new(). Opaque. */
+/* Accepted issuers of tokens, and the rights of accounts: see gr_authn_new() and gr_authz_new(). */
 struct gr_authn;
 struct gr_authz;
 
 /*
- * Who a token speaks for: the claims sub and aud. They are compared as a pair and never as the text
- * "label.audience", because an issuer that may only speak for one audience could choose a label
- * that reads like another.
+ * The account of a token: its claims sub and aud. Compare them as a pair, never as the text
+ * "label.audience": an issuer that is only trusted for one audience could otherwise choose a label
+ * such that the text equals an account of another audience.
  */
 struct gr_account {
     gr_str label;
     gr_str audience;
 };
 
-/* What an account is about to do. */
+/* An action of an account that needs a right. */
 struct gr_intent {
-    struct gr_account account; /* who */
-    const char *const *object; /* what: elements such as "rooms" and an id; NULL ends them */
+    struct gr_account account;
+    const char *const *object; /* elements such as "rooms" and an id; ends with NULL */
     const char *action;        /* "create", "read" … */
 };
 
 enum gr_verdict {
     GR_DENIED = 0,
     GR_ALLOWED,
-    GR_UNDECIDED /* the authorization service did not answer as it should */
+    GR_UNDECIDED /* the authorization service did not give a valid answer */
 };
 
-/* Makes the plugin's own token for the authorization service of an audience: call memory, NULL on
+/* Makes a token of the plugin for the authorization service of an audience, in call memory. NULL on
  * failure. */
 typedef const char *gr_bearer_fn(struct gr_call *call, const char *audience);
 
@@ -66,8 +65,8 @@ typedef const char *gr_bearer_fn(struct gr_call *call, const char *audience);
 #endif
 
 /*
- * The functions behind the gr_*() wrappers below, which carry the documentation. Append only;
- * test for a later one with GR_HOST_HAS().
+ * The functions behind the gr_*() wrappers below, which have the documentation. Append only; test
+ * for newer functions with GR_HOST_HAS().
  */
 struct gr_host {
     uint32_t size;
@@ -165,7 +164,7 @@ struct gr_host {
 
 /* --- log and memory --- */
 
-/* Writes one log line for this call. The host adds time, level, plugin and request id. Never log
+/* Writes a log line for this call. The host adds time, level, plugin and request id. Never log
  * secrets, tokens or bodies. */
 static inline GR_PRINTF(3, 4) void gr_log(const struct gr_call *call, enum gr_log_level level,
                                           const char *format, ...)
@@ -177,7 +176,7 @@ static inline GR_PRINTF(3, 4) void gr_log(const struct gr_call *call, enum gr_lo
     va_end(args);
 }
 
-/* The same outside of a call, in init, start and stop. */
+/* The same without a call, in init, start and stop. */
 static inline GR_PRINTF(3, 4) void gr_log_self(const struct gr_self *self, enum gr_log_level level,
                                                const char *format, ...)
 {
@@ -188,13 +187,13 @@ static inline GR_PRINTF(3, 4) void gr_log_self(const struct gr_self *self, enum 
     va_end(args);
 }
 
-/* Zeroed memory that lives as long as the call; NULL when the call's memory limit is reached. */
+/* Zeroed memory that lives as long as the call; NULL if the call's memory limit is reached. */
 static inline void *gr_alloc(struct gr_call *call, size_t bytes)
 {
     return call->host->alloc(call, bytes);
 }
 
-/* printf into call memory; NULL when the limit is reached. */
+/* Formats like printf, in call memory; NULL if the limit is reached. */
 static inline GR_PRINTF(2, 3) char *gr_format(struct gr_call *call, const char *format, ...)
 {
     va_list args;
@@ -206,7 +205,7 @@ static inline GR_PRINTF(2, 3) char *gr_format(struct gr_call *call, const char *
     return text;
 }
 
-/* A NUL-terminated copy in call memory; NULL when the limit is reached. */
+/* A NUL-terminated copy in call memory; NULL if the limit is reached. */
 static inline char *gr_copy(struct gr_call *call, gr_str s)
 {
     char *copy = (char *)call->host->alloc(call, s.len + 1);
@@ -216,7 +215,7 @@ static inline char *gr_copy(struct gr_call *call, gr_str s)
     return copy;
 }
 
-/* Runs fn(arg) when the call ends, last registered first. On failure fn has run already. */
+/* Runs fn(arg) when the call ends, in reverse order of registration. On failure runs it at once. */
 static inline enum gr_err gr_defer(struct gr_call *call, void (*fn)(void *), void *arg)
 {
     return call->host->defer(call, fn, arg);
@@ -224,25 +223,25 @@ static inline enum gr_err gr_defer(struct gr_call *call, void (*fn)(void *), voi
 
 /* --- the request --- */
 
-/* The row that matched; NULL in timers, commands and for unmatched paths. */
+/* The row of the request; NULL in timers, in commands and for unmatched paths. */
 static inline const struct gr_route *gr_route_of(const struct gr_call *call)
 {
     return call->host->route(call);
 }
 
-/* The raw path of the request target, without query. */
+/* The path of the request target, not decoded. */
 static inline gr_str gr_path(const struct gr_call *call)
 {
     return call->host->path(call);
 }
 
-/* A path parameter, decoded; NUL-terminated; empty when the route has none of that name. */
+/* A path parameter, decoded and NUL-terminated; empty if the route has none of that name. */
 static inline gr_str gr_param(const struct gr_call *call, const char *name)
 {
     return call->host->param(call, name);
 }
 
-/* The first query parameter of that name, decoded; NUL-terminated; empty when absent. */
+/* The first query parameter of that name, decoded and NUL-terminated; empty if absent. */
 static inline gr_str gr_query(const struct gr_call *call, const char *name)
 {
     gr_str value = {NULL, 0};
@@ -251,39 +250,39 @@ static inline gr_str gr_query(const struct gr_call *call, const char *name)
     return value;
 }
 
-/* The index-th query parameter of that name; false when there are not so many. */
+/* The query parameter of that name with this index; false if there are fewer. */
 static inline bool gr_query_at(const struct gr_call *call, const char *name, size_t index,
                                gr_str *ret_value)
 {
     return call->host->query(call, name, index, ret_value);
 }
 
-/* All query parameters, decoded, in the order they came. */
+/* All query parameters, decoded, in the order of the request. */
 static inline const struct gr_pair *gr_query_all(const struct gr_call *call, size_t *ret_count)
 {
     return call->host->query_all(call, ret_count);
 }
 
-/* A request header, by name without regard to case; empty when absent. */
+/* A request header, by its name in any case; empty if absent. */
 static inline gr_str gr_header(const struct gr_call *call, const char *name)
 {
     return call->host->header(call, name);
 }
 
-/* The token of the header Authorization when its scheme is Bearer, in any case (RFC 9110, section
- * 11.1); empty without one, and when anything follows the token. */
+/* The token of an Authorization header with the scheme Bearer, in any case (RFC 9110, section
+ * 11.1); empty without one, or if anything follows the token. */
 static inline gr_str gr_bearer(const struct gr_call *call)
 {
     return call->host->bearer(call);
 }
 
-/* The body, as it came. */
+/* The body, as received. */
 static inline gr_str gr_body(const struct gr_call *call)
 {
     return call->host->body(call);
 }
 
-/* The parsed and validated body; NULL when the route takes none or takes it raw. Immutable. */
+/* The parsed and validated body; NULL if the route has none or GR_ROUTE_RAW_BODY. Immutable. */
 static inline const json_t *gr_json(const struct gr_call *call)
 {
     return call->host->json(call);
@@ -295,47 +294,47 @@ static inline gr_str gr_peer(const struct gr_call *call)
     return call->host->peer(call);
 }
 
-/* What of the client's address counts as one client, for limits: IPv4 whole, IPv6 by its /64, as
- * the host's own limits count it. Call memory, NUL-terminated; empty when the limit is reached. */
+/* The key of the client's address for limits, like those of the host: the whole address for IPv4,
+ * the /64 network for IPv6. Call memory, NUL-terminated; empty if the memory limit is reached. */
 static inline gr_str gr_peer_key(struct gr_call *call)
 {
     return call->host->peer_key(call);
 }
 
-/* The request id, as it is sent back in X-Request-Id. */
+/* The request id, which is also sent as X-Request-Id. */
 static inline gr_str gr_request_id(const struct gr_call *call)
 {
     return call->host->request_id(call);
 }
 
-/* Who calls: the name of the key, the subject of the token, or what set_caller said. */
+/* The caller: the name of its key, the subject of its token, or the id of gr_set_caller(). */
 static inline gr_str gr_caller(const struct gr_call *call)
 {
     return call->host->caller(call);
 }
 
-/* False when the caller is bound to other values of this kind ("room", "role"). Fields with .binds
- * are checked by the host before the handler runs. */
+/* False if the caller is bound to other values of this kind ("room", "role"). The host checks
+ * fields with .binds before the handler runs. */
 static inline bool gr_caller_may(const struct gr_call *call, const char *binds, gr_str value)
 {
     return call->host->caller_may(call, binds, value);
 }
 
-/* For .authenticate functions: names the caller, for logs and for gr_caller(). */
+/* For .authenticate functions: sets the caller, for logs and for gr_caller(). */
 static inline enum gr_err gr_set_caller(struct gr_call *call, gr_str id)
 {
     return call->host->set_caller(call, id);
 }
 
-/* The same for an account that gr_authn_check() told: gr_caller() is "label.audience" then, for
- * logs and as a key in the store, and gr_caller_account() the pair, for every comparison. */
+/* The same for an account from gr_authn_check(): gr_caller() is then "label.audience", for logs and
+ * keys in the store, and gr_caller_account() is the pair, for all comparisons. */
 static inline enum gr_err gr_set_caller_account(struct gr_call *call,
                                                 const struct gr_account *account)
 {
     return call->host->set_caller_account(call, account);
 }
 
-/* The account that gr_set_caller_account() named; two empty parts without one. */
+/* The account of gr_set_caller_account(); two empty parts without one. */
 static inline struct gr_account gr_caller_account(const struct gr_call *call)
 {
     return call->host->caller_account(call);
@@ -343,7 +342,7 @@ static inline struct gr_account gr_caller_account(const struct gr_call *call)
 
 /* --- the reply --- */
 
-/* Replies with JSON. Steals the reference, also on failure. */
+/* Replies with JSON. Steals the reference. */
 static inline enum gr_err gr_reply_json(struct gr_call *call, int status, json_t *stolen)
 {
     return call->host->reply_json(call, status, stolen);
@@ -356,20 +355,20 @@ static inline enum gr_err gr_reply(struct gr_call *call, int status, const char 
     return call->host->reply_bytes(call, status, content_type, body);
 }
 
-/* Adds a header. Refuses control characters and the headers that the host itself writes. */
+/* Adds a header. Refuses control characters and the headers that the host writes. */
 static inline enum gr_err gr_reply_header(struct gr_call *call, const char *name, gr_str value)
 {
     return call->host->reply_header(call, name, value);
 }
 
-/* For test doubles: closes the connection after that many bytes of the reply. */
+/* For test doubles: closes the connection after this many bytes of the reply. */
 static inline void gr_reply_cut(struct gr_call *call, size_t after_bytes)
 {
     call->host->reply_cut(call, after_bytes);
 }
 
-/* Fails the call: `return gr_fail(call, GR_ERR_CONFLICT, "room '%s' is live", id);`. The message
- * goes to the client. Lower case, problem first, no full stop. */
+/* Fails the call: `return gr_fail(call, GR_ERR_CONFLICT, "room '%s' is live", id);`. The message is
+ * for the client: lower case, the problem first, no full stop. */
 static inline GR_PRINTF(3, 4) enum gr_err
     gr_fail(struct gr_call *call, enum gr_err err, const char *format, ...)
 {
@@ -381,13 +380,13 @@ static inline GR_PRINTF(3, 4) enum gr_err
     return err;
 }
 
-/* Fails the call with a status, code, type or details of the group's own. Copies what it needs. */
+/* Fails the call with a status, code, type or details that the group defines. Copies the error. */
 static inline enum gr_err gr_fail_with(struct gr_call *call, const struct gr_error *error)
 {
     return call->host->fail_with(call, error);
 }
 
-/* Notes one thing wrong with the input and returns GR_ERR_INVALID. `expected` reads after
+/* Records a problem of the input and returns GR_ERR_INVALID. `expected` is put after the word
  * "expected": "a value from 1 to 5". May be called several times. */
 static inline GR_PRINTF(4, 5) enum gr_err
     gr_invalid(struct gr_call *call, const char *where, enum gr_problem_kind kind,
@@ -402,7 +401,7 @@ static inline GR_PRINTF(4, 5) enum gr_err
     return err;
 }
 
-/* Checks a value against a row; notes every problem. For JSON that did not come as the body. */
+/* Checks a value against a row and records every problem. For JSON other than the body. */
 static inline enum gr_err gr_validate(struct gr_call *call, const struct gr_field *rule,
                                       const json_t *value)
 {
@@ -411,16 +410,16 @@ static inline enum gr_err gr_validate(struct gr_call *call, const struct gr_fiel
 
 /* --- upstreams --- */
 
-/* Does what the row's .forward says and replies with the upstream's answer. */
+/* Forwards the request by the row's .forward and replies with the upstream's answer. */
 static inline enum gr_err gr_forward(struct gr_call *call)
 {
     return call->host->forward(call);
 }
 
 /*
- * Calls upstreams side by side and waits for all. Returns GR_OK when every one answered (see
- * each reply's status), else the first failure in order, without failing the call itself. All
- * replies are filled in either case. Runs within the call's deadline.
+ * Calls upstreams at the same time and waits for all. Returns GR_OK if all have answered (see each
+ * reply's status), else the first failure in order, without failing the call. All replies are
+ * filled in either case. Ends at the call's deadline.
  */
 static inline enum gr_err gr_upstream(struct gr_call *call,
                                       const struct gr_upstream_request *requests,
@@ -430,17 +429,18 @@ static inline enum gr_err gr_upstream(struct gr_call *call,
 }
 
 /*
- * Makes one call and replies with its answer as a forward row would: status, type, body,
- * Retry-After and the headers that tell of rates. A redirect and a call that failed fail the
- * request. With a timeout_ms of 0 the route's applies, as the operator may have changed it, else
- * the upstream's.
+ * Makes one call and replies with its answer like a forward row: status, type, body, Retry-After
+ * and the headers about rate limits. A redirect or a failed call fails the request. With a
+ * timeout_ms of 0 the route's timeout applies, which the operator may have changed, else the
+ * upstream's.
  */
 static inline enum gr_err gr_relay(struct gr_call *call, const struct gr_upstream_request *request)
 {
     return call->host->relay(call, request);
 }
 
-/* In init: makes an upstream of the plugin's own from settings as in the config's "upstreams". */
+/* In init: defines an upstream of the plugin, with settings like those in the config's "upstreams".
+ */
 static inline enum gr_err gr_upstream_define(struct gr_self *self, const char *name,
                                              const json_t *settings)
 {
@@ -448,10 +448,10 @@ static inline enum gr_err gr_upstream_define(struct gr_self *self, const char *n
 }
 
 /*
- * In init: makes an upstream of a whole URL, such as a webhook's target: its origin becomes the
- * upstream's "url" beside the other settings (may be NULL), its path is what requests to it give as
- * .path, and lives as long as the instance. GR_ERR_INVALID with a line in the log for what is no
- * http or https URL, and for one with user, query or fragment.
+ * In init: defines an upstream for a whole URL, such as the target of a webhook. The origin becomes
+ * the upstream's "url", in addition to settings (may be NULL). *ret_path gets the path, for .path
+ * of requests; it lives as long as the instance. Returns GR_ERR_INVALID after logging it if the URL
+ * is not http or https, or has a user, query or fragment.
  */
 static inline enum gr_err gr_upstream_define_url(struct gr_self *self, const char *name,
                                                  const char *url, const json_t *settings,
@@ -460,23 +460,23 @@ static inline enum gr_err gr_upstream_define_url(struct gr_self *self, const cha
     return self->host->upstream_define_url(self, name, url, settings, ret_path);
 }
 
-/* Percent-encodes text as one segment of a path (RFC 3986, section 3.3): ':', '@' and sub-delims
- * stay, '/' and '%' do not. Call memory; NULL when the limit is reached. For paths of requests to
- * upstreams, .params do it by themselves. */
+/* Percent-encodes text as one segment of a path (RFC 3986, section 3.3), including '/' and '%', but
+ * not ':', '@' and sub-delims. Call memory; NULL if the limit is reached. Values in .params of a
+ * request to an upstream are encoded by the host. */
 static inline char *gr_segment(struct gr_call *call, gr_str text)
 {
     return call->host->segment(call, text);
 }
 
-/* The value as compact JSON, members in the order they were set. Call memory, NUL-terminated; the
- * empty slice for NULL and when the limit is reached. */
+/* The value as compact JSON, with members in the order they were set. Call memory, NUL-terminated;
+ * empty for NULL or if the limit is reached. */
 static inline gr_str gr_json_text(struct gr_call *call, const json_t *value)
 {
     return call->host->json_text(call, value);
 }
 
-/* Parses JSON within the depth limit; the value lives as long as the call. NULL when it is not
- * JSON, too deep, or has a key twice. */
+/* Parses JSON; the value lives as long as the call. NULL if it is not JSON, nested too deeply, or
+ * has a key twice. */
 static inline json_t *gr_parse_json(struct gr_call *call, gr_str text)
 {
     return call->host->parse_json(call, text);
@@ -484,15 +484,15 @@ static inline json_t *gr_parse_json(struct gr_call *call, gr_str text)
 
 /* --- tokens and secrets --- */
 
-/* Signs claims as they are. The token lives as long as the call. */
+/* Signs claims without adding any. The token lives as long as the call. */
 static inline enum gr_err gr_jwt_sign(struct gr_call *call, const struct gr_jwt_key *key,
                                       const json_t *claims, char **ret_token)
 {
     return call->host->jwt_sign(call, key, claims, ret_token);
 }
 
-/* Verifies a token with the key of its kid. GR_ERR_UNAUTHORIZED when anything is wrong; the call
- * itself is not failed. Claims live as long as the call. */
+/* Verifies a token with the key of its kid. Returns GR_ERR_UNAUTHORIZED if anything is wrong,
+ * without failing the call. Claims live as long as the call. */
 static inline enum gr_err gr_jwt_verify(struct gr_call *call, const struct gr_jwt_key *keys,
                                         size_t count, const struct gr_jwt_rules *rules,
                                         gr_str token, const json_t **ret_claims)
@@ -501,8 +501,8 @@ static inline enum gr_err gr_jwt_verify(struct gr_call *call, const struct gr_jw
 }
 
 /*
- * Signs with the credential of an upstream, whose secret the plugin never sees. For a "100ms"
- * credential the host adds access_key, version, jti, iat, nbf and exp; claims bring the rest.
+ * Signs with the credential of an upstream, without revealing its secret to the plugin. For a
+ * "100ms" credential the host adds access_key, version, jti, iat, nbf and exp to the claims.
  */
 static inline enum gr_err gr_credential_sign(struct gr_call *call, const char *upstream,
                                              const json_t *claims, int64_t lifetime_s,
@@ -511,22 +511,22 @@ static inline enum gr_err gr_credential_sign(struct gr_call *call, const char *u
     return call->host->credential_sign(call, upstream, claims, lifetime_s, ret_token);
 }
 
-/* The services from here to gr_now_ms() need no call: `gr_now_ms(call->host)`, in init
- * `gr_now_ms(self->host)`. Any thread. */
+/* The services from here to gr_now_ms() only need the host: `gr_now_ms(call->host)`, or in init
+ * `gr_now_ms(self->host)`. They may be used on any thread. */
 
-/* Random bytes from the system, fit for keys. */
+/* Cryptographically secure random bytes. */
 static inline void gr_random(const struct gr_host *host, void *bytes, size_t count)
 {
     host->random(bytes, count);
 }
 
-/* Compares in a time that does not depend on the content. */
+/* Compares in constant time. */
 static inline bool gr_secret_equal(const struct gr_host *host, gr_str a, gr_str b)
 {
     return host->secret_equal(a, b);
 }
 
-/* A fresh random UUID (version 4), lower case, NUL-terminated. */
+/* A new random UUID (version 4), lower case, NUL-terminated. */
 static inline void gr_uuid(const struct gr_host *host, char ret_text[37])
 {
     host->uuid(ret_text);
@@ -552,14 +552,14 @@ static inline void gr_hex(const struct gr_host *host, const void *bytes, size_t 
     host->hex(bytes, count, ret_text);
 }
 
-/* Reads exactly 2 * count hex digits, of either case. false, with ret_bytes untouched, when text is
- * anything else. */
+/* Reads exactly 2 * count hex digits, of either case. Otherwise returns false, and ret_bytes is
+ * unchanged. */
 static inline bool gr_unhex(const struct gr_host *host, gr_str text, void *ret_bytes, size_t count)
 {
     return host->unhex(text, ret_bytes, count);
 }
 
-/* Overwrites memory in a way the compiler cannot drop. */
+/* Overwrites memory; the compiler cannot remove the call. */
 static inline void gr_wipe(const struct gr_host *host, void *bytes, size_t count)
 {
     host->wipe(bytes, count);
@@ -584,19 +584,18 @@ static inline int64_t gr_now_ms(const struct gr_host *host)
                  .values = GR_LIST("HS256", "RS256", "ES256"), .default_doc = "\"HS256\""),        \
         GR_FIELD("key", GR_STRING, "Shared secret, or public key as PEM",                          \
                  .flags = GR_FIELD_SECRET),                                                        \
-        GR_FIELD("key_file", GR_STRING,                                                            \
-                 "File with the key: secret, PEM, DER or bare ES256 point"),                       \
+        GR_FIELD("key_file", GR_STRING, "File with the key: secret, PEM, DER or ES256 point"),     \
         GR_FIELD("exp_required", GR_BOOL, "Whether tokens of this issuer need the claim exp",      \
                  .default_doc = "true"),                                                           \
         GR_FIELD("nbf_checked", GR_BOOL,                                                           \
-                 "Whether a token of this issuer is refused before its claims nbf and iat",        \
+                 "Whether the claims nbf and iat of this issuer are checked",                      \
                  .default_doc = "true")
 
 /* The rows of one element of gr_authz_new()'s rules. */
 #define GR_AUTHZ_FIELDS                                                                            \
     GR_FIELD("audience", GR_STRING, "Audience of the objects", .flags = GR_FIELD_REQUIRED,         \
              .range = GR_MIN(1)),                                                                  \
-        GR_FIELD("type", GR_STRING, "How is decided", .flags = GR_FIELD_REQUIRED,                  \
+        GR_FIELD("type", GR_STRING, "How to decide", .flags = GR_FIELD_REQUIRED,                   \
                  .values = GR_LIST("none", "local", "localwhitelist", "http")),                    \
         GR_FIELD("trusted", GR_ARRAY, "local, http: accounts that may do anything",                \
                  .items = GR_ITEM(GR_STRING)),                                                     \
@@ -606,8 +605,8 @@ static inline int64_t gr_now_ms(const struct gr_host *host)
                                       (const struct gr_field[]){GR_AUTHZ_RECORD_FIELDS, GR_END})), \
         GR_FIELD("uri", GR_STRING, "http: the tenant's authorization service",                     \
                  .pattern = "https?://[^?#{}]+", .when = GR_WHEN("type", "http")),                 \
-        GR_FIELD("max_retries", GR_INT, "http: attempts in all", .range = GR_RANGE(1, 10),         \
-                 .default_doc = "1")
+        GR_FIELD("max_retries", GR_INT, "http: total number of attempts",                          \
+                 .range = GR_RANGE(1, 10), .default_doc = "1")
 #define GR_AUTHZ_RECORD_FIELDS                                                                     \
     GR_FIELD("subject_account_id", GR_STRING, "Account; its label may be *",                       \
              .flags = GR_FIELD_REQUIRED),                                                          \
@@ -616,10 +615,10 @@ static inline int64_t gr_now_ms(const struct gr_host *host)
         GR_FIELD("action", GR_STRING, "Action, or *", .flags = GR_FIELD_REQUIRED)
 
 /*
- * In init: reads who makes the tokens that are accepted, an array of GR_AUTHN_FIELDS. An issuer has
- * one key and one algorithm, whatever a token says. An HS256 issuer without key takes fallback_key
- * (may be empty). Copies everything. NULL with a line in the log when an entry or a key is wrong;
- * return GR_ERR_INVALID then. NULL or an empty array accept no token.
+ * In init: reads the accepted issuers of tokens, an array of GR_AUTHN_FIELDS. An issuer has one key
+ * and one algorithm, which a token cannot change. An HS256 issuer without a key gets fallback_key
+ * (may be empty). Copies everything. If an entry or a key is wrong, logs it and returns NULL; init
+ * should then return GR_ERR_INVALID. With a NULL or empty config no token is accepted.
  */
 static inline struct gr_authn *gr_authn_new(struct gr_self *self, const json_t *config,
                                             gr_str fallback_key)
@@ -627,7 +626,7 @@ static inline struct gr_authn *gr_authn_new(struct gr_self *self, const json_t *
     return self->host->authn_new(self, config, fallback_key);
 }
 
-/* In fini. NULL is fine. */
+/* In fini. NULL is allowed. */
 static inline void gr_authn_free(struct gr_self *self, struct gr_authn *authn)
 {
     self->host->authn_free(authn);
@@ -635,10 +634,10 @@ static inline void gr_authn_free(struct gr_self *self, struct gr_authn *authn)
 
 /*
  * Checks a token: signature, iss, exp, nbf and iat (the last two with 30 s of leeway), and that the
- * issuer may speak for its aud up to its first colon. A sub that holds '.' or ':' is refused: those
- * separate the parts of an account id in text. GR_OK with the account, whose parts live as long as
- * the call; else GR_ERR_UNAUTHORIZED with a static reason fit for the client (ret_reason may be
- * NULL). Does not fail the call. Any thread.
+ * issuer is accepted for its aud up to the first colon. Refuses a sub with '.' or ':', which
+ * separate the parts of an account id in text. Returns GR_OK with the account, which lives as long
+ * as the call, or GR_ERR_UNAUTHORIZED with a static reason for the client (ret_reason may be NULL).
+ * Does not fail the call. Any thread.
  */
 static inline enum gr_err gr_authn_check(struct gr_call *call, const struct gr_authn *authn,
                                          gr_str token, struct gr_account *ret_account,
@@ -648,12 +647,12 @@ static inline enum gr_err gr_authn_check(struct gr_call *call, const struct gr_a
 }
 
 /*
- * In init: reads who may do what, an array of GR_AUTHZ_FIELDS with one entry per audience. account
- * is the plugin's own, whose objects these are. Answers of services are remembered for cache_ms (0:
- * not at all). bearer signs the questions to them (NULL: they are sent without a token). Copies
- * everything. Each entry of type "http" becomes an upstream PLUGIN_authz_N, N its place in the
- * array, so that only one gr_authz of a plugin can have such. NULL with a line in the log when an
- * entry is wrong; return GR_ERR_INVALID then.
+ * In init: reads the rights, an array of GR_AUTHZ_FIELDS with one entry per audience. account is
+ * the plugin's own account, which the objects belong to. Answers of authorization services are kept
+ * for cache_ms (0: not at all). bearer makes the tokens for requests to them (NULL: none). Copies
+ * everything. Each entry of type "http" becomes an upstream PLUGIN_authz_N, where N is its index,
+ * so only one gr_authz of a plugin can have such entries. If an entry is wrong, logs it and returns
+ * NULL; init should then return GR_ERR_INVALID.
  */
 static inline struct gr_authz *gr_authz_new(struct gr_self *self, const char *account,
                                             const json_t *rules, int64_t cache_ms,
@@ -662,16 +661,16 @@ static inline struct gr_authz *gr_authz_new(struct gr_self *self, const char *ac
     return self->host->authz_new(self, account, rules, cache_ms, bearer);
 }
 
-/* In fini. NULL is fine. */
+/* In fini. NULL is allowed. */
 static inline void gr_authz_free(struct gr_self *self, struct gr_authz *authz)
 {
     self->host->authz_free(authz);
 }
 
 /*
- * Decides by the entry of that audience; without one, and wherever nothing allows it, GR_DENIED. An
- * "http" entry asks its service unless the answer is remembered, for at most 5 s per attempt and
- * within the call's deadline; GR_UNDECIDED when that fails. Does not fail the call. Any thread.
+ * Decides by the entry of that audience; without an entry the answer is GR_DENIED. An "http" entry
+ * asks its service unless the answer is cached, for at most 5 s per attempt and within the call's
+ * deadline; GR_UNDECIDED if that fails. Does not fail the call. Any thread.
  */
 static inline enum gr_verdict gr_authz_check(struct gr_call *call, struct gr_authz *authz,
                                              const char *audience, const struct gr_intent *intent)
@@ -682,9 +681,9 @@ static inline enum gr_verdict gr_authz_check(struct gr_call *call, struct gr_aut
 /* --- store --- */
 
 /*
- * Runs one statement with bound parameters ?1, ?2 … (both engines). each may be NULL. ret_changed
- * (may be NULL) receives the number of rows written. Errors are typed (GR_ERR_STORE_*). Outside a
- * transaction a statement is one of its own.
+ * Runs one statement with bound parameters ?1, ?2 … (for both engines). each gets the rows, and may
+ * be NULL. *ret_changed gets the number of rows written; ret_changed may be NULL. Errors are
+ * GR_ERR_STORE_*. Outside of gr_store_tx() each statement is its own transaction.
  */
 static inline enum gr_err gr_store(struct gr_call *call, const char *sql,
                                    const struct gr_value *params, size_t count, gr_row_fn *each,
@@ -693,7 +692,7 @@ static inline enum gr_err gr_store(struct gr_call *call, const char *sql,
     return call->host->store_run(call, sql, params, count, each, arg, ret_changed);
 }
 
-/* The same for a statement that gives no rows, when their number does not matter:
+/* The same for a statement without result rows, if the number of rows written does not matter:
  * `gr_store_exec(call, "DELETE FROM t WHERE id = ?1", GR_PARAMS(gr_v_text(id)))`. */
 static inline enum gr_err gr_store_exec(struct gr_call *call, const char *sql,
                                         const struct gr_value *params, size_t count)
@@ -709,21 +708,20 @@ static inline enum gr_err gr_store_query(struct gr_call *call, const char *sql,
     return call->host->store_run(call, sql, params, count, each, arg, NULL);
 }
 
-/* Runs body in a transaction that may write; runs it again when the store was busy. */
+/* Runs body in a transaction that may write; runs it again if the store was busy. */
 static inline enum gr_err gr_store_tx(struct gr_call *call, gr_tx_fn *body, void *arg)
 {
     return call->host->store_tx(call, body, arg);
 }
 
-/* --- taking turns, and holding up a thread --- */
+/* --- mutual exclusion and blocking --- */
 
 /*
  * Waits until no other call of this plugin holds the key, then holds it until the call ends:
- * `gr_exclusive(call, gr_str_of(room), 10000)`. For what must not be done twice at a time, also
- * over calls of upstreams; a mutex of the plugin's own must not be held over those, since a call
- * may go on on another thread afterwards. Other gateways on the same store do not see it. Fails the
- * call with GR_ERR_OVERLOAD when the key is not free within wait_ms, and with GR_ERR_TIMEOUT when
- * the call's own deadline comes first.
+ * `gr_exclusive(call, gr_str_of(room), 10000)`. Unlike a mutex, it may be held across calls of
+ * upstreams, after which a call may run on another thread. It does not exclude other gateways on
+ * the same store. Fails the call with GR_ERR_OVERLOAD if the key is not free within wait_ms, and
+ * with GR_ERR_TIMEOUT if the call's deadline comes first.
  */
 static inline enum gr_err gr_exclusive(struct gr_call *call, gr_str key, int64_t wait_ms)
 {
@@ -731,11 +729,11 @@ static inline enum gr_err gr_exclusive(struct gr_call *call, gr_str key, int64_t
 }
 
 /*
- * A handler that is about to compute or to wait by itself for more than a few milliseconds says so,
- * and when it is over: other calls then go on beside it at once. Without it the host finds out by
- * itself, a little later. Host services need no announcement. Within a handler, a timer or a
- * command; no host service may be called in between. gr_blocking(call, true); … hash a password …
- *     gr_blocking(call, false);
+ * Announces that a handler, timer or command is about to compute or block for more than a few
+ * milliseconds (true), or has finished (false), so that other calls can run at once. Without it the
+ * host notices by itself, a little later. No host service may be called in between; host services
+ * that wait need no announcement. gr_blocking(call, true); … hash a password … gr_blocking(call,
+ * false);
  */
 static inline void gr_blocking(struct gr_call *call, bool begins)
 {
@@ -744,32 +742,32 @@ static inline void gr_blocking(struct gr_call *call, bool begins)
 
 /* --- metrics and timers --- */
 
-/* Adds to one of the plugin's own metrics. Anywhere: `gr_metric_add(call->self, …)`. */
+/* Adds to a metric of the plugin. Anywhere: `gr_metric_add(call->self, …)`. */
 static inline void gr_metric_add(const struct gr_self *self, const char *name, const char *label,
                                  int64_t delta)
 {
     self->host->metric_add(self, name, label, delta);
 }
 
-/* Makes a timer run soon. Anywhere after start. */
+/* Makes a timer run soon. Anywhere, once start was called. */
 static inline void gr_timer_wake(struct gr_self *self, const char *name)
 {
     self->host->timer_wake(self, name);
 }
 
-/* The gateway's directory for what must survive a restart and is not in the store, such as keys
- * made at the first start. Plugins share it: begin file names with the group's. Anywhere. */
+/* The gateway's directory for files that must survive a restart, such as keys made at the first
+ * start. All plugins share it: begin file names with the name of the group. Anywhere. */
 static inline const char *gr_state_dir(const struct gr_self *self)
 {
     return self->host->state_dir(self);
 }
 
 /*
- * In init and in commands: a secret kept in a file of the state directory (or anywhere, when file
- * is absolute), without the line end behind it. When there is no such file it is made, with 64
- * random hex digits; of several gateways that start at the same time one makes it, and all read it
- * whole. The file must not be readable by others (mode 0600). Lives as long as the instance,
- * NUL-terminated, wiped at its end. Empty, with a line in the log, when it cannot be had.
+ * In init and in commands: reads a secret from a file, which is relative to the state directory,
+ * without the line end. If the file does not exist, it is made with 64 random hex digits; gateways
+ * that start at the same time all get the same secret. The file must not be readable by other users
+ * (mode 0600). The secret is NUL-terminated, lives as long as the instance, and is wiped at its
+ * end. On failure logs it and returns the empty slice.
  */
 static inline gr_str gr_state_secret(struct gr_self *self, const char *file)
 {

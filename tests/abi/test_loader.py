@@ -134,7 +134,7 @@ DAMAGES = [
     ("stack", lambda data: segments(data, STACK, lambda kind, flags: (kind, flags | X)),
      r"stack: found an executable one, wanted -z noexecstack"),
     ("no stack", lambda data: segments(data, STACK, lambda kind, flags: (0, flags)),
-     r"stack: found no word on it \(PT_GNU_STACK\)"),
+     r"stack: found no PT_GNU_STACK header"),
     ("writable code", lambda data: segments(data, LOAD, lambda kind, flags: (kind, flags | WX)),
      r"segment \d+: found one that is writable and executable"),
     ("head", lambda data: data[:100], r"program headers: they are cut off"),

@@ -269,7 +269,7 @@ def test_a_scope_that_no_route_wants_is_doubted(make, scopes, doubted):
     words = [word for scope in scopes for word in ("--scope", scope)]
     done = subprocess.run([BINARY, "-c", str(gateway.directory), "keys", "add", "x", *words], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.startswith("gr_")
-    assert re.findall(r'no route that is served wants the scope "(.*?)"', done.stderr) == doubted
+    assert re.findall(r'no route that is served needs the scope "(.*?)"', done.stderr) == doubted
 
 
 # --- bindings ---

@@ -97,7 +97,7 @@ def test_version_names_the_libraries():
         (["token", "banana"], "greenroom: token: expected 'management' or 'join'"),
         (["token", "join", "--room"], "greenroom: '--room' needs a value"),
         (["plugins", "disable"], "usage: greenroom [-c DIR] plugins "),
-        (["plugins", "disable", "../x"], "greenroom: plugins: a name has letters, digits, '_', '-' and '.'"),
+        (["plugins", "disable", "../x"], "greenroom: plugins: a name may only have letters, digits, '_', '-' and '.'"),
         (["check", "more"], "usage: greenroom [-c DIR] check "),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -225,7 +225,7 @@ def test_switching_changes_one_word(etc):
     assert done.returncode == 0 and done.stdout.startswith("rooms: disabled;")
     assert file.read_text() == text.replace(':true ,', ':false ,')
     assert file.stat().st_mode & 0o777 == 0o640
-    assert greenroom("plugins", "disable", "rooms", "-c", str(etc)).stdout == "rooms: is disabled already\n"
+    assert greenroom("plugins", "disable", "rooms", "-c", str(etc)).stdout == "rooms: is already disabled\n"
     assert greenroom("plugins", "enable", "rooms", "-c", str(etc)).returncode == 0
     assert file.read_text() == text
     assert sorted(os.listdir(etc / "plugins.d")) == ["rooms.json", "token.json"]

@@ -96,7 +96,7 @@ def test_without_a_gateway_the_config_is_asked(gateway):
     told = explained(gateway, "GET", "/v1/rooms/6b0", "--key", gateway.key)
     assert told["passes"] is True and "left" not in told["limits"][0]
     done = gateway.run("explain", "GET", "/v1/rooms/6b0", "--key", gateway.key)
-    assert "no gateway runs with it" in done.stderr and gateway.key not in done.stdout + done.stderr
+    assert "no gateway runs with this config" in done.stderr and gateway.key not in done.stdout + done.stderr
 
 
 def test_a_path_has_to_be_one(gateway):

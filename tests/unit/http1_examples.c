@@ -26,12 +26,12 @@
 #define BAD_NAME "a header name is malformed"
 #define NO_COLON "a header line without a colon"
 #define NO_NUMBER "Content-Length is not a number"
-#define TWO_LENGTHS "Content-Length says two things"
+#define TWO_LENGTHS "there are two different values of Content-Length"
 #define BAD_CODING "a Transfer-Encoding other than chunked"
 #define BAD_SIZE "the size of a chunk is malformed"
-#define LONG_CHUNK "a chunk is longer than it said"
-#define CUT "the connection ended before it did"
-#define NOTHING "the connection ended without one"
+#define LONG_CHUNK "a chunk is longer than its size"
+#define CUT "the connection ended before the answer did"
+#define NOTHING "the connection ended without an answer"
 #define TOO_LARGE "the body is too large"
 
 const struct http1_example http1_examples[] = {

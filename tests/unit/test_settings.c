@@ -88,13 +88,13 @@ static const struct wrong wrongs[] = {
      "case, "
      "which browsers never send\n"
      "D/greenroom.json:1:137: server.cors.origins[6]: 'https://*.example' can never match: it is "
-     "no "
+     "not a "
      "single "
      "origin: name each one, or \"*\" for all\n"
      "D/greenroom.json:1:158: server.cors.origins[7]: 'https://a.example:443' can never match: it "
      "names "
      "the "
-     "port that its scheme has anyway, which browsers leave out\n"
+     "default port of its scheme, which browsers leave out\n"
      "D/greenroom.json:1:183: server.cors.origins[8]: '://x' can never match: it has no scheme: "
      "\"https://app.example.org\" would match\n"
      "D/greenroom.json:1:191: server.cors.origins[9]: 'https://u@a.example' can never match: it "
@@ -130,7 +130,7 @@ static const struct wrong wrongs[] = {
      "D/greenroom.json:1:13: server.listen: expected 1 to 16 listeners, found 0\n"},
     {"{\"server\": {\"listen\": [\"127.0.0.1:0\", \"0.0.0.0:80\"]}}",
      "D/greenroom.json:1:13: server.listen: 0.0.0.0:80 can be reached from other machines, and "
-     "nobody "
+     "no client "
      "has to authenticate: listen on 127.0.0.1, add a provider under \"auth\", or set "
      "server.allow_unauthenticated_remote to true\n"},
     {"{\"admin\": {\"listen\": \"[::]:90\"}, \"auth\": {\"none\": {}}}",
@@ -140,12 +140,12 @@ static const struct wrong wrongs[] = {
      "true\n"},
     {"{\"server\": {\"listen\": \"0.0.0.0:80\"}, \"auth\": {\"throttle\": {\"failures\": 3}}}",
      "D/greenroom.json:1:13: server.listen: 0.0.0.0:80 can be reached from other machines, and "
-     "nobody "
+     "no client "
      "has to authenticate: listen on 127.0.0.1, add a provider under \"auth\", or set "
      "server.allow_unauthenticated_remote to true\n"},
     {"{\"server\": {\"listen\": \"0.0.0.0:80\"}, \"auth\": {\"keys\": {}, \"none\": {}}}",
      "D/greenroom.json:1:13: server.listen: 0.0.0.0:80 can be reached from other machines, and "
-     "nobody "
+     "no client "
      "has to authenticate: listen on 127.0.0.1, have providers but not \"none\" under \"auth\", "
      "or set server.allow_unauthenticated_remote to true\n"},
     {"{\"auth\": {\"none\": {\"scopes\": [\"rooms\", \"a b:c\", 5, \"*:read\"]}, \"key\": {}}}",

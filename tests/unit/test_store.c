@@ -677,7 +677,7 @@ static void test_an_edited_step_is_refused(void **state)
     edited[0].postgres = NULL;
     assert_int_equal(migrate(*state, edited,
                              "plugin 'test', migration 1 'things': the store has "
-                             "applied another text"),
+                             "applied this step with a different text"),
                      GR_ERR_STORE);
 }
 

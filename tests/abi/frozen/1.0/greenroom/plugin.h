@@ -3,9 +3,9 @@
  *
  * A plugin is one shared object that serves one resource group. It exports one
  * function, gr_plugin_entry(), which returns a descriptor made of const tables:
- * routes, options, migrations, timers, commands. The host reads the tables and does
- * the work they describe: it routes, validates, authorises, forwards, documents.
- * Only what a table cannot say is a function.
+ * routes, options, migrations, timers, commands. The host reads the tables and does the work they
+ * describe: it routes, validates, authorises, forwards, documents. Functions are only needed for
+ * what a table cannot express.
  *
  *     static const struct gr_route routes[] = {
  *         GR_GET("/rooms/{room_id}", "rooms.get", "Fetch one room",
@@ -22,33 +22,34 @@
  * Rules that hold everywhere in this file, unless a comment says otherwise:
  *
  * Ownership.  Tables are const and must live as long as the shared object is loaded
- *   (file scope). What the host hands out stays the host's: it lives until the request
- *   ends. Request memory comes from gr_alloc() and is never freed by hand. A json_t that
- *   a function "steals" belongs to the host afterwards, also when the function fails.
+ *   (file scope). Pointers that the host returns belong to the host, and are valid until the
+ *   request ends. Request memory comes from gr_alloc() and is never freed by the plugin. A
+ *   json_t that a function "steals" belongs to the host afterwards, also if the function fails.
  *
  * Threads.  Handlers run at the same time on many threads. init, start, stop and fini run on
  *   one thread while no handler of this plugin instance is active. A struct gr_call is used by
- *   one thread at a time, which may be another one after a call of an upstream or of
- *   gr_exclusive(): hold no mutex over those, and keep nothing that belongs to a thread, such as
- *   errno. Keep state behind call->state, never in a global: the host may run two instances of
- *   one plugin side by side (it does so while it reloads its config).
+ *   one thread at a time, but the thread may change during a call of an upstream or of
+ *   gr_exclusive(): hold no mutex across those calls, and rely on nothing that belongs to a
+ *   thread, such as errno. Keep state in call->state, never in a global variable: the host may run
+ *   two instances of a plugin at the same time (it does while it reloads its config).
  *
  * Stack.  A handler has about 64 KiB of stack. Large buffers come from gr_alloc().
  *
- * Text.  UTF-8. A gr_str is a slice (pointer and length), not NUL-terminated unless said so.
+ * Text.  UTF-8. A gr_str is a slice (pointer and length), and only NUL-terminated where a comment
+ *   says so.
  *
- * Time.  Units stand in the name: _ms milliseconds, _s seconds. Wall-clock times are milliseconds
+ * Time.  Names end with the unit: _ms milliseconds, _s seconds. Wall-clock times are milliseconds
  *   since the Unix epoch, UTC.
  *
  * Errors.  A function that can fail returns enum gr_err. GR_OK is 0, failures are negative.
- *   Outputs are untouched on failure.
+ *   Output parameters are unchanged on failure.
  *
- * Loading.  The host reads the file once into memory of its own, judges it there (the ELF note of
- *   GR_PLUGIN(), what the file is, what it exports) and loads that copy: what is done to the file
- *   afterwards harms nothing, and a reload loads new bytes as new code beside the old. The old
- *   code is unloaded when its last request has ended; it stays mapped when the file imports a
- *   function whose effects outlive it, such as pthread_create(). Libraries are found by their
- *   names or by absolute search paths, not beside the file.
+ * Loading.  The host reads the file once into its own memory, checks it there (the ELF note of
+ *   GR_PLUGIN(), the ELF headers, the exported symbols) and loads that copy. Later changes of the
+ *   file therefore have no effect until a reload, which loads the new file beside the old code.
+ *   The old code is unloaded after its last request; it stays mapped if the file imports a
+ *   function with lasting effects, such as pthread_create(). Libraries are found by their names
+ *   or by absolute search paths, not relative to the file.
  *
  * ABI policy.  The host loads a plugin of its own major number whose minor number is not newer; in
  *   a plugin with an older minor, what was appended since reads as zero. A minor step only appends:
@@ -76,13 +77,13 @@
 extern "C" {
 #endif
 
-/* The sizes in the descriptor let the host walk tables of an older, shorter row type; members that
- * an older plugin does not have read as zero. */
+/* The descriptor has the sizes of the row types, so that the host can read tables of older, shorter
+ * rows; members that an older plugin does not have are zero. */
 #define GR_ABI_MAJOR 1u
 #define GR_ABI_MINOR 0u
 /* First word of every descriptor: "GRM1". */
 #define GR_PLUGIN_MAGIC 0x47524d31u
-/* jansson's major version: json_t is the one foreign type that crosses this ABI. */
+/* jansson's major version: json_t is the only foreign type in this ABI. */
 #define GR_JANSSON_MAJOR 2u
 
 typedef struct json_t json_t;
@@ -99,10 +100,10 @@ typedef struct gr_str {
     size_t len;
 } gr_str;
 
-/* A slice over a string literal. */
+/* A slice of a string literal. */
 #define GR_STR(literal) ((gr_str){(literal), sizeof(literal) - 1})
 
-/* A slice over a C string; NULL gives the empty slice. */
+/* A slice of a C string; NULL gives the empty slice. */
 static inline gr_str gr_str_of(const char *text)
 {
     gr_str s = {text, text ? strlen(text) : 0};
@@ -110,7 +111,7 @@ static inline gr_str gr_str_of(const char *text)
     return s;
 }
 
-/* True when both slices hold the same bytes. Not for secrets: see gr_secret_equal(). */
+/* True if both slices have the same bytes. Not for secrets: see gr_secret_equal(). */
 static inline bool gr_str_eq(gr_str a, gr_str b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
@@ -123,12 +124,11 @@ struct gr_pair {
 };
 
 /*
- * Everything that can go wrong, with the HTTP status it is answered with when nobody chose
- * another, and a stable machine name. Append only.
+ * All errors, with their default HTTP status and a stable machine name. Append only.
  */
 #define GR_ERR_LIST(X)                                                                             \
     X(GR_OK, 0, 200, "ok", "no error")                                                             \
-    X(GR_ERR_INTERNAL, -1, 500, "internal", "a fault of ours")                                     \
+    X(GR_ERR_INTERNAL, -1, 500, "internal", "internal error")                                      \
     X(GR_ERR_NO_MEMORY, -2, 500, "no_memory", "an allocation or a memory limit failed")            \
     X(GR_ERR_BAD_REQUEST, -3, 400, "bad_request", "the request cannot be understood")              \
     X(GR_ERR_BAD_JSON, -4, 400, "bad_json", "the body is not JSON of the expected kind")           \
@@ -142,7 +142,7 @@ struct gr_pair {
     X(GR_ERR_TOO_LARGE, -12, 413, "too_large", "the body is over its limit")                       \
     X(GR_ERR_URI, -13, 414, "uri_too_long", "the request target is over its limit")                \
     X(GR_ERR_MEDIA_TYPE, -14, 415, "unsupported_media_type", "the body is not application/json")   \
-    X(GR_ERR_UNPROCESSABLE, -15, 422, "unprocessable", "understood, but it cannot be done")        \
+    X(GR_ERR_UNPROCESSABLE, -15, 422, "unprocessable", "the request cannot be carried out")        \
     X(GR_ERR_RATE, -16, 429, "rate_limited", "too many requests")                                  \
     X(GR_ERR_HEADERS, -17, 431, "headers_too_large", "too many or too large headers")              \
     X(GR_ERR_OVERLOAD, -18, 503, "overloaded", "no capacity at this moment")                       \
@@ -151,9 +151,9 @@ struct gr_pair {
     X(GR_ERR_UPSTREAM_TIMEOUT, -21, 504, "upstream_timeout", "the upstream took too long")         \
     X(GR_ERR_UPSTREAM_BUSY, -22, 503, "upstream_unavailable",                                      \
       "breaker open or too many in flight")                                                        \
-    X(GR_ERR_CANCELLED, -23, 499, "cancelled", "the client went away")                             \
+    X(GR_ERR_CANCELLED, -23, 499, "cancelled", "the client has left")                              \
     X(GR_ERR_STORE_UNIQUE, -24, 409, "store_unique", "a row with this key exists")                 \
-    X(GR_ERR_STORE_FOREIGN, -25, 409, "store_foreign", "a row this one refers to is gone")         \
+    X(GR_ERR_STORE_FOREIGN, -25, 409, "store_foreign", "a row this one refers to is missing")      \
     X(GR_ERR_STORE_CHECK, -26, 422, "store_check", "a value breaks a rule of the store")           \
     X(GR_ERR_STORE_BUSY, -27, 503, "store_busy", "the store is busy; trying again may help")       \
     X(GR_ERR_STORE_DOWN, -28, 503, "store_unavailable", "the store cannot be reached")             \
@@ -181,47 +181,48 @@ enum gr_method {
 /* Who may call a route. */
 enum gr_access {
     GR_ACCESS_CALLER = 0, /* the host's auth providers; the caller needs .scope */
-    GR_ACCESS_OPEN,       /* everybody */
+    GR_ACCESS_OPEN,       /* every client, without a credential */
     GR_ACCESS_GROUP,      /* the plugin's own .authenticate function */
 };
 
 /*
- * Serves a request. Replies with gr_reply_*() and returns GR_OK, or returns the result of
- * gr_fail() and friends. Returning GR_OK without a reply answers 204.
+ * Serves a request. Replies with gr_reply_*() and returns GR_OK, or returns the result of a
+ * function such as gr_fail(). GR_OK without a reply answers 204.
  */
 typedef enum gr_err gr_handler(struct gr_call *call);
 
-/* What to keep of an upstream's answer: a list filtered by one member, or one object. */
+/* Filters an upstream's answer: a list by one member, or one object. */
 struct gr_select {
     const char *list;   /* the member that holds the list; NULL: the answer is one object */
     const char *member; /* the member to compare */
-    const char *equals; /* text with {params}; no match: filtered out, or 404 for one object */
+    const char *equals; /* text with {params}; elements that differ are removed from a list, and
+                           one object that differs is answered with 404 */
 };
 #define GR_SELECT(list_, member_, equals_)                                                         \
     (&(const struct gr_select){(list_), (member_), (equals_)})
 
 enum gr_forward_flag {
-    /* When no answer came, the call is sent again like a GET: a repetition changes nothing more,
-     * and gets the answer that the first one would have got. Not for a command that is refused the
-     * second time, such as stopping what has been stopped. Without it, a call that may have reached
-     * the upstream is never sent again. */
+    /* Retries the call like a GET if there was no answer. For calls that change nothing further
+     * when repeated, and then get the same answer; not for a command that is refused the second
+     * time, such as stopping something. Without this flag, a call that may have reached the
+     * upstream is never retried. */
     GR_FORWARD_IDEMPOTENT = 1u << 0,
-    GR_FORWARD_NO_BODY = 1u << 1, /* send no body, whatever the client sent */
+    GR_FORWARD_NO_BODY = 1u << 1, /* never send a body */
 };
 
 /*
- * Passes the request on: path parameters are encoded, the query is rebuilt from what the client
- * sent, the body goes through byte for byte. Operators can change upstream, path, timeout_ms and
- * select per route in the plugin's config file.
+ * Forwards the request: path parameters are encoded, the query is rebuilt from the client's, the
+ * body is sent unchanged. Operators can change upstream, path, timeout_ms and select of each route
+ * in the plugin's config file.
  */
 struct gr_forward {
     const char *upstream;  /* name in the config's "upstreams" */
-    const char *path;      /* path at the upstream, {params} as in the route's own path */
-    enum gr_method method; /* 0: as the client's */
+    const char *path;      /* path at the upstream, with {params} of the route's path */
+    enum gr_method method; /* 0: the client's */
     unsigned flags;        /* enum gr_forward_flag */
-    const char *body;      /* JSON text sent instead of the client's body; "{param}" inside a
-                              string stands for a path parameter */
-    const struct gr_select *select; /* NULL: the answer passes unparsed */
+    const char *body;      /* JSON text to send instead of the client's body; "{param}" in a string
+                               is replaced by a path parameter */
+    const struct gr_select *select; /* NULL: the answer is not parsed */
 };
 #define GR_FORWARD(upstream_, ...)                                                                 \
     (&(const struct gr_forward){.upstream = (upstream_), .path = __VA_ARGS__})
@@ -229,7 +230,7 @@ struct gr_forward {
 /* A documented answer. Rows end with GR_END. */
 struct gr_answer {
     int status;
-    const char *doc;               /* when it is given; one line */
+    const char *doc;               /* the case it is for; one line */
     const struct gr_field *schema; /* GR_BODY(); NULL: no body, or the group's error format */
     const char *example;           /* JSON text */
 };
@@ -243,20 +244,20 @@ struct gr_route {
     const char *alias;   /* a second path with the same parameters, or NULL */
     enum gr_access access;
     const char *scope;                /* GR_ACCESS_CALLER: "rooms:read" */
-    const struct gr_field *params;    /* path parameters; a missing row: one safe segment */
-    const struct gr_field *query;     /* unknown parameters pass */
-    const struct gr_field *headers;   /* request headers the handler reads; documentation */
-    const struct gr_field *body;      /* GR_BODY(); NULL: a body is not expected and ignored */
-    const struct gr_forward *forward; /* exactly one of forward and handle, or */
-    gr_handler *handle;               /* both: the handler calls gr_forward() itself */
-    const void *data;  /* of the plugin's own, for handlers that several rows share: see
-                          gr_route_of(); the host never looks at it */
+    const struct gr_field *params;    /* path parameters; without a row: one safe segment */
+    const struct gr_field *query;     /* unknown parameters are accepted */
+    const struct gr_field *headers;   /* request headers that the handler reads; documentation */
+    const struct gr_field *body;      /* GR_BODY(); NULL: a body is ignored */
+    const struct gr_forward *forward; /* forward, handle, or */
+    gr_handler *handle;               /* both: the handler then calls gr_forward() itself */
+    const void *data;  /* for the plugin: data for a handler that several rows share, see
+                          gr_route_of() */
     gr_handler *admit; /* runs after authentication, before the body is read; NULL: none */
     const struct gr_answer *answers;
-    const char *doc;       /* what a reader needs beyond the summary */
+    const char *doc;       /* further documentation, or NULL */
     const char *source;    /* where the contract of this route is documented */
-    size_t body_max_bytes; /* this route's own limit; 0: the server's (server.body_max) */
-    unsigned timeout_ms;   /* whole upstream work of this route; 0: the upstream's */
+    size_t body_max_bytes; /* limit of this route; 0: the server's (server.body_max) */
+    unsigned timeout_ms;   /* for all upstream calls of a request; 0: the upstream's */
     unsigned flags;        /* enum gr_route_flag */
 };
 
@@ -277,7 +278,7 @@ enum gr_route_flag {
 #define GR_PUT(path_, id_, ...) GR_ROUTE(GR_METHOD_PUT, path_, id_, __VA_ARGS__)
 #define GR_PATCH(path_, id_, ...) GR_ROUTE(GR_METHOD_PATCH, path_, id_, __VA_ARGS__)
 #define GR_DELETE(path_, id_, ...) GR_ROUTE(GR_METHOD_DELETE, path_, id_, __VA_ARGS__)
-/* A list of route tables, which may stand in several files. */
+/* A list of route tables, which may be in several files. */
 #define GR_ROUTE_TABLES(...) ((const struct gr_route *const[]){__VA_ARGS__, NULL})
 
 /* ------------------------------------------------------------------------------------------ */
@@ -511,14 +512,14 @@ enum gr_plugin_flag {
 enum gr_problem_kind {
     GR_PROBLEM_MISSING = 1,
     GR_PROBLEM_TYPE,
-    GR_PROBLEM_MIN, /* below the minimum: value, length or count */
+    GR_PROBLEM_MIN, /* the value, length or count is below the minimum */
     GR_PROBLEM_MAX,
-    GR_PROBLEM_VALUE,   /* not in the list, pattern, multiple */
-    GR_PROBLEM_TEXT,    /* control characters or broken UTF-8 */
-    GR_PROBLEM_UNKNOWN, /* a member nobody knows, in a GR_FIELD_STRICT object */
+    GR_PROBLEM_VALUE,   /* it violates .values, .pattern or .multiple_of */
+    GR_PROBLEM_TEXT,    /* control characters or malformed UTF-8 */
+    GR_PROBLEM_UNKNOWN, /* an unknown member of a GR_FIELD_STRICT object */
 };
 
-/* One thing wrong with the input. */
+/* One problem of the input. */
 struct gr_problem {
     const char *where; /* "questions[2].options[0].weight", "limit", "" for the body itself */
     const char *in;    /* "body", "query", "path" or "header" */
@@ -526,17 +527,17 @@ struct gr_problem {
     const char *expected; /* "an integer from 1 to 5" */
 };
 
-/* An error on its way to the client. Unset members are 0 or NULL. */
+/* An error to answer. Unset members are 0 or NULL. */
 struct gr_error {
     enum gr_err err;
     int status;            /* 0: the status of err */
-    int code;              /* a number of the group's own */
-    const char *type;      /* a machine name of the group's own; NULL: the slug of err */
-    const char *message;   /* for the client; never holds internals */
-    const json_t *details; /* of the group's own; the host takes its own reference */
+    int code;              /* a number that the group defines */
+    const char *type;      /* a machine name that the group defines; NULL: the name of err */
+    const char *message;   /* for the client; without internal details */
+    const json_t *details; /* defined by the group; the host takes its own reference */
     const struct gr_problem *problems; /* for GR_ERR_INVALID */
     size_t problem_count;
-    unsigned retry_after_s; /* sent as Retry-After when not 0 */
+    unsigned retry_after_s; /* sent as Retry-After unless 0 */
 };
 
 /* ------------------------------------------------------------------------------------------ */
@@ -600,7 +601,7 @@ static inline struct gr_value gr_v_int(int64_t i)
     return v;
 }
 
-/* NULL text binds SQL NULL. */
+/* A slice with a NULL pointer becomes SQL NULL. */
 static inline struct gr_value gr_v_str(gr_str s)
 {
     struct gr_value v = {s.ptr ? GR_VALUE_TEXT : GR_VALUE_NULL, 0, 0, s};
@@ -613,26 +614,26 @@ static inline struct gr_value gr_v_text(const char *text)
     return gr_v_str(gr_str_of(text));
 }
 
-/* Parameters of a statement and their number, as the gr_store functions take them:
- * `GR_PARAMS(gr_v_text(id), gr_v_int(now))`. Each value is evaluated once. */
+/* The two arguments params and count of the gr_store functions: `GR_PARAMS(gr_v_text(id),
+ * gr_v_int(now))`. Each value is evaluated once. */
 #define GR_PARAMS(...)                                                                             \
     (const struct gr_value[]){__VA_ARGS__},                                                        \
         (sizeof((const struct gr_value[]){__VA_ARGS__}) / sizeof(struct gr_value))
 #define GR_NO_PARAMS NULL, 0
 
 /*
- * One step of a plugin's schema. Steps are applied once each, in order of version, each in a
- * transaction, under a lock that other gateways on the same store respect. Released steps are
- * never edited. Rows end with GR_END.
+ * One step of a plugin's schema. Each step is applied once, in the order of versions and in a
+ * transaction, under a lock for all gateways on the same store. Never edit a released step. Rows
+ * end with GR_END.
  */
 struct gr_migration {
     int version; /* 1, 2, 3 … */
     const char *name;
     const char *sql;      /* statements separated by ';', for SQLite and PostgreSQL */
-    const char *postgres; /* NULL: the same; else the PostgreSQL form */
+    const char *postgres; /* the statements for PostgreSQL; NULL: the same */
 };
 
-/* Takes one row. Columns are borrowed until it returns. An error stops the query and is its result.
+/* Gets one row. Columns are borrowed until it returns. An error stops the query, which returns it.
  */
 typedef enum gr_err gr_row_fn(void *arg, const struct gr_value *columns, size_t count);
 /* The body of a transaction: GR_OK commits, anything else rolls back. May run more than once. */
@@ -705,12 +706,12 @@ struct gr_jwt_rules {
         GR_ABI_MEMBERS                                                                             \
     }
 
-/* The ELF note of a plugin, in its section .note.greenroom: it is read with plain reads, so that a
- * file which is refused never runs a line of its code. */
+/* The ELF note of a plugin, in its section .note.greenroom. The host reads it without loading the
+ * file, so that no code of a refused file ever runs. */
 #define GR_NOTE_OWNER "Greenroom"
 #define GR_NOTE_TYPE 1u
 struct gr_note {
-    uint32_t owner_size; /* these three and the owner are as every ELF note begins */
+    uint32_t owner_size; /* these three and the owner are the begin of every ELF note */
     uint32_t desc_size;
     uint32_t type;
     char owner[12];
@@ -750,5 +751,5 @@ typedef const struct gr_plugin *gr_plugin_entry_fn(void);
 }
 #endif
 
-/* Host services: what a handler can ask of the host. */
+/* The services of the host. */
 #include <greenroom/host.h>
