@@ -77,6 +77,9 @@ void grc_http_settle(struct grc_http *http, bool take_over);
 /* Loads certificate files that have changed. To be called about every second on that thread.
  * Returns false if there are none to watch. */
 bool grc_http_watch(struct grc_http *http);
+/* When the certificate of HTTPS listeners ends, in seconds since the epoch; 0: there is none.
+ * Thread-safe. */
+int64_t grc_http_certificate_end_s(void);
 /* Number of requests that are being served. */
 unsigned grc_http_active(const struct grc_http *http);
 unsigned grc_http_workers(const struct grc_http *http);

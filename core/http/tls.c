@@ -1,12 +1,15 @@
 #include "http/tls.h"
 
+#include "base/clock.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "base/secure.h"
+#include "http/http.h"
 #include "http/tls_files.h"
 
 #include <openssl/err.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -221,6 +224,24 @@ static bool same_marks(const struct marks *a, const struct marks *b)
 
 /* --- life --- */
 
+/* Of the certificate in use. All listeners of a process have the same. */
+static _Atomic int64_t certificate_end_s;
+
+static void note_end(const SSL_CTX *ctx)
+{
+    const X509 *certificate = SSL_CTX_get0_certificate(ctx);
+    int days = 0;
+    int seconds = 0;
+
+    if (certificate && ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) == 1)
+        atomic_store(&certificate_end_s, grc_now_ms() / 1000 + days * 86400LL + seconds);
+}
+
+int64_t grc_http_certificate_end_s(void)
+{
+    return atomic_load(&certificate_end_s);
+}
+
 bool grc_tls_prepare(struct grc_tls *tls, const struct grc_tls_settings *settings,
                      char **ret_reason)
 {
@@ -245,6 +266,7 @@ static void take_next(struct grc_tls *tls)
     SSL_CTX *old = tls->current;
     tls->current = tls->next;
     pthread_mutex_unlock(&tls->lock);
+    note_end(tls->current);
     SSL_CTX_free(old); /* connections have references of their own */
 }
 

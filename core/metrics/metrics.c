@@ -32,6 +32,7 @@ struct grc_route_metrics {
     char *id;
     char *group;
     struct histogram took;
+    _Atomic uint64_t upstream_us;
     _Atomic uint64_t by_status[STATUS_COUNT];
 };
 
@@ -179,6 +180,12 @@ void grc_metrics_request(struct grc_route_metrics *metrics, int status, int64_t 
     observe(&metrics->took, took_us);
     if (status >= STATUS_MIN && status < STATUS_MIN + STATUS_COUNT)
         add(&metrics->by_status[status - STATUS_MIN], 1);
+}
+
+void grc_metrics_request_upstream(struct grc_route_metrics *metrics, int64_t upstream_us)
+{
+    if (metrics && upstream_us > 0)
+        add(&metrics->upstream_us, (uint64_t)upstream_us);
 }
 
 void grc_metrics_in_flight(int delta)
@@ -410,6 +417,20 @@ static void render_worker_waits(struct grc_buf *out)
         render_histogram(out, "worker_wait_seconds", "listener", listeners[i], &worker_waits[i]);
 }
 
+static void render_upstream_share(struct grc_buf *out)
+{
+    grc_metrics_head(out, "request_upstream_seconds_total", "counter",
+                     "Time of requests that their calls to upstreams took");
+    for (struct grc_route_metrics *at = atomic_load(&routes); at; at = at->next) {
+        uint64_t us = get(&at->upstream_us);
+
+        if (us)
+            (void)grc_buf_format(
+                out, "greenroom_request_upstream_seconds_total{operation=\"%s\"} %.6f\n", at->id,
+                (double)us / 1e6);
+    }
+}
+
 static void render_upstream_calls(struct grc_buf *out)
 {
     static const char *const classes[] = {"other", "1xx", "2xx", "3xx", "4xx", "5xx"};
@@ -454,18 +475,18 @@ static void render_upstream_events(struct grc_buf *out)
     }
 }
 
+static const char *const reject_labels[] = {
+#define LABEL(name, label) label,
+    GRC_REJECT_LIST(LABEL)
+#undef LABEL
+};
+
 static void render_rejects(struct grc_buf *out)
 {
-    static const char *const labels[] = {
-#define LABEL(name, label) label,
-        GRC_REJECT_LIST(LABEL)
-#undef LABEL
-    };
-
     grc_metrics_head(out, "rejected_total", "counter", "Requests rejected, by reason");
     for (size_t i = 0; i < GRC_REJECT_COUNT; i++)
-        (void)grc_buf_format(out, "greenroom_rejected_total{reason=\"%s\"} %llu\n", labels[i],
-                             (unsigned long long)get(&rejected[i]));
+        (void)grc_buf_format(out, "greenroom_rejected_total{reason=\"%s\"} %llu\n",
+                             reject_labels[i], (unsigned long long)get(&rejected[i]));
     grc_metrics_head(out, "requests_in_flight", "gauge", "Requests being served");
     grc_metrics_sample(out, "requests_in_flight", NULL,
                        atomic_load_explicit(&in_flight, memory_order_relaxed));
@@ -512,10 +533,81 @@ void grc_metrics_render(struct grc_buf *out, grc_collect_fn *collect, void *arg)
 {
     render_routes(out);
     render_worker_waits(out);
+    render_upstream_share(out);
     render_upstream_calls(out);
     render_upstream_events(out);
     render_rejects(out);
     render_plugins(out);
     if (collect)
         collect(arg, out);
+}
+
+/* --- reading --- */
+
+_Static_assert(BUCKETS + 1 == GRC_METRICS_BUCKETS, "views have a place for each bucket");
+
+static void view_histogram(struct grc_metrics_view *view, struct histogram *histogram)
+{
+    view->sum_us = get(&histogram->sum_us);
+    for (size_t i = 0; i < GRC_METRICS_BUCKETS; i++) {
+        view->buckets[i] = get(&histogram->counts[i]);
+        view->total += view->buckets[i];
+    }
+}
+
+void grc_metrics_each_route(grc_metrics_view_fn *visit, void *arg)
+{
+    for (struct grc_route_metrics *at = atomic_load(&routes); at; at = at->next) {
+        struct grc_metrics_view view = {.name = at->id, .group = at->group};
+
+        view_histogram(&view, &at->took);
+        view.upstream_us = get(&at->upstream_us);
+        for (int i = 500 - STATUS_MIN; view.total > 0 && i < STATUS_COUNT; i++)
+            view.failed += get(&at->by_status[i]);
+        visit(arg, &view);
+    }
+}
+
+void grc_metrics_each_upstream(grc_metrics_view_fn *visit, void *arg)
+{
+    for (struct grc_upstream_metrics *at = atomic_load(&upstreams); at; at = at->next) {
+        struct grc_metrics_view view = {.name = at->name, .failed = get(&at->answers[5])};
+
+        view_histogram(&view, &at->took);
+        for (size_t i = 0; i < ERRORS_MAX; i++)
+            view.failed += get(&at->errors[i]);
+        visit(arg, &view);
+    }
+}
+
+double grc_metrics_quantile_ms(const uint64_t counts[GRC_METRICS_BUCKETS], double q)
+{
+    uint64_t total = 0;
+    double below = 0;
+
+    for (size_t i = 0; i < GRC_METRICS_BUCKETS; i++)
+        total += counts[i];
+    for (size_t i = 0; total > 0 && i < BUCKETS; i++) {
+        double from = i ? (double)buckets[i - 1].us : 0;
+
+        if (counts[i] && below + (double)counts[i] >= q * (double)total)
+            return (from + ((double)buckets[i].us - from) * (q * (double)total - below) /
+                               (double)counts[i]) /
+                   1000.0;
+        below += (double)counts[i];
+    }
+    return total ? (double)buckets[BUCKETS - 1].us / 1000.0 : 0;
+}
+
+void grc_metrics_each_figure(grc_metrics_figure_fn *visit, void *arg)
+{
+    for (struct plugin_series *at = atomic_load(&series); at; at = at->next)
+        visit(arg, at->plugin, at->name, at->label,
+              atomic_load_explicit(&at->value, memory_order_relaxed));
+}
+
+void grc_metrics_each_reject(grc_metrics_reject_fn *visit, void *arg)
+{
+    for (size_t i = 0; i < GRC_REJECT_COUNT; i++)
+        visit(arg, reject_labels[i], get(&rejected[i]));
 }

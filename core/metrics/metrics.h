@@ -70,6 +70,8 @@ void grc_metrics_exchange(struct grc_upstream_metrics *metrics, enum gr_err err,
                           int64_t took_us);
 void grc_metrics_upstream_event(struct grc_upstream_metrics *metrics,
                                 enum grc_upstream_event event);
+/* The part of a request's time that its upstream calls took. */
+void grc_metrics_request_upstream(struct grc_route_metrics *metrics, int64_t upstream_us);
 /* Adds to a plugin's own metric, which rows declares. Unknown names are ignored. */
 void grc_metrics_plugin_add(const char *plugin, const struct gr_metric *rows, const char *name,
                             const char *label, int64_t delta);
@@ -105,5 +107,32 @@ void grc_metrics_head(struct grc_buf *out, const char *name, const char *type, c
 /* For collectors: writes the value of a label, quoted and escaped. */
 void grc_metrics_label(struct grc_buf *out, const char *value);
 /* For collectors: writes one sample. labels is "a=\"b\"" or NULL. */
-/* For collectors: writes one sample. labels is "a=\"b\"" or NULL. */
 void grc_metrics_sample(struct grc_buf *out, const char *name, const char *labels, double value);
+
+/* --- reading --- */
+
+/* Of a histogram: the last bucket has no upper bound. */
+#define GRC_METRICS_BUCKETS 16u
+
+/* The counters of one operation or upstream at a moment; all of them only grow. */
+struct grc_metrics_view {
+    const char *name;  /* operation id, or upstream */
+    const char *group; /* NULL: an upstream */
+    uint64_t total;
+    uint64_t failed; /* 5xx; of upstreams also calls without an answer */
+    uint64_t sum_us;
+    uint64_t upstream_us; /* of operations: their upstreams' part of sum_us */
+    uint64_t buckets[GRC_METRICS_BUCKETS];
+};
+typedef void grc_metrics_view_fn(void *arg, const struct grc_metrics_view *view);
+void grc_metrics_each_route(grc_metrics_view_fn *visit, void *arg);
+void grc_metrics_each_upstream(grc_metrics_view_fn *visit, void *arg);
+/* The q-th quantile (0 to 1) in milliseconds, linear within its bucket; 0 without any count. */
+double grc_metrics_quantile_ms(const uint64_t buckets[GRC_METRICS_BUCKETS], double q);
+/* Plugins' own figures. label: "" where the figure has none. */
+typedef void grc_metrics_figure_fn(void *arg, const char *plugin, const char *name,
+                                   const char *label, int64_t value);
+void grc_metrics_each_figure(grc_metrics_figure_fn *visit, void *arg);
+/* Requests turned away so far, by reason. */
+typedef void grc_metrics_reject_fn(void *arg, const char *reason, uint64_t count);
+void grc_metrics_each_reject(grc_metrics_reject_fn *visit, void *arg);

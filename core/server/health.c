@@ -5,6 +5,7 @@
 #include "server/docs.h"
 #include "server/metrics_page.h"
 #include "server/readiness.h"
+#include "server/status_page.h"
 
 #include <stdlib.h>
 
@@ -71,7 +72,7 @@ static const struct gr_plugin metrics_group =
 const struct gr_plugin *const *grc_builtin_plugins(void)
 {
     static const struct gr_plugin *const plugins[] = {&health, &metrics_group, &grc_docs_group,
-                                                      NULL};
+                                                      &grc_status_group, NULL};
 
     return plugins;
 }

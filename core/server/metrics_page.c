@@ -61,6 +61,13 @@ static void render_reloads(struct grc_buf *out)
     pthread_mutex_unlock(&listeners.lock);
 }
 
+void grc_metrics_page_visit(grc_listeners_fn *visit, void *arg)
+{
+    pthread_mutex_lock(&listeners.lock);
+    visit(arg, listeners.http, listeners.admin);
+    pthread_mutex_unlock(&listeners.lock);
+}
+
 unsigned grc_metrics_page_port(void)
 {
     pthread_mutex_lock(&listeners.lock);
@@ -240,6 +247,15 @@ static void render_log(struct grc_buf *out)
     grc_metrics_sample(out, "log_lines_lost_total", NULL, (double)grc_log_lost());
 }
 
+static void render_certificate(struct grc_buf *out)
+{
+    int64_t end_s = grc_http_certificate_end_s();
+
+    if (end_s)
+        gauge(out, "tls_certificate_end_timestamp_seconds",
+              "When the certificate of HTTPS listeners ends", (double)end_s);
+}
+
 static void render_groups(const struct grc_runtime *runtime, struct grc_buf *out)
 {
     grc_metrics_head(out, "group_requests_in_flight", "gauge", "Requests in a group's handlers");
@@ -265,6 +281,7 @@ void grc_metrics_page_collect(void *arg, struct grc_buf *out)
     grc_plugins_report(runtime->plugins, runtime->plugin_count, out);
     grc_isolated_report(out);
     grc_upstreams_metrics(runtime->upstreams, out);
+    render_certificate(out);
     render_log(out);
     render_build(out);
     render_stat(out);

@@ -6,6 +6,7 @@
 #include "base/uri.h"
 #include "guard/guard.h"
 #include "http/client_address.h"
+#include "server/recent.h"
 #include "server/steps.h"
 
 #include <stdio.h>
@@ -324,6 +325,9 @@ void grc_pipeline_done(struct grc_call *call, size_t sent_bytes, bool ok)
 
     grc_metrics_request(call->route ? call->route->metrics : grc_metrics_unmatched(),
                         call->reply->status, took_us);
+    if (call->route)
+        grc_metrics_request_upstream(call->route->metrics, call->upstream_us);
+    grc_recent_error(call);
     grc_access_log(call, sent_bytes, ok, took_us);
     grc_call_end(call);
     grc_metrics_in_flight(-1);

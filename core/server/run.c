@@ -12,10 +12,12 @@
 #include "server/changes.h"
 #include "server/explain.h"
 #include "server/gateway.h"
+#include "server/history.h"
 #include "server/log_target.h"
 #include "server/metrics_page.h"
 #include "server/minute.h"
 #include "server/notify.h"
+#include "server/recent.h"
 #include "server/status.h"
 #include "server/stop.h"
 
@@ -245,6 +247,9 @@ static int start(struct server *server)
     server->reloads.generation = 1;
     grc_metrics_page_reload(1, false, grc_now_ms());
     grc_minute_note(&server->minute, grc_mono_ms());
+    grc_recent_config(&server->reloads);
+    if (!grc_history_start())
+        grc_warn("there is no thread for the history of the status page");
     say_started(server);
     grc_notify("READY=1");
     return GRC_EXIT_OK;
@@ -383,6 +388,7 @@ static json_t *refused(struct server *server, json_t *problems)
 {
     server->reloads.failed = true;
     grc_metrics_page_reload(server->reloads.generation, true, server->reloads.at_ms);
+    grc_recent_config(&server->reloads);
     grc_error("the new config does not work; going on with the old one");
     return json_pack("{s:b, s:o}", "ok", false, "problems", problems);
 }
@@ -411,6 +417,7 @@ static json_t *reload(struct server *server)
     server->reloads.failed = false;
     server->reloads.generation++;
     grc_metrics_page_reload(server->reloads.generation, false, server->reloads.at_ms);
+    grc_recent_config(&server->reloads);
     json_t *answer = json_pack(
         "{s:b, s:o, s:o, s:i, s:I, s:I, s:o, s:o, s:b, s:o}", "ok", true, "changed",
         grc_changes(server->config, config), "new_code", groups_with_new_code(runtime, old),
@@ -562,6 +569,7 @@ int grc_run(const struct grc_run_options *options)
         stop(&server, received);
     else
         free_all(&server);
+    grc_history_stop();
     grc_admin_socket_close(server.socket);
     close(server.signals);
     json_decref(server.config);

@@ -42,7 +42,7 @@ static json_t *code(const struct grc_plugin *plugin)
                      grc_module_elf(module)->outlives != NULL);
 }
 
-static json_t *groups(const struct grc_runtime *runtime)
+json_t *grc_status_groups(const struct grc_runtime *runtime)
 {
     json_t *list = json_array();
 
@@ -99,5 +99,5 @@ json_t *grc_status(const struct grc_runtime *runtime, const struct grc_http *htt
         "admin", admin ? listener(&settings->admin, grc_http_port(admin, 0)) : NULL, "workers",
         "total", (int)grc_http_workers(http), "busy", (int)grc_http_active(http), "connections",
         (int)grc_http_connections(http), "routes", (json_int_t)runtime->route_count, "groups",
-        groups(runtime), "upstreams", upstreams(runtime), "store", store(runtime));
+        grc_status_groups(runtime), "upstreams", upstreams(runtime), "store", store(runtime));
 }

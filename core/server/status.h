@@ -15,3 +15,5 @@ struct grc_reload_state {
 json_t *grc_status(const struct grc_runtime *runtime, const struct grc_http *http,
                    const struct grc_http *admin, const struct grc_reload_state *reload,
                    int64_t uptime_ms);
+/* The configured groups: name, version, state, routes, and the reason of one that is left out. */
+json_t *grc_status_groups(const struct grc_runtime *runtime);

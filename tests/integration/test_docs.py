@@ -33,7 +33,7 @@ def make(tmp_path, groups=("rooms", "token"), upstream=UNREACHABLE, **config):
 
 def test_the_api_listener_does_not_serve_it_unless_told_to(tmp_path):
     with make(tmp_path) as gateway:
-        for path in ("/openapi.json",):
+        for path in ("/openapi.json", "/docs"):
             assert gateway.get(path).status == 404
             assert gateway.admin(path).status == 200
         assert "/openapi.json" not in gateway.admin("/openapi.json").json["paths"]
@@ -43,8 +43,8 @@ def test_the_api_listener_serves_it_when_told_to(tmp_path):
     with make(tmp_path, docs={"public": True}) as gateway:
         document = gateway.get("/openapi.json").json
         assert document["servers"][0]["url"] == "/"
-        assert {"/rooms", "/openapi.json"} <= set(document["paths"])
-        assert "/metrics" not in document["paths"]
+        assert {"/rooms", "/openapi.json", "/docs"} <= set(document["paths"])
+        assert "/metrics" not in document["paths"] and "/status" not in document["paths"]
         assert "x-forward" not in json.dumps(document), "names of upstreams are for operators"
 
 

@@ -63,6 +63,7 @@ class Sandbox:
     def __init__(self, directory, config=None):
         self.directory = directory
         self.config = config or {}
+        self.listen = "127.0.0.1:0"
         self.log = []
         self.start()
 
@@ -70,7 +71,7 @@ class Sandbox:
         (self.directory / "plugins.d").mkdir(parents=True, exist_ok=True)
         with open(os.path.join(SOURCE, "etc/sandbox/greenroom.json")) as file:
             server = json.load(file)
-        server["server"]["listen"] = "127.0.0.1:0"
+        server["server"]["listen"] = self.listen
         (self.directory / "greenroom.json").write_text(json.dumps(server))
         with open(os.path.join(SOURCE, "etc/sandbox/plugins.d/sandbox.json")) as file:
             plugin = json.load(file)

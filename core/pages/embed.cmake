@@ -1,0 +1,16 @@
+# cmake -DOUTPUT=FILE -DDIRECTORY=DIR -DNAMES=a.html;b.css -P embed.cmake: a C file that holds the named files as bytes.
+set(types_html "text/html; charset=utf-8")
+set(types_css "text/css; charset=utf-8")
+set(types_js "text/javascript; charset=utf-8")
+
+set(arrays)
+set(rows)
+foreach(name IN LISTS NAMES)
+  file(READ ${DIRECTORY}/${name} bytes HEX)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
+  string(MAKE_C_IDENTIFIER ${name} symbol)
+  string(REGEX REPLACE ".*\\." "" extension ${name})
+  string(APPEND arrays "static const unsigned char ${symbol}[] = {${bytes}0};\n")
+  string(APPEND rows "    {\"${name}\", \"${types_${extension}}\", {(const char *)${symbol}, sizeof(${symbol}) - 1}},\n")
+endforeach()
+file(WRITE ${OUTPUT} "#include \"pages/pages.h\"\n\n${arrays}\nconst struct grc_page grc_pages[] = {\n${rows}    {0},\n};\n")

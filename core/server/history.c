@@ -1,0 +1,251 @@
+#include "server/history.h"
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "metrics/metrics.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define STACK_BYTES ((size_t)128 * 1024)
+#define PERIOD_MS 10000
+#define POINTS 60u /* ten minutes */
+#define RECENT 6u  /* periods that a rate is made of */
+#define TRACKS_MAX 512u
+
+/* Counters at the end of a period. */
+struct sample {
+    uint64_t total;
+    uint64_t failed;
+    uint64_t sum_us;
+    uint64_t upstream_us;
+    uint64_t buckets[GRC_METRICS_BUCKETS];
+};
+
+/* One operation or upstream. Series live as long as the process, and so does its name. */
+struct track {
+    struct track *next;
+    const char *name;
+    const char *group;                 /* NULL: an upstream */
+    struct sample samples[POINTS + 1]; /* a ring; see at */
+};
+
+static struct {
+    pthread_mutex_t lock; /* of the page and the thread, never of a request's path */
+    pthread_cond_t wake;
+    pthread_t thread;
+    bool runs;
+    struct track *tracks;
+    size_t track_count;
+    size_t at;        /* place of the newest sample in each ring */
+    size_t filled;    /* samples that were taken, up to POINTS + 1 */
+    int64_t at_ms;    /* when, monotonic */
+    int64_t began_ms; /* likewise */
+} history = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct track *find(const struct grc_metrics_view *view)
+{
+    for (struct track *track = history.tracks; track; track = track->next) {
+        if (track->name == view->name)
+            return track;
+    }
+    return NULL;
+}
+
+/* What began lately was nothing before. */
+static struct track *make(const struct grc_metrics_view *view)
+{
+    struct track *track = history.track_count < TRACKS_MAX ? calloc(1, sizeof(*track)) : NULL;
+
+    if (!track)
+        return NULL;
+    track->name = view->name;
+    track->group = view->group;
+    track->next = history.tracks;
+    history.tracks = track;
+    history.track_count++;
+    return track;
+}
+
+static struct sample sample_of(const struct grc_metrics_view *view)
+{
+    struct sample sample = {.total = view->total,
+                            .failed = view->failed,
+                            .sum_us = view->sum_us,
+                            .upstream_us = view->upstream_us};
+
+    memcpy(sample.buckets, view->buckets, sizeof(sample.buckets));
+    return sample;
+}
+
+static void take(void *arg, const struct grc_metrics_view *view)
+{
+    (void)arg;
+    struct track *track = view->total > 0 ? find(view) : NULL;
+    if (!track && view->total > 0)
+        track = make(view);
+    if (track)
+        track->samples[history.at] = sample_of(view);
+}
+
+static void take_all(void)
+{
+    history.at = (history.at + 1) % (POINTS + 1);
+    if (history.filled < POINTS + 1)
+        history.filled++;
+    history.at_ms = grc_mono_ms();
+    grc_metrics_each_route(take, NULL);
+    grc_metrics_each_upstream(take, NULL);
+}
+
+static void *run(void *arg)
+{
+    struct timespec until;
+
+    (void)arg;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    pthread_mutex_lock(&history.lock);
+    take_all();
+    while (history.runs) {
+        until.tv_sec += PERIOD_MS / 1000;
+        while (history.runs && pthread_cond_timedwait(&history.wake, &history.lock, &until) == 0)
+            ;
+        if (history.runs)
+            take_all();
+    }
+    pthread_mutex_unlock(&history.lock);
+    return NULL;
+}
+
+bool grc_history_start(void)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&history.wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    history.began_ms = grc_mono_ms();
+    history.runs = true;
+    history.runs = grc_thread_start(&history.thread, STACK_BYTES, run, NULL);
+    return history.runs;
+}
+
+void grc_history_stop(void)
+{
+    pthread_mutex_lock(&history.lock);
+    bool ran = history.runs;
+    history.runs = false;
+    if (ran)
+        pthread_cond_signal(&history.wake);
+    pthread_mutex_unlock(&history.lock);
+    if (!ran)
+        return;
+    pthread_join(history.thread, NULL);
+    while (history.tracks) {
+        struct track *track = history.tracks;
+
+        history.tracks = track->next;
+        free(track);
+    }
+    history.track_count = 0;
+    pthread_cond_destroy(&history.wake);
+}
+
+/* --- reading --- */
+
+/* Samples back from the newest, at most to the oldest. */
+static const struct sample *back(const struct track *track, size_t periods)
+{
+    size_t most = history.filled > 0 ? history.filled - 1 : 0;
+    size_t steps = periods < most ? periods : most;
+
+    return &track->samples[(history.at + POINTS + 1 - steps) % (POINTS + 1)];
+}
+
+static json_t *points(const struct track *track, bool failed)
+{
+    json_t *list = json_array();
+    size_t most = history.filled > 0 ? history.filled - 1 : 0;
+
+    for (size_t i = most; i > 0; i--) {
+        const struct sample *before = back(track, i);
+        const struct sample *after = back(track, i - 1);
+        uint64_t count = failed ? after->failed - before->failed : after->total - before->total;
+
+        json_array_append_new(list, json_integer((json_int_t)count));
+    }
+    return list;
+}
+
+/* The time from a sample to now. */
+static double seconds_since(size_t periods)
+{
+    size_t most = history.filled > 0 ? history.filled - 1 : 0;
+    size_t steps = periods < most ? periods : most;
+    double s = (double)(grc_mono_ms() - history.at_ms + (int64_t)steps * PERIOD_MS) / 1000.0;
+
+    return s > 1 ? s : 1;
+}
+
+static json_t *track_json(const struct track *track, const struct grc_metrics_view *now)
+{
+    static const struct sample nothing = {.total = 0};
+    const struct sample *oldest = track ? back(track, POINTS) : &nothing;
+    const struct sample *recent = track ? back(track, RECENT) : &nothing;
+    uint64_t buckets[GRC_METRICS_BUCKETS];
+    double count = (double)(now->total - oldest->total);
+    double s = seconds_since(RECENT);
+
+    for (size_t i = 0; i < GRC_METRICS_BUCKETS; i++)
+        buckets[i] = now->buckets[i] - oldest->buckets[i];
+    return json_pack(
+        "{s:s, s:s?, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "name", now->name,
+        "group", now->group, "total", (json_int_t)now->total, "failed", (json_int_t)now->failed,
+        "per_s", (double)(now->total - recent->total) / s, "failed_per_s",
+        (double)(now->failed - recent->failed) / s, "p50_ms", grc_metrics_quantile_ms(buckets, 0.5),
+        "p95_ms", grc_metrics_quantile_ms(buckets, 0.95), "p99_ms",
+        grc_metrics_quantile_ms(buckets, 0.99), "mean_ms",
+        count > 0 ? (double)(now->sum_us - oldest->sum_us) / 1000.0 / count : 0, "upstream_ms",
+        count > 0 ? (double)(now->upstream_us - oldest->upstream_us) / 1000.0 / count : 0, "points",
+        track ? points(track, false) : json_array(), "failed_points",
+        track ? points(track, true) : json_array());
+}
+
+static void add(void *arg, const struct grc_metrics_view *view)
+{
+    const struct track *track = find(view);
+
+    if (view->total > (track ? back(track, POINTS)->total : 0) && json_array_size(arg) < TRACKS_MAX)
+        json_array_append_new(arg, track_json(track, view));
+}
+
+static json_t *list_of(void (*each)(grc_metrics_view_fn *visit, void *arg))
+{
+    json_t *list = json_array();
+
+    pthread_mutex_lock(&history.lock);
+    each(add, list);
+    pthread_mutex_unlock(&history.lock);
+    return list;
+}
+
+json_t *grc_history_routes_json(void)
+{
+    return list_of(grc_metrics_each_route);
+}
+
+json_t *grc_history_upstreams_json(void)
+{
+    return list_of(grc_metrics_each_upstream);
+}
+
+int64_t grc_history_uptime_ms(void)
+{
+    pthread_mutex_lock(&history.lock);
+    int64_t ms = history.began_ms ? grc_mono_ms() - history.began_ms : 0;
+    pthread_mutex_unlock(&history.lock);
+    return ms;
+}

@@ -1,0 +1,22 @@
+/*
+ * The last ten minutes of the counters of operations and upstreams: a thread of its own reads them
+ * every ten seconds. Of bounded size, however many there are; the first ones with traffic are kept.
+ * Thread-safe.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* false: there is no thread for it, and no history. */
+bool grc_history_start(void);
+/* Without effect when it does not run. */
+void grc_history_stop(void);
+/* Since it was started, which is when the gateway began to serve. */
+int64_t grc_history_uptime_ms(void);
+/* Those with traffic in the time that is kept, as arrays of objects: name, group, total, failed,
+ * per_s, failed_per_s, p50_ms, p95_ms, p99_ms, mean_ms, upstream_ms, points (calls in each of the
+ * last 60 periods of 10 s, the newest last) and failed_points. New references. */
+json_t *grc_history_routes_json(void);
+json_t *grc_history_upstreams_json(void);
