@@ -48,6 +48,7 @@ static const struct variable variables[] = {
     {"SANDBOX_PORT", "8100", NULL, ""},
     {"SANDBOX_LISTEN", "127.0.0.1:", "SANDBOX_PORT", ""},
     {"GATEWAY_URL", "http://127.0.0.1:", "PORT", ""},
+    {"GREENROOM_DOCS", "true", NULL, ""},
     {"BASE_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/v2"},
     {"AUTH_BASE_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/v2"},
     {"APP_ACCESS_KEY", "sandbox-access-key", NULL, ""},
@@ -60,7 +61,7 @@ static const struct variable variables[] = {
     {"STORAGE_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/conference"},
 };
 /* This many of them are also used without a sandbox. */
-#define VARIABLES_ALWAYS 5
+#define VARIABLES_ALWAYS 6
 
 /* Gateway and sandbox have separate state directories, but share this secret. */
 static bool share_secret(const struct dev *dev)

@@ -9,7 +9,7 @@ gr_place_below(GR_BINDIR "${CMAKE_INSTALL_PREFIX}" bin)
 # credentials or a decision first.
 function(install_samples)
   file(GLOB_RECURSE samples RELATIVE "${gr_source}/etc" "${gr_source}/etc/*.json")
-  list(FILTER samples EXCLUDE REGEX "^(container|sandbox|examples)/")
+  list(FILTER samples EXCLUDE REGEX "^(container|sandbox|examples|grafana)/")
   foreach(sample IN LISTS samples)
     set(target "${GR_CONFDIR}/${sample}")
     if(EXISTS "$ENV{DESTDIR}${target}")
