@@ -1,8 +1,8 @@
 /* greenroom audit: finds dangerous settings in a valid config. */
 #include "base/log.h"
+#include "cmd/audit.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
-#include "doc/audit.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /* Man pages, in the macros of man(7). */
 #include "base/err.h"
+#include "cmd/audit.h"
 #include "cmd/pages.h"
 #include "config/setting.h"
-#include "doc/audit.h"
 
 #include <greenroom/version.h>
 #include <stdio.h>

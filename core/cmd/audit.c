@@ -1,4 +1,4 @@
-#include "doc/audit.h"
+#include "cmd/audit.h"
 
 #include "base/file.h"
 #include "base/format.h"
