@@ -28,13 +28,13 @@ struct grc_request {
     bool expect_continue;
     bool http_1_0;
     bool tls;
-    char peer[64];        /* address as text */
+    char peer[64];           /* address as text */
     const char *proxied_for; /* the address that the PROXY protocol named; "" or NULL: none */
-    bool admin;           /* came in on the admin listener */
-    bool leaving;         /* the gateway is going to stop, and probes are told so */
-    bool late;            /* its connection was made after the gateway had begun to drain */
-    const char *overload; /* why it is refused before its body is read; NULL: it is not */
-    int64_t started_us;   /* monotonic */
+    bool admin;              /* came in on the admin listener */
+    bool leaving;            /* the gateway is going to stop, and probes are told so */
+    bool late;               /* its connection was made after the gateway had begun to drain */
+    const char *overload;    /* why it is refused before its body is read; NULL: it is not */
+    int64_t started_us;      /* monotonic */
     /* Framing failure found by the adapter: answered in the owning group's format, then closed. */
     enum gr_err broken;
     const char *broken_reason;

@@ -66,7 +66,7 @@ static _Atomic(struct plugin_series *) series;
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint64_t rejected[GRC_REJECT_COUNT];
 static _Atomic int in_flight;
-static struct histogram worker_waits[2]; /* of the main listeners, and the admin's */
+static struct histogram worker_waits[2];        /* of the main listeners, and the admin's */
 static const struct grc_metrics_sink *diverted; /* NULL: figures are counted here */
 
 static void add(_Atomic uint64_t *counter, uint64_t value)

@@ -512,7 +512,7 @@ bool grc_judge(const char *file, const struct grc_module *module, const struct g
                 check_list(&judge, &plugin, "owns", copy.owns) &&
                 check_list(&judge, &plugin, "upstreams", copy.upstreams) &&
                 check_routes(&judge, &copy) &&
-                 check_fields(&judge, &error_body, copy.error_body, true, IN_BODY, 0) &&
+                check_fields(&judge, &error_body, copy.error_body, true, IN_BODY, 0) &&
                 check_table(&judge, NULL, &options, copy.options, desc->abi.option_size) &&
                 check_table(&judge, NULL, &steps, copy.migrations, desc->abi.migration_size) &&
                 check_table(&judge, NULL, &metrics, copy.metrics, desc->abi.metric_size) &&
