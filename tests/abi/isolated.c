@@ -208,7 +208,7 @@ static enum gr_err tick(struct gr_call *call)
     return gr_store_exec(call, "UPDATE isolated_ticks SET count = count + 1", GR_NO_PARAMS);
 }
 
-static const struct gr_timer timers[] = {{"tick", 20, tick}, GR_END};
+static const struct gr_timer timers[] = {{.name = "tick", .interval_ms = 20, .run = tick}, GR_END};
 
 static const struct gr_metric metrics[] = {
     {"echoes_total", GR_COUNTER, "Echoes", "kind"},
