@@ -55,16 +55,17 @@ static const struct grc_route *find_route(const struct grc_runtime *runtime, con
 
 static void complain_unknown(const struct grc_runtime *runtime, const char *id)
 {
-    const char **names = calloc(runtime->route_count + 1, sizeof(*names));
+    size_t room = 1;
     size_t count = 0;
 
+    for (size_t p = 0; p < runtime->plugin_count; p++)
+        room += runtime->plugins[p]->route_count;
+    const char **names = calloc(room, sizeof(*names));
     for (size_t p = 0; names && p < runtime->plugin_count; p++) {
         const struct grc_plugin *plugin = runtime->plugins[p];
 
-        for (size_t r = 0; plugin->state == GRC_LOAD_OK && r < plugin->route_count; r++) {
-            if (count < runtime->route_count)
-                names[count++] = plugin->routes[r].row->id;
-        }
+        for (size_t r = 0; plugin->state == GRC_LOAD_OK && r < plugin->route_count; r++)
+            names[count++] = plugin->routes[r].row->id;
     }
     const char *near = names ? grc_name_near(id, names) : NULL;
     grc_complain("no operation is called '%s'%s%s%s; see greenroom routes", id,

@@ -204,7 +204,7 @@ static const struct grc_setting server_keys[] = {
                 .range = GR_RANGE(0, HOURS(1))),
     GRC_SETTING(grc_settings, "allow_unauthenticated_remote", allow_unauthenticated_remote,
                 GRC_SETTING_BOOL, "false",
-                "Listen beyond this machine although nobody has to authenticate"),
+                "Listen beyond this machine although no client has to authenticate"),
     GRC_SETTING(
         grc_settings, "hosts", hosts, GRC_SETTING_LIST, "[]",
         "While callers need no credential: names in \"Host\" that are served beside those of "

@@ -7,8 +7,9 @@ import time
 import pytest
 
 from support import promtext
+from support.until import until
 from support.upstream import FACTOR
-from support.wire import Gateway, Raw, wait_for
+from support.wire import Gateway, Raw
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -42,13 +43,13 @@ def test_few_descriptors_are_warned_of_and_lived_with():
         clients = crowd(stack, gateway, 80)
         gateway.wait_log("no more connections are taken in until others end")
         before, began = cpu_seconds(gateway), time.monotonic()
-        wait_for("a second of it", lambda: time.monotonic() - began >= 1)
+        until(lambda: time.monotonic() - began >= 1, "a second of it")
         assert cpu_seconds(gateway) - before < 0.3 * FACTOR  # calm
         assert gateway.admin("/healthz").status == 200
         assert gateway.log.count("no more connections are taken in") == 1
         for client in clients:
             client.socket.close()
-        wait_for("others get in", lambda: gateway.get("/healthz").status == 200)
+        until(lambda: gateway.get("/healthz").status == 200, "others get in")
         assert gateway.admin("/readyz").status == 200
         assert "Too many open files" not in gateway.log
 
@@ -63,7 +64,7 @@ def test_enough_descriptors_are_not_warned_of():
 def test_more_connections_than_the_operator_wants_get_503():
     with Gateway(server={"connections_max": 10, "header_timeout": "1m"}) as gateway, contextlib.ExitStack() as stack:
         clients = crowd(stack, gateway, 10)
-        wait_for("ten are in", lambda: metrics(gateway)["greenroom_listener_connections", "listener", "main"] == 10)
+        until(lambda: metrics(gateway)["greenroom_listener_connections", "listener", "main"] == 10, "ten are in")
         answer = gateway.get("/nowhere")
         assert answer.status == 503 and answer.header("Retry-After") and answer.header("Connection") == "close"
         assert b"there are too many connections" in answer.body
@@ -73,14 +74,14 @@ def test_more_connections_than_the_operator_wants_get_503():
             client.send(HEALTH)
             assert client.answer().status == 200
         clients[0].socket.close()
-        wait_for("one has left", lambda: metrics(gateway)["greenroom_listener_connections", "listener", "main"] == 9)
+        until(lambda: metrics(gateway)["greenroom_listener_connections", "listener", "main"] == 9, "one has left")
         assert gateway.get("/nowhere").status == 404
 
 
 def test_more_requests_than_the_operator_wants_get_503():
     with Gateway(plugins={"probe": {}}, server={"requests_max": 3, "workers": 16}) as gateway:
         busy = [gateway.raw(b"POST /probe/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n") for _ in range(3)]
-        wait_for("three wait", lambda: metrics(gateway)["greenroom_listener_requests", "listener", "main"] == 3)
+        until(lambda: metrics(gateway)["greenroom_listener_requests", "listener", "main"] == 3, "three wait")
         answer = gateway.get("/nowhere")
         assert answer.status == 503 and answer.header("Retry-After")
         assert b"there are too many requests" in answer.body
@@ -104,17 +105,17 @@ def test_connections_are_seen_by_what_they_are_at():
         busy = stack.enter_context(gateway.raw(b"GET /probe/wait/700 HTTP/1.1\r\nHost: h\r\n\r\n"))
         refused = stack.enter_context(gateway.raw(b"NOT HTTP\r\n\r\n"))
         assert refused.answer().status == 400
-        wait_for("one in each state but two idle",
-                 lambda: states() == {"idle": 2, "receiving": 1, "request": 1, "closing": 1})
+        until(lambda: states() == {"idle": 2, "receiving": 1, "request": 1, "closing": 1},
+                 "one in each state but two idle")
         assert busy.answer().status == 200
-        wait_for("it idles again", lambda: states() == {"idle": 3, "receiving": 1, "request": 0, "closing": 0})
+        until(lambda: states() == {"idle": 3, "receiving": 1, "request": 0, "closing": 0}, "it idles again")
 
 
 def test_requests_that_wait_for_a_worker_are_seen_and_timed():
     """One worker, which is held for as long as it takes to see the others queue."""
     with Gateway(plugins={"probe": {}}, server={"workers": 1}) as gateway:
         first = gateway.raw(b"GET /probe/wait/1500 HTTP/1.1\r\nHost: h\r\n\r\n")
-        wait_for("it runs", lambda: metrics(gateway)["greenroom_listener_requests_running", "listener", "main"] == 1)
+        until(lambda: metrics(gateway)["greenroom_listener_requests_running", "listener", "main"] == 1, "it runs")
         others = [gateway.raw(HEALTH) for _ in range(3)]
         assert first.answer().status == 200
         assert [raw.answer().status for raw in others] == [200] * 3

@@ -38,7 +38,7 @@ MISTAKES = {
         ["ROOT/greenroom.json:3:6: '}' expected"]),
     "a comment that does not end": (
         '{\n /* "server": {}\n}', {},
-        ["ROOT/greenroom.json:2:2: this comment does not end"]),
+        ["ROOT/greenroom.json:2:2: the comment that begins here does not end"]),
     "a key twice": (
         '{"log": {"level": "info",\n "level": "debug"}}', {},
         ['ROOT/greenroom.json:2:8: duplicate object key near \'"level"\'']),
@@ -64,7 +64,7 @@ MISTAKES = {
          'found "api.example.org"']),
     "a listener that everyone reaches and that asks no one": (
         '{"server": {"listen": "0.0.0.0:8080"}}', {},
-        ['ROOT/greenroom.json:1:13: server.listen: 0.0.0.0:8080 can be reached from other machines, and nobody has to authenticate: '
+        ['ROOT/greenroom.json:1:13: server.listen: 0.0.0.0:8080 can be reached from other machines, and no client has to authenticate: '
          'listen on 127.0.0.1, add a provider under "auth", or set server.allow_unauthenticated_remote to true']),
     "HTTPS without a certificate": (
         '{"server": {"listen": {"address": "127.0.0.1:8443", "tls": true}}}', {},

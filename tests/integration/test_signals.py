@@ -8,8 +8,9 @@ import subprocess
 import pytest
 
 from support.gateway import BINARY
+from support.until import until
 from support.upstream import TIMEOUT
-from support.wire import Gateway, wait_for
+from support.wire import Gateway
 
 
 def lines(file):
@@ -33,7 +34,7 @@ class Logged(Gateway):
         return super().log + (self.file.read_text() if self.file.exists() else "")
 
     def wait_log(self, pattern):
-        wait_for(pattern, lambda: self.find(f"({pattern})"))
+        until(lambda: self.find(f"({pattern})"), pattern)
 
 
 def test_the_log_goes_into_a_file_that_is_opened_again_on_sigusr1(tmp_path):
@@ -42,14 +43,14 @@ def test_the_log_goes_into_a_file_that_is_opened_again_on_sigusr1(tmp_path):
     with Logged(file) as gateway:
         assert messages(file)[0] == "from before" and file.stat().st_mode & 0o007 == 0o004
         gateway.get("/healthz", headers={"X-Request-Id": "first"})
-        wait_for("it is logged", lambda: "first" in file.read_text())
+        until(lambda: "first" in file.read_text(), "it is logged")
         file.rename(moved)
         gateway.get("/healthz", headers={"X-Request-Id": "second"})  # goes on into the file that was moved
-        wait_for("it is logged", lambda: "second" in moved.read_text())
+        until(lambda: "second" in moved.read_text(), "it is logged")
         gateway.signal(signal.SIGUSR1)
-        wait_for("it is there again", lambda: file.exists() and "the log goes on in" in file.read_text())
+        until(lambda: file.exists() and "the log goes on in" in file.read_text(), "it is there again")
         gateway.get("/healthz", headers={"X-Request-Id": "third"})
-        wait_for("it is logged", lambda: "third" in file.read_text())
+        until(lambda: "third" in file.read_text(), "it is logged")
         assert "third" not in moved.read_text() and "second" not in file.read_text()
     assert messages(file)[-1] == "stopped"
 
@@ -67,7 +68,7 @@ def test_a_file_that_cannot_be_opened_again_leaves_the_log_where_it_is(tmp_path)
     with Logged(file) as gateway:
         directory.rename(away)
         gateway.signal(signal.SIGUSR1)
-        wait_for("it is told", lambda: "going on with the file as it was" in (away / "greenroom.log").read_text())
+        until(lambda: "going on with the file as it was" in (away / "greenroom.log").read_text(), "it is told")
         assert gateway.get("/healthz").status == 200
         away.rename(directory)
 
@@ -83,13 +84,13 @@ def test_a_reload_moves_the_log(tmp_path):
         gateway.write()
         assert gateway.run("reload").returncode == 0
         gateway.get("/healthz", headers={"X-Request-Id": "later"})
-        wait_for("it is logged", lambda: "later" in two.read_text())
+        until(lambda: "later" in two.read_text(), "it is logged")
         assert "later" not in one.read_text()
         del gateway.config["log"]["file"]
         gateway.write()
         assert gateway.run("reload").returncode == 0
         gateway.get("/healthz", headers={"X-Request-Id": "latest"})
-        wait_for("it is on standard error", lambda: "latest" in gateway.log)
+        until(lambda: "latest" in gateway.log, "it is on standard error")
         assert "latest" not in two.read_text()
 
 
