@@ -41,12 +41,12 @@ def test_few_descriptors_are_warned_of_and_lived_with():
     with gateway, contextlib.ExitStack() as stack:
         assert "the limit of 64 descriptors is lower than the 8332 that " in gateway.log
         clients = crowd(stack, gateway, 80)
-        gateway.wait_log("no more connections are taken in until others end")
+        gateway.wait_log("no more connections are accepted until others end")
         before, began = cpu_seconds(gateway), time.monotonic()
         until(lambda: time.monotonic() - began >= 1, "a second of it")
         assert cpu_seconds(gateway) - before < 0.3 * FACTOR  # calm
         assert gateway.admin("/healthz").status == 200
-        assert gateway.log.count("no more connections are taken in") == 1
+        assert gateway.log.count("no more connections are accepted") == 1
         for client in clients:
             client.socket.close()
         until(lambda: gateway.get("/healthz").status == 200, "others get in")
