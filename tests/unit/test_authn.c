@@ -10,30 +10,9 @@
 
 #include <cmocka.h>
 
+#include "unit/account_texts.h"
+
 static const char *const room[] = {"rooms", "1", NULL};
-
-static gr_str s(const char *text)
-{
-    return gr_str_of(text);
-}
-
-/* The account that an id names, split at its first dot; empty parts when it has none. */
-static struct gr_account account_of(const char *id)
-{
-    const char *dot = strchr(id, '.');
-
-    if (!dot)
-        return (struct gr_account){s(id), s("")};
-    return (struct gr_account){{id, (size_t)(dot - id)}, s(dot + 1)};
-}
-
-static json_t *json_of(const char *text)
-{
-    json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
-
-    assert_non_null(value);
-    return value;
-}
 
 static void wrong_issuers_are_refused(void **unused)
 {
