@@ -336,7 +336,7 @@ bool grc_http_watch(struct grc_http *http)
     return http->tls != NULL;
 }
 
-/* --- figures --- */
+/* --- what is counted --- */
 
 unsigned grc_http_active(const struct grc_http *http)
 {

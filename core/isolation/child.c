@@ -19,7 +19,7 @@
 /* Handlers count on 64 KiB; what calls them needs some, too. */
 #define STACK_BYTES ((size_t)256 * 1024)
 /* What a call counts waits for its answer, which it is sent with. */
-#define FIGURES_MAX_BYTES ((size_t)4096)
+#define COUNTS_MAX_BYTES ((size_t)4096)
 #define MINUTE_MS 60000
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -38,15 +38,15 @@ static struct {
     struct grc_plugin *plugin;
     pthread_mutex_t reading; /* by the thread that waits for the next frame */
     pthread_mutex_t writing;
-    struct grc_buf figures; /* frames that were not sent yet */
-    pthread_mutex_t lock;   /* of over */
+    struct grc_buf counts; /* frames that were not sent yet */
+    pthread_mutex_t lock;  /* of over */
     pthread_cond_t ended;
     bool over;
 } child = {
     .socket = -1,
     .reading = PTHREAD_MUTEX_INITIALIZER,
     .writing = PTHREAD_MUTEX_INITIALIZER,
-    .figures = {.max_bytes = FIGURES_MAX_BYTES * 16},
+    .counts = {.max_bytes = COUNTS_MAX_BYTES * 16},
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .ended = PTHREAD_COND_INITIALIZER,
 };
@@ -68,18 +68,18 @@ static void send_all(gr_str bytes)
     }
 }
 
-/* Figures go first, so that what a call counted is counted when its answer is there. The lock for
+/* Counts go first, so that what a call counted is counted when its answer is there. The lock for
  * writing is held. */
-static void send_figures(void)
+static void send_counts(void)
 {
-    send_all(grc_buf_view(&child.figures));
-    grc_buf_clear(&child.figures);
+    send_all(grc_buf_view(&child.counts));
+    grc_buf_clear(&child.counts);
 }
 
 static void send_frame(gr_str frame)
 {
     pthread_mutex_lock(&child.writing);
-    send_figures();
+    send_counts();
     send_all(frame);
     pthread_mutex_unlock(&child.writing);
 }
@@ -101,43 +101,43 @@ static bool read_all(void *into, size_t count)
     return true;
 }
 
-/* --- figures --- */
+/* --- counts --- */
 
 static _Thread_local bool serves; /* the thread will send an answer */
 
-static void count(enum grc_figure figure, const char *name, const char *label,
+static void count(enum grc_count kind, const char *name, const char *label,
                   const int64_t numbers[3])
 {
     struct grc_wire wire;
 
-    grc_wire_begin(&wire, FIGURES_MAX_BYTES);
-    grc_wire_int(&wire, figure);
+    grc_wire_begin(&wire, COUNTS_MAX_BYTES);
+    grc_wire_int(&wire, kind);
     grc_wire_text(&wire, gr_str_of(name));
     grc_wire_text(&wire, gr_str_of(label));
     for (size_t i = 0; i < 3; i++)
         grc_wire_int(&wire, numbers[i]);
-    gr_str frame = grc_wire_frame(&wire, GRC_FRAME_FIGURE, 0);
+    gr_str frame = grc_wire_frame(&wire, GRC_FRAME_COUNT, 0);
     pthread_mutex_lock(&child.writing);
-    (void)grc_buf_str(&child.figures, frame); /* without memory the figure is lost */
-    if (!serves || child.figures.len > FIGURES_MAX_BYTES)
-        send_figures();
+    (void)grc_buf_str(&child.counts, frame); /* without memory the count is lost */
+    if (!serves || child.counts.len > COUNTS_MAX_BYTES)
+        send_counts();
     pthread_mutex_unlock(&child.writing);
     grc_wire_done(&wire);
 }
 
 static void count_plugin(const char *name, const char *label, int64_t delta)
 {
-    count(GRC_FIGURE_PLUGIN, name, label, (const int64_t[]){delta, 0, 0});
+    count(GRC_COUNT_PLUGIN, name, label, (const int64_t[]){delta, 0, 0});
 }
 
 static void count_exchange(const char *upstream, enum gr_err err, int status, int64_t took_us)
 {
-    count(GRC_FIGURE_EXCHANGE, upstream, NULL, (const int64_t[]){err, status, took_us});
+    count(GRC_COUNT_EXCHANGE, upstream, NULL, (const int64_t[]){err, status, took_us});
 }
 
 static void count_event(const char *upstream, enum grc_upstream_event event)
 {
-    count(GRC_FIGURE_EVENT, upstream, NULL, (const int64_t[]){event, 0, 0});
+    count(GRC_COUNT_EVENT, upstream, NULL, (const int64_t[]){event, 0, 0});
 }
 
 static const struct grc_metrics_sink sink = {

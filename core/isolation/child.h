@@ -4,7 +4,8 @@
 
 #include "plugin/plugin.h"
 
-/* Sends figures to the gateway from here on, instead of counting them. Before threads start. */
+/* From here on the metrics of this process are sent to the gateway, which counts them. Call it
+ * before there are threads. */
 void grc_child_begin(int socket);
 /* Sets the limits of the process. false: one of them cannot be set, which the log says. */
 bool grc_child_limit(const struct grc_process_settings *settings);

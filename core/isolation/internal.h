@@ -24,7 +24,7 @@ enum grc_ends {
         GRC_ENDS_COUNT
 };
 
-/* Figures of one group. They outlive it, so that a reload does not reset them. */
+/* Counts of one group. They outlive it, so that a reload does not reset them. */
 struct grc_tally {
     struct grc_tally *next;
     char *group;

@@ -44,9 +44,9 @@ static void take_answer(struct grc_isolated *group, const struct grc_frame *head
     pthread_mutex_unlock(&group->lock);
 }
 
-static bool take_figure(struct grc_isolated *group, struct grc_unwire *unwire)
+static bool take_count(struct grc_isolated *group, struct grc_unwire *unwire)
 {
-    enum grc_figure figure = (enum grc_figure)grc_unwire_int(unwire);
+    enum grc_count count = (enum grc_count)grc_unwire_int(unwire);
     const char *name = grc_unwire_text(unwire).ptr;
     const char *label = grc_unwire_text(unwire).ptr;
     int64_t first = grc_unwire_int(unwire);
@@ -55,16 +55,16 @@ static bool take_figure(struct grc_isolated *group, struct grc_unwire *unwire)
 
     if (unwire->broken || !name)
         return false;
-    switch (figure) {
-    case GRC_FIGURE_PLUGIN:
+    switch (count) {
+    case GRC_COUNT_PLUGIN:
         grc_metrics_plugin_add(group->plugin->self.name, group->plugin->desc->metrics, name, label,
                                first);
         grc_gauges_note(&group->gauges, group->plugin, name, label, first);
         return true;
-    case GRC_FIGURE_EXCHANGE:
+    case GRC_COUNT_EXCHANGE:
         grc_metrics_exchange(grc_metrics_upstream(name), (enum gr_err)first, (int)second, third);
         return true;
-    case GRC_FIGURE_EVENT:
+    case GRC_COUNT_EVENT:
         grc_metrics_upstream_event(grc_metrics_upstream(name), (enum grc_upstream_event)first);
         return true;
     }
@@ -123,8 +123,8 @@ static bool take_frame(struct grc_isolated *group, const struct grc_frame *head,
         take_answer(group, head, own);
         return true;
     }
-    if (head->kind == GRC_FRAME_FIGURE)
-        fine = take_figure(group, &unwire);
+    if (head->kind == GRC_FRAME_COUNT)
+        fine = take_count(group, &unwire);
     else if (head->kind == GRC_FRAME_READY)
         fine = take_ready(group, &unwire);
     free(own);

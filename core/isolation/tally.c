@@ -1,4 +1,4 @@
-/* Figures of the processes of groups. */
+/* Counts of the processes of groups. */
 #include "isolation/internal.h"
 #include "metrics/metrics.h"
 

@@ -13,7 +13,7 @@ enum grc_frame_kind {
     GRC_FRAME_QUIT,     /* to the process: end */
     GRC_FRAME_READY,    /* from the process, once: init and start are done */
     GRC_FRAME_ANSWER,   /* from the process: what became of a call */
-    GRC_FRAME_FIGURE,   /* from the process: something to count */
+    GRC_FRAME_COUNT,    /* from the process: something to count */
 };
 
 struct grc_frame {
@@ -22,11 +22,11 @@ struct grc_frame {
     uint32_t size;
 };
 
-/* What a FIGURE counts, and what its name, label and three numbers are. */
-enum grc_figure {
-    GRC_FIGURE_PLUGIN = 1, /* metric, label; delta */
-    GRC_FIGURE_EXCHANGE,   /* upstream; enum gr_err, status, microseconds */
-    GRC_FIGURE_EVENT,      /* upstream; enum grc_upstream_event */
+/* What a COUNT frame counts, and what its name, label and three numbers are. */
+enum grc_count {
+    GRC_COUNT_PLUGIN = 1, /* metric, label; delta */
+    GRC_COUNT_EXCHANGE,   /* upstream; enum gr_err, status, microseconds */
+    GRC_COUNT_EVENT,      /* upstream; enum grc_upstream_event */
 };
 
 /* Largest payload that the gateway takes from a process. */

@@ -67,7 +67,7 @@ static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint64_t rejected[GRC_REJECT_COUNT];
 static _Atomic int in_flight;
 static struct histogram worker_waits[2];        /* of the main listeners, and the admin's */
-static const struct grc_metrics_sink *diverted; /* NULL: figures are counted here */
+static const struct grc_metrics_sink *diverted; /* NULL: metrics are counted here */
 
 static void add(_Atomic uint64_t *counter, uint64_t value)
 {
@@ -599,7 +599,7 @@ double grc_metrics_quantile_ms(const uint64_t counts[GRC_METRICS_BUCKETS], doubl
     return total ? (double)buckets[BUCKETS - 1].us / 1000.0 : 0;
 }
 
-void grc_metrics_each_figure(grc_metrics_figure_fn *visit, void *arg)
+void grc_metrics_each_plugin_metric(grc_metrics_plugin_fn *visit, void *arg)
 {
     for (struct plugin_series *at = atomic_load(&series); at; at = at->next)
         visit(arg, at->plugin, at->name, at->label,

@@ -88,7 +88,7 @@ struct grc_metrics_totals {
 void grc_metrics_totals(struct grc_metrics_totals *ret_totals);
 
 /*
- * In the process of an isolated group figures go to the gateway, which counts them as its own. The
+ * In the process of an isolated group metrics go to the gateway, which counts them as its own. The
  * functions are called on any thread, with names that are borrowed. Before threads start.
  */
 struct grc_metrics_sink {
@@ -129,10 +129,10 @@ void grc_metrics_each_route(grc_metrics_view_fn *visit, void *arg);
 void grc_metrics_each_upstream(grc_metrics_view_fn *visit, void *arg);
 /* The q-th quantile (0 to 1) in milliseconds, linear within its bucket; 0 without any count. */
 double grc_metrics_quantile_ms(const uint64_t buckets[GRC_METRICS_BUCKETS], double q);
-/* Plugins' own figures. label: "" where the figure has none. */
-typedef void grc_metrics_figure_fn(void *arg, const char *plugin, const char *name,
+/* The metrics of plugins. label: "" for a metric without one. */
+typedef void grc_metrics_plugin_fn(void *arg, const char *plugin, const char *name,
                                    const char *label, int64_t value);
-void grc_metrics_each_figure(grc_metrics_figure_fn *visit, void *arg);
+void grc_metrics_each_plugin_metric(grc_metrics_plugin_fn *visit, void *arg);
 /* Requests turned away so far, by reason. */
 typedef void grc_metrics_reject_fn(void *arg, const char *reason, uint64_t count);
 void grc_metrics_each_reject(grc_metrics_reject_fn *visit, void *arg);

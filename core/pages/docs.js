@@ -377,7 +377,7 @@ function notice(...children) {
   line.hidden = false;
 }
 
-// Whoever comes back to the page is told when the gateway serves something else by now.
+// When the page is shown again, it tells if the gateway serves something else by now.
 async function load() {
   try {
     const answer = await fetch("/openapi.json", { cache: "no-cache" });

@@ -131,7 +131,7 @@ function showLists() {
     String(one.routes),
     one.reason ?? "",
   ]);
-  const figures = status.figures.map((one) => [one.group, one.name, one.label, String(one.value)]);
+  const metrics = status.metrics.map((one) => [one.group, one.name, one.label, String(one.value)]);
   const configs = status.configs.map((one) => [
     when(one.at_ms),
     String(one.generation),
@@ -139,7 +139,7 @@ function showLists() {
   ]);
   replace("errors", table("Last errors", ["When", "Status", "Operation", "Error", "Request id"], errors));
   replace("groups", table("Groups", ["Group", "Version", "State", "Routes", "Reason"], groups));
-  replace("figures", table("Figures of groups", ["Group", "Figure", "Label", "Value"], figures));
+  replace("metrics", table("Metrics of groups", ["Group", "Metric", "Label", "Value"], metrics));
   replace("configs", table("Configs", ["When", "Generation", "State"], configs));
 }
 
@@ -187,7 +187,7 @@ async function update() {
   }
 }
 
-// One question at a time, and none while nobody looks.
+// One request at a time, and none while the page is hidden.
 async function loop() {
   if (!document.hidden) await update();
   setTimeout(loop, EVERY_MS);

@@ -65,19 +65,19 @@ static json_t *upstream_states(const struct grc_runtime *runtime)
     return object;
 }
 
-static void add_figure(void *arg, const char *plugin, const char *name, const char *label,
-                       int64_t value)
+static void add_plugin_metric(void *arg, const char *plugin, const char *name, const char *label,
+                              int64_t value)
 {
     if (json_array_size(arg) < 256)
         json_array_append_new(arg, json_pack("{s:s, s:s, s:s, s:I}", "group", plugin, "name", name,
                                              "label", label, "value", (json_int_t)value));
 }
 
-static json_t *figures(void)
+static json_t *plugin_metrics(void)
 {
     json_t *list = json_array();
 
-    grc_metrics_each_figure(add_figure, list);
+    grc_metrics_each_plugin_metric(add_plugin_metric, list);
     return list;
 }
 
@@ -122,7 +122,7 @@ static enum gr_err status_json(struct gr_call *pub)
                   "upstreams", grc_history_upstreams_json(), "upstream_states",
                   upstream_states(runtime), "store",
                   runtime->store ? grc_store_kind(runtime->store) : NULL, "rejected", rejects(),
-                  "figures", figures(), "errors", grc_recent_errors_json(), "configs",
+                  "metrics", plugin_metrics(), "errors", grc_recent_errors_json(), "configs",
                   grc_recent_configs_json(), "certificate_end_ms", certificate(), "log_lines_lost",
                   (json_int_t)grc_log_lost()));
 }

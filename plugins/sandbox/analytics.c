@@ -149,7 +149,7 @@ static enum gr_err analytics_add(struct gr_call *call, struct sandbox *sb)
 /* --- peer statistics --- */
 
 /* Makes values that vary like real ones but are the same at each call. */
-static json_t *figures(struct sandbox *sb, const char *seed, size_t count, json_int_t around)
+static json_t *samples(struct sandbox *sb, const char *seed, size_t count, json_int_t around)
 {
     json_t *values = sb_pack(sb, "[]");
     uint64_t noise = sb_hash(seed);
@@ -177,15 +177,15 @@ static json_t *series(struct sandbox *sb, const json_t *track, int64_t from_ms, 
     bool video = sb_is(track, "type", GR_STR("video"));
     const char *id = sb_text(track, "id");
     json_t *row = sb_pack(sb, "{so so}", "timestamps", moments(sb, from_ms, count), "bitrate",
-                          figures(sb, id, count, video ? 900000 : 32000));
+                          samples(sb, id, count, video ? 900000 : 32000));
 
     if (video)
-        sb_set(sb, row, "fps", figures(sb, id, count, 24));
+        sb_set(sb, row, "fps", samples(sb, id, count, 24));
     if (published) {
-        sb_set(sb, row, "packet_loss_percent", figures(sb, id, count, 0));
-        sb_set(sb, row, "rtt_ms", figures(sb, id, count, 60));
+        sb_set(sb, row, "packet_loss_percent", samples(sb, id, count, 0));
+        sb_set(sb, row, "rtt_ms", samples(sb, id, count, 60));
     } else if (video) {
-        sb_set(sb, row, "freeze_count", figures(sb, id, count, 0));
+        sb_set(sb, row, "freeze_count", samples(sb, id, count, 0));
     }
     return row;
 }

@@ -149,7 +149,7 @@ def restart_on(box, port):
     box.start()
 
 
-def test_it_shows_traffic_and_figures(browser, gateway):
+def test_it_shows_traffic_and_metrics(browser, gateway):
     for _ in range(3):
         assert gateway.get("/rooms").status == 200
     browser.open(status_url(gateway))
