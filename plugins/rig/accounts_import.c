@@ -256,18 +256,39 @@ static enum gr_err import_all(struct import *import)
     return err;
 }
 
+/* Whether the URL has a password, or may have one, since libpq cannot take it apart. */
+static bool has_password(const char *url)
+{
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    bool found = options == NULL;
+
+    for (const PQconninfoOption *at = options; at && at->keyword; at++)
+        found = found || (at->val && strcmp(at->keyword, "password") == 0);
+    PQconninfoFree(options);
+    return found || strchr(url, '@') != strrchr(url, '@');
+}
+
 int rig_import(struct gr_call *call, const void *opts, int argc, char **argv)
 {
     struct import import = {.call = call};
 
     (void)opts;
-    const char *url = argc == 2 ? argv[1] : getenv("RIG_IMPORT_URL");
+    char *kept = getenv("RIG_IMPORT_URL");
+    const char *url = argc == 2 ? argv[1] : kept;
     if (argc > 2 || !url || strncmp(url, "postgres", 8) != 0)
         return USAGE;
+    if (argc == 2 && has_password(url)) {
+        (void)fprintf(stderr,
+                      "greenroom: every user of this machine can read a password on the command "
+                      "line; set RIG_IMPORT_URL to the URL instead\n");
+        return USAGE;
+    }
+    /* When a password was written without %XX, libpq's message could contain a part of it. */
+    bool plain = strchr(url, '@') == strrchr(url, '@');
     import.source = PQconnectdb(url);
+    if (kept)
+        explicit_bzero(kept, strlen(kept)); /* /proc shows it for as long as the process runs */
     if (PQstatus(import.source) != CONNECTION_OK) {
-        /* When a password was written without %XX, libpq's message could contain a part of it. */
-        bool plain = strchr(url, '@') == strrchr(url, '@');
         (void)fprintf(stderr, "greenroom: cannot connect to the original's database: %s\n",
                       plain ? PQerrorMessage(import.source) : "is the password written with %XX?");
         PQfinish(import.source);

@@ -54,10 +54,19 @@ def test_setting_a_password(rig, database):
     assert "password set by operator" in database.query("SELECT what FROM rig_audit")
 
 
+def import_from(rig, source, status=0):
+    """The URL has a password, which has no place in a list of processes."""
+    rig.env["RIG_IMPORT_URL"] = source
+    try:
+        return rig.command("rig", "import", status=status)
+    finally:
+        del rig.env["RIG_IMPORT_URL"]
+
+
 def test_importing_an_original(postgres, rig, database):
     source = postgres.new_database()
     postgres.query(ORIGINAL.replace("{hash}", original_hash()), source)
-    out = rig.command("rig", "import", source)
+    out = import_from(rig, source)
     assert out.splitlines() == ["users: 3 read, 3 added, 0 already there, 2 reported",
                                 "streams: 1 read, 1 added, 0 already there, 0 reported",
                                 "destinations: 2 read, 2 added, 0 already there, 1 reported"]
@@ -77,8 +86,7 @@ def test_importing_an_original(postgres, rig, database):
     # Again: nothing is lost that changed here since.
     postgres.query("INSERT INTO destinations VALUES (50, 'Twitch', 'late', true,"
                    " '5f0a1c92-7d34-4be8-b6f1-20c9e4d7a355')", source)
-    rig.env["RIG_IMPORT_URL"] = source  # a password has no place in a list of processes
-    out = rig.command("rig", "import")
+    out = import_from(rig, source)
     assert "destinations: 3 read, 1 added, 2 already there" in out
     made = rig.post(f"/streams/{detail['id']}/destination", {"service": "Twitch", "streamKey": "key"},
                     headers=bearer(token))
@@ -87,12 +95,15 @@ def test_importing_an_original(postgres, rig, database):
 
 def test_an_import_that_cannot_be_done(postgres, rig):
     assert "usage" in rig.command("rig", "import", status=2)
+    assert "cannot connect" in rig.command("rig", "import", "postgres://u@127.0.0.1:1/x", status=1)
     secret = "hunter2"
-    said = rig.command("rig", "import", f"postgres://u:{secret}@127.0.0.1:1/x", status=1)
-    assert "cannot connect" in said and secret not in said
-    said = rig.command("rig", "import", f"postgres://u:pa@{secret}@127.0.0.1:1/x", status=1)
-    assert "cannot connect" in said and secret not in said
-    assert "cannot read the users" in rig.command("rig", "import", postgres.new_database(), status=1)
+    for url in (f"postgres://u:{secret}@127.0.0.1:1/x", f"postgres://u:pa@{secret}@127.0.0.1:1/x",
+                f"postgres://u@127.0.0.1:1/x?password={secret}"):
+        said = rig.command("rig", "import", url, status=2)
+        assert "set RIG_IMPORT_URL" in said and secret not in said
+        said = import_from(rig, url, status=1)
+        assert "cannot connect" in said and secret not in said
+    assert "cannot read the users" in import_from(rig, postgres.new_database(), status=1)
 
 
 def test_an_import_of_many_rows(postgres, rig):
@@ -102,6 +113,6 @@ def test_an_import_of_many_rows(postgres, rig):
             now(), NULL FROM generate_series(1, 1700) i;
         INSERT INTO multi_streams SELECT gen_random_uuid(), 'key' || username, true, false, id, now(), NULL
             FROM user_accounts;""", source)
-    out = rig.command("rig", "import", source)
+    out = import_from(rig, source)
     assert "users: 1700 read, 1700 added" in out and "streams: 1700 read, 1700 added" in out
     assert len(rig.command("rig", "users", "list").splitlines()) == 1700
