@@ -59,7 +59,7 @@
  *   major step, for which plugins have to be compiled anew and may have to be changed: it is
  *   announced in a minor release at least six months before. The first release with a new major
  *   loads plugins of the old one too, and goes on doing so for at least twelve months, with a
- * warning in the log for each; how the two differ is said here.
+ *   warning in the log for each; how the two differ is said here.
  *
  * ABI changes (major.minor; see GR_ABI_MAJOR below):
  *   1.0  first release
