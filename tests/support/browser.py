@@ -21,9 +21,13 @@ class Browser:
     def __init__(self):
         chromium = shutil.which("chromium")
         if not chromium:
-            pytest.skip("chromium is not installed: scripts/bootstrap --test")
+            pytest.skip("chromium is not installed: scripts/bootstrap --browser")
         self.process = subprocess.Popen(["node", str(DRIVER), str(npm.tools()), chromium], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
+        start = json.loads(self.process.stdout.readline() or '{"broken": "node ended"}')
+        if "broken" in start:
+            self.process.wait()
+            pytest.skip("this machine cannot run the browser: " + start["broken"])
 
     def __enter__(self):
         return self

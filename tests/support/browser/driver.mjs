@@ -8,8 +8,15 @@ const require = createRequire(modules + "/");
 const { chromium } = require("playwright-core");
 const axeFile = require.resolve("axe-core/axe.min.js");
 // A container's root has no user namespaces to put the browser's own sandbox into.
-const args = ["--no-sandbox", "--disable-gpu"];
-const browser = await chromium.launch({ executablePath, args });
+const args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
+let browser;
+try {
+  browser = await chromium.launch({ executablePath, args });
+} catch (problem) {
+  console.log(JSON.stringify({ broken: String(problem).split("\n")[0] }));
+  process.exit(1);
+}
+console.log(JSON.stringify({ ready: true }));
 let page;
 let told;
 
