@@ -29,11 +29,9 @@ enum gr_err sb_check_token(struct gr_call *call, gr_str token, const char *type,
 
 static enum gr_err bearer(struct gr_call *call, gr_str *ret_token)
 {
-    gr_str value = gr_header(call, "Authorization");
-
-    if (value.len <= 7 || strncasecmp(value.ptr, "Bearer ", 7) != 0)
+    *ret_token = gr_bearer(call);
+    if (ret_token->len == 0)
         return sb_error(call, 401, "Authentication error", "a bearer token is missing");
-    *ret_token = (gr_str){value.ptr + 7, value.len - 7};
     return GR_OK;
 }
 
