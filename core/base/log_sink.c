@@ -16,6 +16,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* How long a line waits for further lines that are written together with it. */
@@ -78,6 +79,13 @@ static bool write_all(const char *bytes, size_t len)
     return true;
 }
 
+static bool is_pipe(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) != 0 || S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
+}
+
 /* Returns the length of as many whole lines as a pipe takes in one piece, at least of one line:
  * another process that writes to the pipe cannot get between them then. */
 static size_t whole_lines(gr_str lines)
@@ -101,10 +109,11 @@ static uint64_t count_lines(gr_str lines)
 /* Returns false when some lines were lost; they are counted. */
 static bool write_lines(gr_str lines)
 {
+    const bool pieces = is_pipe(atomic_load(&log_fd));
     bool fine = true;
 
     while (lines.len > 0) {
-        gr_str piece = {lines.ptr, whole_lines(lines)};
+        gr_str piece = {lines.ptr, pieces ? whole_lines(lines) : lines.len};
 
         if (!write_all(piece.ptr, piece.len)) {
             atomic_fetch_add(&unwritten, count_lines(piece));

@@ -16,6 +16,9 @@ void grc_memory_init(void)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
     mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+    /* No fast bins: with them, each block over 1 KiB that is allocated costs a walk over all small
+     * ones that were freed. The caches of the threads hold those. */
+    mallopt(M_MXFAST, 0);
     mallopt(M_TRIM_THRESHOLD, 2 * MAPPED_BYTES);
     /* As many arenas as workers run at a time (loop/turn.h), since each arena keeps freed memory.
      */

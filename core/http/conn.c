@@ -25,7 +25,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FIRST_BYTES ((size_t)4096)
+/* Enough for most heads, and small enough for the C library to take it from the cache of the
+ * thread.
+ */
+#define FIRST_BYTES ((size_t)1024)
 /* After the last answer the gateway still reads this long and this much, since the kernel resets a
  * connection that is closed with unread bytes, and the client could lose the answer. */
 #define LINGER_MS 1000
@@ -451,6 +454,21 @@ static bool pass_proxy_header(struct grc_conn *conn)
     }
 }
 
+/*
+ * Whether a read would find nothing: the last one took less than there was room for, so it emptied
+ * the socket, and what comes later makes an event. A hang-up may have been reported together with
+ * the bytes that were read, without another event; then only a read finds the end. In a drain, an
+ * idle connection is closed, and events that no worker has taken yet must not be lost.
+ */
+static bool nothing_to_read(struct grc_conn *conn)
+{
+    bool drained = conn->drained && !grc_watch_hung_up(conn->watch) &&
+                   atomic_load(&conn->http->stage) < GRC_HTTP_DRAINING;
+
+    conn->drained = false;
+    return drained;
+}
+
 static void look_for_head(struct grc_conn *conn)
 {
     if (conn->proxied && !pass_proxy_header(conn))
@@ -458,7 +476,7 @@ static void look_for_head(struct grc_conn *conn)
     for (;;) {
         if (begin_if_whole(conn))
             return;
-        switch (grc_conn_fill(conn)) {
+        switch (nothing_to_read(conn) ? GRC_CAME_NONE : grc_conn_fill(conn)) {
         case GRC_CAME_SOME:
             break;
         case GRC_CAME_NONE:
@@ -572,6 +590,7 @@ static void on_event(void *arg, uint32_t events)
     pthread_mutex_lock(&conn->lock);
     conn->parked = false;
     pthread_mutex_unlock(&conn->lock);
+    conn->drained = false;
     grc_conn_go_on(conn);
 }
 
@@ -687,6 +706,7 @@ bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *p
     conn->ended = false;
     conn->blank = false;
     conn->kept = false;
+    conn->drained = false;
     conn->late = late;
     conn->over = atomic_load(&http->open) >= http->connections_max;
     conn->ready_us = 0;

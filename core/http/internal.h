@@ -72,6 +72,7 @@ struct grc_conn {
     uint8_t phase;
     uint8_t listener;
     bool ended;     /* the client has sent all that it will */
+    bool drained;   /* the last read took all that had come */
     bool blank;     /* the empty line that may stand in front of a head was taken */
     bool kept;      /* it had a request before */
     bool late;      /* made after the drain had begun */

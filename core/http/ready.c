@@ -31,8 +31,7 @@ void grc_ready_put(struct grc_conn *conn)
     unsigned before = atomic_fetch_add(&http->ready_count, 1);
     pthread_mutex_unlock(&http->lock);
     /* If this thread is a worker, it takes the first connection itself after its current step. */
-    if (before > 0 || !on_worker())
-        grc_loop_wake(http->loop);
+    grc_loop_offer(http->loop, before > 0 || !on_worker());
 }
 
 struct grc_conn *grc_ready_take(struct grc_http *http)
@@ -41,17 +40,15 @@ struct grc_conn *grc_ready_take(struct grc_http *http)
         return NULL;
     pthread_mutex_lock(&http->lock);
     struct grc_conn *conn = http->ready.first;
-    bool more = false;
     if (conn) {
         http->ready.first = conn->next;
         if (!http->ready.first)
             http->ready.last = NULL;
-        more = atomic_fetch_sub(&http->ready_count, 1) > 1;
+        atomic_fetch_sub(&http->ready_count, 1);
     }
     pthread_mutex_unlock(&http->lock);
-    /* Several wake-ups may have woken only this worker, which is now busy with this connection:
-     * wake another one. */
-    if (more)
-        grc_loop_wake(http->loop);
+    /* This worker is busy from now on: another one takes what is left. */
+    if (conn)
+        grc_loop_accept(http->loop);
     return conn;
 }

@@ -33,6 +33,7 @@ ssize_t grc_stream_read(struct grc_conn *conn, char *into, size_t size)
     if (!conn->ssl) {
         ssize_t result = recv(conn->fd, into, size, MSG_DONTWAIT);
 
+        conn->drained = result > 0 && (size_t)result < size;
         return result >= 0 ? result : failed();
     }
     ERR_clear_error();

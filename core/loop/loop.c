@@ -16,6 +16,8 @@
 #define BATCH 16
 /* Most events that were taken and have not run; more than all workers together take. */
 #define TAKEN_MAX 4096u
+/* So many steps may run what is pending before one asks the kernel for new events. */
+#define UNPOLLED_MAX 32u
 /* The longest that a worker sleeps while a timer is set. */
 #define SLEEP_MAX_MS 60000
 
@@ -45,7 +47,9 @@ struct grc_loop {
     struct taken taken[TAKEN_MAX]; /* a ring */
     unsigned taken_at;
     unsigned taken_count;
-    _Atomic unsigned pending; /* posted fibers and taken events; read without the lock */
+    /* Posted fibers, taken events and offers; read without the lock. */
+    _Atomic unsigned pending;
+    _Atomic unsigned unpolled; /* steps since the last epoll_wait() */
 };
 
 struct grc_loop *grc_loop_new(void)
@@ -108,6 +112,19 @@ static void wake_sleeper(struct grc_loop *loop)
 void grc_loop_hand_over(struct grc_loop *loop)
 {
     if (atomic_load(&loop->pending) > 0 || atomic_load(&loop->timer_moved))
+        wake_sleeper(loop);
+}
+
+void grc_loop_offer(struct grc_loop *loop, bool wake)
+{
+    atomic_fetch_add(&loop->pending, 1);
+    if (wake)
+        wake_sleeper(loop);
+}
+
+void grc_loop_accept(struct grc_loop *loop)
+{
+    if (atomic_fetch_sub(&loop->pending, 1) > 1)
         wake_sleeper(loop);
 }
 
@@ -289,6 +306,10 @@ void grc_loop_step(struct grc_loop *loop, int timeout_ms)
     if (grc_timers_next_ms(loop->timers) != GRC_NEVER_MS)
         ran |= run_timer(loop, grc_mono_ms());
     atomic_fetch_sub(&loop->stepping, 1);
+    if (ran && atomic_load(&loop->pending) > 0 &&
+        atomic_fetch_add(&loop->unpolled, 1) < UNPOLLED_MAX)
+        return;
+    atomic_store(&loop->unpolled, 0);
     if (ran || atomic_load(&loop->pending) > 0)
         timeout_ms = 0;
     int count = wait_for_events(loop, events, timeout_ms);

@@ -27,6 +27,11 @@ void grc_loop_free(struct grc_loop *loop);
 void grc_loop_step(struct grc_loop *loop, int timeout_ms);
 /* Ends the wait of one worker in grc_loop_step(). */
 void grc_loop_wake(struct grc_loop *loop);
+/* Tells that a thread has put work for any worker elsewhere, which workers look for between two
+ * steps: none of them sleeps until it is accepted. wake: also ends the wait of one, if all wait. */
+void grc_loop_offer(struct grc_loop *loop, bool wake);
+/* Takes back one offer, by the worker that begins with the work, and wakes another for the rest. */
+void grc_loop_accept(struct grc_loop *loop);
 /* Ends the waits of all workers; later steps do not wait either. */
 void grc_loop_stop(struct grc_loop *loop);
 /* Called in a step by a worker that is about to be busy for long: another worker is woken for the
@@ -64,6 +69,8 @@ int grc_watch_fd(const struct grc_watch *watch);
  * GRC_WRITE costs a system call.
  */
 bool grc_watch_arm(struct grc_watch *watch, uint32_t events, grc_watch_fn *fn, void *arg);
+/* Tells whether GRC_HANGUP has come. */
+bool grc_watch_hung_up(const struct grc_watch *watch);
 /* Returns true when the wait was still armed, so that fn will not be called; false when a worker
  * has taken the event. */
 bool grc_watch_disarm(struct grc_watch *watch);

@@ -197,6 +197,11 @@ bool grc_watch_arm(struct grc_watch *watch, uint32_t events, grc_watch_fn *fn, v
     }
 }
 
+bool grc_watch_hung_up(const struct grc_watch *watch)
+{
+    return (atomic_load(&watch->word) & GRC_HANGUP) != 0;
+}
+
 bool grc_watch_disarm(struct grc_watch *watch)
 {
     uint64_t word = atomic_load(&watch->word);

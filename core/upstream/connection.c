@@ -46,6 +46,7 @@ enum grc_io grc_connection_receive(struct grc_connection *connection, char *byte
     }
     ssize_t count = recv(connection->fd, bytes, max, MSG_DONTWAIT);
 
+    connection->drained = count > 0 && (size_t)count < max;
     if (count < 0)
         return io_of_errno();
     *ret_count = (size_t)count;
@@ -66,11 +67,15 @@ enum grc_woken grc_connection_wait(struct grc_connection *connection, uint32_t e
 
 /* True when nothing has come since the last answer. Anything that has come cannot belong to the
  * next answer: the end of the stream, an error, or unexpected bytes. */
-static bool is_silent(struct grc_connection *connection)
+static bool is_silent(struct grc_connection *connection, int64_t now_ms)
 {
     char byte;
     size_t count;
 
+    /* It was seen empty in this millisecond. Under load this saves a system call for each request;
+     * bytes that come between this look and the next request are not seen in either case. */
+    if (connection->drained && now_ms == connection->idle.since_ms)
+        return true;
     if (connection->easy) /* libcurl handles TLS records without data, such as session tickets */
         return grc_connection_receive(connection, &byte, 1, &count) == GRC_IO_AGAIN;
     return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
@@ -88,7 +93,7 @@ struct grc_connection *grc_connection_take(struct grc_upstream *upstream)
         if (!connection)
             return NULL;
         if (now_ms - connection->idle.since_ms <= connection->idle_max_ms &&
-            now_ms - connection->born_ms <= LIFETIME_MAX_MS && is_silent(connection))
+            now_ms - connection->born_ms <= LIFETIME_MAX_MS && is_silent(connection, now_ms))
             return connection;
         grc_connection_free(connection);
     }

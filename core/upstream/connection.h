@@ -20,6 +20,7 @@ struct grc_connection {
     int64_t born_ms;         /* monotonic */
     int64_t idle_max_ms;     /* how long it may be unused, as the upstream's last answer said */
     bool reused;             /* it has had an answer before */
+    bool drained;            /* the last receive took all that had come */
 };
 
 enum grc_io { GRC_IO_DONE = 1, GRC_IO_AGAIN, GRC_IO_CLOSED, GRC_IO_FAILED };
