@@ -1,6 +1,7 @@
 #include "auth/authn.h"
 
 #include "base/file.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/secure.h"
@@ -85,6 +86,10 @@ static bool read_issuer(struct issuer *issuer, const char *owner, const json_t *
         grc_wipe(bytes, len);
         free(bytes);
     }
+    char *place = grc_format("%s: authn of '%s'", owner, issuer->name);
+    if (issuer->key && place)
+        grc_jwt_key_warn(issuer->key, place);
+    free(place);
     if (!issuer->key)
         grc_error("%s: authn of '%s': cannot use its key for %s: %s", owner, issuer->name, alg,
                   reason ? reason : "");

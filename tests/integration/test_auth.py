@@ -97,6 +97,27 @@ def test_none_gives_its_scopes_to_callers_without_a_credential(make):
     assert refused.status == 401 and 'error="invalid_token"' in refused.header("WWW-Authenticate")
 
 
+@pytest.mark.parametrize("length", [1, 31, 63, 64])
+def test_a_secret_that_can_be_guessed_is_told(tmp_path, length):
+    """Shorter than the digest of the algorithm, wherever the config has it."""
+    secret = "s" * length
+    service = {"url": "http://127.0.0.1:1"}
+    gateway = Gateway(
+        tmp_path,
+        {"auth": {"jwt": {"main": {"keys": [{"alg": "HS512", "secret": secret}]}}}, "store": "sqlite:test.db",
+         "state_directory": str(tmp_path / "state")},
+        {"minigroups": {"config": {
+            "account": "mini.svc.example", "secret": secret, "event": service, "conference": service, "tq": service,
+            "authn": [{"issuer": "iam", "audience": ["usr.example"], "key": secret}], "authz": [],
+            "callbacks": {"trusted": ["conference.svc.example"]}, "storage_url": "http://127.0.0.1:1"}}})
+    with gateway:
+        told = gateway.log
+    for place, alg, wanted in (("auth.jwt.main: key 0", "HS512", 64), ("minigroups: authn of 'iam'", "HS256", 32),
+                               ("secret", "HS256", 32)):
+        line = f"{place}: a secret of {length} bytes can be guessed; {alg} needs at least {wanted} (RFC 7518, section 3.2)"
+        assert (line in told) == (length < wanted), told
+
+
 def test_health_needs_no_credential(make):
     gateway = make({"keys": {}})
     assert gateway.get("/healthz").status == 200
