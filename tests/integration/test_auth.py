@@ -112,7 +112,7 @@ def test_a_secret_that_can_be_guessed_is_told(tmp_path, length):
             "callbacks": {"trusted": ["conference.svc.example"]}, "storage_url": "http://127.0.0.1:1"}}})
     with gateway:
         told = gateway.log
-    for place, alg, wanted in (("auth.jwt.main: key 0", "HS512", 64), ("minigroups: authn of 'iam'", "HS256", 32),
+    for place, alg, wanted in (("auth.jwt.main: key 0", "HS512", 64), ("authn of 'iam'", "HS256", 32),
                                ("secret", "HS256", 32)):
         line = f"{place}: a secret of {length} bytes can be guessed; {alg} needs at least {wanted} (RFC 7518, section 3.2)"
         assert (line in told) == (length < wanted), told
