@@ -95,6 +95,9 @@ def test_none_gives_its_scopes_to_callers_without_a_credential(make):
     # So does one of a kind that no provider takes: it is a wrong one, not a missing one.
     refused = gateway.get("/rooms", headers=bearer("e30.e30.x"))
     assert refused.status == 401 and 'error="invalid_token"' in refused.header("WWW-Authenticate")
+    # And one of another scheme.
+    for credential in ("Basic YTpi", "Bearer", "Digest username=a"):
+        assert gateway.get("/rooms", headers={"Authorization": credential}).status == 401, credential
 
 
 @pytest.mark.parametrize("length", [1, 31, 63, 64])
@@ -337,6 +340,8 @@ def test_a_bound_key_calls_nothing_that_is_not_about_its_room(make, upstream):
     for path in ("/rooms", "/rooms/r3", "/rooms/r1%2F..%2Fr3", "/templates", "/room-codes/room/r3",
                  "/rooms?name=r3", "/rooms/R1"):
         assert gateway.get(path, headers=bearer(key)).status in (400, 403), path
+    # What no request of the route can make right is told so.
+    assert "templates.list does not name one" in gateway.get("/templates", headers=bearer(key)).json["message"]
     # A room by its name, in the body of a route that makes rooms.
     assert gateway.post("/rooms", {"name": "r3"}, headers=bearer(key)).status == 403
     assert {request.path for request in upstream.requests} == {f"/v2{path}" for path in allowed}
