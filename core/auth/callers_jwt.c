@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/secure.h"
 #include "upstream/upstream.h"
 
@@ -12,8 +11,6 @@
 
 #define KEY_FILE_MAX 65536u
 #define FETCH_TIMEOUT "3s"
-/* The length of the shortest digest, that of HS256. */
-#define SECRET_BYTES_MIN 32u
 
 /* Where problems are reported. */
 struct sink {
@@ -64,10 +61,9 @@ static bool add_own(struct grc_jwt_provider *provider, const struct sink *sink,
     if (!made)
         return say(sink, "key %zu (%s): %s", provider->own_count,
                    settings->file ? settings->file : "secret", reason);
-    if (key.key.len < SECRET_BYTES_MIN && strncmp(settings->alg, "HS", 2) == 0)
-        grc_warn("auth.jwt.%s: key %zu: a secret of %zu bytes can be guessed; %s needs at least %u "
-                 "(RFC 7518, section 3.2)",
-                 sink->name, provider->own_count, key.key.len, settings->alg, SECRET_BYTES_MIN);
+    char place[256];
+    snprintf(place, sizeof(place), "auth.jwt.%s: key %zu", sink->name, provider->own_count);
+    grc_jwt_key_warn(made, place);
     provider->own[provider->own_count++] = made;
     return true;
 }

@@ -166,7 +166,7 @@ static bool parse_digest(const json_t *value, unsigned char ret_digest[32])
 {
     const gr_str text = {json_string_value(value), json_string_length(value)};
 
-    return text.len == 64 && grc_unhex(text, ret_digest, 32);
+    return grc_unhex(text, ret_digest, 32);
 }
 
 /* Ids are compared as texts, so their digits are lower case. */

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/format.h"
+#include "config/ownership.h"
 #include "config/source.h"
 #include "plugin/module.h"
 #include "server/runtime_build.h"
@@ -227,35 +228,24 @@ static void look_at_upstreams(struct audit *audit)
 
 /* --- files that other users can change --- */
 
-static void look_at_writable(struct audit *audit, const char *path)
+static void find_writable(void *arg, const char *path, const char *found)
 {
-    struct stat info;
-
-    /* In a directory with the sticky bit, other users can add files, but not replace existing ones.
-     */
-    if (path && stat(path, &info) == 0 && (info.st_mode & S_IWOTH))
-        find(audit, GRC_AUDIT_WRITABLE, strdup(path),
-             grc_format("mode %04o", info.st_mode & 07777u));
+    find(arg, GRC_AUDIT_WRITABLE, grc_format("%s", path), grc_format("%s", found));
 }
 
 static void look_at_writables(struct audit *audit)
 {
-    const struct grc_settings *settings = audit->settings;
-    char *groups = grc_path_join(settings->dir, "plugins.d");
-
-    look_at_writable(audit, settings->dir);
-    look_at_writable(audit, audit->file);
-    look_at_writable(audit, groups);
-    look_at_writable(audit, settings->plugin_dir);
-    for (size_t i = 0; i < settings->plugin_count; i++)
-        look_at_writable(audit, settings->plugins[i].file);
+    grc_config_owned_by_others(audit->settings, find_writable, audit);
     for (size_t i = 0; i < audit->runtime->plugin_count; i++) {
         const struct grc_plugin *plugin = audit->runtime->plugins[i];
+        char *found = plugin->settings && plugin->state == GRC_LOAD_OK
+                          ? grc_owned_by_others(audit->settings, plugin->file)
+                          : NULL;
 
-        if (plugin->settings && plugin->state == GRC_LOAD_OK)
-            look_at_writable(audit, plugin->file);
+        if (found)
+            find_writable(audit, plugin->file, found);
+        free(found);
     }
-    free(groups);
 }
 
 /* --- limits --- */

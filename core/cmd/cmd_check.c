@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "base/privileges.h"
 #include "cmd/cmd.h"
+#include "config/ownership.h"
 #include "http/http.h"
 #include "server/runtime_build.h"
 
@@ -104,6 +105,7 @@ static int check(const struct grc_cli *cli, const void *args, int count, char **
     if (!runtime)
         return GRC_EXIT_CONFIG;
     grc_http_warn_unchecked(runtime->settings);
+    grc_config_warn_owners(runtime->settings);
     if (asked->listen && !try_listeners(runtime->settings)) {
         grc_runtime_unref(runtime);
         return GRC_EXIT_LISTEN;

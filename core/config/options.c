@@ -71,7 +71,9 @@ static void check_shape(struct grc_reader *reader, const struct grc_path *path,
         const struct grc_path below = {.up = path, .name = problem->where};
 
         grc_reader_problem(reader, problem->where[0] ? &below : path, "%s%s",
-                           problem->kind == GR_PROBLEM_UNKNOWN ? "" : "expected ",
+                           problem->kind == GR_PROBLEM_UNKNOWN   ? ""
+                           : problem->kind == GR_PROBLEM_MISSING ? "missing, "
+                                                                 : "expected ",
                            problem->expected);
     }
     if (err != GR_OK && problems.count == 0)

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/privileges.h"
 #include "config/env.h"
+#include "config/ownership.h"
 #include "config/show.h"
 #include "plugin/module.h"
 #include "server/admin_socket.h"
@@ -221,6 +222,7 @@ static int start(struct server *server)
         return GRC_EXIT_CONFIG;
     apply_log(runtime->settings);
     grc_http_warn_unchecked(runtime->settings);
+    grc_config_warn_owners(runtime->settings);
     grc_env_scrub(); /* everything has been read, and there are no threads yet */
     bool settled = settle_process(runtime->settings);
     if (settled)

@@ -1,6 +1,7 @@
 #include "token/jwt_key.h"
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/secure.h"
 
 #include <openssl/crypto.h>
@@ -90,6 +91,16 @@ void grc_jwt_key_free(struct grc_jwt_key *key)
 const char *grc_jwt_key_kid(const struct grc_jwt_key *key)
 {
     return key->kid;
+}
+
+void grc_jwt_key_warn(const struct grc_jwt_key *key, const char *place)
+{
+    size_t wanted = key->alg->bits / 8;
+
+    if (key->alg->family == GRC_JWT_HS && key->secret_bytes < wanted)
+        grc_warn("%s: a secret of %zu bytes can be guessed; %s needs at least %zu (RFC 7518, "
+                 "section 3.2)",
+                 place, key->secret_bytes, key->alg->name, wanted);
 }
 
 /* --- signing --- */

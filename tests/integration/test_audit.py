@@ -111,6 +111,26 @@ def test_what_others_can_change(tmp_path, name):
     assert (one["rule"], one["where"]) == ("writable", str(path).rstrip("/"))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("name", ["", "greenroom.json", "plugins.d", "plugins.d/token.json", "keys.json"])
+def test_what_another_user_owns(tmp_path, name):
+    write(tmp_path, {"auth": {"keys": {"file": str(tmp_path / "keys.json")}}})
+    path = tmp_path / name
+    if not path.exists():
+        path.write_text('{"version": 1, "keys": []}')
+        path.chmod(0o600)
+    os.chown(path, 12345, -1)
+    [one] = found(tmp_path)
+    assert (one["rule"], one["where"], one["found"]) == ("writable", str(path), "owner 12345")
+    done = subprocess.run([BINARY, "-c", str(tmp_path), "check"], capture_output=True, text=True, timeout=TIMEOUT)
+    assert done.returncode == 0
+    assert f"{path}: owner 12345: another user can change what the gateway goes by" in done.stderr
+    # The one that the gateway runs as may.
+    (tmp_path / "state").mkdir()
+    os.chown(tmp_path / "state", 12345, -1)
+    assert found(tmp_path) == []
+
+
 def test_a_gateway_that_stays_root(tmp_path):
     write(tmp_path)
     (tmp_path / "state").mkdir()

@@ -92,8 +92,33 @@ def test_none_gives_its_scopes_to_callers_without_a_credential(make):
     assert refused.status == 403 and "rooms:write" in refused.json["message"]
     # A wrong credential differs from none.
     assert gateway.get("/rooms", headers=bearer("gr_x")).status == 401
-    # So does one of a kind that no provider takes.
-    assert gateway.get("/rooms", headers=bearer("e30.e30.x")).status == 401
+    # So does one of a kind that no provider takes: it is a wrong one, not a missing one.
+    refused = gateway.get("/rooms", headers=bearer("e30.e30.x"))
+    assert refused.status == 401 and 'error="invalid_token"' in refused.header("WWW-Authenticate")
+    # And one of another scheme.
+    for credential in ("Basic YTpi", "Bearer", "Digest username=a"):
+        assert gateway.get("/rooms", headers={"Authorization": credential}).status == 401, credential
+
+
+@pytest.mark.parametrize("length", [1, 31, 63, 64])
+def test_a_secret_that_can_be_guessed_is_told(tmp_path, length):
+    """Shorter than the digest of the algorithm, wherever the config has it."""
+    secret = "s" * length
+    service = {"url": "http://127.0.0.1:1"}
+    gateway = Gateway(
+        tmp_path,
+        {"auth": {"jwt": {"main": {"keys": [{"alg": "HS512", "secret": secret}]}}}, "store": "sqlite:test.db",
+         "state_directory": str(tmp_path / "state")},
+        {"minigroups": {"config": {
+            "account": "mini.svc.example", "secret": secret, "event": service, "conference": service, "tq": service,
+            "authn": [{"issuer": "iam", "audience": ["usr.example"], "key": secret}], "authz": [],
+            "callbacks": {"trusted": ["conference.svc.example"]}, "storage_url": "http://127.0.0.1:1"}}})
+    with gateway:
+        told = gateway.log
+    for place, alg, wanted in (("auth.jwt.main: key 0", "HS512", 64), ("authn of 'iam'", "HS256", 32),
+                               ("secret", "HS256", 32)):
+        line = f"{place}: a secret of {length} bytes can be guessed; {alg} needs at least {wanted} (RFC 7518, section 3.2)"
+        assert (line in told) == (length < wanted), told
 
 
 def test_health_needs_no_credential(make):
@@ -315,6 +340,8 @@ def test_a_bound_key_calls_nothing_that_is_not_about_its_room(make, upstream):
     for path in ("/rooms", "/rooms/r3", "/rooms/r1%2F..%2Fr3", "/templates", "/room-codes/room/r3",
                  "/rooms?name=r3", "/rooms/R1"):
         assert gateway.get(path, headers=bearer(key)).status in (400, 403), path
+    # What no request of the route can make right is told so.
+    assert "templates.list does not name one" in gateway.get("/templates", headers=bearer(key)).json["message"]
     # A room by its name, in the body of a route that makes rooms.
     assert gateway.post("/rooms", {"name": "r3"}, headers=bearer(key)).status == 403
     assert {request.path for request in upstream.requests} == {f"/v2{path}" for path in allowed}

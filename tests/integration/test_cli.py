@@ -460,6 +460,19 @@ def test_closed_descriptors_are_not_written_into(etc, tmp_path):
     assert written and not any("gr_" in text for text in written)
 
 
+@pytest.mark.parametrize("words", [["routes"], ["openapi"], ["audit", "--rules"], ["config", "show"], ["plugins"], ["check"],
+                                   ["keys", "list"], ["token", "management"], ["--help"], ["--version"]], ids=" ".join)
+def test_output_that_is_lost_is_a_failure(etc, words):
+    config = json.loads((etc / "greenroom.json").read_text())
+    config["auth"] = {"keys": {"file": str(etc / "keys.json")}}
+    (etc / "greenroom.json").write_text(json.dumps(config))
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([BINARY, "-c", str(etc), *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=LIMIT,
+                              env={**os.environ, **CREDENTIALS})
+    assert done.returncode == 1
+    assert "cannot write to standard output" in done.stderr
+
+
 def test_overrides_that_are_misspelt(etc):
     file = etc / "plugins.d" / "rooms.json"
     for routes, problem in (

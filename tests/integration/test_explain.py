@@ -61,6 +61,15 @@ def test_asking_takes_nothing_of_a_limit_and_serving_does(gateway):
     assert limit["left"] == 4
 
 
+def test_every_limit_of_a_request_is_told(tmp_path):
+    limits = {"caller": {"rate": "1/h", "burst": 2}, "address": {"rate": "1/h", "burst": 3},
+              "scopes": {"rooms:read": {"rate": "1/h", "burst": 4}}, "routes": {"rooms.get": {"rate": "1/h", "burst": 5}}}
+    config = {"upstreams": {"api": {"url": "http://127.0.0.1:1"}}, "limits": limits, "state_directory": str(tmp_path / "state")}
+    with Gateway(tmp_path, config, {"rooms": {}}) as gateway:
+        told = explained(gateway, "GET", "/rooms/6b0")["limits"]
+        assert {limit["of"]: limit["burst"] for limit in told} == {"address": 3, "caller": 2, "scope": 4, "operation": 5}
+
+
 @pytest.mark.parametrize(
     "words,refusals",
     [

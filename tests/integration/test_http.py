@@ -165,6 +165,12 @@ def test_a_trickled_body_ends_in_time(gateway):
     assert time.monotonic() - began < 4 * FACTOR
 
 
+def test_a_target_in_absolute_form_is_served(gateway):
+    with gateway.raw(b"GET http://gw.example/healthz HTTP/1.1\r\nHost: gw.example\r\n\r\n") as raw:
+        assert raw.answer().status == 200
+    gateway.wait_log('"path":"/healthz".*"status":200')
+
+
 def test_a_body_that_ends_early_is_refused(gateway):
     with gateway.raw(post(b"Content-Length: 100\r\n", b"{}")) as raw:
         raw.socket.shutdown(socket.SHUT_WR)

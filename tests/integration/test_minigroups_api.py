@@ -244,6 +244,16 @@ def test_bad_tokens(gateway, bearer):
     assert problem["detail"]
 
 
+def test_guesses_of_tokens_are_throttled(services, tmp_path):
+    gateway = mg.Gateway(tmp_path, services, auth={"throttle": {"failures": 3}})
+    try:
+        path, guess = f"{BASE}/{uuid.uuid4()}", {"Authorization": "Bearer " + mg.token(mg.ADMIN, secret="guessed")}
+        statuses = [gateway.call("GET", path, headers=guess)[0] for _ in range(5)]
+        assert statuses == [401] * 3 + [429] * 2
+    finally:
+        assert gateway.stop() == 0
+
+
 def test_good_tokens(gateway):
     path = f"{BASE}/{gateway.create()['id']}"
     bearer = mg.token(mg.ADMIN, header={"alg": "HS256", "kid": "some"})

@@ -93,6 +93,11 @@ MISTAKES = {
     "an option that the group does not have": (
         "{%s}" % API, {"webhooks": '{\n "config": {"secrit": "s"}}'},
         ['ROOT/plugins.d/webhooks.json:2:13: config.secrit: unknown key, did you mean "secret"?']),
+    "a member that an option needs": (
+        '{"store": "sqlite:mistake.db"}', {"minigroups": (
+            '{"config": {"account": "mini.svc.example", "storage_url": "http://127.0.0.1:1", "event": {"url": "http://127.0.0.1:1"},'
+            '\n "conference": {"url": "http://127.0.0.1:1"}, "authn": [], "authz": [],\n "callbacks": {}}}')},
+        ["ROOT/plugins.d/minigroups.json:3:2: config.callbacks.trusted: missing, required"]),
     "a prefix that ends in a slash": (
         "{%s}" % API, {"rooms": '{"prefix": "/v1/"}'},
         ['ROOT/plugins.d/rooms.json:1:2: prefix: expected "" or a path such as "/v1", found "/v1/"']),

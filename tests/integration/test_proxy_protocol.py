@@ -3,11 +3,15 @@
 import contextlib
 import json
 import socket
+import sqlite3
+import ssl
 import struct
 
 import pytest
 
+from support.certificates import Authority
 from support.gateway import Gateway
+from support.rig import OPTIONS
 from support.until import until
 from support.upstream import TIMEOUT
 
@@ -32,17 +36,17 @@ def start(tmp_path_factory):
     with contextlib.ExitStack() as stack:
         running = {}
 
-        def starter(proxies=("127.0.0.1",), **more):
-            key = repr((proxies, more))
+        def starter(proxies=("127.0.0.1",), groups=None, tls=None, **more):
+            key = repr((proxies, groups, tls, more))
             if key not in running:
                 directory = tmp_path_factory.mktemp("gateway")
                 config = {
-                    "server": {"listen": [{"address": "127.0.0.1:0", "proxy_protocol": True}],
-                               "trusted_proxies": list(proxies), "header_timeout": "2s"},
+                    "server": {"listen": [{"address": "127.0.0.1:0", "proxy_protocol": True, "tls": bool(tls)}],
+                               "trusted_proxies": list(proxies), "header_timeout": "2s", **({"tls": tls} if tls else {})},
                     "state_directory": str(directory / "state"),
                     **more,
                 }
-                running[key] = stack.enter_context(Gateway(directory, config, plugins={}))
+                running[key] = stack.enter_context(Gateway(directory, config, groups or {}))
             return running[key]
 
         yield starter
@@ -148,3 +152,56 @@ def test_a_trusted_proxy_behind_the_first_is_asked_as_well(start):
     assert peer_of(gateway, line(b"TCP4 198.51.100.7 198.51.100.1 1 2"), forwarded) == "198.51.100.7"
 
 
+# --- what goes by the client ---
+
+
+def test_limits_are_those_of_the_client(start):
+    gateway = start(limits={"address": {"rate": "2/m"}})
+    one, other = (line(b"TCP4 192.0.2.%d 198.51.100.1 1 2" % last) for last in (1, 2))
+    request = GET.replace(b"/healthz", b"/nowhere") % b""
+    statuses = [ask(gateway, first, request)[9:12] for first in (one, one, one, other)]
+    assert statuses == [b"404", b"404", b"429", b"404"]
+
+
+def test_guesses_are_counted_for_the_client(start):
+    gateway = start(auth={"keys": {}, "throttle": {"failures": 2}}, groups={"rooms": {}},
+                    upstreams={"api": {"url": "http://127.0.0.1:1"}})
+    one, other = (line(b"TCP4 192.0.2.%d 198.51.100.1 1 2" % last) for last in (1, 2))
+    guess = GET.replace(b"/healthz", b"/rooms") % b"Authorization: Bearer gr_x\r\n"
+    statuses = [ask(gateway, first, guess)[9:12] for first in (one, one, one, other)]
+    assert statuses == [b"401", b"401", b"429", b"401"]
+
+
+def test_an_audit_names_the_client(start):
+    gateway = start(groups={"accounts": {"config": OPTIONS["accounts"]}}, store="sqlite:audit.db")
+    body = b'{"username": "nobody", "password": "wrong horse"}'
+    login = (b"POST /accounts/auth/local HTTP/1.1\r\nHost: gw.example\r\nConnection: close\r\nContent-Length: %d\r\n"
+             b"Content-Type: application/json\r\n\r\n%s" % (len(body), body))
+    assert ask(gateway, line(b"TCP4 192.0.2.7 198.51.100.1 1 2"), login).startswith(b"HTTP/1.1 401 ")
+    with contextlib.closing(sqlite3.connect(gateway.directory / "state" / "audit.db")) as store:
+        until(lambda: store.execute("SELECT address, outcome FROM rig_audit").fetchall() == [("192.0.2.7", "refused")],
+              "no row of the client")
+
+
+@pytest.mark.parametrize("first, client", GOOD[:1] + GOOD[6:7], ids=["v1", "v2"])
+def test_the_header_comes_before_the_handshake_of_tls(start, tmp_path, first, client):
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("server")
+    gateway = start(tls={"certificate": str(certificate), "key": str(key)})
+    before = len(peers(gateway))
+    with socket.create_connection(("127.0.0.1", gateway.port), TIMEOUT) as connection:
+        connection.sendall(first)
+        with ssl.create_default_context(cafile=authority.file).wrap_socket(connection, server_hostname="localhost") as secure:
+            secure.sendall(GET % b"")
+            assert secure.recv(65536).startswith(b"HTTP/1.1 200 ")
+    until(lambda: len(peers(gateway)) > before, "no line of the request")
+    assert peers(gateway)[before] == client
+
+
+def test_a_handshake_without_the_header_is_not_answered(start, tmp_path):
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("server")
+    gateway = start(tls={"certificate": str(certificate), "key": str(key)})
+    with socket.create_connection(("127.0.0.1", gateway.port), TIMEOUT) as connection:
+        with pytest.raises(OSError):
+            ssl.create_default_context(cafile=authority.file).wrap_socket(connection, server_hostname="localhost")

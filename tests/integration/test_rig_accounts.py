@@ -5,6 +5,8 @@ import re
 import time
 import uuid
 
+import pytest
+
 from support.rig import (BROKEN_BODY, CREDENTIALS, MEDIA_TYPE, METHOD, NO_TOKEN, NOT_FOUND, USERS_KEY, bearer,
                          claims_of, crypt, error, invalid, jwt, missing, payload, user_claims)
 from support.rig import database, postgres, rig, start_rig  # noqa: F401 (fixtures)
@@ -283,6 +285,12 @@ def test_keys_can_be_exchanged(database, start_rig):
     after = start_rig(database, env={"RIG_USERS_KEY": key})
     assert error(after.get("/streams", headers=bearer(user.token))) == CREDENTIALS
     assert after.get("/streams", headers=bearer(newer)).status == 200
+
+
+@pytest.mark.parametrize("length, told", [(1, True), (31, True), (32, False)])
+def test_a_key_that_can_be_guessed_is_told(database, start_rig, length, told):
+    rig = start_rig(database, env={"RIG_USERS_KEY": "k" * length})
+    assert ("users_key is short" in rig.log) == told
 
 
 def test_made_keys_stay(database, start_rig, tmp_path):

@@ -5,6 +5,7 @@ import json
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -420,6 +421,24 @@ def test_a_client_that_left_cancels_its_call(start, upstream):
         client.sendall(b"GET /rooms/1 HTTP/1.1\r\nHost: x\r\n\r\n")
         upstream.wait_requests(1)
     upstream.wait(lambda up: up.requests[0].abandoned)
+
+
+@pytest.mark.parametrize("head, body", [("GET /rooms/1", b""), ("POST /rooms", b'{"name":"a"}')], ids=["get", "post"])
+def test_a_client_that_has_ended_its_side_gets_its_answer(gateway, upstream, head, body):
+    """It can still read, and the upstream is at work for it already."""
+    reply = Reply(ROOM)
+    reply.until = threading.Event()
+    upstream.will(reply)
+    with socket.create_connection(("127.0.0.1", gateway.port), TIMEOUT) as connection:
+        connection.sendall(f"{head} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                           f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        upstream.wait(lambda up: len(up.requests) == 1)
+        reply.until.set()
+        answer = b""
+        while more := connection.recv(65536):
+            answer += more
+    assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(json.dumps(ROOM).encode()), answer
 
 
 def test_more_calls_than_connections_are_503_at_once(start, upstream):

@@ -101,7 +101,7 @@ class Gateway:
         self._lines = []  # of this run
         threading.Thread(target=self._read, args=(self.process.stderr, self._lines), daemon=True).start()
         self.wait_log(r"ready after")
-        self.port = int(self.find(r'"listening on http://[^"]*:(\d+)"'))
+        self.port = int(self.find(r'"listening on http://[^"]*:(\d+)"') or self.find(r'"listening on https://[^"]*:(\d+)"'))
         self.admin_port = int(self.find(r'"admin listening on http://[^"]*:(\d+)"') or 0)
         return self
 

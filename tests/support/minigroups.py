@@ -231,7 +231,7 @@ def options(services, **more):
 class Gateway:
     """A running gateway. store: the URL in its config; None: a new SQLite file in directory."""
 
-    def __init__(self, directory, services, store=None, plugins=None, server=None, **more):
+    def __init__(self, directory, services, store=None, plugins=None, server=None, auth=None, **more):
         self.directory, self.log = directory, []
         config = directory / "gateway"
         (config / "plugins.d").mkdir(parents=True, exist_ok=True)
@@ -240,6 +240,7 @@ class Gateway:
             "plugins": {"directory": PLUGINS},
             "store": store or f"sqlite:{directory}/gateway.db",
             "state_directory": str(directory),
+            "auth": auth or {},
         }
         (config / "greenroom.json").write_text(json.dumps(whole))
         for name, settings in (plugins or {"minigroups": options(services, **more)}).items():

@@ -211,6 +211,9 @@ static void a_label_holds_no_separator(void **unused)
         {"", "usr.org", GR_ERR_UNAUTHORIZED},
         {"t-17", "", GR_ERR_UNAUTHORIZED},
         {"t-17", ":usr.org", GR_ERR_UNAUTHORIZED},
+        {"t-17", "usr", GR_ERR_UNAUTHORIZED},
+        {"t-17", "usr.or:g", GR_ERR_UNAUTHORIZED},
+        {"t-17", "usr.organ", GR_ERR_UNAUTHORIZED},
         {"t-17", "USR.org", GR_ERR_UNAUTHORIZED},
     };
     struct mini_authn *authn = authn_of("{}");

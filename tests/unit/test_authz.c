@@ -22,6 +22,8 @@ static void records_allow_what_they_name(void **unused)
         {"admin.usr.org", {"classrooms"}, "read", false},
         {"admin.usr.org", {"classrooms", "1"}, "update", true},
         {"admin.usr.org", {"classrooms", "1"}, "download", true},
+        {"admin.usr.org", {"classrooms", "1"}, "create", true},
+        {"guest.usr.org", {"classrooms"}, "create", false},
         {"admin.usr.org", {"rooms", "1"}, "update", false},
         {"t.usr.org", {"classrooms", "1"}, "read", true},
         {"t.usr.org", {"classrooms", "1"}, "update", false},
@@ -32,10 +34,12 @@ static void records_allow_what_they_name(void **unused)
         {"", {"classrooms", "1"}, "read", false},
     };
     json_t *records =
-        json_pack("[{s:s, s:[s], s:s}, {s:s, s:[s, s], s:s}, {s:s, s:[s, s], s:s}]",
+        json_pack("[{s:s, s:[s], s:s}, {s:s, s:[s, s], s:s}, {s:s, s:[s, s], s:s},"
+                  "{s:s, s:[s]}]",
                   "subject_account_id", "admin.usr.org", "object", "classrooms", "action", "create",
                   "subject_account_id", "admin.usr.org", "object", "classrooms", "*", "action", "*",
-                  "subject_account_id", "*.usr.org", "object", "classrooms", "*", "action", "read");
+                  "subject_account_id", "*.usr.org", "object", "classrooms", "*", "action", "read",
+                  "subject_account_id", "guest.usr.org", "object", "classrooms");
 
     (void)unused;
     assert_non_null(records);
@@ -158,6 +162,10 @@ static void answers_are_remembered_for_a_while(void **unused)
     assert_int_equal(mini_authz_recall(authz, key, 1000), MINI_UNDECIDED);
     mini_authz_remember(authz, key, MINI_ALLOWED, 1000);
     assert_int_equal(mini_authz_recall(authz, key, 1099), MINI_ALLOWED);
+    assert_int_equal(mini_authz_recall(authz, second, 1099), MINI_UNDECIDED);
+    /* Keys that start alike share a place, and are told apart by their last bit. */
+    memcpy(second, key, sizeof(key));
+    second[sizeof(key) - 1] ^= 1;
     assert_int_equal(mini_authz_recall(authz, second, 1099), MINI_UNDECIDED);
     assert_int_equal(mini_authz_recall(authz, key, 1100), MINI_UNDECIDED);
     mini_authz_free(authz);

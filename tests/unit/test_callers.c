@@ -167,6 +167,12 @@ static void test_mapped_claims(void **state)
     assert_non_null(caller);
     assert_true(grc_caller_has(caller, GR_STR("tokens:write")));
     assert_false(grc_caller_has(caller, GR_STR("polls:read")));
+    /* A value that the config does not name grants nothing. */
+    caller = caller_of(&settings, "{\"https://x.test/user\":\"u\",\"a\":{\"b\":\"admin room *\"}}",
+                       &reason);
+    assert_non_null(caller);
+    assert_false(grc_caller_has(caller, GR_STR("tokens:write")));
+    assert_false(grc_caller_has(caller, GR_STR("rooms:read")));
     /* A claim of the whole name comes before the levels. */
     caller = caller_of(&settings,
                        "{\"https://x.test/user\":\"u\",\"a.b\":[],\"a\":{\"b\":[\"room admin\"]}}",
@@ -200,20 +206,25 @@ static void test_bound_claims(void **state)
     assert_null(caller_of(&settings, "{\"sub\":\"a\",\"rooms\":5,\"roles\":\"*\"}", &reason));
 }
 
-/* A token that names very many values is refused, not cut. */
+/* A token that names very many values is refused, not cut, whether they are scopes or not. */
 static void test_too_many_values(void **state)
 {
-    json_t *claims = json_pack("{s:s,s:[]}", "sub", "a", "scope");
-    const char *reason = NULL;
+    static const char *const values[] = {"rooms:read", "no scope"};
 
     (void)state;
-    for (int i = 0; i < 257; i++)
-        json_array_append_new(json_object_get(claims, "scope"), json_string("rooms:read"));
-    assert_null(grc_jwt_caller(&plain, claims, &arena, &reason));
-    assert_non_null(reason);
-    json_array_remove(json_object_get(claims, "scope"), 0);
-    assert_non_null(grc_jwt_caller(&plain, claims, &arena, &reason));
-    json_decref(claims);
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        json_t *claims = json_pack("{s:s,s:[]}", "sub", "a", "scope");
+        json_t *list = json_object_get(claims, "scope");
+        const char *reason = NULL;
+
+        for (int j = 0; j < 257; j++)
+            json_array_append_new(list, json_string(values[i]));
+        assert_null(grc_jwt_caller(&plain, claims, &arena, &reason));
+        assert_non_null(reason);
+        json_array_remove(list, 0);
+        assert_non_null(grc_jwt_caller(&plain, claims, &arena, &reason));
+        json_decref(claims);
+    }
 }
 
 int main(void)

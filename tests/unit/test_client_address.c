@@ -168,6 +168,23 @@ static void only_the_configured_header_counts(void **state)
     check(cases, 1, "forwarded", false);
 }
 
+/* No header is read, and the peer stays as the connection has it. */
+static void without_proxies_no_header_counts(void **state)
+{
+    static const char *const peers[] = {"10.0.0.1", "::ffff:10.0.0.1", "unix"};
+    const struct grc_proxies none = {.count = 0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+        struct grc_request request = {.header_count = 1};
+
+        snprintf(request.peer, sizeof(request.peer), "%s", peers[i]);
+        request.headers[0] = (struct gr_pair){GR_STR("X-Forwarded-For"), GR_STR("203.0.113.9")};
+        grc_client_address(&request, &none);
+        assert_string_equal(request.peer, peers[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +193,7 @@ int main(void)
         cmocka_unit_test(x_forwarded_for_is_read_from_its_end),
         cmocka_unit_test(forwarded_is_read_from_its_end),
         cmocka_unit_test(only_the_configured_header_counts),
+        cmocka_unit_test(without_proxies_no_header_counts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,6 +199,8 @@ static void test_heads_that_are_refused(void **state)
         "GET / HTTP/1.1\r\n" H "X\t: a\r\n\r\n",
         "GET / HTTP/1.1\r\n" H "X: a\x7f\r\n\r\n",
         "GET / HTTP/1.1\r\n" H "X: a\rb\r\n\r\n",
+        "GET / HTTP/1.1\r\n" H "X: a\v\nY: b\r\n\r\n",
+        "GET / HTTP/1.1\r\n" H "X: a\f\r\n\r\n",
         "GET / HTTP/1.0\r\n: x\r\n\r\n",
         /* hosts */
         "GET / HTTP/1.1\r\n\r\n",

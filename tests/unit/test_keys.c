@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/secure.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -200,6 +201,9 @@ static void test_wrong_files(void **state)
         "{\"version\":1}",
         "{\"version\":1,\"keys\":[5]}",
         RECORD("\"hash\":\"zz\",\"scopes\":[]"),
+        RECORD("\"hash\":\"" HASH "0\",\"scopes\":[]"),
+        RECORD("\"hash\":\"" HASH "01\",\"scopes\":[]"),
+        RECORD("\"hash\":5,\"scopes\":[]"),
         RECORD("\"hash\":\"" HASH "\""),
         RECORD("\"hash\":\"" HASH "\",\"scopes\":[\"rooms\"]"),
         RECORD("\"hash\":\"" HASH "\",\"scopes\":[5]"),
@@ -275,6 +279,46 @@ static void test_noticed_while_running(void **state)
     assert_int_equal(unlink(path), 0);
     assert_true(becomes(keys, text, GRC_KEY_UNKNOWN));
     grc_keys_free(keys);
+}
+
+/* Writes the file anew, in place and as long as before, and sets the time of its change. */
+static void write_in_place(const char *text, time_t changed_s)
+{
+    const struct timespec times[] = {{.tv_sec = changed_s}, {.tv_sec = changed_s}};
+    struct stat info;
+    int fd = open(path, O_WRONLY);
+
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &info), 0);
+    assert_int_equal(info.st_size, strlen(text));
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(futimens(fd, times), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+/* An editor may keep the file and its length, and then only the times tell of a change. */
+static void test_a_file_changed_in_place_is_noticed(void **state)
+{
+    char text[GRC_KEY_TEXT_MAX];
+    size_t len = 0;
+    const char *reason;
+
+    (void)state;
+    clean();
+    add("app", 0, text);
+    char *content = grc_file_read(path, 4096, &len, &reason);
+    assert_non_null(content);
+    write_in_place(content, NOW / 1000);
+    struct grc_keys *keys = grc_keys_new(path, NULL, NULL);
+    assert_non_null(keys);
+    char *hash = strstr(content, "\"hash\": \"");
+    assert_non_null(hash);
+    hash += strlen("\"hash\": \"");
+    *hash = *hash == '0' ? '1' : '0';
+    write_in_place(content, NOW / 1000 + 1);
+    assert_true(becomes(keys, text, GRC_KEY_UNKNOWN));
+    grc_keys_free(keys);
+    free(content);
 }
 
 /* Out of descriptors, for example: the gateway keeps its set, and tries again. */
@@ -396,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_wrong_files),
         cmocka_unit_test(test_unsafe_file),
         cmocka_unit_test(test_noticed_while_running),
+        cmocka_unit_test(test_a_file_changed_in_place_is_noticed),
         cmocka_unit_test(test_a_reading_that_failed_is_tried_again),
         cmocka_unit_test(test_last_use),
         cmocka_unit_test(test_threads),

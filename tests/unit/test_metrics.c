@@ -1,6 +1,8 @@
 /* metrics/metrics.h: the text format. */
 #include "metrics/metrics.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* cmocka.h needs these before it. */
@@ -40,9 +42,41 @@ static void labels_are_escaped(void **state)
     }
 }
 
+/* Each bucket counts what took no longer than its bound; the last one everything. */
+static void a_bucket_counts_what_is_within_its_bound(void **state)
+{
+    static const char bucket[] = "_bucket{operation=\"test.took\"";
+    static const int64_t took_us[] = {0, 1000, 1001, 2500, 999999999};
+    struct grc_route_metrics *metrics = grc_metrics_route("test.took", "test");
+    struct grc_buf out;
+    unsigned lines = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(took_us) / sizeof(took_us[0]); i++)
+        grc_metrics_request(metrics, 200, took_us[i]);
+    grc_buf_init(&out, 1 << 20);
+    grc_metrics_render(&out, NULL, NULL);
+    assert_int_equal(grc_buf_char(&out, '\0'), GR_OK);
+    for (const char *at = strstr(out.ptr, bucket); at; at = strstr(at + 1, bucket)) {
+        const char *le = strstr(at, "le=\"") + 4;
+        double bound_s = strncmp(le, "+Inf", 4) == 0 ? HUGE_VAL : strtod(le, NULL);
+        unsigned long within = 0;
+
+        for (size_t i = 0; i < sizeof(took_us) / sizeof(took_us[0]); i++)
+            within += (double)took_us[i] / 1e6 <= bound_s;
+        assert_int_equal(strtoul(strchr(le, '}') + 1, NULL, 10), within);
+        lines++;
+    }
+    assert_true(lines > 5);
+    grc_buf_done(&out);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(labels_are_escaped)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(labels_are_escaped),
+        cmocka_unit_test(a_bucket_counts_what_is_within_its_bound),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "authn.h"
 
 #include "base/key_file.h"
+#include "base/secret.h"
 
 #include <jansson.h>
 
@@ -83,6 +84,7 @@ static bool read_issuer(struct issuer *issuer, struct gr_self *self, const json_
         const struct gr_jwt_key key = {.alg = issuer->alg, .key = {issuer->key, issuer->key_len}};
 
         reason = gr_jwt_key_fault(self->host, &key);
+        mini_secret_warn(self, issuer->name, &key);
     }
     if (reason)
         gr_log_self(self, GR_LOG_ERROR, "authn of '%s': cannot use its key for %s: %s",

@@ -3,10 +3,32 @@
 
 #include <greenroom/plugin.h>
 
+#include <stdlib.h>
+#include <string.h>
+
+/* Warns in the log of a secret that is shorter than the digest of its algorithm, "HS256" for
+ * example (RFC 7518, section 3.2). issuer: whose tokens it signs; NULL: the gateway's own. */
+static inline void mini_secret_warn(struct gr_self *self, const char *issuer,
+                                    const struct gr_jwt_key *key)
+{
+    const size_t wanted = strncmp(key->alg, "HS", 2) == 0 ? strtoul(key->alg + 2, NULL, 10) / 8 : 0;
+
+    if (key->key.len < wanted)
+        gr_log_self(self, GR_LOG_WARN,
+                    "%s%s%s: a secret of %zu bytes can be guessed; %s needs at least %zu (RFC "
+                    "7518, section 3.2)",
+                    issuer ? "authn of '" : "secret", issuer ? issuer : "", issuer ? "'" : "",
+                    key->key.len, key->alg, wanted);
+}
+
 /* Returns text when it is not empty, otherwise the content of file. A relative file is in the state
  * directory, and it is made with a random secret when it does not exist. The result is valid as
  * long as the instance; it is empty after an error, which has been logged. */
 static inline gr_str mini_secret(struct gr_self *self, const char *text, const char *file)
 {
-    return text && *text ? gr_str_of(text) : gr_state_secret(self, file);
+    if (!text || !*text)
+        return gr_state_secret(self, file);
+    const struct gr_jwt_key key = {.alg = "HS256", .key = gr_str_of(text)};
+    mini_secret_warn(self, NULL, &key);
+    return key.key;
 }

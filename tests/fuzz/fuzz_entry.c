@@ -1,0 +1,29 @@
+/* Heads and bodies of HTTP as clients send them, through the whole entry: connection, framing,
+ * CivetWeb, route, CORS, limits, credentials, validation, handlers, error formats, access log.
+ * Every answer is one of HTTP/1.1, none is a fault of the gateway, and none keeps its client
+ * waiting. */
+#include "fuzz/live.h"
+
+#define CONFIG                                                                                     \
+    "{\"server\": {\"cors\": {\"origins\": [\"https://app.example.org\"], \"credentials\": true}," \
+    "  \"trusted_proxies\": [\"127.0.0.0/8\"], \"uri_max\": \"2k\", \"header_max\": \"4k\","       \
+    "  \"body_max\": \"8k\", \"trace\": \"generate\"},"                                            \
+    " \"auth\": {\"keys\": {}, \"none\": {\"scopes\": [\"*\"]}, \"throttle\": {\"failures\": 0},"  \
+    "  \"jwt\": {\"main\": {\"keys\": [{\"alg\": \"HS256\", \"kid\": \"a\","                       \
+    "   \"secret\": \"0123456789012345678901234567890123456789\"}]}}},"                            \
+    " \"upstreams\": {\"api\": {\"url\": \"http://127.0.0.1:1\", \"retries\": 0}}}"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct live_group groups[] = {
+        {"hello", "{}"}, {"rooms", "{\"prefix\": \"/v1\"}"}, {NULL, NULL}};
+    static bool started;
+
+    if (!started)
+        (void)live_start(CONFIG, groups);
+    started = true;
+    (void)live_send((gr_str){(const char *)data, size});
+    return 0;
+}

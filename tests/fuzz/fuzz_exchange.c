@@ -1,0 +1,94 @@
+/* Answers of an upstream, through a whole exchange and back to the client: routes that pass an
+ * answer on, that filter it, and that make a request of their own. The first byte of an input
+ * chooses the route. */
+#include "fuzz/live.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ANSWER_MAX 65536u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int listener;
+static gr_str answer; /* written before a request is sent, so that the upstream sees it */
+
+/* Reads until the head has ended; a body that follows is not needed. */
+static void read_head(int fd)
+{
+    char head[8192];
+    size_t len = 0;
+    ssize_t got;
+
+    do {
+        got = recv(fd, head + len, sizeof(head) - len, 0);
+        len += got > 0 ? (size_t)got : 0;
+    } while ((got > 0 || (got < 0 && errno == EINTR)) && len < sizeof(head) &&
+             !memmem(head, len, "\r\n\r\n", 4));
+}
+
+static void *upstream(void *arg)
+{
+    (void)arg;
+    for (;;) {
+        int fd = accept(listener, NULL, NULL);
+
+        if (fd < 0)
+            continue;
+        read_head(fd);
+        for (size_t at = 0; at < answer.len;) {
+            ssize_t sent = send(fd, answer.ptr + at, answer.len - at, MSG_NOSIGNAL);
+
+            if (sent < 0)
+                break;
+            at += (size_t)sent;
+        }
+        (void)shutdown(fd, SHUT_WR);
+        while (recv(fd, (char[512]){0}, 512, 0) > 0)
+            continue;
+        close(fd);
+    }
+    return NULL;
+}
+
+static void start(void)
+{
+    static const struct live_group groups[] = {{"rooms", "{}"}, {NULL, NULL}};
+    char config[512];
+    unsigned port = 0;
+    pthread_t thread;
+
+    listener = live_listen(&port);
+    if (pthread_create(&thread, NULL, upstream, NULL) != 0 || pthread_detach(thread) != 0)
+        abort();
+    snprintf(config, sizeof(config),
+             "{\"auth\": {\"none\": {\"scopes\": [\"*\"]}},"
+             " \"upstreams\": {\"api\": {\"url\": \"http://127.0.0.1:%u/v2\", \"retries\": 0,"
+             " \"answer_max\": \"128k\", \"breaker\": {\"enabled\": false}}}}",
+             port);
+    (void)live_start(config, groups);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const requests[] = {
+        "GET /rooms/r1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "GET /rooms HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "POST /rooms HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        "HEAD /rooms/r1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    };
+
+    if (size == 0 || size > ANSWER_MAX)
+        return 0;
+    if (!listener)
+        start();
+    answer = (gr_str){(const char *)data + 1, size - 1};
+    if (live_status(live_send(gr_str_of(requests[data[0] & 3]))) == 0)
+        abort();
+    return 0;
+}
