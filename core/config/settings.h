@@ -251,6 +251,21 @@ struct grc_docs_settings {
     const char *url; /* what clients put before paths; NULL: the first listener's */
 };
 
+/* Spans for a collector. */
+struct grc_trace_settings {
+    const char *url; /* NULL: off */
+    double ratio;
+    bool ignores_parent;      /* sampler = "traceidratio" */
+    const char *service_name; /* "" or NULL: what resource says, or "greenroom" */
+    const char *resource;     /* for this and the next, see base/pairs.h; "" or NULL: none */
+    const char *headers;
+    const char *ca_file;
+    int64_t queue_max; /* spans */
+    int64_t batch_max; /* spans */
+    int64_t delay_ms;
+    int64_t timeout_ms;
+};
+
 struct grc_settings {
     const char *dir; /* the config directory, as given with -c */
     /* server */
@@ -305,6 +320,7 @@ struct grc_settings {
     struct grc_auth_settings auth;
     struct grc_limits_settings limits;
     struct grc_docs_settings docs;
+    struct grc_trace_settings traces;
     struct grc_handover *handover; /* what was read: config/handover.h */
     json_t *root;                  /* owns the expanded text of everything above */
     struct grc_settings_own *own;  /* private to settings.c */

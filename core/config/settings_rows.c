@@ -472,6 +472,8 @@ const struct grc_setting grc_settings_rows[] = {
     GRC_SETTING(grc_settings, "docs", docs, GRC_SETTING_OBJECT, NULL,
                 "The description of the API and its page", .keys = docs_keys),
     {.name = "log", .type = GRC_SETTING_OBJECT, .doc = "The log", .keys = log_keys},
+    GRC_SETTING(grc_settings, "traces", traces, GRC_SETTING_OBJECT, NULL,
+                "Spans for an OpenTelemetry collector", .keys = grc_traces_rows),
     {.name = "audit",
      .type = GRC_SETTING_OBJECT,
      .doc = "Exceptions for greenroom audit",

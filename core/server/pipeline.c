@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/secure.h"
 #include "base/uri.h"
+#include "call/spans.h"
 #include "guard/guard.h"
 #include "http/client_address.h"
 #include "server/recent.h"
@@ -36,9 +37,7 @@ static enum gr_err step_ids(struct grc_call *call)
         snprintf(call->request_id, sizeof(call->request_id), "%.*s", (int)id.len, id.ptr);
     else
         grc_uuid(call->request_id);
-    if (!grc_trace_accept(grc_request_header(call->request, "traceparent"), call->traceparent) &&
-        call->runtime->settings->trace_generates)
-        grc_trace_begin(call->traceparent);
+    grc_call_trace_begin(call, grc_request_header(call->request, "traceparent"));
     grc_reply_add(call, "X-Request-Id", gr_str_of(call->request_id));
     return GR_OK;
 }
@@ -329,6 +328,7 @@ void grc_pipeline_done(struct grc_call *call, size_t sent_bytes, bool ok)
         grc_metrics_request_upstream(call->route->metrics, call->upstream_us);
     grc_recent_error(call);
     grc_access_log(call, sent_bytes, ok, took_us);
+    grc_call_trace_end(call, ok);
     grc_call_end(call);
     grc_metrics_in_flight(-1);
 }
