@@ -290,6 +290,7 @@ struct grc_settings {
     bool allow_unauthenticated_remote;
     const char *const *hosts; /* names in Host that are served without credentials; may be NULL */
     bool access_log;
+    bool server_timing;
     int64_t cache_max_bytes; /* of answers kept for routes with "cache"; 0: none */
     bool trace_generates;    /* server.trace = "generate" */
     struct grc_cors cors;
@@ -315,6 +316,7 @@ struct grc_settings {
     enum gr_log_level log_level;
     bool log_plain;
     const char *log_file;              /* NULL: standard error */
+    const char *log_journal;           /* "auto", "off" or a path */
     int64_t log_buffer_bytes;          /* 0: no queue */
     const char *const *audit_accepted; /* ids of rules whose findings the operator accepts */
     struct grc_auth_settings auth;

@@ -268,11 +268,28 @@ static void add_hsts(struct grc_call *call)
                       gr_str_of(grc_arena_format(&call->arena, "max-age=%lld", (long long)hsts_s)));
 }
 
+/* https://www.w3.org/TR/server-timing/. Calls to upstreams at the same time add up, so together
+ * they may take longer than the request did. */
+static void add_timing(struct grc_call *call)
+{
+    const struct grc_request *request = call->request;
+    int64_t own_us = grc_mono_us() - request->started_us - call->upstream_us;
+
+    if (!call->runtime->settings->server_timing)
+        return;
+    grc_reply_add(call, "Server-Timing",
+                  gr_str_of(grc_arena_format(
+                      &call->arena, "own;dur=%.3f, waiting;dur=%.3f, upstream;dur=%.3f",
+                      (double)(own_us > 0 ? own_us : 0) / 1000, (double)request->waited_us / 1000,
+                      (double)call->upstream_us / 1000)));
+}
+
 static void finish(struct grc_call *call)
 {
     struct grc_reply *reply = call->reply;
 
     add_hsts(call);
+    add_timing(call);
 
     if (!(call->plugin->desc->flags & GR_PLUGIN_NO_STORE))
         return;

@@ -356,6 +356,27 @@ def test_an_answer_that_takes_only_a_part_is_read(start, collector):
     gateway.wait_log("the collector rejected spans")
 
 
+# --- Server-Timing ---
+
+def timing(answer):
+    """{"own": ms, …} of an answer."""
+    parts = [part.strip().split(";dur=") for part in answer.header("Server-Timing").split(",")]
+    return {name: float(ms) for name, ms in parts}
+
+
+def test_clients_are_told_where_the_time_went_when_asked_for(start, upstream):
+    gateway = start(server={"server_timing": True}, url=None)
+    upstream.default = Reply({"id": "1"}, delay=0.2)
+    told = timing(gateway.get("/rooms/1"))
+    assert list(told) == ["own", "waiting", "upstream"]
+    assert 200 <= told["upstream"] < 200 + 1000 * FACTOR and told["own"] >= 0 and told["waiting"] >= 0
+    assert timing(gateway.get("/nowhere"))["upstream"] == 0
+
+
+def test_nothing_is_told_by_default(start):
+    assert start(url=None).get("/rooms/1").header("Server-Timing") is None
+
+
 # --- the config ---
 
 @pytest.mark.parametrize("name,value,message", [
