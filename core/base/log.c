@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log_journal.h"
 #include "base/log_sink.h"
 
 #include <ctype.h>
@@ -172,12 +173,13 @@ static void emit(enum gr_log_level level, gr_str message, const struct grc_log_f
     grc_time_format(grc_now_ms(), time);
     grc_buf_init(&line, LINE_MAX_BYTES);
     grc_buf_reserve(&line, LINE_USUAL_BYTES); /* when this fails, the line can still grow */
+    bool record = grc_journal_used() && grc_journal_begin(&line, level, fields) == GR_OK;
     if (atomic_load_explicit(&plain, memory_order_relaxed))
         add_plain(&line, level, time, message, fields);
     else
         add_json(&line, level, time, message, fields);
-    line.max_bytes++; /* a line at its limit still gets its line feed */
-    if (grc_buf_char(&line, '\n') == GR_OK)
+    line.max_bytes += 2; /* a line at its limit still gets its line feed, and a record its end */
+    if (grc_buf_text(&line, record ? "\n\n" : "\n") == GR_OK)
         grc_log_sink_put(line.ptr, line.len, level <= GR_LOG_WARN);
     grc_buf_done(&line);
 }

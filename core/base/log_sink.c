@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log_journal.h"
 #include "base/thread.h"
 
 #include <errno.h>
@@ -86,10 +87,23 @@ static bool is_pipe(int fd)
     return fstat(fd, &status) != 0 || S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
 }
 
+/* What the journal does not take goes to standard error, or where else lines go. */
+static bool write_record(gr_str record)
+{
+    if (grc_journal_send(record))
+        return true;
+    gr_str line = grc_journal_line(record);
+    return write_all(line.ptr, line.len);
+}
+
 /* Returns the length of as many whole lines as a pipe takes in one piece, at least of one line:
  * another process that writes to the pipe cannot get between them then. */
 static size_t whole_lines(gr_str lines)
 {
+    /* Records among them are sent one by one: they are there from the moment at which the journal
+     * is used, or is no longer. */
+    if (grc_journal_used())
+        lines.len = (size_t)((const char *)memchr(lines.ptr, '\n', lines.len) - lines.ptr) + 1;
     const char *end = memrchr(lines.ptr, '\n', lines.len < PIPE_BUF ? lines.len : PIPE_BUF);
 
     if (!end)
@@ -109,14 +123,15 @@ static uint64_t count_lines(gr_str lines)
 /* Returns false when some lines were lost; they are counted. */
 static bool write_lines(gr_str lines)
 {
-    const bool pieces = is_pipe(atomic_load(&log_fd));
+    const bool pieces = grc_journal_used() || is_pipe(atomic_load(&log_fd));
     bool fine = true;
 
     while (lines.len > 0) {
-        gr_str piece = {lines.ptr, pieces ? whole_lines(lines) : lines.len};
+        size_t record = grc_journal_record(lines);
+        gr_str piece = {lines.ptr, record ? record : pieces ? whole_lines(lines) : lines.len};
 
-        if (!write_all(piece.ptr, piece.len)) {
-            atomic_fetch_add(&unwritten, count_lines(piece));
+        if (record ? !write_record(piece) : !write_all(piece.ptr, piece.len)) {
+            atomic_fetch_add(&unwritten, record ? 1 : count_lines(piece));
             fine = false;
         }
         lines.ptr += piece.len;
@@ -200,8 +215,8 @@ void grc_log_sink_put(const char *line, size_t len, bool urgent)
 {
     bool direct = is_writer || !atomic_load_explicit(&queued, memory_order_relaxed);
 
-    if ((direct || !put_in_queue(line, len, urgent)) && !write_all(line, len))
-        atomic_fetch_add(&unwritten, 1);
+    if (direct || !put_in_queue(line, len, urgent))
+        (void)write_lines((gr_str){line, len});
 }
 
 uint64_t grc_log_sink_lost(void)

@@ -19,7 +19,8 @@ void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct g
     call->match = (struct grc_match){.err = GR_OK};
     call->request_id[0] = '\0';
     call->traceparent[0] = '\0';
-    call->span_id[0] = '\0';
+    call->parent_id[0] = '\0';
+    call->trace = NULL;
     call->query = NULL;
     call->query_count = 0;
     call->body.max_bytes = (size_t)settings->body_max_bytes;
@@ -71,6 +72,8 @@ void grc_call_end(struct grc_call *call)
         (void)grc_fault_subject_set(call->subject_before);
     call->has_subject = false;
     grc_call_drop_json(call);
+    grc_trace_discard(call->trace); /* of a call that did not get to its end */
+    call->trace = NULL;
     /* The memory of a large body is not kept. */
     if (call->body.cap > 65536)
         grc_buf_done(&call->body);

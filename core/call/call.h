@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include "call/trace.h"
 #include "http/message.h"
 #include "plugin/fault.h"
 #include "runtime/runtime.h"
@@ -20,8 +19,9 @@ struct grc_call {
     struct grc_arena arena;
     struct grc_match match;
     char request_id[65];
-    char traceparent[GRC_TRACE_BYTES]; /* "" when there is none */
-    char span_id[GRC_SPAN_BYTES];      /* of the last call to an upstream within the trace */
+    char traceparent[GRC_CONTEXT_BYTES]; /* of the span that the call is at; "": it has no trace */
+    char parent_id[17];                  /* of the caller's span; "": none */
+    struct grc_trace *trace;             /* NULL: it is not recorded */
     struct gr_pair *query;
     size_t query_count;
     struct grc_buf body;

@@ -1,5 +1,28 @@
 /* The services of the store. A transaction belongs to its call. */
+#include "base/err.h"
 #include "call/host.h"
+#include "call/spans.h"
+#include "store/sql.h"
+
+#include <stdio.h>
+
+/* Of the statement, only its first word and its table are told: a text may hold values. */
+static void end_statement(const struct grc_call *call, const struct grc_part *part, const char *sql,
+                          enum gr_err err)
+{
+    bool sqlite = strcmp(grc_store_kind(call->runtime->store), "sqlite") == 0;
+    char operation[16];
+    char table[64];
+    char name[96];
+
+    grc_sql_summary(sql, operation, sizeof(operation), table, sizeof(table));
+    snprintf(name, sizeof(name), "%s%s%s", operation, table[0] ? " " : "", table);
+    grc_part_end(call, part, GRC_SPAN_CLIENT, name, err,
+                 GRC_LOG_FIELDS(GRC_LT("db.system.name", sqlite ? "sqlite" : "postgresql"),
+                                GRC_LT("db.operation.name", operation),
+                                GRC_LT("db.collection.name", table),
+                                GRC_LT("error.type", err != GR_OK ? grc_err_slug(err) : "")));
+}
 
 enum gr_err grc_host_store_run(struct gr_call *pub, const char *sql, const struct gr_value *params,
                                size_t count, gr_row_fn *each, void *arg, int64_t *ret_changed)
@@ -8,8 +31,13 @@ enum gr_err grc_host_store_run(struct gr_call *pub, const char *sql, const struc
 
     if (!call->runtime->store)
         return GR_ERR_STORE_DOWN;
-    return grc_store_run(call->runtime->store, call->session, sql, params, count, each, arg,
-                         ret_changed);
+    struct grc_part part;
+    grc_part_begin(call, &part);
+    enum gr_err err = grc_store_run(call->runtime->store, call->session, sql, params, count, each,
+                                    arg, ret_changed);
+    if (call->trace)
+        end_statement(call, &part, sql, err);
+    return err;
 }
 
 struct body {
@@ -40,5 +68,16 @@ enum gr_err grc_host_store_tx(struct gr_call *pub, gr_tx_fn *fn, void *arg)
         return GR_ERR_STORE_DOWN;
     if (call->session)
         return fn(pub, arg); /* part of the transaction that has begun */
-    return grc_store_tx(call->runtime->store, run_body, &body);
+    struct grc_part part;
+    grc_part_begin(call, &part);
+    /* What the body does is a part of the transaction. */
+    char outer[GRC_CONTEXT_BYTES];
+    memcpy(outer, call->traceparent, sizeof(outer));
+    if (call->trace)
+        memcpy(call->traceparent, part.context, sizeof(outer));
+    enum gr_err err = grc_store_tx(call->runtime->store, run_body, &body);
+    memcpy(call->traceparent, outer, sizeof(outer));
+    grc_part_end(call, &part, GRC_SPAN_INTERNAL, "transaction", err,
+                 GRC_LOG_FIELDS(GRC_LT("error.type", err != GR_OK ? grc_err_slug(err) : "")));
+    return err;
 }

@@ -99,6 +99,7 @@ static enum gr_err build(struct grc_call *call, const struct gr_forward *forward
     exchange->upstream = forward->upstream;
     exchange->method = forward->method ? forward->method : call->request->method;
     exchange->target = gr_str_of(target);
+    exchange->path_template = forward->path;
     exchange->body = body_of(call, forward, exchange->method);
     exchange->has_body = exchange->body.ptr != NULL;
     exchange->idempotent = (forward->flags & GR_FORWARD_IDEMPOTENT) != 0;

@@ -21,15 +21,21 @@ static void vlog(const struct gr_self *self, const struct gr_call *pub, enum gr_
                  const char *format, va_list args)
 {
     const struct grc_call *call = (const struct grc_call *)pub;
+    const struct grc_log_field end = {.kind = GRC_LOG_END};
     struct grc_buf message;
 
     if (level > grc_log_level())
         return;
+    bool traced = call && call->traceparent[0];
+    gr_str trace_id = traced ? grc_context_trace_id(call->traceparent) : (gr_str){NULL, 0};
+    gr_str span_id = traced ? grc_context_span_id(call->traceparent) : (gr_str){NULL, 0};
     grc_buf_init(&message, 8192);
     if (grc_buf_vformat(&message, format, args) == GR_OK)
         grc_log_fields(level, message.ptr,
                        GRC_LOG_FIELDS(GRC_LT("plugin", self ? self->name : "core"),
-                                      GRC_LT("request_id", call ? call->request_id : "")));
+                                      GRC_LT("request_id", call ? call->request_id : ""),
+                                      traced ? GRC_LS("trace_id", trace_id) : end,
+                                      GRC_LS("span_id", span_id)));
     grc_buf_done(&message);
 }
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/uri.h"
 #include "call/host.h"
+#include "call/spans.h"
 #include "call/timers.h"
 
 #define TARGET_MAX_BYTES 16384u
@@ -93,25 +94,6 @@ static bool unwanted(void *arg)
     return grc_request_given_up(arg) || grc_conn_gone(arg);
 }
 
-/* Makes a new span for each upstream call, so that a trace shows them separately. */
-static const char *next_span(struct grc_call *call)
-{
-    char *child = grc_arena_alloc(&call->arena, GRC_TRACE_BYTES);
-
-    if (child)
-        grc_trace_child(call->traceparent, child, call->span_id);
-    return child;
-}
-
-static gr_str trace_state(const struct grc_call *call)
-{
-    gr_str state = {NULL, 0};
-
-    if (call->request)
-        state = grc_request_header(call->request, "tracestate");
-    return grc_trace_state_good(state) ? state : (gr_str){NULL, 0};
-}
-
 static enum gr_err add_bindings(struct grc_buf *buf, const struct grc_binding *binding)
 {
     enum gr_err err = GR_OK;
@@ -163,8 +145,9 @@ void grc_exchange_of(struct grc_call *call, struct grc_exchange *exchange)
     };
     exchange->alone = !partition_of(call, &exchange->partition);
     if (call->traceparent[0]) {
-        exchange->traceparent = next_span(call);
-        exchange->tracestate = trace_state(call);
+        exchange->traceparent = call->traceparent;
+        exchange->trace = call->trace;
+        exchange->tracestate = grc_call_tracestate(call);
     }
 }
 

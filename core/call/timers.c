@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/secure.h"
 #include "base/thread.h"
-#include "call/call.h"
+#include "call/spans.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -47,12 +47,15 @@ static void run_once(struct grc_timer *timer)
     grc_call_begin(call, timer->plugin->runtime, timer->plugin);
     grc_uuid(call->request_id);
     call->subject.operation = timer->label;
+    grc_call_trace_begin_timer(call);
+    const int64_t began_us = grc_mono_us();
     enum gr_err err = timer->row->run(&call->pub);
     if (err != GR_OK)
         grc_log_fields(GR_LOG_WARN, call->error.message ? call->error.message : "timer failed",
                        GRC_LOG_FIELDS(GRC_LT("plugin", timer->plugin->self.name),
                                       GRC_LT("timer", timer->row->name),
                                       GRC_LT("request_id", call->request_id)));
+    grc_call_trace_end_timer(call, timer->label, began_us, err);
     grc_call_end(call);
 }
 

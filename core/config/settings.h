@@ -251,6 +251,21 @@ struct grc_docs_settings {
     const char *url; /* what clients put before paths; NULL: the first listener's */
 };
 
+/* Spans for a collector. */
+struct grc_trace_settings {
+    const char *url; /* NULL: off */
+    double ratio;
+    bool ignores_parent;      /* sampler = "traceidratio" */
+    const char *service_name; /* "" or NULL: what resource says, or "greenroom" */
+    const char *resource;     /* for this and the next, see base/pairs.h; "" or NULL: none */
+    const char *headers;
+    const char *ca_file;
+    int64_t queue_max; /* spans */
+    int64_t batch_max; /* spans */
+    int64_t delay_ms;
+    int64_t timeout_ms;
+};
+
 struct grc_settings {
     const char *dir; /* the config directory, as given with -c */
     /* server */
@@ -275,6 +290,7 @@ struct grc_settings {
     bool allow_unauthenticated_remote;
     const char *const *hosts; /* names in Host that are served without credentials; may be NULL */
     bool access_log;
+    bool server_timing;
     int64_t cache_max_bytes; /* of answers kept for routes with "cache"; 0: none */
     bool trace_generates;    /* server.trace = "generate" */
     struct grc_cors cors;
@@ -300,11 +316,13 @@ struct grc_settings {
     enum gr_log_level log_level;
     bool log_plain;
     const char *log_file;              /* NULL: standard error */
+    const char *log_journal;           /* "auto", "off" or a path */
     int64_t log_buffer_bytes;          /* 0: no queue */
     const char *const *audit_accepted; /* ids of rules whose findings the operator accepts */
     struct grc_auth_settings auth;
     struct grc_limits_settings limits;
     struct grc_docs_settings docs;
+    struct grc_trace_settings traces;
     struct grc_handover *handover; /* what was read: config/handover.h */
     json_t *root;                  /* owns the expanded text of everything above */
     struct grc_settings_own *own;  /* private to settings.c */

@@ -211,6 +211,9 @@ static const struct grc_setting server_keys[] = {
         "this machine (\"localhost\", 127.0.0.1, [::1]); \"*\" serves any"),
     GRC_SETTING(grc_settings, "access_log", access_log, GRC_SETTING_BOOL, "true",
                 "Write one line for each request"),
+    GRC_SETTING(grc_settings, "server_timing", server_timing, GRC_SETTING_BOOL, "false",
+                "Tell clients in Server-Timing how long the gateway itself, waiting for a worker "
+                "and upstreams took, in milliseconds"),
     GRC_SETTING(grc_settings, "cache_max", cache_max_bytes, GRC_SETTING_BYTES, "16m",
                 "Memory for answers that are kept for routes with a \"cache\" time; 0 keeps none",
                 .range = GR_RANGE(0, MEBI(4096))),
@@ -364,6 +367,12 @@ static const char *log_file_convert(struct grc_reader *reader, const char *text)
     return text[0] == '/' && text[strlen(text) - 1] != '/' ? text : NULL;
 }
 
+static const char *journal_convert(struct grc_reader *reader, const char *text)
+{
+    (void)reader;
+    return text[0] == '/' || strcmp(text, "auto") == 0 || strcmp(text, "off") == 0 ? text : NULL;
+}
+
 static const struct grc_setting docs_keys[] = {
     GRC_SETTING(grc_docs_settings, "public", is_public, GRC_SETTING_BOOL, "false",
                 "Serve /docs and /openapi.json to every client of the API too, not only at the "
@@ -388,6 +397,13 @@ static const struct grc_setting log_keys[] = {
                 "listens",
                 .optional = true, .convert = log_file_convert,
                 .expected = "an absolute path such as \"/var/log/greenroom/greenroom.log\""),
+    GRC_SETTING(grc_settings, "journal", log_journal, GRC_SETTING_STRING, "auto",
+                "Whether lines go to the systemd journal with the fields REQUEST_ID, OPERATION, "
+                "GREENROOM_GROUP, HTTP_STATUS, TRACE_ID and SPAN_ID: \"auto\" when standard error "
+                "is the journal's and there is no log.file, \"off\", or the path of its socket",
+                .convert = journal_convert,
+                .expected = "\"auto\", \"off\" or an absolute path such as "
+                            "\"/run/systemd/journal/socket\""),
     GRC_SETTING(
         grc_settings, "buffer", log_buffer_bytes, GRC_SETTING_BYTES, "4m",
         "Memory for lines that wait to be written, so that no request waits for the log; lines "
@@ -472,6 +488,8 @@ const struct grc_setting grc_settings_rows[] = {
     GRC_SETTING(grc_settings, "docs", docs, GRC_SETTING_OBJECT, NULL,
                 "The description of the API and its page", .keys = docs_keys),
     {.name = "log", .type = GRC_SETTING_OBJECT, .doc = "The log", .keys = log_keys},
+    GRC_SETTING(grc_settings, "traces", traces, GRC_SETTING_OBJECT, NULL,
+                "Spans for an OpenTelemetry collector", .keys = grc_traces_rows),
     {.name = "audit",
      .type = GRC_SETTING_OBJECT,
      .doc = "Exceptions for greenroom audit",

@@ -23,6 +23,8 @@ const char *grc_url_convert(struct grc_reader *reader, const char *text);
 /* "auth" into a struct grc_auth_settings, and "limits" into a struct grc_limits_settings. */
 extern const struct grc_setting grc_auth_rows[];
 extern const struct grc_setting grc_limits_rows[];
+/* "traces" into a struct grc_trace_settings. */
+extern const struct grc_setting grc_traces_rows[];
 /* Reads the networks of server.trusted_proxies. */
 void grc_proxies_settle(struct grc_reader *reader, struct grc_proxies *proxies);
 /* Checks server.cors for origins that can never match. */

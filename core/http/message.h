@@ -35,6 +35,7 @@ struct grc_request {
     bool late;               /* its connection was made after the gateway had begun to drain */
     const char *overload;    /* why it is refused before its body is read; NULL: it is not */
     int64_t started_us;      /* monotonic */
+    int64_t waited_us;       /* until then, for a worker */
     /* Framing failure found by the adapter: answered in the owning group's format, then closed. */
     enum gr_err broken;
     const char *broken_reason;

@@ -100,8 +100,10 @@ static void describe(struct grc_conn *conn, struct grc_request *request)
 
     request->conn = conn;
     request->started_us = grc_mono_us();
-    if (conn->ready_us)
-        grc_metrics_worker_wait(http->admin, request->started_us - conn->ready_us);
+    if (conn->ready_us) {
+        request->waited_us = request->started_us - conn->ready_us;
+        grc_metrics_worker_wait(http->admin, request->waited_us);
+    }
     conn->ready_us = 0;
     request->tls = conn->ssl != NULL;
     request->admin = http->admin;

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "call/spans.h"
 #include "call/timers.h"
 #include "isolation/message.h"
 #include "metrics/metrics.h"
@@ -143,9 +144,23 @@ static void count_event(const char *upstream, enum grc_upstream_event event)
 static const struct grc_metrics_sink sink = {
     .plugin = count_plugin, .exchange = count_exchange, .event = count_event};
 
+static void send_spans(const struct grc_spans *spans)
+{
+    struct grc_wire wire;
+
+    grc_wire_begin(&wire, GRC_FRAME_MAX_BYTES);
+    grc_wire_int(&wire, spans->count);
+    grc_wire_text(&wire, grc_buf_view(&spans->text));
+    gr_str frame = grc_wire_frame(&wire, GRC_FRAME_SPANS, 0);
+    if (frame.len)
+        send_frame(frame);
+    grc_wire_done(&wire);
+}
+
 void grc_child_begin(int socket)
 {
     child.socket = socket;
+    grc_spans_divert(send_spans);
     grc_metrics_divert(&sink);
 }
 
@@ -288,8 +303,12 @@ static void serve(struct grc_call *call, const struct grc_frame *head, const cha
     call->reply = &reply;
     if (!grc_call_read(&unwire, call, &ask))
         err = grc_fail(call, GR_ERR_INTERNAL, "the call cannot be read, or there is no memory");
-    else if (ask != GRC_ASK_RENDER_ERROR)
+    else if (ask != GRC_ASK_RENDER_ERROR) {
+        grc_call_trace_go_on(call);
         err = run(call, ask);
+    }
+    grc_trace_end(call->trace); /* before the answer, after which the gateway ends the trace */
+    call->trace = NULL;
     send_answer(call, head->id, ask, err);
     serves = false;
     grc_call_end(call);

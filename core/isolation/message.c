@@ -352,7 +352,6 @@ void grc_answer_write(struct grc_wire *wire, const struct grc_call *call, enum g
     grc_wire_text(wire, call->caller_id);
     grc_wire_text(wire, call->account.label);
     grc_wire_text(wire, call->account.audience);
-    grc_wire_text(wire, text_of(call->span_id));
     grc_wire_int(wire, call->upstream_status);
     grc_wire_int(wire, call->upstream_us);
     grc_wire_int(wire, call->upstream_attempts);
@@ -368,7 +367,6 @@ enum gr_err grc_answer_read(struct grc_unwire *unwire, struct grc_call *call)
     call->caller_id = grc_unwire_text(unwire);
     call->account.label = grc_unwire_text(unwire);
     call->account.audience = grc_unwire_text(unwire);
-    read_into(unwire, call->span_id, sizeof(call->span_id));
     int status = (int)grc_unwire_int(unwire);
     if (status)
         call->upstream_status = status;

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "isolation/internal.h"
 #include "metrics/metrics.h"
+#include "runtime/runtime.h"
+#include "trace/tracer.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -71,6 +73,23 @@ static bool take_count(struct grc_isolated *group, struct grc_unwire *unwire)
     return false;
 }
 
+/* What a process says is not trusted: one text that is no JSON would spoil a whole batch. */
+static bool take_spans(const struct grc_isolated *group, struct grc_unwire *unwire)
+{
+    struct grc_tracer *tracer = group->plugin->runtime->tracer;
+    size_t count = grc_unwire_count(unwire, GRC_TRACE_SPANS_MAX);
+    gr_str text = grc_unwire_text(unwire);
+
+    if (unwire->broken || !tracer)
+        return false;
+    struct grc_spans *spans = grc_spans_read((unsigned)count, text);
+    if (spans)
+        grc_tracer_put(tracer, spans);
+    else
+        grc_spans_count(GRC_SPANS_DROPPED, count);
+    return true;
+}
+
 /* Keeps the texts of the first process: those of later ones are the same. */
 static void keep_rendered(struct grc_isolated *group, struct grc_unwire *unwire)
 {
@@ -125,6 +144,8 @@ static bool take_frame(struct grc_isolated *group, const struct grc_frame *head,
     }
     if (head->kind == GRC_FRAME_COUNT)
         fine = take_count(group, &unwire);
+    else if (head->kind == GRC_FRAME_SPANS)
+        fine = take_spans(group, &unwire);
     else if (head->kind == GRC_FRAME_READY)
         fine = take_ready(group, &unwire);
     free(own);

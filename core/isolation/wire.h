@@ -14,6 +14,7 @@ enum grc_frame_kind {
     GRC_FRAME_READY,    /* from the process, once: init and start are done */
     GRC_FRAME_ANSWER,   /* from the process: what became of a call */
     GRC_FRAME_COUNT,    /* from the process: something to count */
+    GRC_FRAME_SPANS,    /* from the process: how many spans, and their text */
 };
 
 struct grc_frame {

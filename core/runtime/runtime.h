@@ -21,6 +21,8 @@ struct grc_runtime {
     size_t route_count;
     struct grc_auth *auth;           /* auth/callers.h; NULL at stage GRC_RUNTIME_TABLES */
     struct grc_limits *limits;       /* guard/limits.h; likewise */
+    struct grc_tracer *tracer;       /* trace/tracer.h; NULL: nothing is recorded */
+    struct grc_exporter *exporter;   /* otlp/exporter.h; from GRC_RUNTIME_SERVE on, with a tracer */
     struct grc_documents *documents; /* doc/documents.h; likewise */
     _Atomic unsigned refs;
 };

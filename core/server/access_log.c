@@ -70,7 +70,7 @@ void grc_access_log(struct grc_call *call, size_t sent_bytes, bool ok, int64_t t
     static const char *const sources[] = {
         [GRC_FROM_UPSTREAM] = "", [GRC_FROM_OTHER_CALL] = "other_call", [GRC_FROM_CACHE] = "cache"};
     const struct grc_log_field end = {.kind = GRC_LOG_END};
-    bool traced = call->traceparent[0] != '\0';
+    gr_str trace_id = grc_context_trace_id(call->traceparent);
 
     if (!call->runtime->settings->access_log)
         return;
@@ -88,7 +88,8 @@ void grc_access_log(struct grc_call *call, size_t sent_bytes, bool ok, int64_t t
             GRC_LT("answer_from", sources[call->upstream_source]),
             GRC_LT("error", slug ? slug : ""),
             /* without a trace the line ends here */
-            traced ? GRC_LS("trace_id", ((gr_str){call->traceparent + 3, 32})) : end,
-            GRC_LS("parent_id", ((gr_str){call->traceparent + 36, 16})),
-            GRC_LT("span_id", call->span_id)));
+            trace_id.len ? GRC_LS("trace_id", trace_id) : end,
+            GRC_LS("span_id", grc_context_span_id(call->traceparent)),
+            /* and where the trace began here, it ends here */
+            call->parent_id[0] ? GRC_LT("parent_id", call->parent_id) : end));
 }

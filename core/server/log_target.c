@@ -3,6 +3,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/log_file.h"
+#include "base/log_journal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,14 +11,33 @@
 #include <string.h>
 #include <unistd.h>
 
-static int prepared = -1; /* -1: standard error */
+static int prepared = -1;      /* -1: standard error */
+static char *prepared_journal; /* the path of its socket; NULL: it is not used */
+
+/* A file is the operator's explicit choice. Where the journal is to be used as it turns out, and
+ * does not listen, its stream on standard error is as good. */
+static bool prepare_journal(const struct grc_settings *settings, char **ret_reason)
+{
+    const char *path = settings->log_journal;
+    bool found_out = strcmp(path, "auto") == 0;
+
+    if (settings->log_file || strcmp(path, "off") == 0 || (found_out && !grc_journal_is_stderr()))
+        return true;
+    if (found_out)
+        path = GRC_JOURNAL_SOCKET;
+    if (!grc_journal_listens(path))
+        return found_out || grc_refuse(ret_reason, "log.journal: '%s' cannot be reached: %s", path,
+                                       strerror(errno));
+    prepared_journal = strdup(path);
+    return prepared_journal || grc_refuse(ret_reason, "out of memory");
+}
 
 bool grc_log_target_prepare(const struct grc_settings *settings, char **ret_reason)
 {
     grc_log_target_settle(false);
     *ret_reason = NULL;
     if (!settings->log_file)
-        return true;
+        return prepare_journal(settings, ret_reason);
     prepared = grc_log_file_open(settings->log_file);
     if (prepared < 0)
         return grc_refuse(ret_reason, "log.file: '%s' cannot be opened: %s", settings->log_file,
@@ -27,11 +47,15 @@ bool grc_log_target_prepare(const struct grc_settings *settings, char **ret_reas
 
 void grc_log_target_settle(bool take_over)
 {
-    if (take_over)
+    if (take_over) {
         grc_log_file_use(prepared);
-    else if (prepared >= 0)
+        grc_journal_use(prepared_journal);
+    } else if (prepared >= 0) {
         close(prepared);
+    }
     prepared = -1;
+    free(prepared_journal);
+    prepared_journal = NULL;
 }
 
 void grc_log_target_reopen(const struct grc_settings *settings)

@@ -281,6 +281,7 @@ void grc_metrics_page_collect(void *arg, struct grc_buf *out)
     grc_plugins_report(runtime->plugins, runtime->plugin_count, out);
     grc_isolated_report(out);
     grc_upstreams_metrics(runtime->upstreams, out);
+    grc_tracer_report(runtime->tracer, out);
     render_certificate(out);
     render_log(out);
     render_build(out);

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/secure.h"
 #include "base/uri.h"
+#include "call/spans.h"
 #include "guard/guard.h"
 #include "http/client_address.h"
 #include "server/recent.h"
@@ -36,9 +37,7 @@ static enum gr_err step_ids(struct grc_call *call)
         snprintf(call->request_id, sizeof(call->request_id), "%.*s", (int)id.len, id.ptr);
     else
         grc_uuid(call->request_id);
-    if (!grc_trace_accept(grc_request_header(call->request, "traceparent"), call->traceparent) &&
-        call->runtime->settings->trace_generates)
-        grc_trace_begin(call->traceparent);
+    grc_call_trace_begin(call, grc_request_header(call->request, "traceparent"));
     grc_reply_add(call, "X-Request-Id", gr_str_of(call->request_id));
     return GR_OK;
 }
@@ -269,11 +268,28 @@ static void add_hsts(struct grc_call *call)
                       gr_str_of(grc_arena_format(&call->arena, "max-age=%lld", (long long)hsts_s)));
 }
 
+/* https://www.w3.org/TR/server-timing/. Calls to upstreams at the same time add up, so together
+ * they may take longer than the request did. */
+static void add_timing(struct grc_call *call)
+{
+    const struct grc_request *request = call->request;
+    int64_t own_us = grc_mono_us() - request->started_us - call->upstream_us;
+
+    if (!call->runtime->settings->server_timing)
+        return;
+    grc_reply_add(call, "Server-Timing",
+                  gr_str_of(grc_arena_format(
+                      &call->arena, "own;dur=%.3f, waiting;dur=%.3f, upstream;dur=%.3f",
+                      (double)(own_us > 0 ? own_us : 0) / 1000, (double)request->waited_us / 1000,
+                      (double)call->upstream_us / 1000)));
+}
+
 static void finish(struct grc_call *call)
 {
     struct grc_reply *reply = call->reply;
 
     add_hsts(call);
+    add_timing(call);
 
     if (!(call->plugin->desc->flags & GR_PLUGIN_NO_STORE))
         return;
@@ -329,6 +345,7 @@ void grc_pipeline_done(struct grc_call *call, size_t sent_bytes, bool ok)
         grc_metrics_request_upstream(call->route->metrics, call->upstream_us);
     grc_recent_error(call);
     grc_access_log(call, sent_bytes, ok, took_us);
+    grc_call_trace_end(call, ok);
     grc_call_end(call);
     grc_metrics_in_flight(-1);
 }

@@ -34,8 +34,8 @@ void grc_recent_error(const struct grc_call *call)
     error->at_ms = grc_now_ms();
     error->status = call->reply->status;
     snprintf(error->request_id, sizeof(error->request_id), "%s", call->request_id);
-    snprintf(error->trace_id, sizeof(error->trace_id), "%.32s",
-             call->traceparent[0] ? call->traceparent + 3 : "");
+    gr_str trace_id = grc_context_trace_id(call->traceparent);
+    snprintf(error->trace_id, sizeof(error->trace_id), "%.*s", (int)trace_id.len, trace_id.ptr);
     snprintf(error->operation, sizeof(error->operation), "%s",
              call->route ? call->route->row->id : "none");
     snprintf(error->group, sizeof(error->group), "%s", call->plugin->self.name);

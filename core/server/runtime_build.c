@@ -10,6 +10,7 @@
 #include "doc/documents.h"
 #include "guard/limits.h"
 #include "isolation/isolation.h"
+#include "otlp/exporter.h"
 #include "server/health.h"
 #include "server/lifecycle.h"
 #include "server/names.h"
@@ -205,6 +206,22 @@ static bool make_guard(struct grc_runtime *runtime, const struct grc_reporter *r
     return runtime->auth && runtime->limits && runtime->documents;
 }
 
+/* In the process of an isolated group, spans go to the gateway, which knows the collector. */
+static bool make_tracer(struct grc_runtime *runtime, enum grc_runtime_stage stage,
+                        const struct grc_reporter *reporter)
+{
+    const struct grc_trace_settings *traces = &runtime->settings->traces;
+
+    if (!traces->url || stage < GRC_RUNTIME_GROUP)
+        return true;
+    runtime->tracer = grc_tracer_new(traces);
+    if (!runtime->tracer)
+        grc_say(reporter, "traces: there is no memory or no descriptor for the queue");
+    return runtime->tracer &&
+           (stage == GRC_RUNTIME_GROUP ||
+            grc_exporter_define(runtime->upstreams, traces, reporter->report, reporter->arg));
+}
+
 static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_runtime_stage stage,
                   struct grc_reporter *reporter)
 {
@@ -222,7 +239,7 @@ static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_
     bool fine = make_upstreams(runtime, reporter);
     if (fine && whole)
         fine = make_guard(runtime, reporter);
-    fine = fine && load_plugins(runtime, reporter);
+    fine = fine && make_tracer(runtime, stage, reporter) && load_plugins(runtime, reporter);
     /* before routing, since a check may drop plugins */
     if (fine && whole)
         fine = check_plugins(runtime, reporter);
@@ -320,6 +337,17 @@ static bool prepare_store(struct grc_runtime *runtime, const struct grc_reporter
     return true;
 }
 
+static bool start_exporter(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    if (!runtime->tracer)
+        return true;
+    runtime->exporter =
+        grc_exporter_start(runtime->tracer, runtime->upstreams, &runtime->settings->traces);
+    if (!runtime->exporter)
+        grc_say(reporter, "traces: there is no memory for the exporter");
+    return runtime->exporter != NULL;
+}
+
 bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void *arg)
 {
     const struct grc_reporter reporter = {
@@ -329,7 +357,8 @@ bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void 
         grc_info(
             "no provider under \"auth\": every client that reaches the listener is 'anonymous' "
             "and may do everything");
-    return prepare_store(runtime, &reporter) && grc_plugins_begin(runtime, &reporter);
+    return prepare_store(runtime, &reporter) && start_exporter(runtime, &reporter) &&
+           grc_plugins_begin(runtime, &reporter);
 }
 
 /* --- references --- */
@@ -347,6 +376,7 @@ void grc_runtime_unref(struct grc_runtime *runtime)
     if (!runtime || !grc_runtime_drop(runtime))
         return;
     grc_plugins_end(runtime);
+    grc_exporter_stop(runtime->exporter);
     grc_router_free(runtime->router);
     grc_router_free(runtime->admin_router);
     for (size_t i = 0; i < runtime->plugin_count; i++)
@@ -357,6 +387,7 @@ void grc_runtime_unref(struct grc_runtime *runtime)
     grc_auth_free(runtime->auth);
     grc_upstreams_free(runtime->upstreams);
     grc_store_close(runtime->store);
+    grc_tracer_free(runtime->tracer);
     grc_settings_free(runtime->settings);
     free(runtime);
 }

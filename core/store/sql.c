@@ -1,5 +1,7 @@
 #include "store/sql.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <strings.h>
 
 #define HIGHEST_PARAMETER 65535u
@@ -107,23 +109,34 @@ static const char *skip_opaque(const char *start, const char *at)
     }
 }
 
-enum grc_sql_kind grc_sql_kind_of(const char *sql)
+static const char *skip_blank(const char *at)
 {
-    static const char *const reads[] = {"SELECT", "VALUES"};
-    static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"};
-    const char *at = sql;
-    size_t len = 0;
-
     for (;;) {
         const char *before = at;
         while (is_space(*at))
             at++;
         at = skip_comment(at);
         if (at == before)
-            break;
+            return at;
     }
+}
+
+static size_t word_len(const char *at)
+{
+    size_t len = 0;
+
     while (is_word(at[len]))
         len++;
+    return len;
+}
+
+enum grc_sql_kind grc_sql_kind_of(const char *sql)
+{
+    static const char *const reads[] = {"SELECT", "VALUES"};
+    static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"};
+    const char *at = skip_blank(sql);
+    size_t len = word_len(at);
+
     for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
         if (strlen(reads[i]) == len && strncasecmp(at, reads[i], len) == 0)
             return GRC_SQL_READ;
@@ -171,4 +184,50 @@ enum gr_err grc_sql_dollars(struct grc_buf *ret_sql, const char *sql, unsigned *
     if (err == GR_OK)
         *ret_highest = highest;
     return err;
+}
+
+static void cut(char *ret_text, size_t size, const char *from, size_t len)
+{
+    snprintf(ret_text, size, "%.*s", (int)(len < size ? len : size - 1), from);
+}
+
+static bool names_table(const char *word, size_t len)
+{
+    static const char *const before[] = {"FROM", "INTO", "UPDATE"};
+
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        if (strlen(before[i]) == len && strncasecmp(word, before[i], len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void table_of(const char *sql, char *ret_table, size_t size)
+{
+    const char *at = sql;
+
+    ret_table[0] = '\0';
+    while (*at) {
+        const char *after = skip_opaque(sql, at);
+        size_t len = word_len(at);
+
+        if (after == at && len > 0 && names_table(at, len)) {
+            at = skip_blank(at + len);
+            at += *at == '"';
+            cut(ret_table, size, at, word_len(at));
+            return;
+        }
+        at = after != at ? after : at + (len > 0 ? len : 1);
+    }
+}
+
+void grc_sql_summary(const char *sql, char *ret_operation, size_t operation_size, char *ret_table,
+                     size_t table_size)
+{
+    const char *at = skip_blank(sql);
+
+    cut(ret_operation, operation_size, at, word_len(at));
+    for (char *c = ret_operation; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    table_of(at, ret_table, table_size);
 }

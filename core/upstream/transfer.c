@@ -76,8 +76,10 @@ void grc_transfer_begin(struct grc_transfer *transfer, struct grc_upstream *upst
 {
     int64_t now_ms = grc_mono_ms();
 
-    *transfer = (struct grc_transfer){
-        .state = GRC_TRANSFER_READY, .exchange = exchange, .upstream = upstream};
+    *transfer = (struct grc_transfer){.state = GRC_TRANSFER_READY,
+                                      .exchange = exchange,
+                                      .upstream = upstream,
+                                      .parent = exchange->traceparent};
     grc_exchange_reset(exchange);
     exchange->took_us = grc_mono_us();
     if (!upstream) {
@@ -101,6 +103,7 @@ void grc_transfer_end(struct grc_transfer *transfer)
     grc_token_unref(transfer->token);
     if (transfer->boarded)
         atomic_fetch_sub_explicit(&transfer->upstream->in_flight, 1, memory_order_relaxed);
+    exchange->traceparent = transfer->parent;
     exchange->took_us = grc_mono_us() - exchange->took_us;
 }
 
@@ -161,6 +164,7 @@ void grc_transfer_launch(struct grc_transfer *transfer)
         grc_transfer_finish(transfer, err);
         return;
     }
+    grc_transfer_span_begin(transfer);
     transfer->launched_us = grc_mono_us();
     transfer->state = GRC_TRANSFER_RUNNING;
 }
@@ -305,6 +309,7 @@ void grc_transfer_attempt_done(struct grc_transfer *transfer, const struct grc_o
 {
     struct grc_exchange *exchange = transfer->exchange;
 
+    grc_transfer_span_end(transfer, outcome);
     transfer->tries++;
     exchange->attempts += outcome->sends ? outcome->sends : 1;
     account(transfer, outcome);

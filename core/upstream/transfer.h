@@ -26,7 +26,9 @@ struct grc_transfer {
     unsigned tries;
     int64_t deadline_ms;
     int64_t launched_us;
-    int64_t resume_ms; /* while waiting */
+    int64_t resume_ms;  /* while waiting */
+    const char *parent; /* the exchange's traceparent, while each attempt has its own */
+    char context[GRC_CONTEXT_BYTES];
 };
 
 /* Begins a transfer, which counts as in flight from here on, or is done at once. grouped: it uses
@@ -43,5 +45,8 @@ void grc_transfer_attempt_done(struct grc_transfer *transfer, const struct grc_o
 void grc_transfer_look(struct grc_transfer *transfer, int64_t now_ms);
 /* Makes the transfer done, with this error. */
 void grc_transfer_finish(struct grc_transfer *transfer, enum gr_err err);
+/* spans.c: begins the span of an attempt, which the upstream gets as its parent, and ends it. */
+void grc_transfer_span_begin(struct grc_transfer *transfer);
+void grc_transfer_span_end(struct grc_transfer *transfer, const struct grc_outcome *outcome);
 /* Releases what a transfer that is done holds. */
 void grc_transfer_end(struct grc_transfer *transfer);

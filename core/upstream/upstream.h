@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "config/settings.h"
+#include "trace/trace.h"
 
 struct grc_upstreams; /* all upstreams of a runtime */
 
@@ -44,6 +45,8 @@ struct grc_exchange {
     int64_t deadline_ms;             /* monotonic; 0: none */
     const char *request_id;          /* sent as X-Request-Id */
     const char *traceparent;         /* NULL: none */
+    struct grc_trace *trace;         /* where attempts are recorded, below it; NULL: nowhere */
+    const char *path_template;       /* constant, for the recording; NULL: not known */
     gr_str tracestate;               /* only together with it */
     gr_str partition;                /* answers are shared only among calls of one partition */
     bool alone;                      /* shares with no other call */

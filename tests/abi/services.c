@@ -71,6 +71,29 @@ static enum gr_err store(struct gr_call *call)
     return err == GR_OK ? gr_reply(call, 200, "text/plain", GR_STR("stored")) : err;
 }
 
+static enum gr_err store_inside(struct gr_call *call, void *arg)
+{
+    (void)arg;
+    return store(call);
+}
+
+static enum gr_err transaction(struct gr_call *call)
+{
+    return gr_store_tx(call, store_inside, NULL);
+}
+
+static enum gr_err both(struct gr_call *call)
+{
+    const struct gr_upstream_request requests[] = {
+        {.upstream = "api", .method = GR_METHOD_GET, .path = "/first"},
+        {.upstream = "api", .method = GR_METHOD_GET, .path = "/second/a-marked-secret"},
+    };
+    struct gr_upstream_reply replies[2];
+    enum gr_err err = gr_upstream(call, requests, replies, 2);
+
+    return err == GR_OK ? gr_reply(call, 200, "text/plain", GR_STR("both")) : err;
+}
+
 static const struct gr_route first[] = {
     GR_GET("/services/one", "services.one", "One", .access = GR_ACCESS_OPEN, .handle = say,
            .data = "the first table"),
@@ -92,6 +115,10 @@ static const struct gr_route second[] = {
            .handle = secret),
     GR_POST("/services/store", "services.store", "A row comes and goes", .access = GR_ACCESS_OPEN,
             .handle = store),
+    GR_POST("/services/transaction", "services.transaction", "The same in a transaction",
+            .access = GR_ACCESS_OPEN, .handle = transaction),
+    GR_GET("/services/both", "services.both", "Two calls at a time", .access = GR_ACCESS_OPEN,
+           .handle = both),
     GR_END,
 };
 

@@ -59,11 +59,37 @@ static void test_kinds_of_statements(void **state)
     assert_int_equal(grc_sql_kind_of(""), GRC_SQL_OTHER);
 }
 
+static void summed_up(const char *sql, const char *operation, const char *table)
+{
+    char found_operation[8];
+    char found_table[8];
+
+    grc_sql_summary(sql, found_operation, sizeof(found_operation), found_table,
+                    sizeof(found_table));
+    assert_string_equal(found_operation, operation);
+    assert_string_equal(found_table, table);
+}
+
+static void test_summaries_hold_no_values(void **state)
+{
+    (void)state;
+    summed_up("SELECT a FROM rooms WHERE b = 'secret'", "SELECT", "rooms");
+    summed_up(" -- from x\n insert INTO \"rooms\" VALUES ('from y')", "INSERT", "rooms");
+    summed_up("UPDATE rooms SET a = 'x'", "UPDATE", "rooms");
+    summed_up("DELETE FROM rooms", "DELETE", "rooms");
+    summed_up("SELECT 'from x', fromage", "SELECT", "");
+    summed_up("SELECT a FROM /* all */ a_long_name", "SELECT", "a_long_");
+    summed_up("SELECT * FROM (SELECT 1)", "SELECT", "");
+    summed_up("'secret'", "", "");
+    summed_up("", "", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_translation),
         cmocka_unit_test(test_kinds_of_statements),
+        cmocka_unit_test(test_summaries_hold_no_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

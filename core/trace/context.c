@@ -1,8 +1,9 @@
-#include "call/trace.h"
+#include "trace/context.h"
 
 #include "base/secure.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define TRACE_AT 3
 #define SPAN_AT 36
@@ -45,7 +46,7 @@ static bool version_good(gr_str header)
     return header.len == TEXT_LEN || header.ptr[TEXT_LEN] == '-';
 }
 
-bool grc_trace_accept(gr_str header, char ret_parent[GRC_TRACE_BYTES])
+bool grc_context_accept(gr_str header, char ret_context[GRC_CONTEXT_BYTES])
 {
     const char *text = header.ptr;
 
@@ -53,7 +54,7 @@ bool grc_trace_accept(gr_str header, char ret_parent[GRC_TRACE_BYTES])
         text[52] != '-' || !is_hex(text + TRACE_AT, 32) || is_zero(text + TRACE_AT, 32) ||
         !is_hex(text + SPAN_AT, 16) || is_zero(text + SPAN_AT, 16) || !is_hex(text + FLAGS_AT, 2))
         return false;
-    snprintf(ret_parent, GRC_TRACE_BYTES, "00-%.49s-0%c", text + TRACE_AT,
+    snprintf(ret_context, GRC_CONTEXT_BYTES, "00-%.49s-0%c", text + TRACE_AT,
              is_sampled(text[FLAGS_AT + 1]) ? '1' : '0');
     return true;
 }
@@ -66,21 +67,53 @@ static uint64_t random_id(void)
     return id ? id : 1;
 }
 
-void grc_trace_begin(char ret_parent[GRC_TRACE_BYTES])
+void grc_context_begin(char ret_context[GRC_CONTEXT_BYTES])
 {
-    snprintf(ret_parent, GRC_TRACE_BYTES, "00-%016llx%016llx-%016llx-01",
+    snprintf(ret_context, GRC_CONTEXT_BYTES, "00-%016llx%016llx-%016llx-01",
              (unsigned long long)random_id(), (unsigned long long)random_id(),
              (unsigned long long)random_id());
 }
 
-void grc_trace_child(const char parent[GRC_TRACE_BYTES], char ret_child[GRC_TRACE_BYTES],
-                     char ret_span[GRC_SPAN_BYTES])
+void grc_context_child(const char parent[GRC_CONTEXT_BYTES], char ret_child[GRC_CONTEXT_BYTES])
 {
-    snprintf(ret_span, GRC_SPAN_BYTES, "%016llx", (unsigned long long)random_id());
-    snprintf(ret_child, GRC_TRACE_BYTES, "%.36s%.16s%.3s", parent, ret_span, parent + 52);
+    char span[17];
+
+    snprintf(span, sizeof(span), "%016llx", (unsigned long long)random_id());
+    if (ret_child != parent)
+        memcpy(ret_child, parent, GRC_CONTEXT_BYTES);
+    memcpy(ret_child + SPAN_AT, span, 16);
 }
 
-bool grc_trace_state_good(gr_str state)
+void grc_context_sample(char context[GRC_CONTEXT_BYTES], bool sampled)
+{
+    context[FLAGS_AT + 1] = sampled ? '1' : '0';
+}
+
+bool grc_context_sampled(const char context[GRC_CONTEXT_BYTES])
+{
+    return context[0] && is_sampled(context[FLAGS_AT + 1]);
+}
+
+uint64_t grc_context_randomness(const char context[GRC_CONTEXT_BYTES])
+{
+    char digits[15];
+
+    memcpy(digits, context + TRACE_AT + 18, 14);
+    digits[14] = '\0';
+    return strtoull(digits, NULL, 16);
+}
+
+gr_str grc_context_trace_id(const char context[GRC_CONTEXT_BYTES])
+{
+    return context[0] ? (gr_str){context + TRACE_AT, 32} : (gr_str){NULL, 0};
+}
+
+gr_str grc_context_span_id(const char context[GRC_CONTEXT_BYTES])
+{
+    return context[0] ? (gr_str){context + SPAN_AT, 16} : (gr_str){NULL, 0};
+}
+
+bool grc_context_state_good(gr_str state)
 {
     for (size_t i = 0; i < state.len; i++) {
         if (state.ptr[i] < ' ' || state.ptr[i] > '~')
