@@ -22,6 +22,7 @@ struct grc_runtime {
     struct grc_auth *auth;           /* auth/callers.h; NULL at stage GRC_RUNTIME_TABLES */
     struct grc_limits *limits;       /* guard/limits.h; likewise */
     struct grc_documents *documents; /* doc/documents.h; likewise */
+    struct grc_keeper *keeper;       /* idempotency/keeper.h; NULL: no group takes keys */
     _Atomic unsigned refs;
 };
 

@@ -9,6 +9,8 @@
 #include "config/env.h"
 #include "doc/documents.h"
 #include "guard/limits.h"
+#include "idempotency/idempotency.h"
+#include "idempotency/keeper.h"
 #include "isolation/isolation.h"
 #include "server/health.h"
 #include "server/lifecycle.h"
@@ -161,6 +163,33 @@ static bool check_isolation(struct grc_plugin *plugin, const struct grc_settings
                            plugin->settings->file);
 }
 
+static bool takes_keys(const struct grc_plugin *plugin)
+{
+    for (size_t i = 0; i < plugin->route_count; i++) {
+        if (grc_idempotency_of(&plugin->routes[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Records in memory would be lost with every reload, and requests carried out twice. */
+static bool check_idempotency(struct grc_plugin *plugin, const struct grc_settings *settings,
+                              const struct grc_reporter *reporter)
+{
+    const char *problem = NULL;
+
+    if (!plugin->settings || plugin->settings->idempotency.keep_ms == 0)
+        return true;
+    if (!takes_keys(plugin))
+        problem = "no route of this group takes an Idempotency-Key";
+    else if (!settings->store)
+        problem = "the records need a store, but the config names no \"store\"";
+    else if (strcmp(settings->store, "sqlite::memory:") == 0)
+        problem = "the records cannot be kept in \"store\": \"sqlite::memory:\"; name a file";
+    return !problem || grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION, "%s: idempotency: %s",
+                                       plugin->settings->file, problem);
+}
+
 static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
     bool fine = true;
@@ -176,6 +205,8 @@ static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter
         if (plugin->state == GRC_LOAD_OK && !check_migrations(plugin, reporter))
             fine = false;
         if (plugin->state == GRC_LOAD_OK && !check_isolation(plugin, runtime->settings, reporter))
+            fine = false;
+        if (plugin->state == GRC_LOAD_OK && !check_idempotency(plugin, runtime->settings, reporter))
             fine = false;
     }
     return fine;
@@ -258,7 +289,7 @@ static bool needs_store(const struct grc_runtime *runtime)
         if (plugin->state == GRC_LOAD_OK && plugin->desc->migrations)
             return true;
     }
-    return false;
+    return grc_idempotency_wanted(runtime);
 }
 
 static bool migrate(struct grc_runtime *runtime, struct grc_plugin *plugin,
@@ -276,6 +307,19 @@ static bool migrate(struct grc_runtime *runtime, struct grc_plugin *plugin,
                                         plugin->file, reason ? reason : "the migration failed");
     free(reason);
     return fine;
+}
+
+static bool start_keeper(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    char *reason = NULL;
+
+    if (!grc_idempotency_wanted(runtime))
+        return true;
+    runtime->keeper = grc_idempotency_start(runtime, &reason);
+    if (!runtime->keeper)
+        grc_say(reporter, "store: %s", reason ? reason : "out of memory");
+    free(reason);
+    return runtime->keeper != NULL;
 }
 
 /* The directory will have keys and data, so other users may not enter it. */
@@ -317,7 +361,7 @@ static bool prepare_store(struct grc_runtime *runtime, const struct grc_reporter
         if (!migrate(runtime, runtime->plugins[i], reporter))
             return false;
     }
-    return true;
+    return start_keeper(runtime, reporter);
 }
 
 bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void *arg)
@@ -356,6 +400,7 @@ void grc_runtime_unref(struct grc_runtime *runtime)
     grc_limits_free(runtime->limits);
     grc_auth_free(runtime->auth);
     grc_upstreams_free(runtime->upstreams);
+    grc_keeper_free(runtime->keeper);
     grc_store_close(runtime->store);
     grc_settings_free(runtime->settings);
     free(runtime);
