@@ -1,7 +1,8 @@
 /* greenroom keys: makes, lists and revokes API keys. */
-#include "auth/keys.h"
+#include "auth/keys_store.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/secure.h"
 #include "cmd/cmd.h"
@@ -41,7 +42,7 @@ static bool moment_of(const char *flag, const char *text, int64_t now_ms, int64_
     return true;
 }
 
-/* --- the key file --- */
+/* --- where the keys are --- */
 
 /* malloc'ed; NULL after complaining. */
 static char *path_of(const struct grc_settings *settings)
@@ -62,82 +63,198 @@ static int failed(char *reason)
     return GRC_EXIT_FAILED;
 }
 
+/* NULL with a malloc'ed reason. */
+static struct grc_store *open_store(const struct grc_settings *settings, char **ret_reason)
+{
+    struct grc_store *store = NULL;
+
+    if (!settings->store)
+        grc_refuse(ret_reason, "the config names no \"store\"");
+    else
+        store = grc_store_open(settings->store, ret_reason);
+    if (!store || grc_keys_store_migrate(store, ret_reason) == GR_OK)
+        return store;
+    grc_store_close(store);
+    return NULL;
+}
+
 /* --- changes --- */
 
-/* Prints a new key, and only the key, to standard output. */
-static int show(char text[GRC_KEY_TEXT_MAX], const struct grc_settings *settings)
+/* A change of the keys, and what comes of it. */
+struct change {
+    const struct words *words;
+    int64_t now_ms;
+    int64_t until_ms; /* of add: 0 or the end of the new key; of rotate: the end of the old one */
+    const json_t *moved; /* the document of the file, for move */
+    char text[GRC_KEY_TEXT_MAX];
+    size_t count;
+    size_t there;
+    bool unchanged;
+};
+
+static bool change_file(const struct grc_settings *settings, grc_key_edit_fn *edit,
+                        struct change *change, char **ret_reason)
 {
-    puts(text);
-    grc_wipe(text, GRC_KEY_TEXT_MAX);
+    char *path = path_of(settings);
+    struct grc_key_file file;
+    bool done = false;
+
+    if (path && grc_key_file_open(&file, path, ret_reason)) {
+        done = edit(file.root, change, ret_reason) &&
+               (change->unchanged || grc_key_file_save(&file, ret_reason));
+        grc_key_file_close(&file);
+    }
+    free(path);
+    return done;
+}
+
+static bool change_store(const struct grc_settings *settings, grc_key_edit_fn *edit,
+                         struct change *change, char **ret_reason)
+{
+    struct grc_store *store = open_store(settings, ret_reason);
+    bool done = store && grc_keys_store_edit(store, edit, change, ret_reason);
+
+    grc_store_close(store);
+    return done;
+}
+
+/* Returns an exit status, after complaining when it is not GRC_EXIT_OK. */
+static int apply(const struct grc_settings *settings, grc_key_edit_fn *edit, struct change *change)
+{
+    char *reason = NULL;
+    bool done = settings->auth.keys_in_store ? change_store(settings, edit, change, &reason)
+                                             : change_file(settings, edit, change, &reason);
+
+    return done ? GRC_EXIT_OK : failed(reason);
+}
+
+static struct change change_of(const struct words *words)
+{
+    return (struct change){.words = words, .now_ms = grc_now_ms()};
+}
+
+/* Prints a new key, and only the key, to standard output. */
+static int show(struct change *change, const struct grc_settings *settings)
+{
+    puts(change->text);
+    grc_wipe(change->text, sizeof(change->text));
     grc_complain("this is the only time the key is shown: keep it safe");
     if (!settings->auth.keys_file)
         grc_complain("the config has no \"auth\": {\"keys\": {}}, so keys are not used yet");
     return grc_print_done(GRC_EXIT_OK);
 }
 
-static int add(const struct grc_settings *settings, struct grc_key_file *file,
-               const struct words *words)
+static bool edit_add(json_t *document, void *arg, char **ret_reason)
 {
-    struct grc_key_wish wish = {.name = words->who,
-                                .scopes = words->scopes.list,
-                                .rooms = words->rooms.list,
-                                .roles = words->roles.list};
-    char text[GRC_KEY_TEXT_MAX];
-    char *reason = NULL;
-    int64_t now_ms = grc_now_ms();
+    struct change *change = arg;
+    const struct words *words = change->words;
+    const struct grc_key_wish wish = {.name = words->who,
+                                      .scopes = words->scopes.list,
+                                      .rooms = words->rooms.list,
+                                      .roles = words->roles.list,
+                                      .expires_ms = change->until_ms};
 
-    if (!moment_of("--expires", words->expires, now_ms, &wish.expires_ms))
-        return GRC_EXIT_USAGE;
-    if (!grc_key_file_add(file, &wish, now_ms, text, &reason) || !grc_key_file_save(file, &reason))
-        return failed(reason);
-    return show(text, settings);
+    return grc_key_document_add(document, &wish, change->now_ms, change->text, ret_reason);
 }
 
-static int rotate(const struct grc_settings *settings, struct grc_key_file *file,
-                  const struct words *words)
+static int add(const struct grc_settings *settings, const struct words *words)
 {
-    char text[GRC_KEY_TEXT_MAX];
-    char *reason = NULL;
-    int64_t now_ms = grc_now_ms();
-    int64_t until_ms = now_ms;
+    struct change change = change_of(words);
 
-    if (!moment_of("--keep", words->keep ? words->keep : "24h", now_ms, &until_ms))
+    if (!moment_of("--expires", words->expires, change.now_ms, &change.until_ms))
         return GRC_EXIT_USAGE;
-    if (!grc_key_file_rotate(file, words->who, until_ms - now_ms, now_ms, text, &reason) ||
-        !grc_key_file_save(file, &reason))
-        return failed(reason);
-    return show(text, settings);
+    int status = apply(settings, edit_add, &change);
+    return status == GRC_EXIT_OK ? show(&change, settings) : status;
 }
 
-static int revoke(const struct grc_settings *settings, struct grc_key_file *file,
-                  const struct words *words)
+static bool edit_rotate(json_t *document, void *arg, char **ret_reason)
 {
-    size_t count = grc_key_file_revoke(file, words->who, grc_now_ms());
-    char *reason = NULL;
+    struct change *change = arg;
 
-    (void)settings;
-    if (count == 0) {
-        grc_complain("keys: no valid key has the name or id '%s'", words->who);
-        return GRC_EXIT_FAILED;
+    return grc_key_document_rotate(document, change->words->who, change->until_ms - change->now_ms,
+                                   change->now_ms, change->text, ret_reason);
+}
+
+static int rotate(const struct grc_settings *settings, const struct words *words)
+{
+    struct change change = change_of(words);
+
+    if (!moment_of("--keep", words->keep ? words->keep : "24h", change.now_ms, &change.until_ms))
+        return GRC_EXIT_USAGE;
+    int status = apply(settings, edit_rotate, &change);
+    return status == GRC_EXIT_OK ? show(&change, settings) : status;
+}
+
+static bool edit_revoke(json_t *document, void *arg, char **ret_reason)
+{
+    struct change *change = arg;
+    const char *who = change->words->who;
+
+    change->count = grc_key_document_revoke(document, who, change->now_ms);
+    return change->count > 0 || grc_refuse(ret_reason, "no valid key has the name or id '%s'", who);
+}
+
+static int revoke(const struct grc_settings *settings, const struct words *words)
+{
+    struct change change = change_of(words);
+    int status = apply(settings, edit_revoke, &change);
+
+    if (status == GRC_EXIT_OK)
+        printf("%zu revoked\n", change.count);
+    return grc_print_done(status);
+}
+
+static bool edit_prune(json_t *document, void *arg, char **ret_reason)
+{
+    struct change *change = arg;
+
+    (void)ret_reason;
+    change->count = grc_key_document_prune(document, change->now_ms);
+    change->unchanged = change->count == 0;
+    return true;
+}
+
+static int prune(const struct grc_settings *settings, const struct words *words)
+{
+    struct change change = change_of(words);
+    int status = apply(settings, edit_prune, &change);
+
+    if (status == GRC_EXIT_OK)
+        printf("%zu forgotten\n", change.count);
+    return grc_print_done(status);
+}
+
+/* --- from the file into the store --- */
+
+static bool edit_take(json_t *document, void *arg, char **ret_reason)
+{
+    struct change *change = arg;
+
+    return grc_key_document_take(document, change->moved, change->now_ms, &change->count,
+                                 &change->there, ret_reason);
+}
+
+static int move(const struct grc_settings *settings, const struct words *words)
+{
+    struct change change = change_of(words);
+    char *path = path_of(settings);
+    char *reason = NULL;
+    struct grc_key_file file;
+    bool done = false;
+
+    if (path && grc_key_file_open(&file, path, &reason)) {
+        change.moved = file.root;
+        done = change_store(settings, edit_take, &change, &reason);
+        grc_key_file_close(&file);
     }
-    if (!grc_key_file_save(file, &reason))
-        return failed(reason);
-    printf("%zu revoked\n", count);
-    return grc_print_done(GRC_EXIT_OK);
-}
-
-static int prune(const struct grc_settings *settings, struct grc_key_file *file,
-                 const struct words *words)
-{
-    size_t count = grc_key_file_prune(file, grc_now_ms());
-    char *reason = NULL;
-
-    (void)settings;
-    (void)words;
-    if (count && !grc_key_file_save(file, &reason))
-        return failed(reason);
-    printf("%zu forgotten\n", count);
-    return grc_print_done(GRC_EXIT_OK);
+    if (done) {
+        printf("%zu moved, %zu were there\n", change.count, change.there);
+        if (!settings->auth.keys_in_store)
+            grc_complain("set \"auth\": {\"keys\": {\"store\": true}} and reload the gateways");
+        grc_complain("'%s' is not needed by gateways that read the store", path);
+    }
+    free(path);
+    return done ? grc_print_done(GRC_EXIT_OK) : failed(reason);
 }
 
 /* --- the list --- */
@@ -254,49 +371,50 @@ static int print_table(struct grc_key_set *set, int64_t now_ms)
     return grc_print_done(made ? GRC_EXIT_OK : GRC_EXIT_FAILED);
 }
 
-static int list(const struct grc_settings *settings, struct grc_key_file *file,
-                const struct words *words)
+static struct grc_key_set *read_file(const struct grc_settings *settings, char **ret_reason)
 {
-    char *text = json_dumps(file->root, JSON_COMPACT);
-    char *reason = NULL;
-    struct grc_key_set *set = text ? grc_key_set_parse(gr_str_of(text), &reason) : NULL;
-    int status;
+    char *path = path_of(settings);
+    struct grc_key_set *set = NULL;
+    struct grc_key_file file;
 
-    (void)settings;
-    free(text);
+    if (path && grc_key_file_open(&file, path, ret_reason)) {
+        char *text = json_dumps(file.root, JSON_COMPACT);
+
+        set = text ? grc_key_set_parse(gr_str_of(text), ret_reason) : NULL;
+        free(text);
+        grc_key_file_close(&file);
+    }
+    if (set)
+        grc_key_set_read_use(set, path);
+    free(path);
+    return set;
+}
+
+static struct grc_key_set *read_store(const struct grc_settings *settings, char **ret_reason)
+{
+    struct grc_store *store = open_store(settings, ret_reason);
+    struct grc_key_set *set = store ? grc_keys_store_load(store, ret_reason) : NULL;
+
+    grc_store_close(store);
+    return set;
+}
+
+static int list(const struct grc_settings *settings, const struct words *words)
+{
+    char *reason = NULL;
+    struct grc_key_set *set =
+        settings->auth.keys_in_store ? read_store(settings, &reason) : read_file(settings, &reason);
+
     if (!set)
         return failed(reason);
-    grc_key_set_read_use(set, file->path);
-    status = words->json ? print_json(set, grc_now_ms()) : print_table(set, grc_now_ms());
+    int status = words->json ? print_json(set, grc_now_ms()) : print_table(set, grc_now_ms());
     grc_key_set_unref(set);
     return status;
 }
 
 /* --- dispatch --- */
 
-typedef int action_fn(const struct grc_settings *settings, struct grc_key_file *file,
-                      const struct words *words);
-
-static int act(const struct grc_settings *settings, action_fn *action, const struct words *words)
-{
-    char *path = path_of(settings);
-    struct grc_key_file file;
-    char *reason = NULL;
-    int status;
-
-    if (!path)
-        return GRC_EXIT_FAILED;
-    /* The gateway makes this directory when it starts, but keys may be made before that. */
-    (void)mkdir(settings->state_dir, 0700);
-    if (grc_key_file_open(&file, path, &reason)) {
-        status = action(settings, &file, words);
-        grc_key_file_close(&file);
-    } else {
-        status = failed(reason);
-    }
-    free(path);
-    return status;
-}
+typedef int action_fn(const struct grc_settings *settings, const struct words *words);
 
 static int run(const struct grc_cli *cli, const void *args, const char *who, action_fn *action)
 {
@@ -311,8 +429,10 @@ static int run(const struct grc_cli *cli, const void *args, const char *who, act
     settings = grc_settings_load(cli->config_dir, grc_cli_report, NULL);
     if (!settings)
         return GRC_EXIT_CONFIG;
-    status = act(settings, action, &words);
-    /* After the key file was closed, since loading the groups takes time and other processes would
+    /* The gateway makes this directory when it starts, but keys may be made before that. */
+    (void)mkdir(settings->state_dir, 0700);
+    status = action(settings, &words);
+    /* After the keys were written, since loading the groups takes time and other processes would
      * have to wait for the file. */
     if (status == GRC_EXIT_OK && action == add)
         grc_routes_warn_unknown_scopes(cli, words.scopes.list);
@@ -327,6 +447,7 @@ static int run(const struct grc_cli *cli, const void *args, const char *who, act
     }
 ACTION(add)
 ACTION(list)
+ACTION(move)
 ACTION(prune)
 ACTION(revoke)
 ACTION(rotate)
@@ -386,6 +507,10 @@ static const struct grc_command actions[] = {
      .summary = "Delete keys that are revoked or expired",
      .args_size = sizeof(struct words),
      .run = run_prune},
+    {.name = "move",
+     .summary = "Take the keys of the file over into the store",
+     .args_size = sizeof(struct words),
+     .run = run_move},
     {.name = NULL},
 };
 

@@ -183,6 +183,7 @@ struct grc_jwt_settings {
 /* Who may call. When all of it is off, every client that reaches the listener may call. */
 struct grc_auth_settings {
     const char *keys_file; /* NULL: no API keys */
+    bool keys_in_store;    /* the keys are in the store, and the file is only moved from */
     struct grc_jwt_settings *jwt;
     size_t jwt_count;
     const char *const *none_scopes; /* NULL: every client needs a credential */

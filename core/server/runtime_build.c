@@ -1,6 +1,7 @@
 #include "server/runtime_build.h"
 
 #include "auth/callers.h"
+#include "auth/keys_store.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -190,6 +191,19 @@ static bool check_idempotency(struct grc_plugin *plugin, const struct grc_settin
                                        plugin->settings->file, problem);
 }
 
+/* Keys in memory would be other ones with every reload, and `greenroom keys` could add none. */
+static bool check_keys(const struct grc_settings *settings, const struct grc_reporter *reporter)
+{
+    bool lasts = settings->store && strcmp(settings->store, "sqlite::memory:") != 0;
+
+    if (settings->auth.keys_in_store && !lasts)
+        grc_say(reporter,
+                "%s/greenroom.json: auth.keys.store: the keys need a \"store\" that lasts: "
+                "\"sqlite:FILE\" or \"postgres://…\"",
+                settings->dir);
+    return !settings->auth.keys_in_store || lasts;
+}
+
 static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
     bool fine = true;
@@ -256,7 +270,7 @@ static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_
     fine = fine && load_plugins(runtime, reporter);
     /* before routing, since a check may drop plugins */
     if (fine && whole)
-        fine = check_plugins(runtime, reporter);
+        fine = check_keys(runtime->settings, reporter) && check_plugins(runtime, reporter);
     fine = fine && grc_runtime_route(runtime, reporter);
     return fine && (!whole || grc_names_check_config(runtime, reporter));
 }
@@ -289,7 +303,7 @@ static bool needs_store(const struct grc_runtime *runtime)
         if (plugin->state == GRC_LOAD_OK && plugin->desc->migrations)
             return true;
     }
-    return grc_idempotency_wanted(runtime);
+    return runtime->settings->auth.keys_in_store || grc_idempotency_wanted(runtime);
 }
 
 static bool migrate(struct grc_runtime *runtime, struct grc_plugin *plugin,
@@ -322,6 +336,20 @@ static bool start_keeper(struct grc_runtime *runtime, const struct grc_reporter 
     return runtime->keeper != NULL;
 }
 
+/* serves: makes the tables, and goes on looking for changes. */
+static bool read_keys(struct grc_runtime *runtime, bool serves, const struct grc_reporter *reporter)
+{
+    char *reason = NULL;
+    bool fine = !serves || grc_keys_store_migrate(runtime->store, &reason) == GR_OK;
+
+    fine = fine &&
+           grc_auth_read_store(runtime->auth, runtime->settings, runtime->store, serves, &reason);
+    if (!fine)
+        grc_say(reporter, "API keys in the store: %s", reason ? reason : "out of memory");
+    free(reason);
+    return fine;
+}
+
 /* The directory will have keys and data, so other users may not enter it. */
 static bool make_state_dir(const char *path, const struct grc_reporter *reporter)
 {
@@ -351,6 +379,14 @@ bool grc_runtime_open_store(struct grc_runtime *runtime, grc_report_fn *report, 
     return runtime->store != NULL;
 }
 
+bool grc_runtime_read_keys(struct grc_runtime *runtime, grc_report_fn *report, void *arg)
+{
+    const struct grc_reporter reporter = {.report = report, .arg = arg};
+
+    return !runtime->settings->auth.keys_in_store ||
+           (grc_runtime_open_store(runtime, report, arg) && read_keys(runtime, false, &reporter));
+}
+
 static bool prepare_store(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
     if (!needs_store(runtime))
@@ -361,6 +397,8 @@ static bool prepare_store(struct grc_runtime *runtime, const struct grc_reporter
         if (!migrate(runtime, runtime->plugins[i], reporter))
             return false;
     }
+    if (runtime->settings->auth.keys_in_store && !read_keys(runtime, true, reporter))
+        return false;
     return start_keeper(runtime, reporter);
 }
 
