@@ -9,7 +9,7 @@
 
 #define DEPTH_MAX 8u
 
-static const struct gr_migration steps[] = {
+const struct gr_migration grc_keys_store_steps[] = {
     {.version = 1,
      .name = "keys",
      .sql = "CREATE TABLE greenroom_keys (id TEXT PRIMARY KEY, record TEXT NOT NULL,"
@@ -21,8 +21,8 @@ static const struct gr_migration steps[] = {
 
 enum gr_err grc_keys_store_migrate(struct grc_store *store, char **ret_reason)
 {
-    /* The dot keeps it apart from the name of any plugin. */
-    return grc_store_migrate(store, "greenroom.keys", steps, sizeof(steps[0]), ret_reason);
+    return grc_store_migrate(store, GRC_KEYS_SCHEMA, grc_keys_store_steps,
+                             sizeof(grc_keys_store_steps[0]), ret_reason);
 }
 
 static enum gr_err take_number(void *arg, const struct gr_value *columns, size_t count)

@@ -4,6 +4,9 @@
 #include "auth/keys.h"
 #include "store/store.h"
 
+/* The name of its migrations, with a dot that no plugin's name has, and their rows. */
+#define GRC_KEYS_SCHEMA "greenroom.keys"
+extern const struct gr_migration grc_keys_store_steps[];
 /* Makes the tables where they are missing. */
 enum gr_err grc_keys_store_migrate(struct grc_store *store, char **ret_reason);
 /* Reads the number that every change of the keys raises. */

@@ -17,15 +17,15 @@
     " CREATE TABLE greenroom_idempotency_owners (owner TEXT PRIMARY KEY, beat BIGINT NOT NULL,"    \
     " beaten_at_ms BIGINT NOT NULL);"
 
-static const struct gr_migration steps[] = {
+const struct gr_migration grc_records_steps[] = {
     {.version = 1, .name = "records", .sql = TABLES("BLOB"), .postgres = TABLES("BYTEA")},
     GR_END,
 };
 
 enum gr_err grc_records_migrate(struct grc_store *store, char **ret_reason)
 {
-    /* The dot keeps it apart from the name of any plugin. */
-    return grc_store_migrate(store, "greenroom.idempotency", steps, sizeof(steps[0]), ret_reason);
+    return grc_store_migrate(store, GRC_RECORDS_SCHEMA, grc_records_steps,
+                             sizeof(grc_records_steps[0]), ret_reason);
 }
 
 static enum gr_err change(struct grc_store *store, const char *sql, const struct gr_value *params,

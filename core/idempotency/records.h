@@ -47,6 +47,9 @@ struct grc_record {
     bool same;                       /* the fingerprint is that of the claim */
 };
 
+/* The name of its migrations, with a dot that no plugin's name has, and their rows. */
+#define GRC_RECORDS_SCHEMA "greenroom.idempotency"
+extern const struct gr_migration grc_records_steps[];
 /* Makes the tables where they are missing. */
 enum gr_err grc_records_migrate(struct grc_store *store, char **ret_reason);
 
