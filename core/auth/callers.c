@@ -61,7 +61,8 @@ static bool make_providers(struct grc_auth *auth, const struct grc_auth_settings
     bool fine = true;
 
     if (settings->keys_file) {
-        auth->keys = grc_keys_new(settings->keys_file, report, arg);
+        auth->keys = settings->keys_in_store ? grc_keys_new_stored()
+                                             : grc_keys_new(settings->keys_file, report, arg);
         fine = auth->keys != NULL;
     }
     auth->jwt = calloc(settings->jwt_count + 1, sizeof(*auth->jwt));
@@ -99,6 +100,13 @@ struct grc_auth *grc_auth_new(const struct grc_settings *settings, struct grc_up
         return auth;
     grc_auth_free(auth);
     return NULL;
+}
+
+bool grc_auth_read_store(struct grc_auth *auth, const struct grc_settings *settings,
+                         struct grc_store *store, bool watch, char **ret_reason)
+{
+    *ret_reason = NULL;
+    return !settings->auth.keys_in_store || grc_keys_watch(auth->keys, store, watch, ret_reason);
 }
 
 void grc_auth_free(struct grc_auth *auth)

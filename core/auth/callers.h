@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "config/settings.h"
 
+struct grc_store;
 struct grc_upstreams;
 
 /* Values of one kind ("room", "role") that a caller is bound to. */
@@ -40,6 +41,11 @@ struct grc_auth;
  */
 struct grc_auth *grc_auth_new(const struct grc_settings *settings, struct grc_upstreams *upstreams,
                               grc_report_fn *report, void *arg);
+/* Reads the API keys, when the config has them in the store, whose tables exist; with watch,
+ * changes are noticed from now on. Until then every key is unknown. Returns false with a malloc'ed
+ * reason. The store must outlive the result of grc_auth_new(). */
+bool grc_auth_read_store(struct grc_auth *auth, const struct grc_settings *settings,
+                         struct grc_store *store, bool watch, char **ret_reason);
 void grc_auth_free(struct grc_auth *auth);
 /* True when no provider is configured. */
 bool grc_auth_open(const struct grc_auth *auth);

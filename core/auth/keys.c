@@ -1,13 +1,16 @@
 /* Checks API keys in a running gateway. */
+#include "auth/keys_store.h"
 #include "auth/keys_use.h"
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/rfc3339.h"
 #include "base/secure.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,7 +19,11 @@
 #include <sys/stat.h>
 
 #define LOOK_EVERY_MS 500
+/* Of the store, and how often a key that was revoked elsewhere is asked for. */
+#define POLL_EVERY_MS 250
+#define STACK_BYTES ((size_t)256 * 1024)
 #define PREFIX "gr_"
+#define NO_KEYS "{\"version\":1,\"keys\":[]}"
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
 
 bool grc_key_looks_like(gr_str text)
@@ -64,7 +71,14 @@ struct stamp {
 };
 
 struct grc_keys {
-    char *path;
+    char *path;              /* NULL: the keys are in the store */
+    struct grc_store *store; /* once they are watched */
+    pthread_t watcher;
+    bool watched;
+    bool stopping; /* guarded by mutex */
+    pthread_cond_t stop;
+    int64_t version;       /* of the set; for the watcher */
+    bool failing;          /* the last look failed, which is logged once; for the watcher */
     pthread_mutex_t mutex; /* for set */
     struct grc_key_set *set;
     _Atomic int64_t look_next_ms; /* monotonic */
@@ -112,7 +126,7 @@ static struct grc_key_set *load(const char *path, char **ret_reason)
     struct grc_key_set *set;
 
     if (stat(path, &info) != 0 && errno == ENOENT)
-        return grc_key_set_parse(GR_STR("{\"version\":1,\"keys\":[]}"), ret_reason);
+        return grc_key_set_parse(GR_STR(NO_KEYS), ret_reason);
     /* A user of this machine who can write the file could give access to any client. */
     if (stat(path, &info) == 0 && (info.st_mode & (S_IWGRP | S_IWOTH))) {
         *ret_reason = grc_format("others than its owner may write it: chmod 600 '%s'", path);
@@ -130,6 +144,12 @@ static struct grc_key_set *load(const char *path, char **ret_reason)
     return set;
 }
 
+static void init_locks(struct grc_keys *keys)
+{
+    pthread_mutex_init(&keys->mutex, NULL);
+    pthread_cond_init(&keys->stop, NULL);
+}
+
 struct grc_keys *grc_keys_new(const char *path, grc_report_fn *report, void *arg)
 {
     struct grc_keys *keys = calloc(1, sizeof(*keys));
@@ -138,7 +158,7 @@ struct grc_keys *grc_keys_new(const char *path, grc_report_fn *report, void *arg
 
     if (!keys)
         return NULL;
-    pthread_mutex_init(&keys->mutex, NULL);
+    init_locks(keys);
     keys->path = strdup(path);
     keys->stamp = stamp_of(path);
     keys->set = keys->path ? load(path, &reason) : NULL;
@@ -235,7 +255,8 @@ enum grc_key_verdict grc_keys_check(struct grc_keys *keys, gr_str text, int64_t 
 
     if (!id_of(text, &id))
         return GRC_KEY_MALFORMED;
-    look_when_due(keys);
+    if (keys->path)
+        look_when_due(keys);
     struct grc_key_set *set = set_take(keys);
     struct grc_api_key *key = grc_key_set_find(set, id);
     enum grc_key_verdict verdict = judge(key, text, now_ms);
@@ -255,7 +276,9 @@ static void write_use(struct grc_keys *keys)
     if (!atomic_exchange(&keys->used, false))
         return;
     struct grc_key_set *set = set_take(keys);
-    if (!grc_key_set_write_use(set, keys->path))
+    if (!keys->path)
+        (void)grc_keys_store_note_use(keys->store, set);
+    else if (!grc_key_set_write_use(set, keys->path))
         grc_warn("'%s%s': the last use of keys cannot be written: %s", keys->path,
                  GRC_KEYS_USE_SUFFIX, strerror(errno));
     grc_key_set_unref(set);
@@ -265,20 +288,125 @@ void grc_keys_note_use(struct grc_keys *keys, int64_t now_ms)
 {
     int64_t last_ms = atomic_load_explicit(&keys->use_written_ms, memory_order_relaxed);
 
+    if (!keys->path)
+        return; /* the watcher does it */
     if (now_ms - last_ms < GRC_KEYS_USE_EVERY_MS ||
         !atomic_compare_exchange_strong(&keys->use_written_ms, &last_ms, now_ms))
         return;
     write_use(keys);
 }
 
+/* --- keys of the store --- */
+
+struct grc_keys *grc_keys_new_stored(void)
+{
+    struct grc_keys *keys = calloc(1, sizeof(*keys));
+    char *reason = NULL;
+
+    if (!keys)
+        return NULL;
+    init_locks(keys);
+    keys->set = grc_key_set_parse(GR_STR(NO_KEYS), &reason);
+    free(reason);
+    if (keys->set)
+        return keys;
+    grc_keys_free(keys);
+    return NULL;
+}
+
+/* The number is read first: a change in between is read again with the next look. */
+static bool read_store(struct grc_keys *keys, char **ret_reason)
+{
+    int64_t version = 0;
+    enum gr_err err = grc_keys_store_version(keys->store, &version);
+
+    if (err != GR_OK)
+        return grc_refuse(ret_reason, "%s", grc_err_doc(err));
+    if (version == keys->version)
+        return true;
+    struct grc_key_set *fresh = grc_keys_store_load(keys->store, ret_reason);
+    if (!fresh)
+        return false;
+    set_swap(keys, fresh);
+    keys->version = version;
+    return true;
+}
+
+static void poll_store(struct grc_keys *keys)
+{
+    char *reason = NULL;
+    bool failed = !read_store(keys, &reason);
+
+    if (failed && !keys->failing)
+        grc_log_fields(GR_LOG_ERROR,
+                       "API keys cannot be read from the store, going on with the old ones",
+                       GRC_LOG_FIELDS(GRC_LT("reason", reason ? reason : "out of memory")));
+    if (!failed && keys->failing)
+        grc_info("API keys are read from the store again");
+    keys->failing = failed;
+    free(reason);
+}
+
+/* Returns false when the thread has to end. */
+static bool wait_turn(struct grc_keys *keys)
+{
+    int64_t due_ms = grc_mono_ms() + POLL_EVERY_MS;
+
+    pthread_mutex_lock(&keys->mutex);
+    while (!keys->stopping && grc_cond_wait_until(&keys->stop, &keys->mutex, due_ms))
+        ;
+    bool go_on = !keys->stopping;
+    pthread_mutex_unlock(&keys->mutex);
+    return go_on;
+}
+
+static void *watch_store(void *arg)
+{
+    struct grc_keys *keys = arg;
+    int64_t written_ms = grc_mono_ms();
+
+    while (wait_turn(keys)) {
+        poll_store(keys);
+        if (grc_mono_ms() - written_ms < GRC_KEYS_USE_EVERY_MS)
+            continue;
+        written_ms = grc_mono_ms();
+        write_use(keys);
+    }
+    return NULL;
+}
+
+bool grc_keys_watch(struct grc_keys *keys, struct grc_store *store, bool watch, char **ret_reason)
+{
+    *ret_reason = NULL;
+    keys->store = store;
+    if (!read_store(keys, ret_reason))
+        return false;
+    if (watch && grc_key_set_count(keys->set) == 0)
+        grc_warn("the store holds no API key yet: make one with `greenroom keys add`");
+    keys->watched = watch && grc_thread_start(&keys->watcher, STACK_BYTES, watch_store, keys);
+    return keys->watched || !watch || grc_refuse(ret_reason, "no thread to watch the keys");
+}
+
+static void stop_watching(struct grc_keys *keys)
+{
+    pthread_mutex_lock(&keys->mutex);
+    keys->stopping = true;
+    pthread_cond_signal(&keys->stop);
+    pthread_mutex_unlock(&keys->mutex);
+    pthread_join(keys->watcher, NULL);
+}
+
 void grc_keys_free(struct grc_keys *keys)
 {
     if (!keys)
         return;
+    if (keys->watched)
+        stop_watching(keys);
     if (keys->set) {
         write_use(keys);
         grc_key_set_unref(keys->set);
     }
+    pthread_cond_destroy(&keys->stop);
     pthread_mutex_destroy(&keys->mutex);
     free(keys->path);
     free(keys);

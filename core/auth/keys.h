@@ -1,6 +1,6 @@
 /*
- * API keys. The text of a key is "gr_", its id, "_" and a secret. A JSON file has a hash of each
- * key. `greenroom keys` edits the file, and the gateway reads it again when it has changed.
+ * API keys. The text of a key is "gr_", its id, "_" and a secret. A JSON file, or the store, has a
+ * hash of each key. `greenroom keys` edits it, and the gateway reads it again when it has changed.
  *
  * The hash is one round of SHA-256. Slow hashes protect passwords, which can be guessed. A secret
  * of 256 random bits cannot be guessed, and a slow hash would only let clients waste processor
@@ -28,9 +28,10 @@ struct grc_api_key {
     struct grc_caller caller;
 };
 
-/* --- a set of keys: one reading of the file --- */
+/* --- a set of keys: one reading of the file or the store --- */
 
 struct grc_key_set; /* reference-counted */
+struct grc_store;
 
 /* Parses the content of the file. Returns NULL with a malloc'ed reason. */
 struct grc_key_set *grc_key_set_parse(gr_str text, char **ret_reason);
@@ -46,6 +47,12 @@ struct grc_keys;
 
 /* Reads the file; a missing one is an empty set. Returns NULL after it has reported a problem. */
 struct grc_keys *grc_keys_new(const char *path, grc_report_fn *report, void *arg);
+/* For keys in the store: an empty set until grc_keys_watch(). NULL without memory. */
+struct grc_keys *grc_keys_new_stored(void);
+/* Reads the keys of the store, whose tables exist. With watch, a thread looks for changes from now
+ * on, several times a second; no request asks the store. Returns false with a malloc'ed reason. The
+ * store must outlive the keys. */
+bool grc_keys_watch(struct grc_keys *keys, struct grc_store *store, bool watch, char **ret_reason);
 /* Writes the times of last use that are not written yet, and frees the keys. */
 void grc_keys_free(struct grc_keys *keys);
 
@@ -59,8 +66,8 @@ enum grc_key_verdict {
 
 /*
  * Checks the text of a key, at the cost of a hash and a look-up. Twice a second one call also
- * checks whether the file has changed, without holding a lock. On GRC_KEY_FOUND, *ret_set is a
- * reference that keeps *ret_key alive.
+ * checks whether the file has changed, without holding a lock; keys of the store have a thread for
+ * that. On GRC_KEY_FOUND, *ret_set is a reference that keeps *ret_key alive.
  */
 enum grc_key_verdict grc_keys_check(struct grc_keys *keys, gr_str text, int64_t now_ms,
                                     struct grc_key_set **ret_set,
@@ -72,21 +79,11 @@ void grc_keys_note_use(struct grc_keys *keys, int64_t now_ms);
 /* True when text looks like an API key. */
 bool grc_key_looks_like(gr_str text);
 
-/* --- editing the file, for `greenroom keys` --- */
+/* --- editing, for `greenroom keys` --- */
 
-/* The locked file. */
-struct grc_key_file {
-    const char *path;
-    int lock;
-    json_t *root;
-};
-
-/* Locks and reads the file; a missing one counts as empty. Returns false with a malloc'ed reason.
- */
-bool grc_key_file_open(struct grc_key_file *file, const char *path, char **ret_reason);
-/* Checks the content and replaces the file at once, with mode 0600. */
-bool grc_key_file_save(struct grc_key_file *file, char **ret_reason);
-void grc_key_file_close(struct grc_key_file *file);
+/* A document of keys: {"version": 1, "keys": [{"id", "name", "hash", "scopes", "created", …}]}.
+ * Returns an empty one; NULL without memory. */
+json_t *grc_key_document(void);
 
 /* The properties of a new key. Lists end with NULL. */
 struct grc_key_wish {
@@ -99,15 +96,34 @@ struct grc_key_wish {
 
 /* Adds a key and returns its text, which is not kept anywhere else. Returns false with a reason:
  * the name is taken, a scope is malformed … */
-bool grc_key_file_add(struct grc_key_file *file, const struct grc_key_wish *wish, int64_t now_ms,
-                      char ret_text[GRC_KEY_TEXT_MAX], char **ret_reason);
+bool grc_key_document_add(json_t *document, const struct grc_key_wish *wish, int64_t now_ms,
+                          char ret_text[GRC_KEY_TEXT_MAX], char **ret_reason);
 /* Revokes the valid keys with this id or name. Returns how many. */
-size_t grc_key_file_revoke(struct grc_key_file *file, const char *who, int64_t now_ms);
+size_t grc_key_document_revoke(json_t *document, const char *who, int64_t now_ms);
 /* Makes a new key like the one with this id or name, and lets the old one expire keep_ms from now.
  */
-bool grc_key_file_rotate(struct grc_key_file *file, const char *who, int64_t keep_ms,
-                         int64_t now_ms, char ret_text[GRC_KEY_TEXT_MAX], char **ret_reason);
+bool grc_key_document_rotate(json_t *document, const char *who, int64_t keep_ms, int64_t now_ms,
+                             char ret_text[GRC_KEY_TEXT_MAX], char **ret_reason);
 /* Removes keys that were revoked or have expired. Returns how many. */
-size_t grc_key_file_prune(struct grc_key_file *file, int64_t now_ms);
+size_t grc_key_document_prune(json_t *document, int64_t now_ms);
+/* Takes over the keys of another document. One that is there already, by its id, stays as it is,
+ * but is revoked where the other is. *ret_moved counts those that are new, *ret_there the others.
+ * Returns false with a reason: the name of a valid key is that of another valid key. */
+bool grc_key_document_take(json_t *document, const json_t *other, int64_t now_ms, size_t *ret_moved,
+                           size_t *ret_there, char **ret_reason);
+
+/* The locked file. */
+struct grc_key_file {
+    const char *path;
+    int lock;
+    json_t *root; /* the document */
+};
+
+/* Locks and reads the file; a missing one counts as empty. Returns false with a malloc'ed reason.
+ */
+bool grc_key_file_open(struct grc_key_file *file, const char *path, char **ret_reason);
+/* Checks the content and replaces the file at once, with mode 0600. */
+bool grc_key_file_save(struct grc_key_file *file, char **ret_reason);
+void grc_key_file_close(struct grc_key_file *file);
 /* Reads the times of last use, which the gateway writes beside the file. */
 void grc_key_set_read_use(struct grc_key_set *set, const char *path);

@@ -34,6 +34,8 @@ void grc_call_begin(struct grc_call *call, struct grc_runtime *runtime, struct g
     call->caller = NULL;
     call->session = NULL;
     call->deadline_ms = 0;
+    call->acted = false;
+    call->claim = NULL;
     call->upstream_status = 0;
     call->upstream_us = 0;
     call->upstream_attempts = 0;

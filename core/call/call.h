@@ -9,6 +9,8 @@
 #include "runtime/runtime.h"
 #include "validate/schema.h"
 
+struct grc_claim;
+
 struct grc_call {
     struct gr_call pub; /* what the plugin gets; the first member, so that it can be cast back */
     struct grc_runtime *runtime;
@@ -39,6 +41,10 @@ struct grc_call {
     const struct grc_fault_subject *subject_before;
     bool has_subject;
     int64_t deadline_ms; /* monotonic; 0: none */
+    bool acted;          /* an upstream or the store may have been changed for it */
+    /* Of an Idempotency-Key, see idempotency/idempotency.h. While it is set, the call goes on when
+     * its client leaves. */
+    struct grc_claim *claim;
     /* for the access log */
     int upstream_status;
     int64_t upstream_us;

@@ -24,6 +24,12 @@ static void end_statement(const struct grc_call *call, const struct grc_part *pa
                                 GRC_LT("error.type", err != GR_OK ? grc_err_slug(err) : "")));
 }
 
+/* A change whose connection broke may have been made. */
+static void note_change(struct grc_call *call, enum gr_err err)
+{
+    call->acted = call->acted || err == GR_OK || err == GR_ERR_STORE_DOWN;
+}
+
 enum gr_err grc_host_store_run(struct gr_call *pub, const char *sql, const struct gr_value *params,
                                size_t count, gr_row_fn *each, void *arg, int64_t *ret_changed)
 {
@@ -37,6 +43,8 @@ enum gr_err grc_host_store_run(struct gr_call *pub, const char *sql, const struc
                                     arg, ret_changed);
     if (call->trace)
         end_statement(call, &part, sql, err);
+    if (!call->session && grc_sql_kind_of(sql) != GRC_SQL_READ)
+        note_change(call, err);
     return err;
 }
 
@@ -79,5 +87,6 @@ enum gr_err grc_host_store_tx(struct gr_call *pub, gr_tx_fn *fn, void *arg)
     memcpy(call->traceparent, outer, sizeof(outer));
     grc_part_end(call, &part, GRC_SPAN_INTERNAL, "transaction", err,
                  GRC_LOG_FIELDS(GRC_LT("error.type", err != GR_OK ? grc_err_slug(err) : "")));
+    note_change(call, err);
     return err;
 }

@@ -94,6 +94,19 @@ static bool unwanted(void *arg)
     return grc_request_given_up(arg) || grc_conn_gone(arg);
 }
 
+/* The same for a call whose client may come back for the answer. */
+static bool given_up(void *arg)
+{
+    return grc_request_given_up(arg);
+}
+
+static bool (*gone_of(const struct grc_call *call))(void *arg)
+{
+    if (!call->request)
+        return grc_timers_given_up;
+    return call->claim ? given_up : unwanted;
+}
+
 static enum gr_err add_bindings(struct grc_buf *buf, const struct grc_binding *binding)
 {
     enum gr_err err = GR_OK;
@@ -139,7 +152,7 @@ void grc_exchange_of(struct grc_call *call, struct grc_exchange *exchange)
         .deadline_ms = call->deadline_ms,
         .request_id = call->request_id[0] ? call->request_id : NULL,
         .group = call->plugin ? call->plugin->self.name : "core",
-        .gone = call->request ? unwanted : grc_timers_given_up,
+        .gone = gone_of(call),
         .gone_arg = call->request,
         .arena = &call->arena,
     };
@@ -151,8 +164,20 @@ void grc_exchange_of(struct grc_call *call, struct grc_exchange *exchange)
     }
 }
 
+/* Whether the upstream may have done what it was asked. With 429 and 503 it says that it has not.
+ */
+static bool may_have_acted(const struct grc_exchange *exchange)
+{
+    if (exchange->method == GR_METHOD_GET || exchange->attempts == 0)
+        return false;
+    if (exchange->err == GR_OK)
+        return exchange->status != 429 && exchange->status != 503;
+    return exchange->err != GR_ERR_UPSTREAM_CONNECT && exchange->err != GR_ERR_UPSTREAM_BUSY;
+}
+
 void grc_exchange_note(struct grc_call *call, const struct grc_exchange *exchange)
 {
+    call->acted = call->acted || may_have_acted(exchange);
     call->upstream_status = exchange->status;
     call->upstream_us += exchange->took_us;
     call->upstream_attempts += exchange->attempts;

@@ -20,12 +20,25 @@
 #define COMMANDS_MAX 32
 
 static const struct grc_command *const commands[] = {
-    &grc_command_run,     &grc_command_check,   &grc_command_audit,
-    &grc_command_dev,     &grc_command_status,  &grc_command_health,
-    &grc_command_reload,  &grc_command_explain, &grc_command_call,
-    &grc_command_routes,  &grc_command_plugins, &grc_command_plugin,
-    &grc_command_keys,    &grc_command_token,   &grc_command_config,
-    &grc_command_openapi, &grc_command_doc,     NULL,
+    &grc_command_run,
+    &grc_command_check,
+    &grc_command_audit,
+    &grc_command_dev,
+    &grc_command_status,
+    &grc_command_health,
+    &grc_command_reload,
+    &grc_command_explain,
+    &grc_command_call,
+    &grc_command_routes,
+    &grc_command_plugins,
+    &grc_command_plugin,
+    &grc_command_keys,
+    &grc_command_token,
+    &grc_command_store,
+    &grc_command_config,
+    &grc_command_openapi,
+    &grc_command_doc,
+    NULL,
 };
 
 static const struct grc_command *find(const char *name)

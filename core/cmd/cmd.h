@@ -176,4 +176,5 @@ extern const struct grc_command grc_command_reload;
 extern const struct grc_command grc_command_routes;
 extern const struct grc_command grc_command_run;
 extern const struct grc_command grc_command_status;
+extern const struct grc_command grc_command_store;
 extern const struct grc_command grc_command_token;

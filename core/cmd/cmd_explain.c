@@ -46,9 +46,10 @@ static json_t *explain_offline(const struct grc_cli *cli, const struct grc_expla
     grc_env_lenient_set(true);
     struct grc_runtime *runtime =
         grc_runtime_new(cli->config_dir, GRC_RUNTIME_CHECK, grc_cli_report, NULL);
-    json_t *result = runtime ? grc_explain(runtime, asked) : NULL;
+    bool ready = runtime && grc_runtime_read_keys(runtime, grc_cli_report, NULL);
+    json_t *result = ready ? grc_explain(runtime, asked) : NULL;
 
-    if (runtime && !result)
+    if (ready && !result)
         grc_complain("out of memory");
     grc_runtime_unref(runtime);
     return result;

@@ -1,10 +1,12 @@
 /* greenroom keys: makes, lists and revokes API keys. */
-#include "auth/keys.h"
+#include "auth/keys_store.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/secure.h"
 #include "cmd/cmd.h"
+#include "cmd/keys_print.h"
 #include "config/env.h"
 #include "config/units.h"
 
@@ -41,7 +43,7 @@ static bool moment_of(const char *flag, const char *text, int64_t now_ms, int64_
     return true;
 }
 
-/* --- the key file --- */
+/* --- where the keys are --- */
 
 /* malloc'ed; NULL after complaining. */
 static char *path_of(const struct grc_settings *settings)
@@ -62,241 +64,246 @@ static int failed(char *reason)
     return GRC_EXIT_FAILED;
 }
 
+/* NULL with a malloc'ed reason. */
+static struct grc_store *open_store(const struct grc_settings *settings, char **ret_reason)
+{
+    struct grc_store *store = NULL;
+
+    if (!settings->store)
+        grc_refuse(ret_reason, "the config names no \"store\"");
+    else
+        store = grc_store_open(settings->store, ret_reason);
+    if (!store || grc_keys_store_migrate(store, ret_reason) == GR_OK)
+        return store;
+    grc_store_close(store);
+    return NULL;
+}
+
 /* --- changes --- */
 
-/* Prints a new key, and only the key, to standard output. */
-static int show(char text[GRC_KEY_TEXT_MAX], const struct grc_settings *settings)
+/* A change of the keys, and what comes of it. */
+struct change {
+    const struct words *words;
+    int64_t now_ms;
+    int64_t until_ms; /* of add: 0 or the end of the new key; of rotate: the end of the old one */
+    const json_t *moved; /* the document of the file, for move */
+    char text[GRC_KEY_TEXT_MAX];
+    size_t count;
+    size_t there;
+    bool unchanged;
+};
+
+static bool change_file(const struct grc_settings *settings, grc_key_edit_fn *edit,
+                        struct change *change, char **ret_reason)
 {
-    puts(text);
-    grc_wipe(text, GRC_KEY_TEXT_MAX);
+    char *path = path_of(settings);
+    struct grc_key_file file;
+    bool done = false;
+
+    if (path && grc_key_file_open(&file, path, ret_reason)) {
+        done = edit(file.root, change, ret_reason) &&
+               (change->unchanged || grc_key_file_save(&file, ret_reason));
+        grc_key_file_close(&file);
+    }
+    free(path);
+    return done;
+}
+
+static bool change_store(const struct grc_settings *settings, grc_key_edit_fn *edit,
+                         struct change *change, char **ret_reason)
+{
+    struct grc_store *store = open_store(settings, ret_reason);
+    bool done = store && grc_keys_store_edit(store, edit, change, ret_reason);
+
+    grc_store_close(store);
+    return done;
+}
+
+/* Returns an exit status, after complaining when it is not GRC_EXIT_OK. */
+static int apply(const struct grc_settings *settings, grc_key_edit_fn *edit, struct change *change)
+{
+    char *reason = NULL;
+    bool done = settings->auth.keys_in_store ? change_store(settings, edit, change, &reason)
+                                             : change_file(settings, edit, change, &reason);
+
+    return done ? GRC_EXIT_OK : failed(reason);
+}
+
+static struct change change_of(const struct words *words)
+{
+    return (struct change){.words = words, .now_ms = grc_now_ms()};
+}
+
+/* Prints a new key, and only the key, to standard output. */
+static int show(struct change *change, const struct grc_settings *settings)
+{
+    puts(change->text);
+    grc_wipe(change->text, sizeof(change->text));
     grc_complain("this is the only time the key is shown: keep it safe");
     if (!settings->auth.keys_file)
         grc_complain("the config has no \"auth\": {\"keys\": {}}, so keys are not used yet");
     return grc_print_done(GRC_EXIT_OK);
 }
 
-static int add(const struct grc_settings *settings, struct grc_key_file *file,
-               const struct words *words)
+static bool edit_add(json_t *document, void *arg, char **ret_reason)
 {
-    struct grc_key_wish wish = {.name = words->who,
-                                .scopes = words->scopes.list,
-                                .rooms = words->rooms.list,
-                                .roles = words->roles.list};
-    char text[GRC_KEY_TEXT_MAX];
-    char *reason = NULL;
-    int64_t now_ms = grc_now_ms();
+    struct change *change = arg;
+    const struct words *words = change->words;
+    const struct grc_key_wish wish = {.name = words->who,
+                                      .scopes = words->scopes.list,
+                                      .rooms = words->rooms.list,
+                                      .roles = words->roles.list,
+                                      .expires_ms = change->until_ms};
 
-    if (!moment_of("--expires", words->expires, now_ms, &wish.expires_ms))
-        return GRC_EXIT_USAGE;
-    if (!grc_key_file_add(file, &wish, now_ms, text, &reason) || !grc_key_file_save(file, &reason))
-        return failed(reason);
-    return show(text, settings);
+    return grc_key_document_add(document, &wish, change->now_ms, change->text, ret_reason);
 }
 
-static int rotate(const struct grc_settings *settings, struct grc_key_file *file,
-                  const struct words *words)
+static int add(const struct grc_settings *settings, const struct words *words)
 {
-    char text[GRC_KEY_TEXT_MAX];
-    char *reason = NULL;
-    int64_t now_ms = grc_now_ms();
-    int64_t until_ms = now_ms;
+    struct change change = change_of(words);
 
-    if (!moment_of("--keep", words->keep ? words->keep : "24h", now_ms, &until_ms))
+    if (!moment_of("--expires", words->expires, change.now_ms, &change.until_ms))
         return GRC_EXIT_USAGE;
-    if (!grc_key_file_rotate(file, words->who, until_ms - now_ms, now_ms, text, &reason) ||
-        !grc_key_file_save(file, &reason))
-        return failed(reason);
-    return show(text, settings);
+    int status = apply(settings, edit_add, &change);
+    return status == GRC_EXIT_OK ? show(&change, settings) : status;
 }
 
-static int revoke(const struct grc_settings *settings, struct grc_key_file *file,
-                  const struct words *words)
+static bool edit_rotate(json_t *document, void *arg, char **ret_reason)
 {
-    size_t count = grc_key_file_revoke(file, words->who, grc_now_ms());
-    char *reason = NULL;
+    struct change *change = arg;
 
-    (void)settings;
-    if (count == 0) {
-        grc_complain("keys: no valid key has the name or id '%s'", words->who);
-        return GRC_EXIT_FAILED;
+    return grc_key_document_rotate(document, change->words->who, change->until_ms - change->now_ms,
+                                   change->now_ms, change->text, ret_reason);
+}
+
+static int rotate(const struct grc_settings *settings, const struct words *words)
+{
+    struct change change = change_of(words);
+
+    if (!moment_of("--keep", words->keep ? words->keep : "24h", change.now_ms, &change.until_ms))
+        return GRC_EXIT_USAGE;
+    int status = apply(settings, edit_rotate, &change);
+    return status == GRC_EXIT_OK ? show(&change, settings) : status;
+}
+
+static bool edit_revoke(json_t *document, void *arg, char **ret_reason)
+{
+    struct change *change = arg;
+    const char *who = change->words->who;
+
+    change->count = grc_key_document_revoke(document, who, change->now_ms);
+    return change->count > 0 || grc_refuse(ret_reason, "no valid key has the name or id '%s'", who);
+}
+
+static int revoke(const struct grc_settings *settings, const struct words *words)
+{
+    struct change change = change_of(words);
+    int status = apply(settings, edit_revoke, &change);
+
+    if (status == GRC_EXIT_OK)
+        printf("%zu revoked\n", change.count);
+    return grc_print_done(status);
+}
+
+static bool edit_prune(json_t *document, void *arg, char **ret_reason)
+{
+    struct change *change = arg;
+
+    (void)ret_reason;
+    change->count = grc_key_document_prune(document, change->now_ms);
+    change->unchanged = change->count == 0;
+    return true;
+}
+
+static int prune(const struct grc_settings *settings, const struct words *words)
+{
+    struct change change = change_of(words);
+    int status = apply(settings, edit_prune, &change);
+
+    if (status == GRC_EXIT_OK)
+        printf("%zu forgotten\n", change.count);
+    return grc_print_done(status);
+}
+
+/* --- from the file into the store --- */
+
+static bool edit_take(json_t *document, void *arg, char **ret_reason)
+{
+    struct change *change = arg;
+
+    return grc_key_document_take(document, change->moved, change->now_ms, &change->count,
+                                 &change->there, ret_reason);
+}
+
+static int move(const struct grc_settings *settings, const struct words *words)
+{
+    struct change change = change_of(words);
+    char *path = path_of(settings);
+    char *reason = NULL;
+    struct grc_key_file file;
+    bool done = false;
+
+    if (path && grc_key_file_open(&file, path, &reason)) {
+        change.moved = file.root;
+        done = change_store(settings, edit_take, &change, &reason);
+        grc_key_file_close(&file);
     }
-    if (!grc_key_file_save(file, &reason))
-        return failed(reason);
-    printf("%zu revoked\n", count);
-    return grc_print_done(GRC_EXIT_OK);
-}
-
-static int prune(const struct grc_settings *settings, struct grc_key_file *file,
-                 const struct words *words)
-{
-    size_t count = grc_key_file_prune(file, grc_now_ms());
-    char *reason = NULL;
-
-    (void)settings;
-    (void)words;
-    if (count && !grc_key_file_save(file, &reason))
-        return failed(reason);
-    printf("%zu forgotten\n", count);
-    return grc_print_done(GRC_EXIT_OK);
+    if (done) {
+        printf("%zu moved, %zu were there\n", change.count, change.there);
+        if (!settings->auth.keys_in_store)
+            grc_complain("set \"auth\": {\"keys\": {\"store\": true}} and reload the gateways");
+        grc_complain("'%s' is not needed by gateways that read the store", path);
+    }
+    free(path);
+    return done ? grc_print_done(GRC_EXIT_OK) : failed(reason);
 }
 
 /* --- the list --- */
 
-static json_t *list_json(const char *const *list)
+static struct grc_key_set *read_file(const struct grc_settings *settings, char **ret_reason)
 {
-    json_t *array = json_array();
+    char *path = path_of(settings);
+    struct grc_key_set *set = NULL;
+    struct grc_key_file file;
 
-    for (; list && *list; list++)
-        json_array_append_new(array, json_string(*list));
-    return array;
-}
+    if (path && grc_key_file_open(&file, path, ret_reason)) {
+        char *text = json_dumps(file.root, JSON_COMPACT);
 
-static json_t *time_json(int64_t ms)
-{
-    char text[25];
-
-    if (!ms)
-        return json_null();
-    grc_time_format(ms, text);
-    return json_string(text);
-}
-
-static const char *state_of(const struct grc_api_key *key, int64_t now_ms)
-{
-    if (key->revoked_ms)
-        return "revoked";
-    return key->expires_ms && key->expires_ms <= now_ms ? "expired" : "works";
-}
-
-static json_t *key_json(struct grc_api_key *key, int64_t now_ms)
-{
-    json_t *bindings = json_object();
-
-    for (const struct grc_binding *at = key->caller.bindings; at && at->kind; at++)
-        json_object_set_new(bindings, at->kind, list_json(at->values));
-    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "name", key->caller.id.ptr, "id",
-                     key->id, "state", state_of(key, now_ms), "scopes",
-                     list_json(key->caller.scopes), "bindings", bindings, "created",
-                     time_json(key->created_ms), "expires", time_json(key->expires_ms), "revoked",
-                     time_json(key->revoked_ms), "used", time_json(atomic_load(&key->used_ms)));
-}
-
-static int print_json(struct grc_key_set *set, int64_t now_ms)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < grc_key_set_count(set); i++)
-        json_array_append_new(list, key_json(grc_key_set_at(set, i), now_ms));
-    return grc_print_json(list);
-}
-
-static const char *cell_time(struct grc_arena *arena, int64_t ms)
-{
-    char text[25];
-
-    if (!ms)
-        return NULL;
-    grc_time_format(ms, text);
-    return grc_arena_copy(arena, (gr_str){text, 16}); /* to the minute */
-}
-
-static const char *cell_bindings(struct grc_arena *arena, const struct grc_binding *binding)
-{
-    const char *text = NULL;
-
-    for (; binding && binding->kind; binding++) {
-        for (const char *const *value = binding->values; *value; value++)
-            text = grc_arena_format(arena, "%s%s%s=%s", text ? text : "", text ? " " : "",
-                                    binding->kind, *value);
+        set = text ? grc_key_set_parse(gr_str_of(text), ret_reason) : NULL;
+        free(text);
+        grc_key_file_close(&file);
     }
-    return text;
+    if (set)
+        grc_key_set_read_use(set, path);
+    free(path);
+    return set;
 }
 
-static const char *cell_scopes(struct grc_arena *arena, const char *const *scopes)
+static struct grc_key_set *read_store(const struct grc_settings *settings, char **ret_reason)
 {
-    const char *text = NULL;
+    struct grc_store *store = open_store(settings, ret_reason);
+    struct grc_key_set *set = store ? grc_keys_store_load(store, ret_reason) : NULL;
 
-    for (; *scopes; scopes++)
-        text = grc_arena_format(arena, "%s%s%s", text ? text : "", text ? " " : "", *scopes);
-    return text;
+    grc_store_close(store);
+    return set;
 }
 
-static int print_table(struct grc_key_set *set, int64_t now_ms)
+static int list(const struct grc_settings *settings, const struct words *words)
 {
-    static const char *const head[] = {"NAME",     "ID",      "STATE",   "SCOPES",
-                                       "BOUND TO", "CREATED", "EXPIRES", "LAST USED"};
-    struct grc_table table = {.columns = 8};
-    struct grc_arena arena;
-    bool made = grc_table_add(&table, head);
-
-    grc_arena_init(&arena, (size_t)64 << 20);
-    for (size_t i = 0; made && i < grc_key_set_count(set); i++) {
-        struct grc_api_key *key = grc_key_set_at(set, i);
-        const char *const cells[] = {
-            key->caller.id.ptr,
-            key->id,
-            state_of(key, now_ms),
-            cell_scopes(&arena, key->caller.scopes),
-            cell_bindings(&arena, key->caller.bindings),
-            cell_time(&arena, key->created_ms),
-            cell_time(&arena, key->expires_ms),
-            cell_time(&arena, atomic_load(&key->used_ms)),
-        };
-
-        made = grc_table_add(&table, cells);
-    }
-    if (made)
-        grc_table_print(&table);
-    else
-        grc_complain("out of memory");
-    grc_table_done(&table);
-    grc_arena_done(&arena);
-    return grc_print_done(made ? GRC_EXIT_OK : GRC_EXIT_FAILED);
-}
-
-static int list(const struct grc_settings *settings, struct grc_key_file *file,
-                const struct words *words)
-{
-    char *text = json_dumps(file->root, JSON_COMPACT);
     char *reason = NULL;
-    struct grc_key_set *set = text ? grc_key_set_parse(gr_str_of(text), &reason) : NULL;
-    int status;
+    struct grc_key_set *set =
+        settings->auth.keys_in_store ? read_store(settings, &reason) : read_file(settings, &reason);
 
-    (void)settings;
-    free(text);
     if (!set)
         return failed(reason);
-    grc_key_set_read_use(set, file->path);
-    status = words->json ? print_json(set, grc_now_ms()) : print_table(set, grc_now_ms());
+    int status = grc_keys_print(set, words->json, grc_now_ms());
     grc_key_set_unref(set);
     return status;
 }
 
 /* --- dispatch --- */
 
-typedef int action_fn(const struct grc_settings *settings, struct grc_key_file *file,
-                      const struct words *words);
-
-static int act(const struct grc_settings *settings, action_fn *action, const struct words *words)
-{
-    char *path = path_of(settings);
-    struct grc_key_file file;
-    char *reason = NULL;
-    int status;
-
-    if (!path)
-        return GRC_EXIT_FAILED;
-    /* The gateway makes this directory when it starts, but keys may be made before that. */
-    (void)mkdir(settings->state_dir, 0700);
-    if (grc_key_file_open(&file, path, &reason)) {
-        status = action(settings, &file, words);
-        grc_key_file_close(&file);
-    } else {
-        status = failed(reason);
-    }
-    free(path);
-    return status;
-}
+typedef int action_fn(const struct grc_settings *settings, const struct words *words);
 
 static int run(const struct grc_cli *cli, const void *args, const char *who, action_fn *action)
 {
@@ -311,8 +318,10 @@ static int run(const struct grc_cli *cli, const void *args, const char *who, act
     settings = grc_settings_load(cli->config_dir, grc_cli_report, NULL);
     if (!settings)
         return GRC_EXIT_CONFIG;
-    status = act(settings, action, &words);
-    /* After the key file was closed, since loading the groups takes time and other processes would
+    /* The gateway makes this directory when it starts, but keys may be made before that. */
+    (void)mkdir(settings->state_dir, 0700);
+    status = action(settings, &words);
+    /* After the keys were written, since loading the groups takes time and other processes would
      * have to wait for the file. */
     if (status == GRC_EXIT_OK && action == add)
         grc_routes_warn_unknown_scopes(cli, words.scopes.list);
@@ -327,6 +336,7 @@ static int run(const struct grc_cli *cli, const void *args, const char *who, act
     }
 ACTION(add)
 ACTION(list)
+ACTION(move)
 ACTION(prune)
 ACTION(revoke)
 ACTION(rotate)
@@ -386,6 +396,10 @@ static const struct grc_command actions[] = {
      .summary = "Delete keys that are revoked or expired",
      .args_size = sizeof(struct words),
      .run = run_prune},
+    {.name = "move",
+     .summary = "Take the keys of the file over into the store",
+     .args_size = sizeof(struct words),
+     .run = run_move},
     {.name = NULL},
 };
 

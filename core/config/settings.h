@@ -122,6 +122,13 @@ struct grc_process_settings {
     int64_t cpu_max_ms; /* CPU time in a minute; 0: any */
 };
 
+/* Idempotency-Keys of a group. */
+struct grc_idempotency_settings {
+    int64_t keep_ms; /* 0: off */
+    int64_t answer_max_bytes;
+    int64_t records_max;
+};
+
 /* One plugins.d file. */
 struct grc_plugin_settings {
     const char *file;    /* for messages */
@@ -132,6 +139,7 @@ struct grc_plugin_settings {
     const json_t *config; /* as in the file; grc_options_parse() expands and parses it */
     struct grc_route_settings *routes;
     size_t route_count;
+    struct grc_idempotency_settings idempotency;
     int64_t calls_max; /* requests of the group at a time; 0: see grc_requests_share() */
     bool isolated;     /* its functions run in a process of their own; false in that process */
     struct grc_process_settings process;
@@ -175,6 +183,7 @@ struct grc_jwt_settings {
 /* Who may call. When all of it is off, every client that reaches the listener may call. */
 struct grc_auth_settings {
     const char *keys_file; /* NULL: no API keys */
+    bool keys_in_store;    /* the keys are in the store, and the file is only moved from */
     struct grc_jwt_settings *jwt;
     size_t jwt_count;
     const char *const *none_scopes; /* NULL: every client needs a credential */

@@ -213,6 +213,9 @@ static const struct grc_setting keys_keys[] = {
                 "Where `greenroom keys` keeps hashes of the keys; a relative file is in "
                 "state_directory",
                 .range = GR_MIN(1)),
+    GRC_SETTING(grc_auth_settings, "store", keys_in_store, GRC_SETTING_BOOL, "false",
+                "Whether the hashes are in the \"store\" instead, for all gateways on it; "
+                "`greenroom keys move` takes over those of the file"),
     GRC_SETTING_END,
 };
 

@@ -103,6 +103,37 @@ static void read_cache(struct grc_reader *reader, const struct grc_path *path,
     json_decref(times);
 }
 
+#define IDEMPOTENCY_SCHEMA                                                                         \
+    "{\"anyOf\":[{\"type\":[\"string\",\"integer\"]},{\"type\":\"object\",\"properties\":{"        \
+    "\"keep\":{\"type\":[\"string\",\"integer\"]},\"answer_max\":{\"type\":[\"string\","           \
+    "\"integer\"]},\"records_max\":{\"type\":\"integer\"}},\"required\":[\"keep\"],"               \
+    "\"additionalProperties\":false}]}"
+
+static const struct grc_setting idempotency_keys[] = {
+    GRC_SETTING(grc_idempotency_settings, "keep", keep_ms, GRC_SETTING_MS, NULL,
+                "How long the answer to a request with an Idempotency-Key is given again",
+                .range = GR_RANGE(SECONDS(1), HOURS(24 * 30))),
+    GRC_SETTING(grc_idempotency_settings, "answer_max", answer_max_bytes, GRC_SETTING_BYTES, "256k",
+                "A larger answer is not kept", .range = GR_RANGE(1024, MEBI(16))),
+    GRC_SETTING(grc_idempotency_settings, "records_max", records_max, GRC_SETTING_INT, "1000000",
+                "With so many records further requests with a key get 503",
+                .range = GR_RANGE(1, 1e9)),
+    GRC_SETTING_END,
+};
+
+/* "idempotency": "24h", or an object of idempotency_keys. */
+static void read_idempotency(struct grc_reader *reader, const struct grc_path *path,
+                             const struct grc_setting *key, const json_t *value, void *base)
+{
+    struct grc_plugin_settings *plugin = base;
+    json_t *object = json_is_object(value) ? json_incref((json_t *)(uintptr_t)value)
+                                           : json_pack("{sO}", "keep", value);
+
+    (void)key;
+    grc_setting_rows_read(reader, path, idempotency_keys, object, &plugin->idempotency);
+    json_decref(object);
+}
+
 static const struct grc_setting cors_keys[] = {
     GRC_SETTING(
         grc_cors, "origins", origins, GRC_SETTING_LIST, "[]",
@@ -576,6 +607,15 @@ const struct grc_setting grc_plugin_file_rows[] = {
         "Requests of the group that are served at the same time; by default three quarters of "
         "server.requests_max",
         .optional = true, .range = GR_RANGE(1, 65536)),
+    GRC_SETTING(
+        grc_plugin_settings, "idempotency", idempotency, GRC_SETTING_CUSTOM, NULL,
+        "How long the answer to a POST that creates something is kept in the store and given again "
+        "to a caller who repeats it with the same Idempotency-Key, on any gateway with this store. "
+        "An object names more: \"keep\", and \"answer_max\" (256k), over which an answer is not "
+        "kept, and \"records_max\" (1000000), with which further requests with a key get 503. "
+        "Unset: the header has no effect",
+        .optional = true, .read = read_idempotency, .schema = IDEMPOTENCY_SCHEMA,
+        .expected = "a duration such as \"24h\", or an object with \"keep\""),
     GRC_SETTING(grc_plugin_settings, "isolation", isolated, GRC_SETTING_FLAG, "none",
                 "\"process\" runs the functions of the plugin in a process of their own, so that a "
                 "crash or a hang costs the calls of this group alone",

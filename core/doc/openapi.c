@@ -1,6 +1,8 @@
 #include "base/method.h"
 #include "doc/build.h"
 #include "doc/schema.h"
+#include "idempotency/idempotency.h"
+#include "idempotency/key.h"
 
 #include <ctype.h>
 #include <greenroom/version.h>
@@ -80,6 +82,15 @@ static void add_path_parameters(json_t *list, const struct grc_route *route)
     }
 }
 
+static const struct gr_field idempotency_key[] = {
+    GR_FIELD(GRC_IDEMPOTENCY_KEY, GR_STRING,
+             "Names the request, so that it is carried out once however often it is sent: a "
+             "structured-field string, a UUID for instance. Sent again by the same caller, it gets "
+             "the first answer",
+             .example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\""),
+    GR_END,
+};
+
 static json_t *parameters(const struct grc_route *route)
 {
     json_t *list = json_array();
@@ -89,6 +100,8 @@ static json_t *parameters(const struct grc_route *route)
     if (route->query)
         add_parameters(list, grc_schema_rows(route->query), sizeof(struct gr_field), "query");
     add_parameters(list, route->row->headers, size, "header");
+    if (grc_idempotency_of(route))
+        add_parameters(list, idempotency_key, sizeof(struct gr_field), "header");
     return list;
 }
 

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "doc/build.h"
 #include "doc/schema.h"
+#include "idempotency/idempotency.h"
 
 #include <stdio.h>
 
@@ -63,7 +64,7 @@ static json_t *error_content(struct grc_doc *doc, const struct grc_plugin *plugi
 
 /* --- headers --- */
 
-enum { ON_ALL = 1u << 0, ON_LIMITED = 1u << 1, ON_RETRY = 1u << 2 };
+enum { ON_ALL = 1u << 0, ON_LIMITED = 1u << 1, ON_RETRY = 1u << 2, ON_KEYED = 1u << 3 };
 
 static const struct {
     const char *name;
@@ -77,6 +78,8 @@ static const struct {
     {"RateLimit-Remaining", "integer", "Requests that are left of it", ON_LIMITED},
     {"RateLimit-Reset", "integer", "Seconds until all of it is there again", ON_LIMITED},
     {"Retry-After", "integer", "Seconds to wait before the next try", ON_RETRY},
+    {GRC_IDEMPOTENT_REPLAYED, "string",
+     "Always `true`: the answer to an earlier request with the same Idempotency-Key", ON_KEYED},
 };
 
 static json_t *headers_of(struct grc_doc *doc, unsigned on)
@@ -153,6 +156,17 @@ static bool forwards(const struct grc_doc *doc, const struct grc_route *route)
     return route->forward != NULL;
 }
 
+static bool takes_key(const struct grc_doc *doc, const struct grc_route *route)
+{
+    (void)doc;
+    return grc_idempotency_of(route) != NULL;
+}
+
+static bool may_be_late(const struct grc_doc *doc, const struct grc_route *route)
+{
+    return forwards(doc, route) || takes_key(doc, route);
+}
+
 /* The status is that of err. */
 static const struct {
     enum gr_err err;
@@ -164,22 +178,27 @@ static const struct {
     {GR_ERR_FORBIDDEN, has_scope, "The caller lacks the scope, or is bound to other values"},
     {GR_ERR_NOT_FOUND, names_one, "What the path names does not exist"},
     {GR_ERR_TIMEOUT, reads_body, "The client sent its body too slowly"},
+    {GR_ERR_CONFLICT, takes_key,
+     "The first request with this Idempotency-Key is still being served"},
     {GR_ERR_TOO_LARGE, reads_body, "The body is over its limit"},
     {GR_ERR_URI, always, "The request target is over its limit"},
     {GR_ERR_MEDIA_TYPE, wants_json, "The body is not called application/json"},
+    {GR_ERR_UNPROCESSABLE, takes_key, "This Idempotency-Key was used for another request"},
     {GR_ERR_RATE, is_limited, "Too many requests"},
     {GR_ERR_HEADERS, always, "Too many or too large headers"},
     {GR_ERR_INTERNAL, always, "A fault of the gateway"},
     {GR_ERR_UPSTREAM_CONNECT, forwards, "The upstream was not reached, or answered unusably"},
     {GR_ERR_OVERLOAD, always, "No capacity, the gateway stops, or the upstream is not available"},
-    {GR_ERR_UPSTREAM_TIMEOUT, forwards, "The upstream took too long"},
+    {GR_ERR_UPSTREAM_TIMEOUT, may_be_late,
+     "The upstream took too long, or how the first request with an Idempotency-Key ended is not "
+     "known"},
 };
 
 static unsigned headers_on(enum gr_err err)
 {
     if (err == GR_ERR_RATE)
         return ON_ALL | ON_LIMITED | ON_RETRY;
-    return err == GR_ERR_OVERLOAD ? ON_ALL | ON_RETRY : ON_ALL;
+    return err == GR_ERR_OVERLOAD || err == GR_ERR_CONFLICT ? ON_ALL | ON_RETRY : ON_ALL;
 }
 
 /* Errors stand once in the document for each format, and are referred to. */
@@ -243,6 +262,8 @@ static json_t *answer(struct grc_doc *doc, const struct grc_route *route,
     json_t *shape = content(row, route->plugin->desc->abi.field_size);
     unsigned on = grc_doc_limited(doc, route) ? ON_ALL | ON_LIMITED : ON_ALL;
 
+    if (takes_key(doc, route))
+        on |= ON_KEYED;
     if (!shape && row->status >= 400)
         shape = error_content(doc, route->plugin, row->status, row->doc ? row->doc : "");
     return json_pack("{s:s,s:o,s:o*}", "description", row->doc && *row->doc ? row->doc : "Done",

@@ -25,23 +25,6 @@ bool grc_guard_header(struct grc_call *call, const char *name, const char *value
 
 /* --- the caller --- */
 
-/* Returns how many headers have this name; *ret_value is the value of the first one. */
-static size_t header_count(const struct grc_request *request, const char *name, gr_str *ret_value)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < request->header_count; i++) {
-        const struct gr_pair *header = &request->headers[i];
-
-        if (header->name.len != strlen(name) ||
-            strncasecmp(header->name.ptr, name, header->name.len) != 0)
-            continue;
-        if (count++ == 0)
-            *ret_value = header->value;
-    }
-    return count;
-}
-
 static enum gr_err unauthorized(struct grc_call *call, const char *reason)
 {
     const char *challenge = grc_arena_format(
@@ -103,8 +86,8 @@ static enum gr_err no_credential(struct grc_call *call, const char *reason)
 static const char *read_credentials(struct grc_call *call, struct grc_credentials *credentials)
 {
     gr_str authorization = {NULL, 0};
-    size_t shown = header_count(call->request, "Authorization", &authorization) +
-                   header_count(call->request, "X-API-Key", &credentials->api_key);
+    size_t shown = grc_request_header_count(call->request, "Authorization", &authorization) +
+                   grc_request_header_count(call->request, "X-API-Key", &credentials->api_key);
 
     if (shown > 1)
         return "there is more than one";

@@ -23,13 +23,23 @@ gr_str grc_request_header(const struct grc_request *request, const char *name)
     return (gr_str){NULL, 0};
 }
 
-static size_t count_of(const struct grc_request *request, const char *name)
+size_t grc_request_header_count(const struct grc_request *request, const char *name,
+                                gr_str *ret_first)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < request->header_count; i++)
-        count += grc_field_is(request->headers[i].name, name);
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (grc_field_is(request->headers[i].name, name) && count++ == 0)
+            *ret_first = request->headers[i].value;
+    }
     return count;
+}
+
+static size_t count_of(const struct grc_request *request, const char *name)
+{
+    gr_str first;
+
+    return grc_request_header_count(request, name, &first);
 }
 
 static enum gr_err broken(struct grc_request *request, enum gr_err err, const char *reason)

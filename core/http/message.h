@@ -42,6 +42,10 @@ struct grc_request {
 };
 
 gr_str grc_request_header(const struct grc_request *request, const char *name);
+/* Returns how many headers have this name; *ret_first gets the value of the first one, and is left
+ * as it is when there is none. */
+size_t grc_request_header_count(const struct grc_request *request, const char *name,
+                                gr_str *ret_first);
 
 /* An answer. Head and body are sent in one write if they are small. */
 struct grc_reply {

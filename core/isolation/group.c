@@ -185,6 +185,9 @@ enum gr_err grc_isolated_ask(struct grc_isolated *group, struct grc_call *call, 
     if (deadline_ms == 0)
         deadline_ms = grc_mono_ms() + group->plugin->settings->process.call_timeout_ms;
     enum gr_err err = ask(group, call, what, deadline_ms, true, &answer, &len);
+    /* With the other two errors the process has not got it. */
+    if (what == GRC_ASK_HANDLE && err != GR_ERR_OVERLOAD && err != GR_ERR_UPSTREAM_CONNECT)
+        call->acted = true;
     if (err != GR_OK)
         return fail(call, err);
     if (grc_arena_defer(&call->arena, free, answer) != GR_OK)

@@ -308,7 +308,8 @@ static bool check_route(struct judge *judge, const struct place *place, const vo
                                         check_answer};
     const struct gr_route *row = any;
     const unsigned flags = (unsigned)GR_ROUTE_ANY_CONTENT_TYPE | (unsigned)GR_ROUTE_RAW_BODY |
-                           (unsigned)GR_ROUTE_HIDDEN_PATH | (unsigned)GR_ROUTE_DEPRECATED;
+                           (unsigned)GR_ROUTE_HIDDEN_PATH | (unsigned)GR_ROUTE_DEPRECATED |
+                           (unsigned)GR_ROUTE_IDEMPOTENCY_KEY;
     struct place named = *place;
 
     if (!check_text(judge, place, "id", row->id, true))
@@ -319,6 +320,8 @@ static bool check_route(struct judge *judge, const struct place *place, const vo
                      (int)row->method);
     if (row->access > GR_ACCESS_GROUP || (row->flags & ~flags))
         return wrong(judge, &named, "access, flags: found a value that this ABI does not have");
+    if ((row->flags & GR_ROUTE_IDEMPOTENCY_KEY) && row->method != GR_METHOD_POST)
+        return wrong(judge, &named, "flags: found GR_ROUTE_IDEMPOTENCY_KEY, wanted it on a POST");
     const struct place params = {.up = &named, .what = "params"};
     const struct place query = {.up = &named, .what = "query"};
     const struct place headers = {.up = &named, .what = "headers"};

@@ -24,6 +24,7 @@ struct grc_runtime {
     struct grc_tracer *tracer;       /* trace/tracer.h; NULL: nothing is recorded */
     struct grc_exporter *exporter;   /* otlp/exporter.h; from GRC_RUNTIME_SERVE on, with a tracer */
     struct grc_documents *documents; /* doc/documents.h; likewise */
+    struct grc_keeper *keeper;       /* idempotency/keeper.h; NULL: no group takes keys */
     _Atomic unsigned refs;
 };
 

@@ -7,6 +7,7 @@
 #include "call/spans.h"
 #include "guard/guard.h"
 #include "http/client_address.h"
+#include "idempotency/idempotency.h"
 #include "server/recent.h"
 #include "server/steps.h"
 
@@ -241,6 +242,7 @@ const struct grc_step grc_steps[] = {
     {"body", grc_step_body_read, GRC_REJECT_BODY},
     {"parse", grc_step_body_parse, GRC_REJECT_INVALID},
     {"binds", step_binds, GRC_REJECT_SCOPE},
+    {"idempotency", grc_idempotency_claim, GRC_REJECT_COUNT},
     {"handle", step_handle, GRC_REJECT_COUNT},
     {NULL, NULL, GRC_REJECT_COUNT},
 };
@@ -315,6 +317,7 @@ void grc_pipeline_serve(struct grc_runtime *runtime, struct grc_request *request
                         struct grc_reply *reply, struct grc_call *call)
 {
     enum gr_err err = GR_OK;
+    bool cancelled;
 
     grc_metrics_in_flight(1);
     grc_call_begin(call, runtime, runtime->plugins[0]);
@@ -327,10 +330,12 @@ void grc_pipeline_serve(struct grc_runtime *runtime, struct grc_request *request
         if (err != GR_OK || reply->status != 0)
             break;
     }
-    if (err == GR_ERR_CANCELLED)
+    cancelled = err == GR_ERR_CANCELLED;
+    if (cancelled)
         err = judge_cancelled(call);
     if (err != GR_OK)
         grc_error_render(call, err);
+    grc_idempotency_settle(call, cancelled);
     finish(call);
     grc_guard_leave(call);
 }

@@ -1,6 +1,7 @@
 #include "server/runtime_build.h"
 
 #include "auth/callers.h"
+#include "auth/keys_store.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -9,6 +10,8 @@
 #include "config/env.h"
 #include "doc/documents.h"
 #include "guard/limits.h"
+#include "idempotency/idempotency.h"
+#include "idempotency/keeper.h"
 #include "isolation/isolation.h"
 #include "otlp/exporter.h"
 #include "server/health.h"
@@ -162,6 +165,46 @@ static bool check_isolation(struct grc_plugin *plugin, const struct grc_settings
                            plugin->settings->file);
 }
 
+static bool takes_keys(const struct grc_plugin *plugin)
+{
+    for (size_t i = 0; i < plugin->route_count; i++) {
+        if (grc_idempotency_of(&plugin->routes[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Records in memory would be lost with every reload, and requests carried out twice. */
+static bool check_idempotency(struct grc_plugin *plugin, const struct grc_settings *settings,
+                              const struct grc_reporter *reporter)
+{
+    const char *problem = NULL;
+
+    if (!plugin->settings || plugin->settings->idempotency.keep_ms == 0)
+        return true;
+    if (!takes_keys(plugin))
+        problem = "no route of this group takes an Idempotency-Key";
+    else if (!settings->store)
+        problem = "the records need a store, but the config names no \"store\"";
+    else if (strcmp(settings->store, "sqlite::memory:") == 0)
+        problem = "the records cannot be kept in \"store\": \"sqlite::memory:\"; name a file";
+    return !problem || grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION, "%s: idempotency: %s",
+                                       plugin->settings->file, problem);
+}
+
+/* Keys in memory would be other ones with every reload, and `greenroom keys` could add none. */
+static bool check_keys(const struct grc_settings *settings, const struct grc_reporter *reporter)
+{
+    bool lasts = settings->store && strcmp(settings->store, "sqlite::memory:") != 0;
+
+    if (settings->auth.keys_in_store && !lasts)
+        grc_say(reporter,
+                "%s/greenroom.json: auth.keys.store: the keys need a \"store\" that lasts: "
+                "\"sqlite:FILE\" or \"postgres://…\"",
+                settings->dir);
+    return !settings->auth.keys_in_store || lasts;
+}
+
 static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
     bool fine = true;
@@ -177,6 +220,8 @@ static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter
         if (plugin->state == GRC_LOAD_OK && !check_migrations(plugin, reporter))
             fine = false;
         if (plugin->state == GRC_LOAD_OK && !check_isolation(plugin, runtime->settings, reporter))
+            fine = false;
+        if (plugin->state == GRC_LOAD_OK && !check_idempotency(plugin, runtime->settings, reporter))
             fine = false;
     }
     return fine;
@@ -242,7 +287,7 @@ static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_
     fine = fine && make_tracer(runtime, stage, reporter) && load_plugins(runtime, reporter);
     /* before routing, since a check may drop plugins */
     if (fine && whole)
-        fine = check_plugins(runtime, reporter);
+        fine = check_keys(runtime->settings, reporter) && check_plugins(runtime, reporter);
     fine = fine && grc_runtime_route(runtime, reporter);
     return fine && (!whole || grc_names_check_config(runtime, reporter));
 }
@@ -275,7 +320,7 @@ static bool needs_store(const struct grc_runtime *runtime)
         if (plugin->state == GRC_LOAD_OK && plugin->desc->migrations)
             return true;
     }
-    return false;
+    return runtime->settings->auth.keys_in_store || grc_idempotency_wanted(runtime);
 }
 
 static bool migrate(struct grc_runtime *runtime, struct grc_plugin *plugin,
@@ -291,6 +336,33 @@ static bool migrate(struct grc_runtime *runtime, struct grc_plugin *plugin,
     bool fine =
         err == GR_OK || grc_plugin_drop(reporter, plugin, GRC_LOAD_INIT, "%s: store: %s",
                                         plugin->file, reason ? reason : "the migration failed");
+    free(reason);
+    return fine;
+}
+
+static bool start_keeper(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    char *reason = NULL;
+
+    if (!grc_idempotency_wanted(runtime))
+        return true;
+    runtime->keeper = grc_idempotency_start(runtime, &reason);
+    if (!runtime->keeper)
+        grc_say(reporter, "store: %s", reason ? reason : "out of memory");
+    free(reason);
+    return runtime->keeper != NULL;
+}
+
+/* serves: makes the tables, and goes on looking for changes. */
+static bool read_keys(struct grc_runtime *runtime, bool serves, const struct grc_reporter *reporter)
+{
+    char *reason = NULL;
+    bool fine = !serves || grc_keys_store_migrate(runtime->store, &reason) == GR_OK;
+
+    fine = fine &&
+           grc_auth_read_store(runtime->auth, runtime->settings, runtime->store, serves, &reason);
+    if (!fine)
+        grc_say(reporter, "API keys in the store: %s", reason ? reason : "out of memory");
     free(reason);
     return fine;
 }
@@ -324,6 +396,14 @@ bool grc_runtime_open_store(struct grc_runtime *runtime, grc_report_fn *report, 
     return runtime->store != NULL;
 }
 
+bool grc_runtime_read_keys(struct grc_runtime *runtime, grc_report_fn *report, void *arg)
+{
+    const struct grc_reporter reporter = {.report = report, .arg = arg};
+
+    return !runtime->settings->auth.keys_in_store ||
+           (grc_runtime_open_store(runtime, report, arg) && read_keys(runtime, false, &reporter));
+}
+
 static bool prepare_store(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
     if (!needs_store(runtime))
@@ -334,7 +414,9 @@ static bool prepare_store(struct grc_runtime *runtime, const struct grc_reporter
         if (!migrate(runtime, runtime->plugins[i], reporter))
             return false;
     }
-    return true;
+    if (runtime->settings->auth.keys_in_store && !read_keys(runtime, true, reporter))
+        return false;
+    return start_keeper(runtime, reporter);
 }
 
 static bool start_exporter(struct grc_runtime *runtime, const struct grc_reporter *reporter)
@@ -386,6 +468,7 @@ void grc_runtime_unref(struct grc_runtime *runtime)
     grc_limits_free(runtime->limits);
     grc_auth_free(runtime->auth);
     grc_upstreams_free(runtime->upstreams);
+    grc_keeper_free(runtime->keeper);
     grc_store_close(runtime->store);
     grc_tracer_free(runtime->tracer);
     grc_settings_free(runtime->settings);

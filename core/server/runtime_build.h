@@ -29,6 +29,9 @@ void grc_runtime_quiet(struct grc_runtime *runtime);
 /* Makes the state directory and opens the configured store, unless it is open. Runs no migrations.
  * Returns false after reporting the reason. */
 bool grc_runtime_open_store(struct grc_runtime *runtime, grc_report_fn *report, void *arg);
+/* For a runtime that only answers questions: reads the API keys, when they are in the store, from
+ * its tables as they are. Returns false after reporting the reason. */
+bool grc_runtime_read_keys(struct grc_runtime *runtime, grc_report_fn *report, void *arg);
 /* The release of the last reference stops and frees the plugins: not for worker threads, see
  * grc_runtime_refs(). */
 void grc_runtime_unref(struct grc_runtime *runtime);

@@ -266,6 +266,10 @@ enum gr_route_flag {
     GR_ROUTE_RAW_BODY = 1u << 1,         /* the host does not parse it: see gr_body() */
     GR_ROUTE_HIDDEN_PATH = 1u << 2,      /* path holds a secret: the log shows the pattern */
     GR_ROUTE_DEPRECATED = 1u << 3,       /* documents say that it is on its way out */
+    /* A POST that makes something anew with each call. A caller may name its request with an
+     * Idempotency-Key, and is given the first answer again when it sends it again; see
+     * "idempotency" in the group's file. */
+    GR_ROUTE_IDEMPOTENCY_KEY = 1u << 4,
 };
 
 /* method, path, operation id, summary, then further members as designated initialisers. */

@@ -150,7 +150,8 @@ static const struct gr_route routes[] = {
            .doc = "The message of a 429 answer says how many seconds to wait.",
            .source = HMS_API("analytics/list-webhook-events")),
     GR_POST("/analytics/webhooks/replay", "analytics.webhooks_replay", "Deliver webhooks again",
-            .scope = "analytics:write", .body = GR_BODY(GR_OBJECT, .fields = replay),
+            .scope = "analytics:write", .flags = GR_ROUTE_IDEMPOTENCY_KEY,
+            .body = GR_BODY(GR_OBJECT, .fields = replay),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/analytics/webhooks/replay"),
             .answers = HMS_ANSWER(200, "The replay", .schema = HMS_OBJECT(started_replay)),
             .doc = "100ms replays ten events a second and at most 50000 in one replay; offset "

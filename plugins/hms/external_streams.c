@@ -70,7 +70,7 @@ static const struct gr_route routes[] = {
            .source = HMS_API("external-streams/get-external-stream")),
     GR_POST("/external-streams/room/{roomId}/start", "external_streams.start",
             "Stream a room to RTMP servers", .scope = "external_streams:write",
-            .params = hms_room_params,
+            .flags = GR_ROUTE_IDEMPOTENCY_KEY, .params = hms_room_params,
             .body = GR_BODY(GR_OBJECT, .fields = start, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/external-streams/room/{roomId}/start"),
             .answers = STREAM_ANSWER("The stream, starting"),

@@ -169,6 +169,7 @@ static const struct gr_field response[] = {
 
 static const struct gr_route routes[] = {
     GR_POST("/polls", "polls.create", "Create a poll or quiz", .scope = "polls:write",
+            .flags = GR_ROUTE_IDEMPOTENCY_KEY,
             .body = GR_BODY(GR_OBJECT, .fields = new_poll, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/polls"),
             .answers = HMS_ANSWER(200, "The poll", .schema = HMS_OBJECT(poll)), .source = WRITING),

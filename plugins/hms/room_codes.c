@@ -85,19 +85,19 @@ static const struct gr_route routes[] = {
            .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}"),
            .answers = HMS_ANSWER(200, "One page of codes", .schema = HMS_PAGE("data", code)),
            .source = HMS_API("room-codes/get-room-code-api")),
-    GR_POST("/room-codes/{roomId}", "room_codes.create_all",
-            "Create a code for every role of a room", .alias = "/room-codes/room/{roomId}",
-            .scope = "room_codes:write", .params = hms_room_params,
-            .forward =
-                GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}", .flags = GR_FORWARD_NO_BODY),
-            .answers = HMS_ANSWER(200, "The codes", .schema = HMS_OBJECT(codes)),
-            .doc =
-                "New roles get a code, and codes of deleted roles stop working. A room has at most "
-                "100 codes.",
-            .source = HMS_API("room-codes/create-room-code-api")),
+    GR_POST(
+        "/room-codes/{roomId}", "room_codes.create_all", "Create a code for every role of a room",
+        .alias = "/room-codes/room/{roomId}", .scope = "room_codes:write",
+        .flags = GR_ROUTE_IDEMPOTENCY_KEY, .params = hms_room_params,
+        .forward =
+            GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}", .flags = GR_FORWARD_NO_BODY),
+        .answers = HMS_ANSWER(200, "The codes", .schema = HMS_OBJECT(codes)),
+        .doc = "New roles get a code, and codes of deleted roles stop working. A room has at most "
+               "100 codes.",
+        .source = HMS_API("room-codes/create-room-code-api")),
     GR_POST("/room-codes/{roomId}/role/{role}", "room_codes.create_for_role",
             "Create a code for one role", .alias = "/room-codes/room/{roomId}/role/{role}",
-            .scope = "room_codes:write", .params = role_params,
+            .scope = "room_codes:write", .flags = GR_ROUTE_IDEMPOTENCY_KEY, .params = role_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/room-codes/room/{roomId}/role/{role}",
                                   .flags = GR_FORWARD_NO_BODY),
             .answers =

@@ -141,7 +141,8 @@ static const struct gr_route routes[] = {
            .params = hms_room_params, .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}"),
            .answers = ROOM_ANSWER("The room"), .source = HMS_API("Rooms/retrieve-room")),
     GR_POST("/rooms", "rooms.create", "Create a room, or change the room with this name",
-            .scope = "rooms:write", .body = GR_BODY(GR_OBJECT, .fields = new_room),
+            .scope = "rooms:write", .flags = GR_ROUTE_IDEMPOTENCY_KEY,
+            .body = GR_BODY(GR_OBJECT, .fields = new_room),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms"),
             .answers = ROOM_ANSWER("The room, new or changed"),
             .doc =

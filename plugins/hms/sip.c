@@ -109,7 +109,7 @@ static enum gr_err play_tones(struct gr_call *call)
 
 static const struct gr_route routes[] = {
     GR_POST("/sip/outbound/trunks", "sip.trunk_create", "Register an outbound trunk",
-            .scope = "sip:write",
+            .scope = "sip:write", .flags = GR_ROUTE_IDEMPOTENCY_KEY,
             .body = GR_BODY(GR_OBJECT, .fields = trunk, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/trunks"),
             .answers = HMS_ANSWER(200, "ID of the trunk", .schema = HMS_OBJECT(trunk_id)),
@@ -123,6 +123,7 @@ static const struct gr_route routes[] = {
                 "100ms does not document whether absent members keep their value: send all four.",
             .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
     GR_POST("/sip/outbound/call", "sip.call", "Call a phone into a room", .scope = "sip:write",
+            .flags = GR_ROUTE_IDEMPOTENCY_KEY,
             .body = GR_BODY(GR_OBJECT, .fields = phone_call, .flags = GR_FIELD_REQUIRED),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/call"), .timeout_ms = 150 * 1000,
             .answers = HMS_ANSWER(200, "The phone was answered", .schema = HMS_OBJECT(call_id)),

@@ -26,7 +26,7 @@ static const struct gr_route routes[] = {
            .source = HMS_API("stream-key/get-rtmp-stream-key")),
     GR_POST("/stream-keys/{roomId}", "stream_keys.create", "Create the stream key of a room",
             .alias = "/stream-keys/room/{roomId}", .scope = "stream_keys:write",
-            .params = hms_room_params,
+            .flags = GR_ROUTE_IDEMPOTENCY_KEY, .params = hms_room_params,
             .forward =
                 GR_FORWARD(HMS_UPSTREAM, "/stream-keys/room/{roomId}", .flags = GR_FORWARD_NO_BODY),
             .answers = HMS_ANSWER(200, "The key", .schema = HMS_OBJECT(key)),

@@ -213,7 +213,7 @@ static const struct gr_route routes[] = {
            .source = HMS_API("policy/retrieve-a-template")),
     GR_POST("/templates", "templates.create",
             "Create a template, or replace the one with this name", .scope = "templates:write",
-            .body = GR_BODY(GR_OBJECT, .fields = new_template),
+            .flags = GR_ROUTE_IDEMPOTENCY_KEY, .body = GR_BODY(GR_OBJECT, .fields = new_template),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/templates"),
             .answers = HMS_ANSWER(200, "The template", .schema = HMS_OBJECT(template)),
             .doc = "Without a name every call creates another template.",

@@ -18,9 +18,11 @@
 #define UUID_PATTERN "[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 #define ID_ROW(name_) GR_FIELD(name_, GR_STRING, "UUID of the minigroup", .pattern = UUID_PATTERN)
 #define BODY_MAX (2u * 1024 * 1024)
-#define BODY_ROUTE                                                                                 \
-    .access = GR_ACCESS_GROUP, .admit = mini_admit_json, .flags = MINI_ROUTE_FLAGS,                \
+#define BODY_ROUTE_WITH(flags_)                                                                    \
+    .access = GR_ACCESS_GROUP, .admit = mini_admit_json, .flags = MINI_ROUTE_FLAGS | (flags_),     \
     .body_max_bytes = BODY_MAX
+#define BODY_ROUTE BODY_ROUTE_WITH(0u)
+#define CREATE_ROUTE BODY_ROUTE_WITH(GR_ROUTE_IDEMPOTENCY_KEY)
 /* The group checks the content type itself, because its error for a wrong one is 400, not 415. */
 #define MINI_ROUTE_FLAGS GR_ROUTE_ANY_CONTENT_TYPE
 #define PLAIN_ROUTE .access = GR_ACCESS_GROUP
@@ -75,7 +77,7 @@ static const struct gr_field callback_headers[] = {
 
 static const struct gr_route routes[] = {
     GR_POST("/api/v1/minigroups", "minigroups.create",
-            "Create a minigroup with its event room and conference room", BODY_ROUTE,
+            "Create a minigroup with its event room and conference room", CREATE_ROUTE,
             .query = plain_query, .body = OBJECT_BODY(mini_create_body, GR_FIELD_REQUIRED),
             .handle = mini_create, .source = DOC),
     GR_GET("/api/v1/minigroups/{minigroup_id}", "minigroups.read", "Read a minigroup", PLAIN_ROUTE,
@@ -92,14 +94,14 @@ static const struct gr_route routes[] = {
            .query = plain_query, .body = OBJECT_BODY(mini_update_body, GR_FIELD_REQUIRED),
            .handle = mini_update, .source = DOC),
     GR_POST("/api/v1/minigroups/{minigroup_id}/recreate", "minigroups.recreate",
-            "Give a minigroup new rooms", BODY_ROUTE, .params = by_minigroup_id,
+            "Give a minigroup new rooms", CREATE_ROUTE, .params = by_minigroup_id,
             .query = plain_query, .body = OBJECT_BODY(mini_recreate_body, 0),
             .handle = mini_recreate, .source = DOC),
     GR_GET("/api/v1/minigroups/{minigroup_id}/download", "minigroups.download",
            "Get the URL of a minigroup's recording", PLAIN_ROUTE, .params = by_minigroup_id,
            .query = plain_query, .handle = mini_download, .source = DOC),
     GR_POST("/api/v1/minigroups/{minigroup_id}/events", "minigroups.create_event",
-            "Create an event in a minigroup's event room", BODY_ROUTE, .params = by_minigroup_id,
+            "Create an event in a minigroup's event room", CREATE_ROUTE, .params = by_minigroup_id,
             .query = plain_query, .body = OBJECT_BODY(mini_event_body, GR_FIELD_REQUIRED),
             .handle = mini_post_event, .source = DOC),
     GR_POST("/api/v1/minigroups/{webinar_id}/timestamps", "minigroups.save_position",
@@ -115,8 +117,8 @@ static const struct gr_route routes[] = {
            .body_max_bytes = BODY_MAX, .params = by_property, .query = plain_query,
            .body = GR_BODY(GR_ANY), .handle = mini_set_property, .source = DOC),
     GR_POST("/api/v1/minigroups/{id}/whiteboard", "minigroups.create_whiteboard",
-            "Create a whiteboard", PLAIN_ROUTE, .params = by_id, .query = plain_query,
-            .handle = mini_whiteboard, .source = DOC),
+            "Create a whiteboard", PLAIN_ROUTE, .flags = GR_ROUTE_IDEMPOTENCY_KEY, .params = by_id,
+            .query = plain_query, .handle = mini_whiteboard, .source = DOC),
     GR_GET("/api/v1/account/properties/{property_id}", "minigroups.read_account_property",
            "Read one property of the caller's account", PLAIN_ROUTE, .params = by_account_property,
            .query = plain_query, .handle = mini_account_property, .source = DOC),

@@ -70,7 +70,8 @@ static const struct gr_field verify_rows[] = {
 
 static const struct gr_route routes[] = {
     GR_POST("/accounts", "accounts.create", "Create an account", .access = GR_ACCESS_OPEN,
-            .body = BODY(create_rows), .body_max_bytes = BODY_MAX, .handle = rig_accounts_create,
+            .flags = GR_ROUTE_IDEMPOTENCY_KEY, .body = BODY(create_rows),
+            .body_max_bytes = BODY_MAX, .handle = rig_accounts_create,
             .answers = ANSWER("The account",
                               "{\"message\":\"User created\",\"payload\":{\"userID\":"
                               "\"0b9d6c1e-3f52-4a77-9a0e-5c1f7be2d410\",\"username\":\"marit\","
@@ -96,8 +97,8 @@ static const struct gr_route routes[] = {
             .answers = ANSWER("The tokens are invalid",
                               "{\"message\":\"Logged out everywhere\",\"payload\":null}")),
     GR_POST("/accounts/invite", "accounts.invite", "Create an invite for an address",
-            .access = GR_ACCESS_GROUP, .body = BODY(invite_rows), .body_max_bytes = BODY_MAX,
-            .handle = rig_accounts_invite,
+            .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_IDEMPOTENCY_KEY, .body = BODY(invite_rows),
+            .body_max_bytes = BODY_MAX, .handle = rig_accounts_invite,
             .answers = ANSWER("An invite, valid for 14 days by default",
                               "{\"message\":\"Invite created\",\"payload\":{\"email\":"
                               "\"guest@studio.example\",\"token\":\"aaaa.bbbb.cccc\"}}"),

@@ -289,7 +289,7 @@ static const struct gr_field stream_changes[] = {
 
 static const struct gr_route routes[] = {
     GR_POST("/streams", "streams.create", "Create a stream", .access = GR_ACCESS_GROUP,
-            .handle = streams_create,
+            .flags = GR_ROUTE_IDEMPOTENCY_KEY, .handle = streams_create,
             .answers = ANSWER(
                 "The stream",
                 "{\"message\":\"New stream created\",\"payload\":" EXAMPLE_STREAM("null") "}"),
@@ -324,8 +324,9 @@ static const struct gr_route routes[] = {
                                              "\"5f0a1c92-7d34-4be8-b6f1-20c9e4d7a355\"}}"),
             .source = RIG_SOURCE),
     GR_POST("/streams/{streamID}/destination", "streams.add_destination", "Add a destination",
-            .access = GR_ACCESS_GROUP, .admit = admit, .body = BODY(destination_body),
-            .body_max_bytes = BODY_MAX, .handle = rig_destinations_add,
+            .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_IDEMPOTENCY_KEY, .admit = admit,
+            .body = BODY(destination_body), .body_max_bytes = BODY_MAX,
+            .handle = rig_destinations_add,
             .doc = "Changes of destinations take effect at the next publish.",
             .answers = ANSWER(
                 "The destination",

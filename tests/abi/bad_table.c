@@ -29,8 +29,9 @@ static const struct gr_field strict[] = {
 };
 
 static const struct gr_route rows[] = {
-    GR_POST("/broken", "broken.post", "Answer", .access = GR_ACCESS_OPEN, .handle = broken_handle,
-            .body = GR_BODY(GR_OBJECT, .fields = strict)),
+    GR_ROUTE(IS(17) ? GR_METHOD_PUT : GR_METHOD_POST, "/broken", "broken.post", "Answer",
+             .access = GR_ACCESS_OPEN, .handle = broken_handle, .flags = GR_ROUTE_IDEMPOTENCY_KEY,
+             .body = GR_BODY(GR_OBJECT, .fields = strict)),
 #if !IS(11)
     GR_END,
 #endif

@@ -82,6 +82,7 @@ TABLES = {
     12: r"migration 1: version: found 3, wanted 2",
     13: r"timer 0 \(tick\): interval_ms: found 0, wanted an interval or \.interval_option",
     15: r"timer 0 \(tick\): interval_option: found 'second', wanted an option of type GR_OPT_MS with \.range",
+    17: r"route 0 \(broken\.post\): flags: found GR_ROUTE_IDEMPOTENCY_KEY, wanted it on a POST",
     16: r"descriptor: upstreams: found no end, wanted GR_LIST\(\)",
     14: r"metric 0: kind: found 9, wanted GR_COUNTER or GR_GAUGE",
     1: r"option 1 \(second\): offset: found 8 to 16, wanted it within \.options_size, which is 8",

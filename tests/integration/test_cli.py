@@ -313,7 +313,7 @@ def test_the_table_of_routes_is_up_to_date():
 def test_the_schema_of_a_plugin_file(etc):
     schema = json.loads(greenroom("config", "schema", "--plugin", "rooms", "-c", str(etc)).stdout)
     assert set(schema["properties"]) == {"$schema", "library", "enabled", "prefix", "config", "routes", "calls_max",
-                                         "isolation", "process"}
+                                         "isolation", "process", "idempotency"}
     assert schema["properties"]["config"]["additionalProperties"] is False
 
 

@@ -67,7 +67,7 @@ static void add(const char *name, int64_t expires_ms, char text[GRC_KEY_TEXT_MAX
     char *reason = NULL;
 
     assert_true(grc_key_file_open(&file, path, &reason));
-    assert_true(grc_key_file_add(&file, &wish, NOW, text, &reason));
+    assert_true(grc_key_document_add(file.root, &wish, NOW, text, &reason));
     assert_true(grc_key_file_save(&file, &reason));
     grc_key_file_close(&file);
 }
@@ -133,13 +133,13 @@ static void test_revoke_rotate_prune(void **state)
     clean();
     add("app", NOW + 10 * HOUR, old);
     assert_true(grc_key_file_open(&file, path, &reason));
-    assert_false(grc_key_file_add(&file, &(struct grc_key_wish){.name = "app", .scopes = reading},
-                                  NOW, fresh, &reason));
+    assert_false(grc_key_document_add(
+        file.root, &(struct grc_key_wish){.name = "app", .scopes = reading}, NOW, fresh, &reason));
     assert_non_null(strstr(reason, "exists"));
     free(reason);
-    assert_true(grc_key_file_rotate(&file, "app", HOUR, NOW, fresh, &reason));
+    assert_true(grc_key_document_rotate(file.root, "app", HOUR, NOW, fresh, &reason));
     /* Two have this name now: only an id is unique. */
-    assert_false(grc_key_file_rotate(&file, "app", HOUR, NOW, fresh, &reason));
+    assert_false(grc_key_document_rotate(file.root, "app", HOUR, NOW, fresh, &reason));
     free(reason);
     assert_true(grc_key_file_save(&file, &reason));
     grc_key_file_close(&file);
@@ -150,15 +150,15 @@ static void test_revoke_rotate_prune(void **state)
     assert_int_equal(check(keys, fresh, NOW + 10 * HOUR), GRC_KEY_EXPIRED);
     grc_keys_free(keys);
     assert_true(grc_key_file_open(&file, path, &reason));
-    assert_int_equal(grc_key_file_revoke(&file, "app", NOW), 2);
-    assert_int_equal(grc_key_file_revoke(&file, "app", NOW), 0);
+    assert_int_equal(grc_key_document_revoke(file.root, "app", NOW), 2);
+    assert_int_equal(grc_key_document_revoke(file.root, "app", NOW), 0);
     assert_true(grc_key_file_save(&file, &reason));
     grc_key_file_close(&file);
     keys = grc_keys_new(path, NULL, NULL);
     assert_int_equal(check(keys, fresh, NOW), GRC_KEY_REVOKED);
     grc_keys_free(keys);
     assert_true(grc_key_file_open(&file, path, &reason));
-    assert_int_equal(grc_key_file_prune(&file, NOW), 2);
+    assert_int_equal(grc_key_document_prune(file.root, NOW), 2);
     grc_key_file_close(&file);
 }
 
@@ -179,7 +179,7 @@ static void test_wishes(void **state)
     clean();
     assert_true(grc_key_file_open(&file, path, &reason));
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        assert_false(grc_key_file_add(&file, &wrong[i], NOW, text, &reason));
+        assert_false(grc_key_document_add(file.root, &wrong[i], NOW, text, &reason));
         assert_non_null(reason);
         free(reason);
         reason = NULL;
@@ -271,7 +271,7 @@ static void test_noticed_while_running(void **state)
     add("late", 0, text);
     assert_true(becomes(keys, text, GRC_KEY_FOUND));
     assert_true(grc_key_file_open(&file, path, &reason));
-    assert_int_equal(grc_key_file_revoke(&file, "late", NOW), 1);
+    assert_int_equal(grc_key_document_revoke(file.root, "late", NOW), 1);
     assert_true(grc_key_file_save(&file, &reason));
     grc_key_file_close(&file);
     assert_true(becomes(keys, text, GRC_KEY_REVOKED));
@@ -335,7 +335,7 @@ static void test_a_reading_that_failed_is_tried_again(void **state)
     struct grc_keys *keys = grc_keys_new(path, NULL, NULL);
     assert_non_null(keys);
     assert_true(grc_key_file_open(&file, path, &reason));
-    assert_int_equal(grc_key_file_revoke(&file, "app", NOW), 1);
+    assert_int_equal(grc_key_document_revoke(file.root, "app", NOW), 1);
     assert_true(grc_key_file_save(&file, &reason));
     grc_key_file_close(&file);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);

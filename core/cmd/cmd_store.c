@@ -1,0 +1,456 @@
+/* greenroom store: what is in the store, its migrations, and the way from one store to another. */
+#include "auth/keys_store.h"
+#include "base/clock.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "idempotency/idempotency.h"
+#include "idempotency/records.h"
+#include "server/runtime_build.h"
+#include "store/copy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SCHEMAS_MAX 256u
+
+struct words {
+    bool json;
+};
+
+/* Tables that are migrated together: those of a group, of several that share them, or the host's.
+ */
+struct schema {
+    char *name;
+    const struct gr_migration *steps; /* NULL: known to the store alone */
+    bool wanted;                      /* by this config */
+    int wants;                        /* the newest step of this release */
+    int64_t has;                      /* the newest step in the store; 0: none */
+    int64_t migrated_ms;
+};
+
+struct schemas {
+    struct schema list[SCHEMAS_MAX];
+    size_t count;
+};
+
+static int failed(char *reason)
+{
+    grc_complain("store: %s", reason ? reason : "out of memory");
+    free(reason);
+    return GRC_EXIT_FAILED;
+}
+
+/* The URL without user, password and options. malloc'ed. */
+static char *place_of(const char *url)
+{
+    const char *slashes = strstr(url, "://");
+
+    if (!slashes)
+        return grc_format("%s", url);
+    const char *host = slashes + 3;
+    size_t end = strcspn(host, "?");
+    for (size_t i = strcspn(host, "/?"); i > 0; i--) {
+        if (host[i - 1] == '@') {
+            host += i;
+            end -= i;
+            break;
+        }
+    }
+    return grc_format("%.*s://%.*s", (int)(slashes - url), url, (int)end, host);
+}
+
+/* --- schemas --- */
+
+static struct schema *find_schema(struct schemas *schemas, const char *name)
+{
+    for (size_t i = 0; i < schemas->count; i++) {
+        if (strcmp(schemas->list[i].name, name) == 0)
+            return &schemas->list[i];
+    }
+    return NULL;
+}
+
+/* Finds it, or makes it. NULL without room. */
+static struct schema *need_schema(struct schemas *schemas, const char *name)
+{
+    struct schema *schema = find_schema(schemas, name);
+
+    if (schema || schemas->count == SCHEMAS_MAX)
+        return schema;
+    schema = &schemas->list[schemas->count];
+    schema->name = grc_format("%s", name);
+    schemas->count += schema->name != NULL;
+    return schema->name ? schema : NULL;
+}
+
+static bool add_schema(struct schemas *schemas, const char *name, const struct gr_migration *steps,
+                       bool wanted)
+{
+    struct schema *schema = need_schema(schemas, name);
+
+    if (!schema)
+        return false;
+    schema->steps = steps;
+    schema->wanted = schema->wanted || wanted;
+    schema->wants = 0;
+    while (steps[schema->wants].version)
+        schema->wants++;
+    return true;
+}
+
+static enum gr_err take_applied(void *arg, const struct gr_value *columns, size_t count)
+{
+    char name[256];
+
+    (void)count;
+    snprintf(name, sizeof(name), "%.*s", (int)columns[0].s.len, columns[0].s.ptr);
+    struct schema *schema = need_schema(arg, name);
+    if (!schema)
+        return GR_ERR_NO_MEMORY;
+    schema->has = columns[1].i;
+    schema->migrated_ms = columns[2].i;
+    return GR_OK;
+}
+
+/* Adds what the store has applied. A new store has no table of migrations. */
+static bool read_applied(struct grc_store *store, struct schemas *schemas, char **ret_reason)
+{
+    struct grc_catalog catalog;
+    enum gr_err err = grc_catalog_read(store, &catalog);
+
+    for (size_t i = 0; i < schemas->count; i++)
+        schemas->list[i].has = 0;
+    if (err == GR_OK && grc_catalog_find(&catalog, "greenroom_migrations"))
+        err = grc_store_run(store, NULL,
+                            "SELECT plugin, max(version), max(applied_at_ms)"
+                            " FROM greenroom_migrations GROUP BY plugin ORDER BY plugin",
+                            NULL, 0, take_applied, schemas, NULL);
+    grc_catalog_free(&catalog);
+    return err == GR_OK || grc_refuse(ret_reason, "it cannot be read; the log has the reason");
+}
+
+/* Those of the config's groups, and the host's own. */
+static struct schemas *schemas_of(const struct grc_runtime *runtime)
+{
+    struct schemas *schemas = calloc(1, sizeof(*schemas));
+    bool fine = schemas != NULL;
+
+    for (size_t i = 0; fine && i < runtime->plugin_count; i++) {
+        const struct grc_plugin *plugin = runtime->plugins[i];
+
+        if (plugin->state == GRC_LOAD_OK && plugin->desc->migrations)
+            fine = add_schema(schemas, grc_plugin_migrations_name(plugin), plugin->desc->migrations,
+                              true);
+    }
+    fine =
+        fine &&
+        add_schema(schemas, GRC_KEYS_SCHEMA, grc_keys_store_steps,
+                   runtime->settings->auth.keys_in_store) &&
+        add_schema(schemas, GRC_RECORDS_SCHEMA, grc_records_steps, grc_idempotency_wanted(runtime));
+    if (!fine)
+        grc_complain("out of memory");
+    return schemas;
+}
+
+static void free_schemas(struct schemas *schemas)
+{
+    for (size_t i = 0; schemas && i < schemas->count; i++)
+        free(schemas->list[i].name);
+    free(schemas);
+}
+
+static const char *state_of(const struct schema *schema)
+{
+    if (!schema->steps)
+        return "unused"; /* by this config */
+    if (schema->has > schema->wants)
+        return "newer";
+    if (schema->has == schema->wants)
+        return "current";
+    return schema->has ? "behind" : "missing";
+}
+
+/* Of no interest: tables that this config does not want and the store does not have. */
+static bool is_shown(const struct schema *schema)
+{
+    return schema->wanted || schema->has > 0;
+}
+
+static bool is_due(const struct schema *schema)
+{
+    return schema->wanted && schema->has != schema->wants;
+}
+
+/* --- status --- */
+
+static int print_json(const struct schemas *schemas, const char *place)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < schemas->count; i++) {
+        const struct schema *schema = &schemas->list[i];
+        char time[25] = "";
+
+        if (!is_shown(schema))
+            continue;
+        grc_time_format(schema->migrated_ms, time);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I, s:o, s:s, s:o}", "name", schema->name,
+                                        "applied", (json_int_t)schema->has, "wanted",
+                                        schema->steps ? json_integer(schema->wants) : json_null(),
+                                        "state", state_of(schema), "migrated",
+                                        schema->migrated_ms ? json_string(time) : json_null()));
+    }
+    return grc_print_json(json_pack("{s:s, s:o}", "store", place, "schemas", list));
+}
+
+static int print_table(const struct schemas *schemas, const char *place)
+{
+    static const char *const head[] = {"TABLES OF", "APPLIED", "WANTED", "STATE", "MIGRATED"};
+    struct grc_table table = {.columns = 5};
+    struct grc_arena arena;
+    bool made = grc_table_add(&table, head);
+
+    grc_arena_init(&arena, (size_t)1 << 20);
+    for (size_t i = 0; made && i < schemas->count; i++) {
+        const struct schema *schema = &schemas->list[i];
+        char time[25] = "";
+
+        if (!is_shown(schema))
+            continue;
+        grc_time_format(schema->migrated_ms, time);
+        const char *const cells[] = {
+            schema->name,
+            grc_arena_format(&arena, "%lld", (long long)schema->has),
+            schema->steps ? grc_arena_format(&arena, "%d", schema->wants) : NULL,
+            state_of(schema),
+            schema->migrated_ms ? grc_arena_copy(&arena, (gr_str){time, 16}) : NULL,
+        };
+        made = grc_table_add(&table, cells);
+    }
+    printf("store: %s\n", place);
+    if (made)
+        grc_table_print(&table);
+    else
+        grc_complain("out of memory");
+    grc_table_done(&table);
+    grc_arena_done(&arena);
+    return grc_print_done(made ? GRC_EXIT_OK : GRC_EXIT_FAILED);
+}
+
+/* 1 when a gateway with this config would migrate, or refuse the store. */
+static int print(const struct schemas *schemas, const char *url, bool json)
+{
+    char *place = place_of(url);
+    int status =
+        place ? (json ? print_json(schemas, place) : print_table(schemas, place)) : GRC_EXIT_FAILED;
+
+    free(place);
+    for (size_t i = 0; status == GRC_EXIT_OK && i < schemas->count; i++) {
+        if (is_due(&schemas->list[i]))
+            status = GRC_EXIT_FAILED;
+    }
+    return status;
+}
+
+static bool migrate_all(struct grc_store *store, const struct schemas *schemas, char **ret_reason)
+{
+    for (size_t i = 0; i < schemas->count; i++) {
+        const struct schema *schema = &schemas->list[i];
+
+        if (schema->wanted && grc_store_migrate(store, schema->name, schema->steps,
+                                                sizeof(struct gr_migration), ret_reason) != GR_OK)
+            return false;
+    }
+    return true;
+}
+
+typedef int action_fn(struct grc_runtime *runtime, struct schemas *schemas,
+                      const struct words *args, char **words);
+
+static int status(struct grc_runtime *runtime, struct schemas *schemas, const struct words *args,
+                  char **words)
+{
+    char *reason = NULL;
+
+    (void)words;
+    if (!grc_runtime_open_store(runtime, grc_cli_report, NULL))
+        return GRC_EXIT_FAILED;
+    if (!read_applied(runtime->store, schemas, &reason))
+        return failed(reason);
+    return print(schemas, runtime->settings->store, args->json);
+}
+
+static int migrate(struct grc_runtime *runtime, struct schemas *schemas, const struct words *args,
+                   char **words)
+{
+    char *reason = NULL;
+
+    (void)words;
+    if (!grc_runtime_open_store(runtime, grc_cli_report, NULL))
+        return GRC_EXIT_FAILED;
+    if (!migrate_all(runtime->store, schemas, &reason) ||
+        !read_applied(runtime->store, schemas, &reason))
+        return failed(reason);
+    return print(schemas, runtime->settings->store, args->json);
+}
+
+/* --- copy --- */
+
+/* What is said while tables are copied, and at the end. */
+struct progress {
+    json_t *tables;
+    bool terminal;
+};
+
+static void show_progress(void *arg, const char *table, int64_t copied, int64_t total, bool ended)
+{
+    struct progress *progress = arg;
+
+    if (progress->terminal || ended)
+        fprintf(stderr, "%s%s: %lld of %lld rows%s", progress->terminal ? "\r\033[K" : "", table,
+                (long long)copied, (long long)total, ended ? "\n" : "");
+    (void)fflush(stderr);
+    if (ended)
+        json_array_append_new(progress->tables,
+                              json_pack("{s:s, s:I}", "name", table, "rows", (json_int_t)copied));
+}
+
+/* The target gets the tables that the source has, so their steps have to be known, and the same. */
+static bool match_source(struct grc_store *from, struct schemas *schemas, char **ret_reason)
+{
+    if (!read_applied(from, schemas, ret_reason))
+        return false;
+    for (size_t i = 0; i < schemas->count; i++) {
+        struct schema *schema = &schemas->list[i];
+
+        schema->wanted = schema->has > 0;
+        if (!schema->wanted)
+            continue;
+        if (!schema->steps)
+            return grc_refuse(
+                ret_reason,
+                "the source has tables of '%s', and no group of this config has them: "
+                "enable that group while you copy",
+                schema->name);
+        if (schema->has != schema->wants)
+            return grc_refuse(ret_reason,
+                              "the source has applied %lld of %d migrations of '%s': run "
+                              "`greenroom store migrate` with it first",
+                              (long long)schema->has, schema->wants, schema->name);
+    }
+    return true;
+}
+
+static bool copy_between(struct grc_store *from, struct grc_store *to, const char *source,
+                         struct schemas *schemas, struct progress *progress, char **ret_reason)
+{
+    return match_source(from, schemas, ret_reason) && grc_copy_begin(to, source, ret_reason) &&
+           migrate_all(to, schemas, ret_reason) &&
+           grc_store_copy(from, to, show_progress, progress, ret_reason);
+}
+
+static int tell_copied(const struct progress *progress, bool json)
+{
+    int64_t rows = 0;
+    const json_t *table;
+    size_t i;
+
+    json_array_foreach(progress->tables, i, table)
+        rows += json_integer_value(json_object_get(table, "rows"));
+    if (json)
+        return grc_print_json(
+            json_pack("{s:O, s:I}", "tables", progress->tables, "rows", (json_int_t)rows));
+    printf("%lld rows of %zu tables copied; numbers and content are the same on both sides\n",
+           (long long)rows, json_array_size(progress->tables));
+    return grc_print_done(GRC_EXIT_OK);
+}
+
+static int copy(struct grc_runtime *runtime, struct schemas *schemas, const struct words *args,
+                char **words)
+{
+    struct progress progress = {.tables = json_array(), .terminal = isatty(STDERR_FILENO) == 1};
+    char *reason = NULL;
+    char *source = place_of(words[0]);
+    struct grc_store *from = source ? grc_store_open(words[0], &reason) : NULL;
+    struct grc_store *to = from ? grc_store_open(words[1], &reason) : NULL;
+    bool done =
+        to && progress.tables && copy_between(from, to, source, schemas, &progress, &reason);
+    int status = done ? tell_copied(&progress, args->json) : failed(reason);
+
+    (void)runtime;
+    grc_store_close(from);
+    grc_store_close(to);
+    json_decref(progress.tables);
+    free(source);
+    return status;
+}
+
+/* --- dispatch --- */
+
+static int run(const struct grc_cli *cli, const void *args, char **words, action_fn *action)
+{
+    grc_log_plain_set(true);
+    grc_log_level_set(GR_LOG_WARN);
+    struct grc_runtime *runtime =
+        grc_runtime_new(cli->config_dir, GRC_RUNTIME_COMMAND, grc_cli_report, NULL);
+    struct schemas *schemas = runtime ? schemas_of(runtime) : NULL;
+    int status = runtime ? GRC_EXIT_FAILED : GRC_EXIT_CONFIG;
+
+    if (schemas)
+        status = action(runtime, schemas, args, words);
+    free_schemas(schemas);
+    grc_runtime_unref(runtime);
+    return status;
+}
+
+#define ACTION(action_)                                                                            \
+    static int run_##action_(const struct grc_cli *cli, const void *args, int count, char **words) \
+    {                                                                                              \
+        (void)count;                                                                               \
+        return run(cli, args, words, action_);                                                     \
+    }
+ACTION(status)
+ACTION(migrate)
+ACTION(copy)
+
+static const struct grc_flag flags[] = {
+    GRC_SWITCH(words, "--json", json, "As JSON"),
+    GRC_FLAG_END,
+};
+
+static const struct grc_command actions[] = {
+    {.name = "status",
+     .summary = "Show which migrations the store has, and which this config wants",
+     .detail = "Exit status 1 means that a gateway with this config would migrate the store, or "
+               "refuse it because a newer release has migrated it.",
+     .flags = flags,
+     .args_size = sizeof(struct words),
+     .run = run_status,
+     .usual = true},
+    {.name = "migrate",
+     .summary = "Apply the missing migrations, as a gateway does when it starts",
+     .flags = flags,
+     .args_size = sizeof(struct words),
+     .run = run_migrate},
+    {.name = "copy",
+     .words = "FROM TO",
+     .summary = "Copy a store into a new one, such as sqlite:FILE into postgres://…",
+     .detail = "Stop the gateways first. All rows are copied and then compared. When it was "
+               "interrupted, the same command goes on where it was. A password that is in neither "
+               "URL is taken from PGPASSFILE or ~/.pgpass.",
+     .flags = flags,
+     .args_size = sizeof(struct words),
+     .words_min = 2,
+     .words_max = 2,
+     .run = run_copy},
+    {.name = NULL},
+};
+
+const struct grc_command grc_command_store = {
+    .name = "store",
+    .summary = "Show, migrate and copy the store",
+    .subs = actions,
+};

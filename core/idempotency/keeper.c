@@ -1,0 +1,342 @@
+#include "idempotency/keeper.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/secure.h"
+#include "base/thread.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STACK_BYTES ((size_t)256 * 1024)
+#define TICK_MS 1000
+#define CLEANUP_MS 60000
+/* Records that wait for the store. One that finds no place stays open until this runtime ends. */
+#define LATER_MAX 4096u
+#define OWNERS_MAX 256u
+
+/* A record that has to be ended. */
+struct later {
+    char id[65];
+    int64_t token;
+    bool release;
+};
+
+/* Another owner with open records. */
+struct owner {
+    char name[GRC_RECORD_OWNER];
+    int64_t beat;
+    unsigned still; /* looks since the beat has changed */
+    bool seen;      /* in this look */
+};
+
+struct group {
+    const char *name;
+    int64_t count;
+};
+
+struct grc_keeper {
+    struct grc_store *store;
+    char self[GRC_RECORD_OWNER];
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t changed;
+    bool stopping;
+    bool claimed; /* since the last beat */
+    int64_t serving;
+    struct later *later;
+    size_t later_count;
+    struct group *groups;
+    size_t group_count;
+    /* for the thread alone */
+    struct owner *owners;
+    size_t owner_count;
+    int64_t cleanup_ms; /* monotonic: when it is due */
+};
+
+const char *grc_keeper_owner(const struct grc_keeper *keeper)
+{
+    return keeper->self;
+}
+
+/* --- records that are ended later --- */
+
+static void add_later(struct grc_keeper *keeper, const char *id, int64_t token, bool release)
+{
+    pthread_mutex_lock(&keeper->lock);
+    bool fits = keeper->later_count < LATER_MAX;
+    if (fits) {
+        struct later *later = &keeper->later[keeper->later_count++];
+
+        *later = (struct later){.token = token, .release = release};
+        snprintf(later->id, sizeof(later->id), "%s", id);
+    }
+    pthread_mutex_unlock(&keeper->lock);
+    if (!fits)
+        grc_warn("idempotency: more than %u records wait for the store; further ones stay open "
+                 "until the gateway ends",
+                 LATER_MAX);
+}
+
+void grc_keeper_release_later(struct grc_keeper *keeper, const char *id, int64_t token)
+{
+    add_later(keeper, id, token, true);
+}
+
+void grc_keeper_lose_later(struct grc_keeper *keeper, const char *id, int64_t token)
+{
+    add_later(keeper, id, token, false);
+}
+
+/* Takes the newest one. */
+static bool take_later(struct grc_keeper *keeper, struct later *ret)
+{
+    pthread_mutex_lock(&keeper->lock);
+    bool any = keeper->later_count > 0;
+    if (any)
+        *ret = keeper->later[--keeper->later_count];
+    pthread_mutex_unlock(&keeper->lock);
+    return any;
+}
+
+static void end_records(struct grc_keeper *keeper)
+{
+    struct later later;
+
+    while (take_later(keeper, &later)) {
+        enum gr_err err = later.release ? grc_record_release(keeper->store, later.id, later.token)
+                                        : grc_record_lose(keeper->store, later.id, later.token);
+
+        if (err != GR_OK) {
+            add_later(keeper, later.id, later.token, later.release);
+            return;
+        }
+    }
+}
+
+/* --- owners --- */
+
+/* An idle runtime does not write. One that other gateways may see with an open record does. */
+static void beat(struct grc_keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->lock);
+    bool due = keeper->claimed || keeper->serving > 0 || keeper->later_count > 0;
+    keeper->claimed = false;
+    pthread_mutex_unlock(&keeper->lock);
+    if (!due || grc_records_beat(keeper->store, keeper->self, grc_now_ms()) == GR_OK)
+        return;
+    pthread_mutex_lock(&keeper->lock);
+    keeper->claimed = true;
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+static struct owner *find_owner(struct grc_keeper *keeper, const char *name)
+{
+    for (size_t i = 0; i < keeper->owner_count; i++) {
+        if (strcmp(keeper->owners[i].name, name) == 0)
+            return &keeper->owners[i];
+    }
+    if (keeper->owner_count == OWNERS_MAX)
+        return NULL; /* looked at when others have gone */
+    struct owner *owner = &keeper->owners[keeper->owner_count++];
+    *owner = (struct owner){.beat = -2};
+    snprintf(owner->name, sizeof(owner->name), "%s", name);
+    return owner;
+}
+
+static void see_owner(void *arg, const char *name, int64_t beat)
+{
+    struct owner *owner = find_owner(arg, name);
+
+    if (!owner)
+        return;
+    owner->seen = true;
+    owner->still = owner->beat == beat ? owner->still + 1 : 0;
+    owner->beat = beat;
+}
+
+/* Returns whether it is to be looked at further. */
+static bool judge_owner(struct grc_keeper *keeper, const struct owner *owner)
+{
+    int64_t lost = 0;
+
+    if (!owner->seen)
+        return false;
+    if (owner->still < GRC_KEEPER_LOOKS)
+        return true;
+    if (grc_records_abandon(keeper->store, owner->name, &lost) != GR_OK)
+        return true;
+    if (lost > 0)
+        grc_log_fields(GR_LOG_WARN,
+                       "a gateway ended while it served requests with an Idempotency-Key; callers "
+                       "that repeat them are told that their outcome is unknown",
+                       GRC_LOG_FIELDS(GRC_LT("owner", owner->name), GRC_LI("requests", lost)));
+    return false;
+}
+
+static void look(struct grc_keeper *keeper)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < keeper->owner_count; i++)
+        keeper->owners[i].seen = false;
+    if (grc_records_owners(keeper->store, keeper->self, see_owner, keeper) != GR_OK)
+        return;
+    for (size_t i = 0; i < keeper->owner_count; i++) {
+        if (judge_owner(keeper, &keeper->owners[i]))
+            keeper->owners[kept++] = keeper->owners[i];
+    }
+    keeper->owner_count = kept;
+}
+
+/* --- cleanup --- */
+
+static void count_groups(struct grc_keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->group_count; i++) {
+        int64_t count = 0;
+
+        if (grc_records_count(keeper->store, keeper->groups[i].name, &count) != GR_OK)
+            return;
+        pthread_mutex_lock(&keeper->lock);
+        keeper->groups[i].count = count;
+        pthread_mutex_unlock(&keeper->lock);
+    }
+}
+
+static void clean_up(struct grc_keeper *keeper)
+{
+    int64_t now_ms = grc_mono_ms();
+    int64_t removed = 0;
+
+    if (now_ms < keeper->cleanup_ms)
+        return;
+    if (grc_records_expire(keeper->store, grc_now_ms(), &removed) != GR_OK)
+        return;
+    /* As many as are removed at once are removed with each tick, until there are no more. */
+    if (removed == 0)
+        keeper->cleanup_ms = now_ms + CLEANUP_MS;
+    count_groups(keeper);
+}
+
+static void tick(struct grc_keeper *keeper)
+{
+    end_records(keeper);
+    beat(keeper);
+    look(keeper);
+    clean_up(keeper);
+}
+
+/* --- the thread --- */
+
+static bool wait_turn(struct grc_keeper *keeper)
+{
+    int64_t due_ms = grc_mono_ms() + TICK_MS;
+
+    pthread_mutex_lock(&keeper->lock);
+    while (!keeper->stopping && grc_cond_wait_until(&keeper->changed, &keeper->lock, due_ms))
+        ;
+    bool go_on = !keeper->stopping;
+    pthread_mutex_unlock(&keeper->lock);
+    return go_on;
+}
+
+static void *work(void *arg)
+{
+    struct grc_keeper *keeper = arg;
+
+    do {
+        tick(keeper);
+    } while (wait_turn(keeper));
+    return NULL;
+}
+
+static bool set_groups(struct grc_keeper *keeper, const char *const *groups)
+{
+    while (groups[keeper->group_count])
+        keeper->group_count++;
+    keeper->groups = calloc(keeper->group_count + 1, sizeof(*keeper->groups));
+    for (size_t i = 0; keeper->groups && i < keeper->group_count; i++)
+        keeper->groups[i].name = groups[i];
+    return keeper->groups != NULL;
+}
+
+struct grc_keeper *grc_keeper_new(struct grc_store *store, const char *const *groups)
+{
+    struct grc_keeper *keeper = calloc(1, sizeof(*keeper));
+
+    if (!keeper)
+        return NULL;
+    keeper->store = store;
+    grc_uuid(keeper->self);
+    keeper->later = calloc(LATER_MAX, sizeof(*keeper->later));
+    keeper->owners = calloc(OWNERS_MAX, sizeof(*keeper->owners));
+    bool fine = set_groups(keeper, groups) && keeper->later && keeper->owners;
+    pthread_mutex_init(&keeper->lock, NULL);
+    pthread_cond_init(&keeper->changed, NULL);
+    keeper->running = fine && grc_thread_start(&keeper->thread, STACK_BYTES, work, keeper);
+    if (keeper->running)
+        return keeper;
+    grc_keeper_free(keeper);
+    return NULL;
+}
+
+void grc_keeper_free(struct grc_keeper *keeper)
+{
+    if (!keeper)
+        return;
+    pthread_mutex_lock(&keeper->lock);
+    keeper->stopping = true;
+    pthread_cond_signal(&keeper->changed);
+    pthread_mutex_unlock(&keeper->lock);
+    if (keeper->running) {
+        pthread_join(keeper->thread, NULL);
+        end_records(keeper);
+        (void)grc_records_leave(keeper->store, keeper->self); /* else others find that it is gone */
+    }
+    pthread_cond_destroy(&keeper->changed);
+    pthread_mutex_destroy(&keeper->lock);
+    free(keeper->later);
+    free(keeper->owners);
+    free(keeper->groups);
+    free(keeper);
+}
+
+/* --- requests --- */
+
+static struct group *group_of(struct grc_keeper *keeper, const char *name)
+{
+    for (size_t i = 0; i < keeper->group_count; i++) {
+        if (strcmp(keeper->groups[i].name, name) == 0)
+            return &keeper->groups[i];
+    }
+    return NULL;
+}
+
+int64_t grc_keeper_count(struct grc_keeper *keeper, const char *group)
+{
+    pthread_mutex_lock(&keeper->lock);
+    const struct group *found = group_of(keeper, group);
+    int64_t count = found ? found->count : 0;
+    pthread_mutex_unlock(&keeper->lock);
+    return count;
+}
+
+void grc_keeper_begin(struct grc_keeper *keeper, const char *group)
+{
+    pthread_mutex_lock(&keeper->lock);
+    struct group *found = group_of(keeper, group);
+    if (found)
+        found->count++;
+    keeper->claimed = true;
+    keeper->serving++;
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+void grc_keeper_end(struct grc_keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->lock);
+    keeper->serving--;
+    pthread_mutex_unlock(&keeper->lock);
+}
