@@ -4,6 +4,7 @@
 # usage: package.sh DIR
 set -euo pipefail
 packages=$(cd "$1" && pwd)
+cd / # where no other config is found than the installed one
 export DEBIAN_FRONTEND=noninteractive
 began=$SECONDS
 passed=0
@@ -52,7 +53,7 @@ start() {
 ready() {
     local left=200
     while [ $((left--)) -gt 0 ]; do
-        ! greenroom -c /etc/greenroom health >/dev/null 2>&1 || return 0
+        ! greenroom health >/dev/null 2>&1 || return 0
         kill -0 "$gateway" 2>/dev/null || break
         sleep 0.05 # between two questions, at most 200 of them
     done
@@ -77,7 +78,7 @@ loopback_only() {
 }
 
 no_group_serves() {
-    greenroom -c /etc/greenroom status | grep -q '^groups.* none is on'
+    greenroom status | grep -q '^groups.* none is on'
 }
 
 # The package once more under a later version, with another default in a conffile.
@@ -97,12 +98,12 @@ ok "the user greenroom exists" id greenroom
 ok "its state directory is its own" test "$(stat -c '%U %a' /var/lib/greenroom)" = "greenroom 700"
 ok "secrets are for root alone" test "$(stat -c '%U %a' /etc/greenroom/environment)" = "root 640"
 ok "the unit is enabled" test -L /etc/systemd/system/multi-user.target.wants/greenroom.service
-ok "the config checks" greenroom -c /etc/greenroom check
-ok "nothing in it is dangerous" greenroom -c /etc/greenroom audit
+ok "the config checks" greenroom check
+ok "nothing in it is dangerous" greenroom audit
 ok "completion is there" test -s /usr/share/bash-completion/completions/greenroom
 start
 ok "it starts" ready
-ok "greenroom status" greenroom -c /etc/greenroom status
+ok "greenroom status" greenroom status
 echo "      $((SECONDS - began)) s from apt-get update to greenroom status"
 ok "no group serves yet" no_group_serves
 ok "it answers" answers
@@ -112,7 +113,7 @@ echo '// kept' >>/etc/greenroom/greenroom.json
 ok "a later package is made" later
 ok "it is installed over the old one" apt-get install -y -qq -o Dpkg::Options::=--force-confold /tmp/greenroom-later.deb
 ok "the changed config was kept" grep -q '^// kept' /etc/greenroom/greenroom.json
-ok "the gateway goes on meanwhile" greenroom -c /etc/greenroom health
+ok "the gateway goes on meanwhile" greenroom health
 ok "it stops with status 0" stop
 start
 ok "it starts with the kept config" ready
