@@ -64,15 +64,21 @@ static int failed(char *reason)
 
 /* --- changes --- */
 
-/* Prints a new key, and only the key, to standard output. */
-static int show(char text[GRC_KEY_TEXT_MAX], const struct grc_settings *settings)
+/* Prints a new key, and only the key, to standard output, and saves it only then: a key whose text
+ * was lost, because standard output is closed or full, must not be valid. */
+static int show(char text[GRC_KEY_TEXT_MAX], const struct grc_settings *settings,
+                struct grc_key_file *file)
 {
+    char *reason = NULL;
+
     puts(text);
     grc_wipe(text, GRC_KEY_TEXT_MAX);
     grc_complain("this is the only time the key is shown: keep it safe");
     if (!settings->auth.keys_file)
         grc_complain("the config has no \"auth\": {\"keys\": {}}, so keys are not used yet");
-    return grc_print_done(GRC_EXIT_OK);
+    if (grc_print_done(GRC_EXIT_OK) != GRC_EXIT_OK)
+        return GRC_EXIT_FAILED;
+    return grc_key_file_save(file, &reason) ? GRC_EXIT_OK : failed(reason);
 }
 
 static int add(const struct grc_settings *settings, struct grc_key_file *file,
@@ -88,9 +94,9 @@ static int add(const struct grc_settings *settings, struct grc_key_file *file,
 
     if (!moment_of("--expires", words->expires, now_ms, &wish.expires_ms))
         return GRC_EXIT_USAGE;
-    if (!grc_key_file_add(file, &wish, now_ms, text, &reason) || !grc_key_file_save(file, &reason))
+    if (!grc_key_file_add(file, &wish, now_ms, text, &reason))
         return failed(reason);
-    return show(text, settings);
+    return show(text, settings, file);
 }
 
 static int rotate(const struct grc_settings *settings, struct grc_key_file *file,
@@ -103,10 +109,9 @@ static int rotate(const struct grc_settings *settings, struct grc_key_file *file
 
     if (!moment_of("--keep", words->keep ? words->keep : "24h", now_ms, &until_ms))
         return GRC_EXIT_USAGE;
-    if (!grc_key_file_rotate(file, words->who, until_ms - now_ms, now_ms, text, &reason) ||
-        !grc_key_file_save(file, &reason))
+    if (!grc_key_file_rotate(file, words->who, until_ms - now_ms, now_ms, text, &reason))
         return failed(reason);
-    return show(text, settings);
+    return show(text, settings, file);
 }
 
 static int revoke(const struct grc_settings *settings, struct grc_key_file *file,
