@@ -22,13 +22,12 @@
 /* Of the store, and how often a key that was revoked elsewhere is asked for. */
 #define POLL_EVERY_MS 250
 #define STACK_BYTES ((size_t)256 * 1024)
-#define PREFIX "gr_"
 #define NO_KEYS "{\"version\":1,\"keys\":[]}"
-#define PREFIX_LEN (sizeof(PREFIX) - 1)
+#define PREFIX_LEN (sizeof(GRC_KEY_PREFIX) - 1)
 
 bool grc_key_looks_like(gr_str text)
 {
-    return text.len > PREFIX_LEN && memcmp(text.ptr, PREFIX, PREFIX_LEN) == 0;
+    return text.len > PREFIX_LEN && memcmp(text.ptr, GRC_KEY_PREFIX, PREFIX_LEN) == 0;
 }
 
 /* Finds the id in "gr_ID_SECRET". */

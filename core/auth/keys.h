@@ -13,6 +13,8 @@
 #include <jansson.h>
 #include <stdatomic.h>
 
+/* A key is "gr_", its id, "_", and its secret. */
+#define GRC_KEY_PREFIX "gr_"
 #define GRC_KEY_ID_LEN 12u /* hex digits */
 #define GRC_KEY_SECRET_BYTES 32u
 #define GRC_KEY_TEXT_MAX 64u /* longest text of a key, with its NUL */

@@ -72,7 +72,7 @@ static void make_key(char ret_text[GRC_KEY_TEXT_MAX], char ret_id[GRC_KEY_ID_LEN
     grc_random(secret, sizeof(secret));
     grc_hex(id, sizeof(id), ret_id);
     grc_b64url(secret, sizeof(secret), secret_text);
-    snprintf(ret_text, GRC_KEY_TEXT_MAX, "gr_%s_%s", ret_id, secret_text);
+    snprintf(ret_text, GRC_KEY_TEXT_MAX, GRC_KEY_PREFIX "%s_%s", ret_id, secret_text);
     grc_sha256(gr_str_of(ret_text), digest);
     grc_hex(digest, sizeof(digest), ret_hash);
     grc_wipe(secret, sizeof(secret));

@@ -18,6 +18,7 @@ static const char *const level_names[] = {"off", "error", "warn", "info", "debug
 /* The log's own state is process-wide, because all threads and plugins write to the same log. */
 static _Atomic int threshold = GR_LOG_INFO;
 static _Atomic bool plain;
+static _Atomic bool color;
 
 void grc_log_level_set(enum gr_log_level level)
 {
@@ -43,6 +44,11 @@ bool grc_log_level_parse(const char *name, enum gr_log_level *ret_level)
 void grc_log_plain_set(bool on)
 {
     atomic_store(&plain, on);
+}
+
+void grc_log_color_set(bool on)
+{
+    atomic_store(&color, on);
 }
 
 /* The first letter is known to match. Comparing the second one first decides most of the time. */
@@ -157,10 +163,17 @@ static void add_clean(struct grc_buf *line, gr_str text)
 static void add_plain(struct grc_buf *line, enum gr_log_level level, const char *time,
                       gr_str message, const struct grc_log_field *fields)
 {
-    grc_buf_format(line, "%.8s %-5s ", time + 11, level_names[level]);
+    /* SGR sequences of ECMA-48: red, yellow, green, faint; the keys of fields are faint, too. */
+    static const char *const colors[] = {"", "\033[31m", "\033[33m", "\033[32m", "\033[2m"};
+    bool colored = atomic_load_explicit(&color, memory_order_relaxed);
+    const char *faint = colored ? "\033[2m" : "";
+    const char *end = colored ? "\033[0m" : "";
+
+    grc_buf_format(line, "%s%.8s%s %s%-5s%s ", faint, time + 11, end, colored ? colors[level] : "",
+                   level_names[level], end);
     add_clean(line, message);
     for (; fields && fields->kind != GRC_LOG_END; fields++) {
-        grc_buf_format(line, " %s=", fields->key);
+        grc_buf_format(line, " %s%s=%s", faint, fields->key, end);
         add_value(line, fields);
     }
 }

@@ -49,6 +49,8 @@ void grc_log_queue_stop(void);
 uint64_t grc_log_lost(void);
 /* Makes the lines plain text, for a person at a terminal, instead of JSON. */
 void grc_log_plain_set(bool plain);
+/* Colours the levels of plain lines, for a terminal that shows escape sequences. */
+void grc_log_color_set(bool color);
 
 /* {"time":…,"level":…,"message":…,fields}. fields may be NULL. */
 void grc_log_fields(enum gr_log_level level, const char *message,

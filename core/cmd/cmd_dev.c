@@ -2,9 +2,12 @@
  * greenroom dev: runs a gateway and a sandbox that simulates its upstreams, both only on this
  * machine. They are child processes that end with this process.
  */
+#include "auth/keys.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/place.h"
+#include "base/secure.h"
 #include "cmd/child.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
@@ -29,7 +32,9 @@ struct dev {
     struct part sandbox;
     struct part gateway;
     sigset_t signals;
-    bool with_sandbox; /* BASE_URL is not set to a real workspace */
+    bool with_sandbox;                   /* BASE_URL is not set to a real workspace */
+    const struct grc_settings *settings; /* of the gateway; NULL when its config is wrong */
+    char key[GRC_KEY_TEXT_MAX];          /* empty: callers need none, or it is kept elsewhere */
 };
 
 /* --- environment variables for both configs --- */
@@ -86,6 +91,9 @@ static bool set_variables(const struct dev *dev)
         if (setenv(variable->name, text, 0) != 0)
             return false;
     }
+    /* A person at a terminal reads text, a program that gets the log reads JSON. */
+    if (setenv("GREENROOM_LOG_FORMAT", isatty(STDERR_FILENO) ? "text" : "json", 0) != 0)
+        return false;
     return !dev->with_sandbox || share_secret(dev);
 }
 
@@ -111,14 +119,76 @@ static bool start_part(struct part *part, char *ret_url, size_t size)
 
 /* --- both --- */
 
+/* Makes an API key for the example, if the config wants keys and their file is in the state
+ * directory of this command; files elsewhere belong to another gateway. A key of an earlier run is
+ * replaced, since its text is not kept. Returns false after complaining. */
+static bool make_key(struct dev *dev)
+{
+    static const char *const everything[] = {"*", NULL};
+    static const char *const any[] = {NULL};
+    const struct grc_key_wish wish = {
+        .name = "dev", .scopes = everything, .rooms = any, .roles = any};
+    const char *path = dev->settings ? dev->settings->auth.keys_file : NULL;
+    size_t len = strlen(dev->gateway.state);
+    struct grc_key_file file;
+    char *reason = NULL;
+    int64_t now_ms = grc_now_ms();
+
+    if (!path || strncmp(path, dev->gateway.state, len) != 0 || path[len] != '/')
+        return true;
+    bool fine = grc_key_file_open(&file, path, &reason);
+    if (fine) {
+        grc_key_file_revoke(&file, wish.name, now_ms);
+        grc_key_file_prune(&file, now_ms);
+        fine = grc_key_file_add(&file, &wish, now_ms, dev->key, &reason) &&
+               grc_key_file_save(&file, &reason);
+        grc_key_file_close(&file);
+    }
+    if (!fine)
+        grc_complain("keys: %s", reason ? reason : "out of memory");
+    free(reason);
+    return fine;
+}
+
+static void print_key(const struct dev *dev)
+{
+    const struct grc_auth_settings *auth = &dev->settings->auth;
+
+    if (dev->key[0])
+        printf("key      %s\n", dev->key);
+    else if (auth->keys_file)
+        printf("key      one of %s\n", auth->keys_file);
+    else if (auth->jwt_count == 0 || auth->none_scopes)
+        puts("key      none is needed by callers on this machine");
+    else
+        puts("key      none, but a token of the issuer that the config names");
+}
+
+static void print_pages(const struct dev *dev, const char *url)
+{
+    const struct grc_listen *admin = &dev->settings->admin;
+    bool numbered = admin->address && admin->port != 0;
+
+    if (dev->settings->docs.is_public)
+        printf("docs     %s/docs\n", url);
+    else if (numbered)
+        printf("docs     http://%s:%u/docs\n", admin->address, admin->port);
+    if (numbered)
+        printf("status   http://%s:%u/status\n", admin->address, admin->port);
+}
+
 static void print_ready(const char *url, const struct dev *dev, const char *state, bool kept)
 {
-    printf(
-        "gateway  %s%s\nstate    %s%s\n\n"
-        "  curl -s %s/rooms -H 'Content-Type: application/json' -d '{\"name\": \"first-room\"}'\n\n"
-        "Ctrl-C ends it.\n",
-        url, dev->with_sandbox ? ", in front of a sandbox" : "", state,
-        kept ? "" : ", until it ends", url);
+    printf("gateway  %s%s\nstate    %s%s\n", url,
+           dev->with_sandbox ? ", in front of a sandbox" : "", state,
+           kept ? "" : ", until it ends");
+    if (dev->settings) {
+        print_pages(dev, url);
+        print_key(dev);
+    }
+    printf("\n  curl -s %s/rooms%s%s%s -H 'Content-Type: application/json' "
+           "-d '{\"name\": \"first-room\"}'\n\nCtrl-C ends it.\n",
+           url, dev->key[0] ? " -H 'X-API-Key: " : "", dev->key, dev->key[0] ? "'" : "");
     fflush(stdout);
 }
 
@@ -137,17 +207,30 @@ static bool wait_end(struct dev *dev)
     }
 }
 
+/* The config of the gateway. What is wrong with it, the gateway says when it starts. */
+static struct grc_settings *load_settings(const struct dev *dev)
+{
+    bool placed = setenv("STATE_DIRECTORY", dev->gateway.state, 1) == 0;
+
+    return placed ? grc_settings_load(dev->gateway.config, NULL, NULL) : NULL;
+}
+
 static int serve(struct dev *dev, const char *state, bool kept)
 {
     char url[256];
     bool fine = !dev->with_sandbox || start_part(&dev->sandbox, url, sizeof(url));
+    struct grc_settings *settings = fine ? load_settings(dev) : NULL;
 
-    fine = fine && start_part(&dev->gateway, url, sizeof(url));
+    dev->settings = settings;
+    fine = fine && make_key(dev) && start_part(&dev->gateway, url, sizeof(url));
     if (fine)
         print_ready(url, dev, state, kept);
     fine = fine && wait_end(dev);
     grc_child_stop(&dev->gateway.child);
     grc_child_stop(&dev->sandbox.child);
+    grc_wipe(dev->key, sizeof(dev->key));
+    dev->settings = NULL;
+    grc_settings_free(settings);
     return fine ? GRC_EXIT_OK : GRC_EXIT_FAILED;
 }
 

@@ -93,6 +93,20 @@ struct change {
     bool unchanged;
 };
 
+/* Prints a new key, and only the key, to standard output. */
+static bool show(const struct grc_settings *settings, const struct change *change,
+                 char **ret_reason)
+{
+    puts(change->text);
+    grc_complain("this is the only time the key is shown: keep it safe");
+    if (!settings->auth.keys_file)
+        grc_complain("the config has no \"auth\": {\"keys\": {}}, so keys are not used yet");
+    return grc_print_done(GRC_EXIT_OK) == GRC_EXIT_OK ||
+           grc_refuse(ret_reason, "the new key could not be shown, so it is not valid");
+}
+
+/* A new key is shown before the file is saved: one whose text was lost, because standard output is
+ * closed or full, must not be valid. */
 static bool change_file(const struct grc_settings *settings, grc_key_edit_fn *edit,
                         struct change *change, char **ret_reason)
 {
@@ -102,6 +116,7 @@ static bool change_file(const struct grc_settings *settings, grc_key_edit_fn *ed
 
     if (path && grc_key_file_open(&file, path, ret_reason)) {
         done = edit(file.root, change, ret_reason) &&
+               (!change->text[0] || show(settings, change, ret_reason)) &&
                (change->unchanged || grc_key_file_save(&file, ret_reason));
         grc_key_file_close(&file);
     }
@@ -109,12 +124,30 @@ static bool change_file(const struct grc_settings *settings, grc_key_edit_fn *ed
     return done;
 }
 
+static bool edit_withdraw(json_t *document, void *arg, char **ret_reason)
+{
+    const struct change *change = arg;
+    char id[GRC_KEY_ID_LEN + 1] = "";
+
+    (void)ret_reason;
+    memcpy(id, change->text + strlen(GRC_KEY_PREFIX), GRC_KEY_ID_LEN);
+    return grc_key_document_revoke(document, id, change->now_ms) > 0;
+}
+
+/* The transaction may run more than once and make another key each time, so the key is shown when
+ * it is over, and revoked if that fails. */
 static bool change_store(const struct grc_settings *settings, grc_key_edit_fn *edit,
                          struct change *change, char **ret_reason)
 {
     struct grc_store *store = open_store(settings, ret_reason);
     bool done = store && grc_keys_store_edit(store, edit, change, ret_reason);
+    char *more = NULL;
 
+    if (done && change->text[0] && !show(settings, change, ret_reason)) {
+        done = false;
+        (void)grc_keys_store_edit(store, edit_withdraw, change, &more);
+        free(more);
+    }
     grc_store_close(store);
     return done;
 }
@@ -126,23 +159,13 @@ static int apply(const struct grc_settings *settings, grc_key_edit_fn *edit, str
     bool done = settings->auth.keys_in_store ? change_store(settings, edit, change, &reason)
                                              : change_file(settings, edit, change, &reason);
 
+    grc_wipe(change->text, sizeof(change->text));
     return done ? GRC_EXIT_OK : failed(reason);
 }
 
 static struct change change_of(const struct words *words)
 {
     return (struct change){.words = words, .now_ms = grc_now_ms()};
-}
-
-/* Prints a new key, and only the key, to standard output. */
-static int show(struct change *change, const struct grc_settings *settings)
-{
-    puts(change->text);
-    grc_wipe(change->text, sizeof(change->text));
-    grc_complain("this is the only time the key is shown: keep it safe");
-    if (!settings->auth.keys_file)
-        grc_complain("the config has no \"auth\": {\"keys\": {}}, so keys are not used yet");
-    return grc_print_done(GRC_EXIT_OK);
 }
 
 static bool edit_add(json_t *document, void *arg, char **ret_reason)
@@ -164,8 +187,7 @@ static int add(const struct grc_settings *settings, const struct words *words)
 
     if (!moment_of("--expires", words->expires, change.now_ms, &change.until_ms))
         return GRC_EXIT_USAGE;
-    int status = apply(settings, edit_add, &change);
-    return status == GRC_EXIT_OK ? show(&change, settings) : status;
+    return apply(settings, edit_add, &change);
 }
 
 static bool edit_rotate(json_t *document, void *arg, char **ret_reason)
@@ -182,8 +204,7 @@ static int rotate(const struct grc_settings *settings, const struct words *words
 
     if (!moment_of("--keep", words->keep ? words->keep : "24h", change.now_ms, &change.until_ms))
         return GRC_EXIT_USAGE;
-    int status = apply(settings, edit_rotate, &change);
-    return status == GRC_EXIT_OK ? show(&change, settings) : status;
+    return apply(settings, edit_rotate, &change);
 }
 
 static bool edit_revoke(json_t *document, void *arg, char **ret_reason)

@@ -19,151 +19,6 @@ struct grc_settings_own {
     struct grc_keep keep;
 };
 
-/* --- checks that involve several keys --- */
-
-/* True when every client has to show a credential. */
-static bool has_auth_provider(const struct grc_settings *settings)
-{
-    const struct grc_auth_settings *auth = &settings->auth;
-
-    return (auth->keys_file || auth->jwt_count > 0) && !auth->none_scopes;
-}
-
-/* The admin listener never asks for a credential, even when there are providers. */
-static void check_admin(struct grc_reader *reader, const struct grc_settings *settings)
-{
-    const struct grc_path up = {.name = "admin"};
-    const struct grc_path path = {.up = &up, .name = "listen"};
-    const struct grc_listen *listen = &settings->admin;
-
-    if (listen->address && !listen->loopback && !settings->admin_remote)
-        grc_reader_problem(
-            reader, &path,
-            "%s:%u can be reached from other machines, and what it serves asks for no "
-            "credential: listen on 127.0.0.1, or set "
-            "admin.allow_unauthenticated_remote to true",
-            listen->address, listen->port);
-}
-
-static void check_listen(struct grc_reader *reader, const struct grc_settings *settings,
-                         const struct grc_listen *listen)
-{
-    const struct grc_path up = {.name = "server"};
-    const struct grc_path path = {.up = &up, .name = "listen"};
-
-    if (!listen->address || listen->loopback || settings->allow_unauthenticated_remote ||
-        has_auth_provider(settings))
-        return;
-    grc_reader_problem(
-        reader, &path,
-        "%s:%u can be reached from other machines, and no client has to authenticate: "
-        "listen on 127.0.0.1, %s under \"auth\", or set "
-        "server.allow_unauthenticated_remote to true",
-        listen->address, listen->port,
-        settings->auth.none_scopes ? "have providers but not \"none\"" : "add a provider");
-}
-
-/* The header counts only when a trusted proxy has written it. */
-static void check_proxy_protocol(struct grc_reader *reader, const struct grc_settings *settings)
-{
-    const struct grc_path up = {.name = "server"};
-    const struct grc_path path = {.up = &up, .name = "trusted_proxies"};
-    bool spoken = settings->admin.proxy_protocol;
-
-    for (size_t i = 0; i < settings->listen_count; i++)
-        spoken = spoken || settings->listen[i].proxy_protocol;
-    if (spoken && settings->proxies.count == 0)
-        grc_reader_problem(reader, &path,
-                           "expected the addresses of the proxies, since a listener has "
-                           "\"proxy_protocol\", and no other peer is believed");
-}
-
-static bool speaks_https(const struct grc_settings *settings)
-{
-    bool tls = settings->admin.tls;
-
-    for (size_t i = 0; i < settings->listen_count; i++)
-        tls = tls || settings->listen[i].tls;
-    return tls;
-}
-
-static void check_tls(struct grc_reader *reader, const struct grc_settings *settings)
-{
-    const struct grc_tls_settings *tls = &settings->tls;
-    const struct grc_path server = {.name = "server"};
-    const struct grc_path here = {.up = &server, .name = "tls"};
-    const struct grc_path certificate = {.up = &here, .name = "certificate"};
-    const struct grc_path client_ca = {.up = &here, .name = "client_ca"};
-    const struct grc_path client = {.up = &here, .name = "client_certificate"};
-    bool asks = tls->client_certificate > GRC_CLIENT_CERTIFICATE_NONE;
-
-    if (speaks_https(settings) && !tls->certificate)
-        grc_reader_problem(reader, &certificate, "missing: a listener has \"tls\": true");
-    if (asks && !tls->client_ca)
-        grc_reader_problem(reader, &client_ca,
-                           "missing: client certificates are checked against its authorities");
-    if (!asks && tls->client_ca)
-        grc_reader_problem(reader, &client,
-                           "is \"none\" although server.tls.client_ca is set: say \"optional\" or "
-                           "\"required\"");
-}
-
-static void check_credential(struct grc_reader *reader, const struct grc_credential *credential)
-{
-    const struct grc_path up = {.name = "credentials"};
-    const struct grc_path here = {.up = &up, .name = credential->name};
-    const struct grc_path key = {.up = &here, .name = "access_key"};
-
-    if (credential->kind == GRC_CREDENTIAL_100MS && credential->secret && !credential->access_key)
-        grc_reader_problem(reader, &key,
-                           "missing: a credential of kind \"100ms\" has an access key");
-}
-
-static void check_upstream(struct grc_reader *reader, const struct grc_settings *settings,
-                           const struct grc_upstream_settings *upstream)
-{
-    const struct grc_path up = {.name = "upstreams"};
-    const struct grc_path here = {.up = &up, .name = upstream->name};
-    const struct grc_path key = {.up = &here, .name = "credential"};
-    const char *names[64] = {NULL};
-    size_t i;
-
-    if (!upstream->verify && upstream->url)
-        grc_warn("upstream '%s' is called without checking its certificate", upstream->name);
-    if (!upstream->credential || grc_settings_credential(settings, upstream->credential))
-        return;
-    for (i = 0; i < settings->credential_count && i < 63; i++)
-        names[i] = settings->credentials[i].name;
-    const char *near = grc_name_near(upstream->credential, names);
-    grc_reader_problem(reader, &key, "no credential is called \"%s\"%s%s%s", upstream->credential,
-                       near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-}
-
-static void check_all(struct grc_reader *reader, const struct grc_settings *settings)
-{
-    size_t i;
-
-    for (i = 0; i < settings->listen_count; i++)
-        check_listen(reader, settings, &settings->listen[i]);
-    check_admin(reader, settings);
-    for (i = 0; i < settings->upstream_count; i++)
-        check_upstream(reader, settings, &settings->upstreams[i]);
-    grc_auth_check(reader, settings);
-    if (reader->problems > 0)
-        return; /* a key that could not be read would be called missing here */
-    check_proxy_protocol(reader, settings);
-    check_tls(reader, settings);
-    if (settings->group && !settings->user) {
-        const struct grc_path server = {.name = "server"};
-        const struct grc_path user = {.up = &server, .name = "user"};
-
-        grc_reader_problem(reader, &user, "missing, although server.group is set");
-    }
-    for (i = 0; i < settings->credential_count; i++)
-        check_credential(reader, &settings->credentials[i]);
-    grc_cors_check(reader, &settings->cors);
-}
-
 /* Removes credentials without values. These are acceptable when no group can use them or when a
  * command only shows tables. */
 static void drop_incomplete(struct grc_settings *settings)
@@ -376,10 +231,11 @@ static void read_all(struct grc_reader *reader, struct grc_settings *settings)
     if (root) {
         grc_setting_rows_read(reader, NULL, grc_settings_rows, root, settings);
         grc_proxies_settle(reader, &settings->proxies);
-        check_all(reader, settings);
+        grc_settings_check(reader, settings);
         if (reader->problems == 0)
             drop_incomplete(settings);
         settle_places(reader, settings);
+        grc_settings_check_places(reader, settings);
     }
     reader->root = NULL;
     grc_json_wipe(root);

@@ -20,6 +20,11 @@ void grc_listen_read_one(struct grc_reader *reader, const struct grc_path *path,
 /* Checks an http or https URL, and drops its trailing slashes. */
 const char *grc_url_convert(struct grc_reader *reader, const char *text);
 
+/* Checks what involves several keys. */
+void grc_settings_check(struct grc_reader *reader, const struct grc_settings *settings);
+/* Checks the files that the gateway will write, when their places are settled. */
+void grc_settings_check_places(struct grc_reader *reader, const struct grc_settings *settings);
+
 /* "auth" into a struct grc_auth_settings, and "limits" into a struct grc_limits_settings. */
 extern const struct grc_setting grc_auth_rows[];
 extern const struct grc_setting grc_limits_rows[];

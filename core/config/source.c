@@ -1,5 +1,6 @@
 #include "config/source.h"
 
+#include "base/file.h"
 #include "base/secure.h"
 #include "config/handover.h"
 
@@ -217,4 +218,13 @@ char *grc_source_where(const char *file, const struct grc_path *path)
         grc_wipe(text, len);
     free(text);
     return where ? where : strdup(file);
+}
+
+char *grc_source_where_main(const char *dir, const struct grc_path *path)
+{
+    char *file = grc_path_join(dir, "greenroom.json");
+    char *where = file ? grc_source_where(file, path) : NULL;
+
+    free(file);
+    return where;
 }

@@ -36,3 +36,5 @@ size_t grc_source_find(gr_str text, const struct grc_path *path);
 /* Returns "FILE:LINE:COLUMN" of a path in a file, malloc'ed; "FILE" alone when the file cannot be
  * read again. */
 char *grc_source_where(const char *file, const struct grc_path *path);
+/* The same for the greenroom.json of a config directory. */
+char *grc_source_where_main(const char *dir, const struct grc_path *path);

@@ -2,6 +2,8 @@
 #include "base/format.h"
 #include "config/handover.h"
 #include "config/options.h"
+#include "config/setting.h"
+#include "config/source.h"
 #include "metrics/metrics.h"
 #include "plugin/judge.h"
 #include "plugin/module.h"
@@ -9,6 +11,7 @@
 #include "plugin/plugin.h"
 #include "plugin/rows.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -67,6 +70,58 @@ static enum grc_load_state state_of(enum grc_module_state state)
     return states[state];
 }
 
+char *grc_plugin_where(const struct grc_plugin *plugin, const char *key)
+{
+    const struct grc_path path = {.name = key};
+
+    return grc_source_where(grc_plugin_config(plugin), &path);
+}
+
+static int is_library(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+
+    return dot && strcmp(dot, ".so") == 0;
+}
+
+/* The name of the library that stands in the same directory and is spelt most similarly.
+ * malloc'ed; NULL: none is similar. */
+static char *near_library(const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    char *dir = slash ? strndup(file, (size_t)(slash - file)) : NULL;
+    struct dirent **list = NULL;
+    int count = dir ? scandir(dir, &list, is_library, alphasort) : -1;
+    const char **names = count > 0 ? calloc((size_t)count + 1, sizeof(*names)) : NULL;
+    const char *near = NULL;
+
+    for (int i = 0; names && i < count; i++)
+        names[i] = list[i]->d_name;
+    if (names)
+        near = grc_name_near(slash + 1, names);
+    char *copy = near ? strdup(near) : NULL;
+    for (int i = 0; i < count; i++)
+        free(list[i]);
+    free(list);
+    free(names);
+    free(dir);
+    return copy;
+}
+
+/* Refuses a group whose library does not exist, at the place in its file that names the library. */
+static bool refuse_missing(struct grc_plugin *plugin, const char *reason)
+{
+    char *where = grc_plugin_where(plugin, "library");
+    char *near = near_library(plugin->file);
+
+    refuse(plugin, GRC_LOAD_NOT_FOUND, "%s: library: %s%s%s%s",
+           where ? where : plugin->settings->file, reason, near ? ", did you mean \"" : "",
+           near ? near : "", near ? "\"?" : "");
+    free(near);
+    free(where);
+    return false;
+}
+
 /* Reads and checks the file, and only then loads it. */
 static bool open_module(struct grc_plugin *plugin)
 {
@@ -77,8 +132,7 @@ static bool open_module(struct grc_plugin *plugin)
                                             : grc_image_read(plugin->file, &image, &reason));
 
     if (state == GRC_LOAD_NOT_FOUND && reason && plugin->settings)
-        return refuse(plugin, state, "%s (named in %s)", take_text(plugin, reason),
-                      plugin->settings->file);
+        return refuse_missing(plugin, take_text(plugin, reason));
     if (state == GRC_LOAD_OK)
         state = grc_abi_check(plugin->file, &image.elf.abi, &reason);
     if (state != GRC_LOAD_OK) {

@@ -88,6 +88,9 @@ static inline const char *grc_plugin_config(const struct grc_plugin *plugin)
 {
     return plugin->settings ? plugin->settings->file : "the gateway's own";
 }
+/* Returns "FILE:LINE:COLUMN" of a key in that file, or of the file's object if it lacks the key.
+ * malloc'ed; NULL without memory. */
+char *grc_plugin_where(const struct grc_plugin *plugin, const char *key);
 /* The name under which the store records its migrations. */
 static inline const char *grc_plugin_migrations_name(const struct grc_plugin *plugin)
 {

@@ -7,6 +7,7 @@
 #include "isolation/child.h"
 #include "plugin/fault.h"
 #include "server/lifecycle.h"
+#include "server/log_target.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -88,8 +89,7 @@ static int serve(struct grc_runtime *runtime)
     const struct grc_settings *settings = runtime->settings;
     struct grc_plugin *group = find_group(runtime);
 
-    grc_log_level_set(settings->log_level);
-    grc_log_plain_set(settings->log_plain);
+    grc_log_target_style(settings);
     grc_privileges_harden(settings->core_dumps);
     if (!group || !grc_child_limit(&group->settings->process))
         return GRC_EXIT_CONFIG;

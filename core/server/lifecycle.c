@@ -37,6 +37,23 @@ bool grc_plugin_drop(const struct grc_reporter *reporter, struct grc_plugin *plu
     return reporter->skips;
 }
 
+bool grc_plugin_drop_at(const struct grc_reporter *reporter, struct grc_plugin *plugin,
+                        enum grc_load_state state, const char *key, const char *format, ...)
+{
+    va_list args;
+    char *where = grc_plugin_where(plugin, key);
+
+    va_start(args, format);
+    char *reason = grc_format_args(format, args);
+    va_end(args);
+    bool overlooked = grc_plugin_drop(reporter, plugin, state, "%s: %s: %s",
+                                      where ? where : grc_plugin_config(plugin), key,
+                                      reason ? reason : "out of memory");
+    free(reason);
+    free(where);
+    return overlooked;
+}
+
 /* --- routers --- */
 
 static bool is_builtin(const struct grc_plugin *plugin)
@@ -70,12 +87,12 @@ static bool add_routes(struct grc_runtime *runtime, struct grc_plugin *plugin,
         }
         if (!other)
             return false;
-        *ret_retry = grc_plugin_drop(reporter, plugin, GRC_LOAD_CLASH,
-                                     "%s: %s: route %s: %s %s is served by %s of %s (%s) already: "
-                                     "give one of the two a prefix, or disable it",
-                                     grc_plugin_config(plugin), plugin->file, route->row->id,
-                                     method_name(route->row->method), route->path, other->row->id,
-                                     grc_plugin_config(other->plugin), other->plugin->file);
+        *ret_retry = grc_plugin_drop_at(
+            reporter, plugin, GRC_LOAD_CLASH, "prefix",
+            "%s: route %s: %s %s is served by %s of %s (%s) already: "
+            "give one of the two a prefix, or disable it",
+            plugin->file, route->row->id, method_name(route->row->method), route->path,
+            other->row->id, grc_plugin_config(other->plugin), other->plugin->file);
         return *ret_retry;
     }
     return true;

@@ -17,6 +17,10 @@ void grc_say(const struct grc_reporter *reporter, const char *format, ...)
 bool grc_plugin_drop(const struct grc_reporter *reporter, struct grc_plugin *plugin,
                      enum grc_load_state state, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* The same; the message begins with the place and the name of a key in the file of the group. */
+bool grc_plugin_drop_at(const struct grc_reporter *reporter, struct grc_plugin *plugin,
+                        enum grc_load_state state, const char *key, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* (Re)builds the routers from the plugins that are GRC_LOAD_OK, and drops clashing plugins. Returns
  * false without memory, or if a plugin clashes and the runtime may not do without it. */

@@ -32,6 +32,15 @@ static bool prepare_journal(const struct grc_settings *settings, char **ret_reas
     return prepared_journal || grc_refuse(ret_reason, "out of memory");
 }
 
+void grc_log_target_style(const struct grc_settings *settings)
+{
+    const char *no_color = getenv("NO_COLOR");
+
+    grc_log_level_set(settings->log_level);
+    grc_log_plain_set(settings->log_plain);
+    grc_log_color_set(!settings->log_file && isatty(STDERR_FILENO) && !(no_color && no_color[0]));
+}
+
 bool grc_log_target_prepare(const struct grc_settings *settings, char **ret_reason)
 {
     grc_log_target_settle(false);

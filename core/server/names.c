@@ -3,9 +3,12 @@
 #include "base/file.h"
 #include "base/scope.h"
 #include "config/setting.h"
+#include "config/source.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define WHO_MAX_BYTES 256u
 
 /* `, did you mean "x"?`, or nothing. */
 struct hint {
@@ -23,20 +26,47 @@ static struct hint hint_of(const char *name, const char *const *names)
 
 /* --- upstreams --- */
 
-static bool missing_upstream(struct grc_plugin *plugin, const struct grc_settings *settings,
-                             const struct grc_reporter *reporter, const char *who, const char *name)
+/* Leaves a group out because the file at this path says name. Returns what grc_plugin_drop() does.
+ */
+static bool unknown_upstream(struct grc_plugin *plugin, const struct grc_settings *settings,
+                             const struct grc_reporter *reporter, const struct grc_path *path,
+                             const char *name)
 {
     const char **names = calloc(settings->upstream_count + 1, sizeof(*names));
+    char *where = grc_source_where(grc_plugin_config(plugin), path);
+    struct grc_buf text;
 
     for (size_t i = 0; names && i < settings->upstream_count; i++)
         names[i] = settings->upstreams[i].name;
     const struct hint hint = hint_of(name, names);
-    bool overlooked = grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
-                                      "%s: %s: found '%s', wanted one of the config's "
-                                      "\"upstreams\"%s%s%s",
-                                      plugin->settings ? plugin->settings->file : plugin->file, who,
-                                      name, hint.before, hint.near, hint.after);
+    grc_buf_init(&text, WHO_MAX_BYTES);
+    grc_path_write(&text, path);
+    bool overlooked =
+        grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
+                        "%s: %s: found '%s', wanted one of the config's \"upstreams\"%s%s%s",
+                        where ? where : grc_plugin_config(plugin), text.ptr ? text.ptr : "upstream",
+                        name, hint.before, hint.near, hint.after);
+    grc_buf_done(&text);
+    free(where);
     free(names);
+    return overlooked;
+}
+
+/* Leaves a group out because greenroom.json lacks an upstream that who, a part of the plugin,
+ * wants. Returns what grc_plugin_drop() does. */
+static bool missing_upstream(struct grc_plugin *plugin, const struct grc_settings *settings,
+                             const struct grc_reporter *reporter, const char *who, const char *name)
+{
+    const struct grc_path up = {.name = "upstreams"};
+    const struct grc_path path = {.up = &up, .name = name};
+    char *where = grc_source_where_main(settings->dir, &path);
+    bool overlooked =
+        grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
+                        "%s: upstreams.%s: missing: %s of %s calls it: add it, or "
+                        "disable that group",
+                        where ? where : settings->dir, name, who, grc_plugin_config(plugin));
+
+    free(where);
     return overlooked;
 }
 
@@ -44,37 +74,61 @@ static bool check_options(struct grc_plugin *plugin, const struct grc_settings *
                           const struct grc_reporter *reporter)
 {
     const struct gr_option *row = plugin->desc->options;
+    const struct grc_path up = {.name = "config"};
     const char *name = NULL;
-    char who[160];
 
     for (; row && row->name; row++) {
+        const struct grc_path path = {.up = &up, .name = row->name};
+
         if (row->type != GR_OPT_UPSTREAM)
             continue;
         memcpy(&name, (const char *)plugin->options + row->offset, sizeof(name));
-        snprintf(who, sizeof(who), "config.%s", row->name);
         if (name && !grc_settings_upstream(settings, name))
-            return missing_upstream(plugin, settings, reporter, who, name);
+            return unknown_upstream(plugin, settings, reporter, &path, name);
     }
     return true;
+}
+
+/* Whether this text, which is compared by its address, is from an override of the config. */
+static bool is_override(const struct grc_plugin *plugin, const char *upstream)
+{
+    const struct grc_plugin_settings *settings = plugin->settings;
+
+    for (size_t i = 0; settings && i < settings->route_count; i++) {
+        if (settings->routes[i].upstream == upstream)
+            return true;
+    }
+    return false;
+}
+
+/* The upstream of a route is from an override in the file of the group, or from its row. */
+static bool refuse_route(struct grc_plugin *plugin, const struct grc_route *route,
+                         const struct grc_settings *settings, const struct grc_reporter *reporter)
+{
+    const struct grc_path routes = {.name = "routes"};
+    const struct grc_path id = {.up = &routes, .name = route->row->id};
+    const struct grc_path path = {.up = &id, .name = "upstream"};
+    char who[WHO_MAX_BYTES];
+
+    if (is_override(plugin, route->forward->upstream))
+        return unknown_upstream(plugin, settings, reporter, &path, route->forward->upstream);
+    snprintf(who, sizeof(who), "the route %s", route->row->id);
+    return missing_upstream(plugin, settings, reporter, who, route->forward->upstream);
 }
 
 bool grc_names_check_upstreams(struct grc_plugin *plugin, const struct grc_settings *settings,
                                const struct grc_reporter *reporter)
 {
     const char *const *declared = plugin->desc->upstreams;
-    char who[160];
 
     for (size_t i = 0; i < plugin->route_count; i++) {
-        const struct gr_forward *forward = plugin->routes[i].forward;
-
-        snprintf(who, sizeof(who), "route %s: upstream", plugin->routes[i].row->id);
-        if (forward && !grc_settings_upstream(settings, forward->upstream))
-            return missing_upstream(plugin, settings, reporter, who, forward->upstream);
+        if (plugin->routes[i].forward &&
+            !grc_settings_upstream(settings, plugin->routes[i].forward->upstream))
+            return refuse_route(plugin, &plugin->routes[i], settings, reporter);
     }
     for (; declared && *declared; declared++) {
         if (!grc_settings_upstream(settings, *declared))
-            return missing_upstream(plugin, settings, reporter, "upstream that its code calls",
-                                    *declared);
+            return missing_upstream(plugin, settings, reporter, "the code", *declared);
     }
     return check_options(plugin, settings, reporter);
 }

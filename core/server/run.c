@@ -86,12 +86,6 @@ static bool init_libraries(void)
     return true;
 }
 
-static void apply_log(const struct grc_settings *settings)
-{
-    grc_log_level_set(settings->log_level);
-    grc_log_plain_set(settings->log_plain);
-}
-
 static struct grc_http *listen_on(struct server *server, const struct grc_listen *listen,
                                   size_t count, bool admin)
 {
@@ -220,7 +214,7 @@ static int start(struct server *server)
     server->config = grc_show_end();
     if (!runtime)
         return GRC_EXIT_CONFIG;
-    apply_log(runtime->settings);
+    grc_log_target_style(runtime->settings);
     grc_http_warn_unchecked(runtime->settings);
     grc_config_warn_owners(runtime->settings);
     grc_env_scrub(); /* everything has been read, and there are no threads yet */
@@ -415,7 +409,7 @@ static json_t *reload(struct server *server)
         grc_warn("listeners, workers, connections_max, users, log.buffer, and limits and timeouts "
                  "of heads change at the "
                  "next start");
-    apply_log(runtime->settings);
+    grc_log_target_style(runtime->settings);
     server->reloads.failed = false;
     server->reloads.generation++;
     grc_metrics_page_reload(server->reloads.generation, false, server->reloads.at_ms);

@@ -1,5 +1,8 @@
 #include "server/runtime_build.h"
 
+#include "config/setting.h"
+#include "config/source.h"
+
 #include "auth/callers.h"
 #include "auth/keys_store.h"
 #include "base/clock.h"
@@ -63,22 +66,21 @@ static bool check_unique(struct grc_runtime *runtime, struct grc_plugin *plugin,
     const struct grc_plugin *other = same_name(runtime, plugin);
 
     if (other)
-        return grc_plugin_drop(reporter, plugin, GRC_LOAD_CLASH,
-                               "%s: %s: name: found '%s' a second time, wanted a name that %s (%s) "
-                               "does not have: disable one of the two",
-                               grc_plugin_config(plugin), plugin->file, plugin->self.name,
-                               grc_plugin_config(other), other->file);
+        return grc_plugin_drop_at(reporter, plugin, GRC_LOAD_CLASH, "library",
+                                  "%s: name: found '%s' a second time, wanted a name that %s (%s) "
+                                  "does not have: disable one of the two",
+                                  plugin->file, plugin->self.name, grc_plugin_config(other),
+                                  other->file);
     for (size_t i = 0; i < plugin->route_count; i++) {
         const struct grc_route *route = same_id(runtime, plugin, plugin->routes[i].row->id);
 
         /* For routes with the same path, the router has a better message. */
         if (route && strcmp(route->path, plugin->routes[i].path) != 0)
-            return grc_plugin_drop(reporter, plugin, GRC_LOAD_CLASH,
-                                   "%s: %s: route %zu: id: found '%s' a second time, wanted an id "
-                                   "that %s (%s) does not have: disable one of the two",
-                                   grc_plugin_config(plugin), plugin->file, i,
-                                   plugin->routes[i].row->id, grc_plugin_config(route->plugin),
-                                   route->plugin->file);
+            return grc_plugin_drop_at(reporter, plugin, GRC_LOAD_CLASH, "library",
+                                      "%s: route %zu: id: found '%s' a second time, wanted an id "
+                                      "that %s (%s) does not have: disable one of the two",
+                                      plugin->file, i, plugin->routes[i].row->id,
+                                      grc_plugin_config(route->plugin), route->plugin->file);
     }
     return true;
 }
@@ -136,9 +138,14 @@ static bool check_store(struct grc_plugin *plugin, const struct grc_settings *se
 {
     if (!plugin->desc->migrations || settings->store)
         return true;
-    return grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
-                           "%s: keeps data, but the config names no \"store\"",
-                           plugin->settings ? plugin->settings->file : plugin->file);
+    const struct grc_path path = {.name = "store"};
+    char *where = grc_source_where_main(settings->dir, &path);
+    bool overlooked = grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
+                                      "%s: store: missing: the group of %s keeps data: name a "
+                                      "database, such as \"sqlite:greenroom.db\"",
+                                      where ? where : settings->dir, grc_plugin_config(plugin));
+    free(where);
+    return overlooked;
 }
 
 static bool check_migrations(struct grc_plugin *plugin, const struct grc_reporter *reporter)
@@ -159,10 +166,9 @@ static bool check_isolation(struct grc_plugin *plugin, const struct grc_settings
     if (!plugin->settings || !plugin->settings->isolated || !plugin->desc->migrations ||
         !settings->store || strcmp(settings->store, "sqlite::memory:") != 0)
         return true;
-    return grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
-                           "%s: isolation: the group keeps data, which a process of its own cannot "
-                           "share in \"store\": \"sqlite::memory:\"; name a file",
-                           plugin->settings->file);
+    return grc_plugin_drop_at(reporter, plugin, GRC_LOAD_OPTION, "isolation",
+                              "the group keeps data, which a process of its own cannot share in "
+                              "\"store\": \"sqlite::memory:\"; name a file");
 }
 
 static bool takes_keys(const struct grc_plugin *plugin)

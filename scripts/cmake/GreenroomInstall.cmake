@@ -57,6 +57,25 @@ install(PROGRAMS scripts/new-plugin
   DESTINATION ${CMAKE_INSTALL_BINDIR}
   RENAME greenroom-new-plugin
   COMPONENT dev)
+# Its man page is made of its --help.
+set(gr_new_plugin ${PROJECT_SOURCE_DIR}/scripts/new-plugin)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${gr_new_plugin})
+execute_process(COMMAND ${gr_new_plugin} --help OUTPUT_VARIABLE gr_usage COMMAND_ERROR_IS_FATAL ANY)
+string(REPLACE "new-plugin" "greenroom-new-plugin" gr_usage "${gr_usage}")
+string(REPLACE "-" "\\-" gr_usage "${gr_usage}")
+file(CONFIGURE
+  OUTPUT ${gr_generated}/greenroom-new-plugin.1
+  CONTENT ".TH greenroom\\-new\\-plugin 1 \"\" \"greenroom @PROJECT_VERSION@\" \"Greenroom\"
+.SH NAME
+greenroom\\-new\\-plugin \\- creates a directory with a new plugin for greenroom(8)
+.SH DESCRIPTION
+.nf
+@gr_usage@.fi
+.SH SEE ALSO
+.BR greenroom\\-plugin (7)
+"
+  @ONLY)
+install(FILES ${gr_generated}/greenroom-new-plugin.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT dev)
 # The examples, with their cases: greenroom-new-plugin begins with one of them.
 install(DIRECTORY plugins/hello plugins/profiles DESTINATION ${CMAKE_INSTALL_DATADIR}/greenroom/examples COMPONENT dev)
 

@@ -1,5 +1,5 @@
 # Functions that register tests with CTest. A test has the name KIND.NAME and its kind as a label: unit, contract,
-# integration, abi, fuzz, bench or check.
+# integration, abi, fuzz, bench, check or roots.
 #
 # The environment of tests has GR_SOURCE_DIR, GR_BUILD_DIR, GR_BINARY (the greenroom to run), GR_PLUGIN_DIR, GR_SANITIZE
 # ("", address, thread) and GR_TIME_FACTOR (factor for time limits in this build).
@@ -99,15 +99,18 @@ function(gr_postgres_pytest name)
   _gr_test_properties(${test} integration 240)
 endfunction()
 
-# gr_script_test(NAME LABEL kind COMMAND command...)
+# gr_script_test(NAME LABEL kind [TIMEOUT seconds] COMMAND command...)
 # A program whose exit status is the result. Sanitizer builds do not run it, because it checks files.
 function(gr_script_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "COMMAND")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;TIMEOUT" "COMMAND")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
   if(GR_SANITIZE OR GR_FUZZ)
     return()
   endif()
   add_test(NAME ${arg_LABEL}.${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  _gr_test_properties(${arg_LABEL}.${name} ${arg_LABEL} 300)
+  _gr_test_properties(${arg_LABEL}.${name} ${arg_LABEL} ${arg_TIMEOUT})
 endfunction()
 
 # gr_test_plugin(NAME source...)

@@ -1,5 +1,6 @@
 """The admin socket: greenroom status, health, reload."""
 
+import http.client
 import json
 import os
 import re
@@ -11,7 +12,9 @@ import time
 import pytest
 
 from support.gateway import Gateway
-from support.upstream import Upstream
+from support.upstream import TIMEOUT, Reply, Upstream
+
+RELOADS = int(os.environ.get("GR_TEST_RELOADS", "12"))
 
 
 @pytest.fixture
@@ -89,6 +92,42 @@ def test_reload_names_each_value_that_changed(gateway):
     assert not [path for path in told if not path.startswith("routes.rooms.get.") and path != "calls_max"]
     change(gateway, '{"library": "rooms.so",\n "calls_max": 8,\n "routes": {"rooms.get": {"cache": "5s"}}}')
     assert f"{file}:2:2: calls_max: 7 is now 8\n" in gateway.run("reload").stdout
+
+
+def test_reloads_under_load_fail_no_request(gateway):
+    """Kept connections whose requests begin, wait for the upstream and end during reloads. scripts/soak runs more."""
+    failures, served, stop = [], [0], threading.Event()
+    gateway.upstream.default = Reply({"id": "1"}, delay=0.01)
+
+    def load(number):
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=TIMEOUT)
+        while not stop.is_set():
+            try:
+                connection.request("GET", f"/rooms/{number}")
+                answer = connection.getresponse()
+                answer.read()
+            except OSError as error:
+                failures.append(error)
+                return
+            served[0] += 1
+            if answer.status != 200:
+                failures.append(answer.status)
+        connection.close()
+
+    threads = [threading.Thread(target=load, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(RELOADS):
+            change(gateway, '{"library": "rooms.so", "calls_max": %d}' % (100 + number % 2))
+            done = gateway.run("reload")
+            assert done.returncode == 0 and f"generation {number + 2}," in done.stdout, done.stdout + done.stderr
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    print(f"\n{RELOADS} reloads, {served[0]} requests, {len(failures)} failed")
+    assert failures == [] and served[0] >= RELOADS
 
 
 def test_a_new_secret_is_a_change_and_is_not_shown(gateway):

@@ -448,7 +448,7 @@ def test_help_shows_the_commands_of_plugins(commands):
 
 
 def test_closed_descriptors_are_not_written_into(etc, tmp_path):
-    """The lock file would get descriptor 1, and the key be printed into it."""
+    """The lock file would get descriptor 1, and the key be printed into it. A key that was not printed is not valid."""
     config = json.loads((etc / "greenroom.json").read_text())
     config["auth"] = {"keys": {"file": str(tmp_path / "keys.json")}}
     (etc / "greenroom.json").write_text(json.dumps(config))
@@ -458,6 +458,8 @@ def test_closed_descriptors_are_not_written_into(etc, tmp_path):
     assert done.stderr.endswith("greenroom: cannot write to standard output\n")
     written = [file.read_text() for file in tmp_path.glob("keys.json*")]
     assert written and not any("gr_" in text for text in written)
+    listed = greenroom("keys", "list", "--json", "-c", str(etc))
+    assert listed.returncode == 0 and json.loads(listed.stdout) == []
 
 
 @pytest.mark.parametrize("words", [["routes"], ["openapi"], ["audit", "--rules"], ["config", "show"], ["plugins"], ["check"],

@@ -3,10 +3,13 @@
 import json
 import os
 import pathlib
+import pty
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import urllib.error
 import urllib.request
 
 import pytest
@@ -121,3 +124,85 @@ def test_a_seed_that_is_not_there(env, tmp_path):
     done = subprocess.run([BINARY, "-c", ETC, "dev", "--seed", str(tmp_path / "none.json")], env=env, capture_output=True,
                           text=True, timeout=TIMEOUT)
     assert (done.returncode, done.stderr) == (2, f"greenroom: --seed: {tmp_path}/none.json: No such file or directory\n")
+
+
+# --- what it prints ---
+
+
+def printed(process, first):
+    """All that it prints, up to its last line."""
+    lines = [first]
+    while lines[-1] and not lines[-1].startswith("Ctrl-C"):
+        lines.append(process.stdout.readline())
+    return "".join(lines)
+
+
+def fetch(url, headers=None):
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=TIMEOUT) as answer:
+        return answer.status, answer.read()
+
+
+def test_it_prints_where_the_pages_are_and_that_no_key_is_needed(env):
+    process, line = start(env)
+    try:
+        said = printed(process, line)
+        assert "\nkey      none is needed by callers on this machine\n" in said, said
+        pages = dict(re.findall(r"^(docs|status) +(http://\S+)$", said, re.M))
+        assert set(pages) == {"docs", "status"}
+        for url in pages.values():
+            status, page = fetch(url)
+            assert status == 200 and b"<!doctype html>" in page.lower(), url
+        [command] = re.findall(r"^  (curl .*)$", said, re.M)
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=TIMEOUT)
+        assert json.loads(done.stdout)["name"] == "first-room"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT * 2)
+
+
+def test_with_a_config_that_wants_keys_it_makes_one_for_the_example(env, tmp_path):
+    etc = tmp_path / "etc"
+    shutil.copytree(ETC, etc)
+    config = json.loads((etc / "greenroom.json").read_text())
+    (etc / "greenroom.json").write_text(json.dumps({**config, "auth": {"keys": {}}}))
+    keys = []
+    for _ in range(2):  # the state is kept, and the second run makes a key of its own
+        process = subprocess.Popen([BINARY, "-c", str(etc), "dev", "--state", str(tmp_path / "state")], env=env,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            said = printed(process, process.stdout.readline())
+            keys += re.findall(r"^key +(gr_[\w-]+)$", said, re.M)
+            [command] = re.findall(r"^  (curl .*)$", said, re.M)
+            done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=TIMEOUT)
+            assert json.loads(done.stdout)["name"] == "first-room"
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                make_room(env)
+            if len(keys) == 2:
+                with pytest.raises(urllib.error.HTTPError, match="401"):
+                    fetch(f"http://127.0.0.1:{env['PORT']}/rooms", {"X-API-Key": keys[0]})
+        finally:
+            process.send_signal(signal.SIGINT)
+            _, log = process.communicate(timeout=TIMEOUT * 2)
+    assert len(set(keys)) == 2 and not any(key in log for key in keys)
+
+
+@pytest.mark.parametrize("no_color", [False, True])
+def test_on_a_terminal_the_log_is_text_in_colours(env, no_color):
+    ours, theirs = pty.openpty()
+    env = {**env, **({"NO_COLOR": "1"} if no_color else {})}
+    process = subprocess.Popen([BINARY, "-c", ETC, "dev"], env=env, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    try:
+        printed(process, process.stdout.readline())
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT * 2)
+    log = b""
+    try:
+        while part := os.read(ours, 65536):
+            log += part
+    except OSError:  # the end of a terminal that no other process has open
+        pass
+    os.close(ours)
+    assert b"ready after " in log and b'{"time"' not in log
+    assert (b"\033[32minfo \033[0m " in log) != no_color and (b"\033" in log) != no_color

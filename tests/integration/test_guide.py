@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -192,16 +193,102 @@ def test_the_mistakes_that_the_readme_shows(tmp_path):
     assert (done.returncode, done.stderr.splitlines()) == (3, promised)
 
 
-def test_commands_and_files_that_the_readme_names_are_there():
-    for path in re.findall(r"\]\(([^):#]+)\)", README):
+# Every command of the README, and where it is run: here, or by the script that has the system it needs.
+RUN_ELSEWHERE = {
+    "scripts/run": "scripts/clean-root SUITE run",
+    "scripts/test": "scripts/clean-root SUITE test",
+    "BASE_URL=https://api.100ms.live/v2 APP_ACCESS_KEY=… APP_SECRET=… scripts/run": "needs an account",
+    "scripts/package": "scripts/clean-root SUITE package",
+    "apt install ./build-package/greenroom_*.deb": "scripts/clean-root SUITE package",
+    "systemctl start greenroom && greenroom status": "scripts/clean-root SUITE package",
+    "cmake --install build --prefix DIR": "abi.install",
+}
+ASKED = ["status", "health", "reload"]  # of a running gateway: test_admin_socket.py
+
+
+def commands(text):
+    """The commands of indented blocks and those between backquotes, without what is said about them."""
+    lines = re.findall(r"^    ((?:scripts/|apt |systemctl |greenroom ).*)$", text, re.M)
+    lines += re.findall(r"`((?:[A-Z_]+=\S+ )*(?:greenroom|cmake|scripts/\w+)(?: [^`]*)?)`", text)
+    return [re.sub(r"\s+#.*", "", line) for line in lines]
+
+
+def run_greenroom(etc, command):
+    """A command line of the README, with the config of the test."""
+    env = {**os.environ, "STATE_DIRECTORY": str(etc.parent / "state"), "APP_ACCESS_KEY": "k", "APP_SECRET": "s" * 40}
+    words = [word if word != "NAME" else "polls" for word in shlex.split(command)[1:]]
+    words = [str(etc) if word == "etc" else word for word in words]
+    if "-c" not in words:
+        words = ["-c", str(etc), *words]
+    return subprocess.run([os.environ["GR_BINARY"], *words], env=env, capture_output=True, text=True, timeout=TIMEOUT)
+
+
+def test_every_command_of_the_readme_runs(tmp_path):
+    etc = tmp_path / "etc"
+    shutil.copytree(SOURCE / "etc", etc, ignore=shutil.ignore_patterns("*.md"))
+    ran = 0
+    for command in commands(README):
+        if command in RUN_ELSEWHERE:
+            continue
+        assert command.startswith("greenroom "), f"{command} is in no test"
+        name, *rest = command.split()[1:]
+        if name in ASKED and not rest:
+            done = run_greenroom(etc, command)
+            assert "no gateway runs with this config" in done.stderr, command
+        elif name in ("explain", "call") and not rest:  # test_explain.py, test_call.py
+            assert run_greenroom(etc, f"greenroom {name} --help").returncode == 0, command
+        elif command == "greenroom plugin inspect":
+            assert run_greenroom(etc, f"{command} {os.environ['GR_PLUGIN_DIR']}/rooms.so").returncode == 0
+        elif command == "greenroom plugin test":  # with a file and cases, in the session of the guide
+            assert any(line.startswith(f"{command} ") for line, _ in session(blocks(GUIDE, "console")[0], 0))
+        else:
+            done = run_greenroom(etc, command)
+            status = 1 if name == "audit" else 0  # the samples have no limits, which the audit finds
+            assert done.returncode == status and done.stdout, f"{command}: {done.stderr}"
+        ran += 1
+    assert ran >= 10 and {"check", "routes", "openapi", "keys", "plugins", "audit"} <= {
+        command.split()[1] for command in commands(README) if command.startswith("greenroom ")}
+
+
+def test_the_key_of_the_readme_is_printed_once_and_works_for_what_it_says(tmp_path):
+    etc = tmp_path / "etc"
+    shutil.copytree(SOURCE / "etc", etc, ignore=shutil.ignore_patterns("*.md"))
+    [command] = [line for line in commands(README) if line.startswith("greenroom keys add")]
+    done = run_greenroom(etc, command)
+    assert done.returncode == 0 and re.fullmatch(r"gr_\w{12}_[\w-]+\n", done.stdout), done.stderr
+    [key] = json.loads(run_greenroom(etc, "greenroom keys list --json").stdout)
+    assert key["name"] == "backend" and key["scopes"] == ["rooms:*", "tokens:write"] and key["expires"]
+
+
+def test_a_group_is_disabled_without_changing_others(tmp_path):
+    etc = tmp_path / "etc"
+    shutil.copytree(SOURCE / "etc", etc, ignore=shutil.ignore_patterns("*.md"))
+    before = {file: file.read_text() for file in etc.rglob("*.json")}
+    assert run_greenroom(etc, "greenroom plugins disable polls -c etc").returncode == 0
+    changed = [file.name for file, text in before.items() if file.read_text() != text]
+    assert changed == ["polls.json"]
+
+
+def test_the_row_that_the_readme_quotes_stands_in_the_tree():
+    known = lines_of_tree()
+    quoted = [line.strip() for block in blocks(README, "c") for line in block.splitlines()]
+    assert quoted and [line for line in quoted if line not in known] == []
+
+
+def test_the_plugin_of_the_readme_builds(prefix, tmp_path):
+    """scripts/new-plugin of the tree, whose build finds the installed Greenroom on the PATH."""
+    steps = session(blocks(README, "console")[2], 0)
+    assert [command.split()[0] for command, _ in steps] == ["scripts/new-plugin", "greeter/build.sh"]
+    (tmp_path / "scripts").symlink_to(SOURCE / "scripts")
+    run_session(steps, tmp_path, {**os.environ, "PATH": f"{prefix}/bin:{os.environ['PATH']}", "CDPATH": ""})
+    assert (tmp_path / "greeter" / "greeter.so").exists()
+
+
+def test_files_that_the_readme_names_are_there():
+    for path in re.findall(r"\]\(([^):#]+)[^)]*\)", README):
         assert (SOURCE / path).exists(), path
     for word in re.findall(r"scripts/[a-z-]+", README):
         assert (SOURCE / word).exists(), word
-    names = {word for words in re.findall(r"`greenroom ([a-z]+)", README) for word in [words]}
-    assert {"check", "status", "plugins"} <= names
-    for name in names:
-        done = subprocess.run([os.environ["GR_BINARY"], name, "--help"], capture_output=True, text=True, timeout=TIMEOUT)
-        assert done.stdout.startswith(f"usage: greenroom [-c DIR] {name}"), name
 
 
 # --- the tour ---

@@ -352,3 +352,13 @@ def test_no_answer_is_guessed_at_by_a_browser(gateway):
 def test_the_public_word_on_readiness_names_nothing(gateway):
     assert gateway.get("/readyz").json == {"status": "ready"}
     assert set(gateway.admin("/readyz").json) == {"status", "checks"}
+
+
+@pytest.mark.parametrize("target,headers,status", [(1024, 4096, 200), (1024, 4097, 431), (1025, 4096, 414)])
+def test_a_head_may_be_as_large_as_the_reference_says(target, headers, status):
+    """header_max counts the header lines, uri_max the target; neither takes from the other."""
+    with Gateway(server={"header_max": "4k", "uri_max": "1k"}) as gateway:
+        path = b"/healthz?" + b"q" * (target - len("/healthz?"))
+        lines = b"X: " + b"x" * (headers - len(HOST) - len("X: \r\n")) + b"\r\n"
+        with gateway.raw(b"GET " + path + b" HTTP/1.1\r\n" + HOST + lines + b"\r\n") as raw:
+            assert raw.answer().status == status

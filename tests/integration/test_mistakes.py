@@ -75,11 +75,15 @@ MISTAKES = {
          'found "rooms read"']),
     "an upstream of a group that the config does not name": (
         "{}", {"rooms": "{}"},
-        ["ROOT/plugins.d/rooms.json: route rooms.list: upstream: found 'api', wanted one of the config's "
-         '"upstreams"']),
+        ["ROOT/greenroom.json:1:1: upstreams.api: missing: the route rooms.list of ROOT/plugins.d/rooms.json calls it: "
+         "add it, or disable that group"]),
+    "an upstream of a route that the config does not name": (
+        "{%s}" % API, {"rooms": '{\n "routes": {"rooms.get": {"upstream": "apii"}}}'},
+        ["ROOT/plugins.d/rooms.json:2:27: routes.rooms.get.upstream: found 'apii', wanted one of the config's "
+         '"upstreams", did you mean "api"?']),
     "a library that is not there": (
-        "{%s}" % API, {"rooms": '{"library": "room.so"}'},
-        ["LIB/room.so: No such file or directory (named in ROOT/plugins.d/rooms.json)"]),
+        "{%s}" % API, {"rooms": '{\n "library": "room.so"}'},
+        ['ROOT/plugins.d/rooms.json:2:2: library: LIB/room.so: No such file or directory, did you mean "rooms.so"?']),
     "an override of a route that there is not": (
         "{%s}" % API, {"rooms": '{\n "routes": {"rooms.gte": {"timeout": "5s"}}}'},
         ['ROOT/plugins.d/rooms.json:2:13: routes.rooms.gte: no route of this plugin has that id, did you mean '
@@ -103,8 +107,15 @@ MISTAKES = {
         ['ROOT/plugins.d/rooms.json:1:2: prefix: expected "" or a path such as "/v1", found "/v1/"']),
     "two files with one group": (
         "{%s}" % API, {"a": '{"library": "rooms.so"}', "b": '{"library": "rooms.so", "prefix": "/b"}'},
-        ["ROOT/plugins.d/b.json: LIB/rooms.so: name: found 'rooms' a second time, wanted a name that "
+        ["ROOT/plugins.d/b.json:1:2: library: LIB/rooms.so: name: found 'rooms' a second time, wanted a name that "
          "ROOT/plugins.d/a.json (LIB/rooms.so) does not have: disable one of the two"]),
+    "a database in a directory that there is not": (
+        '{\n "store": "sqlite:/nonexistent/greenroom.db"}', {},
+        ["ROOT/greenroom.json:2:2: store: '/nonexistent/greenroom.db' cannot be made: /nonexistent: "
+         "No such file or directory"]),
+    "a log file in a directory that is a file": (
+        '{"log": {"file": "/dev/null/greenroom.log"}}', {},
+        ["ROOT/greenroom.json:1:10: log.file: '/dev/null/greenroom.log' cannot be made: /dev/null is not a directory"]),
     "a rule of audit that there is not": (
         '{"audit": {"accept": ["log-debugg"]}}', {},
         ['ROOT/greenroom.json:1:23: audit.accept[0]: expected "open-remote", "any-caller", "admin-remote", "plain-remote", '
@@ -123,6 +134,13 @@ def said(directory, greenroom, groups):
     env.pop("MISTAKE_URL", None)
     done = subprocess.run([BINARY, "-c", str(directory), "check"], capture_output=True, text=True, timeout=TIMEOUT, env=env)
     return done.returncode, done.stdout, done.stderr.replace(str(directory), "ROOT").replace(LIB, "LIB").splitlines()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes its user")
+def test_a_user_that_there_is_not(tmp_path):
+    assert said(tmp_path, '{"server": {"user": "none-such", "group": "neither"}}', {}) == (3, "", [
+        'ROOT/greenroom.json:1:13: server.user: there is no user \'none-such\' on this machine',
+        'ROOT/greenroom.json:1:34: server.group: there is no group \'neither\' on this machine'])
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

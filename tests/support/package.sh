@@ -4,6 +4,7 @@
 # usage: package.sh DIR
 set -euo pipefail
 packages=$(cd "$1" && pwd)
+cd / # where no other config is found than the installed one
 export DEBIAN_FRONTEND=noninteractive
 began=$SECONDS
 passed=0
@@ -52,7 +53,7 @@ start() {
 ready() {
     local left=200
     while [ $((left--)) -gt 0 ]; do
-        ! greenroom -c /etc/greenroom health >/dev/null 2>&1 || return 0
+        ! greenroom health >/dev/null 2>&1 || return 0
         kill -0 "$gateway" 2>/dev/null || break
         sleep 0.05 # between two questions, at most 200 of them
     done
@@ -71,24 +72,53 @@ answers() {
     grep -q '^HTTP/1.1 200' <&3
 }
 
-# Nothing listens where another machine could reach it.
+# The gateway has listeners, and all of them on addresses that no other machine can reach.
 loopback_only() {
-    not grep -E '^ *[0-9]+: (00000000|00000000000000000000000000000000):[0-9A-F]{4} [0-9A-F:]+ 0A ' /proc/net/tcp /proc/net/tcp6
+    awk 'FILENAME == "-" { own[$1]; next }
+        $4 == "0A" && ($10 in own) {
+            found = 1
+            if ($2 !~ /^(0100007F|00000000000000000000000001000000):/) { print; other = 1 }
+        }
+        END { exit !found || other }' - /proc/net/tcp /proc/net/tcp6 < <(
+        find "/proc/$gateway/fd" -lname 'socket:*' -printf '%l\n' | tr -dc '0-9\n'
+    )
 }
 
 no_group_serves() {
-    greenroom -c /etc/greenroom status | grep -q '^groups.* none is on'
+    greenroom status | grep -q '^groups.* none is on'
 }
 
-# The package once more under a later version, with another default in a conffile.
+# The packages once more under a later version, with another default in a conffile.
 later() {
-    local work
-    work=$(mktemp -d)
-    dpkg-deb -R "$(one greenroom)" "$work/tree"
-    sed -i 's/^Version: \(.*\)/Version: \1+later/' "$work/tree/DEBIAN/control"
-    printf '\n' >>"$work/tree/etc/greenroom/greenroom.json"
-    (cd "$work/tree" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | xargs -0 md5sum >DEBIAN/md5sums)
-    dpkg-deb -b "$work/tree" /tmp/greenroom-later.deb
+    local name tree
+    mkdir /tmp/later
+    for name in greenroom greenroom-sandbox greenroom-dev; do
+        tree=/tmp/later/$name
+        dpkg-deb -R "$(one $name)" "$tree"
+        sed -i -e 's/^Version: .*/&+later/' -e 's/greenroom (= [^)]*/&+later/' "$tree/DEBIAN/control"
+        [ $name != greenroom ] || printf '\n' >>"$tree/etc/greenroom/greenroom.json"
+        (cd "$tree" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | xargs -0 md5sum >DEBIAN/md5sums)
+        dpkg-deb -b "$tree" "/tmp/later/$name.deb"
+    done
+}
+
+# greenroom dev of the installed packages, on ports of its own, until it has printed its example.
+dev() {
+    local pid left=400 status=0
+    PORT=18080 ADMIN_PORT=19090 SANDBOX_PORT=18100 greenroom dev >/tmp/dev.out 2>/tmp/dev.err &
+    pid=$!
+    until grep -q '^Ctrl-C' /tmp/dev.out; do
+        if ! kill -0 $pid || [ $((left--)) -eq 0 ]; then
+            cat /tmp/dev.out /tmp/dev.err
+            return 1
+        fi
+        sleep 0.05 # between two looks, at most 400 of them
+    done
+    exec 3<>/dev/tcp/127.0.0.1/18080
+    printf 'GET /rooms HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
+    grep -q '^HTTP/1.1 200' <&3 || status=1
+    kill -INT $pid
+    wait $pid && return $status
 }
 
 ok "apt-get update" apt-get update -qq
@@ -97,28 +127,30 @@ ok "the user greenroom exists" id greenroom
 ok "its state directory is its own" test "$(stat -c '%U %a' /var/lib/greenroom)" = "greenroom 700"
 ok "secrets are for root alone" test "$(stat -c '%U %a' /etc/greenroom/environment)" = "root 640"
 ok "the unit is enabled" test -L /etc/systemd/system/multi-user.target.wants/greenroom.service
-ok "the config checks" greenroom -c /etc/greenroom check
-ok "nothing in it is dangerous" greenroom -c /etc/greenroom audit
+ok "the config checks" greenroom check
+ok "nothing in it is dangerous" greenroom audit
 ok "completion is there" test -s /usr/share/bash-completion/completions/greenroom
 start
 ok "it starts" ready
-ok "greenroom status" greenroom -c /etc/greenroom status
+ok "greenroom status" greenroom status
 echo "      $((SECONDS - began)) s from apt-get update to greenroom status"
 ok "no group serves yet" no_group_serves
 ok "it answers" answers
 ok "it listens on the loopback interface alone" loopback_only
 
+ok "apt install greenroom-sandbox and greenroom-dev" apt-get install -y -qq "$(one greenroom-sandbox)" "$(one greenroom-dev)"
+ok "greenroom dev" dev
+
 echo '// kept' >>/etc/greenroom/greenroom.json
-ok "a later package is made" later
-ok "it is installed over the old one" apt-get install -y -qq -o Dpkg::Options::=--force-confold /tmp/greenroom-later.deb
+ok "later packages are made" later
+ok "they are installed over the old ones" apt-get install -y -qq -o Dpkg::Options::=--force-confold /tmp/later/*.deb
 ok "the changed config was kept" grep -q '^// kept' /etc/greenroom/greenroom.json
-ok "the gateway goes on meanwhile" greenroom -c /etc/greenroom health
+ok "the gateway goes on meanwhile" greenroom health
 ok "it stops with status 0" stop
 start
 ok "it starts with the kept config" ready
 ok "it stops again" stop
 
-ok "apt install greenroom-sandbox and greenroom-dev" apt-get install -y -qq "$(one greenroom-sandbox)" "$(one greenroom-dev)"
 ok "headers and the starter of plugins are there" test -x /usr/bin/greenroom-new-plugin -a -f /usr/include/greenroom/plugin.h
 ok "apt purge" apt-get purge -y -qq greenroom greenroom-sandbox greenroom-dev
 ok "nothing of it stays in /etc" not test -e /etc/greenroom
