@@ -138,9 +138,9 @@ static bool make_key(struct dev *dev)
         return true;
     bool fine = grc_key_file_open(&file, path, &reason);
     if (fine) {
-        grc_key_file_revoke(&file, wish.name, now_ms);
-        grc_key_file_prune(&file, now_ms);
-        fine = grc_key_file_add(&file, &wish, now_ms, dev->key, &reason) &&
+        (void)grc_key_document_revoke(file.root, wish.name, now_ms);
+        (void)grc_key_document_prune(file.root, now_ms);
+        fine = grc_key_document_add(file.root, &wish, now_ms, dev->key, &reason) &&
                grc_key_file_save(&file, &reason);
         grc_key_file_close(&file);
     }
