@@ -4,6 +4,7 @@ import { el, replace, table, themeButton } from "/docs/common.js";
 const EVERY_MS = 3000;
 const SVG = "http://www.w3.org/2000/svg";
 const DAY_MS = 86400000;
+const ROWS_MAX = 100; // of operations at a time; the filter finds the others
 let status = null;
 
 // --- words ---
@@ -72,6 +73,7 @@ function showNow() {
     ["Store", status.store ?? "none"],
     ["Turned away", rejected.join(", ") || "none"],
     ["Log lines lost", status.log_lines_lost],
+    ...(status.spans ? [["Spans sent", `${status.spans.exported}, ${status.spans.lost} lost`]] : []),
     ["Certificate", end ? `ends in ${span(end - status.now_ms)}` : "none"],
   ];
   replace("now", ...pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value)))));
@@ -92,17 +94,19 @@ function traffic(one) {
 
 function showOperations() {
   const wanted = document.getElementById("filter").value.toLowerCase();
-  const rows = status.operations
+  const found = status.operations
     .filter((one) => `${one.group} ${one.name}`.toLowerCase().includes(wanted))
-    .sort((a, b) => b.per_s - a.per_s || a.name.localeCompare(b.name))
-    .map((one) => [
-      one.name,
-      ...traffic(one),
-      `${ms(one.mean_ms - one.upstream_ms)} + ${ms(one.upstream_ms)}`,
-      one.total,
-      sparkline(one.points, one.failed_points),
-    ]);
-  replace("operations", table("Operations", ["Operation", ...HEADS, "Own + upstream ms", "All", "10 min"], rows));
+    .sort((a, b) => b.per_s - a.per_s || a.name.localeCompare(b.name));
+  const rows = found.slice(0, ROWS_MAX).map((one) => [
+    one.name,
+    ...traffic(one),
+    `${ms(one.mean_ms - one.upstream_ms)} + ${ms(one.upstream_ms)}`,
+    one.total,
+    sparkline(one.points, one.failed_points),
+  ]);
+  const shown = table("Operations", ["Operation", ...HEADS, "Own + upstream ms", "All", "10 min"], rows);
+  const rest = found.length - rows.length;
+  replace("operations", shown, ...(rest > 0 ? [el("p", { class: "dim" }, `and ${rest} with less traffic: filter to see them`)] : []));
 }
 
 function showUpstreams() {
