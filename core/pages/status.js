@@ -120,6 +120,11 @@ function showUpstreams() {
   replace("upstreams", table("Upstreams", ["Upstream", "State", ...HEADS, "All", "10 min"], rows));
 }
 
+// A table, or a word where there is nothing for it.
+function list(label, heads, rows) {
+  return rows.length ? table(label, heads, rows) : el("p", { class: "dim" }, "None so far.");
+}
+
 function showLists() {
   const errors = status.errors.map((one) => [
     when(one.at_ms),
@@ -128,12 +133,13 @@ function showLists() {
     one.error,
     el("code", {}, one.request_id),
   ]);
+  const reasons = status.groups.some((one) => one.reason);
   const groups = status.groups.map((one) => [
     one.name,
     one.version ?? "",
     word(one.state, one.state !== "left out"),
     String(one.routes),
-    one.reason ?? "",
+    ...(reasons ? [one.reason ?? ""] : []),
   ]);
   const metrics = status.metrics.map((one) => [one.group, one.name, one.label, String(one.value)]);
   const configs = status.configs.map((one) => [
@@ -141,9 +147,9 @@ function showLists() {
     String(one.generation),
     one.failed ? word("did not work", false) : word("serves", true),
   ]);
-  replace("errors", table("Last errors", ["When", "Status", "Operation", "Error", "Request id"], errors));
-  replace("groups", table("Groups", ["Group", "Version", "State", "Routes", "Reason"], groups));
-  replace("metrics", table("Metrics of groups", ["Group", "Metric", "Label", "Value"], metrics));
+  replace("errors", list("Last errors", ["When", "Status", "Operation", "Error", "Request id"], errors));
+  replace("groups", list("Groups", ["Group", "Version", "State", "Routes", ...(reasons ? ["Reason"] : [])], groups));
+  replace("metrics", list("Metrics of groups", ["Group", "Metric", "Label", "Value"], metrics));
   replace("configs", table("Configs", ["When", "Generation", "State"], configs));
 }
 
