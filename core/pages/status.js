@@ -4,6 +4,7 @@ import { el, replace, table, themeButton } from "/docs/common.js";
 const EVERY_MS = 3000;
 const SVG = "http://www.w3.org/2000/svg";
 const DAY_MS = 86400000;
+const ROWS_MAX = 100; // of operations at a time; the filter finds the others
 let status = null;
 
 // --- words ---
@@ -72,6 +73,7 @@ function showNow() {
     ["Store", status.store ?? "none"],
     ["Turned away", rejected.join(", ") || "none"],
     ["Log lines lost", status.log_lines_lost],
+    ...(status.spans ? [["Spans sent", `${status.spans.exported}, ${status.spans.lost} lost`]] : []),
     ["Certificate", end ? `ends in ${span(end - status.now_ms)}` : "none"],
   ];
   replace("now", ...pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value)))));
@@ -92,17 +94,19 @@ function traffic(one) {
 
 function showOperations() {
   const wanted = document.getElementById("filter").value.toLowerCase();
-  const rows = status.operations
+  const found = status.operations
     .filter((one) => `${one.group} ${one.name}`.toLowerCase().includes(wanted))
-    .sort((a, b) => b.per_s - a.per_s || a.name.localeCompare(b.name))
-    .map((one) => [
-      one.name,
-      ...traffic(one),
-      `${ms(one.mean_ms - one.upstream_ms)} + ${ms(one.upstream_ms)}`,
-      one.total,
-      sparkline(one.points, one.failed_points),
-    ]);
-  replace("operations", table("Operations", ["Operation", ...HEADS, "Own + upstream ms", "All", "10 min"], rows));
+    .sort((a, b) => b.per_s - a.per_s || a.name.localeCompare(b.name));
+  const rows = found.slice(0, ROWS_MAX).map((one) => [
+    one.name,
+    ...traffic(one),
+    `${ms(one.mean_ms - one.upstream_ms)} + ${ms(one.upstream_ms)}`,
+    one.total,
+    sparkline(one.points, one.failed_points),
+  ]);
+  const shown = table("Operations", ["Operation", ...HEADS, "Own + upstream ms", "All", "10 min"], rows);
+  const rest = found.length - rows.length;
+  replace("operations", shown, ...(rest > 0 ? [el("p", { class: "dim" }, `and ${rest} with less traffic: filter to see them`)] : []));
 }
 
 function showUpstreams() {
@@ -116,6 +120,11 @@ function showUpstreams() {
   replace("upstreams", table("Upstreams", ["Upstream", "State", ...HEADS, "All", "10 min"], rows));
 }
 
+// A table, or a word where there is nothing for it.
+function list(label, heads, rows) {
+  return rows.length ? table(label, heads, rows) : el("p", { class: "dim" }, "None so far.");
+}
+
 function showLists() {
   const errors = status.errors.map((one) => [
     when(one.at_ms),
@@ -124,12 +133,13 @@ function showLists() {
     one.error,
     el("code", {}, one.request_id),
   ]);
+  const reasons = status.groups.some((one) => one.reason);
   const groups = status.groups.map((one) => [
     one.name,
     one.version ?? "",
     word(one.state, one.state !== "left out"),
     String(one.routes),
-    one.reason ?? "",
+    ...(reasons ? [one.reason ?? ""] : []),
   ]);
   const metrics = status.metrics.map((one) => [one.group, one.name, one.label, String(one.value)]);
   const configs = status.configs.map((one) => [
@@ -137,9 +147,9 @@ function showLists() {
     String(one.generation),
     one.failed ? word("did not work", false) : word("serves", true),
   ]);
-  replace("errors", table("Last errors", ["When", "Status", "Operation", "Error", "Request id"], errors));
-  replace("groups", table("Groups", ["Group", "Version", "State", "Routes", "Reason"], groups));
-  replace("metrics", table("Metrics of groups", ["Group", "Metric", "Label", "Value"], metrics));
+  replace("errors", list("Last errors", ["When", "Status", "Operation", "Error", "Request id"], errors));
+  replace("groups", list("Groups", ["Group", "Version", "State", "Routes", ...(reasons ? ["Reason"] : [])], groups));
+  replace("metrics", list("Metrics of groups", ["Group", "Metric", "Label", "Value"], metrics));
   replace("configs", table("Configs", ["When", "Generation", "State"], configs));
 }
 

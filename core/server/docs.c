@@ -2,8 +2,8 @@
 
 #include "call/call.h"
 #include "doc/documents.h"
-#include "pages/pages.h"
 #include "server/metrics_page.h"
+#include "server/page.h"
 
 #include <stdio.h>
 
@@ -51,45 +51,6 @@ static enum gr_err openapi(struct gr_call *pub)
     return gr_reply(pub, 200, "application/json", document->text);
 }
 
-/* --- the page --- */
-
-/* Nothing but this gateway's own files, no script in the page itself, no frame around it. */
-#define POLICY                                                                                     \
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " \
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-enum gr_err grc_page_reply(struct gr_call *pub, const char *name)
-{
-    const struct grc_page *page = grc_pages;
-
-    while (page->name && strcmp(page->name, name) != 0)
-        page++;
-    if (!page->name)
-        return gr_fail(pub, GR_ERR_NOT_FOUND, "no such file");
-    (void)gr_reply_header(pub, "Content-Security-Policy", GR_STR(POLICY));
-    (void)gr_reply_header(pub, "Referrer-Policy", GR_STR("no-referrer"));
-    (void)gr_reply_header(pub, "Cache-Control", GR_STR("no-cache"));
-    return gr_reply(pub, 200, page->type, page->text);
-}
-
-/* .data: the names of the files that this route serves. */
-enum gr_err grc_page_file(struct gr_call *pub)
-{
-    const char *const *names = gr_route_of(pub)->data;
-    gr_str wanted = gr_param(pub, "file");
-
-    while (*names && !gr_str_eq(gr_str_of(*names), wanted))
-        names++;
-    if (!*names)
-        return gr_fail(pub, GR_ERR_NOT_FOUND, "no such file");
-    return grc_page_reply(pub, *names);
-}
-
-static enum gr_err docs_page(struct gr_call *pub)
-{
-    return grc_page_reply(pub, "docs.html");
-}
-
 /* --- the group --- */
 
 static const struct gr_field openapi_query[] = {
@@ -103,20 +64,14 @@ static const struct gr_answer openapi_answers[] = {
     GR_END,
 };
 
-static const char *const files[] = {"common.css", "common.js", "docs.css", "docs.js", NULL};
-
-static const struct gr_field file_params[] = {
-    GR_FIELD("file", GR_STRING, "Name of the file", .range = GR_RANGE(1, 32)),
-    GR_END,
-};
+static const char *const files[] = {"docs.html", "common.css", "common.js",
+                                    "docs.css",  "docs.js",    NULL};
 
 static const struct gr_route routes[] = {
     GR_GET("/openapi.json", "docs.openapi", "Describe the API as an OpenAPI document",
            .access = GR_ACCESS_OPEN, .query = openapi_query, .handle = openapi,
            .answers = openapi_answers),
-    GR_GET("/docs", "docs.page", "Show the API", .access = GR_ACCESS_OPEN, .handle = docs_page),
-    GR_GET("/docs/{file}", "docs.file", "A file that the page is made of", .access = GR_ACCESS_OPEN,
-           .params = file_params, .handle = grc_page_file, .data = files),
+    GRC_PAGE_ROUTES("/docs", "docs", "Show the API", files),
     GR_END,
 };
 

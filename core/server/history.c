@@ -39,10 +39,11 @@ static struct {
     bool runs;
     struct track *tracks;
     size_t track_count;
-    size_t at;        /* place of the newest sample in each ring */
-    size_t filled;    /* samples that were taken, up to POINTS + 1 */
-    int64_t at_ms;    /* when, monotonic */
-    int64_t began_ms; /* likewise */
+    struct grc_metrics_totals totals[POINTS + 1]; /* a ring; see at */
+    size_t at;                                    /* place of the newest sample in each ring */
+    size_t filled;                                /* samples that were taken, up to POINTS + 1 */
+    int64_t at_ms;                                /* when, monotonic */
+    int64_t began_ms;                             /* likewise */
 } history = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct track *find(const struct grc_metrics_view *view)
@@ -96,6 +97,7 @@ static void take_all(void)
     if (history.filled < POINTS + 1)
         history.filled++;
     history.at_ms = grc_mono_ms();
+    grc_metrics_totals(&history.totals[history.at]);
     grc_metrics_each_route(take, NULL);
     grc_metrics_each_upstream(take, NULL);
 }
@@ -156,21 +158,30 @@ void grc_history_stop(void)
 
 /* --- reading --- */
 
-/* Samples back from the newest, at most to the oldest. */
-static const struct sample *back(const struct track *track, size_t periods)
+/* How many periods back from the newest sample there is one, at most those asked for. */
+static size_t periods_back(size_t periods)
 {
     size_t most = history.filled > 0 ? history.filled - 1 : 0;
-    size_t steps = periods < most ? periods : most;
 
-    return &track->samples[(history.at + POINTS + 1 - steps) % (POINTS + 1)];
+    return periods < most ? periods : most;
+}
+
+/* Its place in the rings. */
+static size_t place_back(size_t periods)
+{
+    return (history.at + POINTS + 1 - periods_back(periods)) % (POINTS + 1);
+}
+
+static const struct sample *back(const struct track *track, size_t periods)
+{
+    return &track->samples[place_back(periods)];
 }
 
 static json_t *points(const struct track *track, bool failed)
 {
     json_t *list = json_array();
-    size_t most = history.filled > 0 ? history.filled - 1 : 0;
 
-    for (size_t i = most; i > 0; i--) {
+    for (size_t i = periods_back(POINTS); i > 0; i--) {
         const struct sample *before = back(track, i);
         const struct sample *after = back(track, i - 1);
         uint64_t count = failed ? after->failed - before->failed : after->total - before->total;
@@ -180,12 +191,15 @@ static json_t *points(const struct track *track, bool failed)
     return list;
 }
 
-/* The time from a sample to now. */
+/* The time from a sample to now, in ms. */
+static int64_t time_since(size_t periods)
+{
+    return grc_mono_ms() - history.at_ms + (int64_t)periods_back(periods) * PERIOD_MS;
+}
+
 static double seconds_since(size_t periods)
 {
-    size_t most = history.filled > 0 ? history.filled - 1 : 0;
-    size_t steps = periods < most ? periods : most;
-    double s = (double)(grc_mono_ms() - history.at_ms + (int64_t)steps * PERIOD_MS) / 1000.0;
+    double s = (double)time_since(periods) / 1000.0;
 
     return s > 1 ? s : 1;
 }
@@ -240,6 +254,37 @@ json_t *grc_history_routes_json(void)
 json_t *grc_history_upstreams_json(void)
 {
     return list_of(grc_metrics_each_upstream);
+}
+
+static double per_second(uint64_t now, uint64_t then, int64_t over_ms)
+{
+    return over_ms > 0 ? (double)(now - then) * 1000 / (double)over_ms : 0;
+}
+
+static json_t *rates_since(const struct grc_metrics_totals *then, int64_t over_ms)
+{
+    struct grc_metrics_totals now;
+
+    grc_metrics_totals(&now);
+    uint64_t requests = now.requests - then->requests;
+    double mean_ms = requests ? (double)(now.took_us - then->took_us) / 1000 / (double)requests : 0;
+    return json_pack(
+        "{s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "over_ms", (json_int_t)over_ms, "requests_per_s",
+        per_second(now.requests, then->requests, over_ms), "failed_per_s",
+        per_second(now.failed, then->failed, over_ms), "refused_per_s",
+        per_second(now.refused, then->refused, over_ms), "mean_ms", mean_ms, "upstream_per_s",
+        per_second(now.upstream_calls, then->upstream_calls, over_ms), "upstream_failed_per_s",
+        per_second(now.upstream_failed, then->upstream_failed, over_ms));
+}
+
+json_t *grc_history_rates_json(void)
+{
+    pthread_mutex_lock(&history.lock);
+    json_t *rates = history.filled > 0
+                        ? rates_since(&history.totals[place_back(RECENT)], time_since(RECENT))
+                        : json_object();
+    pthread_mutex_unlock(&history.lock);
+    return rates;
 }
 
 int64_t grc_history_uptime_ms(void)

@@ -1,7 +1,7 @@
 /*
- * The last ten minutes of the counters of operations and upstreams: a thread of its own reads them
- * every ten seconds. Of bounded size, however many there are; the first ones with traffic are kept.
- * Thread-safe.
+ * The last ten minutes of the counters of operations and upstreams, and of their sums: a thread of
+ * its own reads them every ten seconds. Of bounded size, however many there are; the first ones
+ * with traffic are kept. Thread-safe.
  */
 #pragma once
 
@@ -15,6 +15,10 @@ bool grc_history_start(void);
 void grc_history_stop(void);
 /* Since it was started, which is when the gateway began to serve. */
 int64_t grc_history_uptime_ms(void);
+/* Of all requests and upstream calls over the last minute, or since the start: {"over_ms",
+ * "requests_per_s", "failed_per_s" (5xx), "refused_per_s", "mean_ms", "upstream_per_s",
+ * "upstream_failed_per_s"}; empty when nothing is recorded. New reference; NULL without memory. */
+json_t *grc_history_rates_json(void);
 /* Those with traffic in the time that is kept, as arrays of objects: name, group, total, failed,
  * per_s, failed_per_s, p50_ms, p95_ms, p99_ms, mean_ms, upstream_ms, points (calls in each of the
  * last 60 periods of 10 s, the newest last) and failed_points. New references. */

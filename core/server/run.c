@@ -16,7 +16,6 @@
 #include "server/history.h"
 #include "server/log_target.h"
 #include "server/metrics_page.h"
-#include "server/minute.h"
 #include "server/notify.h"
 #include "server/recent.h"
 #include "server/status.h"
@@ -37,7 +36,6 @@ struct server {
     struct grc_http *admin;          /* NULL: none configured */
     struct grc_admin_socket *socket; /* NULL: it could not be made */
     struct grc_reload_state reloads;
-    struct grc_minute minute;
     json_t *config; /* values of the current config, to find the changes of a reload */
     bool stopping;
     int signals; /* a signalfd */
@@ -242,7 +240,6 @@ static int start(struct server *server)
     server->socket = grc_admin_socket_open(grc_gateway_runtime(server->gateway)->settings);
     server->reloads.generation = 1;
     grc_metrics_page_reload(1, false, grc_now_ms());
-    grc_minute_note(&server->minute, grc_mono_ms());
     grc_recent_config(&server->reloads);
     if (!grc_history_start())
         grc_warn("there is no thread for the history of the status page");
@@ -445,7 +442,7 @@ static json_t *status_of(const struct server *server)
     json_t *status = grc_status(grc_gateway_runtime(server->gateway), server->http, server->admin,
                                 &server->reloads, grc_mono_ms() - server->began_ms);
 
-    (void)json_object_set_new(status, "rates", grc_minute_rates(&server->minute, grc_mono_ms()));
+    (void)json_object_set_new(status, "rates", grc_history_rates_json());
     return status;
 }
 
@@ -497,11 +494,7 @@ static int wait_signal(struct server *server, int timeout_ms)
         watched = true;
     if (watched && (timeout_ms < 0 || timeout_ms > 1000))
         timeout_ms = 1000;
-    if (timeout_ms < 0 || timeout_ms > GRC_MINUTE_STEP_MS)
-        timeout_ms = GRC_MINUTE_STEP_MS;
-    int count = poll(ready, 2, timeout_ms);
-    grc_minute_note(&server->minute, grc_mono_ms());
-    if (count <= 0)
+    if (poll(ready, 2, timeout_ms) <= 0)
         return 0;
     if (ready[0].revents && read(server->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
         return (int)info.ssi_signo;

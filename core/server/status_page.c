@@ -4,9 +4,9 @@
 #include "base/log.h"
 #include "loop/wait.h"
 #include "metrics/metrics.h"
-#include "server/docs.h"
 #include "server/history.h"
 #include "server/metrics_page.h"
+#include "server/page.h"
 #include "server/recent.h"
 
 #include <greenroom/version.h>
@@ -102,6 +102,17 @@ static json_t *certificate(void)
     return end_s ? json_integer((json_int_t)end_s * 1000) : json_null();
 }
 
+/* Spans by what became of them; null when no trace is exported. */
+static json_t *spans(const struct grc_runtime *runtime)
+{
+    if (!runtime->tracer)
+        return json_null();
+    return json_pack(
+        "{s:I, s:I}", "exported", (json_int_t)grc_spans_counted(GRC_SPANS_EXPORTED), "lost",
+        (json_int_t)(grc_spans_counted(GRC_SPANS_DROPPED) + grc_spans_counted(GRC_SPANS_FAILED) +
+                     grc_spans_counted(GRC_SPANS_REJECTED)));
+}
+
 /* --- the routes --- */
 
 static enum gr_err status_json(struct gr_call *pub)
@@ -114,7 +125,7 @@ static enum gr_err status_json(struct gr_call *pub)
     return gr_reply_json(
         pub, 200,
         json_pack("{s:s, s:I, s:I, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:s?, s:o, s:o, s:o, "
-                  "s:o, s:o, s:I}",
+                  "s:o, s:o, s:I, s:o}",
                   "version", GR_VERSION, "now_ms", (json_int_t)grc_now_ms(), "uptime_ms",
                   (json_int_t)grc_history_uptime_ms(), "generation", (int)reload.generation,
                   "reload_failed", reload.failed, "listeners", listeners(), "waits", waits(),
@@ -124,28 +135,15 @@ static enum gr_err status_json(struct gr_call *pub)
                   runtime->store ? grc_store_kind(runtime->store) : NULL, "rejected", rejects(),
                   "metrics", plugin_metrics(), "errors", grc_recent_errors_json(), "configs",
                   grc_recent_configs_json(), "certificate_end_ms", certificate(), "log_lines_lost",
-                  (json_int_t)grc_log_lost()));
+                  (json_int_t)grc_log_lost(), "spans", spans(runtime)));
 }
 
-static enum gr_err status_page(struct gr_call *pub)
-{
-    return grc_page_reply(pub, "status.html");
-}
-
-static const char *const files[] = {"status.css", "status.js", NULL};
-
-static const struct gr_field file_params[] = {
-    GR_FIELD("file", GR_STRING, "Name of the file", .range = GR_RANGE(1, 32)),
-    GR_END,
-};
+static const char *const files[] = {"status.html", "status.css", "status.js", NULL};
 
 static const struct gr_route routes[] = {
-    GR_GET("/status", "status.page", "Show what the gateway does", .access = GR_ACCESS_OPEN,
-           .handle = status_page),
+    GRC_PAGE_ROUTES("/status", "status", "Show what the gateway does", files),
     GR_GET("/status.json", "status.read", "Tell what the gateway does", .access = GR_ACCESS_OPEN,
            .handle = status_json),
-    GR_GET("/status/{file}", "status.file", "A file that the page is made of",
-           .access = GR_ACCESS_OPEN, .params = file_params, .handle = grc_page_file, .data = files),
     GR_END,
 };
 

@@ -9,8 +9,10 @@ import signal
 
 import pytest
 from support.browser import Browser
+from support.gateway import Gateway
 from support.hms import gateway_for
 from support.sandbox import Sandbox
+from support.until import until
 
 SOURCE = pathlib.Path(os.environ["GR_SOURCE_DIR"])
 PLUGINS = os.environ["GR_PLUGIN_DIR"]
@@ -158,6 +160,22 @@ def test_it_shows_traffic_and_metrics(browser, gateway):
                            "'rooms.list').textContent")
     assert "3" in row
     assert "rooms" in browser.text("#groups")[0] and "serves" in browser.text("#configs")[0]
+
+
+def test_of_two_hundred_operations_the_busiest_are_shown(browser, tmp_path):
+    many = {"library": os.path.join(os.environ["GR_BUILD_DIR"], "tests", "plugins", "many.so")}
+    with Gateway(tmp_path, {}, {"many": many}) as gateway:
+        for n in range(100, 300):
+            assert gateway.get(f"/many/{n}").status == 200
+        until(lambda: len(gateway.admin("/status.json").json["operations"]) >= 200)
+        browser.open(status_url(gateway), width=360)
+        browser.wait("#operations >> text=with less traffic")
+        assert browser.evaluate("document.querySelectorAll('#operations tbody tr').length") == 100
+        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        browser.fill("#filter", "many.n299")
+        browser.wait("#operations >> text=many.n299")
+        assert browser.evaluate("document.querySelectorAll('#operations tbody tr').length") == 1
+        fine(browser, status_url(gateway))
 
 
 # --- both ---
