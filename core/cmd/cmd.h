@@ -1,6 +1,6 @@
 /*
  * The command line, with one row per command. Results go to standard output, everything else to
- * standard error. Output has no secrets, except for `greenroom token` and `greenroom keys add`,
+ * standard error. Output has no secrets, except for `greenroom token`, `keys add` and `dev`,
  * whose result is a secret.
  */
 #pragma once

@@ -360,7 +360,20 @@ static void report_syntax(struct grc_reader *reader, const json_error_t *error)
     char *near = duplicate ? NULL : strstr(text, " near ");
     if (near)
         *near = '\0';
-    problem_at(reader, (unsigned)error->line, (unsigned)error->column, text);
+    /* jansson counts columns from 0 where it has not read anything yet. */
+    problem_at(reader, (unsigned)error->line, error->column > 0 ? (unsigned)error->column : 1,
+               json_error_code(error) == json_error_invalid_utf8
+                   ? "the file is not UTF-8: save it in that encoding"
+                   : text);
+}
+
+static bool is_blank(const char *text, size_t len)
+{
+    size_t at = 0;
+
+    while (at < len && strchr(" \t\r\n", text[at]) && text[at] != '\0')
+        at++;
+    return at == len;
 }
 
 json_t *grc_reader_parse_text(struct grc_reader *reader, char *text, size_t len)
@@ -373,6 +386,10 @@ json_t *grc_reader_parse_text(struct grc_reader *reader, char *text, size_t len)
     if (!grc_source_clean(text, len, &at)) {
         grc_source_place((gr_str){text, len}, at, &line, &column);
         problem_at(reader, line, column, "the comment that begins here does not end");
+        return NULL;
+    }
+    if (is_blank(text, len)) {
+        problem_at(reader, 1, 1, "the file is empty, expected a JSON object");
         return NULL;
     }
     if (grc_json_guard((gr_str){text, len}, DEPTH_MAX, NULL) == GRC_JSON_TOO_DEEP) {

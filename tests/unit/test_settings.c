@@ -22,7 +22,9 @@ struct wrong {
 };
 
 static const struct wrong wrongs[] = {
-    {"", "D/greenroom.json:1:0: '[' or '{' expected\n"},
+    {"", "D/greenroom.json:1:1: the file is empty, expected a JSON object\n"},
+    {" // a comment\n", "D/greenroom.json:1:1: the file is empty, expected a JSON object\n"},
+    {"\xff\xfe{", "D/greenroom.json:1:1: the file is not UTF-8: save it in that encoding\n"},
     {"{\n  \"server\": {\n    \"workers\": 3,,\n  }\n}",
      "D/greenroom.json:4:3: string or '}' expected\n"},
     {"[]", "D/greenroom.json: expected an object, found an array\n"},
