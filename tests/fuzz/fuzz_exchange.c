@@ -102,7 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     answer_len = size - 1;
     memcpy(answer, data + 1, answer_len);
     pthread_mutex_unlock(&lock);
-    if (live_status(live_send(gr_str_of(requests[data[0] & 3]))) == 0)
+    bool fails = memmem(data, size, " 500", 4) != NULL;
+    if (live_status(live_send(gr_str_of(requests[data[0] & 3]), fails)) == 0)
         abort();
     return 0;
 }
