@@ -7,16 +7,17 @@
 
 static bool equals(gr_str a, gr_str b)
 {
-    return a.len == b.len && strncasecmp(a.ptr, b.ptr, a.len) == 0;
+    return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
 }
 
 /* The name or address in a Host header, without port and brackets. */
 static gr_str host_name(gr_str host)
 {
-    bool bracket = host.len && host.ptr[0] == '[';
-    const char *end = host.len ? memchr(host.ptr, bracket ? ']' : ':', host.len) : NULL;
+    if (host.len == 0)
+        return host;
+    bool bracket = host.ptr[0] == '[';
+    const char *end = memchr(host.ptr, bracket ? ']' : ':', host.len);
     size_t begin = bracket ? 1 : 0;
-
     if (bracket && !end)
         return host; /* no name of anything */
     return (gr_str){host.ptr + begin, (end ? (size_t)(end - host.ptr) : host.len) - begin};

@@ -214,17 +214,17 @@ static bool send_reply(struct grc_conn *conn, bool keep_alive, size_t *ret_sent)
             GR_OK ||
         grc_buf_add(out, body.ptr, joined) != GR_OK)
         return false;
+    const char *tail = body.len ? body.ptr + joined : NULL;
     size_t rest = body.len - joined;
     if (reply->cut) {
         size_t first = reply->cut_after < out->len ? reply->cut_after : out->len;
         size_t more = reply->cut_after - first < rest ? reply->cut_after - first : rest;
 
         (void)(send_bytes(conn, out->ptr, first, ret_sent) &&
-               send_bytes(conn, body.ptr + joined, more, ret_sent));
+               send_bytes(conn, tail, more, ret_sent));
         return false;
     }
-    return send_bytes(conn, out->ptr, out->len, ret_sent) &&
-           send_bytes(conn, body.ptr + joined, rest, ret_sent);
+    return send_bytes(conn, out->ptr, out->len, ret_sent) && send_bytes(conn, tail, rest, ret_sent);
 }
 
 /* --- bodies --- */

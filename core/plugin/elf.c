@@ -225,6 +225,13 @@ static bool check_segments(struct reader *reader, const ElfW(Ehdr) * header)
             (segment.p_offset > reader->size || segment.p_filesz > reader->size - segment.p_offset))
             return wrong(reader, "segment %zu: it is cut off: found %zu bytes of file, wanted %zu",
                          i, reader->size, (size_t)(segment.p_offset + segment.p_filesz));
+        if (segment.p_type == PT_LOAD &&
+            (segment.p_memsz < segment.p_filesz || segment.p_memsz > UINTPTR_MAX - segment.p_vaddr))
+            return wrong(reader,
+                         "segment %zu: found %zu bytes of memory at address %#zx, wanted room for "
+                         "its %zu bytes of file, within the address space",
+                         i, (size_t)segment.p_memsz, (size_t)segment.p_vaddr,
+                         (size_t)segment.p_filesz);
         if (segment.p_type == PT_LOAD && (segment.p_flags & PF_W) && (segment.p_flags & PF_X))
             return wrong(reader,
                          "segment %zu: found one that is writable and executable, wanted "
@@ -409,8 +416,10 @@ static size_t narrow(const struct reader *reader, const ElfW(Shdr) * table, uint
     ElfW(Sym) symbol;
 
     for (size_t i = 0; i < table->sh_size / sizeof(symbol); i++) {
-        if (get(reader, table->sh_offset + i * sizeof(symbol), &symbol, sizeof(symbol)) &&
-            SYMBOL_TYPE(symbol.st_info) == STT_OBJECT && address >= symbol.st_value &&
+        /* A size beyond the end of the file would be gone through for ages. */
+        if (!get(reader, table->sh_offset + i * sizeof(symbol), &symbol, sizeof(symbol)))
+            break;
+        if (SYMBOL_TYPE(symbol.st_info) == STT_OBJECT && address >= symbol.st_value &&
             address - symbol.st_value < symbol.st_size &&
             symbol.st_value + symbol.st_size - address < room)
             room = symbol.st_value + symbol.st_size - address;

@@ -24,6 +24,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!started)
         (void)live_start(CONFIG, groups);
     started = true;
-    (void)live_send((gr_str){(const char *)data, size});
+    (void)live_send((gr_str){(const char *)data, size}, false);
     return 0;
 }

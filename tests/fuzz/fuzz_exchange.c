@@ -15,7 +15,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int listener;
-static gr_str answer; /* written before a request is sent, so that the upstream sees it */
+
+/* The bytes of the current run. A connection of an earlier one may still be served, so they are
+ * copied. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char answer[ANSWER_MAX];
+static size_t answer_len;
 
 /* Reads until the head has ended; a body that follows is not needed. */
 static void read_head(int fd)
@@ -33,6 +38,8 @@ static void read_head(int fd)
 
 static void *upstream(void *arg)
 {
+    static char bytes[ANSWER_MAX];
+
     (void)arg;
     for (;;) {
         int fd = accept(listener, NULL, NULL);
@@ -40,8 +47,12 @@ static void *upstream(void *arg)
         if (fd < 0)
             continue;
         read_head(fd);
-        for (size_t at = 0; at < answer.len;) {
-            ssize_t sent = send(fd, answer.ptr + at, answer.len - at, MSG_NOSIGNAL);
+        pthread_mutex_lock(&lock);
+        size_t len = answer_len;
+        memcpy(bytes, answer, len);
+        pthread_mutex_unlock(&lock);
+        for (size_t at = 0; at < len;) {
+            ssize_t sent = send(fd, bytes + at, len - at, MSG_NOSIGNAL);
 
             if (sent < 0)
                 break;
@@ -87,8 +98,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (!listener)
         start();
-    answer = (gr_str){(const char *)data + 1, size - 1};
-    if (live_status(live_send(gr_str_of(requests[data[0] & 3]))) == 0)
+    pthread_mutex_lock(&lock);
+    answer_len = size - 1;
+    memcpy(answer, data + 1, answer_len);
+    pthread_mutex_unlock(&lock);
+    bool fails = memmem(data, size, " 500", 4) != NULL;
+    if (live_status(live_send(gr_str_of(requests[data[0] & 3]), fails)) == 0)
         abort();
     return 0;
 }

@@ -28,8 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         !memchr(elf.build_id, '\0', sizeof(elf.build_id)))
         abort();
     free(reason);
-    for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
-        if (grc_elf_room(data, size, far[i]) > size)
+    for (size_t i = 0; verdict == GRC_ELF_OK && i < sizeof(far) / sizeof(far[0]); i++) {
+        if (far[i] + grc_elf_room(data, size, far[i]) < far[i])
             abort();
     }
     grc_elf_needed(data, size, count_needed, &needed);

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                   (gr_str){(const char *)data + 1, size - 1}));
     if (status != 200 && status != 400)
         abort();
-    if (data[0] && live_status(live_send(GR_STR(list))) != 200)
+    if (data[0] && live_status(live_send(GR_STR(list), false)) != 200)
         abort();
     return 0;
 }

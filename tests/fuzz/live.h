@@ -21,9 +21,10 @@ int live_listen(unsigned *ret_port);
 /*
  * Sends bytes on a connection of its own, ends the sending side, and reads until the gateway
  * closes. The result is valid until the next call. Aborts when the gateway takes longer than ten
- * seconds, or when something comes back that is not an answer of HTTP/1.1, or one with status 500.
+ * seconds, and when something comes back that is not an answer of HTTP/1.1, or one with status 500.
+ * may_be_500: it is the upstream's, and passed on.
  */
-gr_str live_send(gr_str bytes);
+gr_str live_send(gr_str bytes, bool may_be_500);
 /* As live_send() of a POST with this body. headers: further ones, each with its line end. */
 gr_str live_post(const char *path, const char *headers, gr_str body);
 /* The status of the first answer; 0: there was none. */

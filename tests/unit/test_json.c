@@ -405,6 +405,7 @@ static void parts_are_found_without_a_tree(void **state)
         {"[,1]", "=;=1;."},
         {"[1 2]", "=1 2;."},
         {"[1}", "=1;!"},
+        {"[1},[2]", "=1;!"}, /* its brackets are as many */
         {"{\"a\":1]", "\"a\"=1;!"},
         {"[1] 2", "=1;!"},
         {"[1", "!"},

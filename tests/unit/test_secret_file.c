@@ -92,6 +92,23 @@ static void an_operators_own_is_taken_without_its_line_end(void **state)
     grc_wipe_free(text);
 }
 
+/* Another user may have made the link, and who owns the file that it names is not looked at. */
+static void a_link_is_refused(void **state)
+{
+    const char *reason = "";
+    char other[96];
+    bool made;
+
+    (void)state;
+    write_file("of their own\n", 13, 0600);
+    snprintf(other, sizeof(other), "%s/other", dir);
+    assert_int_equal(rename(path, other), 0);
+    assert_int_equal(symlink(other, path), 0);
+    assert_null(grc_secret_file(path, &made, &reason));
+    assert_string_equal(reason, "not a regular file");
+    assert_int_equal(unlink(other), 0);
+}
+
 static void what_is_no_secret_is_refused(void **state)
 {
     static const struct {
@@ -160,6 +177,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_is_made_once_and_read_again, setup, teardown),
         cmocka_unit_test_setup_teardown(an_operators_own_is_taken_without_its_line_end, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_link_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_secret_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(of_many_at_once_one_makes_it, setup, teardown),
     };

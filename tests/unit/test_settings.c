@@ -103,6 +103,8 @@ static const struct wrong wrongs[] = {
      "has "
      "something "
      "behind the host: \"https://app.example.org\" would match, without a slash at its end\n"},
+    {"{\"server\": {\"listen\": {\"address\": \"127.0.0.1:8443\", \"tls\": true}}}",
+     "D/greenroom.json:1:2: server.tls.certificate: missing: a listener has \"tls\": true\n"},
     {"{\"admin\": {\"listen\": \"0.0.0.0:9090\"}, \"auth\": {\"keys\": {\"file\": \"keys.json\"}}}",
      "D/greenroom.json:1:12: admin.listen: 0.0.0.0:9090 can be reached from other machines, and "
      "what it "

@@ -304,6 +304,9 @@ static void only_a_plain_get_is_looked_up(void **state)
     exchange.method = GR_METHOD_POST;
     assert_false(grc_cache_fits(&exchange));
     exchange = get("/x");
+    exchange.has_body = true;
+    assert_false(grc_cache_fits(&exchange));
+    exchange = get("/x");
     exchange.bearer = "t";
     assert_false(grc_cache_fits(&exchange));
     exchange = get("/x");
