@@ -2,6 +2,7 @@
  * wait */
 #include "trace/trace.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/pairs.h"
 #include "otlp/resource.h"
@@ -213,10 +214,10 @@ static void the_oldest_comes_first(void **state)
     grc_tracer_free(tracer);
 }
 
-/* The delay is longer than the test may take. */
 static void a_batch_and_a_wake_end_a_wait(void **state)
 {
     struct grc_tracer *tracer = grc_tracer_new(&settings);
+    const int64_t began_ms = grc_mono_ms();
 
     (void)state;
     put_trace(tracer, 2);
@@ -225,6 +226,7 @@ static void a_batch_and_a_wake_end_a_wait(void **state)
     assert_int_equal(drain(tracer), 4);
     grc_tracer_wake(tracer);
     grc_tracer_wait(tracer);
+    assert_true(grc_mono_ms() - began_ms < settings.delay_ms);
     grc_tracer_free(tracer);
 }
 
