@@ -155,6 +155,27 @@ static enum gr_err set_caller(struct gr_call *pub, gr_str id)
     return GR_OK;
 }
 
+static enum gr_err set_caller_account(struct gr_call *pub, const struct gr_account *account)
+{
+    struct grc_call *call = grc_call_of(pub);
+    char *text =
+        grc_arena_format(&call->arena, "%.*s.%.*s", (int)account->label.len, account->label.ptr,
+                         (int)account->audience.len, account->audience.ptr);
+
+    if (!text)
+        return GR_ERR_NO_MEMORY;
+    call->caller_id = gr_str_of(text);
+    /* The parts are slices of the text, which lives as long as the call. */
+    call->account.label = (gr_str){text, account->label.len};
+    call->account.audience = (gr_str){text + account->label.len + 1, account->audience.len};
+    return GR_OK;
+}
+
+static struct gr_account caller_account(const struct gr_call *pub)
+{
+    return view(pub)->account;
+}
+
 static enum gr_err validate(struct gr_call *pub, const struct gr_field *row, const json_t *value)
 {
     struct grc_call *call = grc_call_of(pub);
@@ -350,6 +371,8 @@ const struct gr_host grc_host = {
     .json_text = json_text,
     .jwt_sign = grc_host_jwt_sign,
     .jwt_verify = grc_host_jwt_verify,
+    .jwt_peek = grc_host_jwt_peek,
+    .jwt_key_fault = grc_host_jwt_key_fault,
     .credential_sign = grc_host_credential_sign,
     .random = grc_random,
     .secret_equal = grc_secret_equal,
@@ -367,14 +390,8 @@ const struct gr_host grc_host = {
     .state_dir = state_dir,
     .state_secret = state_secret,
     .relay = grc_host_relay,
-    .authn_new = grc_host_authn_new,
-    .authn_free = grc_host_authn_free,
-    .authn_check = grc_host_authn_check,
-    .authz_new = grc_host_authz_new,
-    .authz_free = grc_host_authz_free,
-    .authz_check = grc_host_authz_check,
     .exclusive = exclusive,
     .blocking = blocking,
-    .set_caller_account = grc_host_set_caller_account,
-    .caller_account = grc_host_caller_account,
+    .set_caller_account = set_caller_account,
+    .caller_account = caller_account,
 };

@@ -55,18 +55,9 @@ enum gr_err grc_host_jwt_verify(struct gr_call *pub, const struct gr_jwt_key *ke
                                 const json_t **ret_claims);
 
 /* access.c */
-struct gr_authn *grc_host_authn_new(struct gr_self *self, const json_t *config,
-                                    gr_str fallback_key);
-void grc_host_authn_free(struct gr_authn *authn);
-enum gr_err grc_host_authn_check(struct gr_call *pub, const struct gr_authn *authn, gr_str token,
-                                 struct gr_account *ret_account, const char **ret_reason);
-struct gr_authz *grc_host_authz_new(struct gr_self *self, const char *account, const json_t *rules,
-                                    int64_t cache_ms, gr_bearer_fn *bearer);
-void grc_host_authz_free(struct gr_authz *authz);
-enum gr_verdict grc_host_authz_check(struct gr_call *pub, struct gr_authz *authz,
-                                     const char *audience, const struct gr_intent *intent);
-enum gr_err grc_host_set_caller_account(struct gr_call *pub, const struct gr_account *account);
-struct gr_account grc_host_caller_account(const struct gr_call *pub);
+enum gr_err grc_host_jwt_peek(struct gr_call *pub, gr_str token, const json_t **ret_header,
+                              const json_t **ret_claims);
+const char *grc_host_jwt_key_fault(const struct gr_jwt_key *key);
 
 /* data.c */
 enum gr_err grc_host_store_run(struct gr_call *pub, const char *sql, const struct gr_value *params,

@@ -53,3 +53,35 @@ enum gr_err grc_host_jwt_verify(struct gr_call *pub, const struct gr_jwt_key *ke
     *ret_claims = claims;
     return GR_OK;
 }
+
+enum gr_err grc_host_jwt_peek(struct gr_call *pub, gr_str token, const json_t **ret_header,
+                              const json_t **ret_claims)
+{
+    struct grc_call *call = grc_call_of(pub);
+    json_t *header = NULL;
+    json_t *claims = NULL;
+
+    if (!grc_jwt_peek(token, &header, &claims))
+        return GR_ERR_UNAUTHORIZED;
+    enum gr_err err = grc_arena_defer(&call->arena, release_json, header);
+    if (grc_arena_defer(&call->arena, release_json, claims) != GR_OK)
+        err = GR_ERR_NO_MEMORY;
+    if (err != GR_OK)
+        return err;
+    if (ret_header)
+        *ret_header = header;
+    if (ret_claims)
+        *ret_claims = claims;
+    return GR_OK;
+}
+
+const char *grc_host_jwt_key_fault(const struct gr_jwt_key *key)
+{
+    const char *reason = "the key cannot be used";
+    struct grc_jwt_key *parsed = grc_jwt_key_new(key, &reason);
+
+    if (!parsed)
+        return reason;
+    grc_jwt_key_free(parsed);
+    return NULL;
+}

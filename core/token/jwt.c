@@ -354,6 +354,27 @@ enum grc_jwt_fault grc_jwt_verify(const struct grc_jwt_key *const *keys, size_t 
     return GRC_JWT_OK;
 }
 
+bool grc_jwt_peek(gr_str token, json_t **ret_header, json_t **ret_claims)
+{
+    struct parts parts = {0};
+    json_t *header = NULL;
+    json_t *claims = NULL;
+
+    if (split(&parts, token)) {
+        header = parse_object(parts.head, parts.head_len);
+        claims = parse_object(parts.claims, parts.claims_len);
+    }
+    free(parts.text);
+    if (!header || !claims) {
+        json_decref(header);
+        json_decref(claims);
+        return false;
+    }
+    *ret_header = header;
+    *ret_claims = claims;
+    return true;
+}
+
 const char *grc_jwt_fault_text(enum grc_jwt_fault fault)
 {
     static const char *const texts[] = {

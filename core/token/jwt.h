@@ -45,5 +45,8 @@ enum gr_err grc_jwt_sign(struct grc_arena *arena, const struct grc_jwt_key *key,
 enum grc_jwt_fault grc_jwt_verify(const struct grc_jwt_key *const *keys, size_t count,
                                   const struct gr_jwt_rules *rules, gr_str token, int64_t now_s,
                                   json_t **ret_claims);
+/* Reads a token without verifying it. Returns new references to two objects, or false when it is
+ * malformed or too long. */
+bool grc_jwt_peek(gr_str token, json_t **ret_header, json_t **ret_claims);
 const char *grc_jwt_fault_text(enum grc_jwt_fault fault);
 const char *grc_jwt_library(void);

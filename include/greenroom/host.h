@@ -27,10 +27,6 @@ struct gr_call {
     void *state; /* made by init */
 };
 
-/* Accepted issuers of tokens, and the rights of accounts: see gr_authn_new() and gr_authz_new(). */
-struct gr_authn;
-struct gr_authz;
-
 /*
  * The account of a token: its claims sub and aud. Compare them as a pair, never as the text
  * "label.audience": an issuer that is only trusted for one audience could otherwise choose a label
@@ -40,23 +36,6 @@ struct gr_account {
     gr_str label;
     gr_str audience;
 };
-
-/* An action of an account that needs a right. */
-struct gr_intent {
-    struct gr_account account;
-    const char *const *object; /* elements such as "rooms" and an id; ends with NULL */
-    const char *action;        /* "create", "read" … */
-};
-
-enum gr_verdict {
-    GR_DENIED = 0,
-    GR_ALLOWED,
-    GR_UNDECIDED /* the authorization service did not give a valid answer */
-};
-
-/* Makes a token of the plugin for the authorization service of an audience, in call memory. NULL on
- * failure. */
-typedef const char *gr_bearer_fn(struct gr_call *call, const char *audience);
 
 #if defined(__GNUC__)
 #define GR_PRINTF(format_, first_) __attribute__((format(printf, format_, first_)))
@@ -120,6 +99,9 @@ struct gr_host {
     enum gr_err (*jwt_verify)(struct gr_call *call, const struct gr_jwt_key *keys, size_t count,
                               const struct gr_jwt_rules *rules, gr_str token,
                               const json_t **ret_claims);
+    enum gr_err (*jwt_peek)(struct gr_call *call, gr_str token, const json_t **ret_header,
+                            const json_t **ret_claims);
+    const char *(*jwt_key_fault)(const struct gr_jwt_key *key);
     enum gr_err (*credential_sign)(struct gr_call *call, const char *upstream, const json_t *claims,
                                    int64_t lifetime_s, char **ret_token);
     void (*random)(void *bytes, size_t count);
@@ -142,16 +124,6 @@ struct gr_host {
     const char *(*state_dir)(const struct gr_self *self);
     gr_str (*state_secret)(struct gr_self *self, const char *file);
     enum gr_err (*relay)(struct gr_call *call, const struct gr_upstream_request *request);
-
-    struct gr_authn *(*authn_new)(struct gr_self *self, const json_t *config, gr_str fallback_key);
-    void (*authn_free)(struct gr_authn *authn);
-    enum gr_err (*authn_check)(struct gr_call *call, const struct gr_authn *authn, gr_str token,
-                               struct gr_account *ret_account, const char **ret_reason);
-    struct gr_authz *(*authz_new)(struct gr_self *self, const char *account, const json_t *rules,
-                                  int64_t cache_ms, gr_bearer_fn *bearer);
-    void (*authz_free)(struct gr_authz *authz);
-    enum gr_verdict (*authz_check)(struct gr_call *call, struct gr_authz *authz,
-                                   const char *audience, const struct gr_intent *intent);
 
     enum gr_err (*exclusive)(struct gr_call *call, gr_str key, int64_t wait_ms);
     void (*blocking)(bool begins);
@@ -326,8 +298,9 @@ static inline enum gr_err gr_set_caller(struct gr_call *call, gr_str id)
     return call->host->set_caller(call, id);
 }
 
-/* The same for an account from gr_authn_check(): gr_caller() is then "label.audience", for logs and
- * keys in the store, and gr_caller_account() is the pair, for all comparisons. */
+/* The same for an account, of which the parts are claims of a verified token: gr_caller() is then
+ * "label.audience", for logs and keys in the store, and gr_caller_account() is the pair, for all
+ * comparisons. */
 static inline enum gr_err gr_set_caller_account(struct gr_call *call,
                                                 const struct gr_account *account)
 {
@@ -501,6 +474,25 @@ static inline enum gr_err gr_jwt_verify(struct gr_call *call, const struct gr_jw
 }
 
 /*
+ * Reads the header and the claims of a token without verifying anything, in order to choose the key
+ * and the rules for gr_jwt_verify(), for example by the claim iss. Nothing else may be decided by
+ * them. Both are objects and live as long as the call; either pointer may be NULL. Returns
+ * GR_ERR_UNAUTHORIZED if the token is malformed or over 8 KiB, without failing the call.
+ */
+static inline enum gr_err gr_jwt_peek(struct gr_call *call, gr_str token, const json_t **ret_header,
+                                      const json_t **ret_claims)
+{
+    return call->host->jwt_peek(call, token, ret_header, ret_claims);
+}
+
+/* Tells why a key cannot be used, for example because it is too short for its algorithm; NULL if it
+ * can. For init: a wrong key is found before the first call. */
+static inline const char *gr_jwt_key_fault(const struct gr_host *host, const struct gr_jwt_key *key)
+{
+    return host->jwt_key_fault(key);
+}
+
+/*
  * Signs with the credential of an upstream, without revealing its secret to the plugin. For a
  * "100ms" credential the host adds access_key, version, jti, iat, nbf and exp to the claims.
  */
@@ -569,113 +561,6 @@ static inline void gr_wipe(const struct gr_host *host, void *bytes, size_t count
 static inline int64_t gr_now_ms(const struct gr_host *host)
 {
     return host->now_ms();
-}
-
-/* --- accounts and their rights --- */
-
-/* The rows of one element of gr_authn_new()'s config, for an option of type GR_OPT_JSON:
- * `static const struct gr_field issuer[] = {GR_AUTHN_FIELDS, GR_END};`. */
-#define GR_AUTHN_FIELDS                                                                            \
-    GR_FIELD("issuer", GR_STRING, "Value of the claim iss", .flags = GR_FIELD_REQUIRED,            \
-             .range = GR_MIN(1)),                                                                  \
-        GR_FIELD("audience", GR_ARRAY, "Accepted claims aud, up to their first colon",             \
-                 .flags = GR_FIELD_REQUIRED, .items = GR_ITEM(GR_STRING)),                         \
-        GR_FIELD("algorithm", GR_STRING, "The only algorithm this issuer may use",                 \
-                 .values = GR_LIST("HS256", "RS256", "ES256"), .default_doc = "\"HS256\""),        \
-        GR_FIELD("key", GR_STRING, "Shared secret, or public key as PEM",                          \
-                 .flags = GR_FIELD_SECRET),                                                        \
-        GR_FIELD("key_file", GR_STRING, "File with the key: secret, PEM, DER or ES256 point"),     \
-        GR_FIELD("exp_required", GR_BOOL, "Whether tokens of this issuer need the claim exp",      \
-                 .default_doc = "true"),                                                           \
-        GR_FIELD("nbf_checked", GR_BOOL,                                                           \
-                 "Whether the claims nbf and iat of this issuer are checked",                      \
-                 .default_doc = "true")
-
-/* The rows of one element of gr_authz_new()'s rules. */
-#define GR_AUTHZ_FIELDS                                                                            \
-    GR_FIELD("audience", GR_STRING, "Audience of the objects", .flags = GR_FIELD_REQUIRED,         \
-             .range = GR_MIN(1)),                                                                  \
-        GR_FIELD("type", GR_STRING, "How to decide", .flags = GR_FIELD_REQUIRED,                   \
-                 .values = GR_LIST("none", "local", "localwhitelist", "http")),                    \
-        GR_FIELD("trusted", GR_ARRAY, "local, http: accounts that may do anything",                \
-                 .items = GR_ITEM(GR_STRING)),                                                     \
-        GR_FIELD("records", GR_ARRAY, "localwhitelist: what is allowed",                           \
-                 .items = GR_ITEM(GR_OBJECT,                                                       \
-                                  .fields =                                                        \
-                                      (const struct gr_field[]){GR_AUTHZ_RECORD_FIELDS, GR_END})), \
-        GR_FIELD("uri", GR_STRING, "http: the tenant's authorization service",                     \
-                 .pattern = "https?://[^?#{}]+", .when = GR_WHEN("type", "http")),                 \
-        GR_FIELD("max_retries", GR_INT, "http: total number of attempts",                          \
-                 .range = GR_RANGE(1, 10), .default_doc = "1")
-#define GR_AUTHZ_RECORD_FIELDS                                                                     \
-    GR_FIELD("subject_account_id", GR_STRING, "Account; its label may be *",                       \
-             .flags = GR_FIELD_REQUIRED),                                                          \
-        GR_FIELD("object", GR_ARRAY, "Object; an element may be *", .flags = GR_FIELD_REQUIRED,    \
-                 .items = GR_ITEM(GR_STRING)),                                                     \
-        GR_FIELD("action", GR_STRING, "Action, or *", .flags = GR_FIELD_REQUIRED)
-
-/*
- * In init: reads the accepted issuers of tokens, an array of GR_AUTHN_FIELDS. An issuer has one key
- * and one algorithm, which a token cannot change. An HS256 issuer without a key gets fallback_key
- * (may be empty). Copies everything. If an entry or a key is wrong, logs it and returns NULL; init
- * should then return GR_ERR_INVALID. With a NULL or empty config no token is accepted.
- */
-static inline struct gr_authn *gr_authn_new(struct gr_self *self, const json_t *config,
-                                            gr_str fallback_key)
-{
-    return self->host->authn_new(self, config, fallback_key);
-}
-
-/* In fini. NULL is allowed. */
-static inline void gr_authn_free(struct gr_self *self, struct gr_authn *authn)
-{
-    self->host->authn_free(authn);
-}
-
-/*
- * Checks a token: signature, iss, exp, nbf and iat (the last two with 30 s of leeway), and that the
- * issuer is accepted for its aud up to the first colon. Refuses a sub with '.' or ':', which
- * separate the parts of an account id in text. Returns GR_OK with the account, which lives as long
- * as the call, or GR_ERR_UNAUTHORIZED with a static reason for the client (ret_reason may be NULL).
- * Does not fail the call. Any thread.
- */
-static inline enum gr_err gr_authn_check(struct gr_call *call, const struct gr_authn *authn,
-                                         gr_str token, struct gr_account *ret_account,
-                                         const char **ret_reason)
-{
-    return call->host->authn_check(call, authn, token, ret_account, ret_reason);
-}
-
-/*
- * In init: reads the rights, an array of GR_AUTHZ_FIELDS with one entry per audience. account is
- * the plugin's own account, which the objects belong to. Answers of authorization services are kept
- * for cache_ms (0: not at all). bearer makes the tokens for requests to them (NULL: none). Copies
- * everything. Each entry of type "http" becomes an upstream PLUGIN_authz_N, where N is its index,
- * so only one gr_authz of a plugin can have such entries. If an entry is wrong, logs it and returns
- * NULL; init should then return GR_ERR_INVALID.
- */
-static inline struct gr_authz *gr_authz_new(struct gr_self *self, const char *account,
-                                            const json_t *rules, int64_t cache_ms,
-                                            gr_bearer_fn *bearer)
-{
-    return self->host->authz_new(self, account, rules, cache_ms, bearer);
-}
-
-/* In fini. NULL is allowed. */
-static inline void gr_authz_free(struct gr_self *self, struct gr_authz *authz)
-{
-    self->host->authz_free(authz);
-}
-
-/*
- * Decides by the entry of that audience; without an entry the answer is GR_DENIED. An "http" entry
- * asks its service unless the answer is cached, for at most 5 s per attempt and within the call's
- * deadline; GR_UNDECIDED if that fails. Does not fail the call. Any thread.
- */
-static inline enum gr_verdict gr_authz_check(struct gr_call *call, struct gr_authz *authz,
-                                             const char *audience, const struct gr_intent *intent)
-{
-    return call->host->authz_check(call, authz, audience, intent);
 }
 
 /* --- store --- */

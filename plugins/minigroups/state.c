@@ -1,6 +1,8 @@
 /* Makes the state of the group from its options. */
 #include "base/state.h"
 
+#include "account/authn.h"
+#include "account/authz.h"
 #include "base/ids.h"
 #include "base/secret.h"
 #include "service/signer.h"
@@ -92,11 +94,11 @@ enum gr_err mini_state_init(struct gr_self *self, const void *options, void **re
     if (secret.len == 0 || !check_account(self, state->options->account) ||
         !define_upstreams(state, self))
         goto fail;
-    state->authn = gr_authn_new(self, state->options->authn, secret);
+    state->authn = mini_authn_new(self, state->options->authn, secret);
     if (!state->authn)
         goto fail;
-    state->authz = gr_authz_new(self, state->options->account, state->options->authz,
-                                state->options->authz_cache, mini_tenant_token);
+    state->authz = mini_authz_new(self, state->options->account, state->options->authz,
+                                  state->options->authz_cache, mini_tenant_token);
     state->signer = mini_signer_new(self, state->options, secret);
     gr_hmac_sha256(self->host, secret, GR_STR("ids of absent classes"), state->absent_key);
     if (!state->authz || !state->signer)
@@ -114,8 +116,8 @@ void mini_state_fini(struct gr_self *self, void *arg)
     struct mini_state *state = arg;
 
     mini_signer_free(self, state->signer);
-    gr_authz_free(self, state->authz);
-    gr_authn_free(self, state->authn);
+    mini_authz_free(state->authz);
+    mini_authn_free(self, state->authn);
     free(state->notify);
     free(state);
 }

@@ -1,4 +1,4 @@
-"""Accounts and their rights as services of the host: a group that is not minigroups uses them."""
+"""Accounts and their rights, as minigroups checks them, in a plugin that does nothing else."""
 
 import pytest
 from support import minigroups as mg

@@ -2,6 +2,9 @@
  * short. */
 #include <greenroom/plugin.h>
 
+#include "account/authn.h"
+#include "account/authz.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +70,7 @@ static enum gr_err wake(struct gr_call *call)
     return GR_OK;
 }
 
-/* --- accounts and their rights, as the host keeps them --- */
+/* --- accounts and their rights, as minigroups checks them --- */
 
 struct options {
     const json_t *authn;
@@ -76,18 +79,15 @@ struct options {
 };
 
 struct state {
-    struct gr_authn *authn;
-    struct gr_authz *authz;
+    struct mini_authn *authn;
+    struct mini_authz *authz;
 };
 
-static const struct gr_field authn_rows[] = {GR_AUTHN_FIELDS, GR_END};
-static const struct gr_field authz_rows[] = {GR_AUTHZ_FIELDS, GR_END};
-
-#define ROWS(rows_) GR_BODY(GR_ARRAY, .items = GR_ITEM(GR_OBJECT, .fields = (rows_)))
+#define LIST GR_BODY(GR_ARRAY, .items = GR_ITEM(GR_OBJECT))
 
 static const struct gr_option option_rows[] = {
-    GR_OPTION(options, authn, GR_OPT_JSON, NULL, "Who makes tokens", .json = ROWS(authn_rows)),
-    GR_OPTION(options, authz, GR_OPT_JSON, NULL, "Who may do what", .json = ROWS(authz_rows)),
+    GR_OPTION(options, authn, GR_OPT_JSON, NULL, "Who makes tokens", .json = LIST),
+    GR_OPTION(options, authz, GR_OPT_JSON, NULL, "Who may do what", .json = LIST),
     GR_OPTION(options, authz_cache, GR_OPT_MS, "0", "How long answers are remembered"),
     GR_END,
 };
@@ -101,8 +101,8 @@ static void fini(struct gr_self *self, void *arg)
 {
     struct state *state = arg;
 
-    gr_authz_free(self, state->authz);
-    gr_authn_free(self, state->authn);
+    mini_authz_free(state->authz);
+    mini_authn_free(self, state->authn);
     free(state);
 }
 
@@ -113,9 +113,9 @@ static enum gr_err init(struct gr_self *self, const void *arg, void **ret_state)
 
     if (!state)
         return GR_ERR_NO_MEMORY;
-    state->authn = gr_authn_new(self, options->authn, GR_STR(""));
+    state->authn = mini_authn_new(self, options->authn, GR_STR(""));
     state->authz =
-        gr_authz_new(self, "probe.svc.org", options->authz, options->authz_cache, bearer);
+        mini_authz_new(self, "probe.svc.org", options->authz, options->authz_cache, bearer);
     if (!state->authn || !state->authz) {
         fini(self, state);
         return GR_ERR_INVALID;
@@ -134,7 +134,7 @@ static enum gr_err authenticate(struct gr_call *call)
     if (token.len < 7)
         return gr_fail(call, GR_ERR_UNAUTHORIZED, "there is no token");
     token = (gr_str){token.ptr + 7, token.len - 7};
-    if (gr_authn_check(call, state->authn, token, &account, &reason) != GR_OK)
+    if (mini_authn_check(call, state->authn, token, &account, &reason) != GR_OK)
         return gr_fail(call, GR_ERR_UNAUTHORIZED, "%s", reason);
     return gr_set_caller_account(call, &account);
 }
@@ -144,9 +144,9 @@ static enum gr_err may(struct gr_call *call)
     static const char *const verdicts[] = {"denied", "allowed", "undecided"};
     const struct state *state = call->state;
     const char *const object[] = {"things", gr_param(call, "thing").ptr, NULL};
-    const struct gr_intent intent = {gr_caller_account(call), object, "read"};
-    enum gr_verdict verdict =
-        gr_authz_check(call, state->authz, gr_param(call, "audience").ptr, &intent);
+    const struct mini_intent intent = {gr_caller_account(call), object, "read"};
+    enum mini_verdict verdict =
+        mini_authz_check(call, state->authz, gr_param(call, "audience").ptr, &intent);
 
     gr_str caller = gr_caller(call);
 

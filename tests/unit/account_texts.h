@@ -1,9 +1,9 @@
 /* What the tests of accounts and of their rights write as texts. */
 #pragma once
 
-#include <greenroom/plugin.h>
 #include <jansson.h>
 #include <string.h>
+#include "call/call.h"
 
 #include <cmocka.h>
 
@@ -28,4 +28,20 @@ static inline json_t *json_of(const char *text)
 
     assert_non_null(value);
     return value;
+}
+
+/* A call of the plugin "test", with the services of the host. */
+static struct grc_call account_call;
+static struct gr_self account_self = {.host = &grc_host, .name = "test"};
+
+static inline struct gr_call *call_begin(void)
+{
+    account_call = (struct grc_call){.pub = {.host = account_self.host, .self = &account_self}};
+    grc_arena_init(&account_call.arena, 65536);
+    return &account_call.pub;
+}
+
+static inline void call_end(void)
+{
+    grc_arena_done(&account_call.arena);
 }

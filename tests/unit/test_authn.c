@@ -1,6 +1,6 @@
 /* Who an account is: issuers, tokens, their times, wrong configs. */
-#include "auth/authn.h"
-#include "auth/authz.h"
+#include "../../plugins/minigroups/account/authn.h"
+#include "../../plugins/minigroups/account/authz.h"
 #include "token/jwt.h"
 
 #include <setjmp.h>
@@ -30,36 +30,43 @@ static void wrong_issuers_are_refused(void **unused)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         json_t *config = json_of(wrong[i]);
 
-        assert_null(grc_authn_new("test", config, s("")));
+        assert_null(mini_authn_new(&account_self, config, s("")));
         json_decref(config);
     }
 }
 
 static void without_issuers_no_token_is_good(void **unused)
 {
-    struct gr_authn *authn = grc_authn_new("test", NULL, s(""));
-    struct grc_arena arena;
+    struct mini_authn *authn = mini_authn_new(&account_self, NULL, s(""));
     const char *reason = NULL;
     struct gr_account account = {{NULL, 0}, {NULL, 0}};
 
     (void)unused;
     assert_non_null(authn);
-    grc_arena_init(&arena, 65536);
-    assert_int_equal(grc_authn_check(authn, &arena, s("e30.e30.x"), 0, &account, &reason),
+    struct gr_call *call = call_begin();
+    assert_int_equal(mini_authn_check(call, authn, s("e30.e30.x"), &account, &reason),
                      GR_ERR_UNAUTHORIZED);
     assert_non_null(reason);
     assert_null(account.label.ptr);
-    assert_int_equal(grc_authn_check(authn, &arena, s(""), 0, &account, NULL), GR_ERR_UNAUTHORIZED);
-    grc_arena_done(&arena);
-    grc_authn_free(authn);
-    grc_authn_free(NULL);
+    assert_int_equal(mini_authn_check(call, authn, s(""), &account, NULL), GR_ERR_UNAUTHORIZED);
+    call_end();
+    mini_authn_free(&account_self, authn);
+    mini_authn_free(&account_self, NULL);
 }
 
 #define NOW_S 1700000000
+
+/* The time of all calls: see the link options of this test. */
+int64_t __wrap_grc_now_ms(void);
+int64_t __wrap_grc_now_ms(void)
+{
+    return (int64_t)NOW_S * 1000;
+}
+
 #define HS_KEY "a-shared-secret-of-this-test-0123456789"
 
 /* A token of the issuer "iam", for audiences "usr.org"; more: JSON of further claims. */
-static gr_str token_of(struct grc_arena *arena, const char *sub, const char *aud, const char *more)
+static gr_str token_of(struct gr_call *call, const char *sub, const char *aud, const char *more)
 {
     const struct gr_jwt_key settings = {.alg = "HS256", .key = GR_STR(HS_KEY)};
     const char *reason = NULL;
@@ -70,21 +77,21 @@ static gr_str token_of(struct grc_arena *arena, const char *sub, const char *aud
 
     assert_non_null(key);
     assert_int_equal(json_object_update(claims, rest), 0);
-    assert_int_equal(grc_jwt_sign(arena, key, claims, NULL, &token), GR_OK);
+    assert_int_equal(grc_jwt_sign(&grc_call_of(call)->arena, key, claims, NULL, &token), GR_OK);
     json_decref(rest);
     json_decref(claims);
     grc_jwt_key_free(key);
     return s(token);
 }
 
-static struct gr_authn *authn_of(const char *more)
+static struct mini_authn *authn_of(const char *more)
 {
     json_t *config =
         json_pack("[{s:s, s:[s], s:s}]", "issuer", "iam", "audience", "usr.org", "key", HS_KEY);
     json_t *rest = json_of(more);
 
     assert_int_equal(json_object_update(json_array_get(config, 0), rest), 0);
-    struct gr_authn *authn = grc_authn_new("test", config, s(""));
+    struct mini_authn *authn = mini_authn_new(&account_self, config, s(""));
     json_decref(rest);
     json_decref(config);
     assert_non_null(authn);
@@ -141,26 +148,25 @@ static const char *random_text(uint32_t *seed, char text[64])
 static void an_account_is_what_the_token_says(void **unused)
 {
     static const char *const known[] = {"conference.svc.org", "a.usr.org", "*.usr.org:x"};
-    struct gr_authn *authn = authn_of("{}");
+    struct mini_authn *authn = authn_of("{}");
     uint32_t seed = 20261126;
     unsigned good = 0;
 
     (void)unused;
     for (unsigned i = 0; i < 4000; i++) {
-        struct grc_arena arena;
         struct gr_account account = {{NULL, 0}, {NULL, 0}};
         char sub[64];
         char aud[64];
         const char *reason = NULL;
 
-        grc_arena_init(&arena, 65536);
+        struct gr_call *call = call_begin();
         random_text(&seed, sub);
         random_text(&seed, aud);
         if (pick(&seed, 2))
             memcpy(aud, "usr.org:x", pick(&seed, 2) ? sizeof("usr.org:x") : 0);
-        gr_str token = token_of(&arena, sub, aud, "{\"exp\": 1700000600}");
-        if (grc_authn_check(authn, &arena, token, NOW_S, &account, &reason) == GR_OK) {
-            char *text = grc_arena_format(&arena, "%s.%s", sub, aud);
+        gr_str token = token_of(call, sub, aud, "{\"exp\": 1700000600}");
+        if (mini_authn_check(call, authn, token, &account, &reason) == GR_OK) {
+            char *text = gr_format(call, "%s.%s", sub, aud);
             const struct gr_account again = account_of(text);
 
             good++;
@@ -172,19 +178,19 @@ static void an_account_is_what_the_token_says(void **unused)
             for (size_t j = 0; j < sizeof(known) / sizeof(known[0]); j++) {
                 json_t *records = json_pack("[{s:s, s:[s, s], s:s}]", "subject_account_id",
                                             known[j], "object", "rooms", "1", "action", "read");
-                const struct gr_intent intent = {account, room, "read"};
+                const struct mini_intent intent = {account, room, "read"};
                 const struct gr_account of = account_of(known[j]);
                 bool same = gr_str_eq(of.audience, account.audience) &&
                             (gr_str_eq(of.label, account.label) || gr_str_eq(of.label, s("*")));
 
-                assert_int_equal(grc_authz_records_allow(records, &intent), same);
+                assert_int_equal(mini_authz_records_allow(records, &intent), same);
                 json_decref(records);
             }
         }
-        grc_arena_done(&arena);
+        call_end();
     }
     assert_true(good > 100); /* not only refusals */
-    grc_authn_free(authn);
+    mini_authn_free(&account_self, authn);
 }
 
 /* A user's issuer cannot make a token that looks like a service's. */
@@ -207,21 +213,19 @@ static void a_label_holds_no_separator(void **unused)
         {"t-17", ":usr.org", GR_ERR_UNAUTHORIZED},
         {"t-17", "USR.org", GR_ERR_UNAUTHORIZED},
     };
-    struct gr_authn *authn = authn_of("{}");
+    struct mini_authn *authn = authn_of("{}");
 
     (void)unused;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct grc_arena arena;
         struct gr_account account;
         const char *reason = NULL;
 
-        grc_arena_init(&arena, 65536);
-        gr_str token = token_of(&arena, cases[i].sub, cases[i].aud, "{\"exp\": 1700000600}");
-        assert_int_equal(grc_authn_check(authn, &arena, token, NOW_S, &account, &reason),
-                         cases[i].err);
-        grc_arena_done(&arena);
+        struct gr_call *call = call_begin();
+        gr_str token = token_of(call, cases[i].sub, cases[i].aud, "{\"exp\": 1700000600}");
+        assert_int_equal(mini_authn_check(call, authn, token, &account, &reason), cases[i].err);
+        call_end();
     }
-    grc_authn_free(authn);
+    mini_authn_free(&account_self, authn);
 }
 
 static void times_follow_the_hosts_rules_unless_told_otherwise(void **unused)
@@ -244,17 +248,15 @@ static void times_follow_the_hosts_rules_unless_told_otherwise(void **unused)
 
     (void)unused;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct gr_authn *authn = authn_of(cases[i].settings);
-        struct grc_arena arena;
+        struct mini_authn *authn = authn_of(cases[i].settings);
         struct gr_account account;
         const char *reason = NULL;
 
-        grc_arena_init(&arena, 65536);
-        gr_str token = token_of(&arena, "t", "usr.org", cases[i].claims);
-        assert_int_equal(grc_authn_check(authn, &arena, token, NOW_S, &account, &reason),
-                         cases[i].err);
-        grc_arena_done(&arena);
-        grc_authn_free(authn);
+        struct gr_call *call = call_begin();
+        gr_str token = token_of(call, "t", "usr.org", cases[i].claims);
+        assert_int_equal(mini_authn_check(call, authn, token, &account, &reason), cases[i].err);
+        call_end();
+        mini_authn_free(&account_self, authn);
     }
 }
 

@@ -1,5 +1,5 @@
 /* Who may do what: rules, wildcards, remembered answers, wrong configs. */
-#include "auth/authz.h"
+#include "../../plugins/minigroups/account/authz.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,33 +40,39 @@ static void records_allow_what_they_name(void **unused)
     (void)unused;
     assert_non_null(records);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct gr_intent intent = {account_of(cases[i].account), cases[i].object,
-                                         cases[i].action};
+        const struct mini_intent intent = {account_of(cases[i].account), cases[i].object,
+                                           cases[i].action};
 
-        assert_int_equal(grc_authz_records_allow(records, &intent), cases[i].allowed);
-        assert_false(grc_authz_records_allow(NULL, &intent));
+        assert_int_equal(mini_authz_records_allow(records, &intent), cases[i].allowed);
+        assert_false(mini_authz_records_allow(NULL, &intent));
     }
     json_decref(records);
 }
 
-/* Counts the upstreams that are made; refuses the ones called "no". */
-static bool define(void *arg, const char *name, const json_t *settings)
+static int defined; /* upstreams that were made */
+
+/* Refuses the upstreams with the URL "http://no". */
+static enum gr_err define(struct gr_self *self, const char *name, const json_t *settings)
 {
     const char *url = json_string_value(json_object_get(settings, "url"));
 
+    (void)self;
     assert_non_null(url);
     assert_non_null(strstr(name, "_authz_"));
-    ++*(int *)arg;
-    return strcmp(url, "http://no") != 0;
+    defined++;
+    return strcmp(url, "http://no") != 0 ? GR_OK : GR_ERR_INVALID;
 }
 
-static struct gr_authz *authz_of(const char *rules, int64_t cache_ms, int *ret_defined)
+static struct mini_authz *authz_of(const char *rules, int64_t cache_ms)
 {
+    static struct gr_host host;
     json_t *config = json_of(rules);
 
-    *ret_defined = 0;
-    struct gr_authz *authz =
-        grc_authz_new("test", "me.svc.org", config, cache_ms, NULL, define, ret_defined);
+    host = grc_host;
+    host.upstream_define = define;
+    account_self.host = &host;
+    defined = 0;
+    struct mini_authz *authz = mini_authz_new(&account_self, "me.svc.org", config, cache_ms, NULL);
     json_decref(config);
     return authz;
 }
@@ -78,16 +84,15 @@ static void what_is_not_allowed_is_denied(void **unused)
     static const struct {
         const char *audience;
         const char *account;
-        enum gr_verdict verdict;
+        enum mini_verdict verdict;
     } cases[] = {
-        {"open", "a.b", GR_ALLOWED},      {"local", "root.org", GR_ALLOWED},
-        {"local", "x.team", GR_ALLOWED},  {"local", "x.y.team", GR_DENIED},
-        {"local", "a.org", GR_DENIED},    {"listed", "a.org", GR_ALLOWED},
-        {"listed", "b.org", GR_DENIED},   {"asked", "root.org", GR_ALLOWED},
-        {"asked", "a.org", GR_UNDECIDED}, {"unknown", "root.org", GR_DENIED},
+        {"open", "a.b", MINI_ALLOWED},      {"local", "root.org", MINI_ALLOWED},
+        {"local", "x.team", MINI_ALLOWED},  {"local", "x.y.team", MINI_DENIED},
+        {"local", "a.org", MINI_DENIED},    {"listed", "a.org", MINI_ALLOWED},
+        {"listed", "b.org", MINI_DENIED},   {"asked", "root.org", MINI_ALLOWED},
+        {"asked", "a.org", MINI_UNDECIDED}, {"unknown", "root.org", MINI_DENIED},
     };
-    int defined;
-    struct gr_authz *authz = authz_of(
+    struct mini_authz *authz = authz_of(
         "[{\"audience\": \"open\", \"type\": \"none\"},"
         "{\"audience\": \"local\", \"type\": \"local\", \"trusted\": [\"root.org\", \"*.team\"]},"
         "{\"audience\": \"listed\", \"type\": \"localwhitelist\", \"records\": "
@@ -95,25 +100,25 @@ static void what_is_not_allowed_is_denied(void **unused)
         " \"a.org\", \"object\": [\"rooms\", \"*\"], \"action\": \"read\"}]},"
         "{\"audience\": \"asked\", \"type\": \"http\", \"uri\": \"http://h/a/b\", \"trusted\":"
         " [\"root.org\"], \"max_retries\": 3}]",
-        0, &defined);
+        0);
 
     (void)unused;
     assert_non_null(authz);
     assert_int_equal(defined, 1);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct gr_intent intent = {account_of(cases[i].account), room, "read"};
-        const struct grc_authz_service *service = NULL;
+        const struct mini_intent intent = {account_of(cases[i].account), room, "read"};
+        const struct mini_authz_service *service = NULL;
 
-        assert_int_equal(grc_authz_decide(authz, cases[i].audience, &intent, &service),
+        assert_int_equal(mini_authz_decide(authz, cases[i].audience, &intent, &service),
                          cases[i].verdict);
-        assert_int_equal(service != NULL, cases[i].verdict == GR_UNDECIDED);
+        assert_int_equal(service != NULL, cases[i].verdict == MINI_UNDECIDED);
         if (service) {
             assert_string_equal(service->upstream, "test_authz_3");
             assert_string_equal(service->path, "/a/b");
             assert_int_equal(service->attempts, 3);
         }
     }
-    grc_authz_free(authz);
+    mini_authz_free(authz);
 }
 
 static void wrong_rules_are_refused(void **unused)
@@ -127,63 +132,61 @@ static void wrong_rules_are_refused(void **unused)
         "[{\"audience\": \"a\", \"type\": \"http\", \"uri\": \"http://h/{x}\"}]",
         "[{\"audience\": \"a\", \"type\": \"http\", \"uri\": \"http://no\"}]",
     };
-    int defined;
 
     (void)unused;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-        assert_null(authz_of(wrong[i], 0, &defined));
+        assert_null(authz_of(wrong[i], 0));
 }
 
 static void answers_are_remembered_for_a_while(void **unused)
 {
     static const char *const split_here[] = {"rooms", "1\n4 read", NULL};
-    const struct gr_intent intent = {account_of("a.org"), room, "read"};
-    const struct gr_intent other = {account_of("a.org"), split_here, "read"};
+    const struct mini_intent intent = {account_of("a.org"), room, "read"};
+    const struct mini_intent other = {account_of("a.org"), split_here, "read"};
     unsigned char key[32];
+    struct gr_call *call = call_begin();
     unsigned char second[32];
-    int defined;
-    struct gr_authz *authz = authz_of("[]", 100, &defined);
+    struct mini_authz *authz = authz_of("[]", 100);
 
     (void)unused;
     assert_non_null(authz);
-    assert_true(grc_authz_key(authz, "aud", &intent, key));
-    assert_true(grc_authz_key(authz, "aud", &other, second));
+    assert_true(mini_authz_key(call, authz, "aud", &intent, key));
+    assert_true(mini_authz_key(call, authz, "aud", &other, second));
     assert_memory_not_equal(key, second, sizeof(key));
-    assert_int_equal(grc_authz_recall(authz, key, 1000), GR_UNDECIDED);
-    grc_authz_remember(authz, key, GR_UNDECIDED, 1000);
-    assert_int_equal(grc_authz_recall(authz, key, 1000), GR_UNDECIDED);
-    grc_authz_remember(authz, key, GR_ALLOWED, 1000);
-    assert_int_equal(grc_authz_recall(authz, key, 1099), GR_ALLOWED);
-    assert_int_equal(grc_authz_recall(authz, second, 1099), GR_UNDECIDED);
-    assert_int_equal(grc_authz_recall(authz, key, 1100), GR_UNDECIDED);
-    grc_authz_free(authz);
-    authz = authz_of("[]", 0, &defined);
-    assert_false(grc_authz_key(authz, "aud", &intent, key));
-    grc_authz_free(authz);
+    assert_int_equal(mini_authz_recall(authz, key, 1000), MINI_UNDECIDED);
+    mini_authz_remember(authz, key, MINI_UNDECIDED, 1000);
+    assert_int_equal(mini_authz_recall(authz, key, 1000), MINI_UNDECIDED);
+    mini_authz_remember(authz, key, MINI_ALLOWED, 1000);
+    assert_int_equal(mini_authz_recall(authz, key, 1099), MINI_ALLOWED);
+    assert_int_equal(mini_authz_recall(authz, second, 1099), MINI_UNDECIDED);
+    assert_int_equal(mini_authz_recall(authz, key, 1100), MINI_UNDECIDED);
+    mini_authz_free(authz);
+    authz = authz_of("[]", 0);
+    assert_false(mini_authz_key(call, authz, "aud", &intent, key));
+    mini_authz_free(authz);
+    call_end();
 }
 
 static void a_service_is_asked_and_understood(void **unused)
 {
-    const struct gr_intent intent = {account_of("a.usr.org"), room, "read"};
-    const struct gr_intent nobody = {account_of("nodot"), room, "read"};
-    struct grc_arena arena;
-    int defined;
-    struct gr_authz *authz = authz_of("[]", 0, &defined);
+    const struct mini_intent intent = {account_of("a.usr.org"), room, "read"};
+    const struct mini_intent nobody = {account_of("nodot"), room, "read"};
+    struct mini_authz *authz = authz_of("[]", 0);
 
     (void)unused;
-    grc_arena_init(&arena, 65536);
-    assert_string_equal(grc_authz_question(authz, &arena, &intent),
+    struct gr_call *call = call_begin();
+    assert_string_equal(mini_authz_question(call, authz, &intent).ptr,
                         "{\"subject\":{\"namespace\":\"usr.org\",\"value\":\"a\"},\"object\":"
                         "{\"namespace\":\"me.svc.org\",\"value\":[\"rooms\",\"1\"]},\"action\":"
                         "\"read\"}");
-    assert_null(grc_authz_question(authz, &arena, &nobody));
-    assert_int_equal(grc_authz_answer(s("[\"write\", \"read\"]"), "read"), GR_ALLOWED);
-    assert_int_equal(grc_authz_answer(s("[\"write\"]"), "read"), GR_DENIED);
-    assert_int_equal(grc_authz_answer(s("[\"read\", 1]"), "read"), GR_UNDECIDED);
-    assert_int_equal(grc_authz_answer(s("{}"), "read"), GR_UNDECIDED);
-    assert_int_equal(grc_authz_answer(s(""), "read"), GR_UNDECIDED);
-    grc_arena_done(&arena);
-    grc_authz_free(authz);
+    assert_int_equal(mini_authz_question(call, authz, &nobody).len, 0);
+    assert_int_equal(mini_authz_answer(call, s("[\"write\", \"read\"]"), "read"), MINI_ALLOWED);
+    assert_int_equal(mini_authz_answer(call, s("[\"write\"]"), "read"), MINI_DENIED);
+    assert_int_equal(mini_authz_answer(call, s("[\"read\", 1]"), "read"), MINI_UNDECIDED);
+    assert_int_equal(mini_authz_answer(call, s("{}"), "read"), MINI_UNDECIDED);
+    assert_int_equal(mini_authz_answer(call, s(""), "read"), MINI_UNDECIDED);
+    call_end();
+    mini_authz_free(authz);
 }
 
 int main(void)

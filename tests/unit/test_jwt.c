@@ -628,6 +628,26 @@ static int end(void **state)
     return 0;
 }
 
+/* Only the form is judged: neither the signature nor a time. */
+static void a_token_is_read_before_it_is_verified(void **unused)
+{
+    static const char *const malformed[] = {"", "e30", "e30.e30", "e30.e30.x", "e30.W10.AA",
+                                            "W10.e30.AA", "e30.e3.AA"};
+    json_t *header = NULL;
+    json_t *claims = NULL;
+
+    (void)unused;
+    /* {"kid":"a"} and {"iss":"b","exp":1} */
+    assert_true(grc_jwt_peek(GR_STR("eyJraWQiOiJhIn0.eyJpc3MiOiJiIiwiZXhwIjoxfQ.AAAA"), &header,
+                             &claims));
+    assert_string_equal(json_string_value(json_object_get(header, "kid")), "a");
+    assert_string_equal(json_string_value(json_object_get(claims, "iss")), "b");
+    json_decref(header);
+    json_decref(claims);
+    for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
+        assert_false(grc_jwt_peek(gr_str_of(malformed[i]), &header, &claims));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -656,6 +676,7 @@ int main(void)
         cmocka_unit_test(times_must_be_numbers),
         cmocka_unit_test(issuer_and_audience_are_checked),
         cmocka_unit_test(every_fault_has_a_text),
+        cmocka_unit_test(a_token_is_read_before_it_is_verified),
     };
 
     return cmocka_run_group_tests(tests, begin, end);

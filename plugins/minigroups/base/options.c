@@ -37,8 +37,44 @@ static const struct gr_field notify_shape[] = {
     GR_END,
 };
 
-static const struct gr_field authn_shape[] = {GR_AUTHN_FIELDS, GR_END};
-static const struct gr_field authz_shape[] = {GR_AUTHZ_FIELDS, GR_END};
+static const struct gr_field issuer_shape[] = {
+    GR_FIELD("issuer", GR_STRING, "Value of the claim iss", .flags = GR_FIELD_REQUIRED,
+             .range = GR_MIN(1)),
+    GR_FIELD("audience", GR_ARRAY, "Accepted claims aud, up to their first colon",
+             .flags = GR_FIELD_REQUIRED, .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("algorithm", GR_STRING, "The only algorithm this issuer may use",
+             .values = GR_LIST("HS256", "RS256", "ES256"), .default_doc = "\"HS256\""),
+    GR_FIELD("key", GR_STRING, "Shared secret, or public key as PEM", .flags = GR_FIELD_SECRET),
+    GR_FIELD("key_file", GR_STRING, "File with the key: secret, PEM, DER or ES256 point"),
+    GR_FIELD("exp_required", GR_BOOL, "Whether tokens of this issuer need the claim exp",
+             .default_doc = "true"),
+    GR_FIELD("nbf_checked", GR_BOOL, "Whether the claims nbf and iat of this issuer are checked",
+             .default_doc = "true"),
+    GR_END,
+};
+static const struct gr_field record_shape[] = {
+    GR_FIELD("subject_account_id", GR_STRING, "Account; its label may be *",
+             .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("object", GR_ARRAY, "Object; an element may be *", .flags = GR_FIELD_REQUIRED,
+             .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("action", GR_STRING, "Action, or *", .flags = GR_FIELD_REQUIRED),
+    GR_END,
+};
+static const struct gr_field rule_shape[] = {
+    GR_FIELD("audience", GR_STRING, "Audience of the objects", .flags = GR_FIELD_REQUIRED,
+             .range = GR_MIN(1)),
+    GR_FIELD("type", GR_STRING, "How to decide", .flags = GR_FIELD_REQUIRED,
+             .values = GR_LIST("none", "local", "localwhitelist", "http")),
+    GR_FIELD("trusted", GR_ARRAY, "local, http: accounts that may do anything",
+             .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("records", GR_ARRAY, "localwhitelist: what is allowed",
+             .items = GR_ITEM(GR_OBJECT, .fields = record_shape)),
+    GR_FIELD("uri", GR_STRING, "http: the tenant's authorization service",
+             .pattern = "https?://[^?#{}]+", .when = GR_WHEN("type", "http")),
+    GR_FIELD("max_retries", GR_INT, "http: total number of attempts", .range = GR_RANGE(1, 10),
+             .default_doc = "1"),
+    GR_END,
+};
 
 #define ROWS(rows_) GR_BODY(GR_ARRAY, .items = GR_ITEM(GR_OBJECT, .fields = (rows_)))
 
@@ -72,9 +108,9 @@ const struct gr_option mini_option_rows[] = {
     GR_OPTION(mini_options, tq, GR_OPT_JSON, NULL, "The transcoding queue, an upstream",
               .json = GR_BODY(GR_OBJECT, .fields = optional_upstream_shape)),
     GR_OPTION(mini_options, authn, GR_OPT_JSON, NULL, "Issuers whose tokens are accepted",
-              .required = true, .json = ROWS(authn_shape)),
+              .required = true, .json = ROWS(issuer_shape)),
     GR_OPTION(mini_options, authz, GR_OPT_JSON, NULL, "Authorization rules by audience",
-              .required = true, .json = ROWS(authz_shape)),
+              .required = true, .json = ROWS(rule_shape)),
     GR_OPTION(mini_options, authz_cache, GR_OPT_MS, "0",
               "Time that answers of authorization services are cached",
               .range = GR_RANGE(0, 300000)),

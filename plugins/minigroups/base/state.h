@@ -3,6 +3,8 @@
 
 #include "options.h"
 
+struct mini_authn;  /* account/authn.h */
+struct mini_authz;  /* account/authz.h */
 struct mini_signer; /* service/signer.h */
 
 #define MINI_KEY_SIZE 32
@@ -19,8 +21,8 @@ struct mini_notify {
 
 struct mini_state {
     const struct mini_options *options;
-    struct gr_authn *authn;
-    struct gr_authz *authz;
+    struct mini_authn *authn;
+    struct mini_authz *authz;
     struct mini_signer *signer;
     struct mini_notify *notify; /* the entries of the config that have a URL */
     size_t notify_count;

@@ -1,5 +1,7 @@
 #include "access.h"
 
+#include "account/authn.h"
+#include "account/authz.h"
 #include "base/ids.h"
 #include "base/problem.h"
 #include "base/state.h"
@@ -43,7 +45,7 @@ enum gr_err mini_authenticate(struct gr_call *call)
     if (token.len == 0)
         return mini_fail(call, MINI_NO_TOKEN,
                          "a bearer token or the query parameter access_token is required");
-    if (gr_authn_check(call, mini_state_of(call)->authn, token, &account, &reason) != GR_OK)
+    if (mini_authn_check(call, mini_state_of(call)->authn, token, &account, &reason) != GR_OK)
         return mini_fail(call, MINI_BAD_TOKEN, reason);
     return gr_set_caller_account(call, &account);
 }
@@ -78,15 +80,15 @@ enum gr_err mini_authorize(struct gr_call *call, const char *audience, const cha
                            const char *action)
 {
     const char *const object[] = {"classrooms", class_id, NULL};
-    const struct gr_intent intent = {gr_caller_account(call), object, action};
+    const struct mini_intent intent = {gr_caller_account(call), object, action};
     gr_str caller = gr_caller(call);
 
-    switch (gr_authz_check(call, mini_state_of(call)->authz, audience, &intent)) {
-    case GR_ALLOWED:
+    switch (mini_authz_check(call, mini_state_of(call)->authz, audience, &intent)) {
+    case MINI_ALLOWED:
         return GR_OK;
-    case GR_UNDECIDED:
+    case MINI_UNDECIDED:
         return mini_fail(call, MINI_AUTHZ_FAILED, "the authorization service did not answer");
-    case GR_DENIED:
+    case MINI_DENIED:
         break;
     }
     return mini_fail(call, MINI_ACCESS_DENIED,

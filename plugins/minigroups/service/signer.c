@@ -1,15 +1,14 @@
 #include "signer.h"
 
 #include "base/ids.h"
+#include "base/key_file.h"
 #include "base/state.h"
 
 #include <jansson.h>
 
+#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-#define KEY_FILE_MAX 16384
 
 struct mini_signer {
     struct gr_jwt_key key;
@@ -18,27 +17,6 @@ struct mini_signer {
     char *token;
     int64_t renew_ms;
 };
-
-/* Reads a small file into allocated memory; false when that fails. */
-static bool read_file(const char *path, char **ret_bytes, size_t *ret_len)
-{
-    FILE *file = fopen(path, "rbe");
-    char *bytes = malloc(KEY_FILE_MAX);
-    size_t len = 0;
-
-    if (file && bytes)
-        len = fread(bytes, 1, KEY_FILE_MAX, file);
-    bool good = file && bytes && !ferror(file) && len > 0 && len < KEY_FILE_MAX;
-    if (file)
-        (void)fclose(file);
-    if (!good) {
-        free(bytes);
-        return false;
-    }
-    *ret_bytes = bytes;
-    *ret_len = len;
-    return true;
-}
 
 struct mini_signer *mini_signer_new(struct gr_self *self, const struct mini_options *options,
                                     gr_str secret)
@@ -49,15 +27,19 @@ struct mini_signer *mini_signer_new(struct gr_self *self, const struct mini_opti
     if (!signer)
         return NULL;
     signer->key = (struct gr_jwt_key){.alg = options->id_token_algorithm, .key = secret};
-    if (path && !read_file(path, &signer->key_bytes, &signer->key.key.len)) {
-        gr_log_self(self, GR_LOG_ERROR, "cannot read id_token_key_file '%s'", path);
-        free(signer);
-        return NULL;
-    }
-    if (path)
-        signer->key.key.ptr = signer->key_bytes;
     pthread_mutex_init(&signer->lock, NULL);
-    return signer;
+    if (path) {
+        signer->key_bytes = mini_key_file_read(path, &signer->key.key.len);
+        signer->key.key.ptr = signer->key_bytes;
+    }
+    const char *fault =
+        path && !signer->key_bytes ? strerror(errno) : gr_jwt_key_fault(self->host, &signer->key);
+    if (!fault)
+        return signer;
+    gr_log_self(self, GR_LOG_ERROR, "%s: cannot sign tokens with %s: %s",
+                path ? path : "the secret", signer->key.alg, fault);
+    mini_signer_free(self, signer);
+    return NULL;
 }
 
 void mini_signer_free(struct gr_self *self, struct mini_signer *signer)

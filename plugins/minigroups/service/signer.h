@@ -13,5 +13,6 @@ void mini_signer_free(struct gr_self *self, struct mini_signer *signer);
 /* Returns the service token (call memory), which is cached for half of its lifetime. NULL after an
  * error, which has been logged. */
 const char *mini_service_token(struct gr_call *call);
-/* Returns a token for a tenant's authorization service; its aud also contains the tenant. */
-gr_bearer_fn mini_tenant_token;
+/* Returns a token for a tenant's authorization service, in call memory; its aud also
+ * contains the tenant. NULL after an error, which has been logged. */
+const char *mini_tenant_token(struct gr_call *call, const char *audience);

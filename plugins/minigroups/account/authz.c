@@ -1,39 +1,36 @@
-#include "auth/authz.h"
+#include "authz.h"
 
-#include "base/buf.h"
-#include "base/json.h"
-#include "base/log.h"
-#include "base/secure.h"
+#include <jansson.h>
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define CELLS 1024u
-#define KEY_TEXT_MAX 65536u
-#define DEPTH_MAX 8
 #define ATTEMPTS_MAX 10
 #define ANSWER_TIMEOUT "5s"
+#define ANSWER_TIMEOUT_MS 5000
 
 /* A cached answer. Of two questions with the same cell, the later one replaces the other. */
 struct cell {
     unsigned char key[32];
     int64_t until_ms;
-    enum gr_verdict verdict;
+    enum mini_verdict verdict;
 };
 
 /* The entry of an audience. */
 struct entry {
-    const json_t *config; /* borrowed from gr_authz.rules */
+    const json_t *config; /* borrowed from mini_authz.rules */
     const char *audience;
     const char *type;
-    struct grc_authz_service service; /* type "http" */
+    struct mini_authz_service service; /* type "http" */
 };
 
-struct gr_authz {
+struct mini_authz {
     char *account; /* the account that owns the objects */
     json_t *rules;
     int64_t cache_ms;
-    gr_bearer_fn *bearer;
+    mini_bearer_fn *bearer;
     struct entry *entries;
     size_t count;
     pthread_mutex_t lock; /* guards cells */
@@ -75,7 +72,7 @@ static bool object_matches(const json_t *pattern, const char *const *object)
     return json_array_size(pattern) == i;
 }
 
-bool grc_authz_records_allow(const json_t *records, const struct gr_intent *intent)
+bool mini_authz_records_allow(const json_t *records, const struct mini_intent *intent)
 {
     for (size_t i = 0; i < json_array_size(records); i++) {
         const json_t *record = json_array_get(records, i);
@@ -102,9 +99,9 @@ static bool is_trusted(const json_t *entry, const struct gr_account *account)
     return false;
 }
 
-enum gr_verdict grc_authz_decide(const struct gr_authz *authz, const char *audience,
-                                 const struct gr_intent *intent,
-                                 const struct grc_authz_service **ret_service)
+enum mini_verdict mini_authz_decide(const struct mini_authz *authz, const char *audience,
+                                    const struct mini_intent *intent,
+                                    const struct mini_authz_service **ret_service)
 {
     const struct entry *entry = NULL;
 
@@ -113,63 +110,54 @@ enum gr_verdict grc_authz_decide(const struct gr_authz *authz, const char *audie
             entry = &authz->entries[i];
     }
     if (!entry)
-        return GR_DENIED;
+        return MINI_DENIED;
     if (strcmp(entry->type, "none") == 0)
-        return GR_ALLOWED;
+        return MINI_ALLOWED;
     if (strcmp(entry->type, "localwhitelist") == 0) {
         const json_t *records = json_object_get(entry->config, "records");
 
-        return grc_authz_records_allow(records, intent) ? GR_ALLOWED : GR_DENIED;
+        return mini_authz_records_allow(records, intent) ? MINI_ALLOWED : MINI_DENIED;
     }
     if (is_trusted(entry->config, &intent->account))
-        return GR_ALLOWED;
+        return MINI_ALLOWED;
     if (strcmp(entry->type, "http") != 0)
-        return GR_DENIED;
+        return MINI_DENIED;
     *ret_service = &entry->service;
-    return GR_UNDECIDED;
+    return MINI_UNDECIDED;
 }
 
 /* --- cached answers --- */
 
-/* Adds a part with its length. Parts come from tokens and requests, and without the lengths a
- * client could make two different questions have the same text. */
-static enum gr_err add_part(struct grc_buf *buf, gr_str part)
+/* The parts come from tokens and requests. As JSON, two different questions never have the same
+ * text, whatever characters a client puts into a part. */
+bool mini_authz_key(struct gr_call *call, const struct mini_authz *authz, const char *audience,
+                    const struct mini_intent *intent, unsigned char ret_key[32])
 {
-    return grc_buf_format(buf, "%zu %.*s\n", part.len, (int)part.len, part.len ? part.ptr : "");
-}
-
-bool grc_authz_key(const struct gr_authz *authz, const char *audience,
-                   const struct gr_intent *intent, unsigned char ret_key[32])
-{
-    struct grc_buf buf;
+    const struct gr_account *account = &intent->account;
 
     if (!authz->cells)
         return false;
-    grc_buf_init(&buf, KEY_TEXT_MAX);
-    enum gr_err err = add_part(&buf, intent->account.label);
-    if (err == GR_OK)
-        err = add_part(&buf, intent->account.audience);
-    if (err == GR_OK)
-        err = add_part(&buf, gr_str_of(audience));
-    if (err == GR_OK)
-        err = add_part(&buf, gr_str_of(intent->action));
-    for (size_t i = 0; intent->object[i] && err == GR_OK; i++)
-        err = add_part(&buf, gr_str_of(intent->object[i]));
-    if (err == GR_OK)
-        grc_sha256(grc_buf_view(&buf), ret_key);
-    grc_buf_done(&buf);
-    return err == GR_OK;
+    json_t *parts =
+        json_pack("[s%, s%, s, s]", account->label.ptr, account->label.len, account->audience.ptr,
+                  account->audience.len, audience, intent->action);
+    for (size_t i = 0; intent->object[i]; i++)
+        json_array_append_new(parts, json_string(intent->object[i]));
+    const gr_str text = gr_json_text(call, parts);
+    json_decref(parts);
+    if (text.len)
+        gr_sha256(call->host, text, ret_key);
+    return text.len > 0;
 }
 
-static struct cell *cell_of(struct gr_authz *authz, const unsigned char key[32])
+static struct cell *cell_of(struct mini_authz *authz, const unsigned char key[32])
 {
     return &authz->cells[((unsigned)key[0] << 8 | key[1]) % CELLS];
 }
 
-enum gr_verdict grc_authz_recall(struct gr_authz *authz, const unsigned char key[32],
-                                 int64_t now_ms)
+enum mini_verdict mini_authz_recall(struct mini_authz *authz, const unsigned char key[32],
+                                    int64_t now_ms)
 {
-    enum gr_verdict verdict = GR_UNDECIDED;
+    enum mini_verdict verdict = MINI_UNDECIDED;
 
     pthread_mutex_lock(&authz->lock);
     const struct cell *cell = cell_of(authz, key);
@@ -179,10 +167,10 @@ enum gr_verdict grc_authz_recall(struct gr_authz *authz, const unsigned char key
     return verdict;
 }
 
-void grc_authz_remember(struct gr_authz *authz, const unsigned char key[32],
-                        enum gr_verdict verdict, int64_t now_ms)
+void mini_authz_remember(struct mini_authz *authz, const unsigned char key[32],
+                         enum mini_verdict verdict, int64_t now_ms)
 {
-    if (verdict == GR_UNDECIDED)
+    if (verdict == MINI_UNDECIDED)
         return;
     pthread_mutex_lock(&authz->lock);
     struct cell *cell = cell_of(authz, key);
@@ -194,20 +182,14 @@ void grc_authz_remember(struct gr_authz *authz, const unsigned char key[32],
 
 /* --- questions and answers of services --- */
 
-gr_bearer_fn *grc_authz_bearer(const struct gr_authz *authz)
-{
-    return authz->bearer;
-}
-
-const char *grc_authz_question(const struct gr_authz *authz, struct grc_arena *arena,
-                               const struct gr_intent *intent)
+gr_str mini_authz_question(struct gr_call *call, const struct mini_authz *authz,
+                           const struct mini_intent *intent)
 {
     const gr_str label = intent->account.label;
     const gr_str audience = intent->account.audience;
-    char *copy = NULL;
 
     if (label.len == 0 || audience.len == 0)
-        return NULL;
+        return (gr_str){NULL, 0};
     json_t *object = json_array();
     for (size_t i = 0; intent->object[i]; i++)
         json_array_append_new(object, json_string(intent->object[i]));
@@ -215,47 +197,84 @@ const char *grc_authz_question(const struct gr_authz *authz, struct grc_arena *a
         json_pack("{s:{s:s%, s:s%}, s:{s:s, s:o}, s:s}", "subject", "namespace", audience.ptr,
                   audience.len, "value", label.ptr, label.len, "object", "namespace",
                   authz->account, "value", object, "action", intent->action);
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    const gr_str text = gr_json_text(call, body);
+
     json_decref(body);
-    if (text)
-        copy = grc_arena_copy(arena, gr_str_of(text));
-    free(text);
-    return copy;
+    return text;
 }
 
-static enum gr_verdict read_actions(const json_t *answer, const char *action)
+static enum mini_verdict read_actions(const json_t *answer, const char *action)
 {
-    enum gr_verdict verdict = GR_DENIED;
+    enum mini_verdict verdict = MINI_DENIED;
 
     if (!json_is_array(answer))
-        return GR_UNDECIDED;
+        return MINI_UNDECIDED;
     for (size_t i = 0; i < json_array_size(answer); i++) {
         const char *allowed = json_string_value(json_array_get(answer, i));
 
         if (!allowed)
-            return GR_UNDECIDED;
+            return MINI_UNDECIDED;
         if (strcmp(allowed, action) == 0)
-            verdict = GR_ALLOWED;
+            verdict = MINI_ALLOWED;
     }
     return verdict;
 }
 
-enum gr_verdict grc_authz_answer(gr_str text, const char *action)
+enum mini_verdict mini_authz_answer(struct gr_call *call, gr_str text, const char *action)
 {
-    json_t *answer = grc_json_parse(text, DEPTH_MAX, NULL);
-    enum gr_verdict verdict = read_actions(answer, action);
+    return read_actions(gr_parse_json(call, text), action);
+}
 
-    json_decref(answer);
+static enum mini_verdict ask(struct gr_call *call, const struct mini_authz *authz,
+                             const struct mini_authz_service *service, const char *audience,
+                             const struct mini_intent *intent)
+{
+    const gr_str body = mini_authz_question(call, authz, intent);
+    const char *token = authz->bearer && body.len ? authz->bearer(call, audience) : NULL;
+    enum mini_verdict verdict = MINI_UNDECIDED;
+
+    if (body.len == 0 || (authz->bearer && !token))
+        return MINI_UNDECIDED;
+    const struct gr_upstream_request request = {.upstream = service->upstream,
+                                                .method = GR_METHOD_POST,
+                                                .path = service->path,
+                                                .body = body,
+                                                .bearer = token,
+                                                .timeout_ms = ANSWER_TIMEOUT_MS};
+    for (unsigned i = 0; i < service->attempts && verdict == MINI_UNDECIDED; i++) {
+        struct gr_upstream_reply reply = {0};
+
+        if (gr_upstream(call, &request, &reply, 1) == GR_OK)
+            verdict = mini_authz_answer(call, reply.body, intent->action);
+    }
+    return verdict;
+}
+
+enum mini_verdict mini_authz_check(struct gr_call *call, struct mini_authz *authz,
+                                   const char *audience, const struct mini_intent *intent)
+{
+    const struct mini_authz_service *service = NULL;
+    enum mini_verdict verdict = mini_authz_decide(authz, audience, intent, &service);
+    unsigned char key[32];
+
+    if (!service)
+        return verdict;
+    if (!mini_authz_key(call, authz, audience, intent, key))
+        return ask(call, authz, service, audience, intent);
+    verdict = mini_authz_recall(authz, key, gr_now_ms(call->host));
+    if (verdict != MINI_UNDECIDED)
+        return verdict;
+    verdict = ask(call, authz, service, audience, intent);
+    mini_authz_remember(authz, key, verdict, gr_now_ms(call->host));
     return verdict;
 }
 
 /* --- set-up --- */
 
 /* Splits the URI into the URL of the upstream and the path to call. */
-static bool make_service(struct entry *entry, const char *owner, size_t index,
-                         grc_authz_define_fn *define, void *arg)
+static bool make_service(struct entry *entry, struct gr_self *self, size_t index)
 {
-    struct grc_authz_service *service = &entry->service;
+    struct mini_authz_service *service = &entry->service;
     const char *uri = member(entry->config, "uri");
     const char *authority = uri ? strstr(uri, "://") : NULL;
     json_int_t attempts = json_integer_value(json_object_get(entry->config, "max_retries"));
@@ -268,12 +287,12 @@ static bool make_service(struct entry *entry, const char *owner, size_t index,
                         : attempts > ATTEMPTS_MAX ? ATTEMPTS_MAX
                                                   : (unsigned)attempts;
     service->path = strdup(path ? path : "/");
-    if (asprintf(&service->upstream, "%s_authz_%zu", owner, index) < 0)
+    if (asprintf(&service->upstream, "%s_authz_%zu", self->name, index) < 0)
         service->upstream = NULL;
     json_t *settings =
         json_pack("{s:s%, s:s, s:i}", "url", uri, base, "timeout", ANSWER_TIMEOUT, "retries", 0);
-    bool good =
-        service->upstream && service->path && settings && define(arg, service->upstream, settings);
+    bool good = service->upstream && service->path && settings &&
+                gr_upstream_define(self, service->upstream, settings) == GR_OK;
     json_decref(settings);
     return good;
 }
@@ -288,29 +307,27 @@ static bool known_type(const char *type)
     return type && types[i];
 }
 
-static bool read_entry(struct entry *entry, const char *owner, size_t index,
-                       grc_authz_define_fn *define, void *arg)
+static bool read_entry(struct entry *entry, struct gr_self *self, size_t index)
 {
     entry->audience = member(entry->config, "audience");
     entry->type = member(entry->config, "type");
     if (!entry->audience || !known_type(entry->type)) {
-        grc_error("%s: authz: an entry needs an audience and a type: none, local, localwhitelist "
-                  "or http",
-                  owner);
+        gr_log_self(self, GR_LOG_ERROR,
+                    "authz: an entry needs an audience and a type: none, local, localwhitelist or "
+                    "http");
         return false;
     }
-    if (strcmp(entry->type, "http") != 0 || make_service(entry, owner, index, define, arg))
+    if (strcmp(entry->type, "http") != 0 || make_service(entry, self, index))
         return true;
-    grc_error("%s: authz of '%s': cannot use its uri", owner, entry->audience);
+    gr_log_self(self, GR_LOG_ERROR, "authz of '%s': cannot use its uri", entry->audience);
     return false;
 }
 
-struct gr_authz *grc_authz_new(const char *owner, const char *account, const json_t *rules,
-                               int64_t cache_ms, gr_bearer_fn *bearer, grc_authz_define_fn *define,
-                               void *arg)
+struct mini_authz *mini_authz_new(struct gr_self *self, const char *account, const json_t *rules,
+                                  int64_t cache_ms, mini_bearer_fn *bearer)
 {
     size_t count = json_array_size(rules);
-    struct gr_authz *authz = calloc(1, sizeof(*authz));
+    struct mini_authz *authz = calloc(1, sizeof(*authz));
 
     if (!authz)
         return NULL;
@@ -327,16 +344,16 @@ struct gr_authz *grc_authz_new(const char *owner, const char *account, const jso
         struct entry *entry = &authz->entries[i];
 
         entry->config = json_array_get(authz->rules, i);
-        good = read_entry(entry, owner, i, define, arg);
+        good = read_entry(entry, self, i);
         authz->count = i + 1;
     }
     if (good)
         return authz;
-    grc_authz_free(authz);
+    mini_authz_free(authz);
     return NULL;
 }
 
-void grc_authz_free(struct gr_authz *authz)
+void mini_authz_free(struct mini_authz *authz)
 {
     if (!authz)
         return;

@@ -1,26 +1,25 @@
-#include "auth/authn.h"
+#include "authn.h"
 
-#include "base/file.h"
-#include "base/json.h"
-#include "base/log.h"
-#include "base/secure.h"
-#include "token/jwt_key.h"
+#include "base/key_file.h"
 
+#include <jansson.h>
+
+#include <errno.h>
 #include <stdlib.h>
 
-#define KEY_FILE_MAX 16384
-#define DEPTH_MAX 64
-#define LEEWAY_S 30 /* for nbf and iat, like the default of auth.jwt.NAME.leeway */
+#define LEEWAY_S 30 /* for nbf and iat */
 
 struct issuer {
     const char *name;        /* borrowed from the config */
     const json_t *audiences; /* an array of strings, borrowed from the config */
-    struct grc_jwt_key *key; /* without a kid */
+    const char *alg;         /* borrowed from the config */
+    char *key;               /* owned */
+    size_t key_len;
     bool need_exp;
     bool ignore_nbf;
 };
 
-struct gr_authn {
+struct mini_authn {
     json_t *config;
     struct issuer *issuers;
     size_t count;
@@ -39,10 +38,13 @@ static char *key_bytes(const json_t *row, const char *alg, gr_str fallback, size
 {
     const char *path = member(row, "key_file");
     const char *text = member(row, "key");
-    char *copy;
 
-    if (path && *path)
-        return grc_file_read(path, KEY_FILE_MAX, ret_len, ret_reason);
+    if (path && *path) {
+        char *bytes = mini_key_file_read(path, ret_len);
+
+        *ret_reason = bytes ? NULL : strerror(errno);
+        return bytes;
+    }
     if (text && *text)
         fallback = gr_str_of(text);
     else if (strcmp(alg, "HS256") != 0)
@@ -51,50 +53,47 @@ static char *key_bytes(const json_t *row, const char *alg, gr_str fallback, size
         *ret_reason = "there is no key";
         return NULL;
     }
-    copy = malloc(fallback.len + 1);
+    char *copy = malloc(fallback.len);
     *ret_reason = "out of memory";
     if (copy) {
         memcpy(copy, fallback.ptr, fallback.len);
-        copy[fallback.len] = '\0';
         *ret_len = fallback.len;
     }
     return copy;
 }
 
-static bool read_issuer(struct issuer *issuer, const char *owner, const json_t *row,
+static bool read_issuer(struct issuer *issuer, struct gr_self *self, const json_t *row,
                         gr_str fallback)
 {
     const char *alg = member(row, "algorithm");
     const char *reason = "";
-    size_t len = 0;
 
     issuer->name = member(row, "issuer");
     issuer->audiences = json_object_get(row, "audience");
     issuer->ignore_nbf = json_is_false(json_object_get(row, "nbf_checked"));
     issuer->need_exp = !json_is_false(json_object_get(row, "exp_required"));
+    issuer->alg = alg ? alg : "HS256";
     if (!issuer->name || !json_is_array(issuer->audiences)) {
-        grc_error("%s: authn: an entry needs an issuer and an array of audiences", owner);
+        gr_log_self(self, GR_LOG_ERROR,
+                    "authn: an entry needs an issuer and an array of audiences");
         return false;
     }
-    alg = alg ? alg : "HS256";
-    char *bytes = key_bytes(row, alg, fallback, &len, &reason);
-    if (bytes) {
-        const struct gr_jwt_key key = {.alg = alg, .key = {bytes, len}};
+    issuer->key = key_bytes(row, issuer->alg, fallback, &issuer->key_len, &reason);
+    if (issuer->key) {
+        const struct gr_jwt_key key = {.alg = issuer->alg, .key = {issuer->key, issuer->key_len}};
 
-        issuer->key = grc_jwt_key_new(&key, &reason);
-        grc_wipe(bytes, len);
-        free(bytes);
+        reason = gr_jwt_key_fault(self->host, &key);
     }
-    if (!issuer->key)
-        grc_error("%s: authn of '%s': cannot use its key for %s: %s", owner, issuer->name, alg,
-                  reason ? reason : "");
-    return issuer->key != NULL;
+    if (reason)
+        gr_log_self(self, GR_LOG_ERROR, "authn of '%s': cannot use its key for %s: %s",
+                    issuer->name, issuer->alg, reason);
+    return !reason;
 }
 
-struct gr_authn *grc_authn_new(const char *owner, const json_t *config, gr_str fallback_key)
+struct mini_authn *mini_authn_new(struct gr_self *self, const json_t *config, gr_str fallback_key)
 {
     size_t count = json_array_size(config);
-    struct gr_authn *authn = calloc(1, sizeof(*authn));
+    struct mini_authn *authn = calloc(1, sizeof(*authn));
 
     if (!authn)
         return NULL;
@@ -104,21 +103,24 @@ struct gr_authn *grc_authn_new(const char *owner, const json_t *config, gr_str f
     for (size_t i = 0; i < count && good; i++) {
         const json_t *row = json_array_get(authn->config, i);
 
-        good = read_issuer(&authn->issuers[i], owner, row, fallback_key);
+        good = read_issuer(&authn->issuers[i], self, row, fallback_key);
         authn->count = i + 1;
     }
     if (good)
         return authn;
-    grc_authn_free(authn);
+    mini_authn_free(self, authn);
     return NULL;
 }
 
-void grc_authn_free(struct gr_authn *authn)
+void mini_authn_free(struct gr_self *self, struct mini_authn *authn)
 {
     if (!authn)
         return;
-    for (size_t i = 0; i < authn->count; i++)
-        grc_jwt_key_free(authn->issuers[i].key);
+    for (size_t i = 0; i < authn->count; i++) {
+        if (authn->issuers[i].key)
+            gr_wipe(self->host, authn->issuers[i].key, authn->issuers[i].key_len);
+        free(authn->issuers[i].key);
+    }
     free(authn->issuers);
     json_decref(authn->config);
     free(authn);
@@ -126,31 +128,7 @@ void grc_authn_free(struct gr_authn *authn)
 
 /* --- checking --- */
 
-/* Returns a dot-separated part of the token, counted from 0, as JSON. New reference; NULL when it
- * is not JSON. */
-static json_t *peek(struct grc_arena *arena, gr_str token, unsigned part)
-{
-    size_t len = 0;
-
-    for (; part > 0; part--) {
-        const char *dot = token.len ? memchr(token.ptr, '.', token.len) : NULL;
-
-        if (!dot)
-            return NULL;
-        token.len -= (size_t)(dot + 1 - token.ptr);
-        token.ptr = dot + 1;
-    }
-    const char *end = token.len ? memchr(token.ptr, '.', token.len) : NULL;
-    if (!end)
-        return NULL;
-    token.len = (size_t)(end - token.ptr);
-    char *bytes = grc_arena_alloc(arena, token.len + 1);
-    if (!bytes || !grc_b64url_decode(token, (unsigned char *)bytes, &len))
-        return NULL;
-    return grc_json_parse((gr_str){bytes, len}, DEPTH_MAX, NULL);
-}
-
-static const struct issuer *find_issuer(const struct gr_authn *authn, const char *name)
+static const struct issuer *find_issuer(const struct mini_authn *authn, const char *name)
 {
     for (size_t i = 0; i < authn->count; i++) {
         if (strcmp(authn->issuers[i].name, name) == 0)
@@ -181,8 +159,8 @@ static bool audience_listed(const struct issuer *issuer, const char *audience)
 }
 
 /* Verifies the token with the issuer's only key, whatever kid the token has. */
-static bool signature_holds(struct grc_arena *arena, const struct issuer *issuer, gr_str token,
-                            const json_t *header, int64_t now_s)
+static bool signature_holds(struct gr_call *call, const struct issuer *issuer, gr_str token,
+                            const json_t *header)
 {
     const struct gr_jwt_rules rules = {
         .issuer = issuer->name,
@@ -190,16 +168,14 @@ static bool signature_holds(struct grc_arena *arena, const struct issuer *issuer
         .need_exp = issuer->need_exp,
         .ignore_nbf = issuer->ignore_nbf,
     };
-    const char *kid = member(header, "kid");
-    struct grc_jwt_key key = *issuer->key;
-    const struct grc_jwt_key *keys[] = {&key};
-    json_t *claims = NULL;
+    const struct gr_jwt_key key = {
+        .alg = issuer->alg,
+        .key = {issuer->key, issuer->key_len},
+        .kid = member(header, "kid"),
+    };
+    const json_t *claims = NULL;
 
-    key.kid = kid ? grc_arena_copy(arena, gr_str_of(kid)) : NULL;
-    if (grc_jwt_verify(keys, 1, &rules, token, now_s, &claims) != GRC_JWT_OK)
-        return false;
-    json_decref(claims);
-    return true;
+    return gr_jwt_verify(call, &key, 1, &rules, token, &claims) == GR_OK;
 }
 
 /* The characters that separate the parts of an account id and of an agent id. A label with one of
@@ -207,15 +183,19 @@ static bool signature_holds(struct grc_arena *arena, const struct issuer *issuer
 #define SEPARATORS ".:"
 
 /* Returns NULL, or what is wrong. */
-static const char *judge(const struct gr_authn *authn, struct grc_arena *arena, gr_str token,
-                         int64_t now_s, const json_t *header, const json_t *claims,
+static const char *judge(struct gr_call *call, const struct mini_authn *authn, gr_str token,
                          struct gr_account *ret_account)
 {
+    int64_t now_s = gr_now_ms(call->host) / 1000;
+    const json_t *header = NULL;
+    const json_t *claims = NULL;
+
+    if (gr_jwt_peek(call, token, &header, &claims) != GR_OK)
+        return "the token cannot be read";
     const char *iss = member(claims, "iss");
     const char *aud = member(claims, "aud");
     const char *sub = member(claims, "sub");
-
-    if (!json_is_object(header) || !iss || !aud || !sub || !*sub || !*aud)
+    if (!iss || !aud || !sub || !*sub || !*aud)
         return "the token's claims iss, aud and sub cannot be read";
     if (strpbrk(sub, SEPARATORS))
         return "the token's claim sub holds a dot or a colon";
@@ -224,29 +204,17 @@ static const char *judge(const struct gr_authn *authn, struct grc_arena *arena, 
         return "the token's issuer is not known";
     if (!audience_listed(issuer, aud))
         return "the token's audience is not accepted from its issuer";
-    if (is_expired(claims, now_s) || !signature_holds(arena, issuer, token, header, now_s))
+    if (is_expired(claims, now_s) || !signature_holds(call, issuer, token, header))
         return "the token is not valid at this time, or its signature is wrong";
-    const struct gr_account account = {gr_str_of(grc_arena_copy(arena, gr_str_of(sub))),
-                                       gr_str_of(grc_arena_copy(arena, gr_str_of(aud)))};
-    if (!account.label.ptr || !account.audience.ptr)
-        return "the token is too large";
-    *ret_account = account;
+    *ret_account = (struct gr_account){gr_str_of(sub), gr_str_of(aud)};
     return NULL;
 }
 
-enum gr_err grc_authn_check(const struct gr_authn *authn, struct grc_arena *arena, gr_str token,
-                            int64_t now_s, struct gr_account *ret_account, const char **ret_reason)
+enum gr_err mini_authn_check(struct gr_call *call, const struct mini_authn *authn, gr_str token,
+                             struct gr_account *ret_account, const char **ret_reason)
 {
-    const char *reason = "the token is too large";
+    const char *reason = judge(call, authn, token, ret_account);
 
-    if (token.len <= GRC_JWT_TOKEN_MAX) {
-        json_t *header = peek(arena, token, 0);
-        json_t *claims = peek(arena, token, 1);
-
-        reason = judge(authn, arena, token, now_s, header, claims, ret_account);
-        json_decref(header);
-        json_decref(claims);
-    }
     if (reason && ret_reason)
         *ret_reason = reason;
     return reason ? GR_ERR_UNAUTHORIZED : GR_OK;
