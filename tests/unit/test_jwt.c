@@ -631,15 +631,15 @@ static int end(void **state)
 /* Only the form is judged: neither the signature nor a time. */
 static void a_token_is_read_before_it_is_verified(void **unused)
 {
-    static const char *const malformed[] = {"", "e30", "e30.e30", "e30.e30.x", "e30.W10.AA",
-                                            "W10.e30.AA", "e30.e3.AA"};
+    static const char *const malformed[] = {"",           "e30",        "e30.e30",  "e30.e30.x",
+                                            "e30.W10.AA", "W10.e30.AA", "e30.e3.AA"};
     json_t *header = NULL;
     json_t *claims = NULL;
 
     (void)unused;
     /* {"kid":"a"} and {"iss":"b","exp":1} */
-    assert_true(grc_jwt_peek(GR_STR("eyJraWQiOiJhIn0.eyJpc3MiOiJiIiwiZXhwIjoxfQ.AAAA"), &header,
-                             &claims));
+    assert_true(
+        grc_jwt_peek(GR_STR("eyJraWQiOiJhIn0.eyJpc3MiOiJiIiwiZXhwIjoxfQ.AAAA"), &header, &claims));
     assert_string_equal(json_string_value(json_object_get(header, "kid")), "a");
     assert_string_equal(json_string_value(json_object_get(claims, "iss")), "b");
     json_decref(header);
