@@ -465,6 +465,7 @@ void grc_runtime_unref(struct grc_runtime *runtime)
         return;
     grc_plugins_end(runtime);
     grc_exporter_stop(runtime->exporter);
+    grc_keeper_free(runtime->keeper); /* its thread reads the names of plugins */
     grc_router_free(runtime->router);
     grc_router_free(runtime->admin_router);
     for (size_t i = 0; i < runtime->plugin_count; i++)
@@ -474,7 +475,6 @@ void grc_runtime_unref(struct grc_runtime *runtime)
     grc_limits_free(runtime->limits);
     grc_auth_free(runtime->auth);
     grc_upstreams_free(runtime->upstreams);
-    grc_keeper_free(runtime->keeper);
     grc_store_close(runtime->store);
     grc_tracer_free(runtime->tracer);
     grc_settings_free(runtime->settings);
