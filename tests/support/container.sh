@@ -62,7 +62,7 @@ build() {
 }
 
 config() {
-    buildah "${store[@]}" inspect --type image --format "{{json .Docker.config.$1}}" greenroom
+    buildah "${store[@]}" inspect --type image greenroom | jq -c ".Docker.config.$1"
 }
 
 # is NAME VALUE: what the image's config has under this name.
