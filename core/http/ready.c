@@ -21,7 +21,8 @@ void grc_ready_put(struct grc_conn *conn)
     struct grc_http *http = conn->http;
 
     conn->next = NULL;
-    conn->ready_us = conn->transaction ? grc_mono_us() : 0;
+    const int64_t event_us = grc_loop_event_us();
+    conn->ready_us = !conn->transaction ? 0 : event_us ? event_us : grc_mono_us();
     pthread_mutex_lock(&http->lock);
     if (http->ready.last)
         http->ready.last->next = conn;

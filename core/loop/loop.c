@@ -27,6 +27,7 @@
 struct taken {
     uint64_t tag;
     uint32_t events;
+    int64_t came_us; /* when it was taken from the kernel */
 };
 
 struct grc_loop {
@@ -51,6 +52,19 @@ struct grc_loop {
     _Atomic unsigned pending;
     _Atomic unsigned unpolled; /* steps since the last epoll_wait() */
 };
+
+static _Thread_local int64_t event_us; /* of the event that this thread runs; 0: none */
+
+/* Not inlined, because a fiber may be on another thread each time. */
+__attribute__((noinline)) int64_t grc_loop_event_us(void)
+{
+    return event_us;
+}
+
+__attribute__((noinline)) static void set_event_us(int64_t us)
+{
+    event_us = us;
+}
 
 struct grc_loop *grc_loop_new(void)
 {
@@ -181,7 +195,8 @@ static bool take_pending(struct grc_loop *loop, struct grc_fiber **ret_fiber,
 }
 
 /* Keeps events for any worker to run. Returns how many found room. */
-static int put_taken(struct grc_loop *loop, const struct epoll_event *events, int count)
+static int put_taken(struct grc_loop *loop, const struct epoll_event *events, int count,
+                     int64_t came_us)
 {
     int done = 0;
 
@@ -189,7 +204,7 @@ static int put_taken(struct grc_loop *loop, const struct epoll_event *events, in
     while (done < count && loop->taken_count < TAKEN_MAX) {
         unsigned at = (loop->taken_at + loop->taken_count++) % TAKEN_MAX;
 
-        loop->taken[at] = (struct taken){events[done].data.u64, events[done].events};
+        loop->taken[at] = (struct taken){events[done].data.u64, events[done].events, came_us};
         done++;
     }
     atomic_fetch_add(&loop->pending, (unsigned)done);
@@ -197,9 +212,11 @@ static int put_taken(struct grc_loop *loop, const struct epoll_event *events, in
     return done;
 }
 
-static void run_event(struct grc_loop *loop, uint64_t tag, uint32_t events)
+static void run_event(struct grc_loop *loop, uint64_t tag, uint32_t events, int64_t came_us)
 {
+    set_event_us(came_us);
     grc_watches_tell(loop->watches, tag, events);
+    set_event_us(0);
 }
 
 /* --- a step --- */
@@ -216,7 +233,7 @@ static bool run_pending(struct grc_loop *loop)
     if (fiber)
         grc_fiber_resume(fiber);
     if (taken.events)
-        run_event(loop, taken.tag, taken.events);
+        run_event(loop, taken.tag, taken.events, taken.came_us);
     return true;
 }
 
@@ -285,14 +302,15 @@ static void run_events(struct grc_loop *loop, struct epoll_event *events, int co
         else
             events[kept++] = events[i];
     }
-    int left = kept > 1 ? put_taken(loop, &events[1], kept - 1) : 0;
+    const int64_t came_us = kept > 0 ? grc_mono_us() : 0;
+    int left = kept > 1 ? put_taken(loop, &events[1], kept - 1, came_us) : 0;
     if (left > 0)
         wake_sleeper(loop);
 
     if (kept > 0)
-        run_event(loop, events[0].data.u64, events[0].events);
+        run_event(loop, events[0].data.u64, events[0].events, came_us);
     for (int i = left + 1; i < kept; i++)
-        run_event(loop, events[i].data.u64, events[i].events);
+        run_event(loop, events[i].data.u64, events[i].events, came_us);
 }
 
 void grc_loop_step(struct grc_loop *loop, int timeout_ms)

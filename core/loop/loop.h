@@ -38,6 +38,10 @@ void grc_loop_stop(struct grc_loop *loop);
  * events that are left. */
 void grc_loop_hand_over(struct grc_loop *loop);
 
+/* When the event that this thread runs was taken from the kernel, as grc_mono_us(); 0 outside of
+ * grc_watch_fn functions. It may have waited for a worker since. */
+int64_t grc_loop_event_us(void);
+
 /* --- descriptors --- */
 
 /* Events of a descriptor, as bits. */

@@ -428,7 +428,8 @@ def test_an_event_is_given_up_after_its_attempts(start, store, target):
     until(lambda: pending(store) == [], "settled")
     assert sent_ids(target).count("bad") == 2 and sent_ids(target).count("good") == 1
     assert sent_ids(target).index("good") < 2, "one event that is refused does not hold up others"
-    assert 'delivered_total{outcome="given_up"} 1' in gateway.admin("/metrics").body.decode()
+    counted = 'delivered_total{outcome="given_up"} 1'
+    until(lambda: counted in gateway.admin("/metrics").body.decode(), "it is not counted")
 
 
 def test_a_target_that_was_down_gets_everything_when_it_is_back(start, store, target):
