@@ -246,6 +246,25 @@ def test_root_is_given_up_on_every_thread(group):
         assert process.get("/healthz").status == 200
 
 
+def children(pid):
+    return {int(child) for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()}
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can change the user")
+def test_the_process_of_a_group_runs_as_the_same_user():
+    nobody = pwd.getpwnam("nobody")
+    plugins = {"hello": {"isolation": "process"}}
+    with public_directory() as directory, Process(directory, server={"user": "nobody"}, plugins=plugins) as process:
+        first = children(process.process.pid)
+        assert process.get("/hello/Ada").status == 200 and len(first) == 1
+        os.kill(first.pop(), signal.SIGKILL)
+        until(lambda: process.get("/hello/Ada").status == 200, "the group answers again")
+        again, = children(process.process.pid)
+        status = pathlib.Path(f"/proc/{again}/status").read_text()
+        assert re.search(r"^Uid:\s*(.*)$", status, re.M).group(1).split() == [str(nobody.pw_uid)] * 4
+        assert re.search(r"^CapEff:\s*(\S+)$", status, re.M).group(1) == "0" * 16
+
+
 @pytest.mark.skipif(not ROOT, reason="only root can change the user")
 def test_what_the_user_cannot_read_again_is_told():
     """The start reads as root; a later reload does not."""
