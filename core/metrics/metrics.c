@@ -32,6 +32,7 @@ struct grc_route_metrics {
     char *id;
     char *group;
     struct histogram took;
+    _Atomic uint64_t waited_us;
     _Atomic uint64_t upstream_us;
     _Atomic uint64_t by_status[STATUS_COUNT];
 };
@@ -182,8 +183,11 @@ void grc_metrics_request(struct grc_route_metrics *metrics, int status, int64_t 
         add(&metrics->by_status[status - STATUS_MIN], 1);
 }
 
-void grc_metrics_request_upstream(struct grc_route_metrics *metrics, int64_t upstream_us)
+void grc_metrics_request_parts(struct grc_route_metrics *metrics, int64_t waited_us,
+                               int64_t upstream_us)
 {
+    if (metrics && waited_us > 0)
+        add(&metrics->waited_us, (uint64_t)waited_us);
     if (metrics && upstream_us > 0)
         add(&metrics->upstream_us, (uint64_t)upstream_us);
 }
@@ -417,6 +421,20 @@ static void render_worker_waits(struct grc_buf *out)
         render_histogram(out, "worker_wait_seconds", "listener", listeners[i], &worker_waits[i]);
 }
 
+static void render_wait_share(struct grc_buf *out)
+{
+    grc_metrics_head(out, "request_wait_seconds_total", "counter",
+                     "Time that requests waited for a worker before they began");
+    for (struct grc_route_metrics *at = atomic_load(&routes); at; at = at->next) {
+        uint64_t us = get(&at->waited_us);
+
+        if (us)
+            (void)grc_buf_format(out,
+                                 "greenroom_request_wait_seconds_total{operation=\"%s\"} %.6f\n",
+                                 at->id, (double)us / 1e6);
+    }
+}
+
 static void render_upstream_share(struct grc_buf *out)
 {
     grc_metrics_head(out, "request_upstream_seconds_total", "counter",
@@ -533,6 +551,7 @@ void grc_metrics_render(struct grc_buf *out, grc_collect_fn *collect, void *arg)
 {
     render_routes(out);
     render_worker_waits(out);
+    render_wait_share(out);
     render_upstream_share(out);
     render_upstream_calls(out);
     render_upstream_events(out);
@@ -561,6 +580,7 @@ void grc_metrics_each_route(grc_metrics_view_fn *visit, void *arg)
         struct grc_metrics_view view = {.name = at->id, .group = at->group};
 
         view_histogram(&view, &at->took);
+        view.waited_us = get(&at->waited_us);
         view.upstream_us = get(&at->upstream_us);
         for (int i = 500 - STATUS_MIN; view.total > 0 && i < STATUS_COUNT; i++)
             view.failed += get(&at->by_status[i]);

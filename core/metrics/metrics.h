@@ -70,8 +70,10 @@ void grc_metrics_exchange(struct grc_upstream_metrics *metrics, enum gr_err err,
                           int64_t took_us);
 void grc_metrics_upstream_event(struct grc_upstream_metrics *metrics,
                                 enum grc_upstream_event event);
-/* The part of a request's time that its upstream calls took. */
-void grc_metrics_request_upstream(struct grc_route_metrics *metrics, int64_t upstream_us);
+/* How long a request waited for a worker before its time began, and the part of its time that its
+ * upstream calls took. */
+void grc_metrics_request_parts(struct grc_route_metrics *metrics, int64_t waited_us,
+                               int64_t upstream_us);
 /* Adds to a plugin's own metric, which rows declares. Unknown names are ignored. */
 void grc_metrics_plugin_add(const char *plugin, const struct gr_metric *rows, const char *name,
                             const char *label, int64_t delta);
@@ -121,6 +123,7 @@ struct grc_metrics_view {
     uint64_t total;
     uint64_t failed; /* 5xx; of upstreams also calls without an answer */
     uint64_t sum_us;
+    uint64_t waited_us;   /* of operations: for a worker, before the time in sum_us */
     uint64_t upstream_us; /* of operations: their upstreams' part of sum_us */
     uint64_t buckets[GRC_METRICS_BUCKETS];
 };

@@ -100,11 +100,11 @@ function showOperations() {
   const rows = found.slice(0, ROWS_MAX).map((one) => [
     one.name,
     ...traffic(one),
-    `${ms(one.mean_ms - one.upstream_ms)} + ${ms(one.upstream_ms)}`,
+    `${ms(one.mean_ms - one.upstream_ms)} + ${ms(one.waited_ms)} + ${ms(one.upstream_ms)}`,
     one.total,
     sparkline(one.points, one.failed_points),
   ]);
-  const shown = table("Operations", ["Operation", ...HEADS, "Own + upstream ms", "All", "10 min"], rows);
+  const shown = table("Operations", ["Operation", ...HEADS, "Own + waiting + upstream ms", "All", "10 min"], rows);
   const rest = found.length - rows.length;
   replace("operations", shown, ...(rest > 0 ? [el("p", { class: "dim" }, `and ${rest} with less traffic: filter to see them`)] : []));
 }

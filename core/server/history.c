@@ -20,6 +20,7 @@ struct sample {
     uint64_t total;
     uint64_t failed;
     uint64_t sum_us;
+    uint64_t waited_us;
     uint64_t upstream_us;
     uint64_t buckets[GRC_METRICS_BUCKETS];
 };
@@ -75,6 +76,7 @@ static struct sample sample_of(const struct grc_metrics_view *view)
     struct sample sample = {.total = view->total,
                             .failed = view->failed,
                             .sum_us = view->sum_us,
+                            .waited_us = view->waited_us,
                             .upstream_us = view->upstream_us};
 
     memcpy(sample.buckets, view->buckets, sizeof(sample.buckets));
@@ -216,13 +218,15 @@ static json_t *track_json(const struct track *track, const struct grc_metrics_vi
     for (size_t i = 0; i < GRC_METRICS_BUCKETS; i++)
         buckets[i] = now->buckets[i] - oldest->buckets[i];
     return json_pack(
-        "{s:s, s:s?, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "name", now->name,
-        "group", now->group, "total", (json_int_t)now->total, "failed", (json_int_t)now->failed,
-        "per_s", (double)(now->total - recent->total) / s, "failed_per_s",
+        "{s:s, s:s?, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "name",
+        now->name, "group", now->group, "total", (json_int_t)now->total, "failed",
+        (json_int_t)now->failed, "per_s", (double)(now->total - recent->total) / s, "failed_per_s",
         (double)(now->failed - recent->failed) / s, "p50_ms", grc_metrics_quantile_ms(buckets, 0.5),
         "p95_ms", grc_metrics_quantile_ms(buckets, 0.95), "p99_ms",
         grc_metrics_quantile_ms(buckets, 0.99), "mean_ms",
-        count > 0 ? (double)(now->sum_us - oldest->sum_us) / 1000.0 / count : 0, "upstream_ms",
+        count > 0 ? (double)(now->sum_us - oldest->sum_us) / 1000.0 / count : 0, "waited_ms",
+        count > 0 ? (double)(now->waited_us - oldest->waited_us) / 1000.0 / count : 0,
+        "upstream_ms",
         count > 0 ? (double)(now->upstream_us - oldest->upstream_us) / 1000.0 / count : 0, "points",
         track ? points(track, false) : json_array(), "failed_points",
         track ? points(track, true) : json_array());

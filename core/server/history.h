@@ -20,7 +20,7 @@ int64_t grc_history_uptime_ms(void);
  * "upstream_failed_per_s"}; empty when nothing is recorded. New reference; NULL without memory. */
 json_t *grc_history_rates_json(void);
 /* Those with traffic in the time that is kept, as arrays of objects: name, group, total, failed,
- * per_s, failed_per_s, p50_ms, p95_ms, p99_ms, mean_ms, upstream_ms, points (calls in each of the
- * last 60 periods of 10 s, the newest last) and failed_points. New references. */
+ * per_s, failed_per_s, p50_ms, p95_ms, p99_ms, mean_ms, waited_ms, upstream_ms, points (calls in
+ * each of the last 60 periods of 10 s, the newest last) and failed_points. New references. */
 json_t *grc_history_routes_json(void);
 json_t *grc_history_upstreams_json(void);

@@ -347,7 +347,8 @@ void grc_pipeline_done(struct grc_call *call, size_t sent_bytes, bool ok)
     grc_metrics_request(call->route ? call->route->metrics : grc_metrics_unmatched(),
                         call->reply->status, took_us);
     if (call->route)
-        grc_metrics_request_upstream(call->route->metrics, call->upstream_us);
+        grc_metrics_request_parts(call->route->metrics, call->request->waited_us,
+                                  call->upstream_us);
     grc_recent_error(call);
     grc_access_log(call, sent_bytes, ok, took_us);
     grc_call_trace_end(call, ok);

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from support.until import FACTOR, until
 from support.upstream import Reply, Upstream
 
 TESTS = os.path.join(os.environ["GR_BUILD_DIR"], "tests", "plugins")
+PROBE = {"library": os.path.join(TESTS, "probe.so"), "isolation": "none"}
 MANY = {"library": os.path.join(TESTS, "many.so"), "isolation": "none"}
 SECRET = "marked-secret-0123456789-0123456789"
 
@@ -39,6 +41,28 @@ def test_two_hundred_operations_are_a_bounded_answer(tmp_path):
         # with all points of ten minutes, each of up to six digits
         points = 2 * 60 * 7 * 200
         assert len(answer.body) + points < 320 * 1024 and took < 10 * FACTOR
+
+
+def test_the_time_of_an_operation_is_split(tmp_path, upstream):
+    upstream.default = Reply(delay=0.05)
+    settings = {"server": {"workers": 1}, "upstreams": {"api": {"url": upstream.url}}}
+    with Gateway(tmp_path, settings, {"rooms": {}, "probe": PROBE}) as gateway:
+        assert gateway.get("/rooms/1").status == 200
+
+        def times():
+            clients = [threading.Thread(target=gateway.get, args=("/probe/wait/20",)) for _ in range(4)]
+            for client in clients:
+                client.start()
+            for client in clients:
+                client.join()
+            found = {one["name"]: one for one in status(gateway)["operations"]}
+            return found if found.get("probe.wait", {}).get("waited_ms", 0) > 1 else None
+
+        found = until(times, "no request waited for the only worker")
+        wait, forward = found["probe.wait"], found["rooms.get"]
+        assert wait["mean_ms"] >= 20 and wait["upstream_ms"] == 0
+        assert forward["mean_ms"] >= forward["upstream_ms"] >= 45
+        assert 'greenroom_request_wait_seconds_total{operation="probe.wait"}' in gateway.admin("/metrics").body.decode()
 
 
 def test_errors_are_listed_with_their_ids_the_newest_first(tmp_path, upstream):
