@@ -352,9 +352,7 @@ static bool wait_turn(struct grc_keys *keys)
     int64_t due_ms = grc_mono_ms() + POLL_EVERY_MS;
 
     pthread_mutex_lock(&keys->mutex);
-    while (!keys->stopping && grc_cond_wait_until(&keys->stop, &keys->mutex, due_ms))
-        ;
-    bool go_on = !keys->stopping;
+    bool go_on = !grc_cond_wait_flag(&keys->stop, &keys->mutex, &keys->stopping, due_ms);
     pthread_mutex_unlock(&keys->mutex);
     return go_on;
 }

@@ -29,6 +29,14 @@ bool grc_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *held, int64_t du
     return pthread_cond_clockwait(cond, held, CLOCK_MONOTONIC, &due) != ETIMEDOUT;
 }
 
+bool grc_cond_wait_flag(pthread_cond_t *cond, pthread_mutex_t *held, const bool *flag,
+                        int64_t due_ms)
+{
+    while (!*flag && grc_cond_wait_until(cond, held, due_ms))
+        ;
+    return *flag;
+}
+
 int64_t grc_now_ms(void)
 {
     return read_us(CLOCK_REALTIME) / 1000;

@@ -11,6 +11,9 @@ int64_t grc_mono_us(void);
 /* As pthread_cond_wait(), but at most until due_ms of the monotonic clock; returns false when that
  * moment has come. The condition needs no attributes. */
 bool grc_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *held, int64_t due_ms);
+/* Waits until *flag, which the held mutex guards, is set, or until due_ms. Returns the flag. */
+bool grc_cond_wait_flag(pthread_cond_t *cond, pthread_mutex_t *held, const bool *flag,
+                        int64_t due_ms);
 /* The wall clock: milliseconds since the Unix epoch. */
 int64_t grc_now_ms(void);
 /* Writes "2026-11-22T10:11:12.345Z". Async-signal-safe. */

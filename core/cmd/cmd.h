@@ -142,6 +142,9 @@ bool grc_table_add(struct grc_table *table, const char *const *cells);
 /* Truncates the last column at the width of a terminal. */
 void grc_table_print(const struct grc_table *table);
 void grc_table_done(struct grc_table *table);
+/* Prints the table if it is complete, or complains about memory, and frees it. Returns the status
+ * to exit with. */
+int grc_table_finish(struct grc_table *table, bool complete);
 
 /* Runs the command of a plugin that argv begins with (one or two words). Returns false, without
  * output, if no plugin has it. */

@@ -96,12 +96,7 @@ static int print_table(const struct grc_runtime *runtime, const struct routes_ar
     struct grc_table table = {.columns = 6};
     bool made = grc_table_add(&table, head) && each_route(runtime, args, add_cells, &table);
 
-    if (made)
-        grc_table_print(&table);
-    else
-        grc_complain("out of memory");
-    grc_table_done(&table);
-    return grc_print_done(made ? GRC_EXIT_OK : GRC_EXIT_FAILED);
+    return grc_table_finish(&table, made);
 }
 
 static bool add_json(void *arg, const struct grc_route *route)

@@ -231,13 +231,9 @@ static int print_table(const struct schemas *schemas, const char *place)
         made = grc_table_add(&table, cells);
     }
     printf("store: %s\n", place);
-    if (made)
-        grc_table_print(&table);
-    else
-        grc_complain("out of memory");
-    grc_table_done(&table);
+    int status = grc_table_finish(&table, made);
     grc_arena_done(&arena);
-    return grc_print_done(made ? GRC_EXIT_OK : GRC_EXIT_FAILED);
+    return status;
 }
 
 /* 1 when a gateway with this config would migrate, or refuse the store. */

@@ -107,13 +107,9 @@ static int print_table(struct grc_key_set *set, int64_t now_ms)
 
         made = grc_table_add(&table, cells);
     }
-    if (made)
-        grc_table_print(&table);
-    else
-        grc_complain("out of memory");
-    grc_table_done(&table);
+    int status = grc_table_finish(&table, made);
     grc_arena_done(&arena);
-    return grc_print_done(made ? GRC_EXIT_OK : GRC_EXIT_FAILED);
+    return status;
 }
 
 int grc_keys_print(struct grc_key_set *set, bool json, int64_t now_ms)

@@ -134,3 +134,13 @@ void grc_table_done(struct grc_table *table)
     free(table->cells);
     table->cells = NULL;
 }
+
+int grc_table_finish(struct grc_table *table, bool complete)
+{
+    if (complete)
+        grc_table_print(table);
+    else
+        grc_complain("out of memory");
+    grc_table_done(table);
+    return grc_print_done(complete ? GRC_EXIT_OK : GRC_EXIT_FAILED);
+}

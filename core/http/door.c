@@ -104,12 +104,10 @@ void grc_door_drain(struct grc_http *http)
 {
     struct grc_door *door = http->door;
     int64_t due_ms = grc_mono_ms() + LAST_IN_MS;
-    bool in_time = true;
 
     ring(door);
     pthread_mutex_lock(&door->lock);
-    while (!door->late && in_time)
-        in_time = grc_cond_wait_until(&door->changed, &door->lock, due_ms);
+    (void)grc_cond_wait_flag(&door->changed, &door->lock, &door->late, due_ms);
     pthread_mutex_unlock(&door->lock);
 }
 

@@ -235,9 +235,7 @@ static bool wait_turn(struct grc_keeper *keeper)
     int64_t due_ms = grc_mono_ms() + TICK_MS;
 
     pthread_mutex_lock(&keeper->lock);
-    while (!keeper->stopping && grc_cond_wait_until(&keeper->changed, &keeper->lock, due_ms))
-        ;
-    bool go_on = !keeper->stopping;
+    bool go_on = !grc_cond_wait_flag(&keeper->changed, &keeper->lock, &keeper->stopping, due_ms);
     pthread_mutex_unlock(&keeper->lock);
     return go_on;
 }

@@ -53,11 +53,7 @@ static _Noreturn void end_process(const char *reason)
 /* Waits until after_ms after the time to drain. Returns true if the stop is over. */
 static bool wait_for_end(struct watchdog *dog, int64_t after_ms)
 {
-    bool in_time = true;
-
-    while (!dog->over && in_time)
-        in_time = grc_cond_wait_until(&dog->changed, &dog->lock, dog->drained_ms + after_ms);
-    return dog->over;
+    return grc_cond_wait_flag(&dog->changed, &dog->lock, &dog->over, dog->drained_ms + after_ms);
 }
 
 static void *watch(void *arg)

@@ -1,5 +1,7 @@
 #include "authz.h"
 
+#include "base/ids.h"
+
 #include <jansson.h>
 
 #include <pthread.h>
@@ -44,16 +46,15 @@ static const char *member(const json_t *object, const char *name)
 
 /* --- rules --- */
 
-/* A pattern of the config is "label.audience", split at its first dot; the label may be "*". */
+/* A pattern of the config is an account id; its label may be "*". */
 static bool account_matches(const char *pattern, const struct gr_account *account)
 {
-    size_t len = strcspn(pattern, ".");
-    const gr_str label = {pattern, len};
+    struct gr_account known;
 
-    if (len == 0 || !pattern[len] || !pattern[len + 1] || account->label.len == 0)
+    if (!mini_account_parse(gr_str_of(pattern), &known) || account->label.len == 0)
         return false;
-    return (gr_str_eq(label, GR_STR("*")) || gr_str_eq(label, account->label)) &&
-           gr_str_eq(gr_str_of(pattern + len + 1), account->audience);
+    return (gr_str_eq(known.label, GR_STR("*")) || gr_str_eq(known.label, account->label)) &&
+           gr_str_eq(known.audience, account->audience);
 }
 
 static bool word_matches(const char *pattern, const char *word)
