@@ -248,7 +248,8 @@ struct grc_handle *grc_handle_new(struct grc_upstream *upstream)
 
 bool grc_handle_renew(struct grc_handle *handle)
 {
-    if (curl_version_info(CURLVERSION_NOW)->version_num >= HEADERS_CLEARED)
+    /* HTTP/2 has no folded headers. */
+    if (handle->http2 || curl_version_info(CURLVERSION_NOW)->version_num >= HEADERS_CLEARED)
         return true;
     curl_easy_cleanup(handle->easy);
     return make_easy(handle);
