@@ -1,5 +1,6 @@
 #include "base/redis_url.h"
 
+#include "base/field.h"
 #include "base/secure.h"
 #include "base/uri.h"
 
@@ -9,20 +10,14 @@
 
 static const char no_memory[] = "there is no memory for it";
 
-/* Reads a decimal number that ends where the text ends. */
 static bool number(gr_str text, unsigned max, unsigned *ret)
 {
-    unsigned value = 0;
+    int64_t value = 0;
 
-    if (text.len == 0 || text.len > 5)
+    if (!grc_field_number(text, &value) || value > max)
         return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(text.ptr[i] - '0');
-    }
-    *ret = value;
-    return value <= max;
+    *ret = (unsigned)value;
+    return true;
 }
 
 /* A decoded copy. NULL for an empty text, a bad escape and without memory. */

@@ -4,8 +4,11 @@
 
 #define AHEAD_S 0.1
 #define BURST_PART 40.0
-/* For fast rates, a gateway that found the bucket empty lets it gather this long. */
-#define PAUSE_US 5000
+/* A gateway that found the bucket empty asks again when there may be a token: for fast rates not
+ * before it had time to gather some, and for slow ones soon after an operator has emptied the
+ * server or raised the rate. */
+#define PAUSE_MIN_US 5000
+#define PAUSE_MAX_US 1000000
 
 int64_t grc_lease_size(const struct grc_rate *rate)
 {
@@ -44,7 +47,7 @@ void grc_lease_answer(struct grc_lease *lease, const struct grc_rate *rate, int6
     if (emptied) {
         double next_us = ceil(fmax(0, 1 - left) / rate->per_s * 1e6);
 
-        lease->none_until_us = now_us + (int64_t)fmax(PAUSE_US, next_us);
+        lease->none_until_us = now_us + (int64_t)fmin(PAUSE_MAX_US, fmax(PAUSE_MIN_US, next_us));
     }
 }
 

@@ -319,14 +319,18 @@ static enum grc_shared_verdict wait_for_place(struct grc_shared *shared,
                                               int64_t since_ms, uint64_t answers)
 {
     struct grc_hold *hold = &entry->hold;
-    int64_t until_ms = since_ms + PLACE_WAIT_MS;
+    int64_t place_ms = since_ms + PLACE_WAIT_MS;
     int64_t late_ms = since_ms + shared->settings->timeout_ms;
+    bool place_is_later = place_ms > late_ms;
 
     hold->waiting++;
     grc_shared_ask(shared, entry);
-    enum grc_woken woken = grc_queue_wait(&entry->queue, held, until_ms, GRC_WAITS_LIMIT);
-    if (woken == GRC_WOKEN_LATE && hold->answers == answers && late_ms > until_ms)
-        woken = grc_queue_wait(&entry->queue, held, late_ms, GRC_WAITS_LIMIT);
+    enum grc_woken woken = grc_queue_wait(&entry->queue, held, place_is_later ? late_ms : place_ms,
+                                          GRC_WAITS_LIMIT);
+    /* After an answer it is a place that is waited for, and else still the answer. */
+    if (woken == GRC_WOKEN_LATE && place_is_later == (hold->answers != answers))
+        woken = grc_queue_wait(&entry->queue, held, place_is_later ? place_ms : late_ms,
+                               GRC_WAITS_LIMIT);
     hold->waiting--;
     if (woken == GRC_WOKEN_READY)
         return GRC_SHARED_PASSES;

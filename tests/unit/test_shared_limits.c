@@ -134,6 +134,18 @@ static void test_an_empty_bucket_is_not_asked_again_at_once(void **state)
     assert_int_equal(grc_lease_take(&lease, START + SECOND / 4), GRC_LEASE_ASK);
 }
 
+static void test_a_slow_bucket_is_asked_again_after_a_second(void **state)
+{
+    const struct grc_rate rate = {.per_s = 1.0 / 3600, .burst = 1};
+    struct grc_lease lease = {.asked = 1};
+
+    (void)state;
+    grc_lease_answer(&lease, &rate, 0, 0, START);
+    assert_int_equal(grc_lease_view(&lease, &rate, START).next_s, 3600);
+    assert_int_equal(grc_lease_take(&lease, START + SECOND - 1), GRC_LEASE_NONE);
+    assert_int_equal(grc_lease_take(&lease, START + SECOND), GRC_LEASE_ASK);
+}
+
 static void test_a_low_limit_is_exact(void **state)
 {
     const struct grc_rate rate = {.per_s = 3.0 / 60, .burst = 3};
@@ -374,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_lease_size),
         cmocka_unit_test(test_a_token_that_is_here_needs_no_question),
         cmocka_unit_test(test_an_empty_bucket_is_not_asked_again_at_once),
+        cmocka_unit_test(test_a_slow_bucket_is_asked_again_after_a_second),
         cmocka_unit_test(test_a_low_limit_is_exact),
         cmocka_unit_test(test_the_rate_is_that_of_one_gateway),
         cmocka_unit_test(test_the_bound),
