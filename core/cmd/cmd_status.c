@@ -103,6 +103,22 @@ static void print_upstreams(const json_t *status)
            json_is_false(json_object_get(store, "reachable")) ? ", cannot be reached" : "");
 }
 
+static void print_shared_limits(const json_t *status)
+{
+    const json_t *shared = json_object_get(status, "shared_limits");
+
+    if (!shared)
+        return;
+    if (json_is_true(json_object_get(shared, "reached")))
+        printf("limits     are counted over all gateways\n");
+    else
+        printf("limits     %s, since their server cannot be used: %s\n",
+               strcmp(text_of(shared, "on_failure"), "closed") == 0
+                   ? "refuse requests with 503"
+                   : "are counted by this gateway alone",
+               text_of(shared, "reason"));
+}
+
 static double rate_of(const json_t *rates, const char *name)
 {
     return json_real_value(json_object_get(rates, name));
@@ -128,6 +144,7 @@ static void print_status(const json_t *status)
     print_rates(status);
     print_groups(status);
     print_upstreams(status);
+    print_shared_limits(status);
 }
 
 /* Ends when the gateway does not answer any more, or by an interrupt. */
@@ -210,6 +227,11 @@ static void add_troubles(struct grc_buf *troubles, const json_t *status)
     }
     if (json_is_false(json_object_get(json_object_get(status, "store"), "reachable")))
         (void)grc_buf_format(troubles, "%sstore: cannot be reached", troubles->len ? ", " : "");
+    const json_t *shared = json_object_get(status, "shared_limits");
+    if (json_is_false(json_object_get(shared, "reached")) &&
+        strcmp(text_of(shared, "on_failure"), "closed") == 0)
+        (void)grc_buf_format(troubles, "%sshared limits: %s", troubles->len ? ", " : "",
+                             text_of(shared, "reason"));
 }
 
 static int health(const struct grc_cli *cli, const void *args, int count, char **words)

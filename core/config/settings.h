@@ -205,6 +205,13 @@ struct grc_rate_settings {
     int64_t concurrent; /* 0: no limit */
 };
 
+/* The server in which several gateways count together. */
+struct grc_shared_settings {
+    const char *url;    /* base/redis_url.h; NULL: each gateway counts alone */
+    bool closed;        /* while it is away, requests with a limit are refused */
+    int64_t timeout_ms; /* of an answer */
+};
+
 struct grc_limits_settings {
     struct grc_rate_settings caller;
     struct grc_rate_settings address;
@@ -213,6 +220,7 @@ struct grc_limits_settings {
     struct grc_rate_settings *routes;
     size_t route_count;
     int64_t in_flight; /* 0: no limit */
+    struct grc_shared_settings shared;
 };
 
 /* The rules of `greenroom audit`: id, severity, and what a finding means. */

@@ -1,5 +1,6 @@
 /* The rows of "auth" and "limits". */
 #include "base/log.h"
+#include "base/redis_url.h"
 #include "base/scope.h"
 #include "config/ca_file.h"
 #include "config/settings_rows.h"
@@ -341,6 +342,36 @@ static const struct grc_map routes_map = {
     .name_offset = offsetof(struct grc_rate_settings, name),
 };
 
+static const char *shared_convert(struct grc_reader *reader, const char *text)
+{
+    struct grc_redis_url url;
+    const char *problem = grc_redis_url_parse(text, &url);
+
+    (void)reader;
+    grc_redis_url_done(&url);
+    return problem ? NULL : text;
+}
+
+static const struct grc_setting shared_keys[] = {
+    GRC_SETTING(
+        grc_shared_settings, "url", url, GRC_SETTING_SECRET, NULL,
+        "Redis or Valkey server in which all gateways with the same URL count together: "
+        "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE] or "
+        "unix://[[USER]:PASSWORD@]/PATH[?db=DATABASE]. Without it each gateway counts alone",
+        .optional = true, .convert = shared_convert,
+        .expected = "a URL such as \"redis://:PASSWORD@HOST:6379/0\" or "
+                    "\"unix:///run/redis/redis.sock\" (not rediss://; user and password "
+                    "percent-encoded), or {\"file\": \"PATH\"} with such a line"),
+    GRC_SETTING(grc_shared_settings, "on_failure", closed, GRC_SETTING_FLAG, "local",
+                "What happens to requests with a limit while the server cannot be reached: each "
+                "gateway counts them alone, or they get 503",
+                .values = GR_LIST("local", "closed")),
+    GRC_SETTING(grc_shared_settings, "timeout", timeout_ms, GRC_SETTING_MS, "250ms",
+                "How long an answer of the server is waited for",
+                .range = GR_RANGE(10, SECONDS(10))),
+    GRC_SETTING_END,
+};
+
 const struct grc_setting grc_limits_rows[] = {
     {.name = "caller",
      .type = GRC_SETTING_OBJECT,
@@ -362,6 +393,11 @@ const struct grc_setting grc_limits_rows[] = {
         grc_limits_settings, "in_flight", in_flight, GRC_SETTING_INT, "0",
         "Requests at the same time in the whole gateway; more are answered 503; 0: any number",
         .range = GR_RANGE(0, 1000000)),
+    {.name = "shared",
+     .type = GRC_SETTING_OBJECT,
+     .offset = offsetof(struct grc_limits_settings, shared),
+     .doc = "Counting over several gateways, of all limits but in_flight, and of wrong credentials",
+     .keys = shared_keys},
     GRC_SETTING_END,
 };
 

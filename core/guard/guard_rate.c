@@ -1,13 +1,14 @@
 /* Limits how often callers and addresses send requests, and how many at a time. */
 #include "auth/callers.h"
 #include "base/address.h"
-#include "base/clock.h"
 #include "guard/limits.h"
 #include "guard/state.h"
 
 #include <strings.h>
 
 #define NOTHING ((gr_str){NULL, 0})
+#define NAME(class_, who_, what_)                                                                  \
+    (&(const struct grc_shared_name){.class = (class_), .who = (who_), .what = (what_)})
 
 /* True for requests such as probes, whose answer must not depend on the load. */
 static bool is_exempt(const struct grc_call *call)
@@ -24,7 +25,8 @@ static gr_str address_of(const struct grc_call *call, char text[GRC_ADDRESS_KEY_
 
 struct grc_guard_use {
     struct grc_limits *limits;
-    uint64_t key; /* 0: the count of the whole gateway */
+    struct grc_limits_use use;
+    bool whole; /* the count of the whole gateway */
     bool ended;
     struct grc_guard_use *next;
 };
@@ -36,19 +38,19 @@ static void end_use(void *arg)
     if (use->ended)
         return;
     use->ended = true;
-    if (use->key)
-        grc_rates_leave(use->limits->rates, use->key);
-    else
+    if (use->whole)
         grc_limits_leave(use->limits);
+    else
+        grc_limits_release(use->limits, &use->use);
 }
 
 /* Returns NULL after it has failed the call. */
-static struct grc_guard_use *use_new(struct grc_call *call, uint64_t key)
+static struct grc_guard_use *use_new(struct grc_call *call, bool whole)
 {
     struct grc_guard_use *use = grc_arena_alloc(&call->arena, sizeof(*use));
 
     if (use)
-        *use = (struct grc_guard_use){.limits = call->runtime->limits, .key = key};
+        *use = (struct grc_guard_use){.limits = call->runtime->limits, .whole = whole};
     else
         grc_fail(call, GR_ERR_NO_MEMORY, "no memory to count the request");
     return use;
@@ -90,16 +92,31 @@ static enum gr_err too_many(struct grc_call *call, enum gr_err err, const char *
     return err;
 }
 
-static enum gr_err enter(struct grc_call *call, uint64_t key, int64_t max, const char *what)
+/* The limit is shared with other gateways, and cannot be counted now. */
+static enum gr_err cannot_count(struct grc_call *call)
 {
-    struct grc_guard_use *use = use_new(call, key);
-    bool counted = false;
+    enum gr_err err = grc_fail(call, GR_ERR_OVERLOAD, "requests cannot be counted now; try again");
+
+    call->error.retry_after_s = 1;
+    return err;
+}
+
+static enum gr_err enter(struct grc_call *call, enum grc_rate_class class, gr_str who, int64_t max,
+                         const char *what)
+{
+    const struct grc_shared_name name = {.class = class, .who = who};
+    struct grc_guard_use *use = use_new(call, false);
 
     if (!use)
         return call->error.err;
-    if (!grc_rates_enter(use->limits->rates, key, max, grc_mono_us(), &counted))
+    switch (grc_limits_use(use->limits, &name, max, &use->use)) {
+    case GR_OK:
+        return use->use.counted ? use_keep(call, use) : GR_OK;
+    case GR_ERR_RATE:
         return too_many(call, GR_ERR_RATE, what);
-    return counted ? use_keep(call, use) : GR_OK;
+    default:
+        return cannot_count(call);
+    }
 }
 
 enum gr_err grc_guard_enter(struct grc_call *call)
@@ -110,7 +127,7 @@ enum gr_err grc_guard_enter(struct grc_call *call)
     if (is_exempt(call))
         return GR_OK;
     if (limits->settings->in_flight > 0) {
-        struct grc_guard_use *use = use_new(call, 0);
+        struct grc_guard_use *use = use_new(call, true);
 
         if (!use)
             return call->error.err;
@@ -122,7 +139,7 @@ enum gr_err grc_guard_enter(struct grc_call *call)
     }
     if (limits->settings->address.concurrent == 0)
         return GR_OK;
-    return enter(call, grc_rates_key(GRC_RATE_ADDRESS_USE, address_of(call, text), NOTHING),
+    return enter(call, GRC_RATE_ADDRESS_USE, address_of(call, text),
                  limits->settings->address.concurrent, "this address");
 }
 
@@ -151,18 +168,20 @@ static void tell_rate(struct grc_call *call)
                      grc_arena_format(&call->arena, "%lld", (long long)view->full_s));
 }
 
-static enum gr_err take(struct grc_call *call, uint64_t key, const struct grc_rate *rate,
-                        const char *what)
+static enum gr_err take(struct grc_call *call, const struct grc_shared_name *name,
+                        const struct grc_rate *rate, const char *what)
 {
     struct grc_rate_view view;
-    bool taken = grc_rates_take(call->runtime->limits->rates, key, rate, grc_mono_us(), &view);
+    enum gr_err err = grc_limits_take(call->runtime->limits, name, rate, &view);
 
-    note_view(call, &view, !taken);
-    if (taken)
+    if (err == GR_ERR_OVERLOAD)
+        return cannot_count(call);
+    note_view(call, &view, err != GR_OK);
+    if (err == GR_OK)
         return GR_OK;
     if (call->guard)
         tell_rate(call);
-    enum gr_err err = grc_fail(call, GR_ERR_RATE, "too many requests of %s", what);
+    err = grc_fail(call, GR_ERR_RATE, "too many requests of %s", what);
     call->error.retry_after_s = (unsigned)view.next_s;
     return err;
 }
@@ -174,7 +193,7 @@ enum gr_err grc_guard_address(struct grc_call *call)
 
     if (rate->per_s <= 0 || is_exempt(call))
         return GR_OK;
-    return take(call, grc_rates_key(GRC_RATE_ADDRESS, address_of(call, text), NOTHING), rate,
+    return take(call, NAME(GRC_RATE_ADDRESS, address_of(call, text), NOTHING), rate,
                 "this address");
 }
 
@@ -223,25 +242,24 @@ enum gr_err grc_guard_rate(struct grc_call *call)
         if (!who.ptr)
             return call->error.err;
         if (all->per_s > 0)
-            err = take(call, grc_rates_key(GRC_RATE_CALLER, who, NOTHING), all, "this caller");
+            err = take(call, NAME(GRC_RATE_CALLER, who, NOTHING), all, "this caller");
         if (err == GR_OK && of_scope)
-            err = take(call, grc_rates_key(GRC_RATE_SCOPE, who, gr_str_of(scope)), of_scope,
-                       "this scope");
+            err = take(call, NAME(GRC_RATE_SCOPE, who, gr_str_of(scope)), of_scope, "this scope");
         if (err == GR_OK && of_route)
-            err = take(call, grc_rates_key(GRC_RATE_ROUTE, who, gr_str_of(id)), of_route,
-                       "this operation");
+            err = take(call, NAME(GRC_RATE_ROUTE, who, gr_str_of(id)), of_route, "this operation");
     }
     if (err == GR_OK && call->guard && call->guard->has_view)
         tell_rate(call);
     return err;
 }
 
-static void show(const struct grc_call *call, const char *of, const char *name, uint64_t key,
-                 const struct grc_rate *rate, grc_guard_limit_fn *visit, void *arg)
+static void show(const struct grc_call *call, const char *of, const char *name,
+                 const struct grc_shared_name *counted, const struct grc_rate *rate,
+                 grc_guard_limit_fn *visit, void *arg)
 {
     struct grc_guard_limit limit = {.of = of, .name = name, .rate = rate};
 
-    grc_rates_look(call->runtime->limits->rates, key, rate, grc_mono_us(), &limit.view);
+    grc_limits_look(call->runtime->limits, counted, rate, &limit.view);
     visit(arg, &limit);
 }
 
@@ -261,17 +279,14 @@ void grc_guard_limits(struct grc_call *call, grc_guard_limit_fn *visit, void *ar
     const struct grc_rate *of_route = grc_limits_route(limits, id);
     if (of_address->per_s > 0)
         show(call, "address", call->request->peer,
-             grc_rates_key(GRC_RATE_ADDRESS, address_of(call, text), NOTHING), of_address, visit,
-             arg);
+             NAME(GRC_RATE_ADDRESS, address_of(call, text), NOTHING), of_address, visit, arg);
     if (of_caller->per_s > 0)
-        show(call, "caller", "", grc_rates_key(GRC_RATE_CALLER, who, NOTHING), of_caller, visit,
-             arg);
+        show(call, "caller", "", NAME(GRC_RATE_CALLER, who, NOTHING), of_caller, visit, arg);
     if (of_scope)
-        show(call, "scope", scope, grc_rates_key(GRC_RATE_SCOPE, who, gr_str_of(scope)), of_scope,
-             visit, arg);
+        show(call, "scope", scope, NAME(GRC_RATE_SCOPE, who, gr_str_of(scope)), of_scope, visit,
+             arg);
     if (of_route)
-        show(call, "operation", id, grc_rates_key(GRC_RATE_ROUTE, who, gr_str_of(id)), of_route,
-             visit, arg);
+        show(call, "operation", id, NAME(GRC_RATE_ROUTE, who, gr_str_of(id)), of_route, visit, arg);
 }
 
 enum gr_err grc_guard_concurrent(struct grc_call *call)
@@ -283,5 +298,5 @@ enum gr_err grc_guard_concurrent(struct grc_call *call)
     gr_str who = who_of(call);
     if (!who.ptr)
         return call->error.err;
-    return enter(call, grc_rates_key(GRC_RATE_CALLER_USE, who, NOTHING), max, "this caller");
+    return enter(call, GRC_RATE_CALLER_USE, who, max, "this caller");
 }

@@ -136,7 +136,7 @@ static void fill(struct slot *slot, const struct grc_rate *rate, int64_t now_us)
         slot->at_us = now_us;
 }
 
-static struct grc_rate_view view_of(double tokens, const struct grc_rate *rate)
+struct grc_rate_view grc_rates_view(double tokens, const struct grc_rate *rate)
 {
     double lack = tokens < 1 ? 1 - tokens : 0;
 
@@ -167,7 +167,7 @@ bool grc_rates_take(struct grc_rates *rates, uint64_t key, const struct grc_rate
     }
     pthread_mutex_unlock(mutex);
     if (ret_view)
-        *ret_view = view_of(tokens, rate);
+        *ret_view = grc_rates_view(tokens, rate);
     return taken;
 }
 
@@ -181,7 +181,7 @@ void grc_rates_look(struct grc_rates *rates, uint64_t key, const struct grc_rate
     pthread_mutex_unlock(mutex);
     if (slot)
         fill(&copy, rate, now_us);
-    *ret_view = view_of(copy.tokens, rate);
+    *ret_view = grc_rates_view(copy.tokens, rate);
 }
 
 /* --- concurrent use --- */

@@ -13,7 +13,8 @@ struct grc_rates;
 struct grc_rates *grc_rates_new(size_t slots);
 void grc_rates_free(struct grc_rates *rates);
 
-/* The purpose of a bucket. The same name in another class has another bucket. */
+/* The purpose of a bucket. The same name in another class has another bucket. The numbers stay as
+ * they are: gateways of several releases may share buckets (guard/shared.h). */
 enum grc_rate_class {
     GRC_RATE_ADDRESS = 1,
     GRC_RATE_CALLER,
@@ -35,6 +36,9 @@ struct grc_rate_view {
     int64_t full_s;    /* seconds until it is full, rounded up */
     int64_t next_s;    /* seconds until it has a token, rounded up; at least 1 */
 };
+
+/* Describes a bucket with so many tokens. */
+struct grc_rate_view grc_rates_view(double tokens, const struct grc_rate *rate);
 
 /* Takes one token. Returns false when there is none. now_us is monotonic. ret_view may be NULL. */
 bool grc_rates_take(struct grc_rates *rates, uint64_t key, const struct grc_rate *rate,

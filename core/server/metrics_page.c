@@ -1,6 +1,7 @@
 #include "server/metrics_page.h"
 
 #include "base/log.h"
+#include "guard/limits.h"
 #include "isolation/group.h"
 #include "loop/wait.h"
 #include "metrics/metrics.h"
@@ -282,6 +283,8 @@ void grc_metrics_page_collect(void *arg, struct grc_buf *out)
     grc_isolated_report(out);
     grc_upstreams_metrics(runtime->upstreams, out);
     grc_tracer_report(runtime->tracer, out);
+    if (runtime->limits)
+        grc_shared_report(runtime->limits->shared, out);
     render_certificate(out);
     render_log(out);
     render_build(out);

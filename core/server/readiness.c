@@ -5,6 +5,7 @@
 #include "server/readiness.h"
 
 #include "base/clock.h"
+#include "guard/limits.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -62,6 +63,19 @@ static void note_plugin(struct readiness *readiness, struct grc_runtime *runtime
     free(call);
 }
 
+/* A gateway that counts alone serves; one that refuses what it cannot count does not. */
+static void note_limits(struct readiness *readiness, const struct grc_runtime *runtime)
+{
+    struct grc_shared *shared = runtime->limits->shared;
+    char reason[256];
+
+    if (!shared)
+        return;
+    bool works = grc_shared_works(shared, reason, sizeof(reason));
+    note(readiness, "limits", "shared",
+         works || !runtime->settings->limits.shared.closed ? NULL : reason);
+}
+
 /* Does all checks. */
 static struct readiness look(struct grc_call *call)
 {
@@ -73,6 +87,7 @@ static struct readiness look(struct grc_call *call)
     if (runtime->store)
         note(&readiness, "store", grc_store_kind(runtime->store),
              grc_store_ping(runtime->store) == GR_OK ? NULL : "cannot be reached");
+    note_limits(&readiness, runtime);
     for (size_t i = 0; i < runtime->plugin_count; i++) {
         struct grc_plugin *plugin = runtime->plugins[i];
 

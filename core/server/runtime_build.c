@@ -245,6 +245,18 @@ static bool make_upstreams(struct grc_runtime *runtime, const struct grc_reporte
     return runtime->upstreams != NULL;
 }
 
+static bool share_limits(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    char *reason = NULL;
+    bool fine = grc_limits_share(runtime->limits, &reason);
+
+    if (!fine)
+        grc_say(reporter, "%s/greenroom.json: limits.shared: %s", runtime->settings->dir,
+                reason ? reason : "out of memory");
+    free(reason);
+    return fine;
+}
+
 /* Makes authentication and limits. */
 static bool make_guard(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
@@ -254,7 +266,8 @@ static bool make_guard(struct grc_runtime *runtime, const struct grc_reporter *r
     runtime->documents = grc_documents_new();
     if (!runtime->limits || !runtime->documents)
         grc_say(reporter, "out of memory");
-    return runtime->auth && runtime->limits && runtime->documents;
+    return runtime->auth && runtime->limits && runtime->documents &&
+           share_limits(runtime, reporter);
 }
 
 /* In the process of an isolated group, spans go to the gateway, which knows the collector. */
@@ -425,6 +438,15 @@ static bool prepare_store(struct grc_runtime *runtime, const struct grc_reporter
     return start_keeper(runtime, reporter);
 }
 
+static bool start_limits(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    bool fine = grc_limits_start(runtime->limits);
+
+    if (!fine)
+        grc_say(reporter, "limits.shared: there is no thread for it");
+    return fine;
+}
+
 static bool start_exporter(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
     if (!runtime->tracer)
@@ -445,8 +467,8 @@ bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void 
         grc_info(
             "no provider under \"auth\": every client that reaches the listener is 'anonymous' "
             "and may do everything");
-    return prepare_store(runtime, &reporter) && start_exporter(runtime, &reporter) &&
-           grc_plugins_begin(runtime, &reporter);
+    return prepare_store(runtime, &reporter) && start_limits(runtime, &reporter) &&
+           start_exporter(runtime, &reporter) && grc_plugins_begin(runtime, &reporter);
 }
 
 /* --- references --- */

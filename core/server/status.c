@@ -1,5 +1,6 @@
 #include "server/status.h"
 
+#include "guard/limits.h"
 #include "http/http.h"
 #include "plugin/module.h"
 #include "upstream/upstream.h"
@@ -85,6 +86,20 @@ static json_t *store(const struct grc_runtime *runtime)
                      grc_store_ping(runtime->store) == GR_OK);
 }
 
+/* NULL when limits are not shared. */
+static json_t *shared_limits(const struct grc_runtime *runtime)
+{
+    struct grc_shared *shared = runtime->limits->shared;
+    char reason[256];
+
+    if (!shared)
+        return NULL;
+    bool reached = grc_shared_works(shared, reason, sizeof(reason));
+    return json_pack("{s:b, s:s, s:s*}", "reached", reached, "on_failure",
+                     runtime->settings->limits.shared.closed ? "closed" : "local", "reason",
+                     reached ? NULL : reason);
+}
+
 json_t *grc_status(const struct grc_runtime *runtime, const struct grc_http *http,
                    const struct grc_http *admin, const struct grc_reload_state *reload,
                    int64_t uptime_ms)
@@ -92,12 +107,14 @@ json_t *grc_status(const struct grc_runtime *runtime, const struct grc_http *htt
     const struct grc_settings *settings = runtime->settings;
 
     return json_pack(
-        "{s:s, s:i, s:s, s:I, s:{s:i, s:b, s:I}, s:o, s:o*, s:{s:i, s:i}, s:i, s:I, s:o, s:o, s:o}",
+        "{s:s, s:i, s:s, s:I, s:{s:i, s:b, s:I}, s:o, s:o*, s:{s:i, s:i}, s:i, s:I, s:o, s:o, s:o, "
+        "s:o*}",
         "version", GR_VERSION, "pid", (int)getpid(), "config", settings->dir, "uptime_ms",
         (json_int_t)uptime_ms, "reload", "generation", (int)reload->generation, "failed",
         reload->failed, "at_ms", (json_int_t)reload->at_ms, "listen", listeners(settings, http),
         "admin", admin ? listener(&settings->admin, grc_http_port(admin, 0)) : NULL, "workers",
         "total", (int)grc_http_workers(http), "busy", (int)grc_http_active(http), "connections",
         (int)grc_http_connections(http), "routes", (json_int_t)runtime->route_count, "groups",
-        grc_status_groups(runtime), "upstreams", upstreams(runtime), "store", store(runtime));
+        grc_status_groups(runtime), "upstreams", upstreams(runtime), "store", store(runtime),
+        "shared_limits", shared_limits(runtime));
 }

@@ -11,6 +11,12 @@ pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
 
+# Only its headers: the program loads the library when the config asks for it (core/redis/library.c).
+pkg_check_modules(HIREDIS REQUIRED hiredis)
+add_library(hiredis::headers INTERFACE IMPORTED)
+find_path(HIREDIS_INCLUDE_DIR hiredis/hiredis.h HINTS ${HIREDIS_INCLUDE_DIRS} REQUIRED)
+target_include_directories(hiredis::headers SYSTEM INTERFACE ${HIREDIS_INCLUDE_DIR})
+
 # Debian's civetweb has no pkg-config file.
 find_path(CIVETWEB_INCLUDE_DIR civetweb.h)
 find_library(CIVETWEB_LIBRARY civetweb)

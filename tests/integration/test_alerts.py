@@ -16,6 +16,7 @@ from support import promtext
 from support.certificates import Authority
 from support.gateway import Gateway
 from support.hms import gateway_for
+from support.redis import Redis
 from support.until import until
 from support.upstream import TIMEOUT, Reply, Upstream
 
@@ -54,7 +55,7 @@ def test_a_rule_that_never_fires_would_be_seen(tmp_path):
 
 def test_every_alert_is_tried():
     alerts = re.findall(r"- alert: (\w+)", RULES.read_text())
-    assert len(alerts) == 9
+    assert len(alerts) == 10
     for alert in alerts:
         assert re.search(rf"alertname: {alert}\n\s+eval_time: \S+\n\s+exp_alerts:\n", TESTS.read_text()), alert
 
@@ -71,6 +72,7 @@ def test_every_metric_that_they_read_exists(tmp_path):
     listen = [{"address": "127.0.0.1:0"}, {"address": "127.0.0.1:0", "tls": True}]
     with gateway_for(tmp_path / "gateway", "http://127.0.0.1:9/v2", groups=("rooms",),
                      traces={"url": "http://127.0.0.1:9/v1/traces"},
+                     limits={"shared": {"url": "redis://127.0.0.1:9"}},
                      server={"listen": listen, "tls": {"certificate": str(certificate), "key": str(key)}}) as gateway:
         assert gateway.get("/rooms").status == 502
         present = set(re.findall(r"^# TYPE (\S+) ", gateway.admin("/metrics").body.decode(), re.M))
@@ -243,6 +245,14 @@ def test_spans_that_are_lost(tmp_path, gateway):
         seen = faulty(gateway, lambda now: now["greenroom_trace_spans_total", "outcome", "failed"] > 0,
                       lambda: many(gateway, 3))
     fired(tmp_path, "GreenroomSpansLost", *seen, grows=True)
+
+
+def test_a_server_of_shared_limits_that_is_gone(tmp_path, gateway):
+    with Redis(tmp_path) as redis:
+        gateway.config["limits"] = {"caller": {"rate": "100/s"}, "shared": {"url": redis.url}}
+        gateway.start()
+        seen = faulty(gateway, lambda now: now["greenroom_shared_limits_reached"] == 0, redis.kill)
+    fired(tmp_path, "GreenroomLimitsNotShared", *seen, grows=False)
 
 
 def test_a_gateway_that_is_gone(tmp_path, gateway):

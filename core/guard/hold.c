@@ -1,0 +1,112 @@
+#include "guard/hold.h"
+
+/* A place that was not needed for so long goes back, while others of the share are in use. Until
+ * then it saves questions, since the number in use goes up and down all the time. When none is in
+ * use, all go back at once: the caller's next request may reach another gateway. */
+#define LINGER_US 5000
+#define RETRY_US 5000
+#define RENEW_US 3000000
+
+static int64_t needed(const struct grc_hold *hold)
+{
+    return hold->used + hold->waiting;
+}
+
+static void note_peak(struct grc_hold *hold)
+{
+    if (needed(hold) > hold->peak)
+        hold->peak = needed(hold);
+}
+
+enum grc_hold_verdict grc_hold_enter(struct grc_hold *hold, int64_t max, int64_t now_us)
+{
+    if (needed(hold) >= max)
+        return GRC_HOLD_FULL;
+    if (hold->used >= hold->share || now_us >= hold->until_us)
+        return GRC_HOLD_ASK;
+    hold->used++;
+    note_peak(hold);
+    return GRC_HOLD_TAKEN;
+}
+
+void grc_hold_leave(struct grc_hold *hold)
+{
+    if (hold->used > 0)
+        hold->used--;
+}
+
+/* Returns what the share should be, and begins the next window when one has passed. */
+static int64_t goal(struct grc_hold *hold, int64_t now_us)
+{
+    int64_t goal = hold->share;
+
+    if (needed(hold) == 0)
+        return 0;
+    note_peak(hold);
+    if (now_us - hold->window_us >= LINGER_US) {
+        goal = hold->peak < goal ? hold->peak : goal;
+        hold->window_us = now_us;
+        hold->peak = needed(hold);
+    }
+    if (needed(hold) > goal && now_us >= hold->retry_us)
+        goal = needed(hold);
+    return goal;
+}
+
+int64_t grc_hold_want(struct grc_hold *hold, int64_t max, int64_t now_us)
+{
+    if (hold->asked_us)
+        return -1;
+    int64_t want = goal(hold, now_us);
+    bool renews = hold->share > 0 && now_us >= hold->renew_us;
+
+    if (want > max)
+        want = max;
+    if (want < hold->used)
+        want = hold->used; /* it began when the limit was higher, or was not shared */
+    if (want == hold->share && !renews && !hold->doubtful)
+        return -1;
+    if (want < hold->share)
+        hold->share = want;
+    hold->asked_us = now_us;
+    return want;
+}
+
+void grc_hold_answer(struct grc_hold *hold, int64_t granted, int64_t now_us)
+{
+    hold->share = granted;
+    hold->until_us = hold->asked_us + INT64_C(1000) * GRC_HOLD_TTL_MS;
+    hold->renew_us = hold->asked_us + RENEW_US;
+    hold->asked_us = 0;
+    hold->doubtful = false;
+    hold->answers++;
+    if (granted < needed(hold))
+        hold->retry_us = now_us + RETRY_US;
+    hold->window_us = now_us;
+    hold->peak = needed(hold);
+}
+
+void grc_hold_doubt(struct grc_hold *hold)
+{
+    hold->share = hold->used;
+    hold->retry_us = 0;
+    grc_hold_unanswered(hold);
+}
+
+void grc_hold_unanswered(struct grc_hold *hold)
+{
+    hold->asked_us = 0;
+    hold->doubtful = true;
+}
+
+void grc_hold_forget(struct grc_hold *hold)
+{
+    hold->share = 0;
+    hold->asked_us = 0;
+    hold->doubtful = false;
+}
+
+bool grc_hold_idle(const struct grc_hold *hold)
+{
+    return needed(hold) == 0 && hold->share == 0 && hold->asked_us == 0 && !hold->doubtful;
+}

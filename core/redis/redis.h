@@ -1,0 +1,52 @@
+/*
+ * Connections to a Redis or Valkey server, by way of hiredis. Only this folder uses it.
+ *
+ * libhiredis is loaded when the config asks for a server, and never else: it is no dependency of a
+ * gateway alone. The library itself is loaded (its header names the file, HIREDIS_SONAME), rather
+ * than a module of ours that is linked with it: there is no second file to install, to find and to
+ * keep at the version of the program.
+ *
+ * The calls block, at most for the connection's timeout each; they are for a thread of their own.
+ * A connection is used by one thread at a time. What is written into `reason` never has a secret.
+ */
+#pragma once
+
+#include "base/redis_url.h"
+
+#include <greenroom/plugin.h>
+
+#define GRC_REDIS_REASON 200u
+#define GRC_REDIS_ARGS_MAX 8u
+
+/* Loads libhiredis; later calls return at once. Returns false with a reason. Thread-safe. */
+bool grc_redis_load(char reason[GRC_REDIS_REASON]);
+
+struct grc_redis;
+
+/* A Lua script. text is static. */
+struct grc_redis_script {
+    const char *text;
+    char sha1[41]; /* set by grc_redis_script_init() */
+};
+void grc_redis_script_init(struct grc_redis_script *script, const char *text);
+
+/* Connects, authenticates and selects the database. Returns NULL with a reason. */
+struct grc_redis *grc_redis_connect(const struct grc_redis_url *url, int64_t timeout_ms,
+                                    char reason[GRC_REDIS_REASON]);
+/* NULL is fine. */
+void grc_redis_close(struct grc_redis *redis);
+
+/* Queues a call of a script with one key, which is sent with the first grc_redis_answer(): by its
+ * SHA-1, or whole. Returns false without memory. */
+bool grc_redis_call(struct grc_redis *redis, const struct grc_redis_script *script, bool whole,
+                    const char *key, const char *const *args, size_t count);
+
+enum grc_redis_answer {
+    GRC_REDIS_ANSWERED = 1,
+    GRC_REDIS_NO_SCRIPT, /* the server does not know the script: call it whole */
+    GRC_REDIS_REFUSED,   /* an error, with a reason; the connection is fine */
+    GRC_REDIS_LOST,      /* no answer, with a reason; the connection is of no use any more */
+};
+/* Reads the answer to the oldest call that has none: a list of `count` whole numbers. */
+enum grc_redis_answer grc_redis_answer(struct grc_redis *redis, int64_t *ret, size_t count,
+                                       char reason[GRC_REDIS_REASON]);
