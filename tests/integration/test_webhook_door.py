@@ -4,8 +4,11 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import pathlib
 import re
 import signal
+import threading
 import time
 
 import pytest
@@ -300,6 +303,24 @@ def test_the_command_used_wrongly_says_how(dead):
 # --- pauses ---
 
 
+def processes(gateway):
+    """Of the gateway and of its groups."""
+    main = gateway.process.pid
+    children = [file.read_text().split() for file in pathlib.Path(f"/proc/{main}/task").glob("*/children")]
+    return [main, *(int(pid) for some in children for pid in some)]
+
+
+def stop(gateway):
+    for pid in processes(gateway):
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T", "it goes on")
+
+
+def go_on(gateway):
+    for pid in processes(gateway):
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_a_paused_target_gets_nothing_and_then_everything_in_order(start, store, target):
     gateway = start(forward_to=[to(target), to(target, "other", "/other")])
     answer = gateway.post("/webhooks/targets/app/pause", {})
@@ -350,19 +371,27 @@ def test_a_pause_of_the_config(start, target):
     target.wait(lambda _: sent_ids(target) == ["a-1"])
 
 
-def test_a_gateway_that_was_stopped_past_its_lease_sends_nothing_of_it(start, target):
-    """Its deliveries are another's by then: SIGSTOP, as a machine that was suspended."""
-    target.will(Reply.hang())
-    first = start(forward_to=[to(target)], forward_timeout="500ms", attempts_max=9)
+def test_a_gateway_that_was_stopped_past_its_lease_sends_nothing_of_it(start, store, target):
+    """Its deliveries are another's by then: SIGSTOP between two deliveries, as a machine that was suspended."""
+    answer = threading.Event()
+    target.will(Reply.held(answer))
+    first = start(forward_to=[to(target)], forward_timeout="500ms")
+    first.post("/webhooks/targets/app/pause", {})
     for number in range(4):
         taken(first, in_room("a", number))
+    first.post("/webhooks/targets/app/resume", {})  # and one claim gets all of them
     target.wait_requests(1)
-    first.process.send_signal(signal.SIGSTOP)
+    with store.held("webhook_delivery"):
+        answer.set()
+        answered = 'greenroom_upstream_calls_total{upstream="webhooks/app",outcome="2xx"} 1'
+        until(lambda: answered in first.admin("/metrics").body.decode(), "the first is not answered")
+        stop(first)
     try:
-        second = start(forward_to=[to(target)], forward_timeout="5s")
-        target.wait(lambda _: "a-3" in sent_ids(target), TIMEOUT * 4)
+        second = start(forward_to=[to(target)])
+        target.wait(lambda _: len(set(sent_ids(target))) == 4, TIMEOUT * 4)
+        until(lambda: pending(store) == [], "settled")
     finally:
-        first.process.send_signal(signal.SIGCONT)
+        go_on(first)
     second.stop()
     taken(first, in_room("b", 1))  # which the thread that sends comes to when it is done with the others
     target.wait(lambda _: "b-1" in sent_ids(target))
