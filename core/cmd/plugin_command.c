@@ -1,12 +1,14 @@
 /* The commands of plugins. */
 #include "base/log.h"
 #include "call/call.h"
-#include "cmd/cmd.h"
-#include "config/env.h"
+#include "cmd/plugin_rows.h"
+#include "doc/schema.h"
 #include "server/runtime_build.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define USAGE_MAX_BYTES ((size_t)16 * 1024)
 
 /* Number of words of argv that are the command's name; 0: it is another command. */
 static int match(const struct gr_command *command, int argc, char **argv)
@@ -40,29 +42,6 @@ static const struct gr_command *find_in(const struct grc_plugin *plugin, int arg
     return found;
 }
 
-/* Calls visit for each plugin that can be loaded. Needs no credentials and reports no problems. */
-typedef void visit_fn(void *arg, const struct grc_plugin *plugin);
-static void each_plugin(const struct grc_cli *cli, visit_fn *visit, void *arg)
-{
-    enum gr_log_level level = grc_log_level();
-    struct grc_settings *settings;
-    size_t i;
-
-    grc_log_level_set(GR_LOG_ERROR);
-    grc_env_lenient_set(true);
-    settings = grc_settings_load(cli->config_dir, NULL, NULL);
-    for (i = 0; settings && i < settings->plugin_count; i++) {
-        struct grc_plugin *plugin = grc_plugin_load(settings, &settings->plugins[i]);
-
-        if (plugin && plugin->state == GRC_LOAD_OK)
-            visit(arg, plugin);
-        grc_plugin_free(plugin);
-    }
-    grc_settings_free(settings);
-    grc_env_lenient_set(false);
-    grc_log_level_set(level);
-}
-
 /* --- running --- */
 
 /* Opens the store and applies the plugin's migrations. Returns false after complaining. */
@@ -82,21 +61,113 @@ static bool open_store(struct grc_runtime *runtime, const struct grc_plugin *plu
     return false;
 }
 
+/* Makes the flags that were given the query of the call. */
+static bool put_query(struct grc_call *call, const struct gr_field *rows, size_t row_size,
+                      const struct grc_flag *flags, const char *values)
+{
+    size_t count = 0;
+
+    while (flags[count].name)
+        count++;
+    call->query = grc_arena_alloc(&call->arena, (count + 1) * sizeof(*call->query));
+    for (size_t i = 0; i < count && call->query; i++) {
+        const char *slot = values + flags[i].offset;
+        const char *text = NULL;
+
+        if (flags[i].type == GRC_FLAG_TEXT)
+            memcpy(&text, slot, sizeof(text));
+        else if (*(const bool *)slot)
+            text = "true";
+        if (text)
+            call->query[call->query_count++] =
+                (struct gr_pair){gr_str_of(grc_field_at(rows, row_size, i).name), gr_str_of(text)};
+    }
+    if (!call->query)
+        grc_complain("out of memory");
+    return call->query != NULL;
+}
+
+static void complain_of(struct grc_call *call, const struct gr_problem *problem)
+{
+    const char *flag = grc_plugin_flag_name(&call->arena, problem->where);
+
+    grc_complain("%s: expected %s", flag ? flag : problem->where, problem->expected);
+}
+
+/* Complains about the first wrong value and returns false. */
+static bool check_query(struct grc_call *call, const struct gr_field *rows, size_t row_size)
+{
+    char *reason = NULL;
+    struct grc_schema *schema = grc_schema_members(rows, row_size, &reason);
+    enum gr_err err = schema ? grc_schema_check_pairs(schema, &call->pub, "query", call->query,
+                                                      call->query_count, &call->problems)
+                             : GR_ERR_INTERNAL;
+
+    if (!schema)
+        grc_complain("%s", reason ? reason : "out of memory");
+    else if (err != GR_OK && call->problems.count)
+        complain_of(call, &call->problems.list[0]);
+    else if (err != GR_OK)
+        grc_complain("out of memory");
+    free(reason);
+    grc_schema_free(schema);
+    return err == GR_OK;
+}
+
+/* Takes the flags out of the words after the command's name. Returns false after complaining. */
+static bool take_flags(struct grc_call *call, const struct gr_command *command, int *argc,
+                       char **argv)
+{
+    size_t row_size = call->plugin->desc->abi.field_size;
+    size_t size = 0;
+
+    if (!command->flags)
+        return true;
+    const struct grc_flag *flags = grc_plugin_flags(&call->arena, command->flags, row_size, &size);
+    char *values = grc_arena_alloc(&call->arena, size + 1);
+    int count = *argc - 1;
+    if (!flags || !values) {
+        grc_complain("out of memory");
+        return false;
+    }
+    bool fine = grc_flags_take(flags, values, &count, argv + 1) &&
+                put_query(call, command->flags, row_size, flags, values) &&
+                check_query(call, command->flags, row_size);
+    *argc = count + 1;
+    return fine;
+}
+
+static void print_usage(const struct gr_command *command, size_t row_size)
+{
+    struct grc_arena arena;
+    struct grc_buf usage;
+    struct grc_command row = {.name = command->name, .words = command->usage};
+    size_t size = 0;
+
+    grc_arena_init(&arena, USAGE_MAX_BYTES);
+    grc_buf_init(&usage, USAGE_MAX_BYTES);
+    row.flags = grc_plugin_flags(&arena, command->flags, row_size, &size);
+    (void)grc_help_usage(&usage, &row);
+    fprintf(stderr, "usage: greenroom [-c DIR] %s%s\n", command->name, usage.ptr ? usage.ptr : "");
+    grc_buf_done(&usage);
+    grc_arena_done(&arena);
+}
+
 static int run(struct grc_runtime *runtime, struct grc_plugin *plugin,
                const struct gr_command *command, int argc, char **argv)
 {
     struct grc_call *call = calloc(1, sizeof(*call));
-    int status;
+    int status = GRC_EXIT_USAGE;
 
     if (!call) {
         grc_complain("out of memory");
         return GRC_EXIT_FAILED;
     }
     grc_call_begin(call, runtime, plugin);
-    status = command->run(&call->pub, plugin->options, argc, argv);
+    if (take_flags(call, command, &argc, argv))
+        status = command->run(&call->pub, plugin->options, argc, argv);
     if (status == GRC_EXIT_USAGE)
-        fprintf(stderr, "usage: greenroom [-c DIR] %s %s\n", command->name,
-                command->usage ? command->usage : "");
+        print_usage(command, plugin->desc->abi.field_size);
     grc_call_done(call);
     free(call);
     return grc_print_done(status);
@@ -143,7 +214,7 @@ bool grc_plugin_command(const struct grc_cli *cli, int argc, char **argv, int *r
     struct asked asked = {.argc = argc, .argv = argv};
     struct grc_runtime *runtime;
 
-    each_plugin(cli, note_known, &asked);
+    grc_plugins_visit(cli, note_known, &asked);
     if (!asked.known)
         return false;
     grc_log_plain_set(true);
@@ -176,26 +247,20 @@ void grc_plugin_commands_print(const struct grc_cli *cli)
 {
     bool begun = false;
 
-    each_plugin(cli, print_commands, &begun);
-}
-
-static void print_page(void *arg, const struct grc_plugin *plugin)
-{
-    struct asked *asked = arg;
-    int words = 0;
-    const struct gr_command *command = find_in(plugin, asked->argc, asked->argv, &words);
-
-    if (!command || asked->known)
-        return;
-    asked->known = true;
-    printf("usage: greenroom [-c DIR] %s %s\n\n%s (a command of %s).\n", command->name,
-           command->usage ? command->usage : "", command->summary, plugin->desc->name);
+    grc_plugins_visit(cli, print_commands, &begun);
 }
 
 bool grc_plugin_command_help(const struct grc_cli *cli, int argc, char **argv)
 {
-    struct asked asked = {.argc = argc, .argv = argv};
+    struct grc_plugin_rows rows;
 
-    each_plugin(cli, print_page, &asked);
-    return asked.known;
+    grc_plugin_rows_read(cli, &rows);
+    const struct grc_command *row = grc_plugin_rows_find(&rows, argv[0]);
+    const struct grc_command *part =
+        row && row->subs && argc > 1 ? grc_command_sub(row->subs, argv[1]) : NULL;
+    bool known = row && (!row->subs || argc == 1 || part);
+    if (known)
+        grc_help_command(part ? row : NULL, part ? part : row);
+    grc_plugin_rows_done(&rows);
+    return known;
 }

@@ -237,6 +237,8 @@ static enum gr_err run(struct grc_call *call, enum grc_ask ask)
 
     if (ask == GRC_ASK_READY && desc->ready)
         return desc->ready(&call->pub);
+    if (ask == GRC_ASK_STATUS && desc->status)
+        return desc->status(&call->pub);
     if (!row)
         return grc_fail(call, GR_ERR_INTERNAL, "the gateway asked for a route that is not there");
     if (ask == GRC_ASK_AUTHENTICATE && desc->authenticate)

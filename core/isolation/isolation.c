@@ -29,6 +29,11 @@ static enum gr_err ready(struct gr_call *pub)
     return ask(pub, GRC_ASK_READY);
 }
 
+static enum gr_err status(struct gr_call *pub)
+{
+    return ask(pub, GRC_ASK_STATUS);
+}
+
 static json_t *render_error(struct gr_call *pub, const struct gr_error *error)
 {
     (void)error; /* the call's */
@@ -97,6 +102,8 @@ void grc_isolation_apply(struct grc_plugin *plugin)
         desc->render_error = render_error;
     if (desc->ready)
         desc->ready = ready;
+    if (desc->status)
+        desc->status = status;
     if (desc->timers)
         ((struct gr_timer *)(uintptr_t)desc->timers)->name = NULL; /* none runs here */
     for (size_t i = 0; i < plugin->route_count; i++)

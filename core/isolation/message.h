@@ -15,6 +15,7 @@ enum grc_ask {
     GRC_ASK_HANDLE,
     GRC_ASK_RENDER_ERROR,
     GRC_ASK_READY,
+    GRC_ASK_STATUS,
 };
 
 /* What the gateway says of a call whose process has ended, and of one that finds none. */

@@ -125,6 +125,25 @@ function list(label, heads, rows) {
   return rows.length ? table(label, heads, rows) : el("p", { class: "dim" }, "None so far.");
 }
 
+// What groups show by themselves: each table has the columns of its first row; a time is a member "at_ms".
+function cell(name, value) {
+  if (value === null || value === undefined) return "";
+  return name === "at_ms" ? when(value) : String(value);
+}
+
+function groupTables(group, tables) {
+  return Object.entries(tables).flatMap(([name, rows]) => {
+    const columns = Object.keys(rows[0] ?? {});
+    const heads = columns.map((one) => (one === "at_ms" ? "When" : one[0].toUpperCase() + one.slice(1).replaceAll("_", " ")));
+    const cells = rows.map((row) => columns.map((one) => cell(one, row[one])));
+    return [el("h2", {}, `${name} (${group})`), list(`${name} of ${group}`, heads, cells)];
+  });
+}
+
+function showTables() {
+  replace("tables", ...Object.entries(status.tables).flatMap(([group, tables]) => groupTables(group, tables)));
+}
+
 function showLists() {
   const errors = status.errors.map((one) => [
     when(one.at_ms),
@@ -178,6 +197,7 @@ function show(readiness) {
   showOperations();
   showUpstreams();
   showLists();
+  showTables();
   verdict(troubles(readiness));
 }
 

@@ -474,12 +474,14 @@ static bool check_timer(struct judge *judge, const struct place *place, const vo
 static bool check_command(struct judge *judge, const struct place *place, const void *any)
 {
     const struct gr_command *row = any;
+    const struct place flags = {.up = place, .what = "flag"};
 
     if (!row->run)
         return wrong(judge, place, "run: found none, wanted a function");
     return check_text(judge, place, "name", row->name, true) &&
            check_text(judge, place, "usage", row->usage, false) &&
-           check_text(judge, place, "summary", row->summary, true);
+           check_text(judge, place, "summary", row->summary, true) &&
+           check_fields(judge, &flags, row->flags, false, IN_QUERY, 0);
 }
 
 bool grc_judge(const char *file, const struct grc_module *module, const struct gr_plugin *desc,

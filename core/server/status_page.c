@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "loop/wait.h"
 #include "metrics/metrics.h"
+#include "server/group_tables.h"
 #include "server/history.h"
 #include "server/metrics_page.h"
 #include "server/page.h"
@@ -117,7 +118,7 @@ static json_t *spans(const struct grc_runtime *runtime)
 
 static enum gr_err status_json(struct gr_call *pub)
 {
-    const struct grc_runtime *runtime = grc_call_of(pub)->runtime;
+    struct grc_runtime *runtime = grc_call_of(pub)->runtime;
     struct grc_reload_state reload;
 
     grc_recent_state(&reload);
@@ -125,7 +126,7 @@ static enum gr_err status_json(struct gr_call *pub)
     return gr_reply_json(
         pub, 200,
         json_pack("{s:s, s:I, s:I, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:s?, s:o, s:o, s:o, "
-                  "s:o, s:o, s:I, s:o}",
+                  "s:o, s:o, s:I, s:o, s:o}",
                   "version", GR_VERSION, "now_ms", (json_int_t)grc_now_ms(), "uptime_ms",
                   (json_int_t)grc_history_uptime_ms(), "generation", (int)reload.generation,
                   "reload_failed", reload.failed, "listeners", listeners(), "waits", waits(),
@@ -135,7 +136,8 @@ static enum gr_err status_json(struct gr_call *pub)
                   runtime->store ? grc_store_kind(runtime->store) : NULL, "rejected", rejects(),
                   "metrics", plugin_metrics(), "errors", grc_recent_errors_json(), "configs",
                   grc_recent_configs_json(), "certificate_end_ms", certificate(), "log_lines_lost",
-                  (json_int_t)grc_log_lost(), "spans", spans(runtime)));
+                  (json_int_t)grc_log_lost(), "spans", spans(runtime), "tables",
+                  grc_group_tables(runtime)));
 }
 
 static const char *const files[] = {"status.html", "status.css", "status.js", NULL};

@@ -496,6 +496,12 @@ struct gr_plugin {
     void (*stop)(struct gr_self *self, void *state);
     void (*fini)(struct gr_self *self, void *state);
     gr_handler *ready;
+    /* What the group shows on the status page: replies with a JSON object whose members are tables,
+     * {"Deliveries": [{"target": "app", "status": 503}]}, with the columns in the order of the
+     * first row's members. Answers at once, from memory: the page asks every few seconds. Never a
+     * secret.
+     */
+    gr_handler *status;
 };
 
 enum gr_plugin_flag {
@@ -576,6 +582,10 @@ struct gr_command {
     const char *usage;   /* "list | deactivate USER" */
     const char *summary; /* one line */
     int (*run)(struct gr_call *call, const void *options, int argc, char **argv);
+    /* Its flags, as rows like those of a query: "room_id" is given as "--room-id ID", a GR_BOOL
+     * without a value. The host takes them out of argv, checks them, and prints them in the help;
+     * gr_query() reads them. NULL: argv has every word. */
+    const struct gr_field *flags;
 };
 
 /* ------------------------------------------------------------------------------------------ */

@@ -55,7 +55,9 @@ static const struct gr_option options[] = {
     " PRIMARY KEY (event_seq, target));"                                                           \
     "CREATE INDEX webhook_delivery_due ON webhook_delivery (target, next_ms, event_seq)"
 
-/* next_ms, renamed to due_ms: when the next attempt is due; NULL: never again. */
+/* next_ms, renamed to due_ms: when the next attempt is due; NULL: never again. Of a delivery that
+ * is over, done_ms is when the target took it; NULL: it was given up. tried_ms, status and failure
+ * are of the last attempt that failed. */
 static const struct gr_migration migrations[] = {
     {1, "events and deliveries",
      "CREATE TABLE webhook_event (seq INTEGER PRIMARY KEY AUTOINCREMENT," EVENT_COLUMNS
@@ -63,6 +65,19 @@ static const struct gr_migration migrations[] = {
      "CREATE TABLE webhook_event (seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY "
      "KEY," EVENT_COLUMNS DELIVERY_TABLE},
     {2, "queue", "ALTER TABLE webhook_delivery RENAME COLUMN next_ms TO due_ms", NULL},
+    {3, "order of rooms, failures, pauses",
+     "ALTER TABLE webhook_delivery ADD COLUMN room_id TEXT;"
+     "ALTER TABLE webhook_delivery ADD COLUMN tried_ms BIGINT;"
+     "ALTER TABLE webhook_delivery ADD COLUMN status INTEGER;"
+     "ALTER TABLE webhook_delivery ADD COLUMN failure TEXT;"
+     "UPDATE webhook_delivery SET room_id = (SELECT e.room_id FROM webhook_event AS e"
+     " WHERE e.seq = webhook_delivery.event_seq) WHERE done_ms IS NULL;"
+     "CREATE INDEX webhook_delivery_room ON webhook_delivery (target, room_id, event_seq)"
+     " WHERE due_ms IS NOT NULL;"
+     "CREATE INDEX webhook_delivery_open ON webhook_delivery (target, event_seq)"
+     " WHERE done_ms IS NULL;"
+     "CREATE TABLE webhook_target (name TEXT PRIMARY KEY, paused_ms BIGINT)",
+     NULL},
     GR_END,
 };
 
@@ -167,7 +182,9 @@ static enum gr_err keep(struct gr_call *call, void *arg)
                              " received_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
                              " ON CONFLICT (id) DO NOTHING RETURNING seq",
                              values, 6, take_seq, in, NULL);
-    return r == GR_OK && in->is_new ? webhooks_queue(call, in->webhooks, in->seq, now) : r;
+    return r == GR_OK && in->is_new
+               ? webhooks_queue(call, in->webhooks, in->seq, id_of(data, "room_id"), now)
+               : r;
 }
 
 /* Reads an RFC 3339 time as milliseconds since the Unix epoch, without fractions of a second.
@@ -244,6 +261,27 @@ static const struct gr_field receive_headers[] = {
     GR_END,
 };
 
+static const struct gr_field event_params[] = {
+    GR_FIELD("event_id", GR_STRING, "ID of the event", .range = GR_RANGE(1, 128)),
+    GR_END,
+};
+static const struct gr_field target_params[] = {
+    GR_FIELD("target", GR_STRING, "Name of the target"),
+    GR_END,
+};
+static const struct gr_field targets_answer[] = {
+    GR_FIELD("data", GR_ARRAY, "The targets, in the order of the config",
+             .items = GR_ITEM(GR_OBJECT, .fields = webhooks_target_answer)),
+    GR_END,
+};
+static const struct gr_field replay_body = {.type = GR_OBJECT,
+                                            .flags = GR_FIELD_REQUIRED | GR_FIELD_STRICT,
+                                            .fields = webhooks_replay_body};
+static const struct gr_field replay_answer[] = {
+    GR_FIELD("replayed", GR_INT, "Deliveries that are due again"),
+    GR_END,
+};
+
 static const struct gr_route routes[] = {
     GR_POST("/webhooks", "webhooks.receive", "Receive an event from 100ms",
             .access = GR_ACCESS_GROUP, .headers = receive_headers, .body = &envelope_body,
@@ -259,18 +297,57 @@ static const struct gr_route routes[] = {
                HMS_ANSWER(200, "One page of events", .schema = HMS_OBJECT(webhooks_list_answer),
                           .example = "{\"limit\": 50, \"last\": \"\", \"data\": []}"),
            .source = "Greenroom"),
+    GR_GET("/webhooks/events/{event_id}", "webhooks.event", "Show an event and its deliveries",
+           .scope = "webhooks:read", .params = event_params, .handle = webhooks_event_show,
+           .answers = HMS_ANSWER(200, "The event", .schema = HMS_OBJECT(webhooks_event_answer)),
+           .source = "Greenroom"),
+    GR_GET("/webhooks/deliveries", "webhooks.deliveries",
+           "List deliveries, those that were given up by default", .scope = "webhooks:read",
+           .query = webhooks_deliveries_query, .handle = webhooks_deliveries_list,
+           .answers = HMS_ANSWER(200, "One page of deliveries",
+                                 .schema = HMS_OBJECT(webhooks_deliveries_answer)),
+           .source = "Greenroom"),
+    GR_POST("/webhooks/deliveries/replay", "webhooks.replay", "Send deliveries again",
+            .scope = "webhooks:write", .body = &replay_body, .handle = webhooks_replay,
+            .answers =
+                HMS_ANSWER(200, "How many are sent again", .schema = HMS_OBJECT(replay_answer),
+                           .example = "{\"replayed\": 3}"),
+            .doc = "Deliveries that were given up become due again, in the order of their events, "
+                   "and with no attempt counted.",
+            .source = "Greenroom"),
+    GR_GET("/webhooks/targets", "webhooks.targets", "List the targets and what waits for them",
+           .scope = "webhooks:read", .handle = webhooks_targets_list,
+           .answers =
+               HMS_ANSWER(200, "All targets of the config", .schema = HMS_OBJECT(targets_answer)),
+           .source = "Greenroom"),
+    GR_POST(
+        "/webhooks/targets/{target}/pause", "webhooks.pause", "Let the deliveries to a target wait",
+        .scope = "webhooks:write", .params = target_params, .handle = webhooks_pause,
+        .answers = HMS_ANSWER(200, "The target", .schema = HMS_OBJECT(webhooks_target_answer)),
+        .doc = "Holds on all gateways of the store until the target is resumed. An attempt that "
+               "is under way ends.",
+        .source = "Greenroom"),
+    GR_POST("/webhooks/targets/{target}/resume", "webhooks.resume",
+            "Let the deliveries to a target go on", .scope = "webhooks:write",
+            .params = target_params, .handle = webhooks_resume,
+            .answers = HMS_ANSWER(200, "The target", .schema = HMS_OBJECT(webhooks_target_answer)),
+            .doc = "A pause of the config stays.", .source = "Greenroom"),
     GR_END,
 };
 
 static const struct gr_metric metrics[] = {
     {"received_total", GR_COUNTER, "Events received", "kind"},
     {"delivered_total", GR_COUNTER, "Deliveries to targets", "outcome"},
+    {"pending", GR_GAUGE, "Deliveries that wait or are under way", "target"},
+    {"dead", GR_GAUGE, "Deliveries that were given up and are kept", "target"},
+    {"paused", GR_GAUGE, "Whether deliveries to the target are paused", "target"},
     GR_END,
 };
 
 static const struct gr_timer timers[] = {
     {.name = "deliver", .interval_ms = 1000, .run = webhooks_deliver},
     {.name = "purge", .interval_ms = 10000, .run = webhooks_purge},
+    {.name = "measure", .interval_ms = 10000, .run = webhooks_measure},
     GR_END,
 };
 
@@ -306,9 +383,11 @@ static enum gr_err init(struct gr_self *self, const void *parsed, void **ret_sta
                     "a webhook secret is shorter than %u characters: it could be guessed",
                     SECRET_SHORT);
     enum gr_err r = webhooks_targets_init(self, webhooks);
-    if (r != GR_OK) {
+    webhooks->log = r == GR_OK ? webhooks_log_new(webhooks->target_count) : NULL;
+    if (!webhooks->log) {
+        webhooks_targets_done(self->host, webhooks);
         free(webhooks);
-        return r;
+        return r == GR_OK ? GR_ERR_NO_MEMORY : r;
     }
     *ret_state = webhooks;
     return GR_OK;
@@ -316,9 +395,11 @@ static enum gr_err init(struct gr_self *self, const void *parsed, void **ret_sta
 
 static void fini(struct gr_self *self, void *state)
 {
-    (void)self;
-    webhooks_targets_done(state);
-    free(state);
+    struct webhooks *webhooks = state;
+
+    webhooks_log_free(webhooks->log);
+    webhooks_targets_done(self->host, webhooks);
+    free(webhooks);
 }
 
 static const char *const owns[] = {"/webhooks", NULL};
@@ -326,5 +407,6 @@ static const char *const owns[] = {"/webhooks", NULL};
 GR_PLUGIN("webhooks", .version = HMS_VERSION,
           .summary = "Receives, stores and forwards events of 100ms", .licence = HMS_LICENCE,
           .routes = routes, .options = options, .options_size = sizeof(struct webhooks_options),
-          .migrations = migrations, .metrics = metrics, .timers = timers, .owns = owns,
+          .migrations = migrations, .metrics = metrics, .timers = timers,
+          .commands = webhooks_commands, .owns = owns, .status = webhooks_status,
           .authenticate = authenticate, .init = init, .fini = fini)

@@ -5,8 +5,9 @@
  * The deliveries are a durable queue (shared/queue.h) with a lane for each target, so that of
  * several gateways on one store only one makes a delivery at a time. A round claims a few
  * deliveries of each target and sends them in waves: one delivery of each target in parallel. A
- * target gets its events one at a time, in order as long as it accepts them, and waits for other
- * targets no longer than one time-out.
+ * target gets the events of a gateway one at a time, and waits for other targets no longer than one
+ * time-out. Events of one room are a series of the queue: each waits until those before it were
+ * accepted or given up, on whichever gateway.
  */
 #include "webhooks.h"
 
@@ -27,61 +28,15 @@ static const int64_t waits_ms[] = {1000,  2000,   4000,   8000,   16000, 32000,
 /* The longest pause before a target is tried again. */
 #define REST_MAX_MS 30000
 
-const struct gr_field webhooks_target_fields[] = {
-    GR_FIELD("name", GR_STRING, "Name of the target, stable over time", .flags = GR_FIELD_REQUIRED,
-             .pattern = "[a-z][a-z0-9_]{0,31}"),
-    GR_FIELD("url", GR_STRING, "URL to which events are posted", .flags = GR_FIELD_REQUIRED,
-             .pattern = "https?://[^/?#@\\s]+(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"),
-    GR_FIELD("header", GR_STRING, "Name of a header that authenticates the gateway to the target",
-             .pattern = "[A-Za-z0-9-]{1,64}"),
-    GR_FIELD("header_value", GR_STRING, "Value of that header", .flags = GR_FIELD_SECRET,
-             .pattern = "[ -~]+", .when = GR_WHEN("header", NULL)),
-    GR_END,
-};
-
-static char *copy_member(const json_t *object, const char *member)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-
-    return text ? strdup(text) : NULL;
-}
-
-static char *upstream_name(const char *target)
-{
-    char *name = NULL;
-
-    return asprintf(&name, "webhooks/%s", target) < 0 ? NULL : name;
-}
-
-/* The outbox itself repeats and counts attempts, so the upstream does not. */
-static enum gr_err init_target(struct gr_self *self, const struct webhooks_options *options,
-                               const json_t *settings, struct webhooks_target *target)
-{
-    const char *url = json_string_value(json_object_get(settings, "url"));
-    json_t *upstream =
-        json_pack("{s:I, s:i, s:{s:b}}", "timeout", (json_int_t)options->forward_timeout, "retries",
-                  0, "breaker", "enabled", 0);
-
-    target->name = copy_member(settings, "name");
-    target->upstream = target->name ? upstream_name(target->name) : NULL;
-    target->header = copy_member(settings, "header");
-    target->header_value = copy_member(settings, "header_value");
-    enum gr_err r =
-        !target->upstream || !upstream
-            ? GR_ERR_NO_MEMORY
-            : gr_upstream_define_url(self, target->upstream, url, upstream, &target->path);
-    json_decref(upstream);
-    return r;
-}
-
-static struct queue queue_of(const struct webhooks_options *options)
+struct queue webhooks_queue_of(const struct webhooks_options *options)
 {
     return (struct queue){
         .table = "webhook_delivery",
         .key = "event_seq",
         .order = "event_seq",
         .lane = "target",
-        .columns = "event_seq",
+        .columns = "room_id",
+        .series = "room_id",
         .keeps_rows = true,
         .lease_ms = SHARE * options->forward_timeout + LEASE_MARGIN_MS,
         .waits_ms = waits_ms,
@@ -90,55 +45,19 @@ static struct queue queue_of(const struct webhooks_options *options)
     };
 }
 
-enum gr_err webhooks_targets_init(struct gr_self *self, struct webhooks *webhooks)
-{
-    const json_t *list = webhooks->options->forward_to;
-    size_t count = json_array_size(list);
-    enum gr_err r = GR_OK;
-
-    webhooks->deliveries = queue_of(webhooks->options);
-    if (count == 0)
-        return GR_OK;
-    webhooks->targets = calloc(count, sizeof(*webhooks->targets));
-    if (!webhooks->targets)
-        return GR_ERR_NO_MEMORY;
-    for (size_t i = 0; i < count && r == GR_OK; i++) {
-        webhooks->target_count = i + 1;
-        r = init_target(self, webhooks->options, json_array_get(list, i), &webhooks->targets[i]);
-    }
-    if (r != GR_OK)
-        webhooks_targets_done(webhooks);
-    return r;
-}
-
-void webhooks_targets_done(struct webhooks *webhooks)
-{
-    for (size_t i = 0; i < webhooks->target_count; i++) {
-        struct webhooks_target *target = &webhooks->targets[i];
-
-        free(target->name);
-        free(target->upstream);
-        free(target->header);
-        free(target->header_value);
-    }
-    free(webhooks->targets);
-    webhooks->targets = NULL;
-    webhooks->target_count = 0;
-}
-
 enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks, int64_t event_seq,
-                           int64_t now_ms)
+                           const char *room_id, int64_t now_ms)
 {
     enum gr_err r = GR_OK;
 
     for (size_t i = 0; i < webhooks->target_count && r == GR_OK; i++) {
         const struct gr_value values[] = {gr_v_int(event_seq), gr_v_text(webhooks->targets[i].name),
-                                          gr_v_int(now_ms)};
+                                          gr_v_int(now_ms), gr_v_text(room_id)};
 
         r = gr_store(call,
-                     "INSERT INTO webhook_delivery (event_seq, target, due_ms)"
-                     " VALUES (?1, ?2, ?3)",
-                     values, 3, NULL, NULL, NULL);
+                     "INSERT INTO webhook_delivery (event_seq, target, due_ms, room_id)"
+                     " VALUES (?1, ?2, ?3, ?4)",
+                     values, 4, NULL, NULL, NULL);
     }
     return r;
 }
@@ -148,7 +67,12 @@ enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks
 /* One claimed delivery. */
 struct delivery {
     struct queue_item item;
-    gr_str body; /* NULL: the event was purged */
+    char *body; /* after WEBHOOKS_SIGNED_HEAD bytes; NULL: the event was purged */
+    size_t len;
+    gr_str event_id;
+    gr_str type;
+    bool tried; /* or there was nothing to send: it is not to be released */
+    bool held;  /* an earlier event of its room has to be sent again */
     bool done;
     bool given_up;
 };
@@ -156,14 +80,15 @@ struct delivery {
 /* The deliveries of one target in this round, in the order of the events. */
 struct turn {
     struct webhooks_target *target;
+    const struct queue *queue;
     struct delivery list[SHARE];
     size_t count;
-    size_t next; /* index of the delivery to send next */
+    struct delivery *next; /* the delivery of this wave */
 };
 
 struct round {
     struct gr_call *call;
-    const struct queue *queue;
+    struct webhooks *webhooks;
     struct turn *turns;
     size_t turn_count;
     size_t bytes; /* sum of the bodies read */
@@ -184,16 +109,40 @@ static int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+struct claiming {
+    struct turn *turn;
+    struct queue_item items[SHARE];
+};
+
+/* In one transaction, so that of two gateways that claim events of one room, one sees the claim of
+ * the other, and a target that was paused gets nothing afterwards. */
+static enum gr_err claim_unpaused(struct gr_call *call, void *arg)
+{
+    struct claiming *claiming = arg;
+    struct turn *turn = claiming->turn;
+    bool paused = false;
+
+    turn->count = 0;
+    enum gr_err r = webhooks_is_paused(call, turn->target->name, &paused);
+    return r != GR_OK || paused ? r
+                                : queue_claim(call, turn->queue, turn->target->name,
+                                              claiming->items, SHARE, &turn->count);
+}
+
 static enum gr_err claim(struct round *round, struct turn *turn)
 {
-    struct queue_item items[SHARE];
+    struct claiming claiming = {.turn = turn};
+    bool due = false;
 
-    if (turn->target->rest_until_ms > monotonic_ms())
+    if (turn->target->paused || turn->target->rest_until_ms > monotonic_ms())
         return GR_OK;
-    enum gr_err r =
-        queue_claim(round->call, round->queue, turn->target->name, items, SHARE, &turn->count);
+    enum gr_err r = queue_any_due(round->call, turn->queue, turn->target->name, &due);
+    if (r == GR_OK && due)
+        r = gr_store_tx(round->call, claim_unpaused, &claiming);
+    if (r != GR_OK)
+        turn->count = 0; /* what was claimed is rolled back, or its lease expires */
     for (size_t i = 0; i < turn->count; i++)
-        turn->list[i] = (struct delivery){.item = items[i]};
+        turn->list[i] = (struct delivery){.item = claiming.items[i]};
     return r;
 }
 
@@ -205,8 +154,10 @@ static void release(struct round *round)
     for (size_t i = 0; i < round->turn_count; i++) {
         struct turn *turn = &round->turns[i];
 
-        for (; turn->next < turn->count && r == GR_OK; turn->next++)
-            r = queue_release(round->call, round->queue, &turn->list[turn->next].item);
+        for (size_t j = 0; j < turn->count && r == GR_OK; j++) {
+            if (!turn->list[j].tried)
+                r = queue_release(round->call, turn->queue, &turn->list[j].item);
+        }
     }
 }
 
@@ -217,68 +168,109 @@ struct reading {
     struct delivery *delivery;
 };
 
-static enum gr_err take_body(void *arg, const struct gr_value *columns, size_t count)
+/* Takes one row (body, id, type). */
+static enum gr_err take_event(void *arg, const struct gr_value *columns, size_t count)
 {
     struct reading *reading = arg;
-    char *body = gr_copy(reading->round->call, columns[0].s);
+    struct delivery *delivery = reading->delivery;
+    struct gr_call *call = reading->round->call;
+    size_t len = columns[0].s.len;
+    char *room = gr_alloc(call, WEBHOOKS_SIGNED_HEAD + len + 1);
 
     (void)count;
-    if (!body)
+    delivery->event_id = (gr_str){gr_copy(call, columns[1].s), columns[1].s.len};
+    delivery->type = (gr_str){gr_copy(call, columns[2].s), columns[2].s.len};
+    if (!room || !delivery->event_id.ptr || !delivery->type.ptr)
         return GR_ERR_NO_MEMORY;
-    reading->delivery->body = (gr_str){body, columns[0].s.len};
-    reading->round->bytes += columns[0].s.len;
+    delivery->body = room + WEBHOOKS_SIGNED_HEAD;
+    delivery->len = len;
+    if (len)
+        memcpy(delivery->body, columns[0].s.ptr, len);
+    reading->round->bytes += len;
     return GR_OK;
 }
 
-static enum gr_err read_body(struct round *round, struct delivery *delivery)
+static enum gr_err read_event(struct round *round, struct delivery *delivery)
 {
     const struct gr_value seq = delivery->item.key;
     struct reading reading = {round, delivery};
 
-    return gr_store(round->call, "SELECT body FROM webhook_event WHERE seq = ?1", &seq, 1,
-                    take_body, &reading, NULL);
+    return gr_store(round->call, "SELECT body, id, type FROM webhook_event WHERE seq = ?1", &seq, 1,
+                    take_event, &reading, NULL);
 }
 
-static void add_request(struct round *round, struct turn *turn)
+static enum gr_err add_request(struct round *round, struct turn *turn)
 {
     const struct webhooks_target *target = turn->target;
-    struct gr_pair *headers = gr_alloc(round->call, 2 * sizeof(*headers));
-    size_t at = round->wave_count++;
+    const struct delivery *delivery = turn->next;
+    struct gr_pair *headers = gr_alloc(round->call, WEBHOOKS_HEADERS_MAX * sizeof(*headers));
+    size_t at = round->wave_count;
+    size_t count = 0;
 
-    if (headers && target->header)
-        headers[0] = (struct gr_pair){gr_str_of(target->header), gr_str_of(target->header_value)};
+    if (!headers)
+        return GR_ERR_NO_MEMORY;
+    if (target->header)
+        headers[count++] =
+            (struct gr_pair){gr_str_of(target->header), gr_str_of(target->header_value)};
+    if (!webhooks_sign(round->call, target, delivery->event_id, delivery->body, delivery->len,
+                       headers, &count))
+        return GR_ERR_NO_MEMORY;
     round->wave[at] = turn;
     round->requests[at] = (struct gr_upstream_request){
         .upstream = target->upstream,
         .method = GR_METHOD_POST,
         .path = target->path,
         .headers = headers,
-        .body = turn->list[turn->next].body,
+        .body = {delivery->body, delivery->len},
     };
     round->replies[at] = (struct gr_upstream_reply){.err = GR_ERR_INTERNAL};
+    round->wave_count++;
+    return GR_OK;
 }
 
-/* Loads the next delivery of each target and skips deliveries of events purged meanwhile. */
+/* Whether the lease lasts for one more attempt. It does not when this gateway was stopped for a
+ * while, and another one may have claimed the delivery. */
+static bool lease_lasts(const struct round *round, const struct delivery *delivery)
+{
+    return delivery->item.lease_ms - gr_now_ms(round->call->host) >=
+           round->webhooks->options->forward_timeout;
+}
+
+/* Chooses the next delivery of a target: turn->next, or NULL. Events that were purged meanwhile are
+ * skipped. */
+static enum gr_err choose(struct round *round, struct turn *turn)
+{
+    enum gr_err r = GR_OK;
+
+    turn->next = NULL;
+    for (size_t i = 0; i < turn->count && !turn->next && r == GR_OK; i++) {
+        struct delivery *delivery = &turn->list[i];
+
+        if (delivery->tried || delivery->held || !lease_lasts(round, delivery))
+            continue;
+        r = read_event(round, delivery);
+        delivery->tried = r == GR_OK;
+        turn->next = delivery->body ? delivery : NULL;
+    }
+    return r;
+}
+
+/* Loads the next delivery of each target. */
 static enum gr_err load_wave(struct round *round)
 {
+    enum gr_err r = GR_OK;
+
     round->wave_count = 0;
-    for (size_t i = 0; i < round->turn_count && round->bytes < ROUND_MAX_BYTES; i++) {
+    for (size_t i = 0; i < round->turn_count && r == GR_OK && round->bytes < ROUND_MAX_BYTES; i++) {
         struct turn *turn = &round->turns[i];
 
         if (turn->target->rest_until_ms > monotonic_ms())
             continue;
-        for (; turn->next < turn->count; turn->next++) {
-            enum gr_err r = read_body(round, &turn->list[turn->next]);
-
-            if (r != GR_OK)
-                return r;
-            if (turn->list[turn->next].body.ptr)
-                break;
-        }
-        if (turn->next < turn->count)
-            add_request(round, turn);
+        r = choose(round, turn);
+        if (r == GR_OK && turn->next)
+            r = add_request(round, turn);
     }
-    return GR_OK;
+    return r;
 }
 
 /* --- settling --- */
@@ -291,14 +283,27 @@ static int64_t rest_ms(unsigned failures)
     return rest < REST_MAX_MS ? rest : REST_MAX_MS;
 }
 
-/* A target that is down or overloaded is paused. A target that refuses one event is not. */
+/* Later events of the room of a delivery that failed wait for it. */
+static void hold_room(struct turn *turn)
+{
+    const char *room = queue_text(&turn->next->item, 0);
+
+    for (size_t i = 0; i < turn->count && turn->queue->series && *room; i++) {
+        if (strcmp(queue_text(&turn->list[i].item, 0), room) == 0)
+            turn->list[i].held = true;
+    }
+}
+
+/* A target that is down or overloaded is left alone for a while. A target that refuses one event is
+ * not. */
 static void judge(struct turn *turn, const struct gr_upstream_reply *reply)
 {
-    struct delivery *delivery = &turn->list[turn->next];
     struct webhooks_target *target = turn->target;
     bool answered = reply->err == GR_OK;
 
-    delivery->done = answered && reply->status >= 200 && reply->status < 300;
+    turn->next->done = answered && reply->status >= 200 && reply->status < 300;
+    if (!turn->next->done)
+        hold_room(turn);
     if (answered && reply->status != 429 && reply->status < 500) {
         target->failures = 0;
         return;
@@ -307,29 +312,78 @@ static void judge(struct turn *turn, const struct gr_upstream_reply *reply)
     target->failures++;
 }
 
+/* Why there was no answer: the stable name of the error; NULL: there was one. */
+static const char *failure_of(const struct gr_upstream_reply *reply)
+{
+    static const struct {
+        enum gr_err err;
+        const char *slug;
+    } names[] = {
+#define NAME(name_, number_, status_, slug_, doc_) {name_, slug_},
+        GR_ERR_LIST(NAME)
+#undef NAME
+    };
+
+    for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (names[i].err == reply->err)
+            return names[i].slug;
+    }
+    return NULL;
+}
+
+/* Keeps why the last attempt failed, for the operator. */
+static enum gr_err note_failure(struct gr_call *call, const struct delivery *delivery,
+                                const struct gr_upstream_reply *reply)
+{
+    const char *failure = failure_of(reply);
+
+    return gr_store_exec(call,
+                         "UPDATE webhook_delivery SET tried_ms = ?3, status = ?4, failure = ?5"
+                         " WHERE event_seq = ?1 AND target = ?2",
+                         GR_PARAMS(delivery->item.key, gr_v_text(delivery->item.lane),
+                                   gr_v_int(gr_now_ms(call->host)),
+                                   failure ? gr_v_null() : gr_v_int(reply->status),
+                                   gr_v_text(failure)));
+}
+
+static enum gr_err settle(struct gr_call *call, const struct turn *turn,
+                          const struct gr_upstream_reply *reply)
+{
+    struct delivery *delivery = turn->next;
+
+    if (delivery->done)
+        return queue_done(call, turn->queue, &delivery->item);
+    enum gr_err r = queue_fail(call, turn->queue, &delivery->item, &delivery->given_up);
+    return r == GR_OK ? note_failure(call, delivery, reply) : r;
+}
+
 static enum gr_err settle_all(struct gr_call *call, void *arg)
 {
     const struct round *round = arg;
     enum gr_err r = GR_OK;
 
-    for (size_t i = 0; i < round->wave_count && r == GR_OK; i++) {
-        struct delivery *delivery = &round->wave[i]->list[round->wave[i]->next];
-
-        r = delivery->done ? queue_done(call, round->queue, &delivery->item)
-                           : queue_fail(call, round->queue, &delivery->item, &delivery->given_up);
-    }
+    for (size_t i = 0; i < round->wave_count && r == GR_OK; i++)
+        r = settle(call, round->wave[i], &round->replies[i]);
     return r;
 }
 
-static void tell(struct round *round, const struct turn *turn)
+static void tell(struct round *round, const struct turn *turn,
+                 const struct gr_upstream_reply *reply)
 {
-    const struct delivery *delivery = &turn->list[turn->next];
+    const struct delivery *delivery = turn->next;
+    const char *outcome = delivery->done ? "done" : delivery->given_up ? "given_up" : "failed";
+    const char *failure = failure_of(reply);
 
-    gr_metric_add(round->call->self, "delivered_total",
-                  delivery->done       ? "done"
-                  : delivery->given_up ? "given_up"
-                                       : "failed",
-                  1);
+    gr_metric_add(round->call->self, "delivered_total", outcome, 1);
+    webhooks_log_attempt(
+        round->webhooks->log, gr_now_ms(round->call->host),
+        &(const struct webhooks_attempt){.target = turn->target->name,
+                                         .event_id = delivery->event_id,
+                                         .type = delivery->type,
+                                         .room_id = gr_str_of(queue_text(&delivery->item, 0)),
+                                         .number = delivery->item.attempts + 1,
+                                         .status = failure ? 0 : reply->status,
+                                         .outcome = outcome});
     if (delivery->given_up)
         gr_log(round->call, GR_LOG_ERROR, "event %lld could not be delivered to '%s': given up",
                (long long)delivery->item.key.i, turn->target->name);
@@ -342,34 +396,31 @@ static enum gr_err run_wave(struct round *round)
     for (size_t i = 0; i < round->wave_count; i++)
         judge(round->wave[i], &round->replies[i]);
     enum gr_err r = gr_store_tx(round->call, settle_all, round);
-    for (size_t i = 0; i < round->wave_count; i++) {
-        tell(round, round->wave[i]);
-        round->wave[i]->next++;
-    }
+    for (size_t i = 0; i < round->wave_count; i++)
+        tell(round, round->wave[i], &round->replies[i]);
     return r;
 }
 
 /* --- the timer --- */
 
-/* Claims and sends one share of each target. Returns whether anything was claimed. */
+/* Claims and sends one share of each target. Returns whether anything was sent. */
 static bool run_round(struct round *round, enum gr_err *ret_err)
 {
-    size_t claimed = 0;
+    size_t sent = 0;
     enum gr_err r = GR_OK;
 
-    for (size_t i = 0; i < round->turn_count && r == GR_OK; i++) {
+    for (size_t i = 0; i < round->turn_count && r == GR_OK; i++)
         r = claim(round, &round->turns[i]);
-        claimed += round->turns[i].count;
-    }
     while (r == GR_OK) {
         r = load_wave(round);
         if (r != GR_OK || round->wave_count == 0)
             break;
+        sent += round->wave_count;
         r = run_wave(round);
     }
     release(round);
     *ret_err = r;
-    return claimed > 0;
+    return sent > 0;
 }
 
 enum gr_err webhooks_deliver(struct gr_call *call)
@@ -384,13 +435,17 @@ enum gr_err webhooks_deliver(struct gr_call *call)
     if (!round)
         return GR_ERR_NO_MEMORY;
     round->call = call;
-    round->queue = &webhooks->deliveries;
+    round->webhooks = webhooks;
     round->turn_count = webhooks->target_count;
     round->turns = gr_alloc(call, round->turn_count * sizeof(*round->turns));
     if (!round->turns)
         return GR_ERR_NO_MEMORY;
-    for (size_t i = 0; i < round->turn_count; i++)
-        round->turns[i].target = &webhooks->targets[i];
+    for (size_t i = 0; i < round->turn_count; i++) {
+        struct webhooks_target *target = &webhooks->targets[i];
+
+        round->turns[i].target = target;
+        round->turns[i].queue = target->by_room ? &webhooks->deliveries : &webhooks->unordered;
+    }
     bool more = run_round(round, &r);
     if (r != GR_OK)
         return gr_fail(call, r, "deliveries have to wait for the store");

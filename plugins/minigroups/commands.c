@@ -74,6 +74,9 @@ static int token_command(struct gr_call *call, const void *options, int argc, ch
 }
 
 const struct gr_command mini_commands[] = {
-    {"minigroups token", "ACCOUNT", "Print a token for an account, valid for a day", token_command},
+    {.name = "minigroups token",
+     .usage = "ACCOUNT",
+     .summary = "Print a token for an account, valid for a day",
+     .run = token_command},
     GR_END,
 };

@@ -87,6 +87,13 @@ static const char *condition(struct gr_call *call, const struct queue *queue, co
                           " (e.%s < q.%s OR (e.%s = q.%s AND e.%s < q.%s)))",
                           queue->table, queue->lane, queue->lane, queue->order, queue->order,
                           queue->order, queue->order, queue->key, queue->key);
+    if (queue->series)
+        first = gr_format(call,
+                          " AND (q.%s IS NULL OR NOT EXISTS (SELECT 1 FROM %s AS e WHERE"
+                          " e.%s = q.%s AND e.%s = q.%s AND e.%s < q.%s"
+                          " AND e.due_ms > ?1 AND e.due_ms <= ?2))",
+                          queue->series, queue->table, queue->lane, queue->lane, queue->series,
+                          queue->series, queue->order, queue->order);
     return of_lane && first
                ? gr_format(call, "(q.due_ms <= ?1 OR q.due_ms > ?2)%s%s", of_lane, first)
                : NULL;
@@ -153,7 +160,6 @@ static enum gr_err note_row(void *arg, const struct gr_value *columns, size_t co
     return GR_OK;
 }
 
-/* Usually no row is due, and this query takes no lock. */
 static enum gr_err is_any_due(struct gr_call *call, const struct queue *queue, const char *lane,
                               int64_t now, bool *ret_due)
 {
@@ -165,6 +171,13 @@ static enum gr_err is_any_due(struct gr_call *call, const struct queue *queue, c
 
     return sql ? gr_store_query(call, sql, params, lane ? 3 : 2, note_row, ret_due)
                : GR_ERR_NO_MEMORY;
+}
+
+enum gr_err queue_any_due(struct gr_call *call, const struct queue *queue, const char *lane,
+                          bool *ret_due)
+{
+    *ret_due = false;
+    return is_any_due(call, queue, lane, gr_now_ms(call->host), ret_due);
 }
 
 /* One statement chooses the rows and claims them. When another gateway has just changed a row, the

@@ -25,8 +25,12 @@ struct queue {
     const char *lane;    /* TEXT column with the lane of a row; NULL: the queue has one lane */
     const char *columns; /* columns of the owner, read with each row: "audience, label" */
     bool in_order;       /* a row waits until all earlier rows of its lane are settled */
-    bool keeps_rows;     /* settled rows are kept with due_ms NULL, and done_ms set on success */
-    int64_t lease_ms;    /* must exceed the time for handling all rows of one claim */
+    /* Of a queue with keeps_rows: TEXT column with the series of a row. While a row of a series
+     * waits or is leased, later rows of the series in the same lane cannot be claimed. Rows that
+     * are NULL there are in no series. Claims have to be made in transactions. NULL: no series. */
+    const char *series;
+    bool keeps_rows;  /* settled rows are kept with due_ms NULL, and done_ms set on success */
+    int64_t lease_ms; /* must exceed the time for handling all rows of one claim */
     const int64_t *waits_ms; /* waits after the first, second … failure; the last one repeats */
     size_t wait_count;
     int64_t attempts_max; /* attempts after which a row is given up */
@@ -52,6 +56,9 @@ enum gr_err queue_put(struct gr_call *call, const struct queue *queue, const cha
                       const struct gr_value *values, size_t count, int64_t delay_ms,
                       struct queue_item *ret_item);
 
+/* Tells whether a claim would find a row. Usually there is none, and this query takes no lock. */
+enum gr_err queue_any_due(struct gr_call *call, const struct queue *queue, const char *lane,
+                          bool *ret_due);
 /*
  * Claims up to max due rows of one lane, or of all lanes (lane NULL), in order. *ret_count may be
  * 0. A row with a due time beyond every wait of the queue also counts as due, because it was

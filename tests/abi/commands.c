@@ -59,8 +59,8 @@ static int token_greet(struct gr_call *call, const void *opts, int argc, char **
 }
 
 static const struct gr_command commands[] = {
-    {"greet", "NAME", "Greet somebody", greet},
-    {"token greet", "[WORD…]", "Show words", token_greet},
+    {.name = "greet", .usage = "NAME", .summary = "Greet somebody", .run = greet},
+    {.name = "token greet", .usage = "[WORD…]", .summary = "Show words", .run = token_greet},
     GR_END,
 };
 

@@ -1,5 +1,6 @@
 """A store for a test: a new database on the PostgreSQL server the tests were given, else a new SQLite file."""
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -39,4 +40,25 @@ class Store:
                 rows = connection.execute(statement).fetchall()
             return [tuple("" if value is None else str(value) for value in row) for row in rows]
         finally:
+            connection.close()
+
+    @contextlib.contextmanager
+    def held(self, table):
+        """While it lasts, no other connection can write to a table."""
+        if self._file is None:
+            holder = subprocess.Popen(["psql", "-qtA", self.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            holder.stdin.write(f"BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE; SELECT 'held';\n")
+            holder.stdin.flush()
+            assert holder.stdout.readline() == "held\n"
+            try:
+                yield
+            finally:
+                holder.communicate("ROLLBACK;\n", timeout=TIMEOUT)
+            return
+        connection = sqlite3.connect(self._file, timeout=TIMEOUT, isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
             connection.close()
