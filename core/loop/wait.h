@@ -23,6 +23,7 @@
     X(MEMORY, "memory", "memory for the JSON of a large body")                                     \
     X(STORE, "store", "a connection of the store")                                                 \
     X(LIMIT, "limit", "an answer of the server of shared limits")                                  \
+    X(STATEMENT, "statement", "the database's answer to a statement")                              \
     X(TURN, "turn", "another call that works on the same thing")                                   \
     X(GROUP, "group", "the other exchanges of a group")                                            \
     X(ISOLATED, "isolated", "the process of an isolated group")

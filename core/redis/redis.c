@@ -112,6 +112,7 @@ static redisReply *next_reply(struct grc_redis *redis, char reason[GRC_REDIS_REA
     char bytes[4096];
     size_t read = 0;
 
+    snprintf(reason, GRC_REDIS_REASON, "out of memory");
     if (redis->out.len > 0 && !send_queued(redis, reason))
         return NULL;
     for (;;) {
