@@ -276,7 +276,7 @@ def test_a_server_that_is_killed_under_load_and_comes_back(make, redis):
 
 
 def test_while_the_server_is_away_closed_refuses(make, redis):
-    gateway, = make(1, {"caller": {"rate": "100/s", "concurrent": 5}}, redis.url, on_failure="closed")
+    gateway, = make(1, {"caller": {"rate": "100/s"}}, redis.url, on_failure="closed")
     assert gateway.get("/rooms").status == 200
     assert gateway.admin("/readyz").status == 200
     redis.kill()
