@@ -120,16 +120,16 @@ static const char *read_unix(gr_str rest, struct grc_redis_url *url)
 
 static const char *parse(const char *text, struct grc_redis_url *url)
 {
-    bool tcp = strncmp(text, "redis://", 8) == 0;
-    const char *rest = text + (tcp ? 8 : 7);
+    const char *rest = strstr(text, "://");
+    gr_str scheme = {text, rest ? (size_t)(rest - text) : 0};
+    bool tcp = gr_str_eq(scheme, GR_STR("redis")) || gr_str_eq(scheme, GR_STR("rediss"));
 
     if (strlen(text) > TEXT_MAX)
         return "it is too long";
-    if (strncmp(text, "rediss://", 9) == 0)
-        return "rediss:// is not supported: reach the server by a tunnel (stunnel, a private "
-               "network)";
-    if (!tcp && strncmp(text, "unix://", 7) != 0)
-        return "it begins with neither \"redis://\" nor \"unix://\"";
+    if (!rest || (!tcp && !gr_str_eq(scheme, GR_STR("unix"))))
+        return "it begins with none of \"redis://\", \"rediss://\" and \"unix://\"";
+    url->tls = scheme.len == strlen("rediss");
+    rest += 3;
     const char *at = strrchr(rest, '@');
     const char *problem = at ? read_login((gr_str){rest, (size_t)(at - rest)}, url) : NULL;
     if (problem)

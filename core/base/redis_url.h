@@ -1,7 +1,7 @@
 /*
- * URLs of Redis and Valkey servers: redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE] and
- * unix://[[USER]:PASSWORD@]/PATH[?db=DATABASE]. User and password are percent-encoded; an IPv6
- * address stands in brackets.
+ * URLs of Redis and Valkey servers: redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], with
+ * "rediss" for TLS, and unix://[[USER]:PASSWORD@]/PATH[?db=DATABASE]. User and password are
+ * percent-encoded; an IPv6 address stands in brackets.
  */
 #pragma once
 
@@ -15,6 +15,7 @@ struct grc_redis_url {
     char *password; /* NULL: none is asked for */
     char *host;     /* NULL: path */
     unsigned port;
+    bool tls;
     char *path; /* of a socket */
     unsigned database;
 };

@@ -207,9 +207,10 @@ struct grc_rate_settings {
 
 /* The server in which several gateways count together. */
 struct grc_shared_settings {
-    const char *url;    /* base/redis_url.h; NULL: each gateway counts alone */
-    bool closed;        /* while it is away, requests with a limit are refused */
-    int64_t timeout_ms; /* of an answer */
+    const char *url;     /* base/redis_url.h; NULL: each gateway counts alone */
+    bool closed;         /* while it is away, requests with a limit are refused */
+    const char *ca_file; /* for TLS; NULL: the system's */
+    int64_t timeout_ms;  /* of an answer */
 };
 
 struct grc_limits_settings {

@@ -360,8 +360,13 @@ static const struct grc_setting shared_keys[] = {
         "unix://[[USER]:PASSWORD@]/PATH[?db=DATABASE]. Without it each gateway counts alone",
         .optional = true, .convert = shared_convert,
         .expected = "a URL such as \"redis://:PASSWORD@HOST:6379/0\" or "
-                    "\"unix:///run/redis/redis.sock\" (not rediss://; user and password "
+                    "\"unix:///run/redis/redis.sock\" (user and password "
                     "percent-encoded), or {\"file\": \"PATH\"} with such a line"),
+    GRC_SETTING(grc_shared_settings, "ca_file", ca_file, GRC_SETTING_STRING, NULL,
+                "PEM file of the certificate authorities to trust for rediss:// instead of the "
+                "system's",
+                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
+                .verify = grc_ca_file_verify),
     GRC_SETTING(grc_shared_settings, "on_failure", closed, GRC_SETTING_FLAG, "local",
                 "What happens to requests with a limit while the server cannot be reached: each "
                 "gateway counts them alone, or they get 503",

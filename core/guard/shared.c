@@ -325,8 +325,8 @@ static enum grc_shared_verdict wait_for_place(struct grc_shared *shared,
 
     hold->waiting++;
     grc_shared_ask(shared, entry);
-    enum grc_woken woken = grc_queue_wait(&entry->queue, held, place_is_later ? late_ms : place_ms,
-                                          GRC_WAITS_LIMIT);
+    enum grc_woken woken =
+        grc_queue_wait(&entry->queue, held, place_is_later ? late_ms : place_ms, GRC_WAITS_LIMIT);
     /* After an answer it is a place that is waited for, and else still the answer. */
     if (woken == GRC_WOKEN_LATE && place_is_later == (hold->answers != answers))
         woken = grc_queue_wait(&entry->queue, held, place_is_later ? place_ms : late_ms,

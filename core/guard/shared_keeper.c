@@ -163,7 +163,8 @@ static void connect_again(struct grc_shared *shared)
 {
     char reason[GRC_REDIS_REASON];
 
-    shared->redis = grc_redis_connect(&shared->url, shared->settings->timeout_ms, reason);
+    shared->redis = grc_redis_connect(&shared->url, shared->settings->ca_file,
+                                      shared->settings->timeout_ms, reason);
     shared->whole_take = true;
     shared->whole_hold = true;
     if (!shared->redis || !probe(shared, reason)) {

@@ -5,14 +5,13 @@
 
 /* The functions that are used: X(name in hiredis). */
 #define GRC_HIREDIS_FUNCTIONS(X)                                                                   \
-    X(redisConnectWithTimeout)                                                                     \
-    X(redisConnectUnixWithTimeout)                                                                 \
-    X(redisSetTimeout)                                                                             \
-    X(redisEnableKeepAlive)                                                                        \
-    X(redisAppendCommandArgv)                                                                      \
-    X(redisGetReply)                                                                               \
-    X(freeReplyObject)                                                                             \
-    X(redisFree)
+    X(redisFormatCommandArgv)                                                                      \
+    X(redisFreeCommand)                                                                            \
+    X(redisReaderCreate)                                                                           \
+    X(redisReaderFeed)                                                                             \
+    X(redisReaderGetReply)                                                                         \
+    X(redisReaderFree)                                                                             \
+    X(freeReplyObject)
 
 struct grc_hiredis {
 #define GRC_HIREDIS_MEMBER(name) __typeof__(name) *name;

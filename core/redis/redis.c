@@ -1,16 +1,26 @@
 #include "redis/redis.h"
 
+#include "base/buf.h"
+#include "base/clock.h"
 #include "base/secure.h"
 #include "redis/library.h"
+#include "redis/transport.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Of commands that were not sent yet; a batch of questions has less than half of it. */
+#define QUEUE_MAX 262144u
+/* Of one reply. Ours have a few numbers. */
+#define REPLY_MAX 65536u
+
 struct grc_redis {
-    redisContext *context;
+    struct grc_redis_transport *transport;
+    redisReader *reader;
+    struct grc_buf out;
     int64_t timeout_ms;
+    int64_t deadline_ms; /* of the answers to what was sent */
 };
 
 void grc_redis_script_init(struct grc_redis_script *script, const char *text)
@@ -68,20 +78,61 @@ static void explain(const redisReply *reply, bool of_login, char reason[GRC_REDI
     }
 }
 
-/* Says why the connection failed. */
-static void explain_loss(const redisContext *context, int64_t timeout_ms,
-                         char reason[GRC_REDIS_REASON])
-{
-    bool late = context->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK);
+/* --- commands and replies --- */
 
-    if (late)
-        snprintf(reason, GRC_REDIS_REASON, "it did not answer within %lld ms",
-                 (long long)timeout_ms);
-    else if (context->err == REDIS_ERR_PROTOCOL)
-        snprintf(reason, GRC_REDIS_REASON, "what answers there is no Redis server (%.80s)",
-                 context->errstr);
-    else
-        snprintf(reason, GRC_REDIS_REASON, "%.120s", context->errstr);
+static bool queue(struct grc_redis *redis, int count, const char **words)
+{
+    char *command = NULL;
+    long long len = grc_hiredis()->redisFormatCommandArgv(&command, count, words, NULL);
+
+    if (len < 0)
+        return false;
+    bool fine = grc_buf_add(&redis->out, command, (size_t)len) == GR_OK;
+    grc_wipe(command, (size_t)len); /* it may be the login */
+    grc_hiredis()->redisFreeCommand(command);
+    return fine;
+}
+
+static bool send_queued(struct grc_redis *redis, char reason[GRC_REDIS_REASON])
+{
+    gr_str bytes = {redis->out.ptr, redis->out.len};
+
+    redis->deadline_ms = grc_mono_ms() + redis->timeout_ms;
+    bool sent = grc_redis_transport_write(redis->transport, bytes, redis->deadline_ms, reason);
+    grc_wipe(redis->out.ptr, redis->out.len);
+    grc_buf_clear(&redis->out);
+    return sent;
+}
+
+/* Returns the oldest reply, to be freed; NULL with a reason. */
+static redisReply *next_reply(struct grc_redis *redis, char reason[GRC_REDIS_REASON])
+{
+    const struct grc_hiredis *hiredis = grc_hiredis();
+    redisReply *reply = NULL;
+    char bytes[4096];
+    size_t read = 0;
+
+    snprintf(reason, GRC_REDIS_REASON, "out of memory");
+    if (redis->out.len > 0 && !send_queued(redis, reason))
+        return NULL;
+    for (;;) {
+        if (hiredis->redisReaderGetReply(redis->reader, (void **)&reply) != REDIS_OK) {
+            snprintf(reason, GRC_REDIS_REASON, "what answers there is no Redis server (%.80s)",
+                     redis->reader->errstr);
+            return NULL;
+        }
+        if (reply)
+            return reply;
+        size_t count = read < REPLY_MAX
+                           ? grc_redis_transport_read(redis->transport, bytes, sizeof(bytes),
+                                                      redis->deadline_ms, reason)
+                           : 0;
+        if (read >= REPLY_MAX)
+            snprintf(reason, GRC_REDIS_REASON, "its answer is larger than %u bytes", REPLY_MAX);
+        read += count;
+        if (count == 0 || hiredis->redisReaderFeed(redis->reader, bytes, count) != REDIS_OK)
+            return NULL;
+    }
 }
 
 /* --- connecting --- */
@@ -90,18 +141,14 @@ static void explain_loss(const redisContext *context, int64_t timeout_ms,
 static bool run(struct grc_redis *redis, bool of_login, int count, const char **words,
                 char reason[GRC_REDIS_REASON])
 {
-    const struct grc_hiredis *hiredis = grc_hiredis();
-    redisReply *reply = NULL;
+    redisReply *reply = queue(redis, count, words) ? next_reply(redis, reason) : NULL;
 
-    if (hiredis->redisAppendCommandArgv(redis->context, count, words, NULL) != REDIS_OK ||
-        hiredis->redisGetReply(redis->context, (void **)&reply) != REDIS_OK || !reply) {
-        explain_loss(redis->context, redis->timeout_ms, reason);
+    if (!reply)
         return false;
-    }
     bool fine = reply->type != REDIS_REPLY_ERROR;
     if (!fine)
         explain(reply, of_login, reason);
-    hiredis->freeReplyObject(reply);
+    grc_hiredis()->freeReplyObject(reply);
     return fine;
 }
 
@@ -131,34 +178,22 @@ static bool select_database(struct grc_redis *redis, unsigned database,
     return run(redis, false, 2, words, reason);
 }
 
-static redisContext *reach(const struct grc_redis_url *url, struct timeval timeout)
+struct grc_redis *grc_redis_connect(const struct grc_redis_url *url, const char *ca_file,
+                                    int64_t timeout_ms, char reason[GRC_REDIS_REASON])
 {
-    if (url->path)
-        return grc_hiredis()->redisConnectUnixWithTimeout(url->path, timeout);
-    return grc_hiredis()->redisConnectWithTimeout(url->host, (int)url->port, timeout);
-}
-
-struct grc_redis *grc_redis_connect(const struct grc_redis_url *url, int64_t timeout_ms,
-                                    char reason[GRC_REDIS_REASON])
-{
-    const struct grc_hiredis *hiredis = grc_hiredis();
-    struct timeval timeout = {.tv_sec = (time_t)(timeout_ms / 1000),
-                              .tv_usec = (suseconds_t)(timeout_ms % 1000 * 1000)};
     struct grc_redis *redis = calloc(1, sizeof(*redis));
 
     snprintf(reason, GRC_REDIS_REASON, "out of memory");
     if (!redis)
         return NULL;
     redis->timeout_ms = timeout_ms;
-    errno = 0;
-    redis->context = reach(url, timeout);
-    bool fine = redis->context && redis->context->err == 0;
-    if (redis->context && !fine)
-        explain_loss(redis->context, timeout_ms, reason);
-    fine = fine && hiredis->redisSetTimeout(redis->context, timeout) == REDIS_OK;
-    if (fine && url->host)
-        (void)hiredis->redisEnableKeepAlive(redis->context);
-    if (fine && log_in(redis, url, reason) && select_database(redis, url->database, reason))
+    grc_buf_init(&redis->out, QUEUE_MAX);
+    redis->reader = grc_hiredis()->redisReaderCreate();
+    if (redis->reader)
+        redis->transport =
+            grc_redis_transport_open(url, ca_file, grc_mono_ms() + timeout_ms, reason);
+    if (redis->transport && log_in(redis, url, reason) &&
+        select_database(redis, url->database, reason))
         return redis;
     grc_redis_close(redis);
     return NULL;
@@ -168,8 +203,10 @@ void grc_redis_close(struct grc_redis *redis)
 {
     if (!redis)
         return;
-    if (redis->context)
-        grc_hiredis()->redisFree(redis->context);
+    grc_redis_transport_close(redis->transport);
+    if (redis->reader)
+        grc_hiredis()->redisReaderFree(redis->reader);
+    grc_buf_done(&redis->out);
     free(redis);
 }
 
@@ -189,8 +226,7 @@ bool grc_redis_call(struct grc_redis *redis, const struct grc_redis_script *scri
         return false;
     for (size_t i = 0; i < count; i++)
         words[4 + i] = args[i];
-    return grc_hiredis()->redisAppendCommandArgv(redis->context, (int)(4 + count), words, NULL) ==
-           REDIS_OK;
+    return queue(redis, (int)(4 + count), words);
 }
 
 static enum grc_redis_answer read_numbers(const redisReply *reply, int64_t *ret, size_t count,
@@ -211,21 +247,17 @@ static enum grc_redis_answer read_numbers(const redisReply *reply, int64_t *ret,
 enum grc_redis_answer grc_redis_answer(struct grc_redis *redis, int64_t *ret, size_t count,
                                        char reason[GRC_REDIS_REASON])
 {
-    const struct grc_hiredis *hiredis = grc_hiredis();
     enum grc_redis_answer answer = GRC_REDIS_REFUSED;
-    redisReply *reply = NULL;
+    redisReply *reply = next_reply(redis, reason);
 
-    errno = 0;
-    if (hiredis->redisGetReply(redis->context, (void **)&reply) != REDIS_OK || !reply) {
-        explain_loss(redis->context, redis->timeout_ms, reason);
+    if (!reply)
         return GRC_REDIS_LOST;
-    }
     if (reply->type != REDIS_REPLY_ERROR)
         answer = read_numbers(reply, ret, count, reason);
     else if (strncmp(reply->str, "NOSCRIPT", 8) == 0)
         answer = GRC_REDIS_NO_SCRIPT;
     else
         explain(reply, false, reason);
-    hiredis->freeReplyObject(reply);
+    grc_hiredis()->freeReplyObject(reply);
     return answer;
 }

@@ -1,5 +1,7 @@
 /*
- * Connections to a Redis or Valkey server, by way of hiredis. Only this folder uses it.
+ * Connections to a Redis or Valkey server. hiredis writes commands and reads replies; only this
+ * folder uses it. The bytes go over sockets of our own (redis/transport.h), because the versions of
+ * hiredis that Debian has differ in TLS, and none has a deadline for a whole answer.
  *
  * libhiredis is loaded when the config asks for a server, and never else: it is no dependency of a
  * gateway alone. The library itself is loaded (its header names the file, HIREDIS_SONAME), rather
@@ -30,14 +32,16 @@ struct grc_redis_script {
 };
 void grc_redis_script_init(struct grc_redis_script *script, const char *text);
 
-/* Connects, authenticates and selects the database. Returns NULL with a reason. */
-struct grc_redis *grc_redis_connect(const struct grc_redis_url *url, int64_t timeout_ms,
-                                    char reason[GRC_REDIS_REASON]);
+/* Connects, authenticates and selects the database, each within the timeout. ca_file: the
+ * authorities to trust for TLS, or NULL for the system's. Returns NULL with a reason. */
+struct grc_redis *grc_redis_connect(const struct grc_redis_url *url, const char *ca_file,
+                                    int64_t timeout_ms, char reason[GRC_REDIS_REASON]);
 /* NULL is fine. */
 void grc_redis_close(struct grc_redis *redis);
 
-/* Queues a call of a script with one key, which is sent with the first grc_redis_answer(): by its
- * SHA-1, or whole. Returns false without memory. */
+/* Queues a call of a script with one key, by its SHA-1 or whole. The next grc_redis_answer() sends
+ * what is queued; all answers to that have to come within the timeout. Returns false without
+ * memory. */
 bool grc_redis_call(struct grc_redis *redis, const struct grc_redis_script *script, bool whole,
                     const char *key, const char *const *args, size_t count);
 

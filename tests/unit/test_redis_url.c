@@ -16,6 +16,7 @@ struct row {
     unsigned port;
     const char *path;
     unsigned database;
+    bool tls;
 };
 
 static void assert_text(const char *found, const char *wanted)
@@ -31,16 +32,17 @@ static void assert_text(const char *found, const char *wanted)
 static void test_good(void **state)
 {
     static const struct row rows[] = {
-        {"redis://localhost", NULL, NULL, "localhost", 6379, NULL, 0},
-        {"redis://10.0.0.1:7000/", NULL, NULL, "10.0.0.1", 7000, NULL, 0},
-        {"redis://:pass@redis.example/3", NULL, "pass", "redis.example", 6379, NULL, 3},
-        {"redis://gate:p%40ss%2Fw%3Ard@h:1/65535", "gate", "p@ss/w:rd", "h", 1, NULL, 65535},
-        {"redis://:p@ss@h", NULL, "p@ss", "h", 6379, NULL, 0},
-        {"redis://:a:b@h", NULL, "a:b", "h", 6379, NULL, 0},
-        {"redis://[::1]:6380/1", NULL, NULL, "::1", 6380, NULL, 1},
-        {"redis://[2001:db8::7]", NULL, NULL, "2001:db8::7", 6379, NULL, 0},
-        {"unix:///run/redis/redis.sock", NULL, NULL, NULL, 0, "/run/redis/redis.sock", 0},
-        {"unix://u:p@/run/r.sock?db=12", "u", "p", NULL, 0, "/run/r.sock", 12},
+        {"redis://localhost", NULL, NULL, "localhost", 6379, NULL, 0, false},
+        {"redis://10.0.0.1:7000/", NULL, NULL, "10.0.0.1", 7000, NULL, 0, false},
+        {"redis://:pass@redis.example/3", NULL, "pass", "redis.example", 6379, NULL, 3, false},
+        {"redis://gate:p%40ss%2Fw%3Ard@h:1/65535", "gate", "p@ss/w:rd", "h", 1, NULL, 65535, false},
+        {"redis://:p@ss@h", NULL, "p@ss", "h", 6379, NULL, 0, false},
+        {"redis://:a:b@h", NULL, "a:b", "h", 6379, NULL, 0, false},
+        {"redis://[::1]:6380/1", NULL, NULL, "::1", 6380, NULL, 1, false},
+        {"redis://[2001:db8::7]", NULL, NULL, "2001:db8::7", 6379, NULL, 0, false},
+        {"rediss://:p@h:6380/2", NULL, "p", "h", 6380, NULL, 2, true},
+        {"unix:///run/redis/redis.sock", NULL, NULL, NULL, 0, "/run/redis/redis.sock", 0, false},
+        {"unix://u:p@/run/r.sock?db=12", "u", "p", NULL, 0, "/run/r.sock", 12, false},
     };
 
     (void)state;
@@ -54,6 +56,7 @@ static void test_good(void **state)
         assert_text(url.path, rows[i].path);
         assert_int_equal(url.port, rows[i].port);
         assert_int_equal(url.database, rows[i].database);
+        assert_int_equal(url.tls, rows[i].tls);
         grc_redis_url_done(&url);
     }
 }
@@ -64,7 +67,8 @@ static void test_wrong(void **state)
         "",
         "localhost:6379",
         "http://localhost",
-        "rediss://localhost",
+        "rediss://",
+        "Redis://localhost",
         "redis://",
         "redis:///0",
         "redis://:6379",

@@ -300,6 +300,22 @@ static void test_places_are_given_back(void **state)
     assert_int_equal(grc_hold_want(&holds[0], MAX, now_us + 1), 0);
 }
 
+static void test_what_is_on_its_way_back_is_not_used(void **state)
+{
+    struct shares shares = {{0}, {0}};
+    struct grc_hold hold = {0};
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        assert_true(enters(&hold, &shares, 0, START));
+    for (int i = 0; i < 3; i++)
+        grc_hold_leave(&hold);
+    look(&hold, &shares, 0, START + 6000); /* a window in which four were needed */
+    assert_int_equal(grc_hold_want(&hold, MAX, START + 12000), 1);
+    /* The question is under way, and the others may have the places already. */
+    assert_int_equal(grc_hold_enter(&hold, MAX, START + 12000), GRC_HOLD_ASK);
+}
+
 static void test_a_share_ends(void **state)
 {
     struct shares shares = {{0}, {0}};
@@ -391,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_the_rate_is_that_of_one_gateway),
         cmocka_unit_test(test_the_bound),
         cmocka_unit_test(test_places_are_given_back),
+        cmocka_unit_test(test_what_is_on_its_way_back_is_not_used),
         cmocka_unit_test(test_a_share_ends),
         cmocka_unit_test(test_an_unanswered_question_is_repeated),
         cmocka_unit_test(test_what_is_in_use_is_told_to_a_server_that_lost_it),
