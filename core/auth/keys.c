@@ -85,7 +85,8 @@ struct grc_keys {
     struct stamp stamp;  /* of the file that `set` was read from; for the call that is looking */
     struct stamp failed; /* of a file that could not be read, which is logged only once */
     _Atomic int64_t use_written_ms;
-    atomic_bool used; /* a key was used since the times of last use were written */
+    atomic_bool used;    /* a key was used since the times of last use were written */
+    atomic_bool refused; /* they could not be written, which is logged only once */
 };
 
 static struct stamp stamp_of(const char *path)
@@ -277,7 +278,9 @@ static void write_use(struct grc_keys *keys)
     struct grc_key_set *set = set_take(keys);
     if (!keys->path)
         (void)grc_keys_store_note_use(keys->store, set);
-    else if (!grc_key_set_write_use(set, keys->path))
+    else if (grc_key_set_write_use(set, keys->path))
+        atomic_store(&keys->refused, false);
+    else if (!atomic_exchange(&keys->refused, true))
         grc_warn("'%s%s': the last use of keys cannot be written: %s", keys->path,
                  GRC_KEYS_USE_SUFFIX, strerror(errno));
     grc_key_set_unref(set);

@@ -38,6 +38,14 @@ static void *begin(void *arg)
     return start.run(start.arg);
 }
 
+/* The C library refuses less than this: 16 KiB on x86-64, 128 KiB on aarch64. */
+static size_t at_least_minimum(size_t bytes)
+{
+    long least = sysconf(_SC_THREAD_STACK_MIN);
+
+    return least > 0 && (size_t)least > bytes ? (size_t)least : bytes;
+}
+
 bool grc_thread_start(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(void *), void *arg)
 {
     struct start *start = malloc(sizeof(*start));
@@ -48,7 +56,7 @@ bool grc_thread_start(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(vo
         return false;
     }
     *start = (struct start){run, arg};
-    bool started = pthread_attr_setstacksize(&attributes, stack_bytes) == 0 &&
+    bool started = pthread_attr_setstacksize(&attributes, at_least_minimum(stack_bytes)) == 0 &&
                    pthread_create(ret_thread, &attributes, begin, start) == 0;
     pthread_attr_destroy(&attributes);
     if (!started)

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Starts a thread, which the caller has to join. Returns false when it could not be started. */
+/* Starts a thread, which the caller has to join, with a stack of at least stack_bytes. Returns
+ * false when it could not be started. */
 bool grc_thread_start(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(void *), void *arg);
 /*
  * Puts the calling thread under SCHED_BATCH, with the shortest time slice. Under SCHED_BATCH a

@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* A service manager may set the user, and then only the state directory tells who that is. */
@@ -22,11 +23,19 @@ static bool is_own(const struct grc_settings *settings, uid_t owner)
     return user && user->pw_uid == owner;
 }
 
+/* The volumes of ConfigMaps and Secrets have mode 0777, and are mounted read-only. */
+static bool is_on_read_only(const char *path)
+{
+    struct statvfs system;
+
+    return statvfs(path, &system) == 0 && (system.f_flag & ST_RDONLY);
+}
+
 char *grc_owned_by_others(const struct grc_settings *settings, const char *path)
 {
     struct stat info;
 
-    if (!path || stat(path, &info) != 0)
+    if (!path || stat(path, &info) != 0 || is_on_read_only(path))
         return NULL;
     /* In a directory with the sticky bit, other users can add files, but not replace existing ones.
      */

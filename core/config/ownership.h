@@ -6,8 +6,8 @@
 /*
  * Who else can change a file or a directory: "mode 0666" when every user can, "owner 1000" when a
  * user owns it who is neither root nor the one that the gateway runs as. That is the user of the
- * process, server.user, or the owner of the state directory. malloc'ed; NULL when there is none, or
- * no such file.
+ * process, server.user, or the owner of the state directory. Where the file system is mounted
+ * read-only, modes and owners say nothing. malloc'ed; NULL when there is none, or no such file.
  */
 char *grc_owned_by_others(const struct grc_settings *settings, const char *path);
 

@@ -351,6 +351,32 @@ static void problem_at(struct grc_reader *reader, unsigned line, unsigned column
     reader->where = where;
 }
 
+/* jansson names only one of the things that could follow, and no cause. */
+static const char *what_was_expected(const json_error_t *error, const char *text)
+{
+    static const char value[] =
+        "expected a value: a text in double quotes, a number, true, false, null, [ or {";
+    static const struct {
+        const char *text;
+        const char *better;
+    } better[] = {
+        {"'}' expected", "expected ',' or '}' after the value before"},
+        {"']' expected", "expected ',' or ']' after the value before"},
+        {"string or '}' expected", "expected the name of a key in double quotes, or '}'"},
+        {"end of file expected", "expected the end of the file, since the object is complete"},
+        {"invalid token", value},
+        {"unexpected token", value},
+    };
+
+    if (json_error_code(error) == json_error_invalid_utf8)
+        return "the file is not UTF-8: save it in that encoding";
+    for (size_t i = 0; i < sizeof(better) / sizeof(better[0]); i++) {
+        if (strcmp(text, better[i].text) == 0)
+            return better[i].better;
+    }
+    return text;
+}
+
 /* jansson quotes the text near the error, which may be a secret: only a repeated key is shown. */
 static void report_syntax(struct grc_reader *reader, const json_error_t *error)
 {
@@ -363,9 +389,7 @@ static void report_syntax(struct grc_reader *reader, const json_error_t *error)
         *near = '\0';
     /* jansson counts columns from 0 where it has not read anything yet. */
     problem_at(reader, (unsigned)error->line, error->column > 0 ? (unsigned)error->column : 1,
-               json_error_code(error) == json_error_invalid_utf8
-                   ? "the file is not UTF-8: save it in that encoding"
-                   : text);
+               what_was_expected(error, text));
 }
 
 static bool is_blank(const char *text, size_t len)

@@ -51,6 +51,47 @@ static void check_listen(struct grc_reader *reader, const struct grc_settings *s
         settings->auth.none_scopes ? "have providers but not \"none\"" : "add a provider");
 }
 
+/* Whether both cannot be bound at the same time: the same port of the same address, or of all. */
+static bool collide(const struct grc_listen *a, const struct grc_listen *b)
+{
+    bool v6 = a->address[0] == '[';
+    const char *all = v6 ? "[::]" : "0.0.0.0";
+
+    return a->port != 0 && a->port == b->port && v6 == (b->address[0] == '[') &&
+           (strcmp(a->address, b->address) == 0 || strcmp(a->address, all) == 0 ||
+            strcmp(b->address, all) == 0);
+}
+
+/* Reports a listener that takes the address of one of the first count of server.listen. */
+static void check_collisions(struct grc_reader *reader, const struct grc_path *path,
+                             const struct grc_settings *settings, const struct grc_listen *listen,
+                             size_t count)
+{
+    for (size_t i = 0; listen->address && i < count; i++) {
+        const struct grc_listen *other = &settings->listen[i];
+
+        if (collide(listen, other))
+            grc_reader_problem(reader, path,
+                               "%s:%u is taken by %s:%u of server.listen: choose another port",
+                               listen->address, listen->port, other->address, other->port);
+    }
+}
+
+static void check_all_collisions(struct grc_reader *reader, const struct grc_settings *settings)
+{
+    const struct grc_path server = {.name = "server"};
+    const struct grc_path listen = {.up = &server, .name = "listen"};
+    const struct grc_path admin = {.name = "admin"};
+    const struct grc_path admin_listen = {.up = &admin, .name = "listen"};
+
+    for (size_t i = 1; i < settings->listen_count; i++) {
+        const struct grc_path here = {.up = &listen, .index = i};
+
+        check_collisions(reader, &here, settings, &settings->listen[i], i);
+    }
+    check_collisions(reader, &admin_listen, settings, &settings->admin, settings->listen_count);
+}
+
 /* The header counts only when a trusted proxy has written it. */
 static void check_proxy_protocol(struct grc_reader *reader, const struct grc_settings *settings)
 {
@@ -161,6 +202,7 @@ void grc_settings_check(struct grc_reader *reader, const struct grc_settings *se
     grc_auth_check(reader, settings);
     if (reader->problems > 0)
         return; /* a key that could not be read would be called missing here */
+    check_all_collisions(reader, settings);
     check_proxy_protocol(reader, settings);
     check_tls(reader, settings);
     check_user(reader, settings);
@@ -184,6 +226,30 @@ static void check_directory(struct grc_reader *reader, const struct grc_path *pa
     free(dir);
 }
 
+/* Whether a file is readable and good is judged when it is read, by the user who reads it. */
+static void check_presence(struct grc_reader *reader, const struct grc_path *path, const char *file)
+{
+    struct stat info;
+
+    if (file && stat(file, &info) != 0 && (errno == ENOENT || errno == ENOTDIR))
+        grc_reader_problem(reader, path, "'%s': %s", file, strerror(errno));
+}
+
+static void check_tls_files(struct grc_reader *reader, const struct grc_settings *settings)
+{
+    const struct grc_path server = {.name = "server"};
+    const struct grc_path tls = {.up = &server, .name = "tls"};
+    const struct grc_path certificate = {.up = &tls, .name = "certificate"};
+    const struct grc_path key = {.up = &tls, .name = "key"};
+    const struct grc_path client_ca = {.up = &tls, .name = "client_ca"};
+
+    if (!speaks_https(settings))
+        return;
+    check_presence(reader, &certificate, settings->tls.certificate);
+    check_presence(reader, &key, settings->tls.key);
+    check_presence(reader, &client_ca, settings->tls.client_ca);
+}
+
 void grc_settings_check_places(struct grc_reader *reader, const struct grc_settings *settings)
 {
     const struct grc_path log = {.name = "log"};
@@ -192,6 +258,7 @@ void grc_settings_check_places(struct grc_reader *reader, const struct grc_setti
     const char *database = settings->store;
     size_t len = settings->state_dir ? strlen(settings->state_dir) : 0;
 
+    check_tls_files(reader, settings);
     if (settings->log_file)
         check_directory(reader, &log_file, settings->log_file);
     /* The gateway makes the state directory when it starts. */

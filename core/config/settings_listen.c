@@ -127,6 +127,25 @@ void grc_listen_read(struct grc_reader *reader, const struct grc_path *path,
     }
 }
 
+/* Whether what follows the scheme begins with a host, and a port that can be called if there is
+ * one. */
+static bool has_good_authority(const char *text)
+{
+    size_t len = strcspn(text, "/");
+    size_t host = text[0] == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":/");
+    char port[6] = "";
+    int64_t number = 0;
+
+    if (host == 0 || host > len)
+        return false;
+    if (host == len)
+        return true;
+    if (text[host] != ':' || len - host - 1 >= sizeof(port))
+        return false;
+    memcpy(port, text + host + 1, len - host - 1);
+    return grc_integer_parse(port, &number) && number >= 1 && number <= 65535;
+}
+
 const char *grc_url_convert(struct grc_reader *reader, const char *text)
 {
     size_t scheme = strncmp(text, "http://", 7) == 0    ? 7
@@ -143,7 +162,7 @@ const char *grc_url_convert(struct grc_reader *reader, const char *text)
     }
     while (len > scheme && text[len - 1] == '/')
         len--;
-    if (len == scheme || text[scheme] == '/' || text[scheme] == ':')
+    if (len == scheme || !has_good_authority(text + scheme))
         return NULL;
     return grc_keep_copy(reader->keep, (gr_str){text, len});
 }

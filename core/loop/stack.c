@@ -124,6 +124,7 @@ __asm__(".text\n"
         ".type grc_stack_swap,%function\n"
         "grc_stack_swap:\n"
         ".cfi_startproc\n"
+        "hint #34\n" /* bti c */
         "sub sp, sp, #160\n"
         ".cfi_adjust_cfa_offset 160\n"
         "stp x19, x20, [sp, #0]\n"
@@ -162,6 +163,7 @@ __asm__(".text\n"
         ".type grc_stack_first,%function\n"
         "grc_stack_first:\n"
         ".cfi_startproc\n"
+        "hint #34\n"           /* bti c */
         ".cfi_undefined x30\n" /* a backtrace ends here */
         "mov x0, x20\n"
         "blr x19\n"

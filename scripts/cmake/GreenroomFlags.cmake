@@ -12,7 +12,7 @@ endif()
 # Options that some compilers or processors do not support.
 include(CheckCCompilerFlag)
 set(gr_hardening)
-foreach(flag IN ITEMS -fstack-clash-protection -fcf-protection)
+foreach(flag IN ITEMS -fstack-clash-protection -fcf-protection -mbranch-protection=standard)
   string(MAKE_C_IDENTIFIER "GR_HAS${flag}" has)
   check_c_compiler_flag(${flag} ${has})
   if(${has})

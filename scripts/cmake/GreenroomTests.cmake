@@ -6,7 +6,7 @@
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
 set(GR_TIME_FACTOR 1)
-if(GR_SANITIZE)
+if(GR_SANITIZE OR CMAKE_CROSSCOMPILING) # an emulator is about as slow as a sanitizer
   set(GR_TIME_FACTOR 4)
 endif()
 

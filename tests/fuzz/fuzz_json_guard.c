@@ -1,6 +1,7 @@
 /* JSON: whatever passes the guard is parsed on as little stack as a worker has left, and becomes
  * the values that jansson's own reader makes of it. */
 #include "base/json.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -60,13 +61,10 @@ static void *parse(void *arg)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     gr_str text = {(const char *)data, size};
-    pthread_attr_t attr;
     pthread_t thread;
 
-    if (pthread_attr_init(&attr) != 0 || pthread_attr_setstacksize(&attr, STACK_BYTES) != 0 ||
-        pthread_create(&thread, &attr, parse, &text) != 0)
+    if (!grc_thread_start(&thread, STACK_BYTES, parse, &text))
         abort();
     pthread_join(thread, NULL);
-    pthread_attr_destroy(&attr);
     return 0;
 }

@@ -137,7 +137,7 @@ def test_check_says_every_problem_and_where(etc):
     assert done.stderr.splitlines() == [
         f'{etc}/greenroom.json:{place(etc, "workers")}: server.workers: expected an integer from 1 to 4096, found "many"',
         f'{etc}/greenroom.json:{place(etc, "credential")}: upstreams.api.credential: no credential is called "100mss", did you mean "100ms"?',
-        f"{etc}/plugins.d/rooms.json:3:1: string or '}}' expected",
+        f"{etc}/plugins.d/rooms.json:3:1: expected the name of a key in double quotes, or '}}'",
     ]
 
 

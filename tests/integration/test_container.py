@@ -34,7 +34,6 @@ def lay(directory, files):
         path = directory / "etc" / (name if name == "greenroom.json" else f"plugins.d/{name}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.replace("/run/secrets", str(directory / "secrets")))
-    run(directory / "etc", directory / "elsewhere", "keys", "add", "backend", "--scope", "rooms:*").check_returncode()
     return directory / "etc"
 
 
@@ -57,9 +56,47 @@ def test_the_config_checks_and_nothing_in_it_is_dangerous(tmp_path, files):
     assert done.returncode == 0 and ": nothing found, 2 accepted by the config\n" in done.stdout, done.stdout
 
 
+# A user of no privileges, except that it finds the program in a clone under a home of mode 0700.
+AS_USER = ["setpriv", "--reuid", "10001", "--regid", "10001", "--groups", "10001", "--no-new-privs",
+           "--inh-caps", "-all,+dac_read_search", "--ambient-caps", "-all,+dac_read_search"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_the_volumes_of_a_pod_give_no_false_alarm(tmp_path):
+    """Volumes have mode 2777 and belong to root and the fsGroup; those of the ConfigMap and the Secret are read-only."""
+    etc = lay(tmp_path, config_map())
+    state = tmp_path / "state"
+    state.mkdir(exist_ok=True)
+    volumes = [etc, tmp_path / "secrets", state]
+    for volume in volumes:
+        os.chown(volume, 0, 10001)
+        volume.chmod(0o2777)
+    for secret in volumes[1].iterdir():
+        os.chown(secret, 0, 10001)
+        secret.chmod(0o440)
+    mount = 'for at in "$1" "$2"; do mount --bind "$at" "$at"; mount -o remount,bind,ro "$at"; done; shift 2; exec "$@"'
+
+    def asked(word):
+        return subprocess.run(["unshare", "--mount", "sh", "-euc", mount, "sh", str(etc), str(volumes[1]), *AS_USER,
+                               BINARY, "-c", str(etc), word], capture_output=True, text=True, timeout=TIMEOUT,
+                              env={**os.environ, "STATE_DIRECTORY": str(state)})
+
+    done = asked("check")
+    assert (done.returncode, done.stderr) == (0, "") and ": fine: 2 plugins, " in done.stdout
+    done = asked("audit")
+    assert done.returncode == 0 and ": nothing found, 2 accepted by the config\n" in done.stdout, done.stdout
+    # What is not mounted read-only is still judged.
+    done = run(etc, tmp_path, "audit")
+    assert f"{etc}: writable (high): mode 2777" in done.stdout and "stays-root" in done.stdout
+
+
+def test_nothing_is_mounted_below_the_secrets():
+    assert KUBERNETES.count("automountServiceAccountToken: false") == 1
+
+
 def test_every_secret_that_a_config_names_is_mounted():
     named = set(re.findall(r"/run/secrets/([\w.]+)", config_map()["greenroom.json"]))
-    assert named == {*SECRETS, "keys.json"} and all(f"--from-file={name}" in KUBERNETES for name in named)
+    assert named == set(SECRETS) and all(f"--from-file={name}" in KUBERNETES for name in named)
     compose = (FOLDER / "compose.yaml").read_text()
     assert named == set(re.findall(r"/run/secrets/([\w.]+)", of_compose()["greenroom.json"]))
     assert all(f"{name}: {{file: ./secrets/{name}}}" in compose for name in named)

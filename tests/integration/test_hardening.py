@@ -221,6 +221,16 @@ def test_workers_take_short_turns(tmp_path):
     assert slices == [100_000] * 5
 
 
+def readable_process(directory, **config):
+    """A process that can reload as another user, also when this build lies in a home that only its owner enters."""
+    process = Process(directory, **config)
+    plugins = directory / "readable"
+    plugins.mkdir(mode=0o755)
+    shutil.copy(pathlib.Path(PLUGIN_DIR) / "rooms.so", plugins)
+    process.config["plugins"] = {**process.config["plugins"], "directory": str(plugins)}
+    return process
+
+
 @pytest.mark.skipif(not ROOT, reason="only root can change the user")
 @pytest.mark.parametrize("group", [None, "daemon"])
 def test_root_is_given_up_on_every_thread(group):
@@ -229,7 +239,7 @@ def test_root_is_given_up_on_every_thread(group):
     server = {"listen": [f"127.0.0.1:{port}"], "user": "nobody", "workers": 16}
     if group:
         server["group"] = group
-    with public_directory() as directory, Process(directory, server=server) as process:
+    with public_directory() as directory, readable_process(directory, server=server) as process:
         gid = str(shutil._get_gid(group) if group else nobody.pw_gid)
         assert len(process.tasks) > 16
         for task in process.tasks:

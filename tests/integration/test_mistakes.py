@@ -35,7 +35,28 @@ MISTAKES = {
          '"[::1]:8443", found "localhost"']),
     "a comma too few": (
         '{\n "server": {}\n "log": {}}', {},
-        ["ROOT/greenroom.json:3:6: '}' expected"]),
+        ["ROOT/greenroom.json:3:6: expected ',' or '}' after the value before"]),
+    "a name without quotes": (
+        '{\n server: {}}', {},
+        ["ROOT/greenroom.json:2:7: expected the name of a key in double quotes, or '}'"]),
+    "a word that is no value": (
+        '{"server": {"workers": 4}, "admin": {"allow_unauthenticated_remote": True}}', {},
+        ["ROOT/greenroom.json:1:73: expected a value: a text in double quotes, a number, true, false, null, [ or {"]),
+    "a bracket too many": (
+        '{"server": {}}\n}', {},
+        ["ROOT/greenroom.json:2:1: expected the end of the file, since the object is complete"]),
+    "a port that there is not": (
+        '{"upstreams": {"api": {"url": "http://127.0.0.1:99999/v2"}}}', {},
+        ['ROOT/greenroom.json:1:24: upstreams.api.url: expected an http or https URL without query, '
+         'found "http://127.0.0.1:99999/v2"']),
+    "two listeners on one address": (
+        '{"server": {"listen": ["127.0.0.1:8080", "[::1]:8080", "127.0.0.1:8080"]},\n "admin": {"listen": "[::1]:8080"}}', {},
+        ["ROOT/greenroom.json:1:56: server.listen[2]: 127.0.0.1:8080 is taken by 127.0.0.1:8080 of server.listen: choose another port",
+         "ROOT/greenroom.json:2:12: admin.listen: [::1]:8080 is taken by [::1]:8080 of server.listen: choose another port"]),
+    "a certificate that is not there": (
+        '{"server": {"listen": {"address": "127.0.0.1:8443", "tls": true},\n "tls": {"certificate": "tls.pem", "key": "tls.key"}}}', {},
+        ["ROOT/greenroom.json:2:10: server.tls.certificate: 'ROOT/tls.pem': No such file or directory",
+         "ROOT/greenroom.json:2:36: server.tls.key: 'ROOT/tls.key': No such file or directory"]),
     "a comment that does not end": (
         '{\n /* "server": {}\n}', {},
         ["ROOT/greenroom.json:2:2: the comment that begins here does not end"]),

@@ -9,22 +9,34 @@ export DEBIAN_FRONTEND=noninteractive
 began=$SECONDS
 passed=0
 gateway=
+declare -A took # seconds, by the name of the check
 
 fail() {
     echo "package.sh: $*" >&2
     exit 1
 }
 
-# ok WHAT COMMAND...: the command has to succeed.
+# ok WHAT COMMAND...: the command has to succeed. Its time is kept.
 ok() {
-    local what=$1
+    local what=$1 us
     shift
+    us=${EPOCHREALTIME/[.,]/}
     "$@" >/tmp/package.log 2>&1 || {
         tail -n 40 /tmp/package.log >&2
         fail "$what"
     }
+    us=$((${EPOCHREALTIME/[.,]/} - us))
+    took[$what]=$(printf '%d.%02d' $((us / 1000000)) $((us / 10000 % 100)))
     echo "ok    $what"
     passed=$((passed + 1))
+}
+
+# What an operator waits for. There is no limit, since the load of the machine and the network decide.
+print_times() {
+    local what
+    for what in "apt-get update" "apt install ./greenroom_*.deb" "it starts" "greenroom status"; do
+        printf 'time  %-32s %7s s\n' "$what" "${took[$what]}"
+    done
 }
 
 not() {
@@ -133,7 +145,7 @@ ok "completion is there" test -s /usr/share/bash-completion/completions/greenroo
 start
 ok "it starts" ready
 ok "greenroom status" greenroom status
-echo "      $((SECONDS - began)) s from apt-get update to greenroom status"
+print_times
 ok "no group serves yet" no_group_serves
 ok "it answers" answers
 ok "it listens on the loopback interface alone" loopback_only

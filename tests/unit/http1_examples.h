@@ -17,7 +17,7 @@ struct http1_example {
     bool closes;  /* the upstream closes behind it */
     bool to_head; /* answer to a HEAD request */
     const char *fields;
-    bool curl_takes_it; /* libcurl 7.88 accepts what the gateway refuses */
+    bool curl_takes_it; /* libcurl 7.88 or 8.14 accepts what the gateway refuses */
 };
 
 extern const struct http1_example http1_examples[];

@@ -1,5 +1,6 @@
 /* base/json.h */
 #include "base/json.h"
+#include "base/thread.h"
 
 /* cmocka.h needs these before it. */
 #include <setjmp.h>
@@ -362,17 +363,13 @@ static void *parse_nested(void *arg)
 
 static void deep_nesting_is_refused_before_anything_recurses(void **state)
 {
-    pthread_attr_t attr;
     pthread_t thread;
     size_t accepted = 0;
     const char *reason = NULL;
 
     (void)state;
-    assert_int_equal(pthread_attr_init(&attr), 0);
-    assert_int_equal(pthread_attr_setstacksize(&attr, (size_t)64 * 1024), 0);
-    assert_int_equal(pthread_create(&thread, &attr, parse_nested, &accepted), 0);
+    assert_true(grc_thread_start(&thread, (size_t)64 * 1024, parse_nested, &accepted));
     assert_int_equal(pthread_join(thread, NULL), 0);
-    pthread_attr_destroy(&attr);
     assert_int_equal(accepted, 0);
 
     gr_str text = nested("[", "]", DEPTH);

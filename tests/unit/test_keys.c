@@ -2,6 +2,7 @@
 #include "auth/keys.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/secure.h"
 
 #include <fcntl.h>
@@ -382,6 +383,37 @@ static void test_last_use(void **state)
     free(content);
 }
 
+/* As in a directory that is mounted read-only: the gateway tries again, and says so once. */
+static void test_last_use_that_cannot_be_written(void **state)
+{
+    char text[GRC_KEY_TEXT_MAX];
+    char beside[sizeof(path) + 8];
+    char log[4096] = "";
+    int ends[2];
+
+    (void)state;
+    clean();
+    add("app", 0, text);
+    snprintf(beside, sizeof(beside), "%s.used", path);
+    assert_int_equal(mkdir(beside, 0700), 0);
+    struct grc_keys *keys = grc_keys_new(path, NULL, NULL);
+    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    grc_log_fd_set(ends[1]);
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(check(keys, text, NOW), GRC_KEY_FOUND);
+        grc_keys_note_use(keys, NOW * 2 + i * INT64_C(120000));
+    }
+    grc_log_fd_set(STDERR_FILENO);
+    assert_true(read(ends[0], log, sizeof(log) - 1) > 0);
+    close(ends[0]);
+    close(ends[1]);
+    const char *line = strstr(log, "the last use of keys cannot be written");
+    assert_non_null(line);
+    assert_null(strstr(line + 1, "the last use of keys cannot be written"));
+    grc_keys_free(keys);
+    assert_int_equal(rmdir(beside), 0);
+}
+
 /* --- many threads, one file that changes --- */
 
 struct user {
@@ -443,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_a_file_changed_in_place_is_noticed),
         cmocka_unit_test(test_a_reading_that_failed_is_tried_again),
         cmocka_unit_test(test_last_use),
+        cmocka_unit_test(test_last_use_that_cannot_be_written),
         cmocka_unit_test(test_threads),
     };
 

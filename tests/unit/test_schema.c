@@ -1,5 +1,6 @@
 /* validate/schema.h: rules for JSON and for pairs, and what is derived from a rule. */
 #include "base/json.h"
+#include "base/thread.h"
 #include "validate/schema.h"
 
 /* cmocka.h needs these before it. */
@@ -927,20 +928,16 @@ static void rules_are_shared_by_threads(void **state)
 {
     const struct gr_field row = {.type = GR_STRING, .pattern = "([a-z]+)-(\\d+)"};
     struct grc_schema *rule = value_rule(&row);
-    pthread_attr_t attr;
     pthread_t threads[4];
 
     (void)state;
-    assert_int_equal(pthread_attr_init(&attr), 0);
-    assert_int_equal(pthread_attr_setstacksize(&attr, (size_t)64 * 1024), 0);
     for (size_t i = 0; i < COUNT(threads); i++)
-        assert_int_equal(pthread_create(&threads[i], &attr, match_often, rule), 0);
+        assert_true(grc_thread_start(&threads[i], (size_t)64 * 1024, match_often, rule));
     for (size_t i = 0; i < COUNT(threads); i++) {
         void *wrong = NULL;
         assert_int_equal(pthread_join(threads[i], &wrong), 0);
         assert_null(wrong);
     }
-    pthread_attr_destroy(&attr);
     grc_schema_free(rule);
 }
 

@@ -26,7 +26,7 @@ static const struct wrong wrongs[] = {
     {" // a comment\n", "D/greenroom.json:1:1: the file is empty, expected a JSON object\n"},
     {"\xff\xfe{", "D/greenroom.json:1:1: the file is not UTF-8: save it in that encoding\n"},
     {"{\n  \"server\": {\n    \"workers\": 3,,\n  }\n}",
-     "D/greenroom.json:4:3: string or '}' expected\n"},
+     "D/greenroom.json:4:3: expected the name of a key in double quotes, or '}'\n"},
     {"[]", "D/greenroom.json: expected an object, found an array\n"},
     {"{\"log\": {}, \"log\": {}}", "D/greenroom.json:1:17: duplicate object key near '\"log\"'\n"},
     {"{\"credentials\": {\"x\": {\"secret\": \"topsecret\n\"}}}",
@@ -281,7 +281,7 @@ static void test_wrong(void **state)
 
 /* One plugins.d/rooms.json and all messages about it. */
 static const struct wrong wrong_plugins[] = {
-    {"{", "D/plugins.d/rooms.json:1:1: string or '}' expected\n"},
+    {"{", "D/plugins.d/rooms.json:1:1: expected the name of a key in double quotes, or '}'\n"},
     {"{\"enabled\": 1, \"libary\": \"x.so\"}",
      "D/plugins.d/rooms.json:1:16: libary: unknown key, did you mean \"library\"?\n"
      "D/plugins.d/rooms.json:1:2: enabled: expected true or false, found 1\n"},
@@ -502,7 +502,7 @@ static void test_everything(void **state)
         "{\"$schema\": \"x\", \"server\": {\"listen\": [\"[::1]:80\", {\"address\": "
         "\"0.0.0.0:443\", \"tls\": true}, \"localhost:0\"], \"workers\": \"${GR_TEST_NUMBER}\", "
         "\"allow_unauthenticated_remote\": true, \"body_max\": 10, \"drain_timeout\": \"2m\","
-        "\"tls\": {\"certificate\": \"cert.pem\"},"
+        "\"tls\": {\"certificate\": \"ca.pem\"},"
         "\"cors\": {\"origins\": [\"https://a\", \"https://${GR_TEST_WORD}\"]}},"
         "\"admin\": {\"listen\": \"127.0.0.1:9090\", \"workers\": 2}," CREDENTIAL
         ", \"upstreams\": {\"api\": {\"url\": \"https://h:1/v2//\", \"credential\": \"100ms\","

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -622,16 +623,12 @@ static void test_a_small_stack_is_enough(void **state)
 {
     const char *sanitize = getenv("GR_SANITIZE");
     enum gr_err err = GR_ERR_INTERNAL;
-    pthread_attr_t attr;
     pthread_t id;
 
     (void)state;
-    assert_int_equal(pthread_attr_init(&attr), 0);
-    if (!sanitize || !*sanitize)
-        assert_int_equal(pthread_attr_setstacksize(&attr, 64 * 1024), 0);
-    assert_int_equal(pthread_create(&id, &attr, small_stack_work, &err), 0);
+    size_t stack_bytes = sanitize && *sanitize ? (size_t)8 * 1024 * 1024 : (size_t)64 * 1024;
+    assert_true(grc_thread_start(&id, stack_bytes, small_stack_work, &err));
     assert_int_equal(pthread_join(id, NULL), 0);
-    assert_int_equal(pthread_attr_destroy(&attr), 0);
     assert_int_equal(err, GR_OK);
 }
 
