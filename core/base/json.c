@@ -72,6 +72,16 @@ void grc_json_drop(json_t *value, size_t memory)
     grc_memory_freed(memory);
 }
 
+static void release(void *value)
+{
+    json_decref(value);
+}
+
+enum gr_err grc_json_defer(struct grc_arena *arena, json_t *stolen)
+{
+    return grc_arena_defer(arena, release, stolen);
+}
+
 json_t *grc_json_parse(gr_str text, unsigned depth_max, const char **ret_reason)
 {
     json_t *value = NULL;

@@ -447,6 +447,25 @@ static void writing_has_limits(void **state)
     grc_buf_done(&buf);
 }
 
+static void a_value_is_released_with_its_arena(void **state)
+{
+    json_t *value = json_array();
+    struct grc_arena arena;
+
+    (void)state;
+    grc_arena_init(&arena, 4096);
+    assert_int_equal(grc_json_defer(&arena, json_incref(value)), GR_OK);
+    assert_int_equal(grc_json_defer(&arena, NULL), GR_OK);
+    assert_int_equal(value->refcount, 2);
+    grc_arena_done(&arena);
+    assert_int_equal(value->refcount, 1);
+    grc_arena_init(&arena, 1);
+    assert_int_not_equal(grc_json_defer(&arena, json_incref(value)), GR_OK);
+    assert_int_equal(value->refcount, 1);
+    grc_arena_done(&arena);
+    json_decref(value);
+}
+
 /* --- memory of a parse --- */
 
 static struct {
@@ -620,6 +639,7 @@ int main(void)
         cmocka_unit_test(deep_nesting_is_refused_before_anything_recurses),
         cmocka_unit_test(values_are_written_as_jansson_does),
         cmocka_unit_test(writing_has_limits),
+        cmocka_unit_test(a_value_is_released_with_its_arena),
         cmocka_unit_test(the_memory_of_a_parse_is_known_before_it),
         cmocka_unit_test(parts_are_found_without_a_tree),
     };
