@@ -292,8 +292,8 @@ void grc_keeper_free(struct grc_keeper *keeper)
     if (keeper->running) {
         pthread_join(keeper->thread, NULL);
         end_records(keeper);
-        (void)grc_records_leave(keeper->store,
-                                keeper->self); /* on failure others find out that it has gone */
+        /* If this fails, the other gateways find out that it has gone. */
+        (void)grc_records_leave(keeper->store, keeper->self);
     }
     pthread_cond_destroy(&keeper->changed);
     pthread_mutex_destroy(&keeper->lock);
