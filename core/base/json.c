@@ -34,8 +34,6 @@ static enum gr_err parse(gr_str text, unsigned depth_max, size_t memory_max, jso
     size_t at;
 
     *ret_value = NULL;
-    if (text.len && memchr(text.ptr, 0, text.len))
-        return refuse(ret_reason, GR_ERR_BAD_JSON, "the text holds a NUL byte");
     switch (grc_json_guard(text, depth_max, &memory)) {
     case GRC_JSON_OK:
         break;

@@ -367,9 +367,9 @@ static json_t *read_text(struct reader *in)
 static json_t *read_value(struct reader *in)
 {
     skip_space(in);
-    switch (in->at < in->end ? *in->at : '\0') {
-    case '\0':
+    if (in->at == in->end)
         return fail(in, "the text ends too early");
+    switch (*in->at) {
     case '{':
     case '[':
         return read_container(in);

@@ -130,7 +130,16 @@ static void other_texts_are_refused_with_a_reason(void **state)
             fail_msg("'%s': %s, wanted %s", cases[i].text, reason ? reason : "(parsed)",
                      cases[i].reason);
     }
-    assert_null(grc_json_parse((gr_str){"[1\0]", 4}, DEPTH, NULL));
+    static const char *const nuls[] = {"[1!]",  "!1",         "1!",        "[!1]",
+                                       "\"!\"", "{!\"a\":1}", "{\"a\"!:1}"};
+    for (size_t i = 0; i < sizeof(nuls) / sizeof(nuls[0]); i++) {
+        char text[16];
+        size_t len = strlen(nuls[i]);
+
+        memcpy(text, nuls[i], len);
+        *(char *)memchr(text, '!', len) = '\0';
+        assert_null(grc_json_parse((gr_str){text, len}, DEPTH, NULL));
+    }
     assert_null(grc_json_parse((gr_str){NULL, 0}, DEPTH, NULL));
 }
 
