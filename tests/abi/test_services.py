@@ -79,13 +79,13 @@ def test_a_value_with_control_characters_is_refused(gateway, value):
 
 
 @pytest.mark.parametrize("type, json", [("application/json", True), ("Application/problem+JSON; a=b", True), ("text/json", False),
-                                        ("application/jsonp", False), (None, False)])
+                                        ("application/jsonp", False), ("", False)])
 def test_a_body_says_whether_it_is_json(gateway, type, json):
-    assert gateway.post("/services/type", b"1", headers={"Content-Type": type} if type else {}).json == {"json": json}
+    assert gateway.post("/services/type", b"1", headers={"Content-Type": type}).json == {"json": json}
 
 
 @pytest.mark.parametrize("text, ms", [("2024-02-29T12:00:00Z", 1709208000000), ("1970-01-01T01:00:00.0019%2B01:00", 1), ("20XX-01-01T00:00:00Z", None),
-                                      ("2024-02-29 12:00:00Z", None), ("2024-02-29T12:00:00", None), ("", None)])
+                                      ("2024-02-29%2012:00:00Z", None), ("2024-02-29T12:00:00", None), ("", None)])
 def test_a_time_is_read(gateway, text, ms):
     assert gateway.get(f"/services/time?text={text}").json == {"good": ms is not None, "ms": ms or 0}
 
