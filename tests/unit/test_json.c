@@ -168,7 +168,7 @@ static void assert_as_jansson(gr_str text)
 }
 
 /* Right and wrong forms of every kind. */
-static const char *const any_forms[] = {
+static const char *const all_forms[] = {
     "0",
     "-",
     "-0",
@@ -274,8 +274,8 @@ static const char *const any_forms[] = {
 static void texts_are_read_as_jansson_does(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(any_forms) / sizeof(any_forms[0]); i++)
-        assert_as_jansson(gr_str_of(any_forms[i]));
+    for (size_t i = 0; i < sizeof(all_forms) / sizeof(all_forms[0]); i++)
+        assert_as_jansson(gr_str_of(all_forms[i]));
 }
 
 /* Each text with each of its bytes left out, doubled, and replaced. */
