@@ -122,11 +122,6 @@ bool grc_arena_charge(struct grc_arena *arena, size_t bytes)
     return true;
 }
 
-void grc_arena_credit(struct grc_arena *arena, size_t bytes)
-{
-    arena->used_bytes -= bytes;
-}
-
 char *grc_arena_copy(struct grc_arena *arena, gr_str s)
 {
     char *copy = s.len == SIZE_MAX ? NULL : grc_arena_alloc(arena, s.len + 1);

@@ -29,10 +29,9 @@ char *grc_arena_format(struct grc_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 char *grc_arena_vformat(struct grc_arena *arena, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
-/* Counts memory outside of the arena for its limit, until grc_arena_credit() or the reset. Returns
- * false, and counts nothing, if it would exceed the limit. */
+/* Counts memory outside of the arena for its limit, until the reset. Returns false, and counts
+ * nothing, if it would exceed the limit. */
 bool grc_arena_charge(struct grc_arena *arena, size_t bytes);
-void grc_arena_credit(struct grc_arena *arena, size_t bytes);
 /* The memory that the request may still use. */
 static inline size_t grc_arena_left(const struct grc_arena *arena)
 {

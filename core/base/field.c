@@ -24,6 +24,17 @@ bool grc_field_token(gr_str text)
     return text.len > 0;
 }
 
+bool grc_field_value(gr_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
 gr_str grc_field_trim(gr_str text)
 {
     while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
@@ -70,4 +81,21 @@ bool grc_field_number(gr_str digits, int64_t *ret_number)
     }
     *ret_number = number;
     return digits.len > 0;
+}
+
+bool grc_field_json_type(gr_str type)
+{
+    static const char top[] = "application/";
+    static const char suffix[] = "+json";
+    const char *parameters = type.len ? memchr(type.ptr, ';', type.len) : NULL;
+
+    if (parameters)
+        type.len = (size_t)(parameters - type.ptr);
+    type = grc_field_trim(type);
+    if (type.len < sizeof(top) || strncasecmp(type.ptr, top, sizeof(top) - 1) != 0)
+        return false;
+    gr_str name = {type.ptr + sizeof(top) - 1, type.len - (sizeof(top) - 1)};
+    const size_t stem = name.len < sizeof(suffix) ? 0 : name.len - (sizeof(suffix) - 1);
+    return grc_field_is(name, "json") ||
+           (stem > 0 && grc_field_is((gr_str){name.ptr + stem, name.len - stem}, suffix));
 }

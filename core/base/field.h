@@ -11,6 +11,9 @@ bool grc_field_is(gr_str name, const char *text);
  */
 bool grc_field_token(gr_str text);
 
+/* True for a value without control characters other than the tab (RFC 9110, section 5.5). */
+bool grc_field_value(gr_str text);
+
 /* Returns the text without the blanks and tabs around it. */
 gr_str grc_field_trim(gr_str text);
 
@@ -23,6 +26,10 @@ bool grc_field_next(gr_str *list, gr_str *ret_member);
 
 /* True when a comma-separated list has this member, without regard to case. */
 bool grc_field_has(gr_str list, const char *member);
+
+/* True for the value of a Content-Type that is application/json or application/…+json (RFC 6839),
+ * with any parameters and in any case. */
+bool grc_field_json_type(gr_str type);
 
 /* Reads a number that consists of decimal digits alone, like the value of Content-Length or Age.
  * False when the text is empty, has any other character, or when the number does not fit. */

@@ -34,8 +34,6 @@ static enum gr_err parse(gr_str text, unsigned depth_max, size_t memory_max, jso
     size_t at;
 
     *ret_value = NULL;
-    if (text.len && memchr(text.ptr, 0, text.len))
-        return refuse(ret_reason, GR_ERR_BAD_JSON, "the text holds a NUL byte");
     switch (grc_json_guard(text, depth_max, &memory)) {
     case GRC_JSON_OK:
         break;
@@ -70,6 +68,16 @@ void grc_json_drop(json_t *value, size_t memory)
         return;
     json_decref(value);
     grc_memory_freed(memory);
+}
+
+static void release(void *value)
+{
+    json_decref(value);
+}
+
+enum gr_err grc_json_defer(struct grc_arena *arena, json_t *stolen)
+{
+    return grc_arena_defer(arena, release, stolen);
 }
 
 json_t *grc_json_parse(gr_str text, unsigned depth_max, const char **ret_reason)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/arena.h"
 #include "base/buf.h"
 
 #include <jansson.h>
@@ -39,6 +40,9 @@ enum gr_err grc_json_parse_within(gr_str text, unsigned depth_max, size_t memory
 /* Releases a value from grc_json_parse_within(). After the last large one of the process, free
  * memory of the C library is returned to the system. NULL is allowed. Thread-safe. */
 void grc_json_drop(json_t *value, size_t memory);
+/* Has the value released at the next reset of the arena; without memory it is released at once.
+ * NULL is allowed. */
+enum gr_err grc_json_defer(struct grc_arena *arena, json_t *stolen);
 
 /*
  * Iterates over the parts of an array or an object without making a tree. The text must have passed

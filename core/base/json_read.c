@@ -29,6 +29,12 @@ static bool refuse(struct reader *in, const char *reason)
     return false;
 }
 
+static json_t *fail(struct reader *in, const char *reason)
+{
+    refuse(in, reason);
+    return NULL;
+}
+
 static void skip_space(struct reader *in)
 {
     while (in->at < in->end &&
@@ -194,8 +200,7 @@ static json_t *read_integer(struct reader *in, gr_str digits, bool negative)
         unsigned digit = (unsigned)(digits.ptr[i] - '0');
         if (value > (max - digit) / 10) {
             in->at = digits.ptr;
-            refuse(in, "integer out of range");
-            return NULL;
+            return fail(in, "integer out of range");
         }
         value = value * 10 + digit;
     }
@@ -222,8 +227,7 @@ static json_t *read_real(struct reader *in, gr_str number)
     if (isfinite(value))
         return json_real(value);
     in->at = number.ptr;
-    refuse(in, plain ? "number out of range" : "out of memory");
-    return NULL;
+    return fail(in, plain ? "number out of range" : "out of memory");
 }
 
 static json_t *read_number(struct reader *in)
@@ -245,10 +249,8 @@ static json_t *read_number(struct reader *in)
             take(in, '-');
         good = take_digits(in);
     }
-    if (!good) {
-        refuse(in, syntax_error);
-        return NULL;
-    }
+    if (!good)
+        return fail(in, syntax_error);
     return real ? read_real(in, (gr_str){begin, (size_t)(in->at - begin)})
                 : read_integer(in, whole, negative);
 }
@@ -332,10 +334,8 @@ static json_t *read_container(struct reader *in)
     const bool members = *in->at == '{';
     json_t *value = members ? json_object() : json_array();
 
-    if (!value) {
-        refuse(in, "out of memory");
-        return NULL;
-    }
+    if (!value)
+        return fail(in, "out of memory");
     if (opens(in, members ? '}' : ']') &&
         !(members ? read_members(in, value) : read_elements(in, value))) {
         json_decref(value);
@@ -348,10 +348,8 @@ static json_t *read_word(struct reader *in, const char *word, json_t *value)
 {
     const size_t len = strlen(word);
 
-    if ((size_t)(in->end - in->at) < len || memcmp(in->at, word, len) != 0) {
-        refuse(in, syntax_error);
-        return NULL;
-    }
+    if ((size_t)(in->end - in->at) < len || memcmp(in->at, word, len) != 0)
+        return fail(in, syntax_error);
     in->at += len;
     return value;
 }
@@ -363,18 +361,15 @@ static json_t *read_text(struct reader *in)
     if (!read_string(in, &text))
         return NULL;
     json_t *value = json_stringn_nocheck(text.ptr, text.len);
-    if (!value)
-        refuse(in, "out of memory");
-    return value;
+    return value ? value : fail(in, "out of memory");
 }
 
 static json_t *read_value(struct reader *in)
 {
     skip_space(in);
-    switch (in->at < in->end ? *in->at : '\0') {
-    case '\0':
-        refuse(in, "the text ends too early");
-        return NULL;
+    if (in->at == in->end)
+        return fail(in, "the text ends too early");
+    switch (*in->at) {
     case '{':
     case '[':
         return read_container(in);

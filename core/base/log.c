@@ -30,17 +30,6 @@ enum gr_log_level grc_log_level(void)
     return (enum gr_log_level)atomic_load_explicit(&threshold, memory_order_relaxed);
 }
 
-bool grc_log_level_parse(const char *name, enum gr_log_level *ret_level)
-{
-    for (int i = GR_LOG_ERROR; i <= GR_LOG_DEBUG; i++) {
-        if (strcmp(name, level_names[i]) == 0) {
-            *ret_level = (enum gr_log_level)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 void grc_log_plain_set(bool on)
 {
     atomic_store(&plain, on);

@@ -30,9 +30,6 @@ struct grc_log_field {
 /* Lines less urgent than this level are dropped. Set before threads start, or at a reload. */
 void grc_log_level_set(enum gr_log_level level);
 enum gr_log_level grc_log_level(void);
-/* Returns false, and leaves *ret_level as it is, when the name is not error, warn, info or debug.
- */
-bool grc_log_level_parse(const char *name, enum gr_log_level *ret_level);
 void grc_log_fd_set(int fd);
 /*
  * Until grc_log_queue_stop(), a thread of its own writes the lines, a few milliseconds after they

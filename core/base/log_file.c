@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* What lines were written to once may be written to by a thread even now. So this number is never
- * closed: another file is put in its place. -1: there was none yet. */
+/* A thread may still be writing to an earlier log file. So its descriptor is never closed; the next
+ * file gets the same number. -1 before the first one. */
 static int file_fd = -1;
 
 int grc_log_file_open(const char *path)

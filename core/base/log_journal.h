@@ -16,10 +16,10 @@
 
 /* Whether standard error is the journal's, as JOURNAL_STREAM says (systemd.exec(5)). */
 bool grc_journal_is_stderr(void);
-/* Whether the journal listens at path. false with errno. */
+/* True when the journal listens at path. Sets errno otherwise. */
 bool grc_journal_listens(const char *path);
-/* From now on lines go to the journal that listens at path; NULL: no longer. By one thread at a
- * time. */
+/* From now on lines go to the journal that listens at path, or no longer to it if path is NULL.
+ * Called by one thread at a time. */
 void grc_journal_use(const char *path);
 bool grc_journal_used(void);
 
@@ -30,5 +30,6 @@ enum gr_err grc_journal_begin(struct grc_buf *record, enum gr_log_level level,
 size_t grc_journal_record(gr_str lines);
 /* Returns the line in a record. */
 gr_str grc_journal_line(gr_str record);
-/* Sends a record to the journal. false: it is not used any more, or cannot take it. */
+/* Sends a record to the journal. Returns false when it is not used any more, or cannot take the
+ * record. */
 bool grc_journal_send(gr_str record);

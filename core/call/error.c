@@ -46,11 +46,6 @@ static const char *keep_text(struct grc_call *call, const char *text)
     return text ? grc_arena_copy(&call->arena, gr_str_of(text)) : NULL;
 }
 
-static void release_json(void *json)
-{
-    json_decref(json);
-}
-
 enum gr_err grc_host_fail_with(struct gr_call *pub, const struct gr_error *error)
 {
     struct grc_call *call = grc_call_of(pub);
@@ -67,9 +62,7 @@ enum gr_err grc_host_fail_with(struct gr_call *pub, const struct gr_error *error
     if (error->details) {
         json_t *details = json_deep_copy(error->details);
 
-        if (!details || grc_arena_defer(&call->arena, release_json, details) != GR_OK)
-            details = NULL;
-        call->error.details = details;
+        call->error.details = grc_json_defer(&call->arena, details) == GR_OK ? details : NULL;
     }
     for (size_t i = 0; i < error->problem_count; i++) {
         const struct gr_problem *p = &error->problems[i];

@@ -4,9 +4,11 @@
 #include "base/address.h"
 #include "base/bearer.h"
 #include "base/clock.h"
+#include "base/field.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/rfc3339.h"
 #include "base/secret_file.h"
 #include "base/secure.h"
 #include "base/uri.h"
@@ -121,6 +123,11 @@ static gr_str body(const struct gr_call *pub)
 static const json_t *json(const struct gr_call *pub)
 {
     return view(pub)->json;
+}
+
+static bool body_is_json(const struct gr_call *pub)
+{
+    return grc_field_json_type(header(pub, "Content-Type"));
 }
 
 static gr_str peer(const struct gr_call *pub)
@@ -356,6 +363,7 @@ const struct gr_host grc_host = {
     .json = json,
     .peer = peer,
     .peer_key = peer_key,
+    .body_is_json = body_is_json,
     .request_id = request_id,
     .caller = caller,
     .caller_may = caller_may,
@@ -389,6 +397,7 @@ const struct gr_host grc_host = {
     .wipe = grc_wipe,
     .uuid = grc_uuid,
     .now_ms = grc_now_ms,
+    .time_ms = grc_rfc3339_parse,
     .store_run = grc_host_store_run,
     .store_tx = grc_host_store_tx,
     .metric_add = metric_add,

@@ -51,24 +51,12 @@ static bool is_reserved(const char *name)
     return false;
 }
 
-/* True when a header value has no control characters (RFC 9110, section 5.5). */
-static bool value_is_clean(gr_str value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
 enum gr_err grc_host_reply_header(struct gr_call *pub, const char *name, gr_str value)
 {
     struct grc_call *call = grc_call_of(pub);
     struct grc_reply *reply = call->reply;
 
-    if (!reply || !grc_field_token(gr_str_of(name)) || is_reserved(name) || !value_is_clean(value))
+    if (!reply || !grc_field_token(gr_str_of(name)) || is_reserved(name) || !grc_field_value(value))
         return GR_ERR_INTERNAL;
     if (reply->header_count == sizeof(reply->headers) / sizeof(reply->headers[0]))
         return GR_ERR_HEADERS;

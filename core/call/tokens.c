@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/json.h"
 #include "call/host.h"
 #include "token/jwt.h"
 
@@ -16,11 +17,6 @@ enum gr_err grc_host_jwt_sign(struct gr_call *pub, const struct gr_jwt_key *key,
     enum gr_err err = grc_jwt_sign(&call->arena, parsed, claims, NULL, ret_token);
     grc_jwt_key_free(parsed);
     return err;
-}
-
-static void release_json(void *json)
-{
-    json_decref(json);
 }
 
 enum gr_err grc_host_jwt_verify(struct gr_call *pub, const struct gr_jwt_key *keys, size_t count,
@@ -48,7 +44,7 @@ enum gr_err grc_host_jwt_verify(struct gr_call *pub, const struct gr_jwt_key *ke
         grc_jwt_key_free(owned[i]);
     if (fault != GRC_JWT_OK)
         return GR_ERR_UNAUTHORIZED;
-    if (grc_arena_defer(&call->arena, release_json, claims) != GR_OK)
+    if (grc_json_defer(&call->arena, claims) != GR_OK)
         return GR_ERR_NO_MEMORY;
     *ret_claims = claims;
     return GR_OK;
@@ -63,8 +59,8 @@ enum gr_err grc_host_jwt_peek(struct gr_call *pub, gr_str token, const json_t **
 
     if (!grc_jwt_peek(token, &header, &claims))
         return GR_ERR_UNAUTHORIZED;
-    enum gr_err err = grc_arena_defer(&call->arena, release_json, header);
-    if (grc_arena_defer(&call->arena, release_json, claims) != GR_OK)
+    enum gr_err err = grc_json_defer(&call->arena, header);
+    if (grc_json_defer(&call->arena, claims) != GR_OK)
         err = GR_ERR_NO_MEMORY;
     if (err != GR_OK)
         return err;

@@ -76,7 +76,7 @@ static bool exchange(int fd, const struct grc_buf *out, struct grc_http1_answer 
     return end == GRC_HTTP1_WHOLE;
 }
 
-/* A field of the answer's head, which is the object "headers". */
+/* Called for each field of the answer's head. arg is the object "headers". */
 static void keep_field(void *arg, const struct gr_pair *pair)
 {
     char name[128];

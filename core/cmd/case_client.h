@@ -1,8 +1,9 @@
-/* The client of a case: one request to the gateway, its answer as it came. */
+/* The client of a case: sends one request to the gateway and returns the answer unchanged. */
 #pragma once
 
 #include <jansson.h>
 
-/* Sends a case's request to 127.0.0.1 and waits for the whole answer: {"status", "headers": {lower
- * case: text}, "body"}. A new reference; NULL with a malloc'ed reason. */
+/* Sends the request of a case to 127.0.0.1 and waits for the whole answer. Returns a new reference:
+ * {"status", "headers", "body"}, with the names of headers in lower case; or NULL with a malloc'ed
+ * reason. */
 json_t *grc_case_send(unsigned port, const json_t *one, char **ret_reason);

@@ -101,7 +101,8 @@ static void compare_text(struct grc_buf *out, const char *what, const char *want
 
 /* --- the calls --- */
 
-/* Names and values in the order they came; how they are escaped does not matter. */
+/* True when both queries have the same names and values in the same order. How they are escaped
+ * does not matter. */
 static bool same_query(struct grc_arena *arena, const char *wanted, const char *found)
 {
     struct gr_pair *left = NULL;
@@ -170,7 +171,7 @@ static void compare_body(struct grc_buf *out, const json_t *one, const json_t *c
     }
 }
 
-/* Claims of a token that a secret signed. NULL: it did not. */
+/* Returns the claims of a token, or NULL if it was not signed with the secret. */
 static json_t *claims_of(gr_str token, const char *secret)
 {
     const char *why = NULL;
@@ -205,7 +206,7 @@ static void compare_claims(struct grc_buf *out, const char *what, const json_t *
     }
 }
 
-/* A token of the kind that the 100ms credential of the upstream makes. */
+/* Checks that a token is one that the 100ms credential of the upstream makes. */
 static void compare_token(struct grc_buf *out, const json_t *call, const char *kind,
                           const char *given, const json_t *credential)
 {
@@ -243,7 +244,7 @@ static void compare_credential(struct grc_buf *out, const json_t *call, const js
         differ(out, "the upstream's credential", "none", given);
 }
 
-/* The record that was taken for a call. */
+/* Returns the record of the request that was matched to a call. */
 static const json_t *record_of(const json_t *received, size_t call)
 {
     const json_t *record;
@@ -335,7 +336,7 @@ static void compare_names(struct grc_buf *out, const json_t *names, const json_t
         compare_name(out, json_string_value(name), error);
 }
 
-/* A token in the answer. Its signature is the concern of who gave the secret. */
+/* Compares a token in the answer. Its signature is not checked here. */
 static void compare_answer_token(struct grc_buf *out, const json_t *wanted, const json_t *body)
 {
     const char *token = text_of(body, text_of(wanted, "at"));
@@ -363,7 +364,7 @@ static void compare_answer_token(struct grc_buf *out, const json_t *wanted, cons
     json_decref(claims);
 }
 
-/* The status that the case names, else the one that the last call was answered with. */
+/* Returns the status that the case names, or else that of the answer to its last call. */
 static json_int_t status_of(const json_t *gets, const json_t *calls)
 {
     const json_t *own = json_object_get(gets, "status");

@@ -25,7 +25,7 @@ struct grc_case_upstream {
     unsigned port;
     pthread_t thread;
     pthread_mutex_t lock;
-    json_t *calls; /* this and the next: under the lock */
+    json_t *calls; /* the lock guards this and the next */
     json_t *received;
 };
 
@@ -65,7 +65,8 @@ static json_t *headers_of(const char *at, const char *end)
     return headers;
 }
 
-/* "METHOD /NAME/target HTTP/1.1" into the record. false: it is something else. */
+/* Reads a request line, "METHOD /NAME/target HTTP/1.1", into the record. Returns false for anything
+ * else. */
 static bool read_line(const char *line, json_t *record)
 {
     const char *space = strchr(line, ' ');
@@ -83,7 +84,7 @@ static bool read_line(const char *line, json_t *record)
     return true;
 }
 
-/* Reads a whole request. NULL: there is none. */
+/* Reads a whole request. Returns NULL when there is none. */
 static json_t *read_request(int fd)
 {
     struct grc_buf in;
@@ -124,7 +125,8 @@ static const char *text_of(const json_t *object, const char *name)
     return text ? text : "";
 }
 
-/* The call names this method and path; how often one was taken is "taken" in it. */
+/* True when the call has this method and path. Its member "taken" counts the requests that were
+ * matched to it. */
 static bool is_meant(const json_t *call, const json_t *record, bool exactly)
 {
     const char *receives = text_of(call, "receives");
@@ -142,8 +144,8 @@ static bool is_meant(const json_t *call, const json_t *record, bool exactly)
            strncmp(wanted, target, strcspn(target, "?")) == 0;
 }
 
-/* The call that a request is taken for: of the same method and path, else the next one of this
- * upstream. NULL: none. */
+/* Finds the call that a request is matched to: one of the same method and path, or else the next
+ * one of this upstream. NULL when there is none. */
 static json_t *take_call(json_t *calls, const json_t *record, json_int_t *ret_index)
 {
     json_t *call;

@@ -56,7 +56,8 @@ static const char *unknown_in(const json_t *object, const char *const *known)
 
 static const char *const no_texts[] = {NULL};
 
-/* members may stand there, texts among them are strings. Both end with NULL. */
+/* Refuses members that are not listed, and those listed in texts that are not strings. Both lists
+ * end with NULL. */
 static char *check_shape(const char *where, const json_t *object, const char *const *members,
                          const char *const *texts)
 {
@@ -120,7 +121,8 @@ static char *check_case(const json_t *one, size_t index)
 
 /* --- checks become cases --- */
 
-/* The patch over the base, member by member; anything but objects as a whole. New reference. */
+/* Returns the base with the patch applied: objects member by member, other values as a whole. New
+ * reference. */
 static json_t *merged(const json_t *base, const json_t *patch)
 {
     const char *name;
@@ -137,7 +139,8 @@ static json_t *merged(const json_t *base, const json_t *patch)
     return whole;
 }
 
-/* A body that holds inner (stolen) at the given steps, names of members or 0 for a list of one. */
+/* Returns a body that holds inner (stolen) at the end of a path; each step is the name of a member,
+ * or 0 for a list of one. */
 static json_t *placed(json_t *inner, const json_t *inside, size_t step, const json_t *base)
 {
     const json_t *at = json_array_get(inside, step);
@@ -159,7 +162,7 @@ static json_t *placed(json_t *inner, const json_t *inside, size_t step, const js
     return outer;
 }
 
-/* "roles[0].teacher" in front of a name. */
+/* Writes a path like "roles[0].teacher" in front of a name. */
 static void add_prefix(struct grc_buf *buf, const json_t *inside)
 {
     const json_t *step;
@@ -185,7 +188,7 @@ static json_t *prefixed(const json_t *inside, const char *name)
     return text;
 }
 
-/* One line of a block of checks. refused: it names what is wrong; else it is accepted. */
+/* One line of a block of checks. If refused is set, the answer has to name what is wrong. */
 struct line {
     const json_t *block;
     const json_t *send;
@@ -214,7 +217,7 @@ static json_t *line_body(const struct line *line, char **ret_what)
                   json_object_get(line->send, "base"));
 }
 
-/* The query has a value for the name that the pair begins with. */
+/* True when the query has a value for the name of the pair. */
 static bool has_key(const char *query, const char *pair)
 {
     const size_t key = strcspn(pair, "=&");
@@ -226,7 +229,8 @@ static bool has_key(const char *query, const char *pair)
     return false;
 }
 
-/* The valid query without what the line leaves out or gives itself, and what it gives. */
+/* Returns the valid query without the names that the line leaves out or replaces, followed by the
+ * pairs of the line. */
 static char *line_query(const struct line *line, char **ret_what)
 {
     const char *valid = text_of(line->block, "valid_query");
@@ -328,7 +332,7 @@ static char *add_block(json_t *cases, const json_t *block, size_t index)
 
 /* --- the call that an accepted value makes --- */
 
-/* What the first case of the route says that the upstream receives. */
+/* Returns what the upstream receives according to the first case of the route. */
 static const char *documented_call(const json_t *cases, const char *route)
 {
     const json_t *other;

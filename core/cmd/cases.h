@@ -7,18 +7,18 @@
 #include <jansson.h>
 
 /*
- * Reads a file. The result has "cases", all in written form: those of "checks" are among them, and
- * each "receives" is a text. "config", "credentials" and "upstreams" are as in the file, {} when it
- * has none. A new reference; NULL with a malloc'ed reason that names file and case.
+ * Reads a file. The result has "cases", in which those of "checks" are written out, and each
+ * "receives" is a text. "config", "credentials" and "upstreams" are as in the file, {} when it has
+ * none. A new reference; NULL with a malloc'ed reason that names file and case.
  */
 json_t *grc_cases_load(const char *file, char **ret_reason);
 
-/* What an upstream answers when a case does not say: numbers and gaps that a printer would change,
- * so that an answer that was parsed and printed again shows. */
+/* The answer of an upstream when a case gives none. Its numbers and blanks would change if it were
+ * parsed and printed again, so that a test sees when that happens. */
 #define GRC_CASE_ANSWER "{\"answer\": \"of 100ms\",  \"n\": 1.50, \"none\": null, \"list\": [ ]}"
 
-/* The calls of a case in order, as an array: "upstream" is one, or a list, or absent. A new
- * reference. */
+/* Returns the calls of a case in order, as an array, whether its "upstream" is one call, a list, or
+ * absent. A new reference. */
 json_t *grc_case_calls(const json_t *one);
-/* The body that goes out: "raw", or "body" as JSON. malloc'ed; NULL: none. */
+/* Returns the body to send: "raw", or "body" as JSON. malloc'ed; NULL when there is none. */
 char *grc_case_body(const json_t *object, size_t *ret_len);

@@ -11,16 +11,16 @@ struct grc_child {
     int status; /* how it ended, as waitpid() tells it */
 };
 
-/* Starts one. It ends with this process. log: a descriptor for its standard error, or -1: this
- * process's. false: said why. */
+/* Starts a gateway that ends with this process. log is a descriptor for its standard error, or -1
+ * for that of this process. Returns false after printing the reason. */
 bool grc_child_start(struct grc_child *child, const char *config, const char *state, int log);
-/* Waits until it serves. The address of its first listener in ret_url. false: it ended, or took too
- * long. */
+/* Waits until it serves, and writes the address of its first listener. Returns false when it ended,
+ * or took too long. */
 bool grc_child_wait_ready(struct grc_child *child, const char *config, char *ret_url, size_t size);
 bool grc_child_ended(struct grc_child *child);
-/* The same, and waits so long for its end. */
+/* As grc_child_ended(), but waits up to timeout_ms for its end. */
 bool grc_child_ends(struct grc_child *child, int timeout_ms);
-/* Ends it and waits for its end. Nothing where it does not run. */
+/* Ends it, and waits for that. Does nothing if it does not run. */
 void grc_child_stop(struct grc_child *child);
 
 /* Removes a directory and what is in it; says what cannot be removed. */

@@ -72,7 +72,7 @@ struct globals {
     bool version;
 };
 
-/* Reads -c DIR, -cDIR, --config DIR or --config=DIR. Returns the number of words; -1: DIR is
+/* Reads -c DIR, -cDIR, --config DIR or --config=DIR. Returns the number of words, or -1 when DIR is
  * missing. */
 static int take_config(struct globals *globals, char **argv)
 {
@@ -175,7 +175,7 @@ static int run_command(const struct grc_cli *cli, int count, char **words)
     return status;
 }
 
-/* The part of a command with that name, or the default one; NULL: none. */
+/* Returns the part of a command with that name, or the default one, or NULL. */
 static const struct grc_command *choose_sub(const struct grc_command *command, const char *word)
 {
     const struct grc_command *sub = command->subs;

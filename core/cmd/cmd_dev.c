@@ -297,8 +297,8 @@ struct dev_args {
     const char *speed;
 };
 
-/* What the sandbox begins with, and how fast its time goes: its own options say what is wrong with
- * them. false: said why not. */
+/* Sets the seed and the speed of the sandbox, whose own options check them later. Returns false
+ * after printing the reason. */
 static bool set_sandbox(const struct dev_args *args)
 {
     char *seed = args->seed ? realpath(args->seed, NULL) : NULL;

@@ -36,7 +36,7 @@ static const char *summary_of(const struct grc_plugin *plugin)
     return plugin->desc ? plugin->desc->summary : NULL;
 }
 
-/* What the gateway that runs with this config says of a group; NULL: there is none. */
+/* Returns the status of a group in the gateway that runs with this config, or NULL. */
 static const json_t *running_of(const json_t *status, const char *name)
 {
     const json_t *group;

@@ -10,7 +10,7 @@
 
 #define USAGE_MAX_BYTES ((size_t)16 * 1024)
 
-/* Number of words of argv that are the command's name; 0: it is another command. */
+/* Returns how many words of argv are the name of the command, or 0 if it is another command. */
 static int match(const struct gr_command *command, int argc, char **argv)
 {
     const char *space = strchr(command->name, ' ');

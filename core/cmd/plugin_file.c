@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* Where "enabled" stands, or where it can be put: found, empty and the bytes that go. */
+/* The place of "enabled" in the text, or where it can be inserted. */
 struct spot {
     size_t at;
     size_t len;
@@ -12,7 +12,7 @@ struct spot {
     bool alone; /* nothing stands between the place and the end of the object */
 };
 
-/* Comments are no more than blanks to this; they stay in what is written. */
+/* Comments count as blanks here, and stay in the written text. */
 static enum gr_err find_spot(gr_str text, struct spot *ret_spot)
 {
     char *clean = malloc(text.len + 1);

@@ -1,4 +1,4 @@
-/* Changes one plugins.d file and nothing else in it. */
+/* Sets "enabled" in the text of a plugins.d file. */
 #pragma once
 
 #include "base/buf.h"

@@ -1,6 +1,6 @@
 /*
- * What the file says of itself is read without running any of it. What its tables say is read by a
- * child process, which loads it: a constructor that fails takes only the child with it.
+ * The note in the file is read without running any of its code. Its tables are read by a child
+ * process that loads it, so that a constructor which crashes only ends the child.
  */
 #include "cmd/plugin_report.h"
 
@@ -123,7 +123,7 @@ static char *read_all(int fd, size_t *ret_len)
     return buf.ptr;
 }
 
-/* The tables as JSON; what ended the child is a "problem" in it. */
+/* Returns the tables as JSON. If the child did not end well, "problem" in it says how. */
 static json_t *ask_child(const char *file)
 {
     int ends[2];
@@ -192,7 +192,7 @@ static void add_note(json_t *report, const char *file, const struct grc_elf *elf
     free(reason);
 }
 
-/* What plain reads tell. */
+/* Adds what is known without loading the file. */
 static void add_file(json_t *report, const char *file)
 {
     const char *unread = NULL;

@@ -1,4 +1,4 @@
-/* What is known of a plugin's file. */
+/* The report on a plugin's file. */
 #pragma once
 
 #include <jansson.h>

@@ -46,8 +46,8 @@ static const char *text_of(const json_t *object, const char *name)
 
 /* --- the config --- */
 
-/* Every upstream that the plugin may call stands for the scripted one; what the file of cases says
- * of an upstream goes over it. */
+/* Every upstream that the plugin may call becomes the scripted one, with the settings that the file
+ * of cases has for it. */
 static void add_upstream(struct trial *trial, const char *name)
 {
     const json_t *more = json_object_get(json_object_get(trial->cases, "upstreams"), name);
@@ -122,7 +122,7 @@ static bool write_config(struct trial *trial, const char *plugin)
 
 /* --- the gateway --- */
 
-/* Prints what the gateway has logged since the last look, lines of levels that tell of trouble. */
+/* Prints the warnings and errors that the gateway has logged since the last call. */
 static void print_log(struct trial *trial)
 {
     const char *why = NULL;
@@ -172,7 +172,7 @@ static bool start(struct trial *trial)
 
 /* --- the cases --- */
 
-/* The upstream of a call that does not name it: that of the route's row, else the first. */
+/* The upstream of a call that names none: that of the route's row, or else the first one. */
 static const char *upstream_of(const struct trial *trial, const char *route)
 {
     const json_t *row;
@@ -230,7 +230,7 @@ static bool run_case(struct trial *trial, const json_t *one)
         grc_case_compare_answer(&differences, one, calls, answer);
     else
         (void)grc_buf_format(&differences, "    %s\n", reason ? reason : "out of memory");
-    if (!answer) /* what ended the connection may be ending the gateway */
+    if (!answer) /* the connection may have ended because the gateway is ending */
         (void)grc_child_ends(&trial->gateway, END_TIMEOUT_MS);
     grc_case_compare_calls(&differences, one, calls, received, &all);
     const bool good = differences.len == 0;
@@ -288,7 +288,7 @@ static int run_trial(struct trial *trial, const char *plugin)
     return status;
 }
 
-/* Says what is wrong with the plugin or the file of cases. */
+/* Prints what is wrong with the plugin or with the file of cases. */
 static bool load(struct trial *trial, const char *plugin, const char *cases)
 {
     char *reason = NULL;

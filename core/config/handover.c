@@ -148,7 +148,7 @@ enum gr_err grc_handover_write(const struct grc_handover *handover, const char *
 
 /* --- reading --- */
 
-/* Takes one entry off the front. false: there is none, or it does not fit. */
+/* Takes one entry off the front. Returns false when there is none, and when it is malformed. */
 static bool take(gr_str *rest, enum kind *ret_kind, const char **ret_name, gr_str *ret_value)
 {
     struct head head;

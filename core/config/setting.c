@@ -146,8 +146,14 @@ static void read_choice(struct grc_reader *reader, const struct grc_path *path,
     }
 }
 
-static void read_list(struct grc_reader *reader, const struct grc_path *path,
-                      const struct grc_setting *key, const json_t *value, void *base)
+static bool is_choice(const struct grc_setting *key, const char *text)
+{
+    return !key->values || choice_of(key, text) >= 0;
+}
+
+void grc_reader_list(struct grc_reader *reader, const struct grc_path *path,
+                     const struct grc_setting *key, const struct grc_list_item *of,
+                     const json_t *value, void *base)
 {
     const char **list;
     const json_t *item;
@@ -168,15 +174,22 @@ static void read_list(struct grc_reader *reader, const struct grc_path *path,
         const char *text = NULL;
 
         if (!json_is_string(item))
-            grc_reader_expected(reader, &here, key, "a string", item);
-        else if (!grc_reader_text(reader, &here, item, false, &text) || !text)
+            grc_reader_expected(reader, &here, key, of->expected ? of->expected : "a string", item);
+        else if (!grc_reader_text(reader, &here, item, false, &text) || (!text && !of->expected))
             continue;
-        else if (key->values && choice_of(key, text) < 0)
-            grc_reader_expected(reader, &here, key, NULL, item);
-        else
+        else if (text && of->good(key, text))
             list[count++] = text;
+        else
+            grc_reader_expected(reader, &here, key, of->expected, item);
     }
     memcpy(slot(key, base), &list, sizeof(list));
+}
+
+static void read_list(struct grc_reader *reader, const struct grc_path *path,
+                      const struct grc_setting *key, const json_t *value, void *base)
+{
+    grc_reader_list(reader, path, key, &(const struct grc_list_item){.good = is_choice}, value,
+                    base);
 }
 
 static void read_json(struct grc_reader *reader, const struct grc_path *path,

@@ -140,6 +140,17 @@ void grc_reader_expected(struct grc_reader *reader, const struct grc_path *path,
  * variable that may be unset and is makes *ret_text NULL. */
 bool grc_reader_text(struct grc_reader *reader, const struct grc_path *path, const json_t *string,
                      bool secret, const char **ret_text);
+/* Reads a list of texts into a NULL-terminated array in the keep, at the place of the setting. The
+ * texts for which good() is false, and other elements, are reported. */
+struct grc_list_item {
+    bool (*good)(const struct grc_setting *key, const char *text);
+    /* What an element has to be. NULL: as the setting says, and a variable that may be unset and is
+     * leaves its element out. */
+    const char *expected;
+};
+void grc_reader_list(struct grc_reader *reader, const struct grc_path *path,
+                     const struct grc_setting *key, const struct grc_list_item *of,
+                     const json_t *value, void *base);
 /* Returns a copy of a value with every string in it expanded, as a new reference; NULL without
  * memory. Problems are reported. */
 json_t *grc_reader_expand(struct grc_reader *reader, const struct grc_path *path,

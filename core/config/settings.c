@@ -158,7 +158,8 @@ static int list_one(const char *group, struct dirent ***ret_list)
     return 1;
 }
 
-/* The names of the files, sorted, to be freed one by one; -1: the directory cannot be read. */
+/* Lists the names of the files, sorted, to be freed one by one. Returns -1 when the directory
+ * cannot be read. */
 static int list_plugins(struct grc_reader *reader, struct dirent ***ret_list)
 {
     const char *group = grc_handover_group();

@@ -16,36 +16,21 @@
 #define SCOPES_SCHEMA "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"
 #define SCOPES_EXPECTED "a list of scopes such as [\"rooms:read\", \"polls:*\"] or [\"*\"]"
 
+static bool is_scope(const struct grc_setting *key, const char *text)
+{
+    (void)key;
+    return grc_scope_valid(gr_str_of(text));
+}
+
 static void read_scopes(struct grc_reader *reader, const struct grc_path *path,
                         const struct grc_setting *key, const json_t *value, void *base)
 {
-    const char **list;
-    const json_t *item;
-    size_t count = 0;
-    size_t i;
+    static const struct grc_list_item scope = {
+        .good = is_scope,
+        .expected = "a scope such as \"rooms:read\", \"rooms:*\" or \"*\"",
+    };
 
-    if (!json_is_array(value)) {
-        grc_reader_expected(reader, path, key, SCOPES_EXPECTED, value);
-        return;
-    }
-    list = grc_keep_alloc(reader->keep, (json_array_size(value) + 1) * sizeof(*list));
-    if (!list) {
-        grc_reader_problem(reader, path, "out of memory");
-        return;
-    }
-    json_array_foreach(value, i, item) {
-        const struct grc_path here = {.up = path, .index = i};
-        const char *text = NULL;
-
-        if (json_is_string(item) && !grc_reader_text(reader, &here, item, false, &text))
-            continue;
-        if (text && grc_scope_valid(gr_str_of(text)))
-            list[count++] = text;
-        else
-            grc_reader_expected(reader, &here, key,
-                                "a scope such as \"rooms:read\", \"rooms:*\" or \"*\"", item);
-    }
-    memcpy((char *)base + key->offset, &list, sizeof(list));
+    grc_reader_list(reader, path, key, &scope, value, base);
 }
 
 /* Reads {"claim value": ["scope", …]} into scopes and scope_count of a struct grc_jwt_settings. */
@@ -54,6 +39,7 @@ static void read_scope_map(struct grc_reader *reader, const struct grc_path *pat
 {
     static const struct grc_setting list = {
         .name = "scopes",
+        .expected = SCOPES_EXPECTED,
         .offset = offsetof(struct grc_auth_scopes, scopes),
     };
     json_t *object = (json_t *)(uintptr_t)value; /* jansson's iterators are not const */

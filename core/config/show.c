@@ -135,8 +135,8 @@ static json_t *value_of(const struct grc_note *note)
                 fit(note->value, secret ? MASK_ALL : MASK_SECRETS, note->reader->literal != NULL));
 }
 
-/* The key of the hash is random, so the digest does not reveal the value. NULL: not wanted, or no
- * memory. */
+/* The key of the hash is random, so the digest does not reveal the value. NULL when it is not
+ * wanted, and without memory. */
 static json_t *digest_of(const struct grc_note *note)
 {
     struct grc_siphash hash;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/field.h"
 
 #include <stdio.h>
 
@@ -24,20 +25,9 @@ static gr_str date_text(struct grc_date *date)
     return gr_str_of(date->text);
 }
 
-static bool is_clean(gr_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
 static enum gr_err add_header(struct grc_buf *out, gr_str name, gr_str value)
 {
-    if (!is_clean(name) || !is_clean(value) || name.len == 0)
+    if (name.len == 0 || !grc_field_value(name) || !grc_field_value(value))
         return GR_OK;
     enum gr_err err = grc_buf_str(out, name);
     if (err == GR_OK)

@@ -28,16 +28,6 @@ void grc_seat_attach(struct grc_seat *seat)
     current = seat;
 }
 
-/* Not inlined, since its caller may be a fiber, which can change its thread. */
-__attribute__((noinline)) bool grc_seat_inside(bool inside)
-{
-    bool before = current && current->inside;
-
-    if (current)
-        current->inside = inside;
-    return before;
-}
-
 /* The seat that answers the call; NULL: the C library does. */
 static struct grc_seat *seat_in_charge(void)
 {

@@ -42,5 +42,3 @@ struct grc_seat {
 
 /* Gives the calling thread a seat, or removes it (NULL). */
 void grc_seat_attach(struct grc_seat *seat);
-/* Sets whether the calling thread runs code of the gateway. Returns the previous value. */
-bool grc_seat_inside(bool inside);

@@ -14,7 +14,6 @@
 #define KEEP_BYTES ((size_t)16 * 1024) /* larger buffers are freed after a request */
 #define OUT_MAX_BYTES ((size_t)1024 * 1024)
 #define BODY_STEP_BYTES ((size_t)16 * 1024)
-#define CHUNK_STEP_BYTES 4096
 /* A client must read each piece within the grace, which is shorter under load, and the whole answer
  * with WRITE_BYTES_PER_MS on average. */
 #define WRITE_GRACE_MS 10000

@@ -132,9 +132,9 @@ static enum gr_err write_fingerprint(const struct grc_call *call, struct grc_buf
 }
 
 /*
- * Who asks, part by part: two callers whose parts differ never share a record. A client that nobody
- * has identified has none, so that its request itself, by its fingerprint, takes the place: it is
- * told apart from the others of its kind, which might use the same key.
+ * The identity of the caller, part by part: two callers whose parts differ never share a record. A
+ * client without an identity is told apart by the fingerprint of its request, since other such
+ * clients may choose the same key.
  */
 static enum gr_err add_caller(const struct grc_call *call, struct grc_buf *buf,
                               const char *fingerprint)
@@ -276,7 +276,8 @@ static enum gr_err ask_store(struct grc_call *call, struct grc_claim *claim, boo
 
     if (grc_keeper_count(keeper, call->plugin->self.name) >= settings->records_max)
         return refuse(call, FULL);
-    /* Before the record is there, so that no other gateway sees it without a beat. */
+    /* This comes before the record is made, so that no other gateway sees a record without a beat.
+     * */
     grc_keeper_begin(keeper, call->plugin->self.name);
     enum gr_err err =
         grc_record_claim(call->runtime->store, &call->arena, &wanted, ret_first, record);

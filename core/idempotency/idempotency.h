@@ -26,16 +26,16 @@ struct grc_keeper;
 /* The setting of the group when a route takes keys, else NULL. */
 const struct grc_idempotency_settings *grc_idempotency_of(const struct grc_route *route);
 
-/* Whether any group of the runtime has it switched on. */
+/* True when a group of the runtime has Idempotency-Keys switched on. */
 bool grc_idempotency_wanted(const struct grc_runtime *runtime);
 /* Migrates the store and starts the keeper. On failure *ret_reason is a malloc'ed line, or NULL
  * without memory. */
 struct grc_keeper *grc_idempotency_start(struct grc_runtime *runtime, char **ret_reason);
 
 /*
- * The step before a request is handled. GR_OK without a reply: it is to be handled, and when
- * call->claim is set, grc_idempotency_settle() has to follow. Until then the client's leaving does
- * not end the waits of the call, since the client may come back for the answer.
+ * The step before a request is handled. GR_OK without a reply means that the request is to be
+ * handled; if call->claim is set then, grc_idempotency_settle() has to follow. Until then the call
+ * goes on when its client leaves, since the client may come back for the answer.
  */
 enum gr_err grc_idempotency_claim(struct grc_call *call);
 /* After the answer is complete, with its error rendered, and before it is sent. cancelled: the call

@@ -26,8 +26,8 @@ struct later {
 struct owner {
     char name[GRC_RECORD_OWNER];
     int64_t beat;
-    unsigned still; /* looks since the beat has changed */
-    bool seen;      /* in this look */
+    unsigned still; /* looks since its beat changed */
+    bool seen;      /* found by the current look */
 };
 
 struct group {
@@ -49,7 +49,7 @@ struct grc_keeper {
     size_t later_count;
     struct group *groups;
     size_t group_count;
-    /* for the thread alone */
+    /* used by the thread only */
     struct owner *owners;
     size_t owner_count;
     int64_t cleanup_ms; /* monotonic: when it is due */
@@ -117,7 +117,8 @@ static void end_records(struct grc_keeper *keeper)
 
 /* --- owners --- */
 
-/* An idle runtime does not write. One that other gateways may see with an open record does. */
+/* Only a runtime that may have open records writes its beat, so that an idle one costs the store
+ * nothing. */
 static void beat(struct grc_keeper *keeper)
 {
     pthread_mutex_lock(&keeper->lock);
@@ -138,7 +139,7 @@ static struct owner *find_owner(struct grc_keeper *keeper, const char *name)
             return &keeper->owners[i];
     }
     if (keeper->owner_count == OWNERS_MAX)
-        return NULL; /* looked at when others have gone */
+        return NULL; /* there is room for it when others have gone */
     struct owner *owner = &keeper->owners[keeper->owner_count++];
     *owner = (struct owner){.beat = -2};
     snprintf(owner->name, sizeof(owner->name), "%s", name);
@@ -156,7 +157,7 @@ static void see_owner(void *arg, const char *name, int64_t beat)
     owner->beat = beat;
 }
 
-/* Returns whether it is to be looked at further. */
+/* Returns false when the owner needs no further looks. */
 static bool judge_owner(struct grc_keeper *keeper, const struct owner *owner)
 {
     int64_t lost = 0;
@@ -214,7 +215,7 @@ static void clean_up(struct grc_keeper *keeper)
         return;
     if (grc_records_expire(keeper->store, grc_now_ms(), &removed) != GR_OK)
         return;
-    /* As many as are removed at once are removed with each tick, until there are no more. */
+    /* Each tick removes a limited number, until there are no more. */
     if (removed == 0)
         keeper->cleanup_ms = now_ms + CLEANUP_MS;
     count_groups(keeper);
@@ -291,7 +292,8 @@ void grc_keeper_free(struct grc_keeper *keeper)
     if (keeper->running) {
         pthread_join(keeper->thread, NULL);
         end_records(keeper);
-        (void)grc_records_leave(keeper->store, keeper->self); /* else others find that it is gone */
+        /* If this fails, the other gateways find out that it has gone. */
+        (void)grc_records_leave(keeper->store, keeper->self);
     }
     pthread_cond_destroy(&keeper->changed);
     pthread_mutex_destroy(&keeper->lock);

@@ -8,24 +8,29 @@
 
 #include "idempotency/records.h"
 
-/* An owner that has not counted up in so many looks, a second apart, is gone. Looks that the store
- * did not answer do not count. Clocks of machines play no part. */
+/* The keeper looks at the other owners once a second. An owner whose beat has not changed for so
+ * many looks is gone. Looks that the store did not answer do not count. The clocks of the machines
+ * are not compared. */
 #define GRC_KEEPER_LOOKS 5u
 
 struct grc_keeper;
 
-/* groups is ended by NULL and borrowed, as is the store. The tables exist. NULL without memory. */
+/* groups ends with NULL and is borrowed, like the store, whose tables have to exist. Returns NULL
+ * without memory. */
 struct grc_keeper *grc_keeper_new(struct grc_store *store, const char *const *groups);
-/* After the last request has ended. Marks what is still open as lost; NULL is fine. */
+/* Call it after the last request has ended. Marks records that are still open as lost. NULL is
+ * allowed. */
 void grc_keeper_free(struct grc_keeper *keeper);
 
 /* A UUID, the owner of the records that this runtime makes. */
 const char *grc_keeper_owner(const struct grc_keeper *keeper);
-/* About how many records a group has: counted once a minute, and the claims since then. */
+/* Roughly how many records a group has: they are counted once a minute, and later claims are added.
+ * */
 int64_t grc_keeper_count(struct grc_keeper *keeper, const char *group);
 /* Before and after the request of a claim is served. */
 void grc_keeper_begin(struct grc_keeper *keeper, const char *group);
 void grc_keeper_end(struct grc_keeper *keeper);
-/* Has a record ended that the store would not end now: released, or marked as lost. */
+/* For a record that the store could not release, or mark as lost, just now: the keeper does it
+ * later. */
 void grc_keeper_release_later(struct grc_keeper *keeper, const char *id, int64_t token);
 void grc_keeper_lose_later(struct grc_keeper *keeper, const char *id, int64_t token);

@@ -9,7 +9,7 @@
 
 #define HEADERS_MAX_BYTES 65536u
 
-/* Headers that tell of a moment, and not of what was done. */
+/* Headers that describe a moment, and would be wrong when the answer is given again. */
 static bool is_of_the_moment(gr_str name)
 {
     static const char *const prefixes[] = {"RateLimit", "X-RateLimit"};

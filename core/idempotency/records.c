@@ -1,6 +1,7 @@
 #include "idempotency/records.h"
 
-/* A record that vanishes between two looks was released or expired: the claim is made again. */
+/* A record that vanishes between two statements was released or has expired, and the claim is made
+ * again. */
 #define LOOKS_MAX 4
 #define EXPIRED_AT_ONCE "1000"
 #define OWNER_KEPT_MS ((int64_t)24 * 3600 * 1000)

@@ -17,14 +17,14 @@
 #include <sys/socket.h>
 #include <time.h>
 
-/* Handlers count on 64 KiB; what calls them needs some, too. */
+/* Handlers may use 64 KiB, and the functions that call them need some as well. */
 #define STACK_BYTES ((size_t)256 * 1024)
-/* What a call counts waits for its answer, which it is sent with. */
+/* The counts of a call wait for its answer, and are sent with it. */
 #define COUNTS_MAX_BYTES ((size_t)4096)
 #define MINUTE_MS 60000
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define BOUNDS_MEMORY false /* they map terabytes that they hardly use */
+#define BOUNDS_MEMORY false /* sanitizers map terabytes, of which they use little */
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define BOUNDS_MEMORY false
@@ -37,9 +37,9 @@
 static struct {
     int socket;
     struct grc_plugin *plugin;
-    pthread_mutex_t reading; /* by the thread that waits for the next frame */
+    pthread_mutex_t reading; /* held by the thread that waits for the next frame */
     pthread_mutex_t writing;
-    struct grc_buf counts; /* frames that were not sent yet */
+    struct grc_buf counts; /* frames that are not sent yet */
     pthread_mutex_t lock;  /* of over */
     pthread_cond_t ended;
     bool over;
@@ -54,7 +54,7 @@ static struct {
 
 /* --- the socket --- */
 
-/* When the gateway has gone, what is sent is lost; the thread that reads sees that it has. */
+/* If the gateway has gone, the bytes are lost. The reading thread notices that it has. */
 static void send_all(gr_str bytes)
 {
     while (bytes.len > 0) {
@@ -69,8 +69,8 @@ static void send_all(gr_str bytes)
     }
 }
 
-/* Counts go first, so that what a call counted is counted when its answer is there. The lock for
- * writing is held. */
+/* Counts are sent before the answer, so that they have been added when the answer arrives. The lock
+ * for writing is held. */
 static void send_counts(void)
 {
     send_all(grc_buf_view(&child.counts));
@@ -179,8 +179,8 @@ static bool limit(int resource, const char *name, uint64_t value)
     return false;
 }
 
-/* What was used so far, and what the next minute has: beyond it the kernel ends the process with
- * SIGXCPU. */
+/* Limits the processor time to what was used so far plus the share of the next minute. The kernel
+ * ends a process that exceeds it with SIGXCPU. */
 static bool limit_cpu(int64_t cpu_max_ms)
 {
     struct timespec used;
@@ -229,7 +229,7 @@ static enum gr_err handle(struct grc_call *call)
     return err == GR_OK ? call->route->row->handle(&call->pub) : err;
 }
 
-/* What is asked for is there: the gateway asks by the same tables. */
+/* The function exists, since the gateway chooses it from the same tables. */
 static enum gr_err run(struct grc_call *call, enum grc_ask ask)
 {
     const struct gr_plugin *desc = call->plugin->desc;
@@ -334,8 +334,8 @@ static bool is_over(void)
     return over;
 }
 
-/* Reads the next frame. One thread at a time waits for it, and runs what it brings, while another
- * one waits for the one after. false: there will be none. */
+/* Reads the next frame. One thread at a time waits for a frame; it then runs the call, while
+ * another thread waits for the next frame. Returns false when there will be no more. */
 static bool next_frame(struct grc_frame *ret_head, char **ret_payload)
 {
     char *payload = NULL;
@@ -373,7 +373,7 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* --- the errors that the gateway may have to answer with when there is no process --- */
+/* --- the errors with which the gateway answers when there is no process --- */
 
 static void write_one_rendered(struct grc_wire *wire, struct grc_call *call, enum gr_err err)
 {
@@ -400,7 +400,7 @@ static bool send_ready(void)
         GR_ERR_LIST(ERROR)
 #undef ERROR
     };
-    const size_t number = sizeof(errors) / sizeof(errors[0]) - 1; /* GR_OK is none */
+    const size_t number = sizeof(errors) / sizeof(errors[0]) - 1; /* without GR_OK */
     struct grc_call *call = calloc(1, sizeof(*call));
     struct grc_wire wire;
 
@@ -422,7 +422,7 @@ static bool send_ready(void)
 
 /* --- serving --- */
 
-/* Until it is over; gives CPU time for each minute. */
+/* Serves until the end, and grants processor time each minute. */
 static void watch(const struct grc_process_settings *settings)
 {
     int64_t minute_ms = grc_mono_ms() + MINUTE_MS;
@@ -465,7 +465,7 @@ bool grc_child_serve(struct grc_plugin *plugin)
         grc_error("%s: there is no memory for its threads", plugin->self.name);
     end();
     if (!fine)
-        (void)shutdown(child.socket, SHUT_RD); /* those that started stop reading */
+        (void)shutdown(child.socket, SHUT_RD); /* the threads that have started stop reading */
     for (size_t i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     free(threads);

@@ -1,4 +1,4 @@
-/* What a process added to gauges goes with it. */
+/* Takes back what a process has added to gauges, when the process has ended. */
 #include "isolation/internal.h"
 #include "metrics/metrics.h"
 
@@ -13,7 +13,7 @@ struct grc_gauge {
     int64_t sum;
 };
 
-/* The row's own name, when it is a gauge; else NULL. */
+/* Returns the name of the row if it is a gauge, or else NULL. */
 static const char *gauge_name(const struct gr_metric *rows, const char *name)
 {
     for (; rows && rows->name; rows++) {
@@ -32,7 +32,7 @@ static struct grc_gauge *find(const struct grc_gauges *gauges, const char *name,
     return at;
 }
 
-/* NULL without memory, or when there are very many. */
+/* Returns NULL without memory, and when there are too many. */
 static struct grc_gauge *make(struct grc_gauges *gauges, const char *name, const char *label)
 {
     struct grc_gauge *gauge = gauges->count < GAUGES_MAX ? calloc(1, sizeof(*gauge)) : NULL;

@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)256 * 1024)
-/* What waits to be sent, beside one frame of any size. */
+/* Limit of the bytes that wait to be sent, beside one frame of any size. */
 #define OUT_MAX_BYTES ((size_t)64 * 1024 * 1024)
 #define CALL_MAX_BYTES ((size_t)2 * 1024 * 1024 * 1024)
-/* So much later than its deadline a call counts as hung. */
+/* A call counts as hung when it is this late. */
 #define GRACE_MS 1000
-/* An error is rendered by the process when that takes no longer. */
+/* How long the process may take to render an error. */
 #define RENDER_MS 1000
 
 /* --- sending --- */
@@ -68,8 +68,7 @@ static struct grc_slot *free_slot(struct grc_isolated *group)
     return NULL;
 }
 
-/* Takes a slot, and waits for one where there is none. until_ms: not longer than that; 0: not at
- * all. */
+/* Takes a slot. If none is free, waits for one until until_ms, or not at all if that is 0. */
 static enum gr_err enter(struct grc_isolated *group, int64_t until_ms, struct grc_slot **ret_slot)
 {
     while (group->up) {
@@ -103,7 +102,8 @@ void grc_slot_leave(struct grc_isolated *group, struct grc_slot *slot)
     (void)grc_queue_wake(&group->waiting);
 }
 
-/* Waits for the answer. The slot is left, unless the call leaves before the answer came. */
+/* Waits for the answer and frees the slot. If the call is cancelled first, the slot is freed when
+ * the answer comes. */
 static enum gr_err await(struct grc_isolated *group, struct grc_slot *slot, char **ret_answer,
                          size_t *ret_len)
 {
@@ -185,7 +185,7 @@ enum gr_err grc_isolated_ask(struct grc_isolated *group, struct grc_call *call, 
     if (deadline_ms == 0)
         deadline_ms = grc_mono_ms() + group->plugin->settings->process.call_timeout_ms;
     enum gr_err err = ask(group, call, what, deadline_ms, true, &answer, &len);
-    /* With the other two errors the process has not got it. */
+    /* After the other two errors the process has not received the call. */
     if (what == GRC_ASK_HANDLE && err != GR_ERR_OVERLOAD && err != GR_ERR_UPSTREAM_CONNECT)
         call->acted = true;
     if (err != GR_OK)
@@ -201,7 +201,8 @@ enum gr_err grc_isolated_ask(struct grc_isolated *group, struct grc_call *call, 
 
 /* --- rendering --- */
 
-/* What the process made for this kind of error when it started, with this request's id. */
+/* Returns the text that the process rendered for this kind of error when it started, with the id of
+ * this request. */
 static json_t *render_from_memory(struct grc_isolated *group, struct grc_call *call)
 {
     size_t number = (size_t) - (long)call->error.err;

@@ -9,22 +9,22 @@
 
 struct grc_isolated;
 
-/* Starts the process and waits until its init and start are done. NULL when they failed, which the
- * log says. plugin outlives it. */
+/* Starts the process and waits until its init and start are done. Returns NULL, after a line in the
+ * log, when they failed. plugin has to outlive the group. */
 struct grc_isolated *grc_isolated_new(struct grc_plugin *plugin);
 /* Tells the process to end its timers, and does not start it again. Thread-safe. */
 void grc_isolated_quiet(struct grc_isolated *group);
-/* Lets the process end in order, and ends it when it does not. No call is in it. NULL is fine. */
+/* Tells the process to end, and kills it if it does not. No call may be in it. NULL is allowed. */
 void grc_isolated_free(struct grc_isolated *group);
 
 /*
- * Has a function of the group called, and puts what it made of the call into the call. Returns what
- * the function returned; GR_ERR_UPSTREAM_BROKEN or GR_ERR_OVERLOAD, with which the call has failed,
- * when the process ended or is not there.
+ * Runs a function of the group in its process, and copies the result into the call. Returns what
+ * the function returned. When the process has ended or is not there, the call has failed with
+ * GR_ERR_UPSTREAM_BROKEN or GR_ERR_OVERLOAD, which is returned.
  */
 enum gr_err grc_isolated_ask(struct grc_isolated *group, struct grc_call *call, enum grc_ask ask);
-/* Has the call's error rendered; where that cannot be, the text that the process had made for this
- * kind of error when it started. New reference; NULL: the host's own format. */
+/* Has the process render the call's error. If that is not possible, uses the text that it rendered
+ * for this kind of error when it started. New reference; NULL stands for the host's own format. */
 json_t *grc_isolated_render(struct grc_isolated *group, struct grc_call *call);
 
 /* Appends what is known of the processes of all groups, as metrics. Thread-safe. */

@@ -33,10 +33,10 @@ struct grc_tally {
     _Atomic int64_t ends[GRC_ENDS_COUNT];
     _Atomic int64_t lost; /* calls that were in it when it ended */
 };
-/* Found or made; NULL without memory. */
+/* Finds or makes the counts of a group; NULL without memory. */
 struct grc_tally *grc_tally_of(const char *group);
 
-/* What a process added to gauges so far. Of one thread. */
+/* What a process has added to gauges so far. Used by one thread. */
 struct grc_gauge;
 struct grc_gauges {
     struct grc_gauge *first;
@@ -44,7 +44,7 @@ struct grc_gauges {
 };
 void grc_gauges_note(struct grc_gauges *gauges, const struct grc_plugin *plugin, const char *name,
                      const char *label, int64_t delta);
-/* Takes it off them again: the process is gone. */
+/* Subtracts it again, when the process has ended. */
 void grc_gauges_take_back(struct grc_gauges *gauges, const struct grc_plugin *plugin);
 
 enum grc_slot_state { GRC_SLOT_FREE = 0, GRC_SLOT_ASKED, GRC_SLOT_ANSWERED, GRC_SLOT_LOST };
@@ -54,7 +54,7 @@ struct grc_slot {
     struct grc_queue waiter;
     enum grc_slot_state state;
     bool abandoned; /* the client left; the answer is dropped */
-    uint32_t turn;  /* tells a late answer apart */
+    uint32_t turn;  /* distinguishes a late answer to an earlier call */
     int64_t hung_ms;
     char *answer;
     size_t answer_len;
@@ -84,14 +84,14 @@ struct grc_isolated {
     bool quit;   /* it is to end */
     bool broken; /* nothing more can be sent to it */
     bool hung;
-    int64_t wakes_ms;   /* the thread looks for hung calls then */
-    struct grc_buf out; /* what the socket did not take yet, from sent on */
+    int64_t wakes_ms;   /* when the thread looks for hung calls next */
+    struct grc_buf out; /* the bytes from sent on are not sent yet */
     size_t sent;
     struct grc_queue waiting; /* for a slot */
     size_t slot_count;
     struct grc_slot slots[GRC_SLOTS_MAX];
     gr_str rendered[GRC_RENDERED_MAX]; /* by negated enum gr_err; malloc'ed */
-    struct grc_intake intake;          /* the thread's, like the next */
+    struct grc_intake intake;          /* used by the thread only, like the next */
     struct grc_gauges gauges;
 };
 
@@ -103,7 +103,8 @@ static inline uint32_t grc_slot_id(const struct grc_isolated *group, const struc
 
 /* --- group.c, with the lock held --- */
 
-/* Sends a frame, or leaves it to the thread. GR_ERR_OVERLOAD: too much waits already. */
+/* Sends a frame, or leaves it to the thread. Returns GR_ERR_OVERLOAD when too much is waiting
+ * already. */
 enum gr_err grc_isolated_send(struct grc_isolated *group, gr_str frame);
 /* Sends a frame without payload, if it can be sent. */
 void grc_isolated_tell(struct grc_isolated *group, enum grc_frame_kind kind);

@@ -7,7 +7,7 @@ static enum gr_err ask(struct gr_call *pub, enum grc_ask what)
     return grc_isolated_ask(pub->state, grc_call_of(pub), what);
 }
 
-/* --- in the place of the plugin's functions --- */
+/* --- what takes the place of the plugin's functions --- */
 
 static enum gr_err authenticate(struct gr_call *pub)
 {
@@ -89,7 +89,7 @@ static void apply_route(const struct grc_route *route)
 
 void grc_isolation_apply(struct grc_plugin *plugin)
 {
-    /* The copy made by rows.c is the host's own, to change until it serves. */
+    /* The rows are the copy made by rows.c, which may change until the runtime serves. */
     struct gr_plugin *desc = (struct gr_plugin *)(uintptr_t)plugin->desc;
 
     desc->init = init;

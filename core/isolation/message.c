@@ -181,17 +181,12 @@ static void write_details(struct grc_wire *wire, const json_t *details)
     grc_buf_done(&text);
 }
 
-static void release_json(void *json)
-{
-    json_decref(json);
-}
-
 static const json_t *read_details(struct grc_unwire *unwire, struct grc_arena *arena)
 {
     gr_str text = grc_unwire_text(unwire);
     json_t *details = text.ptr ? grc_json_parse(text, GRC_JSON_DEPTH_MAX, NULL) : NULL;
 
-    if (details && grc_arena_defer(arena, release_json, details) != GR_OK)
+    if (details && grc_json_defer(arena, details) != GR_OK)
         details = NULL;
     unwire->broken = unwire->broken || (text.ptr && !details);
     return details;
@@ -211,7 +206,7 @@ static void write_error(struct grc_wire *wire, const struct grc_call *call)
     write_problems(wire, &call->problems);
 }
 
-/* Problems are the call's; see error.c. */
+/* The problems belong to the call, see call/error.c. */
 static void read_error(struct grc_unwire *unwire, struct grc_call *call)
 {
     struct gr_error error = {.err = (enum gr_err)grc_unwire_int(unwire)};

@@ -1,5 +1,5 @@
-/* Calls and answers as payloads of frames: what a plugin can see of a call, and what it can make of
- * it. */
+/* Calls and answers as payloads of frames: the parts of a call that a plugin can see, and those
+ * that it can change. */
 #pragma once
 
 #include "call/call.h"
@@ -18,21 +18,21 @@ enum grc_ask {
     GRC_ASK_STATUS,
 };
 
-/* What the gateway says of a call whose process has ended, and of one that finds none. */
+/* The messages for a call whose process has ended, and for one that finds no process. */
 #define GRC_PROCESS_ENDED "the process of this group ended while it was at work on the request"
 #define GRC_PROCESS_AWAY "the process of this group is being started again"
 
-/* Stands for the request's id in the texts of errors that the process makes when it starts. */
+/* The placeholder of the request id in the errors that the process renders when it starts. */
 #define GRC_RENDERED_ID "00000000-0000-4000-8000-greenroomid0"
 
 /* deadline_ms: monotonic, for the function. */
 void grc_call_write(struct grc_wire *wire, const struct grc_call *call, enum grc_ask ask,
                     int64_t deadline_ms);
 /* Fills a call that was begun for its plugin. Texts are slices of the payload, which must live as
- * long as the call. false: the payload makes no sense, or there is no memory. */
+ * long as the call. Returns false when the payload is malformed, and without memory. */
 bool grc_call_read(struct grc_unwire *unwire, struct grc_call *call, enum grc_ask *ret_ask);
 
 void grc_answer_write(struct grc_wire *wire, const struct grc_call *call, enum gr_err err);
-/* Puts the answer into the call, whose memory the payload must live as long as. Returns what the
- * function returned; GR_ERR_UPSTREAM_BROKEN when the payload makes no sense. */
+/* Puts the answer into the call. The payload must live as long as the call's memory. Returns what
+ * the function returned, or GR_ERR_UPSTREAM_BROKEN when the payload is malformed. */
 enum gr_err grc_answer_read(struct grc_unwire *unwire, struct grc_call *call);

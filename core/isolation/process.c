@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define CONFIG_MAX_BYTES ((size_t)64 * 1024 * 1024)
-/* Above what the process finds its own descriptors at. */
+/* The first number above the descriptors that the process expects. */
 #define FREE_FD (GRC_HANDOVER_LIBRARY_FD + 1)
 #define VARIABLES_MAX 32u
 
@@ -66,7 +66,7 @@ int grc_process_config(const struct grc_plugin *plugin)
     return fd;
 }
 
-/* What changes how programs look and where they find things, and holds no secret. */
+/* Variables that change how programs behave and where they find files, and hold no secrets. */
 static bool may_see(const char *variable)
 {
     static const char *const names[] = {
@@ -94,7 +94,7 @@ static void pick_variables(char *ret_variables[VARIABLES_MAX])
 
 /* --- starting --- */
 
-/* Copies of the descriptors that the process gets, where none is in the way of another. */
+/* Copies the descriptors for the process to numbers at which none overwrites another. */
 struct handed {
     int fds[3];
 };

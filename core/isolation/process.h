@@ -1,4 +1,4 @@
-/* The process of a group, as the gateway starts and ends it. */
+/* Starts and ends the process of a group. */
 #pragma once
 
 #include "plugin/plugin.h"
@@ -12,11 +12,11 @@
 struct grc_process {
     pid_t pid;  /* 0: none */
     int watch;  /* a pidfd, readable when it has ended; -1: the system has none */
-    int socket; /* to it; does not block. -1: none */
+    int socket; /* connected to it, and does not block; -1: none */
 };
 
-/* What every process of a plugin is given: its part of the config, in sealed memory. The descriptor
- * is the caller's; -1 with errno. */
+/* Writes the plugin's part of the config into sealed memory, which each of its processes is given.
+ * Returns a descriptor that belongs to the caller, or -1 with errno. */
 int grc_process_config(const struct grc_plugin *plugin);
 /*
  * Starts one. It runs the gateway's own program, gets the config and the plugin's sealed bytes as
@@ -25,5 +25,5 @@ int grc_process_config(const struct grc_plugin *plugin);
  */
 bool grc_process_start(const struct grc_plugin *plugin, int config,
                        struct grc_process *ret_process);
-/* Ends it, waits for that, and returns how it ended, as waitpid() says it. */
+/* Kills it, waits for its end, and returns its status, as waitpid() gives it. */
 int grc_process_end(struct grc_process *process);

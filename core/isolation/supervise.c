@@ -18,8 +18,8 @@
 
 #define START_MS 60000  /* for init and start */
 #define QUIT_MS 10000   /* for stop and fini */
-#define IDLE_MS 60000   /* between two looks when nothing is to be done */
-#define STEADY_MS 10000 /* one that ran so long has not failed again, but anew */
+#define IDLE_MS 60000   /* between two looks when nothing happens */
+#define STEADY_MS 10000 /* the end of a process that ran so long counts as a first failure */
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 10000
 
@@ -73,7 +73,7 @@ static bool take_count(struct grc_isolated *group, struct grc_unwire *unwire)
     return false;
 }
 
-/* What a process says is not trusted: one text that is no JSON would spoil a whole batch. */
+/* A process is not trusted: a text that is not JSON would make a whole batch invalid. */
 static bool take_spans(const struct grc_isolated *group, struct grc_unwire *unwire)
 {
     struct grc_tracer *tracer = group->plugin->runtime->tracer;
@@ -124,8 +124,8 @@ static bool take_ready(struct grc_isolated *group, struct grc_unwire *unwire)
     return fine;
 }
 
-/* own: the bytes, when they are malloc'ed and to be taken over; else NULL. false: it makes no
- * sense. */
+/* own is the payload if it is malloc'ed and can be kept, else NULL. Returns false when the frame is
+ * malformed. */
 static bool take_frame(struct grc_isolated *group, const struct grc_frame *head, const char *bytes,
                        char *own)
 {
@@ -167,7 +167,7 @@ static bool begin_large(struct grc_intake *in, size_t at, const struct grc_frame
     return true;
 }
 
-/* Takes the whole frames out of the intake. */
+/* Handles all complete frames of the intake. */
 static bool take_frames(struct grc_isolated *group)
 {
     struct grc_intake *in = &group->intake;
@@ -201,8 +201,8 @@ static bool end_large(struct grc_isolated *group)
     return take_frame(group, &in->head, payload, payload);
 }
 
-/* Reads until there is nothing more at the moment. false: the process has ended its side, or what
- * it sends makes no sense. */
+/* Reads until there is nothing more for now. Returns false when the process has closed the socket,
+ * or sent something malformed. */
 static bool take_in(struct grc_isolated *group)
 {
     struct grc_intake *in = &group->intake;
@@ -261,7 +261,7 @@ static int64_t next_hung(const struct grc_isolated *group)
     return first;
 }
 
-/* Until when the process may go on without a sign of it. The lock is held. */
+/* Returns until when the process may go on without a frame. The lock is held. */
 static int64_t patience(const struct grc_isolated *group, int64_t start_by_ms, int64_t quit_by_ms)
 {
     int64_t until_ms = group->up ? next_hung(group) : start_by_ms;
@@ -283,7 +283,7 @@ static int wait_for(struct grc_isolated *group, struct pollfd ready[3], int64_t 
     return (int)wait_ms;
 }
 
-/* Looks after the process until it has ended, or has to be. */
+/* Serves the process until it has ended, or has to be ended. */
 static void tend(struct grc_isolated *group)
 {
     const int64_t start_by_ms = grc_mono_ms() + START_MS;
@@ -313,8 +313,8 @@ static void tend(struct grc_isolated *group)
     }
 }
 
-/* Those who wait for an answer or a slot are told that there will be none. Returns how many calls
- * were in the process. The lock is held. */
+/* Ends the waits of all calls for an answer or a slot. Returns how many calls were in the process.
+ * The lock is held. */
 static size_t give_up(struct grc_isolated *group)
 {
     size_t lost = 0;
@@ -348,7 +348,7 @@ struct ending {
     bool was_up;
     bool wanted;
     bool hung;
-    int status; /* as waitpid() says it */
+    int status; /* as waitpid() gives it */
     int64_t pid;
     size_t lost;
 };
@@ -410,7 +410,7 @@ static void say_ended(const struct grc_isolated *group, const struct ending *end
 
 /* --- the thread --- */
 
-/* Waits before the next start. false: there will be none. */
+/* Waits before the next start. Returns false when there will be none. */
 static bool pause_for(struct grc_isolated *group, int64_t pause_ms)
 {
     const int64_t until_ms = grc_mono_ms() + pause_ms;
@@ -456,7 +456,7 @@ static bool start(struct grc_isolated *group)
     return true;
 }
 
-/* Runs one process from its start to its end. Returns whether another one shall follow, after
+/* Runs one process from its start to its end. Returns true when another one has to follow, after
  * *ret_pause_ms. */
 static bool run_one(struct grc_isolated *group, bool first, unsigned *failures,
                     int64_t *ret_pause_ms)

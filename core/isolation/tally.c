@@ -1,4 +1,4 @@
-/* Counts of the processes of groups. */
+/* The counts of isolated groups. */
 #include "isolation/internal.h"
 #include "metrics/metrics.h"
 

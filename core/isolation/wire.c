@@ -1,6 +1,6 @@
 #include "isolation/wire.h"
 
-/* Stands for the length of a text that is not there. */
+/* The length of a text whose ptr is NULL. */
 #define NO_TEXT UINT32_MAX
 
 /* --- writing --- */

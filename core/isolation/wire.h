@@ -1,7 +1,7 @@
 /*
- * What goes over the socket between the gateway and the process of a group: frames, each a head and
- * a payload of integers and texts. Both sides are one program on one machine, so numbers stand as
- * the machine has them. The reader trusts no length.
+ * The frames on the socket between the gateway and the process of a group: each is a head and a
+ * payload of integers and texts. Both sides are the same program on the same machine, so numbers
+ * are in its byte order. The reader trusts no length.
  */
 #pragma once
 
@@ -12,8 +12,8 @@ enum grc_frame_kind {
     GRC_FRAME_QUIET,    /* to the process: end the timers */
     GRC_FRAME_QUIT,     /* to the process: end */
     GRC_FRAME_READY,    /* from the process, once: init and start are done */
-    GRC_FRAME_ANSWER,   /* from the process: what became of a call */
-    GRC_FRAME_COUNT,    /* from the process: something to count */
+    GRC_FRAME_ANSWER,   /* from the process: the answer to a call */
+    GRC_FRAME_COUNT,    /* from the process: a count to add */
     GRC_FRAME_SPANS,    /* from the process: how many spans, and their text */
 };
 
@@ -40,10 +40,10 @@ struct grc_wire {
     enum gr_err err; /* the first failure; nothing is written after it */
 };
 
-/* Begins a frame. To be released with grc_wire_done(). */
+/* Begins a frame. Release it with grc_wire_done(). */
 void grc_wire_begin(struct grc_wire *wire, size_t max_bytes);
 void grc_wire_int(struct grc_wire *wire, int64_t value);
-/* A text whose ptr is NULL arrives as such. */
+/* A text whose ptr is NULL arrives with a NULL ptr. */
 void grc_wire_text(struct grc_wire *wire, gr_str text);
 void grc_wire_pairs(struct grc_wire *wire, const struct gr_pair *pairs, size_t count);
 /* Completes the head. Returns the whole frame, which lives as long as the wire; the empty slice
@@ -56,11 +56,11 @@ void grc_wire_done(struct grc_wire *wire);
 struct grc_unwire {
     const char *at;
     const char *end;
-    bool broken; /* the payload ended early, or holds what cannot be */
+    bool broken; /* the payload ended early, or has an impossible value */
 };
 
 int64_t grc_unwire_int(struct grc_unwire *unwire);
-/* A count of things that take at least one byte each. */
+/* Reads the number of items that follow, which take at least one byte each. */
 size_t grc_unwire_count(struct grc_unwire *unwire, size_t max);
 /* A slice of the payload, NUL-terminated. */
 gr_str grc_unwire_text(struct grc_unwire *unwire);

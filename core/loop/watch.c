@@ -16,7 +16,6 @@
  * compare-and-swap, so that only one thread takes an event. The number keeps an event from reaching
  * an earlier wait.
  */
-#define FLAG_MASK UINT64_C(0xff)
 #define WANTED_SHIFT 8
 #define WANTED_MASK UINT64_C(0xff00)
 #define WAIT_ONE UINT64_C(0x10000)

@@ -146,7 +146,7 @@ static void send_batch(struct grc_exporter *exporter, unsigned spans)
         .has_body = true,
         .body = grc_buf_view(&exporter->batch),
         .no_credential = true,
-        .idempotent = true, /* a collector keeps one of two spans with the same id */
+        .idempotent = true, /* a collector ignores a second span with the same id */
         .group = "core",
         .gone = time_is_up,
         .gone_arg = exporter,
@@ -193,7 +193,8 @@ static void end_batch(struct grc_exporter *exporter, unsigned spans, bool fine)
     grc_tracer_let_go(exporter->tracer, spans);
 }
 
-/* Traces are not divided, so a batch may be larger by one. */
+/* A trace is never divided between batches, so a batch may exceed batch_max by most of one trace.
+ * */
 static void export_all(struct grc_exporter *exporter)
 {
     struct grc_spans *at = grc_tracer_take(exporter->tracer);

@@ -14,11 +14,11 @@ struct grc_exporter;
  * have. */
 #define GRC_EXPORTER_UPSTREAM "traces:collector"
 
-/* Adds the collector to the upstreams. false with a report when it cannot be. */
+/* Adds the collector to the upstreams. Returns false after a report when that fails. */
 bool grc_exporter_define(struct grc_upstreams *upstreams, const struct grc_trace_settings *settings,
                          grc_report_fn *report, void *arg);
 /* Starts the thread. Everything is borrowed until grc_exporter_stop(). NULL without memory. */
 struct grc_exporter *grc_exporter_start(struct grc_tracer *tracer, struct grc_upstreams *upstreams,
                                         const struct grc_trace_settings *settings);
-/* Sends what waits, for a second at most, and ends the thread. NULL is fine. */
+/* Sends the spans that wait, for a second at most, and ends the thread. NULL is allowed. */
 void grc_exporter_stop(struct grc_exporter *exporter);

@@ -84,8 +84,8 @@ static int is_library(const struct dirent *entry)
     return dot && strcmp(dot, ".so") == 0;
 }
 
-/* The name of the library that stands in the same directory and is spelt most similarly.
- * malloc'ed; NULL: none is similar. */
+/* Returns the name of the library in the same directory whose spelling is most similar, malloc'ed,
+ * or NULL when none is similar. */
 static char *near_library(const char *file)
 {
     const char *slash = strrchr(file, '/');

@@ -316,11 +316,6 @@ int grc_module_fd(const struct grc_module *module)
     return module->image.fd;
 }
 
-const unsigned char *grc_module_digest(const struct grc_module *module)
-{
-    return module->digest;
-}
-
 const struct grc_module *grc_module_at(const void *address, size_t *ret_offset)
 {
     for (const struct grc_module *module = first_module(); module; module = next_module(module)) {

@@ -65,8 +65,6 @@ size_t grc_module_room(const struct grc_module *module, const void *address);
 int64_t grc_module_loaded_ms(const struct grc_module *module);
 /* The sealed memory that it was loaded from. Borrowed. */
 int grc_module_fd(const struct grc_module *module);
-/* The SHA-256 of its bytes. */
-const unsigned char *grc_module_digest(const struct grc_module *module);
 
 /* Finds the module of an address and the offset in its file, for reports of faults. NULL when the
  * address is in no loaded plugin. Async-signal-safe. */

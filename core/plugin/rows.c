@@ -167,12 +167,3 @@ size_t grc_route_rows(const struct gr_route *rows)
         count++;
     return count;
 }
-
-size_t grc_option_rows(const struct gr_option *rows)
-{
-    size_t count = 0;
-
-    while (rows && rows[count].name)
-        count++;
-    return count;
-}

@@ -12,4 +12,3 @@ const struct gr_plugin *grc_rows_normalise(const struct gr_plugin *desc);
 void grc_rows_free(const struct gr_plugin *desc);
 
 size_t grc_route_rows(const struct gr_route *rows);
-size_t grc_option_rows(const struct gr_option *rows);

@@ -37,7 +37,7 @@ static const char *hidden_path_of(const struct grc_plugin *plugin, gr_str raw)
 
 /* The path of a route with a secret that an unmatched request may have been meant for: its method
  * or the number of its segments may be wrong. Searches all groups, since a path with an empty
- * segment belongs to none. NULL: there is no such route. */
+ * segment belongs to none. NULL when there is no such route. */
 static const char *hidden_path_meant(const struct grc_call *call)
 {
     const struct grc_runtime *runtime = call->runtime;

@@ -1,33 +1,11 @@
 /* The steps that check the body's type, read it, parse it and validate it. */
 #include "base/clock.h"
+#include "base/field.h"
 #include "server/steps.h"
-
-#include <strings.h>
 
 /* A body that the route does not use is read and dropped up to this size, so that the connection
  * can stay open. With a larger one it is closed. */
 #define UNWANTED_BYTES 65536
-
-static bool equals(gr_str text, const char *word)
-{
-    return text.len == strlen(word) && strncasecmp(text.ptr, word, text.len) == 0;
-}
-
-/* application/json or application/…+json, with any parameters. */
-static bool is_json_type(gr_str type)
-{
-    const char *semicolon = type.len ? memchr(type.ptr, ';', type.len) : NULL;
-
-    if (semicolon)
-        type.len = (size_t)(semicolon - type.ptr);
-    while (type.len && (type.ptr[type.len - 1] == ' ' || type.ptr[type.len - 1] == '\t'))
-        type.len--;
-    if (equals(type, "application/json"))
-        return true;
-    return type.len > strlen("application/+json") &&
-           strncasecmp(type.ptr, "application/", strlen("application/")) == 0 &&
-           strncasecmp(type.ptr + type.len - 5, "+json", 5) == 0;
-}
 
 static bool any_type(const struct grc_call *call)
 {
@@ -46,7 +24,7 @@ enum gr_err grc_step_content_type(struct grc_call *call)
     if (!(call->plugin->desc->flags & GR_PLUGIN_NEEDS_JSON_TYPE) || any_type(call) ||
         method == GR_METHOD_GET || method == GR_METHOD_DELETE)
         return GR_OK;
-    if (is_json_type(grc_request_header(call->request, "Content-Type")))
+    if (grc_field_json_type(grc_request_header(call->request, "Content-Type")))
         return GR_OK;
     return grc_fail(call, GR_ERR_MEDIA_TYPE, "the content type must be application/json");
 }
@@ -56,7 +34,7 @@ enum gr_err grc_step_body_type(struct grc_call *call)
     gr_str type = grc_request_header(call->request, "Content-Type");
 
     if (!wants_body(call) || any_type(call) || call->request->content_length == 0 ||
-        type.len == 0 || is_json_type(type))
+        type.len == 0 || grc_field_json_type(type))
         return GR_OK;
     return grc_fail(call, GR_ERR_MEDIA_TYPE, "the content type must be application/json");
 }

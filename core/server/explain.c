@@ -162,7 +162,7 @@ static const struct grc_route_settings *override_of(const struct grc_route *rout
     return NULL;
 }
 
-/* The file with overrides of this route; NULL: there are none. */
+/* Returns the file with the overrides of this route, or NULL when there are none. */
 static json_t *overrides_of(const struct grc_route *route)
 {
     const struct grc_path routes = {.name = "routes"};

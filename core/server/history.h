@@ -9,9 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* false: there is no thread for it, and no history. */
+/* Starts the thread that records the history. Returns false when that fails; then there is no
+ * history. */
 bool grc_history_start(void);
-/* Without effect when it does not run. */
+/* Does nothing if it does not run. */
 void grc_history_stop(void);
 /* Since it was started, which is when the gateway began to serve. */
 int64_t grc_history_uptime_ms(void);

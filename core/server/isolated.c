@@ -73,7 +73,7 @@ static struct grc_runtime *load(void)
     return runtime;
 }
 
-/* The one that is not a part of the gateway; NULL: it was left out. */
+/* Finds the group of the process, the only one that is not built in. NULL when it was left out. */
 static struct grc_plugin *find_group(const struct grc_runtime *runtime)
 {
     for (size_t i = 0; i < runtime->plugin_count; i++) {

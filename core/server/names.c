@@ -26,8 +26,8 @@ static struct hint hint_of(const char *name, const char *const *names)
 
 /* --- upstreams --- */
 
-/* Leaves a group out because the file at this path says name. Returns what grc_plugin_drop() does.
- */
+/* Leaves a group out because its file names an unknown upstream at this path. Returns what
+ * grc_plugin_drop() does. */
 static bool unknown_upstream(struct grc_plugin *plugin, const struct grc_settings *settings,
                              const struct grc_reporter *reporter, const struct grc_path *path,
                              const char *name)
@@ -52,8 +52,8 @@ static bool unknown_upstream(struct grc_plugin *plugin, const struct grc_setting
     return overlooked;
 }
 
-/* Leaves a group out because greenroom.json lacks an upstream that who, a part of the plugin,
- * wants. Returns what grc_plugin_drop() does. */
+/* Leaves a group out because greenroom.json lacks an upstream that a part of the plugin, who, uses.
+ * Returns what grc_plugin_drop() does. */
 static bool missing_upstream(struct grc_plugin *plugin, const struct grc_settings *settings,
                              const struct grc_reporter *reporter, const char *who, const char *name)
 {
@@ -89,7 +89,7 @@ static bool check_options(struct grc_plugin *plugin, const struct grc_settings *
     return true;
 }
 
-/* Whether this text, which is compared by its address, is from an override of the config. */
+/* True when the text comes from an override in the config. It is compared by address. */
 static bool is_override(const struct grc_plugin *plugin, const char *upstream)
 {
     const struct grc_plugin_settings *settings = plugin->settings;
@@ -135,7 +135,7 @@ bool grc_names_check_upstreams(struct grc_plugin *plugin, const struct grc_setti
 
 /* --- routes and scopes --- */
 
-/* What the loaded plugins bear, and who reports what nothing bears. */
+/* The names that the loaded plugins have, and the reader that reports unknown ones. */
 struct known {
     const struct grc_runtime *runtime;
     struct grc_reader reader; /* of greenroom.json */
@@ -143,8 +143,8 @@ struct known {
     const char **scopes;
 };
 
-/* An id that the operator switched off, or a name whose part before the separator is a group that
- * is configured, but not loaded. */
+/* True for the id of a route that the operator switched off, and for a name of a group that is
+ * configured but not loaded. */
 static bool is_of_absent(const struct grc_runtime *runtime, const char *name)
 {
     const gr_str group = {name, strcspn(name, ".:")};

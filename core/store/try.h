@@ -1,9 +1,9 @@
-/* Migrations, tried before they touch data that counts. */
+/* Tries migrations before they touch real data. */
 #pragma once
 
 #include <greenroom/plugin.h>
 
 /* Runs the steps one after the other in an empty SQLite database in memory, which is thrown away.
- * false: a step fails, and ret_reason gets a malloc'ed line with its row and what SQLite says (NULL
- * without memory). steps are the host's own rows; NULL is fine. */
+ * Returns false when a step fails; ret_reason gets a malloc'ed line with its row and the message of
+ * SQLite (NULL without memory). steps are rows of the host's size; NULL is allowed. */
 bool grc_migrations_try(const struct gr_migration *steps, char **ret_reason);

@@ -88,11 +88,6 @@ void grc_jwt_key_free(struct grc_jwt_key *key)
     free(key);
 }
 
-const char *grc_jwt_key_kid(const struct grc_jwt_key *key)
-{
-    return key->kid;
-}
-
 void grc_jwt_key_warn(const struct grc_jwt_key *key, const char *place)
 {
     size_t wanted = key->alg->bits / 8;

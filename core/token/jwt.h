@@ -27,7 +27,6 @@ struct grc_jwt_key; /* immutable */
  * unknown algorithm. */
 struct grc_jwt_key *grc_jwt_key_new(const struct gr_jwt_key *key, const char **ret_reason);
 void grc_jwt_key_free(struct grc_jwt_key *key);
-const char *grc_jwt_key_kid(const struct grc_jwt_key *key);
 /* Warns in the log of a secret that is shorter than the digest of its algorithm (RFC 7518, section
  * 3.2). place: where the config has it, as the log is to name it. */
 void grc_jwt_key_warn(const struct grc_jwt_key *key, const char *place);

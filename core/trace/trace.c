@@ -14,7 +14,7 @@ struct grc_trace {
     struct grc_tracer *tracer;
     struct grc_spans *spans;
     gr_str state;
-    int64_t wall_us;      /* what the wall clock is ahead of the monotonic one */
+    int64_t wall_us;      /* added to a monotonic time, it gives the wall clock */
     pthread_mutex_t lock; /* of the spans; held while one is written */
 };
 
@@ -49,8 +49,8 @@ struct grc_trace *grc_trace_new(struct grc_tracer *tracer, gr_str state)
 
 /* --- writing one span --- */
 
-/* After a piece that found no room nothing may follow, since the text would be broken: the buffer
- * is full from then on. */
+/* Marks the buffer as full after the first piece that finds no room, since the text would be broken
+ * if a smaller piece followed. */
 static void put(struct grc_buf *out, enum gr_err err)
 {
     if (err != GR_OK)

@@ -21,16 +21,16 @@ struct grc_span {
     int64_t began_us; /* monotonic */
     int64_t ended_us;
     bool failed;
-    /* Attributes. Those with an empty text are left out. They must not hold secrets: nothing that a
-     * client or an upstream sent, but for what has few values. */
+    /* Attributes. Those with an empty text are left out. They must not hold secrets, so nothing
+     * that a client or an upstream sent, unless it is one of a few known values. */
     const struct grc_log_field *attributes;
 };
 
-/* Begins a recording; NULL without memory. state: the tracestate to be kept with the spans, which
- * lives as long as the recording. */
+/* Begins a recording; NULL without memory. state is the tracestate for the spans, and has to live
+ * as long as the recording. */
 struct grc_trace *grc_trace_new(struct grc_tracer *tracer, gr_str state);
 /* Adds a span that has ended. Thread-safe: the calls of one request to upstreams may run at the
- * same time. trace may be NULL, and then nothing is done. */
+ * same time. Does nothing if trace is NULL. */
 void grc_trace_add(struct grc_trace *trace, const struct grc_span *span);
 /* Hands the spans over to the exporter, and frees the recording. NULL is fine. */
 void grc_trace_end(struct grc_trace *trace);

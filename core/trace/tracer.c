@@ -18,7 +18,7 @@ struct grc_tracer {
     uint64_t threshold; /* a trace with a smaller random part is not recorded */
     int wake;           /* an eventfd */
     _Atomic(struct grc_spans *) newest;
-    _Atomic int64_t waiting; /* spans that were queued and not let go */
+    _Atomic int64_t waiting; /* spans that were queued, until grc_tracer_let_go() */
 };
 
 /* Process-wide, so that a reload does not reset them. */
@@ -99,8 +99,8 @@ void grc_tracer_free(struct grc_tracer *tracer)
     free(tracer);
 }
 
-/* As OpenTelemetry's consistent probability sampling has it: all services with the same ratio come
- * to the same decision. */
+/* As in OpenTelemetry's consistent probability sampling, all services with the same ratio come to
+ * the same decision. */
 void grc_tracer_decide(const struct grc_tracer *tracer, char context[GRC_CONTEXT_BYTES],
                        bool with_parent)
 {
@@ -109,7 +109,7 @@ void grc_tracer_decide(const struct grc_tracer *tracer, char context[GRC_CONTEXT
     grc_context_sample(context, grc_context_randomness(context) >= tracer->threshold);
 }
 
-/* --- the queue: a stack that anyone may add to, and of which the exporter takes the whole --- */
+/* --- the queue: a stack to which any thread adds, and which the exporter takes as a whole --- */
 
 static void push(struct grc_tracer *tracer, struct grc_spans *spans)
 {

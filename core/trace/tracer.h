@@ -18,8 +18,8 @@ struct grc_spans {
 };
 /* The most spans of one recording. */
 #define GRC_TRACE_SPANS_MAX 128u
-/* Copies spans that another process wrote. NULL without memory, and unless the text is a list of so
- * many objects. */
+/* Copies spans that another process wrote. Returns NULL without memory, and if the text is not a
+ * list of count objects. */
 struct grc_spans *grc_spans_read(unsigned count, gr_str text);
 void grc_spans_free(struct grc_spans *spans);
 
@@ -46,8 +46,8 @@ void grc_tracer_decide(const struct grc_tracer *tracer, char context[GRC_CONTEXT
 void grc_tracer_put(struct grc_tracer *tracer, struct grc_spans *stolen);
 
 /*
- * In the process of an isolated group spans go to the gateway, which queues them as its own. The
- * sink is called on any thread; before threads start.
+ * In the process of an isolated group, spans are given to a sink, which sends them to the gateway.
+ * Set it before there are threads; it is called on any of them.
  */
 typedef void grc_spans_sink_fn(const struct grc_spans *spans);
 void grc_spans_divert(grc_spans_sink_fn *sink);
@@ -57,10 +57,10 @@ void grc_spans_divert(grc_spans_sink_fn *sink);
 /* Waits until enough spans for a batch are there, for the delay of the settings, or until it is
  * woken. */
 void grc_tracer_wait(struct grc_tracer *tracer);
-/* Ends a wait. Of any thread. */
+/* Ends a wait; may be called by any thread. */
 void grc_tracer_wake(struct grc_tracer *tracer);
-/* Takes all that is queued, the oldest first. They still count for the bound of the queue, until
- * they are let go. */
+/* Takes all that is queued, the oldest first. They count towards the bound of the queue until
+ * grc_tracer_let_go(). */
 struct grc_spans *grc_tracer_take(struct grc_tracer *tracer);
 void grc_tracer_let_go(struct grc_tracer *tracer, unsigned spans);
 

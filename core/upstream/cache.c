@@ -1,5 +1,6 @@
 #include "upstream/cache.h"
 
+#include "base/field.h"
 #include "base/hash.h"
 
 #include <pthread.h>
@@ -273,25 +274,12 @@ struct grc_answer *grc_cache_get_stale(struct grc_cache *cache, const struct grc
     return answer;
 }
 
-static bool is_json(gr_str type)
-{
-    static const char json[] = "application/json";
-    size_t len = sizeof(json) - 1;
-    size_t plain = 0;
-
-    while (plain < type.len && type.ptr[plain] != ';' && type.ptr[plain] != ' ')
-        plain++;
-    if (plain > 5 && strncasecmp(type.ptr + plain - 5, "+json", 5) == 0)
-        return true;
-    return plain == len && strncasecmp(type.ptr, json, len) == 0;
-}
-
 int64_t grc_cache_ttl_ms(const struct grc_exchange *exchange)
 {
     int64_t ttl_ms = exchange->cache.ttl_ms;
 
     if (exchange->err != GR_OK || exchange->status != 200 || exchange->freshness.forbidden ||
-        !is_json(exchange->answer_type))
+        !grc_field_json_type(exchange->answer_type))
         return 0;
     if (exchange->freshness.max_age_s < 0)
         return ttl_ms;

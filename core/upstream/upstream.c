@@ -320,11 +320,6 @@ bool grc_upstreams_global_init(void)
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
-const char *grc_upstreams_library_version(void)
-{
-    return curl_version_info(CURLVERSION_NOW)->version;
-}
-
 const char *grc_upstreams_library(void)
 {
     return curl_version();

@@ -103,7 +103,5 @@ void grc_upstreams_metrics(struct grc_upstreams *all, struct grc_buf *out);
 void grc_upstreams_free(struct grc_upstreams *all);
 /* Initialises libcurl for the process, before threads start. */
 bool grc_upstreams_global_init(void);
-/* "7.88.1" */
-const char *grc_upstreams_library_version(void);
 /* The version of libcurl and of the libraries it uses, for people. */
 const char *grc_upstreams_library(void);

@@ -130,6 +130,8 @@ struct gr_host {
     enum gr_err (*set_caller_account)(struct gr_call *call, const struct gr_account *account);
     struct gr_account (*caller_account)(const struct gr_call *call);
     gr_str (*peer_key)(struct gr_call *call);
+    bool (*body_is_json)(const struct gr_call *call);
+    bool (*time_ms)(gr_str text, int64_t *ret_ms);
 };
 #define GR_HOST_HAS(host, member)                                                                  \
     ((host)->size >= offsetof(struct gr_host, member) + sizeof((host)->member))
@@ -252,6 +254,13 @@ static inline gr_str gr_bearer(const struct gr_call *call)
 static inline gr_str gr_body(const struct gr_call *call)
 {
     return call->host->body(call);
+}
+
+/* True when the request's Content-Type is application/json or application/…+json. For routes with
+ * GR_ROUTE_ANY_CONTENT_TYPE or GR_ROUTE_RAW_BODY; for others the host has checked it. */
+static inline bool gr_body_is_json(const struct gr_call *call)
+{
+    return call->host->body_is_json(call);
 }
 
 /* The parsed and validated body; NULL if the route has none or GR_ROUTE_RAW_BODY. Immutable. */
@@ -561,6 +570,13 @@ static inline void gr_wipe(const struct gr_host *host, void *bytes, size_t count
 static inline int64_t gr_now_ms(const struct gr_host *host)
 {
     return host->now_ms();
+}
+
+/* Reads an RFC 3339 timestamp with zone, as GR_TIME takes it, into milliseconds since the Unix
+ * epoch; further digits of the fraction are cut off. False when it is malformed. */
+static inline bool gr_time_ms(const struct gr_host *host, gr_str text, int64_t *ret_ms)
+{
+    return host->time_ms(text, ret_ms);
 }
 
 /* --- store --- */

@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define ID_MAX_BYTES 256u
 #define SECRET_SHORT 16u
@@ -187,31 +186,6 @@ static enum gr_err keep(struct gr_call *call, void *arg)
                : r;
 }
 
-/* Reads an RFC 3339 time as milliseconds since the Unix epoch, without fractions of a second.
- * Returns false when the text is not a time. */
-static bool read_time(const char *text, int64_t *ret_ms)
-{
-    struct tm parts = {.tm_mday = 1};
-    int hours = 0;
-    int minutes = 0;
-    int used = 0;
-    char sign = 'Z';
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
-
-    if (!rest)
-        return false;
-    if (*rest == '.')
-        rest += 1 + strspn(rest + 1, "0123456789");
-    if (strcmp(rest, "Z") != 0 &&
-        (sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || rest[used]))
-        return false;
-    int64_t offset_s = (int64_t)hours * 3600 + (int64_t)minutes * 60;
-    if (sign != 'Z' && sign != '+' && sign != '-')
-        return false;
-    *ret_ms = ((int64_t)timegm(&parts) - (sign == '-' ? -offset_s : offset_s)) * 1000;
-    return true;
-}
-
 static enum gr_err check_age(struct gr_call *call, const json_t *event)
 {
     int64_t max_age_ms = ((const struct webhooks *)call->state)->options->max_age;
@@ -219,7 +193,7 @@ static enum gr_err check_age(struct gr_call *call, const json_t *event)
 
     if (max_age_ms == 0)
         return GR_OK;
-    if (read_time(text_of(event, "timestamp"), &happened_ms) &&
+    if (gr_time_ms(call->host, gr_str_of(text_of(event, "timestamp")), &happened_ms) &&
         llabs(gr_now_ms(call->host) - happened_ms) <= max_age_ms)
         return GR_OK;
     return gr_invalid(call, "timestamp", GR_PROBLEM_VALUE, "a time within %lld s of now",

@@ -1,8 +1,6 @@
 /* Reads the callbacks of RTMP servers. */
 #include "rtmp.h"
 
-#include <strings.h>
-
 #define FIELD_MAX 1024
 
 /* Decodes a form value into call memory. A malformed value counts as absent. */
@@ -61,14 +59,6 @@ static gr_str json_field(struct gr_call *call, const json_t *object, const char 
     return rig_text(object, name);
 }
 
-static bool is_json(const struct gr_call *call)
-{
-    static const char type[] = "application/json";
-    gr_str given = gr_header(call, "Content-Type");
-
-    return given.len >= sizeof(type) - 1 && strncasecmp(given.ptr, type, sizeof(type) - 1) == 0;
-}
-
 static gr_str query_field(const struct gr_call *call, const char *name)
 {
     gr_str value = {NULL, 0};
@@ -81,7 +71,7 @@ enum gr_err rig_notice_read(struct gr_call *call, struct rig_notice *ret_notice)
 {
     /* `notify_method get` of nginx-rtmp sends the fields of the form in the query. */
     bool in_query = gr_route_of(call)->method == GR_METHOD_GET;
-    bool in_json = !in_query && is_json(call);
+    bool in_json = !in_query && gr_body_is_json(call);
     const json_t *object = in_json ? gr_parse_json(call, gr_body(call)) : NULL;
     const struct {
         const char *name;

@@ -135,7 +135,8 @@ bool rig_key_safe(gr_str key);
 bool rig_email_valid(gr_str email);
 /* A copy with ASCII letters in lower case, in call memory; NULL without memory. */
 char *rig_lower(struct gr_call *call, gr_str text);
-/* Writes a UUID with or without dashes in its canonical form. false: the text is not a UUID. */
+/* Writes a UUID with or without dashes in its canonical form. Returns false when the text is not a
+ * UUID. */
 bool rig_uuid_parse(gr_str text, char ret_text[RIG_UUID_SIZE]);
 /* Makes a random stream key. */
 void rig_key_new(const struct gr_call *call, char ret_key[RIG_KEY_SIZE]);

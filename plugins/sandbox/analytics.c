@@ -207,14 +207,14 @@ static void add_series(struct sandbox *sb, json_t *side, const json_t *tracks, i
     }
 }
 
-static size_t sample_count(const json_t *peer, int64_t *ret_from_ms)
+static size_t sample_count(const struct sandbox *sb, const json_t *peer, int64_t *ret_from_ms)
 {
     int64_t from_ms = 0;
     int64_t to_ms = 0;
     int64_t count;
 
-    if (!sb_parse_time(sb_text(peer, "joined_at"), &from_ms) ||
-        !sb_parse_time(sb_text(peer, "left_at"), &to_ms))
+    if (!gr_time_ms(sb->host, gr_str_of(sb_text(peer, "joined_at")), &from_ms) ||
+        !gr_time_ms(sb->host, gr_str_of(sb_text(peer, "left_at")), &to_ms))
         return 0;
     *ret_from_ms = from_ms;
     count = (to_ms - from_ms) / SAMPLE_MS + 1;
@@ -227,7 +227,7 @@ static void fill_stats(struct sandbox *sb, json_t *stats, const json_t *session,
     const json_t *peer = json_object_get(json_object_get(session, "peers"), peer_id);
     json_t *tracks = json_object_get(session, ".tracks");
     int64_t from_ms = 0;
-    size_t count = sample_count(peer, &from_ms);
+    size_t count = sample_count(sb, peer, &from_ms);
     const char *id;
     json_t *of_peer;
 

@@ -3,7 +3,8 @@
 
 #include "sandbox.h"
 
-/* Counts a call against the rate limit; false: the limit is reached. The lock is held. */
+/* Counts a call against the rate limit. Returns false when the limit is reached. The lock is held.
+ * */
 bool sb_rate_admits(struct sandbox *sb);
 
 /* Fails the call with 429 and Retry-After. */

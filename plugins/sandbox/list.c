@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-static bool filter_holds(const struct sb_filter *filter, const json_t *row, gr_str wanted)
+static bool filter_holds(const struct sandbox *sb, const struct sb_filter *filter,
+                         const json_t *row, gr_str wanted)
 {
     const json_t *value = json_object_get(row, filter->member);
     int64_t limit_ms;
@@ -18,8 +19,8 @@ static bool filter_holds(const struct sb_filter *filter, const json_t *row, gr_s
         return json_integer_value(value) == strtoll(wanted.ptr, NULL, 10);
     case SB_SINCE:
     case SB_UNTIL:
-        if (!sb_parse_time(wanted.ptr, &limit_ms) ||
-            !sb_parse_time(sb_text(row, filter->member), &value_ms))
+        if (!gr_time_ms(sb->host, wanted, &limit_ms) ||
+            !gr_time_ms(sb->host, gr_str_of(sb_text(row, filter->member)), &value_ms))
             return false;
         return filter->kind == SB_SINCE ? value_ms >= limit_ms : value_ms <= limit_ms;
     }
@@ -34,11 +35,11 @@ static bool filter_passes(struct gr_call *call, struct sandbox *sb, const struct
     size_t i = 0;
 
     for (; gr_query_at(call, filter->query, i, &wanted); i++) {
-        if (filter_holds(filter, row, wanted))
+        if (filter_holds(sb, filter, row, wanted))
             return true;
     }
     if (i == 0 && filter->documented && sb->options->documented_filters)
-        return filter_holds(filter, row, gr_str_of(filter->documented));
+        return filter_holds(sb, filter, row, gr_str_of(filter->documented));
     return i == 0;
 }
 

@@ -181,8 +181,7 @@ struct sb_name sb_new_uuid(struct sandbox *sb);
 struct sb_name sb_new_code(struct sandbox *sb);  /* abc-defg-hij */
 struct sb_name sb_stamp(int64_t ms);             /* 2025-03-04T17:02:11.480Z */
 json_t *sb_time(struct sandbox *sb, int64_t ms); /* the same as JSON */
-bool sb_parse_time(const char *text, int64_t *ret_ms);
-uint64_t sb_hash(const char *text); /* stable, not cryptographic */
+uint64_t sb_hash(const char *text);              /* stable, not cryptographic */
 
 /* --- request.c: functions that read a request --- */
 

@@ -74,46 +74,6 @@ json_t *sb_time(struct sandbox *sb, int64_t ms)
     return sb_pack(sb, "s", stamp.text);
 }
 
-/* Parses an offset like "+02:00" into minutes; "Z" is 0. False when it is malformed. */
-static bool parse_zone(const char *text, int *ret_minutes)
-{
-    unsigned hours;
-    unsigned minutes;
-    int used = 0;
-
-    *ret_minutes = 0;
-    if ((text[0] == 'Z' || text[0] == 'z') && !text[1])
-        return true;
-    if (sscanf(text + 1, "%2u:%2u%n", &hours, &minutes, &used) != 2 || text[1 + used])
-        return false;
-    *ret_minutes = (int)(hours * 60 + minutes) * (text[0] == '-' ? -1 : 1);
-    return text[0] == '+' || text[0] == '-';
-}
-
-bool sb_parse_time(const char *text, int64_t *ret_ms)
-{
-    struct tm parts = {0};
-    int64_t fraction = 0;
-    int64_t scale = 100;
-    int used = 0;
-    int zone;
-
-    if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &parts.tm_year, &parts.tm_mon,
-               &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &used) != 6)
-        return false;
-    text += used;
-    if (*text == '.') {
-        for (text++; *text >= '0' && *text <= '9'; text++, scale /= 10)
-            fraction += (*text - '0') * scale;
-    }
-    if (!parse_zone(text, &zone))
-        return false;
-    parts.tm_year -= 1900;
-    parts.tm_mon -= 1;
-    *ret_ms = (int64_t)timegm(&parts) * 1000 + fraction - (int64_t)zone * 60000;
-    return true;
-}
-
 uint64_t sb_hash(const char *text)
 {
     uint64_t hash = 14695981039346656037u;

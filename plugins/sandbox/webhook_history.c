@@ -52,9 +52,9 @@ static enum gr_err window_of(struct gr_call *call, struct sandbox *sb, const cha
 {
     ret_window->start_ms = sb->now_ms - DAY_MS;
     ret_window->end_ms = sb->now_ms;
-    if (*start && !sb_parse_time(start, &ret_window->start_ms))
+    if (*start && !gr_time_ms(call->host, gr_str_of(start), &ret_window->start_ms))
         return sb_error(call, 400, "Invalid query param: start_time", "not a time");
-    if (*end && !sb_parse_time(end, &ret_window->end_ms))
+    if (*end && !gr_time_ms(call->host, gr_str_of(end), &ret_window->end_ms))
         return sb_error(call, 400, "Invalid query param: end_time", "not a time");
     if (ret_window->start_ms < sb->now_ms - 30 * DAY_MS)
         return sb_error(call, 400, "start_time must be within the last 30 days", NULL);

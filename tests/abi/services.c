@@ -47,6 +47,31 @@ static enum gr_err segment(struct gr_call *call)
     return gr_reply(call, 200, "text/plain", gr_str_of(gr_segment(call, gr_query(call, "text"))));
 }
 
+/* Whether a header of this name and value may be set. */
+static enum gr_err header(struct gr_call *call)
+{
+    const json_t *name = json_object_get(gr_json(call), "name");
+    const json_t *value = json_object_get(gr_json(call), "value");
+    enum gr_err err =
+        gr_reply_header(call, json_string_value(name),
+                        (gr_str){json_string_value(value), json_string_length(value)});
+
+    return gr_reply_json(call, 200, json_pack("{s:b}", "taken", err == GR_OK));
+}
+
+static enum gr_err type(struct gr_call *call)
+{
+    return gr_reply_json(call, 200, json_pack("{s:b}", "json", gr_body_is_json(call)));
+}
+
+static enum gr_err time_of(struct gr_call *call)
+{
+    int64_t ms = 0;
+    bool good = gr_time_ms(call->host, gr_query(call, "text"), &ms);
+
+    return gr_reply_json(call, 200, json_pack("{s:b, s:I}", "good", good, "ms", (json_int_t)ms));
+}
+
 static enum gr_err json_text(struct gr_call *call)
 {
     return gr_reply(call, 200, "text/plain", gr_json_text(call, gr_json(call)));
@@ -109,6 +134,12 @@ static const struct gr_route second[] = {
            .handle = hex),
     GR_GET("/services/segment", "services.segment", "An encoded segment", .access = GR_ACCESS_OPEN,
            .handle = segment),
+    GR_POST("/services/header", "services.header", "A header", .access = GR_ACCESS_OPEN,
+            .body = GR_BODY(GR_ANY), .handle = header),
+    GR_POST("/services/type", "services.type", "The type of the body", .access = GR_ACCESS_OPEN,
+            .flags = GR_ROUTE_ANY_CONTENT_TYPE, .handle = type),
+    GR_GET("/services/time", "services.time", "A time", .access = GR_ACCESS_OPEN,
+           .handle = time_of),
     GR_POST("/services/json", "services.json", "The body again", .access = GR_ACCESS_OPEN,
             .body = GR_BODY(GR_ANY), .handle = json_text),
     GR_GET("/services/secret", "services.secret", "What init made", .access = GR_ACCESS_OPEN,

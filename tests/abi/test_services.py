@@ -59,6 +59,37 @@ def test_a_segment_keeps_what_a_segment_may_hold(gateway):
     assert gateway.get("/services/segment?text=a%3Ab%40c%2Fd%25e%20%C3%A4").body.decode() == "a:b@c%2Fd%25e%20%C3%A4"
 
 
+@pytest.mark.parametrize("name", ["X-A", "x-1", "Cache-Control", "Vary"])
+def test_a_plugin_sets_headers_of_its_own(gateway, name):
+    answer = gateway.post("/services/header", {"name": name, "value": "a\tb c"})
+    assert answer.json == {"taken": True} and answer.header(name) == "a\tb c"
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "content-type", "Connection", "Transfer-Encoding", "DATE", "Server", "X-Request-Id",
+                                  "Keep-Alive", "Upgrade", "Trailer", "TE", "a b", "a:b", "ä", ""])
+def test_headers_of_the_host_and_what_is_no_name_are_refused(gateway, name):
+    answer = gateway.post("/services/header", {"name": name, "value": "777"})
+    assert answer.json == {"taken": False} and "777" not in str(answer.headers)
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-B:1", "a\nb", "\r", "\x7f", "\x01", "a\x1fb"])
+def test_a_value_with_control_characters_is_refused(gateway, value):
+    answer = gateway.post("/services/header", {"name": "X-A", "value": value})
+    assert answer.json == {"taken": False} and answer.header("X-A") is None and answer.header("X-B") is None
+
+
+@pytest.mark.parametrize("type, json", [("application/json", True), ("Application/problem+JSON; a=b", True), ("text/json", False),
+                                        ("application/jsonp", False), ("", False)])
+def test_a_body_says_whether_it_is_json(gateway, type, json):
+    assert gateway.post("/services/type", b"1", headers={"Content-Type": type}).json == {"json": json}
+
+
+@pytest.mark.parametrize("text, ms", [("2024-02-29T12:00:00Z", 1709208000000), ("1970-01-01T01:00:00.0019%2B01:00", 1), ("20XX-01-01T00:00:00Z", None),
+                                      ("2024-02-29%2012:00:00Z", None), ("2024-02-29T12:00:00", None), ("", None)])
+def test_a_time_is_read(gateway, text, ms):
+    assert gateway.get(f"/services/time?text={text}").json == {"good": ms is not None, "ms": ms or 0}
+
+
 def test_json_text_keeps_the_order(gateway):
     assert gateway.post("/services/json", body={"z": [1, 2.5], "a": "ä"}).body.decode() == '{"z":[1,2.5],"a":"ä"}'
 

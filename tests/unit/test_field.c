@@ -83,6 +83,41 @@ static void a_number_is_all_digits_and_fits(void **state)
     }
 }
 
+static void a_value_has_no_control_characters(void **state)
+{
+    (void)state;
+    assert_true(grc_field_value(GR_STR("a\tb ~\xc3\xa4")));
+    assert_true(grc_field_value((gr_str){NULL, 0}));
+    for (int c = 0; c < 0x20; c++)
+        assert_int_equal(grc_field_value((gr_str){(const char[]){'a', (char)c}, 2}), c == '\t');
+    assert_false(grc_field_value(GR_STR("a\x7f")));
+}
+
+static void json_has_a_type(void **state)
+{
+    static const char *const types[] = {"application/json", "APPLICATION/Json; charset=utf-8",
+                                        "application/json ;a", " application/problem+json",
+                                        "application/vnd.a.b+JSON\t;v=1"};
+    static const char *const others[] = {"",
+                                         "application",
+                                         "application/",
+                                         "application/jsonx",
+                                         "application/+json",
+                                         "application/xjson",
+                                         "text/json",
+                                         "image/svg+json",
+                                         "application/json, text/plain",
+                                         "application/x-www-form-urlencoded; a=application/json",
+                                         ";application/json"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        assert_true(grc_field_json_type(gr_str_of(types[i])));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(grc_field_json_type(gr_str_of(others[i])));
+    assert_false(grc_field_json_type((gr_str){NULL, 0}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +125,8 @@ int main(void)
         cmocka_unit_test(names_have_no_case_but_a_length),
         cmocka_unit_test(a_list_is_taken_apart),
         cmocka_unit_test(a_number_is_all_digits_and_fits),
+        cmocka_unit_test(a_value_has_no_control_characters),
+        cmocka_unit_test(json_has_a_type),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,5 @@
 /* base/json.h */
 #include "base/json.h"
-#include "base/thread.h"
 
 /* cmocka.h needs these before it. */
 #include <setjmp.h>
@@ -131,7 +130,16 @@ static void other_texts_are_refused_with_a_reason(void **state)
             fail_msg("'%s': %s, wanted %s", cases[i].text, reason ? reason : "(parsed)",
                      cases[i].reason);
     }
-    assert_null(grc_json_parse((gr_str){"[1\0]", 4}, DEPTH, NULL));
+    static const char *const nuls[] = {"[1!]",  "!1",         "1!",        "[!1]",
+                                       "\"!\"", "{!\"a\":1}", "{\"a\"!:1}"};
+    for (size_t i = 0; i < sizeof(nuls) / sizeof(nuls[0]); i++) {
+        char text[16];
+        size_t len = strlen(nuls[i]);
+
+        memcpy(text, nuls[i], len);
+        *(char *)memchr(text, '!', len) = '\0';
+        assert_null(grc_json_parse((gr_str){text, len}, DEPTH, NULL));
+    }
     assert_null(grc_json_parse((gr_str){NULL, 0}, DEPTH, NULL));
 }
 
@@ -160,7 +168,7 @@ static void assert_as_jansson(gr_str text)
 }
 
 /* Right and wrong forms of every kind. */
-static const char *const any_forms[] = {
+static const char *const all_forms[] = {
     "0",
     "-",
     "-0",
@@ -266,8 +274,8 @@ static const char *const any_forms[] = {
 static void texts_are_read_as_jansson_does(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(any_forms) / sizeof(any_forms[0]); i++)
-        assert_as_jansson(gr_str_of(any_forms[i]));
+    for (size_t i = 0; i < sizeof(all_forms) / sizeof(all_forms[0]); i++)
+        assert_as_jansson(gr_str_of(all_forms[i]));
 }
 
 /* Each text with each of its bytes left out, doubled, and replaced. */
@@ -363,13 +371,17 @@ static void *parse_nested(void *arg)
 
 static void deep_nesting_is_refused_before_anything_recurses(void **state)
 {
+    pthread_attr_t attr;
     pthread_t thread;
     size_t accepted = 0;
     const char *reason = NULL;
 
     (void)state;
-    assert_true(grc_thread_start(&thread, (size_t)64 * 1024, parse_nested, &accepted));
+    assert_int_equal(pthread_attr_init(&attr), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attr, (size_t)64 * 1024), 0);
+    assert_int_equal(pthread_create(&thread, &attr, parse_nested, &accepted), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
+    pthread_attr_destroy(&attr);
     assert_int_equal(accepted, 0);
 
     gr_str text = nested("[", "]", DEPTH);
@@ -442,6 +454,25 @@ static void writing_has_limits(void **state)
     json_decref(loop);
     json_decref(text);
     grc_buf_done(&buf);
+}
+
+static void a_value_is_released_with_its_arena(void **state)
+{
+    json_t *value = json_array();
+    struct grc_arena arena;
+
+    (void)state;
+    grc_arena_init(&arena, 4096);
+    assert_int_equal(grc_json_defer(&arena, json_incref(value)), GR_OK);
+    assert_int_equal(grc_json_defer(&arena, NULL), GR_OK);
+    assert_int_equal(value->refcount, 2);
+    grc_arena_done(&arena);
+    assert_int_equal(value->refcount, 1);
+    grc_arena_init(&arena, 1);
+    assert_int_not_equal(grc_json_defer(&arena, json_incref(value)), GR_OK);
+    assert_int_equal(value->refcount, 1);
+    grc_arena_done(&arena);
+    json_decref(value);
 }
 
 /* --- memory of a parse --- */
@@ -617,6 +648,7 @@ int main(void)
         cmocka_unit_test(deep_nesting_is_refused_before_anything_recurses),
         cmocka_unit_test(values_are_written_as_jansson_does),
         cmocka_unit_test(writing_has_limits),
+        cmocka_unit_test(a_value_is_released_with_its_arena),
         cmocka_unit_test(the_memory_of_a_parse_is_known_before_it),
         cmocka_unit_test(parts_are_found_without_a_tree),
     };

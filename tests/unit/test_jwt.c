@@ -648,9 +648,34 @@ static void a_token_is_read_before_it_is_verified(void **unused)
         assert_false(grc_jwt_peek(gr_str_of(malformed[i]), &header, &claims));
 }
 
+/* Otherwise one token would have several texts. */
+static void bytes_have_one_base64url(void **state)
+{
+    static const struct {
+        const char *text;
+        int count; /* -1: refused */
+    } cases[] = {
+        {"", 0},      {"AA", 1},    {"AQ", 1},     {"AB", -1},   {"AP", -1},
+        {"AAA", 2},   {"AAE", 2},   {"AAB", -1},   {"AAD", -1},  {"AAAA", 3},
+        {"AAAB", 3},  {"A", -1},    {"AAAAA", -1}, {"AA==", -1}, {"AA=", -1},
+        {"+AAA", -1}, {"/AAA", -1}, {"-_-_", 3},   {"A A", -1},
+    };
+    unsigned char bytes[16];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t count = 0;
+        bool good = grc_b64url_decode(gr_str_of(cases[i].text), bytes, &count);
+
+        if (good != (cases[i].count >= 0) || (good && count != (size_t)cases[i].count))
+            fail_msg("'%s'", cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_have_one_base64url),
         cmocka_unit_test(every_algorithm_reads_what_it_signs),
         cmocka_unit_test(es256_takes_the_bare_point),
         cmocka_unit_test(es256_reads_the_token_of_the_rfc),

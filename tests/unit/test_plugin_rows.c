@@ -108,7 +108,6 @@ static void what_a_plugin_does_not_have_stays_away(void **state)
     assert_null(copy->timers);
     assert_null(copy->commands);
     assert_int_equal(grc_route_rows(copy->routes), 0);
-    assert_int_equal(grc_option_rows(copy->options), 0);
     grc_rows_free(copy);
 }
 

@@ -38,7 +38,7 @@ enum gr_err mini_adjust_when_ready(struct gr_call *call, const struct mini_deliv
 bool mini_find_host(struct gr_call *call, const struct mini_class *row, const char *room,
                     const char **ret_host);
 /* Dumps the events of the modified room and requests the transcoding. Returns NULL on success, else
- * the reason of the failure. host: from mini_find_host(); NULL: the function calls it. priority:
- * "low", "normal" or "high". */
+ * the reason of the failure. host comes from mini_find_host(), which is called if it is NULL.
+ * priority is "low", "normal" or "high". */
 const char *mini_transcode_start(struct gr_call *call, const char *class_id, const char *host,
                                  const char *priority);

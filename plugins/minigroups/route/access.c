@@ -50,26 +50,13 @@ enum gr_err mini_authenticate(struct gr_call *call)
     return gr_set_caller_account(call, &account);
 }
 
-/* application/json or application/…+json, with or without parameters. */
-static bool is_json_type(gr_str type)
-{
-    size_t len = 0;
-
-    while (len < type.len && type.ptr[len] != ';' && type.ptr[len] != ' ' && type.ptr[len] != '\t')
-        len++;
-    if (len == 16 && strncasecmp(type.ptr, "application/json", 16) == 0)
-        return true;
-    return len > 17 && strncasecmp(type.ptr, "application/", 12) == 0 &&
-           strncasecmp(type.ptr + len - 5, "+json", 5) == 0;
-}
-
 enum gr_err mini_admit_json(struct gr_call *call)
 {
     gr_str length = gr_header(call, "Content-Length");
     bool has_body =
         (length.len && !gr_str_eq(length, GR_STR("0"))) || gr_header(call, "Transfer-Encoding").len;
 
-    if (!has_body || is_json_type(gr_header(call, "Content-Type")))
+    if (!has_body || gr_body_is_json(call))
         return GR_OK;
     return mini_fail(call, MINI_BAD_PAYLOAD, "the body must be application/json");
 }

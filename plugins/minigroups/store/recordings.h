@@ -13,7 +13,8 @@ enum gr_err mini_recording_put(struct gr_call *call, const char *class_id,
 enum gr_err mini_recording_converted(struct gr_call *call, const char *id, const char *stream_uri,
                                      const char *segments, int64_t started_ms);
 enum gr_err mini_recording_delete(struct gr_call *call, const char *id);
-/* Marks a recording as adjusted. modified: modified segments as JSON text; NULL: its segments. */
+/* Marks a recording as adjusted. modified has the modified segments as JSON text, or is NULL when
+ * they are those of the recording. */
 enum gr_err mini_recording_adjusted(struct gr_call *call, const char *id, int64_t now_ms,
                                     const char *modified);
 /* Marks all live recordings of the class as transcoded. */

@@ -67,8 +67,8 @@ bool svc_is_closed(const json_t *room, int64_t now_s);
 
 /*
  * Posts a message to the gateway and appends {"label", "payload", "status", "answer"} to report.
- * sender is an account id; NULL: that of the service. Takes over the reference to payload. The lock
- * must not be held, because the gateway may call the service while it handles the message.
+ * sender is an account id, or NULL for that of the service. Takes over the reference to payload.
+ * The lock must not be held, because the gateway may call the service while it handles the message.
  */
 void svc_post(struct gr_call *call, const char *audience, const char *label, const char *sender,
               json_t *stolen_payload, json_t *report);
