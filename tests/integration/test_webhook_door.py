@@ -244,6 +244,7 @@ def test_dead_letters_are_replayed_one_some_or_all_in_the_order_of_their_room(de
     target.wait_requests(2)
     assert replay(dead, room_id="b") == 1 and replay(dead, target="other") == 0
     target.wait_requests(3)
+    until(lambda: pending(store) == [], "settled")
     store.sql("UPDATE webhook_delivery SET done_ms = NULL, tried_ms = 1 WHERE target = 'app'")
     assert replay(dead, since="1h") == 0, "they failed long ago"
     target.forget()
