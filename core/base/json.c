@@ -1,6 +1,6 @@
-#include "base/json.h"
-
+#include "base/json_read.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 
@@ -8,40 +8,14 @@
  * a parsed value. */
 enum { REASON_BYTES = 160, WRITE_DEPTH_MAX = 300 };
 
-/* jansson's own text quotes the input, which may hold secrets and does not belong into a message.
- */
-static const char *what_is_wrong(const json_error_t *error)
-{
-    switch (json_error_code(error)) {
-    case json_error_duplicate_key:
-        return "an object has the same key twice";
-    case json_error_end_of_input_expected:
-        return "something follows the value";
-    case json_error_invalid_utf8:
-        return "text is not UTF-8";
-    case json_error_null_byte_in_key:
-    case json_error_null_character:
-        return "a string holds a NUL character";
-    case json_error_numeric_overflow:
-        /* "too big integer", "too big negative integer", "real number overflow" */
-        return strstr(error->text, "integer") ? "integer out of range" : "number out of range";
-    case json_error_out_of_memory:
-        return "out of memory";
-    case json_error_premature_end_of_input:
-        return "the text ends too early";
-    case json_error_stack_overflow:
-        return "nested too deeply";
-    default:
-        return "syntax error";
-    }
-}
-
-static const char *explain(const json_error_t *error)
+static const char *explain(gr_str text, const char *what, size_t at)
 {
     static _Thread_local char reason[REASON_BYTES];
+    unsigned line;
+    unsigned column;
 
-    snprintf(reason, sizeof(reason), "%s at line %d, column %d", what_is_wrong(error), error->line,
-             error->column);
+    grc_utf8_place(text, at, &line, &column);
+    snprintf(reason, sizeof(reason), "%s at line %u, column %u", what, line, column);
     return reason;
 }
 
@@ -55,11 +29,11 @@ static enum gr_err refuse(const char **ret_reason, enum gr_err err, const char *
 static enum gr_err parse(gr_str text, unsigned depth_max, size_t memory_max, json_t **ret_value,
                          size_t *ret_memory, const char **ret_reason)
 {
-    json_error_t error;
+    const char *what;
     size_t memory = 0;
+    size_t at;
 
     *ret_value = NULL;
-    /* jansson skips a NUL that follows a token, so "[1\0,2]" would pass for "[1,2]". */
     if (text.len && memchr(text.ptr, 0, text.len))
         return refuse(ret_reason, GR_ERR_BAD_JSON, "the text holds a NUL byte");
     switch (grc_json_guard(text, depth_max, &memory)) {
@@ -74,11 +48,9 @@ static enum gr_err parse(gr_str text, unsigned depth_max, size_t memory_max, jso
         *ret_memory = memory;
     if (memory > memory_max)
         return refuse(ret_reason, GR_ERR_TOO_LARGE, "it has too many values");
-    /* json_loadb() takes no NULL. */
-    *ret_value = json_loadb(text.len ? text.ptr : "", text.len,
-                            JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    *ret_value = grc_json_read(text.len ? text : GR_STR(""), &what, &at);
     if (!*ret_value)
-        return refuse(ret_reason, GR_ERR_BAD_JSON, explain(&error));
+        return refuse(ret_reason, GR_ERR_BAD_JSON, explain(text, what, at));
     return GR_OK;
 }
 

@@ -15,7 +15,6 @@ enum {
     BLOCK_BYTES = 32, /* the smallest block */
     BLOCK_HEAD_BYTES = 8,
     BLOCK_STEP_BYTES = 16,
-    TOKEN_TIMES = 4 /* the longest token stands in a buffer that grows by doubling, and in a copy */
 };
 
 /* Returns the place of the quote that ends the string literal at `at`; SIZE_MAX when it does not
@@ -117,7 +116,7 @@ enum grc_json_verdict grc_json_guard(gr_str text, unsigned depth_max, size_t *re
         scan.in_word = false;
     }
     if (ret_memory)
-        *ret_memory = scan.memory + TOKEN_TIMES * scan.longest;
+        *ret_memory = scan.memory + scan.longest; /* the scratch of grc_json_read() */
     return depth == 0 ? GRC_JSON_OK : GRC_JSON_UNBALANCED;
 }
 

@@ -49,3 +49,28 @@ size_t grc_utf8_count(gr_str text)
         count += !is_tail((unsigned char)text.ptr[i]);
     return count;
 }
+
+size_t grc_utf8_put(uint32_t code, char *ret_bytes)
+{
+    size_t tails = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    static const unsigned char first[] = {0, 0xc0, 0xe0, 0xf0};
+
+    ret_bytes[0] = (char)(first[tails] | code >> (6 * tails));
+    for (size_t i = 1; i <= tails; i++)
+        ret_bytes[i] = (char)(0x80 | (code >> (6 * (tails - i)) & 0x3f));
+    return tails + 1;
+}
+
+void grc_utf8_place(gr_str text, size_t at, unsigned *ret_line, unsigned *ret_column)
+{
+    *ret_line = 1;
+    *ret_column = 1;
+    for (size_t i = 0; i < at && i < text.len; i++) {
+        if (text.ptr[i] == '\n') {
+            ++*ret_line;
+            *ret_column = 1;
+        } else if (!is_tail((unsigned char)text.ptr[i])) {
+            ++*ret_column;
+        }
+    }
+}

@@ -9,3 +9,7 @@ size_t grc_utf8_step(const char *p, size_t left);
 bool grc_utf8_valid(gr_str text);
 /* Returns the number of code points in valid UTF-8. */
 size_t grc_utf8_count(gr_str text);
+/* Writes a code point up to U+10FFFF, one to four bytes. Returns their number. */
+size_t grc_utf8_put(uint32_t code, char *ret_bytes);
+/* Line and column of a byte, both from 1; the column counts code points. */
+void grc_utf8_place(gr_str text, size_t at, unsigned *ret_line, unsigned *ret_column);

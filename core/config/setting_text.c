@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/secure.h"
+#include "base/utf8.h"
 #include "config/env.h"
 #include "config/handover.h"
 #include "config/setting.h"
@@ -384,7 +385,7 @@ json_t *grc_reader_parse_text(struct grc_reader *reader, char *text, size_t len)
     size_t at = 0;
 
     if (!grc_source_clean(text, len, &at)) {
-        grc_source_place((gr_str){text, len}, at, &line, &column);
+        grc_utf8_place((gr_str){text, len}, at, &line, &column);
         problem_at(reader, line, column, "the comment that begins here does not end");
         return NULL;
     }

@@ -91,6 +91,7 @@ struct grc_upstream_settings {
     int64_t retry_after_max_ms; /* longest Retry-After that is waited out */
     int64_t requests_max;       /* requests that wait for it at a time; 0: grc_requests_share() */
     bool curl_transport;        /* transport = "curl" */
+    bool http2;                 /* multiplex calls over few connections; the URL is https */
     bool single_flight;         /* identical GETs at the same time share one call */
 };
 

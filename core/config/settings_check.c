@@ -113,11 +113,15 @@ static void check_upstream(struct grc_reader *reader, const struct grc_settings 
     const struct grc_path up = {.name = "upstreams"};
     const struct grc_path here = {.up = &up, .name = upstream->name};
     const struct grc_path key = {.up = &here, .name = "credential"};
+    const struct grc_path http2 = {.up = &here, .name = "http2"};
     const char *names[64] = {NULL};
     size_t i;
 
     if (!upstream->verify && upstream->url)
         grc_warn("upstream '%s' is called without checking its certificate", upstream->name);
+    if (upstream->http2 && upstream->url && strncasecmp(upstream->url, "https:", 6) != 0)
+        grc_reader_problem(reader, &http2,
+                           "needs an https URL, since HTTP/2 is agreed on in the TLS handshake");
     if (!upstream->credential || grc_settings_credential(settings, upstream->credential))
         return;
     for (i = 0; i < settings->credential_count && i < 63; i++)

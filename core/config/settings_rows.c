@@ -360,6 +360,9 @@ const struct grc_setting grc_upstream_rows[] = {
                 "connections that libcurl makes; \"curl\" is libcurl's, which tolerates deviations "
                 "from the standard",
                 .values = GR_LIST("http1", "curl")),
+    GRC_SETTING(grc_upstream_settings, "http2", http2, GRC_SETTING_BOOL, "false",
+                "Multiplex the calls over few TLS connections with libcurl's HTTP/2; an upstream "
+                "that does not agree to HTTP/2 is called as \"transport\" says"),
     GRC_SETTING(grc_upstream_settings, "proxy", proxy, GRC_SETTING_STRING, NULL,
                 "URL of an HTTP proxy to connect through", .optional = true,
                 .convert = grc_url_convert, .expected = "an http or https URL without query"),

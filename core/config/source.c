@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/secure.h"
+#include "base/utf8.h"
 #include "config/handover.h"
 
 #include <stdio.h>
@@ -82,20 +83,6 @@ bool grc_source_clean(char *text, size_t len, size_t *ret_at)
 }
 
 /* --- finding things in it --- */
-
-void grc_source_place(gr_str text, size_t at, unsigned *ret_line, unsigned *ret_column)
-{
-    *ret_line = 1;
-    *ret_column = 1;
-    for (size_t i = 0; i < at && i < text.len; i++) {
-        if (text.ptr[i] == '\n') {
-            ++*ret_line;
-            *ret_column = 1;
-        } else if (((unsigned char)text.ptr[i] & 0xc0) != 0x80) {
-            ++*ret_column;
-        }
-    }
-}
 
 /* Returns the byte behind the value that begins at `at`. */
 static size_t skip_value(gr_str text, size_t at)
@@ -210,7 +197,7 @@ char *grc_source_where(const char *file, const struct grc_path *path)
         unsigned column = 0;
         gr_str view = {text, len};
 
-        grc_source_place(view, grc_source_find(view, path), &line, &column);
+        grc_utf8_place(view, grc_source_find(view, path), &line, &column);
         if (asprintf(&where, "%s:%u:%u", file, line, column) < 0)
             where = NULL;
     }

@@ -14,9 +14,6 @@
  * does not end. */
 bool grc_source_clean(char *text, size_t len, size_t *ret_at);
 
-/* Line and column of a byte, both from 1; the column counts characters of UTF-8. */
-void grc_source_place(gr_str text, size_t at, unsigned *ret_line, unsigned *ret_column);
-
 /* The place of a member: where its name and its value begin, and where the value ends. */
 struct grc_source_member {
     size_t name;

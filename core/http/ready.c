@@ -1,6 +1,7 @@
 #include "http/internal.h"
 
 #include "base/clock.h"
+#include "loop/fiber.h"
 
 static _Thread_local bool is_worker;
 
@@ -21,7 +22,9 @@ void grc_ready_put(struct grc_conn *conn)
     struct grc_http *http = conn->http;
 
     conn->next = NULL;
-    const int64_t event_us = grc_loop_event_us();
+    /* On a fiber, a head is ready because the request before it has ended, not because of the event
+     * that resumed the fiber. */
+    const int64_t event_us = grc_fiber_self() ? 0 : grc_loop_event_us();
     conn->ready_us = !conn->transaction ? 0 : event_us ? event_us : grc_mono_us();
     pthread_mutex_lock(&http->lock);
     if (http->ready.last)

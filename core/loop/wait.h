@@ -22,6 +22,7 @@
     X(KEYS, "keys", "a key set that another call fetches")                                         \
     X(MEMORY, "memory", "memory for the JSON of a large body")                                     \
     X(STORE, "store", "a connection of the store")                                                 \
+    X(STATEMENT, "statement", "the database's answer to a statement")                              \
     X(TURN, "turn", "another call that works on the same thing")                                   \
     X(GROUP, "group", "the other exchanges of a group")                                            \
     X(ISOLATED, "isolated", "the process of an isolated group")

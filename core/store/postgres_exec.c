@@ -3,15 +3,27 @@
  * deadline, and the meaning of a SQLSTATE.
  */
 #include "base/clock.h"
+#include "loop/fiber.h"
+#include "loop/wait.h"
 #include "store/postgres.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /* ------------------------------------------------------------------------------------------ */
 /* Waiting                                                                                    */
+
+/* Waits for the connection, without holding a thread on a fiber. A client that has left does not
+ * end the wait, since the connection would be lost with its transaction. */
+static bool wait_for(PGconn *pg, bool unsent, int64_t deadline_ms)
+{
+    bool shielded = grc_fiber_shield(true);
+    enum grc_woken woken = grc_wait_fd(PQsocket(pg), GRC_READ | (unsent ? GRC_WRITE : 0),
+                                       deadline_ms, GRC_WAITS_STATEMENT);
+
+    grc_fiber_shield(shielded);
+    return woken == GRC_WOKEN_READY;
+}
 
 /* Sends and receives until an answer is complete. Returns false when the connection is lost. */
 static bool pump(PGconn *pg, int64_t deadline_ms)
@@ -22,14 +34,7 @@ static bool pump(PGconn *pg, int64_t deadline_ms)
             return false;
         if (unsent == 0 && !PQisBusy(pg))
             return true;
-        int64_t left_ms = deadline_ms - grc_mono_ms();
-        if (left_ms <= 0)
-            return false;
-        struct pollfd fd = {.fd = PQsocket(pg), .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
-        int ready = poll(&fd, 1, (int)left_ms);
-        if (ready == 0 || (ready < 0 && errno != EINTR))
-            return false;
-        if (ready > 0 && (fd.revents & ~POLLOUT) && !PQconsumeInput(pg))
+        if (!wait_for(pg, unsent != 0, deadline_ms) || !PQconsumeInput(pg))
             return false;
     }
 }

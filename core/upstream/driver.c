@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define EVENTS_MAX 8
@@ -40,7 +41,8 @@ static int on_timer(CURLM *multi, long timeout_ms, void *arg)
 
 bool grc_driver_begin(struct grc_driver *driver)
 {
-    *driver = (struct grc_driver){.epoll = epoll_create1(EPOLL_CLOEXEC), .due_ms = GRC_NEVER_MS};
+    *driver = (struct grc_driver){
+        .epoll = epoll_create1(EPOLL_CLOEXEC), .alarm = -1, .due_ms = GRC_NEVER_MS};
     if (driver->epoll < 0)
         return false;
     driver->multi = curl_multi_init();
@@ -56,11 +58,32 @@ bool grc_driver_begin(struct grc_driver *driver)
     return false;
 }
 
+bool grc_driver_begin_shared(struct grc_driver *driver)
+{
+    if (!grc_driver_begin(driver))
+        return false;
+    driver->alarm = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = driver->alarm};
+
+    if (driver->alarm >= 0 && epoll_ctl(driver->epoll, EPOLL_CTL_ADD, driver->alarm, &event) == 0)
+        return true;
+    grc_driver_end(driver);
+    return false;
+}
+
+void grc_driver_wake(const struct grc_driver *driver)
+{
+    /* Fails only when the alarm is set already, by four thousand million others. */
+    (void)eventfd_write(driver->alarm, 1);
+}
+
 void grc_driver_end(struct grc_driver *driver)
 {
     if (!driver->multi)
         return;
     curl_multi_cleanup(driver->multi);
+    if (driver->alarm >= 0)
+        close(driver->alarm);
     close(driver->epoll);
     driver->multi = NULL;
 }
@@ -99,6 +122,11 @@ CURLMcode grc_driver_act(struct grc_driver *driver)
     int count = epoll_wait(driver->epoll, events, EVENTS_MAX, 0);
     for (int i = 0; i < count && rc == CURLM_OK; i++) {
         uint32_t got = events[i].events;
+        if (events[i].data.fd == driver->alarm) {
+            eventfd_t times;
+            (void)eventfd_read(driver->alarm, &times);
+            continue;
+        }
         int mask = (got & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
                    (got & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                    (got & EPOLLERR ? CURL_CSELECT_ERR : 0);

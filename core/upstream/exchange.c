@@ -122,7 +122,7 @@ enum gr_err grc_handle_prepare(struct grc_handle *handle, const struct grc_excha
     handle->sends = 0;
     handle->header_bytes = 0;
     handle->body_begun = handle->received = handle->replay_refused = handle->gone = false;
-    handle->too_large = false;
+    handle->too_large = handle->http2_refused = handle->stream_refused = false;
     handle->error[0] = '\0';
     if (connect_ms <= 0 || connect_ms > timeout_ms)
         connect_ms = timeout_ms;
@@ -179,6 +179,8 @@ static enum gr_err failure_of(const struct grc_handle *handle, CURLcode code, bo
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
+    case CURLE_HTTP2:        /* the connection ended, such as by a GOAWAY */
+    case CURLE_HTTP2_STREAM: /* the stream ended, by RST_STREAM */
         return GR_ERR_UPSTREAM_BROKEN;
     default:
         /* After the request was sent, all other errors are malformed answers. */

@@ -3,6 +3,7 @@
 
 #include "upstream/headers.h"
 
+#include <openssl/ssl.h>
 #include <stdlib.h>
 
 #define HEADER_BYTES_MAX 65536u
@@ -54,9 +55,62 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     return count;
 }
 
+/* Whether the handle's connection has agreed to HTTP/2 (ALPN, RFC 7301). */
+static bool speaks_http2(CURL *easy)
+{
+    const struct curl_tlssessioninfo *session = NULL;
+    const unsigned char *name = NULL;
+    unsigned len = 0;
+
+    if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || !session ||
+        session->backend != CURLSSLBACKEND_OPENSSL || !session->internals)
+        return false;
+    SSL_get0_alpn_selected(session->internals, &name, &len);
+    return len == 2 && memcmp(name, "h2", 2) == 0;
+}
+
+/* Called for libcurl's log, which alone tells that it repeats a request because the upstream has
+ * refused the stream. Nothing was done then (RFC 9113, section 8.7). */
+static int on_log(CURL *easy, curl_infotype type, char *text, size_t len, void *arg)
+{
+    static const char refused[] = "REFUSED_STREAM";
+    struct grc_handle *handle = arg;
+
+    (void)easy;
+    if (type == CURLINFO_TEXT && len >= sizeof(refused) - 1 &&
+        memcmp(text, refused, sizeof(refused) - 1) == 0)
+        handle->stream_refused = true;
+    return 0;
+}
+
+CURLcode grc_handle_use_http2(struct grc_handle *handle)
+{
+    CURL *easy = handle->easy;
+    bool safe = grc_exchange_is_safe(handle->exchange);
+    CURLcode rc = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+
+    /* Waits for a connection that is being made, rather than making one for each call. */
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    /* The call looks by itself whether its client has left. */
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_log);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(easy, CURLOPT_DEBUGDATA, handle);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(easy, CURLOPT_VERBOSE, safe ? 0L : 1L);
+    /* Connections outlive the handle. */
+    if (rc == CURLE_OK)
+        rc = grc_sockets_attach(easy, NULL);
+    handle->http2 = true;
+    return rc;
+}
+
 /* Called when the connection is ready and the request is about to be sent. A second call means that
- * libcurl repeats the request by itself, since a kept connection has died; only a request that is
- * safe to repeat may be. */
+ * libcurl repeats the request by itself, since a kept connection has died or the stream was
+ * refused; a request that is not safe to repeat may only be in the latter case. */
 static int on_send(void *arg, char *to_ip, char *from_ip, int to_port, int from_port)
 {
     struct grc_handle *handle = arg;
@@ -66,10 +120,15 @@ static int on_send(void *arg, char *to_ip, char *from_ip, int to_port, int from_
     (void)from_ip;
     (void)to_port;
     (void)from_port;
-    if (handle->sends > 0 && !grc_exchange_is_safe(exchange)) {
+    if (handle->sends > 0 && !handle->stream_refused && !grc_exchange_is_safe(exchange)) {
         handle->replay_refused = true;
         return CURL_PREREQFUNC_ABORT;
     }
+    if (handle->http2 && !speaks_http2(handle->easy)) {
+        handle->http2_refused = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    handle->stream_refused = false;
     handle->sends++;
     return CURL_PREREQFUNC_OK;
 }
@@ -159,7 +218,6 @@ static CURLcode set_callbacks(struct grc_handle *handle)
     SET(CURLOPT_XFERINFOFUNCTION, on_progress);
     SET(CURLOPT_XFERINFODATA, handle);
     SET(CURLOPT_ERRORBUFFER, handle->error);
-    SET(CURLOPT_PRIVATE, handle);
 #undef SET
     return rc;
 }
@@ -190,7 +248,8 @@ struct grc_handle *grc_handle_new(struct grc_upstream *upstream)
 
 bool grc_handle_renew(struct grc_handle *handle)
 {
-    if (curl_version_info(CURLVERSION_NOW)->version_num >= HEADERS_CLEARED)
+    /* HTTP/2 has no folded headers. */
+    if (handle->http2 || curl_version_info(CURLVERSION_NOW)->version_num >= HEADERS_CLEARED)
         return true;
     curl_easy_cleanup(handle->easy);
     return make_easy(handle);

@@ -3,8 +3,8 @@
  *
  * serve.c decides whether a call is made, or answered from the cache or by another call in flight.
  * run.c runs one exchange or several, and transfer.c decides what follows after each attempt. An
- * attempt uses http1.c, or curl.c with a handle of libcurl: exchange.c sets the handle up and reads
- * the outcome, handles.c keeps unused handles and their connections.
+ * attempt uses http1.c, or curl.c or http2.c with a handle of libcurl: exchange.c sets the handle
+ * up and reads the outcome, handles.c keeps unused handles and their connections.
  */
 #pragma once
 
@@ -27,6 +27,7 @@
 /* The most header lines of one request. */
 #define GRC_LINES_MAX 40u
 
+struct grc_http2;
 struct grc_upstream;
 
 /*
@@ -62,6 +63,9 @@ struct grc_handle {
     bool body_begun;
     bool received;
     bool replay_refused;
+    bool http2;          /* the request is only sent with HTTP/2 */
+    bool stream_refused; /* libcurl repeats it, since the upstream has not processed it */
+    bool http2_refused;  /* it was not sent, since the upstream did not agree to that */
     bool gone;
     bool too_large;
 };
@@ -78,6 +82,8 @@ struct grc_upstream {
     struct grc_idle_list connections; /* of the gateway's own HTTP/1.1 */
     struct grc_idle_list single;      /* handles that have their own connection */
     struct grc_idle_list grouped; /* handles for use in a grc_multi, which has the connections */
+    struct grc_http2 *http2;      /* NULL: not used */
+    struct grc_idle_list multiplexed; /* handles for http2, which has the connections */
     struct grc_breaker breaker;
     struct grc_retry_budget budget;
     struct grc_upstream_metrics *metrics; /* may be NULL */
@@ -165,6 +171,9 @@ struct grc_handle *grc_handle_new(struct grc_upstream *upstream);
  * handle can only be freed then.
  */
 bool grc_handle_renew(struct grc_handle *handle);
+/* Prepares the handle for multiplexing, after grc_handle_prepare(). A request is only sent when the
+ * upstream agrees to HTTP/2; otherwise handle->http2_refused is set. */
+CURLcode grc_handle_use_http2(struct grc_handle *handle);
 void grc_handle_free(struct grc_handle *handle);
 
 /* exchange.c */

@@ -2,6 +2,7 @@
 #include "upstream/curl.h"
 #include "upstream/group.h"
 #include "upstream/http1.h"
+#include "upstream/http2.h"
 
 #include "base/clock.h"
 #include "loop/fiber.h"
@@ -29,6 +30,17 @@ static void pause_transfer(struct grc_transfer *transfer)
         grc_transfer_look(transfer, grc_mono_ms());
 }
 
+static struct grc_outcome attempt(struct grc_transfer *transfer)
+{
+    const struct grc_upstream *upstream = transfer->upstream;
+    struct grc_outcome outcome;
+
+    if (upstream->http2 && grc_http2_attempt(transfer, &outcome))
+        return outcome;
+    return upstream->settings->curl_transport ? grc_curl_attempt(transfer)
+                                              : grc_http1_attempt(transfer);
+}
+
 void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange)
 {
     struct grc_transfer transfer;
@@ -41,9 +53,7 @@ void grc_run_single(struct grc_upstream *upstream, struct grc_exchange *exchange
         }
         grc_transfer_launch(&transfer);
         if (transfer.state == GRC_TRANSFER_RUNNING) {
-            struct grc_outcome outcome = upstream->settings->curl_transport
-                                             ? grc_curl_attempt(&transfer)
-                                             : grc_http1_attempt(&transfer);
+            struct grc_outcome outcome = attempt(&transfer);
             grc_transfer_attempt_done(&transfer, &outcome);
         }
     }

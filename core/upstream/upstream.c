@@ -1,5 +1,6 @@
 /* The upstreams of a runtime: made from the settings, found by name, freed together. */
 #include "upstream/connection.h"
+#include "upstream/http2.h"
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -49,9 +50,12 @@ static void upstream_free(struct grc_upstream *upstream)
     grc_connections_free(upstream);
     grc_handles_free(&upstream->single);
     grc_handles_free(&upstream->grouped);
+    grc_handles_free(&upstream->multiplexed);
+    grc_http2_free(upstream->http2);
     grc_idle_done(&upstream->connections);
     grc_idle_done(&upstream->single);
     grc_idle_done(&upstream->grouped);
+    grc_idle_done(&upstream->multiplexed);
     grc_breaker_done(&upstream->breaker);
     grc_upstream_settings_free(upstream->own);
     curl_url_cleanup(upstream->url);
@@ -141,13 +145,18 @@ static struct grc_upstream *upstream_new(struct grc_upstreams *all,
     upstream->share = all->share;
     upstream->metrics = grc_metrics_upstream(settings->name);
     grc_retry_budget_init(&upstream->budget, settings->retry_percent);
+    if (settings->http2 && !(upstream->http2 = grc_http2_new())) {
+        free(upstream);
+        return NULL;
+    }
     upstream->requests_max = settings->requests_max
                                  ? settings->requests_max
                                  : grc_requests_share(all->settings->requests_max);
     /* Only pthread_mutex_init() can fail here, which does not happen in practice. */
     if (!grc_idle_init(&upstream->connections) || !grc_idle_init(&upstream->single) ||
-        !grc_idle_init(&upstream->grouped) ||
+        !grc_idle_init(&upstream->grouped) || !grc_idle_init(&upstream->multiplexed) ||
         !grc_breaker_init(&upstream->breaker, &settings->breaker)) {
+        grc_http2_free(upstream->http2);
         free(upstream);
         return NULL;
     }

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from support.gateway import Gateway
+from support.until import until
 from support.upstream import FACTOR, TIMEOUT, Reply, Upstream
 
 PLUGINS = os.path.join(os.environ["GR_BUILD_DIR"], "tests", "plugins")
@@ -18,13 +19,6 @@ LIBRARY = os.path.join(PLUGINS, "isolated.so")
 SANITIZED = bool(os.environ.get("GR_SANITIZE"))
 SECRET = "a-secret-of-the-isolated-group"
 LISTED = {"Authorization": f"Bearer {SECRET}"}
-
-
-def until(condition, what):
-    deadline = time.monotonic() + TIMEOUT * 2
-    while not condition():
-        assert time.monotonic() < deadline, f"did not happen: {what}"
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")

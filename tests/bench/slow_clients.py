@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Keeps so many slow connections open: slow_clients.py PORT KIND COUNT, until it is killed.
 
-Kinds: silent (sends nothing), header and body (a byte per second), reader (sends a request and reads a byte per second).
-A closed connection is opened again immediately.
+Kinds: silent (sends nothing), idle (sends nothing after one request and its answer), header and body (a byte per second),
+reader (sends a request and reads a byte per second). A closed connection is opened again immediately. Prints a line when all
+connections are open; those that are idle have had their answer then.
 """
 
 import errno
@@ -15,6 +16,7 @@ FIRST = {
     "silent": b"",
     "header": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ",
     "body": b"POST /rooms HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{",
+    "idle": b"GET /rooms/1 HTTP/1.1\r\nHost: x\r\n\r\n",
     "reader": b"GET /rooms?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n",
 }
 
@@ -35,10 +37,13 @@ def main():
     port, kind, count = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     selector = selectors.DefaultSelector()
     crowd = {}
+    answered = set()
+    told = False
 
     def leave(sock):
         selector.unregister(sock)
         crowd.pop(sock, None)
+        answered.discard(sock)
         sock.close()
 
     while True:
@@ -54,10 +59,18 @@ def main():
             try:
                 if not key.fileobj.recv(4096):
                     leave(key.fileobj)
+                else:
+                    answered.add(key.fileobj)
             except BlockingIOError:
                 pass
             except OSError:
                 leave(key.fileobj)
+        full = len(answered) == count if kind == "idle" else len(crowd) == count
+        if full and not told:
+            told = True
+            print("all are open", flush=True)
+        if full and kind in ("idle", "silent"):
+            continue
         now = time.monotonic()
         for sock, last in list(crowd.items()):
             if now - last < 1.0:
@@ -66,6 +79,8 @@ def main():
                 if kind == "reader" and last:
                     if sock.recv(1) == b"":
                         raise ConnectionResetError
+                elif kind == "idle" and last:
+                    pass
                 elif FIRST[kind]:
                     sock.send(FIRST[kind] if not last else b" ")
                 crowd[sock] = now

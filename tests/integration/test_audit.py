@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import re
 import subprocess
 
@@ -129,6 +130,20 @@ def test_what_another_user_owns(tmp_path, name):
     (tmp_path / "state").mkdir()
     os.chown(tmp_path / "state", 12345, -1)
     assert found(tmp_path) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("name", ["", "greenroom.json", "plugins.d", "plugins.d/token.json"])
+def test_what_the_user_of_the_gateway_owns(tmp_path, name):
+    """It may own its config; of any other user the audit tells, also of one that the system knows."""
+    write(tmp_path, {"server": {"user": "nobody"}})
+    path = tmp_path / name
+    os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
+    assert found(tmp_path) == []
+    other = pwd.getpwnam("daemon").pw_uid
+    os.chown(path, other, -1)
+    [one] = found(tmp_path)
+    assert (one["rule"], one["where"].rstrip("/"), one["found"]) == ("writable", str(path).rstrip("/"), f"owner {other}")
 
 
 def test_a_gateway_that_stays_root(tmp_path):

@@ -268,24 +268,32 @@ def test_of_many_at_once_one_is_carried_out(make, upstream):
     assert sent(upstream) == 1
 
 
-def leave(gateway, upstream, head, count):
-    """Sends a request and resets the connection once the upstream has got it, as its request number count."""
-    body = json.dumps(ROOM).encode()
+def leave(gateway, upstream, request):
+    """Sends a request and resets the connection once the upstream has got it. What the upstream has got."""
+    seen = len(upstream.requests)
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=TIMEOUT) as client:
-        client.sendall(b"POST /rooms HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                       b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body))
-        upstream.wait(lambda it: sent(it) == count)
+        client.sendall(request)
+        upstream.wait_requests(seen + 1)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    return upstream.requests[-1]
+    return upstream.requests[seen]
+
+
+def creation(head=b""):
+    body = json.dumps(ROOM).encode()
+    return (b"POST /rooms HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body))
 
 
 def test_a_client_that_comes_back_gets_the_answer(make, upstream):
     gateway, key = make(), new_key()
     go = threading.Event()
     upstream.on("POST", "/v2/rooms", Reply.held(go, CREATED))
-    with_key = leave(gateway, upstream, b'Idempotency-Key: "%s"\r\n' % key.encode(), 1)
-    without = leave(gateway, upstream, b"", 2)
-    upstream.wait(lambda it: without.abandoned)  # by now the gateway knows that both clients have left
+    upstream.on("GET", "/v2/rooms/1", Reply.held(go, CREATED))
+    with_key = leave(gateway, upstream, creation(b'Idempotency-Key: "%s"\r\n' % key.encode()))
+    without = leave(gateway, upstream, creation())
+    # A read that others may share looks for its client at intervals, as the call with the key does if it looks at all.
+    read = leave(gateway, upstream, b"GET /rooms/1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    upstream.wait(lambda it: without.abandoned and read.abandoned)
     assert gateway.post("/rooms", ROOM, **keyed(key)).status == 409
     go.set()
     again = until(lambda: (lambda it: it if it.status != 409 else None)(gateway.post("/rooms", ROOM, **keyed(key))))

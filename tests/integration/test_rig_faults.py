@@ -1,5 +1,8 @@
 """rig with concurrent writers, without its store, and killed at any point."""
 
+import concurrent.futures
+import contextlib
+import subprocess
 import threading
 
 import pytest
@@ -26,6 +29,17 @@ def together(count, work):
     for thread in threads:
         thread.join()
     return results
+
+
+@contextlib.contextmanager
+def locked(database, table):
+    """Holds a lock on a table, which every statement that uses the table waits for."""
+    with subprocess.Popen(["psql", "-qtA", database.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
+        psql.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;\n\\echo locked\n")
+        psql.stdin.flush()
+        assert psql.stdout.readline() == "locked\n"
+        yield
+        psql.stdin.close()
 
 
 def test_of_twenty_creates_of_one_name_one_wins(database, start_rig):
@@ -141,6 +155,22 @@ def test_the_store_goes_and_comes_back(postgres, database, start_rig):
     until(lambda: rig.admin("/readyz").status == 200, "ready")
     assert user.get("/streams").json["payload"][0]["id"] == stream["id"]
     assert user.post("/streams").status == 200
+
+
+def test_statements_that_wait_hold_no_worker(postgres, database, start_rig):
+    if database.kind != "postgres":
+        pytest.skip("SQLite works on the thread that asks it")
+    rig = start_rig(database)
+    user = rig.user()
+    rig.stop()
+    rig.config["server"]["workers"] = 2
+    rig.start()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool, locked(database, "rig_streams"):
+        waiting = [pool.submit(user.get, "/streams") for _ in range(4)]
+        until(lambda: 'calls_waiting{for="statement"} 4' in rig.admin("/metrics").body.decode(), "four wait")
+        assert rig.get("/accounts/password").status == 405
+        assert not any(one.done() for one in waiting)
+    assert [one.result().status for one in waiting] == [200] * 4
 
 
 def test_kill_9_loses_nothing_that_was_answered(database, start_rig):

@@ -145,6 +145,184 @@ static void reasons_do_not_quote_the_input(void **state)
     assert_null(strstr(reason, "hunter2"));
 }
 
+/* Says how the two readers differ, if they do. */
+static void assert_as_jansson(gr_str text)
+{
+    json_t *wanted = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+    json_t *value = grc_json_parse(text, DEPTH, NULL);
+
+    if ((wanted != NULL) != (value != NULL) || (wanted && !json_equal(wanted, value)))
+        fail_msg("'%.*s': jansson %s it, and it was %s", (int)text.len, text.ptr,
+                 wanted ? "takes" : "refuses", value ? "taken" : "refused");
+    json_decref(wanted);
+    json_decref(value);
+}
+
+/* Right and wrong forms of every kind. */
+static const char *const all_forms[] = {
+    "0",
+    "-",
+    "-0",
+    "-0.0",
+    "00",
+    "-01",
+    "1.",
+    ".5",
+    "1.5",
+    "1.25e+2",
+    "1E-2",
+    "1e",
+    "1e+",
+    "+1",
+    "0e0",
+    "0.1e1",
+    "1e5.",
+    "999999999999999999",
+    "9223372036854775806",
+    "18446744073709551616",
+    "92233720368547758070",
+    "1e308",
+    "1.8e308",
+    "-1e400",
+    "1e-400",
+    "4.9e-324",
+    "0x1",
+    "1_0",
+    "123456789012345678901234567890123456789012345678901234567890123456789.5",
+    "0.1234567890123456789012345678901234567890123456789012345678901234567890e1",
+    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+    "\"\\a\"",
+    "\"\\\"",
+    "\"\\u\"",
+    "\"\\u12\"",
+    "\"\\u12g4\"",
+    "\"\\u0041\\u00E9\\u20ac\\uD83D\\uDE00\"",
+    "\"\\udc00\"",
+    "\"\\ud800x\"",
+    "\"\\ud800\\n\"",
+    "\"\\ud800\\u0041\"",
+    "\"\\ud800\\ud800\"",
+    "\"\\uDBFF\\uDFFF\"",
+    "\"\\ufffe\"",
+    "\"\x7f\"",
+    "\"plain\\tand\xc3\xa9\\u0301more\"",
+    "\"\\n\xc3\"",
+    "\"\\n\x01\"",
+    "\"\xf4\x90\x80\x80\"",
+    "\"\xc0\x80\"",
+    "\"\xe2\x82\"",
+    "[\"a\",\"\\u0062\",\"c\"]",
+    "{\"\\u0061\":\"\\u0062\\u0063\"}",
+    "{\"a\\\"\":{\"b\\\\\":[\"\\/\"]},\"\":0}",
+    "{\"a\":1,\"b\":2,\"a\":3}",
+    "{\"a\":{\"a\":{}},\"b\":{\"a\":1}}",
+    "{\"\\n\":1,\"\\u000a\":2}",
+    "{\"\":1,\"\":1}",
+    "{,}",
+    "{\"a\",}",
+    "{\"a\":}",
+    "{\"a\":1,}",
+    "{\"a\":1 \"b\":2}",
+    "{\"a\" : 1 , \"b\" :2 }",
+    "{a:1}",
+    "{1:1}",
+    "{\"a\":1]",
+    "[1}",
+    "[,]",
+    "[1,]",
+    "[1,,2]",
+    "[1 2]",
+    "[\n1\t,\r2 ]",
+    "[\f1]",
+    "[\x0b]",
+    "[\xc2\xa0]",
+    "true",
+    "tru",
+    "truex",
+    "True",
+    "[true1]",
+    "[true,false,null]",
+    "nul",
+    "nulL",
+    "falsey",
+    "[-true]",
+    "\"a\"\"b\"",
+    "1,",
+    ",",
+    ":",
+    "{}{}",
+    "[]1",
+    "'a'",
+    "/**/1",
+    "1//",
+    "\x1e{}",
+    "NaN",
+    "-Infinity",
+    "[[[[[[[[]]]]]]]]",
+    "[[[{\"a\":[{}]}]]]",
+};
+
+static void texts_are_read_as_jansson_does(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(all_forms) / sizeof(all_forms[0]); i++)
+        assert_as_jansson(gr_str_of(all_forms[i]));
+}
+
+/* Each text with each of its bytes left out, doubled, and replaced. */
+static void texts_with_a_fault_are_read_as_jansson_does(void **state)
+{
+    static const char *const texts[] = {
+        "{\"id\":\"66f1\",\"n\":[-1.5e+3,0,12],\"t\":true,\"f\":false,\"z\":null}",
+        "[\"\\ud83c\\udfa5 \xf0\x9f\x8e\xa5 \\\\\\\" \xc3\xa9\",{\"\\u0061\":{}},[[ ]], "
+        "9223372036854775807]",
+    };
+    static const char others[] = "\"\\{}[],:0-.eEu \n\x80\xed\x7f\x01";
+    char text[160];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const size_t len = strlen(texts[i]);
+
+        assert_true(len + 1 < sizeof(text));
+        for (size_t at = 0; at < len; at++) {
+            memcpy(text, texts[i], at);
+            memcpy(text + at, texts[i] + at + 1, len - at - 1);
+            assert_as_jansson((gr_str){text, len - 1});
+            memcpy(text + at, texts[i] + at, 1);
+            memcpy(text + at + 1, texts[i] + at, len - at);
+            assert_as_jansson((gr_str){text, len + 1});
+            memcpy(text, texts[i], len);
+            for (size_t other = 0; other < sizeof(others) - 1; other++) {
+                text[at] = others[other];
+                assert_as_jansson((gr_str){text, len});
+            }
+        }
+    }
+}
+
+static void a_reason_names_the_place(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *reason;
+    } cases[] = {
+        {"{\n  \"a\": nope}", "syntax error at line 2, column 8"},
+        {"[1, 99999999999999999999]", "integer out of range at line 1, column 5"},
+        {"{\"\xc3\xa9\":1,\n\"\xc3\xa9\":2}",
+         "an object has the same key twice at line 2, column 1"},
+        {"[1] x", "something follows the value at line 1, column 5"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *reason = NULL;
+
+        assert_null(grc_json_parse(gr_str_of(cases[i].text), DEPTH, &reason));
+        assert_string_equal(reason, cases[i].reason);
+    }
+}
+
 /* count times the opening text, then the closing one. */
 static gr_str nested(const char *open, const char *close, size_t count)
 {
@@ -436,6 +614,9 @@ int main(void)
         cmocka_unit_test(any_value_is_parsed),
         cmocka_unit_test(other_texts_are_refused_with_a_reason),
         cmocka_unit_test(reasons_do_not_quote_the_input),
+        cmocka_unit_test(texts_are_read_as_jansson_does),
+        cmocka_unit_test(texts_with_a_fault_are_read_as_jansson_does),
+        cmocka_unit_test(a_reason_names_the_place),
         cmocka_unit_test(deep_nesting_is_refused_before_anything_recurses),
         cmocka_unit_test(values_are_written_as_jansson_does),
         cmocka_unit_test(writing_has_limits),

@@ -48,22 +48,6 @@ static void test_clean(void **state)
     }
 }
 
-static void test_places(void **state)
-{
-    unsigned line = 0;
-    unsigned column = 0;
-
-    (void)state;
-    grc_source_place(gr_str_of("ab\ncd"), 0, &line, &column);
-    assert_int_equal(line, 1);
-    assert_int_equal(column, 1);
-    grc_source_place(gr_str_of("ab\ncd"), 4, &line, &column);
-    assert_int_equal(line, 2);
-    assert_int_equal(column, 2);
-    grc_source_place(gr_str_of("\"\xc3\xa9\" x"), 5, &line, &column); /* an é is one character */
-    assert_int_equal(column, 5);
-}
-
 static void assert_found(const char *text, const struct grc_path *path, const char *wanted)
 {
     size_t at = grc_source_find(gr_str_of(text), path);
@@ -104,7 +88,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clean),
-        cmocka_unit_test(test_places),
         cmocka_unit_test(test_find),
     };
 

@@ -232,6 +232,48 @@ static void utf8_knows_its_forms(void **state)
     assert_int_equal(grc_utf8_step("\xf0\x9f\x8e\xa5", 3), 0);
 }
 
+static void utf8_is_written_as_it_is_read(void **state)
+{
+    static const struct {
+        uint32_t code;
+        const char *text;
+    } cases[] = {
+        {0x1, "\x01"},
+        {0x7f, "\x7f"},
+        {0x80, "\xc2\x80"},
+        {0x7ff, "\xdf\xbf"},
+        {0x800, "\xe0\xa0\x80"},
+        {0xffff, "\xef\xbf\xbf"},
+        {0x10000, "\xf0\x90\x80\x80"},
+        {0x10ffff, "\xf4\x8f\xbf\xbf"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char bytes[5] = {0};
+        size_t len = grc_utf8_put(cases[i].code, bytes);
+
+        assert_string_equal(bytes, cases[i].text);
+        assert_int_equal(grc_utf8_step(bytes, len), len);
+    }
+}
+
+static void a_place_counts_lines_and_characters(void **state)
+{
+    unsigned line = 0;
+    unsigned column = 0;
+
+    (void)state;
+    grc_utf8_place(gr_str_of("ab\ncd"), 0, &line, &column);
+    assert_int_equal(line, 1);
+    assert_int_equal(column, 1);
+    grc_utf8_place(gr_str_of("ab\ncd"), 4, &line, &column);
+    assert_int_equal(line, 2);
+    assert_int_equal(column, 2);
+    grc_utf8_place(gr_str_of("\"\xc3\xa9\" x"), 5, &line, &column); /* an é is one character */
+    assert_int_equal(column, 5);
+}
+
 static void timestamps_are_read(void **state)
 {
     static const struct {
@@ -370,6 +412,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(query_may_be_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(query_is_refused, setup, teardown),
         cmocka_unit_test(utf8_knows_its_forms),
+        cmocka_unit_test(utf8_is_written_as_it_is_read),
+        cmocka_unit_test(a_place_counts_lines_and_characters),
         cmocka_unit_test(timestamps_are_read),
         cmocka_unit_test(other_texts_are_no_timestamps),
     };
