@@ -71,7 +71,7 @@ static const struct gr_migration migrations[] = {
      "ALTER TABLE webhook_delivery ADD COLUMN failure TEXT;"
      "UPDATE webhook_delivery SET room_id = (SELECT e.room_id FROM webhook_event AS e"
      " WHERE e.seq = webhook_delivery.event_seq) WHERE done_ms IS NULL;"
-     "CREATE INDEX webhook_delivery_room ON webhook_delivery (target, room_id, event_seq)"
+     "CREATE INDEX webhook_delivery_waits ON webhook_delivery (target, event_seq)"
      " WHERE due_ms IS NOT NULL;"
      "CREATE INDEX webhook_delivery_open ON webhook_delivery (target, event_seq)"
      " WHERE done_ms IS NULL;"

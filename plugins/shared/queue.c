@@ -74,6 +74,22 @@ static int64_t horizon_ms(const struct queue *queue, int64_t now)
     return now + (queue->lease_ms > longest ? queue->lease_ms : longest) + CLOCK_MARGIN_MS;
 }
 
+/*
+ * Returns the condition that no earlier row of q's series waits or is leased. Those rows are few,
+ * since the later ones of their series wait for them, so they are read once and not for each q.
+ */
+static const char *after_blocked(struct gr_call *call, const struct queue *queue,
+                                 const char *of_lane)
+{
+    return gr_format(call,
+                     " AND q.due_ms IS NOT NULL AND (q.%s IS NULL OR NOT EXISTS (SELECT 1 FROM"
+                     " (SELECT q.%s AS series, MIN(q.%s) AS first FROM %s AS q"
+                     " WHERE q.due_ms > ?1 AND q.due_ms <= ?2%s GROUP BY q.%s) AS e"
+                     " WHERE e.series = q.%s AND e.first < q.%s))",
+                     queue->series, queue->series, queue->order, queue->table, of_lane,
+                     queue->series, queue->series, queue->order);
+}
+
 /* Returns the condition for a due row q: ?1 is now, ?2 the horizon, ?lane_number the lane. */
 static const char *condition(struct gr_call *call, const struct queue *queue, const char *lane,
                              unsigned lane_number)
@@ -87,13 +103,8 @@ static const char *condition(struct gr_call *call, const struct queue *queue, co
                           " (e.%s < q.%s OR (e.%s = q.%s AND e.%s < q.%s)))",
                           queue->table, queue->lane, queue->lane, queue->order, queue->order,
                           queue->order, queue->order, queue->key, queue->key);
-    if (queue->series)
-        first = gr_format(call,
-                          " AND (q.%s IS NULL OR NOT EXISTS (SELECT 1 FROM %s AS e WHERE"
-                          " e.%s = q.%s AND e.%s = q.%s AND e.%s < q.%s"
-                          " AND e.due_ms > ?1 AND e.due_ms <= ?2))",
-                          queue->series, queue->table, queue->lane, queue->lane, queue->series,
-                          queue->series, queue->order, queue->order);
+    if (queue->series && of_lane)
+        first = after_blocked(call, queue, of_lane);
     return of_lane && first
                ? gr_format(call, "(q.due_ms <= ?1 OR q.due_ms > ?2)%s%s", of_lane, first)
                : NULL;

@@ -27,7 +27,8 @@ struct queue {
     bool in_order;       /* a row waits until all earlier rows of its lane are settled */
     /* Of a queue with keeps_rows: TEXT column with the series of a row. While a row of a series
      * waits or is leased, later rows of the series in the same lane cannot be claimed. Rows that
-     * are NULL there are in no series. Claims have to be made in transactions. NULL: no series. */
+     * are NULL there are in no series. Claims have to name their lane, and to be made in
+     * transactions. NULL: no series. */
     const char *series;
     bool keeps_rows;  /* settled rows are kept with due_ms NULL, and done_ms set on success */
     int64_t lease_ms; /* must exceed the time for handling all rows of one claim */

@@ -1,8 +1,10 @@
-"""Several gateways on one PostgreSQL database, under load, while they are killed: is anything lost, or done twice?
+"""Several gateways behind a balancer, on a PostgreSQL server with a standby, under load, while they are broken: is anything lost,
+done twice, or out of order?
 
-Clients create rooms with an Idempotency-Key and repeat each request, on any gateway, until they have a final answer; 100ms
-(a double) sends webhooks and repeats each until it is taken. Gateways get SIGKILL and start again. In the end what was
-acknowledged is compared with what the upstream was asked for and with what the target of the webhooks got. See scripts/cluster.
+Clients create rooms with an Idempotency-Key and repeat each request until they have a final answer; 100ms (a double) sends webhooks,
+those of a room one after the other, and repeats each until it is taken. Meanwhile one thing after the other is broken and mended.
+In the end what was acknowledged is compared with what the upstream was asked for and with what the target of the webhooks got. See
+scripts/cluster.
 """
 
 import argparse
@@ -12,170 +14,184 @@ import json
 import os
 import pathlib
 import random
+import signal
 import sys
 import tempfile
-import threading
 import time
-import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import databases  # noqa: E402
+import load  # noqa: E402
+import network  # noqa: E402
 from support import hms  # noqa: E402
-from support.stores import Store  # noqa: E402
-from support.upstream import FACTOR, Reply, Upstream  # noqa: E402
+from support.gateway import Answer  # noqa: E402
+from support.upstream import FACTOR  # noqa: E402
 
-SECRET = "the secret of the hook"
-PAUSE = 0.05
-"""Between two attempts of a client, in seconds."""
+ASK_TIMEOUT = 40
+CLOCK_MAX = 8
+"""Seconds by which a clock is set wrong: leases of webhooks have a margin of 10 s for that."""
+
+
+def faketime():
+    """The library that sets the clock of one process; None when it is not installed."""
+    return next(iter(sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+
+
+class Machine:
+    """A gateway with its own way to each of the two servers, and its own clock."""
+
+    def __init__(self, directory, number, port, cluster):
+        place = pathlib.Path(directory) / f"gateway{number}"
+        place.mkdir()
+        self.ways = [network.Way(server.port) for server in (cluster.pair.primary, cluster.pair.standby)]
+        target = {"name": "app", "url": cluster.doubles.target.url + "/hook"}
+        options = {"secret": load.SECRET, "forward_to": [target], "forward_timeout": "1s"}
+        self.gateway = hms.gateway_for(
+            place, cluster.doubles.upstream.url + "/v2", ("rooms", "webhooks"),
+            {"rooms": {"idempotency": "1h"}, "webhooks": {"config": options}},
+            store=cluster.pair.url([way.port for way in self.ways]), server={"listen": [f"127.0.0.1:{port}"], "hosts": ["*"]})
+        self.clock = place / "clock"
+        self.set_clock(0)
+        if faketime():
+            self.gateway.env |= {"LD_PRELOAD": str(faketime()), "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_NO_CACHE": "1",
+                                 "DONT_FAKE_MONOTONIC": "1"}
+        self.gateway.start()
+
+    def set_clock(self, seconds):
+        new = self.clock.with_suffix(".new")
+        new.write_text(f"{seconds:+d}s\n")
+        new.rename(self.clock)
+
+    def stop(self):
+        for way in self.ways:
+            way.mend()
+        self.gateway.stop()
+        for way in self.ways:
+            way.stop()
 
 
 class Cluster:
     def __init__(self, directory, gateways):
-        self.upstream, self.target = Upstream(), Upstream()
-        self.created = collections.Counter()
-        """How often the upstream was asked for a room, by its name."""
-        self.lock = threading.Lock()
-        self.upstream.on("POST", "/v2/rooms", self._create)
-        store = Store(directory)
-        options = {"secret": SECRET, "forward_to": [{"name": "app", "url": self.target.url + "/hook"}]}
-        self.gateways = []
-        for number in range(gateways):
-            place = pathlib.Path(directory) / f"gateway{number}"
-            place.mkdir()
-            gateway = hms.gateway_for(place, self.upstream.url + "/v2", ("rooms", "webhooks"),
-                                      {"rooms": {"idempotency": "1h"}, "webhooks": {"config": options}}, store=store.url)
-            self.gateways.append(gateway.start())
+        self.doubles, self.pair = load.Doubles(), databases.Pair()
+        ports = [databases.free_port() for _ in range(gateways)]
+        self.machines = [Machine(directory, number, port, self) for number, port in enumerate(ports)]
+        self.balancer = network.Balancer(pathlib.Path(directory) / "balancer", databases.free_port(), ports)
 
-    def _create(self, request):
-        name = request.json["name"]
-        with self.lock:
-            self.created[name] += 1
-        return Reply({"id": uuid.uuid4().hex[:24], "name": name}, delay=random.uniform(0, 0.05))
+    def ask(self, path, body, headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.balancer.port, timeout=ASK_TIMEOUT * FACTOR)
+        try:
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **headers})
+            response = connection.getresponse()
+            return Answer(response.status, response.getheaders(), response.read())
+        finally:
+            connection.close()
 
-    def kill_one(self):
-        """SIGKILL at any moment, and a new start."""
-        gateway = random.choice(self.gateways)
+    def stop(self):
+        self.balancer.stop()
+        for machine in self.machines:
+            machine.stop()
+        self.pair.stop()
+        self.doubles.stop()
+
+    # --- what is broken, and mended when the function returns ---
+
+    def kill(self, _seconds):
+        """A gateway is lost, and starts again."""
+        gateway = random.choice(self.machines).gateway
         gateway.process.kill()
         gateway.process.wait()
         gateway.start()
 
-    def stop(self):
-        for gateway in self.gateways:
-            gateway.stop()
-        self.upstream.stop()
-        self.target.stop()
+    def pause(self, seconds):
+        """A gateway stands still, as a machine that is suspended."""
+        process = random.choice(self.machines).gateway.process
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGCONT)
+
+    def partition(self, seconds):
+        """A gateway cannot reach the store."""
+        ways = random.choice(self.machines).ways
+        for way in ways:
+            way.cut()
+        time.sleep(seconds)
+        for way in ways:
+            way.mend()
+
+    def clock(self, seconds):
+        """The clock of a gateway jumps, and jumps back."""
+        machine = random.choice(self.machines)
+        machine.set_clock(random.choice((-1, 1)) * random.randint(1, CLOCK_MAX))
+        time.sleep(seconds)
+        machine.set_clock(0)
+
+    def restart(self, _seconds):
+        """PostgreSQL starts again."""
+        self.pair.restart()
+
+    def failover(self, _seconds):
+        """PostgreSQL is lost, and its standby takes over."""
+        self.pair.fail_over()
 
 
-class Clients:
-    """What they were told: acknowledged rooms and events, and requests whose outcome is unknown."""
-
-    def __init__(self, cluster, count):
-        self.cluster = cluster
-        self.rooms, self.unknown, self.events, self.wrong = {}, set(), set(), []
-        self.over = threading.Event()
-        self.threads = [threading.Thread(target=self._run, args=(work,)) for work in (self._room, self._event)
-                        for _ in range(count)]
-        for thread in self.threads:
-            thread.start()
-
-    def end(self):
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
-
-    def _run(self, work):
-        while not self.over.is_set():
-            work()
-
-    def _until(self, final, path, body, headers):
-        """Repeats a request on any gateway until its answer is a final one."""
-        while True:
-            try:
-                answer = random.choice(self.cluster.gateways).post(path, body, headers=headers)
-                if final(answer.status):
-                    return answer
-            except (OSError, http.client.HTTPException):
-                pass  # that gateway was killed
-            time.sleep(PAUSE)
-
-    def _room(self):
-        name, key = uuid.uuid4().hex, str(uuid.uuid4())
-        answer = self._until(lambda status: status in (200, 422, 504), "/rooms", {"name": name},
-                             {"Idempotency-Key": f'"{key}"'})
-        if answer.status == 200:
-            self.rooms[name] = answer.json["id"]
-            again = self._until(lambda status: status in (200, 422, 504), "/rooms", {"name": name},
-                                {"Idempotency-Key": f'"{key}"'})
-            if again.status != 200 or again.json != answer.json:
-                self.wrong.append(f"room {name}: {answer.body!r}, and then {again.status} {again.body!r}")
-        elif answer.status == 504:
-            self.unknown.add(name)
-        else:
-            self.wrong.append(f"room {name}: {answer.status} {answer.body!r}")
-
-    def _event(self):
-        event = {"version": "2.0", "id": str(uuid.uuid4()), "account_id": "a", "app_id": "b", "type": "room.end.success",
-                 "timestamp": "2025-03-04T17:10:11Z", "data": {"room_id": random.choice("abcdef")}}
-        self._until(lambda status: status == 200, "/webhooks", event, {"X-Webhook-Secret": SECRET})
-        self.events.add(event["id"])
+BREAKS = ("kill", "pause", "partition", "clock", "restart", "failover")
 
 
-def delivered(cluster):
-    return collections.Counter(json.loads(request.body)["id"] for request in list(cluster.target.requests))
-
-
-def wait_for_deliveries(cluster, events, limit):
-    end = time.monotonic() + limit
-    while events - set(delivered(cluster)) and time.monotonic() < end:
-        time.sleep(PAUSE)
-
-
-def check(cluster, clients, kills):
-    """Prints the figures. Returns what must not be."""
-    twice = [name for name, count in cluster.created.items() if count > 1]
-    lost = [name for name in clients.rooms if cluster.created[name] != 1]
-    got = delivered(cluster)
-    missing = clients.events - set(got)
-    repeated = sum(count - 1 for event, count in got.items())
-    for what, number in (("gateways killed", kills), ("rooms acknowledged", len(clients.rooms)),
-                         ("rooms with an unknown outcome", len(clients.unknown)), ("rooms lost", len(lost)),
-                         ("rooms created twice", len(twice)), ("events acknowledged", len(clients.events)),
-                         ("events lost", len(missing)), ("events delivered again after a kill", repeated)):
-        print(f"{number:8} {what}")
-    problems = clients.wrong[:5]
-    problems += [f"rooms created twice: {twice[:3]}"] if twice else []
-    problems += [f"rooms lost: {lost[:3]}"] if lost else []
-    problems += [f"events lost: {sorted(missing)[:3]}"] if missing else []
-    problems += ["nothing was acknowledged"] if not clients.rooms or not clients.events else []
-    problems += [f"{repeated} events delivered again without a kill"] if repeated and not kills else []
-    return problems
+def break_until(cluster, arguments):
+    """Breaks one thing after the other, each of the kinds as often. Returns how often, by the kind."""
+    done = collections.Counter()
+    kinds = [kind for kind in arguments.breaks if kind != "clock" or faketime()]
+    end = time.monotonic() + arguments.seconds * FACTOR
+    while time.monotonic() < end:
+        order = random.sample(kinds, len(kinds))
+        for kind in order:
+            if time.monotonic() >= end:
+                break
+            time.sleep(arguments.pause * FACTOR)
+            print(f"{time.strftime('%H:%M:%S')} {kind}", file=sys.stderr)
+            getattr(cluster, kind)(random.uniform(1, arguments.longest) * FACTOR)
+            done[kind] += 1
+    time.sleep(arguments.pause * FACTOR)
+    return done
 
 
 def run(arguments):
     with tempfile.TemporaryDirectory() as directory:
         cluster = Cluster(directory, arguments.gateways)
         try:
-            clients = Clients(cluster, arguments.clients)
-            for _ in range(arguments.kills):
-                time.sleep(arguments.pause * FACTOR)
-                cluster.kill_one()
-            time.sleep(arguments.pause * FACTOR)
+            clients = load.Clients(cluster.ask, arguments.clients)
+            done = break_until(cluster, arguments)
             clients.end()
-            wait_for_deliveries(cluster, clients.events, 120 * FACTOR)
-            return check(cluster, clients, arguments.kills)
+            load.wait_for_deliveries(cluster.doubles, clients.events, 120 * FACTOR)
+            problems = load.check(cluster.doubles, clients, done)
+            if problems and arguments.keep:
+                load.dump(cluster.doubles, arguments.keep)
+            return problems
         finally:
             cluster.stop()
 
 
-def main():
+def kinds(text):
+    chosen = text.split(",")
+    if set(chosen) - set(BREAKS):
+        raise argparse.ArgumentTypeError(f"expected some of {','.join(BREAKS)}")
+    return chosen
+
+
+def main(words=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gateways", type=int, default=3, help="how many run (default: 3)")
     parser.add_argument("--clients", type=int, default=8, help="of each kind (default: 8)")
-    parser.add_argument("--kills", type=int, default=20, help="how often one is killed (default: 20)")
-    parser.add_argument("--pause", type=float, default=3, help="seconds between two of them (default: 3)")
-    arguments = parser.parse_args()
-    if "GR_TEST_POSTGRES" not in os.environ:
-        print("SKIPPED: without GR_TEST_POSTGRES there is no store to share", file=sys.stderr)
+    parser.add_argument("--seconds", type=float, default=60, help="how long (default: 60)")
+    parser.add_argument("--pause", type=float, default=2, help="seconds between two breaks (default: 2)")
+    parser.add_argument("--longest", type=float, default=15, help="seconds of the longest break (default: 15)")
+    parser.add_argument("--breaks", type=kinds, default=list(BREAKS), help=f"some of {','.join(BREAKS)} (default: all)")
+    parser.add_argument("--keep", help="directory for what arrived, when something was found")
+    arguments = parser.parse_args(words)
+    if not databases.binaries():
+        print("SKIPPED: PostgreSQL is not installed", file=sys.stderr)
         return 77
+    os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     problems = run(arguments)
     for problem in problems:
         print(problem, file=sys.stderr)

@@ -79,6 +79,19 @@ def test_the_page_of_plugins_has_every_error():
     assert len(names) > 15 and all(f"\n{name} (" in plain(page("greenroom-plugin.7")) for name in names)
 
 
+def test_the_commands_of_plugins_are_in_the_page_and_the_completions(tmp_path):
+    etc = os.path.join(os.environ["GR_SOURCE_DIR"], "etc")
+    text = plain(run(BINARY, "-c", etc, "doc", "greenroom.8").stdout)
+    section = text.partition(".SS webhooks replay ")[2].partition(".SS")[0]
+    assert "Send again what was given up" in section and "--room-id" in section and "A command of the plugin webhooks." in section
+    script = tmp_path / "greenroom.bash"
+    script.write_text(run(BINARY, "-c", etc, "doc", "greenroom.bash").stdout)
+    assert complete(script, "webhooks", "re") == ["replay", "resume"]
+    assert {"--state", "--since", "--json"} <= set(complete(script, "webhooks", "list", "--"))
+    assert complete(script, "webhooks", "list", "--state", "d") == ["delivered", "dead"]
+    assert complete(script, "webh") == ["webhooks"]
+
+
 def test_an_unknown_page():
     assert run(BINARY, "doc", "greenroom.1").returncode == 2
 

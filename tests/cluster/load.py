@@ -1,0 +1,171 @@
+"""The load, and the comparison of what was acknowledged with what is there."""
+
+import collections
+import http.client
+import json
+import random
+import threading
+import time
+import uuid
+
+from support.upstream import Reply, Upstream
+
+SECRET = "the secret of the hook"
+PAUSE = 0.05
+"""Between two attempts of a client, in seconds."""
+FAILURES = 0.01
+"""Share of deliveries that the target answers with 500."""
+
+
+class Doubles:
+    """100ms and the target of the webhooks."""
+
+    def __init__(self):
+        self.upstream, self.target = Upstream(), Upstream()
+        self.created = collections.Counter()
+        """How often the upstream was asked for a room, by its name."""
+        self.deliveries = []
+        """(room, number, whether the target took it), in the order of their arrival."""
+        self.lock = threading.Lock()
+        self.upstream.on("POST", "/v2/rooms", self._create)
+        self.target.on("POST", "/hook", self._take)
+
+    def _create(self, request):
+        name = request.json["name"]
+        with self.lock:
+            self.created[name] += 1
+        return Reply({"id": uuid.uuid4().hex[:24], "name": name}, delay=random.uniform(0, 0.05))
+
+    def _take(self, request):
+        data = request.json["data"]
+        fine = random.random() >= FAILURES
+        with self.lock:
+            self.deliveries.append((data["room_id"], data["number"], fine))
+        return Reply(status=200 if fine else 500)
+
+    def stop(self):
+        self.upstream.stop()
+        self.target.stop()
+
+
+class Clients:
+    """What they were told: acknowledged rooms and events, and requests whose outcome is unknown."""
+
+    def __init__(self, ask, count):
+        """ask(path, body, headers) sends a POST to some gateway."""
+        self.ask = ask
+        self.rooms, self.unknown, self.events, self.wrong = {}, set(), {}, []
+        self.not_kept = set()
+        """Rooms whose answer could not be kept: acknowledged, and unknown when they were asked for again."""
+        self.retries = 0
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self._create)for _ in range(count)]
+        self.threads += [threading.Thread(target=self._send, args=(f"room-{number}",)) for number in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _until(self, final, path, body, headers):
+        """Repeats a request until its answer is a final one."""
+        while True:
+            try:
+                answer = self.ask(path, body, headers)
+                if final(answer.status):
+                    return answer
+            except (OSError, http.client.HTTPException):
+                pass  # that gateway was killed, or cannot be reached
+            self.retries += 1
+            time.sleep(PAUSE)
+
+    def _create(self):
+        while not self.over.is_set():
+            self._room(uuid.uuid4().hex, {"Idempotency-Key": f'"{uuid.uuid4()}"'})
+
+    def _room(self, name, headers):
+        def final(status):
+            return status in (200, 422, 504)
+
+        answer = self._until(final, "/rooms", {"name": name}, headers)
+        if answer.status == 504:
+            self.unknown.add(name)
+        elif answer.status != 200:
+            self.wrong.append(f"room {name}: {answer.status} {answer.body!r}")
+        else:
+            self.rooms[name] = answer.json["id"]
+            again = self._until(final, "/rooms", {"name": name}, headers)
+            if again.status == 504:
+                self.not_kept.add(name)
+            elif again.status != 200 or again.json != answer.json:
+                self.wrong.append(f"room {name}: {answer.body!r}, and then {again.status} {again.body!r}")
+
+    def _send(self, room):
+        """The events of a room, one after the other, as 100ms does: the next one when the last was taken."""
+        number = 0
+        while not self.over.is_set():
+            event = {"version": "2.0", "id": f"{room}-{number}", "account_id": "a", "app_id": "b", "type": "peer.join.success",
+                     "timestamp": "2025-03-04T17:10:11Z", "data": {"room_id": room, "number": number}}
+            self._until(lambda status: status == 200, "/webhooks", event, {"X-Webhook-Secret": SECRET})
+            number += 1
+            self.events[room] = number
+
+
+def taken(doubles):
+    """What the target took, by room: the numbers in the order of their first arrival, and how often each came."""
+    with doubles.lock:
+        deliveries = list(doubles.deliveries)
+    order, times = collections.defaultdict(dict), collections.Counter()
+    for room, number, fine in deliveries:
+        if fine:
+            order[room].setdefault(number)
+            times[room, number] += 1
+    refused = sum(1 for _, _, fine in deliveries if not fine)
+    return {room: list(numbers) for room, numbers in order.items()}, times, refused
+
+
+def missing(doubles, events):
+    order, _, _ = taken(doubles)
+    return [(room, number) for room, count in events.items() for number in set(range(count)) - set(order.get(room, ()))]
+
+
+def wait_for_deliveries(doubles, events, limit):
+    end = time.monotonic() + limit
+    while missing(doubles, events) and time.monotonic() < end:
+        time.sleep(PAUSE)
+
+
+def check(doubles, clients, breaks):
+    """Prints the figures. Returns what must not be."""
+    order, times, refused = taken(doubles)
+    lost = missing(doubles, clients.events)
+    disordered = [room for room, numbers in order.items() if numbers != sorted(numbers)]
+    repeated = sum(count - 1 for count in times.values())
+    rooms_twice = [name for name, count in doubles.created.items() if count > 1]
+    rooms_lost = [name for name in clients.rooms if doubles.created[name] != 1]
+    figures = [(f"breaks of the kind {kind}", count) for kind, count in sorted(breaks.items())]
+    figures += [("requests that were sent again", clients.retries), ("rooms acknowledged", len(clients.rooms)),
+                ("rooms with an unknown outcome", len(clients.unknown)),
+                ("rooms whose answer could not be kept for a second request", len(clients.not_kept)), ("rooms lost", len(rooms_lost)),
+                ("rooms created twice", len(rooms_twice)), ("events acknowledged", sum(clients.events.values())),
+                ("events lost", len(lost)), ("rooms whose events came out of order", len(disordered)),
+                ("deliveries that the target refused, and that were made again", refused),
+                ("deliveries made again after a break", repeated)]
+    for what, number in figures:
+        print(f"{number:8} {what}")
+    problems = clients.wrong[:5]
+    problems += [f"rooms created twice: {rooms_twice[:3]}"] if rooms_twice else []
+    problems += [f"rooms lost: {rooms_lost[:3]}"] if rooms_lost else []
+    problems += [f"events lost: {sorted(lost)[:3]}"] if lost else []
+    problems += [f"events out of order: {disordered[:3]}"] if disordered else []
+    problems += ["nothing was acknowledged"] if not clients.rooms or not clients.events else []
+    problems += [f"{repeated} deliveries made again without a break"] if repeated and not breaks else []
+    return problems
+
+
+def dump(doubles, directory):
+    """Keeps what arrived, for a closer look at a run that found something."""
+    with open(f"{directory}/deliveries.json", "w") as file:
+        json.dump(doubles.deliveries, file)
