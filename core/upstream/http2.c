@@ -95,7 +95,11 @@ static void collect(struct grc_http2 *http2)
         call->code = code;
         call->done = true;
         leave(http2, call);
-        grc_queue_wake(&call->wake);
+        /* The one that drives waits for events, which this thread may have taken. */
+        if (call == http2->driving)
+            grc_driver_wake(&http2->driver);
+        else
+            grc_queue_wake(&call->wake);
     }
 }
 
@@ -131,22 +135,23 @@ static enum grc_woken drive(struct grc_http2 *http2, const struct call *call, in
 static enum gr_err wait(struct grc_http2 *http2, struct call *call)
 {
     struct grc_gone gone = grc_gone_begin(call->transfer->exchange);
+    enum gr_err err = act(http2);
 
-    for (;;) {
-        enum gr_err err = act(http2);
-        if (call->done || err != GR_OK)
-            return err;
+    while (!call->done && err == GR_OK) {
+        bool drives = !http2->driving;
         int64_t until_ms = grc_gone_step(&gone, GRC_NEVER_MS);
         enum grc_woken woken =
-            http2->driving ? grc_queue_wait(&call->wake, &http2->lock, until_ms, GRC_WAITS_UPSTREAM)
-                           : drive(http2, call, until_ms);
+            drives ? drive(http2, call, until_ms)
+                   : grc_queue_wait(&call->wake, &http2->lock, until_ms, GRC_WAITS_UPSTREAM);
         if (call->done)
-            return GR_OK;
+            break;
         if (woken == GRC_WOKEN_CANCELLED || grc_gone_look(&gone))
             return GR_ERR_CANCELLED;
         if (woken == GRC_WOKEN_FAILED)
             return GR_ERR_NO_MEMORY;
+        err = drives ? act(http2) : GR_OK;
     }
+    return err;
 }
 
 /* Adds the call, waits for it, and takes it out. */
