@@ -133,6 +133,15 @@ def test_calls_at_the_same_time_share_one_connection(gateway, upstream, pool):
     assert upstream.connections == 1, "a connection that is not used is kept"
 
 
+def test_calls_wait_for_a_connection_that_is_being_made(gateway, upstream, pool):
+    upstream.greets.clear()
+    calls = [pool.submit(gateway.get, f"/rooms/{n}") for n in range(20)]
+    until(lambda: 'calls_waiting{for="upstream"} 20' in gateway.admin("/metrics").body.decode(), "20 calls wait")
+    upstream.greets.set()
+    assert [call.result().status for call in calls] == [200] * 20
+    assert upstream.connections == 1
+
+
 def test_more_calls_than_streams_take_more_connections(server_files, start, pool):
     with Http2Upstream(*server_files, streams_max=10) as upstream:
         gateway = start(upstream.url)
@@ -203,6 +212,13 @@ def test_a_post_whose_stream_was_reset_is_not_repeated(gateway, upstream):
     upstream.answer = lambda stream: lambda stream: stream.reset(h2.errors.ErrorCodes.INTERNAL_ERROR)
     assert gateway.post("/rooms", {"name": "a"}).status == 502
     assert len(upstream.requests) == 1
+
+
+def test_a_post_on_a_kept_connection_that_breaks_is_not_repeated(gateway, upstream):
+    assert gateway.get("/rooms/1").status == 200
+    upstream.answer = lambda stream: lambda stream: stream.connection.close()
+    assert gateway.post("/rooms", {"name": "a"}).status == 502
+    assert [request.header(":method") for request in upstream.requests] == ["GET", "POST"]
 
 
 def test_a_post_that_was_refused_unprocessed_is_repeated(gateway, upstream):

@@ -151,6 +151,9 @@ class Http2Upstream:
         """Every request, in the order in which they were whole."""
         self.held = []
         self.connections = 0
+        self.greets = threading.Event()
+        """While it is cleared, new connections wait for their TLS handshake."""
+        self.greets.set()
         self._lock = threading.Lock()
         self._open = []
 
@@ -164,6 +167,7 @@ class Http2Upstream:
             act(stream)
 
     def _serve(self, sock):
+        self.greets.wait()
         try:
             sock = self.context.wrap_socket(sock, server_side=True)
         except OSError:
@@ -193,6 +197,7 @@ class Http2Upstream:
 
     def end(self):
         """Closes the listener and all connections."""
+        self.greets.set()
         if self.listener.fileno() >= 0:
             self.listener.shutdown(socket.SHUT_RDWR)
             self.listener.close()
