@@ -1,4 +1,4 @@
-/* block: a group whose handler blocks its thread, for the bench. */
+/* block: a group whose handler blocks its thread, and says so, for the bench. */
 #include <greenroom/plugin.h>
 
 #include <jansson.h>
@@ -10,7 +10,9 @@ static enum gr_err block(struct gr_call *call)
     long ms = strtol(gr_param(call, "ms").ptr, NULL, 10);
     struct timespec pause = {ms / 1000, ms % 1000 * 1000000L};
 
+    gr_blocking(call, true);
     nanosleep(&pause, NULL);
+    gr_blocking(call, false);
     return gr_reply_json(call, 200, json_pack("{s:i}", "blocked_ms", (int)ms));
 }
 
