@@ -32,8 +32,7 @@ struct grc_outcome grc_curl_end(struct grc_transfer *transfer, CURLcode code)
     return outcome;
 }
 
-/* Returns why an attempt ends before libcurl has finished it, or GR_OK. */
-static enum gr_err early(enum grc_woken woken, struct grc_handle *handle)
+enum gr_err grc_curl_early(enum grc_woken woken, struct grc_handle *handle)
 {
     if (woken == GRC_WOKEN_CANCELLED || grc_gone_look(&handle->gone_look))
         return GR_ERR_CANCELLED;
@@ -56,9 +55,9 @@ static enum gr_err drive(struct grc_handle *handle, CURLcode *ret_code)
         if (grc_driver_next_done(driver, ret_code))
             return GR_OK;
         enum gr_err err =
-            early(grc_driver_wait(driver, grc_gone_step(&handle->gone_look, GRC_NEVER_MS),
-                                  GRC_WAITS_UPSTREAM),
-                  handle);
+            grc_curl_early(grc_driver_wait(driver, grc_gone_step(&handle->gone_look, GRC_NEVER_MS),
+                                           GRC_WAITS_UPSTREAM),
+                           handle);
         if (err != GR_OK)
             return err;
     }

@@ -10,6 +10,10 @@ enum gr_err grc_curl_begin(struct grc_transfer *transfer);
  * exchange has its answer. */
 struct grc_outcome grc_curl_end(struct grc_transfer *transfer, CURLcode code);
 
+/* Returns why an attempt ends before libcurl has finished it, or GR_OK: the wait of its call was
+ * cancelled or has failed, or the client has left. */
+enum gr_err grc_curl_early(enum grc_woken woken, struct grc_handle *handle);
+
 /* Makes one attempt of a transfer that was launched. With GR_OK in the outcome the exchange has its
  * answer. On a fiber it waits without holding a thread. */
 struct grc_outcome grc_curl_attempt(struct grc_transfer *transfer);

@@ -134,22 +134,20 @@ static enum grc_woken drive(struct grc_http2 *http2, const struct call *call, in
 /* Waits until the call is done, or has to end early, for which the reason is returned. */
 static enum gr_err wait(struct grc_http2 *http2, struct call *call)
 {
-    struct grc_gone gone = grc_gone_begin(call->transfer->exchange);
+    struct grc_handle *handle = call->transfer->handle;
     enum gr_err err = act(http2);
 
     while (!call->done && err == GR_OK) {
         bool drives = !http2->driving;
-        int64_t until_ms = grc_gone_step(&gone, GRC_NEVER_MS);
+        int64_t until_ms = grc_gone_step(&handle->gone_look, GRC_NEVER_MS);
         enum grc_woken woken =
             drives ? drive(http2, call, until_ms)
                    : grc_queue_wait(&call->wake, &http2->lock, until_ms, GRC_WAITS_UPSTREAM);
         if (call->done)
             break;
-        if (woken == GRC_WOKEN_CANCELLED || grc_gone_look(&gone))
-            return GR_ERR_CANCELLED;
-        if (woken == GRC_WOKEN_FAILED)
-            return GR_ERR_NO_MEMORY;
-        err = drives ? act(http2) : GR_OK;
+        err = grc_curl_early(woken, handle);
+        if (err == GR_OK && drives)
+            err = act(http2);
     }
     return err;
 }
