@@ -1,4 +1,4 @@
-"""A soak: callers of all kinds, random upstream faults, reloads, for the given time.
+"""A soak: callers of all kinds, a crowd of slow clients, random upstream faults, reloads, for the given time.
 
 Each caller has rooms of its own, and every fault is set for the next call to one of them, so that for each answer it
 is known whether something was injected. An error where nothing was injected counts against the gateway; so do a
@@ -15,6 +15,7 @@ import random
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 import tempfile
 import threading
@@ -25,7 +26,10 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from support.certificates import Authority  # noqa: E402
 from support.gateway import Gateway  # noqa: E402
+from support.promtext import parse  # noqa: E402
 
+SLOW_CLIENTS = pathlib.Path(__file__).parents[1] / "bench" / "slow_clients.py"
+SLOW_KINDS = ("silent", "idle", "header", "body", "reader")
 KEY, SECRET = "sandbox-access-key", "sandbox-app-secret-for-local-use-only"
 UPSTREAM_TIMEOUT = 3.0
 
@@ -222,7 +226,7 @@ def make_sandbox(directory):
 def make_gateway(directory, sandbox, files):
     url = f"http://127.0.0.1:{sandbox.port}/v2"
     gateway = Gateway(directory / "gateway", {
-        "server": {"listen": ["127.0.0.1:0", {"address": "127.0.0.1:0", "tls": True}], "workers": 128,
+        "server": {"listen": ["127.0.0.1:0", {"address": "127.0.0.1:0", "tls": True}],
                    "tls": {"certificate": str(files[0]), "key": str(files[1])}, "access_log": False},
         "credentials": {"100ms": {"access_key": KEY, "secret": SECRET}},
         "upstreams": {"api": {"url": url, "credential": "100ms", "timeout": f"{int(UPSTREAM_TIMEOUT)}s"},
@@ -231,6 +235,25 @@ def make_gateway(directory, sandbox, files):
     gateway.start()
     gateway.https_port = int(gateway.find(r'"listening on https://[^"]*:(\d+)"'))
     return gateway
+
+
+def start_crowd(gateway, count):
+    """Starts slow clients in equal parts; each reconnects when the gateway has closed its connection."""
+    return [subprocess.Popen([sys.executable, str(SLOW_CLIENTS), str(gateway.port), kind, str(count // len(SLOW_KINDS))],
+                             stdout=subprocess.DEVNULL) for kind in SLOW_KINDS if count >= len(SLOW_KINDS)]
+
+
+def end_crowd(gateway, crowd, count, tally):
+    """Complains when most of their connections are not open. Some always are about to be made again."""
+    held = parse(gateway.admin("/metrics").body.decode())["greenroom_connections"]
+    if held < 0.5 * count:
+        tally.complain(f"only {held:.0f} connections are open beside {count} slow clients")
+    for process in crowd:
+        if process.poll() is not None:
+            tally.complain(f"slow clients ended with {process.returncode}")
+        process.kill()
+        process.wait()
+    return held
 
 
 def watch(gateway, sandbox, tally, seconds, files, authority):
@@ -286,6 +309,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--callers", type=int, default=24)
+    parser.add_argument("--slow", type=int, default=2000)
     options = parser.parse_args()
     tally, stop = Tally(), threading.Event()
 
@@ -302,7 +326,9 @@ def main():
         callers = [Caller(i, gateway, sandbox, tally, stop, context) for i in range(options.callers)]
         for caller in callers:
             caller.start()
+        crowd = start_crowd(gateway, options.slow)
         memory = watch(gateway, sandbox, tally, options.minutes * 60, files, authority)
+        held = end_crowd(gateway, crowd, options.slow, tally)
         stop.set()
         for caller in callers:
             caller.join(60)
@@ -313,6 +339,7 @@ def main():
         end("gateway", gateway, tally)
         end("sandbox", sandbox, tally)
     report(tally, seconds, memory, reloads)
+    print(f"connections at the end: {held:.0f}, {options.slow} of them meant to be slow")
     return 1 if tally.wrong else 0
 
 
