@@ -7,6 +7,7 @@ process that ends, a leak, a sanitizer's report and memory that keeps growing. R
 
 import argparse
 import collections
+import contextlib
 import http.client
 import json
 import os
@@ -237,23 +238,25 @@ def make_gateway(directory, sandbox, files):
     return gateway
 
 
-def start_crowd(gateway, count):
-    """Starts slow clients in equal parts; each reconnects when the gateway has closed its connection."""
-    return [subprocess.Popen([sys.executable, str(SLOW_CLIENTS), str(gateway.port), kind, str(count // len(SLOW_KINDS))],
-                             stdout=subprocess.DEVNULL) for kind in SLOW_KINDS if count >= len(SLOW_KINDS)]
-
-
-def end_crowd(gateway, crowd, count, tally):
-    """Complains when most of their connections are not open. Some always are about to be made again."""
-    held = parse(gateway.admin("/metrics").body.decode())["greenroom_connections"]
-    if held < 0.5 * count:
-        tally.complain(f"only {held:.0f} connections are open beside {count} slow clients")
-    for process in crowd:
-        if process.poll() is not None:
-            tally.complain(f"slow clients ended with {process.returncode}")
-        process.kill()
-        process.wait()
-    return held
+@contextlib.contextmanager
+def crowd(gateway, count, tally):
+    """Slow clients of each kind in equal parts; they reconnect when the gateway has closed a connection. It counts as
+    wrong when most of the connections are not open at the end: those of slow readers are closed when the kernel has taken
+    the answer, and others always are about to be made again."""
+    processes = [subprocess.Popen([sys.executable, str(SLOW_CLIENTS), str(gateway.port), kind,
+                                   str(count // len(SLOW_KINDS))], stdout=subprocess.DEVNULL) for kind in SLOW_KINDS]
+    try:
+        yield
+        held = parse(gateway.admin("/metrics").body.decode())["greenroom_connections"]
+        print(f"connections at the end: {held:.0f}, {count} of them meant to be slow")
+        if held < 0.5 * count:
+            tally.complain(f"only {held:.0f} connections are open beside {count} slow clients")
+        if any(process.poll() is not None for process in processes):
+            tally.complain("a process of slow clients has ended")
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def watch(gateway, sandbox, tally, seconds, files, authority):
@@ -326,9 +329,8 @@ def main():
         callers = [Caller(i, gateway, sandbox, tally, stop, context) for i in range(options.callers)]
         for caller in callers:
             caller.start()
-        crowd = start_crowd(gateway, options.slow)
-        memory = watch(gateway, sandbox, tally, options.minutes * 60, files, authority)
-        held = end_crowd(gateway, crowd, options.slow, tally)
+        with crowd(gateway, options.slow, tally):
+            memory = watch(gateway, sandbox, tally, options.minutes * 60, files, authority)
         stop.set()
         for caller in callers:
             caller.join(60)
@@ -339,7 +341,6 @@ def main():
         end("gateway", gateway, tally)
         end("sandbox", sandbox, tally)
     report(tally, seconds, memory, reloads)
-    print(f"connections at the end: {held:.0f}, {options.slow} of them meant to be slow")
     return 1 if tally.wrong else 0
 
 
