@@ -139,12 +139,12 @@ static bool check_store(struct grc_plugin *plugin, const struct grc_settings *se
     if (!plugin->desc->migrations || settings->store)
         return true;
     const struct grc_path path = {.name = "store"};
-    char *where = grc_source_where_main(settings->dir, &path);
+    char *place = grc_source_place_main(settings->dir, &path);
     bool overlooked = grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
-                                      "%s: store: missing: the group of %s keeps data: name a "
+                                      "%s: missing: the group of %s keeps data: name a "
                                       "database, such as \"sqlite:greenroom.db\"",
-                                      where ? where : settings->dir, grc_plugin_config(plugin));
-    free(where);
+                                      place ? place : settings->dir, grc_plugin_config(plugin));
+    free(place);
     return overlooked;
 }
 
@@ -201,14 +201,15 @@ static bool check_idempotency(struct grc_plugin *plugin, const struct grc_settin
 /* Keys in memory would be other ones with every reload, and `greenroom keys` could add none. */
 static bool check_keys(const struct grc_settings *settings, const struct grc_reporter *reporter)
 {
+    const struct grc_path auth = {.name = "auth"};
+    const struct grc_path keys = {.up = &auth, .name = "keys"};
+    const struct grc_path path = {.up = &keys, .name = "store"};
     bool lasts = settings->store && strcmp(settings->store, "sqlite::memory:") != 0;
 
-    if (settings->auth.keys_in_store && !lasts)
-        grc_say(reporter,
-                "%s/greenroom.json: auth.keys.store: the keys need a \"store\" that lasts: "
-                "\"sqlite:FILE\" or \"postgres://…\"",
-                settings->dir);
-    return !settings->auth.keys_in_store || lasts;
+    return !settings->auth.keys_in_store || lasts ||
+           grc_source_say_main(settings->dir, &path, reporter->report, reporter->arg,
+                               "the keys need a \"store\" that lasts: \"sqlite:FILE\" or "
+                               "\"postgres://…\"");
 }
 
 static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter *reporter)
@@ -247,12 +248,14 @@ static bool make_upstreams(struct grc_runtime *runtime, const struct grc_reporte
 
 static bool share_limits(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
+    const struct grc_path limits = {.name = "limits"};
+    const struct grc_path path = {.up = &limits, .name = "shared"};
     char *reason = NULL;
     bool fine = grc_limits_share(runtime->limits, &reason);
 
     if (!fine)
-        grc_say(reporter, "%s/greenroom.json: limits.shared: %s", runtime->settings->dir,
-                reason ? reason : "out of memory");
+        grc_source_say_main(runtime->settings->dir, &path, reporter->report, reporter->arg, "%s",
+                            reason ? reason : "out of memory");
     free(reason);
     return fine;
 }
