@@ -8,6 +8,8 @@
 #include "call/call.h"
 #include "call/timers.h"
 #include "config/env.h"
+#include "config/setting.h"
+#include "config/source.h"
 #include "doc/documents.h"
 #include "guard/limits.h"
 #include "idempotency/idempotency.h"
@@ -85,12 +87,14 @@ static bool make_upstreams(struct grc_runtime *runtime, const struct grc_reporte
 
 static bool share_limits(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
+    const struct grc_path limits = {.name = "limits"};
+    const struct grc_path path = {.up = &limits, .name = "shared"};
     char *reason = NULL;
     bool fine = grc_limits_share(runtime->limits, &reason);
 
     if (!fine)
-        grc_say(reporter, "%s/greenroom.json: limits.shared: %s", runtime->settings->dir,
-                reason ? reason : "out of memory");
+        grc_source_say_main(runtime->settings->dir, &path, reporter->report, reporter->arg, "%s",
+                            reason ? reason : "out of memory");
     free(reason);
     return fine;
 }

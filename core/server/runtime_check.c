@@ -69,12 +69,12 @@ static bool check_store(struct grc_plugin *plugin, const struct grc_settings *se
     if (!plugin->desc->migrations || settings->store)
         return true;
     const struct grc_path path = {.name = "store"};
-    char *where = grc_source_where_main(settings->dir, &path);
+    char *place = grc_source_place_main(settings->dir, &path);
     bool overlooked = grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
-                                      "%s: store: missing: the group of %s keeps data: name a "
+                                      "%s: missing: the group of %s keeps data: name a "
                                       "database, such as \"sqlite:greenroom.db\"",
-                                      where ? where : settings->dir, grc_plugin_config(plugin));
-    free(where);
+                                      place ? place : settings->dir, grc_plugin_config(plugin));
+    free(place);
     return overlooked;
 }
 
@@ -131,14 +131,15 @@ static bool check_idempotency(struct grc_plugin *plugin, const struct grc_settin
 /* Keys in memory would be other ones with every reload, and `greenroom keys` could add none. */
 static bool check_keys(const struct grc_settings *settings, const struct grc_reporter *reporter)
 {
+    const struct grc_path auth = {.name = "auth"};
+    const struct grc_path keys = {.up = &auth, .name = "keys"};
+    const struct grc_path path = {.up = &keys, .name = "store"};
     bool lasts = settings->store && strcmp(settings->store, "sqlite::memory:") != 0;
 
-    if (settings->auth.keys_in_store && !lasts)
-        grc_say(reporter,
-                "%s/greenroom.json: auth.keys.store: the keys need a \"store\" that lasts: "
-                "\"sqlite:FILE\" or \"postgres://…\"",
-                settings->dir);
-    return !settings->auth.keys_in_store || lasts;
+    return !settings->auth.keys_in_store || lasts ||
+           grc_source_say_main(settings->dir, &path, reporter->report, reporter->arg,
+                               "the keys need a \"store\" that lasts: \"sqlite:FILE\" or "
+                               "\"postgres://…\"");
 }
 
 bool grc_runtime_check(struct grc_runtime *runtime, const struct grc_reporter *reporter)

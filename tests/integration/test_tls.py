@@ -255,7 +255,8 @@ def place(files, certificate, key):
 def test_new_certificate_without_restart(tmp_path, authority, server_files, signaled):
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     place(server_files, certificate, key)
-    with Https(tmp_path / "gateway", (certificate, key)) as gateway:
+    # The standing connection must not end for being idle while the certificate is waited for.
+    with Https(tmp_path / "gateway", (certificate, key), keep_alive_timeout="10m") as gateway:
         before = serial_of(gateway, authority)
         with gateway.connect(trusting(authority)) as standing:
             place(authority.issue("renewed", algorithm="rsa:2048"), certificate, key)
