@@ -28,6 +28,7 @@ import load  # noqa: E402
 import network  # noqa: E402
 import revocations  # noqa: E402
 from support import hms, redis  # noqa: E402
+from support.clocks import faketime  # noqa: E402
 from support.gateway import Answer  # noqa: E402
 from support.upstream import FACTOR  # noqa: E402
 
@@ -36,16 +37,19 @@ CLOCK_MAX = 8
 """Seconds by which a clock is set wrong: leases of webhooks have a margin of 10 s for that."""
 
 
-def faketime():
-    """The library that sets the clock of one process; None when it is not installed, and with sanitizers, whose own library
-    has to be the first."""
-    if os.environ.get("GR_SANITIZE"):
-        return None
-    return next(iter(sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
-
-
 CALM_AFTER = 5
 """Seconds after a break in which a gateway may not have read the store again."""
+
+
+def start_again(gateway):
+    """As a service manager does: a gateway that starts while it cannot reach PostgreSQL in time says so and ends."""
+    for _ in range(5):
+        try:
+            return gateway.start()
+        except AssertionError:
+            gateway.process.kill()
+            gateway.process.wait()
+    return gateway.start()
 
 
 class Machine:
@@ -65,7 +69,7 @@ class Machine:
         if faketime():
             self.gateway.env |= {"LD_PRELOAD": str(faketime()), "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_NO_CACHE": "1",
                                  "DONT_FAKE_MONOTONIC": "1"}
-        self.gateway.start()
+        start_again(self.gateway)
 
     def _way(self, name, port):
         way = self.ways[name] = network.Way(port, self.network.near)
@@ -166,7 +170,7 @@ class Cluster:
         with machine.troubled():
             machine.gateway.process.kill()
             machine.gateway.process.wait()
-            machine.gateway.start()
+            start_again(machine.gateway)
 
     def pause(self, seconds):
         """A gateway stands still, as a machine that is suspended."""
