@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "base/format.h"
-#include "base/redis_url.h"
 #include "config/ownership.h"
 #include "config/source.h"
 #include "plugin/module.h"
@@ -199,13 +198,12 @@ static void look_at_secrets(struct audit *audit)
 
 /* --- upstreams --- */
 
-/* Whether a host, which may be the begin of a longer text, is this machine. */
-static bool is_near(const char *host)
+static bool is_near(const char *url)
 {
-    static const char *const near[] = {"127.", "localhost", "[::1]", "::1"};
+    static const char *const near[] = {"http://127.", "http://localhost", "http://[::1]"};
 
     for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
-        if (strncmp(host, near[i], strlen(near[i])) == 0)
+        if (strncmp(url, near[i], strlen(near[i])) == 0)
             return true;
     }
     return false;
@@ -220,7 +218,7 @@ static void look_at_upstreams(struct audit *audit)
 
         if (!upstream->url)
             continue;
-        if (strncmp(upstream->url, "http://", 7) == 0 && !is_near(upstream->url + 7))
+        if (strncmp(upstream->url, "http://", 7) == 0 && !is_near(upstream->url))
             find(audit, GRC_AUDIT_UPSTREAM_PLAIN,
                  place_of(audit, "upstreams", upstream->name, "url"),
                  grc_format("%s", upstream->url));
@@ -228,28 +226,6 @@ static void look_at_upstreams(struct audit *audit)
             find(audit, GRC_AUDIT_UPSTREAM_UNVERIFIED,
                  place_of(audit, "upstreams", upstream->name, "verify"), grc_format("false"));
     }
-}
-
-/* --- servers of the gateway --- */
-
-/* The host without the rest of the URL, which may have a password. */
-static void look_at_redis(struct audit *audit, const char *text, char *where)
-{
-    struct grc_redis_url url = {.host = NULL};
-    bool is_url = text && !grc_redis_url_parse(text, &url);
-    bool open = is_url && url.host && !url.password && !is_near(url.host);
-
-    if (open)
-        find(audit, GRC_AUDIT_REDIS_OPEN, where, grc_format("%s:%u", url.host, url.port));
-    else
-        free(where);
-    grc_redis_url_done(&url);
-}
-
-static void look_at_servers(struct audit *audit)
-{
-    look_at_redis(audit, audit->settings->limits.shared.url,
-                  place_of(audit, "limits", "shared", "url"));
 }
 
 /* --- files that other users can change --- */
@@ -367,7 +343,6 @@ json_t *grc_audit(const char *config_dir, grc_report_fn *report, void *arg)
         look_at_cors(&audit);
         look_at_secrets(&audit);
         look_at_upstreams(&audit);
-        look_at_servers(&audit);
         look_at_writables(&audit);
         look_at_tokens(&audit);
         look_at_process(&audit);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/secure.h"
 #include "base/thread.h"
+#include "store/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>

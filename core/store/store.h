@@ -24,6 +24,4 @@ typedef enum gr_err grc_store_body_fn(struct grc_store_session *session, void *a
 enum gr_err grc_store_tx(struct grc_store *store, grc_store_body_fn *body, void *arg);
 /* Runs SELECT 1, for the readiness check. */
 enum gr_err grc_store_ping(struct grc_store *store);
-/* The time of the store's machine in milliseconds since 1970: the same for all gateways on it. */
-enum gr_err grc_store_clock(struct grc_store *store, int64_t *ret_ms);
 const char *grc_store_kind(const struct grc_store *store);

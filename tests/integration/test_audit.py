@@ -58,7 +58,6 @@ RULES = {
     "secret-short": [{"credentials": {"k": {"kind": "100ms", "access_key": "a", "secret": "${AUDIT_SECRET}"}}}],
     "upstream-plain": [{"upstreams": {"api": {"url": "http://api.example.org"}}}],
     "upstream-unverified": [{"upstreams": {"api": {"verify": False}}}],
-    "redis-open": [{"limits": {"shared": {"url": "redis://redis.example.org/0"}}}],
     "tokens-unlimited": [{"limits": None}],
     "core-dumps": [{"server": {"core_dumps": True}}],
     "log-debug": [{"log": {"level": "debug"}}],
@@ -81,14 +80,6 @@ def test_a_rule_finds_what_it_is_about(tmp_path, rule):
     assert re.match(rf"{tmp_path}/greenroom\.json:\d+:\d+: [a-z]", one["where"]), one
     line = f"{one['where']}: {rule} ({one['severity']}): {one['found']}: {one['means']}"
     assert line in audit(tmp_path, env=env).stdout.splitlines()
-
-
-@pytest.mark.parametrize("url", ["redis://:a-password@redis.example.org", "redis://ann:a-password@redis.example.org/3",
-                                 "redis://127.0.0.1/0", "redis://localhost", "redis://[::1]:6379", "unix:///run/redis/redis.sock"])
-def test_a_redis_with_a_password_or_on_this_machine_is_well(tmp_path, url):
-    write(tmp_path, {"limits": {"shared": {"url": url}}})
-    done = audit(tmp_path)
-    assert "redis-open" not in done.stdout and "a-password" not in done.stdout
 
 
 def test_a_secret_in_a_file_that_others_can_read(tmp_path):
