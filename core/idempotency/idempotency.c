@@ -271,7 +271,7 @@ static enum gr_err ask_store(struct grc_call *call, struct grc_claim *claim, boo
                                             .group = call->plugin->self.name,
                                             .operation = call->route->row->id,
                                             .token = claim->token,
-                                            .now_ms = grc_now_ms(),
+                                            .now_ms = grc_keeper_now_ms(keeper),
                                             .keep_ms = settings->keep_ms};
 
     if (grc_keeper_count(keeper, call->plugin->self.name) >= settings->records_max)

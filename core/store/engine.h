@@ -46,6 +46,8 @@ struct grc_store_session {
 struct grc_engine {
     const char *kind;   /* "sqlite" */
     const char *scheme; /* "sqlite:" */
+    /* Asks for the time in milliseconds since 1970; NULL: the store is on this machine. */
+    const char *clock_sql;
     struct grc_store *(*open)(const char *url, char **ret_reason);
     void (*close)(struct grc_store *store);
     /* With write false, the session is for reading statements outside of a transaction. */

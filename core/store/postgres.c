@@ -428,5 +428,6 @@ const struct grc_engine grc_engine_postgres = {
     .rollback = pg_rollback,
     .run = pg_run,
     .script = pg_script,
+    .clock_sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     .step_sql = pg_step_sql,
 };

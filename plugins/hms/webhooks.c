@@ -56,7 +56,7 @@ static const struct gr_option options[] = {
 
 /* next_ms, renamed to due_ms: when the next attempt is due; NULL: never again. Of a delivery that
  * is over, done_ms is when the target took it; NULL: it was given up. tried_ms, status and failure
- * are of the last attempt that failed. */
+ * are of the last attempt that failed. behind: see shared/queue.h. */
 static const struct gr_migration migrations[] = {
     {1, "events and deliveries",
      "CREATE TABLE webhook_event (seq INTEGER PRIMARY KEY AUTOINCREMENT," EVENT_COLUMNS
@@ -76,6 +76,19 @@ static const struct gr_migration migrations[] = {
      "CREATE INDEX webhook_delivery_open ON webhook_delivery (target, event_seq)"
      " WHERE done_ms IS NULL;"
      "CREATE TABLE webhook_target (name TEXT PRIMARY KEY, paused_ms BIGINT)",
+     NULL},
+    /* The next delivery of each room is found without reading those behind it. */
+    {4, "first of each room",
+     "ALTER TABLE webhook_delivery ADD COLUMN behind BIGINT NOT NULL DEFAULT 0;"
+     "CREATE INDEX webhook_delivery_room ON webhook_delivery (target, room_id, event_seq)"
+     " WHERE due_ms IS NOT NULL;"
+     "UPDATE webhook_delivery SET behind = 1 WHERE due_ms IS NOT NULL AND EXISTS (SELECT 1"
+     " FROM webhook_delivery AS e WHERE e.target = webhook_delivery.target"
+     " AND e.room_id = webhook_delivery.room_id AND e.event_seq < webhook_delivery.event_seq"
+     " AND e.due_ms IS NOT NULL);"
+     "CREATE INDEX webhook_delivery_first ON webhook_delivery (target, due_ms, event_seq)"
+     " WHERE due_ms IS NOT NULL AND behind = 0;"
+     "DROP INDEX webhook_delivery_due",
      NULL},
     GR_END,
 };

@@ -63,7 +63,7 @@ struct webhooks {
     struct webhooks_target *targets;
     size_t target_count;
     struct queue deliveries; /* with the order of rooms */
-    struct queue unordered;  /* the same table without it */
+    struct queue unordered;  /* the same rows without it */
     struct webhooks_log *log;
 };
 
@@ -94,8 +94,6 @@ extern const struct gr_field webhooks_target_answer[];
 /* Makes the targets of the option forward_to and defines an upstream for each. */
 enum gr_err webhooks_targets_init(struct gr_self *self, struct webhooks *webhooks);
 void webhooks_targets_done(const struct gr_host *host, struct webhooks *webhooks);
-/* Tells whether a target is paused by its row in the store. Inside or outside of a transaction. */
-enum gr_err webhooks_is_paused(struct gr_call *call, const char *target, bool *ret_paused);
 /* GET /webhooks/targets, POST /webhooks/targets/{target}/pause and …/resume */
 gr_handler webhooks_targets_list;
 gr_handler webhooks_pause;
@@ -126,8 +124,12 @@ bool webhooks_sign(struct gr_call *call, const struct webhooks_target *target, g
 
 /* The queue of all deliveries. */
 struct queue webhooks_queue_of(const struct webhooks_options *options);
+/* The same for the deliveries to one target of the config. */
+struct queue webhooks_queue_to(const struct webhooks_options *options, const json_t *settings);
 /* Timer: makes the deliveries that are due. */
 gr_handler webhooks_deliver;
+/* Lets deliveries go on that waited for one which is not there any more. */
+enum gr_err webhooks_repair(struct gr_call *call);
 /* Adds one delivery for each target. Runs inside the transaction that stores the event. room_id may
  * be NULL. */
 enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks, int64_t event_seq,
@@ -171,8 +173,8 @@ enum gr_err webhooks_deliveries_read(struct gr_call *call, const struct webhooks
  * Makes deliveries due again that were given up; with an event's id also those that were made. They
  * begin with no attempt counted, in the order of their events.
  */
-enum gr_err webhooks_replay_all(struct gr_call *call, const struct webhooks_filter *filter,
-                                int64_t *ret_count);
+enum gr_err webhooks_replay_all(struct gr_call *call, const struct webhooks_options *options,
+                                const struct webhooks_filter *filter, int64_t *ret_count);
 /* Reads an event as the text of a JSON object: the event as received, when, and its deliveries. The
  * text is empty when there is no such event. */
 enum gr_err webhooks_event_read(struct gr_call *call, const char *event_id, gr_str *ret_text);

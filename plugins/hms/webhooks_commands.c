@@ -151,12 +151,11 @@ static int replay_command(struct gr_call *call, const void *options, int argc, c
     struct webhooks_filter filter = webhooks_filter_of(call);
     int64_t count = 0;
 
-    (void)options;
     filter.event_id = argc == 2 ? argv[1] : NULL;
     if (argc > 2 ||
         (argc < 2 && !filter.target && !filter.room_id && !filter.since && !has_flag(call, "all")))
         return USAGE;
-    if (webhooks_replay_all(call, &filter, &count) != GR_OK)
+    if (webhooks_replay_all(call, options, &filter, &count) != GR_OK)
         return complain("not all deliveries could be chosen");
     if (has_flag(call, "json"))
         return print_json(json_pack("{s:I}", "replayed", (json_int_t)count));

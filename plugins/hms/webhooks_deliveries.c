@@ -322,39 +322,66 @@ enum gr_err webhooks_event_read(struct gr_call *call, const char *event_id, gr_s
 
 /* --- sending again --- */
 
-/* Makes one batch due, in the order of the events, so that those of a room keep it. */
-static enum gr_err replay_batch(struct gr_call *call, const struct webhooks_filter *filter,
-                                int64_t *ret_count)
-{
-    struct values values = {.list = {gr_v_int(gr_now_ms(call->host))}, .count = 1};
-    const char *where = condition(call, filter, &values);
-    const char *sql =
-        where ? gr_format(call,
-                          "UPDATE webhook_delivery SET due_ms = ?1, attempts = 0, done_ms = NULL"
-                          " WHERE due_ms IS NULL AND (event_seq, target) IN (SELECT d.event_seq,"
-                          " d.target FROM webhook_delivery AS d JOIN webhook_event AS e"
-                          " ON e.seq = d.event_seq WHERE 1 = 1%s"
-                          " ORDER BY d.event_seq, d.target LIMIT %d)",
-                          where, REPLAY_BATCH)
-              : NULL;
+struct batch {
+    const struct webhooks_options *options;
+    const struct webhooks_filter *filter;
+    int64_t due_ms;
+    int64_t count;
+};
 
-    return sql ? gr_store(call, sql, values.list, values.count, NULL, NULL, ret_count)
+static enum gr_err make_due(struct gr_call *call, struct batch *batch)
+{
+    struct values values = {.list = {gr_v_int(batch->due_ms)}, .count = 1};
+    const char *where = condition(call, batch->filter, &values);
+    const char *sql =
+        where
+            ? gr_format(
+                  call,
+                  "UPDATE webhook_delivery SET due_ms = ?1, attempts = 0, done_ms = NULL,"
+                  " behind = 0 WHERE due_ms IS NULL AND (event_seq, target) IN (SELECT d.event_seq,"
+                  " d.target FROM webhook_delivery AS d JOIN webhook_event AS e"
+                  " ON e.seq = d.event_seq WHERE 1 = 1%s"
+                  " ORDER BY d.event_seq, d.target LIMIT %d)",
+                  where, REPLAY_BATCH)
+            : NULL;
+
+    return sql ? gr_store(call, sql, values.list, values.count, NULL, NULL, &batch->count)
                : GR_ERR_NO_MEMORY;
 }
 
-enum gr_err webhooks_replay_all(struct gr_call *call, const struct webhooks_filter *filter,
-                                int64_t *ret_count)
+/* Makes one batch due, in the order of the events, and lets each wait for the earlier ones of its
+ * room. */
+static enum gr_err replay_batch(struct gr_call *call, void *arg)
+{
+    struct batch *batch = arg;
+    const json_t *settings;
+    size_t i;
+    enum gr_err r = make_due(call, batch);
+
+    json_array_foreach(batch->options->forward_to, i, settings) {
+        const char *target = json_string_value(json_object_get(settings, "name"));
+        struct queue queue = webhooks_queue_to(batch->options, settings);
+
+        if (r == GR_OK && batch->count)
+            r = queue_line_up(call, &queue, target, batch->due_ms);
+    }
+    return r;
+}
+
+enum gr_err webhooks_replay_all(struct gr_call *call, const struct webhooks_options *options,
+                                const struct webhooks_filter *filter, int64_t *ret_count)
 {
     struct webhooks_filter settled = *filter;
-    int64_t count = 0;
+    struct batch batch = {.options = options, .filter = &settled};
     enum gr_err r;
 
     settled.state = filter->event_id ? "settled" : "dead";
     *ret_count = 0;
     do {
-        r = replay_batch(call, &settled, &count);
-        *ret_count += r == GR_OK ? count : 0;
-    } while (r == GR_OK && count == REPLAY_BATCH);
+        batch.due_ms = gr_now_ms(call->host);
+        r = gr_store_tx(call, replay_batch, &batch);
+        *ret_count += r == GR_OK ? batch.count : 0;
+    } while (r == GR_OK && batch.count == REPLAY_BATCH);
     return r;
 }
 
@@ -426,7 +453,8 @@ enum gr_err webhooks_replay(struct gr_call *call)
     if (!filter.event_id && !filter.target && !filter.room_id && !filter.since &&
         !json_is_true(json_object_get(gr_json(call), "all")))
         return gr_invalid(call, "all", GR_PROBLEM_VALUE, "true, where nothing else says which");
-    if (webhooks_replay_all(call, &filter, &count) != GR_OK)
+    if (webhooks_replay_all(call, ((const struct webhooks *)call->state)->options, &filter,
+                            &count) != GR_OK)
         return gr_fail(call, GR_ERR_STORE_DOWN,
                        "%lld deliveries are sent again, the others cannot be chosen now",
                        (long long)count);

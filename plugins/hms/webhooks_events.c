@@ -166,5 +166,7 @@ enum gr_err webhooks_purge(struct gr_call *call)
                              values, 2, NULL, NULL, &gone);
     if (r == GR_OK && gone == PURGE_BATCH)
         gr_timer_wake(call->self, "purge");
+    if (r == GR_OK)
+        r = webhooks_repair(call);
     return r == GR_OK ? r : gr_fail(call, r, "old events cannot be deleted now");
 }

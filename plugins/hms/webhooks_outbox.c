@@ -7,7 +7,9 @@
  * deliveries of each target and sends them in waves: one delivery of each target in parallel. A
  * target gets the events of a gateway one at a time, and waits for other targets no longer than one
  * time-out. Events of one room are a series of the queue: each waits until those before it were
- * accepted or given up, on whichever gateway.
+ * accepted or given up, on whichever gateway. So a claim has at most one event of each room; when
+ * it was accepted, and fewer rooms than SHARE were due, the room's next event follows in the same
+ * round.
  */
 #include "webhooks.h"
 
@@ -37,12 +39,28 @@ struct queue webhooks_queue_of(const struct webhooks_options *options)
         .lane = "target",
         .columns = "room_id",
         .series = "room_id",
+        .pauses = "webhook_target",
         .keeps_rows = true,
         .lease_ms = SHARE * options->forward_timeout + LEASE_MARGIN_MS,
         .waits_ms = waits_ms,
         .wait_count = sizeof(waits_ms) / sizeof(waits_ms[0]),
         .attempts_max = options->attempts_max,
     };
+}
+
+struct queue webhooks_queue_to(const struct webhooks_options *options, const json_t *settings)
+{
+    struct queue queue = webhooks_queue_of(options);
+    const char *order = json_string_value(json_object_get(settings, "order"));
+
+    queue.unordered = order && strcmp(order, "none") == 0;
+    return queue;
+}
+
+static const struct queue *queue_of(const struct webhooks *webhooks,
+                                    const struct webhooks_target *target)
+{
+    return target->by_room ? &webhooks->deliveries : &webhooks->unordered;
 }
 
 enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks, int64_t event_seq,
@@ -54,10 +72,32 @@ enum gr_err webhooks_queue(struct gr_call *call, const struct webhooks *webhooks
         const struct gr_value values[] = {gr_v_int(event_seq), gr_v_text(webhooks->targets[i].name),
                                           gr_v_int(now_ms), gr_v_text(room_id)};
 
-        r = gr_store(call,
-                     "INSERT INTO webhook_delivery (event_seq, target, due_ms, room_id)"
-                     " VALUES (?1, ?2, ?3, ?4)",
-                     values, 4, NULL, NULL, NULL);
+        const char *behind =
+            queue_behind(call, queue_of(webhooks, &webhooks->targets[i]), "?2", "?4");
+        const char *sql = !behind ? NULL
+                                  : gr_format(call,
+                                              "INSERT INTO webhook_delivery (event_seq, target,"
+                                              " due_ms, room_id, behind) VALUES (?1, ?2, ?3, ?4,"
+                                              " %s)",
+                                              behind);
+
+        r = sql ? gr_store(call, sql, values, 4, NULL, NULL, NULL) : GR_ERR_NO_MEMORY;
+    }
+    return r;
+}
+
+enum gr_err webhooks_repair(struct gr_call *call)
+{
+    const struct webhooks *webhooks = call->state;
+    enum gr_err r = GR_OK;
+
+    for (size_t i = 0; i < webhooks->target_count && r == GR_OK; i++) {
+        const struct webhooks_target *target = &webhooks->targets[i];
+        int64_t count = 0;
+
+        r = queue_repair(call, queue_of(webhooks, target), target->name, &count);
+        if (count)
+            gr_timer_wake(call->self, "deliver");
     }
     return r;
 }
@@ -84,6 +124,9 @@ struct turn {
     struct delivery list[SHARE];
     size_t count;
     struct delivery *next; /* the delivery of this wave */
+    /* The next event of its room, which was claimed when that delivery was made. */
+    struct queue_item following;
+    bool follows;
 };
 
 struct round {
@@ -109,40 +152,17 @@ static int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-struct claiming {
-    struct turn *turn;
-    struct queue_item items[SHARE];
-};
-
-/* In one transaction, so that of two gateways that claim events of one room, one sees the claim of
- * the other, and a target that was paused gets nothing afterwards. */
-static enum gr_err claim_unpaused(struct gr_call *call, void *arg)
-{
-    struct claiming *claiming = arg;
-    struct turn *turn = claiming->turn;
-    bool paused = false;
-
-    turn->count = 0;
-    enum gr_err r = webhooks_is_paused(call, turn->target->name, &paused);
-    return r != GR_OK || paused ? r
-                                : queue_claim(call, turn->queue, turn->target->name,
-                                              claiming->items, SHARE, &turn->count);
-}
-
 static enum gr_err claim(struct round *round, struct turn *turn)
 {
-    struct claiming claiming = {.turn = turn};
-    bool due = false;
+    struct queue_item items[SHARE];
 
     if (turn->target->paused || turn->target->rest_until_ms > monotonic_ms())
         return GR_OK;
-    enum gr_err r = queue_any_due(round->call, turn->queue, turn->target->name, &due);
-    if (r == GR_OK && due)
-        r = gr_store_tx(round->call, claim_unpaused, &claiming);
-    if (r != GR_OK)
-        turn->count = 0; /* what was claimed is rolled back, or its lease expires */
+    /* After an error, what was claimed has a lease that expires. */
+    enum gr_err r =
+        queue_claim(round->call, turn->queue, turn->target->name, items, SHARE, &turn->count);
     for (size_t i = 0; i < turn->count; i++)
-        turn->list[i] = (struct delivery){.item = claiming.items[i]};
+        turn->list[i] = (struct delivery){.item = items[i]};
     return r;
 }
 
@@ -288,7 +308,7 @@ static void hold_room(struct turn *turn)
 {
     const char *room = queue_text(&turn->next->item, 0);
 
-    for (size_t i = 0; i < turn->count && turn->queue->series && *room; i++) {
+    for (size_t i = 0; i < turn->count && !turn->queue->unordered && *room; i++) {
         if (strcmp(queue_text(&turn->list[i].item, 0), room) == 0)
             turn->list[i].held = true;
     }
@@ -346,11 +366,16 @@ static enum gr_err note_failure(struct gr_call *call, const struct delivery *del
                                    gr_v_text(failure)));
 }
 
-static enum gr_err settle(struct gr_call *call, const struct turn *turn,
+static enum gr_err settle(struct gr_call *call, struct turn *turn,
                           const struct gr_upstream_reply *reply)
 {
     struct delivery *delivery = turn->next;
 
+    turn->follows = false;
+    /* The lease is for so many deliveries. */
+    if (delivery->done && !turn->queue->unordered && turn->count < SHARE)
+        return queue_done_next(call, turn->queue, &delivery->item, &turn->following,
+                               &turn->follows);
     if (delivery->done)
         return queue_done(call, turn->queue, &delivery->item);
     enum gr_err r = queue_fail(call, turn->queue, &delivery->item, &delivery->given_up);
@@ -396,8 +421,13 @@ static enum gr_err run_wave(struct round *round)
     for (size_t i = 0; i < round->wave_count; i++)
         judge(round->wave[i], &round->replies[i]);
     enum gr_err r = gr_store_tx(round->call, settle_all, round);
-    for (size_t i = 0; i < round->wave_count; i++)
-        tell(round, round->wave[i], &round->replies[i]);
+    for (size_t i = 0; i < round->wave_count; i++) {
+        struct turn *turn = round->wave[i];
+
+        tell(round, turn, &round->replies[i]);
+        if (r == GR_OK && turn->follows)
+            turn->list[turn->count++] = (struct delivery){.item = turn->following};
+    }
     return r;
 }
 
@@ -444,7 +474,7 @@ enum gr_err webhooks_deliver(struct gr_call *call)
         struct webhooks_target *target = &webhooks->targets[i];
 
         round->turns[i].target = target;
-        round->turns[i].queue = target->by_room ? &webhooks->deliveries : &webhooks->unordered;
+        round->turns[i].queue = queue_of(webhooks, target);
     }
     bool more = run_round(round, &r);
     if (r != GR_OK)

@@ -76,14 +76,12 @@ static enum gr_err define_upstream(struct gr_self *self, const struct webhooks_o
 static enum gr_err init_target(struct gr_self *self, const struct webhooks_options *options,
                                const json_t *settings, struct webhooks_target *target)
 {
-    const char *order = json_string_value(json_object_get(settings, "order"));
-
     target->name = copy_member(settings, "name");
     target->upstream = target->name ? upstream_name(target->name) : NULL;
     target->header = copy_member(settings, "header");
     target->header_value = copy_member(settings, "header_value");
     target->signature_secret = copy_member(settings, "signature_secret");
-    target->by_room = !order || strcmp(order, "none") != 0;
+    target->by_room = !webhooks_queue_to(options, settings).unordered;
     target->paused = json_is_true(json_object_get(settings, "paused"));
     if (!target->upstream)
         return GR_ERR_NO_MEMORY;
@@ -99,7 +97,7 @@ enum gr_err webhooks_targets_init(struct gr_self *self, struct webhooks *webhook
 
     webhooks->deliveries = webhooks_queue_of(webhooks->options);
     webhooks->unordered = webhooks->deliveries;
-    webhooks->unordered.series = NULL;
+    webhooks->unordered.unordered = true;
     if (count == 0)
         return GR_OK;
     webhooks->targets = calloc(count, sizeof(*webhooks->targets));
@@ -231,22 +229,6 @@ enum gr_err webhooks_measure(struct gr_call *call)
 }
 
 /* --- pauses --- */
-
-static enum gr_err note_row(void *arg, const struct gr_value *columns, size_t count)
-{
-    (void)columns;
-    (void)count;
-    *(bool *)arg = true;
-    return GR_OK;
-}
-
-enum gr_err webhooks_is_paused(struct gr_call *call, const char *target, bool *ret_paused)
-{
-    *ret_paused = false;
-    return gr_store_query(call,
-                          "SELECT 1 FROM webhook_target WHERE name = ?1 AND paused_ms IS NOT NULL",
-                          GR_PARAMS(gr_v_text(target)), note_row, ret_paused);
-}
 
 enum gr_err webhooks_set_paused(struct gr_call *call, const struct webhooks_options *options,
                                 const char *name, bool paused, bool *ret_known)

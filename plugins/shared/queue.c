@@ -3,6 +3,10 @@
 #define ID_SIZE 37
 /* A row that is due later than the longest wait plus this margin is the effect of a wrong clock. */
 #define CLOCK_MARGIN_MS 60000
+/* How often a claim looks again when other gateways have just claimed what it found. */
+#define CLAIM_ATTEMPTS 3u
+/* Rows of a lane that a repair looks at. */
+#define REPAIR_ROWS 1000
 
 /* --- adding --- */
 
@@ -74,28 +78,14 @@ static int64_t horizon_ms(const struct queue *queue, int64_t now)
     return now + (queue->lease_ms > longest ? queue->lease_ms : longest) + CLOCK_MARGIN_MS;
 }
 
-/*
- * Returns the condition that no earlier row of q's series waits or is leased. Those rows are few,
- * since the later ones of their series wait for them, so they are read once and not for each q.
- */
-static const char *after_blocked(struct gr_call *call, const struct queue *queue,
-                                 const char *of_lane)
-{
-    return gr_format(call,
-                     " AND q.due_ms IS NOT NULL AND (q.%s IS NULL OR NOT EXISTS (SELECT 1 FROM"
-                     " (SELECT q.%s AS series, MIN(q.%s) AS first FROM %s AS q"
-                     " WHERE q.due_ms > ?1 AND q.due_ms <= ?2%s GROUP BY q.%s) AS e"
-                     " WHERE e.series = q.%s AND e.first < q.%s))",
-                     queue->series, queue->series, queue->order, queue->table, of_lane,
-                     queue->series, queue->series, queue->order);
-}
-
-/* Returns the condition for a due row q: ?1 is now, ?2 the horizon, ?lane_number the lane. */
+/* Returns what must hold for a row q that is claimed, beside its due time. The lane is the
+ * parameter of that number. */
 static const char *condition(struct gr_call *call, const struct queue *queue, const char *lane,
-                             unsigned lane_number)
+                             size_t lane_number)
 {
-    const char *of_lane = lane ? gr_format(call, " AND q.%s = ?%u", queue->lane, lane_number) : "";
-    const char *first = "";
+    const char *of_lane = lane ? gr_format(call, " AND q.%s = ?%zu", queue->lane, lane_number) : "";
+    const char *first = queue->series ? " AND q.behind = 0" : "";
+    const char *unpaused = "";
 
     if (queue->in_order)
         first = gr_format(call,
@@ -103,11 +93,13 @@ static const char *condition(struct gr_call *call, const struct queue *queue, co
                           " (e.%s < q.%s OR (e.%s = q.%s AND e.%s < q.%s)))",
                           queue->table, queue->lane, queue->lane, queue->order, queue->order,
                           queue->order, queue->order, queue->key, queue->key);
-    if (queue->series && of_lane)
-        first = after_blocked(call, queue, of_lane);
-    return of_lane && first
-               ? gr_format(call, "(q.due_ms <= ?1 OR q.due_ms > ?2)%s%s", of_lane, first)
-               : NULL;
+    if (queue->pauses)
+        unpaused = gr_format(call,
+                             " AND NOT EXISTS (SELECT 1 FROM %s AS p WHERE p.name = ?%zu"
+                             " AND p.paused_ms IS NOT NULL)",
+                             queue->pauses, lane_number);
+    return of_lane && first && unpaused ? gr_format(call, "%s%s%s", of_lane, first, unpaused)
+                                        : NULL;
 }
 
 struct claim {
@@ -135,8 +127,18 @@ static bool is_before(const struct queue_item *a, const struct queue_item *b)
     return strcmp(a->key.s.ptr, b->key.s.ptr) < 0;
 }
 
-/* Inserts a row (key, order, attempts, lane, the owner's columns) into the sorted list of items,
- * because the statement returns the rows in any order. */
+/* Columns of a claimed row that come before the owner's: key, order, attempts, lane, series. */
+#define OWN_COLUMNS 5
+
+static const char *returned(struct gr_call *call, const struct queue *queue)
+{
+    return gr_format(call, "%s, %s, attempts, %s, %s, %s", queue->key, queue->order,
+                     queue->lane ? queue->lane : "''", queue->series ? queue->series : "NULL",
+                     queue->columns);
+}
+
+/* Inserts a row into the sorted list of items, because the statement returns the rows in any
+ * order. */
 static enum gr_err take_row(void *arg, const struct gr_value *columns, size_t count)
 {
     struct claim *claim = arg;
@@ -145,14 +147,15 @@ static enum gr_err take_row(void *arg, const struct gr_value *columns, size_t co
         .order = columns[1].i, .attempts = columns[2].i, .lease_ms = claim->lease_ms};
     size_t at = claim->count;
 
-    if (at == claim->max || count < 4)
+    if (at == claim->max || count < OWN_COLUMNS)
         return GR_ERR_STORE;
     own = gr_alloc(claim->call, count * sizeof(*own));
     item.lane = gr_copy(claim->call, columns[3].s);
-    if (!own || !item.lane || !keep_value(claim->call, &columns[0], &item.key))
+    if (!own || !item.lane || !keep_value(claim->call, &columns[0], &item.key) ||
+        !keep_value(claim->call, &columns[4], &item.series))
         return GR_ERR_NO_MEMORY;
-    for (size_t i = 4; i < count; i++) {
-        if (!keep_value(claim->call, &columns[i], &own[i - 4]))
+    for (size_t i = OWN_COLUMNS; i < count; i++) {
+        if (!keep_value(claim->call, &columns[i], &own[i - OWN_COLUMNS]))
             return GR_ERR_NO_MEMORY;
     }
     item.columns = own;
@@ -163,52 +166,91 @@ static enum gr_err take_row(void *arg, const struct gr_value *columns, size_t co
     return GR_OK;
 }
 
-static enum gr_err note_row(void *arg, const struct gr_value *columns, size_t count)
+/* Keys of rows that can be claimed. */
+struct candidates {
+    struct gr_call *call;
+    struct gr_value keys[QUEUE_CLAIM_MAX];
+    size_t count;
+};
+
+static enum gr_err take_key(void *arg, const struct gr_value *columns, size_t count)
 {
-    (void)columns;
+    struct candidates *candidates = arg;
+
     (void)count;
-    *(bool *)arg = true;
+    if (candidates->count == QUEUE_CLAIM_MAX)
+        return GR_ERR_STORE;
+    if (!keep_value(candidates->call, &columns[0], &candidates->keys[candidates->count]))
+        return GR_ERR_NO_MEMORY;
+    candidates->count++;
     return GR_OK;
 }
 
-static enum gr_err is_any_due(struct gr_call *call, const struct queue *queue, const char *lane,
-                              int64_t now, bool *ret_due)
+/*
+ * Returns the query for the keys of up to max rows: ?1 is now, ?2 the horizon, ?3 the lane. With
+ * series, each half of it reads an index by the due time, and no further than it finds rows, so
+ * that it costs the same however many rows wait. The limit is no parameter, because a planner that
+ * does not know it may choose to sort all rows.
+ */
+static const char *candidates_query(struct gr_call *call, const struct queue *queue,
+                                    const char *lane, size_t max)
 {
-    const char *due = condition(call, queue, lane, 3);
-    const char *sql =
-        due ? gr_format(call, "SELECT 1 FROM %s AS q WHERE %s LIMIT 1", queue->table, due) : NULL;
+    const char *which = condition(call, queue, lane, 3);
+
+    if (which && !queue->series)
+        return gr_format(call,
+                         "SELECT q.%s FROM %s AS q WHERE (q.due_ms <= ?1 OR q.due_ms > ?2)%s"
+                         " ORDER BY q.%s, q.%s LIMIT %zu",
+                         queue->key, queue->table, which, queue->order, queue->key, max);
+    return !which ? NULL
+                  : gr_format(call,
+                              "SELECT * FROM (SELECT q.%s FROM %s AS q WHERE q.due_ms <= ?1%s"
+                              " ORDER BY q.due_ms, q.%s LIMIT %zu) AS due UNION ALL"
+                              " SELECT * FROM (SELECT q.%s FROM %s AS q WHERE q.due_ms > ?2%s"
+                              " ORDER BY q.due_ms, q.%s LIMIT %zu) AS odd LIMIT %zu",
+                              queue->key, queue->table, which, queue->key, max, queue->key,
+                              queue->table, which, queue->key, max, max);
+}
+
+static enum gr_err find_candidates(struct gr_call *call, const struct queue *queue,
+                                   const char *lane, size_t max, int64_t now,
+                                   struct candidates *candidates)
+{
+    const char *sql = candidates_query(call, queue, lane, max);
     const struct gr_value params[] = {gr_v_int(now), gr_v_int(horizon_ms(queue, now)),
                                       gr_v_text(lane)};
 
-    return sql ? gr_store_query(call, sql, params, lane ? 3 : 2, note_row, ret_due)
+    candidates->count = 0;
+    return sql ? gr_store_query(call, sql, params, lane ? 3 : 2, take_key, candidates)
                : GR_ERR_NO_MEMORY;
 }
 
-enum gr_err queue_any_due(struct gr_call *call, const struct queue *queue, const char *lane,
-                          bool *ret_due)
+/* Claims those of the candidates that nothing has claimed meanwhile: when another gateway has just
+ * changed a row, the database evaluates the condition again, and the row is not due any more. */
+static enum gr_err claim_candidates(struct gr_call *call, const struct queue *queue,
+                                    const char *lane, int64_t now,
+                                    const struct candidates *candidates, struct claim *claim)
 {
-    *ret_due = false;
-    return is_any_due(call, queue, lane, gr_now_ms(call->host), ret_due);
-}
+    struct gr_value params[4 + QUEUE_CLAIM_MAX] = {gr_v_int(now), gr_v_int(horizon_ms(queue, now)),
+                                                   gr_v_int(claim->lease_ms)};
+    size_t count = 3;
+    const char *keys = placeholders(call, 5, candidates->count - 1);
+    const char *columns = returned(call, queue);
 
-/* One statement chooses the rows and claims them. When another gateway has just changed a row, the
- * database evaluates the outer condition again, and the row is not due any more. */
-static const char *claim_statement(struct gr_call *call, const struct queue *queue,
-                                   const char *lane)
-{
-    const char *due = condition(call, queue, lane, 5);
-    const char *of_lane = lane ? gr_format(call, " AND %s = ?5", queue->lane) : "";
-
-    return !due || !of_lane
-               ? NULL
-               : gr_format(call,
-                           "UPDATE %s SET due_ms = ?3 WHERE (due_ms <= ?1 OR due_ms > ?2)%s"
-                           " AND %s IN (SELECT q.%s FROM %s AS q WHERE %s"
-                           " ORDER BY q.%s, q.%s LIMIT ?4)"
-                           " RETURNING %s, %s, attempts, %s, %s",
-                           queue->table, of_lane, queue->key, queue->key, queue->table, due,
-                           queue->order, queue->key, queue->key, queue->order,
-                           queue->lane ? queue->lane : "''", queue->columns);
+    for (size_t i = 0; i < candidates->count; i++)
+        params[count++] = candidates->keys[i];
+    const char *which = condition(call, queue, lane, count + 1);
+    if (lane)
+        params[count++] = gr_v_text(lane);
+    const char *sql =
+        keys && columns && which
+            ? gr_format(call,
+                        "UPDATE %s AS q SET due_ms = ?3"
+                        " WHERE (q.due_ms <= ?1 OR q.due_ms > ?2) AND q.%s IN (?4%s)%s"
+                        " RETURNING %s",
+                        queue->table, queue->key, keys, which, columns)
+            : NULL;
+    return sql ? gr_store_query(call, sql, params, count, take_row, claim) : GR_ERR_NO_MEMORY;
 }
 
 enum gr_err queue_claim(struct gr_call *call, const struct queue *queue, const char *lane,
@@ -216,42 +258,48 @@ enum gr_err queue_claim(struct gr_call *call, const struct queue *queue, const c
 {
     int64_t now = gr_now_ms(call->host);
     struct claim claim = {call, ret_items, max, 0, now + queue->lease_ms};
-    const char *sql = claim_statement(call, queue, lane);
-    const struct gr_value params[] = {gr_v_int(now), gr_v_int(horizon_ms(queue, now)),
-                                      gr_v_int(claim.lease_ms), gr_v_int((int64_t)max),
-                                      gr_v_text(lane)};
-    bool due = false;
+    enum gr_err err = GR_OK;
 
     *ret_count = 0;
-    if (!sql)
-        return GR_ERR_NO_MEMORY;
-    enum gr_err err = is_any_due(call, queue, lane, now, &due);
-    if (err == GR_OK && due)
-        err = gr_store_query(call, sql, params, lane ? 5 : 4, take_row, &claim);
-    if (err == GR_OK)
-        *ret_count = claim.count;
-    return err;
+    /* Where other gateways were faster, there may be more that is due. */
+    for (unsigned attempt = 0; attempt < CLAIM_ATTEMPTS && claim.count == 0; attempt++) {
+        struct candidates candidates = {.call = call};
+
+        err = find_candidates(call, queue, lane, max, now, &candidates);
+        if (err == GR_OK && candidates.count == 0)
+            return GR_OK;
+        if (err == GR_OK)
+            err = claim_candidates(call, queue, lane, now, &candidates, &claim);
+        if (err != GR_OK)
+            return err;
+    }
+    *ret_count = claim.count;
+    return GR_OK;
 }
 
 /* --- settling --- */
 
 /* Runs an action on the row if it still has the due time that the claim set. ?4 and ?5 are
- * parameters of the action. */
+ * parameters of the action. *ret_settled: whether it had. */
 static enum gr_err settle(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item, const char *action,
-                          const struct gr_value *own, size_t own_count)
+                          const struct gr_value *own, size_t own_count, bool *ret_settled)
 {
     struct gr_value params[5] = {item->key, gr_v_int(item->lease_ms), gr_v_text(item->lane)};
     const char *sql = gr_format(call, "%s WHERE %s = ?1 AND due_ms = ?2 AND %s = ?3", action,
                                 queue->key, queue->lane ? queue->lane : "''");
+    int64_t changed = 0;
 
     for (size_t i = 0; i < own_count; i++)
         params[3 + i] = own[i];
-    return sql ? gr_store_exec(call, sql, params, 3 + own_count) : GR_ERR_NO_MEMORY;
+    enum gr_err err =
+        sql ? gr_store(call, sql, params, 3 + own_count, NULL, NULL, &changed) : GR_ERR_NO_MEMORY;
+    *ret_settled = changed > 0;
+    return err;
 }
 
 static enum gr_err finish(struct gr_call *call, const struct queue *queue,
-                          const struct queue_item *item, struct gr_value done_ms)
+                          const struct queue_item *item, struct gr_value done_ms, bool *ret_settled)
 {
     const struct gr_value own[] = {gr_v_int(item->attempts + 1), done_ms};
     const char *action =
@@ -260,21 +308,82 @@ static enum gr_err finish(struct gr_call *call, const struct queue *queue,
                         queue->table)
             : gr_format(call, "DELETE FROM %s", queue->table);
 
+    *ret_settled = false;
     if (!action)
         return GR_ERR_NO_MEMORY;
-    return settle(call, queue, item, action, own, queue->keeps_rows ? 2 : 0);
+    return settle(call, queue, item, action, own, queue->keeps_rows ? 2 : 0, ret_settled);
+}
+
+/* Takes a row as take_row() does, unless its last column says that it was not due. */
+static enum gr_err take_if_due(void *arg, const struct gr_value *columns, size_t count)
+{
+    return columns[count - 1].i ? take_row(arg, columns, count) : GR_OK;
+}
+
+/*
+ * Lets the first row of a series that waits be claimed: all rows before it are settled. With claim,
+ * it is claimed at once if it is due. ?1 is the lane, ?2 the series, ?3 now, ?4 the lease.
+ */
+static enum gr_err advance(struct gr_call *call, const struct queue *queue,
+                           const struct queue_item *item, struct claim *claim)
+{
+    const struct gr_value params[] = {gr_v_text(item->lane), item->series,
+                                      gr_v_int(gr_now_ms(call->host)), gr_v_int(item->lease_ms)};
+    const char *first = gr_format(call,
+                                  "%s = ?1 AND %s = (SELECT e.%s FROM %s AS e WHERE e.%s = ?1"
+                                  " AND e.%s = ?2 AND e.due_ms IS NOT NULL ORDER BY e.%s LIMIT 1)",
+                                  queue->lane, queue->order, queue->order, queue->table,
+                                  queue->lane, queue->series, queue->order);
+    const char *row = returned(call, queue);
+    const char *sql = NULL;
+
+    if (first && !claim)
+        sql = gr_format(call, "UPDATE %s SET behind = 0 WHERE %s AND behind <> 0", queue->table,
+                        first);
+    else if (first && row)
+        sql = gr_format(call,
+                        "UPDATE %s SET behind = 0, due_ms = CASE WHEN due_ms <= ?3 THEN ?4"
+                        " ELSE due_ms END WHERE %s RETURNING %s, due_ms = ?4",
+                        queue->table, first, row);
+    if (!sql)
+        return GR_ERR_NO_MEMORY;
+    return gr_store_query(call, sql, params, claim ? 4 : 2, claim ? take_if_due : NULL, claim);
+}
+
+/* Settles a row for good, and lets the next one of its series be claimed. */
+static enum gr_err finish_in_series(struct gr_call *call, const struct queue *queue,
+                                    const struct queue_item *item, struct gr_value done_ms,
+                                    struct claim *claim)
+{
+    bool settled;
+    enum gr_err err = finish(call, queue, item, done_ms, &settled);
+
+    return err == GR_OK && settled && item->series.kind != GR_VALUE_NULL
+               ? advance(call, queue, item, claim)
+               : err;
 }
 
 enum gr_err queue_done(struct gr_call *call, const struct queue *queue,
                        const struct queue_item *item)
 {
-    return finish(call, queue, item, gr_v_int(gr_now_ms(call->host)));
+    return finish_in_series(call, queue, item, gr_v_int(gr_now_ms(call->host)), NULL);
+}
+
+enum gr_err queue_done_next(struct gr_call *call, const struct queue *queue,
+                            const struct queue_item *item, struct queue_item *ret_next,
+                            bool *ret_taken)
+{
+    struct claim claim = {call, ret_next, 1, 0, item->lease_ms};
+    enum gr_err err = finish_in_series(call, queue, item, gr_v_int(gr_now_ms(call->host)), &claim);
+
+    *ret_taken = err == GR_OK && claim.count == 1;
+    return err;
 }
 
 enum gr_err queue_give_up(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item)
 {
-    return finish(call, queue, item, gr_v_null());
+    return finish_in_series(call, queue, item, gr_v_null(), NULL);
 }
 
 static enum gr_err set_due(struct gr_call *call, const struct queue *queue,
@@ -282,8 +391,9 @@ static enum gr_err set_due(struct gr_call *call, const struct queue *queue,
 {
     const struct gr_value own[] = {gr_v_int(attempts), gr_v_int(due_ms)};
     const char *action = gr_format(call, "UPDATE %s SET attempts = ?4, due_ms = ?5", queue->table);
+    bool settled;
 
-    return action ? settle(call, queue, item, action, own, 2) : GR_ERR_NO_MEMORY;
+    return action ? settle(call, queue, item, action, own, 2, &settled) : GR_ERR_NO_MEMORY;
 }
 
 enum gr_err queue_fail(struct gr_call *call, const struct queue *queue,
@@ -300,4 +410,112 @@ enum gr_err queue_release(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item)
 {
     return set_due(call, queue, item, item->attempts, gr_now_ms(call->host));
+}
+
+/* --- series --- */
+
+/* Returns the expression for what `behind` of a row q has to be: whether an earlier row of its
+ * series waits or is leased. */
+static const char *right_place(struct gr_call *call, const struct queue *queue)
+{
+    if (queue->unordered)
+        return "0";
+    return gr_format(call,
+                     "CASE WHEN EXISTS (SELECT 1 FROM %s AS e WHERE e.%s = q.%s AND e.%s = q.%s"
+                     " AND e.due_ms IS NOT NULL AND e.%s < q.%s) THEN 1 ELSE 0 END",
+                     queue->table, queue->lane, queue->lane, queue->series, queue->series,
+                     queue->order, queue->order);
+}
+
+const char *queue_behind(struct gr_call *call, const struct queue *queue, const char *lane,
+                         const char *series)
+{
+    if (queue->unordered)
+        return "0";
+    return gr_format(call,
+                     "CASE WHEN EXISTS (SELECT 1 FROM %s AS e WHERE e.%s = %s AND e.%s = %s"
+                     " AND e.due_ms IS NOT NULL) THEN 1 ELSE 0 END",
+                     queue->table, queue->lane, lane, queue->series, series);
+}
+
+/* Returns the condition that a row q of the lane ?1 waits and has the wrong value of `behind`,
+ * among those of which `which` is true. */
+static const char *misplaced(struct gr_call *call, const struct queue *queue, const char *which)
+{
+    const char *place = right_place(call, queue);
+
+    return !place ? NULL
+                  : gr_format(call, "q.%s = ?1 AND q.due_ms IS NOT NULL AND %s AND q.behind <> %s",
+                              queue->lane, which, place);
+}
+
+static enum gr_err set_places(struct gr_call *call, const struct queue *queue, const char *which,
+                              const struct gr_value *params, size_t count, int64_t *ret_count)
+{
+    const char *wrong = misplaced(call, queue, which);
+    const char *sql = !wrong ? NULL
+                             : gr_format(call, "UPDATE %s AS q SET behind = 1 - behind WHERE %s",
+                                         queue->table, wrong);
+
+    return sql ? gr_store(call, sql, params, count, NULL, NULL, ret_count) : GR_ERR_NO_MEMORY;
+}
+
+enum gr_err queue_line_up(struct gr_call *call, const struct queue *queue, const char *lane,
+                          int64_t due_ms)
+{
+    const struct gr_value params[] = {gr_v_text(lane), gr_v_int(due_ms)};
+    int64_t count;
+    const char *which = gr_format(call,
+                                  "q.%s IN (SELECT r.%s FROM %s AS r WHERE r.%s = ?1"
+                                  " AND r.behind = 0 AND r.due_ms = ?2)",
+                                  queue->series, queue->series, queue->table, queue->lane);
+
+    return which ? set_places(call, queue, which, params, 2, &count) : GR_ERR_NO_MEMORY;
+}
+
+struct repair {
+    const struct queue *queue;
+    const char *which;
+    struct gr_value lane;
+    int64_t count;
+};
+
+static enum gr_err repair(struct gr_call *call, void *arg)
+{
+    struct repair *r = arg;
+
+    return set_places(call, r->queue, r->which, &r->lane, 1, &r->count);
+}
+
+static enum gr_err note_row(void *arg, const struct gr_value *columns, size_t count)
+{
+    (void)columns;
+    (void)count;
+    *(bool *)arg = true;
+    return GR_OK;
+}
+
+enum gr_err queue_repair(struct gr_call *call, const struct queue *queue, const char *lane,
+                         int64_t *ret_count)
+{
+    struct repair arg = {.queue = queue, .lane = gr_v_text(lane)};
+    bool any = false;
+
+    *ret_count = 0;
+    arg.which =
+        gr_format(call,
+                  "q.%s IN (SELECT r.%s FROM %s AS r WHERE r.%s = ?1"
+                  " AND r.due_ms IS NOT NULL ORDER BY r.%s LIMIT %d)",
+                  queue->key, queue->key, queue->table, queue->lane, queue->order, REPAIR_ROWS);
+    const char *wrong = arg.which ? misplaced(call, queue, arg.which) : NULL;
+    const char *sql =
+        wrong ? gr_format(call, "SELECT 1 FROM %s AS q WHERE %s LIMIT 1", queue->table, wrong)
+              : NULL;
+    if (!sql)
+        return GR_ERR_NO_MEMORY;
+    enum gr_err err = gr_store_query(call, sql, &arg.lane, 1, note_row, &any);
+    if (err == GR_OK && any)
+        err = gr_store_tx(call, repair, &arg);
+    *ret_count = err == GR_OK ? arg.count : 0;
+    return err;
 }

@@ -17,6 +17,7 @@
 #include <greenroom/plugin.h>
 
 #define QUEUE_COLUMNS_MAX 8
+#define QUEUE_CLAIM_MAX 8
 
 struct queue {
     const char *table;
@@ -25,13 +26,17 @@ struct queue {
     const char *lane;    /* TEXT column with the lane of a row; NULL: the queue has one lane */
     const char *columns; /* columns of the owner, read with each row: "audience, label" */
     bool in_order;       /* a row waits until all earlier rows of its lane are settled */
-    /* Of a queue with keeps_rows: TEXT column with the series of a row. While a row of a series
-     * waits or is leased, later rows of the series in the same lane cannot be claimed. Rows that
-     * are NULL there are in no series. Claims have to name their lane, and to be made in
-     * transactions. NULL: no series. */
+    /* Of a queue with keeps_rows: TEXT column with the series of a row; NULL: no series. The table
+     * has a column `behind` then: 1 while an earlier row of the same series and lane waits or is
+     * leased, and then the row cannot be claimed. So the rows that can be claimed are found by an
+     * index, however many wait behind them. Rows without a series are never behind. The owner adds
+     * rows with queue_behind(). Claims have to name their lane, and take the rows that have been
+     * due for longest. */
     const char *series;
-    bool keeps_rows;  /* settled rows are kept with due_ms NULL, and done_ms set on success */
-    int64_t lease_ms; /* must exceed the time for handling all rows of one claim */
+    bool unordered;     /* rows of a series do not wait for each other: none is behind */
+    const char *pauses; /* table with `name` and `paused_ms`: lanes that are paused; NULL: none */
+    bool keeps_rows;    /* settled rows are kept with due_ms NULL, and done_ms set on success */
+    int64_t lease_ms;   /* must exceed the time for handling all rows of one claim */
     const int64_t *waits_ms; /* waits after the first, second … failure; the last one repeats */
     size_t wait_count;
     int64_t attempts_max; /* attempts after which a row is given up */
@@ -44,6 +49,7 @@ struct queue_item {
     int64_t order;
     int64_t attempts;               /* failed attempts before this one */
     int64_t lease_ms;               /* end of the lease, which identifies the claim */
+    struct gr_value series;         /* NULL: of none */
     const struct gr_value *columns; /* columns of the owner */
 };
 
@@ -57,21 +63,33 @@ enum gr_err queue_put(struct gr_call *call, const struct queue *queue, const cha
                       const struct gr_value *values, size_t count, int64_t delay_ms,
                       struct queue_item *ret_item);
 
-/* Tells whether a claim would find a row. Usually there is none, and this query takes no lock. */
-enum gr_err queue_any_due(struct gr_call *call, const struct queue *queue, const char *lane,
-                          bool *ret_due);
+/* Returns an expression for the column `behind` of a row that is added at the end of its series.
+ * lane and series are placeholders such as "?2". The row has to be added in a transaction, so that
+ * the end of the row before it is not missed. NULL without memory. */
+const char *queue_behind(struct gr_call *call, const struct queue *queue, const char *lane,
+                         const char *series);
+
 /*
- * Claims up to max due rows of one lane, or of all lanes (lane NULL), in order. *ret_count may be
- * 0. A row with a due time beyond every wait of the queue also counts as due, because it was
- * written before the clock was set back.
+ * Claims up to max due rows of one lane, or of all lanes (lane NULL), at most QUEUE_CLAIM_MAX.
+ * ret_items are in order. *ret_count may be 0; usually nothing is due, and then one query is made
+ * that takes no lock. A row with a due time beyond every wait of the queue also counts as due,
+ * because it was written before the clock was set back.
  */
 enum gr_err queue_claim(struct gr_call *call, const struct queue *queue, const char *lane,
                         struct queue_item *ret_items, size_t max, size_t *ret_count);
 
-/* Settles a row as done. This function and the next three have no effect when the lease has expired
- * and the row was claimed again. */
+/*
+ * Settles a row as done. This function and the next four have no effect when the lease has expired
+ * and the row was claimed again. The next row of its series can be claimed then, so a row of a
+ * series is settled in a transaction.
+ */
 enum gr_err queue_done(struct gr_call *call, const struct queue *queue,
                        const struct queue_item *item);
+/* The same, and claims the next row of the series, when it is due, for what is left of the lease.
+ * *ret_taken: whether ret_next is set. */
+enum gr_err queue_done_next(struct gr_call *call, const struct queue *queue,
+                            const struct queue_item *item, struct queue_item *ret_next,
+                            bool *ret_taken);
 /* Counts a failure. The row is due again after a wait, or is given up after the last attempt. */
 enum gr_err queue_fail(struct gr_call *call, const struct queue *queue,
                        const struct queue_item *item, bool *ret_given_up);
@@ -81,6 +99,20 @@ enum gr_err queue_give_up(struct gr_call *call, const struct queue *queue,
 /* Releases a row that was not tried: it is due at once, and no attempt is counted. */
 enum gr_err queue_release(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item);
+
+/*
+ * Finds out anew which rows of the series of a lane are behind: of those series that have a row
+ * with exactly this due time. In a transaction, after rows were made due again.
+ */
+enum gr_err queue_line_up(struct gr_call *call, const struct queue *queue, const char *lane,
+                          int64_t due_ms);
+/*
+ * The same for the earliest rows of a lane, for which it looks first: when rows were deleted while
+ * others waited behind them, or were added by a release that knows of no series. Outside of a
+ * transaction, and rarely. *ret_count: rows that changed.
+ */
+enum gr_err queue_repair(struct gr_call *call, const struct queue *queue, const char *lane,
+                         int64_t *ret_count);
 
 /* Returns the text of a column of the owner; "" for SQL NULL. */
 static inline const char *queue_text(const struct queue_item *item, size_t column)

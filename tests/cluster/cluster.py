@@ -1,14 +1,15 @@
 """Several gateways behind a balancer, on a PostgreSQL server with a standby, under load, while they are broken: is anything lost,
-done twice, or out of order?
+done twice, or out of order? Do limits hold, and is a key that is revoked refused?
 
-Clients create rooms with an Idempotency-Key and repeat each request until they have a final answer; 100ms (a double) sends webhooks,
-those of a room one after the other, and repeats each until it is taken. Meanwhile one thing after the other is broken and mended.
-In the end what was acknowledged is compared with what the upstream was asked for and with what the target of the webhooks got. See
-scripts/cluster.
+Clients create rooms in the sandbox with an Idempotency-Key and repeat each request until they have a final answer; 100ms (a double)
+sends webhooks, those of a room one after the other, and repeats each until it is taken; one caller asks for more than its rate; keys
+are made and revoked. Meanwhile one thing after the other is broken and mended. In the end what was acknowledged is compared with
+what the upstream was asked for and has, and with what the target of the webhooks got. See scripts/cluster.
 """
 
 import argparse
 import collections
+import contextlib
 import http.client
 import json
 import os
@@ -17,13 +18,17 @@ import random
 import signal
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import databases  # noqa: E402
+import limits  # noqa: E402
 import load  # noqa: E402
 import network  # noqa: E402
-from support import hms  # noqa: E402
+import revocations  # noqa: E402
+from support import hms, redis  # noqa: E402
+from support.clocks import faketime  # noqa: E402
 from support.gateway import Answer  # noqa: E402
 from support.upstream import FACTOR  # noqa: E402
 
@@ -32,33 +37,77 @@ CLOCK_MAX = 8
 """Seconds by which a clock is set wrong: leases of webhooks have a margin of 10 s for that."""
 
 
-def faketime():
-    """The library that sets the clock of one process; None when it is not installed, and with sanitizers, whose own library
-    has to be the first."""
-    if os.environ.get("GR_SANITIZE"):
-        return None
-    return next(iter(sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+CALM_AFTER = 5
+"""Seconds after a break in which a gateway may not have read the store again."""
+
+
+def start_again(gateway):
+    """As a service manager does: a gateway that starts while it cannot reach PostgreSQL in time says so and ends."""
+    for _ in range(5):
+        try:
+            return gateway.start()
+        except AssertionError:
+            gateway.process.kill()
+            gateway.process.wait()
+    return gateway.start()
 
 
 class Machine:
-    """A gateway with its own way to each of the two servers, and its own clock."""
+    """A gateway with a network, a way to each server, and a clock of its own."""
 
-    def __init__(self, directory, number, port, cluster):
+    def __init__(self, directory, number, of_network, cluster):
         place = pathlib.Path(directory) / f"gateway{number}"
         place.mkdir()
-        self.ways = [network.Way(server.port) for server in (cluster.pair.primary, cluster.pair.standby)]
-        target = {"name": "app", "url": cluster.doubles.target.url + "/hook"}
-        options = {"secret": load.SECRET, "forward_to": [target], "forward_timeout": "1s"}
-        self.gateway = hms.gateway_for(
-            place, cluster.doubles.upstream.url + "/v2", ("rooms", "webhooks"),
-            {"rooms": {"idempotency": "1h"}, "webhooks": {"config": options}},
-            store=cluster.pair.url([way.port for way in self.ways]), server={"listen": [f"127.0.0.1:{port}"], "hosts": ["*"]})
+        self.name, self.network, self.port = place.name, of_network, databases.free_port()
+        self.troubles = []
+        self.ways = {}
+        self.gateway = hms.gateway_for(place, f"http://{self._way('upstream', cluster.doubles.upstream.port)}/v2",
+                                       ("rooms", "webhooks"), self._groups(cluster), **self._config(cluster))
+        self.gateway.prefix = of_network.prefix
         self.clock = place / "clock"
         self.set_clock(0)
         if faketime():
             self.gateway.env |= {"LD_PRELOAD": str(faketime()), "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_NO_CACHE": "1",
                                  "DONT_FAKE_MONOTONIC": "1"}
-        self.gateway.start()
+        start_again(self.gateway)
+
+    def _way(self, name, port):
+        way = self.ways[name] = network.Way(port, self.network.near)
+        return f"{self.network.near}:{way.port}"
+
+    def _groups(self, cluster):
+        target = {"name": "app", "url": f"http://{self._way('target', cluster.doubles.target.port)}/hook"}
+        options = {"secret": load.SECRET, "forward_to": [target], "forward_timeout": "1s"}
+        return {"rooms": {"idempotency": "1h"}, "webhooks": {"config": options}, "hello": {}}
+
+    def _config(self, cluster):
+        servers = [self._way(name, server.port) for name, server in
+                   (("primary", cluster.pair.primary), ("standby", cluster.pair.standby))]
+        config = {"store": cluster.pair.url(servers), "auth": {"keys": {"store": True}},
+                  "server": {"listen": [f"{self.network.own}:{self.port}"], "hosts": ["*"]},
+                  "admin": {"listen": f"{self.network.own}:0", "allow_unauthenticated_remote": True}}
+        if cluster.redis:
+            url = f"redis://{self._way('redis', cluster.redis.port)}/0"
+            config["limits"] = {"caller": {"rate": f"{limits.RATE}/s", "burst": limits.BURST},
+                                "shared": {"url": url, "on_failure": "local"}}
+        return config
+
+    @property
+    def store_ways(self):
+        return [self.ways["primary"], self.ways["standby"]]
+
+    @contextlib.contextmanager
+    def troubled(self):
+        """While it lasts, and shortly after, the gateway cannot be expected to know what is in the store."""
+        trouble = [time.monotonic(), float("inf")]
+        self.troubles.append(trouble)
+        try:
+            yield
+        finally:
+            trouble[1] = time.monotonic() + CALM_AFTER * FACTOR
+
+    def is_calm(self, since, until):
+        return not any(begin <= until and end >= since for begin, end in self.troubles)
 
     def set_clock(self, seconds):
         new = self.clock.with_suffix(".new")
@@ -66,19 +115,36 @@ class Machine:
         new.rename(self.clock)
 
     def stop(self):
-        for way in self.ways:
+        for way in self.ways.values():
             way.mend()
         self.gateway.stop()
-        for way in self.ways:
+        for way in self.ways.values():
             way.stop()
 
 
 class Cluster:
-    def __init__(self, directory, gateways):
-        self.doubles, self.pair = load.Doubles(), databases.Pair()
-        ports = [databases.free_port() for _ in range(gateways)]
-        self.machines = [Machine(directory, number, port, self) for number, port in enumerate(ports)]
-        self.balancer = network.Balancer(pathlib.Path(directory) / "balancer", databases.free_port(), ports)
+    """All machines and servers. What was made is stopped in the reverse order, also when the next cannot be made."""
+
+    def __init__(self, directory, gateways, made):
+        place = pathlib.Path(directory)
+        self.doubles = load.Doubles(directory)
+        made.callback(self.doubles.stop)
+        self.pair = databases.Pair()
+        made.callback(self.pair.stop)
+        self.redis = made.enter_context(redis.Redis(place)) if redis.PROGRAM else None
+        networks, self.no_namespaces = network.networks(gateways)
+        self.machines = []
+        for number, one in enumerate(networks):
+            made.callback(one.stop)
+            self.machines.append(Machine(place, number, one, self))
+            made.callback(self.machines[-1].stop)
+        addresses = [f"{machine.network.own}:{machine.port}" for machine in self.machines]
+        self.balancer = network.Balancer(place / "balancer", databases.free_port(), addresses)
+        made.callback(self.balancer.stop)
+        ports = (self.pair.primary.port, self.pair.standby.port)
+        self.desk = revocations.Desk(place / "desk", self.pair.url([f"127.0.0.1:{port}" for port in ports]))
+        self.redis_ran = threading.Event()
+        self.redis_ran.set()
 
     def ask(self, path, body, headers):
         connection = http.client.HTTPConnection("127.0.0.1", self.balancer.port, timeout=ASK_TIMEOUT * FACTOR)
@@ -89,37 +155,48 @@ class Cluster:
         finally:
             connection.close()
 
-    def stop(self):
-        self.balancer.stop()
-        for machine in self.machines:
-            machine.stop()
-        self.pair.stop()
-        self.doubles.stop()
+    @contextlib.contextmanager
+    def all_troubled(self):
+        with contextlib.ExitStack() as stack:
+            for machine in self.machines:
+                stack.enter_context(machine.troubled())
+            yield
 
     # --- what is broken, and mended when the function returns ---
 
     def kill(self, _seconds):
         """A gateway is lost, and starts again."""
-        gateway = random.choice(self.machines).gateway
-        gateway.process.kill()
-        gateway.process.wait()
-        gateway.start()
+        machine = random.choice(self.machines)
+        with machine.troubled():
+            machine.gateway.process.kill()
+            machine.gateway.process.wait()
+            start_again(machine.gateway)
 
     def pause(self, seconds):
         """A gateway stands still, as a machine that is suspended."""
-        process = random.choice(self.machines).gateway.process
-        process.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGCONT)
+        machine = random.choice(self.machines)
+        with machine.troubled():
+            machine.gateway.process.send_signal(signal.SIGSTOP)
+            time.sleep(seconds)
+            machine.gateway.process.send_signal(signal.SIGCONT)
 
     def partition(self, seconds):
         """A gateway cannot reach the store."""
-        ways = random.choice(self.machines).ways
-        for way in ways:
-            way.cut()
-        time.sleep(seconds)
-        for way in ways:
-            way.mend()
+        machine = random.choice(self.machines)
+        with machine.troubled():
+            for way in machine.store_ways:
+                way.cut()
+            time.sleep(seconds)
+            for way in machine.store_ways:
+                way.mend()
+
+    def isolate(self, seconds):
+        """A gateway can reach nothing, and nothing can reach it: its network is gone."""
+        machine = random.choice(self.machines)
+        with machine.troubled():
+            machine.network.cut()
+            time.sleep(seconds)
+            machine.network.mend()
 
     def clock(self, seconds):
         """The clock of a gateway jumps, and jumps back."""
@@ -130,20 +207,34 @@ class Cluster:
 
     def restart(self, _seconds):
         """PostgreSQL starts again."""
-        self.pair.restart()
+        with self.all_troubled():
+            self.pair.restart()
 
     def failover(self, _seconds):
         """PostgreSQL is lost, and its standby takes over."""
-        self.pair.fail_over()
+        with self.all_troubled():
+            self.pair.fail_over()
+
+    def redis_gone(self, seconds):
+        """Redis is lost, and comes back without data."""
+        self.redis_ran.clear()
+        self.redis.kill()
+        time.sleep(seconds)
+        self.redis.start()
+        self.redis_ran.set()
 
 
-BREAKS = ("kill", "pause", "partition", "clock", "restart", "failover")
+BREAKS = ("kill", "pause", "partition", "isolate", "clock", "restart", "failover", "redis_gone")
 
 
 def break_until(cluster, arguments):
     """Breaks one thing after the other, each of the kinds as often. Returns how often, by the kind."""
     done = collections.Counter()
-    kinds = [kind for kind in arguments.breaks if kind != "clock" or faketime()]
+    missing = {"clock": not faketime() and "libfaketime cannot be used", "redis_gone": not cluster.redis and "Redis is not installed",
+               "isolate": cluster.no_namespaces}
+    kinds = [kind for kind in arguments.breaks if not missing.get(kind)]
+    for kind in set(arguments.breaks) - set(kinds):
+        print(f"without {kind}: {missing[kind]}", file=sys.stderr)
     end = time.monotonic() + arguments.seconds * FACTOR
     while time.monotonic() < end:
         order = random.sample(kinds, len(kinds))
@@ -159,19 +250,38 @@ def break_until(cluster, arguments):
 
 
 def run(arguments):
-    with tempfile.TemporaryDirectory() as directory:
-        cluster = Cluster(directory, arguments.gateways)
+    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as made:
+        cluster = Cluster(directory, arguments.gateways, made)
+        keys = [cluster.desk.add(f"client-{number}", "rooms:*")[1] for number in range(arguments.clients)]
+        meter = cluster.redis and limits.Meter(cluster.machines, cluster.desk.add("meter", "hello:*")[1], cluster.redis_ran.is_set)
+        revoker = revocations.Revoker(cluster.machines, cluster.desk)
+        clients = load.Clients(cluster.ask, keys, cluster.doubles)
         try:
-            clients = load.Clients(cluster.ask, arguments.clients)
             done = break_until(cluster, arguments)
-            clients.end()
-            load.wait_for_deliveries(cluster.doubles, clients.events, 120 * FACTOR)
-            problems = load.check(cluster.doubles, clients, done)
-            if problems and arguments.keep:
-                load.dump(cluster.doubles, arguments.keep)
-            return problems
         finally:
-            cluster.stop()
+            for part in filter(None, (clients, meter, revoker)):
+                part.end()
+        load.wait_for_deliveries(cluster.doubles, clients.events, 120 * FACTOR)
+        return tell(cluster, arguments, (clients, meter, revoker), done)
+
+
+def tell(cluster, arguments, parts, done):
+    """Prints the figures. Returns what must not be."""
+    clients, meter, revoker = parts
+    figures, problems = load.check(cluster.doubles, clients, done)
+    figures += [("keys revoked", revoker.count), ("refusals by gateways that could read the store all the time", revoker.timely),
+                ("seconds after which the slowest of them refused a key", round(revoker.slowest, 2))]
+    problems += revoker.problems[:5]
+    if meter:
+        most, bound, over = meter.check()
+        figures += [("requests of the caller with a limit that passed", len(meter.passed)), ("that were refused", meter.refused),
+                    (f"at most ahead of its rate, of {bound}", round(most, 1))]
+        problems += over
+    for what, number in figures:
+        print(f"{number:8} {what}")
+    if problems and arguments.keep:
+        load.dump(cluster.doubles, arguments.keep)
+    return problems
 
 
 def kinds(text):

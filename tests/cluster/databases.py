@@ -91,9 +91,9 @@ class Pair:
         self.primary.start()
         self._follow()
 
-    def url(self, ports):
-        """For gateways: both servers, of which the one that takes writes is used."""
-        hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
+    def url(self, addresses):
+        """Both servers, "HOST:PORT" each, of which the one that takes writes is used."""
+        hosts = ",".join(addresses)
         return f"postgres://greenroom:{self.password}@{hosts}/postgres?target_session_attrs=read-write&pool_max=8"
 
     def sql(self, statement):

@@ -3,11 +3,13 @@
 import collections
 import http.client
 import json
+import pathlib
 import random
 import threading
 import time
 import uuid
 
+from support.sandbox import Sandbox
 from support.upstream import Reply, Upstream
 
 SECRET = "the secret of the hook"
@@ -15,17 +17,23 @@ PAUSE = 0.05
 """Between two attempts of a client, in seconds."""
 FAILURES = 0.01
 """Share of deliveries that the target answers with 500."""
+AHEAD_MAX = 100
+"""Events of a room that were acknowledged and not delivered, before its sender waits: 100ms has no more of them than happen."""
 
 
 class Doubles:
-    """100ms and the target of the webhooks."""
+    """100ms, which is the sandbox behind a counter, and the target of the webhooks."""
 
-    def __init__(self):
+    def __init__(self, directory):
+        self.sandbox = Sandbox(pathlib.Path(directory) / "sandbox")
         self.upstream, self.target = Upstream(), Upstream()
         self.created = collections.Counter()
         """How often the upstream was asked for a room, by its name."""
         self.deliveries = []
         """(room, number, whether the target took it), in the order of their arrival."""
+        self.taken = collections.Counter()
+        """How many different events of a room the target took."""
+        self._seen = set()
         self.lock = threading.Lock()
         self.upstream.on("POST", "/v2/rooms", self._create)
         self.target.on("POST", "/hook", self._take)
@@ -34,32 +42,50 @@ class Doubles:
         name = request.json["name"]
         with self.lock:
             self.created[name] += 1
-        return Reply({"id": uuid.uuid4().hex[:24], "name": name}, delay=random.uniform(0, 0.05))
+        token = (request.header("Authorization") or "").removeprefix("Bearer ")
+        answer = self.sandbox.call("POST", "/rooms", request.body, token=token)
+        return Reply(answer.json, status=answer.status, delay=random.uniform(0, 0.05))
+
+    def rooms(self):
+        """What the sandbox has: ids by name."""
+        found, start = {}, ""
+        while start is not None:
+            page = self.sandbox.get(f"/rooms?limit=100{start}")
+            found |= {room["name"]: room["id"] for room in page["data"]}
+            start = f"&start={page['last']}" if page.get("last") else None
+        return found
 
     def _take(self, request):
         data = request.json["data"]
         fine = random.random() >= FAILURES
         with self.lock:
             self.deliveries.append((data["room_id"], data["number"], fine))
+            event = (data["room_id"], data["number"])
+            if fine and event not in self._seen:
+                self._seen.add(event)
+                self.taken[event[0]] += 1
         return Reply(status=200 if fine else 500)
 
     def stop(self):
         self.upstream.stop()
         self.target.stop()
+        self.sandbox.stop()
 
 
 class Clients:
     """What they were told: acknowledged rooms and events, and requests whose outcome is unknown."""
 
-    def __init__(self, ask, count):
-        """ask(path, body, headers) sends a POST to some gateway."""
-        self.ask = ask
+    def __init__(self, ask, keys, doubles):
+        """ask(path, body, headers) sends a POST to some gateway. A client of each kind for each API key."""
+        self.ask, self.doubles, count = ask, doubles, len(keys)
+        self.late = 0
+        """How often a sender waited for deliveries."""
         self.rooms, self.unknown, self.events, self.wrong = {}, set(), {}, []
         self.not_kept = set()
         """Rooms whose answer could not be kept: acknowledged, and unknown when they were asked for again."""
         self.retries = 0
         self.over = threading.Event()
-        self.threads = [threading.Thread(target=self._create)for _ in range(count)]
+        self.threads = [threading.Thread(target=self._create, args=(key,)) for key in keys]
         self.threads += [threading.Thread(target=self._send, args=(f"room-{number}",)) for number in range(count)]
         for thread in self.threads:
             thread.start()
@@ -81,9 +107,9 @@ class Clients:
             self.retries += 1
             time.sleep(PAUSE)
 
-    def _create(self):
+    def _create(self, key):
         while not self.over.is_set():
-            self._room(uuid.uuid4().hex, {"Idempotency-Key": f'"{uuid.uuid4()}"'})
+            self._room(uuid.uuid4().hex, {"Idempotency-Key": f'"{uuid.uuid4()}"', "X-API-Key": key})
 
     def _room(self, name, headers):
         def final(status):
@@ -111,6 +137,9 @@ class Clients:
             self._until(lambda status: status == 200, "/webhooks", event, {"X-Webhook-Secret": SECRET})
             number += 1
             self.events[room] = number
+            self.late += number - self.doubles.taken[room] >= AHEAD_MAX
+            while number - self.doubles.taken[room] >= AHEAD_MAX and not self.over.is_set():
+                self.over.wait(PAUSE)
 
 
 def taken(doubles):
@@ -138,23 +167,23 @@ def wait_for_deliveries(doubles, events, limit):
 
 
 def check(doubles, clients, breaks):
-    """Prints the figures. Returns what must not be."""
+    """(figures, what must not be)."""
     order, times, refused = taken(doubles)
     lost = missing(doubles, clients.events)
     disordered = [room for room, numbers in order.items() if numbers != sorted(numbers)]
     repeated = sum(count - 1 for count in times.values())
     rooms_twice = [name for name, count in doubles.created.items() if count > 1]
-    rooms_lost = [name for name in clients.rooms if doubles.created[name] != 1]
+    there = doubles.rooms()
+    rooms_lost = [name for name, ident in clients.rooms.items() if there.get(name) != ident]
     figures = [(f"breaks of the kind {kind}", count) for kind, count in sorted(breaks.items())]
     figures += [("requests that were sent again", clients.retries), ("rooms acknowledged", len(clients.rooms)),
                 ("rooms with an unknown outcome", len(clients.unknown)),
                 ("rooms whose answer could not be kept for a second request", len(clients.not_kept)), ("rooms lost", len(rooms_lost)),
                 ("rooms created twice", len(rooms_twice)), ("events acknowledged", sum(clients.events.values())),
+                ("times that a room waited for deliveries before its next event", clients.late),
                 ("events lost", len(lost)), ("rooms whose events came out of order", len(disordered)),
                 ("deliveries that the target refused, and that were made again", refused),
                 ("deliveries made again after a break", repeated)]
-    for what, number in figures:
-        print(f"{number:8} {what}")
     problems = clients.wrong[:5]
     problems += [f"rooms created twice: {rooms_twice[:3]}"] if rooms_twice else []
     problems += [f"rooms lost: {rooms_lost[:3]}"] if rooms_lost else []
@@ -162,7 +191,7 @@ def check(doubles, clients, breaks):
     problems += [f"events out of order: {disordered[:3]}"] if disordered else []
     problems += ["nothing was acknowledged"] if not clients.rooms or not clients.events else []
     problems += [f"{repeated} deliveries made again without a break"] if repeated and not breaks else []
-    return problems
+    return figures, problems
 
 
 def dump(doubles, directory):

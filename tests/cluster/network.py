@@ -1,5 +1,7 @@
-"""What is between the machines: the way of each gateway to the store, which can be cut, and a balancer before them."""
+"""What is between the machines: the way of each gateway to each server, which can be cut, a network of its own for each gateway
+where the script may make network namespaces, and a balancer before them."""
 
+import os
 import pathlib
 import shutil
 import socket
@@ -9,14 +11,16 @@ import threading
 from support.until import until
 
 CHUNK = 65536
+NOWHERE = "02:00:00:00:00:01"
+"""An Ethernet address that no interface has: what is sent to it is lost, without a word to the sender."""
 
 
 class Way:
     """A TCP proxy. While it is cut, what is sent into it is neither passed on nor refused, as by a network that is gone."""
 
-    def __init__(self, port):
+    def __init__(self, port, host="127.0.0.1"):
         self.to = port
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.listener = socket.create_server((host, 0), backlog=64)
         self.port = self.listener.getsockname()[1]
         self.open = threading.Event()
         self.open.set()
@@ -64,6 +68,74 @@ class Way:
                 pass
 
 
+class SharedNetwork:
+    """The network of a machine that has no namespace of its own."""
+
+    near = own = "127.0.0.1"
+    prefix = []
+
+    def stop(self):
+        pass
+
+
+class Namespace:
+    """A network of its own: one cable from the machine to this one. near: this end's address; own: the machine's."""
+
+    def __init__(self, number):
+        self.name = f"greenroom-{os.getpid()}-{number}"
+        self.cable = f"gr{os.getpid() % 1000000}-{number}"
+        self.near, self.own = f"10.231.{number}.1", f"10.231.{number}.2"
+        self.prefix = ["ip", "netns", "exec", self.name]
+        self._ip("netns", "add", self.name)
+        try:
+            self._ip("link", "add", self.cable, "type", "veth", "peer", "name", "cable", "netns", self.name)
+            self._ip("address", "add", f"{self.near}/30", "dev", self.cable)
+            self._ip("link", "set", self.cable, "up")
+            self._within("address", "add", f"{self.own}/30", "dev", "cable")
+            self._within("link", "set", "cable", "up")
+            self._within("link", "set", "lo", "up")
+        except RuntimeError:
+            self.stop()
+            raise
+
+    @staticmethod
+    def _ip(*words):
+        done = subprocess.run(["ip", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"ip {' '.join(words)}: {done.stderr.strip()}")
+
+    def _within(self, *words):
+        self._ip("-n", self.name, *words)
+
+    def cut(self):
+        """Nothing passes, in either direction; both ends go on sending."""
+        self._ip("neigh", "replace", self.own, "lladdr", NOWHERE, "dev", self.cable, "nud", "permanent")
+        self._within("neigh", "replace", self.near, "lladdr", NOWHERE, "dev", "cable", "nud", "permanent")
+
+    def mend(self):
+        self._ip("neigh", "del", self.own, "dev", self.cable)
+        self._within("neigh", "del", self.near, "dev", "cable")
+
+    def stop(self):
+        """The cable goes with it."""
+        self._ip("netns", "del", self.name)
+
+
+def networks(count):
+    """A network for each of so many machines, and why they have none of their own; None when they have."""
+    if not shutil.which("ip"):
+        return [SharedNetwork() for _ in range(count)], "there is no ip command (Debian package: iproute2)"
+    made = []
+    try:
+        for number in range(count):
+            made.append(Namespace(number))
+    except RuntimeError as error:
+        for one in made:
+            one.stop()
+        return [SharedNetwork() for _ in range(count)], str(error)
+    return made, None
+
+
 class Balancer:
     """nginx. A request that may have reached a gateway is not given to another one."""
 
@@ -84,10 +156,11 @@ http {{
 }}
 """
 
-    def __init__(self, home, port, ports):
+    def __init__(self, home, port, addresses):
+        """addresses: "HOST:PORT" of each gateway."""
         home = pathlib.Path(home)
         home.mkdir()
-        servers = " ".join(f"server 127.0.0.1:{one} max_fails=1 fail_timeout=1s;" for one in ports)
+        servers = " ".join(f"server {one} max_fails=1 fail_timeout=1s;" for one in addresses)
         (home / "nginx.conf").write_text(self.CONF.format(home=home, port=port, servers=servers))
         self.port = port
         program = shutil.which("nginx") or "/usr/sbin/nginx"

@@ -15,6 +15,7 @@ import pytest
 
 from support import hms
 from support import minigroups as mg
+from support.clocks import faketime, wrong_by
 from support.gateway import Gateway
 from support.promtext import parse
 from support.rig import Rig
@@ -46,11 +47,12 @@ def make(tmp_path, upstream, store):
     """make(…) starts a gateway; all of a test share the store."""
     started = []
 
-    def start(plugins=None, **config):
+    def start(plugins=None, env=None, **config):
         directory = tmp_path / f"gateway{len(started)}"
         directory.mkdir()
         gateway = hms.gateway_for(directory, upstream.url + "/v2", GROUPS, KEPT if plugins is None else plugins,
                                   **{"store": store.url, **config})
+        gateway.env |= env or {}
         started.append(gateway)
         return gateway.start()
 
@@ -484,6 +486,20 @@ def test_a_key_can_be_used_again_after_its_time(make, upstream):
 
 
 # --- reload, faults of the store, documents ---
+
+
+@pytest.mark.skipif("GR_TEST_POSTGRES" not in os.environ, reason="a file has the clock of its machine")
+@pytest.mark.skipif(not faketime(), reason="libfaketime is not installed, or cannot be used with a sanitizer")
+def test_a_clock_that_is_hours_wrong_ends_no_record(make, upstream):
+    """Neither those of others, nor its own too early."""
+    right, early, late = make(), make(env=wrong_by(-7200)), make(env=wrong_by(7200))
+    for first in (right, early, late):
+        key = new_key()
+        assert not replayed(first.post("/rooms", ROOM, **keyed(key)))
+        for second in (right, early, late):
+            answer = second.post("/rooms", ROOM, **keyed(key))
+            assert answer.status == 200 and replayed(answer)
+    assert sent(upstream) == 3
 
 
 def test_records_outlive_a_reload(make, upstream):

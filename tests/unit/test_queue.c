@@ -22,8 +22,13 @@ static struct {
     struct grc_store *store;
     const char *postgres; /* URL; NULL: a new SQLite file for each test */
     char dir[64];
+    struct grc_store_session *session; /* of the transaction that runs */
     int64_t now_ms;
     unsigned ids;
+    unsigned statements;
+    bool explains; /* each statement is explained first, and what it read is added to these */
+    int64_t rows_read;
+    const char *plan;
 } world;
 
 static void *host_alloc(struct gr_call *call, size_t bytes)
@@ -49,12 +54,87 @@ static void host_uuid(char ret_text[37])
     (void)snprintf(ret_text, 37, "%036u", 1000000u - world.ids++);
 }
 
+/* --- what a statement reads --- */
+
+struct explained {
+    const char *sql;
+    const struct gr_value *params;
+    size_t count;
+};
+
+/* Adds up "rows=4 loops=2" and "Rows Removed by Filter: 3" of a line of PostgreSQL. */
+static int64_t rows_of(const char *line)
+{
+    const char *rows = strstr(line, "(actual rows=");
+    const char *loops = strstr(line, "loops=");
+    const char *removed = strstr(line, "Rows Removed by ");
+
+    if (rows && loops)
+        return strtoll(rows + strlen("(actual rows="), NULL, 10) *
+               strtoll(loops + strlen("loops="), NULL, 10);
+    return removed ? strtoll(strchr(removed, ':') + 1, NULL, 10) : 0;
+}
+
+static enum gr_err take_line(void *arg, const struct gr_value *columns, size_t count)
+{
+    const char *line = grc_arena_copy(&world.arena, columns[count - 1].s);
+
+    (void)arg;
+    world.rows_read += rows_of(line);
+    world.plan = grc_arena_format(&world.arena, "%s%s\n", world.plan, line);
+    return GR_OK;
+}
+
+/* Runs a statement to see what it reads, and undoes it. */
+static enum gr_err explain(struct grc_store_session *session, void *arg)
+{
+    const struct explained *e = arg;
+    const char *words = world.postgres
+                            ? "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "
+                            : "EXPLAIN QUERY PLAN ";
+    const char *sql = grc_arena_format(&world.arena, "%s%s", words, e->sql);
+    enum gr_err err =
+        grc_store_run(world.store, session, sql, e->params, e->count, take_line, NULL, NULL);
+
+    assert_int_equal(err, GR_OK);
+    return GR_ERR_CANCELLED;
+}
+
 static enum gr_err host_store_run(struct gr_call *call, const char *sql,
                                   const struct gr_value *params, size_t count, gr_row_fn *each,
                                   void *arg, int64_t *ret_changed)
 {
     (void)call;
-    return grc_store_run(world.store, NULL, sql, params, count, each, arg, ret_changed);
+    world.statements++;
+    if (world.explains) {
+        struct explained explained = {sql, params, count};
+
+        assert_int_equal(grc_store_tx(world.store, explain, &explained), GR_ERR_CANCELLED);
+    }
+    return grc_store_run(world.store, world.session, sql, params, count, each, arg, ret_changed);
+}
+
+struct body {
+    struct gr_call *call;
+    gr_tx_fn *run;
+    void *arg;
+};
+
+static enum gr_err run_body(struct grc_store_session *session, void *arg)
+{
+    const struct body *body = arg;
+
+    world.session = session;
+    enum gr_err err = body->run(body->call, body->arg);
+    world.session = NULL;
+    return err;
+}
+
+static enum gr_err host_store_tx(struct gr_call *call, gr_tx_fn *run, void *arg)
+{
+    struct body body = {call, run, arg};
+
+    return grc_store_tx(world.store, run_body, &body);
 }
 
 static const struct gr_host host = {
@@ -63,6 +143,7 @@ static const struct gr_host host = {
     .now_ms = host_now_ms,
     .uuid = host_uuid,
     .store_run = host_store_run,
+    .store_tx = host_store_tx,
 };
 static struct gr_call call = {.host = &host};
 
@@ -77,6 +158,16 @@ static const struct gr_migration schema[] = {
             "CREATE TABLE kept (seq BIGINT NOT NULL, target TEXT NOT NULL,"
             " attempts BIGINT NOT NULL DEFAULT 0, due_ms BIGINT, done_ms BIGINT,"
             " PRIMARY KEY (seq, target))"},
+    {.version = 2,
+     .name = "series",
+     .sql = "CREATE TABLE events (seq BIGINT NOT NULL, target TEXT NOT NULL, room TEXT,"
+            " attempts BIGINT NOT NULL DEFAULT 0, due_ms BIGINT, done_ms BIGINT,"
+            " behind BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (seq, target));"
+            "CREATE INDEX events_room ON events (target, room, seq) WHERE due_ms IS NOT NULL;"
+            "CREATE INDEX events_waits ON events (target, seq) WHERE due_ms IS NOT NULL;"
+            "CREATE INDEX events_first ON events (target, due_ms, seq)"
+            " WHERE due_ms IS NOT NULL AND behind = 0;"
+            "CREATE TABLE pauses (name TEXT PRIMARY KEY, paused_ms BIGINT)"},
     GR_END,
 };
 
@@ -99,6 +190,13 @@ static const struct queue kept = {.table = "kept",
                                   .wait_count = 2,
                                   .attempts_max = 2};
 
+#define ROOMS                                                                                      \
+    .table = "events", .key = "seq", .order = "seq", .lane = "target", .columns = "seq",           \
+    .series = "room", .pauses = "pauses", .keeps_rows = true, .lease_ms = LEASE_MS,                \
+    .waits_ms = waits_ms, .wait_count = 2, .attempts_max = 9
+static const struct queue rooms = {ROOMS};
+static const struct queue loose = {ROOMS, .unordered = true};
+
 static int setup(void **state)
 {
     char *reason = NULL;
@@ -106,6 +204,8 @@ static int setup(void **state)
     (void)state;
     world.now_ms = 1700000000000;
     world.ids = 0;
+    world.explains = false;
+    world.plan = "";
     grc_arena_init(&world.arena, 1u << 22);
     (void)snprintf(world.dir, sizeof(world.dir), "/tmp/greenroom-queue.XXXXXX");
     assert_non_null(mkdtemp(world.dir));
@@ -351,6 +451,207 @@ static void settled_rows_can_be_kept(void **unused)
         1);
 }
 
+/* --- series --- */
+
+static void run_sql(const char *sql)
+{
+    assert_int_equal(gr_store_exec(&call, sql, GR_NO_PARAMS), GR_OK);
+}
+
+static void add(const struct queue *queue, int64_t seq, const char *room)
+{
+    const struct gr_value values[] = {gr_v_int(seq), gr_v_text("t"), gr_v_text(room),
+                                      gr_v_int(world.now_ms)};
+    const char *sql = gr_format(&call,
+                                "INSERT INTO events (seq, target, room, due_ms, behind)"
+                                " VALUES (?1, ?2, ?3, ?4, %s)",
+                                queue_behind(&call, queue, "?2", "?3"));
+
+    assert_int_equal(gr_store_exec(&call, sql, values, 4), GR_OK);
+}
+
+/* Claims and lists the keys: "1 4 ". */
+static const char *claim_keys(const struct queue *queue, struct queue_item *items, size_t max)
+{
+    const char *keys = "";
+    size_t count = 99;
+
+    assert_int_equal(queue_claim(&call, queue, "t", items, max, &count), GR_OK);
+    for (size_t i = 0; i < count; i++)
+        keys = gr_format(&call, "%s%lld ", keys, (long long)items[i].key.i);
+    return keys;
+}
+
+static void add_two_rooms(void)
+{
+    add(&rooms, 1, "a");
+    add(&rooms, 2, "a");
+    add(&rooms, 3, "a");
+    add(&rooms, 4, "b");
+    add(&rooms, 5, NULL);
+    add(&rooms, 6, NULL);
+}
+
+static void a_row_waits_for_the_earlier_ones_of_its_series(void **unused)
+{
+    struct queue_item items[8];
+    bool given_up;
+
+    (void)unused;
+    add_two_rooms();
+    assert_string_equal(claim_keys(&rooms, items, 8), "1 4 5 6 ");
+    assert_int_equal(queue_done(&call, &rooms, &items[0]), GR_OK);
+    assert_int_equal(queue_done(&call, &rooms, &items[1]), GR_OK);
+    assert_string_equal(claim_keys(&rooms, items, 8), "2 ");
+    assert_int_equal(queue_fail(&call, &rooms, &items[0], &given_up), GR_OK);
+    assert_string_equal(claim_keys(&rooms, items, 8), "");
+    world.now_ms += 1000;
+    assert_string_equal(claim_keys(&rooms, items, 8), "2 ");
+    assert_int_equal(queue_give_up(&call, &rooms, &items[0]), GR_OK);
+    add(&rooms, 7, "a"); /* behind 3 */
+    add(&rooms, 8, "b"); /* the only one of its room that waits */
+    assert_string_equal(claim_keys(&rooms, items, 8), "3 8 ");
+    assert_int_equal(queue_release(&call, &rooms, &items[0]), GR_OK);
+    assert_string_equal(claim_keys(&rooms, items, 8), "3 ");
+}
+
+static void the_end_of_a_row_can_claim_the_next_of_its_series(void **unused)
+{
+    struct queue_item items[8];
+    struct queue_item next;
+    struct queue_item other;
+    bool taken;
+
+    (void)unused;
+    add_two_rooms();
+    assert_string_equal(claim_keys(&rooms, items, 1), "1 ");
+    world.now_ms += 10;
+    assert_int_equal(queue_done_next(&call, &rooms, &items[0], &next, &taken), GR_OK);
+    assert_true(taken);
+    assert_int_equal(next.key.i, 2);
+    assert_int_equal(next.lease_ms, items[0].lease_ms);
+    assert_string_equal(claim_keys(&rooms, items, 8), "4 5 6 ");
+    world.now_ms += LEASE_MS - 10; /* the end of that lease, and not of the others */
+    assert_string_equal(claim_keys(&rooms, items, 8), "2 ");
+    assert_int_equal(queue_done_next(&call, &rooms, &next, &other, &taken), GR_OK);
+    assert_false(taken); /* it is not this gateway's any more */
+    run_sql("UPDATE events SET due_ms = due_ms + 100000 WHERE seq = 3"); /* it is not due yet */
+    assert_int_equal(queue_done_next(&call, &rooms, &items[0], &other, &taken), GR_OK);
+    assert_false(taken);
+    world.now_ms += 60000;
+    assert_string_equal(claim_keys(&rooms, items, 8), "3 4 5 6 ");
+    assert_int_equal(queue_done_next(&call, &rooms, &items[0], &other, &taken), GR_OK);
+    assert_false(taken); /* it was the last one */
+}
+
+static void nothing_of_a_paused_lane_is_claimed(void **unused)
+{
+    struct queue_item items[8];
+
+    (void)unused;
+    add_two_rooms();
+    run_sql("INSERT INTO pauses (name, paused_ms) VALUES ('t', 5), ('u', NULL)");
+    assert_string_equal(claim_keys(&rooms, items, 8), "");
+    run_sql("UPDATE pauses SET paused_ms = NULL");
+    assert_string_equal(claim_keys(&rooms, items, 8), "1 4 5 6 ");
+}
+
+static void without_order_nothing_is_behind(void **unused)
+{
+    struct queue_item items[8];
+    int64_t count;
+
+    (void)unused;
+    add(&loose, 1, "a");
+    add(&loose, 2, "a");
+    assert_string_equal(claim_keys(&loose, items, 8), "1 2 ");
+    assert_int_equal(queue_release(&call, &loose, &items[0]), GR_OK);
+    assert_int_equal(queue_release(&call, &loose, &items[1]), GR_OK);
+    assert_int_equal(queue_repair(&call, &rooms, "t", &count), GR_OK); /* the config was changed */
+    assert_int_equal(count, 1);
+    assert_string_equal(claim_keys(&rooms, items, 1), "1 ");
+    assert_int_equal(queue_repair(&call, &loose, "t", &count), GR_OK); /* and changed back */
+    assert_int_equal(count, 1);
+    assert_string_equal(claim_keys(&loose, items, 8), "2 ");
+}
+
+static void rows_that_lost_the_one_before_them_are_repaired(void **unused)
+{
+    struct queue_item items[8];
+    int64_t count = -1;
+
+    (void)unused;
+    add_two_rooms();
+    assert_int_equal(queue_repair(&call, &rooms, "t", &count), GR_OK);
+    assert_int_equal(count, 0);
+    run_sql("DELETE FROM events WHERE seq = 1");
+    /* A release without the column adds rows that are not behind. */
+    run_sql("INSERT INTO events (seq, target, room, due_ms) VALUES (7, 't', 'b', 1), "
+            "(8, 'u', 'a', 1), (9, 'u', 'a', 1)");
+    assert_int_equal(queue_repair(&call, &rooms, "t", &count), GR_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(claim_keys(&rooms, items, 8), "2 4 5 6 ");
+}
+
+static void rows_that_are_due_again_take_their_place(void **unused)
+{
+    struct queue_item items[8];
+
+    (void)unused;
+    add_two_rooms();
+    assert_string_equal(claim_keys(&rooms, items, 1), "1 ");
+    assert_int_equal(queue_done(&call, &rooms, &items[0]), GR_OK);
+    run_sql("UPDATE events SET due_ms = 77, behind = 0 WHERE seq = 1");
+    assert_int_equal(queue_line_up(&call, &rooms, "t", 77), GR_OK);
+    assert_int_equal(number("SELECT sum(behind) FROM events"), 2);
+    assert_string_equal(claim_keys(&rooms, items, 8), "1 4 5 6 ");
+}
+
+/* The first row of each of six rooms waits, and then one of them is due. */
+static void claim_among_many(void)
+{
+    struct queue_item items[4];
+    struct queue_item next;
+    bool taken = false;
+
+    run_sql("UPDATE events SET due_ms = seq, done_ms = NULL,"
+            " behind = CASE WHEN seq > 6 THEN 1 ELSE 0 END WHERE seq < 100");
+    run_sql("UPDATE events SET due_ms = 1700000050000 WHERE seq <= 6");
+    world.plan = "";
+    world.rows_read = 0;
+    world.statements = 0;
+    world.explains = true;
+    assert_string_equal(claim_keys(&rooms, items, 4), "");
+    assert_int_equal(world.statements, 1);
+    world.explains = false;
+    run_sql("UPDATE events SET due_ms = 3 WHERE seq = 3");
+    world.statements = 0;
+    world.explains = true;
+    assert_string_equal(claim_keys(&rooms, items, 4), "3 ");
+    assert_int_equal(world.statements, 2);
+    assert_int_equal(queue_done_next(&call, &rooms, &items[0], &next, &taken), GR_OK);
+    assert_true(taken);
+    assert_int_equal(world.statements, 4);
+    add(&rooms, next.key.i + 30000, "room-3");
+    world.explains = false;
+    run_sql("DELETE FROM events WHERE seq > 20000");
+    bool sorts = strstr(world.plan, "TEMP") || strstr(world.plan, "Sort Key: q.due_ms");
+    if (world.rows_read > 60 || sorts || strstr(world.plan, "SCAN q") ||
+        strstr(world.plan, "SCAN e"))
+        fail_msg("%lld rows are read:\n%s", (long long)world.rows_read, world.plan);
+}
+
+static void many_rows_that_wait_cost_a_claim_nothing(void **unused)
+{
+    (void)unused;
+    run_sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+            " INSERT INTO events (seq, target, room, due_ms, behind) SELECT i, 't',"
+            " 'room-' || (i % 6), i, 1 FROM n");
+    claim_among_many();
+    run_sql("ANALYZE events"); /* with what a planner knows then */
+    claim_among_many();
+}
+
 #define QUEUE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -366,6 +667,13 @@ int main(int argc, char **argv)
         QUEUE_TEST(a_clock_set_back_holds_up_no_row_for_long),
         QUEUE_TEST(a_row_can_be_put_and_handled_at_once),
         QUEUE_TEST(settled_rows_can_be_kept),
+        QUEUE_TEST(a_row_waits_for_the_earlier_ones_of_its_series),
+        QUEUE_TEST(the_end_of_a_row_can_claim_the_next_of_its_series),
+        QUEUE_TEST(nothing_of_a_paused_lane_is_claimed),
+        QUEUE_TEST(without_order_nothing_is_behind),
+        QUEUE_TEST(rows_that_lost_the_one_before_them_are_repaired),
+        QUEUE_TEST(rows_that_are_due_again_take_their_place),
+        QUEUE_TEST(many_rows_that_wait_cost_a_claim_nothing),
     };
 
     if (argc > 1 && strcmp(argv[1], "postgres") == 0) {

@@ -1,0 +1,127 @@
+"""A caller that sends more than its rate lets through, to all gateways, and the bound on what may get through all the same.
+
+The gateways count together as long as they reach Redis. A gateway that does not counts alone, and says how often it did: where it
+did, the caller may have the rate of each gateway."""
+
+import http.client
+import threading
+import time
+
+from support import promtext
+
+RATE, BURST = 20, 40
+LEASED = min(RATE // 10, BURST // 40)
+"""Tokens that a gateway may hold in advance, see etc/several-gateways.md."""
+TIMEOUT = 5
+LOOK = 0.5
+
+
+class Meter:
+    def __init__(self, machines, key, redis_is_up):
+        """redis_is_up() tells whether Redis runs."""
+        self.machines, self.key, self.redis_is_up = machines, key, redis_is_up
+        self.lock = threading.Lock()
+        self.passed, self.refused = [], 0
+        self.alone = []
+        """(from, to): when some gateway has counted alone, or may have."""
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self._ask, args=(machine,)) for machine in machines]
+        self.threads += [threading.Thread(target=self._look)]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _ask(self, machine):
+        """One request at a time to one gateway, as many as the rate of all."""
+        connection = None
+        while not self.over.is_set():
+            next_at = time.monotonic() + 1 / RATE
+            connection = connection or http.client.HTTPConnection(machine.network.own, machine.port, timeout=TIMEOUT)
+            try:
+                connection.request("GET", "/hello/Ada", headers={"X-API-Key": self.key})
+                response = connection.getresponse()
+                response.read()
+                self._note(response.status)
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                connection = None
+            self.over.wait(max(0, next_at - time.monotonic()))
+        if connection:
+            connection.close()
+
+    def _note(self, status):
+        with self.lock:
+            if status == 200:
+                self.passed.append(time.monotonic())
+            self.refused += status == 429
+
+    def _counted_alone(self, machine):
+        """How often it did since it started; None when it does not say."""
+        connection = http.client.HTTPConnection(machine.network.own, machine.gateway.admin_port, timeout=TIMEOUT)
+        try:
+            connection.request("GET", "/metrics")
+            return promtext.parse(connection.getresponse().read().decode())["greenroom_shared_limits_alone_total"]
+        except (OSError, http.client.HTTPException, KeyError):
+            return None
+        finally:
+            connection.close()
+
+    def _look(self):
+        """What a gateway counted alone since the last look that it answered, it did in between."""
+        last = {machine: (0, time.monotonic()) for machine in self.machines}
+        while True:
+            ended = self.over.is_set()
+            for machine in self.machines:
+                now, up = time.monotonic(), self.redis_is_up()
+                count = self._counted_alone(machine)
+                if count is None:
+                    continue
+                before, since = last[machine]
+                if (count and count != before) or not up:
+                    self.alone.append((since, time.monotonic()))
+                last[machine] = (count, now)
+            if ended:
+                return
+            self.over.wait(LOOK)
+
+    # --- the bound ---
+
+    def _stretches(self):
+        """(from, to, whether some gateway may have counted alone), one after the other."""
+        spans = []
+        for since, until in sorted(self.alone):
+            if spans and since <= spans[-1][1]:
+                spans[-1][1] = max(spans[-1][1], until)
+            else:
+                spans.append([since, until])
+        at = 0
+        for since, until in spans:
+            yield at, since, False
+            yield since, until, True
+            at = until
+        yield at, float("inf"), False
+
+    def check(self):
+        """(the most by which requests were ahead of the rate, problems)."""
+        count = len(self.machines)
+        # An answer is noted later than it was decided on, at most one of each connection.
+        together = BURST + count * LEASED + count
+        most, problems = 0, []
+        for since, until, alone in self._stretches():
+            ahead = worst = 0
+            last = since
+            for moment in (one for one in sorted(self.passed) if since <= one < until):
+                ahead = max(0, ahead - (moment - last) * RATE * (count if alone else 1)) + 1
+                worst, last = max(worst, ahead), moment
+            bound = count * BURST + together if alone else together
+            if worst > bound:
+                problems.append(f"limits: {worst:.0f} requests ahead of the rate, at most {bound} may be")
+            if not alone:
+                most = max(most, worst)
+        if not self.refused:
+            problems.append("limits: nothing was refused")
+        return most, together, problems

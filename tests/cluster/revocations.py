@@ -1,0 +1,116 @@
+"""Keys that are made and revoked: whether each gateway refuses them within a second."""
+
+import http.client
+import threading
+import time
+
+from support.gateway import Gateway
+from support.upstream import FACTOR
+
+WITHIN = 1.0
+PAUSE = 3
+TIMEOUT = 5
+PROBE = 0.05
+
+
+class Desk:
+    """Where keys are made and revoked: the program's commands, with a way to the store that is never cut."""
+
+    def __init__(self, place, store):
+        self.gateway = Gateway(place, {"store": store, "state_directory": str(place), "auth": {"keys": {"store": True}}}, {"hello": {}})
+        place.mkdir()
+        self.gateway.write()
+
+    def _command(self, *words, over=threading.Event()):
+        """Repeated while PostgreSQL is away. None when `over` was set meanwhile."""
+        while not over.is_set():
+            done = self.gateway.run("keys", *words)
+            if done.returncode == 0:
+                return done.stdout.strip()
+            over.wait(0.2)
+        return None
+
+    def add(self, name, scope, over=threading.Event()):
+        """A new name for each attempt, since one whose answer was lost may have been made."""
+        attempt = 0
+        while not over.is_set():
+            attempt += 1
+            done = self.gateway.run("keys", "add", f"{name}-{attempt}", "--scope", scope)
+            if done.returncode == 0:
+                return f"{name}-{attempt}", done.stdout.strip()
+            over.wait(0.2)
+        return None, None
+
+    def is_revoked(self, name):
+        """Revokes it. False when that is not known."""
+        done = self.gateway.run("keys", "revoke", name)
+        return done.returncode == 0 or "revoked" in done.stderr
+
+
+class Revoker:
+    def __init__(self, machines, desk):
+        self.machines, self.desk = machines, desk
+        self.lock = threading.Lock()
+        self.count, self.timely, self.slowest, self.problems = 0, 0, 0.0, []
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+
+    def _status(self, machine, key):
+        connection = http.client.HTTPConnection(machine.network.own, machine.port, timeout=TIMEOUT)
+        try:
+            connection.request("GET", "/hello/Ada", headers={"X-API-Key": key})
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+
+    def _run(self):
+        number = 0
+        while not self.over.wait(PAUSE):
+            number += 1
+            name, key = self.desk.add(f"probe-{number}", "hello:*", self.over)
+            if not key:
+                return
+            watchers = [threading.Thread(target=self._wait, args=(machine, key, 200)) for machine in self.machines]
+            for watcher in watchers:
+                watcher.start()
+            for watcher in watchers:
+                watcher.join()
+            while not self.desk.is_revoked(name):
+                time.sleep(0.2)
+            at = time.monotonic()
+            watchers = [threading.Thread(target=self._watch, args=(machine, key, at)) for machine in self.machines]
+            for watcher in watchers:
+                watcher.start()
+            for watcher in watchers:
+                watcher.join()
+            self.count += 1
+
+    def _wait(self, machine, key, status):
+        while not self.over.is_set() and self._status(machine, key) != status:
+            time.sleep(PROBE)
+
+    def _watch(self, machine, key, at):
+        """Until the gateway refuses the key. One that could read the store all the time has a second for it."""
+        end = at + 60 * FACTOR
+        while time.monotonic() < end:
+            sent = time.monotonic()
+            status = self._status(machine, key)
+            calm = machine.is_calm(at - WITHIN, time.monotonic())
+            with self.lock:
+                if status == 401:
+                    self.timely += calm
+                    self.slowest = max(self.slowest, sent - at if calm else 0)
+                    return
+                if status == 200 and sent > at + WITHIN * FACTOR and calm:
+                    self.problems.append(f"keys: {machine.name} took a key {sent - at:.1f} s after it was revoked")
+                    return
+            time.sleep(PROBE)
+        with self.lock:
+            self.problems.append(f"keys: {machine.name} does not refuse a key that was revoked a minute ago")
