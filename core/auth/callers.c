@@ -4,6 +4,8 @@
 #include "auth/keys.h"
 #include "base/clock.h"
 #include "base/scope.h"
+#include "config/setting.h"
+#include "config/source.h"
 
 #include <stdlib.h>
 
@@ -55,23 +57,38 @@ bool grc_caller_may(const struct grc_caller *caller, const char *kind, gr_str va
 
 /* --- making --- */
 
-static bool make_providers(struct grc_auth *auth, const struct grc_auth_settings *settings,
+static bool make_keys(struct grc_auth *auth, const struct grc_settings *settings,
+                      grc_report_fn *report, void *arg)
+{
+    const struct grc_path root = {.name = "auth"};
+    const struct grc_path keys = {.up = &root, .name = "keys"};
+    const struct grc_path file = {.up = &keys, .name = "file"};
+    char *reason = NULL;
+
+    if (!settings->auth.keys_file)
+        return true;
+    auth->keys = settings->auth.keys_in_store ? grc_keys_new_stored()
+                                              : grc_keys_new(settings->auth.keys_file, &reason);
+    if (!auth->keys)
+        grc_source_say_main(settings->dir, &file, report, arg, "'%s': %s", settings->auth.keys_file,
+                            reason ? reason : "out of memory");
+    free(reason);
+    return auth->keys != NULL;
+}
+
+static bool make_providers(struct grc_auth *auth, const struct grc_settings *config,
                            grc_report_fn *report, void *arg)
 {
-    bool fine = true;
+    const struct grc_auth_settings *settings = &config->auth;
+    bool fine = make_keys(auth, config, report, arg);
 
-    if (settings->keys_file) {
-        auth->keys = settings->keys_in_store ? grc_keys_new_stored()
-                                             : grc_keys_new(settings->keys_file, report, arg);
-        fine = auth->keys != NULL;
-    }
     auth->jwt = calloc(settings->jwt_count + 1, sizeof(*auth->jwt));
     if (!auth->jwt)
         return false;
     for (size_t i = 0; i < settings->jwt_count; i++) {
-        fine =
-            grc_jwt_provider_init(&auth->jwt[i], &settings->jwt[i], auth->upstreams, report, arg) &&
-            fine;
+        fine = grc_jwt_provider_init(&auth->jwt[i], &settings->jwt[i], config->dir, auth->upstreams,
+                                     report, arg) &&
+               fine;
         auth->jwt_count++;
     }
     return fine;
@@ -96,7 +113,7 @@ struct grc_auth *grc_auth_new(const struct grc_settings *settings, struct grc_up
         .provider = "none",
         .scopes = auth->has_none ? own->none_scopes : everything,
     };
-    if (make_providers(auth, own, report, arg))
+    if (make_providers(auth, settings, report, arg))
         return auth;
     grc_auth_free(auth);
     return NULL;

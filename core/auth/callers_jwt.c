@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/secure.h"
+#include "config/setting.h"
+#include "config/source.h"
 #include "upstream/upstream.h"
 
 #include <stdio.h>
@@ -16,31 +18,32 @@
 struct sink {
     grc_report_fn *report;
     void *arg;
-    const char *name;
+    const char *dir;             /* of the config */
+    const struct grc_path *path; /* auth.jwt.NAME */
 };
 
-static bool say(const struct sink *sink, const char *text, ...)
-    __attribute__((format(printf, 2, 3)));
-static bool say(const struct sink *sink, const char *text, ...)
+static bool say(const struct sink *sink, const char *text)
 {
-    char message[1024];
-    char line[1200];
-    va_list args;
+    return grc_source_say_main(sink->dir, sink->path, sink->report, sink->arg, "%s",
+                               text ? text : "out of memory");
+}
 
-    va_start(args, text);
-    vsnprintf(message, sizeof(message), text, args);
-    va_end(args);
-    snprintf(line, sizeof(line), "auth.jwt.%s: %s", sink->name, message);
-    if (sink->report)
-        sink->report(sink->arg, line);
-    return false;
+/* Reports what is wrong with a file, or a secret (file is NULL), that the member at path names. */
+static bool say_key(const struct sink *sink, const struct grc_path *path, const char *file,
+                    const char *reason)
+{
+    return grc_source_say_main(sink->dir, path, sink->report, sink->arg, "%s%s%s%s",
+                               file ? "'" : "", file ? file : "", file ? "': " : "", reason);
 }
 
 /* --- keys of the config --- */
 
-static bool add_own(struct grc_jwt_provider *provider, const struct sink *sink,
-                    const struct grc_auth_key_settings *settings)
+static bool add_own(struct grc_jwt_provider *provider, const struct sink *sink, size_t index)
 {
+    const struct grc_auth_key_settings *settings = &provider->settings->keys[index];
+    const struct grc_path keys = {.up = sink->path, .name = "keys"};
+    const struct grc_path element = {.up = &keys, .index = index};
+    const struct grc_path path = {.up = &element, .name = settings->file ? "file" : "secret"};
     struct gr_jwt_key key = {.alg = settings->alg, .kid = settings->kid};
     const char *reason = NULL;
     size_t len = 0;
@@ -49,7 +52,7 @@ static bool add_own(struct grc_jwt_provider *provider, const struct sink *sink,
     if (settings->file) {
         text = grc_file_read(settings->file, KEY_FILE_MAX, &len, &reason);
         if (!text)
-            return say(sink, "key file '%s': %s", settings->file, reason);
+            return say_key(sink, &path, settings->file, reason);
         key.key = (gr_str){text, len};
     } else {
         key.key = gr_str_of(settings->secret);
@@ -59,10 +62,9 @@ static bool add_own(struct grc_jwt_provider *provider, const struct sink *sink,
         grc_wipe(text, len);
     free(text);
     if (!made)
-        return say(sink, "key %zu (%s): %s", provider->own_count,
-                   settings->file ? settings->file : "secret", reason);
+        return say_key(sink, &path, settings->file, reason);
     char place[256];
-    snprintf(place, sizeof(place), "auth.jwt.%s: key %zu", sink->name, provider->own_count);
+    snprintf(place, sizeof(place), "auth.jwt.%s: key %zu", provider->settings->name, index);
     grc_jwt_key_warn(made, place);
     provider->own[provider->own_count++] = made;
     return true;
@@ -70,17 +72,18 @@ static bool add_own(struct grc_jwt_provider *provider, const struct sink *sink,
 
 static bool read_set_file(struct grc_jwt_provider *provider, const struct sink *sink)
 {
-    const char *path = provider->settings->jwks_file;
+    const struct grc_path path = {.up = sink->path, .name = "jwks_file"};
+    const char *file = provider->settings->jwks_file;
     const char *reason = NULL;
     size_t len = 0;
-    char *text = grc_file_read(path, GRC_JWKS_BYTES_MAX, &len, &reason);
+    char *text = grc_file_read(file, GRC_JWKS_BYTES_MAX, &len, &reason);
 
     if (text)
         provider->file_set = grc_jwks_parse((gr_str){text, len}, true, &reason);
     if (text)
         grc_wipe(text, len);
     free(text);
-    return provider->file_set || say(sink, "key set '%s': %s", path, reason);
+    return provider->file_set || say_key(sink, &path, file, reason);
 }
 
 static bool gather(struct grc_jwt_provider *provider, const struct sink *sink)
@@ -92,7 +95,7 @@ static bool gather(struct grc_jwt_provider *provider, const struct sink *sink)
     if (!provider->own)
         return say(sink, "out of memory");
     for (size_t i = 0; i < settings->key_count; i++)
-        fine = add_own(provider, sink, &settings->keys[i]) && fine;
+        fine = add_own(provider, sink, i) && fine;
     if (settings->jwks_file)
         fine = read_set_file(provider, sink) && fine;
     if (!fine)
@@ -139,16 +142,19 @@ static bool make_upstream(struct grc_jwt_provider *provider, const struct sink *
         return false;
     if (grc_upstreams_define(upstreams, made, &reason))
         return true;
-    say(sink, "%s", reason ? reason : "out of memory");
+    say(sink, reason);
     free(reason);
     return false;
 }
 
 bool grc_jwt_provider_init(struct grc_jwt_provider *provider,
-                           const struct grc_jwt_settings *settings, struct grc_upstreams *upstreams,
-                           grc_report_fn *report, void *arg)
+                           const struct grc_jwt_settings *settings, const char *dir,
+                           struct grc_upstreams *upstreams, grc_report_fn *report, void *arg)
 {
-    const struct sink sink = {.report = report, .arg = arg, .name = settings->name};
+    const struct grc_path auth = {.name = "auth"};
+    const struct grc_path jwt = {.up = &auth, .name = "jwt"};
+    const struct grc_path path = {.up = &jwt, .name = settings->name};
+    const struct sink sink = {.report = report, .arg = arg, .dir = dir, .path = &path};
 
     provider->settings = settings;
     provider->rules = (struct gr_jwt_rules){

@@ -17,11 +17,11 @@ struct grc_jwt_provider {
     char *target;
 };
 
-/* Reads the keys, and reports problems. The provider has to be zeroed memory, and also needs
- * grc_jwt_provider_done() after a failure. */
+/* Reads the keys, and reports problems with their place in the config of dir. The provider has to
+ * be zeroed memory, and also needs grc_jwt_provider_done() after a failure. */
 bool grc_jwt_provider_init(struct grc_jwt_provider *provider,
-                           const struct grc_jwt_settings *settings, struct grc_upstreams *upstreams,
-                           grc_report_fn *report, void *arg);
+                           const struct grc_jwt_settings *settings, const char *dir,
+                           struct grc_upstreams *upstreams, grc_report_fn *report, void *arg);
 void grc_jwt_provider_done(struct grc_jwt_provider *provider);
 
 /* Checks a token with the current keys. On GRC_JWT_OK the claims are a new reference. */

@@ -128,7 +128,7 @@ static struct grc_key_set *load(const char *path, char **ret_reason)
     if (stat(path, &info) != 0 && errno == ENOENT)
         return grc_key_set_parse(GR_STR(NO_KEYS), ret_reason);
     /* A user of this machine who can write the file could give access to any client. */
-    if (stat(path, &info) == 0 && (info.st_mode & (S_IWGRP | S_IWOTH))) {
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & (S_IWGRP | S_IWOTH))) {
         *ret_reason = grc_format("others than its owner may write it: chmod 600 '%s'", path);
         return NULL;
     }
@@ -150,29 +150,23 @@ static void init_locks(struct grc_keys *keys)
     pthread_cond_init(&keys->stop, NULL);
 }
 
-struct grc_keys *grc_keys_new(const char *path, grc_report_fn *report, void *arg)
+struct grc_keys *grc_keys_new(const char *path, char **ret_reason)
 {
     struct grc_keys *keys = calloc(1, sizeof(*keys));
-    char *reason = NULL;
-    char *line;
 
+    *ret_reason = NULL;
     if (!keys)
         return NULL;
     init_locks(keys);
     keys->path = strdup(path);
     keys->stamp = stamp_of(path);
-    keys->set = keys->path ? load(path, &reason) : NULL;
+    keys->set = keys->path ? load(path, ret_reason) : NULL;
     if (keys->set) {
         atomic_init(&keys->use_written_ms, grc_now_ms());
         if (grc_key_set_count(keys->set) == 0)
             grc_warn("'%s' holds no API key yet: make one with `greenroom keys add`", path);
         return keys;
     }
-    line = grc_format("API keys '%s': %s", path, reason ? reason : "out of memory");
-    if (report)
-        report(arg, line ? line : "out of memory");
-    free(line);
-    free(reason);
     grc_keys_free(keys);
     return NULL;
 }

@@ -47,8 +47,9 @@ struct grc_api_key *grc_key_set_find(struct grc_key_set *set, gr_str id);
 
 struct grc_keys;
 
-/* Reads the file; a missing one is an empty set. Returns NULL after it has reported a problem. */
-struct grc_keys *grc_keys_new(const char *path, grc_report_fn *report, void *arg);
+/* Reads the file; a missing one is an empty set. Returns NULL with a malloc'ed reason, which is
+ * NULL without memory. */
+struct grc_keys *grc_keys_new(const char *path, char **ret_reason);
 /* For keys in the store: an empty set until grc_keys_watch(). NULL without memory. */
 struct grc_keys *grc_keys_new_stored(void);
 /* Reads the keys of the store, whose tables exist. With watch, a thread looks for changes from now

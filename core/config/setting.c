@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #define NAME_MAX_BYTES 64u
+#define NAMES_MAX_BYTES 2048u
 #define PATH_OF(up_, name_) (&(const struct grc_path){.up = (up_), .name = (name_)})
 
 static void *slot(const struct grc_setting *key, void *base)
@@ -295,35 +296,42 @@ static grc_read_fn *const readers[] = {
 
 /* --- objects --- */
 
-/* Returns the number of changes that turn one name into the other (Levenshtein distance), without
- * regard to case. SIZE_MAX for a name longer than NAME_MAX_BYTES. */
+static bool same_letter(char a, char b)
+{
+    return strncasecmp(&a, &b, 1) == 0;
+}
+
+/* Returns the number of changes that turn one name into the other, without regard to case: letters
+ * that are added, left out, replaced, or exchanged with their neighbour (optimal string alignment).
+ * SIZE_MAX for a name longer than NAME_MAX_BYTES. */
 static size_t distance(const char *a, const char *b)
 {
-    size_t row[NAME_MAX_BYTES + 1];
+    size_t rows[3][NAME_MAX_BYTES + 1];
     size_t a_len = strlen(a);
     size_t b_len = strlen(b);
-    size_t i;
-    size_t j;
 
     if (a_len > NAME_MAX_BYTES || b_len > NAME_MAX_BYTES)
         return SIZE_MAX;
-    for (j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
+    for (size_t j = 0; j <= b_len; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t *row = rows[i % 3];
+        const size_t *above = rows[(i + 2) % 3];
+        const size_t *above_two = rows[(i + 1) % 3];
 
         row[0] = i;
-        for (j = 1; j <= b_len; j++) {
-            size_t above = row[j];
-            size_t best = diagonal + (strncasecmp(a + i - 1, b + j - 1, 1) != 0);
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t best = above[j - 1] + !same_letter(a[i - 1], b[j - 1]);
 
-            best = above + 1 < best ? above + 1 : best;
+            best = above[j] + 1 < best ? above[j] + 1 : best;
             best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) &&
+                same_letter(a[i - 2], b[j - 1]) && above_two[j - 2] + 1 < best)
+                best = above_two[j - 2] + 1;
             row[j] = best;
-            diagonal = above;
         }
     }
-    return row[b_len];
+    return rows[a_len % 3][b_len];
 }
 
 /* Makes the candidate the best one when it is near the name and nearer than the best so far. */
@@ -356,18 +364,40 @@ static const struct grc_setting *row_of(const struct grc_setting *keys, const ch
     return keys->name ? keys : NULL;
 }
 
+/* Writes "listen, workers, …": what may stand where an unknown key stands. Appending fails only
+ * without memory, and then the list is cut. */
+static void add_names(struct grc_buf *buf, const struct grc_setting *keys)
+{
+    const char *before = "";
+
+    for (; keys->name; keys++) {
+        if (keys->type == GRC_SETTING_NOTE)
+            continue;
+        (void)grc_buf_format(buf, "%s%s", before, keys->name);
+        before = ", ";
+    }
+}
+
 static void report_unknown(struct grc_reader *reader, const struct grc_path *path,
                            const struct grc_setting *keys, const char *name)
 {
+    const struct grc_path here = {.up = path, .name = name};
+    const struct grc_setting *key;
     const char *near = NULL;
     size_t near_distance = 0;
+    struct grc_buf names;
 
-    for (; keys->name; keys++)
-        near_update(name, keys->name, &near, &near_distance);
-    if (near)
-        grc_reader_problem(reader, PATH_OF(path, name), "unknown key, did you mean \"%s\"?", near);
-    else
-        grc_reader_problem(reader, PATH_OF(path, name), "unknown key");
+    for (key = keys; key->name; key++)
+        near_update(name, key->name, &near, &near_distance);
+    if (near) {
+        grc_reader_problem(reader, &here, "unknown key, did you mean \"%s\"?", near);
+        return;
+    }
+    grc_buf_init(&names, NAMES_MAX_BYTES);
+    add_names(&names, keys);
+    grc_reader_problem(reader, &here, "unknown key, expected %s%s",
+                       names.len > 0 ? "one of: " : "none here", names.ptr ? names.ptr : "");
+    grc_buf_done(&names);
 }
 
 /* Returns the value of a key's environment variable as a new reference, or NULL when it is not set.

@@ -236,6 +236,34 @@ static void check_presence(struct grc_reader *reader, const struct grc_path *pat
         grc_reader_problem(reader, path, "'%s': %s", file, strerror(errno));
 }
 
+void grc_directory_verify(struct grc_reader *reader, const struct grc_path *path, const char *file)
+{
+    struct stat info;
+
+    if (stat(file, &info) == 0 && !S_ISDIR(info.st_mode))
+        grc_reader_problem(reader, path, "'%s' is not a directory", file);
+    else
+        check_presence(reader, path, file);
+}
+
+void grc_made_directory_verify(struct grc_reader *reader, const struct grc_path *path,
+                               const char *file)
+{
+    char *above = strdup(file);
+    char *slash = above;
+    struct stat info;
+
+    /* Up to what exists already; what may not be looked at is judged when the directory is made. */
+    while (slash && above[0] && stat(above, &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        slash = strrchr(above, '/');
+        if (slash)
+            *slash = '\0';
+    }
+    if (above && above[0] && stat(above, &info) == 0 && !S_ISDIR(info.st_mode))
+        grc_reader_problem(reader, path, "'%s' cannot be made: %s is not a directory", file, above);
+    free(above);
+}
+
 static void check_tls_files(struct grc_reader *reader, const struct grc_settings *settings)
 {
     const struct grc_path server = {.name = "server"};
@@ -251,19 +279,30 @@ static void check_tls_files(struct grc_reader *reader, const struct grc_settings
     check_presence(reader, &client_ca, settings->tls.client_ca);
 }
 
+/* True for a file of the state directory, which the gateway makes when it starts. */
+static bool in_state(const struct grc_settings *settings, const char *file)
+{
+    size_t len = settings->state_dir ? strlen(settings->state_dir) : 0;
+
+    return len > 0 && strncmp(file, settings->state_dir, len) == 0;
+}
+
 void grc_settings_check_places(struct grc_reader *reader, const struct grc_settings *settings)
 {
     const struct grc_path log = {.name = "log"};
     const struct grc_path log_file = {.up = &log, .name = "file"};
     const struct grc_path store = {.name = "store"};
+    const struct grc_path auth = {.name = "auth"};
+    const struct grc_path keys = {.up = &auth, .name = "keys"};
+    const struct grc_path keys_file = {.up = &keys, .name = "file"};
     const char *database = settings->store;
-    size_t len = settings->state_dir ? strlen(settings->state_dir) : 0;
 
     check_tls_files(reader, settings);
     if (settings->log_file)
         check_directory(reader, &log_file, settings->log_file);
-    /* The gateway makes the state directory when it starts. */
-    if (database && strncmp(database, "sqlite:/", 8) == 0 &&
-        (len == 0 || strncmp(database + 7, settings->state_dir, len) != 0))
+    if (database && strncmp(database, "sqlite:/", 8) == 0 && !in_state(settings, database + 7))
         check_directory(reader, &store, database + 7);
+    if (settings->auth.keys_file && !settings->auth.keys_in_store &&
+        !in_state(settings, settings->auth.keys_file))
+        check_directory(reader, &keys_file, settings->auth.keys_file);
 }

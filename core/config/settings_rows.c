@@ -21,7 +21,8 @@ static const struct grc_setting plugins_keys[] = {
     GRC_SETTING(grc_settings, "directory", plugin_dir, GRC_SETTING_STRING, NULL,
                 "Where the shared objects are; by default beside the program or where they were "
                 "installed",
-                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
+                .verify = grc_directory_verify),
     GRC_SETTING(grc_settings, "on_error", plugin_error_skips, GRC_SETTING_FLAG, "stop",
                 "Whether a plugin that does not load stops the start or is left out",
                 .values = GR_LIST("stop", "skip")),
@@ -116,7 +117,7 @@ const struct grc_setting grc_settings_rows[] = {
         "Directory for files that the gateway writes; by default beside the program in a build "
         "tree, else /var/lib/greenroom",
         .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
-        .env = "STATE_DIRECTORY"),
+        .verify = grc_made_directory_verify, .env = "STATE_DIRECTORY"),
     {.name = "auth",
      .type = GRC_SETTING_OBJECT,
      .offset = offsetof(struct grc_settings, auth),

@@ -79,5 +79,9 @@ void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settin
 void grc_limits_settle(struct grc_limits_settings *limits);
 /* Sets the path of the keys file, which depends on state_directory. */
 void grc_auth_settle(struct grc_reader *reader, struct grc_settings *settings);
+/* grc_verify_fn of a directory that has to be there, and of one that the gateway makes. */
+void grc_directory_verify(struct grc_reader *reader, const struct grc_path *path, const char *file);
+void grc_made_directory_verify(struct grc_reader *reader, const struct grc_path *path,
+                               const char *file);
 /* Makes a relative file name start at the config directory. */
 const char *grc_file_convert(struct grc_reader *reader, const char *text);

@@ -1,12 +1,15 @@
 #include "config/source.h"
 
 #include "base/file.h"
+#include "base/format.h"
 #include "base/secure.h"
 #include "base/utf8.h"
 #include "config/handover.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define PLACE_MAX_BYTES 1024u /* a longer path is cut */
 
 /* --- making it JSON --- */
 
@@ -207,11 +210,37 @@ char *grc_source_where(const char *file, const struct grc_path *path)
     return where ? where : strdup(file);
 }
 
-char *grc_source_where_main(const char *dir, const struct grc_path *path)
+char *grc_source_place_main(const char *dir, const struct grc_path *path)
 {
     char *file = grc_path_join(dir, "greenroom.json");
     char *where = file ? grc_source_where(file, path) : NULL;
+    char *place = NULL;
+    struct grc_buf text;
 
+    grc_buf_init(&text, PLACE_MAX_BYTES);
+    grc_path_write(&text, path);
+    if (where && text.ptr)
+        place = grc_format("%s: %s", where, text.ptr);
+    grc_buf_done(&text);
+    free(where);
     free(file);
-    return where;
+    return place;
+}
+
+bool grc_source_say_main(const char *dir, const struct grc_path *path, grc_report_fn *report,
+                         void *arg, const char *format, ...)
+{
+    char *place = grc_source_place_main(dir, path);
+    va_list args;
+
+    va_start(args, format);
+    char *text = grc_format_args(format, args);
+    va_end(args);
+    char *line = place && text ? grc_format("%s: %s", place, text) : NULL;
+    if (report)
+        report(arg, line ? line : "out of memory");
+    free(line);
+    free(text);
+    free(place);
+    return false;
 }

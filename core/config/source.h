@@ -33,5 +33,10 @@ size_t grc_source_find(gr_str text, const struct grc_path *path);
 /* Returns "FILE:LINE:COLUMN" of a path in a file, malloc'ed; "FILE" alone when the file cannot be
  * read again. */
 char *grc_source_where(const char *file, const struct grc_path *path);
-/* The same for the greenroom.json of a config directory. */
-char *grc_source_where_main(const char *dir, const struct grc_path *path);
+/* Returns "FILE:LINE:COLUMN: PATH" of a path in the greenroom.json of a config directory,
+ * malloc'ed, as messages of the reader begin. NULL without memory. */
+char *grc_source_place_main(const char *dir, const struct grc_path *path);
+/* Reports "FILE:LINE:COLUMN: PATH: TEXT" for a path in the greenroom.json of a config directory.
+ * Always returns false, so that a check can end with it. */
+bool grc_source_say_main(const char *dir, const struct grc_path *path, grc_report_fn *report,
+                         void *arg, const char *format, ...) __attribute__((format(printf, 5, 6)));

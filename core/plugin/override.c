@@ -28,10 +28,12 @@ static bool set_upstream(struct grc_route *route, struct gr_forward *forward,
 static bool set_path(struct grc_route *route, struct gr_forward *forward,
                      const struct grc_route_settings *settings)
 {
-    (void)route;
-    if (forward && settings->path)
-        forward->path = settings->path;
-    return forward || !settings->path;
+    if (!settings->path)
+        return true;
+    if (!forward || !grc_table_params_fit(settings->path, route->row->path))
+        return false;
+    forward->path = settings->path;
+    return true;
 }
 
 static bool set_select(struct grc_route *route, struct gr_forward *forward,
@@ -70,7 +72,8 @@ static bool set_cache(struct grc_route *route, struct gr_forward *forward,
 
 static const struct key_row keys[] = {
     {"upstream", "to be on a route that forwards", set_upstream},
-    {"path", "to be on a route that forwards", set_path},
+    {"path", "a path with no other {parameters} than the route's, on a route that forwards",
+     set_path},
     {"select", "to be on a route that forwards", set_select},
     {"scope", "a scope like rooms:read, on a route that needs one", set_scope},
     {"timeout", "to be on a route that forwards", set_timeout},
@@ -126,6 +129,8 @@ static bool apply_route(struct grc_plugin *plugin, const struct grc_route_settin
 
         if (near)
             snprintf(more, sizeof(more), ", did you mean \"%s\"?", near);
+        else
+            snprintf(more, sizeof(more), ": greenroom routes lists ids");
         return refuse(plugin, settings->id, NULL, "no route of this plugin has that id", more,
                       ret_reason);
     }

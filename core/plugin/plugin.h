@@ -121,6 +121,8 @@ enum grc_load_state grc_abi_check(const char *file, const struct gr_abi *abi, ch
 /* Checks that tables are complete, for the loader and for the test of tables. */
 enum grc_load_state grc_table_check(const char *file, const struct gr_plugin *desc,
                                     char **ret_reason);
+/* True when every {parameter} of a path is well-formed and also one of within, another path. */
+bool grc_table_params_fit(const char *path, const char *within);
 /* Frees what a route owns, not the route itself. */
 void grc_route_done(struct grc_route *route);
 void grc_plugin_free(struct grc_plugin *plugin);

@@ -55,14 +55,13 @@ static bool has_param(const char *path, gr_str name)
     return false;
 }
 
-/* True when every {name} of path is well-formed and is also in within. */
-static bool params_fit(const char *path, const char *within, size_t max)
+bool grc_table_params_fit(const char *path, const char *within)
 {
     gr_str name;
     size_t count = 0;
 
     while (next_param(&path, &name)) {
-        if (name.len == 0 || ++count > max || !has_param(within, name))
+        if (name.len == 0 || ++count > GRC_PARAMS_MAX || !has_param(within, name))
             return false;
     }
     return true;
@@ -71,8 +70,7 @@ static bool params_fit(const char *path, const char *within, size_t max)
 static bool path_is_good(const char *path)
 {
     return path && path[0] == '/' && !strchr(path, '?') && !strstr(path, "//") &&
-           (path[1] == '\0' || path[strlen(path) - 1] != '/') &&
-           params_fit(path, path, GRC_PARAMS_MAX);
+           (path[1] == '\0' || path[strlen(path) - 1] != '/') && grc_table_params_fit(path, path);
 }
 
 static bool scope_is_good(const struct gr_route *route)
@@ -87,7 +85,7 @@ static bool forward_is_good(const struct gr_route *route)
     const struct gr_forward *forward = route->forward;
 
     return !forward || (forward->upstream && forward->path && forward->path[0] == '/' &&
-                        params_fit(forward->path, route->path, GRC_PARAMS_MAX));
+                        grc_table_params_fit(forward->path, route->path));
 }
 
 static bool params_rows_fit(const struct gr_route *route, size_t field_size)
@@ -116,8 +114,8 @@ static struct fault find_fault(const struct gr_route *route, size_t field_size)
     if (!one_line(route->summary))
         return (struct fault){"summary", "one line without a full stop"};
     if (route->alias &&
-        (!path_is_good(route->alias) || !params_fit(route->alias, route->path, GRC_PARAMS_MAX) ||
-         !params_fit(route->path, route->alias, GRC_PARAMS_MAX)))
+        (!path_is_good(route->alias) || !grc_table_params_fit(route->alias, route->path) ||
+         !grc_table_params_fit(route->path, route->alias)))
         return (struct fault){"alias", "a path with the same parameters"};
     if (!scope_is_good(route))
         return (struct fault){"scope", "resource:action, or another access"};

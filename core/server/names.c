@@ -59,14 +59,13 @@ static bool missing_upstream(struct grc_plugin *plugin, const struct grc_setting
 {
     const struct grc_path up = {.name = "upstreams"};
     const struct grc_path path = {.up = &up, .name = name};
-    char *where = grc_source_where_main(settings->dir, &path);
+    char *place = grc_source_place_main(settings->dir, &path);
     bool overlooked =
         grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
-                        "%s: upstreams.%s: missing: %s of %s calls it: add it, or "
-                        "disable that group",
-                        where ? where : settings->dir, name, who, grc_plugin_config(plugin));
+                        "%s: missing: %s of %s calls it: add it, or disable that group",
+                        place ? place : settings->dir, who, grc_plugin_config(plugin));
 
-    free(where);
+    free(place);
     return overlooked;
 }
 
@@ -167,9 +166,10 @@ static void refuse(struct known *known, const struct grc_path *path, const char 
                    const char *name, const char *const *candidates)
 {
     const struct hint hint = hint_of(name, candidates);
+    const char *listed = hint.near[0] ? "" : ": greenroom routes lists ids and scopes";
 
-    grc_reader_problem(&known->reader, path, "%s \"%s\"%s%s%s", what, name, hint.before, hint.near,
-                       hint.after);
+    grc_reader_problem(&known->reader, path, "%s \"%s\"%s%s%s%s", what, name, hint.before,
+                       hint.near, hint.after, listed);
 }
 
 static void check_route(struct known *known, const struct grc_path *path, const char *name)

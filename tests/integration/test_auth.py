@@ -259,7 +259,7 @@ def test_a_broken_file_of_keys_stops_the_start_but_not_a_running_gateway(make, t
         assert gateway.get("/rooms", headers=bearer(key)).status == 200
         assert time.monotonic() < deadline
     assert gateway.get("/rooms", headers=bearer(key)).status == 200
-    assert "API keys" in greenroom(gateway, "check", status=3).stderr
+    assert f": auth.keys.file: '{file}': " in greenroom(gateway, "check", status=3).stderr
     file.write_text('{"version": 1, "keys": []}')
     file.chmod(0o666)
     assert "others than its owner may write it" in greenroom(gateway, "check", status=3).stderr
@@ -559,14 +559,18 @@ def test_check_reads_the_keys(make, tmp_path, keys):
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "bad.pem").write_text("no key")
     for provider, message in (
-            ({"keys": [{"alg": "RS256", "file": "bad.pem"}]}, "neither PEM nor DER"),
-            ({"keys": [{"alg": "RS256", "file": "gone.pem"}]}, "No such file"),
-            ({"keys": [{"alg": "HS256", "secret": "-----BEGIN PUBLIC KEY-----"}]}, "a PEM key"),
-            ({"jwks_file": "bad.pem"}, "key set"),
-            ({}, "no keys")):
+            ({"keys": [{"alg": "RS256", "file": "bad.pem"}]},
+             r": auth\.jwt\.x\.keys\[0\]\.file: '.*/bad\.pem': neither PEM nor DER"),
+            ({"keys": [{"alg": "RS256", "file": "gone.pem"}]},
+             r": auth\.jwt\.x\.keys\[0\]\.file: '.*/gone\.pem': No such file"),
+            ({"keys": [{"alg": "HS256", "secret": "-----BEGIN PUBLIC KEY-----"}]},
+             r": auth\.jwt\.x\.keys\[0\]\.secret: a PEM key"),
+            ({"jwks_file": "bad.pem"}, r": auth\.jwt\.x\.jwks_file: '.*/bad\.pem': syntax error"),
+            ({}, r": auth\.jwt\.x: no keys")):
         gateway = Gateway(tmp_path / "etc", {"auth": {"jwt": {"x": provider}}}, {})
         gateway.write()
-        assert message in greenroom(gateway, "check", status=3).stderr
+        said = greenroom(gateway, "check", status=3).stderr
+        assert re.match(rf"{re.escape(str(tmp_path))}/etc/greenroom\.json:1:\d+{message}", said), said
 
 
 def test_claims_map_to_scopes(make, keys, issuer):

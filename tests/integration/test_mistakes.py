@@ -19,6 +19,19 @@ MISTAKES = {
     "a key that is misspelt": (
         '{\n "server": {\n  "lisen": "127.0.0.1:8080"}}', {},
         ['ROOT/greenroom.json:3:3: server.lisen: unknown key, did you mean "listen"?']),
+    "a key that is like no other": (
+        '{"upstreams": {"api": {"url": "http://127.0.0.1:1",\n "breaker": {"treshhold": 5}}}}', {},
+        ["ROOT/greenroom.json:2:14: upstreams.api.breaker.treshhold: unknown key, expected one of: enabled, min_calls, "
+         "error_percent, open"]),
+    "an option for a group that has none": (
+        "{%s}" % API, {"rooms": '{\n "config": {"size": 5}}'},
+        ["ROOT/plugins.d/rooms.json:2:13: config.size: unknown key, expected none here"]),
+    "another format than JSON": (
+        "server:\n  listen: 127.0.0.1:8080\n", {},
+        ["ROOT/greenroom.json:1:6: expected '{', with which the JSON object of a config begins"]),
+    "a text that is not closed": (
+        '{"store": "sqlite:greenroom.db\n}', {},
+        ["ROOT/greenroom.json:1:30: the line ends within a text: close it with '\"', or write \\n for a line end in it"]),
     "a number that is a word": (
         '{\n "server": {"workers": "many"}}', {},
         ['ROOT/greenroom.json:2:13: server.workers: expected an integer from 1 to 4096, found "many"']),
@@ -137,6 +150,32 @@ MISTAKES = {
     "a log file in a directory that is a file": (
         '{"log": {"file": "/dev/null/greenroom.log"}}', {},
         ["ROOT/greenroom.json:1:10: log.file: '/dev/null/greenroom.log' cannot be made: /dev/null is not a directory"]),
+    "API keys in a directory that there is not": (
+        '{\n "auth": {"keys": {"file": "/nonexistent/keys.json"}}}', {},
+        ["ROOT/greenroom.json:2:20: auth.keys.file: '/nonexistent/keys.json' cannot be made: /nonexistent: "
+         "No such file or directory"]),
+    "API keys that are none": (
+        '{\n "auth": {"keys": {"file": "/etc/hostname"}}}', {},
+        ["ROOT/greenroom.json:2:20: auth.keys.file: '/etc/hostname': syntax error at line 1, column 1"]),
+    "a set of keys that is not there": (
+        '{\n "auth": {"jwt": {"main": {"audience": "a", "jwks_file": "keys.json"}}}}', {},
+        ["ROOT/greenroom.json:2:45: auth.jwt.main.jwks_file: 'ROOT/keys.json': No such file or directory"]),
+    "a key of an issuer that is none": (
+        '{"auth": {"jwt": {"main": {"audience": "a", "keys": [\n {"alg": "RS256", "file": "greenroom.json"}]}}}}', {},
+        ["ROOT/greenroom.json:2:19: auth.jwt.main.keys[0].file: 'ROOT/greenroom.json': neither PEM nor DER, or encrypted"]),
+    "plugins in a directory that there is not": (
+        '{\n "plugins": {"directory": "/nonexistent"}}', {},
+        ["ROOT/greenroom.json:2:14: plugins.directory: '/nonexistent': No such file or directory"]),
+    "a parameter that the route does not have": (
+        "{%s}" % API, {"rooms": '{\n "routes": {"rooms.get": {"path": "/rooms/{id}"}}}'},
+        ["ROOT/plugins.d/rooms.json:2:27: routes.rooms.get.path: expected a path with no other {parameters} than the "
+         "route's, on a route that forwards"]),
+    "an override of a route that is like no other": (
+        "{%s}" % API, {"rooms": '{\n "routes": {"list": {"timeout": "5s"}}}'},
+        ["ROOT/plugins.d/rooms.json:2:13: routes.list: no route of this plugin has that id: greenroom routes lists ids"]),
+    "a limit for a route that is like no other": (
+        '{%s,\n "limits": {"routes": {"list": {"rate": "1/s"}}}}' % API, {"rooms": "{}"},
+        ['ROOT/greenroom.json:2:24: limits.routes.list: no route has the id "list": greenroom routes lists ids and scopes']),
     "a rule of audit that there is not": (
         '{"audit": {"accept": ["log-debugg"]}}', {},
         ['ROOT/greenroom.json:1:23: audit.accept[0]: expected "open-remote", "any-caller", "admin-remote", "plain-remote", '

@@ -29,7 +29,7 @@ UNKNOWN = [
      'auth.none.scopes: no route wants the scope "rooms:raed", did you mean "rooms:read"?'),
     ({"auth": {"jwt": {"staff": {"keys": [{"alg": "HS256", "secret": "s" * 32}],
                                  "scopes": {"admin": ["rooms:*", "polis:read"]}}}}},
-     'auth.jwt.staff.scopes.admin: no route wants the scope "polis:read"'),
+     'auth.jwt.staff.scopes.admin: no route wants the scope "polis:read": greenroom routes lists ids and scopes'),
 ]
 
 

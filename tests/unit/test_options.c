@@ -137,7 +137,8 @@ static void test_wrong(void **state)
     } wrongs[] = {
         {NULL, "config.key: missing, expected a string or {\"file\": \"PATH\"}\n"},
         {"{\"key\": \"topsecret\", \"kye\": 1, \"coutn\": 2}",
-         "config.kye: unknown key\nconfig.coutn: unknown key, did you mean \"count\"?\n"},
+         "config.kye: unknown key, did you mean \"key\"?\n"
+         "config.coutn: unknown key, did you mean \"count\"?\n"},
         {"{\"key\": [\"topsecret\"], \"count\": 10, \"every_ms\": \"999ms\"}",
          "config.count: expected an integer from 1 to 9, found 10\n"
          "config.every_ms: expected a duration such as \"10s\" of at least 1s, found \"999ms\"\n"

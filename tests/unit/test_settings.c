@@ -30,7 +30,8 @@ static const struct wrong wrongs[] = {
     {"[]", "D/greenroom.json: expected an object, found an array\n"},
     {"{\"log\": {}, \"log\": {}}", "D/greenroom.json:1:17: duplicate object key near '\"log\"'\n"},
     {"{\"credentials\": {\"x\": {\"secret\": \"topsecret\n\"}}}",
-     "D/greenroom.json:1:43: unexpected newline\n"},
+     "D/greenroom.json:1:43: the line ends within a text: close it with '\"', or write \\n for a "
+     "line end in it\n"},
     {"{\"server\": {\"workers\": \"many\"}}",
      "D/greenroom.json:1:13: server.workers: expected an integer from 1 to 4096, found \"many\"\n"},
     {"{\"server\": {\"workers\": 0}}",
@@ -51,7 +52,9 @@ static const struct wrong wrongs[] = {
      "D/greenroom.json:1:13: server.worker: unknown key, did you mean \"workers\"?\n"},
     {"{\"sevrer\": {}, \"zebra\": 1}",
      "D/greenroom.json:1:2: sevrer: unknown key, did you mean \"server\"?\n"
-     "D/greenroom.json:1:16: zebra: unknown key\n"},
+     "D/greenroom.json:1:16: zebra: unknown key, expected one of: server, admin, credentials, "
+     "upstreams, "
+     "plugins, store, state_directory, auth, limits, docs, log, traces, audit\n"},
     {"{\"server\": 1}", "D/greenroom.json:1:2: server: expected an object, found 1\n"},
     {"{\"server\": {\"body_timeout\": \"10 s\", \"body_max\": \"1mb\", \"access_log\": \"yes\"}}",
      "D/greenroom.json:1:37: server.body_max: expected a size such as \"64k\" from 0 to 1g, found "
@@ -508,7 +511,7 @@ static void test_everything(void **state)
         ", \"upstreams\": {\"api\": {\"url\": \"https://h:1/v2//\", \"credential\": \"100ms\","
         "\"ca_file\": \"ca.pem\", \"proxy\": null, \"breaker\": {\"open\": \"7s\"}}, \"auth\": "
         "{\"url\": \"${GR_TEST_UNSET:-http://x/}\", \"retries\": 0}},"
-        "\"plugins\": {\"directory\": \"so\", \"on_error\": \"skip\"}, \"store\": null,"
+        "\"plugins\": {\"directory\": \"plugins.d\", \"on_error\": \"skip\"}, \"store\": null,"
         "\"state_directory\": \"/var/x\", \"limits\": {\"scopes\": {\"tokens:write\": {\"rate\": "
         "\"${GR_TEST_NUMBER}/m\"}}},"
         "\"log\": {\"level\": \"debug\", \"format\": \"text\"}}");
