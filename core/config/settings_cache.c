@@ -37,7 +37,7 @@ static const struct grc_setting shared_keys[] = {
     GRC_SETTING(grc_cache_shared_settings, "recheck", recheck_ms, GRC_SETTING_MS, "1s",
                 "How long a gateway serves its own copy of an answer before it asks the server "
                 "whether it is still right: a write through another gateway is seen that late",
-                .range = GR_RANGE(0, HOURS(1))),
+                .range = GR_RANGE(10, HOURS(1))),
     GRC_SETTING(grc_cache_shared_settings, "lease", lease_ms, GRC_SETTING_MS, "2s",
                 "How long others wait for the answer of a gateway that asks the upstream, before "
                 "they ask it themselves",
