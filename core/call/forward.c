@@ -154,8 +154,9 @@ static void add_cache_headers(struct grc_call *call, const struct grc_exchange *
 
     if (exchange->cache_state == GRC_CACHE_HIT) {
         age = grc_arena_format(&call->arena, "%lld", (long long)exchange->age_s);
-        status = grc_arena_format(&call->arena, "greenroom; hit; ttl=%lld",
-                                  (long long)exchange->fresh_s);
+        status = grc_arena_format(&call->arena, "greenroom; hit; ttl=%lld%s",
+                                  (long long)exchange->fresh_s,
+                                  exchange->cache_shared ? "; detail=shared" : "");
     } else if (exchange->cache_state != GRC_CACHE_UNUSED) {
         status = grc_arena_format(&call->arena, "greenroom; fwd=%s%s%s",
                                   exchange->cache_state == GRC_CACHE_STALE ? "stale" : "miss",

@@ -119,6 +119,19 @@ static void print_shared_limits(const json_t *status)
                text_of(shared, "reason"));
 }
 
+static void print_shared_cache(const json_t *status)
+{
+    const json_t *shared = json_object_get(status, "shared_cache");
+
+    if (!shared)
+        return;
+    if (json_is_true(json_object_get(shared, "reached")))
+        printf("cache      is shared with other gateways\n");
+    else
+        printf("cache      is this gateway's alone, since the server cannot be used: %s\n",
+               text_of(shared, "reason"));
+}
+
 static double rate_of(const json_t *rates, const char *name)
 {
     return json_real_value(json_object_get(rates, name));
@@ -145,6 +158,7 @@ static void print_status(const json_t *status)
     print_groups(status);
     print_upstreams(status);
     print_shared_limits(status);
+    print_shared_cache(status);
 }
 
 /* Ends when the gateway does not answer any more, or by an interrupt. */

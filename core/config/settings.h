@@ -206,12 +206,32 @@ struct grc_rate_settings {
     int64_t concurrent; /* 0: no limit */
 };
 
-/* The server in which several gateways count together. */
-struct grc_shared_settings {
-    const char *url;     /* base/redis_url.h; NULL: each gateway counts alone */
-    bool closed;         /* while it is away, requests with a limit are refused */
+/* A Redis or Valkey server. */
+struct grc_redis_settings {
+    const char *url;     /* base/redis_url.h; NULL: none */
     const char *ca_file; /* for TLS; NULL: the system's */
     int64_t timeout_ms;  /* of an answer */
+};
+
+/* The server in which several gateways count together; without a URL each counts alone. */
+struct grc_shared_settings {
+    struct grc_redis_settings server;
+    bool closed; /* while it is away, requests with a limit are refused */
+};
+
+/* The server in which several gateways keep answers together; without a URL each keeps its own. */
+struct grc_cache_shared_settings {
+    struct grc_redis_settings server;
+    const char *secret; /* answers are encrypted with keys that are made from it */
+    int64_t recheck_ms; /* how long a gateway's own copy is served without asking the server */
+    int64_t lease_ms;   /* how long others wait for a gateway that asks the upstream */
+    int64_t answer_max_bytes;
+};
+
+/* The cache of answers. */
+struct grc_gateway_cache_settings {
+    int64_t max_bytes; /* of answers kept for routes with "cache"; 0: none */
+    struct grc_cache_shared_settings shared;
 };
 
 struct grc_limits_settings {
@@ -311,8 +331,7 @@ struct grc_settings {
     const char *const *hosts; /* names in Host that are served without credentials; may be NULL */
     bool access_log;
     bool server_timing;
-    int64_t cache_max_bytes; /* of answers kept for routes with "cache"; 0: none */
-    bool trace_generates;    /* server.trace = "generate" */
+    bool trace_generates; /* server.trace = "generate" */
     struct grc_cors cors;
     struct grc_proxies proxies;
     struct grc_tls_settings tls;
@@ -341,6 +360,7 @@ struct grc_settings {
     const char *const *audit_accepted; /* ids of rules whose findings the operator accepts */
     struct grc_auth_settings auth;
     struct grc_limits_settings limits;
+    struct grc_gateway_cache_settings cache;
     struct grc_docs_settings docs;
     struct grc_trace_settings traces;
     struct grc_handover *handover; /* what was read: config/handover.h */

@@ -200,6 +200,7 @@ void grc_settings_check(struct grc_reader *reader, const struct grc_settings *se
     for (i = 0; i < settings->upstream_count; i++)
         check_upstream(reader, settings, &settings->upstreams[i]);
     grc_auth_check(reader, settings);
+    grc_cache_settings_check(reader, settings);
     if (reader->problems > 0)
         return; /* a key that could not be read would be called missing here */
     check_all_collisions(reader, settings);

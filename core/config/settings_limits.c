@@ -1,6 +1,4 @@
 /* The rows of "limits". */
-#include "base/redis_url.h"
-#include "config/ca_file.h"
 #include "config/settings_rows.h"
 
 #include <stdlib.h>
@@ -75,38 +73,17 @@ static const struct grc_map routes_map = {
     .name_offset = offsetof(struct grc_rate_settings, name),
 };
 
-static const char *shared_convert(struct grc_reader *reader, const char *text)
-{
-    struct grc_redis_url url;
-    const char *problem = grc_redis_url_parse(text, &url);
-
-    (void)reader;
-    grc_redis_url_done(&url);
-    return problem ? NULL : text;
-}
-
 static const struct grc_setting shared_keys[] = {
-    GRC_SETTING(
-        grc_shared_settings, "url", url, GRC_SETTING_SECRET, NULL,
-        "Redis or Valkey server in which all gateways with the same URL count together: "
-        "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE] or "
-        "unix://[[USER]:PASSWORD@]/PATH[?db=DATABASE]. Without it each gateway counts alone",
-        .optional = true, .convert = shared_convert,
-        .expected = "a URL such as \"redis://:PASSWORD@HOST:6379/0\" or "
-                    "\"unix:///run/redis/redis.sock\" (user and password "
-                    "percent-encoded), or {\"file\": \"PATH\"} with such a line"),
-    GRC_SETTING(grc_shared_settings, "ca_file", ca_file, GRC_SETTING_STRING, NULL,
-                "PEM file of the certificate authorities to trust for rediss:// instead of the "
-                "system's",
-                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
-                .verify = grc_ca_file_verify),
+    GRC_REDIS_URL_ROW(grc_shared_settings,
+                      "Redis or Valkey server in which all gateways with the same URL count "
+                      "together",
+                      "Without it each gateway counts alone"),
+    GRC_REDIS_CA_FILE_ROW(grc_shared_settings),
     GRC_SETTING(grc_shared_settings, "on_failure", closed, GRC_SETTING_FLAG, "local",
                 "What happens to requests with a limit while the server cannot be reached: each "
                 "gateway counts them alone, or they get 503",
                 .values = GR_LIST("local", "closed")),
-    GRC_SETTING(grc_shared_settings, "timeout", timeout_ms, GRC_SETTING_MS, "250ms",
-                "How long an answer of the server is waited for",
-                .range = GR_RANGE(10, SECONDS(10))),
+    GRC_REDIS_TIMEOUT_ROW(grc_shared_settings),
     GRC_SETTING_END,
 };
 

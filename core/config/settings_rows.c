@@ -128,6 +128,8 @@ const struct grc_setting grc_settings_rows[] = {
      .offset = offsetof(struct grc_settings, limits),
      .doc = "Limits on rates and on requests at the same time",
      .keys = grc_limits_rows},
+    GRC_SETTING(grc_settings, "cache", cache, GRC_SETTING_OBJECT, NULL,
+                "Answers that are kept for routes with a \"cache\" time", .keys = grc_cache_rows),
     GRC_SETTING(grc_settings, "docs", docs, GRC_SETTING_OBJECT, NULL,
                 "The description of the API and its page", .keys = docs_keys),
     {.name = "log", .type = GRC_SETTING_OBJECT, .doc = "The log", .keys = log_keys},

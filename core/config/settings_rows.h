@@ -2,6 +2,7 @@
  * stand in a source of their own. Private to core/config. */
 #pragma once
 
+#include "config/ca_file.h"
 #include "config/setting.h"
 
 /* Durations in milliseconds and sizes in bytes, for the ranges of rows. */
@@ -32,6 +33,31 @@ void grc_listen_read_one(struct grc_reader *reader, const struct grc_path *path,
                          const struct grc_setting *key, const json_t *value, void *base);
 /* Checks an http or https URL, and drops its trailing slashes. */
 const char *grc_url_convert(struct grc_reader *reader, const char *text);
+
+/* "cache", into a struct grc_gateway_cache_settings, and its check. */
+extern const struct grc_setting grc_cache_rows[];
+void grc_cache_settings_check(struct grc_reader *reader, const struct grc_settings *settings);
+
+/* The rows of a struct grc_redis_settings, which is the member `server` of struct_. */
+#define GRC_REDIS_URL_ROW(struct_, doc_, without_)                                                 \
+    GRC_SETTING(struct_, "url", server.url, GRC_SETTING_SECRET, NULL,                              \
+                doc_ ": redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE] or "                      \
+                     "unix://[[USER]:PASSWORD@]/PATH[?db=DATABASE]. " without_,                    \
+                .optional = true, .convert = grc_redis_url_convert,                                \
+                .expected = "a URL such as \"redis://:PASSWORD@HOST:6379/0\" or "                  \
+                            "\"unix:///run/redis/redis.sock\" (user and password "                 \
+                            "percent-encoded), or {\"file\": \"PATH\"} with such a line")
+#define GRC_REDIS_CA_FILE_ROW(struct_)                                                             \
+    GRC_SETTING(struct_, "ca_file", server.ca_file, GRC_SETTING_STRING, NULL,                      \
+                "PEM file of the certificate authorities to trust for rediss:// instead of the "   \
+                "system's",                                                                        \
+                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,                 \
+                .verify = grc_ca_file_verify)
+#define GRC_REDIS_TIMEOUT_ROW(struct_)                                                             \
+    GRC_SETTING(struct_, "timeout", server.timeout_ms, GRC_SETTING_MS, "250ms",                    \
+                "How long an answer of the server is waited for",                                  \
+                .range = GR_RANGE(10, SECONDS(10)))
+const char *grc_redis_url_convert(struct grc_reader *reader, const char *text);
 
 /* Checks what involves several keys. */
 void grc_settings_check(struct grc_reader *reader, const struct grc_settings *settings);

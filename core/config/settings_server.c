@@ -119,9 +119,6 @@ const struct grc_setting grc_server_rows[] = {
     GRC_SETTING(grc_settings, "server_timing", server_timing, GRC_SETTING_BOOL, "false",
                 "Tell clients in Server-Timing how long the gateway itself, waiting for a worker "
                 "and upstreams took, in milliseconds"),
-    GRC_SETTING(grc_settings, "cache_max", cache_max_bytes, GRC_SETTING_BYTES, "16m",
-                "Memory for answers that are kept for routes with a \"cache\" time; 0 keeps none",
-                .range = GR_RANGE(0, MEBI(4096))),
     GRC_SETTING(
         grc_settings, "trace", trace_generates, GRC_SETTING_FLAG, "pass",
         "Whether traces that callers began (traceparent) are only passed on to upstreams, or each "

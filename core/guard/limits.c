@@ -58,7 +58,7 @@ bool grc_limits_share(struct grc_limits *limits, char **ret_reason)
 {
     const struct grc_shared_settings *settings = &limits->settings->shared;
 
-    if (!settings->url || (!limits->rates && !limits->failures))
+    if (!settings->server.url || (!limits->rates && !limits->failures))
         return true;
     limits->shared = grc_shared_new(settings, ret_reason);
     return limits->shared != NULL;

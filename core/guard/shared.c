@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/secure.h"
-#include "base/thread.h"
 #include "guard/shared_scripts.h"
 #include "guard/shared_state.h"
 #include "metrics/metrics.h"
@@ -12,7 +11,6 @@
 #include <stdlib.h>
 
 #define ENTRIES 65536u
-#define STACK_BYTES ((size_t)256 * 1024)
 /* How long a request waits for a place that another gateway may be about to give back. */
 #define PLACE_WAIT_MS 250
 
@@ -44,7 +42,7 @@ void grc_shared_report(struct grc_shared *shared, struct grc_buf *out)
     grc_metrics_head(out, "shared_limits_reached", "gauge",
                      "Whether the server of shared limits is reached");
     grc_metrics_sample(out, "shared_limits_reached", NULL,
-                       atomic_load(&shared->state) == GRC_SHARED_REACHED);
+                       atomic_load(&shared->link.state) == GRC_REDIS_REACHED);
     for (size_t i = 0; i < GRC_SHARED_EVENTS; i++) {
         grc_metrics_head(out, rows[i].name, "counter", rows[i].help);
         grc_metrics_sample(out, rows[i].name, NULL, (double)atomic_load(&counts[i]));
@@ -53,16 +51,12 @@ void grc_shared_report(struct grc_shared *shared, struct grc_buf *out)
 
 bool grc_shared_works(struct grc_shared *shared, char *ret_reason, size_t size)
 {
-    pthread_mutex_lock(&shared->lock);
-    bool works = atomic_load(&shared->state) == GRC_SHARED_REACHED;
-    snprintf(ret_reason, size, "%s", works ? "" : shared->reason);
-    pthread_mutex_unlock(&shared->lock);
-    return works;
+    return grc_redis_link_works(&shared->link, ret_reason, size);
 }
 
 /* --- life --- */
 
-static struct grc_shared *make(const struct grc_shared_settings *settings)
+struct grc_shared *grc_shared_new(const struct grc_shared_settings *settings, char **ret_reason)
 {
     struct grc_shared *shared = calloc(1, sizeof(*shared));
     unsigned char name[16];
@@ -71,64 +65,37 @@ static struct grc_shared *make(const struct grc_shared_settings *settings)
         return NULL;
     for (size_t i = 0; i < GRC_SHARED_PARTS; i++)
         pthread_mutex_init(&shared->parts[i].mutex, NULL);
-    pthread_mutex_init(&shared->lock, NULL);
-    pthread_cond_init(&shared->changed, NULL);
     shared->settings = settings;
     shared->set_mask = ENTRIES / GRC_SHARED_WAYS - 1;
     shared->entries = calloc(ENTRIES, sizeof(*shared->entries));
-    grc_redis_script_init(&shared->take, GRC_SHARED_TAKE);
-    grc_redis_script_init(&shared->hold, GRC_SHARED_HOLD);
+    grc_redis_script_init(&shared->take.script, GRC_SHARED_TAKE);
+    grc_redis_script_init(&shared->hold.script, GRC_SHARED_HOLD);
     grc_random(name, sizeof(name));
     grc_hex(name, sizeof(name), shared->self);
-    snprintf(shared->reason, sizeof(shared->reason), "it was not asked yet");
-    return shared;
-}
-
-struct grc_shared *grc_shared_new(const struct grc_shared_settings *settings, char **ret_reason)
-{
-    char reason[GRC_REDIS_REASON] = "out of memory";
-    struct grc_shared *shared = grc_redis_load(reason) ? make(settings) : NULL;
-    const char *problem = shared ? grc_redis_url_parse(settings->url, &shared->url) : reason;
-
-    if (shared && shared->entries && !problem)
+    shared->link.settings = &settings->server;
+    shared->link.use = &grc_shared_use;
+    shared->link.arg = shared;
+    shared->link.meanwhile =
+        settings->closed ? "requests with a limit get 503" : "this gateway counts alone";
+    if (grc_redis_link_init(&shared->link, ret_reason) && shared->entries)
         return shared;
-    *ret_reason = strdup(problem ? problem : reason);
     grc_shared_free(shared);
     return NULL;
 }
 
 bool grc_shared_start(struct grc_shared *shared)
 {
-    /* A connection, its login and the probe take at most their timeout each. */
-    int64_t until_ms = grc_mono_ms() + 4 * shared->settings->timeout_ms;
-
-    shared->running = grc_thread_start(&shared->thread, STACK_BYTES, grc_shared_keep, shared);
-    if (!shared->running)
-        return false;
-    pthread_mutex_lock(&shared->lock);
-    while (atomic_load(&shared->state) == GRC_SHARED_STARTING &&
-           grc_cond_wait_until(&shared->changed, &shared->lock, until_ms))
-        continue;
-    pthread_mutex_unlock(&shared->lock);
-    return true;
+    return grc_redis_link_start(&shared->link);
 }
 
 void grc_shared_free(struct grc_shared *shared)
 {
     if (!shared)
         return;
-    if (shared->running) {
-        pthread_mutex_lock(&shared->lock);
-        shared->stopping = true;
-        pthread_cond_broadcast(&shared->changed);
-        pthread_mutex_unlock(&shared->lock);
-        pthread_join(shared->thread, NULL);
-    }
+    grc_redis_link_stop(&shared->link);
+    grc_redis_link_done(&shared->link);
     for (size_t i = 0; i < GRC_SHARED_PARTS; i++)
         pthread_mutex_destroy(&shared->parts[i].mutex);
-    pthread_mutex_destroy(&shared->lock);
-    pthread_cond_destroy(&shared->changed);
-    grc_redis_url_done(&shared->url);
     free(shared->entries);
     free(shared);
 }
@@ -204,13 +171,11 @@ void grc_shared_ask(struct grc_shared *shared, struct grc_shared_entry *entry)
     if (entry->queued)
         return;
     entry->queued = true;
-    pthread_mutex_lock(&shared->lock);
-    bool first = shared->questions == NULL;
+    pthread_mutex_lock(&shared->link.lock);
     entry->next_question = shared->questions;
     shared->questions = entry;
-    if (first)
-        pthread_cond_broadcast(&shared->changed);
-    pthread_mutex_unlock(&shared->lock);
+    grc_redis_link_wake(&shared->link);
+    pthread_mutex_unlock(&shared->link.lock);
 }
 
 static uint64_t key_of(const struct grc_shared_name *name)
@@ -218,17 +183,11 @@ static uint64_t key_of(const struct grc_shared_name *name)
     return grc_rates_key(name->class, name->who, name->what);
 }
 
-static bool is_reached(struct grc_shared *shared)
-{
-    return atomic_load_explicit(&shared->state, memory_order_acquire) == GRC_SHARED_REACHED &&
-           !atomic_load_explicit(&shared->late, memory_order_relaxed);
-}
-
 /* Once a request has waited in vain, the next ones do not wait. */
 static enum grc_shared_verdict note_late(struct grc_shared *shared, enum grc_woken woken)
 {
     if (woken == GRC_WOKEN_LATE)
-        atomic_store_explicit(&shared->late, true, memory_order_relaxed);
+        grc_redis_link_late(&shared->link);
     return GRC_SHARED_AWAY;
 }
 
@@ -260,10 +219,10 @@ static enum grc_shared_verdict take(struct grc_shared *shared, struct grc_shared
         }
         if (verdict == GRC_LEASE_NONE)
             return GRC_SHARED_REFUSED;
-        if (!is_reached(shared))
+        if (!grc_redis_link_is_reached(&shared->link))
             return GRC_SHARED_AWAY;
         if (until_ms == 0) {
-            until_ms = grc_mono_ms() + shared->settings->timeout_ms;
+            until_ms = grc_mono_ms() + shared->settings->server.timeout_ms;
             grc_shared_count(GRC_SHARED_WAIT);
         }
         enum grc_woken woken = wait_for_token(shared, entry, held, until_ms);
@@ -280,7 +239,7 @@ enum grc_shared_verdict grc_shared_take(struct grc_shared *shared,
     pthread_mutex_t *mutex = grc_shared_mutex(shared, key);
     enum grc_shared_verdict verdict = GRC_SHARED_AWAY;
 
-    if (is_reached(shared)) {
+    if (grc_redis_link_is_reached(&shared->link)) {
         pthread_mutex_lock(mutex);
         struct grc_shared_entry *entry = obtain(shared, name, key, false, grc_mono_us());
 
@@ -320,7 +279,7 @@ static enum grc_shared_verdict wait_for_place(struct grc_shared *shared,
 {
     struct grc_hold *hold = &entry->hold;
     int64_t place_ms = since_ms + PLACE_WAIT_MS;
-    int64_t late_ms = since_ms + shared->settings->timeout_ms;
+    int64_t late_ms = since_ms + shared->settings->server.timeout_ms;
     bool place_is_later = place_ms > late_ms;
 
     hold->waiting++;
@@ -361,7 +320,7 @@ static enum grc_shared_verdict enter(struct grc_shared *shared, struct grc_share
     bool waited = false;
 
     for (;;) {
-        if (!is_reached(shared))
+        if (!grc_redis_link_is_reached(&shared->link))
             return enter_alone(shared, entry, alone);
         enum grc_hold_verdict verdict = grc_hold_enter(&entry->hold, entry->max, grc_mono_us());
 

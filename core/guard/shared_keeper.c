@@ -1,6 +1,5 @@
 /* The thread that asks the server of shared limits. */
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/secure.h"
 #include "guard/shared_state.h"
 
@@ -9,12 +8,12 @@
 
 /* How often holds are looked at while there are some. */
 #define TICK_MS 5
-/* How often an idle connection is tried, so that a loss is known before a request needs it. */
-#define PROBE_MS 1000
-#define PAUSE_FIRST_MS 100
-#define PAUSE_MAX_MS 5000
-/* Questions that are sent before their answers are read. */
+/* Questions that are sent before their answers are read, and bytes that have room for twice as many
+ * of them. */
 #define BATCH 128u
+#define QUEUE_MAX 262144u
+/* Of one reply, which has a few numbers. */
+#define REPLY_MAX 65536u
 
 struct question {
     struct grc_shared_entry *entry;
@@ -31,37 +30,6 @@ struct batch {
     size_t count;
 };
 
-/* --- the state --- */
-
-/* Tells requests and operators once that something has changed. */
-static void set_state(struct grc_shared *shared, enum grc_shared_state state, const char *reason)
-{
-    pthread_mutex_lock(&shared->lock);
-    int before = atomic_load(&shared->state);
-    snprintf(shared->reason, sizeof(shared->reason), "%s", reason);
-    atomic_store_explicit(&shared->state, state, memory_order_release);
-    pthread_cond_broadcast(&shared->changed);
-    pthread_mutex_unlock(&shared->lock);
-    if (before == (int)state)
-        return;
-    if (state == GRC_SHARED_LOST)
-        grc_log_fields(GR_LOG_ERROR, "the server of shared limits cannot be used",
-                       GRC_LOG_FIELDS(GRC_LT("reason", reason),
-                                      GRC_LT("meanwhile", shared->settings->closed
-                                                              ? "requests with a limit get 503"
-                                                              : "this gateway counts alone")));
-    else
-        grc_info("the server of shared limits is reached: limits count over all gateways");
-}
-
-static bool stopping(struct grc_shared *shared)
-{
-    pthread_mutex_lock(&shared->lock);
-    bool stops = shared->stopping;
-    pthread_mutex_unlock(&shared->lock);
-    return stops;
-}
-
 /* --- sending --- */
 
 /* Queues one question; false without memory. */
@@ -71,12 +39,12 @@ static bool send_take(struct grc_shared *shared, const char *key, double per_s, 
     char rate[40];
     char size[24];
     char number[24];
-    const char *args[] = {rate, size, number};
 
     snprintf(rate, sizeof(rate), "%.9f", per_s);
     snprintf(size, sizeof(size), "%lld", (long long)burst);
     snprintf(number, sizeof(number), "%lld", (long long)wanted);
-    return grc_redis_call(shared->redis, &shared->take, shared->whole_take, key, args, 3);
+    const gr_str words[] = {gr_str_of(key), gr_str_of(rate), gr_str_of(size), gr_str_of(number)};
+    return grc_redis_link_call(&shared->link, &shared->take, words, 1, 4);
 }
 
 static bool send_hold(struct grc_shared *shared, const char *key, int64_t used, int64_t wanted,
@@ -84,13 +52,14 @@ static bool send_hold(struct grc_shared *shared, const char *key, int64_t used, 
 {
     char texts[3][24];
     char ttl[24];
-    const char *args[] = {shared->self, texts[0], texts[1], texts[2], ttl};
 
     snprintf(texts[0], sizeof(texts[0]), "%lld", (long long)used);
     snprintf(texts[1], sizeof(texts[1]), "%lld", (long long)wanted);
     snprintf(texts[2], sizeof(texts[2]), "%lld", (long long)max);
     snprintf(ttl, sizeof(ttl), "%d", GRC_HOLD_TTL_MS);
-    return grc_redis_call(shared->redis, &shared->hold, shared->whole_hold, key, args, 5);
+    const gr_str words[] = {gr_str_of(key),      gr_str_of(shared->self), gr_str_of(texts[0]),
+                            gr_str_of(texts[1]), gr_str_of(texts[2]),     gr_str_of(ttl)};
+    return grc_redis_link_call(&shared->link, &shared->hold, words, 1, 6);
 }
 
 static bool send(struct grc_shared *shared, const struct question *question)
@@ -109,47 +78,39 @@ static bool send(struct grc_shared *shared, const struct question *question)
 /* --- connecting --- */
 
 /* Reads one answer of a probe. */
-static bool probe_answer(struct grc_shared *shared, size_t count, bool *whole,
+static bool probe_answer(struct grc_shared *shared, size_t count, struct grc_redis_called *called,
                          char reason[GRC_REDIS_REASON])
 {
     int64_t numbers[2];
-    enum grc_redis_answer answer = grc_redis_answer(shared->redis, numbers, count, reason);
 
-    *whole = answer == GRC_REDIS_NO_SCRIPT;
-    return answer == GRC_REDIS_ANSWERED || answer == GRC_REDIS_NO_SCRIPT;
+    return grc_redis_link_answered(called,
+                                   grc_redis_answer(shared->link.redis, numbers, count, reason));
 }
 
-/* Runs both scripts on keys of their own, so that a server that takes no writes, or a user without
- * the rights, is seen before a request needs it. */
-static bool probe(struct grc_shared *shared, char reason[GRC_REDIS_REASON])
+/* Runs both scripts on keys of their own. */
+static bool probe(void *arg, bool is_new, char reason[GRC_REDIS_REASON])
 {
-    snprintf(reason, GRC_REDIS_REASON, "out of memory");
-    bool sent = send_take(shared, "greenroom:rate:probe", 1000, 1000, 1) &&
-                send_hold(shared, "greenroom:use:probe", 0, 1, 1000000);
-    bool rate = sent && probe_answer(shared, 2, &shared->whole_take, reason);
-    bool use = rate && probe_answer(shared, 1, &shared->whole_hold, reason);
+    struct grc_shared *shared = arg;
 
-    shared->next_probe_ms = grc_mono_ms() + PROBE_MS;
-    return use;
+    shared->take.whole = shared->take.whole || is_new;
+    shared->hold.whole = shared->hold.whole || is_new;
+    return send_take(shared, "greenroom:rate:probe", 1000, 1000, 1) &&
+           send_hold(shared, "greenroom:use:probe", 0, 1, 1000000) &&
+           probe_answer(shared, 2, &shared->take, reason) &&
+           probe_answer(shared, 1, &shared->hold, reason);
 }
 
-static void drop(struct grc_shared *shared, const char *reason)
+static void failed(void *arg)
 {
-    grc_redis_close(shared->redis);
-    shared->redis = NULL;
+    (void)arg;
     grc_shared_count(GRC_SHARED_FAILURE);
-    shared->pause_ms = shared->pause_ms ? shared->pause_ms * 2 : PAUSE_FIRST_MS;
-    if (shared->pause_ms > PAUSE_MAX_MS)
-        shared->pause_ms = PAUSE_MAX_MS;
-    /* Gateways that lost the server at the same moment do not come back at the same moment. */
-    shared->next_try_ms = grc_mono_ms() + shared->pause_ms / 2 +
-                          (int64_t)(grc_random_fast() % (uint64_t)shared->pause_ms);
-    set_state(shared, GRC_SHARED_LOST, reason);
 }
 
 /* What is in use here may be unknown to a server that comes back. */
-static void doubt_holds(struct grc_shared *shared)
+static void doubt_holds(void *arg)
 {
+    struct grc_shared *shared = arg;
+
     for (struct grc_shared_entry *entry = shared->active; entry; entry = entry->next_active) {
         pthread_mutex_t *mutex = grc_shared_mutex(shared, entry->key);
 
@@ -157,24 +118,6 @@ static void doubt_holds(struct grc_shared *shared)
         grc_hold_doubt(&entry->hold);
         pthread_mutex_unlock(mutex);
     }
-}
-
-static void connect_again(struct grc_shared *shared)
-{
-    char reason[GRC_REDIS_REASON];
-
-    shared->redis = grc_redis_connect(&shared->url, shared->settings->ca_file,
-                                      shared->settings->timeout_ms, reason);
-    shared->whole_take = true;
-    shared->whole_hold = true;
-    if (!shared->redis || !probe(shared, reason)) {
-        drop(shared, reason);
-        return;
-    }
-    shared->pause_ms = 0;
-    doubt_holds(shared);
-    atomic_store(&shared->late, false);
-    set_state(shared, GRC_SHARED_REACHED, "");
 }
 
 /* --- questions; the part of the entry is locked --- */
@@ -237,18 +180,10 @@ static bool settle(struct grc_shared *shared, const struct question *question,
 {
     int64_t numbers[2] = {0, 0};
     enum grc_redis_answer outcome =
-        grc_redis_answer(shared->redis, numbers, numbers_of(question), reason);
+        grc_redis_answer(shared->link.redis, numbers, numbers_of(question), reason);
     pthread_mutex_t *mutex = grc_shared_mutex(shared, question->entry->key);
 
-    if (outcome == GRC_REDIS_NO_SCRIPT && question->is_hold)
-        shared->whole_hold = true;
-    else if (outcome == GRC_REDIS_NO_SCRIPT)
-        shared->whole_take = true;
-    else if (outcome == GRC_REDIS_ANSWERED && question->is_hold)
-        shared->whole_hold = false;
-    else if (outcome == GRC_REDIS_ANSWERED)
-        shared->whole_take = false;
-    else
+    if (!grc_redis_link_answered(question->is_hold ? &shared->hold : &shared->take, outcome))
         return false;
     pthread_mutex_lock(mutex);
     if (outcome == GRC_REDIS_ANSWERED)
@@ -272,7 +207,7 @@ static void give_up(struct grc_shared *shared, const struct question *question)
 static void flush(struct grc_shared *shared, struct batch *batch)
 {
     char reason[GRC_REDIS_REASON] = "out of memory";
-    bool works = shared->redis != NULL;
+    bool works = shared->link.redis != NULL;
     size_t settled = 0;
 
     for (size_t i = 0; works && i < batch->count; i++)
@@ -281,19 +216,19 @@ static void flush(struct grc_shared *shared, struct batch *batch)
         works = settle(shared, &batch->questions[settled], reason);
         settled += works ? 1 : 0;
     }
-    if (!works && shared->redis)
-        drop(shared, reason);
+    if (!works && shared->link.redis)
+        grc_redis_link_drop(&shared->link, reason);
     for (; settled < batch->count; settled++)
         give_up(shared, &batch->questions[settled]);
     if (batch->count > 0)
-        shared->next_probe_ms = grc_mono_ms() + PROBE_MS;
+        grc_redis_link_used(&shared->link);
     batch->count = 0;
 }
 
 /* Adds the question of an entry, if it has one; its part is locked. */
 static void collect(struct grc_shared *shared, struct batch *batch, struct grc_shared_entry *entry)
 {
-    if (!shared->redis)
+    if (!shared->link.redis)
         leave_open(entry);
     else if (question_of(entry, grc_mono_us(), &batch->questions[batch->count]))
         batch->count++;
@@ -301,10 +236,10 @@ static void collect(struct grc_shared *shared, struct batch *batch, struct grc_s
 
 static struct grc_shared_entry *take_questions(struct grc_shared *shared)
 {
-    pthread_mutex_lock(&shared->lock);
+    pthread_mutex_lock(&shared->link.lock);
     struct grc_shared_entry *list = shared->questions;
     shared->questions = NULL;
-    pthread_mutex_unlock(&shared->lock);
+    pthread_mutex_unlock(&shared->link.lock);
     return list;
 }
 
@@ -342,7 +277,7 @@ static void look_at_holds(struct grc_shared *shared, struct batch *batch)
         pthread_mutex_t *mutex = grc_shared_mutex(shared, entry->key);
 
         pthread_mutex_lock(mutex);
-        if (!shared->redis)
+        if (!shared->link.redis)
             grc_hold_forget(&entry->hold);
         else
             collect(shared, batch, entry);
@@ -361,59 +296,48 @@ static void look_at_holds(struct grc_shared *shared, struct batch *batch)
 
 /* --- the thread --- */
 
-static int64_t earlier(int64_t a, int64_t b)
+static void work(void *arg)
 {
-    return a < b ? a : b;
+    struct batch batch = {.count = 0};
+
+    ask_for_requests(arg, &batch);
+    look_at_holds(arg, &batch);
 }
 
-/* Waits for questions, for the next look at the holds, or for the next attempt to connect. */
-static void rest(struct grc_shared *shared)
+/* The next look at the holds. */
+static int64_t next_ms(void *arg)
 {
-    int64_t until_ms = shared->redis ? shared->next_probe_ms : shared->next_try_ms;
-    bool in_time = true;
+    const struct grc_shared *shared = arg;
 
-    if (shared->active)
-        until_ms = earlier(until_ms, grc_mono_ms() + TICK_MS);
-    pthread_mutex_lock(&shared->lock);
-    while (in_time && !shared->questions && !shared->stopping)
-        in_time = grc_cond_wait_until(&shared->changed, &shared->lock, until_ms);
-    pthread_mutex_unlock(&shared->lock);
+    return shared->active ? grc_mono_ms() + TICK_MS : GRC_REDIS_NEVER_MS;
 }
 
 /* The others need not wait until the shares of this gateway expire. */
-static void give_back(struct grc_shared *shared, struct batch *batch)
-{
-    for (struct grc_shared_entry *entry = shared->active; shared->redis && entry;
-         entry = entry->next_active) {
-        batch->questions[batch->count] =
-            (struct question){.entry = entry, .is_hold = true, .max = entry->max};
-        memcpy(batch->questions[batch->count++].digest, entry->digest, sizeof(entry->digest));
-        if (batch->count == BATCH)
-            flush(shared, batch);
-    }
-    flush(shared, batch);
-}
-
-void *grc_shared_keep(void *arg)
+static void give_back(void *arg)
 {
     struct grc_shared *shared = arg;
     struct batch batch = {.count = 0};
-    char reason[GRC_REDIS_REASON];
 
-    while (!stopping(shared)) {
-        int64_t now_ms = grc_mono_ms();
-
-        if (!shared->redis && now_ms >= shared->next_try_ms)
-            connect_again(shared);
-        else if (shared->redis && now_ms >= shared->next_probe_ms && !probe(shared, reason))
-            drop(shared, reason);
-        if (shared->redis && atomic_load(&shared->late))
-            drop(shared, "its answers take longer than limits.shared.timeout");
-        ask_for_requests(shared, &batch);
-        look_at_holds(shared, &batch);
-        rest(shared);
+    for (struct grc_shared_entry *entry = shared->active; shared->link.redis && entry;
+         entry = entry->next_active) {
+        batch.questions[batch.count] =
+            (struct question){.entry = entry, .is_hold = true, .max = entry->max};
+        memcpy(batch.questions[batch.count++].digest, entry->digest, sizeof(entry->digest));
+        if (batch.count == BATCH)
+            flush(shared, &batch);
     }
-    give_back(shared, &batch);
-    grc_redis_close(shared->redis);
-    return NULL;
+    flush(shared, &batch);
 }
+
+const struct grc_redis_use grc_shared_use = {
+    .lost = "the server of shared limits cannot be used",
+    .reached = "the server of shared limits is reached: limits count over all gateways",
+    .late = "its answers take longer than limits.shared.timeout",
+    .sizes = {.queue_max = QUEUE_MAX, .reply_max = REPLY_MAX},
+    .probe = probe,
+    .connected = doubt_holds,
+    .failed = failed,
+    .work = work,
+    .next_ms = next_ms,
+    .end = give_back,
+};

@@ -2,17 +2,16 @@
  * What the two sides of guard/shared.h have in common: requests (shared.c) and the thread that asks
  * the server (shared_keeper.c). For core/guard only.
  *
- * Locks: first that of a part of the table, then `lock` of the keeper. A waiting request is in the
+ * Locks: first that of a part of the table, then that of the link. A waiting request is in the
  * queue of its entry, under the part's lock.
  */
 #pragma once
 
-#include "base/redis_url.h"
 #include "guard/hold.h"
 #include "guard/lease.h"
 #include "guard/shared.h"
 #include "loop/wait.h"
-#include "redis/redis.h"
+#include "redis/link.h"
 
 #define GRC_SHARED_WAYS 8u
 #define GRC_SHARED_PARTS 256u
@@ -42,35 +41,18 @@ struct grc_shared_part {
     char pad[64 - sizeof(pthread_mutex_t) % 64];
 };
 
-enum grc_shared_state { GRC_SHARED_STARTING = 0, GRC_SHARED_REACHED, GRC_SHARED_LOST };
-
 struct grc_shared {
     const struct grc_shared_settings *settings;
-    struct grc_redis_url url;
-    struct grc_redis_script take;
-    struct grc_redis_script hold;
-    char self[33]; /* names this gateway's shares of numbers in use */
+    struct grc_redis_link link; /* its lock guards questions */
+    char self[33];              /* names this gateway's shares of numbers in use */
     struct grc_shared_entry *entries;
     size_t set_mask;
     struct grc_shared_part parts[GRC_SHARED_PARTS];
-    _Atomic int state;
-    _Atomic bool late; /* a request has waited in vain: the connection is to be dropped */
-
-    pthread_t thread;
-    bool running;
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t changed;
-    bool stopping;
     struct grc_shared_entry *questions;
-    char reason[GRC_REDIS_REASON];
     /* for the keeper alone */
-    struct grc_redis *redis;
+    struct grc_redis_called take;
+    struct grc_redis_called hold;
     struct grc_shared_entry *active;
-    bool whole_take; /* whether the server is to be sent the whole script */
-    bool whole_hold;
-    int64_t pause_ms;
-    int64_t next_try_ms;
-    int64_t next_probe_ms;
 };
 
 /* The mutex of the part of the table that has the entry. */
@@ -81,8 +63,8 @@ static inline pthread_mutex_t *grc_shared_mutex(struct grc_shared *shared, uint6
 
 /* Puts an entry, whose part is locked, into the list of those that have a question. */
 void grc_shared_ask(struct grc_shared *shared, struct grc_shared_entry *entry);
-/* The thread. */
-void *grc_shared_keep(void *arg);
+/* What the thread does. */
+extern const struct grc_redis_use grc_shared_use;
 
 /* Counters of the process; they go on over reloads. */
 enum grc_shared_event {

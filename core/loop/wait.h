@@ -24,6 +24,7 @@
     X(STORE, "store", "a connection of the store")                                                 \
     X(STATEMENT, "statement", "the database's answer to a statement")                              \
     X(LIMIT, "limit", "an answer of the server of shared limits")                                  \
+    X(CACHE, "cache", "an answer of the server of the shared cache")                               \
     X(TURN, "turn", "another call that works on the same thing")                                   \
     X(GROUP, "group", "the other exchanges of a group")                                            \
     X(ISOLATED, "isolated", "the process of an isolated group")

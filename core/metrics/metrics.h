@@ -37,6 +37,14 @@ enum grc_reject {
     X(GRC_UPSTREAM_SHARED, "single_flight_total", "Calls that shared the answer to another call")  \
     X(GRC_UPSTREAM_CACHE_HIT, "cache_hits_total", "Calls answered from the cache")                 \
     X(GRC_UPSTREAM_CACHE_STALE, "cache_stale_total", "Failed calls answered with a late answer")   \
+    X(GRC_UPSTREAM_CACHE_SHARED_HIT, "cache_shared_hits_total",                                    \
+      "Calls answered from the cache that gateways share")                                         \
+    X(GRC_UPSTREAM_CACHE_SHARED_WAIT, "cache_shared_waits_total",                                  \
+      "Calls that waited while another gateway asked the upstream")                                \
+    X(GRC_UPSTREAM_CACHE_SHARED_AWAY, "cache_shared_away_total",                                   \
+      "Calls to which the server of the shared cache gave no answer in time")                      \
+    X(GRC_UPSTREAM_CACHE_SHARED_REFUSED, "cache_shared_refused_total",                             \
+      "Answers in the shared cache that no gateway with the same secret has put there")            \
     X(GRC_UPSTREAM_CANCELLED, "cancelled_total", "Calls given up because the client left")         \
     X(GRC_UPSTREAM_REFUSED, "refused_total", "Calls not made: breaker open or too many in flight") \
     X(GRC_UPSTREAM_CACHE_MISS, "cache_misses_total", "Calls that the cache could not answer")      \

@@ -1,6 +1,5 @@
 #include "redis/redis.h"
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/secure.h"
 #include "redis/library.h"
@@ -10,15 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Most bytes of commands that were not sent yet; a batch of questions takes less than half. */
-#define QUEUE_MAX 262144u
-/* Most bytes of one reply. The replies that are asked for have a few numbers. */
-#define REPLY_MAX 65536u
-
 struct grc_redis {
     struct grc_redis_transport *transport;
     redisReader *reader;
     struct grc_buf out;
+    size_t reply_max;
     int64_t timeout_ms;
     int64_t deadline_ms; /* of the answers to what was sent */
 };
@@ -80,10 +75,11 @@ static void explain(const redisReply *reply, bool of_login, char reason[GRC_REDI
 
 /* --- commands and replies --- */
 
-static bool queue(struct grc_redis *redis, int count, const char **words)
+/* lengths: NULL when all words are texts without a NUL. */
+static bool queue(struct grc_redis *redis, int count, const char **words, const size_t *lengths)
 {
     char *command = NULL;
-    long long len = grc_hiredis()->redisFormatCommandArgv(&command, count, words, NULL);
+    long long len = grc_hiredis()->redisFormatCommandArgv(&command, count, words, lengths);
 
     if (len < 0)
         return false;
@@ -109,7 +105,7 @@ static redisReply *next_reply(struct grc_redis *redis, char reason[GRC_REDIS_REA
 {
     const struct grc_hiredis *hiredis = grc_hiredis();
     redisReply *reply = NULL;
-    char bytes[4096];
+    char bytes[16384];
     size_t read = 0;
 
     snprintf(reason, GRC_REDIS_REASON, "out of memory");
@@ -123,12 +119,13 @@ static redisReply *next_reply(struct grc_redis *redis, char reason[GRC_REDIS_REA
         }
         if (reply)
             return reply;
-        size_t count = read < REPLY_MAX
+        size_t count = read < redis->reply_max
                            ? grc_redis_transport_read(redis->transport, bytes, sizeof(bytes),
                                                       redis->deadline_ms, reason)
                            : 0;
-        if (read >= REPLY_MAX)
-            snprintf(reason, GRC_REDIS_REASON, "its answer is larger than %u bytes", REPLY_MAX);
+        if (read >= redis->reply_max)
+            snprintf(reason, GRC_REDIS_REASON, "its answer is larger than %zu bytes",
+                     redis->reply_max);
         read += count;
         if (count == 0 || hiredis->redisReaderFeed(redis->reader, bytes, count) != REDIS_OK)
             return NULL;
@@ -141,7 +138,7 @@ static redisReply *next_reply(struct grc_redis *redis, char reason[GRC_REDIS_REA
 static bool run(struct grc_redis *redis, bool of_login, int count, const char **words,
                 char reason[GRC_REDIS_REASON])
 {
-    redisReply *reply = queue(redis, count, words) ? next_reply(redis, reason) : NULL;
+    redisReply *reply = queue(redis, count, words, NULL) ? next_reply(redis, reason) : NULL;
 
     if (!reply)
         return false;
@@ -179,7 +176,8 @@ static bool select_database(struct grc_redis *redis, unsigned database,
 }
 
 struct grc_redis *grc_redis_connect(const struct grc_redis_url *url, const char *ca_file,
-                                    int64_t timeout_ms, char reason[GRC_REDIS_REASON])
+                                    int64_t timeout_ms, const struct grc_redis_sizes *sizes,
+                                    char reason[GRC_REDIS_REASON])
 {
     struct grc_redis *redis = calloc(1, sizeof(*redis));
 
@@ -187,7 +185,8 @@ struct grc_redis *grc_redis_connect(const struct grc_redis_url *url, const char 
     if (!redis)
         return NULL;
     redis->timeout_ms = timeout_ms;
-    grc_buf_init(&redis->out, QUEUE_MAX);
+    redis->reply_max = sizes->reply_max;
+    grc_buf_init(&redis->out, sizes->queue_max);
     redis->reader = grc_hiredis()->redisReaderCreate();
     if (redis->reader)
         redis->transport =
@@ -213,30 +212,43 @@ void grc_redis_close(struct grc_redis *redis)
 /* --- scripts --- */
 
 bool grc_redis_call(struct grc_redis *redis, const struct grc_redis_script *script, bool whole,
-                    const char *key, const char *const *args, size_t count)
+                    const gr_str *words, size_t keys, size_t count)
 {
-    const char *words[4 + GRC_REDIS_ARGS_MAX] = {
-        whole ? "EVAL" : "EVALSHA",
-        whole ? script->text : script->sha1,
-        "1",
-        key,
+    const gr_str head[3] = {
+        gr_str_of(whole ? "EVAL" : "EVALSHA"),
+        gr_str_of(whole ? script->text : script->sha1),
+        {"0123456789" + keys, 1},
     };
+    const char *texts[3 + GRC_REDIS_WORDS_MAX];
+    size_t lengths[3 + GRC_REDIS_WORDS_MAX];
 
-    if (count > GRC_REDIS_ARGS_MAX)
+    if (count > GRC_REDIS_WORDS_MAX || keys > count || keys > 9)
         return false;
-    for (size_t i = 0; i < count; i++)
-        words[4 + i] = args[i];
-    return queue(redis, (int)(4 + count), words);
+    for (size_t i = 0; i < 3 + count; i++) {
+        const gr_str *word = i < 3 ? &head[i] : &words[i - 3];
+
+        texts[i] = word->len ? word->ptr : "";
+        lengths[i] = word->len;
+    }
+    return queue(redis, (int)(3 + count), texts, lengths);
 }
 
-static enum grc_redis_answer read_numbers(const redisReply *reply, int64_t *ret, size_t count,
-                                          char reason[GRC_REDIS_REASON])
+/* Reads a list of `count` whole numbers, and of one string when ret_value is not NULL. */
+static enum grc_redis_answer read_list(const redisReply *reply, int64_t *ret, size_t count,
+                                       struct grc_buf *ret_value, char reason[GRC_REDIS_REASON])
 {
-    bool fine = reply->type == REDIS_REPLY_ARRAY && reply->elements == count;
+    size_t elements = count + (ret_value ? 1 : 0);
+    bool fine = reply->type == REDIS_REPLY_ARRAY && reply->elements == elements;
 
     for (size_t i = 0; fine && i < count; i++) {
         fine = reply->element[i]->type == REDIS_REPLY_INTEGER;
         ret[i] = fine ? reply->element[i]->integer : 0;
+    }
+    if (fine && ret_value) {
+        const redisReply *value = reply->element[count];
+
+        fine = value->type == REDIS_REPLY_STRING &&
+               grc_buf_add(ret_value, value->str, (size_t)value->len) == GR_OK;
     }
     if (fine)
         return GRC_REDIS_ANSWERED;
@@ -244,8 +256,8 @@ static enum grc_redis_answer read_numbers(const redisReply *reply, int64_t *ret,
     return GRC_REDIS_LOST;
 }
 
-enum grc_redis_answer grc_redis_answer(struct grc_redis *redis, int64_t *ret, size_t count,
-                                       char reason[GRC_REDIS_REASON])
+static enum grc_redis_answer answer_with(struct grc_redis *redis, int64_t *ret, size_t count,
+                                         struct grc_buf *ret_value, char reason[GRC_REDIS_REASON])
 {
     enum grc_redis_answer answer = GRC_REDIS_REFUSED;
     redisReply *reply = next_reply(redis, reason);
@@ -253,11 +265,24 @@ enum grc_redis_answer grc_redis_answer(struct grc_redis *redis, int64_t *ret, si
     if (!reply)
         return GRC_REDIS_LOST;
     if (reply->type != REDIS_REPLY_ERROR)
-        answer = read_numbers(reply, ret, count, reason);
+        answer = read_list(reply, ret, count, ret_value, reason);
     else if (strncmp(reply->str, "NOSCRIPT", 8) == 0)
         answer = GRC_REDIS_NO_SCRIPT;
     else
         explain(reply, false, reason);
     grc_hiredis()->freeReplyObject(reply);
     return answer;
+}
+
+enum grc_redis_answer grc_redis_answer(struct grc_redis *redis, int64_t *ret, size_t count,
+                                       char reason[GRC_REDIS_REASON])
+{
+    return answer_with(redis, ret, count, NULL, reason);
+}
+
+enum grc_redis_answer grc_redis_answer_value(struct grc_redis *redis, int64_t *ret, size_t count,
+                                             struct grc_buf *ret_value,
+                                             char reason[GRC_REDIS_REASON])
+{
+    return answer_with(redis, ret, count, ret_value, reason);
 }

@@ -13,12 +13,14 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/redis_url.h"
 
 #include <greenroom/plugin.h>
 
 #define GRC_REDIS_REASON 200u
-#define GRC_REDIS_ARGS_MAX 8u
+/* Keys and arguments of one call. */
+#define GRC_REDIS_WORDS_MAX 12u
 
 /* Loads libhiredis; later calls return at once. Returns false with a reason. Thread-safe. */
 bool grc_redis_load(char reason[GRC_REDIS_REASON]);
@@ -32,18 +34,26 @@ struct grc_redis_script {
 };
 void grc_redis_script_init(struct grc_redis_script *script, const char *text);
 
+/* How much a connection may hold. */
+struct grc_redis_sizes {
+    size_t queue_max; /* bytes of calls that were not sent yet */
+    size_t reply_max; /* bytes of one reply */
+};
+
 /* Connects, authenticates and selects the database, each within the timeout. ca_file: the
  * authorities to trust for TLS, or NULL for the system's. Returns NULL with a reason. */
 struct grc_redis *grc_redis_connect(const struct grc_redis_url *url, const char *ca_file,
-                                    int64_t timeout_ms, char reason[GRC_REDIS_REASON]);
+                                    int64_t timeout_ms, const struct grc_redis_sizes *sizes,
+                                    char reason[GRC_REDIS_REASON]);
 /* NULL is fine. */
 void grc_redis_close(struct grc_redis *redis);
 
-/* Queues a call of a script with one key, by its SHA-1 or whole. The next grc_redis_answer() sends
- * what is queued; all answers to that have to come within the timeout. Returns false without
- * memory. */
+/* Queues a call of a script, by its SHA-1 or whole. words are `keys` keys and then the arguments,
+ * `count` in all; they may have any bytes. The next answer that is read sends what is queued; all
+ * answers to that have to come within the timeout. Returns false when there is no room or memory.
+ */
 bool grc_redis_call(struct grc_redis *redis, const struct grc_redis_script *script, bool whole,
-                    const char *key, const char *const *args, size_t count);
+                    const gr_str *words, size_t keys, size_t count);
 
 enum grc_redis_answer {
     GRC_REDIS_ANSWERED = 1,
@@ -54,3 +64,7 @@ enum grc_redis_answer {
 /* Reads the answer to the oldest call that has none: a list of `count` whole numbers. */
 enum grc_redis_answer grc_redis_answer(struct grc_redis *redis, int64_t *ret, size_t count,
                                        char reason[GRC_REDIS_REASON]);
+/* The same for a list of `count` whole numbers and one string, which is appended to *ret_value. */
+enum grc_redis_answer grc_redis_answer_value(struct grc_redis *redis, int64_t *ret, size_t count,
+                                             struct grc_buf *ret_value,
+                                             char reason[GRC_REDIS_REASON]);

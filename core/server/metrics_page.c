@@ -7,6 +7,7 @@
 #include "metrics/metrics.h"
 #include "plugin/report.h"
 #include "runtime/runtime.h"
+#include "upstream/remote.h"
 
 #include <dirent.h>
 #include <greenroom/version.h>
@@ -285,6 +286,7 @@ void grc_metrics_page_collect(void *arg, struct grc_buf *out)
     grc_tracer_report(runtime->tracer, out);
     if (runtime->limits)
         grc_shared_report(runtime->limits->shared, out);
+    grc_remote_report(grc_upstreams_shared(runtime->upstreams), out);
     render_certificate(out);
     render_log(out);
     render_build(out);

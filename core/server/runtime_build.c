@@ -99,6 +99,27 @@ static bool share_limits(struct grc_runtime *runtime, const struct grc_reporter 
     return fine;
 }
 
+/* Prepares the cache that gateways share, when a route keeps answers. */
+static bool share_answers(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    char *reason = NULL;
+
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        const struct grc_plugin *plugin = runtime->plugins[i];
+
+        for (size_t k = 0; plugin->state == GRC_LOAD_OK && k < plugin->route_count; k++) {
+            if (plugin->routes[k].cache.ttl_ms > 0)
+                grc_upstreams_keep(runtime->upstreams, plugin->routes[k].forward->upstream);
+        }
+    }
+    bool fine = grc_upstreams_share(runtime->upstreams, &reason);
+    if (!fine)
+        grc_say(reporter, "%s/greenroom.json: cache.shared: %s", runtime->settings->dir,
+                reason ? reason : "out of memory");
+    free(reason);
+    return fine;
+}
+
 /* Makes authentication and limits. */
 static bool make_guard(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
@@ -148,7 +169,7 @@ static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_
     fine = fine && make_tracer(runtime, stage, reporter) && load_plugins(runtime, reporter);
     /* before routing, since a check may drop plugins */
     if (fine && whole)
-        fine = grc_runtime_check(runtime, reporter);
+        fine = grc_runtime_check(runtime, reporter) && share_answers(runtime, reporter);
     fine = fine && grc_runtime_route(runtime, reporter);
     return fine && (!whole || grc_names_check_config(runtime, reporter));
 }
@@ -289,6 +310,15 @@ static bool start_limits(struct grc_runtime *runtime, const struct grc_reporter 
     return fine;
 }
 
+static bool start_sharing(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    bool fine = grc_upstreams_share_start(runtime->upstreams);
+
+    if (!fine)
+        grc_say(reporter, "cache.shared: there is no thread for it");
+    return fine;
+}
+
 static bool start_exporter(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
     if (!runtime->tracer)
@@ -310,7 +340,8 @@ bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void 
             "no provider under \"auth\": every client that reaches the listener is 'anonymous' "
             "and may do everything");
     return prepare_store(runtime, &reporter) && start_limits(runtime, &reporter) &&
-           start_exporter(runtime, &reporter) && grc_plugins_begin(runtime, &reporter);
+           start_sharing(runtime, &reporter) && start_exporter(runtime, &reporter) &&
+           grc_plugins_begin(runtime, &reporter);
 }
 
 /* --- while it serves --- */

@@ -3,7 +3,7 @@
 #include "guard/limits.h"
 #include "http/http.h"
 #include "plugin/module.h"
-#include "upstream/upstream.h"
+#include "upstream/remote.h"
 
 #include <greenroom/version.h>
 #include <stdio.h>
@@ -100,6 +100,18 @@ static json_t *shared_limits(const struct grc_runtime *runtime)
                      reached ? NULL : reason);
 }
 
+/* NULL when answers are not shared. */
+static json_t *shared_cache(const struct grc_runtime *runtime)
+{
+    struct grc_remote *remote = grc_upstreams_shared(runtime->upstreams);
+    char reason[256];
+
+    if (!remote)
+        return NULL;
+    bool reached = grc_remote_works(remote, reason, sizeof(reason));
+    return json_pack("{s:b, s:s*}", "reached", reached, "reason", reached ? NULL : reason);
+}
+
 json_t *grc_status(const struct grc_runtime *runtime, const struct grc_http *http,
                    const struct grc_http *admin, const struct grc_reload_state *reload,
                    int64_t uptime_ms)
@@ -108,7 +120,7 @@ json_t *grc_status(const struct grc_runtime *runtime, const struct grc_http *htt
 
     return json_pack(
         "{s:s, s:i, s:s, s:I, s:{s:i, s:b, s:I}, s:o, s:o*, s:{s:i, s:i}, s:i, s:I, s:o, s:o, s:o, "
-        "s:o*}",
+        "s:o*, s:o*}",
         "version", GR_VERSION, "pid", (int)getpid(), "config", settings->dir, "uptime_ms",
         (json_int_t)uptime_ms, "reload", "generation", (int)reload->generation, "failed",
         reload->failed, "at_ms", (json_int_t)reload->at_ms, "listen", listeners(settings, http),
@@ -116,5 +128,5 @@ json_t *grc_status(const struct grc_runtime *runtime, const struct grc_http *htt
         "total", (int)grc_http_workers(http), "busy", (int)grc_http_active(http), "connections",
         (int)grc_http_connections(http), "routes", (json_int_t)runtime->route_count, "groups",
         grc_status_groups(runtime), "upstreams", upstreams(runtime), "store", store(runtime),
-        "shared_limits", shared_limits(runtime));
+        "shared_limits", shared_limits(runtime), "shared_cache", shared_cache(runtime));
 }

@@ -27,6 +27,8 @@ struct entry {
     int64_t asked_ms; /* when a call began to fetch it again */
     bool no_stale;
     int64_t age_s;
+    int64_t generation;
+    int64_t checked_ms;
     struct grc_answer *answer;
     size_t bytes;
     size_t target_len;
@@ -112,11 +114,20 @@ static bool is_of(const struct entry *entry, const struct grc_cache_key *key)
            gr_str_eq(partition, key->partition);
 }
 
-static gr_str path_of(gr_str target)
+gr_str grc_cache_path(gr_str target)
 {
     const char *query = target.len ? memchr(target.ptr, '?', target.len) : NULL;
 
     return (gr_str){target.ptr, query ? (size_t)(query - target.ptr) : target.len};
+}
+
+gr_str grc_cache_parent(gr_str path)
+{
+    while (path.len > 0 && path.ptr[path.len - 1] != '/')
+        path.len--;
+    if (path.len > 0)
+        path.len--;
+    return path;
 }
 
 static _Atomic uint32_t *mark_of(struct grc_cache *cache, const void *upstream, gr_str path)
@@ -126,21 +137,14 @@ static _Atomic uint32_t *mark_of(struct grc_cache *cache, const void *upstream, 
 
 uint32_t grc_cache_mark(struct grc_cache *cache, const struct grc_cache_key *key)
 {
-    return atomic_load(mark_of(cache, key->upstream, path_of(key->target)));
+    return atomic_load(mark_of(cache, key->upstream, grc_cache_path(key->target)));
 }
 
 void grc_cache_wrote(struct grc_cache *cache, const void *upstream, gr_str target)
 {
-    gr_str path = path_of(target);
-
     /* "/a/b/c", "/a/b", "/a" */
-    while (path.len > 1) {
+    for (gr_str path = grc_cache_path(target); path.len > 1; path = grc_cache_parent(path))
         atomic_fetch_add(mark_of(cache, upstream, path), 1);
-        while (path.len > 0 && path.ptr[path.len - 1] != '/')
-            path.len--;
-        if (path.len > 0)
-            path.len--;
-    }
 }
 
 /* --- lists; the shard's lock is held --- */
@@ -201,7 +205,7 @@ static struct entry *find(struct shard *shard, const struct grc_cache_key *key)
 
 /* --- looking up and keeping --- */
 
-static int64_t stale_ms(const struct grc_cache_settings *times)
+int64_t grc_cache_stale_ms(const struct grc_cache_settings *times)
 {
     return times->stale_if_error_ms > times->stale_while_revalidate_ms
                ? times->stale_if_error_ms
@@ -231,6 +235,8 @@ static struct grc_answer *use(struct shard *shard, struct entry *entry, int64_t 
         .state = GRC_CACHE_HIT,
         .age_s = entry->age_s + (now_ms - entry->stored_ms) / 1000,
         .fresh_s = (entry->until_ms - now_ms) / 1000,
+        .generation = entry->generation,
+        .checked_ms = entry->checked_ms,
     };
     if (now_ms >= entry->until_ms && ret_found->fresh_s == 0)
         ret_found->fresh_s = -1;
@@ -248,7 +254,7 @@ struct grc_answer *grc_cache_get(struct grc_cache *cache, const struct grc_cache
     pthread_mutex_lock(&shard->lock);
     struct entry *entry = find(shard, key);
     if (entry && (entry->mark != grc_cache_mark(cache, key) ||
-                  now_ms >= entry->until_ms + (entry->no_stale ? 0 : stale_ms(times))))
+                  now_ms >= entry->until_ms + (entry->no_stale ? 0 : grc_cache_stale_ms(times))))
         drop(shard, entry);
     else if (entry && may_serve(entry, times, now_ms))
         answer = use(shard, entry, now_ms, ret_found);
@@ -310,19 +316,21 @@ static struct entry *entry_new(const struct grc_cache_key *key, struct grc_answe
 }
 
 bool grc_cache_put(struct grc_cache *cache, const struct grc_cache_key *key, uint32_t mark,
-                   struct grc_answer *answer, int64_t now_ms, int64_t ttl_ms, int64_t age_s,
-                   bool no_stale)
+                   struct grc_answer *answer, int64_t now_ms, const struct grc_cache_life *life)
 {
     struct shard *shard = shard_of(cache, key->hash);
-    struct entry *entry = ttl_ms > 0 ? entry_new(key, answer) : NULL;
+    bool lives = life->ttl_ms > 0 || (life->generation && !life->no_stale);
+    struct entry *entry = lives ? entry_new(key, answer) : NULL;
 
     if (!entry)
         return false;
     entry->mark = mark;
     entry->stored_ms = now_ms;
-    entry->until_ms = now_ms + ttl_ms;
-    entry->age_s = age_s;
-    entry->no_stale = no_stale;
+    entry->until_ms = now_ms + life->ttl_ms;
+    entry->age_s = life->age_s;
+    entry->no_stale = life->no_stale;
+    entry->generation = life->generation;
+    entry->checked_ms = life->checked_ms;
     entry->asked_ms = now_ms - REVALIDATE_MS;
     if (entry->bytes > cache->shard_max_bytes || mark != grc_cache_mark(cache, key)) {
         entry_free(entry);
@@ -340,6 +348,20 @@ bool grc_cache_put(struct grc_cache *cache, const struct grc_cache_key *key, uin
     shard->bytes += entry->bytes;
     pthread_mutex_unlock(&shard->lock);
     return true;
+}
+
+void grc_cache_check(struct grc_cache *cache, const struct grc_cache_key *key, int64_t generation,
+                     int64_t checked_ms)
+{
+    struct shard *shard = shard_of(cache, key->hash);
+
+    pthread_mutex_lock(&shard->lock);
+    struct entry *entry = find(shard, key);
+    if (entry && entry->generation == generation)
+        entry->checked_ms = checked_ms;
+    else if (entry)
+        drop(shard, entry);
+    pthread_mutex_unlock(&shard->lock);
 }
 
 size_t grc_cache_bytes(struct grc_cache *cache)

@@ -30,6 +30,21 @@ struct grc_cache_found {
     enum grc_cache_state state;
     int64_t age_s;   /* how old the answer is */
     int64_t fresh_s; /* its time left; below 0: since when it is over */
+    /* of the shared cache, see struct grc_cache_life */
+    int64_t generation;
+    int64_t checked_ms;
+};
+
+/* How long an answer is kept. */
+struct grc_cache_life {
+    int64_t ttl_ms; /* from now on; one from the shared cache may be late already */
+    int64_t age_s;  /* how old it is already */
+    bool no_stale;  /* it may not be served after that */
+    /* For gateways that share answers (upstream/remote.h): the generation of its path under which
+     * it is right, 0 when that is not known, and until when (monotonic) that need not be checked.
+     */
+    int64_t generation;
+    int64_t checked_ms;
 };
 
 /* NULL without memory. */
@@ -57,11 +72,19 @@ struct grc_answer *grc_cache_get_stale(struct grc_cache *cache, const struct grc
 uint32_t grc_cache_mark(struct grc_cache *cache, const struct grc_cache_key *key);
 /* Returns how long the answer of an exchange may be kept; 0: not at all. */
 int64_t grc_cache_ttl_ms(const struct grc_exchange *exchange);
-/* Takes a reference of its own. age_s: how old it is already. no_stale: it may not be served after
- * ttl_ms. false: it is not kept, for want of memory or because it is too large. */
+/* Takes a reference of its own. false: it is not kept, for want of memory or because it is too
+ * large. */
 bool grc_cache_put(struct grc_cache *cache, const struct grc_cache_key *key, uint32_t mark,
-                   struct grc_answer *answer, int64_t now_ms, int64_t ttl_ms, int64_t age_s,
-                   bool no_stale);
+                   struct grc_answer *answer, int64_t now_ms, const struct grc_cache_life *life);
+/* The path of the key has this generation: what is kept under it need not be checked until
+ * checked_ms, and what is kept under another one is dropped. */
+void grc_cache_check(struct grc_cache *cache, const struct grc_cache_key *key, int64_t generation,
+                     int64_t checked_ms);
+/* How long after its time an answer is of use. */
+int64_t grc_cache_stale_ms(const struct grc_cache_settings *times);
+/* The path of a target, and the path above it; empty when there is none. */
+gr_str grc_cache_path(gr_str target);
+gr_str grc_cache_parent(gr_str path);
 /* A write to this target has ended. */
 void grc_cache_wrote(struct grc_cache *cache, const void *upstream, gr_str target);
 /* The number of bytes in use. */

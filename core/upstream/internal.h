@@ -1,7 +1,8 @@
 /*
  * Shared by the files of core/upstream only.
  *
- * serve.c decides whether a call is made, or answered from the cache or by another call in flight.
+ * serve.c decides whether a call is made, or answered from a cache (kept.c) or by another call in
+ * flight.
  * run.c runs one exchange or several, and transfer.c decides what follows after each attempt. An
  * attempt uses http1.c, or curl.c or http2.c with a handle of libcurl: exchange.c sets the handle
  * up and reads the outcome, handles.c keeps unused handles and their connections.
@@ -16,6 +17,7 @@
 #include "upstream/driver.h"
 #include "upstream/gone.h"
 #include "upstream/idle.h"
+#include "upstream/remote.h"
 #include "upstream/retry.h"
 #include "upstream/singleflight.h"
 #include "upstream/token_source.h"
@@ -87,6 +89,8 @@ struct grc_upstream {
     struct grc_breaker breaker;
     struct grc_retry_budget budget;
     struct grc_upstream_metrics *metrics; /* may be NULL */
+    bool cached;                          /* its answers are kept, by some route */
+    struct grc_remote_upstream remote;    /* with a shared cache */
     int64_t requests_max;                 /* 0: any number */
     _Atomic int64_t waiting;              /* requests that wait for it */
     _Atomic int64_t in_flight;            /* calls in flight */
@@ -115,7 +119,8 @@ struct grc_upstreams {
     CURLSH *share; /* DNS */
     uint64_t seed; /* of hashes */
     struct grc_singleflights *shares;
-    struct grc_cache *cache; /* NULL: none */
+    struct grc_cache *cache;   /* NULL: none */
+    struct grc_remote *remote; /* NULL: answers are not shared with other gateways */
     pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
     pthread_mutex_t multi_lock;
     struct grc_multi *multis;

@@ -1,6 +1,6 @@
 /* Decides whether a call is made: whether there is room for it, whether the cache has its answer,
  * and whether an identical call is in flight. */
-#include "upstream/internal.h"
+#include "upstream/kept.h"
 
 #include "base/clock.h"
 #include "loop/fiber.h"
@@ -31,111 +31,11 @@ static void note_write(struct grc_upstreams *all, struct grc_upstream *upstream,
     atomic_fetch_add(&upstream->writes, 1);
     if (all->cache)
         grc_cache_wrote(all->cache, upstream, exchange->target);
+    if (all->remote && upstream->cached)
+        grc_remote_wrote(all->remote, &upstream->remote, exchange->target);
 }
 
 /* --- one GET --- */
-
-/* A GET, and its place in the cache. */
-struct reading {
-    struct grc_upstreams *all;
-    struct grc_upstream *upstream;
-    struct grc_exchange *exchange;
-    bool cached; /* the answer may come from the cache and be kept there */
-    struct grc_cache_key key;
-    enum grc_cache_state state; /* what the cache had */
-    uint32_t mark;
-};
-
-static void give_kept(struct reading *reading, struct grc_answer *stolen,
-                      const struct grc_cache_found *found)
-{
-    struct grc_exchange *exchange = reading->exchange;
-
-    grc_answer_give(stolen, exchange, false);
-    exchange->source = GRC_FROM_CACHE;
-    exchange->cache_state = found->state;
-    exchange->age_s = found->age_s;
-    exchange->fresh_s = found->fresh_s;
-}
-
-static bool find_kept(struct reading *reading)
-{
-    struct grc_exchange *exchange = reading->exchange;
-    struct grc_cache *cache = reading->all->cache;
-    struct grc_cache_found found;
-
-    reading->cached = cache && grc_cache_fits(exchange);
-    if (!reading->cached)
-        return false;
-    reading->key = grc_cache_key(exchange, reading->upstream, reading->all->seed);
-    struct grc_answer *answer =
-        grc_cache_get(cache, &reading->key, &exchange->cache, grc_mono_ms(), &found);
-    grc_metrics_upstream_event(reading->upstream->metrics,
-                               answer ? GRC_UPSTREAM_CACHE_HIT : GRC_UPSTREAM_CACHE_MISS);
-    if (answer) {
-        give_kept(reading, answer, &found);
-        return true;
-    }
-    reading->state = found.state;
-    reading->mark = grc_cache_mark(cache, &reading->key);
-    return false;
-}
-
-/* The upstream fails in the sense of RFC 5861, section 4. A client that left, or a request that the
- * gateway itself refuses to make, is no failure of the upstream. */
-static bool has_failed(const struct grc_exchange *exchange)
-{
-    switch (exchange->err) {
-    case GR_OK:
-        return exchange->status == 500 || (exchange->status >= 502 && exchange->status <= 504);
-    case GR_ERR_UPSTREAM_CONNECT:
-    case GR_ERR_UPSTREAM_TIMEOUT:
-    case GR_ERR_UPSTREAM_BROKEN:
-    case GR_ERR_UPSTREAM_BUSY:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void find_stale(struct reading *reading)
-{
-    struct grc_exchange *exchange = reading->exchange;
-    struct grc_cache_found found;
-
-    if (!reading->cached || exchange->cache.stale_if_error_ms == 0 || !has_failed(exchange))
-        return;
-    struct grc_answer *answer = grc_cache_get_stale(reading->all->cache, &reading->key,
-                                                    &exchange->cache, grc_mono_ms(), &found);
-    if (!answer)
-        return;
-    grc_metrics_upstream_event(reading->upstream->metrics, GRC_UPSTREAM_CACHE_STALE);
-    /* Nothing of the failed answer stays. */
-    exchange->retry_after = (gr_str){NULL, 0};
-    exchange->answer_headers = NULL;
-    exchange->answer_header_count = 0;
-    give_kept(reading, answer, &found);
-}
-
-/* Copies the answer when the cache or waiting calls need it, and puts it into the cache. Returns
- * the copy for waiting calls, or NULL when there is none for them. */
-static struct grc_answer *copy_wanted(struct reading *reading, bool waited_for)
-{
-    struct grc_exchange *exchange = reading->exchange;
-    int64_t ttl_ms = reading->cached ? grc_cache_ttl_ms(exchange) : 0;
-    bool worth = waited_for && grc_singleflight_worth(exchange);
-    struct grc_answer *answer = ttl_ms > 0 || worth ? grc_answer_new(exchange) : NULL;
-
-    exchange->cache_stored =
-        answer && ttl_ms > 0 &&
-        grc_cache_put(reading->all->cache, &reading->key, reading->mark, answer, grc_mono_ms(),
-                      ttl_ms, exchange->freshness.age_s, exchange->freshness.no_stale);
-    if (!worth) {
-        grc_answer_unref(answer);
-        return NULL;
-    }
-    return answer;
-}
 
 /* When the client of a leader has left, its call goes on while other calls wait for the answer. */
 struct watch {
@@ -151,10 +51,27 @@ static bool all_gone(void *arg)
     return grc_singleflight_waiting(watch->share) == 0 && watch->gone(watch->arg);
 }
 
-static void lead(struct reading *reading, struct grc_singleflight *share)
+/* Makes the call of a leader. Returns a copy of its answer for those that wait, or NULL. */
+static struct grc_answer *lead_call(struct grc_reading *reading, struct grc_singleflight *share)
+{
+    grc_run_single(reading->upstream, reading->exchange);
+    return grc_kept_put(reading, grc_singleflight_close(reading->all->shares, share));
+}
+
+/* Looks in the shared cache before the call. Returns true when the others need not wait for it:
+ * they find an answer in this gateway's cache. */
+static bool others_are_served(struct grc_reading *reading, bool *ret_served)
+{
+    *ret_served = reading->looks && grc_kept_look(reading, true);
+    return *ret_served || (reading->looks && grc_kept_is_late(reading));
+}
+
+static void lead(struct grc_reading *reading, struct grc_singleflight *share)
 {
     struct grc_exchange *exchange = reading->exchange;
     struct watch watch = {share, exchange->gone, exchange->gone_arg};
+    struct grc_answer *answer = NULL;
+    bool served = false;
 
     if (exchange->gone) {
         exchange->gone = all_gone;
@@ -162,22 +79,32 @@ static void lead(struct reading *reading, struct grc_singleflight *share)
     }
     /* A cancellation alone does not end the call; all_gone() decides. */
     bool shielded = grc_fiber_shield(true);
-    grc_run_single(reading->upstream, exchange);
+    bool others_served = others_are_served(reading, &served);
+    if (others_served)
+        (void)grc_singleflight_close(reading->all->shares, share);
+    else
+        answer = lead_call(reading, share);
     grc_fiber_shield(shielded);
     exchange->gone = watch.gone;
     exchange->gone_arg = watch.arg;
-    bool waited_for = grc_singleflight_close(reading->all->shares, share);
-    struct grc_answer *answer = copy_wanted(reading, waited_for);
     grc_singleflight_publish(share, answer);
     grc_answer_unref(answer);
+    if (others_served && !served) {
+        grc_run_single(reading->upstream, exchange);
+        grc_answer_unref(grc_kept_put(reading, false));
+    }
 }
 
 /* Waits for the leader's answer. Returns false when the caller has to make the call itself. */
-static bool follow(struct reading *reading, struct grc_singleflight *share)
+static bool follow(struct grc_reading *reading, struct grc_singleflight *share)
 {
     struct grc_exchange *exchange = reading->exchange;
 
-    switch (grc_singleflight_wait(share, exchange, exchange->deadline_ms)) {
+    enum grc_singleflight_end end = grc_singleflight_wait(share, exchange, exchange->deadline_ms);
+
+    if (reading->looks && end != GRC_SINGLEFLIGHT_AGAIN)
+        grc_kept_count_miss(reading);
+    switch (end) {
     case GRC_SINGLEFLIGHT_ANSWERED:
         exchange->source = GRC_FROM_OTHER_CALL;
         grc_metrics_upstream_event(reading->upstream->metrics, GRC_UPSTREAM_SHARED);
@@ -195,7 +122,7 @@ static bool follow(struct reading *reading, struct grc_singleflight *share)
     }
 }
 
-static void read_shared(struct reading *reading)
+static void read_shared(struct grc_reading *reading)
 {
     struct grc_upstream *upstream = reading->upstream;
     struct grc_singleflight_key key = {
@@ -203,6 +130,7 @@ static void read_shared(struct reading *reading)
         .upstream = upstream,
         .hash = grc_singleflight_hash(reading->exchange, upstream, reading->all->seed),
         .epoch = atomic_load(&upstream->writes),
+        .looks = reading->looks,
     };
     bool leads = false;
 
@@ -216,19 +144,24 @@ static void read_shared(struct reading *reading)
         }
         if (follow(reading, share))
             return;
+        /* The leader may have found the answer in the shared cache. */
+        if (reading->looks && grc_kept_find(reading))
+            return;
     }
     grc_run_single(upstream, reading->exchange);
 }
 
-static void make_reading(struct reading *reading)
+static void make_reading(struct grc_reading *reading)
 {
     struct grc_exchange *exchange = reading->exchange;
     int64_t own_deadline_ms = exchange->deadline_ms;
 
     if (!reading->upstream->settings->single_flight || !grc_singleflight_fits(exchange)) {
+        if (reading->looks && grc_kept_look(reading, false))
+            return;
         grc_run_single(reading->upstream, exchange);
         if (reading->cached)
-            grc_answer_unref(copy_wanted(reading, false));
+            grc_answer_unref(grc_kept_put(reading, false));
         return;
     }
     /* One deadline for waiting for another call and then making one. */
@@ -241,7 +174,7 @@ static void make_reading(struct reading *reading)
 
 static void serve_one(struct grc_upstreams *all, struct grc_exchange *exchange)
 {
-    struct reading reading = {
+    struct grc_reading reading = {
         .all = all,
         .upstream = grc_upstream_find(all, exchange->upstream),
         .exchange = exchange,
@@ -251,15 +184,16 @@ static void serve_one(struct grc_upstreams *all, struct grc_exchange *exchange)
     grc_exchange_reset(exchange);
     if (!reading.upstream)
         return;
-    if (!find_kept(&reading)) {
+    if (!grc_kept_find(&reading)) {
         if (!take_room(reading.upstream))
             grc_exchange_refuse(exchange, reading.upstream, 0);
         else
             make_reading(&reading);
         leave_room(reading.upstream);
         note_write(all, reading.upstream, exchange);
-        exchange->cache_state = reading.state;
-        find_stale(&reading);
+        if (exchange->source != GRC_FROM_CACHE)
+            exchange->cache_state = reading.state;
+        grc_kept_find_stale(&reading);
     }
     exchange->took_us = grc_mono_us() - began_us;
 }

@@ -85,7 +85,7 @@ static bool alike(const struct grc_singleflight_key *one, const struct grc_singl
     const struct grc_exchange *a = one->exchange;
     const struct grc_exchange *b = other->exchange;
 
-    return one->hash == other->hash && one->epoch == other->epoch &&
+    return one->hash == other->hash && one->epoch == other->epoch && one->looks == other->looks &&
            one->upstream == other->upstream && a->no_credential == b->no_credential &&
            !a->bearer == !b->bearer && gr_str_eq(gr_str_of(a->bearer), gr_str_of(b->bearer)) &&
            gr_str_eq(a->target, b->target) && gr_str_eq(a->partition, b->partition) &&

@@ -22,6 +22,7 @@ struct grc_singleflight_key {
     const void *upstream; /* compared by address */
     uint64_t hash;
     uint64_t epoch; /* number of writes to the upstream so far */
+    bool looks;     /* the answer may come from the shared cache, and be of some age */
 };
 
 enum grc_singleflight_end {

@@ -40,6 +40,7 @@ void grc_exchange_reset(struct grc_exchange *exchange)
     exchange->age_s = exchange->fresh_s = 0;
     exchange->cache_state = GRC_CACHE_UNUSED;
     exchange->cache_stored = false;
+    exchange->cache_shared = false;
 }
 
 int64_t grc_exchange_deadline(const struct grc_exchange *exchange,

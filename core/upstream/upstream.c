@@ -228,10 +228,10 @@ static bool fill(struct grc_upstreams *all, char **ret_reason)
 {
     grc_random(&all->seed, sizeof(all->seed));
     all->shares = grc_singleflights_new();
-    if (all->settings->cache_max_bytes > 0)
-        all->cache = grc_cache_new((size_t)all->settings->cache_max_bytes);
+    if (all->settings->cache.max_bytes > 0)
+        all->cache = grc_cache_new((size_t)all->settings->cache.max_bytes);
     if (!all->token_sources || !all->list || !all->shares ||
-        (all->settings->cache_max_bytes > 0 && !all->cache) || !share_init(all))
+        (all->settings->cache.max_bytes > 0 && !all->cache) || !share_init(all))
         return grc_refuse(ret_reason, "out of memory");
     if (!add_token_sources(all, ret_reason))
         return false;
@@ -272,6 +272,45 @@ bool grc_upstreams_define(struct grc_upstreams *all, struct grc_upstream_setting
     return false;
 }
 
+void grc_upstreams_keep(struct grc_upstreams *all, const char *name)
+{
+    struct grc_upstream *upstream = grc_upstream_find(all, name);
+
+    if (upstream)
+        upstream->cached = true;
+}
+
+bool grc_upstreams_share(struct grc_upstreams *all, char **ret_reason)
+{
+    const struct grc_cache_shared_settings *shared = &all->settings->cache.shared;
+    bool kept = false;
+
+    for (size_t i = 0; i < all->count; i++)
+        kept = kept || all->list[i]->cached;
+    if (!shared->server.url || !all->cache || !kept)
+        return true;
+    all->remote = grc_remote_new(shared, ret_reason);
+    for (size_t i = 0; all->remote && i < all->count; i++) {
+        const struct grc_upstream_settings *settings = all->list[i]->settings;
+
+        all->list[i]->remote = grc_remote_upstream(
+            all->remote, settings,
+            settings->credential ? grc_settings_credential(all->settings, settings->credential)
+                                 : NULL);
+    }
+    return all->remote != NULL;
+}
+
+bool grc_upstreams_share_start(struct grc_upstreams *all)
+{
+    return !all->remote || grc_remote_start(all->remote);
+}
+
+struct grc_remote *grc_upstreams_shared(const struct grc_upstreams *all)
+{
+    return all->remote;
+}
+
 bool grc_upstreams_has(const struct grc_upstreams *all, const char *name)
 {
     return grc_upstream_find(all, name) != NULL;
@@ -308,6 +347,7 @@ void grc_upstreams_free(struct grc_upstreams *all)
     for (size_t i = 0; i < CURL_LOCK_DATA_LAST; i++)
         pthread_mutex_destroy(&all->share_locks[i]);
     pthread_mutex_destroy(&all->multi_lock);
+    grc_remote_free(all->remote);
     grc_singleflights_free(all->shares);
     grc_cache_free(all->cache);
     free(all->token_sources);

@@ -68,6 +68,7 @@ struct grc_exchange {
     struct grc_freshness freshness; /* told apart only where cache.ttl_ms is set */
     enum grc_cache_state cache_state;
     bool cache_stored; /* the answer is kept for others */
+    bool cache_shared; /* it came from the cache that gateways share */
     int64_t age_s;     /* of an answer from the cache */
     int64_t
         fresh_s; /* of an answer from the cache: its time left; below 0: since when it is over */
@@ -81,6 +82,17 @@ struct grc_upstreams *grc_upstreams_new(const struct grc_settings *settings, cha
 bool grc_upstreams_define(struct grc_upstreams *all, struct grc_upstream_settings *stolen,
                           char **ret_reason);
 bool grc_upstreams_has(const struct grc_upstreams *all, const char *name);
+/* Answers of this upstream are kept, by some route. */
+void grc_upstreams_keep(struct grc_upstreams *all, const char *name);
+/* Prepares the sharing of answers with other gateways, when the settings want it and answers are
+ * kept. Returns false with a reason (malloc'ed; NULL without memory). */
+bool grc_upstreams_share(struct grc_upstreams *all, char **ret_reason);
+/* Begins it. Until then, and without it, this gateway keeps answers alone. False when there is no
+ * thread. */
+bool grc_upstreams_share_start(struct grc_upstreams *all);
+/* The shared cache; NULL: there is none. */
+struct grc_remote;
+struct grc_remote *grc_upstreams_shared(const struct grc_upstreams *all);
 /* Runs exchanges at the same time. The err of each tells its outcome. */
 void grc_upstreams_run(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count);
 /* Signs a token with the upstream's credential, see gr_credential_sign(). The text is in the arena.

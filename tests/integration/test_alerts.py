@@ -255,6 +255,15 @@ def test_a_server_of_shared_limits_that_is_gone(tmp_path, gateway):
     fired(tmp_path, "GreenroomLimitsNotShared", *seen, grows=False)
 
 
+def test_a_server_of_the_shared_cache_that_is_gone(tmp_path, gateway):
+    with Redis(tmp_path) as redis:
+        gateway.config["cache"] = {"shared": {"url": redis.url, "secret": "s" * 32}}
+        gateway.plugins["rooms"] = {"routes": {"rooms.get": {"cache": "1m"}}}
+        gateway.start()
+        seen = faulty(gateway, lambda now: now["greenroom_shared_cache_reached"] == 0, redis.kill)
+    fired(tmp_path, "GreenroomCacheNotShared", *seen, grows=False)
+
+
 def test_a_gateway_that_is_gone(tmp_path, gateway):
     gateway.start()
     seen = faulty(gateway, lambda now: now["up"] == 0, gateway.stop)

@@ -27,13 +27,14 @@ def upstream():
 
 @pytest.fixture
 def start(tmp_path, upstream):
-    """Starts a gateway; keywords are settings of the upstream "api", and plugins, server."""
+    """Starts a gateway; keywords are settings of the upstream "api", and plugins, server, cache."""
     with contextlib.ExitStack() as stack:
-        def starter(plugins=None, server=None, auth=None, **settings):
+        def starter(plugins=None, server=None, auth=None, cache=None, **settings):
             config = {
                 "auth": auth or {},
                 "state_directory": str(tmp_path / "state"),
                 "server": server or {},
+                "cache": cache or {},
                 "credentials": {"100ms": {"kind": "100ms", "access_key": "key", "secret": "a secret"}},
                 "upstreams": {"api": {"url": upstream.url + "/v2", "credential": "100ms", **settings},
                               "auth": {"url": upstream.url + "/auth", **settings}},
@@ -271,7 +272,7 @@ def test_a_write_drops_what_is_kept(start, upstream):
 
 
 def test_a_cache_of_no_size_keeps_nothing(start, upstream):
-    gateway = start(plugins=CACHED, server={"cache_max": 0})
+    gateway = start(plugins=CACHED, cache={"max": 0})
     for _ in range(2):
         assert gateway.get("/rooms/1").status == 200
     assert len(upstream.requests) == 2

@@ -54,7 +54,7 @@ static const struct wrong wrongs[] = {
      "D/greenroom.json:1:2: sevrer: unknown key, did you mean \"server\"?\n"
      "D/greenroom.json:1:16: zebra: unknown key, expected one of: server, admin, credentials, "
      "upstreams, "
-     "plugins, store, state_directory, auth, limits, docs, log, traces, audit\n"},
+     "plugins, store, state_directory, auth, limits, cache, docs, log, traces, audit\n"},
     {"{\"server\": 1}", "D/greenroom.json:1:2: server: expected an object, found 1\n"},
     {"{\"server\": {\"body_timeout\": \"10 s\", \"body_max\": \"1mb\", \"access_log\": \"yes\"}}",
      "D/greenroom.json:1:37: server.body_max: expected a size such as \"64k\" from 0 to 1g, found "

@@ -57,10 +57,12 @@ static void put(struct bed *bed, const struct grc_exchange *exchange, int64_t no
     struct grc_cache_key key = grc_cache_key(exchange, &upstream_a, SEED);
     struct grc_answer *answer = grc_answer_new(exchange);
 
+    const struct grc_cache_life life = {.ttl_ms = grc_cache_ttl_ms(exchange),
+                                        .age_s = exchange->freshness.age_s,
+                                        .no_stale = exchange->freshness.no_stale};
+
     assert_non_null(answer);
-    grc_cache_put(bed->cache, &key, grc_cache_mark(bed->cache, &key), answer, now_ms,
-                  grc_cache_ttl_ms(exchange), exchange->freshness.age_s,
-                  exchange->freshness.no_stale);
+    grc_cache_put(bed->cache, &key, grc_cache_mark(bed->cache, &key), answer, now_ms, &life);
     grc_answer_unref(answer);
 }
 
@@ -143,9 +145,10 @@ static void what_was_read_before_a_write_is_not_kept(void **state)
     struct grc_cache_key key = grc_cache_key(&exchange, &upstream_a, SEED);
     uint32_t mark = grc_cache_mark(bed->cache, &key);
     struct grc_answer *answer = grc_answer_new(&exchange);
+    const struct grc_cache_life life = {.ttl_ms = 2000};
 
     grc_cache_wrote(bed->cache, &upstream_a, GR_STR("/rooms/1"));
-    assert_false(grc_cache_put(bed->cache, &key, mark, answer, 0, 2000, 0, false));
+    assert_false(grc_cache_put(bed->cache, &key, mark, answer, 0, &life));
     grc_answer_unref(answer);
     assert_int_equal(found(bed, &exchange, &upstream_a, 1), -1);
 }
@@ -389,6 +392,67 @@ static void a_late_answer_serves_for_one_that_failed(void **state)
     assert_int_equal(state_at(bed, &exchange, 2000, NULL), 'm');
 }
 
+/* Keeps an answer with a generation, and returns the moment until which it need not be checked when
+ * it is found; -1: it is not. */
+static int64_t checked(struct bed *bed, const struct grc_exchange *exchange, int64_t now_ms)
+{
+    struct grc_cache_key key = grc_cache_key(exchange, &upstream_a, SEED);
+    struct grc_cache_found kept;
+    struct grc_answer *answer = grc_cache_get(bed->cache, &key, &exchange->cache, now_ms, &kept);
+
+    if (!answer)
+        return -1;
+    grc_answer_unref(answer);
+    return kept.checked_ms;
+}
+
+static void only_one_generation_is_kept(void **state)
+{
+    struct bed *bed = *state;
+    const struct grc_exchange exchange = get("/rooms/1");
+    struct grc_cache_key key = grc_cache_key(&exchange, &upstream_a, SEED);
+    struct grc_cache_life life = {.ttl_ms = 2000, .generation = 7, .checked_ms = 100};
+    struct grc_answer *answer = grc_answer_new(&exchange);
+
+    assert_true(
+        grc_cache_put(bed->cache, &key, grc_cache_mark(bed->cache, &key), answer, 0, &life));
+    assert_int_equal(checked(bed, &exchange, 1), 100);
+    grc_cache_check(bed->cache, &key, 7, 300);
+    assert_int_equal(checked(bed, &exchange, 200), 300);
+    grc_cache_check(bed->cache, &key, 8, 500);
+    assert_int_equal(checked(bed, &exchange, 200), -1);
+    assert_int_equal(grc_cache_bytes(bed->cache), 0);
+    /* An answer of this gateway alone has no generation. */
+    put(bed, &exchange, 0);
+    grc_cache_check(bed->cache, &key, 8, 500);
+    assert_int_equal(checked(bed, &exchange, 200), -1);
+    grc_answer_unref(answer);
+}
+
+static void a_late_answer_from_the_shared_cache_is_kept_late(void **state)
+{
+    struct bed *bed = *state;
+    struct grc_exchange exchange = get("/rooms/1");
+    struct grc_cache_key key = grc_cache_key(&exchange, &upstream_a, SEED);
+    struct grc_cache_life life = {.ttl_ms = -500, .age_s = 3, .generation = 7};
+    struct grc_answer *answer = grc_answer_new(&exchange);
+    struct grc_cache_found kept;
+    uint32_t mark = grc_cache_mark(bed->cache, &key);
+
+    exchange.cache.stale_if_error_ms = 1000;
+    assert_true(grc_cache_put(bed->cache, &key, mark, answer, 0, &life));
+    assert_null(grc_cache_get(bed->cache, &key, &exchange.cache, 1, &kept));
+    struct grc_answer *late = grc_cache_get_stale(bed->cache, &key, &exchange.cache, 499, &kept);
+    assert_non_null(late);
+    assert_int_equal(kept.age_s, 3);
+    assert_int_equal(kept.fresh_s, -1);
+    grc_answer_unref(late);
+    assert_null(grc_cache_get_stale(bed->cache, &key, &exchange.cache, 500, &kept));
+    life.no_stale = true;
+    assert_false(grc_cache_put(bed->cache, &key, mark, answer, 0, &life));
+    grc_answer_unref(answer);
+}
+
 int main(void)
 {
 #define WITH_BED(name) cmocka_unit_test_setup_teardown(name, bed_begin, bed_end)
@@ -402,6 +466,8 @@ int main(void)
         WITH_BED(an_answer_outlives_its_place),
         WITH_BED(one_call_fetches_a_late_answer_and_the_others_get_it),
         WITH_BED(a_late_answer_serves_for_one_that_failed),
+        WITH_BED(only_one_generation_is_kept),
+        WITH_BED(a_late_answer_from_the_shared_cache_is_kept_late),
         cmocka_unit_test(an_upstream_may_forbid_it),
         cmocka_unit_test(an_old_answer_has_less_time_left),
         cmocka_unit_test(only_a_200_with_json_is_kept),
