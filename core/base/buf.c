@@ -147,43 +147,45 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* Returns how many of the first bytes are certainly plain. It looks at eight bytes at a time, as
- * one number; the caller has to check the byte after them by itself. */
-static size_t plain_run(const unsigned char *bytes, size_t count)
+/* Looks at eight characters as one number. Returns false when one of them may not be plain. */
+static bool eight_plain(const unsigned char *bytes)
 {
 #define EACH(byte) ((byte)*0x0101010101010101u)
 #define ZERO_IN(eight) (((eight)-EACH(0x01)) & ~(eight))
-    size_t at = 0;
+    uint64_t eight;
 
-    while (count - at >= 8) {
-        uint64_t eight;
-
-        memcpy(&eight, bytes + at, sizeof(eight));
-        uint64_t odd = ZERO_IN(eight ^ EACH('"')) | ZERO_IN(eight ^ EACH('\\')) |
-                       ZERO_IN(eight ^ EACH(0x7f)) | (eight - EACH(0x20)) | eight;
-        if (odd & EACH(0x80))
-            break;
-        at += 8;
-    }
+    memcpy(&eight, bytes, sizeof(eight));
+    uint64_t odd = ZERO_IN(eight ^ EACH('"')) | ZERO_IN(eight ^ EACH('\\')) |
+                   ZERO_IN(eight ^ EACH(0x7f)) | (eight - EACH(0x20)) | eight;
+    return (odd & EACH(0x80)) == 0;
 #undef ZERO_IN
 #undef EACH
+}
+
+/* Returns how many of the first bytes are plain. */
+static size_t plain_run(const unsigned char *bytes, size_t count)
+{
+    size_t at = 0;
+
+    while (count - at >= 8 && eight_plain(bytes + at))
+        at += 8;
+    /* The last eight overlap with those before, which is quicker than one by one. */
+    if (at > 0 && count - at < 8 && eight_plain(bytes + count - 8))
+        return count;
+    while (at < count && is_plain(bytes[at]))
+        at++;
     return at;
 }
 
-enum gr_err grc_buf_json_string(struct grc_buf *buf, gr_str text)
+/* Appends what stands between the quotes of a string literal. */
+static enum gr_err add_literal(struct grc_buf *buf, gr_str text)
 {
     const unsigned char *p = (const unsigned char *)text.ptr;
     size_t plain = 0; /* start of the run that needs no escape */
     size_t at = 0;
-    enum gr_err err = grc_buf_char(buf, '"');
+    enum gr_err err = GR_OK;
 
-    while (err == GR_OK && at < text.len) {
-        if (is_plain(p[at])) {
-            size_t run = plain_run(p + at, text.len - at);
-
-            at += run ? run : 1;
-            continue;
-        }
+    while (err == GR_OK && (at += plain_run(p + at, text.len - at)) < text.len) {
         size_t step = grc_utf8_step(text.ptr + at, text.len - at);
         if (step > 1) {
             at += step;
@@ -195,7 +197,25 @@ enum gr_err grc_buf_json_string(struct grc_buf *buf, gr_str text)
         at++;
         plain = at;
     }
-    if (err == GR_OK && at > plain)
-        err = grc_buf_add(buf, p + plain, at - plain);
+    return err == GR_OK ? grc_buf_add(buf, p + plain, at - plain) : err;
+}
+
+/* Most strings have nothing to escape and are appended in one piece. */
+enum gr_err grc_buf_json_string(struct grc_buf *buf, gr_str text)
+{
+    if (plain_run((const unsigned char *)text.ptr, text.len) == text.len &&
+        grc_buf_reserve(buf, text.len + 2) == GR_OK) {
+        char *at = buf->ptr + buf->len;
+
+        at[0] = '"';
+        if (text.len)
+            memcpy(at + 1, text.ptr, text.len);
+        memcpy(at + 1 + text.len, "\"", 2);
+        buf->len += text.len + 2;
+        return GR_OK;
+    }
+    enum gr_err err = grc_buf_char(buf, '"');
+    if (err == GR_OK)
+        err = add_literal(buf, text);
     return err == GR_OK ? grc_buf_char(buf, '"') : err;
 }

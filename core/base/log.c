@@ -68,11 +68,17 @@ static bool secret_begins(const char *text)
 static bool key_is_secret(const char *key)
 {
     static const char *const whole[] = {"token", "key", "access_token"};
+#define LETTER(c) (1u << ((c)&31))
+    /* the first and the second letters in secret_begins(), which are rarely in this order */
+    const uint32_t first = LETTER('a') | LETTER('c') | LETTER('p') | LETTER('r') | LETTER('s');
+    const uint32_t second =
+        LETTER('a') | LETTER('e') | LETTER('o') | LETTER('r') | LETTER('t') | LETTER('u');
 
     for (const char *at = key; *at; at++) {
-        if (secret_begins(at))
+        if ((first & LETTER(at[0])) && (second & LETTER(at[1])) && secret_begins(at))
             return true;
     }
+#undef LETTER
     for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
         if ((key[0] | 0x20) == whole[i][0] && strcasecmp(key, whole[i]) == 0)
             return true;
@@ -96,7 +102,9 @@ static void add_real(struct grc_buf *line, double value)
 
 static void add_value(struct grc_buf *line, const struct grc_log_field *field)
 {
-    if (key_is_secret(field->key)) {
+    const bool empty = field->kind == GRC_LOG_STR && field->s.len == 0;
+
+    if (!empty && field->kind != GRC_LOG_REAL && key_is_secret(field->key)) {
         grc_buf_text(line, "\"***\"");
         return;
     }

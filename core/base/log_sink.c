@@ -45,7 +45,7 @@ static struct {
     uint64_t lost; /* lines that found no room, since the process began */
     uint64_t told; /* lost and unwritten lines that a line of the log has reported */
     grc_log_tell_fn *tell;
-} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+} queue = {.lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP, .changed = PTHREAD_COND_INITIALIZER};
 
 void grc_log_sink_fd_set(int fd)
 {

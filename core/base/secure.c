@@ -169,21 +169,25 @@ void grc_b64url(const void *bytes, size_t count, char *ret_text)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     const unsigned char *in = bytes;
-    size_t out = 0;
-    unsigned bits = 0;
-    unsigned value = 0;
+    char *out = ret_text;
 
-    for (size_t i = 0; i < count; i++) {
-        value = (value << 8 | in[i]) & 0xffffu;
-        bits += 8;
-        while (bits >= 6) {
-            bits -= 6;
-            ret_text[out++] = digits[(value >> bits) & 63];
-        }
+    for (; count >= 3; count -= 3, in += 3) {
+        unsigned value = (unsigned)in[0] << 16 | (unsigned)in[1] << 8 | in[2];
+
+        *out++ = digits[value >> 18];
+        *out++ = digits[value >> 12 & 63];
+        *out++ = digits[value >> 6 & 63];
+        *out++ = digits[value & 63];
     }
-    if (bits)
-        ret_text[out++] = digits[(value << (6 - bits)) & 63];
-    ret_text[out] = '\0';
+    if (count > 0) {
+        unsigned value = (unsigned)in[0] << 8 | (count > 1 ? in[1] : 0u);
+
+        *out++ = digits[value >> 10];
+        *out++ = digits[value >> 4 & 63];
+        if (count > 1)
+            *out++ = digits[value << 2 & 63];
+    }
+    *out = '\0';
 }
 
 static int b64url_digit(char c)

@@ -64,6 +64,18 @@ bool grc_thread_start(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(vo
     return started;
 }
 
+bool grc_mutex_init_short(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attributes;
+
+    if (pthread_mutexattr_init(&attributes) != 0)
+        return false;
+    bool made = pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP) == 0 &&
+                pthread_mutex_init(mutex, &attributes) == 0;
+    pthread_mutexattr_destroy(&attributes);
+    return made;
+}
+
 bool grc_thread_batch(void)
 {
     const struct attributes batch = {

@@ -9,6 +9,13 @@
  * false when it could not be started. */
 bool grc_thread_start(pthread_t *ret_thread, size_t stack_bytes, void *(*run)(void *), void *arg);
 /*
+ * Initialises a mutex that is held for a few instructions, often and by many threads: a thread that
+ * finds it taken tries again for a moment before it sleeps, which saves two system calls and a
+ * context switch nearly always. Such a mutex has no static initialiser with this name; glibc's is
+ * PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP. Returns false without memory.
+ */
+bool grc_mutex_init_short(pthread_mutex_t *mutex);
+/*
  * Puts the calling thread under SCHED_BATCH, with the shortest time slice. Under SCHED_BATCH a
  * thread that wakes does not preempt others, which lets the threads it talks to finish their work
  * and saves context switches (sched(7)). With a short slice the scheduler picks it early among busy

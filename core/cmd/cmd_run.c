@@ -3,12 +3,10 @@
 
 static int run(const struct grc_cli *cli, const void *args, int count, char **words)
 {
-    const struct grc_run_options options = {.config_dir = cli->config_dir};
-
     (void)args;
     (void)count;
     (void)words;
-    return grc_run(&options);
+    return grc_run(cli->config_dir);
 }
 
 const struct grc_command grc_command_run = {

@@ -1,7 +1,8 @@
 /*
  * The settings of the server, parsed from DIR/greenroom.json and DIR/plugins.d/NAME.json.
  *
- * Every key is a row of a table (settings_rows.c, settings_auth.c). Parsing, defaults, messages,
+ * Every key is a row of a table, in the source that is named after the object that holds it
+ * (settings_server.c, settings_upstreams.c, settings_plugin_file.c). Parsing, defaults, messages,
  * the JSON schema for editors and the reference in etc/README.md follow from the rows. Settings do
  * not change after they were loaded. Strings live as long as the settings. Freeing them wipes
  * secrets.

@@ -1,14 +1,27 @@
-/* The rows of the config files. Private to core/config. */
+/* The rows of the config files: a table for each file, and one for each object in them whose rows
+ * stand in a source of their own. Private to core/config. */
 #pragma once
 
 #include "config/setting.h"
+
+/* Durations in milliseconds and sizes in bytes, for the ranges of rows. */
+#define SECONDS(n_) ((n_)*1000.0)
+#define HOURS(n_) ((n_)*3600000.0)
+#define MEBI(n_) ((n_)*1048576.0)
 
 /* greenroom.json, into a struct grc_settings. */
 extern const struct grc_setting grc_settings_rows[];
 /* One plugins.d file, into a struct grc_plugin_settings. */
 extern const struct grc_setting grc_plugin_file_rows[];
+/* "server" and "admin", into a struct grc_settings. */
+extern const struct grc_setting grc_server_rows[];
+extern const struct grc_setting grc_admin_rows[];
+/* One value of "credentials", into a struct grc_credential. */
+extern const struct grc_setting grc_credential_rows[];
+extern const struct grc_map grc_credential_map;
 /* One value of "upstreams", into a struct grc_upstream_settings. */
 extern const struct grc_setting grc_upstream_rows[];
+extern const struct grc_map grc_upstream_map;
 
 /* Reads "127.0.0.1:8080", {"address": …, "tls": true} or a list of them into listen, listen_count.
  */
@@ -36,7 +49,9 @@ void grc_proxies_settle(struct grc_reader *reader, struct grc_proxies *proxies);
 void grc_cors_check(struct grc_reader *reader, const struct grc_cors *cors);
 /* Checks "auth" for what involves several keys. */
 void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settings);
-/* Sets what depends on other values: bursts, and the path of the keys file. */
+/* Sets the bursts, which depend on the rates. */
+void grc_limits_settle(struct grc_limits_settings *limits);
+/* Sets the path of the keys file, which depends on state_directory. */
 void grc_auth_settle(struct grc_reader *reader, struct grc_settings *settings);
 /* grc_verify_fn of a directory that has to be there, and of one that the gateway makes. */
 void grc_directory_verify(struct grc_reader *reader, const struct grc_path *path, const char *file);

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#define SECONDS(n_) ((n_)*1000.0)
-
 static const char *endpoint_convert(struct grc_reader *reader, const char *text)
 {
     gr_str origin;

@@ -170,7 +170,7 @@ static struct grc_shared_entry *place_for(struct grc_shared *shared, uint64_t ke
     return oldest;
 }
 
-/* The same for all gateways, and not to be turned back into a name. */
+/* The digest is the same on all gateways, and does not disclose the name. */
 static void digest_of(const struct grc_shared_name *name, unsigned char ret[GRC_SHARED_DIGEST])
 {
     unsigned char whole[32];
@@ -224,7 +224,7 @@ static bool is_reached(struct grc_shared *shared)
            !atomic_load_explicit(&shared->late, memory_order_relaxed);
 }
 
-/* One request has waited in vain; the next ones do not wait. */
+/* Once a request has waited in vain, the next ones do not wait. */
 static enum grc_shared_verdict note_late(struct grc_shared *shared, enum grc_woken woken)
 {
     if (woken == GRC_WOKEN_LATE)
@@ -234,7 +234,7 @@ static enum grc_shared_verdict note_late(struct grc_shared *shared, enum grc_wok
 
 /* --- rates --- */
 
-/* Waits for the answer to the question that it asks. */
+/* Asks for tokens, and waits for the answer. */
 static enum grc_woken wait_for_token(struct grc_shared *shared, struct grc_shared_entry *entry,
                                      pthread_mutex_t *held, int64_t until_ms)
 {
@@ -310,10 +310,10 @@ void grc_shared_look(struct grc_shared *shared, const struct grc_shared_name *na
     *ret_view = grc_lease_view(&lease, rate, grc_mono_us());
 }
 
-/* --- numbers in use --- */
+/* --- concurrent uses --- */
 
-/* Waits for a place. GRC_SHARED_PASSES: one may have come. since_ms and answers are those of the
- * moment at which the request came. */
+/* Waits for a place. GRC_SHARED_PASSES: there may be one now. since_ms and answers are the time and
+ * the number of answers when the request came. */
 static enum grc_shared_verdict wait_for_place(struct grc_shared *shared,
                                               struct grc_shared_entry *entry, pthread_mutex_t *held,
                                               int64_t since_ms, uint64_t answers)
@@ -327,7 +327,7 @@ static enum grc_shared_verdict wait_for_place(struct grc_shared *shared,
     grc_shared_ask(shared, entry);
     enum grc_woken woken =
         grc_queue_wait(&entry->queue, held, place_is_later ? late_ms : place_ms, GRC_WAITS_LIMIT);
-    /* After an answer it is a place that is waited for, and else still the answer. */
+    /* With an answer the request waits for a place, and without one for the answer. */
     if (woken == GRC_WOKEN_LATE && place_is_later == (hold->answers != answers))
         woken = grc_queue_wait(&entry->queue, held, place_is_later ? place_ms : late_ms,
                                GRC_WAITS_LIMIT);
@@ -407,7 +407,7 @@ void grc_shared_leave(struct grc_shared *shared, uint64_t key)
     struct grc_shared_entry *entry = find(shared, key);
     if (entry) {
         grc_hold_leave(&entry->hold);
-        /* Its place goes to a request that waits here, or back. */
+        /* The place goes to a request that waits here, or back to the server. */
         if (!grc_queue_wake(&entry->queue) && entry->hold.used == 0)
             grc_shared_ask(shared, entry);
     }

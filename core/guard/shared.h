@@ -1,6 +1,6 @@
 /*
  * Limits that several gateways share through a Redis or Valkey server: rates (guard/lease.h) and
- * numbers in concurrent use (guard/hold.h). The server's clock counts, and every key expires by
+ * numbers of concurrent uses (guard/hold.h). The server's clock counts, and every key expires by
  * itself. A key has a digest of who is limited and by what, so no name or address is in it.
  *
  * No request talks to the server. A thread of its own does, with one connection: it sends the

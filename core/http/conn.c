@@ -7,21 +7,16 @@
  * left before it parks the connection again, since the watch is edge-triggered.
  *
  * The timer is lazy: it is only set when it would fire too late, and checks the deadline when it
- * fires, so that a busy connection does not set it for each request. Slots are never freed: a late
- * timer may find the deadline of the next connection in the slot, and then waits for that.
+ * fires, so that a busy connection does not set it for each request.
  */
 #include "http/internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "http/proxy_header.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,8 +36,7 @@
 
 static const char reason_too_large[] = "the head of the request is too large";
 
-/* Reads and drops received bytes. Returns true if more may come. */
-static bool throw_away(struct grc_conn *conn)
+bool grc_conn_throw_away(struct grc_conn *conn)
 {
     char waste[4096];
     ssize_t got;
@@ -53,69 +47,6 @@ static bool throw_away(struct grc_conn *conn)
             conn->thrown_away += (size_t)got;
     } while (got > 0 && conn->thrown_away <= LINGER_BYTES);
     return got == GRC_STREAM_AGAIN;
-}
-
-/* --- the table --- */
-
-bool grc_conns_new(struct grc_http *http, size_t max)
-{
-    /* Pages of slots that were never used take no memory. */
-    void *table = mmap(NULL, max * sizeof(struct grc_conn), PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (table == MAP_FAILED)
-        return false;
-    http->conns = table;
-    http->conns_max = max;
-    return true;
-}
-
-void grc_conns_free(struct grc_http *http)
-{
-    for (size_t i = 0; i < http->conns_used; i++) {
-        struct grc_conn *conn = &http->conns[i];
-
-        /* With unread bytes the connection would be reset, and the client could lose the answer. */
-        if (conn->phase == GRC_CONN_LINGER)
-            (void)throw_away(conn);
-        if (conn->phase != GRC_CONN_FREE)
-            grc_conn_close(conn);
-        pthread_mutex_destroy(&conn->lock);
-    }
-    if (http->conns)
-        munmap(http->conns, http->conns_max * sizeof(struct grc_conn));
-    http->conns = NULL;
-}
-
-static struct grc_conn *take_slot(struct grc_http *http)
-{
-    pthread_mutex_lock(&http->lock);
-    struct grc_conn *conn = http->free_conns;
-    if (conn) {
-        http->free_conns = conn->next;
-    } else if (http->conns_used < http->conns_max) {
-        conn = &http->conns[http->conns_used++];
-        pthread_mutex_init(&conn->lock, NULL);
-        conn->fd = -1;
-    }
-    pthread_mutex_unlock(&http->lock);
-    return conn;
-}
-
-bool grc_conns_room(struct grc_http *http)
-{
-    pthread_mutex_lock(&http->lock);
-    bool room = http->free_conns || http->conns_used < http->conns_max;
-    pthread_mutex_unlock(&http->lock);
-    return room;
-}
-
-static void give_slot(struct grc_http *http, struct grc_conn *conn)
-{
-    pthread_mutex_lock(&http->lock);
-    conn->next = http->free_conns;
-    http->free_conns = conn;
-    pthread_mutex_unlock(&http->lock);
 }
 
 /* --- received bytes --- */
@@ -245,72 +176,13 @@ static bool park(struct grc_conn *conn)
     return armed;
 }
 
-/* Takes a parked connection from the loop. Returns false if it is not parked. */
-static bool unpark(struct grc_conn *conn)
+bool grc_conn_unpark(struct grc_conn *conn)
 {
     bool mine = conn->parked && grc_watch_disarm(conn->watch);
 
     if (mine)
         conn->parked = false;
     return mine;
-}
-
-/* --- clients that leave while their request is served --- */
-
-/*
- * A client that has only ended its sending may still read the answer. Its request is cancelled only
- * if it can safely be repeated; for others the client should learn the outcome.
- */
-bool grc_conn_gone(const struct grc_request *request)
-{
-    struct pollfd fd = {.fd = request->conn ? request->conn->fd : -1, .events = POLLRDHUP};
-    int gone = POLLHUP | POLLERR | POLLNVAL;
-
-    if (request->method == GR_METHOD_GET)
-        gone |= POLLRDHUP;
-    return fd.fd >= 0 && poll(&fd, 1, 0) == 1 && (fd.revents & gone) != 0;
-}
-
-/* Is called once for each watch that was armed and not disarmed in time. */
-static void on_hangup(void *arg, uint32_t events)
-{
-    struct grc_conn *conn = arg;
-    struct grc_fiber_ref caller = {NULL, 0};
-
-    (void)events;
-    pthread_mutex_lock(&conn->lock);
-    if (conn->owed > 0) {
-        conn->owed--;
-    } else if (conn->watched) {
-        conn->watched = false;
-        if (grc_conn_gone(&conn->transaction->request))
-            caller = conn->caller;
-    }
-    pthread_mutex_unlock(&conn->lock);
-    if (caller.fiber)
-        grc_fiber_cancel(caller);
-}
-
-void grc_conn_watch_client(struct grc_conn *conn)
-{
-    struct grc_fiber_ref caller = grc_fiber_ref();
-
-    if (!caller.fiber)
-        return; /* only a fiber can be cancelled */
-    pthread_mutex_lock(&conn->lock);
-    conn->caller = caller;
-    /* If that fails, the client has ended its sending already and waits for the answer. */
-    conn->watched = grc_watch_arm(conn->watch, GRC_HANGUP, on_hangup, conn);
-    pthread_mutex_unlock(&conn->lock);
-}
-
-void grc_conn_unwatch_client(struct grc_conn *conn)
-{
-    pthread_mutex_lock(&conn->lock);
-    if (conn->watched && !grc_watch_disarm(conn->watch))
-        conn->owed++;
-    conn->watched = false;
-    pthread_mutex_unlock(&conn->lock);
 }
 
 /* --- heads --- */
@@ -362,7 +234,7 @@ static bool begin_if_whole(struct grc_conn *conn)
     return true;
 }
 
-static void refuse(const struct grc_conn *conn, int status, const char *reason)
+void grc_conn_refuse(const struct grc_conn *conn, int status, const char *reason)
 {
     const struct grc_http_handler *handler = &conn->http->handler;
 
@@ -377,13 +249,13 @@ static void end_in_trouble(struct grc_conn *conn)
     const char *reason = grc_stream_trouble(conn, &spoke_http);
 
     if (reason && spoke_http) {
-        refuse(conn, 400, "HTTP on an HTTPS port");
+        grc_conn_refuse(conn, 400, "HTTP on an HTTPS port");
         grc_stream_answer_plainly(conn);
         grc_conn_linger(conn);
         return;
     }
     if (reason)
-        refuse(conn, 0, reason);
+        grc_conn_refuse(conn, 0, reason);
     grc_conn_close(conn);
 }
 
@@ -402,44 +274,11 @@ static bool idles_in_drain(const struct grc_conn *conn)
            grc_mono_ms() >= deadline_ms(conn);
 }
 
-/* What is read from the socket itself has to be the header: TLS begins behind it. It is looked at
- * where it lies, so that not a byte of what follows is taken with it. */
-static enum grc_came take_proxy_header(struct grc_conn *conn)
-{
-    char bytes[GRC_PROXY_HEADER_MAX];
-    char text[GRC_IP_TEXT_SIZE];
-    struct grc_proxy_header header;
-    ssize_t got = recv(conn->fd, bytes, sizeof(bytes), MSG_PEEK);
-
-    if (got < 0)
-        return errno == EAGAIN || errno == EINTR ? GRC_CAME_NONE : GRC_CAME_TROUBLE;
-    if (got == 0)
-        return GRC_CAME_END;
-    switch (grc_proxy_header_read(bytes, (size_t)got, &header)) {
-    case GRC_PROXY_MORE:
-        return GRC_CAME_NONE;
-    case GRC_PROXY_WRONG:
-        refuse(conn, 0, "the connection does not begin with a header of the PROXY protocol");
-        return GRC_CAME_END;
-    case GRC_PROXY_WHOLE:
-        break;
-    }
-    if (recv(conn->fd, bytes, header.len, 0) != (ssize_t)header.len)
-        return GRC_CAME_TROUBLE;
-    if (header.names_client) {
-        gr_str address = grc_ip_text(&header.client, text);
-
-        snprintf(conn->client, sizeof(conn->client), "%.*s", (int)address.len, address.ptr);
-    }
-    conn->proxied = false;
-    return GRC_CAME_SOME;
-}
-
 /* true: the header has been taken. Else the connection waits for it, or is closed. */
 static bool pass_proxy_header(struct grc_conn *conn)
 {
     for (;;) {
-        switch (take_proxy_header(conn)) {
+        switch (grc_conn_take_proxy_header(conn)) {
         case GRC_CAME_SOME:
             return true;
         case GRC_CAME_NONE:
@@ -506,7 +345,7 @@ static void look_for_head(struct grc_conn *conn)
 
 static void go_on_lingering(struct grc_conn *conn)
 {
-    while (throw_away(conn)) {
+    while (grc_conn_throw_away(conn)) {
         if (park(conn))
             return;
     }
@@ -561,7 +400,7 @@ void grc_conn_close(struct grc_conn *conn)
         atomic_fetch_sub(&http->closing, 1);
     else
         count_finished(conn);
-    give_slot(http, conn);
+    grc_conns_give(http, conn);
     grc_door_left(http);
 }
 
@@ -598,9 +437,9 @@ static void on_event(void *arg, uint32_t events)
 static void give_up(struct grc_conn *conn)
 {
     if (conn->phase == GRC_CONN_HEAD && conn->proxied)
-        refuse(conn, 0, "no header of the PROXY protocol came");
+        grc_conn_refuse(conn, 0, "no header of the PROXY protocol came");
     else if (conn->phase == GRC_CONN_HEAD && shaking(conn))
-        refuse(conn, 0, "the TLS handshake did not end");
+        grc_conn_refuse(conn, 0, "the TLS handshake did not end");
     else if (conn->phase == GRC_CONN_HEAD && conn->in_len > 0) {
         begin(conn, conn->in_len, GR_ERR_TIMEOUT, "the head of the request took too long");
         return;
@@ -619,7 +458,7 @@ static void on_timer(void *arg)
     pthread_mutex_lock(&conn->lock);
     conn->timer_ms = GRC_NEVER_MS;
     if (conn->parked && conn->deadline_ms <= grc_mono_ms())
-        mine = unpark(conn);
+        mine = grc_conn_unpark(conn);
     else if (conn->parked)
         set_timer(conn);
     pthread_mutex_unlock(&conn->lock);
@@ -627,63 +466,11 @@ static void on_timer(void *arg)
         give_up(conn);
 }
 
-static size_t slots_used(struct grc_http *http)
-{
-    pthread_mutex_lock(&http->lock);
-    size_t used = http->conns_used;
-    pthread_mutex_unlock(&http->lock);
-    return used;
-}
-
-void grc_conns_cancel(struct grc_http *http)
-{
-    size_t used = slots_used(http);
-
-    for (size_t i = 0; i < used; i++) {
-        struct grc_conn *conn = &http->conns[i];
-
-        pthread_mutex_lock(&conn->lock);
-        struct grc_fiber_ref caller = conn->caller; /* its call may have ended */
-        pthread_mutex_unlock(&conn->lock);
-        if (caller.fiber)
-            grc_fiber_cancel(caller);
-    }
-}
-
-void grc_conns_break(struct grc_http *http)
-{
-    size_t used = slots_used(http);
-
-    for (size_t i = 0; i < used; i++) {
-        struct grc_conn *conn = &http->conns[i];
-
-        pthread_mutex_lock(&conn->lock);
-        if (conn->fd >= 0)
-            (void)shutdown(conn->fd, SHUT_RDWR);
-        pthread_mutex_unlock(&conn->lock);
-    }
-}
-
-void grc_conns_drain(struct grc_http *http)
-{
-    size_t used = slots_used(http);
-
-    for (size_t i = 0; i < used; i++) {
-        struct grc_conn *conn = &http->conns[i];
-
-        pthread_mutex_lock(&conn->lock);
-        bool mine = unpark(conn);
-        pthread_mutex_unlock(&conn->lock);
-        if (mine)
-            grc_ready_put(conn); /* a worker serves a request that has come, or closes it */
-    }
-}
-
 /* --- the beginning --- */
 
 bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *peer, bool late)
 {
-    struct grc_conn *conn = take_slot(http);
+    struct grc_conn *conn = grc_conns_take(http);
 
     if (!conn)
         return false;
@@ -693,7 +480,7 @@ bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *p
         if (conn->watch)
             grc_watch_close(conn->watch);
         conn->watch = NULL;
-        give_slot(http, conn);
+        grc_conns_give(http, conn);
         return false;
     }
     conn->http = http;

@@ -144,17 +144,29 @@ static inline unsigned grc_http_load(atomic_uint *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-/* --- conn.c: the table of connections, and their waits --- */
+/* --- conns.c: the table of connections --- */
 
 /* Allocates the table. false without memory. */
 bool grc_conns_new(struct grc_http *http, size_t max);
 /* Closes the open connections. No other thread may run any more. */
 void grc_conns_free(struct grc_http *http);
+/* Takes a free slot; NULL when there is none. */
+struct grc_conn *grc_conns_take(struct grc_http *http);
+void grc_conns_give(struct grc_http *http, struct grc_conn *conn);
+/* Whether there is a slot for one more. */
+bool grc_conns_room(struct grc_http *http);
+/* Cancels the calls of all connections. */
+void grc_conns_cancel(struct grc_http *http);
+/* Shuts down all connections, so that requests end whose clients do not read their answers. */
+void grc_conns_break(struct grc_http *http);
+/* Closes idle connections. Call it after the stage was set. */
+void grc_conns_drain(struct grc_http *http);
+
+/* --- conn.c: one connection and its waits --- */
+
 /* Takes a connected, non-blocking socket, and begins to wait for its first request. Returns false
  * if there is no room: the descriptor then stays the caller's. */
 bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *peer, bool late);
-/* Whether there is a slot for one more. */
-bool grc_conns_room(struct grc_http *http);
 /* The owner ends it at once. */
 void grc_conn_close(struct grc_conn *conn);
 /* The owner continues with it: reads, then begins a request, parks or closes it. The caller is no
@@ -169,20 +181,29 @@ enum grc_came {
     GRC_CAME_TROUBLE, /* the connection broke, or there is no room */
 };
 
-/* From now on the calling fiber is cancelled when the client leaves. Must be off while the fiber
- * waits for the connection itself. */
-void grc_conn_watch_client(struct grc_conn *conn);
-void grc_conn_unwatch_client(struct grc_conn *conn);
 /* The owner reads more bytes into conn->in. */
 enum grc_came grc_conn_fill(struct grc_conn *conn);
 /* Removes the first count bytes of conn->in. */
 void grc_conn_used(struct grc_conn *conn, size_t count);
-/* Cancels the calls of all connections. */
-void grc_conns_cancel(struct grc_http *http);
-/* Shuts down all connections, so that requests end whose clients do not read their answers. */
-void grc_conns_break(struct grc_http *http);
-/* Closes idle connections. Call it after the stage was set. */
-void grc_conns_drain(struct grc_http *http);
+/* Reads and drops received bytes. Returns true if more may come. */
+bool grc_conn_throw_away(struct grc_conn *conn);
+/* Takes a parked connection from the loop, with its lock held. Returns false if it is not parked.
+ */
+bool grc_conn_unpark(struct grc_conn *conn);
+
+/* Tells the handler of a connection that is closed without a request. */
+void grc_conn_refuse(const struct grc_conn *conn, int status, const char *reason);
+
+/* --- conn_proxy.c: the header of the PROXY protocol --- */
+
+enum grc_came grc_conn_take_proxy_header(struct grc_conn *conn);
+
+/* --- conn_client.c: clients that leave --- */
+
+/* From now on the calling fiber is cancelled when the client leaves. Must be off while the fiber
+ * waits for the connection itself. */
+void grc_conn_watch_client(struct grc_conn *conn);
+void grc_conn_unwatch_client(struct grc_conn *conn);
 
 /* --- stream.c: bytes from and to a client, with or without TLS --- */
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#define SURELY_LESS 4096u
+
 /* Translates the errno of a failed call without TLS. */
 static ssize_t failed(void)
 {
@@ -26,19 +28,36 @@ static ssize_t tls_failed(const SSL *ssl, int result)
     }
 }
 
-ssize_t grc_stream_read(struct grc_conn *conn, char *into, size_t size)
+/*
+ * OpenSSL reads ahead into a buffer of 16 KiB and more. When that was empty before and less came
+ * than SURELY_LESS, no read can have filled it, so that the last one emptied the socket.
+ */
+static ssize_t tls_read(struct grc_conn *conn, char *into, size_t size)
 {
+    BIO *bio = SSL_get_rbio(conn->ssl);
+    const bool was_empty = SSL_has_pending(conn->ssl) == 0;
+    const uint64_t before = BIO_number_read(bio);
     size_t got = 0;
 
-    if (!conn->ssl) {
-        ssize_t result = recv(conn->fd, into, size, MSG_DONTWAIT);
-
-        conn->drained = result > 0 && (size_t)result < size;
-        return result >= 0 ? result : failed();
-    }
     ERR_clear_error();
     int result = SSL_read_ex(conn->ssl, into, size, &got);
-    return result == 1 ? (ssize_t)got : tls_failed(conn->ssl, result);
+    if (result != 1) {
+        conn->drained = false;
+        return tls_failed(conn->ssl, result);
+    }
+    const uint64_t came = BIO_number_read(bio) - before;
+    conn->drained = was_empty && came > 0 && came < SURELY_LESS && SSL_has_pending(conn->ssl) == 0;
+    return (ssize_t)got;
+}
+
+ssize_t grc_stream_read(struct grc_conn *conn, char *into, size_t size)
+{
+    if (conn->ssl)
+        return tls_read(conn, into, size);
+    ssize_t result = recv(conn->fd, into, size, MSG_DONTWAIT);
+
+    conn->drained = result > 0 && (size_t)result < size;
+    return result >= 0 ? result : failed();
 }
 
 ssize_t grc_stream_write(struct grc_conn *conn, const char *bytes, size_t count)

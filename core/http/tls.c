@@ -151,6 +151,7 @@ static SSL_CTX *new_context(const struct grc_tls_settings *settings, char **ret_
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(ctx, 1); /* one system call for a record instead of two */
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     use_sessions(ctx, settings->client_certificate > GRC_CLIENT_CERTIFICATE_NONE);
     if (use_ciphers(ctx, settings->ciphers ? settings->ciphers : CIPHERS, ret_reason) &&

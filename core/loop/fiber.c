@@ -1,5 +1,6 @@
 #include "loop/fiber_internal.h"
 
+#include "base/thread.h"
 #include "loop/loop.h"
 #include "loop/sanitizer.h"
 #include "loop/stack.h"
@@ -64,7 +65,7 @@ struct grc_fibers *grc_fibers_new(void)
 {
     struct grc_fibers *fibers = calloc(1, sizeof(*fibers));
 
-    if (!fibers || pthread_mutex_init(&fibers->lock, NULL) != 0) {
+    if (!fibers || !grc_mutex_init_short(&fibers->lock)) {
         free(fibers);
         return NULL;
     }

@@ -1,6 +1,7 @@
 #include "loop/loop.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "loop/fiber_internal.h"
 #include "loop/turn_internal.h"
 #include "loop/watch.h"
@@ -71,9 +72,10 @@ struct grc_loop *grc_loop_new(void)
     struct grc_loop *loop = calloc(1, sizeof(*loop));
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = WAKE_TAG};
 
-    if (!loop)
+    if (!loop || !grc_mutex_init_short(&loop->lock)) {
+        free(loop);
         return NULL;
-    pthread_mutex_init(&loop->lock, NULL);
+    }
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->timers = grc_timers_new();

@@ -75,6 +75,8 @@ int grc_watch_fd(const struct grc_watch *watch);
 bool grc_watch_arm(struct grc_watch *watch, uint32_t events, grc_watch_fn *fn, void *arg);
 /* Tells whether GRC_HANGUP has come. */
 bool grc_watch_hung_up(const struct grc_watch *watch);
+/* Tells whether GRC_READ or GRC_HANGUP has come and no wait has taken it. */
+bool grc_watch_has_news(const struct grc_watch *watch);
 /* Returns true when the wait was still armed, so that fn will not be called; false when a worker
  * has taken the event. */
 bool grc_watch_disarm(struct grc_watch *watch);

@@ -1,5 +1,7 @@
 #include "loop/timer.h"
 
+#include "base/thread.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -17,7 +19,7 @@ struct grc_timers *grc_timers_new(void)
 {
     struct grc_timers *timers = calloc(1, sizeof(*timers));
 
-    if (!timers || pthread_mutex_init(&timers->lock, NULL) != 0) {
+    if (!timers || !grc_mutex_init_short(&timers->lock)) {
         free(timers);
         return NULL;
     }

@@ -1,5 +1,7 @@
 #include "loop/watch.h"
 
+#include "base/thread.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -48,7 +50,7 @@ struct grc_watches *grc_watches_new(int epoll)
 {
     struct grc_watches *watches = calloc(1, sizeof(*watches));
 
-    if (!watches || pthread_mutex_init(&watches->lock, NULL) != 0) {
+    if (!watches || !grc_mutex_init_short(&watches->lock)) {
         free(watches);
         return NULL;
     }
@@ -199,6 +201,11 @@ bool grc_watch_arm(struct grc_watch *watch, uint32_t events, grc_watch_fn *fn, v
 bool grc_watch_hung_up(const struct grc_watch *watch)
 {
     return (atomic_load(&watch->word) & GRC_HANGUP) != 0;
+}
+
+bool grc_watch_has_news(const struct grc_watch *watch)
+{
+    return (atomic_load(&watch->word) & (GRC_READ | GRC_HANGUP)) != 0;
 }
 
 bool grc_watch_disarm(struct grc_watch *watch)

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Of commands that were not sent yet; a batch of questions has less than half of it. */
+/* Most bytes of commands that were not sent yet; a batch of questions takes less than half. */
 #define QUEUE_MAX 262144u
-/* Of one reply. Ours have a few numbers. */
+/* Most bytes of one reply. The replies that are asked for have a few numbers. */
 #define REPLY_MAX 65536u
 
 struct grc_redis {

@@ -3,10 +3,10 @@
  * folder uses it. The bytes go over sockets of our own (redis/transport.h), because the versions of
  * hiredis that Debian has differ in TLS, and none has a deadline for a whole answer.
  *
- * libhiredis is loaded when the config asks for a server, and never else: it is no dependency of a
- * gateway alone. The library itself is loaded (its header names the file, HIREDIS_SONAME), rather
- * than a module of ours that is linked with it: there is no second file to install, to find and to
- * keep at the version of the program.
+ * libhiredis is loaded only when the config asks for a server, so a gateway that counts alone does
+ * not depend on it. The library is loaded by the file name in its header (HIREDIS_SONAME). A module
+ * of ours, linked with the library, would be one more file to install, to find and to keep at the
+ * version of the program.
  *
  * The calls block, at most for the connection's timeout each; they are for a thread of their own.
  * A connection is used by one thread at a time. What is written into `reason` never has a secret.

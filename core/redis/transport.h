@@ -1,7 +1,7 @@
 /*
  * The bytes between the gateway and a Redis server: TCP, TLS over TCP, or a socket of this machine.
  * For core/redis only. The calls block, but never beyond their deadline (monotonic, ms), however
- * slowly the other side goes on. One thread at a time uses a transport. `reason` gets what failed,
+ * slowly the other side sends. One thread at a time uses a transport. `reason` gets what failed,
  * without any secret.
  */
 #pragma once

@@ -1,5 +1,4 @@
 #include "server/run.h"
-#include "plugin/fault.h"
 
 #include "base/clock.h"
 #include "base/exit.h"
@@ -8,17 +7,15 @@
 #include "config/env.h"
 #include "config/ownership.h"
 #include "config/show.h"
-#include "plugin/module.h"
+#include "plugin/fault.h"
 #include "server/admin_socket.h"
-#include "server/changes.h"
 #include "server/explain.h"
-#include "server/gateway.h"
 #include "server/history.h"
 #include "server/log_target.h"
 #include "server/metrics_page.h"
 #include "server/notify.h"
 #include "server/recent.h"
-#include "server/status.h"
+#include "server/server.h"
 #include "server/stop.h"
 
 #include <errno.h>
@@ -28,28 +25,6 @@
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
-
-struct server {
-    const char *config_dir;
-    struct grc_gateway *gateway;
-    struct grc_http *http;
-    struct grc_http *admin;          /* NULL: none configured */
-    struct grc_admin_socket *socket; /* NULL: it could not be made */
-    struct grc_reload_state reloads;
-    json_t *config; /* values of the current config, to find the changes of a reload */
-    bool stopping;
-    int signals; /* a signalfd */
-    int64_t began_ms;
-};
-
-static void report(void *arg, const char *line)
-{
-    (void)arg;
-    if (strncmp(line, GRC_LEFT_OUT, strlen(GRC_LEFT_OUT)) == 0)
-        grc_warn("%s", line);
-    else
-        grc_error("%s", line);
-}
 
 /* --- start --- */
 
@@ -84,7 +59,7 @@ static bool init_libraries(void)
     return true;
 }
 
-static struct grc_http *listen_on(struct server *server, const struct grc_listen *listen,
+static struct grc_http *listen_on(struct grc_server *server, const struct grc_listen *listen,
                                   size_t count, bool admin)
 {
     const struct grc_runtime *runtime = grc_gateway_runtime(server->gateway);
@@ -99,7 +74,7 @@ static struct grc_http *listen_on(struct server *server, const struct grc_listen
     return http;
 }
 
-static bool listen_all(struct server *server)
+static bool listen_all(struct grc_server *server)
 {
     const struct grc_settings *settings = grc_gateway_runtime(server->gateway)->settings;
 
@@ -114,7 +89,7 @@ static bool listen_all(struct server *server)
 
 /* Listens as root, since ports below 1024 and the keys of HTTPS need it, and then drops the
  * privileges. */
-static bool listen_as_root(struct server *server)
+static bool listen_as_root(struct grc_server *server)
 {
     char *reason = NULL;
 
@@ -145,7 +120,7 @@ static void warn_of_reload(void *arg, const char *line)
 }
 
 /* The files were read as root. Warns of those that the configured user cannot read at a reload. */
-static void try_reload_as_user(const struct server *server, const struct grc_settings *settings)
+static void try_reload_as_user(const struct grc_server *server, const struct grc_settings *settings)
 {
     if (!settings->user || geteuid() == 0 || getuid() != 0)
         return;
@@ -153,16 +128,7 @@ static void try_reload_as_user(const struct server *server, const struct grc_set
                                       (void *)(uintptr_t)settings->user));
 }
 
-static size_t count_groups(const struct grc_runtime *runtime)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < runtime->plugin_count; i++)
-        count += runtime->plugins[i]->state == GRC_LOAD_OK && runtime->plugins[i]->module;
-    return count;
-}
-
-static void say_started(const struct server *server)
+static void say_started(const struct grc_server *server)
 {
     const struct grc_runtime *runtime = grc_gateway_runtime(server->gateway);
     const struct grc_settings *settings = runtime->settings;
@@ -174,13 +140,13 @@ static void say_started(const struct server *server)
         grc_info("admin listening on %s://%s:%u", settings->admin.tls ? "https" : "http",
                  settings->admin.address, grc_http_port(server->admin, 0));
     grc_info("ready after %lld ms: %zu groups, %zu routes, %u workers",
-             (long long)(grc_mono_ms() - server->began_ms), count_groups(runtime),
+             (long long)(grc_mono_ms() - server->began_ms), grc_runtime_group_count(runtime),
              runtime->route_count, grc_http_workers(server->http));
 }
 
 /* Called after the privileges were dropped, since they would have to be dropped in its thread too.
  */
-static bool start_log_queue(const struct server *server)
+static bool start_log_queue(const struct grc_server *server)
 {
     const struct grc_settings *settings = grc_gateway_runtime(server->gateway)->settings;
 
@@ -191,7 +157,7 @@ static bool start_log_queue(const struct server *server)
 }
 
 /* As the user that it will be opened as again. */
-static bool prepare_log(const struct server *server)
+static bool prepare_log(const struct grc_server *server)
 {
     char *reason = NULL;
 
@@ -202,13 +168,13 @@ static bool prepare_log(const struct server *server)
     return false;
 }
 
-static int start(struct server *server)
+static int start(struct grc_server *server)
 {
     if (!init_libraries())
         return GRC_EXIT_FAILED;
     grc_show_begin(true);
     struct grc_runtime *runtime =
-        grc_runtime_new(server->config_dir, GRC_RUNTIME_CHECK, report, NULL);
+        grc_runtime_new(server->config_dir, GRC_RUNTIME_CHECK, grc_runtime_log, NULL);
     server->config = grc_show_end();
     if (!runtime)
         return GRC_EXIT_CONFIG;
@@ -219,7 +185,7 @@ static int start(struct server *server)
     bool settled = settle_process(runtime->settings);
     if (settled)
         try_reload_as_user(server, runtime->settings);
-    if (!settled || !grc_runtime_serve(runtime, report, NULL)) {
+    if (!settled || !grc_runtime_serve(runtime, grc_runtime_log, NULL)) {
         grc_runtime_unref(runtime);
         return GRC_EXIT_FAILED;
     }
@@ -248,196 +214,9 @@ static int start(struct server *server)
     return GRC_EXIT_OK;
 }
 
-/* --- reload --- */
-
-static bool same_text(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
-static bool same_listen(const struct grc_listen *a, const struct grc_listen *b)
-{
-    return same_text(a->address, b->address) && a->port == b->port && a->tls == b->tls &&
-           a->proxy_protocol == b->proxy_protocol;
-}
-
-/* Whether settings have changed that only a restart can apply. */
-static bool needs_restart(const struct grc_settings *old, const struct grc_settings *new)
-{
-    bool same = same_listen(&old->admin, &new->admin);
-
-    same = same && same_text(old->user, new->user) && same_text(old->group, new->group);
-    same = same && old->listen_count == new->listen_count && old->workers == new->workers &&
-           old->connections_max == new->connections_max &&
-           old->admin_workers == new->admin_workers &&
-           old->header_timeout_ms == new->header_timeout_ms &&
-           old->keep_alive_timeout_ms == new->keep_alive_timeout_ms &&
-           old->header_max_bytes == new->header_max_bytes &&
-           old->uri_max_bytes == new->uri_max_bytes && old->core_dumps == new->core_dumps &&
-           old->log_buffer_bytes == new->log_buffer_bytes;
-    for (size_t i = 0; same && i < old->listen_count; i++)
-        same = same_listen(&old->listen[i], &new->listen[i]);
-    return !same;
-}
-
-/* Reports a problem to the log and to the client of the admin socket. */
-static void report_reload(void *arg, const char *line)
-{
-    report(NULL, line);
-    json_array_append_new(arg, json_string(line));
-}
-
-static bool prepare_listener(struct grc_http *http, const struct grc_settings *settings,
-                             json_t *problems)
-{
-    char *reason = NULL;
-
-    if (!http || grc_http_prepare(http, settings, &reason))
-        return true;
-    report_reload(problems, reason ? reason : "out of memory");
-    free(reason);
-    return false;
-}
-
-static bool prepare_log_again(const struct grc_settings *settings, json_t *problems)
-{
-    char *reason = NULL;
-
-    if (grc_log_target_prepare(settings, &reason))
-        return true;
-    report_reload(problems, reason ? reason : "out of memory");
-    free(reason);
-    return false;
-}
-
-static void settle(struct server *server, bool take_over)
-{
-    grc_log_target_settle(take_over);
-    grc_http_settle(server->http, take_over);
-    grc_http_settle(server->admin, take_over);
-}
-
-/* Makes the next runtime, ready to serve. Steps that can fail come before steps with an effect:
- * certificates are checked before plugins start, and used afterwards. NULL: nothing has changed. */
-static struct grc_runtime *next_runtime(struct server *server, json_t *problems)
-{
-    struct grc_runtime *runtime =
-        grc_runtime_new(server->config_dir, GRC_RUNTIME_CHECK, report_reload, problems);
-    bool fine = runtime && prepare_listener(server->http, runtime->settings, problems) &&
-                prepare_listener(server->admin, runtime->settings, problems) &&
-                prepare_log_again(runtime->settings, problems) &&
-                grc_runtime_serve(runtime, report_reload, problems);
-
-    settle(server, fine);
-    if (fine)
-        return runtime;
-    grc_runtime_unref(runtime);
-    return NULL;
-}
-
-/* The names of the groups that one runtime has and the other has not. */
-static json_t *groups_only_in(const struct grc_runtime *one, const struct grc_runtime *other)
-{
-    json_t *names = json_array();
-
-    for (size_t i = 0; i < one->plugin_count; i++) {
-        const struct grc_plugin *plugin = one->plugins[i];
-        bool found = false;
-
-        for (size_t j = 0; j < other->plugin_count && !found; j++)
-            found = other->plugins[j]->state == GRC_LOAD_OK &&
-                    strcmp(other->plugins[j]->self.name, plugin->self.name) == 0;
-        if (plugin->state == GRC_LOAD_OK && !found)
-            json_array_append_new(names, json_string(plugin->self.name));
-    }
-    return names;
-}
-
-static const char *build_id_of(const struct grc_plugin *plugin)
-{
-    return plugin->module ? grc_module_elf(plugin->module)->build_id : "";
-}
-
-/* The names of the groups that both runtimes have, but with different code. */
-static json_t *groups_with_new_code(const struct grc_runtime *one, const struct grc_runtime *other)
-{
-    json_t *names = json_array();
-
-    for (size_t i = 0; i < one->plugin_count; i++) {
-        const struct grc_plugin *plugin = one->plugins[i];
-
-        for (size_t j = 0; plugin->state == GRC_LOAD_OK && j < other->plugin_count; j++) {
-            const struct grc_plugin *before = other->plugins[j];
-
-            if (before->state == GRC_LOAD_OK && strcmp(before->self.name, plugin->self.name) == 0 &&
-                strcmp(build_id_of(before), build_id_of(plugin)) != 0)
-                json_array_append_new(names, json_string(plugin->self.name));
-        }
-    }
-    return names;
-}
-
-static json_t *refused(struct server *server, json_t *problems)
-{
-    server->reloads.failed = true;
-    grc_metrics_page_reload(server->reloads.generation, true, server->reloads.at_ms);
-    grc_recent_config(&server->reloads);
-    grc_error("the new config does not work; going on with the old one");
-    return json_pack("{s:b, s:o}", "ok", false, "problems", problems);
-}
-
-/* Returns the outcome, for the client of the admin socket. */
-static json_t *reload(struct server *server)
-{
-    struct grc_runtime *old = grc_gateway_runtime(server->gateway);
-    json_t *problems = json_array();
-
-    grc_info("reloading %s", server->config_dir);
-    server->reloads.at_ms = grc_now_ms();
-    grc_show_begin(true);
-    struct grc_runtime *runtime = next_runtime(server, problems);
-    json_t *config = grc_show_end();
-    if (!runtime) {
-        json_decref(config);
-        return refused(server, problems);
-    }
-    bool restart = needs_restart(old->settings, runtime->settings);
-    if (restart)
-        grc_warn("listeners, workers, connections_max, users, log.buffer, and limits and timeouts "
-                 "of heads change at the "
-                 "next start");
-    grc_log_target_style(runtime->settings);
-    server->reloads.failed = false;
-    server->reloads.generation++;
-    grc_metrics_page_reload(server->reloads.generation, false, server->reloads.at_ms);
-    grc_recent_config(&server->reloads);
-    json_t *answer = json_pack(
-        "{s:b, s:o, s:o, s:i, s:I, s:I, s:o, s:o, s:b, s:o}", "ok", true, "changed",
-        grc_changes(server->config, config), "new_code", groups_with_new_code(runtime, old),
-        "generation", (int)server->reloads.generation, "groups", (json_int_t)count_groups(runtime),
-        "routes", (json_int_t)runtime->route_count, "added", groups_only_in(runtime, old),
-        "removed", groups_only_in(old, runtime), "restart_needed", restart, "left_out", problems);
-    json_decref(server->config);
-    server->config = config;
-    grc_gateway_swap(server->gateway, runtime);
-    /* Logged last: requests that are sent after this line get the new config. */
-    grc_info("reloaded: %zu groups, %zu routes", count_groups(runtime), runtime->route_count);
-    return answer;
-}
-
-static json_t *reload_told(struct server *server)
-{
-    if (server->stopping)
-        return json_pack("{s:b, s:[s]}", "ok", false, "problems", "the gateway is stopping");
-    grc_notify_reloading();
-    json_t *answer = reload(server);
-    grc_notify("READY=1");
-    return answer;
-}
-
 /* --- answers to commands --- */
 
-static json_t *status_of(const struct server *server)
+static json_t *status_of(const struct grc_server *server)
 {
     json_t *status = grc_status(grc_gateway_runtime(server->gateway), server->http, server->admin,
                                 &server->reloads, grc_mono_ms() - server->began_ms);
@@ -448,13 +227,13 @@ static json_t *status_of(const struct server *server)
 
 static json_t *answer(void *arg, const char *word, const json_t *details)
 {
-    struct server *server = arg;
+    struct grc_server *server = arg;
 
     if (strcmp(word, "status") == 0)
         return status_of(server);
     if (strcmp(word, "explain") == 0)
         return grc_explain_json(grc_gateway_runtime(server->gateway), details);
-    return strcmp(word, "reload") == 0 ? reload_told(server) : NULL;
+    return strcmp(word, "reload") == 0 ? grc_server_reload(server) : NULL;
 }
 
 /* --- stop --- */
@@ -470,7 +249,7 @@ static const char *name_of(int received)
 }
 
 /* Some of these may be NULL after a failed start. */
-static void free_all(struct server *server)
+static void free_all(struct grc_server *server)
 {
     (void)grc_http_stop(server->http);
     (void)grc_http_stop(server->admin);
@@ -481,7 +260,7 @@ static void free_all(struct server *server)
 
 /* Waits for a signal, or the timeout (-1: none), watches the certificates and answers commands.
  * Returns 0 if no signal came; it may return before the timeout. */
-static int wait_signal(struct server *server, int timeout_ms)
+static int wait_signal(struct grc_server *server, int timeout_ms)
 {
     struct pollfd ready[] = {
         {.fd = server->signals, .events = POLLIN},
@@ -503,7 +282,7 @@ static int wait_signal(struct server *server, int timeout_ms)
     return 0;
 }
 
-static void reopen_log(struct server *server)
+static void reopen_log(struct grc_server *server)
 {
     grc_log_target_reopen(grc_gateway_runtime(server->gateway)->settings);
 }
@@ -518,7 +297,7 @@ static bool wait_while_stopping(void *arg, int timeout_ms)
     return is_stop(received);
 }
 
-static void stop(struct server *server, int received)
+static void stop(struct grc_server *server, int received)
 {
     const struct grc_stop stop = {.http = server->http,
                                   .admin = server->admin,
@@ -532,9 +311,9 @@ static void stop(struct server *server, int received)
     grc_stop(&stop);
 }
 
-int grc_run(const struct grc_run_options *options)
+int grc_run(const char *config_dir)
 {
-    struct server server = {.config_dir = options->config_dir, .began_ms = grc_mono_ms()};
+    struct grc_server server = {.config_dir = config_dir, .began_ms = grc_mono_ms()};
     sigset_t signals;
     int received = 0;
 
@@ -548,7 +327,7 @@ int grc_run(const struct grc_run_options *options)
     while (status == GRC_EXIT_OK) {
         received = wait_signal(&server, -1);
         if (received == SIGHUP)
-            json_decref(reload_told(&server));
+            json_decref(grc_server_reload(&server));
         else if (received == SIGUSR1)
             reopen_log(&server);
         else if (is_stop(received))

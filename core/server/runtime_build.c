@@ -1,8 +1,5 @@
 #include "server/runtime_build.h"
 
-#include "config/setting.h"
-#include "config/source.h"
-
 #include "auth/callers.h"
 #include "auth/keys_store.h"
 #include "base/clock.h"
@@ -11,6 +8,8 @@
 #include "call/call.h"
 #include "call/timers.h"
 #include "config/env.h"
+#include "config/setting.h"
+#include "config/source.h"
 #include "doc/documents.h"
 #include "guard/limits.h"
 #include "idempotency/idempotency.h"
@@ -20,70 +19,13 @@
 #include "server/health.h"
 #include "server/lifecycle.h"
 #include "server/names.h"
-#include "store/try.h"
+#include "server/runtime_check.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-
-/* --- plugins --- */
-
-static struct grc_plugin *same_name(const struct grc_runtime *runtime,
-                                    const struct grc_plugin *plugin)
-{
-    for (size_t i = 0; i < runtime->plugin_count; i++) {
-        struct grc_plugin *other = runtime->plugins[i];
-
-        if (other == plugin)
-            return NULL;
-        if (other->state == GRC_LOAD_OK && strcmp(other->self.name, plugin->self.name) == 0)
-            return other;
-    }
-    return NULL;
-}
-
-/* Finds another route with the same operation id. Ids must be unique in the gateway, since metrics,
- * scopes and overrides use them. */
-static const struct grc_route *same_id(const struct grc_runtime *runtime,
-                                       const struct grc_plugin *plugin, const char *id)
-{
-    for (size_t i = 0; i < runtime->plugin_count && runtime->plugins[i] != plugin; i++) {
-        const struct grc_plugin *other = runtime->plugins[i];
-
-        for (size_t j = 0; other->state == GRC_LOAD_OK && j < other->route_count; j++) {
-            if (strcmp(other->routes[j].row->id, id) == 0)
-                return &other->routes[j];
-        }
-    }
-    return NULL;
-}
-
-static bool check_unique(struct grc_runtime *runtime, struct grc_plugin *plugin,
-                         const struct grc_reporter *reporter)
-{
-    const struct grc_plugin *other = same_name(runtime, plugin);
-
-    if (other)
-        return grc_plugin_drop_at(reporter, plugin, GRC_LOAD_CLASH, "library",
-                                  "%s: name: found '%s' a second time, wanted a name that %s (%s) "
-                                  "does not have: disable one of the two",
-                                  plugin->file, plugin->self.name, grc_plugin_config(other),
-                                  other->file);
-    for (size_t i = 0; i < plugin->route_count; i++) {
-        const struct grc_route *route = same_id(runtime, plugin, plugin->routes[i].row->id);
-
-        /* For routes with the same path, the router has a better message. */
-        if (route && strcmp(route->path, plugin->routes[i].path) != 0)
-            return grc_plugin_drop_at(reporter, plugin, GRC_LOAD_CLASH, "library",
-                                      "%s: route %zu: id: found '%s' a second time, wanted an id "
-                                      "that %s (%s) does not have: disable one of the two",
-                                      plugin->file, i, plugin->routes[i].row->id,
-                                      grc_plugin_config(route->plugin), route->plugin->file);
-    }
-    return true;
-}
 
 static bool take_plugin(struct grc_runtime *runtime, struct grc_plugin *plugin,
                         const struct grc_reporter *reporter)
@@ -102,7 +44,7 @@ static bool take_plugin(struct grc_runtime *runtime, struct grc_plugin *plugin,
                 plugin->reason ? plugin->reason : "out of memory");
         return reporter->skips;
     }
-    return check_unique(runtime, plugin, reporter);
+    return grc_runtime_check_unique(runtime, plugin, reporter);
 }
 
 /* Continues after a problem, so that all of them are reported. */
@@ -126,109 +68,6 @@ static bool load_plugins(struct grc_runtime *runtime, const struct grc_reporter 
     }
     for (size_t i = 0; i < settings->plugin_count; i++) {
         if (!take_plugin(runtime, grc_plugin_load(settings, &settings->plugins[i]), reporter))
-            fine = false;
-    }
-    return fine;
-}
-
-/* --- checks without side effects --- */
-
-static bool check_store(struct grc_plugin *plugin, const struct grc_settings *settings,
-                        const struct grc_reporter *reporter)
-{
-    if (!plugin->desc->migrations || settings->store)
-        return true;
-    const struct grc_path path = {.name = "store"};
-    char *place = grc_source_place_main(settings->dir, &path);
-    bool overlooked = grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION,
-                                      "%s: missing: the group of %s keeps data: name a "
-                                      "database, such as \"sqlite:greenroom.db\"",
-                                      place ? place : settings->dir, grc_plugin_config(plugin));
-    free(place);
-    return overlooked;
-}
-
-static bool check_migrations(struct grc_plugin *plugin, const struct grc_reporter *reporter)
-{
-    char *reason = NULL;
-    bool fine = grc_migrations_try(plugin->desc->migrations, &reason) ||
-                grc_plugin_drop(reporter, plugin, GRC_LOAD_TABLE, "%s: %s", plugin->file,
-                                reason ? reason : "out of memory");
-
-    free(reason);
-    return fine;
-}
-
-/* The gateway makes the tables, and the group's process uses them. */
-static bool check_isolation(struct grc_plugin *plugin, const struct grc_settings *settings,
-                            const struct grc_reporter *reporter)
-{
-    if (!plugin->settings || !plugin->settings->isolated || !plugin->desc->migrations ||
-        !settings->store || strcmp(settings->store, "sqlite::memory:") != 0)
-        return true;
-    return grc_plugin_drop_at(reporter, plugin, GRC_LOAD_OPTION, "isolation",
-                              "the group keeps data, which a process of its own cannot share in "
-                              "\"store\": \"sqlite::memory:\"; name a file");
-}
-
-static bool takes_keys(const struct grc_plugin *plugin)
-{
-    for (size_t i = 0; i < plugin->route_count; i++) {
-        if (grc_idempotency_of(&plugin->routes[i]))
-            return true;
-    }
-    return false;
-}
-
-/* Records in memory would be lost with every reload, and requests carried out twice. */
-static bool check_idempotency(struct grc_plugin *plugin, const struct grc_settings *settings,
-                              const struct grc_reporter *reporter)
-{
-    const char *problem = NULL;
-
-    if (!plugin->settings || plugin->settings->idempotency.keep_ms == 0)
-        return true;
-    if (!takes_keys(plugin))
-        problem = "no route of this group takes an Idempotency-Key";
-    else if (!settings->store)
-        problem = "the records need a store, but the config names no \"store\"";
-    else if (strcmp(settings->store, "sqlite::memory:") == 0)
-        problem = "the records cannot be kept in \"store\": \"sqlite::memory:\"; name a file";
-    return !problem || grc_plugin_drop(reporter, plugin, GRC_LOAD_OPTION, "%s: idempotency: %s",
-                                       plugin->settings->file, problem);
-}
-
-/* Keys in memory would be other ones with every reload, and `greenroom keys` could add none. */
-static bool check_keys(const struct grc_settings *settings, const struct grc_reporter *reporter)
-{
-    const struct grc_path auth = {.name = "auth"};
-    const struct grc_path keys = {.up = &auth, .name = "keys"};
-    const struct grc_path path = {.up = &keys, .name = "store"};
-    bool lasts = settings->store && strcmp(settings->store, "sqlite::memory:") != 0;
-
-    return !settings->auth.keys_in_store || lasts ||
-           grc_source_say_main(settings->dir, &path, reporter->report, reporter->arg,
-                               "the keys need a \"store\" that lasts: \"sqlite:FILE\" or "
-                               "\"postgres://…\"");
-}
-
-static bool check_plugins(struct grc_runtime *runtime, const struct grc_reporter *reporter)
-{
-    bool fine = true;
-
-    for (size_t i = 0; i < runtime->plugin_count; i++) {
-        struct grc_plugin *plugin = runtime->plugins[i];
-
-        if (plugin->state == GRC_LOAD_OK &&
-            !grc_names_check_upstreams(plugin, runtime->settings, reporter))
-            fine = false;
-        if (plugin->state == GRC_LOAD_OK && !check_store(plugin, runtime->settings, reporter))
-            fine = false;
-        if (plugin->state == GRC_LOAD_OK && !check_migrations(plugin, reporter))
-            fine = false;
-        if (plugin->state == GRC_LOAD_OK && !check_isolation(plugin, runtime->settings, reporter))
-            fine = false;
-        if (plugin->state == GRC_LOAD_OK && !check_idempotency(plugin, runtime->settings, reporter))
             fine = false;
     }
     return fine;
@@ -309,7 +148,7 @@ static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_
     fine = fine && make_tracer(runtime, stage, reporter) && load_plugins(runtime, reporter);
     /* before routing, since a check may drop plugins */
     if (fine && whole)
-        fine = check_keys(runtime->settings, reporter) && check_plugins(runtime, reporter);
+        fine = grc_runtime_check(runtime, reporter);
     fine = fine && grc_runtime_route(runtime, reporter);
     return fine && (!whole || grc_names_check_config(runtime, reporter));
 }
@@ -474,7 +313,25 @@ bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void 
            start_exporter(runtime, &reporter) && grc_plugins_begin(runtime, &reporter);
 }
 
-/* --- references --- */
+/* --- while it serves --- */
+
+void grc_runtime_log(void *arg, const char *line)
+{
+    (void)arg;
+    if (strncmp(line, GRC_LEFT_OUT, strlen(GRC_LEFT_OUT)) == 0)
+        grc_warn("%s", line);
+    else
+        grc_error("%s", line);
+}
+
+size_t grc_runtime_group_count(const struct grc_runtime *runtime)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < runtime->plugin_count; i++)
+        count += runtime->plugins[i]->state == GRC_LOAD_OK && runtime->plugins[i]->module;
+    return count;
+}
 
 void grc_runtime_quiet(struct grc_runtime *runtime)
 {

@@ -32,6 +32,11 @@ bool grc_runtime_open_store(struct grc_runtime *runtime, grc_report_fn *report, 
 /* For a runtime that only answers questions: reads the API keys, when they are in the store, from
  * its tables as they are. Returns false after reporting the reason. */
 bool grc_runtime_read_keys(struct grc_runtime *runtime, grc_report_fn *report, void *arg);
+/* Logs a reported line. It is a grc_report_fn: a warning when a plugin was left out, else an error.
+ */
+void grc_runtime_log(void *arg, const char *line);
+/* The number of groups that were loaded from files. */
+size_t grc_runtime_group_count(const struct grc_runtime *runtime);
 /* The release of the last reference stops and frees the plugins: not for worker threads, see
  * grc_runtime_refs(). */
 void grc_runtime_unref(struct grc_runtime *runtime);

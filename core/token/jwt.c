@@ -9,6 +9,9 @@
 
 /* Claims are mostly flat; a few levels are for claims such as permissions. */
 #define DEPTH_MAX 32u
+/* What is signed at most; services accept far shorter tokens. */
+#define CLAIMS_BYTES_MAX ((size_t)1 << 20)
+#define HEAD_BYTES_MAX ((size_t)1 << 16)
 
 static const struct grc_jwt_alg algs[] = {
     {.name = "HS256", .family = GRC_JWT_HS, .bits = 256},
@@ -32,20 +35,27 @@ static const struct grc_jwt_alg *alg_find(const char *name)
 
 /* --- keys --- */
 
-static const char *secret_load(struct grc_jwt_key *key, gr_str text)
+/* Returns the base64url of {"alg":…,"typ":"JWT","kid":…} with a dot behind it. */
+static bool head_make(struct grc_jwt_key *key)
 {
-    if (text.len > 65536)
-        return "a secret of more than 64 KiB";
-    /* A public key as the secret would let any client sign tokens, since it is not secret. */
-    if (memmem(text.ptr, text.len, "-----BEGIN ", 11))
-        return "a PEM key, but the algorithm needs a secret";
-    key->secret = malloc(text.len);
-    if (!key->secret)
-        return "out of memory";
-    memcpy(key->secret, text.ptr, text.len);
-    key->secret_bytes = text.len;
-    key->can_sign = true;
-    return NULL;
+    struct grc_buf text;
+
+    grc_buf_init(&text, HEAD_BYTES_MAX);
+    bool good = grc_buf_format(&text, "{\"alg\":\"%s\",\"typ\":\"JWT\"", key->alg->name) == GR_OK;
+    if (good && key->kid)
+        good = grc_buf_text(&text, ",\"kid\":") == GR_OK &&
+               grc_buf_json_string(&text, gr_str_of(key->kid)) == GR_OK;
+    good = good && grc_buf_char(&text, '}') == GR_OK;
+    if (good) {
+        key->head_len = grc_b64url_len(text.len) + 1;
+        key->head = malloc(key->head_len + 1);
+    }
+    if (key->head) {
+        grc_b64url(text.ptr, text.len, key->head);
+        memcpy(key->head + key->head_len - 1, ".", 2);
+    }
+    grc_buf_done(&text);
+    return key->head != NULL;
 }
 
 static const char *key_load(struct grc_jwt_key *made, const struct gr_jwt_key *key)
@@ -60,7 +70,9 @@ static const char *key_load(struct grc_jwt_key *made, const struct gr_jwt_key *k
         if (!made->kid)
             return "out of memory";
     }
-    return made->alg->family == GRC_JWT_HS ? secret_load(made, key->key)
+    if (!head_make(made))
+        return "out of memory, or a kid of more than 64 KiB";
+    return made->alg->family == GRC_JWT_HS ? grc_jwt_hs_load(made, key->key)
                                            : grc_jwt_evp_load(made, key->key);
 }
 
@@ -81,9 +93,9 @@ void grc_jwt_key_free(struct grc_jwt_key *key)
 {
     if (!key)
         return;
-    grc_wipe(key->secret, key->secret_bytes);
-    free(key->secret);
+    grc_jwt_hs_free(key);
     grc_jwt_evp_free(key);
+    free(key->head);
     free(key->kid);
     free(key);
 }
@@ -100,104 +112,98 @@ void grc_jwt_key_warn(const struct grc_jwt_key *key, const char *place)
 
 /* --- signing --- */
 
-/* Returns base64url of {"alg":…,"typ":"JWT","kid":…}, a dot, and base64url of the claims;
- * malloc'ed. */
-static char *signing_input(const struct grc_jwt_key *key, const json_t *claims)
+static bool is_own(const struct grc_jwt_claim *own, const char *name)
 {
-    json_t *head = json_pack("{s:s, s:s}", "alg", key->alg->name, "typ", "JWT");
-    char *head_text = NULL;
-    char *claims_text = json_dumps(claims, JSON_COMPACT | JSON_SORT_KEYS);
-    char *input = NULL;
-
-    if (head && (!key->kid || json_object_set_new(head, "kid", json_string(key->kid)) == 0))
-        head_text = json_dumps(head, JSON_COMPACT);
-    if (head_text && claims_text) {
-        size_t head_len = strlen(head_text);
-        size_t claims_len = strlen(claims_text);
-        size_t dot = grc_b64url_len(head_len);
-
-        input = malloc(dot + 1 + grc_b64url_len(claims_len) + 1);
-        if (input) {
-            grc_b64url(head_text, head_len, input);
-            input[dot] = '.';
-            grc_b64url(claims_text, claims_len, input + dot + 1);
-        }
-    }
-    free(head_text);
-    free(claims_text);
-    json_decref(head);
-    return input;
+    while (own->name && strcmp(own->name, name) != 0)
+        own++;
+    return own->name != NULL;
 }
 
-static enum gr_err evp_token(const struct grc_jwt_key *key, const json_t *claims, char **ret_token)
+/* Appends the name of a claim, with what stands before it. */
+static enum gr_err write_name(struct grc_buf *text, gr_str name)
 {
-    char *input = signing_input(key, claims);
-    unsigned char *signature = NULL;
-    size_t count = 0;
+    enum gr_err err = grc_buf_char(text, text->len ? ',' : '{');
 
-    if (!input)
-        return GR_ERR_NO_MEMORY;
-    size_t len = strlen(input);
-    enum gr_err err = grc_jwt_evp_sign(key, (gr_str){input, len}, &signature, &count);
-    char *token = err == GR_OK ? realloc(input, len + 1 + grc_b64url_len(count) + 1) : NULL;
-    if (!token) {
-        free(input);
-        free(signature);
-        return err == GR_OK ? GR_ERR_NO_MEMORY : err;
+    if (err == GR_OK)
+        err = grc_buf_json_string(text, name);
+    return err == GR_OK ? grc_buf_char(text, ':') : err;
+}
+
+static enum gr_err write_own(struct grc_buf *text, const struct grc_jwt_claim *own)
+{
+    enum gr_err err = GR_OK;
+
+    for (; err == GR_OK && own->name; own++) {
+        err = write_name(text, gr_str_of(own->name));
+        if (err == GR_OK)
+            err = own->text ? grc_buf_json_string(text, gr_str_of(own->text))
+                            : grc_buf_int(text, own->number);
     }
-    token[len] = '.';
-    grc_b64url(signature, count, token + len + 1);
-    free(signature);
+    return err;
+}
+
+/* Writes the claims, and those in own instead of others of the same name, as one object. */
+static enum gr_err write_claims(struct grc_buf *text, const json_t *claims,
+                                const struct grc_jwt_claim *own)
+{
+    /* jansson's iterator wants a mutable object, though it changes nothing. */
+    json_t *object = (json_t *)(uintptr_t)claims;
+    enum gr_err err = GR_OK;
+
+    for (void *at = json_object_iter(object); err == GR_OK && at;
+         at = json_object_iter_next(object, at)) {
+        gr_str name = {json_object_iter_key(at), json_object_iter_key_len(at)};
+
+        if (is_own(own, name.ptr))
+            continue;
+        err = write_name(text, name);
+        if (err == GR_OK)
+            err = grc_json_write(text, json_object_iter_value(at));
+    }
+    if (err == GR_OK)
+        err = write_own(text, own);
+    if (err == GR_OK && text->len == 0)
+        err = grc_buf_char(text, '{');
+    return err == GR_OK ? grc_buf_char(text, '}') : err;
+}
+
+/* Makes the token of the text of its claims. */
+static enum gr_err token_of(struct grc_arena *arena, const struct grc_jwt_key *key, gr_str claims,
+                            char **ret_token)
+{
+    const size_t input_len = key->head_len + grc_b64url_len(claims.len);
+    char *token = grc_arena_alloc(arena, input_len + 1 + grc_b64url_len(key->signature_bytes) + 1);
+    unsigned char *signature = grc_arena_alloc(arena, key->signature_bytes);
+
+    if (!token || !signature)
+        return GR_ERR_NO_MEMORY;
+    memcpy(token, key->head, key->head_len);
+    grc_b64url(claims.ptr, claims.len, token + key->head_len);
+    enum gr_err err = key->alg->family == GRC_JWT_HS
+                          ? grc_jwt_hs_sign(key, (gr_str){token, input_len}, signature)
+                          : grc_jwt_evp_sign(key, (gr_str){token, input_len}, signature);
+    if (err != GR_OK)
+        return err;
+    token[input_len] = '.';
+    grc_b64url(signature, key->signature_bytes, token + input_len + 1);
     *ret_token = token;
     return GR_OK;
-}
-
-/* Returns a shallow copy of the claims with those in own added. */
-static json_t *joined(const json_t *claims, const struct grc_jwt_claim *own)
-{
-    /* json_copy() wants a mutable object, though it changes nothing. */
-    json_t *all = json_copy((json_t *)(uintptr_t)claims);
-
-    for (; all && own->name; own++) {
-        json_t *value = own->text ? json_string(own->text) : json_integer(own->number);
-
-        if (json_object_set_new(all, own->name, value) != 0) {
-            json_decref(all);
-            return NULL;
-        }
-    }
-    return all;
-}
-
-static enum gr_err evp_sign(const struct grc_jwt_key *key, const json_t *claims,
-                            const struct grc_jwt_claim *own, char **ret_token)
-{
-    json_t *all = joined(claims, own);
-    enum gr_err err = all ? evp_token(key, all, ret_token) : GR_ERR_NO_MEMORY;
-
-    json_decref(all);
-    return err;
 }
 
 enum gr_err grc_jwt_sign(struct grc_arena *arena, const struct grc_jwt_key *key,
                          const json_t *claims, const struct grc_jwt_claim *own, char **ret_token)
 {
     static const struct grc_jwt_claim none = {.name = NULL};
-    char *token = NULL;
+    struct grc_buf text;
 
     if (!json_is_object(claims) || !key->can_sign)
         return GR_ERR_INTERNAL;
-    own = own ? own : &none;
-    enum gr_err err = key->alg->family == GRC_JWT_HS ? grc_jwt_hs_sign(key, claims, own, &token)
-                                                     : evp_sign(key, claims, own, &token);
-    if (err != GR_OK)
-        return err;
-    char *copy = grc_arena_copy(arena, gr_str_of(token));
-    grc_wipe_free(token);
-    if (!copy)
-        return GR_ERR_NO_MEMORY;
-    *ret_token = copy;
-    return GR_OK;
+    grc_buf_init(&text, CLAIMS_BYTES_MAX);
+    enum gr_err err = write_claims(&text, claims, own ? own : &none);
+    if (err == GR_OK)
+        err = token_of(arena, key, grc_buf_view(&text), ret_token);
+    grc_buf_done(&text);
+    return err;
 }
 
 /* --- verifying --- */

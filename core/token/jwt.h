@@ -1,6 +1,6 @@
 /*
  * JSON Web Tokens (RFC 7519, RFC 7515). The key determines the algorithm, never the token. libjwt
- * signs and verifies HS*; RS* and ES* use OpenSSL with keys that are parsed once. Thread-safe.
+ * verifies HS*; all else is done by OpenSSL with keys that are prepared once. Thread-safe.
  */
 #pragma once
 

@@ -134,6 +134,8 @@ const char *grc_jwt_evp_load(struct grc_jwt_key *key, gr_str text)
     if (!reason)
         reason = check_sound(key->pkey);
     ERR_clear_error();
+    key->signature_bytes = key->alg->family == GRC_JWT_ES ? 2 * key->alg->number_bytes
+                                                          : (size_t)EVP_PKEY_get_size(key->pkey);
     return reason;
 }
 
@@ -150,52 +152,37 @@ static const EVP_MD *digest_of(const struct grc_jwt_alg *alg)
     return alg->bits == 384 ? EVP_sha384() : EVP_sha512();
 }
 
-/* Turns DER into r and s of fixed width (RFC 7518, section 3.4). */
-static enum gr_err der_to_jws(const struct grc_jwt_alg *alg, unsigned char **bytes, size_t *count)
+/* Writes r and s of the DER signature with fixed width (RFC 7518, section 3.4). */
+static bool der_to_jws(const struct grc_jwt_alg *alg, const unsigned char *der, size_t count,
+                       unsigned char *ret_bytes)
 {
-    const unsigned char *at = *bytes;
-    ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)*count);
-    unsigned char *out = malloc(2 * alg->number_bytes);
+    ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)count);
     int width = (int)alg->number_bytes;
-    bool good = sig && out && BN_bn2binpad(ECDSA_SIG_get0_r(sig), out, width) == width &&
-                BN_bn2binpad(ECDSA_SIG_get0_s(sig), out + width, width) == width;
+    bool good = sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret_bytes, width) == width &&
+                BN_bn2binpad(ECDSA_SIG_get0_s(sig), ret_bytes + width, width) == width;
 
     ECDSA_SIG_free(sig);
-    if (!good) {
-        free(out);
-        return GR_ERR_INTERNAL;
-    }
-    free(*bytes);
-    *bytes = out;
-    *count = 2 * alg->number_bytes;
-    return GR_OK;
+    return good;
 }
 
-enum gr_err grc_jwt_evp_sign(const struct grc_jwt_key *key, gr_str text, unsigned char **ret_bytes,
-                             size_t *ret_count)
+enum gr_err grc_jwt_evp_sign(const struct grc_jwt_key *key, gr_str text, unsigned char *ret_bytes)
 {
     const unsigned char *in = (const unsigned char *)text.ptr;
+    const bool elliptic = key->alg->family == GRC_JWT_ES;
+    size_t count = (size_t)EVP_PKEY_get_size(key->pkey);
+    unsigned char *der = elliptic ? malloc(count) : NULL;
+    unsigned char *bytes = elliptic ? der : ret_bytes;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    unsigned char *bytes = NULL;
-    size_t count = 0;
-    enum gr_err err = GR_ERR_INTERNAL;
+    bool good = ctx && bytes &&
+                EVP_DigestSignInit(ctx, NULL, digest_of(key->alg), NULL, key->pkey) == 1 &&
+                EVP_DigestSign(ctx, bytes, &count, in, text.len) == 1;
 
-    if (ctx && EVP_DigestSignInit(ctx, NULL, digest_of(key->alg), NULL, key->pkey) == 1 &&
-        EVP_DigestSign(ctx, NULL, &count, in, text.len) == 1)
-        bytes = malloc(count ? count : 1);
-    if (bytes && EVP_DigestSign(ctx, bytes, &count, in, text.len) == 1)
-        err = GR_OK;
     EVP_MD_CTX_free(ctx);
-    if (err == GR_OK && key->alg->family == GRC_JWT_ES)
-        err = der_to_jws(key->alg, &bytes, &count);
+    good = good &&
+           (elliptic ? der_to_jws(key->alg, der, count, ret_bytes) : count == key->signature_bytes);
+    free(der);
     ERR_clear_error();
-    if (err != GR_OK) {
-        free(bytes);
-        return err;
-    }
-    *ret_bytes = bytes;
-    *ret_count = count;
-    return GR_OK;
+    return good ? GR_OK : GR_ERR_INTERNAL;
 }
 
 /* Turns r and s of fixed width into DER, to be released with OPENSSL_free(). Returns NULL when the

@@ -21,8 +21,12 @@ struct grc_jwt_key {
     char *kid;             /* NULL: for tokens without kid */
     unsigned char *secret; /* HS */
     size_t secret_bytes;
-    EVP_PKEY *pkey; /* RS, ES */
+    EVP_MAC_CTX *mac; /* HS: keyed, and copied for each signature */
+    EVP_PKEY *pkey;   /* RS, ES */
     bool can_sign;
+    size_t signature_bytes;
+    char *head; /* how the tokens that it signs begin: base64url of their header, and a dot */
+    size_t head_len;
 };
 
 /* The longest token that is accepted. */
@@ -30,9 +34,11 @@ struct grc_jwt_key {
 
 /* --- jwt_hs.c, the only file that includes libjwt's header --- */
 
-/* Makes a malloc'ed token of the claims; own ends with a claim without a name. */
-enum gr_err grc_jwt_hs_sign(const struct grc_jwt_key *key, const json_t *claims,
-                            const struct grc_jwt_claim *own, char **ret_token);
+/* Copies the secret into the key. Returns NULL, or a static reason on failure. */
+const char *grc_jwt_hs_load(struct grc_jwt_key *key, gr_str secret);
+/* Writes the key's signature_bytes. */
+enum gr_err grc_jwt_hs_sign(const struct grc_jwt_key *key, gr_str text, unsigned char *ret_bytes);
+void grc_jwt_hs_free(struct grc_jwt_key *key);
 /* token is NUL-terminated. The caller has compared the algorithm in its header with the key's. */
 bool grc_jwt_hs_verify(const struct grc_jwt_key *key, const char *token);
 
@@ -40,9 +46,8 @@ bool grc_jwt_hs_verify(const struct grc_jwt_key *key, const char *token);
 
 /* Parses the key into key->pkey. Returns NULL, or a static reason on failure. */
 const char *grc_jwt_evp_load(struct grc_jwt_key *key, gr_str text);
-/* Signs text. The signature is malloc'ed, in the form of JWS (for ES*, r and s of fixed width). */
-enum gr_err grc_jwt_evp_sign(const struct grc_jwt_key *key, gr_str text, unsigned char **ret_bytes,
-                             size_t *ret_count);
+/* Writes the key's signature_bytes in the form of JWS (for ES*, r and s of fixed width). */
+enum gr_err grc_jwt_evp_sign(const struct grc_jwt_key *key, gr_str text, unsigned char *ret_bytes);
 bool grc_jwt_evp_verify(const struct grc_jwt_key *key, gr_str text, const unsigned char *signature,
                         size_t count);
 void grc_jwt_evp_free(struct grc_jwt_key *key);

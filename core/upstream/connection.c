@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Under load a connection is used again within this time, and events are taken faster. */
+#define NEWS_MS 5
 #define LIFETIME_MAX_MS (GRC_CONNECTION_LIFETIME_S * INT64_C(1000))
 
 /* --- bytes --- */
@@ -65,16 +67,25 @@ enum grc_woken grc_connection_wait(struct grc_connection *connection, uint32_t e
 
 /* --- unused connections --- */
 
-/* True when nothing has come since the last answer. Anything that has come cannot belong to the
- * next answer: the end of the stream, an error, or unexpected bytes. */
-static bool is_silent(struct grc_connection *connection, int64_t now_ms)
+/*
+ * True when nothing has come since the last answer. Anything that has come cannot belong to the
+ * next answer: the end of the stream, an error, or unexpected bytes.
+ *
+ * A look costs a system call. It is saved when the socket was seen empty after the last answer, and
+ * that is less than NEWS_MS ago and no event of it has come since. An event may wait for a worker,
+ * so this is for requests that may be sent again on another connection; for others, the socket must
+ * have been seen empty in this millisecond. Bytes that come between any look and the request are
+ * not seen in either case.
+ */
+static bool is_silent(struct grc_connection *connection, bool repeatable, int64_t now_ms)
 {
     char byte;
     size_t count;
 
-    /* It was seen empty in this millisecond. Under load this saves a system call for each request;
-     * bytes that come between this look and the next request are not seen in either case. */
     if (connection->drained && now_ms == connection->idle.since_ms)
+        return true;
+    if (connection->drained && repeatable && connection->watch &&
+        now_ms - connection->idle.since_ms < NEWS_MS && !grc_watch_has_news(connection->watch))
         return true;
     if (connection->easy) /* libcurl handles TLS records without data, such as session tickets */
         return grc_connection_receive(connection, &byte, 1, &count) == GRC_IO_AGAIN;
@@ -82,7 +93,7 @@ static bool is_silent(struct grc_connection *connection, int64_t now_ms)
            io_of_errno() == GRC_IO_AGAIN;
 }
 
-struct grc_connection *grc_connection_take(struct grc_upstream *upstream)
+struct grc_connection *grc_connection_take(struct grc_upstream *upstream, bool repeatable)
 {
     int64_t now_ms = grc_mono_ms();
 
@@ -93,7 +104,8 @@ struct grc_connection *grc_connection_take(struct grc_upstream *upstream)
         if (!connection)
             return NULL;
         if (now_ms - connection->idle.since_ms <= connection->idle_max_ms &&
-            now_ms - connection->born_ms <= LIFETIME_MAX_MS && is_silent(connection, now_ms))
+            now_ms - connection->born_ms <= LIFETIME_MAX_MS &&
+            is_silent(connection, repeatable, now_ms))
             return connection;
         grc_connection_free(connection);
     }

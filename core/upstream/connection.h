@@ -35,8 +35,9 @@ enum grc_io grc_connection_receive(struct grc_connection *connection, char *byte
 enum grc_woken grc_connection_wait(struct grc_connection *connection, uint32_t events,
                                    int64_t deadline_ms);
 
-/* Takes an unused connection that is still good; NULL when there is none. */
-struct grc_connection *grc_connection_take(struct grc_upstream *upstream);
+/* Takes an unused connection that is still good; NULL when there is none. repeatable: the request
+ * may be sent again when the connection turns out to be dead. */
+struct grc_connection *grc_connection_take(struct grc_upstream *upstream, bool repeatable);
 /* Keeps a connection for the next call. */
 void grc_connection_give(struct grc_upstream *upstream, struct grc_connection *connection);
 /* Frees all unused connections. */

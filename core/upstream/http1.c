@@ -248,7 +248,8 @@ static bool was_dead(const struct grc_transfer *transfer, const struct grc_outco
 struct grc_outcome grc_http1_attempt(struct grc_transfer *transfer)
 {
     struct grc_upstream *upstream = transfer->upstream;
-    struct grc_connection *connection = grc_connection_take(upstream);
+    struct grc_connection *connection =
+        grc_connection_take(upstream, grc_exchange_is_safe(transfer->exchange));
     struct grc_outcome outcome = {.sends = 0};
 
     if (connection) {

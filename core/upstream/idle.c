@@ -1,11 +1,12 @@
 #include "upstream/idle.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 bool grc_idle_init(struct grc_idle_list *list)
 {
     *list = (struct grc_idle_list){.newest = NULL};
-    return pthread_mutex_init(&list->lock, NULL) == 0;
+    return grc_mutex_init_short(&list->lock);
 }
 
 void grc_idle_done(struct grc_idle_list *list)

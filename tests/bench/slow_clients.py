@@ -41,7 +41,8 @@ def main():
     told = False
 
     def leave(sock):
-        selector.unregister(sock)
+        if kind != "reader":
+            selector.unregister(sock)
         crowd.pop(sock, None)
         answered.discard(sock)
         sock.close()
@@ -52,10 +53,9 @@ def main():
             if not sock:
                 break
             crowd[sock] = 0.0
-            selector.register(sock, selectors.EVENT_READ)
+            if kind != "reader":  # whose sockets are readable all the time
+                selector.register(sock, selectors.EVENT_READ)
         for key, _ in selector.select(0.05):
-            if kind == "reader":
-                continue
             try:
                 if not key.fileobj.recv(4096):
                     leave(key.fileobj)

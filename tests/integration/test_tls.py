@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -453,6 +454,26 @@ def test_record_per_byte(https, authority):
         for byte in b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n":
             connection.sendall(bytes([byte]))
         assert status_of(read_all(connection)) == 200
+
+
+def test_requests_that_are_cut_anywhere_into_records(https, authority):
+    """Each is answered, however its bytes and those of its neighbours are spread over records and packets."""
+    cuts = random.Random(7)
+    head = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Filler: %s\r\n\r\n"
+    with https.connect(trusting(authority)) as connection:
+        for _ in range(100):
+            count = cuts.randint(1, 5)
+            bytes_left = b"".join(head % (b"y" * cuts.choice((0, 10, 900, 4000, 7000))) for _ in range(count))
+            while bytes_left:
+                step = cuts.choice((1, 30, 500, 4095, 4096, 16384, 60000))
+                connection.sendall(bytes_left[:step])
+                bytes_left = bytes_left[step:]
+            answered = b""
+            while answered.count(b'"status"') < count:
+                got = connection.recv(65536)
+                assert got, "the connection was closed"
+                answered += got
+            assert answered.count(b"HTTP/1.1 200 ") == count
 
 
 FRAMING = [

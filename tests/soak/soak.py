@@ -1,4 +1,4 @@
-"""A soak: callers of all kinds, random upstream faults, reloads, for the given time.
+"""A soak: callers of all kinds, a crowd of slow clients, random upstream faults, reloads, for the given time.
 
 Each caller has rooms of its own, and every fault is set for the next call to one of them, so that for each answer it
 is known whether something was injected. An error where nothing was injected counts against the gateway; so do a
@@ -7,6 +7,7 @@ process that ends, a leak, a sanitizer's report and memory that keeps growing. R
 
 import argparse
 import collections
+import contextlib
 import http.client
 import json
 import os
@@ -15,6 +16,7 @@ import random
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 import tempfile
 import threading
@@ -25,7 +27,10 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from support.certificates import Authority  # noqa: E402
 from support.gateway import Gateway  # noqa: E402
+from support.promtext import parse  # noqa: E402
 
+SLOW_CLIENTS = pathlib.Path(__file__).parents[1] / "bench" / "slow_clients.py"
+SLOW_KINDS = ("silent", "idle", "header", "body", "reader")
 KEY, SECRET = "sandbox-access-key", "sandbox-app-secret-for-local-use-only"
 UPSTREAM_TIMEOUT = 3.0
 
@@ -222,7 +227,7 @@ def make_sandbox(directory):
 def make_gateway(directory, sandbox, files):
     url = f"http://127.0.0.1:{sandbox.port}/v2"
     gateway = Gateway(directory / "gateway", {
-        "server": {"listen": ["127.0.0.1:0", {"address": "127.0.0.1:0", "tls": True}], "workers": 128,
+        "server": {"listen": ["127.0.0.1:0", {"address": "127.0.0.1:0", "tls": True}],
                    "tls": {"certificate": str(files[0]), "key": str(files[1])}, "access_log": False},
         "credentials": {"100ms": {"access_key": KEY, "secret": SECRET}},
         "upstreams": {"api": {"url": url, "credential": "100ms", "timeout": f"{int(UPSTREAM_TIMEOUT)}s"},
@@ -231,6 +236,27 @@ def make_gateway(directory, sandbox, files):
     gateway.start()
     gateway.https_port = int(gateway.find(r'"listening on https://[^"]*:(\d+)"'))
     return gateway
+
+
+@contextlib.contextmanager
+def crowd(gateway, count, tally):
+    """Slow clients of each kind in equal parts; they reconnect when the gateway has closed a connection. It counts as
+    wrong when most of the connections are not open at the end: those of slow readers are closed when the kernel has taken
+    the answer, and others always are about to be made again."""
+    processes = [subprocess.Popen([sys.executable, str(SLOW_CLIENTS), str(gateway.port), kind,
+                                   str(count // len(SLOW_KINDS))], stdout=subprocess.DEVNULL) for kind in SLOW_KINDS]
+    try:
+        yield
+        held = parse(gateway.admin("/metrics").body.decode())["greenroom_connections"]
+        print(f"connections at the end: {held:.0f}, {count} of them meant to be slow")
+        if held < 0.5 * count:
+            tally.complain(f"only {held:.0f} connections are open beside {count} slow clients")
+        if any(process.poll() is not None for process in processes):
+            tally.complain("a process of slow clients has ended")
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def watch(gateway, sandbox, tally, seconds, files, authority):
@@ -286,6 +312,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--callers", type=int, default=24)
+    parser.add_argument("--slow", type=int, default=2000)
     options = parser.parse_args()
     tally, stop = Tally(), threading.Event()
 
@@ -302,7 +329,8 @@ def main():
         callers = [Caller(i, gateway, sandbox, tally, stop, context) for i in range(options.callers)]
         for caller in callers:
             caller.start()
-        memory = watch(gateway, sandbox, tally, options.minutes * 60, files, authority)
+        with crowd(gateway, options.slow, tally):
+            memory = watch(gateway, sandbox, tally, options.minutes * 60, files, authority)
         stop.set()
         for caller in callers:
             caller.join(60)

@@ -432,6 +432,35 @@ static void values_are_written_as_jansson_does(void **state)
     grc_buf_done(&buf);
 }
 
+/* Each character at each place of short strings, since they are looked at by eights. */
+static void every_character_is_written_at_every_place(void **state)
+{
+    struct grc_buf buf;
+
+    (void)state;
+    grc_buf_init(&buf, 4096);
+    for (size_t len = 1; len <= 20; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (int c = 1; c < 0x80; c++) {
+                char text[20];
+
+                memset(text, 'x', len);
+                text[at] = (char)c;
+                grc_buf_clear(&buf);
+                assert_int_equal(grc_buf_json_string(&buf, (gr_str){text, len}), GR_OK);
+                json_t *read = json_loadb(buf.ptr, buf.len, JSON_DECODE_ANY, NULL);
+                assert_int_equal(json_string_length(read), len);
+                assert_memory_equal(json_string_value(read), text, len);
+                /* Nothing is escaped without need. */
+                bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+                assert_int_equal(buf.len == len + 2, plain);
+                json_decref(read);
+            }
+        }
+    }
+    grc_buf_done(&buf);
+}
+
 static void writing_has_limits(void **state)
 {
     json_t *loop = json_array();
@@ -647,6 +676,7 @@ int main(void)
         cmocka_unit_test(a_reason_names_the_place),
         cmocka_unit_test(deep_nesting_is_refused_before_anything_recurses),
         cmocka_unit_test(values_are_written_as_jansson_does),
+        cmocka_unit_test(every_character_is_written_at_every_place),
         cmocka_unit_test(writing_has_limits),
         cmocka_unit_test(a_value_is_released_with_its_arena),
         cmocka_unit_test(the_memory_of_a_parse_is_known_before_it),

@@ -337,6 +337,30 @@ static void own_claims_win(void **state)
     json_decref(claims);
 }
 
+static void claims_of_every_kind_are_signed(void **state)
+{
+    static const char text[] =
+        "{\"\":0,\"a\\\"b\":\"c\\\\d\\n\",\"n\":{\"list\":[1,2.5,true,null]}}";
+    static const char *const algs[] = {"HS256", "HS384", "HS512"};
+    static const char *const texts[] = {text, "{}"};
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        struct grc_jwt_key *key = key_of(algs[i / 2], GR_STR(SECRET), "a \"kid\"");
+        const struct grc_jwt_key *keys[] = {key};
+        json_t *wanted = json_loads(texts[i % 2], 0, NULL);
+        json_t *read = NULL;
+
+        assert_int_equal(grc_jwt_verify(keys, 1, NULL, gr_str_of(sign_with(key, texts[i % 2])),
+                                        (int64_t)NOW, &read),
+                         GRC_JWT_OK);
+        assert_true(json_equal(read, wanted));
+        json_decref(read);
+        json_decref(wanted);
+        grc_jwt_key_free(key);
+    }
+}
+
 static void a_public_key_cannot_sign(void **state)
 {
     struct grc_jwt_key *key = key_of("RS256", pem_of(rsa, false), NULL);
@@ -669,6 +693,13 @@ static void bytes_have_one_base64url(void **state)
 
         if (good != (cases[i].count >= 0) || (good && count != (size_t)cases[i].count))
             fail_msg("'%s'", cases[i].text);
+        if (good) {
+            char text[24];
+
+            assert_int_equal(grc_b64url_len(count), strlen(cases[i].text));
+            grc_b64url(bytes, count, text);
+            assert_string_equal(text, cases[i].text);
+        }
     }
 }
 
@@ -684,7 +715,7 @@ int main(void)
         cmocka_unit_test(hs256_token_has_the_expected_header),
         cmocka_unit_test(keys_that_cannot_work_are_refused),
         cmocka_unit_test(own_claims_win),
-        cmocka_unit_test(own_claims_win),
+        cmocka_unit_test(claims_of_every_kind_are_signed),
         cmocka_unit_test(a_public_key_cannot_sign),
         cmocka_unit_test(public_key_as_hmac_secret_is_refused),
         cmocka_unit_test(alg_none_is_refused),
