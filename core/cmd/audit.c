@@ -33,7 +33,6 @@ const char *grc_severity_name(enum grc_severity severity)
 struct audit {
     const struct grc_settings *settings;
     const struct grc_runtime *runtime;
-    char *file;       /* greenroom.json */
     json_t *literals; /* object whose keys are the config files that contain a secret */
     json_t *findings;
 };
@@ -70,12 +69,8 @@ static char *place_of(const struct audit *audit, const char *one, const char *tw
     const struct grc_path first = {.name = one};
     const struct grc_path second = {.up = &first, .name = two};
     const struct grc_path third = {.up = &second, .name = three};
-    char *where = grc_source_where(audit->file, three ? &third : two ? &second : &first);
-    char *text = grc_format("%s: %s%s%s%s%s", where ? where : audit->file, one, two ? "." : "",
-                            two ? two : "", three ? "." : "", three ? three : "");
 
-    free(where);
-    return text;
+    return grc_source_place_main(audit->settings->dir, three ? &third : two ? &second : &first);
 }
 
 /* --- listeners --- */
@@ -178,6 +173,27 @@ static void look_at_short(struct audit *audit, const struct grc_credential *cred
              grc_format("%zu bytes", len));
 }
 
+/* A secret of an issuer should be as long as the hash that its algorithm names, such as HS512. */
+static void look_at_issuer(struct audit *audit, const struct grc_jwt_settings *jwt)
+{
+    const struct grc_path root = {.name = "auth"};
+    const struct grc_path providers = {.up = &root, .name = "jwt"};
+    const struct grc_path provider = {.up = &providers, .name = jwt->name};
+    const struct grc_path keys = {.up = &provider, .name = "keys"};
+
+    for (size_t i = 0; i < jwt->key_count; i++) {
+        const struct grc_path key = {.up = &keys, .index = i};
+        const struct grc_path secret = {.up = &key, .name = "secret"};
+        const struct grc_auth_key_settings *set = &jwt->keys[i];
+        size_t len = set->secret ? strlen(set->secret) : 0;
+
+        if (len > 0 && len < strtoul(set->alg + strlen("HS"), NULL, 10) / 8)
+            find(audit, GRC_AUDIT_SECRET_SHORT,
+                 grc_source_place_main(audit->settings->dir, &secret),
+                 grc_format("%zu bytes, for %s", len, set->alg));
+    }
+}
+
 static void look_at_secrets(struct audit *audit)
 {
     const struct grc_settings *settings = audit->settings;
@@ -194,6 +210,8 @@ static void look_at_secrets(struct audit *audit)
     free(environment);
     for (size_t i = 0; i < settings->credential_count; i++)
         look_at_short(audit, &settings->credentials[i]);
+    for (size_t i = 0; i < settings->auth.jwt_count; i++)
+        look_at_issuer(audit, &settings->auth.jwt[i]);
 }
 
 /* --- upstreams --- */
@@ -329,14 +347,12 @@ static json_t *gravest_first(json_t *stolen)
 
 json_t *grc_audit(const char *config_dir, grc_report_fn *report, void *arg)
 {
-    struct audit audit = {.file = grc_path_join(config_dir, "greenroom.json"),
-                          .literals = json_object(),
-                          .findings = json_array()};
+    struct audit audit = {.literals = json_object(), .findings = json_array()};
 
     grc_setting_note_set(note_literal, &audit);
     struct grc_runtime *runtime = grc_runtime_new(config_dir, GRC_RUNTIME_TABLES, report, arg);
     grc_setting_note_set(NULL, NULL);
-    if (runtime && audit.file) {
+    if (runtime) {
         audit.runtime = runtime;
         audit.settings = runtime->settings;
         look_at_listeners(&audit);
@@ -351,7 +367,6 @@ json_t *grc_audit(const char *config_dir, grc_report_fn *report, void *arg)
         audit.findings = NULL;
     }
     grc_runtime_unref(runtime);
-    free(audit.file);
     json_decref(audit.literals);
     return audit.findings ? gravest_first(audit.findings) : NULL;
 }

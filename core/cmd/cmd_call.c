@@ -68,8 +68,8 @@ static void complain_unknown(const struct grc_runtime *runtime, const char *id)
             names[count++] = plugin->routes[r].row->id;
     }
     const char *near = names ? grc_name_near(id, names) : NULL;
-    grc_complain("no operation is called '%s'%s%s%s; see greenroom routes", id,
-                 near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+    grc_complain("no operation is called '%s'%s%s%s", id, near ? ", did you mean '" : "",
+                 near ? near : "", near ? "'?" : "; see greenroom routes");
     free(names);
 }
 

@@ -4,6 +4,7 @@
 #include "base/scope.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
+#include "config/setting.h"
 #include "server/runtime_build.h"
 
 #include <stdio.h>
@@ -182,6 +183,47 @@ void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const
 
 /* --- the command --- */
 
+/* Ends the visit of routes, since there is one. */
+static bool stop_at_first(void *arg, const struct grc_route *route)
+{
+    (void)arg;
+    (void)route;
+    return false;
+}
+
+/* Returns false after complaining when no group that is served has the name. */
+static bool group_is_there(const struct grc_runtime *runtime, const char *group)
+{
+    const char **names = calloc(runtime->plugin_count + 1, sizeof(*names));
+    size_t count = 0;
+    bool there = false;
+
+    for (size_t i = 0; names && i < runtime->plugin_count; i++) {
+        const struct grc_plugin *plugin = runtime->plugins[i];
+
+        if (plugin->state != GRC_LOAD_OK)
+            continue;
+        names[count++] = plugin->desc->name;
+        there = there || strcmp(plugin->desc->name, group) == 0;
+    }
+    const char *near = names && !there ? grc_name_near(group, names) : NULL;
+    if (!there)
+        grc_complain("no group that is served is called '%s'%s%s%s", group,
+                     near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+    free(names);
+    return there;
+}
+
+/* Returns false after complaining when no route matches. */
+static bool any_chosen(const struct grc_runtime *runtime, const struct routes_args *args)
+{
+    if (!each_route(runtime, args, stop_at_first, NULL))
+        return true;
+    if (!args->group || group_is_there(runtime, args->group))
+        grc_complain("no route that is served matches");
+    return false;
+}
+
 static int routes(const struct grc_cli *cli, const void *args, int count, char **words)
 {
     struct routes_args asked = *(const struct routes_args *)args;
@@ -200,6 +242,8 @@ static int routes(const struct grc_cli *cli, const void *args, int count, char *
     status = asked.json       ? print_json(runtime, &asked)
              : asked.markdown ? print_markdown(runtime, &asked)
                               : print_table(runtime, &asked);
+    if (status == GRC_EXIT_OK && !any_chosen(runtime, &asked))
+        status = GRC_EXIT_FAILED;
     grc_runtime_unref(runtime);
     return status;
 }

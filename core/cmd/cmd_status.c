@@ -137,18 +137,24 @@ static double rate_of(const json_t *rates, const char *name)
     return json_real_value(json_object_get(rates, name));
 }
 
+/* Prints a rate of which one event in a minute is still seen. */
+static void print_rate(const char *before, double rate, const char *after)
+{
+    printf("%s%.*f%s", before, rate > 0 && rate < 0.1 ? 3 : 1, rate, after);
+}
+
 static void print_rates(const json_t *status)
 {
     const json_t *rates = json_object_get(status, "rates");
 
     printf("last ");
     print_span(number_of(rates, "over_ms"));
-    printf(
-        "   %.1f requests a second, %.1f ms each, %.1f failed, %.1f refused; %.1f upstream calls, "
-        "%.1f failed\n",
-        rate_of(rates, "requests_per_s"), rate_of(rates, "mean_ms"), rate_of(rates, "failed_per_s"),
-        rate_of(rates, "refused_per_s"), rate_of(rates, "upstream_per_s"),
-        rate_of(rates, "upstream_failed_per_s"));
+    print_rate("   ", rate_of(rates, "requests_per_s"), " requests a second");
+    printf(", %.1f ms each", rate_of(rates, "mean_ms"));
+    print_rate(", ", rate_of(rates, "failed_per_s"), " failed");
+    print_rate(", ", rate_of(rates, "refused_per_s"), " refused");
+    print_rate("; ", rate_of(rates, "upstream_per_s"), " upstream calls");
+    print_rate(", ", rate_of(rates, "upstream_failed_per_s"), " failed\n");
 }
 
 static void print_status(const json_t *status)

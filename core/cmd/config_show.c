@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "config/env.h"
+#include "config/setting.h"
 #include "config/show.h"
 #include "plugin/plugin.h"
 
@@ -78,6 +79,43 @@ static void print_all(const json_t *list, const struct grc_config_show_args *arg
     }
 }
 
+/* Returns the beginning of a path that has as many names as another one has, malloc'ed. */
+static char *as_deep(const char *path, const char *other)
+{
+    size_t len = strcspn(path, ".[");
+
+    for (; (other = strpbrk(other, ".[")) && path[len]; other++)
+        len += 1 + strcspn(path + len + 1, ".[");
+    return strndup(path, len);
+}
+
+/* Says why nothing is printed: no value has this path, or all below it are not set. */
+static int nothing_below(const json_t *list, const char *path)
+{
+    size_t count = json_array_size(list);
+    char **names = calloc(count + 1, sizeof(*names));
+    bool there = false;
+
+    for (size_t i = 0; names && i < count; i++) {
+        const char *other = json_string_value(json_object_get(json_array_get(list, i), "path"));
+
+        there = there || below(other, path);
+        names[i] = as_deep(other, path);
+        if (!names[i])
+            break;
+    }
+    const char *near = names && !there ? grc_name_near(path, (const char *const *)names) : NULL;
+    if (there)
+        grc_complain("no value below '%s' is set; --defaults prints those that apply", path);
+    else
+        grc_complain("no value has the path '%s'%s%s%s", path, near ? ", did you mean '" : "",
+                     near ? near : "", near ? "'?" : "");
+    for (size_t i = 0; names && i < count; i++)
+        free(names[i]);
+    free(names);
+    return there ? GRC_EXIT_OK : GRC_EXIT_FAILED;
+}
+
 int grc_config_show(const struct grc_cli *cli, const void *pointer, int count, char **words)
 {
     const struct grc_config_show_args *args = pointer;
@@ -98,10 +136,13 @@ int grc_config_show(const struct grc_cli *cli, const void *pointer, int count, c
         if (wanted(json_array_get(list, i), args, path))
             json_array_append(kept, json_array_get(list, i));
     }
+    int status = !fine                                ? GRC_EXIT_CONFIG
+                 : path && json_array_size(kept) == 0 ? nothing_below(list, path)
+                                                      : GRC_EXIT_OK;
     json_decref(list);
-    if (!fine) {
+    if (status != GRC_EXIT_OK) {
         json_decref(kept);
-        return GRC_EXIT_CONFIG;
+        return status;
     }
     if (args->json)
         return grc_print_json(kept);

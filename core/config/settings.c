@@ -267,6 +267,7 @@ static struct grc_settings *load(const char *dir, grc_report_fn *report, void *a
     settings->own = own;
     reader.keep = &own->keep;
     settings->dir = grc_keep_copy(&own->keep, gr_str_of(dir));
+    settings->tls.dir = settings->dir;
     settings->handover = grc_handover_new();
     struct grc_handover *before = grc_handover_record(settings->handover);
     read_all(&reader, settings);

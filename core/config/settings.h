@@ -31,6 +31,7 @@ enum grc_client_certificate {
 };
 enum grc_tls_version { GRC_TLS_1_2 = 1, GRC_TLS_1_3 };
 struct grc_tls_settings {
+    const char *dir;         /* of the config, for messages */
     const char *certificate; /* PEM, with the chain */
     const char *key;         /* PEM; NULL: in the same file */
     const char *client_ca;   /* PEM; NULL: no client certificates */

@@ -38,7 +38,7 @@ struct marks {
 /* A copy of the settings, which outlives them. */
 struct kept {
     struct grc_tls_settings settings;
-    char *texts[FILES_MAX + 1];
+    char *texts[FILES_MAX + 2];
 };
 
 struct grc_tls {
@@ -95,14 +95,14 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 
 /* --- contexts --- */
 
-static bool use_ciphers(SSL_CTX *ctx, const char *list, char **ret_reason)
+static bool use_ciphers(SSL_CTX *ctx, const struct grc_tls_settings *settings, char **ret_reason)
 {
-    static const char key[] = "server.tls.ciphers";
+    static const char key[] = "ciphers";
+    const char *list = settings->ciphers ? settings->ciphers : CIPHERS;
 
     if (SSL_CTX_set_cipher_list(ctx, list) != 1) {
-        *ret_reason = grc_format("%s: '%s' has no valid cipher", key, list);
         ERR_clear_error();
-        return false;
+        return grc_tls_refuse(settings, key, ret_reason, "'%s' has no valid cipher", list);
     }
     STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(ctx);
     for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
@@ -114,11 +114,11 @@ static bool use_ciphers(SSL_CTX *ctx, const char *list, char **ret_reason)
 
         if (forward && proven && SSL_CIPHER_is_aead(cipher))
             continue;
-        *ret_reason = grc_format("%s: %s has no %s", key, SSL_CIPHER_get_name(cipher),
-                                 !forward  ? "forward secrecy"
-                                 : !proven ? "certificate"
-                                           : "authenticated encryption");
-        return false;
+        return grc_tls_refuse(settings, key, ret_reason, "%s has no %s",
+                              SSL_CIPHER_get_name(cipher),
+                              !forward  ? "forward secrecy"
+                              : !proven ? "certificate"
+                                        : "authenticated encryption");
     }
     return true;
 }
@@ -154,8 +154,7 @@ static SSL_CTX *new_context(const struct grc_tls_settings *settings, char **ret_
     SSL_CTX_set_read_ahead(ctx, 1); /* one system call for a record instead of two */
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     use_sessions(ctx, settings->client_certificate > GRC_CLIENT_CERTIFICATE_NONE);
-    if (use_ciphers(ctx, settings->ciphers ? settings->ciphers : CIPHERS, ret_reason) &&
-        grc_tls_files_use(ctx, settings, ret_reason))
+    if (use_ciphers(ctx, settings, ret_reason) && grc_tls_files_use(ctx, settings, ret_reason))
         return ctx;
     SSL_CTX_free(ctx);
     return NULL;
@@ -187,6 +186,7 @@ static bool keep(struct kept *kept, const struct grc_tls_settings *settings)
     kept->settings.key = keep_text(kept, 1, settings->key, &fine);
     kept->settings.client_ca = keep_text(kept, 2, settings->client_ca, &fine);
     kept->settings.ciphers = keep_text(kept, 3, settings->ciphers, &fine);
+    kept->settings.dir = keep_text(kept, 4, settings->dir, &fine);
     if (!fine)
         forget(kept);
     return fine;

@@ -3,12 +3,15 @@
 #include "base/clock.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "config/setting.h"
+#include "config/source.h"
 
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -24,6 +27,24 @@ const char *grc_tls_last_error(void)
     return text ? text : "unknown error";
 }
 
+bool grc_tls_refuse(const struct grc_tls_settings *settings, const char *member, char **ret_reason,
+                    const char *format, ...)
+{
+    const struct grc_path server = {.name = "server"};
+    const struct grc_path tls = {.up = &server, .name = "tls"};
+    const struct grc_path path = {.up = &tls, .name = member};
+    char *place = grc_source_place_main(settings->dir, &path);
+    va_list args;
+
+    va_start(args, format);
+    char *text = grc_format_args(format, args);
+    va_end(args);
+    *ret_reason = place && text ? grc_format("%s: %s", place, text) : NULL;
+    free(text);
+    free(place);
+    return false;
+}
+
 /* The gateway cannot ask for a passphrase. Sets *arg, a bool, since one is needed. */
 static int no_passphrase(char *buffer, int size, int writing, void *arg)
 {
@@ -34,14 +55,13 @@ static int no_passphrase(char *buffer, int size, int writing, void *arg)
     return 0;
 }
 
-static bool is_readable(const char *key, const char *path, char **ret_reason)
+static bool is_readable(const struct grc_tls_settings *settings, const char *member,
+                        const char *path, char **ret_reason)
 {
     FILE *file = fopen(path, "re");
 
-    if (!file) {
-        *ret_reason = grc_format("%s: '%s': %s", key, path, strerror(errno));
-        return false;
-    }
+    if (!file)
+        return grc_tls_refuse(settings, member, ret_reason, "'%s': %s", path, strerror(errno));
     fclose(file);
     return true;
 }
@@ -55,24 +75,27 @@ static void warn_of_mode(const char *path)
                  (unsigned)(info.st_mode & 0777));
 }
 
-static bool use_certificate(SSL_CTX *ctx, const char *path, char **ret_reason)
+static bool use_certificate(SSL_CTX *ctx, const struct grc_tls_settings *settings,
+                            char **ret_reason)
 {
-    static const char key[] = "server.tls.certificate";
+    static const char member[] = "certificate";
+    const char *path = settings->certificate;
 
-    if (!is_readable(key, path, ret_reason))
+    if (!is_readable(settings, member, path, ret_reason))
         return false;
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(ctx, path) == 1)
         return true;
     bool none = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ||
                 ERR_GET_REASON(ERR_peek_error()) == PEM_R_NO_START_LINE;
-    *ret_reason = none ? grc_format("%s: '%s': has no certificate in PEM form", key, path)
-                       : grc_format("%s: '%s': %s", key, path, grc_tls_last_error());
+    grc_tls_refuse(settings, member, ret_reason, "'%s': %s", path,
+                   none ? "has no certificate in PEM form" : grc_tls_last_error());
     ERR_clear_error();
     return false;
 }
 
-static EVP_PKEY *read_key(const char *key, const char *path, char **ret_reason)
+static EVP_PKEY *read_key(const struct grc_tls_settings *settings, const char *member,
+                          const char *path, char **ret_reason)
 {
     bool asked = false;
     BIO *bio = BIO_new_file(path, "r");
@@ -81,8 +104,7 @@ static EVP_PKEY *read_key(const char *key, const char *path, char **ret_reason)
     BIO_free(bio);
     if (pkey)
         return pkey;
-    *ret_reason =
-        grc_format("%s: '%s': %s", key, path,
+    grc_tls_refuse(settings, member, ret_reason, "'%s': %s", path,
                    asked ? "is encrypted; the gateway cannot ask for the passphrase, so store "
                            "the key without one"
                          : "has no private key in PEM form");
@@ -92,23 +114,24 @@ static EVP_PKEY *read_key(const char *key, const char *path, char **ret_reason)
 
 static bool use_key(SSL_CTX *ctx, const struct grc_tls_settings *settings, char **ret_reason)
 {
-    const char *key = settings->key ? "server.tls.key" : "server.tls.certificate";
+    const char *member = settings->key ? "key" : "certificate";
     const char *path = settings->key ? settings->key : settings->certificate;
     X509 *certificate = SSL_CTX_get0_certificate(ctx);
 
-    if (!is_readable(key, path, ret_reason))
+    if (!is_readable(settings, member, path, ret_reason))
         return false;
     warn_of_mode(path);
-    EVP_PKEY *pkey = read_key(key, path, ret_reason);
+    EVP_PKEY *pkey = read_key(settings, member, path, ret_reason);
     if (!pkey)
         return false;
     bool fits = X509_check_private_key(certificate, pkey) == 1;
     if (!fits)
-        *ret_reason = grc_format("%s: '%s' is not the key of the certificate in '%s'", key, path,
-                                 settings->certificate);
+        grc_tls_refuse(settings, member, ret_reason,
+                       "'%s' is not the key of the certificate in '%s'", path,
+                       settings->certificate);
     bool used = fits && SSL_CTX_use_PrivateKey(ctx, pkey) == 1;
     if (fits && !used)
-        *ret_reason = grc_format("%s: '%s': %s", key, path, grc_tls_last_error());
+        grc_tls_refuse(settings, member, ret_reason, "'%s': %s", path, grc_tls_last_error());
     EVP_PKEY_free(pkey);
     ERR_clear_error();
     return used;
@@ -116,17 +139,17 @@ static bool use_key(SSL_CTX *ctx, const struct grc_tls_settings *settings, char 
 
 static bool use_client_ca(SSL_CTX *ctx, const struct grc_tls_settings *settings, char **ret_reason)
 {
-    static const char key[] = "server.tls.client_ca";
+    static const char member[] = "client_ca";
     int mode = SSL_VERIFY_PEER;
 
     if (settings->client_certificate <= GRC_CLIENT_CERTIFICATE_NONE)
         return true;
-    if (!is_readable(key, settings->client_ca, ret_reason))
+    if (!is_readable(settings, member, settings->client_ca, ret_reason))
         return false;
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(settings->client_ca);
     if (!names || SSL_CTX_load_verify_file(ctx, settings->client_ca) != 1) {
-        *ret_reason =
-            grc_format("%s: '%s': has no certificate in PEM form", key, settings->client_ca);
+        grc_tls_refuse(settings, member, ret_reason, "'%s': has no certificate in PEM form",
+                       settings->client_ca);
         sk_X509_NAME_pop_free(names, X509_NAME_free);
         ERR_clear_error();
         return false;
@@ -162,8 +185,8 @@ static void say_validity(const SSL_CTX *ctx, const char *path)
 
 bool grc_tls_files_use(SSL_CTX *ctx, const struct grc_tls_settings *settings, char **ret_reason)
 {
-    if (!use_certificate(ctx, settings->certificate, ret_reason) ||
-        !use_key(ctx, settings, ret_reason) || !use_client_ca(ctx, settings, ret_reason))
+    if (!use_certificate(ctx, settings, ret_reason) || !use_key(ctx, settings, ret_reason) ||
+        !use_client_ca(ctx, settings, ret_reason))
         return false;
     say_validity(ctx, settings->certificate);
     return true;

@@ -2,12 +2,13 @@
 # integration, abi, fuzz, bench, check or roots.
 #
 # The environment of tests has GR_SOURCE_DIR, GR_BUILD_DIR, GR_BINARY (the greenroom to run), GR_PLUGIN_DIR, GR_SANITIZE
-# ("", address, thread) and GR_TIME_FACTOR (factor for time limits in this build).
+# ("", address, thread) and GR_TIME_FACTOR (factor for time limits in this build; scripts/test knows the load of the machine).
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
-set(GR_TIME_FACTOR 1)
+set(GR_LOAD_FACTOR 1 CACHE STRING "Multiplies the time limits of tests, for a machine that is busy with other work")
+set(GR_TIME_FACTOR ${GR_LOAD_FACTOR})
 if(GR_SANITIZE OR CMAKE_CROSSCOMPILING) # an emulator is about as slow as a sanitizer
-  set(GR_TIME_FACTOR 4)
+  math(EXPR GR_TIME_FACTOR "4 * ${GR_LOAD_FACTOR}")
 endif()
 
 # _gr_test_properties(TEST LABEL SECONDS): properties of all kinds of tests.

@@ -82,6 +82,20 @@ def test_a_rule_finds_what_it_is_about(tmp_path, rule):
     assert line in audit(tmp_path, env=env).stdout.splitlines()
 
 
+@pytest.mark.parametrize("alg,wanted", [("HS256", 32), ("HS384", 48), ("HS512", 64)])
+def test_a_secret_of_an_issuer_that_can_be_guessed(tmp_path, alg, wanted):
+    def issuer(length):
+        keys = [{"alg": alg, "secret": "s" * 64}, {"alg": alg, "secret": "s" * length}]
+        return {"auth": {"jwt": {"main": {"audience": "a", "keys": keys}}}}
+
+    write(tmp_path, issuer(wanted))
+    assert found(tmp_path) == []
+    write(tmp_path, issuer(wanted - 1))
+    [one] = found(tmp_path)
+    assert (one["rule"], one["found"]) == ("secret-short", f"{wanted - 1} bytes, for {alg}")
+    assert re.fullmatch(rf"{tmp_path}/greenroom\.json:\d+:\d+: auth\.jwt\.main\.keys\[1\]\.secret", one["where"])
+
+
 def test_a_secret_in_a_file_that_others_can_read(tmp_path):
     write(tmp_path, {"credentials": {"k": {"kind": "bearer", "secret": "s" * 40}}})
     assert found(tmp_path) == []

@@ -45,7 +45,7 @@ def test_an_answer_that_is_no_success(gateway):
 @pytest.mark.parametrize(
     "words,line",
     [
-        (["roms.get"], "no operation is called 'roms.get', did you mean 'rooms.get'?; see greenroom routes"),
+        (["roms.get"], "no operation is called 'roms.get', did you mean 'rooms.get'?"),
         (["rooms.get"], "rooms.get needs roomId=VALUE"),
         (["rooms.create", "nam=x"], "rooms.create takes no nam, did you mean name?"),
         (["rooms.create", "-d", "{"], "-d: not JSON, at character 1"),
@@ -92,6 +92,16 @@ def test_routes_are_filtered(gateway):
     assert set(listed(gateway, "--scope", "rooms:read")) == {"rooms.get", "rooms.list"}
     assert listed(gateway, "TOKEN.create") == ["token.create"]
     assert listed(gateway, "--group", "rooms", "token.create") == []
+
+
+@pytest.mark.parametrize("words,said", [
+    (["--group", "room"], "no group that is served is called 'room', did you mean 'rooms'?"),
+    (["--group", "nothing"], "no group that is served is called 'nothing'"),
+    (["--group", "rooms", "token.create"], "no route that is served matches"),
+])
+def test_a_filter_that_no_route_passes_is_told(gateway, words, said):
+    done = gateway.run("routes", *words)
+    assert (done.returncode, done.stderr) == (1, f"greenroom: {said}\n")
 
 
 @pytest.mark.parametrize("width", [60, 100])

@@ -72,6 +72,18 @@ def test_defaults_are_shown_when_asked_for(etc):
     assert len(rows) > 40 and {row for row in rows if ".NAME." not in row} <= set(every)
 
 
+@pytest.mark.parametrize("path,status,said", [
+    ("servr", 1, "no value has the path 'servr', did you mean 'server'?"),
+    ("server.lisen", 1, "no value has the path 'server.lisen', did you mean 'server.listen'?"),
+    ("upstreams.apis.url", 1, "no value has the path 'upstreams.apis.url', did you mean 'upstreams.api.url'?"),
+    ("nothing", 1, "no value has the path 'nothing'"),
+    ("limits", 0, "no value below 'limits' is set; --defaults prints those that apply"),
+])
+def test_a_path_without_a_value_is_told(etc, path, status, said):
+    done = show(etc, path)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", f"greenroom: {said}\n")
+
+
 def test_secrets_are_masked_wherever_they_come_from(etc):
     shown = entries(etc)
     for name in ("fixed", "named"):

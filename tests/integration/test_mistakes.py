@@ -166,6 +166,15 @@ MISTAKES = {
     "plugins in a directory that there is not": (
         '{\n "plugins": {"directory": "/nonexistent"}}', {},
         ["ROOT/greenroom.json:2:14: plugins.directory: '/nonexistent': No such file or directory"]),
+    "a certificate that is none": (
+        '{"server": {"listen": {"address": "127.0.0.1:8443", "tls": true},\n "tls": {"certificate": "greenroom.json"}}}', {},
+        ["greenroom: cannot listen on 127.0.0.1:8443: ROOT/greenroom.json:2:10: server.tls.certificate: "
+         "'ROOT/greenroom.json': has no certificate in PEM form"]),
+    "a cipher that there is not": (
+        '{"server": {"listen": {"address": "127.0.0.1:8443", "tls": true},\n "tls": {"certificate": "greenroom.json",\n'
+        ' "ciphers": "NONE-SUCH"}}}', {},
+        ["greenroom: cannot listen on 127.0.0.1:8443: ROOT/greenroom.json:3:2: server.tls.ciphers: 'NONE-SUCH' has no "
+         "valid cipher"]),
     "a parameter that the route does not have": (
         "{%s}" % API, {"rooms": '{\n "routes": {"rooms.get": {"path": "/rooms/{id}"}}}'},
         ["ROOT/plugins.d/rooms.json:2:27: routes.rooms.get.path: expected a path with no other {parameters} than the "
