@@ -55,7 +55,7 @@ def test_a_rule_that_never_fires_would_be_seen(tmp_path):
 
 def test_every_alert_is_tried():
     alerts = re.findall(r"- alert: (\w+)", RULES.read_text())
-    assert len(alerts) == 10
+    assert len(alerts) == 11
     for alert in alerts:
         assert re.search(rf"alertname: {alert}\n\s+eval_time: \S+\n\s+exp_alerts:\n", TESTS.read_text()), alert
 
@@ -70,7 +70,9 @@ def test_every_metric_that_they_read_exists(tmp_path):
     authority = Authority(tmp_path)
     certificate, key = authority.issue("localhost")
     listen = [{"address": "127.0.0.1:0"}, {"address": "127.0.0.1:0", "tls": True}]
-    with gateway_for(tmp_path / "gateway", "http://127.0.0.1:9/v2", groups=("rooms",),
+    cached = {"rooms": {"routes": {"rooms.get": {"cache": "1m"}}}}
+    with gateway_for(tmp_path / "gateway", "http://127.0.0.1:9/v2", groups=(), plugins=cached,
+                     cache={"shared": {"url": "redis://127.0.0.1:9", "secret": "s" * 32}},
                      traces={"url": "http://127.0.0.1:9/v1/traces"},
                      limits={"shared": {"url": "redis://127.0.0.1:9"}},
                      server={"listen": listen, "tls": {"certificate": str(certificate), "key": str(key)}}) as gateway:
