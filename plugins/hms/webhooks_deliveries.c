@@ -285,7 +285,7 @@ static enum gr_err take_event(void *arg, const struct gr_value *columns, size_t 
     return found->body.ptr && found->received_at ? GR_OK : GR_ERR_NO_MEMORY;
 }
 
-/* The event stands in it byte for byte, since it may have values that the parser refuses. */
+/* The answer has the event byte for byte, since that may have values that the parser refuses. */
 static enum gr_err write_event(struct gr_call *call, const struct found *found, json_t *deliveries,
                                gr_str *ret_text)
 {
@@ -322,7 +322,7 @@ enum gr_err webhooks_event_read(struct gr_call *call, const char *event_id, gr_s
 
 /* --- sending again --- */
 
-/* Makes one batch due, in the order of the events, so that those of a room keep it. */
+/* Makes one batch due in the order of the events, so that the events of a room keep their order. */
 static enum gr_err replay_batch(struct gr_call *call, const struct webhooks_filter *filter,
                                 int64_t *ret_count)
 {
