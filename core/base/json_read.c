@@ -85,7 +85,7 @@ static bool take_plain(struct reader *in)
     return refuse(in, syntax_error);
 }
 
-/* Takes the four digits of an escape. Returns -1 if they are none. */
+/* Takes the four hexadecimal digits of an escape. Returns -1 if there are others. */
 static int32_t take_hex(struct reader *in)
 {
     int32_t code = 0;
@@ -101,7 +101,8 @@ static int32_t take_hex(struct reader *in)
     return code;
 }
 
-/* Takes what follows "\u", and the second half of a pair. Returns -1 if it is no character. */
+/* Takes what follows "\u", and the second half of a pair. Returns -1 when that stands for no
+ * character. */
 static int32_t take_code_point(struct reader *in)
 {
     int32_t code = take_hex(in);
@@ -207,7 +208,7 @@ static json_t *read_integer(struct reader *in, gr_str digits, bool negative)
     return json_integer(negative ? (json_int_t)(0 - value) : (json_int_t)value);
 }
 
-/* In the C locale, since another may have a comma for the point. */
+/* Converts in the C locale, since others may have a comma as the decimal point. */
 static json_t *read_real(struct reader *in, gr_str number)
 {
     char small[NUMBER_BYTES];

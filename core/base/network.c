@@ -1,5 +1,7 @@
 #include "base/network.h"
 
+#include "base/field.h"
+
 #include <arpa/inet.h>
 
 #define MAPPED_BITS 96u
@@ -41,20 +43,15 @@ gr_str grc_ip_text(const struct grc_ip *ip, char ret[GRC_IP_TEXT_SIZE])
     return gr_str_of(text);
 }
 
-/* Reads a number of decimal digits alone, from 0 to max. */
+/* Reads a number from 0 to max, of at most three digits. */
 static bool parse_bits(gr_str text, unsigned max, unsigned *ret)
 {
-    unsigned bits = 0;
+    int64_t bits = 0;
 
-    if (text.len == 0 || text.len > 3)
+    if (text.len > 3 || !grc_field_number(text, &bits) || bits > (int64_t)max)
         return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-        bits = bits * 10 + (unsigned)(text.ptr[i] - '0');
-    }
-    *ret = bits;
-    return bits <= max;
+    *ret = (unsigned)bits;
+    return true;
 }
 
 static bool bit_is_set(const struct grc_ip *ip, unsigned bit)

@@ -309,8 +309,8 @@ static void look_at_process(struct audit *audit)
     struct stat info;
 
     /* The owner of the state directory is the user that the gateway runs as, which the service
-     * manager may set. In a container the directory can be a volume of root's in which the user of
-     * the image, who asks here, may write. */
+     * manager may set. In a container the directory can be a volume that belongs to root, and in
+     * which the user of the image, who runs this command, may write. */
     bool asked_by_user =
         geteuid() != 0 && faccessat(AT_FDCWD, settings->state_dir, W_OK, AT_EACCESS) == 0;
 

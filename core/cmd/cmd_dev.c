@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One of the two. */
+/* One of the two processes. */
 struct part {
     const char *name;
     char *config;
@@ -207,7 +207,7 @@ static bool wait_end(struct dev *dev)
     }
 }
 
-/* The config of the gateway. What is wrong with it, the gateway says when it starts. */
+/* The config of the gateway, which reports what is wrong with it when it starts. */
 static struct grc_settings *load_settings(const struct dev *dev)
 {
     bool placed = setenv("STATE_DIRECTORY", dev->gateway.state, 1) == 0;

@@ -11,7 +11,7 @@
 
 /* --- text --- */
 
-/* As it stands: what roff would take for its own is escaped. */
+/* Writes the text as it is; characters that mean something to roff are escaped. */
 static void print_text(const char *text)
 {
     bool begins = true;

@@ -106,7 +106,7 @@ static json_t *tables_json(const char *file)
     return tables;
 }
 
-/* --- and in the parent --- */
+/* --- in the parent --- */
 
 static char *read_all(int fd, size_t *ret_len)
 {
@@ -158,7 +158,7 @@ static json_t *ask_child(const char *file)
     return tables;
 }
 
-/* --- the whole --- */
+/* --- the report --- */
 
 static void add_problem(json_t *report, json_t *stolen)
 {

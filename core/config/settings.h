@@ -89,12 +89,11 @@ struct grc_upstream_settings {
     bool verify;         /* whether to check its certificate; false is logged as a warning */
     const char *proxy;   /* NULL: none */
     struct grc_breaker_settings breaker;
-    int64_t retry_percent;      /* most retries for every hundred calls */
-    int64_t retry_after_max_ms; /* longest Retry-After that is waited out */
-    int64_t requests_max;       /* requests that wait for it at a time; 0: grc_requests_share() */
-    bool curl_transport;        /* transport = "curl" */
-    bool http2;                 /* multiplex calls over few connections; the URL is https */
-    bool single_flight;         /* identical GETs at the same time share one call */
+    int64_t retry_percent; /* most retries for every hundred calls */
+    int64_t requests_max;  /* requests that wait for it at a time; 0: grc_requests_share() */
+    bool curl_transport;   /* transport = "curl" */
+    bool http2;            /* multiplex calls over few connections; the URL is https */
+    bool single_flight;    /* identical GETs at the same time share one call */
 };
 
 /* What an operator changes about one route; see core/plugin/override.h. */

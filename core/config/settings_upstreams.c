@@ -46,7 +46,9 @@ const struct grc_setting grc_upstream_rows[] = {
     GRC_SETTING(grc_upstream_settings, "timeout", timeout_ms, GRC_SETTING_MS, "30s",
                 "Time for a whole call, retries included", .range = GR_RANGE(1, HOURS(1))),
     GRC_SETTING(grc_upstream_settings, "retries", retries, GRC_SETTING_INT, "2",
-                "Retries of a failed call that is safe to repeat", .range = GR_RANGE(0, 10)),
+                "Retries of a failed call that is safe to repeat; also after a 429 or 503 whose "
+                "Retry-After is at most 2 seconds",
+                .range = GR_RANGE(0, 10)),
     GRC_SETTING(grc_upstream_settings, "connections_max", connections_max, GRC_SETTING_INT, "4096",
                 "Calls at the same time", .range = GR_RANGE(1, 65536)),
     GRC_SETTING(grc_upstream_settings, "idle_timeout", idle_timeout_ms, GRC_SETTING_MS, "30s",
@@ -77,10 +79,6 @@ const struct grc_setting grc_upstream_rows[] = {
         grc_upstream_settings, "retry_percent", retry_percent, GRC_SETTING_INT, "20",
         "Most retries for every hundred calls of the last 10 seconds; ten are always allowed",
         .range = GR_RANGE(0, 100)),
-    GRC_SETTING(grc_upstream_settings, "retry_after_max", retry_after_max_ms, GRC_SETTING_MS, "2s",
-                "Longest Retry-After of a 429 or 503 that is waited out before a call that is safe "
-                "to repeat is made again; 0 passes every such answer on",
-                .range = GR_RANGE(0, SECONDS(60))),
     GRC_SETTING(grc_upstream_settings, "requests_max", requests_max, GRC_SETTING_INT, NULL,
                 "Requests that may wait for it at the same time; by default three quarters of "
                 "server.requests_max",

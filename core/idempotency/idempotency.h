@@ -38,6 +38,6 @@ struct grc_keeper *grc_idempotency_start(struct grc_runtime *runtime, char **ret
  * goes on when its client leaves, since the client may come back for the answer.
  */
 enum gr_err grc_idempotency_claim(struct grc_call *call);
-/* After the answer is complete, with its error rendered, and before it is sent. cancelled: the call
- * was given up. */
+/* Call it when the answer is complete, with its error rendered, and before it is sent. cancelled:
+ * the call was given up. */
 void grc_idempotency_settle(struct grc_call *call, bool cancelled);

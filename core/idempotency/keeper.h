@@ -30,7 +30,7 @@ int64_t grc_keeper_now_ms(struct grc_keeper *keeper);
 /* Roughly how many records a group has: they are counted once a minute, and later claims are added.
  * */
 int64_t grc_keeper_count(struct grc_keeper *keeper, const char *group);
-/* Before and after the request of a claim is served. */
+/* Call these before and after the request of a claim is served. */
 void grc_keeper_begin(struct grc_keeper *keeper, const char *group);
 void grc_keeper_end(struct grc_keeper *keeper);
 /* For a record that the store could not release, or mark as lost, just now: the keeper does it

@@ -22,7 +22,7 @@ static size_t unquote(gr_str text, char *ret)
     return at + 1 == text.len ? len : 0;
 }
 
-/* A comma would make a list of it, and a semicolon begins a parameter. */
+/* A comma would make the value a list, and a semicolon would begin a parameter. */
 static bool is_bare(gr_str text)
 {
     for (size_t i = 0; i < text.len; i++) {

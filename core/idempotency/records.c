@@ -106,7 +106,8 @@ enum gr_err grc_record_claim(struct grc_store *store, struct grc_arena *arena,
                             " FROM greenroom_idempotency WHERE id = ?1",
                             GR_PARAMS(gr_v_text(claim->id)), take_record, &found, NULL);
         if (err != GR_OK || found.any)
-            return err == GR_ERR_STORE_DOWN ? GR_ERR_STORE_BUSY : err; /* this claim made none */
+            return err == GR_ERR_STORE_DOWN ? GR_ERR_STORE_BUSY
+                                            : err; /* this claim has made no record */
     }
     return GR_ERR_STORE_BUSY;
 }

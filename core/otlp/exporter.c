@@ -49,7 +49,7 @@ bool grc_exporter_define(struct grc_upstreams *upstreams, const struct grc_trace
     char *reason = NULL;
 
     if (!grc_url_split(settings->url, &origin, &path))
-        return false; /* the row of the setting has refused it */
+        return false; /* the config would have been refused */
     json_t *object = json_pack("{s:o, s:I, s:I, s:i, s:i, s:s, s:s*}", "url",
                                json_stringn(origin.ptr, origin.len), "connect_timeout",
                                (json_int_t)settings->timeout_ms, "timeout",
@@ -81,7 +81,7 @@ static bool read_headers(struct grc_exporter *exporter)
     char *at = exporter->header_texts;
     while (at && exporter->header_count < HEADERS_MAX && grc_pairs_next(&list, &name, &value)) {
         if (!grc_uri_decode(value, false, at, &len))
-            return false; /* the row of the setting has refused it */
+            return false; /* the config would have been refused */
         exporter->headers[exporter->header_count++] = (struct gr_pair){name, {at, len}};
         at += len;
     }

@@ -47,7 +47,7 @@ static enum gr_err add(struct grc_buf *out, gr_str name, gr_str value)
     return err == GR_OK ? grc_buf_text(out, "}}") : err;
 }
 
-/* The operator's attributes, without a name that another setting has. */
+/* The operator's attributes, without those that other settings name. */
 static enum gr_err add_configured(struct grc_buf *out, gr_str list, bool with_name)
 {
     char *decoded = malloc(list.len + 1);

@@ -95,7 +95,7 @@ static void collect(struct grc_http2 *http2)
         call->code = code;
         call->done = true;
         leave(http2, call);
-        /* The one that drives waits for events, which this thread may have taken. */
+        /* The driving call waits for events, and this thread may have taken them. */
         if (call == http2->driving)
             grc_driver_wake(&http2->driver);
         else

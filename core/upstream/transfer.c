@@ -7,6 +7,8 @@
 #include "base/secure.h"
 
 #define WARN_EVERY_MS 1000
+/* Longest Retry-After of a 429 or 503 that is waited out. */
+#define RETRY_AFTER_MAX_S 2
 
 void grc_transfer_finish(struct grc_transfer *transfer, enum gr_err err)
 {
@@ -282,8 +284,7 @@ static bool waits_out(struct grc_transfer *transfer, int status)
         (int64_t)transfer->tries > settings->retries)
         return false;
     int64_t seconds = grc_answer_head_retry_after_s(&transfer->head);
-    if (seconds < 0 || seconds > settings->retry_after_max_ms / 1000 ||
-        settings->retry_after_max_ms <= 0)
+    if (seconds < 0 || seconds > RETRY_AFTER_MAX_S)
         return false;
     return try_again(transfer, grc_retry_after_ms(
                                    seconds, grc_retry_delay_ms(transfer->tries, grc_random_fast()),

@@ -15,7 +15,7 @@
 /* Room before a body for what is signed with it: the event's id or its digest, and the time. */
 #define WEBHOOKS_SIGNED_HEAD 96
 
-/* Texts of rows for times that a flag or a query tells, such as "1h". */
+/* Texts of the rows for a span of time in a flag or a query, such as "1h". */
 #define WEBHOOKS_SPAN "[1-9][0-9]{0,8}[smhd]"
 
 struct webhooks_options {

@@ -34,7 +34,7 @@ static int print_json(json_t *stolen)
 
 /* --- tables --- */
 
-/* A column: the member of each object, and its head. */
+/* A column: the member of each object that it shows, and its heading. */
 struct column {
     const char *member;
     const char *head;
@@ -120,7 +120,7 @@ static int list_command(struct gr_call *call, const void *options, int argc, cha
     return EXIT_SUCCESS;
 }
 
-/* Prints what was read of an event for a reader: its deliveries as a table, and then itself. */
+/* Prints an event for a person: its deliveries as a table, and then the event. */
 static int print_event(const json_t *event)
 {
     print_table(json_object_get(event, "deliveries"), delivery_columns);
@@ -139,7 +139,7 @@ static int show_command(struct gr_call *call, const void *options, int argc, cha
         return complain("the event cannot be read");
     if (!text.ptr)
         return complain("no event has this id");
-    /* One with values that the parser refuses is printed as it is. */
+    /* An event with values that the parser refuses is printed as it is. */
     const json_t *event = gr_parse_json(call, text);
     if (!event || has_flag(call, "json"))
         return puts(text.ptr) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

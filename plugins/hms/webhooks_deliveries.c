@@ -285,7 +285,7 @@ static enum gr_err take_event(void *arg, const struct gr_value *columns, size_t 
     return found->body.ptr && found->received_at ? GR_OK : GR_ERR_NO_MEMORY;
 }
 
-/* The event stands in it byte for byte, since it may have values that the parser refuses. */
+/* The answer has the event byte for byte, since that may have values that the parser refuses. */
 static enum gr_err write_event(struct gr_call *call, const struct found *found, json_t *deliveries,
                                gr_str *ret_text)
 {

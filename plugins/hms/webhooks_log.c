@@ -1,5 +1,5 @@
 /* The delivery log of the status page: the last attempts that this gateway made, and what was last
- * counted for each target. In memory, so that the page asks no store. */
+ * counted for each target. It is in memory, so that the page does not ask the store. */
 #include "webhooks.h"
 
 #include <stdio.h>
@@ -55,7 +55,7 @@ void webhooks_log_free(struct webhooks_log *log)
     free(log);
 }
 
-/* Copies as much as fits, and no part of a character (UTF-8). */
+/* Copies the whole characters (UTF-8) that fit. */
 static void copy_text(char *to, size_t size, gr_str text)
 {
     size_t len = text.len < size ? text.len : size - 1;

@@ -111,7 +111,7 @@ struct delivery {
     size_t len;
     gr_str event_id;
     gr_str type;
-    bool tried; /* or there was nothing to send: it is not to be released */
+    bool tried; /* it was sent, or there was nothing to send: it is not released */
     bool held;  /* an earlier event of its room has to be sent again */
     bool done;
     bool given_up;
@@ -303,7 +303,7 @@ static int64_t rest_ms(unsigned failures)
     return rest < REST_MAX_MS ? rest : REST_MAX_MS;
 }
 
-/* Later events of the room of a delivery that failed wait for it. */
+/* Later events of the same room wait for a delivery that failed. */
 static void hold_room(struct turn *turn)
 {
     const char *room = queue_text(&turn->next->item, 0);

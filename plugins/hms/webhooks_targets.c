@@ -244,7 +244,7 @@ enum gr_err webhooks_set_paused(struct gr_call *call, const struct webhooks_opti
     }
     if (!*ret_known)
         return GR_OK;
-    /* A second pause does not change since when it is. */
+    /* A second pause does not change the time of the first one. */
     return gr_store_exec(
         call,
         paused ? "INSERT INTO webhook_target (name, paused_ms) VALUES (?1, ?2) ON CONFLICT (name)"

@@ -14,17 +14,26 @@ static json_t *active_key(struct sandbox *sb, const json_t *room)
     return NULL;
 }
 
-static enum gr_err keys_get(struct gr_call *call, struct sandbox *sb)
+/* Finds the active key of the call's room; without one, the call has failed with the message. */
+static enum gr_err key_of(struct gr_call *call, struct sandbox *sb, const char *message,
+                          json_t **ret_key)
 {
     json_t *room = NULL;
-    json_t *key;
     enum gr_err err = sb_room_of(call, sb, true, &room);
 
     if (err != GR_OK)
         return err;
-    key = active_key(sb, room);
-    if (!key)
-        return sb_error(call, 404, "No active key found", NULL);
+    *ret_key = active_key(sb, room);
+    return *ret_key ? GR_OK : sb_error(call, 404, message, NULL);
+}
+
+static enum gr_err keys_get(struct gr_call *call, struct sandbox *sb)
+{
+    json_t *key = NULL;
+    enum gr_err err = key_of(call, sb, "No active key found", &key);
+
+    if (err != GR_OK || !key)
+        return err;
     return sb_reply(call, sb,
                     sb_pack(sb, "{s[o] ss}", "data", sb_view(sb, key), "last", sb_text(key, "id")));
 }
@@ -53,15 +62,11 @@ static enum gr_err keys_create(struct gr_call *call, struct sandbox *sb)
 
 static enum gr_err keys_disable(struct gr_call *call, struct sandbox *sb)
 {
-    json_t *room = NULL;
-    json_t *key;
-    enum gr_err err = sb_room_of(call, sb, true, &room);
+    json_t *key = NULL;
+    enum gr_err err = key_of(call, sb, "Key not found", &key);
 
-    if (err != GR_OK)
+    if (err != GR_OK || !key)
         return err;
-    key = active_key(sb, room);
-    if (!key)
-        return sb_error(call, 404, "Key not found", NULL);
     sb_set(sb, key, "enabled", json_false());
     sb_set(sb, key, "updated_at", sb_time(sb, sb->now_ms));
     /* the documented status of this answer */

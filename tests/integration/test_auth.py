@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -11,6 +12,7 @@ import urllib.parse
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from support.certificates import Authority
 from support.gateway import BINARY, Gateway
 from support.tokens import Key, claims, encode, jwks
 from support.until import until
@@ -603,6 +605,34 @@ def test_claims_bind_to_rooms(make, keys, issuer):
     assert status("/rooms", rooms="*") == 200
     # A token without the claim would be bound to nothing.
     assert status("/rooms/r1") == 401
+
+
+def test_other_claims_bind_to_roles_and_name_the_caller(make, keys, issuer):
+    gateway = make({"jwt": {"main": {**issuer.settings, "roles_claim": "app.roles", "subject_claim": "app.user"}}})
+
+    def mint(role, app):
+        headers = bearer(keys["rsa"].token(claims(scope="tokens:write", app=app)))
+        return gateway.post("/token", {"roomId": "r1", "role": role}, headers=headers).status
+
+    assert mint("guest", {"roles": ["guest"], "user": "marit"}) == 201
+    assert mint("host", {"roles": ["guest"], "user": "marit"}) == 403
+    assert mint("guest", {"roles": ["guest"]}) == 401
+    assert gateway.find(r'"(?:caller|client)":"([^"]*marit)"')
+
+
+def test_keys_are_fetched_from_an_issuer_with_an_authority_of_its_own(make, keys, tmp_path):
+    authority = Authority(tmp_path / "pki")
+    certificate, key = authority.issue("issuer")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with Upstream(tls=context) as server:
+        server.on("GET", "/keys", Reply(jwks(keys["ec"])))
+        settings = {"issuer": "https://issuer.test", "audience": "greenroom", "jwks_url": f"{server.url}/keys"}
+        token = bearer(keys["ec"].token(claims()))
+        trusting = make({"jwt": {"main": {**settings, "jwks_ca_file": str(authority.file), "jwks_refresh": "30s"}}})
+        assert trusting.get("/rooms", headers=token).status == 200
+        trusting.stop()
+        assert make({"jwt": {"main": settings}}).get("/rooms", headers=token).status == 503
 
 
 def test_providers_are_tried_in_order(make, keys, issuer):

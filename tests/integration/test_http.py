@@ -135,6 +135,23 @@ def test_expect_is_answered_when_the_body_is_wanted(gateway):
         assert raw.answer().status == 200
 
 
+def test_values_that_fill_the_memory_of_a_request_are_refused():
+    with Gateway(plugins={"probe": {}}, server={"call_memory_max": "64k"}) as small:
+        for count, status in ((100, 200), (8000, 413)):
+            body = b'{"list": [' + b"1," * count + b"1]}"
+            with small.raw(post(b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body), body)) as raw:
+                assert raw.answer().status == status
+
+
+def test_bodies_that_wait_share_a_limit():
+    with Gateway(plugins={"probe": {}}, server={"waiting_bytes_max": "64k"}) as small:
+        part = post(b"Content-Length: 50000\r\n", b"[" + b" " * 49000)
+        with small.raw(part):
+            wait_in_flight(small, 1)
+            with small.raw(part) as second:
+                assert second.answer().status == 503
+
+
 def test_a_silent_body_ends_in_time(gateway):
     began = time.monotonic()
     with gateway.raw(post(b"Content-Length: 100\r\n", b"{")) as raw:

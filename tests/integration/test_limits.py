@@ -130,6 +130,17 @@ def test_an_address_that_asks_too_often_is_refused_before_its_key_is_looked_at(m
     assert gateway.admin("/readyz").status == 200
 
 
+def test_a_proxy_names_the_client_in_the_header_of_the_config(make):
+    gateway = make({"address": {"rate": "2/m"}})
+    gateway.config["server"].update(trusted_proxies=["127.0.0.1"], proxy_header="Forwarded")
+    gateway.start()
+    for header, statuses in (({"Forwarded": "for=203.0.113.5"}, [200, 200, 429]),
+                             ({"Forwarded": "for=203.0.113.6"}, [200, 200, 429]),
+                             ({"X-Forwarded-For": "203.0.113.7"}, [200, 200, 429]),
+                             ({"X-Forwarded-For": "203.0.113.8"}, [429])):
+        assert [gateway.get("/rooms", headers=header).status for _ in statuses] == statuses, header
+
+
 def test_the_upstreams_own_rate_headers_do_not_come_twice(make, upstream):
     upstream.on("GET", "/rooms", Reply({}, headers=[("RateLimit-Limit", "7"), ("X-RateLimit-Limit", "8")]))
     gateway = make({"caller": {"rate": "100/m"}}).start()

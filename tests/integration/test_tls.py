@@ -115,6 +115,13 @@ def test_browsers_are_told_to_come_by_https_alone(https, authority):
     assert b"\r\nStrict-Transport-Security: max-age=15552000\r\n" in answer, answer
 
 
+@pytest.mark.parametrize("hsts, header", [("1h", b"\r\nStrict-Transport-Security: max-age=3600\r\n"), ("0", None)])
+def test_that_time_can_be_set(tmp_path, server_files, authority, hsts, header):
+    with Https(tmp_path, server_files, tls={"hsts": hsts}) as gateway:
+        answer = gateway.ask(trusting(authority))
+        assert header in answer if header else b"Strict-Transport" not in answer, answer
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_version(https, authority, version):
     context = trusting(authority, minimum_version=version, maximum_version=version)

@@ -242,6 +242,19 @@ def test_an_upstream_that_is_down_is_502_and_comes_back(start, upstream):
     assert gateway.post("/rooms", body=b'{"name":"a"}').status == 200
 
 
+def test_an_upstream_that_takes_no_connection_is_given_up_in_time(start):
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        waiting = [socket.socket() for _ in range(8)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        gateway = start(url=f"http://127.0.0.1:{address[1]}", connect_timeout="200ms", timeout="1h", retries=0)
+        assert gateway.get("/rooms/1").status in (502, 504)
+        for one in waiting:
+            one.close()
+
+
 def test_a_slow_upstream_is_504_in_time(start, upstream):
     gateway = start(timeout="300ms")
     upstream.will(Reply.hang(), Reply.hang())

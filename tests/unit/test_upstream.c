@@ -188,7 +188,6 @@ static int bed_begin(void **state)
                                                   .timeout_ms = 3000,
                                                   .retries = 2,
                                                   .retry_percent = 20,
-                                                  .retry_after_max_ms = 2000,
                                                   .single_flight = true,
                                                   .connections_max = 4,
                                                   .idle_timeout_ms = 30000,
