@@ -131,10 +131,12 @@ bool grc_history_start(void)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&history.wake, &attributes);
     pthread_condattr_destroy(&attributes);
+    pthread_mutex_lock(&history.lock); /* the thread begins when this is done */
     history.began_ms = grc_mono_ms();
-    history.runs = true;
     history.runs = grc_thread_start(&history.thread, STACK_BYTES, run, NULL);
-    return history.runs;
+    bool runs = history.runs;
+    pthread_mutex_unlock(&history.lock);
+    return runs;
 }
 
 void grc_history_stop(void)

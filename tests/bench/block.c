@@ -1,19 +1,30 @@
-/* block: a group whose handler blocks its thread, and says so, for the bench. */
+/* block: a group whose handlers block their threads, for the bench; one announces it. */
 #include <greenroom/plugin.h>
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <time.h>
 
-static enum gr_err block(struct gr_call *call)
+static void block(struct gr_call *call)
 {
     long ms = strtol(gr_param(call, "ms").ptr, NULL, 10);
     struct timespec pause = {ms / 1000, ms % 1000 * 1000000L};
 
-    gr_blocking(call, true);
     nanosleep(&pause, NULL);
+}
+
+static enum gr_err silent(struct gr_call *call)
+{
+    block(call);
+    return gr_reply_json(call, 200, json_object());
+}
+
+static enum gr_err announced(struct gr_call *call)
+{
+    gr_blocking(call, true);
+    block(call);
     gr_blocking(call, false);
-    return gr_reply_json(call, 200, json_pack("{s:i}", "blocked_ms", (int)ms));
+    return gr_reply_json(call, 200, json_object());
 }
 
 static const struct gr_field param_rows[] = {
@@ -22,8 +33,10 @@ static const struct gr_field param_rows[] = {
 };
 
 static const struct gr_route routes[] = {
-    GR_GET("/block/{ms}", "block.block", "Answer after the thread has slept",
-           .access = GR_ACCESS_OPEN, .params = param_rows, .handle = block),
+    GR_GET("/block/announced/{ms}", "block.announced", "Answer after the thread has slept",
+           .access = GR_ACCESS_OPEN, .params = param_rows, .handle = announced),
+    GR_GET("/block/silent/{ms}", "block.silent", "The same without an announcement",
+           .access = GR_ACCESS_OPEN, .params = param_rows, .handle = silent),
     GR_END,
 };
 

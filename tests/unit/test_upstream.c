@@ -43,7 +43,7 @@ static struct {
     size_t requests;
     _Atomic size_t connections;
     char seen[STEPS_MAX][REQUEST_MAX];
-} server;
+} server = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void pause_ms(int ms)
 {
@@ -793,7 +793,6 @@ static int begin(void **state)
     grc_log_level_set(GR_LOG_ERROR);
     if (!grc_upstreams_global_init())
         return -1;
-    pthread_mutex_init(&server.lock, NULL);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     server.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (server.fd < 0 || bind(server.fd, (struct sockaddr *)&address, len) != 0 ||
