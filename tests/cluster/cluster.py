@@ -134,8 +134,9 @@ class Cluster:
         self.redis = made.enter_context(redis.Redis(place)) if redis.PROGRAM else None
         networks, self.no_namespaces = network.networks(gateways)
         self.machines = []
-        for number, one in enumerate(networks):
+        for one in networks:
             made.callback(one.stop)
+        for number, one in enumerate(networks):
             self.machines.append(Machine(place, number, one, self))
             made.callback(self.machines[-1].stop)
         addresses = [f"{machine.network.own}:{machine.port}" for machine in self.machines]

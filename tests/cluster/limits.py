@@ -122,6 +122,4 @@ class Meter:
                 problems.append(f"limits: {worst:.0f} requests ahead of the rate, at most {bound} may be")
             if not alone:
                 most = max(most, worst)
-        if not self.refused:
-            problems.append("limits: nothing was refused")
         return most, together, problems

@@ -84,7 +84,8 @@ class Namespace:
     def __init__(self, number):
         self.name = f"greenroom-{os.getpid()}-{number}"
         self.cable = f"gr{os.getpid() % 1000000}-{number}"
-        self.near, self.own = f"10.231.{number}.1", f"10.231.{number}.2"
+        third = os.getpid() % 64 * 4 + number // 64  # runs beside each other have addresses of their own
+        self.near, self.own = (f"10.231.{third}.{number % 64 * 4 + end}" for end in (1, 2))
         self.prefix = ["ip", "netns", "exec", self.name]
         self._ip("netns", "add", self.name)
         try:

@@ -15,7 +15,7 @@ from support.upstream import TIMEOUT, Reply, Upstream
 from support.webhooks import GIVEN, SECRET, event
 
 pytestmark = pytest.mark.skipif("GR_TEST_POSTGRES" not in os.environ, reason="there is no PostgreSQL server")
-MANY = 6000
+MANY = 2000
 
 
 class File:
@@ -117,7 +117,7 @@ def test_an_interrupted_copy_goes_on(filled, target):
                         f" SELECT 'many-' || i, 't', 'r', i, repeat('x', i % 300) FROM generate_series(1, {MANY}) AS i")
     command = [BINARY, "-c", str(filled.directory), "store", "copy", filled.database.url, target.url]
     killed = 0
-    for lines in range(1, 40):
+    for lines in range(1, 40, 3):
         process = subprocess.Popen(command, env=filled.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(lines):
             if not process.stderr.readline():

@@ -376,7 +376,7 @@ def test_a_gateway_that_was_stopped_past_its_lease_sends_nothing_of_it(start, st
     """Its deliveries are another's by then: SIGSTOP between two deliveries, as a machine that was suspended."""
     answer = threading.Event()
     target.will(Reply.held(answer))
-    first = start(forward_to=[to(target)], forward_timeout="500ms")
+    first = start(forward_to=[to(target)], forward_timeout="3s")
     first.post("/webhooks/targets/app/pause", {})
     for number in range(4):
         taken(first, in_room("a", number))
