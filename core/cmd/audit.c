@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/format.h"
+#include "base/redis_url.h"
 #include "config/ownership.h"
 #include "config/source.h"
 #include "plugin/module.h"
@@ -216,15 +217,14 @@ static void look_at_secrets(struct audit *audit)
 
 /* --- upstreams --- */
 
-static bool is_near(const char *url)
+/* Whether a host, with which the text begins, is this machine. */
+static bool is_near(const char *text)
 {
-    static const char *const near[] = {"http://127.", "http://localhost", "http://[::1]"};
+    size_t len = text[0] == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":/");
+    gr_str host = {text, len};
 
-    for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
-        if (strncmp(url, near[i], strlen(near[i])) == 0)
-            return true;
-    }
-    return false;
+    return gr_str_eq(host, GR_STR("localhost")) || gr_str_eq(host, GR_STR("[::1]")) ||
+           (strncmp(text, "127.", 4) == 0 && strspn(text, "0123456789.") == len);
 }
 
 static void look_at_upstreams(struct audit *audit)
@@ -236,7 +236,7 @@ static void look_at_upstreams(struct audit *audit)
 
         if (!upstream->url)
             continue;
-        if (strncmp(upstream->url, "http://", 7) == 0 && !is_near(upstream->url))
+        if (strncmp(upstream->url, "http://", 7) == 0 && !is_near(upstream->url + 7))
             find(audit, GRC_AUDIT_UPSTREAM_PLAIN,
                  place_of(audit, "upstreams", upstream->name, "url"),
                  grc_format("%s", upstream->url));
@@ -244,6 +244,20 @@ static void look_at_upstreams(struct audit *audit)
             find(audit, GRC_AUDIT_UPSTREAM_UNVERIFIED,
                  place_of(audit, "upstreams", upstream->name, "verify"), grc_format("false"));
     }
+}
+
+/* --- servers of the gateway --- */
+
+/* Names the host without the rest of the URL, which may have a password. */
+static void look_at_redis(struct audit *audit, const char *part, const char *text)
+{
+    struct grc_redis_url url = {.host = NULL};
+
+    if (text && !grc_redis_url_parse(text, &url) && url.host && !url.password &&
+        strcmp(url.host, "::1") != 0 && !is_near(url.host))
+        find(audit, GRC_AUDIT_REDIS_OPEN, place_of(audit, part, "shared", "url"),
+             grc_format("%s:%u", url.host, url.port));
+    grc_redis_url_done(&url);
 }
 
 /* --- files that other users can change --- */
@@ -359,6 +373,8 @@ json_t *grc_audit(const char *config_dir, grc_report_fn *report, void *arg)
         look_at_cors(&audit);
         look_at_secrets(&audit);
         look_at_upstreams(&audit);
+        look_at_redis(&audit, "limits", audit.settings->limits.shared.server.url);
+        look_at_redis(&audit, "cache", audit.settings->cache.shared.server.url);
         look_at_writables(&audit);
         look_at_tokens(&audit);
         look_at_process(&audit);

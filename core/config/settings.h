@@ -269,6 +269,9 @@ struct grc_limits_settings {
       "An upstream on another machine is called without TLS")                                      \
     X(UPSTREAM_UNVERIFIED, "upstream-unverified", HIGH,                                            \
       "The certificate of an upstream is not checked, so that other machines can impersonate it")  \
+    X(REDIS_OPEN, "redis-open", HIGH,                                                              \
+      "A Redis server on another machine is used without a password: whoever reaches it can undo " \
+      "what it is for")                                                                            \
     X(WRITABLE, "writable", HIGH,                                                                  \
       "Users other than the owner can change the config or the code that is loaded")               \
     X(TOKENS_UNLIMITED, "tokens-unlimited", MEDIUM, "A route that makes tokens has no rate limit") \

@@ -58,6 +58,8 @@ RULES = {
     "secret-short": [{"credentials": {"k": {"kind": "100ms", "access_key": "a", "secret": "${AUDIT_SECRET}"}}}],
     "upstream-plain": [{"upstreams": {"api": {"url": "http://api.example.org"}}}],
     "upstream-unverified": [{"upstreams": {"api": {"verify": False}}}],
+    "redis-open": [{"limits": {"shared": {"url": "redis://redis.example.org/0"}}},
+                   {"cache": {"shared": {"url": "redis://127.example.org", "secret": "s" * 32}}}],
     "tokens-unlimited": [{"limits": None}],
     "core-dumps": [{"server": {"core_dumps": True}}],
     "log-debug": [{"log": {"level": "debug"}}],
@@ -94,6 +96,14 @@ def test_a_secret_of_an_issuer_that_can_be_guessed(tmp_path, alg, wanted):
     [one] = found(tmp_path)
     assert (one["rule"], one["found"]) == ("secret-short", f"{wanted - 1} bytes, for {alg}")
     assert re.fullmatch(rf"{tmp_path}/greenroom\.json:\d+:\d+: auth\.jwt\.main\.keys\[1\]\.secret", one["where"])
+
+
+@pytest.mark.parametrize("url", ["redis://:a-password@redis.example.org", "redis://ann:a-password@redis.example.org/3",
+                                 "redis://127.0.0.1/0", "redis://localhost", "redis://[::1]:6379", "unix:///run/redis/redis.sock"])
+def test_a_redis_with_a_password_or_on_this_machine_is_well(tmp_path, url):
+    write(tmp_path, {"limits": {"shared": {"url": url}}})
+    done = audit(tmp_path)
+    assert "redis-open" not in done.stdout and "a-password" not in done.stdout
 
 
 def test_a_secret_in_a_file_that_others_can_read(tmp_path):

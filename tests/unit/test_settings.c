@@ -507,8 +507,11 @@ static void test_everything(void **state)
         "\"allow_unauthenticated_remote\": true, \"body_max\": 10, \"drain_timeout\": \"2m\","
         "\"tls\": {\"certificate\": \"ca.pem\"},"
         "\"cors\": {\"origins\": [\"https://a\", \"https://${GR_TEST_WORD}\"]}},"
-        "\"admin\": {\"listen\": \"127.0.0.1:9090\", \"workers\": 2}," CREDENTIAL
-        ", \"upstreams\": {\"api\": {\"url\": \"https://h:1/v2//\", \"credential\": \"100ms\","
+        "\"admin\": {\"listen\": \"127.0.0.1:9090\", \"workers\": 2},"
+        "\"credentials\": {\"100ms\": {\"access_key\": \"key\", \"secret\": \"top\", "
+        "\"join_lifetime_max\": \"1h\"}}, "
+        "\"upstreams\": {\"api\": {\"url\": \"https://h:1/v2//\", \"credential\": \"100ms\","
+        "\"idle_timeout\": \"20s\","
         "\"ca_file\": \"ca.pem\", \"proxy\": null, \"breaker\": {\"open\": \"7s\"}}, \"auth\": "
         "{\"url\": \"${GR_TEST_UNSET:-http://x/}\", \"retries\": 0}},"
         "\"plugins\": {\"directory\": \"plugins.d\", \"on_error\": \"skip\"}, \"store\": null,"
@@ -536,12 +539,14 @@ static void test_everything(void **state)
     assert_true(api->verify);
     assert_int_equal(api->retries, 2);
     assert_int_equal(api->breaker.open_ms, 7000);
+    assert_int_equal(api->idle_timeout_ms, 20000);
     snprintf(path, sizeof(path), "%s/ca.pem", dir->path);
     assert_string_equal(api->ca_file, path);
     assert_string_equal(grc_settings_upstream(settings, "auth")->url, "http://x");
     assert_null(grc_settings_upstream(settings, "other"));
     assert_int_equal(credential->kind, GRC_CREDENTIAL_100MS);
     assert_string_equal(credential->secret, "top");
+    assert_int_equal(credential->join_lifetime_max_ms, 3600000);
     assert_true(settings->plugin_error_skips);
     assert_null(settings->store);
     assert_string_equal(settings->state_dir, "/var/x");
