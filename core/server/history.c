@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define STACK_BYTES ((size_t)128 * 1024)
 #define PERIOD_MS 10000
@@ -106,16 +105,15 @@ static void take_all(void)
 
 static void *run(void *arg)
 {
-    struct timespec until;
+    int64_t until_ms = grc_mono_ms();
 
     (void)arg;
-    clock_gettime(CLOCK_MONOTONIC, &until);
     pthread_mutex_lock(&history.lock);
     take_all();
     while (history.runs) {
-        until.tv_sec += PERIOD_MS / 1000;
-        while (history.runs && pthread_cond_timedwait(&history.wake, &history.lock, &until) == 0)
-            ;
+        until_ms += PERIOD_MS;
+        while (history.runs && grc_cond_wait_until(&history.wake, &history.lock, until_ms))
+            continue;
         if (history.runs)
             take_all();
     }
@@ -125,12 +123,7 @@ static void *run(void *arg)
 
 bool grc_history_start(void)
 {
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&history.wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&history.wake, NULL);
     pthread_mutex_lock(&history.lock); /* the thread begins when this is done */
     history.began_ms = grc_mono_ms();
     history.runs = grc_thread_start(&history.thread, STACK_BYTES, run, NULL);

@@ -189,7 +189,7 @@ MISTAKES = {
         '{"audit": {"accept": ["log-debugg"]}}', {},
         ['ROOT/greenroom.json:1:23: audit.accept[0]: expected "open-remote", "any-caller", "admin-remote", "plain-remote", '
          '"proxy-any", "cors-any", "cors-credentials", "secret-readable", "secret-short", "upstream-plain", '
-         '"upstream-unverified", "writable", "tokens-unlimited", "stays-root", "core-dumps" or "log-debug", '
+         '"upstream-unverified", "redis-open", "writable", "tokens-unlimited", "stays-root", "core-dumps" or "log-debug", '
          'found "log-debugg"']),
 }
 
