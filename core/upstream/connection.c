@@ -103,7 +103,7 @@ struct grc_connection *grc_connection_take(struct grc_upstream *upstream, bool r
 
         if (!connection)
             return NULL;
-        if (now_ms - connection->idle.since_ms <= connection->idle_max_ms &&
+        if (now_ms - connection->idle.since_ms < connection->idle_max_ms &&
             now_ms - connection->born_ms <= LIFETIME_MAX_MS &&
             is_silent(connection, repeatable, now_ms))
             return connection;

@@ -180,7 +180,7 @@ CURLcode grc_easy_set_peer(CURL *easy, CURLU *url, const struct grc_upstream *up
 static CURLcode set_behaviour(struct grc_handle *handle)
 {
     CURL *easy = handle->easy;
-    long idle_s = (long)(handle->upstream->settings->idle_timeout_ms / 1000);
+    const int64_t idle_ms = handle->upstream->settings->idle_timeout_ms;
     /* The URL is parsed only once; the target of each request is set separately. */
     CURLcode rc = grc_easy_set_peer(easy, handle->url, handle->upstream);
 
@@ -190,7 +190,8 @@ static CURLcode set_behaviour(struct grc_handle *handle)
             rc = curl_easy_setopt(easy, option, value);                                            \
     } while (0)
     SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_MAXAGE_CONN, idle_s > 0 ? idle_s : 1L);
+    SET(CURLOPT_FORBID_REUSE, idle_ms == 0 ? 1L : 0L);
+    SET(CURLOPT_MAXAGE_CONN, idle_ms > 1000 ? (long)(idle_ms / 1000) : 1L); /* 0: no limit */
     SET(CURLOPT_MAXLIFETIME_CONN, GRC_CONNECTION_LIFETIME_S);
     SET(CURLOPT_MAXCONNECTS, 1L);
     SET(CURLOPT_BUFFERSIZE, RECEIVE_BYTES);

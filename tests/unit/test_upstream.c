@@ -566,6 +566,17 @@ static void bytes_after_an_answer_are_not_the_next_answer(void **state)
     }
 }
 
+static void no_connection_is_kept_for_an_idle_time_of_zero(void **state)
+{
+    SCRIPT({.send = OK_ANSWER});
+    struct bed *bed = *state;
+
+    bed->list[0].idle_timeout_ms = 0;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(run(bed, GR_METHOD_GET, "/x").err, GR_OK);
+    assert_int_equal(atomic_load(&server.connections), 3);
+}
+
 /* libcurl 7.88 frees memory twice here when its handle has had an answer before. Its heap does not
  * show it each time, so many are sent. */
 static void a_folded_header_at_first_does_no_harm(void **state)
@@ -831,6 +842,7 @@ int main(void)
         TEST(a_slow_upstream_times_out),
         TEST(unusable_answers_are_told_apart),
         TEST(bytes_after_an_answer_are_not_the_next_answer),
+        TEST(no_connection_is_kept_for_an_idle_time_of_zero),
         TEST(a_folded_header_at_first_does_no_harm),
         TEST(endless_headers_are_cut_off),
         TEST(a_401_renews_the_token_and_repeats_the_post_once),
