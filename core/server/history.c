@@ -105,11 +105,11 @@ static void take_all(void)
 
 static void *run(void *arg)
 {
-    int64_t until_ms = grc_mono_ms();
+    int64_t until_ms;
 
     (void)arg;
     pthread_mutex_lock(&history.lock);
-    take_all();
+    until_ms = history.at_ms;
     while (history.runs) {
         until_ms += PERIOD_MS;
         while (history.runs && grc_cond_wait_until(&history.wake, &history.lock, until_ms))
@@ -126,6 +126,10 @@ bool grc_history_start(void)
     pthread_cond_init(&history.wake, NULL);
     pthread_mutex_lock(&history.lock); /* the thread begins when this is done */
     history.began_ms = grc_mono_ms();
+    /* The first sample is of zeros: what was counted before this thread ran belongs to the history.
+     */
+    history.at_ms = history.began_ms;
+    history.filled = 1;
     history.runs = grc_thread_start(&history.thread, STACK_BYTES, run, NULL);
     bool runs = history.runs;
     pthread_mutex_unlock(&history.lock);
