@@ -25,8 +25,8 @@ class Meter:
         self.alone = []
         """(from, to): when some gateway has counted alone, or may have."""
         self.over = threading.Event()
-        self.threads = [threading.Thread(target=self._ask, args=(machine,)) for machine in machines]
-        self.threads += [threading.Thread(target=self._look)]
+        self.threads = [threading.Thread(target=self._ask, args=(machine,), daemon=True) for machine in machines]
+        self.threads += [threading.Thread(target=self._look, daemon=True)]
         for thread in self.threads:
             thread.start()
 

@@ -85,8 +85,8 @@ class Clients:
         """Rooms whose answer could not be kept: acknowledged, and unknown when they were asked for again."""
         self.retries = 0
         self.over = threading.Event()
-        self.threads = [threading.Thread(target=self._create, args=(key,)) for key in keys]
-        self.threads += [threading.Thread(target=self._send, args=(f"room-{number}",)) for number in range(count)]
+        self.threads = [threading.Thread(target=self._create, args=(key,), daemon=True) for key in keys]
+        self.threads += [threading.Thread(target=self._send, args=(f"room-{number}",), daemon=True) for number in range(count)]
         for thread in self.threads:
             thread.start()
 

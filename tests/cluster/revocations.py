@@ -53,7 +53,7 @@ class Revoker:
         self.lock = threading.Lock()
         self.count, self.timely, self.slowest, self.problems = 0, 0, 0.0, []
         self.over = threading.Event()
-        self.thread = threading.Thread(target=self._run)
+        self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     def end(self):
@@ -77,7 +77,7 @@ class Revoker:
             name, key = self.desk.add(f"probe-{number}", "hello:*", self.over)
             if not key:
                 return
-            watchers = [threading.Thread(target=self._wait, args=(machine, key, 200)) for machine in self.machines]
+            watchers = [threading.Thread(target=self._wait, args=(machine, key, 200), daemon=True) for machine in self.machines]
             for watcher in watchers:
                 watcher.start()
             for watcher in watchers:
@@ -85,7 +85,7 @@ class Revoker:
             while not self.desk.is_revoked(name):
                 time.sleep(0.2)
             at = time.monotonic()
-            watchers = [threading.Thread(target=self._watch, args=(machine, key, at)) for machine in self.machines]
+            watchers = [threading.Thread(target=self._watch, args=(machine, key, at), daemon=True) for machine in self.machines]
             for watcher in watchers:
                 watcher.start()
             for watcher in watchers:
