@@ -13,8 +13,6 @@
 #define CALM_LOOKS 20u
 /* How often it looks at the timers while it rests, if any is set. */
 #define REST_MS 100
-/* After so many times without blocking, work no longer counts as work that blocks. */
-#define REMEMBERED 16u
 #define STACK_BYTES ((size_t)64 * 1024)
 
 enum rest { AWAKE = 0, NAPS, SLEEPS };
@@ -332,15 +330,6 @@ void grc_turns_timer_set(struct grc_turns *turns)
     pthread_mutex_unlock(&turns->lock);
 }
 
-/* The worker runs on without its turn, and takes one before its next step. */
-static void give_turn(struct worker *worker)
-{
-    pthread_mutex_lock(&worker->turns->lock);
-    if (atomic_load(&worker->has_turn))
-        end_turn(worker->turns, worker);
-    pthread_mutex_unlock(&worker->turns->lock);
-}
-
 void grc_block_begin(void)
 {
     struct worker *worker = self();
@@ -348,7 +337,10 @@ void grc_block_begin(void)
     if (!worker || worker->blocks)
         return;
     worker->blocks = true;
-    give_turn(worker);
+    pthread_mutex_lock(&worker->turns->lock);
+    if (atomic_load(&worker->has_turn))
+        end_turn(worker->turns, worker);
+    pthread_mutex_unlock(&worker->turns->lock);
 }
 
 void grc_block_end(void)
@@ -357,28 +349,4 @@ void grc_block_end(void)
 
     if (worker)
         worker->blocks = false;
-}
-
-void grc_habit_begin(const struct grc_habit *habit)
-{
-    struct worker *worker = self();
-
-    if (worker && atomic_load_explicit(&habit->blocks, memory_order_relaxed) > 0)
-        give_turn(worker);
-}
-
-void grc_habit_end(struct grc_habit *habit)
-{
-    const struct worker *worker = self();
-
-    if (!worker)
-        return;
-    int64_t ran_ms = grc_mono_ms() - atomic_load(&worker->busy_ms);
-    unsigned blocks = atomic_load_explicit(&habit->blocks, memory_order_relaxed);
-
-    /* When two threads count at the same time, one of the counts may be lost. */
-    if (ran_ms >= worker->turns->patience_ms)
-        atomic_store_explicit(&habit->blocks, REMEMBERED, memory_order_relaxed);
-    else if (blocks > 0)
-        atomic_store_explicit(&habit->blocks, blocks - 1, memory_order_relaxed);
 }

@@ -8,7 +8,6 @@
  */
 #pragma once
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,16 +31,3 @@ void grc_turns_leave(void);
 void grc_block_begin(void);
 /* Ends grc_block_begin(). The thread continues at once, and takes a turn before its next step. */
 void grc_block_end(void);
-
-/*
- * What is remembered of work that is done again and again, such as the handler of a route: whether
- * it has run for longer than the monitor's patience of late. All zero at first.
- */
-struct grc_habit {
-    _Atomic unsigned blocks; /* 0: no; else how many times it must not, to be forgotten */
-};
-/* Called before the work. If it has blocked of late, its turn goes to another worker now, and not
- * when the monitor finds out; the work then runs beside those that have a turn. */
-void grc_habit_begin(const struct grc_habit *habit);
-/* Called after it, if need be on another worker: one that was waited for has not blocked. */
-void grc_habit_end(struct grc_habit *habit);

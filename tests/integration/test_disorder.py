@@ -19,7 +19,7 @@ ANSWER_SECONDS = 30 * FACTOR
 
 @pytest.fixture(scope="module")
 def gateway():
-    server = {"body_max": "2m", "header_timeout": "20s", "body_timeout": "20s", "workers": 64}
+    server = {"body_max": "2m", "header_timeout": "20s", "body_timeout": "20s"}
     with Gateway(plugins={"probe": {}}, server=server) as running:
         yield running
 

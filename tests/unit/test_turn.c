@@ -65,7 +65,6 @@ struct job {
     int64_t block_ms;   /* how long it blocks; -1: until released */
     int64_t compute_ms; /* how long it keeps a processor busy */
     bool announce;
-    struct grc_habit *habit; /* NULL: none is kept */
     atomic_bool let_go;
     atomic_uint *running; /* how many compute now */
     atomic_uint *crowded; /* how often more did than allowed */
@@ -87,8 +86,6 @@ static void do_job(void *arg)
 {
     struct job *job = arg;
 
-    if (job->habit)
-        grc_habit_begin(job->habit);
     if (job->compute_ms)
         compute(job);
     if (job->announce)
@@ -97,8 +94,6 @@ static void do_job(void *arg)
         poll(NULL, 0, 1);
     if (job->announce)
         grc_block_end();
-    if (job->habit)
-        grc_habit_end(job->habit);
     atomic_store(&job->done, true);
 }
 
@@ -138,13 +133,13 @@ static void test_no_more_run_than_have_a_turn(void **state)
     assert_int_equal(atomic_load(&crowded), 0);
 }
 
-static void block_all_but_one(struct setup *setup, bool announce, struct grc_habit *habit)
+static void block_all_but_one(struct setup *setup, bool announce)
 {
     static struct job blockers[WORKERS - 1];
     struct job quick = {0};
 
     for (size_t i = 0; i < WORKERS - 1; i++) {
-        blockers[i] = (struct job){.block_ms = -1, .announce = announce, .habit = habit};
+        blockers[i] = (struct job){.block_ms = -1, .announce = announce};
         start_job(setup->loop, &blockers[i]);
     }
     start_job(setup->loop, &quick);
@@ -160,54 +155,19 @@ static void block_all_but_one(struct setup *setup, bool announce, struct grc_hab
 /* Would wait forever if a worker that blocks kept its turn. */
 static void test_who_announces_a_block_gives_its_turn(void **state)
 {
-    block_all_but_one(*state, true, NULL);
+    block_all_but_one(*state, true);
 }
 
 static void test_monitor_takes_the_turn_of_who_says_nothing(void **state)
 {
-    block_all_but_one(*state, false, NULL);
-}
-
-/* Would wait forever if work that has blocked before kept its turn until the monitor takes it. */
-static void test_what_has_blocked_gives_its_turn_at_once(void **state)
-{
-    struct grc_habit habit = {.blocks = 1};
-
-    block_all_but_one(*state, false, &habit);
-}
-
-static void test_a_habit_is_learnt_and_forgotten(void **state)
-{
-    struct setup *setup = *state;
-    struct grc_habit habit = {0};
-    atomic_uint running = 0, crowded = 0;
-    struct job blocks = {.compute_ms = 4 * GRC_TURN_PATIENCE_MS,
-                         .running = &running,
-                         .crowded = &crowded,
-                         .habit = &habit};
-
-    start_job(setup->loop, &blocks);
-    wait_for(&blocks.done);
-    assert_int_not_equal(atomic_load(&habit.blocks), 0);
-    for (int i = 0; i < 10000 && atomic_load(&habit.blocks) > 0; i++) {
-        struct job quick = {.habit = &habit};
-
-        start_job(setup->loop, &quick);
-        wait_for(&quick.done);
-    }
-    assert_int_equal(atomic_load(&habit.blocks), 0);
+    block_all_but_one(*state, false);
 }
 
 static void test_a_thread_without_turns_may_announce(void **state)
 {
     (void)state;
-    struct grc_habit habit = {.blocks = 1};
-
     grc_block_begin();
     grc_block_end();
-    grc_habit_begin(&habit);
-    grc_habit_end(&habit);
-    assert_int_equal(atomic_load(&habit.blocks), 1);
 }
 
 int main(void)
@@ -218,9 +178,6 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(test_monitor_takes_the_turn_of_who_says_nothing, start,
                                         end),
-        cmocka_unit_test_setup_teardown(test_what_has_blocked_gives_its_turn_at_once, start_patient,
-                                        end),
-        cmocka_unit_test_setup_teardown(test_a_habit_is_learnt_and_forgotten, start, end),
         cmocka_unit_test(test_a_thread_without_turns_may_announce),
     };
 
