@@ -29,6 +29,7 @@ void grc_conns_free(struct grc_http *http)
         /* With unread bytes the connection would be reset, and the client could lose the answer. */
         if (conn->phase == GRC_CONN_LINGER)
             (void)grc_conn_throw_away(conn);
+        grc_transaction_drop(conn); /* of a request that no worker has begun to serve */
         if (conn->phase != GRC_CONN_FREE)
             grc_conn_close(conn);
         pthread_mutex_destroy(&conn->lock);

@@ -234,6 +234,8 @@ bool grc_transaction_begin(struct grc_conn *conn, size_t len, enum gr_err err, c
 void grc_transaction_run(struct grc_conn *conn);
 /* The head that CivetWeb gets. */
 gr_str grc_transaction_head(const struct grc_transaction *transaction);
+/* Gives back the transaction of a connection, if it has one. */
+void grc_transaction_drop(struct grc_conn *conn);
 void grc_transactions_free(struct grc_http *http);
 
 /* --- ready.c: the queue of connections for workers --- */

@@ -57,6 +57,13 @@ static void give(struct grc_http *http, struct grc_transaction *transaction)
     pthread_mutex_unlock(&http->lock);
 }
 
+void grc_transaction_drop(struct grc_conn *conn)
+{
+    if (conn->transaction)
+        give(conn->http, conn->transaction);
+    conn->transaction = NULL;
+}
+
 void grc_transactions_free(struct grc_http *http)
 {
     while (http->free_transactions) {

@@ -250,9 +250,11 @@ def test_a_stream_of_newcomers_does_not_hold_up_the_end():
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             for _ in range(4):
                 pool.submit(come_again)
-            gateway.signal(signal.SIGTERM)
-            took = ended(gateway, 30 * FACTOR)
-            over.set()
+            try:
+                gateway.signal(signal.SIGTERM)
+                took = ended(gateway, 30 * FACTOR)
+            finally:
+                over.set()
         assert took < 15 * FACTOR and "without stopping the plugins" not in gateway.log
 
 
