@@ -364,10 +364,7 @@ void grc_conn_runs(const struct grc_request *request, bool runs)
 
 static void end(struct grc_conn *conn, bool answered, bool keep)
 {
-    struct grc_transaction *transaction = conn->transaction;
-
-    conn->transaction = NULL;
-    give(conn->http, transaction);
+    grc_transaction_drop(conn);
     atomic_fetch_sub(&conn->http->running, 1);
     atomic_fetch_sub(&conn->http->active, 1);
     if (!answered)

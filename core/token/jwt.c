@@ -35,7 +35,8 @@ static const struct grc_jwt_alg *alg_find(const char *name)
 
 /* --- keys --- */
 
-/* Returns the base64url of {"alg":…,"typ":"JWT","kid":…} with a dot behind it. */
+/* Makes key->head of {"alg":…,"typ":"JWT","kid":…}. Returns false without memory, and for a kid
+ * that is too long. */
 static bool head_make(struct grc_jwt_key *key)
 {
     struct grc_buf text;

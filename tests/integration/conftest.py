@@ -1,5 +1,7 @@
 """Fixtures that several files use."""
 
+import threading
+
 import pytest
 
 
@@ -11,3 +13,20 @@ def services():
     services = minigroups.Services()
     yield services
     services.close()
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """A Redis or Valkey server."""
+    from support.redis import Redis
+
+    with Redis(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def release():
+    """An event that is set at the end of the test at the latest."""
+    event = threading.Event()
+    yield event
+    event.set()

@@ -5,7 +5,6 @@ import contextlib
 import json
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
@@ -42,14 +41,6 @@ def start(tmp_path, upstream):
             return stack.enter_context(Gateway(tmp_path, config, plugins=plugins or {"rooms": {}}))
 
         yield starter
-
-
-@pytest.fixture
-def release():
-    """An event that is set at the end of the test at the latest."""
-    event = threading.Event()
-    yield event
-    event.set()
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ import itertools
 import pathlib
 import signal
 import socket
-import threading
 
 import pytest
 
 from support import promtext
 from support.gateway import Gateway
-from support.redis import Redis, free_port
+from support.redis import free_port
 from support.until import until
 from support.upstream import FACTOR, TIMEOUT, Reply, Upstream
 
@@ -32,23 +31,9 @@ def upstream():
 
 
 @pytest.fixture
-def redis(tmp_path):
-    with Redis(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
 def pool():
     with concurrent.futures.ThreadPoolExecutor(32) as threads:
         yield threads
-
-
-@pytest.fixture
-def release():
-    """An event that is set at the end of the test at the latest."""
-    event = threading.Event()
-    yield event
-    event.set()
 
 
 @pytest.fixture

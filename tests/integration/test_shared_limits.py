@@ -28,12 +28,6 @@ def upstream():
 
 
 @pytest.fixture
-def redis(tmp_path):
-    with Redis(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
 def make(tmp_path, upstream):
     """Starts gateways that differ in nothing but their directories."""
     made = []

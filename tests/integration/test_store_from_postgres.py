@@ -2,14 +2,13 @@
 
 import json
 import os
-import sqlite3
 import subprocess
 
 import pytest
 
 from support.gateway import BINARY
 from support.rig import Rig
-from support.stores import Store
+from support.stores import Store, sqlite_rows
 from support.until import until
 from support.upstream import TIMEOUT, Reply, Upstream
 from support.webhooks import GIVEN, SECRET, event
@@ -25,13 +24,7 @@ class File:
         self.path, self.url = path, f"sqlite:{path}"
 
     def sql(self, statement):
-        connection = sqlite3.connect(self.path, timeout=TIMEOUT)
-        try:
-            with connection:
-                rows = connection.execute(statement).fetchall()
-            return [tuple("" if value is None else str(value) for value in row) for row in rows]
-        finally:
-            connection.close()
+        return sqlite_rows(self.path, statement)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

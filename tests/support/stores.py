@@ -10,6 +10,17 @@ import uuid
 from support.upstream import TIMEOUT
 
 
+def sqlite_rows(file, statement):
+    """Runs one statement on a SQLite file; its rows, all columns as text and NULL as ""."""
+    connection = sqlite3.connect(file, timeout=TIMEOUT)
+    try:
+        with connection:
+            rows = connection.execute(statement).fetchall()
+        return [tuple("" if value is None else str(value) for value in row) for row in rows]
+    finally:
+        connection.close()
+
+
 class Store:
     """url: as in the config."""
 
@@ -34,13 +45,7 @@ class Store:
         """Runs one statement; its rows, all columns as text and NULL as ""."""
         if self._file is None:
             return self._psql(self.url, statement)
-        connection = sqlite3.connect(self._file, timeout=TIMEOUT)
-        try:
-            with connection:
-                rows = connection.execute(statement).fetchall()
-            return [tuple("" if value is None else str(value) for value in row) for row in rows]
-        finally:
-            connection.close()
+        return sqlite_rows(self._file, statement)
 
     @contextlib.contextmanager
     def held(self, table):
