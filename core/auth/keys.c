@@ -8,13 +8,11 @@
 #include "base/format.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/rfc3339.h"
 #include "base/secure.h"
 #include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 

@@ -8,7 +8,6 @@
 #include "base/rfc3339.h"
 #include "base/scope.h"
 #include "base/secure.h"
-#include "base/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>

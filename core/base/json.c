@@ -165,3 +165,19 @@ enum gr_err grc_json_write(struct grc_buf *buf, const json_t *value)
 {
     return write_value(buf, value, WRITE_DEPTH_MAX);
 }
+
+const char *grc_json_text(const json_t *object, const char *name, const char *fallback)
+{
+    const char *text = grc_json_member(object, name);
+
+    return text ? text : fallback;
+}
+
+json_t *grc_json_list(const char *const *texts)
+{
+    json_t *list = json_array();
+
+    for (; texts && *texts; texts++)
+        json_array_append_new(list, json_string(*texts));
+    return list;
+}

@@ -44,6 +44,16 @@ void grc_json_drop(json_t *value, size_t memory);
  * NULL is allowed. */
 enum gr_err grc_json_defer(struct grc_arena *arena, json_t *stolen);
 
+/* The text of a member; NULL when it is absent or no string. */
+static inline const char *grc_json_member(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+/* The same, with the fallback instead of NULL. */
+const char *grc_json_text(const json_t *object, const char *name, const char *fallback);
+/* A new array of texts; the list ends with NULL, and NULL gives an empty array. */
+json_t *grc_json_list(const char *const *texts);
+
 /*
  * Iterates over the parts of an array or an object without making a tree. The text must have passed
  * grc_json_guard(). It only finds where parts begin and end: parse each part to check that it is

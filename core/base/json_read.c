@@ -5,7 +5,6 @@
 
 #include <locale.h>
 #include <math.h>
-#include <stdlib.h>
 
 enum { NUMBER_BYTES = 64 };
 

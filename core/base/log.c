@@ -7,7 +7,6 @@
 
 #include <ctype.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <strings.h>
 
 #define LINE_MAX_BYTES 16384u

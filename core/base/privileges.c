@@ -7,7 +7,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>

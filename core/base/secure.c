@@ -1,7 +1,5 @@
 #include "base/secure.h"
 
-#include "base/clock.h"
-
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

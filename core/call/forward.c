@@ -4,7 +4,6 @@
 #include "call/select.h"
 #include "upstream/headers.h"
 
-#include <stdio.h>
 #include <strings.h>
 
 /* Appends the value of a parameter, escaped for the inside of a JSON string. */

@@ -5,11 +5,9 @@
 #include "base/redis_url.h"
 #include "config/ownership.h"
 #include "config/source.h"
-#include "plugin/module.h"
 #include "server/runtime_build.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>

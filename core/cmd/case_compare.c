@@ -18,13 +18,6 @@
 #define PAIRS_MAX 256u
 #define ARENA_BYTES_MAX (1024u * 1024)
 
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
-}
-
 static void differ(struct grc_buf *out, const char *what, const char *wanted, const char *found)
 {
     (void)grc_buf_format(out, "    %s\n      expected %.*s\n      found    %.*s\n", what,
@@ -135,13 +128,13 @@ static void compare_query(struct grc_buf *out, const char *wanted, const char *f
 
 static void compare_target(struct grc_buf *out, const json_t *call, const json_t *record)
 {
-    const char *receives = text_of(call, "receives");
-    const char *target = text_of(record, "target");
+    const char *receives = grc_json_text(call, "receives", "");
+    const char *target = grc_json_text(record, "target", "");
     const size_t line = strcspn(receives, "?");
     char found[4096];
 
-    snprintf(found, sizeof(found), "%s %.*s", text_of(record, "method"), (int)strcspn(target, "?"),
-             target);
+    snprintf(found, sizeof(found), "%s %.*s", grc_json_text(record, "method", ""),
+             (int)strcspn(target, "?"), target);
     if (strlen(found) != line || strncmp(found, receives, line) != 0)
         differ(out, "the upstream's request", receives, found);
     compare_query(out, receives + line, target + strcspn(target, "?"));
@@ -151,7 +144,7 @@ static void compare_body(struct grc_buf *out, const json_t *one, const json_t *c
                          const json_t *record)
 {
     const json_t *wanted = json_object_get(call, "body");
-    const char *found = text_of(record, "body");
+    const char *found = grc_json_text(record, "body", "");
     size_t len = 0;
 
     if (wanted && json_is_string(wanted) && strcmp(json_string_value(wanted), "same") == 0) {
@@ -210,7 +203,8 @@ static void compare_claims(struct grc_buf *out, const char *what, const json_t *
 static void compare_token(struct grc_buf *out, const json_t *call, const char *kind,
                           const char *given, const json_t *credential)
 {
-    json_t *claims = claims_of(grc_bearer_token(gr_str_of(given)), text_of(credential, "secret"));
+    json_t *claims =
+        claims_of(grc_bearer_token(gr_str_of(given)), grc_json_text(credential, "secret", ""));
 
     if (!claims) {
         differ(out, "the upstream's credential", "a token that the upstream's secret signed",
@@ -229,13 +223,14 @@ static void compare_token(struct grc_buf *out, const json_t *call, const char *k
 static void compare_credential(struct grc_buf *out, const json_t *call, const json_t *record,
                                const struct grc_case_upstreams *all)
 {
-    const json_t *settings = json_object_get(all->upstreams, text_of(call, "at"));
-    const json_t *credential = json_object_get(all->credentials, text_of(settings, "credential"));
-    const char *given = text_of(json_object_get(record, "headers"), "authorization");
-    const char *wanted = text_of(call, "credential");
+    const json_t *settings = json_object_get(all->upstreams, grc_json_text(call, "at", ""));
+    const json_t *credential =
+        json_object_get(all->credentials, grc_json_text(settings, "credential", ""));
+    const char *given = grc_json_text(json_object_get(record, "headers"), "authorization", "");
+    const char *wanted = grc_json_text(call, "credential", "");
 
     if (!wanted[0])
-        wanted = strcmp(text_of(credential, "kind"), "100ms") == 0 ? "management" : "";
+        wanted = strcmp(grc_json_text(credential, "kind", ""), "100ms") == 0 ? "management" : "";
     if (strcmp(wanted, "management") == 0 || strcmp(wanted, "app") == 0)
         compare_token(out, call, wanted, given, credential);
     else if (strncmp(wanted, "Bearer ", 7) == 0)
@@ -268,8 +263,8 @@ void grc_case_compare_calls(struct grc_buf *out, const json_t *one, const json_t
     json_array_foreach(calls, i, call) {
         record = record_of(received, i);
         if (!record) {
-            snprintf(line, sizeof(line), "upstream '%s'", text_of(call, "at"));
-            differ(out, line, text_of(call, "receives"), "no such call");
+            snprintf(line, sizeof(line), "upstream '%s'", grc_json_text(call, "at", ""));
+            differ(out, line, grc_json_text(call, "receives", ""), "no such call");
             continue;
         }
         compare_target(out, call, record);
@@ -279,9 +274,10 @@ void grc_case_compare_calls(struct grc_buf *out, const json_t *one, const json_t
     json_array_foreach(received, i, record) {
         if (json_integer_value(json_object_get(record, "call")) >= 0)
             continue;
-        snprintf(line, sizeof(line), "%s %s", text_of(record, "method"), text_of(record, "target"));
+        snprintf(line, sizeof(line), "%s %s", grc_json_text(record, "method", ""),
+                 grc_json_text(record, "target", ""));
         char what[128];
-        snprintf(what, sizeof(what), "upstream '%.80s'", text_of(record, "at"));
+        snprintf(what, sizeof(what), "upstream '%.80s'", grc_json_text(record, "at", ""));
         differ(out, what, "no such call", line);
     }
 }
@@ -339,7 +335,7 @@ static void compare_names(struct grc_buf *out, const json_t *names, const json_t
 /* Compares a token in the answer. Its signature is not checked here. */
 static void compare_answer_token(struct grc_buf *out, const json_t *wanted, const json_t *body)
 {
-    const char *token = text_of(body, text_of(wanted, "at"));
+    const char *token = grc_json_text(body, grc_json_text(wanted, "at", ""), "");
     const char *payload = strchr(token, '.');
     const size_t len = payload ? strcspn(payload + 1, ".") : 0;
     unsigned char *bytes = malloc(len + 1);
@@ -380,7 +376,7 @@ void grc_case_compare_answer(struct grc_buf *out, const json_t *one, const json_
                              const json_t *answer)
 {
     const json_t *gets = json_object_get(one, "gets");
-    const char *text = text_of(answer, "body");
+    const char *text = grc_json_text(answer, "body", "");
     const size_t count = json_array_size(calls);
     json_t *wanted = json_integer(status_of(gets, calls));
     json_t *body = grc_json_parse(gr_str_of(text), JSON_DEPTH_MAX, NULL);

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/format.h"
+#include "base/json.h"
 #include "base/thread.h"
 #include "cmd/cases.h"
 
@@ -118,23 +119,17 @@ static json_t *read_request(int fd)
 
 /* --- its answer --- */
 
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
-}
-
 /* True when the call has this method and path. Its member "taken" counts the requests that were
  * matched to it. */
 static bool is_meant(const json_t *call, const json_t *record, bool exactly)
 {
-    const char *receives = text_of(call, "receives");
-    const char *method = text_of(record, "method");
+    const char *receives = grc_json_text(call, "receives", "");
+    const char *method = grc_json_text(record, "method", "");
     const size_t len = strlen(method);
-    const char *target = text_of(record, "target");
+    const char *target = grc_json_text(record, "target", "");
 
-    if (json_object_get(call, "taken") || strcmp(text_of(call, "at"), text_of(record, "at")) != 0)
+    if (json_object_get(call, "taken") ||
+        strcmp(grc_json_text(call, "at", ""), grc_json_text(record, "at", "")) != 0)
         return false;
     if (!exactly)
         return true;

@@ -11,11 +11,6 @@
 #define DEPTH_MAX 64u
 #define NAME_MAX_BYTES 160u
 
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
 json_t *grc_case_calls(const json_t *one)
 {
     json_t *upstream = json_object_get(one, "upstream");
@@ -91,7 +86,7 @@ static char *check_call(const char *where, const json_t *call)
 
 static char *check_case(const json_t *one, size_t index)
 {
-    const char *name = text_of(one, "name");
+    const char *name = grc_json_member(one, "name");
     const json_t *gets = json_object_get(one, "gets");
     char where[256];
     json_t *call;
@@ -102,8 +97,8 @@ static char *check_case(const json_t *one, size_t index)
         where, one,
         GR_LIST("name", "route", "defects", "send", "headers", "body", "raw", "upstream", "gets"),
         GR_LIST("name", "route", "send", "raw"));
-    const char *send = reason ? NULL : text_of(one, "send");
-    if (!reason && (!name || !text_of(one, "route") || !send || !strchr(send, ' ')))
+    const char *send = reason ? NULL : grc_json_member(one, "send");
+    if (!reason && (!name || !grc_json_member(one, "route") || !send || !strchr(send, ' ')))
         reason = grc_format("%s: expected name, route and send, \"METHOD TARGET\"", where);
     if (!reason && gets)
         reason = check_shape(where, gets, GR_LIST("status", "body", "headers", "names", "token"),
@@ -199,7 +194,7 @@ struct line {
 static json_t *line_body(const struct line *line, char **ret_what)
 {
     const json_t *valid = json_object_get(line->block, "valid");
-    const char *without = line->refused ? text_of(line->entry, "without") : NULL;
+    const char *without = line->refused ? grc_json_member(line->entry, "without") : NULL;
     const json_t *patch = line->refused ? json_object_get(line->entry, "body") : line->entry;
     json_t *inner = valid ? json_deep_copy(valid) : json_object();
 
@@ -233,10 +228,10 @@ static bool has_key(const char *query, const char *pair)
  * pairs of the line. */
 static char *line_query(const struct line *line, char **ret_what)
 {
-    const char *valid = text_of(line->block, "valid_query");
-    const char *without = line->refused ? text_of(line->entry, "without") : NULL;
+    const char *valid = grc_json_member(line->block, "valid_query");
+    const char *without = line->refused ? grc_json_member(line->entry, "without") : NULL;
     const char *given =
-        line->refused ? text_of(line->entry, "query") : json_string_value(line->entry);
+        line->refused ? grc_json_member(line->entry, "query") : json_string_value(line->entry);
     struct grc_buf buf;
 
     given = given ? given : "";
@@ -267,7 +262,7 @@ static json_t *names_of(const struct line *line, bool body)
 
 static json_t *line_case(const struct line *line)
 {
-    const char *send = text_of(line->send, "send");
+    const char *send = grc_json_member(line->send, "send");
     const bool body = strncmp(send, "GET ", 4) != 0;
     char *what = NULL;
     char *query = body ? NULL : line_query(line, &what);
@@ -320,7 +315,7 @@ static char *add_block(json_t *cases, const json_t *block, size_t index)
             reason = check_shape(where, send,
                                  GR_LIST("route", "send", "headers", "gets", "inside", "base"),
                                  GR_LIST("route", "send"));
-        if (!reason && (!text_of(send, "route") || !text_of(send, "send")))
+        if (!reason && (!grc_json_member(send, "route") || !grc_json_member(send, "send")))
             reason = grc_format("%s: sends: expected route and send", where);
         if (reason)
             break;
@@ -340,10 +335,10 @@ static const char *documented_call(const json_t *cases, const char *route)
 
     json_array_foreach(cases, i, other) {
         json_t *calls = grc_case_calls(other);
-        const char *receives = text_of(json_array_get(calls, 0), "receives");
+        const char *receives = grc_json_member(json_array_get(calls, 0), "receives");
 
         json_decref(calls); /* the case holds them */
-        if (receives && strcmp(text_of(other, "route"), route) == 0)
+        if (receives && strcmp(grc_json_member(other, "route"), route) == 0)
             return receives;
     }
     return NULL;
@@ -357,21 +352,21 @@ static char *fill_calls(json_t *cases)
     size_t j;
 
     json_array_foreach(cases, i, one) {
-        const char *query = strchr(text_of(one, "send"), '?');
+        const char *query = strchr(grc_json_member(one, "send"), '?');
         json_t *calls = grc_case_calls(one);
         char *reason = NULL;
 
         json_array_foreach(calls, j, call) {
-            if (text_of(call, "receives"))
+            if (grc_json_member(call, "receives"))
                 continue;
-            const char *known = documented_call(cases, text_of(one, "route"));
+            const char *known = documented_call(cases, grc_json_member(one, "route"));
             if (known)
                 json_object_set_new(
                     call, "receives",
                     json_sprintf("%.*s%s", (int)strcspn(known, "?"), known, query ? query : ""));
             else
                 reason = grc_format("%s: %s: no case tells what the upstream receives",
-                                    text_of(one, "route"), text_of(one, "name"));
+                                    grc_json_member(one, "route"), grc_json_member(one, "name"));
             if (reason)
                 break;
         }

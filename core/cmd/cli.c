@@ -1,6 +1,6 @@
 #include "base/file.h"
-#include "base/log.h"
 #include "base/memory.h"
+#include "base/near.h"
 #include "base/place.h"
 #include "cmd/cmd.h"
 #include "config/env.h"

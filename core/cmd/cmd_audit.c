@@ -1,4 +1,5 @@
 /* greenroom audit: finds dangerous settings in a valid config. */
+#include "base/json.h"
 #include "base/log.h"
 #include "cmd/audit.h"
 #include "cmd/cmd.h"
@@ -32,15 +33,11 @@ static int print_rules(bool json)
     return json ? grc_print_json(list) : grc_print_done(GRC_EXIT_OK);
 }
 
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
 static void print_finding(const json_t *finding)
 {
-    printf("%s: %s (%s): %s: %s\n", text_of(finding, "where"), text_of(finding, "rule"),
-           text_of(finding, "severity"), text_of(finding, "found"), text_of(finding, "means"));
+    printf("%s: %s (%s): %s: %s\n", grc_json_member(finding, "where"),
+           grc_json_member(finding, "rule"), grc_json_member(finding, "severity"),
+           grc_json_member(finding, "found"), grc_json_member(finding, "means"));
 }
 
 static int run(const struct grc_cli *cli, const void *pointer, int count, char **words)

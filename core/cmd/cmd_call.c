@@ -2,7 +2,7 @@
 #include "base/err.h"
 #include "base/format.h"
 #include "base/log.h"
-#include "base/method.h"
+#include "base/near.h"
 #include "base/uri.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
@@ -11,8 +11,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define TARGET_MAX_BYTES 16384u
 #define ANSWER_MAX_BYTES ((size_t)64 * 1024 * 1024)

@@ -8,7 +8,6 @@
 #include "plugin/plugin.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define REFERENCE_MAX_BYTES (4u * 1024 * 1024)
 

@@ -10,7 +10,6 @@
 #include "config/env.h"
 #include "config/units.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>

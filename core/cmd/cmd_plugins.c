@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "base/near.h"
 #include "cmd/cmd.h"
 #include "cmd/plugin_file.h"
 #include "config/env.h"

@@ -1,10 +1,10 @@
 /* greenroom routes: lists the routes. */
 #include "base/log.h"
 #include "base/method.h"
+#include "base/near.h"
 #include "base/scope.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
-#include "config/setting.h"
 #include "server/runtime_build.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 #include "cmd/config_show.h"
 
 #include "base/log.h"
+#include "base/near.h"
 #include "config/env.h"
-#include "config/setting.h"
 #include "config/show.h"
 #include "plugin/plugin.h"
 

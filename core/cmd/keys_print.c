@@ -2,16 +2,8 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "cmd/cmd.h"
-
-static json_t *list_json(const char *const *list)
-{
-    json_t *array = json_array();
-
-    for (; list && *list; list++)
-        json_array_append_new(array, json_string(*list));
-    return array;
-}
 
 static json_t *time_json(int64_t ms)
 {
@@ -35,10 +27,10 @@ static json_t *key_json(struct grc_api_key *key, int64_t now_ms)
     json_t *bindings = json_object();
 
     for (const struct grc_binding *at = key->caller.bindings; at && at->kind; at++)
-        json_object_set_new(bindings, at->kind, list_json(at->values));
+        json_object_set_new(bindings, at->kind, grc_json_list(at->values));
     return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "name", key->caller.id.ptr, "id",
                      key->id, "state", state_of(key, now_ms), "scopes",
-                     list_json(key->caller.scopes), "bindings", bindings, "created",
+                     grc_json_list(key->caller.scopes), "bindings", bindings, "created",
                      time_json(key->created_ms), "expires", time_json(key->expires_ms), "revoked",
                      time_json(key->revoked_ms), "used", time_json(atomic_load(&key->used_ms)));
 }

@@ -1,5 +1,4 @@
 /* Man pages, in the macros of man(7). */
-#include "base/err.h"
 #include "cmd/audit.h"
 #include "cmd/pages.h"
 #include "config/setting.h"

@@ -60,15 +60,6 @@ static json_t *options_json(const struct gr_option *row)
     return list;
 }
 
-static json_t *names_json(const char *const *names)
-{
-    json_t *list = json_array();
-
-    for (; names && *names; names++)
-        json_array_append_new(list, json_string(*names));
-    return list;
-}
-
 static json_t *migrations_json(const struct gr_migration *row)
 {
     json_t *list = json_array();
@@ -91,7 +82,7 @@ static json_t *tables_json(const char *file)
             tables, json_pack("{s:s,s:s}", "licence", desc->licence, "summary", desc->summary));
         json_object_set_new(tables, "routes", routes_json(plugin));
         json_object_set_new(tables, "options", options_json(desc->options));
-        json_object_set_new(tables, "upstreams", names_json(desc->upstreams));
+        json_object_set_new(tables, "upstreams", grc_json_list(desc->upstreams));
         json_object_set_new(tables, "migrations", migrations_json(desc->migrations));
     }
     if (!plugin || plugin->state != GRC_LOAD_OK)

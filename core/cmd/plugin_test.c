@@ -4,6 +4,7 @@
  */
 #include "base/file.h"
 #include "base/format.h"
+#include "base/json.h"
 #include "cmd/case_client.h"
 #include "cmd/case_compare.h"
 #include "cmd/case_upstream.h"
@@ -37,13 +38,6 @@ struct trial {
     unsigned port;
 };
 
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
-}
-
 /* --- the config --- */
 
 /* Every upstream that the plugin may call becomes the scripted one, with the settings that the file
@@ -73,14 +67,14 @@ static void add_upstreams(struct trial *trial)
     size_t i;
 
     json_array_foreach(json_object_get(trial->report, "routes"), i, item)
-        add_upstream(trial, text_of(item, "upstream"));
+        add_upstream(trial, grc_json_text(item, "upstream", ""));
     json_array_foreach(json_object_get(trial->report, "upstreams"), i, item)
         add_upstream(trial, json_string_value(item));
     json_array_foreach(json_object_get(trial->report, "options"), i, item) {
-        const char *given = text_of(config, text_of(item, "name"));
+        const char *given = grc_json_text(config, grc_json_text(item, "name", ""), "");
 
-        if (strcmp(text_of(item, "type"), "upstream") == 0)
-            add_upstream(trial, given[0] ? given : text_of(item, "default"));
+        if (strcmp(grc_json_text(item, "type", ""), "upstream") == 0)
+            add_upstream(trial, given[0] ? given : grc_json_text(item, "default", ""));
     }
     json_object_foreach(json_object_get(trial->cases, "upstreams"), name, value)
         add_upstream(trial, name);
@@ -179,8 +173,8 @@ static const char *upstream_of(const struct trial *trial, const char *route)
     size_t i;
 
     json_array_foreach(json_object_get(trial->report, "routes"), i, row) {
-        if (strcmp(text_of(row, "id"), route) == 0 && json_object_get(row, "upstream"))
-            return text_of(row, "upstream");
+        if (strcmp(grc_json_text(row, "id", ""), route) == 0 && json_object_get(row, "upstream"))
+            return grc_json_text(row, "upstream", "");
     }
     const char *first = json_object_iter_key(json_object_iter(trial->upstreams));
     return first ? first : "";
@@ -194,7 +188,8 @@ static json_t *calls_of(const struct trial *trial, const json_t *one)
 
     json_array_foreach(calls, i, call) {
         if (!json_object_get(call, "at"))
-            json_object_set_new(call, "at", json_string(upstream_of(trial, text_of(one, "route"))));
+            json_object_set_new(call, "at",
+                                json_string(upstream_of(trial, grc_json_text(one, "route", ""))));
     }
     return calls;
 }
@@ -205,7 +200,7 @@ static bool known_route(const struct trial *trial, const char *id)
     size_t i;
 
     json_array_foreach(json_object_get(trial->report, "routes"), i, row) {
-        if (strcmp(text_of(row, "id"), id) == 0)
+        if (strcmp(grc_json_text(row, "id", ""), id) == 0)
             return true;
     }
     return false;
@@ -224,7 +219,7 @@ static bool run_case(struct trial *trial, const json_t *one)
     grc_case_upstream_expect(trial->upstream, calls);
     json_t *answer = grc_case_send(trial->port, one, &reason);
     json_t *received = grc_case_upstream_received(trial->upstream);
-    if (!known_route(trial, text_of(one, "route")))
+    if (!known_route(trial, grc_json_text(one, "route", "")))
         (void)grc_buf_text(&differences, "    the plugin has no such route\n");
     if (answer)
         grc_case_compare_answer(&differences, one, calls, answer);
@@ -235,7 +230,8 @@ static bool run_case(struct trial *trial, const json_t *one)
     grc_case_compare_calls(&differences, one, calls, received, &all);
     const bool good = differences.len == 0;
     if (!good) {
-        printf("failed: %s: %s\n%s", text_of(one, "route"), text_of(one, "name"), differences.ptr);
+        printf("failed: %s: %s\n%s", grc_json_text(one, "route", ""),
+               grc_json_text(one, "name", ""), differences.ptr);
         print_log(trial);
     }
     grc_buf_done(&differences);
@@ -266,8 +262,8 @@ static int run_cases(struct trial *trial)
             break;
         }
     }
-    printf("%s %s: %zu of %zu cases, %zu failed\n", text_of(trial->report, "name"),
-           text_of(trial->report, "version"), run, json_array_size(cases), failed);
+    printf("%s %s: %zu of %zu cases, %zu failed\n", grc_json_text(trial->report, "name", ""),
+           grc_json_text(trial->report, "version", ""), run, json_array_size(cases), failed);
     return failed == 0 ? GRC_EXIT_OK : GRC_EXIT_FAILED;
 }
 

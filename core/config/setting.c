@@ -1,10 +1,8 @@
 #include "config/setting.h"
 
-#include "base/secure.h"
+#include "base/near.h"
 #include "config/env.h"
 #include "config/units.h"
-
-#include <strings.h>
 
 #define NAME_MAX_BYTES 64u
 #define NAMES_MAX_BYTES 2048u
@@ -296,67 +294,6 @@ static grc_read_fn *const readers[] = {
 
 /* --- objects --- */
 
-static bool same_letter(char a, char b)
-{
-    return strncasecmp(&a, &b, 1) == 0;
-}
-
-/* Returns the number of changes that turn one name into the other, without regard to case: letters
- * that are added, left out, replaced, or exchanged with their neighbour (optimal string alignment).
- * SIZE_MAX for a name longer than NAME_MAX_BYTES. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t rows[3][NAME_MAX_BYTES + 1];
-    size_t a_len = strlen(a);
-    size_t b_len = strlen(b);
-
-    if (a_len > NAME_MAX_BYTES || b_len > NAME_MAX_BYTES)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b_len; j++)
-        rows[0][j] = j;
-    for (size_t i = 1; i <= a_len; i++) {
-        size_t *row = rows[i % 3];
-        const size_t *above = rows[(i + 2) % 3];
-        const size_t *above_two = rows[(i + 1) % 3];
-
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t best = above[j - 1] + !same_letter(a[i - 1], b[j - 1]);
-
-            best = above[j] + 1 < best ? above[j] + 1 : best;
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) &&
-                same_letter(a[i - 2], b[j - 1]) && above_two[j - 2] + 1 < best)
-                best = above_two[j - 2] + 1;
-            row[j] = best;
-        }
-    }
-    return rows[a_len % 3][b_len];
-}
-
-/* Makes the candidate the best one when it is near the name and nearer than the best so far. */
-static void near_update(const char *name, const char *candidate, const char **best,
-                        size_t *best_distance)
-{
-    size_t far = distance(name, candidate);
-    size_t limit = strlen(name) > 4 ? 2 : 1;
-
-    if (far <= limit && far < strlen(candidate) && (!*best || far < *best_distance)) {
-        *best = candidate;
-        *best_distance = far;
-    }
-}
-
-const char *grc_name_near(const char *name, const char *const *candidates)
-{
-    const char *best = NULL;
-    size_t best_distance = 0;
-
-    for (; *candidates; candidates++)
-        near_update(name, *candidates, &best, &best_distance);
-    return best;
-}
-
 static const struct grc_setting *row_of(const struct grc_setting *keys, const char *name)
 {
     while (keys->name && strcmp(keys->name, name) != 0)
@@ -382,15 +319,13 @@ static void report_unknown(struct grc_reader *reader, const struct grc_path *pat
                            const struct grc_setting *keys, const char *name)
 {
     const struct grc_path here = {.up = path, .name = name};
-    const struct grc_setting *key;
-    const char *near = NULL;
-    size_t near_distance = 0;
+    struct grc_near near = {.name = name};
     struct grc_buf names;
 
-    for (key = keys; key->name; key++)
-        near_update(name, key->name, &near, &near_distance);
-    if (near) {
-        grc_reader_problem(reader, &here, "unknown key, did you mean \"%s\"?", near);
+    for (const struct grc_setting *key = keys; key->name; key++)
+        grc_near_try(&near, key->name);
+    if (near.best) {
+        grc_reader_problem(reader, &here, "unknown key, did you mean \"%s\"?", near.best);
         return;
     }
     grc_buf_init(&names, NAMES_MAX_BYTES);

@@ -128,8 +128,6 @@ void grc_path_write(struct grc_buf *buf, const struct grc_path *path);
 /* Reads an object (NULL: all defaults) into base, which the caller has zeroed. */
 void grc_setting_rows_read(struct grc_reader *reader, const struct grc_path *path,
                            const struct grc_setting *keys, const json_t *object, void *base);
-/* Returns the candidate that a mistyped name is close to, or NULL. The candidates end with NULL. */
-const char *grc_name_near(const char *name, const char *const *candidates);
 /* Reports one problem at a path. */
 void grc_reader_problem(struct grc_reader *reader, const struct grc_path *path, const char *format,
                         ...) __attribute__((format(printf, 3, 4)));

@@ -1,10 +1,8 @@
 /* Documents made from the rows: defaults as JSON, the JSON schema, the reference. */
 #include "config/setting.h"
-#include "config/units.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* --- texts as JSON --- */
 

@@ -5,7 +5,6 @@
 #include "config/settings_rows.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* --- lists of scopes --- */
 
@@ -73,9 +72,7 @@ static const struct grc_setting jwt_key_keys[] = {
     GRC_SETTING(grc_auth_key_settings, "alg", alg, GRC_SETTING_STRING, NULL, "The key's algorithm",
                 .values = GR_LIST("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256",
                                   "ES384", "ES512")),
-    GRC_SETTING(grc_auth_key_settings, "file", file, GRC_SETTING_STRING, NULL,
-                "Public key: PEM or DER", .optional = true, .range = GR_MIN(1),
-                .convert = grc_file_convert),
+    GRC_FILE_SETTING(grc_auth_key_settings, "file", file, "Public key: PEM or DER"),
     GRC_SETTING(grc_auth_key_settings, "secret", secret, GRC_SETTING_SECRET, NULL,
                 "Secret of an HS key", .optional = true),
     GRC_SETTING_END,
@@ -152,18 +149,12 @@ static const struct grc_setting jwt_keys[] = {
                "\"RS384\",\"RS512\",\"ES256\",\"ES384\",\"ES512\"]},\"file\":{\"type\":"
                "\"string\"},\"secret\":{\"type\":[\"string\",\"object\"]}},\"required\":[\"alg\"],"
                "\"additionalProperties\":false}}"},
-    GRC_SETTING(grc_jwt_settings, "jwks_file", jwks_file, GRC_SETTING_STRING, NULL,
-                "File with a JSON Web Key Set", .optional = true, .range = GR_MIN(1),
-                .convert = grc_file_convert),
+    GRC_FILE_SETTING(grc_jwt_settings, "jwks_file", jwks_file, "File with a JSON Web Key Set"),
     GRC_SETTING(grc_jwt_settings, "jwks_url", jwks_url, GRC_SETTING_STRING, NULL,
                 "Where the issuer publishes its JSON Web Key Set", .optional = true,
                 .convert = jwks_url_convert,
                 .expected = "an https URL without query (http only on this machine)"),
-    GRC_SETTING(grc_jwt_settings, "jwks_ca_file", jwks_ca_file, GRC_SETTING_STRING, NULL,
-                "PEM file of the certificate authorities to trust for jwks_url instead of the "
-                "system's",
-                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
-                .verify = grc_ca_file_verify),
+    GRC_CA_FILE_SETTING(grc_jwt_settings, "jwks_ca_file", jwks_ca_file, "for jwks_url "),
     GRC_SETTING(
         grc_jwt_settings, "jwks_refresh", jwks_refresh_ms, GRC_SETTING_MS, "15m",
         "How old a fetched key set may get; an unknown kid has it fetched earlier, at most every "
@@ -232,23 +223,12 @@ static const struct grc_map jwt_map = {
 };
 
 const struct grc_setting grc_auth_rows[] = {
-    {.name = "keys",
-     .type = GRC_SETTING_OBJECT,
-     .optional = true,
-     .doc = "API keys, made with `greenroom keys`",
-     .keys = keys_keys},
+    GRC_PART_SETTING("keys", "API keys, made with `greenroom keys`", keys_keys, .optional = true),
     GRC_SETTING(grc_auth_settings, "jwt", jwt, GRC_SETTING_MAP, "{}",
                 "Issuers of JSON Web Tokens, by a name of your own", .keys = jwt_keys,
                 .map = &jwt_map),
-    {.name = "none",
-     .type = GRC_SETTING_OBJECT,
-     .optional = true,
-     .doc = "Callers without a credential",
-     .keys = none_keys},
-    {.name = "throttle",
-     .type = GRC_SETTING_OBJECT,
-     .doc = "Throttling of addresses that guess credentials",
-     .keys = throttle_keys},
+    GRC_PART_SETTING("none", "Callers without a credential", none_keys, .optional = true),
+    GRC_PART_SETTING("throttle", "Throttling of addresses that guess credentials", throttle_keys),
     GRC_SETTING_END,
 };
 

@@ -1,5 +1,6 @@
 /* Checks of greenroom.json that involve several keys, or what exists on this machine. */
 #include "base/log.h"
+#include "base/near.h"
 #include "config/settings_rows.h"
 
 #include <errno.h>

@@ -88,16 +88,10 @@ static const struct grc_setting shared_keys[] = {
 };
 
 const struct grc_setting grc_limits_rows[] = {
-    {.name = "caller",
-     .type = GRC_SETTING_OBJECT,
-     .offset = offsetof(struct grc_limits_settings, caller),
-     .doc = "Limits of each caller",
-     .keys = who_keys},
-    {.name = "address",
-     .type = GRC_SETTING_OBJECT,
-     .offset = offsetof(struct grc_limits_settings, address),
-     .doc = "Limits of each address (of each /64 network with IPv6)",
-     .keys = who_keys},
+    GRC_SETTING(grc_limits_settings, "caller", caller, GRC_SETTING_OBJECT, NULL,
+                "Limits of each caller", .keys = who_keys),
+    GRC_SETTING(grc_limits_settings, "address", address, GRC_SETTING_OBJECT, NULL,
+                "Limits of each address (of each /64 network with IPv6)", .keys = who_keys),
     GRC_SETTING(grc_limits_settings, "scopes", scopes, GRC_SETTING_MAP, "{}",
                 "Limits of each caller on the routes of a scope", .keys = what_keys,
                 .map = &scopes_map),
@@ -108,11 +102,10 @@ const struct grc_setting grc_limits_rows[] = {
         grc_limits_settings, "in_flight", in_flight, GRC_SETTING_INT, "0",
         "Requests at the same time in the whole gateway; more are answered 503; 0: any number",
         .range = GR_RANGE(0, 1000000)),
-    {.name = "shared",
-     .type = GRC_SETTING_OBJECT,
-     .offset = offsetof(struct grc_limits_settings, shared),
-     .doc = "Counting over several gateways, of all limits but in_flight, and of wrong credentials",
-     .keys = shared_keys},
+    GRC_SETTING(
+        grc_limits_settings, "shared", shared, GRC_SETTING_OBJECT, NULL,
+        "Counting over several gateways, of all limits but in_flight, and of wrong credentials",
+        .keys = shared_keys),
     GRC_SETTING_END,
 };
 

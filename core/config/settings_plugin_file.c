@@ -63,17 +63,25 @@ static const struct grc_setting cache_keys[] = {
     GRC_SETTING_END,
 };
 
+/* Reads an object of these rows. Another value stands for the first of its members alone. */
+static void read_short(struct grc_reader *reader, const struct grc_path *path,
+                       const struct grc_setting *keys, const json_t *value, void *base)
+{
+    json_t *object = json_is_object(value) ? json_incref((json_t *)(uintptr_t)value)
+                                           : json_pack("{sO}", keys[0].name, value);
+
+    grc_setting_rows_read(reader, path, keys, object, base);
+    json_decref(object);
+}
+
 /* "cache": "2s", or an object of cache_keys. */
 static void read_cache(struct grc_reader *reader, const struct grc_path *path,
                        const struct grc_setting *key, const json_t *value, void *base)
 {
     struct grc_route_settings *route = base;
-    json_t *times = json_is_object(value) ? json_incref((json_t *)(uintptr_t)value)
-                                          : json_pack("{sO}", "ttl", value);
 
     (void)key;
-    grc_setting_rows_read(reader, path, cache_keys, times, &route->cache);
-    json_decref(times);
+    read_short(reader, path, cache_keys, value, &route->cache);
 }
 
 #define IDEMPOTENCY_SCHEMA                                                                         \
@@ -99,12 +107,9 @@ static void read_idempotency(struct grc_reader *reader, const struct grc_path *p
                              const struct grc_setting *key, const json_t *value, void *base)
 {
     struct grc_plugin_settings *plugin = base;
-    json_t *object = json_is_object(value) ? json_incref((json_t *)(uintptr_t)value)
-                                           : json_pack("{sO}", "keep", value);
 
     (void)key;
-    grc_setting_rows_read(reader, path, idempotency_keys, object, &plugin->idempotency);
-    json_decref(object);
+    read_short(reader, path, idempotency_keys, value, &plugin->idempotency);
 }
 
 static const struct grc_setting route_keys[] = {

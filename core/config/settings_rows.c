@@ -18,11 +18,11 @@ static const char *store_convert(struct grc_reader *reader, const char *text)
 }
 
 static const struct grc_setting plugins_keys[] = {
-    GRC_SETTING(grc_settings, "directory", plugin_dir, GRC_SETTING_STRING, NULL,
-                "Where the shared objects are; by default beside the program or where they were "
-                "installed",
-                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
-                .verify = grc_directory_verify),
+    GRC_FILE_SETTING(
+        grc_settings, "directory", plugin_dir,
+        "Where the shared objects are; by default beside the program or where they were "
+        "installed",
+        .verify = grc_directory_verify),
     GRC_SETTING(grc_settings, "on_error", plugin_error_skips, GRC_SETTING_FLAG, "stop",
                 "Whether a plugin that does not load stops the start or is left out",
                 .values = GR_LIST("stop", "skip")),
@@ -91,53 +91,38 @@ static const struct grc_setting audit_keys[] = {
 
 const struct grc_setting grc_settings_rows[] = {
     {.name = "$schema", .type = GRC_SETTING_NOTE, .doc = "For editors"},
-    {.name = "server",
-     .type = GRC_SETTING_OBJECT,
-     .doc = "The HTTP server",
-     .keys = grc_server_rows},
-    {.name = "admin",
-     .type = GRC_SETTING_OBJECT,
-     .doc = "The admin listener",
-     .keys = grc_admin_rows},
+    GRC_PART_SETTING("server", "The HTTP server", grc_server_rows),
+    GRC_PART_SETTING("admin", "The admin listener", grc_admin_rows),
     GRC_SETTING(grc_settings, "credentials", credentials, GRC_SETTING_MAP, "{}",
                 "Credentials of upstreams, by name", .keys = grc_credential_rows,
                 .map = &grc_credential_map),
     GRC_SETTING(grc_settings, "upstreams", upstreams, GRC_SETTING_MAP, "{}",
                 "The services behind the gateway, by name", .keys = grc_upstream_rows,
                 .map = &grc_upstream_map),
-    {.name = "plugins", .type = GRC_SETTING_OBJECT, .doc = "The plugins", .keys = plugins_keys},
+    GRC_PART_SETTING("plugins", "The plugins", plugins_keys),
     GRC_SETTING(
         grc_settings, "store", store, GRC_SETTING_SECRET, "${GREENROOM_STORE:-sqlite:greenroom.db}",
         "Database for groups that keep data; a relative file is in state_directory",
         .optional = true, .convert = store_convert,
         .expected =
             "\"sqlite:FILE\" or \"postgres://…\", or {\"file\": \"PATH\"} with such a line"),
-    GRC_SETTING(
-        grc_settings, "state_directory", state_dir, GRC_SETTING_STRING, NULL,
+    GRC_FILE_SETTING(
+        grc_settings, "state_directory", state_dir,
         "Directory for files that the gateway writes; by default beside the program in a build "
         "tree, else /var/lib/greenroom",
-        .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
         .verify = grc_made_directory_verify, .env = "STATE_DIRECTORY"),
-    {.name = "auth",
-     .type = GRC_SETTING_OBJECT,
-     .offset = offsetof(struct grc_settings, auth),
-     .doc = "Who may call; without a provider, every client that reaches the listener",
-     .keys = grc_auth_rows},
-    {.name = "limits",
-     .type = GRC_SETTING_OBJECT,
-     .offset = offsetof(struct grc_settings, limits),
-     .doc = "Limits on rates and on requests at the same time",
-     .keys = grc_limits_rows},
+    GRC_SETTING(grc_settings, "auth", auth, GRC_SETTING_OBJECT, NULL,
+                "Who may call; without a provider, every client that reaches the listener",
+                .keys = grc_auth_rows),
+    GRC_SETTING(grc_settings, "limits", limits, GRC_SETTING_OBJECT, NULL,
+                "Limits on rates and on requests at the same time", .keys = grc_limits_rows),
     GRC_SETTING(grc_settings, "cache", cache, GRC_SETTING_OBJECT, NULL,
                 "Answers that are kept for routes with a \"cache\" time", .keys = grc_cache_rows),
     GRC_SETTING(grc_settings, "docs", docs, GRC_SETTING_OBJECT, NULL,
                 "The description of the API and its page", .keys = docs_keys),
-    {.name = "log", .type = GRC_SETTING_OBJECT, .doc = "The log", .keys = log_keys},
+    GRC_PART_SETTING("log", "The log", log_keys),
     GRC_SETTING(grc_settings, "traces", traces, GRC_SETTING_OBJECT, NULL,
                 "Spans for an OpenTelemetry collector", .keys = grc_traces_rows),
-    {.name = "audit",
-     .type = GRC_SETTING_OBJECT,
-     .doc = "Exceptions for greenroom audit",
-     .keys = audit_keys},
+    GRC_PART_SETTING("audit", "Exceptions for greenroom audit", audit_keys),
     GRC_SETTING_END,
 };

@@ -38,6 +38,21 @@ const char *grc_url_convert(struct grc_reader *reader, const char *text);
 extern const struct grc_setting grc_cache_rows[];
 void grc_cache_settings_check(struct grc_reader *reader, const struct grc_settings *settings);
 
+/* The name of a file, which may be absent. */
+#define GRC_FILE_SETTING(struct_, name_, member_, ...)                                             \
+    GRC_SETTING(struct_, name_, member_, GRC_SETTING_STRING, NULL, __VA_ARGS__, .optional = true,  \
+                .range = GR_MIN(1), .convert = grc_file_convert)
+#define GRC_CA_FILE_SETTING(struct_, name_, member_, for_what_)                                    \
+    GRC_FILE_SETTING(struct_, name_, member_,                                                      \
+                     "PEM file of the certificate authorities to trust " for_what_                 \
+                     "instead of the system's",                                                    \
+                     .verify = grc_ca_file_verify)
+/* An object whose members are members of the struct that the row itself is for. */
+#define GRC_PART_SETTING(name_, doc_, ...)                                                         \
+    {                                                                                              \
+        .name = (name_), .type = GRC_SETTING_OBJECT, .doc = (doc_), .keys = __VA_ARGS__            \
+    }
+
 /* The rows of a struct grc_redis_settings, which is the member `server` of struct_. */
 #define GRC_REDIS_URL_ROW(struct_, doc_, without_)                                                 \
     GRC_SETTING(struct_, "url", server.url, GRC_SETTING_SECRET, NULL,                              \
@@ -48,11 +63,7 @@ void grc_cache_settings_check(struct grc_reader *reader, const struct grc_settin
                             "\"unix:///run/redis/redis.sock\" (user and password "                 \
                             "percent-encoded), or {\"file\": \"PATH\"} with such a line")
 #define GRC_REDIS_CA_FILE_ROW(struct_)                                                             \
-    GRC_SETTING(struct_, "ca_file", server.ca_file, GRC_SETTING_STRING, NULL,                      \
-                "PEM file of the certificate authorities to trust for rediss:// instead of the "   \
-                "system's",                                                                        \
-                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,                 \
-                .verify = grc_ca_file_verify)
+    GRC_CA_FILE_SETTING(struct_, "ca_file", server.ca_file, "for rediss:// ")
 #define GRC_REDIS_TIMEOUT_ROW(struct_)                                                             \
     GRC_SETTING(struct_, "timeout", server.timeout_ms, GRC_SETTING_MS, "250ms",                    \
                 "How long an answer of the server is waited for",                                  \

@@ -26,21 +26,18 @@ static const struct grc_setting cors_keys[] = {
 };
 
 static const struct grc_setting tls_keys[] = {
-    GRC_SETTING(
-        grc_tls_settings, "certificate", certificate, GRC_SETTING_STRING, NULL,
+    GRC_FILE_SETTING(
+        grc_tls_settings, "certificate", certificate,
         "PEM file with the certificate of HTTPS listeners and its chain; read again when it "
-        "changes",
-        .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
-    GRC_SETTING(grc_tls_settings, "key", key, GRC_SETTING_STRING, NULL,
-                "PEM file with the private key; by default the certificate's file",
-                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+        "changes"),
+    GRC_FILE_SETTING(grc_tls_settings, "key", key,
+                     "PEM file with the private key; by default the certificate's file"),
     GRC_SETTING(grc_tls_settings, "hsts", hsts_ms, GRC_SETTING_MS, "180d",
                 "How long browsers are told to use HTTPS only, in Strict-Transport-Security; 0 "
                 "sends no such header",
                 .range = GR_RANGE(0, HOURS(24 * 730))),
-    GRC_SETTING(grc_tls_settings, "client_ca", client_ca, GRC_SETTING_STRING, NULL,
-                "PEM file with the authorities whose client certificates are accepted",
-                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert),
+    GRC_FILE_SETTING(grc_tls_settings, "client_ca", client_ca,
+                     "PEM file with the authorities whose client certificates are accepted"),
     GRC_SETTING(grc_tls_settings, "client_certificate", client_certificate, GRC_SETTING_CHOICE,
                 "none", "Whether clients show a certificate",
                 .values = GR_LIST("none", "optional", "required")),

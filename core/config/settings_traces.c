@@ -73,10 +73,7 @@ const struct grc_setting grc_traces_rows[] = {
                 .optional = true, .convert = pairs_convert,
                 .expected = "a list such as \"api-key=…\", or {\"file\": \"PATH\"} with such a "
                             "line"),
-    GRC_SETTING(grc_trace_settings, "ca_file", ca_file, GRC_SETTING_STRING, NULL,
-                "PEM file of the certificate authorities to trust for it instead of the system's",
-                .optional = true, .range = GR_MIN(1), .convert = grc_file_convert,
-                .verify = grc_ca_file_verify),
+    GRC_CA_FILE_SETTING(grc_trace_settings, "ca_file", ca_file, "for it "),
     GRC_SETTING(grc_trace_settings, "queue", queue_max, GRC_SETTING_INT, "2048",
                 "Spans that may wait for the collector; those beyond it are dropped and counted",
                 .range = GR_RANGE(1, 65536)),

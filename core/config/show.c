@@ -7,7 +7,6 @@
 #include "config/source.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
 #define MASK "********"
 #define TEXT_MAX_BYTES (64u * 1024)

@@ -9,8 +9,6 @@
 #include "guard/page.h"
 #include "guard/state.h"
 
-#include <strings.h>
-
 #define REALM "Bearer realm=\"greenroom\""
 
 bool grc_guard_header(struct grc_call *call, const char *name, const char *value)

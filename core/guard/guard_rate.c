@@ -4,8 +4,6 @@
 #include "guard/limits.h"
 #include "guard/state.h"
 
-#include <strings.h>
-
 #define NOTHING ((gr_str){NULL, 0})
 #define NAME(class_, who_, what_)                                                                  \
     (&(const struct grc_shared_name){.class = (class_), .who = (who_), .what = (what_)})

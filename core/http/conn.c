@@ -15,19 +15,14 @@
 #include "base/log.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Enough for most heads, and small enough for the C library to take it from the cache of the
- * thread.
- */
-#define FIRST_BYTES ((size_t)1024)
-/* After the last answer the gateway still reads this long and this much, since the kernel resets a
- * connection that is closed with unread bytes, and the client could lose the answer. */
+/* After the last answer the gateway still reads this long, and as much as conn_input.c says, since
+ * the kernel resets a connection that is closed with unread bytes, and the client could lose the
+ * answer. */
 #define LINGER_MS 1000
-#define LINGER_BYTES ((size_t)4 * 1024 * 1024)
 /* While the gateway drains, a connection that was opened or used within this time does not count as
  * idle: a request may be on its way. */
 #define DRAIN_GRACE_MS 1000
@@ -35,77 +30,6 @@
 #define OVER_MS 1000
 
 static const char reason_too_large[] = "the head of the request is too large";
-
-bool grc_conn_throw_away(struct grc_conn *conn)
-{
-    char waste[4096];
-    ssize_t got;
-
-    do {
-        got = grc_stream_read(conn, waste, sizeof(waste));
-        if (got > 0)
-            conn->thrown_away += (size_t)got;
-    } while (got > 0 && conn->thrown_away <= LINGER_BYTES);
-    return got == GRC_STREAM_AGAIN;
-}
-
-/* --- received bytes --- */
-
-static void drop_input(struct grc_conn *conn)
-{
-    free(conn->in);
-    conn->in = NULL;
-    conn->in_len = 0;
-    conn->in_cap = 0;
-    conn->scanned = 0;
-}
-
-/* Makes room for more bytes, up to the size of the largest head. */
-static bool reserve_input(struct grc_conn *conn)
-{
-    size_t max = conn->http->head_max + 2; /* 2: an empty line may come before the head */
-    size_t cap = conn->in_cap ? conn->in_cap * 2 : FIRST_BYTES;
-
-    if (conn->in_len < conn->in_cap)
-        return true;
-    cap = cap < max ? cap : max;
-    if (cap <= conn->in_cap)
-        return false;
-    char *in = realloc(conn->in, cap);
-    if (!in)
-        return false;
-    conn->in = in;
-    conn->in_cap = cap;
-    return true;
-}
-
-enum grc_came grc_conn_fill(struct grc_conn *conn)
-{
-    if (conn->ended)
-        return GRC_CAME_END;
-    if (!reserve_input(conn))
-        return GRC_CAME_TROUBLE;
-    size_t room = conn->in_cap - conn->in_len;
-    ssize_t got = grc_stream_read(conn, conn->in + conn->in_len, room);
-    if (got > 0) {
-        conn->in_len += (size_t)got;
-        if (!conn->begun_ms)
-            conn->begun_ms = grc_mono_ms();
-        return GRC_CAME_SOME;
-    }
-    if (got < 0)
-        return got == GRC_STREAM_AGAIN ? GRC_CAME_NONE : GRC_CAME_TROUBLE;
-    conn->ended = true;
-    return GRC_CAME_END;
-}
-
-void grc_conn_used(struct grc_conn *conn, size_t count)
-{
-    conn->in_len -= count;
-    if (conn->in_len > 0)
-        memmove(conn->in, conn->in + count, conn->in_len);
-    conn->scanned = 0;
-}
 
 /* --- waiting --- */
 
@@ -209,7 +133,7 @@ static void begin(struct grc_conn *conn, size_t len, enum gr_err err, const char
     conn->phase = GRC_CONN_CALL;
     set_receiving(conn, false);
     if (conn->in_len == 0)
-        drop_input(conn);
+        grc_conn_drop_input(conn);
     if (conn->transaction->request.broken == GR_OK)
         grc_ready_put(conn); /* CivetWeb parses it */
     else
@@ -320,7 +244,7 @@ static void look_for_head(struct grc_conn *conn)
             break;
         case GRC_CAME_NONE:
             if (conn->in_len == 0) {
-                drop_input(conn);
+                grc_conn_drop_input(conn);
                 if (!shaking(conn))
                     conn->begun_ms = 0;
                 if (idles_in_drain(conn)) {
@@ -361,7 +285,7 @@ static void count_finished(struct grc_conn *conn)
 
 void grc_conn_linger(struct grc_conn *conn)
 {
-    drop_input(conn);
+    grc_conn_drop_input(conn);
     conn->phase = GRC_CONN_LINGER;
     set_receiving(conn, false);
     atomic_fetch_add(&conn->http->closing, 1);
@@ -389,7 +313,7 @@ void grc_conn_close(struct grc_conn *conn)
     int fd = conn->fd;
     conn->fd = -1;
     pthread_mutex_unlock(&conn->lock);
-    drop_input(conn);
+    grc_conn_drop_input(conn);
     SSL_free(conn->ssl);
     conn->ssl = NULL;
     close(fd);

@@ -4,7 +4,6 @@
  */
 #include "http/internal.h"
 
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 

@@ -174,6 +174,15 @@ void grc_conn_close(struct grc_conn *conn);
 void grc_conn_go_on(struct grc_conn *conn);
 /* The owner closes it, after the client has had time to read the last answer. */
 void grc_conn_linger(struct grc_conn *conn);
+/* Takes a parked connection from the loop, with its lock held. Returns false if it is not parked.
+ */
+bool grc_conn_unpark(struct grc_conn *conn);
+
+/* Tells the handler of a connection that is closed without a request. */
+void grc_conn_refuse(const struct grc_conn *conn, int status, const char *reason);
+
+/* --- conn_input.c: bytes that were received --- */
+
 enum grc_came {
     GRC_CAME_SOME,
     GRC_CAME_NONE,    /* there are no bytes now */
@@ -187,12 +196,8 @@ enum grc_came grc_conn_fill(struct grc_conn *conn);
 void grc_conn_used(struct grc_conn *conn, size_t count);
 /* Reads and drops received bytes. Returns true if more may come. */
 bool grc_conn_throw_away(struct grc_conn *conn);
-/* Takes a parked connection from the loop, with its lock held. Returns false if it is not parked.
- */
-bool grc_conn_unpark(struct grc_conn *conn);
-
-/* Tells the handler of a connection that is closed without a request. */
-void grc_conn_refuse(const struct grc_conn *conn, int status, const char *reason);
+/* Frees the buffer of conn->in. */
+void grc_conn_drop_input(struct grc_conn *conn);
 
 /* --- conn_proxy.c: the header of the PROXY protocol --- */
 

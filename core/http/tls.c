@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/format.h"
 #include "base/log.h"
-#include "base/secure.h"
 #include "http/http.h"
 #include "http/tls_files.h"
 

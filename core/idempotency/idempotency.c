@@ -1,7 +1,6 @@
 #include "idempotency/idempotency.h"
 
 #include "auth/callers.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/secure.h"
 #include "call/host.h"

@@ -2,9 +2,6 @@
 #include "base/format.h"
 #include "plugin/plugin.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 /* `first` is the size in the first release of this major version. A plugin's struct may be shorter
  * than the host's, but never shorter than this. */
 struct size_row {

@@ -143,6 +143,20 @@ static enum grc_module_state judge(const char *file, struct grc_image *image, ch
     return state;
 }
 
+/* Judges what was read and hands it over, or drops it. */
+static enum grc_module_state finish(enum grc_module_state state, const char *file,
+                                    struct grc_image *image, struct grc_image *ret_image,
+                                    char **ret_reason)
+{
+    if (state == GRC_MODULE_OK)
+        state = judge(file, image, ret_reason);
+    if (state == GRC_MODULE_OK)
+        *ret_image = *image;
+    else
+        grc_image_done(image);
+    return state;
+}
+
 enum grc_module_state grc_image_read(const char *file, struct grc_image *ret_image,
                                      char **ret_reason)
 {
@@ -157,13 +171,7 @@ enum grc_module_state grc_image_read(const char *file, struct grc_image *ret_ima
     }
     if (fd >= 0)
         close(fd);
-    if (state == GRC_MODULE_OK)
-        state = judge(file, &image, ret_reason);
-    if (state == GRC_MODULE_OK)
-        *ret_image = image;
-    else
-        grc_image_done(&image);
-    return state;
+    return finish(state, file, &image, ret_image, ret_reason);
 }
 
 enum grc_module_state grc_image_take(const char *file, int fd, struct grc_image *ret_image,
@@ -181,13 +189,7 @@ enum grc_module_state grc_image_take(const char *file, int fd, struct grc_image 
         image.size = (size_t)info.st_size;
         state = map_bytes(file, &image, ret_reason);
     }
-    if (state == GRC_MODULE_OK)
-        state = judge(file, &image, ret_reason);
-    if (state == GRC_MODULE_OK)
-        *ret_image = image;
-    else
-        grc_image_done(&image);
-    return state;
+    return finish(state, file, &image, ret_image, ret_reason);
 }
 
 void grc_image_done(struct grc_image *image)

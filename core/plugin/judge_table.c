@@ -3,7 +3,6 @@
 #include "base/json.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define JSON_DEPTH_MAX 64u
 

@@ -1,5 +1,6 @@
 /* Loads plugins: opens a shared object, checks it, and makes its tables ready to serve. */
 #include "base/format.h"
+#include "base/near.h"
 #include "config/handover.h"
 #include "config/options.h"
 #include "config/setting.h"

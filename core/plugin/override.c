@@ -1,5 +1,6 @@
 #include "plugin/override.h"
 
+#include "base/near.h"
 #include "config/setting.h"
 #include "config/source.h"
 

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* What is wrong with a row: the member, and what was wanted. */
 struct fault {

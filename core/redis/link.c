@@ -6,7 +6,6 @@
 #include "base/thread.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define STACK_BYTES ((size_t)256 * 1024)
 /* How often an idle connection is tried, so that a loss is known before a request needs it. */

@@ -1,7 +1,6 @@
 #include "server/changes.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 
 /* "FILE: PATH" as the key of an object. */
 static json_t *index_of(const json_t *list)

@@ -1,8 +1,6 @@
 /* The steps of cross-origin requests (Fetch standard, "CORS protocol") and OPTIONS. */
 #include "server/steps.h"
 
-#include <stdio.h>
-
 static bool is_any(const char *const *list)
 {
     return list && list[0] && strcmp(list[0], "*") == 0;

@@ -5,8 +5,6 @@
 #include "server/metrics_page.h"
 #include "server/page.h"
 
-#include <stdio.h>
-
 /* --- the document --- */
 
 /* At the listeners of the API, paths are seen from where the document came from. */

@@ -2,6 +2,7 @@
 
 #include "auth/callers.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/method.h"
 #include "base/uri.h"
 #include "call/host.h"
@@ -34,15 +35,6 @@ static void put(struct explaining *at, const char *name, json_t *stolen)
 static json_t *text_of(gr_str text)
 {
     return json_stringn(text.ptr ? text.ptr : "", text.len);
-}
-
-static json_t *list_of(const char *const *texts)
-{
-    json_t *list = json_array();
-
-    for (; texts && *texts; texts++)
-        json_array_append_new(list, json_string(*texts));
-    return list;
 }
 
 /* --- refusals --- */
@@ -222,7 +214,7 @@ static json_t *bindings_of(const struct grc_caller *caller)
     json_t *bound = json_object();
 
     for (const struct grc_binding *binding = caller->bindings; binding && binding->kind; binding++)
-        (void)json_object_set_new(bound, binding->kind, list_of(binding->values));
+        (void)json_object_set_new(bound, binding->kind, grc_json_list(binding->values));
     return bound;
 }
 
@@ -245,7 +237,7 @@ static void explain_caller(struct explaining *at)
     }
     put(at, "caller",
         json_pack("{s:o, s:s, s:o, s:o}", "id", text_of(call->caller->id), "provider",
-                  call->caller->provider, "scopes", list_of(call->caller->scopes), "bound",
+                  call->caller->provider, "scopes", grc_json_list(call->caller->scopes), "bound",
                   bindings_of(call->caller)));
     put(at, "scope",
         json_pack("{s:s?, s:b}", "wanted", route->scope, "held",

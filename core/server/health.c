@@ -7,8 +7,6 @@
 #include "server/readiness.h"
 #include "server/status_page.h"
 
-#include <stdlib.h>
-
 static enum gr_err ping(struct gr_call *pub)
 {
     return gr_reply_json(pub, 200, json_pack("{s:s}", "message", "gateway is up"));

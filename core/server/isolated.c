@@ -9,9 +9,7 @@
 #include "server/lifecycle.h"
 #include "server/log_target.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>

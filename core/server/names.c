@@ -1,6 +1,7 @@
 #include "server/names.h"
 
 #include "base/file.h"
+#include "base/near.h"
 #include "base/scope.h"
 #include "config/setting.h"
 #include "config/source.h"

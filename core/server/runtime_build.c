@@ -2,7 +2,6 @@
 
 #include "auth/callers.h"
 #include "auth/keys_store.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "call/call.h"
@@ -23,9 +22,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 static bool take_plugin(struct grc_runtime *runtime, struct grc_plugin *plugin,
                         const struct grc_reporter *reporter)

@@ -6,7 +6,6 @@
 #include "upstream/remote.h"
 
 #include <greenroom/version.h>
-#include <stdio.h>
 #include <unistd.h>
 
 /* Members for which there is no memory are omitted, since nothing depends on them. */

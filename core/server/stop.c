@@ -7,7 +7,6 @@
 #include "call/timers.h"
 #include "server/metrics_page.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 /* How often to check whether the drain is over. */

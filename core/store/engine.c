@@ -1,9 +1,6 @@
 /* Error reports, for both engines. */
 #include "store/engine.h"
-#include "base/format.h"
 #include "base/log.h"
-
-#include <stdio.h>
 
 /* Errors that plugins expect and handle are of no interest to an operator. */
 static enum gr_log_level level_of(enum gr_err err)

@@ -7,8 +7,6 @@
 #include "store/engine.h"
 #include "store/sql.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 /* Limits of the attempts after conflicts: their number, and the time until the last one begins. */

@@ -24,11 +24,6 @@ void grc_jwks_unref(struct grc_jwks *set)
     free(set);
 }
 
-static const char *text_of(const json_t *jwk, const char *name)
-{
-    return json_string_value(json_object_get(jwk, name));
-}
-
 /* False when the key states another purpose than checking signatures (RFC 7517, sections 4.2 and
  * 4.3). */
 static bool for_verifying(const json_t *jwk)
@@ -63,8 +58,8 @@ static const struct {
  * the curve of an EC key. */
 static const char *alg_of(const json_t *jwk, const char *kty, const char **ret_curve)
 {
-    const char *alg = text_of(jwk, "alg");
-    const char *crv = text_of(jwk, "crv");
+    const char *alg = grc_json_member(jwk, "alg");
+    const char *crv = grc_json_member(jwk, "crv");
 
     if (strcmp(kty, "RSA") == 0 && !alg)
         return "RS256";
@@ -87,7 +82,7 @@ static const char *alg_of(const json_t *jwk, const char *kty, const char **ret_c
 static struct grc_jwt_key *secret_key(const json_t *jwk, struct gr_jwt_key *key,
                                       const char **ret_reason)
 {
-    gr_str text = gr_str_of(text_of(jwk, "k"));
+    gr_str text = gr_str_of(grc_json_member(jwk, "k"));
     unsigned char *bytes = malloc(text.len + 1);
     struct grc_jwt_key *made = NULL;
     size_t len = 0;
@@ -124,10 +119,10 @@ static struct grc_jwt_key *public_key(const json_t *jwk, const char *curve, stru
 /* Adds a key or counts it as skipped. Returns NULL, or why the whole set must be refused. */
 static const char *take_key(struct grc_jwks *set, const json_t *jwk, bool secrets_ok)
 {
-    const char *kty = text_of(jwk, "kty");
+    const char *kty = grc_json_member(jwk, "kty");
     const char *curve = NULL;
     const char *reason = NULL;
-    struct gr_jwt_key key = {.kid = text_of(jwk, "kid")};
+    struct gr_jwt_key key = {.kid = grc_json_member(jwk, "kid")};
     struct grc_jwt_key *made = NULL;
 
     if (json_object_get(jwk, "d"))

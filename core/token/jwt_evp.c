@@ -4,8 +4,6 @@
  */
 #include "token/jwt_key.h"
 
-#include "base/secure.h"
-
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>

@@ -5,7 +5,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #define SHARDS 8u
 #define BUCKETS 1024u

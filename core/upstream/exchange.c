@@ -1,7 +1,6 @@
 /* An exchange on a libcurl handle: sets up the request, and reads the outcome. */
 #include "upstream/internal.h"
 
-#include "base/clock.h"
 #include "upstream/request.h"
 
 #define KEEP_BYTES 65536u /* larger answer buffers are not kept */

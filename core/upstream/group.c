@@ -3,8 +3,6 @@
 #include "loop/fiber.h"
 #include "loop/wait.h"
 
-#include <stdlib.h>
-
 struct group {
     pthread_mutex_t lock; /* guards the members below, and `ref` of the exchanges */
     struct grc_queue ended;

@@ -2,7 +2,6 @@
 #include "base/rfc3339.h"
 #include "validate/schema_nodes.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 static enum gr_err walk_value(struct grc_walk *walk, const struct grc_node *node,

@@ -1,7 +1,6 @@
 /* Checks decoded names and values against a schema: queries and path parameters. */
 #include "base/rfc3339.h"
 #include "base/uri.h"
-#include "base/utf8.h"
 #include "validate/schema_nodes.h"
 
 #include <errno.h>

@@ -1,8 +1,6 @@
 /* Writes what a row expects in words, for error messages. */
 #include "validate/schema_nodes.h"
 
-#include <stdlib.h>
-
 /* A longer text is cut between two pieces, which is fine for a message. */
 #define EXPECTED_MAX_BYTES 2048u
 

@@ -6,7 +6,6 @@
  */
 #include "webhooks.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define ID_MAX_BYTES 256u

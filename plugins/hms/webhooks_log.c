@@ -2,7 +2,6 @@
  * counted for each target. It is in memory, so that the page does not ask the store. */
 #include "webhooks.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define ATTEMPTS 32

@@ -13,8 +13,6 @@
  */
 #include "webhooks.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 /* Deliveries of a target that one round claims. */
@@ -25,8 +23,8 @@
 /* A round reads no further bodies beyond this sum. */
 #define ROUND_MAX_BYTES ((size_t)8 * 1024 * 1024)
 /* Pauses before the next attempts for an event. The last one repeats. */
-static const int64_t waits_ms[] = {1000,  2000,   4000,   8000,   16000, 32000,
-                                   64000, 128000, 256000, 512000, 600000};
+static const int64_t waits_ms[] = {1000,  2000,   4000,   8000,   16000,  32000,
+                                   64000, 128000, 256000, 512000, 600000, 0};
 /* The longest pause before a target is tried again. */
 #define REST_MAX_MS 30000
 
@@ -43,7 +41,6 @@ struct queue webhooks_queue_of(const struct webhooks_options *options)
         .keeps_rows = true,
         .lease_ms = SHARE * options->forward_timeout + LEASE_MARGIN_MS,
         .waits_ms = waits_ms,
-        .wait_count = sizeof(waits_ms) / sizeof(waits_ms[0]),
         .attempts_max = options->attempts_max,
     };
 }

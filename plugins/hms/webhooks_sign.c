@@ -6,8 +6,6 @@
  */
 #include "webhooks.h"
 
-#include <stdlib.h>
-
 #define PREFIX "whsec_"
 /* Fewer bytes could be guessed; the specification says 24 to 64. */
 #define KEY_MIN_BYTES 24

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#define BODY_MAX (64 * 1024)
-
 /* ------------------------------------------------------------------------------------------ */
 /* Tables                                                                                     */
 
@@ -64,57 +62,45 @@ static const struct gr_field verify_rows[] = {
     GR_END,
 };
 
-#define BODY(rows) GR_BODY(GR_OBJECT, .fields = (rows), .flags = GR_FIELD_REQUIRED)
-#define ANSWER(doc_, example_)                                                                     \
-    ((const struct gr_answer[]){{.status = 200, .doc = (doc_), .example = (example_)}, GR_END})
-
 static const struct gr_route routes[] = {
     GR_POST("/accounts", "accounts.create", "Create an account", .access = GR_ACCESS_OPEN,
-            .flags = GR_ROUTE_IDEMPOTENCY_KEY, .body = BODY(create_rows),
-            .body_max_bytes = BODY_MAX, .handle = rig_accounts_create,
-            .answers = ANSWER("The account",
-                              "{\"message\":\"User created\",\"payload\":{\"userID\":"
-                              "\"0b9d6c1e-3f52-4a77-9a0e-5c1f7be2d410\",\"username\":\"marit\","
-                              "\"email\":\"marit@studio.example\"}}"),
+            .flags = GR_ROUTE_IDEMPOTENCY_KEY, RIG_BODY(create_rows), .handle = rig_accounts_create,
+            .answers = RIG_ANSWER("The account", "User created",
+                                  "{\"userID\":\"0b9d6c1e-3f52-4a77-9a0e-5c1f7be2d410\","
+                                  "\"username\":\"marit\",\"email\":\"marit@studio.example\"}"),
             .source = RIG_SOURCE),
     GR_POST("/accounts/auth/local", "accounts.login", "Log in with name and password",
-            .access = GR_ACCESS_OPEN, .body = BODY(login_rows), .body_max_bytes = BODY_MAX,
-            .handle = rig_accounts_login, .data = &rig_fetches,
-            .answers = ANSWER("A token, valid for 28 days by default",
-                              "{\"message\":\"Authentication successful\",\"payload\":"
-                              "{\"username\":\"marit\",\"token\":\"aaaa.bbbb.cccc\"}}"),
+            .access = GR_ACCESS_OPEN, RIG_BODY(login_rows), .handle = rig_accounts_login,
+            .data = &rig_fetches,
+            .answers =
+                RIG_ANSWER("A token, valid for 28 days by default", "Authentication successful",
+                           "{\"username\":\"marit\",\"token\":\"aaaa.bbbb.cccc\"}"),
             .source = RIG_SOURCE),
     GR_POST("/accounts/password", "accounts.password", "Change the caller's password",
-            .access = GR_ACCESS_GROUP, .body = BODY(password_rows), .body_max_bytes = BODY_MAX,
-            .handle = rig_accounts_password, .data = &rig_updates,
-            .doc = "Earlier tokens of the user are refused from then on.",
-            .answers =
-                ANSWER("Name of the account", "{\"message\":\"User password changed\",\"payload\":"
-                                              "{\"username\":\"marit\"}}"),
+            .access = GR_ACCESS_GROUP, RIG_BODY(password_rows), .handle = rig_accounts_password,
+            .data = &rig_updates, .doc = "Earlier tokens of the user are refused from then on.",
+            .answers = RIG_ANSWER("Name of the account", "User password changed",
+                                  "{\"username\":\"marit\"}"),
             .source = RIG_SOURCE),
     GR_POST("/accounts/logout-all", "accounts.logout_all", "Invalidate every token of the caller",
             .access = GR_ACCESS_GROUP, .handle = rig_accounts_logout_all, .data = &rig_updates,
-            .answers = ANSWER("The tokens are invalid",
-                              "{\"message\":\"Logged out everywhere\",\"payload\":null}")),
+            .answers = RIG_ANSWER("The tokens are invalid", "Logged out everywhere", "null")),
     GR_POST("/accounts/invite", "accounts.invite", "Create an invite for an address",
-            .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_IDEMPOTENCY_KEY, .body = BODY(invite_rows),
-            .body_max_bytes = BODY_MAX, .handle = rig_accounts_invite,
-            .answers = ANSWER("An invite, valid for 14 days by default",
-                              "{\"message\":\"Invite created\",\"payload\":{\"email\":"
-                              "\"guest@studio.example\",\"token\":\"aaaa.bbbb.cccc\"}}"),
+            .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_IDEMPOTENCY_KEY, RIG_BODY(invite_rows),
+            .handle = rig_accounts_invite,
+            .answers =
+                RIG_ANSWER("An invite, valid for 14 days by default", "Invite created",
+                           "{\"email\":\"guest@studio.example\",\"token\":\"aaaa.bbbb.cccc\"}"),
             .source = RIG_SOURCE),
     GR_POST("/accounts/invite/verify", "accounts.invite_verify", "Check an invite",
-            .access = GR_ACCESS_OPEN, .body = BODY(verify_rows), .body_max_bytes = BODY_MAX,
-            .handle = rig_accounts_invite_verify, .data = &rig_fetches,
-            .answers =
-                ANSWER("The invite is valid", "{\"message\":\"Invite verified.\",\"payload\":"
-                                              "{\"email\":\"guest@studio.example\"}}"),
+            .access = GR_ACCESS_OPEN, RIG_BODY(verify_rows), .handle = rig_accounts_invite_verify,
+            .data = &rig_fetches,
+            .answers = RIG_ANSWER("The invite is valid", "Invite verified.",
+                                  "{\"email\":\"guest@studio.example\"}"),
             .source = RIG_SOURCE),
     GR_DELETE("/accounts", "accounts.remove", "Remove the caller's account and its streams",
-              .access = GR_ACCESS_GROUP, .body = BODY(remove_rows), .body_max_bytes = BODY_MAX,
-              .handle = rig_accounts_remove,
-              .answers =
-                  ANSWER("It was removed", "{\"message\":\"User removed\",\"payload\":null}")),
+              .access = GR_ACCESS_GROUP, RIG_BODY(remove_rows), .handle = rig_accounts_remove,
+              .answers = RIG_ANSWER("It was removed", "User removed", "null")),
     GR_END,
 };
 

@@ -2,16 +2,7 @@
 #include "rig.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#define USAGE 2 /* exit status: the host prints the usage */
-
-static int failed(const char *what)
-{
-    (void)fprintf(stderr, "greenroom: %s\n", what);
-    return 1;
-}
 
 /* columns: id, username, email, is_active, streams */
 static enum gr_err print_user(void *arg, const struct gr_value *columns, size_t count)
@@ -32,7 +23,7 @@ static int list_users(struct gr_call *call)
                                      " FROM rig_users u ORDER BY username",
                                      GR_NO_PARAMS, print_user, NULL);
 
-    return err == GR_OK ? 0 : failed("the store failed; the log has the reason");
+    return err == GR_OK ? 0 : rig_command_failed("the store failed; the log has the reason");
 }
 
 /* A change of a user. It invalidates the user's earlier tokens. */
@@ -80,8 +71,8 @@ static int run_change(struct gr_call *call, struct change *change)
     enum gr_err err = gr_store_tx(call, change_user, change);
 
     if (err != GR_OK)
-        return failed("the store failed; the log has the reason");
-    return change->found ? 0 : failed("no user of this name");
+        return rig_command_failed("the store failed; the log has the reason");
+    return change->found ? 0 : rig_command_failed("no user of this name");
 }
 
 /* Reads the password from standard input: arguments are visible in the list of processes. */
@@ -94,16 +85,16 @@ static int set_password(struct gr_call *call, const struct rig_options *options,
     if (isatty(STDIN_FILENO))
         (void)fprintf(stderr, "New password for %s, then Enter: ", username);
     if (!fgets(line, (int)sizeof(line), stdin))
-        return failed("no password on standard input");
+        return rig_command_failed("no password on standard input");
     gr_str password = {line, strcspn(line, "\r\n")};
     if (password.len < RIG_PASSWORD_MIN || password.len > RIG_PASSWORD_MAX_BYTES) {
         gr_wipe(call->host, line, sizeof(line));
-        return failed("expected a password of 8 characters to 512 bytes");
+        return rig_command_failed("expected a password of 8 characters to 512 bytes");
     }
     bool made = rig_hash_make(call->host, password, options->bcrypt_cost, hash);
     gr_wipe(call->host, line, sizeof(line));
     if (!made)
-        return failed("the password could not be hashed");
+        return rig_command_failed("the password could not be hashed");
     struct change change = {.username = username, .hash = hash};
     return run_change(call, &change);
 }
@@ -122,5 +113,5 @@ int rig_users(struct gr_call *call, const void *opts, int argc, char **argv)
     }
     if (argc == 3 && strcmp(argv[1], "passwd") == 0)
         return set_password(call, opts, argv[2]);
-    return USAGE;
+    return RIG_USAGE;
 }

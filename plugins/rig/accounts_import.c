@@ -10,8 +10,6 @@
 #include <stdlib.h>
 
 #define BATCH 500
-#define USAGE 2 /* exit status: the host prints the usage */
-
 struct import {
     PGconn *source;
     const PGresult *rows;
@@ -276,12 +274,12 @@ int rig_import(struct gr_call *call, const void *opts, int argc, char **argv)
     char *kept = getenv("RIG_IMPORT_URL");
     const char *url = argc == 2 ? argv[1] : kept;
     if (argc > 2 || !url || strncmp(url, "postgres", 8) != 0)
-        return USAGE;
+        return RIG_USAGE;
     if (argc == 2 && has_password(url)) {
         (void)fprintf(stderr,
                       "greenroom: every user of this machine can read a password on the command "
                       "line; set RIG_IMPORT_URL to the URL instead\n");
-        return USAGE;
+        return RIG_USAGE;
     }
     /* When a password was written without %XX, libpq's message could contain a part of it. */
     bool plain = strchr(url, '@') == strrchr(url, '@');

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #define LEASE_TIMER_MS (5 * 1000)
-#define BODY_MAX (64 * 1024)
 
 /* Only the agent that holds the lease of a live stream gets its configuration. */
 static enum gr_err agents_config(struct gr_call *call)
@@ -34,13 +33,8 @@ static enum gr_err agents_config(struct gr_call *call)
     return rig_reply(call, "Stream Config", list);
 }
 
-#define ANSWER(doc_, example_)                                                                     \
-    ((const struct gr_answer[]){{.status = 200, .doc = (doc_), .example = (example_)}, GR_END})
-#define EXAMPLE_DESTINATIONS                                                                       \
-    "[{\"id\":7,\"service\":\"Twitch\",\"streamKey\":\"live_31_kexample\","                        \
-    "\"rtmpUrl\":\"rtmp://live.twitch.tv/app/live_31_kexample\",\"isActive\":true}]"
 #define CALLBACK_COMMON                                                                            \
-    .access = GR_ACCESS_GROUP, .body_max_bytes = BODY_MAX,                                         \
+    .access = GR_ACCESS_GROUP, .body_max_bytes = RIG_BODY_MAX,                                     \
     .flags = GR_ROUTE_ANY_CONTENT_TYPE | GR_ROUTE_RAW_BODY
 /* One callback of an RTMP server, as POST and, for `notify_method get`, as GET. */
 #define CALLBACK(path_, id_, summary_, ...)                                                        \
@@ -59,27 +53,22 @@ static const struct gr_route routes[] = {
     GR_GET("/agents/config/{streamKey}", "agents.config", "Fetch the destinations of a stream",
            .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_HIDDEN_PATH, .handle = agents_config,
            .doc = "This request does not mark the stream live.",
-           .answers =
-               ANSWER("The destinations of the stream",
-                      "{\"message\":\"Stream Config\",\"payload\":" EXAMPLE_DESTINATIONS "}"),
+           .answers = RIG_ANSWER("The destinations of the stream", "Stream Config",
+                                 "[" RIG_EXAMPLE_DESTINATION "]"),
            .source = RIG_SOURCE),
     CALLBACK("/agents/rtmp/on_connect", "agents.connect", "A client connects to an edge host",
              .handle = rig_on_connect, .data = &rig_fetches,
-             .answers =
-                 ANSWER("Always accepted", "{\"message\":\"Connect accepted\",\"payload\":null}")),
+             .answers = RIG_ANSWER("Always accepted", "Connect accepted", "null")),
     CALLBACK("/agents/rtmp/on_publish", "agents.publish", "A broadcast begins",
              .handle = rig_on_publish, .data = &rig_fetches,
-             .answers =
-                 ANSWER("The stream is live",
-                        "{\"message\":\"Publish accepted\",\"payload\":" EXAMPLE_DESTINATIONS "}")),
+             .answers = RIG_ANSWER("The stream is live", "Publish accepted",
+                                   "[" RIG_EXAMPLE_DESTINATION "]")),
     CALLBACK("/agents/rtmp/on_update", "agents.update", "A broadcast continues",
              .handle = rig_on_update, .data = &rig_updates,
-             .answers = ANSWER("The lease is renewed",
-                               "{\"message\":\"Publish renewed\",\"payload\":null}")),
+             .answers = RIG_ANSWER("The lease is renewed", "Publish renewed", "null")),
     CALLBACK("/agents/rtmp/on_publish_done", "agents.done", "A broadcast has ended",
              .handle = rig_on_done, .data = &rig_updates,
-             .answers =
-                 ANSWER("Always accepted", "{\"message\":\"Publish ended\",\"payload\":null}")),
+             .answers = RIG_ANSWER("Always accepted", "Publish ended", "null")),
     GR_END,
 };
 

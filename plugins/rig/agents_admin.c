@@ -7,14 +7,6 @@
 
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 
-#define USAGE 2 /* exit status: the host prints the usage */
-
-static int failed(const char *what)
-{
-    (void)fprintf(stderr, "greenroom: %s\n", what);
-    return 1;
-}
-
 struct wanted {
     const char *name;
     int64_t lifetime_ms;
@@ -63,10 +55,10 @@ int rig_agent_token(struct gr_call *call, const void *opts, int argc, char **arg
     char *token = NULL;
 
     if (!read_arguments(argc, argv, &wanted))
-        return USAGE;
+        return RIG_USAGE;
     if (rig_keyring_init(call->self, &ring, "agents", options->agents_key,
                          options->agents_key_previous, NULL) != GR_OK)
-        return failed("no key to sign with");
+        return rig_command_failed("no key to sign with");
     gr_uuid(call->host, jti);
     enum gr_err err = note_token(call, jti, &wanted);
     if (err == GR_OK)
@@ -75,7 +67,7 @@ int rig_agent_token(struct gr_call *call, const void *opts, int argc, char **arg
                                   wanted.name, "jti", jti),
                         wanted.lifetime_ms, &token);
     if (err != GR_OK)
-        return failed("the token could not be made; the log has the reason");
+        return rig_command_failed("the token could not be made; the log has the reason");
     (void)printf("%s\n", token);
     return 0;
 }
@@ -112,7 +104,7 @@ static int list_tokens(struct gr_call *call)
                                      " FROM rig_agent_tokens t ORDER BY issued_at_ms",
                                      GR_NO_PARAMS, print_token, NULL);
 
-    return err == GR_OK ? 0 : failed("the store failed; the log has the reason");
+    return err == GR_OK ? 0 : rig_command_failed("the store failed; the log has the reason");
 }
 
 static int revoke_token(struct gr_call *call, const char *jti)
@@ -126,8 +118,8 @@ static int revoke_token(struct gr_call *call, const char *jti)
                                " ON CONFLICT (jti) DO NOTHING",
                                params, 1, NULL, NULL, &changed);
     if (err != GR_OK)
-        return failed("the store failed; the log has the reason");
-    return changed ? 0 : failed("no such token, or it is revoked already");
+        return rig_command_failed("the store failed; the log has the reason");
+    return changed ? 0 : rig_command_failed("no such token, or it is revoked already");
 }
 
 int rig_agent_tokens(struct gr_call *call, const void *opts, int argc, char **argv)
@@ -137,5 +129,5 @@ int rig_agent_tokens(struct gr_call *call, const void *opts, int argc, char **ar
         return list_tokens(call);
     if (argc == 3 && strcmp(argv[1], "revoke") == 0)
         return revoke_token(call, argv[2]);
-    return USAGE;
+    return RIG_USAGE;
 }

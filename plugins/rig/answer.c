@@ -246,3 +246,9 @@ json_t *rig_render_error(struct gr_call *call, const struct gr_error *error)
     return json_pack("{s:s, s:i, s:o}", "message", message, "errorCode", (int)code, "details",
                      details ? details : json_null());
 }
+
+int rig_command_failed(const char *reason)
+{
+    (void)fprintf(stderr, "greenroom: %s\n", reason);
+    return 1;
+}

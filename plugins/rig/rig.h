@@ -270,8 +270,30 @@ enum gr_err rig_destinations(struct gr_call *call, const char *stream_id, json_t
 extern const struct gr_field rig_destination_rows[];
 
 /* ------------------------------------------------------------------------------------------ */
+/* Rows of routes                                                                             */
+
+/* A required body with these members. */
+#define RIG_BODY(rows_)                                                                            \
+    .body = GR_BODY(GR_OBJECT, .fields = (rows_), .flags = GR_FIELD_REQUIRED),                     \
+    .body_max_bytes = RIG_BODY_MAX
+#define RIG_BODY_MAX (64 * 1024)
+/* The answer of a route; payload_ is JSON text. */
+#define RIG_ANSWER(doc_, message_, payload_)                                                       \
+    ((const struct gr_answer[]){                                                                   \
+        {.status = 200,                                                                            \
+         .doc = (doc_),                                                                            \
+         .example = "{\"message\":\"" message_ "\",\"payload\":" payload_ "}"},                    \
+        GR_END})
+#define RIG_EXAMPLE_DESTINATION                                                                    \
+    "{\"id\":7,\"service\":\"Twitch\",\"streamKey\":\"live_31_kexample\","                         \
+    "\"rtmpUrl\":\"rtmp://live.twitch.tv/app/live_31_kexample\",\"isActive\":true}"
+
+/* ------------------------------------------------------------------------------------------ */
 /* Commands                                                                                   */
 
+#define RIG_USAGE 2 /* exit status: the host prints the usage */
+/* Prints why a command failed. Returns its exit status. answer.c */
+int rig_command_failed(const char *reason);
 /* `greenroom rig import URL`; accounts_import.c */
 int rig_import(struct gr_call *call, const void *options, int argc, char **argv);
 /* `greenroom rig users …`; accounts_admin.c */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #define KEY_ATTEMPTS 3
-#define BODY_MAX (64 * 1024)
 #define KEY_MESSAGE "Unable to update stream key"
 
 /* ------------------------------------------------------------------------------------------ */
@@ -276,12 +275,6 @@ static const struct gr_field stream_changes[] = {
     GR_END,
 };
 
-#define BODY(rows) GR_BODY(GR_OBJECT, .fields = (rows), .flags = GR_FIELD_REQUIRED)
-#define ANSWER(doc_, example_)                                                                     \
-    ((const struct gr_answer[]){{.status = 200, .doc = (doc_), .example = (example_)}, GR_END})
-#define EXAMPLE_DESTINATION                                                                        \
-    "{\"id\":7,\"service\":\"Twitch\",\"streamKey\":\"live_31_kexample\","                         \
-    "\"rtmpUrl\":\"rtmp://live.twitch.tv/app/live_31_kexample\",\"isActive\":true}"
 #define EXAMPLE_STREAM(destinations_)                                                              \
     "{\"id\":\"5f0a1c92-7d34-4be8-b6f1-20c9e4d7a355\",\"streamKey\":\"Qm3vT0xkR4aZ9cLw_hB1uA\","   \
     "\"destinations\":" destinations_ ",\"provisionStatus\":null,\"isStreaming\":false,"           \
@@ -290,61 +283,48 @@ static const struct gr_field stream_changes[] = {
 static const struct gr_route routes[] = {
     GR_POST("/streams", "streams.create", "Create a stream", .access = GR_ACCESS_GROUP,
             .flags = GR_ROUTE_IDEMPOTENCY_KEY, .handle = streams_create,
-            .answers = ANSWER(
-                "The stream",
-                "{\"message\":\"New stream created\",\"payload\":" EXAMPLE_STREAM("null") "}"),
+            .answers = RIG_ANSWER("The stream", "New stream created", EXAMPLE_STREAM("null")),
             .source = RIG_SOURCE),
     GR_GET("/streams", "streams.list", "List the caller's streams", .access = GR_ACCESS_GROUP,
            .handle = streams_list,
-           .answers = ANSWER(
-               "The streams, without their destinations",
-               "{\"message\":\"Stream list for user\",\"payload\":[" EXAMPLE_STREAM("null") "]}"),
+           .answers = RIG_ANSWER("The streams, without their destinations", "Stream list for user",
+                                 "[" EXAMPLE_STREAM("null") "]"),
            .source = RIG_SOURCE),
     GR_GET("/streams/{streamID}", "streams.detail", "Show a stream and its destinations",
            .access = GR_ACCESS_GROUP, .handle = streams_detail,
-           .answers =
-               ANSWER("The stream", "{\"message\":\"Stream detail\",\"payload\":" EXAMPLE_STREAM(
-                                        "[" EXAMPLE_DESTINATION "]") "}"),
+           .answers = RIG_ANSWER("The stream", "Stream detail",
+                                 EXAMPLE_STREAM("[" RIG_EXAMPLE_DESTINATION "]")),
            .source = RIG_SOURCE),
     GR_PATCH("/streams/{streamID}", "streams.update", "Activate or deactivate a stream",
-             .access = GR_ACCESS_GROUP, .admit = admit, .body = BODY(stream_changes),
-             .body_max_bytes = BODY_MAX, .handle = streams_update,
-             .answers =
-                 ANSWER("The stream",
-                        "{\"message\":\"Stream updated\",\"payload\":" EXAMPLE_STREAM("null") "}")),
+             .access = GR_ACCESS_GROUP, .admit = admit, RIG_BODY(stream_changes),
+             .handle = streams_update,
+             .answers = RIG_ANSWER("The stream", "Stream updated", EXAMPLE_STREAM("null"))),
     GR_DELETE("/streams/{streamID}", "streams.remove", "Remove a stream and its destinations",
               .access = GR_ACCESS_GROUP, .admit = admit, .handle = streams_remove,
-              .answers =
-                  ANSWER("It was removed", "{\"message\":\"Stream removed\",\"payload\":null}")),
+              .answers = RIG_ANSWER("It was removed", "Stream removed", "null")),
     GR_POST("/streams/{streamID}/changeKey", "streams.change_key", "Give a stream a new key",
             .access = GR_ACCESS_GROUP, .admit = admit, .handle = streams_change_key,
             .data = &rig_updates, .doc = "The old key stops working at once.",
-            .answers = ANSWER("The new key", "{\"message\":\"New stream key\",\"payload\":{\"key\":"
-                                             "\"x7_YdPq0S3mN-eVbK2tLfg\",\"streamID\":"
-                                             "\"5f0a1c92-7d34-4be8-b6f1-20c9e4d7a355\"}}"),
+            .answers = RIG_ANSWER("The new key", "New stream key",
+                                  "{\"key\":\"x7_YdPq0S3mN-eVbK2tLfg\","
+                                  "\"streamID\":\"5f0a1c92-7d34-4be8-b6f1-20c9e4d7a355\"}"),
             .source = RIG_SOURCE),
     GR_POST("/streams/{streamID}/destination", "streams.add_destination", "Add a destination",
             .access = GR_ACCESS_GROUP, .flags = GR_ROUTE_IDEMPOTENCY_KEY, .admit = admit,
-            .body = BODY(destination_body), .body_max_bytes = BODY_MAX,
-            .handle = rig_destinations_add,
+            RIG_BODY(destination_body), .handle = rig_destinations_add,
             .doc = "Changes of destinations take effect at the next publish.",
-            .answers = ANSWER(
-                "The destination",
-                "{\"message\":\"Stream destination added\",\"payload\":" EXAMPLE_DESTINATION "}"),
+            .answers =
+                RIG_ANSWER("The destination", "Stream destination added", RIG_EXAMPLE_DESTINATION),
             .source = RIG_SOURCE),
     GR_PATCH("/streams/{streamID}/destination/{destinationID}", "streams.update_destination",
              "Change a destination", .access = GR_ACCESS_GROUP, .admit = rig_destination_admit,
-             .body = BODY(destination_changes), .body_max_bytes = BODY_MAX,
-             .handle = rig_destinations_update,
-             .answers = ANSWER(
-                 "The destination",
-                 "{\"message\":\"Stream destination updated\",\"payload\":" EXAMPLE_DESTINATION
-                 "}")),
+             RIG_BODY(destination_changes), .handle = rig_destinations_update,
+             .answers = RIG_ANSWER("The destination", "Stream destination updated",
+                                   RIG_EXAMPLE_DESTINATION)),
     GR_DELETE("/streams/{streamID}/destination/{destinationID}", "streams.remove_destination",
               "Remove a destination", .access = GR_ACCESS_GROUP, .admit = rig_destination_admit,
               .handle = rig_destinations_remove,
-              .answers = ANSWER("It was removed",
-                                "{\"message\":\"Stream destination removed\",\"payload\":null}")),
+              .answers = RIG_ANSWER("It was removed", "Stream destination removed", "null")),
     GR_END,
 };
 

@@ -2,8 +2,6 @@
 #include "jobs.h"
 #include "routes.h"
 
-#include <stdio.h>
-
 #define PRESIGN_DEFAULT_S (3 * 86400)
 #define BUCKET "s3://sandbox-recordings/"
 

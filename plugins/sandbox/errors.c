@@ -1,8 +1,6 @@
 /* Errors in the 100ms shape: {"code": 404, "message": "…"}, and optional "details": ["…"]. */
 #include "sandbox.h"
 
-#include <stdio.h>
-
 enum gr_err sb_error(struct gr_call *call, int status, const char *message, const char *detail)
 {
     json_t *details = detail ? json_pack("[s]", detail) : NULL;

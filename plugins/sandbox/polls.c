@@ -51,14 +51,6 @@ static const struct gr_field poll_fields[] = {
 
 /* --- defaults --- */
 
-static void fill_from(struct sandbox *sb, json_t *target, const char *defaults)
-{
-    json_t *value = sb_constant(sb, defaults);
-
-    sb_fill(sb, target, value);
-    json_decref(value);
-}
-
 static void complete_list(struct sandbox *sb, json_t *list,
                           void (*complete)(struct sandbox *sb, json_t *item))
 {
@@ -74,12 +66,12 @@ static void complete_list(struct sandbox *sb, json_t *list,
 
 static void complete_option(struct sandbox *sb, json_t *option)
 {
-    fill_from(sb, option, option_defaults);
+    sb_fill_from(sb, option, option_defaults);
 }
 
 static void complete_question(struct sandbox *sb, json_t *question)
 {
-    fill_from(sb, question, question_defaults);
+    sb_fill_from(sb, question, question_defaults);
     complete_list(sb, json_object_get(question, "options"), complete_option);
 }
 
@@ -92,7 +84,7 @@ json_t *sb_poll_put(struct sandbox *sb, const json_t *body, const char *id)
     sb_unset(sb, rest, "id");
     sb_fill(sb, poll, rest);
     json_decref(rest);
-    fill_from(sb, poll, poll_defaults);
+    sb_fill_from(sb, poll, poll_defaults);
     complete_list(sb, json_object_get(poll, "questions"), complete_question);
     return sb_put(sb, "polls", sb_text(poll, "id"), poll);
 }

@@ -48,3 +48,11 @@ json_t *sb_constant(struct sandbox *sb, const char *text)
         sb->failed = true;
     return value;
 }
+
+void sb_fill_from(struct sandbox *sb, json_t *target, const char *defaults)
+{
+    json_t *value = sb_constant(sb, defaults);
+
+    sb_fill(sb, target, value);
+    json_decref(value);
+}

@@ -40,15 +40,6 @@ bool sb_template_has_role(struct sandbox *sb, const char *template_id, const cha
     return json_object_get(json_object_get(template, "roles"), role) != NULL;
 }
 
-/* Adds missing members to target from JSON text. */
-static void fill_from(struct sandbox *sb, json_t *target, const char *defaults)
-{
-    json_t *value = sb_constant(sb, defaults);
-
-    sb_fill(sb, target, value);
-    json_decref(value);
-}
-
 static void complete_role(struct sandbox *sb, json_t *role, const char *name)
 {
     struct sb_name id = sb_new_id(sb);
@@ -57,7 +48,7 @@ static void complete_role(struct sandbox *sb, json_t *role, const char *name)
         sb_set(sb, role, "name", sb_pack(sb, "s", name));
     if (!json_object_get(role, "role_id"))
         sb_set(sb, role, "role_id", sb_pack(sb, "s", id.text));
-    fill_from(sb, role, sb_default_role_json);
+    sb_fill_from(sb, role, sb_default_role_json);
 }
 
 static void complete_roles(struct sandbox *sb, json_t *template)
@@ -80,7 +71,7 @@ static void set_part(struct sandbox *sb, json_t *template, const char *member, j
 {
     sb_set(sb, template, member, stolen);
     if (strcmp(member, "settings") == 0)
-        fill_from(sb, stolen, sb_default_settings_json);
+        sb_fill_from(sb, stolen, sb_default_settings_json);
 }
 
 json_t *sb_template_put(struct sandbox *sb, const json_t *body, json_t *old)
@@ -106,7 +97,7 @@ json_t *sb_template_put(struct sandbox *sb, const json_t *body, json_t *old)
     complete_roles(sb, row);
     if (!json_is_object(json_object_get(row, "settings")))
         sb_set(sb, row, "settings", json_object());
-    fill_from(sb, json_object_get(row, "settings"), sb_default_settings_json);
+    sb_fill_from(sb, json_object_get(row, "settings"), sb_default_settings_json);
     if (!json_is_object(json_object_get(row, "destinations")))
         sb_set(sb, row, "destinations", sb_constant(sb, sb_default_destinations_json));
     /* The key is not `text`, which may belong to the replaced row. */

@@ -12,6 +12,8 @@ extern const char sb_default_settings_json[];
 extern const char sb_default_destinations_json[];
 extern const char sb_default_recordings_json[];
 json_t *sb_constant(struct sandbox *sb, const char *text);
+/* Adds missing members to target from JSON text. */
+void sb_fill_from(struct sandbox *sb, json_t *target, const char *defaults);
 
 extern const struct gr_field sb_role_fields[];
 extern const struct gr_field sb_destinations_fields[];

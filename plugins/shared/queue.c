@@ -5,8 +5,6 @@
 #define CLOCK_MARGIN_MS 60000
 /* How often a claim looks again when other gateways have just claimed what it found. */
 #define CLAIM_ATTEMPTS 3u
-/* Rows of a lane that a repair looks at. */
-#define REPAIR_ROWS 1000
 
 /* --- adding --- */
 
@@ -65,9 +63,11 @@ enum gr_err queue_put(struct gr_call *call, const struct queue *queue, const cha
 
 static int64_t wait_ms(const struct queue *queue, int64_t failures)
 {
-    size_t last = queue->wait_count - 1;
+    const int64_t *wait = queue->waits_ms;
 
-    return queue->waits_ms[failures < (int64_t)last ? (size_t)failures : last];
+    for (; failures > 0 && wait[1]; failures--)
+        wait++;
+    return *wait;
 }
 
 /* Returns the latest time at which a row can be due that was written now. */
@@ -410,112 +410,4 @@ enum gr_err queue_release(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item)
 {
     return set_due(call, queue, item, item->attempts, gr_now_ms(call->host));
-}
-
-/* --- series --- */
-
-/* Returns the expression for what `behind` of a row q has to be: whether an earlier row of its
- * series waits or is leased. */
-static const char *right_place(struct gr_call *call, const struct queue *queue)
-{
-    if (queue->unordered)
-        return "0";
-    return gr_format(call,
-                     "CASE WHEN EXISTS (SELECT 1 FROM %s AS e WHERE e.%s = q.%s AND e.%s = q.%s"
-                     " AND e.due_ms IS NOT NULL AND e.%s < q.%s) THEN 1 ELSE 0 END",
-                     queue->table, queue->lane, queue->lane, queue->series, queue->series,
-                     queue->order, queue->order);
-}
-
-const char *queue_behind(struct gr_call *call, const struct queue *queue, const char *lane,
-                         const char *series)
-{
-    if (queue->unordered)
-        return "0";
-    return gr_format(call,
-                     "CASE WHEN EXISTS (SELECT 1 FROM %s AS e WHERE e.%s = %s AND e.%s = %s"
-                     " AND e.due_ms IS NOT NULL) THEN 1 ELSE 0 END",
-                     queue->table, queue->lane, lane, queue->series, series);
-}
-
-/* Returns the condition that a row q of the lane ?1 waits and has the wrong value of `behind`,
- * among those of which `which` is true. */
-static const char *misplaced(struct gr_call *call, const struct queue *queue, const char *which)
-{
-    const char *place = right_place(call, queue);
-
-    return !place ? NULL
-                  : gr_format(call, "q.%s = ?1 AND q.due_ms IS NOT NULL AND %s AND q.behind <> %s",
-                              queue->lane, which, place);
-}
-
-static enum gr_err set_places(struct gr_call *call, const struct queue *queue, const char *which,
-                              const struct gr_value *params, size_t count, int64_t *ret_count)
-{
-    const char *wrong = misplaced(call, queue, which);
-    const char *sql = !wrong ? NULL
-                             : gr_format(call, "UPDATE %s AS q SET behind = 1 - behind WHERE %s",
-                                         queue->table, wrong);
-
-    return sql ? gr_store(call, sql, params, count, NULL, NULL, ret_count) : GR_ERR_NO_MEMORY;
-}
-
-enum gr_err queue_line_up(struct gr_call *call, const struct queue *queue, const char *lane,
-                          int64_t due_ms)
-{
-    const struct gr_value params[] = {gr_v_text(lane), gr_v_int(due_ms)};
-    int64_t count;
-    const char *which = gr_format(call,
-                                  "q.%s IN (SELECT r.%s FROM %s AS r WHERE r.%s = ?1"
-                                  " AND r.behind = 0 AND r.due_ms = ?2)",
-                                  queue->series, queue->series, queue->table, queue->lane);
-
-    return which ? set_places(call, queue, which, params, 2, &count) : GR_ERR_NO_MEMORY;
-}
-
-struct repair {
-    const struct queue *queue;
-    const char *which;
-    struct gr_value lane;
-    int64_t count;
-};
-
-static enum gr_err repair(struct gr_call *call, void *arg)
-{
-    struct repair *r = arg;
-
-    return set_places(call, r->queue, r->which, &r->lane, 1, &r->count);
-}
-
-static enum gr_err note_row(void *arg, const struct gr_value *columns, size_t count)
-{
-    (void)columns;
-    (void)count;
-    *(bool *)arg = true;
-    return GR_OK;
-}
-
-enum gr_err queue_repair(struct gr_call *call, const struct queue *queue, const char *lane,
-                         int64_t *ret_count)
-{
-    struct repair arg = {.queue = queue, .lane = gr_v_text(lane)};
-    bool any = false;
-
-    *ret_count = 0;
-    arg.which =
-        gr_format(call,
-                  "q.%s IN (SELECT r.%s FROM %s AS r WHERE r.%s = ?1"
-                  " AND r.due_ms IS NOT NULL ORDER BY r.%s LIMIT %d)",
-                  queue->key, queue->key, queue->table, queue->lane, queue->order, REPAIR_ROWS);
-    const char *wrong = arg.which ? misplaced(call, queue, arg.which) : NULL;
-    const char *sql =
-        wrong ? gr_format(call, "SELECT 1 FROM %s AS q WHERE %s LIMIT 1", queue->table, wrong)
-              : NULL;
-    if (!sql)
-        return GR_ERR_NO_MEMORY;
-    enum gr_err err = gr_store_query(call, sql, &arg.lane, 1, note_row, &any);
-    if (err == GR_OK && any)
-        err = gr_store_tx(call, repair, &arg);
-    *ret_count = err == GR_OK ? arg.count : 0;
-    return err;
 }

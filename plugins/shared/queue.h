@@ -37,9 +37,8 @@ struct queue {
     const char *pauses; /* table with `name` and `paused_ms`: lanes that are paused; NULL: none */
     bool keeps_rows;    /* settled rows are kept with due_ms NULL, and done_ms set on success */
     int64_t lease_ms;   /* must exceed the time for handling all rows of one claim */
-    const int64_t *waits_ms; /* waits after the first, second … failure; the last one repeats */
-    size_t wait_count;
-    int64_t attempts_max; /* attempts after which a row is given up */
+    const int64_t *waits_ms; /* after the first, second … failure; the last one repeats; then 0 */
+    int64_t attempts_max;    /* attempts after which a row is given up */
 };
 
 /* A claimed row, in call memory. */

@@ -171,11 +171,11 @@ static const struct gr_migration schema[] = {
     GR_END,
 };
 
-static const int64_t waits_ms[] = {1000, 5000};
+static const int64_t waits_ms[] = {1000, 5000, 0};
 #define LEASE_MS 60000
 #define JOBS                                                                                       \
     .table = "jobs", .key = "id", .order = "came_ms", .columns = "word, amount",                   \
-    .lease_ms = LEASE_MS, .waits_ms = waits_ms, .wait_count = 2, .attempts_max = 4
+    .lease_ms = LEASE_MS, .waits_ms = waits_ms, .attempts_max = 4
 
 static const struct queue plain = {JOBS, .lane = "class"};
 static const struct queue ordered = {JOBS, .lane = "class", .in_order = true};
@@ -187,13 +187,12 @@ static const struct queue kept = {.table = "kept",
                                   .keeps_rows = true,
                                   .lease_ms = LEASE_MS,
                                   .waits_ms = waits_ms,
-                                  .wait_count = 2,
                                   .attempts_max = 2};
 
 #define ROOMS                                                                                      \
     .table = "events", .key = "seq", .order = "seq", .lane = "target", .columns = "seq",           \
     .series = "room", .pauses = "pauses", .keeps_rows = true, .lease_ms = LEASE_MS,                \
-    .waits_ms = waits_ms, .wait_count = 2, .attempts_max = 9
+    .waits_ms = waits_ms, .attempts_max = 9
 static const struct queue rooms = {ROOMS};
 static const struct queue loose = {ROOMS, .unordered = true};
 

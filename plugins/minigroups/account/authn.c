@@ -1,5 +1,6 @@
 #include "authn.h"
 
+#include "base/json.h"
 #include "base/key_file.h"
 #include "base/secret.h"
 
@@ -26,19 +27,14 @@ struct mini_authn {
     size_t count;
 };
 
-static const char *member(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
 /* --- set-up --- */
 
 /* Returns the bytes of the key, malloc'ed; NULL with a reason. */
 static char *key_bytes(const json_t *row, const char *alg, gr_str fallback, size_t *ret_len,
                        const char **ret_reason)
 {
-    const char *path = member(row, "key_file");
-    const char *text = member(row, "key");
+    const char *path = mini_json_member(row, "key_file");
+    const char *text = mini_json_member(row, "key");
 
     if (path && *path) {
         char *bytes = mini_key_file_read(path, ret_len);
@@ -66,10 +62,10 @@ static char *key_bytes(const json_t *row, const char *alg, gr_str fallback, size
 static bool read_issuer(struct issuer *issuer, struct gr_self *self, const json_t *row,
                         gr_str fallback)
 {
-    const char *alg = member(row, "algorithm");
+    const char *alg = mini_json_member(row, "algorithm");
     const char *reason = "";
 
-    issuer->name = member(row, "issuer");
+    issuer->name = mini_json_member(row, "issuer");
     issuer->audiences = json_object_get(row, "audience");
     issuer->ignore_nbf = json_is_false(json_object_get(row, "nbf_checked"));
     issuer->need_exp = !json_is_false(json_object_get(row, "exp_required"));
@@ -173,7 +169,7 @@ static bool signature_holds(struct gr_call *call, const struct issuer *issuer, g
     const struct gr_jwt_key key = {
         .alg = issuer->alg,
         .key = {issuer->key, issuer->key_len},
-        .kid = member(header, "kid"),
+        .kid = mini_json_member(header, "kid"),
     };
     const json_t *claims = NULL;
 
@@ -194,9 +190,9 @@ static const char *judge(struct gr_call *call, const struct mini_authn *authn, g
 
     if (gr_jwt_peek(call, token, &header, &claims) != GR_OK)
         return "the token cannot be read";
-    const char *iss = member(claims, "iss");
-    const char *aud = member(claims, "aud");
-    const char *sub = member(claims, "sub");
+    const char *iss = mini_json_member(claims, "iss");
+    const char *aud = mini_json_member(claims, "aud");
+    const char *sub = mini_json_member(claims, "sub");
     if (!iss || !aud || !sub || !*sub || !*aud)
         return "the token's claims iss, aud and sub cannot be read";
     if (strpbrk(sub, SEPARATORS))

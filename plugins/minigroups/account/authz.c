@@ -1,6 +1,7 @@
 #include "authz.h"
 
 #include "base/ids.h"
+#include "base/json.h"
 
 #include <jansson.h>
 
@@ -39,11 +40,6 @@ struct mini_authz {
     struct cell *cells;   /* NULL: nothing is cached */
 };
 
-static const char *member(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
 /* --- rules --- */
 
 /* A pattern of the config is an account id; its label may be "*". */
@@ -77,11 +73,11 @@ bool mini_authz_records_allow(const json_t *records, const struct mini_intent *i
 {
     for (size_t i = 0; i < json_array_size(records); i++) {
         const json_t *record = json_array_get(records, i);
-        const char *account = member(record, "subject_account_id");
+        const char *account = mini_json_member(record, "subject_account_id");
 
         if (account && account_matches(account, &intent->account) &&
             object_matches(json_object_get(record, "object"), intent->object) &&
-            word_matches(member(record, "action"), intent->action))
+            word_matches(mini_json_member(record, "action"), intent->action))
             return true;
     }
     return false;
@@ -276,7 +272,7 @@ enum mini_verdict mini_authz_check(struct gr_call *call, struct mini_authz *auth
 static bool make_service(struct entry *entry, struct gr_self *self, size_t index)
 {
     struct mini_authz_service *service = &entry->service;
-    const char *uri = member(entry->config, "uri");
+    const char *uri = mini_json_member(entry->config, "uri");
     const char *authority = uri ? strstr(uri, "://") : NULL;
     json_int_t attempts = json_integer_value(json_object_get(entry->config, "max_retries"));
 
@@ -310,8 +306,8 @@ static bool known_type(const char *type)
 
 static bool read_entry(struct entry *entry, struct gr_self *self, size_t index)
 {
-    entry->audience = member(entry->config, "audience");
-    entry->type = member(entry->config, "type");
+    entry->audience = mini_json_member(entry->config, "audience");
+    entry->type = mini_json_member(entry->config, "type");
     if (!entry->audience || !known_type(entry->type)) {
         gr_log_self(self, GR_LOG_ERROR,
                     "authz: an entry needs an audience and a type: none, local, localwhitelist or "

@@ -104,32 +104,27 @@ static enum gr_err adjust(struct gr_call *call, const struct mini_delivery *deli
     return reason ? mini_flow_fail(call, delivery, reason) : GR_OK;
 }
 
-static const char *member(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
 enum gr_err mini_on_adjust(struct gr_call *call, const struct mini_delivery *delivery)
 {
     const json_t *payload = delivery->payload;
     const json_t *segments = json_object_get(payload, "cut_original_segments");
     struct mini_class row;
 
-    if (strcmp(member(payload, "status"), "success") != 0)
+    if (strcmp(mini_json_member(payload, "status"), "success") != 0)
         return mini_flow_fail(call, delivery, "the event service could not adjust the room");
     if (!mini_segments_valid(segments))
         return mini_fail(call, MINI_BAD_PAYLOAD,
                          "cut_original_segments: expected [[start, end], …]");
-    enum gr_err err =
-        mini_flow_class(call, delivery, MINI_BY_EVENT_ROOM, member(payload, "room_id"), &row);
+    enum gr_err err = mini_flow_class(call, delivery, MINI_BY_EVENT_ROOM,
+                                      mini_json_member(payload, "room_id"), &row);
     if (err == GR_ERR_NOT_FOUND)
         return mini_flow_fail(call, delivery, "no class has this room");
     if (err != GR_OK)
         return err;
     struct adjustment a = {.class_id = row.id,
                            .message = MINI_ROOM_ADJUST,
-                           .original_room = member(payload, "original_room_id"),
-                           .modified_room = member(payload, "modified_room_id"),
+                           .original_room = mini_json_member(payload, "original_room_id"),
+                           .modified_room = mini_json_member(payload, "modified_room_id"),
                            .host_segments = gr_json_text(call, segments).ptr};
     return adjust(call, delivery, &a);
 }
@@ -139,18 +134,18 @@ enum gr_err mini_on_edition(struct gr_call *call, const struct mini_delivery *de
     const json_t *payload = delivery->payload;
     struct mini_class row;
 
-    if (strcmp(member(payload, "status"), "success") != 0)
+    if (strcmp(mini_json_member(payload, "status"), "success") != 0)
         return mini_flow_fail(call, delivery, "the event service could not commit the edition");
     enum gr_err err = mini_flow_class(call, delivery, MINI_BY_ORIGINAL_ROOM,
-                                      member(payload, "source_room_id"), &row);
+                                      mini_json_member(payload, "source_room_id"), &row);
     if (err == GR_ERR_NOT_FOUND)
         return mini_flow_fail(call, delivery, "no class has this room");
     if (err != GR_OK)
         return err;
     struct adjustment a = {.class_id = row.id,
                            .message = MINI_EDITION_COMMIT,
-                           .original_room = member(payload, "source_room_id"),
-                           .modified_room = member(payload, "committed_room_id"),
+                           .original_room = mini_json_member(payload, "source_room_id"),
+                           .modified_room = mini_json_member(payload, "committed_room_id"),
                            .host_segments = "[]"};
     return adjust(call, delivery, &a);
 }

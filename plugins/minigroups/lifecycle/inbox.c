@@ -6,7 +6,7 @@
 #include "shared/queue.h"
 
 /* The pauses are short, because the later messages of the class wait as well. */
-static const int64_t waits_ms[] = {1000, 5000, 30000};
+static const int64_t waits_ms[] = {1000, 5000, 30000, 0};
 #define ATTEMPTS_MAX 4
 
 /* The columns of a row, in the order of .columns. */
@@ -21,7 +21,6 @@ static const struct queue inbox = {
     .in_order = true,
     .lease_ms = 60000,
     .waits_ms = waits_ms,
-    .wait_count = sizeof(waits_ms) / sizeof(waits_ms[0]),
     .attempts_max = ATTEMPTS_MAX,
 };
 

@@ -92,16 +92,11 @@ struct upload {
     size_t task_count;
 };
 
-static const char *member(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
 /* A stream with a URI, a start and segments needs no conversion. */
 static bool is_converted(const json_t *rtc)
 {
     return mini_segments_start_valid(json_object_get(rtc, "started_at")) &&
-           mini_segments_valid(json_object_get(rtc, "segments")) && member(rtc, "uri");
+           mini_segments_valid(json_object_get(rtc, "segments")) && mini_json_member(rtc, "uri");
 }
 
 static const char *unusable(const json_t *rtcs)
@@ -113,12 +108,12 @@ static const char *unusable(const json_t *rtcs)
     for (size_t i = 0; i < json_array_size(rtcs); i++) {
         const json_t *rtc = json_array_get(rtcs, i);
 
-        if (strcmp(member(rtc, "status"), "ready") != 0)
+        if (strcmp(mini_json_member(rtc, "status"), "ready") != 0)
             return "a stream is missing";
-        if (!mini_uuid_parse(gr_str_of(member(rtc, "id")), id))
+        if (!mini_uuid_parse(gr_str_of(mini_json_member(rtc, "id")), id))
             return "a stream's id is not a UUID";
-        if (!is_converted(rtc) &&
-            !(member(rtc, "uri") && json_array_size(json_object_get(rtc, "mjr_dumps_uris"))))
+        if (!is_converted(rtc) && !(mini_json_member(rtc, "uri") &&
+                                    json_array_size(json_object_get(rtc, "mjr_dumps_uris"))))
             return "a stream has neither dumps nor segments";
     }
     return NULL;
@@ -131,12 +126,12 @@ static enum gr_err put_stream(struct gr_call *call, struct upload *upload, const
     char id[MINI_UUID_SIZE];
     bool fresh = false;
 
-    (void)mini_uuid_parse(gr_str_of(member(rtc, "id")), id);
+    (void)mini_uuid_parse(gr_str_of(mini_json_member(rtc, "id")), id);
     struct mini_recording stream = {.rtc_id = gr_copy(call, gr_str_of(id)),
-                                    .created_by = member(rtc, "created_by"),
+                                    .created_by = mini_json_member(rtc, "created_by"),
                                     .created_ms = created_ms};
     if (converted) {
-        stream.stream_uri = member(rtc, "uri");
+        stream.stream_uri = mini_json_member(rtc, "uri");
         stream.segments = gr_json_text(call, json_object_get(rtc, "segments")).ptr;
         stream.started_ms =
             (struct mini_num){true, json_integer_value(json_object_get(rtc, "started_at"))};
@@ -170,7 +165,7 @@ enum gr_err mini_on_upload(struct gr_call *call, const struct mini_delivery *del
     struct mini_class row;
     const char *reason = unusable(upload.rtcs);
     enum gr_err err = mini_flow_class(call, delivery, MINI_BY_CONFERENCE_ROOM,
-                                      member(delivery->payload, "id"), &row);
+                                      mini_json_member(delivery->payload, "id"), &row);
 
     if (err == GR_ERR_NOT_FOUND)
         return GR_OK; /* the class was recreated and has other rooms */
@@ -213,11 +208,11 @@ const struct gr_field mini_dump_payload[] = {
 enum gr_err mini_on_dump(struct gr_call *call, const struct mini_delivery *delivery)
 {
     const json_t *result = json_object_get(delivery->payload, "result");
-    const char *room = member(result, "room_id");
-    const char *uri = member(result, "s3_uri");
+    const char *room = mini_json_member(result, "room_id");
+    const char *uri = mini_json_member(result, "s3_uri");
     struct mini_class row;
 
-    if (strcmp(member(delivery->payload, "status"), "success") != 0)
+    if (strcmp(mini_json_member(delivery->payload, "status"), "success") != 0)
         return mini_flow_fail(call, delivery, "the event service could not dump the events");
     if (!room || !uri)
         return mini_fail(call, MINI_BAD_PAYLOAD, "result: expected room_id and s3_uri");

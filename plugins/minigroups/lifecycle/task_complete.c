@@ -28,11 +28,6 @@ const struct gr_field mini_task_payload[] = {
     GR_END,
 };
 
-static const char *member(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
 /* --- convert --- */
 
 struct conversion {
@@ -72,9 +67,9 @@ static enum gr_err on_converted(struct gr_call *call, const struct mini_delivery
                                 const char *class_id)
 {
     struct conversion c = {.class_id = class_id,
-                           .stream_id = member(delivery->payload, "stream_id"),
-                           .uri = member(delivery->payload, "stream_uri")};
-    const char *segments = member(delivery->payload, "segments");
+                           .stream_id = mini_json_member(delivery->payload, "stream_id"),
+                           .uri = mini_json_member(delivery->payload, "stream_uri")};
+    const char *segments = mini_json_member(delivery->payload, "segments");
 
     if (!c.stream_id || !c.uri || !segments)
         return mini_fail(call, MINI_BAD_PAYLOAD, "expected stream_id, stream_uri and segments");
@@ -121,7 +116,7 @@ static enum gr_err store_transcoding(struct gr_call *call, void *arg)
 static enum gr_err on_transcoded(struct gr_call *call, const struct mini_delivery *delivery,
                                  const char *class_id)
 {
-    const char *text = member(delivery->payload, "recording_duration");
+    const char *text = mini_json_member(delivery->payload, "recording_duration");
     char *end = NULL;
     double duration = text ? strtod(text, &end) : -1;
 
@@ -138,8 +133,9 @@ static enum gr_err on_transcoded(struct gr_call *call, const struct mini_deliver
 
 enum gr_err mini_on_task(struct gr_call *call, const struct mini_delivery *delivery)
 {
-    const char *room = member(json_object_get(delivery->payload, "tags"), "conference_room_id");
-    const char *template = member(delivery->payload, "template");
+    const char *room =
+        mini_json_member(json_object_get(delivery->payload, "tags"), "conference_room_id");
+    const char *template = mini_json_member(delivery->payload, "template");
     struct mini_class row;
 
     if (!room)
@@ -149,7 +145,7 @@ enum gr_err mini_on_task(struct gr_call *call, const struct mini_delivery *deliv
         return GR_OK;
     if (err != GR_OK)
         return err;
-    if (strcmp(member(delivery->payload, "status"), "success") != 0) {
+    if (strcmp(mini_json_member(delivery->payload, "status"), "success") != 0) {
         gr_log(call, GR_LOG_WARN, "class %s: a task of the transcoding queue failed", row.id);
         return GR_OK;
     }

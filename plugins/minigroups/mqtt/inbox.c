@@ -9,12 +9,10 @@
 #include "base/ids.h"
 #include "shared/queue.h"
 
-#include <stdlib.h>
-
 #define BATCH_MAX 32
 #define TOKEN_LIFETIME_S 3600
 
-static const int64_t waits_ms[] = {1000, 5000, 30000, 120000, 600000};
+static const int64_t waits_ms[] = {1000, 5000, 30000, 120000, 600000, 0};
 #define ATTEMPTS_MAX 6
 
 /* The columns of a row, in the order of .columns. */
@@ -27,7 +25,6 @@ static const struct queue inbox = {
     .columns = "audience, label, agent, payload",
     .lease_ms = 60000,
     .waits_ms = waits_ms,
-    .wait_count = sizeof(waits_ms) / sizeof(waits_ms[0]),
     .attempts_max = ATTEMPTS_MAX,
 };
 

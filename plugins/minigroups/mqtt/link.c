@@ -5,7 +5,6 @@
  */
 #include "bridge.h"
 
-#include <stdlib.h>
 #include <time.h>
 
 #define KEEPALIVE_S 30

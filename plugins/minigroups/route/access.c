@@ -6,8 +6,6 @@
 #include "base/problem.h"
 #include "base/state.h"
 
-#include <strings.h>
-
 static const char *const id_names[] = {"minigroup_id", "webinar_id", "id"};
 
 /* --- authentication --- */

@@ -1,6 +1,7 @@
 /* The callback route and the restart of the transcoding. */
 #include "access.h"
 #include "base/ids.h"
+#include "base/json.h"
 #include "base/problem.h"
 #include "base/state.h"
 #include "handlers.h"
@@ -82,7 +83,7 @@ enum gr_err mini_callback(struct gr_call *call)
 
 enum gr_err mini_restart(struct gr_call *call)
 {
-    const char *priority = mini_member_text(gr_json(call), "priority");
+    const char *priority = mini_json_member(gr_json(call), "priority");
     struct mini_class row;
     enum gr_err err = mini_load_class(call, "update", &row);
 

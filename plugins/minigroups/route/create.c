@@ -17,13 +17,13 @@ static enum gr_err read_body(struct gr_call *call, struct mini_class *row)
     const json_t *tags = mini_member(body, "tags");
     const json_t *properties = mini_member(body, "properties");
 
-    *row = (struct mini_class){.audience = mini_member_text(body, "audience"),
-                               .scope = mini_member_text(body, "scope"),
+    *row = (struct mini_class){.audience = mini_json_member(body, "audience"),
+                               .scope = mini_json_member(body, "scope"),
                                .tags = tags ? gr_json_text(call, tags).ptr : NULL,
                                .properties = properties ? gr_json_text(call, properties).ptr : "{}",
                                .preserve_history = true,
                                .reserve = mini_member_num(body, "reserve"),
-                               .host = mini_member_text(body, "host"),
+                               .host = mini_json_member(body, "host"),
                                .created_ms = gr_now_ms(call->host)};
     (void)mini_member_time(body, &row->start_ms, &row->end_ms);
     if ((tags && !row->tags) || !row->properties)

@@ -113,11 +113,6 @@ const json_t *mini_member(const json_t *body, const char *name)
     return json_is_null(value) ? NULL : value;
 }
 
-const char *mini_member_text(const json_t *body, const char *name)
-{
-    return json_string_value(json_object_get(body, name));
-}
-
 struct mini_num mini_member_num(const json_t *body, const char *name)
 {
     const json_t *value = json_object_get(body, name);

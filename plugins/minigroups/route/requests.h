@@ -14,7 +14,6 @@ extern const struct gr_field mini_restart_body[];
 
 /* Return a member; NULL (or unset, or fallback) when it is absent or null. */
 const json_t *mini_member(const json_t *body, const char *name);
-const char *mini_member_text(const json_t *body, const char *name);
 struct mini_num mini_member_num(const json_t *body, const char *name);
 bool mini_member_bool(const json_t *body, const char *name, bool fallback);
 /* Reads the pair "time". When it is absent, both bounds are unset and the result is false. */

@@ -4,6 +4,7 @@
  * values back.
  */
 #include "access.h"
+#include "base/json.h"
 #include "base/problem.h"
 #include "handlers.h"
 #include "requests.h"
@@ -90,7 +91,7 @@ enum gr_err mini_update(struct gr_call *call)
 {
     const json_t *body = gr_json(call);
     struct mini_class_change change = {.reserve = mini_member_num(body, "reserve"),
-                                       .host = mini_member_text(body, "host")};
+                                       .host = mini_json_member(body, "host")};
     struct mini_class row;
 
     change.has_time = mini_member_time(body, &change.start_ms, &change.end_ms);

@@ -1,6 +1,5 @@
 #include "calls.h"
 
-#include "base/json.h"
 #include "base/state.h"
 #include "signer.h"
 

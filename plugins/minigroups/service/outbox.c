@@ -8,7 +8,7 @@
 #define BATCH_MAX 32
 #define LEASE_MS 60000 /* much longer than the time-out of one request */
 
-static const int64_t waits_ms[] = {5000, 30000, 120000, 600000, 3600000};
+static const int64_t waits_ms[] = {5000, 30000, 120000, 600000, 3600000, 0};
 #define ATTEMPTS_MAX 6
 
 /* The columns of a row, in the order of .columns. */
@@ -21,7 +21,6 @@ static const struct queue outbox = {
     .columns = "kind, audience, label, payload",
     .lease_ms = LEASE_MS,
     .waits_ms = waits_ms,
-    .wait_count = sizeof(waits_ms) / sizeof(waits_ms[0]),
     .attempts_max = ATTEMPTS_MAX,
 };
 

@@ -302,18 +302,22 @@ enum gr_err mini_class_set_dump(struct gr_call *call, const char *id, const char
                     2, NULL, NULL, NULL);
 }
 
-enum gr_err mini_class_set_adjusting(struct gr_call *call, const char *id, int64_t now_ms)
+/* now_ms 0: no time. */
+static enum gr_err set_time(struct gr_call *call, const char *sql, const char *id, int64_t now_ms)
 {
     const struct gr_value params[] = {gr_v_text(id), now_ms ? gr_v_int(now_ms) : gr_v_null()};
 
-    return gr_store(call, "UPDATE minigroups_class SET adjusting_at_ms = ?2 WHERE id = ?1", params,
-                    2, NULL, NULL, NULL);
+    return gr_store(call, sql, params, 2, NULL, NULL, NULL);
+}
+
+enum gr_err mini_class_set_adjusting(struct gr_call *call, const char *id, int64_t now_ms)
+{
+    return set_time(call, "UPDATE minigroups_class SET adjusting_at_ms = ?2 WHERE id = ?1", id,
+                    now_ms);
 }
 
 enum gr_err mini_class_set_transcoding(struct gr_call *call, const char *id, int64_t now_ms)
 {
-    const struct gr_value params[] = {gr_v_text(id), now_ms ? gr_v_int(now_ms) : gr_v_null()};
-
-    return gr_store(call, "UPDATE minigroups_class SET transcoding_at_ms = ?2 WHERE id = ?1",
-                    params, 2, NULL, NULL, NULL);
+    return set_time(call, "UPDATE minigroups_class SET transcoding_at_ms = ?2 WHERE id = ?1", id,
+                    now_ms);
 }

@@ -8,11 +8,6 @@
 
 #define STREAM_MS 1500000
 
-static const char *member(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
 static int64_t now_s(struct gr_call *call)
 {
     return gr_now_ms(call->host) / 1000;
@@ -24,7 +19,7 @@ static enum gr_err create_room(struct gr_call *call)
 {
     const json_t *body = gr_json(call);
     const json_t *reserve = json_object_get(body, "reserve");
-    const char *policy = member(body, "rtc_sharing_policy");
+    const char *policy = svc_member(body, "rtc_sharing_policy");
     struct svc_state *state = svc_state_of(call);
 
     if (!svc_time_valid(json_object_get(body, "time")))
@@ -38,19 +33,10 @@ static enum gr_err create_room(struct gr_call *call)
     json_object_set_new(room, "closed_by", json_null());
     json_t *answer = json_deep_copy(room);
     pthread_mutex_lock(&state->lock);
-    json_object_set_new(state->extra, member(room, "id"), json_array());
-    json_object_set_new(state->rooms, member(room, "id"), room);
+    json_object_set_new(state->extra, svc_member(room, "id"), json_array());
+    json_object_set_new(state->rooms, svc_member(room, "id"), room);
     pthread_mutex_unlock(&state->lock);
     return gr_reply_json(call, 200, answer);
-}
-
-static enum gr_err read_room(struct gr_call *call)
-{
-    const json_t *room = svc_lock_room(call);
-    json_t *answer = room ? json_deep_copy(room) : NULL;
-
-    svc_unlock(call);
-    return answer ? gr_reply_json(call, 200, answer) : svc_no_room(call);
 }
 
 /* Returns the type of the error for a forbidden change; NULL when it is allowed. */
@@ -111,7 +97,7 @@ static enum gr_err list_snapshots(struct gr_call *call)
 static enum gr_err create_task(struct gr_call *call)
 {
     const json_t *body = gr_json(call);
-    const char *room = member(json_object_get(body, "tags"), "conference_room_id");
+    const char *room = svc_member(json_object_get(body, "tags"), "conference_room_id");
     struct svc_state *state = svc_state_of(call);
     gr_str id = gr_param(call, "task_id");
     json_t *task = json_deep_copy(body);
@@ -159,7 +145,8 @@ static json_t *take_room(struct gr_call *call, json_t **ret_tasks)
     json_t *copy = room ? json_deep_copy(room) : NULL;
 
     if (copy && ret_tasks)
-        *ret_tasks = json_deep_copy(json_object_get(svc_state_of(call)->extra, member(room, "id")));
+        *ret_tasks =
+            json_deep_copy(json_object_get(svc_state_of(call)->extra, svc_member(room, "id")));
     svc_unlock(call);
     if (!copy)
         (void)svc_no_room(call);
@@ -189,15 +176,15 @@ static enum gr_err close_room(struct gr_call *call)
     if (!copy)
         return svc_no_room(call);
     report = json_array();
-    const char *audience = gr_copy(call, gr_str_of(member(copy, "audience")));
+    const char *audience = gr_copy(call, gr_str_of(svc_member(copy, "audience")));
     svc_post(call, audience, "room.close", NULL, copy, report);
     return gr_reply_json(call, 200, report);
 }
 
 static json_t *make_stream(struct gr_call *call, const json_t *room, const char *author)
 {
-    const char *audience = member(room, "audience");
-    const char *class_id = member(room, "classroom_id");
+    const char *audience = svc_member(room, "audience");
+    const char *class_id = svc_member(room, "classroom_id");
     char id[37];
 
     gr_uuid(call->host, id);
@@ -213,7 +200,7 @@ static json_t *make_stream(struct gr_call *call, const json_t *room, const char 
 static json_t *make_streams(struct gr_call *call, const json_t *room)
 {
     const json_t *authors = json_object_get(gr_json(call), "created_by");
-    const char *host = member(room, "host");
+    const char *host = svc_member(room, "host");
     json_t *streams = json_array();
 
     for (size_t i = 0; i < json_array_size(authors); i++)
@@ -235,9 +222,9 @@ static enum gr_err upload(struct gr_call *call)
         return GR_ERR_UNPROCESSABLE; /* the call has failed */
     }
     json_t *streams = given ? json_deep_copy(given) : make_streams(call, room);
-    const char *audience = gr_copy(call, gr_str_of(member(room, "audience")));
+    const char *audience = gr_copy(call, gr_str_of(svc_member(room, "audience")));
     bool empty = json_array_size(streams) == 0;
-    json_t *payload = json_pack("{s:s, s:o}", "id", member(room, "id"), "rtcs", streams);
+    json_t *payload = json_pack("{s:s, s:o}", "id", svc_member(room, "id"), "rtcs", streams);
     json_decref(room);
     if (empty) {
         json_decref(payload);
@@ -255,7 +242,7 @@ static json_t *completed(struct gr_call *call, const json_t *room, const json_t 
 {
     const json_t *bindings = json_object_get(task, "bindings");
     const json_t *start = json_array_get(json_object_get(room, "time"), 0);
-    const char *template = member(task, "template");
+    const char *template = svc_member(task, "template");
     json_t *payload =
         json_pack("{s:o, s:s, s:s}", "tags", json_deep_copy(json_object_get(task, "tags")),
                   "status", "success", "template", template);
@@ -264,8 +251,8 @@ static json_t *completed(struct gr_call *call, const json_t *room, const json_t 
         const char *segments = gr_format(
             call, "%lld,%d.0", (long long)json_integer_value(start) * 1000, STREAM_MS / 1000);
 
-        json_object_set_new(payload, "stream_id", json_string(member(bindings, "stream_id")));
-        json_object_set_new(payload, "stream_uri", json_string(member(bindings, "stream_uri")));
+        json_object_set_new(payload, "stream_id", json_string(svc_member(bindings, "stream_id")));
+        json_object_set_new(payload, "stream_uri", json_string(svc_member(bindings, "stream_uri")));
         json_object_set_new(payload, "segments", json_string(segments ? segments : ""));
     } else {
         json_object_set_new(payload, "recording_duration", json_string("1500.0"));
@@ -281,8 +268,8 @@ static enum gr_err finish_tasks(struct gr_call *call, const char *template)
 
     for (size_t i = 0; i < json_array_size(tasks); i++) {
         const json_t *task = json_array_get(tasks, i);
-        const char *name = member(task, "template");
-        const char *audience = member(room, "audience");
+        const char *name = svc_member(task, "template");
+        const char *audience = svc_member(room, "audience");
 
         if (name && strcmp(name, template) == 0)
             svc_post(call, audience, "task.complete", account_of(call, "tq"),
@@ -354,8 +341,8 @@ static const struct gr_field upload_body[] = {
 static const struct gr_route routes[] = {
     GR_POST("/api/v1/rooms", "sandbox_conference.create_room", "Create a conference room", SERVICE,
             .body = BODY(room_body), .handle = create_room),
-    GR_GET("/api/v1/rooms/{room_id}", "sandbox_conference.read_room", "Read a conference room",
-           SERVICE, .handle = read_room),
+    GR_GET("/api/v1/rooms/{room_id}", "sandbox_conference.svc_read_room", "Read a conference room",
+           SERVICE, .handle = svc_read_room),
     GR_PATCH("/api/v1/rooms/{room_id}", "sandbox_conference.update_room",
              "Change a conference room", SERVICE, .body = BODY(update_body), .handle = update_room),
     GR_GET("/api/v1/rooms/{room_id}/configs/writer/snapshot", "sandbox_conference.list_snapshots",

@@ -7,11 +7,6 @@
 #define EVENT_DATA_MAX (100 * 1024)
 #define PAGE_MAX 100
 
-static const char *member(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
 static int64_t now_s(struct gr_call *call)
 {
     return gr_now_ms(call->host) / 1000;
@@ -44,19 +39,10 @@ static enum gr_err create_room(struct gr_call *call)
     json_object_set_new(room, "whiteboard_access", json_object());
     json_t *answer = json_deep_copy(room);
     pthread_mutex_lock(&state->lock);
-    json_object_set_new(state->extra, member(room, "id"), json_array());
-    json_object_set_new(state->rooms, member(room, "id"), room);
+    json_object_set_new(state->extra, svc_member(room, "id"), json_array());
+    json_object_set_new(state->rooms, svc_member(room, "id"), room);
     pthread_mutex_unlock(&state->lock);
     return gr_reply_json(call, 201, answer);
-}
-
-static enum gr_err read_room(struct gr_call *call)
-{
-    const json_t *room = svc_lock_room(call);
-    json_t *answer = room ? json_deep_copy(room) : NULL;
-
-    svc_unlock(call);
-    return answer ? gr_reply_json(call, 200, answer) : svc_no_room(call);
 }
 
 static enum gr_err update_room(struct gr_call *call)
@@ -131,12 +117,12 @@ static json_t *make_event(struct gr_call *call, const json_t *room, const json_t
         label = GR_STR("http");
     const char *author =
         gr_format(call, "%.*s.%.*s", (int)label.len, label.ptr, (int)account.len, account.ptr);
-    const char *type = member(body, "type");
-    const char *set = member(body, "set");
+    const char *type = svc_member(body, "type");
+    const char *set = svc_member(body, "set");
     return json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:o, s:I, s:I, s:s, s:I, s:b}", "id", id,
-                     "room_id", member(room, "id"), "type", type, "set", set ? set : type, "label",
-                     member(body, "label"), "attribute", member(body, "attribute"), "data",
-                     json_deep_copy(json_object_get(body, "data")), "occurred_at", at,
+                     "room_id", svc_member(room, "id"), "type", type, "set", set ? set : type,
+                     "label", svc_member(body, "label"), "attribute", svc_member(body, "attribute"),
+                     "data", json_deep_copy(json_object_get(body, "data")), "occurred_at", at,
                      "original_occurred_at", at, "created_by", author ? author : "", "created_at",
                      (json_int_t)now, "removed", json_is_true(json_object_get(body, "removed")));
 }
@@ -154,7 +140,7 @@ static enum gr_err create_event(struct gr_call *call)
         return svc_fail(call, 422, "payload_size_exceeded", "Payload size exceeded");
     const json_t *room = svc_lock_room(call);
     if (room) {
-        json_t *kept = json_object_get(state->extra, member(room, "id"));
+        json_t *kept = json_object_get(state->extra, svc_member(room, "id"));
 
         open = svc_is_open(room, now_s(call));
         event = open ? make_event(call, room, kept) : NULL;
@@ -190,14 +176,14 @@ static enum gr_err list_events(struct gr_call *call)
     struct svc_state *state = svc_state_of(call);
     json_t *answer = json_array();
     const json_t *room = svc_lock_room(call);
-    const json_t *events = room ? json_object_get(state->extra, member(room, "id")) : NULL;
+    const json_t *events = room ? json_object_get(state->extra, svc_member(room, "id")) : NULL;
 
     for (size_t i = 0; i < json_array_size(events); i++) {
         const json_t *event = json_array_get(events, i);
 
         if ((json_int_t)json_array_size(answer) >= limit || json_array_size(answer) >= PAGE_MAX)
             break;
-        if (type.len && !gr_str_eq(type, gr_str_of(member(event, "type"))))
+        if (type.len && !gr_str_eq(type, gr_str_of(svc_member(event, "type"))))
             continue;
         if (json_integer_value(json_object_get(event, "occurred_at")) > after)
             json_array_append_new(answer, json_deep_copy(event));
@@ -216,7 +202,7 @@ static const char *copy_room(struct gr_call *call, const json_t *room)
 {
     struct svc_state *state = svc_state_of(call);
     json_t *copy = json_deep_copy(room);
-    json_t *events = json_deep_copy(json_object_get(state->extra, member(room, "id")));
+    json_t *events = json_deep_copy(json_object_get(state->extra, svc_member(room, "id")));
     char id[37];
 
     gr_uuid(call->host, id);
@@ -224,7 +210,7 @@ static const char *copy_room(struct gr_call *call, const json_t *room)
     json_object_del(copy, "adjusting");
     json_object_set_new(state->extra, id, events);
     json_object_set_new(state->rooms, id, copy);
-    return member(copy, "id");
+    return svc_member(copy, "id");
 }
 
 static enum gr_err adjust_room(struct gr_call *call)
@@ -234,8 +220,8 @@ static enum gr_err adjust_room(struct gr_call *call)
 
     if (room) {
         json_t *result = json_pack(
-            "{s:s, s:s, s:o, s:o, s:o}", "room_id", member(room, "id"), "status", "success", "tags",
-            json_deep_copy(json_object_get(room, "tags")), "modified_segments",
+            "{s:s, s:s, s:o, s:o, s:o}", "room_id", svc_member(room, "id"), "status", "success",
+            "tags", json_deep_copy(json_object_get(room, "tags")), "modified_segments",
             json_deep_copy(segments), "cut_original_segments", json_deep_copy(segments));
 
         json_object_set_new(result, "original_room_id", json_string(copy_room(call, room)));
@@ -265,8 +251,8 @@ static json_t *finish_dump(struct gr_call *call, const char *id)
     pthread_mutex_lock(&state->lock);
     json_t *room = json_object_get(state->rooms, id);
     if (json_is_true(json_object_get(room, "dumping"))) {
-        const char *uri =
-            gr_format(call, "s3://eventsdump.minigroup.%s/%s.json", member(room, "audience"), id);
+        const char *uri = gr_format(call, "s3://eventsdump.minigroup.%s/%s.json",
+                                    svc_member(room, "audience"), id);
 
         payload = json_pack("{s:s, s:o, s:{s:s, s:s}}", "status", "success", "tags",
                             json_deep_copy(json_object_get(room, "tags")), "result", "room_id", id,
@@ -281,7 +267,7 @@ static enum gr_err finish_adjust(struct gr_call *call)
 {
     json_t *room = svc_lock_room(call);
     json_t *result = room ? json_deep_copy(json_object_get(room, "adjusting")) : NULL;
-    const char *audience = room ? gr_copy(call, gr_str_of(member(room, "audience"))) : NULL;
+    const char *audience = room ? gr_copy(call, gr_str_of(svc_member(room, "audience"))) : NULL;
 
     svc_unlock(call);
     if (!room)
@@ -289,7 +275,7 @@ static enum gr_err finish_adjust(struct gr_call *call)
     if (!result)
         return svc_fail(call, 409, "nothing_to_adjust",
                         "No adjustment was requested for this room");
-    const char *modified = gr_copy(call, gr_str_of(member(result, "modified_room_id")));
+    const char *modified = gr_copy(call, gr_str_of(svc_member(result, "modified_room_id")));
     json_t *report = json_array();
     svc_post(call, audience, "room.adjust", NULL, result, report);
     json_t *dump = finish_dump(call, modified);
@@ -348,8 +334,8 @@ static const struct gr_field list_query[] = {
 static const struct gr_route routes[] = {
     GR_POST("/api/v1/rooms", "sandbox_event.create_room", "Create an event room", SERVICE,
             .body = BODY(room_body), .handle = create_room),
-    GR_GET("/api/v1/rooms/{room_id}", "sandbox_event.read_room", "Read an event room", SERVICE,
-           .handle = read_room),
+    GR_GET("/api/v1/rooms/{room_id}", "sandbox_event.svc_read_room", "Read an event room", SERVICE,
+           .handle = svc_read_room),
     GR_PATCH("/api/v1/rooms/{room_id}", "sandbox_event.update_room", "Change an event room",
              SERVICE, .body = BODY(update_body), .handle = update_room),
     GR_POST("/api/v1/rooms/{room_id}/locked_types", "sandbox_event.lock_types",

@@ -76,6 +76,15 @@ enum gr_err svc_no_room(struct gr_call *call)
     return svc_fail(call, 404, "room_not_found", "Room not found");
 }
 
+enum gr_err svc_read_room(struct gr_call *call)
+{
+    const json_t *room = svc_lock_room(call);
+    json_t *answer = room ? json_deep_copy(room) : NULL;
+
+    svc_unlock(call);
+    return answer ? gr_reply_json(call, 200, answer) : svc_no_room(call);
+}
+
 /* --- authentication --- */
 
 static bool is_trusted(const struct svc_options *options, const char *account)

@@ -52,11 +52,19 @@ extern const struct gr_field svc_error_body[1];
 /* Fails the call with the body {"type", "title", "status"}. */
 enum gr_err svc_fail(struct gr_call *call, int status, const char *type, const char *title);
 
+/* The text of a member; NULL when it is absent or no string. */
+static inline const char *svc_member(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
 /* Takes the lock and returns the room of the path (borrowed until svc_unlock()), or NULL. */
 json_t *svc_lock_room(struct gr_call *call);
 void svc_unlock(struct gr_call *call);
 /* Fails the call with 404. */
 enum gr_err svc_no_room(struct gr_call *call);
+/* Answers the room of the path. */
+gr_handler svc_read_room;
 
 /* Makes a room with the members of both services; new reference. The time is already validated. */
 json_t *svc_room_new(struct gr_call *call, const json_t *body);
