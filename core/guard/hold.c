@@ -1,9 +1,11 @@
 #include "guard/hold.h"
 
 /* A place that was not needed for so long goes back, while others of the share are in use. Until
- * then it saves questions, since the number in use goes up and down all the time. When none is in
- * use, all go back at once: the caller's next request may reach another gateway. */
+ * then it saves questions, since the number in use goes up and down all the time. When places are
+ * scarce and none is in use, all go back at once: the caller's next request may reach another
+ * gateway. */
 #define LINGER_US 5000
+#define LINGER_PLENTY_US (INT64_C(1000) * GRC_HOLD_LINGER_MS)
 #define RETRY_US 5000
 #define RENEW_US 3000000
 
@@ -35,21 +37,39 @@ void grc_hold_leave(struct grc_hold *hold)
         hold->used--;
 }
 
+/* Adds what a gateway keeps beside what it needs. */
+static int64_t with_spare(const struct grc_hold *hold, int64_t places)
+{
+    return hold->plenty && places > 0 ? places + places / 4 + 1 : places;
+}
+
+static int64_t linger_us(const struct grc_hold *hold)
+{
+    return hold->plenty ? LINGER_PLENTY_US : LINGER_US;
+}
+
+bool grc_hold_returns(const struct grc_hold *hold)
+{
+    return needed(hold) == 0 && !hold->plenty;
+}
+
 /* Returns what the share should be, and begins the next window when one has passed. */
 static int64_t goal(struct grc_hold *hold, int64_t now_us)
 {
     int64_t goal = hold->share;
 
-    if (needed(hold) == 0)
+    if (grc_hold_returns(hold))
         return 0;
     note_peak(hold);
-    if (now_us - hold->window_us >= LINGER_US) {
-        goal = hold->peak < goal ? hold->peak : goal;
+    if (now_us - hold->window_us >= linger_us(hold)) {
+        int64_t enough = with_spare(hold, hold->peak);
+
+        goal = enough < goal ? enough : goal;
         hold->window_us = now_us;
         hold->peak = needed(hold);
     }
     if (needed(hold) > goal && now_us >= hold->retry_us)
-        goal = needed(hold);
+        goal = with_spare(hold, needed(hold));
     return goal;
 }
 
@@ -57,8 +77,11 @@ int64_t grc_hold_want(struct grc_hold *hold, int64_t max, int64_t now_us)
 {
     if (hold->asked_us)
         return -1;
+    /* Whether places are still plenty is known after the next answer alone. */
+    bool keeps = hold->plenty && hold->share > needed(hold);
+    bool renews = hold->share > 0 && (now_us >= hold->renew_us ||
+                                      (keeps && now_us - hold->window_us >= LINGER_PLENTY_US));
     int64_t want = goal(hold, now_us);
-    bool renews = hold->share > 0 && now_us >= hold->renew_us;
 
     if (want > max)
         want = max;
@@ -72,9 +95,22 @@ int64_t grc_hold_want(struct grc_hold *hold, int64_t max, int64_t now_us)
     return want;
 }
 
-void grc_hold_answer(struct grc_hold *hold, int64_t granted, int64_t now_us)
+int64_t grc_hold_next_us(const struct grc_hold *hold)
+{
+    int64_t next_us = hold->window_us + linger_us(hold);
+
+    if (hold->doubtful || (hold->share > 0 && grc_hold_returns(hold)))
+        return 0;
+    if (needed(hold) > hold->share && hold->retry_us < next_us)
+        next_us = hold->retry_us;
+    return hold->share > 0 && hold->renew_us < next_us ? hold->renew_us : next_us;
+}
+
+void grc_hold_answer(struct grc_hold *hold, int64_t granted, int64_t free, int64_t max,
+                     int64_t now_us)
 {
     hold->share = granted;
+    hold->plenty = free >= GRC_HOLD_PLENTY && free >= max / 2;
     hold->until_us = hold->asked_us + INT64_C(1000) * GRC_HOLD_TTL_MS;
     hold->renew_us = hold->asked_us + RENEW_US;
     hold->asked_us = 0;
@@ -89,6 +125,7 @@ void grc_hold_answer(struct grc_hold *hold, int64_t granted, int64_t now_us)
 void grc_hold_doubt(struct grc_hold *hold)
 {
     hold->share = hold->used;
+    hold->plenty = false;
     hold->retry_us = 0;
     grc_hold_unanswered(hold);
 }
@@ -104,6 +141,7 @@ void grc_hold_forget(struct grc_hold *hold)
     hold->share = 0;
     hold->asked_us = 0;
     hold->doubtful = false;
+    hold->plenty = false;
 }
 
 bool grc_hold_idle(const struct grc_hold *hold)

@@ -3,6 +3,11 @@
  * which the others see, and its requests use the places of the share without asking. No I/O, no
  * clock, no lock: the caller passes the time, and one thread at a time uses a hold.
  *
+ * While places are plenty (half of them are free, and at least GRC_HOLD_PLENTY), a gateway asks for
+ * some more than it needs, and keeps what it does not need for GRC_HOLD_LINGER_MS, so that a busy
+ * caller costs a few questions a second. While they are scarce, it takes what it needs and gives
+ * back what it does not: a request that waits on another gateway gets it.
+ *
  * The shares of all gateways together never exceed the limit, and a request uses a place only while
  * the share is valid, so the number in use does not exceed it either, with these exceptions. A
  * share ends GRC_HOLD_TTL_MS after it was last renewed: a gateway that dies gives its places back
@@ -16,6 +21,8 @@
 #include <stdint.h>
 
 #define GRC_HOLD_TTL_MS 10000
+#define GRC_HOLD_PLENTY 8
+#define GRC_HOLD_LINGER_MS 100
 
 struct grc_hold {
     int64_t used;      /* requests in progress here */
@@ -28,6 +35,7 @@ struct grc_hold {
     int64_t retry_us;  /* when a refused question may be repeated */
     int64_t asked_us;  /* when the question under way was asked; 0: none is */
     bool doubtful;     /* the share may be another one than the others see */
+    bool plenty;       /* places were, by the last answer */
     uint64_t answers;
 };
 
@@ -43,13 +51,19 @@ void grc_hold_leave(struct grc_hold *hold);
 
 /*
  * Returns the share that is to be asked for now, 0 to give it back, or -1 when there is nothing to
- * ask. It is called before each question and every few milliseconds: places that are not needed
- * any more go back, and a share in use is renewed. From then on the share counts as no larger
- * than what is asked for.
+ * ask. It is called before each question and by the time of grc_hold_next_us(): places that are not
+ * needed any more go back, and a share in use is renewed. From then on the share counts as no
+ * larger than what is asked for.
  */
 int64_t grc_hold_want(struct grc_hold *hold, int64_t max, int64_t now_us);
-/* Takes the answer: the share that was granted, which is at least what was in use when asked. */
-void grc_hold_answer(struct grc_hold *hold, int64_t granted, int64_t now_us);
+/* Returns when grc_hold_want() is to be called next although no request came or ended. */
+int64_t grc_hold_next_us(const struct grc_hold *hold);
+/* True when the places are to be given back at once: none is in use, and others may need them. */
+bool grc_hold_returns(const struct grc_hold *hold);
+/* Takes the answer: the share that was granted, which is at least what was in use when asked, and
+ * the places that no gateway has. max is the limit of the question. */
+void grc_hold_answer(struct grc_hold *hold, int64_t granted, int64_t free, int64_t max,
+                     int64_t now_us);
 /* The shared counts may be lost: the share is no more than what is in use, and is to be renewed. */
 void grc_hold_doubt(struct grc_hold *hold);
 /* No answer came to the question under way: it is to be repeated. */

@@ -166,16 +166,20 @@ static struct grc_shared_entry *obtain(struct grc_shared *shared,
     return entry;
 }
 
-void grc_shared_ask(struct grc_shared *shared, struct grc_shared_entry *entry)
+void grc_shared_ask(struct grc_shared *shared, struct grc_shared_entry *entry, bool urgent)
 {
-    if (entry->queued)
+    if (entry->queued && (entry->urgent || !urgent))
         return;
-    entry->queued = true;
     pthread_mutex_lock(&shared->link.lock);
-    entry->next_question = shared->questions;
-    shared->questions = entry;
-    grc_redis_link_wake(&shared->link);
+    if (!entry->queued) {
+        entry->next_question = shared->questions;
+        shared->questions = entry;
+    }
+    if (urgent || !shared->gathers)
+        grc_redis_link_wake(&shared->link);
     pthread_mutex_unlock(&shared->link.lock);
+    entry->queued = true;
+    entry->urgent = urgent;
 }
 
 static uint64_t key_of(const struct grc_shared_name *name)
@@ -198,7 +202,7 @@ static enum grc_woken wait_for_token(struct grc_shared *shared, struct grc_share
                                      pthread_mutex_t *held, int64_t until_ms)
 {
     entry->lease.waiting++;
-    grc_shared_ask(shared, entry);
+    grc_shared_ask(shared, entry, true);
     enum grc_woken woken = grc_queue_wait(&entry->queue, held, until_ms, GRC_WAITS_LIMIT);
     entry->lease.waiting--;
     return woken;
@@ -210,11 +214,12 @@ static enum grc_shared_verdict take(struct grc_shared *shared, struct grc_shared
     int64_t until_ms = 0;
 
     for (;;) {
-        enum grc_lease_verdict verdict = grc_lease_take(&entry->lease, grc_mono_us());
+        int64_t now_us = grc_mono_us();
+        enum grc_lease_verdict verdict = grc_lease_take(&entry->lease, now_us);
 
         if (verdict == GRC_LEASE_TAKEN) {
-            if (grc_lease_want(&entry->lease, &entry->rate, grc_mono_us()) > 0)
-                grc_shared_ask(shared, entry);
+            if (grc_lease_want(&entry->lease, &entry->rate, now_us) > 0)
+                grc_shared_ask(shared, entry, false);
             return GRC_SHARED_PASSES;
         }
         if (verdict == GRC_LEASE_NONE)
@@ -283,7 +288,7 @@ static enum grc_shared_verdict wait_for_place(struct grc_shared *shared,
     bool place_is_later = place_ms > late_ms;
 
     hold->waiting++;
-    grc_shared_ask(shared, entry);
+    grc_shared_ask(shared, entry, true);
     enum grc_woken woken =
         grc_queue_wait(&entry->queue, held, place_is_later ? late_ms : place_ms, GRC_WAITS_LIMIT);
     /* With an answer the request waits for a place, and without one for the answer. */
@@ -308,7 +313,7 @@ static enum grc_shared_verdict enter_alone(struct grc_shared *shared,
     if (entry->hold.used >= entry->max)
         return GRC_SHARED_REFUSED;
     entry->hold.used++;
-    grc_shared_ask(shared, entry); /* so that it is counted for all when the server is back */
+    grc_shared_ask(shared, entry, true); /* so that it is counted for all when the server is back */
     return GRC_SHARED_PASSES;
 }
 
@@ -367,8 +372,8 @@ void grc_shared_leave(struct grc_shared *shared, uint64_t key)
     if (entry) {
         grc_hold_leave(&entry->hold);
         /* The place goes to a request that waits here, or back to the server. */
-        if (!grc_queue_wake(&entry->queue) && entry->hold.used == 0)
-            grc_shared_ask(shared, entry);
+        if (!grc_queue_wake(&entry->queue) && grc_hold_returns(&entry->hold))
+            grc_shared_ask(shared, entry, true);
     }
     pthread_mutex_unlock(mutex);
 }

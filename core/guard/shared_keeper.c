@@ -6,14 +6,18 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-/* How often holds are looked at while there are some. */
-#define TICK_MS 5
+/* The least time until a look at the holds that no request asks for. */
+#define TICK_US 5000
+/* For so long after a round, questions that no request waits for are gathered. */
+#define GATHER_MS 5
 /* Questions that are sent before their answers are read, and bytes that have room for twice as many
  * of them. */
 #define BATCH 128u
 #define QUEUE_MAX 262144u
-/* Of one reply, which has a few numbers. */
+/* Of one reply. */
 #define REPLY_MAX 65536u
+/* What both scripts return. */
+#define NUMBERS 2u
 
 struct question {
     struct grc_shared_entry *entry;
@@ -78,13 +82,13 @@ static bool send(struct grc_shared *shared, const struct question *question)
 /* --- connecting --- */
 
 /* Reads one answer of a probe. */
-static bool probe_answer(struct grc_shared *shared, size_t count, struct grc_redis_called *called,
+static bool probe_answer(struct grc_shared *shared, struct grc_redis_called *called,
                          char reason[GRC_REDIS_REASON])
 {
-    int64_t numbers[2];
+    int64_t numbers[NUMBERS];
 
     return grc_redis_link_answered(called,
-                                   grc_redis_answer(shared->link.redis, numbers, count, reason));
+                                   grc_redis_answer(shared->link.redis, numbers, NUMBERS, reason));
 }
 
 /* Runs both scripts on keys of their own. */
@@ -96,8 +100,8 @@ static bool probe(void *arg, bool is_new, char reason[GRC_REDIS_REASON])
     shared->hold.whole = shared->hold.whole || is_new;
     return send_take(shared, "greenroom:rate:probe", 1000, 1000, 1) &&
            send_hold(shared, "greenroom:use:probe", 0, 1, 1000000) &&
-           probe_answer(shared, 2, &shared->take, reason) &&
-           probe_answer(shared, 1, &shared->hold, reason);
+           probe_answer(shared, &shared->take, reason) &&
+           probe_answer(shared, &shared->hold, reason);
 }
 
 static void failed(void *arg)
@@ -111,6 +115,7 @@ static void doubt_holds(void *arg)
 {
     struct grc_shared *shared = arg;
 
+    shared->look_us = 0;
     for (struct grc_shared_entry *entry = shared->active; entry; entry = entry->next_active) {
         pthread_mutex_t *mutex = grc_shared_mutex(shared, entry->key);
 
@@ -140,7 +145,7 @@ static bool question_of(struct grc_shared_entry *entry, int64_t now_us, struct q
 
 /* Takes the answer, and wakes the requests that it is for. */
 static void answer(struct grc_shared_entry *entry, const struct question *question,
-                   const int64_t numbers[2])
+                   const int64_t numbers[NUMBERS])
 {
     int64_t now_us = grc_mono_us();
 
@@ -150,7 +155,7 @@ static void answer(struct grc_shared_entry *entry, const struct question *questi
         grc_queue_wake_all(&entry->queue);
         return;
     }
-    grc_hold_answer(&entry->hold, numbers[0], now_us);
+    grc_hold_answer(&entry->hold, numbers[0], numbers[1], question->max, now_us);
     for (int64_t place = entry->hold.used; place < entry->hold.share; place++) {
         if (!grc_queue_wake(&entry->queue))
             break;
@@ -167,20 +172,27 @@ static void leave_open(struct grc_shared_entry *entry)
     grc_queue_wake_all(&entry->queue);
 }
 
-/* --- a round: questions are collected, sent, and answered --- */
-
-static size_t numbers_of(const struct question *question)
+/* Has the holds looked at by the time that this one needs. */
+static void plan_look(struct grc_shared *shared, const struct grc_shared_entry *entry)
 {
-    return question->is_hold ? 1 : 2;
+    if (!entry->is_hold)
+        return;
+    int64_t next_us = grc_hold_next_us(&entry->hold);
+    int64_t soon_us = grc_mono_us() + TICK_US;
+
+    next_us = next_us > soon_us ? next_us : soon_us;
+    if (next_us < shared->look_us)
+        shared->look_us = next_us;
 }
+
+/* --- a round: questions are collected, sent, and answered --- */
 
 /* Reads the answer to a question. Returns false when the connection is of no use any more. */
 static bool settle(struct grc_shared *shared, const struct question *question,
                    char reason[GRC_REDIS_REASON])
 {
-    int64_t numbers[2] = {0, 0};
-    enum grc_redis_answer outcome =
-        grc_redis_answer(shared->link.redis, numbers, numbers_of(question), reason);
+    int64_t numbers[NUMBERS] = {0, 0};
+    enum grc_redis_answer outcome = grc_redis_answer(shared->link.redis, numbers, NUMBERS, reason);
     pthread_mutex_t *mutex = grc_shared_mutex(shared, question->entry->key);
 
     if (!grc_redis_link_answered(question->is_hold ? &shared->hold : &shared->take, outcome))
@@ -190,6 +202,7 @@ static bool settle(struct grc_shared *shared, const struct question *question,
         answer(question->entry, question, numbers);
     else
         leave_open(question->entry);
+    plan_look(shared, question->entry);
     pthread_mutex_unlock(mutex);
     return true;
 }
@@ -200,6 +213,7 @@ static void give_up(struct grc_shared *shared, const struct question *question)
 
     pthread_mutex_lock(mutex);
     leave_open(question->entry);
+    plan_look(shared, question->entry);
     pthread_mutex_unlock(mutex);
 }
 
@@ -232,6 +246,7 @@ static void collect(struct grc_shared *shared, struct batch *batch, struct grc_s
         leave_open(entry);
     else if (question_of(entry, grc_mono_us(), &batch->questions[batch->count]))
         batch->count++;
+    plan_look(shared, entry);
 }
 
 static struct grc_shared_entry *take_questions(struct grc_shared *shared)
@@ -239,6 +254,8 @@ static struct grc_shared_entry *take_questions(struct grc_shared *shared)
     pthread_mutex_lock(&shared->link.lock);
     struct grc_shared_entry *list = shared->questions;
     shared->questions = NULL;
+    shared->gathers = list != NULL;
+    shared->gather_ms = grc_mono_ms() + GATHER_MS;
     pthread_mutex_unlock(&shared->link.lock);
     return list;
 }
@@ -253,6 +270,7 @@ static void ask_for_requests(struct grc_shared *shared, struct batch *batch)
         pthread_mutex_lock(mutex);
         struct grc_shared_entry *next = entry->next_question;
         entry->queued = false;
+        entry->urgent = false;
         if (entry->is_hold && !entry->active) {
             entry->active = true;
             entry->next_active = shared->active;
@@ -272,6 +290,7 @@ static void look_at_holds(struct grc_shared *shared, struct batch *batch)
 {
     struct grc_shared_entry **at = &shared->active;
 
+    shared->look_us = INT64_MAX;
     while (*at) {
         struct grc_shared_entry *entry = *at;
         pthread_mutex_t *mutex = grc_shared_mutex(shared, entry->key);
@@ -298,18 +317,21 @@ static void look_at_holds(struct grc_shared *shared, struct batch *batch)
 
 static void work(void *arg)
 {
+    struct grc_shared *shared = arg;
     struct batch batch = {.count = 0};
 
-    ask_for_requests(arg, &batch);
-    look_at_holds(arg, &batch);
+    ask_for_requests(shared, &batch);
+    if (!shared->link.redis || grc_mono_us() >= shared->look_us)
+        look_at_holds(shared, &batch);
 }
 
-/* The next look at the holds. */
+/* The next look at the holds, or at what was gathered. */
 static int64_t next_ms(void *arg)
 {
     const struct grc_shared *shared = arg;
+    int64_t look_ms = shared->active ? shared->look_us / 1000 + 1 : GRC_REDIS_NEVER_MS;
 
-    return shared->active ? grc_mono_ms() + TICK_MS : GRC_REDIS_NEVER_MS;
+    return shared->gathers && shared->gather_ms < look_ms ? shared->gather_ms : look_ms;
 }
 
 /* The others need not wait until the shares of this gateway expire. */

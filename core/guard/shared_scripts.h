@@ -28,7 +28,8 @@
 /*
  * The shares of a number in use: a hash with a field for each gateway, "SHARE UNTIL_MS". ARGV: this
  * gateway, its uses now, the share wanted, the limit, how long the share is valid (ms). Returns the
- * share. The call sets an absolute number, so repeating it changes nothing.
+ * share, and the places that no gateway has. The call sets an absolute number, so repeating it
+ * changes nothing.
  */
 #define GRC_SHARED_HOLD                                                                            \
     "local t = redis.call('TIME')\n"                                                               \
@@ -50,4 +51,4 @@
     "else\n"                                                                                       \
     "  redis.call('HDEL', KEYS[1], ARGV[1])\n"                                                     \
     "end\n"                                                                                        \
-    "return {share}\n"
+    "return {share, math.max(0, free - share)}\n"

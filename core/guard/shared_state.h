@@ -24,6 +24,7 @@ struct grc_shared_entry {
     unsigned char digest[GRC_SHARED_DIGEST];
     bool is_hold;
     bool queued; /* in the list of entries that have a question */
+    bool urgent; /* one that cannot wait until others have gathered */
     bool active; /* in the keeper's list of holds */
     struct grc_rate rate;
     int64_t max; /* of a hold */
@@ -43,16 +44,19 @@ struct grc_shared_part {
 
 struct grc_shared {
     const struct grc_shared_settings *settings;
-    struct grc_redis_link link; /* its lock guards questions */
+    struct grc_redis_link link; /* its lock guards questions and gathers */
     char self[33];              /* names this gateway's shares of numbers in use */
     struct grc_shared_entry *entries;
     size_t set_mask;
     struct grc_shared_part parts[GRC_SHARED_PARTS];
     struct grc_shared_entry *questions;
+    bool gathers; /* the thread will look at the questions soon, also without being woken */
     /* for the keeper alone */
+    int64_t gather_ms; /* when it does */
     struct grc_redis_called take;
     struct grc_redis_called hold;
     struct grc_shared_entry *active;
+    int64_t look_us; /* when the holds are to be looked at next */
 };
 
 /* The mutex of the part of the table that has the entry. */
@@ -61,8 +65,10 @@ static inline pthread_mutex_t *grc_shared_mutex(struct grc_shared *shared, uint6
     return &shared->parts[key & (GRC_SHARED_PARTS - 1)].mutex;
 }
 
-/* Puts an entry, whose part is locked, into the list of those that have a question. */
-void grc_shared_ask(struct grc_shared *shared, struct grc_shared_entry *entry);
+/* Puts an entry, whose part is locked, into the list of those that have a question. urgent: a
+ * request waits, here or on another gateway; others are asked together, a few milliseconds later.
+ */
+void grc_shared_ask(struct grc_shared *shared, struct grc_shared_entry *entry, bool urgent);
 /* What the thread does. */
 extern const struct grc_redis_use grc_shared_use;
 

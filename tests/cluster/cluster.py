@@ -1,9 +1,9 @@
 """Several gateways behind a balancer, on a PostgreSQL server with a standby, under load, while they are broken: is anything lost,
-done twice, or out of order? Do limits hold, and is a key that is revoked refused?
+done twice, or out of order? Do limits hold, is a key that is revoked refused, and is what a cache gives no older than it may be?
 
 Clients create rooms in the sandbox with an Idempotency-Key and repeat each request until they have a final answer; 100ms (a double)
 sends webhooks, those of a room one after the other, and repeats each until it is taken; one caller asks for more than its rate; keys
-are made and revoked. Meanwhile one thing after the other is broken and mended. In the end what was acknowledged is compared with
+are made and revoked; roles of a template are written, deleted and read. Meanwhile one thing after the other is broken and mended. In the end what was acknowledged is compared with
 what the upstream was asked for and has, and with what the target of the webhooks got. See scripts/cluster.
 """
 
@@ -26,13 +26,16 @@ import databases  # noqa: E402
 import limits  # noqa: E402
 import load  # noqa: E402
 import network  # noqa: E402
+import reads  # noqa: E402
 import revocations  # noqa: E402
-from support import hms, redis  # noqa: E402
+from support import hms, promtext, redis  # noqa: E402
 from support.clocks import faketime  # noqa: E402
 from support.gateway import Answer  # noqa: E402
+from support.ports import free_port, hold_port  # noqa: E402
 from support.upstream import FACTOR  # noqa: E402
 
 ASK_TIMEOUT = 40
+METRICS_TIMEOUT = 5
 CLOCK_MAX = 8
 """Seconds by which a clock is set wrong: leases of webhooks have a margin of 10 s for that."""
 
@@ -58,11 +61,14 @@ class Machine:
     def __init__(self, directory, number, of_network, cluster):
         place = pathlib.Path(directory) / f"gateway{number}"
         place.mkdir()
-        self.name, self.network, self.port = place.name, of_network, databases.free_port()
+        self.name, self.network = place.name, of_network
+        self.port, self._held = hold_port()
         self.troubles = []
+        self.lives = 1
+        """How often it was started."""
         self.ways = {}
-        self.gateway = hms.gateway_for(place, f"http://{self._way('upstream', cluster.doubles.upstream.port)}/v2",
-                                       ("rooms", "webhooks"), self._groups(cluster), **self._config(cluster))
+        self.gateway = hms.gateway_for(place, cluster.upstream_url, ("rooms", "templates", "webhooks"), self._groups(cluster),
+                                       **self._config(cluster))
         self.gateway.prefix = of_network.prefix
         self.clock = place / "clock"
         self.set_clock(0)
@@ -78,7 +84,7 @@ class Machine:
     def _groups(self, cluster):
         target = {"name": "app", "url": f"http://{self._way('target', cluster.doubles.target.port)}/hook"}
         options = {"secret": load.SECRET, "forward_to": [target], "forward_timeout": "1s"}
-        return {"rooms": {"idempotency": "1h"}, "webhooks": {"config": options}, "hello": {}}
+        return {"rooms": {"idempotency": "1h"}, "templates": {"routes": reads.ROUTES}, "webhooks": {"config": options}, "hello": {}}
 
     def _config(self, cluster):
         servers = [self._way(name, server.port) for name, server in
@@ -90,11 +96,28 @@ class Machine:
             url = f"redis://{self._way('redis', cluster.redis.port)}/0"
             config["limits"] = {"caller": {"rate": f"{limits.RATE}/s", "burst": limits.BURST},
                                 "shared": {"url": url, "on_failure": "local"}}
+            config["cache"] = {"shared": {"url": url, **reads.CONFIG}}
         return config
 
     @property
     def store_ways(self):
         return [self.ways["primary"], self.ways["standby"]]
+
+    def kill(self):
+        self.lives += 1
+        self.gateway.process.kill()
+        self.gateway.process.wait()
+
+    def metrics(self):
+        """None when it does not answer."""
+        connection = http.client.HTTPConnection(self.network.own, self.gateway.admin_port, timeout=METRICS_TIMEOUT)
+        try:
+            connection.request("GET", "/metrics")
+            return promtext.parse(connection.getresponse().read().decode())
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
 
     @contextlib.contextmanager
     def troubled(self):
@@ -133,14 +156,18 @@ class Cluster:
         made.callback(self.pair.stop)
         self.redis = made.enter_context(redis.Redis(place)) if redis.PROGRAM else None
         networks, self.no_namespaces = network.networks(gateways)
-        self.machines = []
         for one in networks:
             made.callback(one.stop)
+        # Gateways share answers of an upstream with the same URL.
+        way = network.Way(self.doubles.upstream.port, networks[0].common)
+        made.callback(way.stop)
+        self.upstream_url = f"http://{networks[0].common}:{way.port}/v2"
+        self.machines = []
         for number, one in enumerate(networks):
             self.machines.append(Machine(place, number, one, self))
             made.callback(self.machines[-1].stop)
         addresses = [f"{machine.network.own}:{machine.port}" for machine in self.machines]
-        self.balancer = network.Balancer(place / "balancer", databases.free_port(), addresses)
+        self.balancer = network.Balancer(place / "balancer", free_port(), addresses)
         made.callback(self.balancer.stop)
         ports = (self.pair.primary.port, self.pair.standby.port)
         self.desk = revocations.Desk(place / "desk", self.pair.url([f"127.0.0.1:{port}" for port in ports]))
@@ -169,8 +196,7 @@ class Cluster:
         """A gateway is lost, and starts again."""
         machine = random.choice(self.machines)
         with machine.troubled():
-            machine.gateway.process.kill()
-            machine.gateway.process.wait()
+            machine.kill()
             start_again(machine.gateway)
 
     def pause(self, seconds):
@@ -224,14 +250,22 @@ class Cluster:
         self.redis.start()
         self.redis_ran.set()
 
+    def redis_cut(self, seconds):
+        """A gateway cannot reach Redis, which gets what is under way when the gateway can again."""
+        way = random.choice(self.machines).ways["redis"]
+        way.cut()
+        time.sleep(seconds)
+        way.mend()
 
-BREAKS = ("kill", "pause", "partition", "isolate", "clock", "restart", "failover", "redis_gone")
+
+BREAKS = ("kill", "pause", "partition", "isolate", "clock", "restart", "failover", "redis_gone", "redis_cut")
 
 
 def break_until(cluster, arguments):
     """Breaks one thing after the other, each of the kinds as often. Returns how often, by the kind."""
     done = collections.Counter()
-    missing = {"clock": not faketime() and "libfaketime cannot be used", "redis_gone": not cluster.redis and "Redis is not installed",
+    no_redis = not cluster.redis and "Redis is not installed"
+    missing = {"clock": not faketime() and "libfaketime cannot be used", "redis_gone": no_redis, "redis_cut": no_redis,
                "isolate": cluster.no_namespaces}
     kinds = [kind for kind in arguments.breaks if not missing.get(kind)]
     for kind in set(arguments.breaks) - set(kinds):
@@ -255,18 +289,20 @@ def run(arguments):
         cluster = Cluster(directory, arguments.gateways, made)
         keys = [cluster.desk.add(f"client-{number}", "rooms:*")[1] for number in range(arguments.clients)]
         meter = cluster.redis and limits.Meter(cluster.machines, cluster.desk.add("meter", "hello:*")[1], cluster.redis_ran.is_set)
+        reader = cluster.redis and reads.Reads(cluster.machines, cluster.desk.add("reader", "templates:*")[1], cluster.doubles.upstream,
+                                               arguments.clients, arguments.longest * FACTOR)
         revoker = revocations.Revoker(cluster.machines, cluster.desk)
         clients = load.Clients(cluster.ask, keys, cluster.doubles)
         done = break_until(cluster, arguments)  # when this fails, the clients, which may never end, are not waited for
-        for part in filter(None, (clients, meter, revoker)):
+        for part in filter(None, (clients, meter, reader, revoker)):
             part.end()
         load.wait_for_deliveries(cluster.doubles, clients.events, 120 * FACTOR)
-        return tell(cluster, arguments, (clients, meter, revoker), done)
+        return tell(cluster, arguments, (clients, meter, reader, revoker), done)
 
 
 def tell(cluster, arguments, parts, done):
     """Prints the figures. Returns what must not be."""
-    clients, meter, revoker = parts
+    clients, meter, reader, revoker = parts
     figures, problems = load.check(cluster.doubles, clients, done)
     figures += [("keys revoked", revoker.count), ("refusals by gateways that could read the store all the time", revoker.timely),
                 ("seconds after which the slowest of them refused a key", round(revoker.slowest, 2))]
@@ -276,6 +312,10 @@ def tell(cluster, arguments, parts, done):
         figures += [("requests of the caller with a limit that passed", len(meter.passed)), ("that were refused", meter.refused),
                     (f"at most ahead of its rate, of {bound}", round(most, 1))]
         problems += over
+    if reader:
+        more, old = reader.check()
+        figures += more
+        problems += old[:5]
     for what, number in figures:
         print(f"{number:8} {what}")
     if problems and arguments.keep:

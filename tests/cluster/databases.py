@@ -5,10 +5,10 @@ import os
 import pathlib
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 
+from support.ports import hold_port
 from support.upstream import FACTOR
 
 SETTINGS = """
@@ -29,17 +29,12 @@ def binaries():
     return found[-1].parent if found else None
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Server:
     """One of the two. initdb refuses to be root, so all of it runs as another user then."""
 
     def __init__(self, home, name):
-        self.data, self.port = home / name, free_port()
+        self.data = home / name
+        self.port, self._held = hold_port()
 
     @staticmethod
     def _run(program, *words, check=True):

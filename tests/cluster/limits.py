@@ -7,8 +7,6 @@ import http.client
 import threading
 import time
 
-from support import promtext
-
 RATE, BURST = 20, 40
 LEASED = min(RATE // 10, BURST // 40)
 """Tokens that a gateway may hold in advance, see etc/several-gateways.md."""
@@ -59,17 +57,6 @@ class Meter:
                 self.passed.append(time.monotonic())
             self.refused += status == 429
 
-    def _counted_alone(self, machine):
-        """How often it did since it started; None when it does not say."""
-        connection = http.client.HTTPConnection(machine.network.own, machine.gateway.admin_port, timeout=TIMEOUT)
-        try:
-            connection.request("GET", "/metrics")
-            return promtext.parse(connection.getresponse().read().decode())["greenroom_shared_limits_alone_total"]
-        except (OSError, http.client.HTTPException, KeyError):
-            return None
-        finally:
-            connection.close()
-
     def _look(self):
         """What a gateway counted alone since the last look that it answered, it did in between."""
         last = {machine: (0, time.monotonic()) for machine in self.machines}
@@ -77,9 +64,10 @@ class Meter:
             ended = self.over.is_set()
             for machine in self.machines:
                 now, up = time.monotonic(), self.redis_is_up()
-                count = self._counted_alone(machine)
-                if count is None:
+                metrics = machine.metrics()
+                if metrics is None:
                     continue
+                count = metrics["greenroom_shared_limits_alone_total"]
                 before, since = last[machine]
                 if (count and count != before) or not up:
                     self.alone.append((since, time.monotonic()))

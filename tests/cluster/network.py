@@ -71,7 +71,7 @@ class Way:
 class SharedNetwork:
     """The network of a machine that has no namespace of its own."""
 
-    near = own = "127.0.0.1"
+    common = near = own = "127.0.0.1"
     prefix = []
 
     def stop(self):
@@ -79,13 +79,15 @@ class SharedNetwork:
 
 
 class Namespace:
-    """A network of its own: one cable from the machine to this one. near: this end's address; own: the machine's."""
+    """A network of its own: one cable from the machine to this one. near: this end's address; own: the machine's; common: an address
+    of this end that is the same for all machines, each of which reaches it over its own cable."""
 
-    def __init__(self, number):
+    def __init__(self, number, common=None):
         self.name = f"greenroom-{os.getpid()}-{number}"
         self.cable = f"gr{os.getpid() % 1000000}-{number}"
         third = os.getpid() % 64 * 4 + number // 64  # runs beside each other have addresses of their own
         self.near, self.own = (f"10.231.{third}.{number % 64 * 4 + end}" for end in (1, 2))
+        self.common = common or self.near
         self.prefix = ["ip", "netns", "exec", self.name]
         self._ip("netns", "add", self.name)
         try:
@@ -95,6 +97,8 @@ class Namespace:
             self._within("address", "add", f"{self.own}/30", "dev", "cable")
             self._within("link", "set", "cable", "up")
             self._within("link", "set", "lo", "up")
+            if common:
+                self._within("route", "add", common, "via", self.near)
         except RuntimeError:
             self.stop()
             raise
@@ -129,7 +133,7 @@ def networks(count):
     made = []
     try:
         for number in range(count):
-            made.append(Namespace(number))
+            made.append(Namespace(number, made[0].common if made else None))
     except RuntimeError as error:
         for one in made:
             one.stop()

@@ -15,14 +15,10 @@ import urllib.request
 import pytest
 
 from support.gateway import BINARY
+from support.ports import free_port
 from support.upstream import TIMEOUT
 
 ETC = os.path.join(os.environ["GR_SOURCE_DIR"], "etc")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import pathlib
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 
 import pytest
 from support.hms import gateway_for
+from support.ports import free_port
 from support.sandbox import Sandbox
 from support.upstream import TIMEOUT
 
@@ -22,11 +22,6 @@ GUIDE = (SOURCE / "plugins" / "README.md").read_text()
 
 def blocks(text, language):
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 # --- commands ---

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from support.ports import free_port
 from support.rig import TIMEOUT, agent_token
 from support.rig import database, postgres, start_rig  # noqa: F401 (fixtures)
 from support.until import until
@@ -42,12 +43,6 @@ rtmp {{
     }}
 }}
 """
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def answers(port):

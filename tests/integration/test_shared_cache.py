@@ -11,7 +11,7 @@ import pytest
 
 from support import promtext
 from support.gateway import Gateway
-from support.redis import free_port
+from support.ports import free_port
 from support.until import until
 from support.upstream import FACTOR, TIMEOUT, Reply, Upstream
 

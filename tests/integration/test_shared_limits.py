@@ -14,7 +14,8 @@ import pytest
 from support import promtext
 from support.certificates import Authority
 from support.gateway import Gateway
-from support.redis import Redis, free_port
+from support.ports import free_port
+from support.redis import Redis
 from support.until import until
 from support.upstream import TIMEOUT, Reply, Upstream
 

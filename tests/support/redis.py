@@ -13,16 +13,11 @@ import subprocess
 
 import pytest
 
+from support.ports import hold_port
 from support.until import until
 from support.upstream import TIMEOUT
 
 PROGRAM = shutil.which("redis-server") or shutil.which("valkey-server")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Redis:
@@ -34,7 +29,7 @@ class Redis:
         self.directory = directory
         self.password = password
         self.options = [*(["--requirepass", password] if password else []), *options]
-        self.port = free_port()
+        self.port, self._held = hold_port()
         self.process = None
 
     @property
@@ -70,6 +65,7 @@ class Redis:
         if self.process.poll() is None:
             self.signal(signal.SIGCONT)
             self.kill()
+        self._held.close()
 
     # --- client ---
 

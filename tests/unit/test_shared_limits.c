@@ -237,10 +237,11 @@ static void test_the_bound(void **state)
 struct shares {
     int64_t share[GATEWAYS];
     int64_t until_us[GATEWAYS];
+    int questions;
 };
 
 static int64_t shares_ask(struct shares *shares, size_t self, int64_t used, int64_t wanted,
-                          int64_t now_us)
+                          int64_t now_us, int64_t *ret_free)
 {
     int64_t others = 0;
 
@@ -249,6 +250,7 @@ static int64_t shares_ask(struct shares *shares, size_t self, int64_t used, int6
     int64_t got = others > MAX ? 0 : MAX - others;
     got = wanted < got ? wanted : got;
     got = got > used ? got : used;
+    *ret_free = others + got < MAX ? MAX - others - got : 0;
     shares->share[self] = got;
     shares->until_us[self] = now_us + INT64_C(1000) * GRC_HOLD_TTL_MS;
     return got;
@@ -257,9 +259,13 @@ static int64_t shares_ask(struct shares *shares, size_t self, int64_t used, int6
 static void look(struct grc_hold *hold, struct shares *shares, size_t self, int64_t now_us)
 {
     int64_t wanted = grc_hold_want(hold, MAX, now_us);
+    int64_t free;
 
-    if (wanted >= 0)
-        grc_hold_answer(hold, shares_ask(shares, self, hold->used, wanted, now_us), now_us);
+    if (wanted < 0)
+        return;
+    shares->questions++;
+    int64_t got = shares_ask(shares, self, hold->used, wanted, now_us, &free);
+    grc_hold_answer(hold, got, free, MAX, now_us);
 }
 
 static bool enters(struct grc_hold *hold, struct shares *shares, size_t self, int64_t now_us)
@@ -277,7 +283,7 @@ static bool enters(struct grc_hold *hold, struct shares *shares, size_t self, in
 
 static void test_places_are_given_back(void **state)
 {
-    struct shares shares = {{0}, {0}};
+    struct shares shares = {.questions = 0};
     struct grc_hold holds[2] = {{0}};
     int64_t now_us = START;
 
@@ -302,7 +308,7 @@ static void test_places_are_given_back(void **state)
 
 static void test_what_is_on_its_way_back_is_not_used(void **state)
 {
-    struct shares shares = {{0}, {0}};
+    struct shares shares = {.questions = 0};
     struct grc_hold hold = {0};
 
     (void)state;
@@ -318,7 +324,7 @@ static void test_what_is_on_its_way_back_is_not_used(void **state)
 
 static void test_a_share_ends(void **state)
 {
-    struct shares shares = {{0}, {0}};
+    struct shares shares = {.questions = 0};
     struct grc_hold holds[2] = {{0}};
     int64_t end_us = START + INT64_C(1000) * GRC_HOLD_TTL_MS;
 
@@ -347,19 +353,19 @@ static void test_an_unanswered_question_is_repeated(void **state)
     /* The server may have granted it. */
     assert_false(grc_hold_idle(&hold));
     assert_int_equal(grc_hold_want(&hold, MAX, START), 0);
-    grc_hold_answer(&hold, 0, START);
+    grc_hold_answer(&hold, 0, MAX, MAX, START);
     assert_true(grc_hold_idle(&hold));
 }
 
 static void test_what_is_in_use_is_told_to_a_server_that_lost_it(void **state)
 {
-    struct shares shares = {{0}, {0}};
+    struct shares shares = {.questions = 0};
     struct grc_hold hold = {0};
 
     (void)state;
     for (int i = 0; i < 3; i++)
         assert_true(enters(&hold, &shares, 0, START));
-    shares = (struct shares){{0}, {0}};
+    shares = (struct shares){.questions = 0};
     grc_hold_doubt(&hold);
     look(&hold, &shares, 0, START + 1);
     assert_int_equal(shares.share[0], 3);
@@ -369,10 +375,77 @@ static void test_what_is_in_use_is_told_to_a_server_that_lost_it(void **state)
     assert_int_equal(grc_hold_enter(&hold, MAX, START + 2), GRC_HOLD_ASK);
 }
 
+/* What a look brings while few of max places are lent out. */
+static void plenty(struct grc_hold *hold, int64_t max, int64_t now_us)
+{
+    int64_t wanted = grc_hold_want(hold, max, now_us);
+
+    if (wanted >= 0)
+        grc_hold_answer(hold, wanted, max - wanted, max, now_us);
+}
+
+static void test_spare_places_are_kept_while_there_are_plenty(void **state)
+{
+    enum { MANY = 1000 };
+    struct grc_hold hold = {.waiting = 4};
+    int64_t now_us = START;
+    int questions = 0;
+
+    (void)state;
+    plenty(&hold, MANY, now_us);
+    plenty(&hold, MANY, now_us += SECOND); /* with what is known from the first answer */
+    hold.waiting = 0;
+    /* A second in which each of 4 clients sends 1000 requests, one after the other. */
+    for (int i = 0; i < 1000; i++) {
+        for (int j = 0; j < 4; j++)
+            assert_int_equal(grc_hold_enter(&hold, MANY, now_us), GRC_HOLD_TAKEN);
+        for (int j = 0; j < 4; j++)
+            grc_hold_leave(&hold);
+        assert_false(grc_hold_returns(&hold));
+        now_us += 1000;
+        if (now_us < grc_hold_next_us(&hold))
+            continue;
+        questions++;
+        plenty(&hold, MANY, now_us);
+    }
+    assert_in_range(questions, 8, 12);
+    assert_in_range(hold.share, 4, 6);
+    /* When no request comes any more, all go back. */
+    plenty(&hold, MANY, now_us = grc_hold_next_us(&hold));
+    assert_in_range(now_us, 1, START + 3 * SECOND);
+    plenty(&hold, MANY, now_us = grc_hold_next_us(&hold));
+    assert_int_equal(hold.share, 0);
+    assert_true(grc_hold_idle(&hold));
+}
+
+static void test_spare_places_go_back_when_others_need_them(void **state)
+{
+    struct grc_hold hold = {.waiting = 4};
+
+    (void)state;
+    plenty(&hold, 100, START);
+    hold.waiting = 0;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(grc_hold_enter(&hold, 100, START), GRC_HOLD_TAKEN);
+    for (int i = 0; i < 4; i++)
+        grc_hold_leave(&hold);
+    assert_int_equal(grc_hold_want(&hold, 100, START + 1), -1);
+    /* Less than half of the places are free by the next answer, which comes while a request that
+     * waits elsewhere still has patience. */
+    int64_t next_us = grc_hold_next_us(&hold);
+    assert_in_range(next_us, START, START + INT64_C(1000) * GRC_HOLD_LINGER_MS);
+    int64_t want = grc_hold_want(&hold, 100, next_us);
+    assert_true(want > 0);
+    grc_hold_answer(&hold, want, 49, 100, next_us);
+    assert_true(grc_hold_returns(&hold));
+    assert_int_equal(grc_hold_next_us(&hold), 0);
+    assert_int_equal(grc_hold_want(&hold, 100, next_us), 0);
+}
+
 /* Whatever the gateways do, no more than MAX are in use. */
 static void test_the_number_in_use_never_exceeds_the_limit(void **state)
 {
-    struct shares shares = {{0}, {0}};
+    struct shares shares = {.questions = 0};
     struct grc_hold holds[GATEWAYS] = {{0}};
     int64_t now_us = START;
     int64_t entered = 0;
@@ -411,6 +484,8 @@ int main(void)
         cmocka_unit_test(test_a_share_ends),
         cmocka_unit_test(test_an_unanswered_question_is_repeated),
         cmocka_unit_test(test_what_is_in_use_is_told_to_a_server_that_lost_it),
+        cmocka_unit_test(test_spare_places_are_kept_while_there_are_plenty),
+        cmocka_unit_test(test_spare_places_go_back_when_others_need_them),
         cmocka_unit_test(test_the_number_in_use_never_exceeds_the_limit),
     };
 
