@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 /*
  * Opens closed standard descriptors, so that a file that is opened later cannot become one of them
@@ -24,5 +25,7 @@ static void occupy_standard_descriptors(void)
 int main(int argc, char **argv)
 {
     occupy_standard_descriptors();
+    /* One that was started by its own program, as /proc/self/exe, would be called "exe". */
+    prctl(PR_SET_NAME, "greenroom");
     return grc_cli_main(argc, argv);
 }

@@ -8,6 +8,7 @@
 
 #define TARGET_MAX_BYTES 16384u
 #define PAIRS_MAX 64u
+#define PLACE_MAX_BYTES 1024u
 
 static const gr_str *find_param(const struct gr_pair *params, size_t count, gr_str name)
 {
@@ -274,8 +275,12 @@ enum gr_err grc_host_upstream_define(struct gr_self *self, const char *name, con
 {
     struct grc_plugin *plugin = (struct grc_plugin *)self;
     char *reason = NULL;
+    char where[PLACE_MAX_BYTES];
+
+    /* Messages then read "FILE: upstream NAME.url: expected …". */
+    snprintf(where, sizeof(where), "%s: upstream %s", plugin->settings->file, name);
     struct grc_upstream_settings *parsed =
-        grc_upstream_settings_parse(plugin->settings->file, name, settings, log_problem, self);
+        grc_upstream_settings_parse(where, name, settings, log_problem, self);
 
     if (!parsed)
         return GR_ERR_INVALID;

@@ -37,6 +37,23 @@ enum grc_flag_type {
     GRC_FLAG_TEXTS,      /* struct grc_texts */
 };
 
+/* The words that completion offers at one place of the command line. */
+struct grc_choices {
+    const char *const *values; /* these, or else … */
+    const char *command; /* … the names in a table that this command prints, or else files */
+    int column;          /* of that table, from 1 */
+    int segment;         /* which segment of names with dots, from 1; 0: the whole name */
+};
+extern const struct grc_choices grc_choices_files;
+extern const struct grc_choices grc_choices_groups;
+extern const struct grc_choices grc_choices_keys;
+extern const struct grc_choices grc_choices_methods;
+extern const struct grc_choices grc_choices_operations;
+extern const struct grc_choices grc_choices_paths;
+extern const struct grc_choices grc_choices_scopes;
+extern const struct grc_choices grc_choices_settings;
+extern const struct grc_choices grc_choices_upstreams;
+
 /* One flag: "--json", or with a value "--room ID" and "--room=ID". Rows end with a row without a
  * name. */
 struct grc_flag {
@@ -45,8 +62,8 @@ struct grc_flag {
     size_t offset;     /* in the command's struct for flags */
     const char *value; /* name of the value in the help; NULL for a switch */
     const char *doc;
-    const char *letter;        /* short form such as "-d", or NULL */
-    const char *const *values; /* possible values, for completion, or NULL */
+    const char *letter;                /* short form such as "-d", or NULL */
+    const struct grc_choices *choices; /* possible values, for completion, or NULL */
 };
 #define GRC_SWITCH(struct_, name_, member_, doc_)                                                  \
     {                                                                                              \
@@ -68,6 +85,9 @@ struct grc_flag {
         0                                                                                          \
     }
 
+/* How many words after a command's flags completion knows. */
+#define GRC_WORDS_COMPLETED 2u
+
 /* One command. Its help, its man page and its completion are made from this row. Rows of subs end
  * with a row without a name. */
 struct grc_command {
@@ -81,10 +101,9 @@ struct grc_command {
     int words_min;
     int words_max; /* -1: any number */
     grc_command_fn *run;
-    const char *names; /* a command whose table lists possible words, for completion */
-    int names_column;  /* their column in that table, from 1 */
-    bool usual;        /* the default among subs */
-    bool hidden;       /* not shown in the help */
+    const struct grc_choices *choices[GRC_WORDS_COMPLETED]; /* the words, for completion */
+    bool usual;                                             /* the default among subs */
+    bool hidden;                                            /* not shown in the help */
 };
 
 /* The row of that name in subs, or NULL. */

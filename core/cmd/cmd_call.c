@@ -422,8 +422,7 @@ static const struct grc_flag flags[] = {
 const struct grc_command grc_command_call = {
     .name = "call",
     .words = "OPERATION [NAME=VALUE]…",
-    .names = "routes",
-    .names_column = 3,
+    .choices = {&grc_choices_operations},
     .summary = "Call one operation through the running gateway, and print its answer",
     .detail = "OPERATION is an id that greenroom routes lists. Each NAME is a parameter of its "
               "path or query, or a member of its body. Exit status 0 means a status below 300, 1 "

@@ -140,6 +140,7 @@ static const struct grc_flag show_flags[] = {
 static const struct grc_command parts[] = {
     {.name = "show",
      .words = "[PATH]",
+     .choices = {&grc_choices_settings},
      .summary = "Print the effective values, or those below a path such as server.tls",
      .detail =
          "Secrets are masked, and so is every value whose name or environment variable contains "
@@ -150,6 +151,7 @@ static const struct grc_command parts[] = {
      .run = grc_config_show},
     {.name = "schema",
      .words = "[NAME]",
+     .choices = {&grc_choices_groups},
      .summary = "Print the JSON schema of greenroom.json",
      .flags = schema_flags,
      .args_size = sizeof(struct schema_args),

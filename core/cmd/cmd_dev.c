@@ -345,9 +345,11 @@ static int dev(const struct grc_cli *cli, const void *args, int count, char **wo
 
 static const struct grc_flag dev_flags[] = {
     GRC_TEXT(dev_args, "--state", state, "DIR",
-             "Keep the data in DIR; by default it is deleted at the end"),
+             "Keep the data in DIR; by default it is deleted at the end",
+             .choices = &grc_choices_files),
     GRC_TEXT(dev_args, "--seed", seed, "FILE",
-             "JSON file with the initial templates, rooms, codes, peers and polls of the sandbox"),
+             "JSON file with the initial templates, rooms, codes, peers and polls of the sandbox",
+             .choices = &grc_choices_files),
     GRC_TEXT(dev_args, "--speed", speed, "N",
              "Factor by which the delays of the sandbox are shortened"),
     GRC_FLAG_END,

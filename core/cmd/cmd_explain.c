@@ -265,6 +265,7 @@ static const struct grc_flag flags[] = {
 const struct grc_command grc_command_explain = {
     .name = "explain",
     .words = "METHOD PATH",
+    .choices = {&grc_choices_methods, &grc_choices_paths},
     .summary = "Show how a request would be handled, without serving it",
     .detail = "Prints the route and its group, the required scope and whether the caller has it, "
               "the limits "

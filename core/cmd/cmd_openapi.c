@@ -31,6 +31,7 @@ static int openapi(const struct grc_cli *cli, const void *args, int count, char 
 const struct grc_command grc_command_openapi = {
     .name = "openapi",
     .words = "[GROUP]",
+    .choices = {&grc_choices_groups},
     .summary = "Print an OpenAPI 3.1 description of what is served, or of one group",
     .words_max = 1,
     .run = openapi,

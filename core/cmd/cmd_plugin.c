@@ -35,6 +35,7 @@ static const struct grc_flag inspect_flags[] = {
 static const struct grc_command actions[] = {
     {.name = "inspect",
      .words = "FILE",
+     .choices = {&grc_choices_files},
      .summary = "Tell what a plugin's file is and what is wrong with it",
      .detail = "Works on a file that cannot be loaded, too. The exit status is 0 when nothing is "
                "wrong with it.",
@@ -45,6 +46,7 @@ static const struct grc_command actions[] = {
      .run = inspect},
     {.name = "test",
      .words = "FILE CASES.json",
+     .choices = {&grc_choices_files, &grc_choices_files},
      .summary = "Run contract cases against a plugin's file",
      .detail = "Starts a gateway with this plugin alone in front of a scripted upstream. Each case "
                "that fails is printed with what was expected and found. No config is needed.",

@@ -261,8 +261,8 @@ static int write_enabled(const char *file, const char *name, gr_str text, bool e
         !grc_file_write(file, grc_buf_view(&buf), info.st_mode & 0777u)) {
         grc_complain("cannot write '%s': %s", file, strerror(errno));
     } else {
-        printf("%s: %s; a running gateway sees it when it is reloaded (SIGHUP) or restarted\n",
-               name, enabled ? "enabled" : "disabled");
+        printf("%s: %s; greenroom reload makes a running gateway follow\n", name,
+               enabled ? "enabled" : "disabled");
         status = GRC_EXIT_OK;
     }
     grc_buf_done(&buf);
@@ -346,16 +346,14 @@ static const struct grc_command actions[] = {
      .usual = true},
     {.name = "enable",
      .words = "NAME",
-     .names = "plugins list",
-     .names_column = 1,
+     .choices = {&grc_choices_groups},
      .summary = "Serve a group",
      .words_min = 1,
      .words_max = 1,
      .run = enable},
     {.name = "disable",
      .words = "NAME",
-     .names = "plugins list",
-     .names_column = 1,
+     .choices = {&grc_choices_groups},
      .summary = "Stop serving a group",
      .words_min = 1,
      .words_max = 1,

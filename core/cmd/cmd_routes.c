@@ -249,11 +249,13 @@ static int routes(const struct grc_cli *cli, const void *args, int count, char *
 }
 
 static const struct grc_flag routes_flags[] = {
-    GRC_TEXT(routes_args, "--group", group, "NAME", "Only list routes of this group"),
+    GRC_TEXT(routes_args, "--group", group, "NAME", "Only list routes of this group",
+             .choices = &grc_choices_groups),
     GRC_TEXT(routes_args, "--method", method, "METHOD", "Only list routes with this method",
-             .values = GR_LIST("GET", "POST", "PUT", "PATCH", "DELETE")),
+             .choices = &grc_choices_methods),
     GRC_TEXT(routes_args, "--scope", scope, "SCOPE",
-             "Only list routes that a caller with this scope may use, such as 'rooms:*'"),
+             "Only list routes that a caller with this scope may use, such as 'rooms:*'",
+             .choices = &grc_choices_scopes),
     GRC_SWITCH(routes_args, "--json", json, "As JSON"),
     GRC_SWITCH(routes_args, "--markdown", markdown, "Print tables in markdown"),
     GRC_FLAG_END,

@@ -144,7 +144,8 @@ static int join(const struct grc_cli *cli, const void *args, int count, char **w
 #define UPSTREAM                                                                                   \
     GRC_TEXT(                                                                                      \
         wish, "--upstream", upstream, "NAME",                                                      \
-        "The upstream whose credential signs; by default the first one with a 100ms credential")
+        "The upstream whose credential signs; by default the first one with a 100ms credential",   \
+        .choices = &grc_choices_upstreams)
 
 static const struct grc_flag management_flags[] = {EXPIRES, UPSTREAM, GRC_FLAG_END};
 static const struct grc_flag join_flags[] = {

@@ -63,19 +63,37 @@ static void print_entry(const json_t *entry, bool origin)
     putchar('\n');
 }
 
+static const char *file_of(const json_t *entry)
+{
+    return json_string_value(json_object_get(entry, "file"));
+}
+
+/* Whether an entry before this one is of the same file. */
+static bool file_is_printed(const json_t *list, size_t index)
+{
+    const char *file = file_of(json_array_get(list, index));
+
+    while (index > 0) {
+        if (strcmp(file_of(json_array_get(list, --index)), file) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Prints the entries of each file together. The options of a plugin are read after all other
+ * values, so they are not beside them in the list. */
 static void print_all(const json_t *list, const struct grc_config_show_args *args)
 {
-    const char *file = "";
-    const json_t *entry;
-    size_t i;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *file = file_of(json_array_get(list, i));
 
-    json_array_foreach(list, i, entry) {
-        const char *of = json_string_value(json_object_get(entry, "file"));
-
-        if (strcmp(of, file) != 0)
-            printf("%s# %s\n", i ? "\n" : "", of);
-        file = of;
-        print_entry(entry, args->origin);
+        if (file_is_printed(list, i))
+            continue;
+        printf("%s# %s\n", i ? "\n" : "", file);
+        for (size_t j = i; j < json_array_size(list); j++) {
+            if (strcmp(file_of(json_array_get(list, j)), file) == 0)
+                print_entry(json_array_get(list, j), args->origin);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ const struct grc_flag grc_global_flags[] = {
      .type = GRC_FLAG_TEXT,
      .value = "DIR",
      .letter = "-c",
+     .choices = &grc_choices_files,
      .doc = "Directory with greenroom.json and plugins.d"},
     {.name = "--help",
      .type = GRC_FLAG_SWITCH,

@@ -123,7 +123,7 @@ static void print_subs(const struct grc_command *sub)
         grc_buf_init(&buf, USAGE_MAX_BYTES);
         (void)grc_help_usage(&buf, sub);
         printf("  %s%s\n      %s%s\n", sub->name, buf.ptr ? buf.ptr : "", sub->summary,
-               sub->usual ? "; also where none of these is named" : "");
+               sub->usual ? "; the default" : "");
         grc_buf_done(&buf);
     }
 }

@@ -11,3 +11,7 @@ grc_page_fn grc_man_greenroom_json; /* greenroom.json(5) */
 grc_page_fn grc_man_plugin;         /* greenroom-plugin(7) */
 grc_page_fn grc_completion_bash;
 grc_page_fn grc_completion_zsh;
+
+/* A function of both shells: _greenroom_column COLUMN SEGMENT prints the names in a table on its
+ * input. */
+extern const char grc_completion_column[];

@@ -51,8 +51,9 @@ static const char *value_name(struct grc_arena *arena, const char *field)
 }
 
 /* NULL without memory. */
-static const char *const *copy_list(struct grc_arena *arena, const char *const *list)
+static const struct grc_choices *copy_choices(struct grc_arena *arena, const char *const *list)
 {
+    struct grc_choices *choices = grc_arena_alloc(arena, sizeof(*choices));
     size_t count = 0;
 
     while (list[count])
@@ -63,7 +64,9 @@ static const char *const *copy_list(struct grc_arena *arena, const char *const *
         if (!copy[i])
             return NULL;
     }
-    return copy;
+    if (choices)
+        choices->values = copy;
+    return copy ? choices : NULL;
 }
 
 static bool make_flag(struct grc_arena *arena, const struct gr_field *field, struct grc_flag *flag)
@@ -74,9 +77,9 @@ static bool make_flag(struct grc_arena *arena, const struct gr_field *field, str
     flag->type = is_switch ? GRC_FLAG_SWITCH : GRC_FLAG_TEXT;
     flag->value = is_switch ? NULL : value_name(arena, field->name);
     flag->doc = grc_arena_copy(arena, gr_str_of(field->doc));
-    flag->values = field->values ? copy_list(arena, field->values) : NULL;
+    flag->choices = field->values ? copy_choices(arena, field->values) : NULL;
     return flag->name && flag->doc && (is_switch || flag->value) &&
-           (!field->values || flag->values);
+           (!field->values || flag->choices);
 }
 
 const struct grc_flag *grc_plugin_flags(struct grc_arena *arena, const struct gr_field *fields,

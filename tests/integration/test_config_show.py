@@ -104,3 +104,9 @@ def test_a_wrong_config_is_not_shown(etc):
     (etc / "greenroom.json").write_text('{"server": {"workers": "many"}}')
     done = show(etc)
     assert (done.returncode, done.stdout) == (3, "") and "server.workers: expected an integer" in done.stderr
+
+
+def test_the_values_of_a_file_stand_together(etc):
+    """Options of a plugin are read long after the other values of its file."""
+    heads = [line for line in show(etc, "--defaults").stdout.splitlines() if line.startswith("# ")]
+    assert len(heads) > 1 and len(set(heads)) == len(heads)

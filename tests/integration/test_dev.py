@@ -72,7 +72,7 @@ def test_the_first_request_works_and_all_ends(env, tmp_path, kept):
     assert bool(state[2]) != kept and os.path.isdir(state[1])
     assert make_room(env)["name"] == "first-room"
     both = children(process.pid)
-    assert len(both) == 2
+    assert [pathlib.Path(f"/proc/{pid}/comm").read_text() for pid in both] == ["greenroom\n"] * 2
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=TIMEOUT * 2)
     assert process.returncode == 0
@@ -98,6 +98,13 @@ def test_a_port_that_is_taken(env):
     assert (process.returncode, line) == (1, "")
     assert f"cannot listen on 127.0.0.1:{env['SANDBOX_PORT']}: Address already in use" in said
     assert said.endswith("greenroom: the sandbox did not start\n")
+
+
+def test_an_address_that_cannot_be_names_the_upstream_and_its_file(env):
+    process, line = start({**env, "SANDBOX_WEBHOOK_URL": "http://127.0.0.1:99999"})
+    _, said = process.communicate(timeout=TIMEOUT * 2)
+    assert (process.returncode, line) == (1, "")
+    assert re.search(r"/sandbox\.json: upstream webhook-0\.url: expected an http or https URL", said), said
 
 
 def test_the_sandbox_begins_with_what_a_file_says(env, tmp_path):

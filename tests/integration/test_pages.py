@@ -1,6 +1,7 @@
 """Man pages and completions, which the program prints from the rows of its commands and its config."""
 
 import functools
+import json
 import os
 import re
 import shutil
@@ -52,6 +53,31 @@ def test_man_finds_nothing_wrong_with_a_page(name, tmp_path):
     assert (done.returncode, done.stderr) == (0, "") and "NAME\n" in done.stdout
 
 
+@pytest.mark.parametrize("name", MAN)
+def test_mandoc_finds_nothing_wrong_with_a_page(name, tmp_path):
+    if not shutil.which("mandoc"):
+        pytest.skip("mandoc is not installed")
+    (tmp_path / name).write_text(page(name))
+    done = run("mandoc", "-T", "lint", str(tmp_path / name))
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_day_of_a_page_is_that_of_its_source():
+    done = run(BINARY, "doc", "greenroom.8", env={**os.environ, "SOURCE_DATE_EPOCH": "86400"})
+    assert re.search(r'^\.TH GREENROOM 8 1970-01-02 "greenroom [\d.]+" "Greenroom"$', done.stdout, re.M)
+
+
+def test_the_example_of_the_page_is_a_config(tmp_path):
+    [example] = re.findall(r"^\.nf\n\.RS 4\n(.*?)^\.RE$", plain(page("greenroom.json.5")), re.M | re.S)
+    (tmp_path / "greenroom.json").write_text(example)
+    (tmp_path / "plugins.d").mkdir()
+    (tmp_path / "plugins.d" / "rooms.json").write_text('{"library": "rooms.so"}')
+    assert '{"library": "rooms.so"}' in plain(page("greenroom.json.5"))
+    done = run(BINARY, "check", "-c", str(tmp_path),
+               env={**os.environ, "APP_ACCESS_KEY": "k", "APP_SECRET": "s" * 40, "STATE_DIRECTORY": str(tmp_path)})
+    assert done.returncode == 0 and ": fine: 1 plugins, " in done.stdout, done.stderr
+
+
 def test_the_page_of_the_program_has_every_command_and_flag():
     text = plain(page("greenroom.8"))
     every = commands()
@@ -82,7 +108,7 @@ def test_the_page_of_plugins_has_every_error():
 def test_the_commands_of_plugins_are_in_the_page_and_the_completions(tmp_path):
     etc = os.path.join(os.environ["GR_SOURCE_DIR"], "etc")
     text = plain(run(BINARY, "-c", etc, "doc", "greenroom.8").stdout)
-    section = text.partition(".SS webhooks replay ")[2].partition(".SS")[0]
+    section = text.partition(".SS webhooks replay\n")[2].partition(".SS")[0]
     assert "Send again what was given up" in section and "--room-id" in section and "A command of the plugin webhooks." in section
     script = tmp_path / "greenroom.bash"
     script.write_text(run(BINARY, "-c", etc, "doc", "greenroom.bash").stdout)
@@ -108,7 +134,8 @@ def script(tmp_path_factory):
 
 def complete(script, *words, cwd=None):
     """What bash offers for the last word."""
-    line = f'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _greenroom; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    line = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; _greenroom; '
+            'printf "%s\\n" "${COMPREPLY[@]}"')
     done = run("bash", "-c", line, "bash", str(script), BINARY, *words, cwd=cwd)
     assert done.stderr == ""
     return done.stdout.split()
@@ -135,6 +162,40 @@ def test_bash_completes_the_names_of_groups_and_operations(script, tmp_path):
     assert complete(script, "-c", str(tmp_path), "plugins", "enable", "") == ["rooms"]
     assert complete(script, "-c", str(tmp_path), "call", "rooms.ge") == ["rooms.get"]
     assert complete(script, "-c", "plug", cwd=tmp_path) == ["plugins.d"]
+
+
+def test_bash_completes_values_and_the_words_of_a_command(script, tmp_path):
+    (tmp_path / "plugins.d").mkdir()
+    for name in ("rooms", "room_codes"):
+        (tmp_path / "plugins.d" / f"{name}.json").write_text("{}")
+    (tmp_path / "greenroom.json").write_text(json.dumps({
+        "plugins": {"directory": os.path.abspath(PLUGIN_DIR)},
+        "upstreams": {name: {"url": "http://127.0.0.1:1"} for name in ("api", "auth")}}))
+    config = ("-c", str(tmp_path))
+    for words, offered in [
+        (("routes", "--group", ""), ["room_codes", "rooms"]),
+        (("routes", "--scope", "room_c"), ["room_codes:read", "room_codes:write"]),
+        (("keys", "add", "x", "--scope", "rooms:r"), ["read"]),  # readline replaces what follows the colon
+        (("token", "join", "--upstream", "a"), ["api", "auth"]),
+        (("explain", ""), ["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        (("explain", "-d", "{}", "GET", "/rooms/{"), ["/rooms/{roomId}", "/rooms/{roomId}/enable", "/rooms/{roomId}/disable"]),
+        (("config", "show", "upstreams.api.breaker.e"), ["upstreams.api.breaker.enabled", "upstreams.api.breaker.error_percent"]),
+        (("config", "schema", "--plugin", "rooms"), ["rooms"]),
+        (("openapi", "room_"), ["room_codes"]),
+        (("keys", "add", "--expires", ""), []),
+        (("call", "rooms.get", ""), []),
+        (("plugins", "list", "--js"), ["--json"]),
+    ]:
+        assert complete(script, *config, *words) == offered, words
+
+
+def test_a_name_with_signs_of_the_shell_is_not_run(script, tmp_path):
+    """Names come from a config, which may not be one's own."""
+    (tmp_path / "plugins.d").mkdir()
+    (tmp_path / "plugins.d" / "$(touch hit).json").write_text("{}")
+    (tmp_path / "greenroom.json").write_text("{}")
+    complete(script, "-c", str(tmp_path), "plugins", "enable", "", cwd=tmp_path)
+    assert not (tmp_path / "hit").exists()
 
 
 def test_shells_can_read_the_completions(script, tmp_path):

@@ -1,0 +1,154 @@
+/* The completion for zsh. */
+#include "cmd/pages.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+/* Within single quotes, in a description of _arguments. */
+static void print_text(const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '\'')
+            fputs("'\\''", stdout);
+        else if (strchr("[]:\\", *text))
+            printf("\\%c", *text);
+        else
+            putchar(*text);
+    }
+}
+
+/* The last part of a specification of _arguments: what offers the words. */
+static void print_action(const struct grc_choices *choices)
+{
+    if (!choices)
+        return;
+    if (choices->command) {
+        printf(" _greenroom_names %d %d %s", choices->column, choices->segment, choices->command);
+        return;
+    }
+    fputs(choices->values ? "(" : "_files", stdout);
+    for (size_t i = 0; choices->values && choices->values[i]; i++)
+        printf("%s%s", i ? " " : "", choices->values[i]);
+    if (choices->values)
+        putchar(')');
+}
+
+/* The name of a value without its signs, in lower case. */
+static void print_value_name(const char *value)
+{
+    for (; *value; value++) {
+        if (isalnum((unsigned char)*value))
+            putchar(tolower((unsigned char)*value));
+    }
+}
+
+static void print_flag(const struct grc_flag *flag)
+{
+    const char *const names[] = {flag->name, flag->letter};
+    bool repeated = flag->type == GRC_FLAG_TEXTS;
+
+    for (size_t i = 0; i < 2 && names[i]; i++) {
+        fputs(" \\\n            '", stdout);
+        if (repeated)
+            putchar('*');
+        else if (flag->letter)
+            printf("(%s %s)", flag->name, flag->letter);
+        printf("%s%s[", names[i], !flag->value ? "" : i == 0 ? "=" : "+");
+        print_text(flag->doc);
+        putchar(']');
+        if (flag->value) {
+            putchar(':');
+            print_value_name(flag->value);
+            putchar(':');
+            print_action(flag->choices);
+        }
+        putchar('\'');
+    }
+}
+
+static void print_arguments(const struct grc_command *command)
+{
+    fputs("        _arguments", stdout);
+    for (const struct grc_flag *flag = command->flags; flag && flag->name; flag++)
+        print_flag(flag);
+    for (const struct grc_flag *flag = grc_global_flags; flag->name; flag++)
+        print_flag(flag);
+    for (size_t i = 0; i < GRC_WORDS_COMPLETED && command->choices[i]; i++) {
+        printf(" \\\n            '%zu:word:", i + 1);
+        print_action(command->choices[i]);
+        putchar('\'');
+    }
+    /* Without this, _arguments offers no flag after a word that it does not know. */
+    if (command->words_max != 0)
+        fputs(" \\\n            '*:word:{false}'", stdout);
+    putchar('\n');
+}
+
+static void print_summary(const char *name, const struct grc_command *command)
+{
+    printf("        '%s:", name);
+    print_text(command->summary);
+    puts("'");
+}
+
+static void print_case(const struct grc_command *command)
+{
+    printf("    %s)\n", command->name);
+    if (!command->subs) {
+        print_arguments(command);
+        puts("        ;;");
+        return;
+    }
+    puts("        shift words\n        ((CURRENT--))\n        if ((CURRENT == 1)); then\n"
+         "        parts=(");
+    for (const struct grc_command *sub = command->subs; sub->name; sub++)
+        print_summary(sub->name, sub);
+    puts("        )\n        _describe part parts\n        return\n        fi\n        case "
+         "$words[1] in");
+    for (const struct grc_command *sub = command->subs; sub->name; sub++) {
+        printf("        %s)\n", sub->name);
+        print_arguments(sub);
+        puts("        ;;");
+    }
+    puts("        esac\n        ;;");
+}
+
+void grc_completion_zsh(const struct grc_cli *cli)
+{
+    puts("#compdef greenroom\n# Made by greenroom doc from the rows of the program.\n");
+    puts(grc_completion_column);
+    puts("# Offers what _greenroom_column finds in the output of a command.\n"
+         "_greenroom_names() {\n"
+         "    local column=$1 segment=$2 config=${opt_args[--config]:-${opt_args[-c]:-$config}}\n"
+         "    local -a names\n"
+         "    shift 2\n"
+         "    [[ -z $config ]] || config=${~${(Q)config}}\n"
+         "    names=(${(f)\"$(${~program} ${config:+-c} ${config:+$config} \"$@\" 2>/dev/null "
+         "</dev/null |\n"
+         "        _greenroom_column $column $segment)\"})\n"
+         "    compadd -a names\n"
+         "}\n\n"
+         "_greenroom() {\n"
+         "    local context state line config='' program=$words[1]\n"
+         "    local -a commands parts\n"
+         "    typeset -A opt_args\n"
+         "    commands=(");
+    for (size_t i = 0; cli->commands[i]; i++) {
+        if (!cli->commands[i]->hidden)
+            print_summary(cli->commands[i]->name, cli->commands[i]);
+    }
+    fputs("    )\n    _arguments -A '-*' -C", stdout);
+    for (const struct grc_flag *flag = grc_global_flags; flag->name; flag++)
+        print_flag(flag);
+    puts(" \\\n            '1:command:->command' '*::argument:->argument'\n"
+         "    config=${opt_args[--config]:-$opt_args[-c]}\n"
+         "    case $state in\n"
+         "    command)\n        _describe command commands\n        return\n        ;;\n"
+         "    esac\n"
+         "    case $words[1] in");
+    for (size_t i = 0; cli->commands[i]; i++) {
+        if (!cli->commands[i]->hidden)
+            print_case(cli->commands[i]);
+    }
+    puts("    esac\n}\n\n_greenroom \"$@\"");
+}
