@@ -22,9 +22,9 @@
 #define LOOK_EVERY_MS 500
 /* Of the store, and how often a key that was revoked elsewhere is asked for. */
 #define POLL_EVERY_MS 250
-/* A key that was revoked anywhere is refused everywhere within a second. A gateway that stood still,
- * or whose thread had to wait for the processor, may have looked longer ago: then a request waits
- * for the next look. */
+/* A key that was revoked anywhere is refused everywhere within a second. A gateway that stood
+ * still, or whose thread had to wait for the processor, may have looked longer ago: then a request
+ * waits for the next look. */
 #define FRESH_MS 750
 #define LOOK_WAIT_MS 1000
 #define STACK_BYTES ((size_t)256 * 1024)
@@ -87,8 +87,8 @@ struct grc_keys {
     _Atomic int64_t looked_ms; /* monotonic: the set is what the store had then, or later */
     atomic_bool late;          /* no request waits until a look succeeds */
     int64_t version;           /* of the set; for the watcher */
-    bool failing;          /* the last look failed, which is logged once; for the watcher */
-    pthread_mutex_t mutex; /* for set */
+    bool failing;              /* the last look failed, which is logged once; for the watcher */
+    pthread_mutex_t mutex;     /* for set */
     struct grc_key_set *set;
     _Atomic int64_t look_next_ms; /* monotonic */
     atomic_bool looking;
