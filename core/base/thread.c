@@ -2,9 +2,12 @@
 
 #include "base/altstack.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -85,4 +88,23 @@ bool grc_thread_batch(void)
     /* Some sandboxes allow only the older call. */
     return syscall(SYS_sched_setattr, 0, &batch, 0) == 0 ||
            sched_setscheduler(0, SCHED_BATCH, &none) == 0;
+}
+
+enum grc_thread_state grc_thread_state(pid_t tid)
+{
+    char path[64], text[128];
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return GRC_THREAD_UNKNOWN;
+    ssize_t len = read(fd, text, sizeof(text) - 1);
+    (void)close(fd);
+    text[len > 0 ? len : 0] = '\0';
+
+    /* "7 (name) S …"; the name is that of the thread, has at most 15 bytes and may have a ')' */
+    const char *name_end = strrchr(text, ')');
+    if (!name_end || name_end[1] != ' ')
+        return GRC_THREAD_UNKNOWN;
+    return name_end[2] == 'S' || name_end[2] == 'D' ? GRC_THREAD_SLEEPS : GRC_THREAD_RUNS;
 }

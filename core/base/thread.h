@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Starts a thread, which the caller has to join, with a stack of at least stack_bytes. Returns
  * false when it could not be started. */
@@ -23,3 +24,9 @@ bool grc_mutex_init_short(pthread_mutex_t *mutex);
  * older kernels ignore the slice). Returns false with errno set when nothing was changed.
  */
 bool grc_thread_batch(void);
+
+enum grc_thread_state { GRC_THREAD_UNKNOWN = 0, GRC_THREAD_RUNS, GRC_THREAD_SLEEPS };
+/* What the kernel says of a thread of this process at this moment, from /proc (proc_pid_stat(5)):
+ * it sleeps, in a system call or for a page, or it runs. One that waits only for a processor runs.
+ * Unknown without /proc. */
+enum grc_thread_state grc_thread_state(pid_t tid);

@@ -281,6 +281,7 @@ static enum gr_err ask_store(struct grc_call *call, struct grc_claim *claim, boo
     grc_keeper_begin(keeper, call->plugin->self.name);
     enum gr_err err =
         grc_record_claim(call->runtime->store, &call->arena, &wanted, ret_first, record);
+    grc_keeper_claimed(keeper, call->plugin->self.name, err != GR_OK || *ret_first);
     if (err != GR_OK || !*ret_first)
         grc_keeper_end(keeper);
     return err == GR_OK ? GR_OK : fail_store(call, claim->id, claim->token, err);

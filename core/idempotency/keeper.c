@@ -13,6 +13,7 @@
 #define TICK_MS 1000
 #define CLEANUP_MS 60000
 #define OWNERS_MAX 256u
+#define COUNT_TRIES 5u
 
 /* Another owner with open records. */
 struct owner {
@@ -24,7 +25,10 @@ struct owner {
 
 struct group {
     const char *name;
-    int64_t count;
+    int64_t count;  /* of its records */
+    int64_t made;   /* how many were added to count since the start */
+    int64_t making; /* those for which the store has not answered yet */
+    unsigned tries; /* how often it could not be counted */
 };
 
 struct grc_keeper {
@@ -191,17 +195,36 @@ static void look(struct grc_keeper *keeper)
 
 /* --- cleanup --- */
 
-static void count_groups(struct grc_keeper *keeper)
+/* A record that is made meanwhile may be in the store's answer or not, so the count is then left as
+ * it is, and taken again at the next tick. If that never ceases, such records are added, which
+ * counts some of them twice until the next time. Returns false when it has to be taken again. */
+static bool count_group(struct grc_keeper *keeper, struct group *group)
 {
-    for (size_t i = 0; i < keeper->group_count; i++) {
-        int64_t count = 0;
+    int64_t stored = 0;
 
-        if (grc_records_count(keeper->store, keeper->groups[i].name, &count) != GR_OK)
-            return;
-        pthread_mutex_lock(&keeper->lock);
-        keeper->groups[i].count = count;
-        pthread_mutex_unlock(&keeper->lock);
+    pthread_mutex_lock(&keeper->lock);
+    int64_t made = group->made, making = group->making;
+    pthread_mutex_unlock(&keeper->lock);
+    if (grc_records_count(keeper->store, group->name, &stored) != GR_OK)
+        return false;
+    pthread_mutex_lock(&keeper->lock);
+    int64_t meanwhile = making + group->made - made;
+    bool counted = meanwhile == 0 || ++group->tries == COUNT_TRIES;
+    if (counted) {
+        group->count = stored + meanwhile;
+        group->tries = 0;
     }
+    pthread_mutex_unlock(&keeper->lock);
+    return counted;
+}
+
+static bool count_groups(struct grc_keeper *keeper)
+{
+    bool counted = true;
+
+    for (size_t i = 0; i < keeper->group_count; i++)
+        counted = count_group(keeper, &keeper->groups[i]) && counted;
+    return counted;
 }
 
 static void clean_up(struct grc_keeper *keeper)
@@ -215,9 +238,8 @@ static void clean_up(struct grc_keeper *keeper)
     if (grc_records_expire(keeper->store, grc_keeper_now_ms(keeper), &removed) != GR_OK)
         return;
     /* Each tick removes a limited number, until there are no more. */
-    if (removed == 0)
+    if (count_groups(keeper) && removed == 0)
         keeper->cleanup_ms = now_ms + CLEANUP_MS;
-    count_groups(keeper);
 }
 
 static void tick(struct grc_keeper *keeper)
@@ -327,10 +349,24 @@ void grc_keeper_begin(struct grc_keeper *keeper, const char *group)
 {
     pthread_mutex_lock(&keeper->lock);
     struct group *found = group_of(keeper, group);
-    if (found)
+    if (found) {
         found->count++;
+        found->made++;
+        found->making++;
+    }
     keeper->claimed = true;
     keeper->serving++;
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+void grc_keeper_claimed(struct grc_keeper *keeper, const char *group, bool made)
+{
+    pthread_mutex_lock(&keeper->lock);
+    struct group *found = group_of(keeper, group);
+    if (found) {
+        found->making--;
+        found->count -= !made;
+    }
     pthread_mutex_unlock(&keeper->lock);
 }
 

@@ -30,8 +30,10 @@ int64_t grc_keeper_now_ms(struct grc_keeper *keeper);
 /* Roughly how many records a group has: they are counted once a minute, and later claims are added.
  * */
 int64_t grc_keeper_count(struct grc_keeper *keeper, const char *group);
-/* Call these before and after the request of a claim is served. */
+/* Call these before a claim, when the store has answered it (made: there is a new record, or may be
+ * one), and after the request of the claim is served. */
 void grc_keeper_begin(struct grc_keeper *keeper, const char *group);
+void grc_keeper_claimed(struct grc_keeper *keeper, const char *group, bool made);
 void grc_keeper_end(struct grc_keeper *keeper);
 /* For a record that the store could not be told the end of just now: the keeper does it later, and
  * its beat tells the others meanwhile that the record is not lost. answer is copied; NULL without

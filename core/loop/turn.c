@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* How often the monitor looks at the workers. */
 #define LOOK_MS 5
@@ -13,6 +14,14 @@
 #define CALM_LOOKS 20u
 /* How often it looks at the timers while it rests, if any is set. */
 #define REST_MS 100
+/* The monitor looks at no more threads than this each time, because it holds the lock meanwhile. */
+#define SAMPLES 8u
+/* How struct grc_habit counts. Work that blocks more often than it computes for long stays known.
+ */
+#define HABIT_MOST 16
+#define HABIT_BLOCKED 4
+#define HABIT_COMPUTED (-4)
+#define HABIT_QUICK (-1)
 #define STACK_BYTES ((size_t)64 * 1024)
 
 enum rest { AWAKE = 0, NAPS, SLEEPS };
@@ -21,8 +30,13 @@ struct worker {
     struct grc_turns *turns;
     atomic_bool has_turn;    /* written with the lock held */
     _Atomic int64_t busy_ms; /* when it began to run something; 0: it sleeps */
-    bool blocks;             /* between grc_block_begin() and grc_block_end() */
-    bool listed;             /* in the list of workers that wait for a turn */
+    /* What the monitor saw it do, and the busy_ms of that time: it has not seen it since if they
+     * differ. */
+    _Atomic enum grc_thread_state seen;
+    _Atomic int64_t seen_ms;
+    pid_t tid;
+    bool blocks; /* between grc_block_begin() and grc_block_end() */
+    bool listed; /* in the list of workers that wait for a turn */
     pthread_cond_t granted;
     struct worker *next_waiting;
     struct worker *next; /* in the list of all workers */
@@ -95,16 +109,24 @@ static void take_free_turn(struct grc_turns *turns)
 
 /* --- the monitor --- */
 
-/* Takes the turns of workers that have been running one thing for too long. */
+/* Takes the turns of workers that have been running one thing for too long, and remembers whether
+ * they were asleep. A worker that computes can also be late, on a machine that is busy. */
 static void look(struct grc_turns *turns)
 {
     int64_t now_ms = grc_mono_ms();
+    unsigned samples = 0;
 
     for (struct worker *worker = turns->workers; worker; worker = worker->next) {
         int64_t busy_ms = atomic_load(&worker->busy_ms);
 
-        if (busy_ms && now_ms - busy_ms >= turns->patience_ms && atomic_load(&worker->has_turn) &&
-            turns->waiting)
+        if (!busy_ms || now_ms - busy_ms < turns->patience_ms)
+            continue;
+        if (atomic_load(&worker->seen_ms) != busy_ms && samples < SAMPLES) {
+            samples++;
+            atomic_store(&worker->seen, grc_thread_state(worker->tid));
+            atomic_store(&worker->seen_ms, busy_ms);
+        }
+        if (atomic_load(&worker->has_turn) && turns->waiting)
             end_turn(turns, worker);
     }
 }
@@ -216,6 +238,7 @@ void grc_turns_join(struct grc_loop *loop)
     if (!worker)
         return;
     worker->turns = turns;
+    worker->tid = gettid();
     pthread_cond_init(&worker->granted, NULL);
     pthread_mutex_lock(&turns->lock);
     worker->next = turns->workers;
@@ -330,6 +353,15 @@ void grc_turns_timer_set(struct grc_turns *turns)
     pthread_mutex_unlock(&turns->lock);
 }
 
+/* The worker runs on without its turn, and takes one before its next step. */
+static void give_turn(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->turns->lock);
+    if (atomic_load(&worker->has_turn))
+        end_turn(worker->turns, worker);
+    pthread_mutex_unlock(&worker->turns->lock);
+}
+
 void grc_block_begin(void)
 {
     struct worker *worker = self();
@@ -337,10 +369,7 @@ void grc_block_begin(void)
     if (!worker || worker->blocks)
         return;
     worker->blocks = true;
-    pthread_mutex_lock(&worker->turns->lock);
-    if (atomic_load(&worker->has_turn))
-        end_turn(worker->turns, worker);
-    pthread_mutex_unlock(&worker->turns->lock);
+    give_turn(worker);
 }
 
 void grc_block_end(void)
@@ -349,4 +378,44 @@ void grc_block_end(void)
 
     if (worker)
         worker->blocks = false;
+}
+
+void grc_habit_begin(const struct grc_habit *habit)
+{
+    struct worker *worker = self();
+
+    if (worker && atomic_load_explicit(&habit->blocks, memory_order_relaxed) > 0)
+        give_turn(worker);
+}
+
+/* What the step that ends now says of its work, as one of HABIT_…; 0: nothing. */
+static int verdict(const struct worker *worker)
+{
+    int64_t busy_ms = atomic_load(&worker->busy_ms);
+
+    if (grc_mono_ms() - busy_ms < worker->turns->patience_ms)
+        return HABIT_QUICK;
+    if (atomic_load(&worker->seen_ms) != busy_ms)
+        return 0;
+    switch (atomic_load(&worker->seen)) {
+    case GRC_THREAD_SLEEPS:
+        return HABIT_BLOCKED;
+    case GRC_THREAD_RUNS:
+        return HABIT_COMPUTED;
+    default:
+        return 0;
+    }
+}
+
+void grc_habit_end(struct grc_habit *habit)
+{
+    const struct worker *worker = self();
+    int change = worker ? verdict(worker) : 0;
+    int blocks = atomic_load_explicit(&habit->blocks, memory_order_relaxed);
+    int counted = blocks + change;
+
+    counted = counted < 0 ? 0 : counted > HABIT_MOST ? HABIT_MOST : counted;
+    /* When two threads count at the same time, one of the counts may be lost. */
+    if (counted != blocks)
+        atomic_store_explicit(&habit->blocks, counted, memory_order_relaxed);
 }

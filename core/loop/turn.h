@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,3 +32,16 @@ void grc_turns_leave(void);
 void grc_block_begin(void);
 /* Ends grc_block_begin(). The thread continues at once, and takes a turn before its next step. */
 void grc_block_end(void);
+
+/*
+ * What is remembered of work that is done again and again, such as the handler of a route: whether
+ * the monitor has found it asleep of late. All zero at first.
+ */
+struct grc_habit {
+    _Atomic int blocks; /* more than 0: it has */
+};
+/* Called before the work. If it has blocked of late, its turn goes to another worker now, and not
+ * when the monitor finds out; the work then runs beside those that have a turn. */
+void grc_habit_begin(const struct grc_habit *habit);
+/* Called after it, if need be on another worker: only what came since the last wait counts. */
+void grc_habit_end(struct grc_habit *habit);

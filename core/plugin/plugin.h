@@ -6,6 +6,7 @@
 
 #include "config/keep.h"
 #include "config/settings.h"
+#include "loop/turn.h"
 #include "validate/schema.h"
 
 #include <stdatomic.h>
@@ -59,6 +60,7 @@ struct grc_route {
     unsigned timeout_ms;
     struct grc_cache_settings cache;
     struct grc_route_metrics *metrics;
+    struct grc_habit habit; /* of its handler */
 };
 
 struct grc_plugin {

@@ -185,11 +185,21 @@ static enum gr_err step_binds(struct grc_call *call)
     return call->route->row->access == GR_ACCESS_CALLER ? grc_guard_binds(call) : GR_OK;
 }
 
+static enum gr_err run_handler(struct grc_call *call)
+{
+    /* call->route is read-only, except for what is remembered of it */
+    struct grc_habit *habit = &call->plugin->routes[call->route - call->plugin->routes].habit;
+
+    grc_habit_begin(habit);
+    enum gr_err err = call->route->row->handle(&call->pub);
+    grc_habit_end(habit);
+    return err;
+}
+
 /* Calls the handler, within the limit of the group's concurrent calls, since a group that hangs
  * must not take all workers. */
 static enum gr_err handle_bounded(struct grc_call *call)
 {
-    const struct grc_route *route = call->route;
     struct grc_plugin *plugin = call->plugin;
     int64_t before = atomic_fetch_add_explicit(&plugin->calls, 1, memory_order_relaxed);
     enum gr_err err;
@@ -198,7 +208,7 @@ static enum gr_err handle_bounded(struct grc_call *call)
         grc_metrics_reject(GRC_REJECT_GROUP);
         err = grc_fail(call, GR_ERR_OVERLOAD, "this group is busy");
     } else {
-        err = route->row->handle ? route->row->handle(&call->pub) : grc_forward(call);
+        err = call->route->row->handle ? run_handler(call) : grc_forward(call);
     }
     atomic_fetch_sub_explicit(&plugin->calls, 1, memory_order_relaxed);
     return err;

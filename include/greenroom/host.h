@@ -632,9 +632,9 @@ static inline enum gr_err gr_exclusive(struct gr_call *call, gr_str key, int64_t
 /*
  * Announces that a handler, timer or command is about to compute or block for more than a few
  * milliseconds (true), or has finished (false), so that other calls can run at once. Without it the
- * host notices by itself, a little later. No host service may be called in between; host services
- * that wait need no announcement. gr_blocking(call, true); … hash a password … gr_blocking(call,
- * false);
+ * host notices by itself, a little later, and from then on expects it of that handler. No host
+ * service may be called in between; host services that wait need no announcement. gr_blocking(call,
+ * true); … hash a password … gr_blocking(call, false);
  */
 static inline void gr_blocking(struct gr_call *call, bool begins)
 {

@@ -24,28 +24,6 @@ static const struct gr_field changed_peer[] = {
     GR_END,
 };
 
-static const struct gr_field message[] = {
-    GR_FIELD("message", GR_STRING, "Text of the message", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("peer_id", GR_STRING, "Peer to send to; takes precedence over role"),
-    GR_FIELD("role", GR_STRING, "Role of the peers to send to"),
-    GR_FIELD("type", GR_STRING, "Label for the receiving application, such as `chat`"),
-    GR_END,
-};
-
-static const struct gr_field removal[] = {
-    GR_FIELD("peer_id", GR_STRING, "Peer to remove; takes precedence over role", .any_of = "whom"),
-    GR_FIELD("role", GR_STRING, "Role of the peers to remove", .any_of = "whom"),
-    GR_FIELD("reason", GR_STRING, "Reason given to the clients and in the webhook"),
-    GR_END,
-};
-
-static const struct gr_field end[] = {
-    GR_FIELD("reason", GR_STRING, "Reason given to the clients"),
-    GR_FIELD("lock", GR_BOOL, "Whether to disable the room as well, until it is enabled again",
-             .default_doc = "false"),
-    GR_END,
-};
-
 /* Answers ---------------------------------------------------------------------------------- */
 
 static const struct gr_field session[] = {
@@ -102,50 +80,44 @@ static const struct gr_field peers[] = {
 /* Routes ----------------------------------------------------------------------------------- */
 
 static const struct gr_route routes[] = {
-    GR_GET("/active-rooms/{roomId}", "active_rooms.get", "Fetch the running session of a room",
-           .scope = "active_rooms:read", .params = hms_room_params,
-           .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}"),
-           .answers =
-               HMS_ANSWER(200, "The room with its session", .schema = HMS_OBJECT(active_room)),
-           .doc = "Answers 404 when the room has no running session.",
-           .source = HMS_API("active-rooms/retrieve-active-room")),
-    GR_GET("/active-rooms/{roomId}/peers", "active_rooms.list_peers", "List the connected peers",
-           .scope = "active_rooms:read", .params = hms_room_params, .query = peers_query,
-           .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/peers"),
-           .answers =
-               HMS_ANSWER(200, "All matching peers, without paging", .schema = HMS_OBJECT(peers)),
-           .source = HMS_API("active-rooms/list-peers")),
-    GR_GET("/active-rooms/{roomId}/peers/{peerId}", "active_rooms.get_peer",
-           "Fetch one connected peer with its tracks", .scope = "active_rooms:read",
-           .params = peer_params,
-           .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/peers/{peerId}"),
-           .answers = HMS_ANSWER(200, "The peer", .schema = HMS_OBJECT(peer)),
-           .source = HMS_API("active-rooms/retrieve-peer")),
-    GR_POST("/active-rooms/{roomId}/peers/{peerId}", "active_rooms.update_peer",
-            "Change name, role or metadata of a peer", .scope = "active_rooms:write",
-            .params = peer_params,
-            .body = GR_BODY(GR_OBJECT, .fields = changed_peer, .flags = GR_FIELD_REQUIRED),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/peers/{peerId}"),
-            .answers = HMS_ANSWER(200, "The peer", .schema = HMS_OBJECT(peer)),
-            .source = HMS_API("active-rooms/update-a-peer")),
-    GR_POST("/active-rooms/{roomId}/send-message", "active_rooms.send_message",
-            "Send a message to a peer, a role or all peers", .scope = "active_rooms:write",
-            .params = hms_room_params,
-            .body = GR_BODY(GR_OBJECT, .fields = message, .flags = GR_FIELD_REQUIRED),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/send-message"),
-            .answers = HMS_ANSWER(200, "The message was sent", .schema = HMS_OBJECT(hms_message)),
-            .source = HMS_API("active-rooms/send-message")),
-    GR_POST("/active-rooms/{roomId}/remove-peers", "active_rooms.remove_peers",
-            "Disconnect one peer, or all peers of a role", .scope = "active_rooms:write",
-            .params = hms_room_params,
-            .body = GR_BODY(GR_OBJECT, .fields = removal, .flags = GR_FIELD_REQUIRED),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/remove-peers"),
+    HMS_GET("/active-rooms/{roomId}", "active_rooms.get", "Fetch the running session of a room",
+            .scope = "active_rooms:read", .params = hms_room_params,
             .answers =
-                HMS_ANSWER(200, "The removal was requested", .schema = HMS_OBJECT(hms_message)),
-            .source = HMS_API("active-rooms/remove-peers")),
+                HMS_ANSWER(200, "The room with its session", .schema = HMS_OBJECT(active_room)),
+            .doc = "Answers 404 when the room has no running session.",
+            .source = HMS_API("active-rooms/retrieve-active-room")),
+    HMS_GET("/active-rooms/{roomId}/peers", "active_rooms.list_peers", "List the connected peers",
+            .scope = "active_rooms:read", .params = hms_room_params, .query = peers_query,
+            .answers =
+                HMS_ANSWER(200, "All matching peers, without paging", .schema = HMS_OBJECT(peers)),
+            .source = HMS_API("active-rooms/list-peers")),
+    HMS_GET("/active-rooms/{roomId}/peers/{peerId}", "active_rooms.get_peer",
+            "Fetch one connected peer with its tracks", .scope = "active_rooms:read",
+            .params = peer_params,
+            .answers = HMS_ANSWER(200, "The peer", .schema = HMS_OBJECT(peer)),
+            .source = HMS_API("active-rooms/retrieve-peer")),
+    HMS_POST("/active-rooms/{roomId}/peers/{peerId}", "active_rooms.update_peer",
+             "Change name, role or metadata of a peer", .scope = "active_rooms:write",
+             .params = peer_params,
+             .body = GR_BODY(GR_OBJECT, .fields = changed_peer, .flags = GR_FIELD_REQUIRED),
+             .answers = HMS_ANSWER(200, "The peer", .schema = HMS_OBJECT(peer)),
+             .source = HMS_API("active-rooms/update-a-peer")),
+    HMS_POST("/active-rooms/{roomId}/send-message", "active_rooms.send_message",
+             "Send a message to a peer, a role or all peers", .scope = "active_rooms:write",
+             .params = hms_room_params,
+             .body = GR_BODY(GR_OBJECT, .fields = hms_room_message, .flags = GR_FIELD_REQUIRED),
+             .answers = HMS_ANSWER(200, "The message was sent", .schema = HMS_OBJECT(hms_message)),
+             .source = HMS_API("active-rooms/send-message")),
+    HMS_POST("/active-rooms/{roomId}/remove-peers", "active_rooms.remove_peers",
+             "Disconnect one peer, or all peers of a role", .scope = "active_rooms:write",
+             .params = hms_room_params,
+             .body = GR_BODY(GR_OBJECT, .fields = hms_room_removal, .flags = GR_FIELD_REQUIRED),
+             .answers =
+                 HMS_ANSWER(200, "The removal was requested", .schema = HMS_OBJECT(hms_message)),
+             .source = HMS_API("active-rooms/remove-peers")),
     GR_POST("/active-rooms/{roomId}/end-room", "active_rooms.end_room", "End the running session",
             .scope = "active_rooms:write", .params = hms_room_params,
-            .body = GR_BODY(GR_OBJECT, .fields = end),
+            .body = GR_BODY(GR_OBJECT, .fields = hms_room_end),
             .forward = GR_FORWARD(HMS_UPSTREAM, "/active-rooms/{roomId}/end-room",
                                   .flags = GR_FORWARD_IDEMPOTENT),
             .answers = HMS_ANSWER(200, "The session is ending", .schema = HMS_OBJECT(hms_message)),

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "../shared/hms_limits.h"
+#include "../shared/hms_fields.h"
 
 #include <greenroom/plugin.h>
 
@@ -25,6 +25,21 @@
 /* Names in the config's "upstreams". */
 #define HMS_UPSTREAM "api"
 #define HMS_AUTH_UPSTREAM "auth"
+
+/* ------------------------------------------------------------------------------------------ */
+/* Routes that 100ms serves at the same path                                                  */
+
+#define HMS_GET(path_, id_, ...)                                                                   \
+    GR_GET(path_, id_, __VA_ARGS__, .forward = GR_FORWARD(HMS_UPSTREAM, path_))
+#define HMS_POST(path_, id_, ...)                                                                  \
+    GR_POST(path_, id_, __VA_ARGS__, .forward = GR_FORWARD(HMS_UPSTREAM, path_))
+/* A POST that says everything in its path, and a DELETE: no body is sent to 100ms. */
+#define HMS_ACTION(path_, id_, ...)                                                                \
+    GR_POST(path_, id_, __VA_ARGS__,                                                               \
+            .forward = GR_FORWARD(HMS_UPSTREAM, path_, .flags = GR_FORWARD_NO_BODY))
+#define HMS_DELETE(path_, id_, ...)                                                                \
+    GR_DELETE(path_, id_, __VA_ARGS__,                                                             \
+              .forward = GR_FORWARD(HMS_UPSTREAM, path_, .flags = GR_FORWARD_NO_BODY))
 
 /* ------------------------------------------------------------------------------------------ */
 /* Ids. 100ms does not document their format, and they differ between resources. The pattern only */
@@ -109,31 +124,6 @@ extern const struct gr_field hms_message[];
 /* An asset, on its own or inside the recording or stream that it came from. */
 extern const struct gr_field hms_asset[];
 extern const char *const hms_asset_types[];
-
-/* ------------------------------------------------------------------------------------------ */
-/* Members of bodies that several groups use                                                  */
-
-/* Where recordings are stored. */
-extern const struct gr_field hms_storage_options[];
-
-/* Members that say how a stream or recording joins, and its destination. */
-#define HMS_MEETING_URL                                                                            \
-    GR_FIELD("meeting_url", GR_STRING,                                                             \
-             "URL into the room; needed when the template has no subdomain")
-#define HMS_DESTINATION                                                                            \
-    GR_FIELD("destination", GR_STRING, "Destination in the template; needed when it has several")
-
-/* Members of "transcription" when a recording or stream is started. */
-#define HMS_TRANSCRIPTION                                                                          \
-    GR_FIELD("enabled", GR_BOOL, "`false` switches off the transcription of the template"),        \
-        GR_FIELD("output_modes", GR_ARRAY, "Formats of the transcript",                            \
-                 .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPT_FORMATS)),                   \
-        GR_FIELD("custom_vocabulary", GR_ARRAY, "Words that the transcriber should know",          \
-                 .items = GR_ITEM(GR_STRING)),                                                     \
-        GR_FIELD("summary", GR_OBJECT, "Summary made from the transcript", .fields = hms_summary)
-
-/* Members of a transcription's "summary", in start calls and in templates. */
-extern const struct gr_field hms_summary[];
 
 /* ------------------------------------------------------------------------------------------ */
 /* Helpers                                                                                    */

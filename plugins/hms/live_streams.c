@@ -10,29 +10,6 @@ static const struct gr_field stream_params[] = {
 
 /* Bodies ----------------------------------------------------------------------------------- */
 
-static const struct gr_field recording[] = {
-    GR_FIELD("hls_vod", GR_BOOL, "Whether to keep a video on demand (a room-vod asset)"),
-    GR_FIELD("single_file_per_layer", GR_BOOL, "Whether to keep one file per layer"),
-    GR_END,
-};
-
-static const struct gr_field transcription[] = {
-    HMS_TRANSCRIPTION,
-    GR_FIELD("modes", GR_ARRAY, "When to transcribe: the recording, during the stream, or both",
-             .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPTION_MODES)),
-    GR_END,
-};
-
-static const struct gr_field start[] = {
-    HMS_MEETING_URL,
-    HMS_DESTINATION,
-    GR_FIELD("recording", GR_OBJECT, "What to record of the stream", .fields = recording),
-    GR_FIELD("transcription", GR_OBJECT,
-             "Transcription settings, which replace those of the template",
-             .fields = transcription),
-    GR_END,
-};
-
 static const struct gr_field timed_metadata[] = {
     GR_FIELD("payload", GR_STRING, "Text to send to the players", .flags = GR_FIELD_REQUIRED,
              .range = GR_MAX(100)),
@@ -50,7 +27,8 @@ static const struct gr_field playback[] = {
 static const struct gr_field stream[] = {
     HMS_JOB_MEMBERS,
     GR_FIELD("playback", GR_OBJECT, "Where to watch the stream", .fields = playback),
-    GR_FIELD("recording", GR_OBJECT, "What is recorded of the stream", .fields = recording),
+    GR_FIELD("recording", GR_OBJECT, "What is recorded of the stream",
+             .fields = hms_live_recording),
     HMS_JOB_ASSETS,
     GR_END,
 };
@@ -73,38 +51,31 @@ static const struct gr_field stream[] = {
 /* Routes ----------------------------------------------------------------------------------- */
 
 static const struct gr_route routes[] = {
-    GR_GET("/live-streams", "live_streams.list", "List the live streams",
-           .scope = "live_streams:read", .query = hms_job_query,
-           .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams"),
-           .answers = HMS_ANSWER(200, "One page of streams", .schema = HMS_PAGE("data", stream)),
-           .source = HMS_API("live-streams/list-all-live-streams")),
-    GR_GET("/live-streams/{streamId}", "live_streams.get", "Fetch one live stream",
-           .scope = "live_streams:read", .params = stream_params,
-           .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/{streamId}"),
-           .answers = STREAM_ANSWER("The stream"),
-           .source = HMS_API("live-streams/get-live-stream")),
-    GR_POST("/live-streams/room/{roomId}/start", "live_streams.start", "Stream a room as HLS",
-            .scope = "live_streams:write", .flags = GR_ROUTE_IDEMPOTENCY_KEY,
-            .params = hms_room_params, .body = GR_BODY(GR_OBJECT, .fields = start),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/room/{roomId}/start"),
-            .answers = STREAM_ANSWER("The stream, starting"),
-            .doc = "Not for rooms with RTMP ingest: their stream begins by itself.",
-            .source = HMS_API("live-streams/start-live-stream-for-room")),
-    GR_POST("/live-streams/room/{roomId}/stop", "live_streams.stop_room",
-            "Stop every live stream of a room", .scope = "live_streams:write",
-            .params = hms_room_params,
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/room/{roomId}/stop",
-                                  .flags = GR_FORWARD_NO_BODY),
-            .answers =
-                HMS_ANSWER(200, "The streams, stopping; `error` names those that did not stop",
-                           .schema = HMS_PAGE("data", stream)),
-            .source = HMS_API("live-streams/stop-live-stream-for-room")),
-    GR_POST("/live-streams/{streamId}/stop", "live_streams.stop", "Stop one live stream",
-            .scope = "live_streams:write", .params = stream_params,
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/{streamId}/stop",
-                                  .flags = GR_FORWARD_NO_BODY),
-            .answers = STREAM_ANSWER("The stream, stopping"),
-            .source = HMS_API("live-streams/stop-live-stream-by-id")),
+    HMS_GET("/live-streams", "live_streams.list", "List the live streams",
+            .scope = "live_streams:read", .query = hms_job_query,
+            .answers = HMS_ANSWER(200, "One page of streams", .schema = HMS_PAGE("data", stream)),
+            .source = HMS_API("live-streams/list-all-live-streams")),
+    HMS_GET("/live-streams/{streamId}", "live_streams.get", "Fetch one live stream",
+            .scope = "live_streams:read", .params = stream_params,
+            .answers = STREAM_ANSWER("The stream"),
+            .source = HMS_API("live-streams/get-live-stream")),
+    HMS_POST("/live-streams/room/{roomId}/start", "live_streams.start", "Stream a room as HLS",
+             .scope = "live_streams:write", .flags = GR_ROUTE_IDEMPOTENCY_KEY,
+             .params = hms_room_params, .body = GR_BODY(GR_OBJECT, .fields = hms_live_start),
+             .answers = STREAM_ANSWER("The stream, starting"),
+             .doc = "Not for rooms with RTMP ingest: their stream begins by itself.",
+             .source = HMS_API("live-streams/start-live-stream-for-room")),
+    HMS_ACTION("/live-streams/room/{roomId}/stop", "live_streams.stop_room",
+               "Stop every live stream of a room", .scope = "live_streams:write",
+               .params = hms_room_params,
+               .answers =
+                   HMS_ANSWER(200, "The streams, stopping; `error` names those that did not stop",
+                              .schema = HMS_PAGE("data", stream)),
+               .source = HMS_API("live-streams/stop-live-stream-for-room")),
+    HMS_ACTION("/live-streams/{streamId}/stop", "live_streams.stop", "Stop one live stream",
+               .scope = "live_streams:write", .params = stream_params,
+               .answers = STREAM_ANSWER("The stream, stopping"),
+               .source = HMS_API("live-streams/stop-live-stream-by-id")),
     GR_POST("/live-streams/{streamId}/metadata", "live_streams.metadata",
             "Insert timed metadata into a running stream",
             .alias = "/live-streams/{streamId}/timed-metadata", .scope = "live_streams:write",
@@ -114,20 +85,15 @@ static const struct gr_route routes[] = {
             .answers = STREAM_ANSWER("The stream"),
             .doc = "The HLS destination in the template must have enableMetadataInsertion.",
             .source = HMS_API("live-streams/send-timed-metadata")),
-    GR_POST("/live-streams/{streamId}/pause-recording", "live_streams.pause_recording",
-            "Pause the recording of a stream", .scope = "live_streams:write",
-            .params = stream_params,
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/{streamId}/pause-recording",
-                                  .flags = GR_FORWARD_NO_BODY),
-            .answers = STREAM_ANSWER("The stream; its status stays running"),
-            .source = HMS_API("live-streams/pause-live-stream-recording")),
-    GR_POST("/live-streams/{streamId}/resume-recording", "live_streams.resume_recording",
-            "Resume the recording of a stream", .scope = "live_streams:write",
-            .params = stream_params,
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/live-streams/{streamId}/resume-recording",
-                                  .flags = GR_FORWARD_NO_BODY),
-            .answers = STREAM_ANSWER("The stream"),
-            .source = HMS_API("live-streams/resume-live-stream-recording")),
+    HMS_ACTION("/live-streams/{streamId}/pause-recording", "live_streams.pause_recording",
+               "Pause the recording of a stream", .scope = "live_streams:write",
+               .params = stream_params,
+               .answers = STREAM_ANSWER("The stream; its status stays running"),
+               .source = HMS_API("live-streams/pause-live-stream-recording")),
+    HMS_ACTION("/live-streams/{streamId}/resume-recording", "live_streams.resume_recording",
+               "Resume the recording of a stream", .scope = "live_streams:write",
+               .params = stream_params, .answers = STREAM_ANSWER("The stream"),
+               .source = HMS_API("live-streams/resume-live-stream-recording")),
     GR_END,
 };
 

@@ -9,13 +9,6 @@ static gr_check_fn check_size;
 
 /* Bodies ----------------------------------------------------------------------------------- */
 
-static const struct gr_field storage_credentials[] = {
-    GR_FIELD("key", GR_STRING, "Access key of the bucket", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("secret", GR_STRING, "Secret of the access key",
-             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
-    GR_END,
-};
-
 static const struct gr_field storage[] = {
     GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS,
              .values = HMS_STORAGE_TYPES),
@@ -23,7 +16,7 @@ static const struct gr_field storage[] = {
     GR_FIELD("prefix", GR_STRING, "Folder inside the bucket"),
     GR_FIELD("options", GR_OBJECT, "Further options", .fields = hms_storage_options),
     GR_FIELD("credentials", GR_OBJECT, "Credentials with which 100ms writes to the bucket",
-             .fields = storage_credentials),
+             .fields = hms_storage_credentials),
     GR_END,
 };
 
@@ -32,14 +25,6 @@ static const struct gr_field recording_info[] = {
              .default_doc = "false"),
     GR_FIELD("upload_info", GR_OBJECT, "Storage for the recordings; without it 100ms stores them",
              .fields = storage),
-    GR_END,
-};
-
-static const struct gr_field webhook[] = {
-    GR_FIELD("url", GR_STRING, "URL that receives the events of this room",
-             .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("headers", GR_MAP, "Headers sent along with each event",
-             .items = GR_ITEM(GR_STRING, .flags = GR_FIELD_SECRET)),
     GR_END,
 };
 
@@ -60,7 +45,7 @@ static const struct gr_field webhook[] = {
                  .items = GR_ITEM(GR_STRING)),                                                     \
         GR_FIELD("webhook", GR_OBJECT,                                                             \
                  "Receiver of this room's events, which replaces the workspace's",                 \
-                 .fields = webhook)
+                 .fields = hms_room_webhook)
 
 #define ROOM_SIZE(...)                                                                             \
     GR_FIELD("size", GR_INT, "Maximum number of peers: up to 2500, or 20000 with large_room",      \
@@ -132,30 +117,27 @@ static const struct gr_field list_query[] = {
 };
 
 static const struct gr_route routes[] = {
-    GR_GET("/rooms", "rooms.list", "List the rooms", .scope = "rooms:read", .query = list_query,
-           .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms"),
-           .answers = HMS_ANSWER(200, "One page of rooms", .schema = HMS_PAGE("data", room)),
-           .doc = "The documentation of 100ms contradicts itself about the default of `enabled`.",
-           .source = HMS_API("Rooms/list-rooms")),
-    GR_GET("/rooms/{roomId}", "rooms.get", "Fetch one room", .scope = "rooms:read",
-           .params = hms_room_params, .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}"),
-           .answers = ROOM_ANSWER("The room"), .source = HMS_API("Rooms/retrieve-room")),
-    GR_POST("/rooms", "rooms.create", "Create a room, or change the room with this name",
-            .scope = "rooms:write", .flags = GR_ROUTE_IDEMPOTENCY_KEY,
-            .body = GR_BODY(GR_OBJECT, .fields = new_room),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms"),
-            .answers = ROOM_ANSWER("The room, new or changed"),
-            .doc =
-                "When a room with this name exists, it takes over the members that are sent, its "
-                "template included. Without a name every call creates another room, so the "
-                "gateway never repeats the call.",
-            .source = HMS_API("Rooms/create-via-api")),
-    GR_POST("/rooms/{roomId}", "rooms.update", "Change a room", .scope = "rooms:write",
-            .params = hms_room_params,
-            .body = GR_BODY(GR_OBJECT, .fields = changed_room,
-                            .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}"),
-            .answers = ROOM_ANSWER("The room"), .source = HMS_API("Rooms/update-a-room")),
+    HMS_GET("/rooms", "rooms.list", "List the rooms", .scope = "rooms:read", .query = list_query,
+            .answers = HMS_ANSWER(200, "One page of rooms", .schema = HMS_PAGE("data", room)),
+            .doc = "The documentation of 100ms contradicts itself about the default of `enabled`.",
+            .source = HMS_API("Rooms/list-rooms")),
+    HMS_GET("/rooms/{roomId}", "rooms.get", "Fetch one room", .scope = "rooms:read",
+            .params = hms_room_params, .answers = ROOM_ANSWER("The room"),
+            .source = HMS_API("Rooms/retrieve-room")),
+    HMS_POST("/rooms", "rooms.create", "Create a room, or change the room with this name",
+             .scope = "rooms:write", .flags = GR_ROUTE_IDEMPOTENCY_KEY,
+             .body = GR_BODY(GR_OBJECT, .fields = new_room),
+             .answers = ROOM_ANSWER("The room, new or changed"),
+             .doc =
+                 "When a room with this name exists, it takes over the members that are sent, its "
+                 "template included. Without a name every call creates another room, so the "
+                 "gateway never repeats the call.",
+             .source = HMS_API("Rooms/create-via-api")),
+    HMS_POST("/rooms/{roomId}", "rooms.update", "Change a room", .scope = "rooms:write",
+             .params = hms_room_params,
+             .body = GR_BODY(GR_OBJECT, .fields = changed_room,
+                             .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
+             .answers = ROOM_ANSWER("The room"), .source = HMS_API("Rooms/update-a-room")),
     GR_POST("/rooms/{roomId}/enable", "rooms.enable", "Let peers join a room again",
             .scope = "rooms:write", .params = hms_room_params,
             .forward = GR_FORWARD(HMS_UPSTREAM, "/rooms/{roomId}", .flags = GR_FORWARD_IDEMPOTENT,

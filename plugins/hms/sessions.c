@@ -43,16 +43,15 @@ static const struct gr_field session[] = {
 };
 
 static const struct gr_route routes[] = {
-    GR_GET("/sessions", "sessions.list", "List the sessions", .scope = "sessions:read",
-           .query = list_query, .forward = GR_FORWARD(HMS_UPSTREAM, "/sessions"),
-           .answers = HMS_ANSWER(200, "One page of sessions", .schema = HMS_PAGE("data", session)),
-           .doc = "The documentation of 100ms contradicts itself about the default of `active`.",
-           .source = HMS_API("Sessions/list-sessions")),
-    GR_GET("/sessions/{sessionId}", "sessions.get", "Fetch one session with all its peers",
-           .scope = "sessions:read", .params = session_params,
-           .forward = GR_FORWARD(HMS_UPSTREAM, "/sessions/{sessionId}"),
-           .answers = HMS_ANSWER(200, "The session", .schema = HMS_OBJECT(session)),
-           .source = HMS_API("Sessions/retrieve-a-session")),
+    HMS_GET("/sessions", "sessions.list", "List the sessions", .scope = "sessions:read",
+            .query = list_query,
+            .answers = HMS_ANSWER(200, "One page of sessions", .schema = HMS_PAGE("data", session)),
+            .doc = "The documentation of 100ms contradicts itself about the default of `active`.",
+            .source = HMS_API("Sessions/list-sessions")),
+    HMS_GET("/sessions/{sessionId}", "sessions.get", "Fetch one session with all its peers",
+            .scope = "sessions:read", .params = session_params,
+            .answers = HMS_ANSWER(200, "The session", .schema = HMS_OBJECT(session)),
+            .source = HMS_API("Sessions/retrieve-a-session")),
     GR_END,
 };
 

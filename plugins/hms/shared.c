@@ -89,30 +89,6 @@ const char *const hms_asset_types[] = {
 
 /* Bodies ----------------------------------------------------------------------------------- */
 
-const struct gr_field hms_storage_options[] = {
-    GR_FIELD("region", GR_STRING, "Region of the bucket"),
-    GR_END,
-};
-
-static const struct gr_field summary_section[] = {
-    GR_FIELD("title", GR_STRING, "Heading of the section", .flags = GR_FIELD_REQUIRED,
-             .range = HMS_SECTION_TITLE),
-    GR_FIELD("format", GR_STRING, "Format of the section's text", .flags = GR_FIELD_REQUIRED,
-             .values = HMS_SECTION_FORMATS),
-    GR_END,
-};
-
-const struct gr_field hms_summary[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether to write a summary"),
-    GR_FIELD("context", GR_STRING, "Subject of the session, for the language model",
-             .range = HMS_SUMMARY_CONTEXT),
-    GR_FIELD("temperature", GR_NUMBER, "Temperature of the language model",
-             .range = HMS_SUMMARY_TEMPERATURE, .default_doc = "0.5"),
-    GR_FIELD("sections", GR_ARRAY, "Sections of the summary", .range = HMS_SUMMARY_SECTIONS,
-             .items = GR_ITEM(GR_OBJECT, .fields = summary_section)),
-    GR_END,
-};
-
 /* Helpers ---------------------------------------------------------------------------------- */
 
 /* Serialises JSON into text that is valid until the call ends. Takes over the reference. */

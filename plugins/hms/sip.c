@@ -15,14 +15,6 @@ static const struct gr_field trunk_params[] = {
 /* Bodies ----------------------------------------------------------------------------------- */
 
 /* 100ms does not document which members are required; a working trunk has all four. */
-static const struct gr_field trunk[] = {
-    GR_FIELD("username", GR_STRING, "User name at the SIP provider"),
-    GR_FIELD("password", GR_STRING, "Password at the SIP provider", .flags = GR_FIELD_SECRET),
-    GR_FIELD("address", GR_STRING, "SIP address of the provider"),
-    GR_FIELD("from", GR_STRING, "Phone number of the caller"),
-    GR_END,
-};
-
 static const struct gr_field phone_call[] = {
     GR_FIELD("to", GR_STRING, "Phone number, or another name that the trunk knows",
              .flags = GR_FIELD_REQUIRED),
@@ -108,34 +100,32 @@ static enum gr_err play_tones(struct gr_call *call)
 }
 
 static const struct gr_route routes[] = {
-    GR_POST("/sip/outbound/trunks", "sip.trunk_create", "Register an outbound trunk",
-            .scope = "sip:write", .flags = GR_ROUTE_IDEMPOTENCY_KEY,
-            .body = GR_BODY(GR_OBJECT, .fields = trunk, .flags = GR_FIELD_REQUIRED),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/trunks"),
-            .answers = HMS_ANSWER(200, "ID of the trunk", .schema = HMS_OBJECT(trunk_id)),
-            .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
-    GR_POST("/sip/outbound/trunks/{trunkId}", "sip.trunk_update", "Change an outbound trunk",
-            .scope = "sip:write", .params = trunk_params,
-            .body = GR_BODY(GR_OBJECT, .fields = trunk, .flags = GR_FIELD_REQUIRED),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/trunks/{trunkId}"),
-            .answers = HMS_ANSWER(200, "ID of the trunk", .schema = HMS_OBJECT(trunk_id)),
-            .doc =
-                "100ms does not document whether absent members keep their value: send all four.",
-            .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
-    GR_POST("/sip/outbound/call", "sip.call", "Call a phone into a room", .scope = "sip:write",
-            .flags = GR_ROUTE_IDEMPOTENCY_KEY,
-            .body = GR_BODY(GR_OBJECT, .fields = phone_call, .flags = GR_FIELD_REQUIRED),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/outbound/call"), .timeout_ms = 150 * 1000,
-            .answers = HMS_ANSWER(200, "The phone was answered", .schema = HMS_OBJECT(call_id)),
-            .doc =
-                "Answers only after the call was answered or declined; the status is 408 when the "
-                "call is not answered.",
-            .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
-    GR_POST("/sip/dtmf", "sip.dtmf", "Play tones to the phones in a room", .scope = "sip:write",
-            .body = GR_BODY(GR_OBJECT, .fields = tones, .flags = GR_FIELD_REQUIRED),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/sip/dtmf"), .handle = play_tones,
-            .answers = HMS_ANSWER(200, "The tones are queued", .schema = GR_BODY(GR_OBJECT)),
-            .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-DTMF-transmission")),
+    HMS_POST("/sip/outbound/trunks", "sip.trunk_create", "Register an outbound trunk",
+             .scope = "sip:write", .flags = GR_ROUTE_IDEMPOTENCY_KEY,
+             .body = GR_BODY(GR_OBJECT, .fields = hms_sip_trunk, .flags = GR_FIELD_REQUIRED),
+             .answers = HMS_ANSWER(200, "ID of the trunk", .schema = HMS_OBJECT(trunk_id)),
+             .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
+    HMS_POST("/sip/outbound/trunks/{trunkId}", "sip.trunk_update", "Change an outbound trunk",
+             .scope = "sip:write", .params = trunk_params,
+             .body = GR_BODY(GR_OBJECT, .fields = hms_sip_trunk, .flags = GR_FIELD_REQUIRED),
+             .answers = HMS_ANSWER(200, "ID of the trunk", .schema = HMS_OBJECT(trunk_id)),
+             .doc =
+                 "100ms does not document whether absent members keep their value: send all four.",
+             .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
+    HMS_POST("/sip/outbound/call", "sip.call", "Call a phone into a room", .scope = "sip:write",
+             .flags = GR_ROUTE_IDEMPOTENCY_KEY,
+             .body = GR_BODY(GR_OBJECT, .fields = phone_call, .flags = GR_FIELD_REQUIRED),
+             .timeout_ms = 150 * 1000,
+             .answers = HMS_ANSWER(200, "The phone was answered", .schema = HMS_OBJECT(call_id)),
+             .doc =
+                 "Answers only after the call was answered or declined; the status is 408 when the "
+                 "call is not answered.",
+             .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-Outbound")),
+    HMS_POST("/sip/dtmf", "sip.dtmf", "Play tones to the phones in a room", .scope = "sip:write",
+             .body = GR_BODY(GR_OBJECT, .fields = tones, .flags = GR_FIELD_REQUIRED),
+             .handle = play_tones,
+             .answers = HMS_ANSWER(200, "The tones are queued", .schema = GR_BODY(GR_OBJECT)),
+             .source = HMS_GUIDE("Session Initiation Protocol (SIP)/SIP-DTMF-transmission")),
     GR_END,
 };
 

@@ -3,41 +3,6 @@
  */
 #include "templates.h"
 
-const struct gr_field template_thumbnails[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether thumbnails are made"),
-    GR_FIELD("width", GR_INT, "Size in pixels"),
-    GR_FIELD("height", GR_INT, "Size in pixels"),
-    GR_FIELD("offsets", GR_ARRAY, "Positions in the recording in seconds",
-             .items = GR_ITEM(GR_INT)),
-    GR_FIELD("fps", GR_INT, "Thumbnails per second"),
-    GR_END,
-};
-
-static const struct gr_field browser_recording[] = {
-    GR_FIELD("name", GR_STRING, "Name of the destination", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("role", GR_STRING, "Role that the recorder joins with", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("width", GR_INT, "Size in pixels"),
-    GR_FIELD("height", GR_INT, "Size in pixels"),
-    GR_FIELD("maxDuration", GR_INT, "Maximum length of the recording in seconds"),
-    GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails", .fields = template_thumbnails),
-    GR_FIELD("presignDuration", GR_INT, "Validity of download URLs in seconds"),
-    GR_FIELD("autoStart", GR_BOOL, "Whether to start with the session"),
-    GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue after the last peer left"),
-    GR_END,
-};
-
-static const struct gr_field rtmp_destination[] = {
-    GR_FIELD("name", GR_STRING, "Name of the destination", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("width", GR_INT, "Size in pixels"),
-    GR_FIELD("height", GR_INT, "Size in pixels"),
-    GR_FIELD("maxDuration", GR_INT, "Maximum length of the stream in seconds"),
-    GR_FIELD("rtmpUrls", GR_ARRAY, "Servers to stream to, each with its stream key",
-             .flags = GR_FIELD_SECRET, .range = HMS_ROLE_RTMP_URLS, .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("recordingEnabled", GR_BOOL, "Whether to record the stream as well"),
-    GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue after the last peer left"),
-    GR_END,
-};
-
 static const struct gr_field hls_layer[] = {
     GR_FIELD("width", GR_INT, "Size in pixels; an even number", .range = GR_RANGE(144, 1920),
              .multiple_of = 2),
@@ -58,7 +23,7 @@ static const struct gr_field hls_recording[] = {
              "Whether to upload an archive; needs storage of the workspace",
              .default_doc = "false"),
     HLS_LAYERS("Layers of the stream to keep"),
-    GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails", .fields = template_thumbnails),
+    GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails", .fields = hms_thumbnails),
     GR_FIELD("presignDuration", GR_INT, "Validity of download URLs in seconds"),
     GR_END,
 };
@@ -80,31 +45,13 @@ static const struct gr_field hls_destination[] = {
     GR_END,
 };
 
-static const struct gr_field translation[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether captions are translated"),
-    GR_FIELD("roleLanguages", GR_MAP, "Language code by role", .items = GR_ITEM(GR_STRING)),
-    GR_END,
-};
-
-static const struct gr_field transcription[] = {
-    GR_FIELD("name", GR_STRING, "Name of the destination", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("role", GR_STRING, "Role that the listener joins with", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("modes", GR_ARRAY, "What is transcribed",
-             .items = GR_ITEM(GR_STRING, .values = HMS_TEMPLATE_TRANSCRIPTION_MODES)),
-    GR_FIELD("outputModes", GR_ARRAY, "Formats of the transcript",
-             .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPT_FORMATS)),
-    GR_FIELD("customVocabulary", GR_ARRAY, "Words that the transcriber should know",
-             .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("summary", GR_OBJECT, "Summary made from the transcript", .fields = hms_summary),
-    GR_FIELD("translation", GR_OBJECT, "Translation of captions", .fields = translation),
-    GR_END,
-};
-
 const struct gr_field template_destinations[] = {
-    GR_FIELD("rtmpDestinations", GR_MAP, "External streams, by name", BY_NAME(rtmp_destination)),
+    GR_FIELD("rtmpDestinations", GR_MAP, "External streams, by name",
+             BY_NAME(hms_rtmp_destination)),
     GR_FIELD("hlsDestinations", GR_MAP, "Live streams, by name", BY_NAME(hls_destination)),
-    GR_FIELD("transcriptions", GR_MAP, "Transcriptions, by name", BY_NAME(transcription)),
+    GR_FIELD("transcriptions", GR_MAP, "Transcriptions, by name",
+             BY_NAME(hms_transcription_destination)),
     GR_FIELD("browserRecordings", GR_MAP, "Deprecated: use /templates/{templateId}/recordings",
-             .flags = GR_FIELD_DEPRECATED, BY_NAME(browser_recording)),
+             .flags = GR_FIELD_DEPRECATED, BY_NAME(hms_browser_recording)),
     GR_END,
 };

@@ -19,53 +19,6 @@ static const struct gr_field role_params[] = {
     GR_END,
 };
 
-/* Settings --------------------------------------------------------------------------------- */
-
-/* Templates call the member secretKey, rooms call it secret. */
-static const struct gr_field storage_credentials[] = {
-    GR_FIELD("key", GR_STRING, "Access key of the bucket", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("secretKey", GR_STRING, "Secret of the access key",
-             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
-    GR_END,
-};
-
-static const struct gr_field storage[] = {
-    GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED,
-             .values = HMS_STORAGE_TYPES),
-    GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("prefix", GR_STRING, "Folder inside the bucket", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("options", GR_OBJECT, "Further options", .fields = hms_storage_options),
-    GR_FIELD("credentials", GR_OBJECT, "Credentials with which 100ms writes to the bucket",
-             .fields = storage_credentials),
-    GR_END,
-};
-
-static const struct gr_field settings_recording[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether to record every session (SFU recording, deprecated)"),
-    GR_FIELD("upload", GR_OBJECT, "Storage for the recordings; without it 100ms stores them",
-             .fields = storage),
-    GR_END,
-};
-
-static const struct gr_field room_state[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether peers get the state of the room"),
-    GR_FIELD("messageInterval", GR_INT, "Seconds between two messages",
-             .range = HMS_MESSAGE_SECONDS, .multiple_of = 5),
-    GR_FIELD("sendPeerList", GR_BOOL, "Whether the list of peers is sent along"),
-    GR_FIELD("stopRoomStateOnJoin", GR_BOOL, "Whether the messages end for a peer who has joined"),
-    GR_END,
-};
-
-static const struct gr_field settings[] = {
-    GR_FIELD("region", GR_STRING, "Region of the media servers", .values = HMS_REGIONS),
-    GR_FIELD("recording", GR_OBJECT, "Recording, and where it is stored",
-             .fields = settings_recording),
-    GR_FIELD("roomState", GR_OBJECT, "State of the room for peers that have not joined",
-             .fields = room_state),
-    GR_FIELD("retry", GR_OBJECT, "Not documented by 100ms; write back the value that was read"),
-    GR_END,
-};
-
 /* Plugins ---------------------------------------------------------------------------------- */
 
 static const char *const caption_modes[] = {"caption", NULL};
@@ -109,7 +62,7 @@ static const struct gr_field plugins[] = {
 
 #define SETTINGS(flags_)                                                                           \
     GR_FIELD("settings", GR_OBJECT, "Region, recording and room state",                            \
-             .flags = GR_FIELD_HINTS | (flags_), .fields = settings)
+             .flags = GR_FIELD_HINTS | (flags_), .fields = hms_template_settings)
 
 #define TEMPLATE_MEMBERS                                                                           \
     GR_FIELD("destinations", GR_OBJECT, "Streams, recordings and transcriptions",                  \
@@ -148,150 +101,93 @@ static const struct gr_field template[] = {
     GR_END,
 };
 
-/* Recordings of a template: a list with exactly one configuration --------------------------- */
-
-static const struct gr_field browser_composite[] = {
-    GR_FIELD("autoStart", GR_BOOL, "Whether to start with the session", .default_doc = "false"),
-    GR_FIELD("autoStopTimeout", GR_INT, "Seconds to continue after the last peer left"),
-    GR_FIELD("width", GR_INT, "Size in pixels"),
-    GR_FIELD("height", GR_INT, "Size in pixels"),
-    GR_END,
-};
-
-static const struct gr_field custom_composite[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether this recording is made", .default_doc = "false"),
-    GR_END,
-};
-
-static const struct gr_field composite[] = {
-    GR_FIELD("browserComposite", GR_OBJECT, "The room as a browser shows it",
-             .fields = browser_composite),
-    GR_FIELD("customComposite", GR_OBJECT, "A custom layout", .fields = custom_composite),
-    GR_END,
-};
-
-static const struct gr_field track_recording[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether each track is recorded", .default_doc = "false"),
-    GR_END,
-};
-
-static const struct gr_field stream_recording[] = {
-    GR_FIELD("enabled", GR_BOOL, "Whether each stream is recorded", .default_doc = "false"),
-    GR_FIELD("width", GR_INT, "Size in pixels"),
-    GR_FIELD("height", GR_INT, "Size in pixels"),
-    GR_END,
-};
-
-static const struct gr_field recording_config[] = {
-    GR_FIELD("name", GR_STRING, "Name of the configuration", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("role", GR_STRING, "Role that the recorder joins with", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("maxDuration", GR_INT, "Maximum length of the recording in seconds"),
-    GR_FIELD("presignDuration", GR_INT, "Validity of download URLs in seconds"),
-    GR_FIELD("thumbnails", GR_OBJECT, "Thumbnails", .fields = template_thumbnails),
-    GR_FIELD("compositeRecording", GR_OBJECT, "The room as one picture", .fields = composite),
-    GR_FIELD("trackRecording", GR_OBJECT, "Each track in a file of its own",
-             .fields = track_recording),
-    GR_FIELD("streamRecording", GR_OBJECT, "Each stream of a peer in a file of its own",
-             .fields = stream_recording),
-    GR_END,
-};
-
-#define RECORDING_CONFIGS GR_ITEM(GR_OBJECT, .flags = GR_FIELD_REQUIRED, .fields = recording_config)
+/* The recordings of a template are a list with exactly one configuration. */
+#define RECORDING_CONFIGS                                                                          \
+    GR_ITEM(GR_OBJECT, .flags = GR_FIELD_REQUIRED, .fields = hms_template_recording)
 
 /* Routes ----------------------------------------------------------------------------------- */
 
 static const struct gr_route routes[] = {
-    GR_GET("/templates", "templates.list", "List the templates", .scope = "templates:read",
-           .query = hms_page_query, .forward = GR_FORWARD(HMS_UPSTREAM, "/templates"),
-           .answers =
-               HMS_ANSWER(200, "One page of templates", .schema = HMS_PAGE("data", template)),
-           .source = HMS_API("policy/list-templates")),
-    GR_GET("/templates/{templateId}", "templates.get", "Fetch one template",
-           .scope = "templates:read", .params = template_params,
-           .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}"),
-           .answers = HMS_ANSWER(200, "The template", .schema = HMS_OBJECT(template)),
-           .source = HMS_API("policy/retrieve-a-template")),
-    GR_POST("/templates", "templates.create",
-            "Create a template, or replace the one with this name", .scope = "templates:write",
-            .flags = GR_ROUTE_IDEMPOTENCY_KEY, .body = GR_BODY(GR_OBJECT, .fields = new_template),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/templates"),
+    HMS_GET("/templates", "templates.list", "List the templates", .scope = "templates:read",
+            .query = hms_page_query,
+            .answers =
+                HMS_ANSWER(200, "One page of templates", .schema = HMS_PAGE("data", template)),
+            .source = HMS_API("policy/list-templates")),
+    HMS_GET("/templates/{templateId}", "templates.get", "Fetch one template",
+            .scope = "templates:read", .params = template_params,
             .answers = HMS_ANSWER(200, "The template", .schema = HMS_OBJECT(template)),
-            .doc = "Without a name every call creates another template.",
-            .source = HMS_API("policy/create-template-via-api")),
-    GR_POST("/templates/{templateId}", "templates.update", "Replace a template",
-            .scope = "templates:write", .params = template_params,
-            .body = GR_BODY(GR_OBJECT, .fields = changed_template, .flags = GR_FIELD_REQUIRED),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}"),
-            .answers = HMS_ANSWER(200, "The template", .schema = HMS_OBJECT(template)),
-            .doc =
-                "Read the template, change it and write it back whole. 100ms does not detect that "
-                "another caller changed it in between.",
-            .source = HMS_API("policy/update-a-template")),
-    GR_GET("/templates/{templateId}/roles/{roleName}", "templates.role_get", "Fetch one role",
-           .scope = "templates:read", .params = role_params,
-           .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/roles/{roleName}"),
-           .answers = HMS_ANSWER(200, "The role", .schema = HMS_OBJECT(template_role)),
-           .source = HMS_API("policy/retrieve-a-role")),
-    GR_POST("/templates/{templateId}/roles/{roleName}", "templates.role_put",
-            "Create or change a role", .scope = "templates:write", .params = role_params,
-            .body = GR_BODY(GR_OBJECT, .fields = template_role,
-                            .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/roles/{roleName}"),
+            .source = HMS_API("policy/retrieve-a-template")),
+    HMS_POST("/templates", "templates.create",
+             "Create a template, or replace the one with this name", .scope = "templates:write",
+             .flags = GR_ROUTE_IDEMPOTENCY_KEY, .body = GR_BODY(GR_OBJECT, .fields = new_template),
+             .answers = HMS_ANSWER(200, "The template", .schema = HMS_OBJECT(template)),
+             .doc = "Without a name every call creates another template.",
+             .source = HMS_API("policy/create-template-via-api")),
+    HMS_POST("/templates/{templateId}", "templates.update", "Replace a template",
+             .scope = "templates:write", .params = template_params,
+             .body = GR_BODY(GR_OBJECT, .fields = changed_template, .flags = GR_FIELD_REQUIRED),
+             .answers = HMS_ANSWER(200, "The template", .schema = HMS_OBJECT(template)),
+             .doc =
+                 "Read the template, change it and write it back whole. 100ms does not detect that "
+                 "another caller changed it in between.",
+             .source = HMS_API("policy/update-a-template")),
+    HMS_GET("/templates/{templateId}/roles/{roleName}", "templates.role_get", "Fetch one role",
+            .scope = "templates:read", .params = role_params,
             .answers = HMS_ANSWER(200, "The role", .schema = HMS_OBJECT(template_role)),
-            .source = HMS_API("policy/create-update-role")),
-    GR_DELETE("/templates/{templateId}/roles/{roleName}", "templates.role_delete", "Delete a role",
-              .scope = "templates:write", .params = role_params,
-              .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/roles/{roleName}",
-                                    .flags = GR_FORWARD_NO_BODY),
-              .answers = HMS_ANSWER(204, "It was deleted", .schema = NULL),
-              .source = HMS_API("policy/delete-a-role")),
-    GR_GET("/templates/{templateId}/settings", "templates.settings_get",
-           "Fetch the settings of a template", .scope = "templates:read", .params = template_params,
-           .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/settings"),
-           .answers = HMS_ANSWER(200, "The settings", .schema = HMS_OBJECT(settings)),
-           .source = HMS_API("policy/retrieve-settings")),
-    GR_POST(
+            .source = HMS_API("policy/retrieve-a-role")),
+    HMS_POST("/templates/{templateId}/roles/{roleName}", "templates.role_put",
+             "Create or change a role", .scope = "templates:write", .params = role_params,
+             .body = GR_BODY(GR_OBJECT, .fields = template_role,
+                             .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
+             .answers = HMS_ANSWER(200, "The role", .schema = HMS_OBJECT(template_role)),
+             .source = HMS_API("policy/create-update-role")),
+    HMS_DELETE("/templates/{templateId}/roles/{roleName}", "templates.role_delete", "Delete a role",
+               .scope = "templates:write", .params = role_params,
+               .answers = HMS_ANSWER(204, "It was deleted", .schema = NULL),
+               .source = HMS_API("policy/delete-a-role")),
+    HMS_GET("/templates/{templateId}/settings", "templates.settings_get",
+            "Fetch the settings of a template", .scope = "templates:read",
+            .params = template_params,
+            .answers = HMS_ANSWER(200, "The settings", .schema = HMS_OBJECT(hms_template_settings)),
+            .source = HMS_API("policy/retrieve-settings")),
+    HMS_POST(
         "/templates/{templateId}/settings", "templates.settings_update",
         "Change the settings of a template", .scope = "templates:write", .params = template_params,
-        .body = GR_BODY(GR_OBJECT, .fields = settings, .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
-        .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/settings"),
-        .answers = HMS_ANSWER(200, "The settings", .schema = HMS_OBJECT(settings)),
+        .body = GR_BODY(GR_OBJECT, .fields = hms_template_settings,
+                        .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
+        .answers = HMS_ANSWER(200, "The settings", .schema = HMS_OBJECT(hms_template_settings)),
         .doc = "100ms does not document whether absent members keep their value: send them all.",
         .source = HMS_API("policy/update-settings")),
-    GR_GET("/templates/{templateId}/destinations", "templates.destinations_get",
-           "Fetch the destinations of a template", .scope = "templates:read",
-           .params = template_params,
-           .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/destinations"),
-           .answers =
-               HMS_ANSWER(200, "The destinations", .schema = HMS_OBJECT(template_destinations)),
-           .source = HMS_API("policy/retrieve-destinations")),
-    GR_POST(
+    HMS_GET("/templates/{templateId}/destinations", "templates.destinations_get",
+            "Fetch the destinations of a template", .scope = "templates:read",
+            .params = template_params,
+            .answers =
+                HMS_ANSWER(200, "The destinations", .schema = HMS_OBJECT(template_destinations)),
+            .source = HMS_API("policy/retrieve-destinations")),
+    HMS_POST(
         "/templates/{templateId}/destinations", "templates.destinations_update",
         "Change the destinations of a template", .scope = "templates:write",
         .params = template_params,
         .body = GR_BODY(GR_OBJECT, .fields = template_destinations,
                         .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS),
-        .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/destinations"),
         .answers = HMS_ANSWER(200, "The destinations", .schema = HMS_OBJECT(template_destinations)),
         .doc = "100ms does not document whether absent members keep their value: send them all.",
         .source = HMS_API("policy/update-destinations")),
-    GR_GET("/templates/{templateId}/recordings", "templates.recordings_get",
-           "Fetch the recording configuration of a template", .scope = "templates:read",
-           .params = template_params,
-           .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/recordings"),
-           .answers =
-               HMS_ANSWER(200, "A list with one configuration; flags that are false are left out",
-                          .schema = GR_BODY(GR_ARRAY, .items = RECORDING_CONFIGS)),
-           .source = HMS_API("policy/configure-recordings")),
-    GR_POST("/templates/{templateId}/recordings", "templates.recordings_update",
-            "Set the recording configuration of a template", .scope = "templates:write",
+    HMS_GET("/templates/{templateId}/recordings", "templates.recordings_get",
+            "Fetch the recording configuration of a template", .scope = "templates:read",
             .params = template_params,
-            .body = GR_BODY(GR_ARRAY, .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS,
-                            .range = GR_RANGE(1, 1), .items = RECORDING_CONFIGS),
-            .forward = GR_FORWARD(HMS_UPSTREAM, "/templates/{templateId}/recordings"),
-            .answers = HMS_ANSWER(200, "A list with one configuration",
-                                  .schema = GR_BODY(GR_ARRAY, .items = RECORDING_CONFIGS)),
+            .answers =
+                HMS_ANSWER(200, "A list with one configuration; flags that are false are left out",
+                           .schema = GR_BODY(GR_ARRAY, .items = RECORDING_CONFIGS)),
             .source = HMS_API("policy/configure-recordings")),
+    HMS_POST("/templates/{templateId}/recordings", "templates.recordings_update",
+             "Set the recording configuration of a template", .scope = "templates:write",
+             .params = template_params,
+             .body = GR_BODY(GR_ARRAY, .flags = GR_FIELD_REQUIRED | GR_FIELD_HINTS,
+                             .range = GR_RANGE(1, 1), .items = RECORDING_CONFIGS),
+             .answers = HMS_ANSWER(200, "A list with one configuration",
+                                   .schema = GR_BODY(GR_ARRAY, .items = RECORDING_CONFIGS)),
+             .source = HMS_API("policy/configure-recordings")),
     GR_END,
 };
 

@@ -8,4 +8,3 @@
 
 extern const struct gr_field template_role[];         /* template_role.c */
 extern const struct gr_field template_destinations[]; /* template_destinations.c */
-extern const struct gr_field template_thumbnails[];   /* template_destinations.c */

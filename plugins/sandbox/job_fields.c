@@ -11,10 +11,6 @@ const struct gr_field sb_jobs_query[] = {
     GR_END,
 };
 
-#define START_FIELDS                                                                               \
-    GR_FIELD("meeting_url", GR_STRING, "URL of a page that shows the room"),                       \
-        GR_FIELD("destination", GR_STRING, "Destination of the template")
-
 static const struct gr_field resolution[] = {
     GR_FIELD("width", GR_INT, "Width in pixels", .flags = GR_FIELD_REQUIRED,
              .range = GR_RANGE(1, 1920)),
@@ -23,52 +19,24 @@ static const struct gr_field resolution[] = {
     GR_END,
 };
 
-#define TRANSCRIPTION_FIELDS                                                                       \
-    GR_FIELD("enabled", GR_BOOL, "Whether to transcribe"),                                         \
-        GR_FIELD("output_modes", GR_ARRAY, "Formats of the transcript",                            \
-                 .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPT_FORMATS)),                   \
-        GR_FIELD("custom_vocabulary", GR_ARRAY, "Words that the transcriber should know",          \
-                 .items = GR_ITEM(GR_STRING)),                                                     \
-        GR_FIELD("summary", GR_OBJECT, "Summary of the transcript", .fields = sb_summary_fields)
-
-static const struct gr_field transcription[] = {TRANSCRIPTION_FIELDS, GR_END};
-
-static const struct gr_field live_transcription[] = {
-    TRANSCRIPTION_FIELDS,
-    GR_FIELD("modes", GR_ARRAY, "When to transcribe",
-             .items = GR_ITEM(GR_STRING, .values = HMS_TRANSCRIPTION_MODES)),
-    GR_END,
-};
-
 const struct gr_field sb_recording_start_fields[] = {
-    START_FIELDS,
+    HMS_MEETING_URL,
+    HMS_DESTINATION,
     GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = resolution),
     GR_FIELD("audio_only", GR_BOOL, "Whether to record audio without video",
              .default_doc = "false"),
-    GR_FIELD("transcription", GR_OBJECT, "Transcription settings", .fields = transcription),
+    GR_FIELD("transcription", GR_OBJECT, "Transcription settings", .fields = hms_transcription),
     GR_END,
 };
 
 const struct gr_field sb_external_start_fields[] = {
-    START_FIELDS,
+    HMS_MEETING_URL,
+    HMS_DESTINATION,
     GR_FIELD("rtmp_urls", GR_ARRAY, "Servers to stream to",
              .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET, .range = HMS_RTMP_URLS,
              .items = GR_ITEM(GR_STRING)),
     GR_FIELD("recording", GR_BOOL, "Whether to record the stream as well", .default_doc = "false"),
     GR_FIELD("resolution", GR_OBJECT, "Size of the picture", .fields = resolution),
-    GR_END,
-};
-
-static const struct gr_field live_recording[] = {
-    GR_FIELD("hls_vod", GR_BOOL, "Whether to keep a video on demand"),
-    GR_FIELD("single_file_per_layer", GR_BOOL, "Whether to keep one file per layer"),
-    GR_END,
-};
-
-const struct gr_field sb_live_start_fields[] = {
-    START_FIELDS,
-    GR_FIELD("recording", GR_OBJECT, "Recording of the stream", .fields = live_recording),
-    GR_FIELD("transcription", GR_OBJECT, "Transcription settings", .fields = live_transcription),
     GR_END,
 };
 

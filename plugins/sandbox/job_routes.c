@@ -291,7 +291,7 @@ const struct gr_route sb_job_routes[] = {
     SB_GET("/live-streams/{job_id}", "live_streams.get", "Fetch a live stream",
            SB_RUN(jobs_get, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
     SB_POST("/live-streams/room/{room_id}/start", "live_streams.start", "Start a live stream",
-            .body = GR_BODY(GR_OBJECT, .fields = sb_live_start_fields),
+            .body = GR_BODY(GR_OBJECT, .fields = hms_live_start),
             SB_RUN(jobs_start, .of = &sb_job_kinds[SB_LIVE_STREAMS])),
     SB_POST("/live-streams/room/{room_id}/stop", "live_streams.stop_room",
             "Stop the live streams of a room",

@@ -51,7 +51,6 @@ void sb_job_tell_completed(struct sandbox *sb, const json_t *job);
 extern const struct gr_field sb_jobs_query[];
 extern const struct gr_field sb_recording_start_fields[];
 extern const struct gr_field sb_external_start_fields[];
-extern const struct gr_field sb_live_start_fields[];
 extern const struct gr_field sb_metadata_fields[];
 extern const struct gr_field sb_reason_fields[];
 

@@ -13,34 +13,12 @@ static const char question_defaults[] =
     "\"once\":false,\"weight\":1,\"type\":\"single-choice\",\"options\":[]}";
 static const char option_defaults[] = "{\"text\":\"\"}";
 
-static const struct gr_field attachment[] = {
-    GR_FIELD("type", GR_STRING, "Media type"),
-    GR_FIELD("url", GR_STRING, "URL of the attachment"),
-    GR_END,
-};
-
-static const struct gr_field answer[] = {
-    GR_FIELD("hidden", GR_BOOL, "Whether to hide the right answer from participants"),
-    GR_FIELD("options", GR_ARRAY, "Indexes of the right options", .items = GR_ITEM(GR_INT)),
-    GR_FIELD("text", GR_STRING, "The right text"),
-    GR_FIELD("case", GR_BOOL, "Whether upper and lower case differ"),
-    GR_FIELD("trim", GR_BOOL, "Whether spaces around the text are ignored"),
-    GR_END,
-};
-
-static const struct gr_field option_fields[] = {
-    GR_FIELD("index", GR_INT, "Position, counted from 1", .range = GR_MIN(1)),
-    GR_FIELD("text", GR_STRING, "Text of the option"),
-    GR_FIELD("weight", GR_INT, "Points for this option"),
-    GR_END,
-};
-
 static const struct gr_field question_fields[] = {
     GR_FIELD("index", GR_INT, "Position, counted from 1", .range = GR_MIN(1)),
     GR_FIELD("text", GR_STRING, "Text of the question"),
     GR_FIELD("format", GR_STRING, "Format of the text", .default_doc = "text"),
     GR_FIELD("attachment", GR_ARRAY, "Pictures and other files",
-             .items = GR_ITEM(GR_OBJECT, .fields = attachment)),
+             .items = GR_ITEM(GR_OBJECT, .fields = hms_poll_attachment)),
     GR_FIELD("skippable", GR_BOOL, "Whether participants may skip it", .default_doc = "false"),
     GR_FIELD("duration", GR_INT, "Time to answer in seconds"),
     GR_FIELD("once", GR_BOOL, "Whether an answer cannot be changed", .default_doc = "false"),
@@ -49,9 +27,9 @@ static const struct gr_field question_fields[] = {
     GR_FIELD("answer_max_len", GR_INT, "Maximum length of an answer"),
     GR_FIELD("type", GR_STRING, "Kind of question",
              .values = GR_LIST("single-choice", "multiple-choice", "short-answer", "long-answer")),
-    GR_FIELD("answer", GR_OBJECT, "The right answer", .fields = answer),
+    GR_FIELD("answer", GR_OBJECT, "The right answer", .fields = hms_poll_answer),
     GR_FIELD("options", GR_ARRAY, "Options to choose from",
-             .items = GR_ITEM(GR_OBJECT, .fields = option_fields)),
+             .items = GR_ITEM(GR_OBJECT, .fields = hms_poll_option)),
     GR_END,
 };
 
@@ -315,7 +293,7 @@ const struct gr_route sb_poll_routes[] = {
               "Delete a question; later ones move up by one", SB_RUN(polls_question_delete)),
     SB_POST("/polls/{poll_id}/questions/{question}/options/{option}", "polls.option_put",
             "Replace an option",
-            .body = GR_BODY(GR_OBJECT, .fields = option_fields, .flags = GR_FIELD_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = hms_poll_option, .flags = GR_FIELD_REQUIRED),
             SB_RUN(polls_option_put)),
     SB_DELETE("/polls/{poll_id}/questions/{question}/options/{option}", "polls.option_delete",
               "Delete an option; later ones move up by one", SB_RUN(polls_option_delete)),

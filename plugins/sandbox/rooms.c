@@ -4,37 +4,20 @@
 
 #include <ctype.h>
 
-static const struct gr_field upload_credentials[] = {
-    GR_FIELD("key", GR_STRING, "Access key of the storage", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("secret", GR_STRING, "Secret of the storage",
-             .flags = GR_FIELD_REQUIRED | GR_FIELD_SECRET),
-    GR_END,
-};
-
-static const struct gr_field upload_options[] = {
-    GR_FIELD("region", GR_STRING, "Region of the storage"),
-    GR_END,
-};
-
 static const struct gr_field upload_info[] = {
     GR_FIELD("location", GR_STRING, "Bucket or container", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("type", GR_STRING, "Kind of storage", .flags = GR_FIELD_REQUIRED,
              .values = HMS_STORAGE_TYPES),
     GR_FIELD("prefix", GR_STRING, "Prefix of every path"),
-    GR_FIELD("options", GR_OBJECT, "Further options", .fields = upload_options),
-    GR_FIELD("credentials", GR_OBJECT, "Credentials of the storage", .fields = upload_credentials),
+    GR_FIELD("options", GR_OBJECT, "Further options", .fields = hms_storage_options),
+    GR_FIELD("credentials", GR_OBJECT, "Credentials of the storage",
+             .fields = hms_storage_credentials),
     GR_END,
 };
 
 static const struct gr_field recording_info[] = {
     GR_FIELD("enabled", GR_BOOL, "Whether to record every session", .default_doc = "false"),
     GR_FIELD("upload_info", GR_OBJECT, "Storage for the recordings", .fields = upload_info),
-    GR_END,
-};
-
-static const struct gr_field webhook[] = {
-    GR_FIELD("url", GR_STRING, "URL of the receiver", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("headers", GR_MAP, "Headers sent with each event", .items = GR_ITEM(GR_STRING)),
     GR_END,
 };
 
@@ -53,7 +36,7 @@ static const struct gr_field room_fields[] = {
              .range = HMS_SESSION_SECONDS),
     GR_FIELD("polls", GR_ARRAY, "IDs of the polls of the room", .items = GR_ITEM(GR_STRING)),
     GR_FIELD("webhook", GR_OBJECT, "Receiver of events, which replaces the workspace's",
-             .fields = webhook),
+             .fields = hms_room_webhook),
     GR_FIELD("enabled", GR_BOOL, "Whether peers can join"),
     GR_END,
 };

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "../shared/hms_limits.h"
+#include "../shared/hms_fields.h"
 
 #include <greenroom/plugin.h>
 #include <jansson.h>

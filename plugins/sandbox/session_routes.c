@@ -171,27 +171,6 @@ static enum gr_err active_peer_update(struct gr_call *call, struct sandbox *sb)
     return sb_reply_row(call, sb, peer);
 }
 
-static const struct gr_field message_fields[] = {
-    GR_FIELD("message", GR_STRING, "Text of the message", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("peer_id", GR_STRING, "Peer to send to; takes precedence over role"),
-    GR_FIELD("role", GR_STRING, "Role of the peers to send to"),
-    GR_FIELD("type", GR_STRING, "Label of the application"),
-    GR_END,
-};
-
-static const struct gr_field remove_fields[] = {
-    GR_FIELD("peer_id", GR_STRING, "Peer to remove; takes precedence over role", .any_of = "whom"),
-    GR_FIELD("role", GR_STRING, "Role of the peers to remove", .any_of = "whom"),
-    GR_FIELD("reason", GR_STRING, "Reason shown to the peers"),
-    GR_END,
-};
-
-static const struct gr_field end_fields[] = {
-    GR_FIELD("reason", GR_STRING, "Reason shown to the peers"),
-    GR_FIELD("lock", GR_BOOL, "Whether to disable the room as well", .default_doc = "false"),
-    GR_END,
-};
-
 static enum gr_err check_addressee(struct gr_call *call, const json_t *session)
 {
     const char *peer_id = sb_text(gr_json(call), "peer_id");
@@ -291,12 +270,12 @@ const struct gr_route sb_session_routes[] = {
             .body = GR_BODY(GR_OBJECT, .fields = peer_update_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(active_peer_update)),
     SB_POST("/active-rooms/{room_id}/send-message", "active.message", "Send a message to peers",
-            .body = GR_BODY(GR_OBJECT, .fields = message_fields, .flags = GR_FIELD_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = hms_room_message, .flags = GR_FIELD_REQUIRED),
             SB_RUN(active_message)),
     SB_POST("/active-rooms/{room_id}/remove-peers", "active.remove", "Remove peers",
-            .body = GR_BODY(GR_OBJECT, .fields = remove_fields, .flags = GR_FIELD_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = hms_room_removal, .flags = GR_FIELD_REQUIRED),
             SB_RUN(active_remove)),
     SB_POST("/active-rooms/{room_id}/end-room", "active.end", "End the session of a room",
-            .body = GR_BODY(GR_OBJECT, .fields = end_fields), SB_RUN(active_end)),
+            .body = GR_BODY(GR_OBJECT, .fields = hms_room_end), SB_RUN(active_end)),
     GR_END,
 };

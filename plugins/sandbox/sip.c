@@ -15,14 +15,6 @@ static const struct gr_field trunk_create_fields[] = {
     GR_END,
 };
 
-static const struct gr_field trunk_update_fields[] = {
-    GR_FIELD("username", GR_STRING, "User name at the provider"),
-    GR_FIELD("password", GR_STRING, "Password at the provider", .flags = GR_FIELD_SECRET),
-    GR_FIELD("address", GR_STRING, "SIP address of the provider"),
-    GR_FIELD("from", GR_STRING, "Phone number of the caller"),
-    GR_END,
-};
-
 static const struct gr_field call_fields[] = {
     GR_FIELD("to", GR_STRING, "Phone number to call", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("room_code", GR_STRING, "Room code, which determines room and role",
@@ -118,7 +110,7 @@ const struct gr_route sb_sip_routes[] = {
             .body = GR_BODY(GR_OBJECT, .fields = trunk_create_fields, .flags = GR_FIELD_REQUIRED),
             SB_RUN(sip_trunk_create)),
     SB_POST("/sip/outbound/trunks/{trunk_id}", "sip.trunk_update", "Change a trunk",
-            .body = GR_BODY(GR_OBJECT, .fields = trunk_update_fields, .flags = GR_FIELD_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = hms_sip_trunk, .flags = GR_FIELD_REQUIRED),
             SB_RUN(sip_trunk_update)),
     SB_POST("/sip/outbound/call", "sip.call", "Call a phone into a room",
             .body = GR_BODY(GR_OBJECT, .fields = call_fields, .flags = GR_FIELD_REQUIRED),

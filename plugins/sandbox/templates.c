@@ -345,7 +345,7 @@ const struct gr_route sb_template_routes[] = {
            SB_RUN(templates_part_get, .of = "settings")),
     SB_POST("/templates/{template_id}/settings", "templates.settings_update",
             "Replace the settings",
-            .body = GR_BODY(GR_OBJECT, .fields = sb_settings_fields, .flags = GR_FIELD_REQUIRED),
+            .body = GR_BODY(GR_OBJECT, .fields = hms_template_settings, .flags = GR_FIELD_REQUIRED),
             SB_RUN(templates_part_put, .of = "settings")),
     SB_GET("/templates/{template_id}/destinations", "templates.destinations_get",
            "Fetch the destinations", SB_RUN(templates_part_get, .of = "destinations")),
@@ -359,7 +359,7 @@ const struct gr_route sb_template_routes[] = {
     SB_POST("/templates/{template_id}/recordings", "templates.recordings_update",
             "Replace the recording configuration",
             .body = GR_BODY(GR_ARRAY, .range = GR_RANGE(1, 1), .flags = GR_FIELD_REQUIRED,
-                            .items = GR_ITEM(GR_OBJECT, .fields = sb_template_recording_fields)),
+                            .items = GR_ITEM(GR_OBJECT, .fields = hms_template_recording)),
             SB_RUN(templates_recordings_put)),
     GR_END,
 };

@@ -14,9 +14,6 @@ extern const char sb_default_recordings_json[];
 json_t *sb_constant(struct sandbox *sb, const char *text);
 
 extern const struct gr_field sb_role_fields[];
-extern const struct gr_field sb_settings_fields[];
 extern const struct gr_field sb_destinations_fields[];
-extern const struct gr_field sb_summary_fields[];
 extern const struct gr_field sb_template_create_fields[];
 extern const struct gr_field sb_template_update_fields[];
-extern const struct gr_field sb_template_recording_fields[];

@@ -1,7 +1,7 @@
 /*
  * Limits and names of the 100ms service, from its documents and recorded answers. The gateway
- * (plugins/hms) and the sandbox (plugins/sandbox) have separate rows and handlers, so that each
- * tests the other, but share these values.
+ * (plugins/hms) and the sandbox (plugins/sandbox) have separate handlers, so that each tests the
+ * other, but share these values and the rows of hms_fields.h.
  */
 #pragma once
 

@@ -108,8 +108,9 @@ def test_changes_of_one_password_at_once(rig):
 
 
 def test_a_long_queue_of_logins_is_refused(database, start_rig):
-    rig = start_rig(database, {"accounts": {"hash_threads": 1, "hash_queue": 2, "bcrypt_cost": 11}})
+    rig = start_rig(database, {"accounts": {"hash_threads": 1, "hash_queue": 2, "bcrypt_cost": 14}})
     user = rig.user()
+    # A hash takes longer than 16 questions to the store, also where these are slow.
     answers = together(16, lambda i: rig.post("/accounts/auth/local", {"username": user.name,
                                                                       "password": user.password}))
     statuses = [answer.status for answer in answers]

@@ -524,6 +524,46 @@ static void the_keeper_counts_the_records_of_a_group(void **state)
     grc_keeper_begin(keeper, "polls");
     assert_int_equal(grc_keeper_count(keeper, "rooms"), 2);
     assert_int_equal(grc_keeper_count(keeper, "polls"), 0);
+    grc_keeper_claimed(keeper, "rooms", false);
+    assert_int_equal(grc_keeper_count(keeper, "rooms"), 1);
+    grc_keeper_free(keeper);
+}
+
+/* The keeper's first look waits for this transaction, and so comes after the request has begun. */
+static enum gr_err begin_before_the_first_look(struct grc_store_session *session, void *arg)
+{
+    static const char *const two_groups[] = {"rooms", "templates", NULL};
+    struct grc_keeper **keeper = arg;
+    enum gr_err err = GR_OK;
+
+    if (world.postgres)
+        err = grc_store_run(world.store, session,
+                            "LOCK TABLE greenroom_idempotency IN EXCLUSIVE MODE", NULL, 0, NULL,
+                            NULL, NULL);
+    *keeper = grc_keeper_new(world.store, two_groups);
+    assert_non_null(*keeper);
+    grc_keeper_begin(*keeper, "rooms");
+    return err;
+}
+
+static void a_request_that_the_store_has_not_answered_stays_counted(void **state)
+{
+    struct grc_record_claim claim = claim_of("a", "me", 1);
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    int64_t end_ms = grc_mono_ms() + LIMIT_MS;
+    struct grc_record record;
+    struct grc_keeper *keeper = NULL;
+
+    (void)state;
+    claim.group = "templates";
+    claim.now_ms = grc_now_ms(); /* else it is over at once */
+    assert_true(claims(&claim, &record));
+    assert_int_equal(grc_store_tx(world.store, begin_before_the_first_look, &keeper), GR_OK);
+    /* counted after "rooms" */
+    while (grc_keeper_count(keeper, "templates") != 1 && grc_mono_ms() < end_ms)
+        nanosleep(&pause, NULL);
+    assert_int_equal(grc_keeper_count(keeper, "templates"), 1);
+    assert_int_equal(grc_keeper_count(keeper, "rooms"), 1);
     grc_keeper_free(keeper);
 }
 
@@ -550,6 +590,7 @@ int main(int argc, char **argv)
         TEST(records_are_ended_later),
         TEST(answers_that_wait_take_a_limited_room),
         TEST(the_keeper_counts_the_records_of_a_group),
+        TEST(a_request_that_the_store_has_not_answered_stays_counted),
     };
 
     grc_log_level_set(GR_LOG_ERROR);

@@ -65,6 +65,7 @@ struct job {
     int64_t block_ms;   /* how long it blocks; -1: until released */
     int64_t compute_ms; /* how long it keeps a processor busy */
     bool announce;
+    struct grc_habit *habit; /* NULL: none is kept */
     atomic_bool let_go;
     atomic_uint *running; /* how many compute now */
     atomic_uint *crowded; /* how often more did than allowed */
@@ -86,14 +87,20 @@ static void do_job(void *arg)
 {
     struct job *job = arg;
 
+    if (job->habit)
+        grc_habit_begin(job->habit);
     if (job->compute_ms)
         compute(job);
     if (job->announce)
         grc_block_begin();
     while (job->block_ms < 0 && !atomic_load(&job->let_go))
         poll(NULL, 0, 1);
+    if (job->block_ms > 0)
+        poll(NULL, 0, (int)job->block_ms);
     if (job->announce)
         grc_block_end();
+    if (job->habit)
+        grc_habit_end(job->habit);
     atomic_store(&job->done, true);
 }
 
@@ -133,13 +140,13 @@ static void test_no_more_run_than_have_a_turn(void **state)
     assert_int_equal(atomic_load(&crowded), 0);
 }
 
-static void block_all_but_one(struct setup *setup, bool announce)
+static void block_all_but_one(struct setup *setup, bool announce, struct grc_habit *habit)
 {
     static struct job blockers[WORKERS - 1];
     struct job quick = {0};
 
     for (size_t i = 0; i < WORKERS - 1; i++) {
-        blockers[i] = (struct job){.block_ms = -1, .announce = announce};
+        blockers[i] = (struct job){.block_ms = -1, .announce = announce, .habit = habit};
         start_job(setup->loop, &blockers[i]);
     }
     start_job(setup->loop, &quick);
@@ -155,19 +162,84 @@ static void block_all_but_one(struct setup *setup, bool announce)
 /* Would wait forever if a worker that blocks kept its turn. */
 static void test_who_announces_a_block_gives_its_turn(void **state)
 {
-    block_all_but_one(*state, true);
+    block_all_but_one(*state, true, NULL);
 }
 
 static void test_monitor_takes_the_turn_of_who_says_nothing(void **state)
 {
-    block_all_but_one(*state, false);
+    block_all_but_one(*state, false, NULL);
+}
+
+/* Would wait forever if work that has blocked before kept its turn until the monitor takes it. */
+static void test_what_has_blocked_gives_its_turn_at_once(void **state)
+{
+    struct grc_habit habit = {.blocks = 1};
+
+    block_all_but_one(*state, false, &habit);
+}
+
+/* Keeps every worker busy with the job, so that the monitor looks, until check accepts the habit.
+ */
+static void repeat_until(struct setup *setup, struct job job, bool (*check)(int blocks))
+{
+    int blocks;
+
+    do {
+        struct job jobs[WORKERS];
+
+        for (size_t i = 0; i < WORKERS; i++) {
+            jobs[i] = job;
+            start_job(setup->loop, &jobs[i]);
+        }
+        for (size_t i = 0; i < WORKERS; i++)
+            wait_for(&jobs[i].done);
+        blocks = atomic_load(&job.habit->blocks);
+    } while (!check(blocks));
+}
+
+static bool known(int blocks)
+{
+    return blocks > 0;
+}
+
+static bool unknown(int blocks)
+{
+    return blocks == 0;
+}
+
+static void test_a_habit_is_learnt_and_forgotten(void **state)
+{
+    struct grc_habit habit = {0};
+
+    repeat_until(*state, (struct job){.block_ms = 10 * GRC_TURN_PATIENCE_MS, .habit = &habit},
+                 known);
+    repeat_until(*state, (struct job){.habit = &habit}, unknown);
+}
+
+/* A handler that computes for long must wait for its turn, or all workers would run at once. */
+static void test_computing_is_no_blocking(void **state)
+{
+    atomic_uint running = 0, crowded = 0;
+    struct grc_habit habit = {.blocks = 4};
+
+    repeat_until(*state,
+                 (struct job){.compute_ms = 10 * GRC_TURN_PATIENCE_MS,
+                              .running = &running,
+                              .crowded = &crowded,
+                              .habit = &habit},
+                 unknown);
 }
 
 static void test_a_thread_without_turns_may_announce(void **state)
 {
     (void)state;
+    struct grc_habit habit = {.blocks = 1};
+
     grc_block_begin();
     grc_block_end();
+    grc_habit_begin(&habit);
+    grc_habit_end(&habit);
+    assert_int_equal(atomic_load(&habit.blocks), 1);
 }
 
 int main(void)
@@ -178,6 +250,10 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(test_monitor_takes_the_turn_of_who_says_nothing, start,
                                         end),
+        cmocka_unit_test_setup_teardown(test_what_has_blocked_gives_its_turn_at_once, start_patient,
+                                        end),
+        cmocka_unit_test_setup_teardown(test_a_habit_is_learnt_and_forgotten, start, end),
+        cmocka_unit_test_setup_teardown(test_computing_is_no_blocking, start, end),
         cmocka_unit_test(test_a_thread_without_turns_may_announce),
     };
 
