@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/secure.h"
 #include "base/thread.h"
+#include "loop/wait.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,6 +20,11 @@
 #define LOOK_EVERY_MS 500
 /* Of the store, and how often a key that was revoked elsewhere is asked for. */
 #define POLL_EVERY_MS 250
+/* A key that was revoked anywhere is refused everywhere within a second. A gateway that stood
+ * still, or whose thread had to wait for the processor, may have looked longer ago: then a request
+ * waits for the next look. */
+#define FRESH_MS 750
+#define LOOK_WAIT_MS 1000
 #define STACK_BYTES ((size_t)256 * 1024)
 #define NO_KEYS "{\"version\":1,\"keys\":[]}"
 #define PREFIX_LEN (sizeof(GRC_KEY_PREFIX) - 1)
@@ -72,11 +78,15 @@ struct grc_keys {
     struct grc_store *store; /* once they are watched */
     pthread_t watcher;
     bool watched;
-    bool stopping; /* guarded by mutex */
-    pthread_cond_t stop;
-    int64_t version;       /* of the set; for the watcher */
-    bool failing;          /* the last look failed, which is logged once; for the watcher */
-    pthread_mutex_t mutex; /* for set */
+    bool stopping;    /* guarded by mutex, like the next two */
+    bool look_wanted; /* a request waits */
+    struct grc_queue waiting;
+    pthread_cond_t stop;       /* or look_wanted */
+    _Atomic int64_t looked_ms; /* monotonic: the set is what the store had then, or later */
+    atomic_bool late;          /* no request waits until a look succeeds */
+    int64_t version;           /* of the set; for the watcher */
+    bool failing;              /* the last look failed, which is logged once; for the watcher */
+    pthread_mutex_t mutex;     /* for set */
     struct grc_key_set *set;
     _Atomic int64_t look_next_ms; /* monotonic */
     atomic_bool looking;
@@ -239,6 +249,28 @@ static void look_when_due(struct grc_keys *keys)
     atomic_store_explicit(&keys->looking, false, memory_order_release);
 }
 
+static bool is_old(const struct grc_keys *keys)
+{
+    return grc_mono_ms() - atomic_load(&keys->looked_ms) > FRESH_MS && !atomic_load(&keys->late);
+}
+
+/* Waits until the watcher has looked. When it cannot, what was known stays valid. */
+static void wait_for_look(struct grc_keys *keys)
+{
+    int64_t until_ms = grc_mono_ms() + LOOK_WAIT_MS;
+    enum grc_woken woken = GRC_WOKEN_READY;
+
+    pthread_mutex_lock(&keys->mutex);
+    while (is_old(keys) && woken == GRC_WOKEN_READY) {
+        keys->look_wanted = true;
+        pthread_cond_signal(&keys->stop);
+        woken = grc_queue_wait(&keys->waiting, &keys->mutex, until_ms, GRC_WAITS_KEYS);
+    }
+    if (woken == GRC_WOKEN_LATE)
+        atomic_store(&keys->late, true);
+    pthread_mutex_unlock(&keys->mutex);
+}
+
 enum grc_key_verdict grc_keys_check(struct grc_keys *keys, gr_str text, int64_t now_ms,
                                     struct grc_key_set **ret_set,
                                     const struct grc_api_key **ret_key)
@@ -249,6 +281,8 @@ enum grc_key_verdict grc_keys_check(struct grc_keys *keys, gr_str text, int64_t 
         return GRC_KEY_MALFORMED;
     if (keys->path)
         look_when_due(keys);
+    else if (keys->watched && is_old(keys))
+        wait_for_look(keys);
     struct grc_key_set *set = set_take(keys);
     struct grc_api_key *key = grc_key_set_find(set, id);
     enum grc_key_verdict verdict = judge(key, text, now_ms);
@@ -311,18 +345,20 @@ struct grc_keys *grc_keys_new_stored(void)
 /* The number is read first: a change in between is read again with the next look. */
 static bool read_store(struct grc_keys *keys, char **ret_reason)
 {
+    int64_t now_ms = grc_mono_ms();
     int64_t version = 0;
     enum gr_err err = grc_keys_store_version(keys->store, &version);
 
     if (err != GR_OK)
         return grc_refuse(ret_reason, "%s", grc_err_doc(err));
-    if (version == keys->version)
-        return true;
-    struct grc_key_set *fresh = grc_keys_store_load(keys->store, ret_reason);
-    if (!fresh)
-        return false;
-    set_swap(keys, fresh);
-    keys->version = version;
+    if (version != keys->version) {
+        struct grc_key_set *fresh = grc_keys_store_load(keys->store, ret_reason);
+        if (!fresh)
+            return false;
+        set_swap(keys, fresh);
+        keys->version = version;
+    }
+    atomic_store(&keys->looked_ms, now_ms);
     return true;
 }
 
@@ -339,15 +375,24 @@ static void poll_store(struct grc_keys *keys)
         grc_info("API keys are read from the store again");
     keys->failing = failed;
     free(reason);
+    pthread_mutex_lock(&keys->mutex);
+    atomic_store(&keys->late, failed);
+    grc_queue_wake_all(&keys->waiting);
+    pthread_mutex_unlock(&keys->mutex);
 }
 
-/* Returns false when the thread has to end. */
+/* Waits until it is time for a look, or a request wants one. Returns false when the thread has to
+ * end. */
 static bool wait_turn(struct grc_keys *keys)
 {
     int64_t due_ms = grc_mono_ms() + POLL_EVERY_MS;
 
     pthread_mutex_lock(&keys->mutex);
-    bool go_on = !grc_cond_wait_flag(&keys->stop, &keys->mutex, &keys->stopping, due_ms);
+    while (!keys->stopping && !keys->look_wanted &&
+           grc_cond_wait_until(&keys->stop, &keys->mutex, due_ms))
+        continue;
+    bool go_on = !keys->stopping;
+    keys->look_wanted = false;
     pthread_mutex_unlock(&keys->mutex);
     return go_on;
 }

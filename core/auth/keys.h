@@ -70,7 +70,9 @@ enum grc_key_verdict {
 /*
  * Checks the text of a key, at the cost of a hash and a look-up. Twice a second one call also
  * checks whether the file has changed, without holding a lock; keys of the store have a thread for
- * that. On GRC_KEY_FOUND, *ret_set is a reference that keeps *ret_key alive.
+ * that, for which a call waits (parks, for a second at most) when it has not looked for long, as
+ * after a pause of the whole process. On GRC_KEY_FOUND, *ret_set is a reference that keeps *ret_key
+ * alive.
  */
 enum grc_key_verdict grc_keys_check(struct grc_keys *keys, gr_str text, int64_t now_ms,
                                     struct grc_key_set **ret_set,

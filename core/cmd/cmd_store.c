@@ -1,12 +1,10 @@
 /* greenroom store: what is in the store, its migrations, and the way from one store to another. */
-#include "auth/keys_store.h"
 #include "base/clock.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
-#include "idempotency/idempotency.h"
-#include "idempotency/records.h"
 #include "server/runtime_build.h"
+#include "server/schemas.h"
 #include "store/copy.h"
 
 #include <stdio.h>
@@ -85,18 +83,15 @@ static struct schema *need_schema(struct schemas *schemas, const char *name)
     return schema->name ? schema : NULL;
 }
 
-static bool add_schema(struct schemas *schemas, const char *name, const struct gr_migration *steps,
-                       bool wanted)
+static bool add_schema(void *arg, const char *name, const struct gr_migration *steps, bool wanted)
 {
-    struct schema *schema = need_schema(schemas, name);
+    struct schema *schema = need_schema(arg, name);
 
     if (!schema)
         return false;
     schema->steps = steps;
     schema->wanted = schema->wanted || wanted;
-    schema->wants = 0;
-    while (steps[schema->wants].version)
-        schema->wants++;
+    schema->wants = grc_schema_newest(steps);
     return true;
 }
 
@@ -135,21 +130,8 @@ static bool read_applied(struct grc_store *store, struct schemas *schemas, char 
 static struct schemas *schemas_of(const struct grc_runtime *runtime)
 {
     struct schemas *schemas = calloc(1, sizeof(*schemas));
-    bool fine = schemas != NULL;
 
-    for (size_t i = 0; fine && i < runtime->plugin_count; i++) {
-        const struct grc_plugin *plugin = runtime->plugins[i];
-
-        if (plugin->state == GRC_LOAD_OK && plugin->desc->migrations)
-            fine = add_schema(schemas, grc_plugin_migrations_name(plugin), plugin->desc->migrations,
-                              true);
-    }
-    fine =
-        fine &&
-        add_schema(schemas, GRC_KEYS_SCHEMA, grc_keys_store_steps,
-                   runtime->settings->auth.keys_in_store) &&
-        add_schema(schemas, GRC_RECORDS_SCHEMA, grc_records_steps, grc_idempotency_wanted(runtime));
-    if (!fine)
+    if (!schemas || !grc_schemas_visit(runtime, add_schema, schemas))
         grc_complain("out of memory");
     return schemas;
 }

@@ -253,7 +253,7 @@ static enum gr_err fail_store(struct grc_call *call, const char *id, int64_t tok
     if (err == GR_ERR_CANCELLED)
         return err;
     if (err == GR_ERR_STORE_DOWN) /* the record may have been made before the connection broke */
-        grc_keeper_release_later(call->runtime->keeper, id, token);
+        grc_keeper_end_later(call->runtime->keeper, GRC_LATER_RELEASE, id, token, NULL);
     if (err == GR_ERR_NO_MEMORY)
         return grc_fail(call, err, "no memory for the kept answer");
     return refuse(call, UNAVAILABLE);
@@ -322,36 +322,48 @@ static bool may_try_again(const struct grc_call *call, bool cancelled)
     return !call->acted && (cancelled || call->reply->status >= 500 || call->reply->status == 429);
 }
 
-static enum gr_err keep_answer(struct grc_call *call, const struct grc_claim *claim)
+static void release(struct grc_call *call, const struct grc_claim *claim)
+{
+    if (grc_record_release(call->runtime->store, claim->id, claim->token) != GR_OK)
+        grc_keeper_end_later(call->runtime->keeper, GRC_LATER_RELEASE, claim->id, claim->token,
+                             NULL);
+}
+
+static void lose(struct grc_call *call, const struct grc_claim *claim)
+{
+    if (grc_record_lose(call->runtime->store, claim->id, claim->token) != GR_OK)
+        grc_keeper_end_later(call->runtime->keeper, GRC_LATER_LOSE, claim->id, claim->token, NULL);
+}
+
+static void keep_answer(struct grc_call *call, const struct grc_claim *claim)
 {
     size_t max = (size_t)grc_idempotency_of(call->route)->answer_max_bytes;
     struct grc_record_answer answer;
 
     grc_kept_answer_of(call, claim->headers_before, max, &answer);
-    return grc_record_answer(call->runtime->store, claim->id, claim->token, &answer);
+    if (grc_record_answer(call->runtime->store, claim->id, claim->token, &answer) == GR_OK)
+        return;
+    grc_keeper_end_later(call->runtime->keeper, GRC_LATER_ANSWER, claim->id, claim->token, &answer);
+    grc_log_fields(GR_LOG_WARN,
+                   "an answer could not be kept for its Idempotency-Key yet; a caller that repeats "
+                   "the request gets it when the store is back",
+                   GRC_LOG_FIELDS(GRC_LT("request_id", call->request_id),
+                                  GRC_LT("route", call->route->row->id)));
 }
 
 void grc_idempotency_settle(struct grc_call *call, bool cancelled)
 {
     struct grc_claim *claim = call->claim;
-    struct grc_keeper *keeper = call->runtime->keeper;
-    struct grc_store *store = call->runtime->store;
 
     if (!claim)
         return;
-    if (may_try_again(call, cancelled)) {
-        if (grc_record_release(store, claim->id, claim->token) != GR_OK)
-            grc_keeper_release_later(keeper, claim->id, claim->token);
-    } else if (cancelled ? grc_record_lose(store, claim->id, claim->token) != GR_OK
-                         : keep_answer(call, claim) != GR_OK) {
-        grc_keeper_lose_later(keeper, claim->id, claim->token);
-        grc_log_fields(GR_LOG_WARN,
-                       "an answer could not be kept for its Idempotency-Key; a caller that repeats "
-                       "the request is told that its outcome is unknown",
-                       GRC_LOG_FIELDS(GRC_LT("request_id", call->request_id),
-                                      GRC_LT("route", call->route->row->id)));
-    }
-    grc_keeper_end(keeper);
+    if (may_try_again(call, cancelled))
+        release(call, claim);
+    else if (cancelled)
+        lose(call, claim);
+    else
+        keep_answer(call, claim);
+    grc_keeper_end(call->runtime->keeper);
     call->claim = NULL;
     grc_fiber_shield(claim->was_shielded);
 }

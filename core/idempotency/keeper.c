@@ -12,17 +12,8 @@
 #define STACK_BYTES ((size_t)256 * 1024)
 #define TICK_MS 1000
 #define CLEANUP_MS 60000
-/* Records that wait for the store. One that finds no place stays open until this runtime ends. */
-#define LATER_MAX 4096u
 #define OWNERS_MAX 256u
 #define COUNT_TRIES 5u
-
-/* A record that has to be ended. */
-struct later {
-    char id[65];
-    int64_t token;
-    bool release;
-};
 
 /* Another owner with open records. */
 struct owner {
@@ -51,8 +42,7 @@ struct grc_keeper {
     bool stopping;
     bool claimed; /* since the last beat */
     int64_t serving;
-    struct later *later;
-    size_t later_count;
+    struct grc_later_list later;
     struct group *groups;
     size_t group_count;
     /* used by the thread only */
@@ -91,56 +81,39 @@ int64_t grc_keeper_now_ms(struct grc_keeper *keeper)
 
 /* --- records that are ended later --- */
 
-static void add_later(struct grc_keeper *keeper, const char *id, int64_t token, bool release)
+void grc_keeper_end_later(struct grc_keeper *keeper, enum grc_later_end end, const char *id,
+                          int64_t token, const struct grc_record_answer *answer)
 {
     pthread_mutex_lock(&keeper->lock);
-    bool fits = keeper->later_count < LATER_MAX;
-    if (fits) {
-        struct later *later = &keeper->later[keeper->later_count++];
-
-        *later = (struct later){.token = token, .release = release};
-        snprintf(later->id, sizeof(later->id), "%s", id);
-    }
+    bool fits = grc_later_add(&keeper->later, end, id, token, answer);
     pthread_mutex_unlock(&keeper->lock);
     if (!fits)
-        grc_warn("idempotency: more than %u records wait for the store; further ones stay open "
-                 "until the gateway ends",
-                 LATER_MAX);
+        grc_warn("idempotency: too many records wait for the store; further ones stay open until "
+                 "the gateway ends");
 }
 
-void grc_keeper_release_later(struct grc_keeper *keeper, const char *id, int64_t token)
-{
-    add_later(keeper, id, token, true);
-}
-
-void grc_keeper_lose_later(struct grc_keeper *keeper, const char *id, int64_t token)
-{
-    add_later(keeper, id, token, false);
-}
-
-/* Takes the newest one. */
-static bool take_later(struct grc_keeper *keeper, struct later *ret)
+static bool take_later(struct grc_keeper *keeper, struct grc_later *ret)
 {
     pthread_mutex_lock(&keeper->lock);
-    bool any = keeper->later_count > 0;
-    if (any)
-        *ret = keeper->later[--keeper->later_count];
+    bool any = grc_later_take(&keeper->later, ret);
     pthread_mutex_unlock(&keeper->lock);
     return any;
 }
 
 static void end_records(struct grc_keeper *keeper)
 {
-    struct later later;
+    struct grc_later later;
+    enum gr_err err = GR_OK;
 
-    while (take_later(keeper, &later)) {
-        enum gr_err err = later.release ? grc_record_release(keeper->store, later.id, later.token)
-                                        : grc_record_lose(keeper->store, later.id, later.token);
-
-        if (err != GR_OK) {
-            add_later(keeper, later.id, later.token, later.release);
-            return;
-        }
+    while (err == GR_OK && take_later(keeper, &later)) {
+        err = grc_later_run(&later, keeper->store);
+        /* An answer that the store refuses does not keep the others from it. */
+        bool refused =
+            later.end == GRC_LATER_ANSWER && err != GR_ERR_STORE_DOWN && err != GR_ERR_STORE_BUSY;
+        if (err != GR_OK)
+            grc_keeper_end_later(keeper, refused ? GRC_LATER_LOSE : later.end, later.id,
+                                 later.token, &later.answer);
+        grc_later_release(&later);
     }
 }
 
@@ -151,7 +124,7 @@ static void end_records(struct grc_keeper *keeper)
 static void beat(struct grc_keeper *keeper)
 {
     pthread_mutex_lock(&keeper->lock);
-    bool due = keeper->claimed || keeper->serving > 0 || keeper->later_count > 0;
+    bool due = keeper->claimed || keeper->serving > 0 || keeper->later.count > 0;
     keeper->claimed = false;
     pthread_mutex_unlock(&keeper->lock);
     if (!due || grc_records_beat(keeper->store, keeper->self, grc_keeper_now_ms(keeper)) == GR_OK)
@@ -317,9 +290,8 @@ struct grc_keeper *grc_keeper_new(struct grc_store *store, const char *const *gr
         return NULL;
     keeper->store = store;
     grc_uuid(keeper->self);
-    keeper->later = calloc(LATER_MAX, sizeof(*keeper->later));
     keeper->owners = calloc(OWNERS_MAX, sizeof(*keeper->owners));
-    bool fine = set_groups(keeper, groups) && keeper->later && keeper->owners;
+    bool fine = set_groups(keeper, groups) && grc_later_init(&keeper->later) && keeper->owners;
     pthread_mutex_init(&keeper->lock, NULL);
     pthread_cond_init(&keeper->changed, NULL);
     keeper->ahead_ms = grc_now_ms() - grc_mono_ms(); /* unless the store says another time */
@@ -347,7 +319,7 @@ void grc_keeper_free(struct grc_keeper *keeper)
     }
     pthread_cond_destroy(&keeper->changed);
     pthread_mutex_destroy(&keeper->lock);
-    free(keeper->later);
+    grc_later_done(&keeper->later);
     free(keeper->owners);
     free(keeper->groups);
     free(keeper);

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "idempotency/records.h"
+#include "idempotency/later.h"
 
 /* The keeper looks at the other owners once a second. An owner whose beat has not changed for so
  * many looks is gone. Looks that the store did not answer do not count. The clocks of the machines
@@ -35,7 +35,8 @@ int64_t grc_keeper_count(struct grc_keeper *keeper, const char *group);
 void grc_keeper_begin(struct grc_keeper *keeper, const char *group);
 void grc_keeper_claimed(struct grc_keeper *keeper, const char *group, bool made);
 void grc_keeper_end(struct grc_keeper *keeper);
-/* For a record that the store could not release, or mark as lost, just now: the keeper does it
- * later. */
-void grc_keeper_release_later(struct grc_keeper *keeper, const char *id, int64_t token);
-void grc_keeper_lose_later(struct grc_keeper *keeper, const char *id, int64_t token);
+/* For a record that the store could not be told the end of just now: the keeper does it later, and
+ * its beat tells the others meanwhile that the record is not lost. answer is copied; NULL without
+ * one. */
+void grc_keeper_end_later(struct grc_keeper *keeper, enum grc_later_end end, const char *id,
+                          int64_t token, const struct grc_record_answer *answer);

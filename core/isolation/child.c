@@ -9,6 +9,7 @@
 #include "call/timers.h"
 #include "isolation/message.h"
 #include "metrics/metrics.h"
+#include "upstream/upstream.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -157,9 +158,24 @@ static void send_spans(const struct grc_spans *spans)
     grc_wire_done(&wire);
 }
 
+/* Before the answer of its call, so that what the gateway keeps is dropped by then. */
+static void send_write(const char *upstream, gr_str target)
+{
+    struct grc_wire wire;
+
+    grc_wire_begin(&wire, GRC_FRAME_MAX_BYTES);
+    grc_wire_text(&wire, gr_str_of(upstream));
+    grc_wire_text(&wire, target);
+    gr_str frame = grc_wire_frame(&wire, GRC_FRAME_WROTE, 0);
+    if (frame.len)
+        send_frame(frame);
+    grc_wire_done(&wire);
+}
+
 void grc_child_begin(int socket)
 {
     child.socket = socket;
+    grc_upstreams_divert_writes(send_write);
     grc_spans_divert(send_spans);
     grc_metrics_divert(&sink);
 }

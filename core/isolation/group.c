@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "isolation/internal.h"
+#include "runtime/runtime.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -188,6 +189,7 @@ enum gr_err grc_isolated_ask(struct grc_isolated *group, struct grc_call *call, 
     /* After the other two errors the process has not received the call. */
     if (what == GRC_ASK_HANDLE && err != GR_ERR_OVERLOAD && err != GR_ERR_UPSTREAM_CONNECT)
         call->acted = true;
+    grc_upstreams_settle(group->plugin->runtime->upstreams); /* what the function has written */
     if (err != GR_OK)
         return fail(call, err);
     if (grc_arena_defer(&call->arena, free, answer) != GR_OK)

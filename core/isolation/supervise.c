@@ -90,6 +90,17 @@ static bool take_spans(const struct grc_isolated *group, struct grc_unwire *unwi
     return true;
 }
 
+static bool take_write(const struct grc_isolated *group, struct grc_unwire *unwire)
+{
+    const char *name = grc_unwire_text(unwire).ptr;
+    gr_str target = grc_unwire_text(unwire);
+
+    if (unwire->broken || !name || !target.ptr)
+        return false;
+    grc_upstreams_wrote(group->plugin->runtime->upstreams, name, target);
+    return true;
+}
+
 /* Keeps the texts of the first process: those of later ones are the same. */
 static void keep_rendered(struct grc_isolated *group, struct grc_unwire *unwire)
 {
@@ -146,6 +157,8 @@ static bool take_frame(struct grc_isolated *group, const struct grc_frame *head,
         fine = take_count(group, &unwire);
     else if (head->kind == GRC_FRAME_SPANS)
         fine = take_spans(group, &unwire);
+    else if (head->kind == GRC_FRAME_WROTE)
+        fine = take_write(group, &unwire);
     else if (head->kind == GRC_FRAME_READY)
         fine = take_ready(group, &unwire);
     free(own);

@@ -15,6 +15,7 @@ enum grc_frame_kind {
     GRC_FRAME_ANSWER,   /* from the process: the answer to a call */
     GRC_FRAME_COUNT,    /* from the process: a count to add */
     GRC_FRAME_SPANS,    /* from the process: how many spans, and their text */
+    GRC_FRAME_WROTE, /* from the process: a write to an upstream has ended; its name, the target */
 };
 
 struct grc_frame {

@@ -19,7 +19,7 @@
     X(UPSTREAM, "upstream", "an upstream's answer")                                                \
     X(SHARED, "shared", "the answer to another call that asks the same")                           \
     X(PAUSE, "pause", "the next attempt of a call")                                                \
-    X(KEYS, "keys", "a key set that another call fetches")                                         \
+    X(KEYS, "keys", "keys that another call or thread fetches")                                    \
     X(MEMORY, "memory", "memory for the JSON of a large body")                                     \
     X(STORE, "store", "a connection of the store")                                                 \
     X(STATEMENT, "statement", "the database's answer to a statement")                              \

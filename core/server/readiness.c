@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "guard/limits.h"
+#include "server/schemas.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -81,12 +82,13 @@ static struct readiness look(struct grc_call *call)
 {
     struct grc_runtime *runtime = call->runtime;
     struct readiness readiness = {.checks = json_array(), .ready = true};
+    char text[256];
 
     grc_upstreams_probe(runtime->upstreams, &call->arena);
     grc_upstreams_states(runtime->upstreams, note_upstream, &readiness);
     if (runtime->store)
         note(&readiness, "store", grc_store_kind(runtime->store),
-             grc_store_ping(runtime->store) == GR_OK ? NULL : "cannot be reached");
+             grc_schemas_trouble(runtime, text, sizeof(text)));
     note_limits(&readiness, runtime);
     for (size_t i = 0; i < runtime->plugin_count; i++) {
         struct grc_plugin *plugin = runtime->plugins[i];

@@ -384,14 +384,21 @@ static void note_path(struct grc_remote *remote, uint32_t path)
 void grc_remote_wrote(struct grc_remote *remote, const struct grc_remote_upstream *upstream,
                       gr_str target)
 {
-    int64_t until_ms = grc_mono_ms() + remote->settings->server.timeout_ms;
-    enum grc_woken woken = GRC_WOKEN_READY;
-
     for (gr_str path = grc_cache_path(target); path.len > 1; path = grc_cache_parent(path))
         note_path(remote, path_of(remote, upstream, path));
     pthread_mutex_lock(&remote->link.lock);
-    uint64_t number = ++remote->writes;
+    remote->writes++;
     grc_redis_link_wake(&remote->link);
+    pthread_mutex_unlock(&remote->link.lock);
+}
+
+void grc_remote_settle(struct grc_remote *remote)
+{
+    int64_t until_ms = grc_mono_ms() + remote->settings->server.timeout_ms;
+    enum grc_woken woken = GRC_WOKEN_READY;
+
+    pthread_mutex_lock(&remote->link.lock);
+    uint64_t number = remote->writes;
     while (remote->told_writes < number && grc_remote_is_reached(remote) &&
            woken == GRC_WOKEN_READY)
         woken = grc_queue_wait(&remote->writers, &remote->link.lock, until_ms, GRC_WAITS_CACHE);

@@ -98,9 +98,11 @@ bool grc_remote_keep(struct grc_remote *remote, const struct grc_remote_name *na
 void grc_remote_end(struct grc_remote *remote, const struct grc_remote_name *name,
                     const struct grc_remote_found *found, bool alone);
 
-/* A write to the target has ended. Returns when the server knows it, or is away. May park. */
+/* A write to the target has ended: the server is told. */
 void grc_remote_wrote(struct grc_remote *remote, const struct grc_remote_upstream *upstream,
                       gr_str target);
+/* Returns when the server knows all writes that have ended so far, or is away. May park. */
+void grc_remote_settle(struct grc_remote *remote);
 
 /* Returns true while the server is reached; else writes the reason. */
 bool grc_remote_works(struct grc_remote *remote, char *ret_reason, size_t size);

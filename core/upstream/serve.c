@@ -21,6 +21,36 @@ static void leave_room(struct grc_upstream *upstream)
 
 /* --- writes --- */
 
+static grc_upstreams_wrote_fn *diverted; /* NULL outside of the process of a group */
+
+void grc_upstreams_divert_writes(grc_upstreams_wrote_fn *tell)
+{
+    diverted = tell;
+}
+
+static void drop_kept(struct grc_upstreams *all, struct grc_upstream *upstream, gr_str target)
+{
+    atomic_fetch_add(&upstream->writes, 1);
+    if (all->cache)
+        grc_cache_wrote(all->cache, upstream, target);
+    if (all->remote && upstream->cached)
+        grc_remote_wrote(all->remote, &upstream->remote, target);
+}
+
+void grc_upstreams_wrote(struct grc_upstreams *all, const char *name, gr_str target)
+{
+    struct grc_upstream *upstream = grc_upstream_find(all, name);
+
+    if (upstream)
+        drop_kept(all, upstream, target);
+}
+
+void grc_upstreams_settle(struct grc_upstreams *all)
+{
+    if (all->remote)
+        grc_remote_settle(all->remote);
+}
+
 /* Called after a write: a call that begins from here on must not get the answer of one that began
  * before. */
 static void note_write(struct grc_upstreams *all, struct grc_upstream *upstream,
@@ -28,11 +58,11 @@ static void note_write(struct grc_upstreams *all, struct grc_upstream *upstream,
 {
     if (exchange->method == GR_METHOD_GET)
         return;
-    atomic_fetch_add(&upstream->writes, 1);
-    if (all->cache)
-        grc_cache_wrote(all->cache, upstream, exchange->target);
-    if (all->remote && upstream->cached)
-        grc_remote_wrote(all->remote, &upstream->remote, exchange->target);
+    drop_kept(all, upstream, exchange->target);
+    if (upstream->cached)
+        grc_upstreams_settle(all);
+    if (diverted)
+        diverted(exchange->upstream, exchange->target);
 }
 
 /* --- one GET --- */

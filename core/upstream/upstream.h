@@ -95,6 +95,14 @@ struct grc_remote;
 struct grc_remote *grc_upstreams_shared(const struct grc_upstreams *all);
 /* Runs exchanges at the same time. The err of each tells its outcome. */
 void grc_upstreams_run(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count);
+/* A write to the target has ended in the process of a group: what is kept of its path and of those
+ * above it is dropped, as after a write of grc_upstreams_run(). An unknown name is fine. */
+void grc_upstreams_wrote(struct grc_upstreams *all, const char *name, gr_str target);
+/* Returns when all gateways know the writes that have ended so far, or cannot be told. May park. */
+void grc_upstreams_settle(struct grc_upstreams *all);
+/* For the process of a group: tell is called after each write. Call it before the first run. */
+typedef void grc_upstreams_wrote_fn(const char *name, gr_str target);
+void grc_upstreams_divert_writes(grc_upstreams_wrote_fn *tell);
 /* Signs a token with the upstream's credential, see gr_credential_sign(). The text is in the arena.
  */
 enum gr_err grc_upstreams_sign(struct grc_upstreams *all, const char *upstream,

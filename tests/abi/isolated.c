@@ -191,6 +191,8 @@ static const struct gr_route routes[] = {
            .forward = GR_FORWARD("api", "/plain")),
     GR_GET("/isolated/own", "isolated.own", "Forward from the handler", .access = GR_ACCESS_OPEN,
            .forward = GR_FORWARD("api", "/own"), .handle = gr_forward),
+    GR_POST("/isolated/own", "isolated.write", "Write from the handler", .access = GR_ACCESS_OPEN,
+            .forward = GR_FORWARD("api", "/plain"), .handle = gr_forward),
     GR_GET("/isolated/large", "isolated.large", "Answer at length", .access = GR_ACCESS_OPEN,
            .handle = large),
     GR_GET("/isolated/pid", "isolated.pid", "Tell the process", .access = GR_ACCESS_OPEN,

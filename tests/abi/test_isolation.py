@@ -11,6 +11,7 @@ import time
 import pytest
 
 from support.gateway import Gateway
+from support.redis import Redis
 from support.until import until
 from support.upstream import FACTOR, TIMEOUT, Reply, Upstream
 
@@ -32,17 +33,19 @@ def start(tmp_path, upstream):
     """start(process={…}, …): a gateway with the isolated group and, in its own process, hello."""
     started = []
 
-    def begin(process=None, isolation="process", config=None, env=None, **settings):
+    def begin(process=None, isolation="process", config=None, env=None, group=None, place="", **settings):
         group = {"library": LIBRARY, "isolation": isolation, "process": process or {},
-                 "config": {"secret": SECRET, **(config or {})}}
+                 "config": {"secret": SECRET, **(config or {})}, **(group or {})}
+        home = tmp_path / place
+        home.mkdir(exist_ok=True)
         whole = {
             "upstreams": {"api": {"url": f"http://127.0.0.1:{upstream.port}", "retries": 0}},
-            "store": f"sqlite:{tmp_path}/store.db",
-            "state_directory": str(tmp_path / "state"),
+            "store": f"sqlite:{home}/store.db",
+            "state_directory": str(home / "state"),
             **settings,
         }
         # hello stays in the gateway, whatever the other groups of this run do.
-        gateway = Gateway(tmp_path, whole, {"isolated": group, "hello": {"isolation": "none"}}, env=env)
+        gateway = Gateway(home, whole, {"isolated": group, "hello": {"isolation": "none"}}, env=env)
         started.append(gateway)
         return gateway
 
@@ -471,3 +474,34 @@ def test_a_store_in_memory_cannot_be_shared(start):
     done = gateway.run("check")
     assert done.returncode == 3
     assert re.search(r'isolated\.json:\d+:\d+: isolation: the group keeps data', done.stderr), done.stderr
+
+
+# --- what the gateway keeps of an upstream ---
+
+KEPT = {"routes": {"isolated.plain": {"cache": "1h"}}}
+
+
+def asked(upstream):
+    return sum(request.line == "GET /plain" for request in upstream.requests)
+
+
+def test_a_write_of_the_process_drops_what_the_gateway_keeps(start, upstream):
+    gateway = start(group=KEPT).start()
+    for _ in range(2):
+        assert gateway.get("/isolated/plain").status == 200
+    assert asked(upstream) == 1
+    for number in (2, 3):
+        assert gateway.post("/isolated/own", {}).status == 200
+        assert gateway.get("/isolated/plain").status == 200
+        assert asked(upstream) == number
+
+
+def test_a_write_of_the_process_is_seen_by_other_gateways(start, upstream, tmp_path):
+    with Redis(tmp_path) as redis:
+        shared = {"url": redis.url, "secret": "a secret that both gateways have, of 32 characters", "recheck": "10ms", "timeout": "2s"}
+        one, other = (start(place=name, group=KEPT, cache={"shared": shared}).start() for name in ("one", "other"))
+        assert one.get("/isolated/plain").status == 200
+        until(lambda: other.get("/isolated/plain").header("Cache-Status").startswith("greenroom; hit"))
+        assert asked(upstream) == 1
+        assert one.post("/isolated/own", {}).status == 200
+        until(lambda: other.get("/isolated/plain").status == 200 and asked(upstream) == 2, "the other gateway keeps what it had")

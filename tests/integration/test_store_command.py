@@ -65,6 +65,25 @@ def test_a_store_of_a_newer_release_is_told_apart(rig, store):
     assert "newer release" in words(rig, "migrate", status=1).stderr
 
 
+def test_a_gateway_beside_which_a_newer_release_migrates_says_so_and_takes_itself_out(rig, store):
+    def checks():
+        answer = rig.admin("/readyz")
+        return answer.status, {check["name"]: check.get("reason") for check in answer.json["checks"] if check["kind"] == "store"}
+
+    with rig:
+        (name, (_, wanted, _)), = schemas(rig).items()
+        status, (reason,) = checks()[0], checks()[1].values()
+        assert status == 200 and reason is None
+        store.sql("INSERT INTO greenroom_migrations (plugin, version, name, checksum, applied_at_ms)"
+                  f" VALUES ('other', 9, 'of another group', 'x', 1), ('{name}', {wanted + 1}, 'later', 'x', 1)")
+        status, (reason,) = checks()[0], checks()[1].values()
+        assert status == 503
+        assert reason == (f"a newer release has migrated the tables of '{name}' to step {wanted + 1}, and this one knows {wanted}: "
+                          "replace this gateway")
+        assert rig.user().stream(), "it goes on as far as it can"
+        assert checks()[0] == 503 and rig.log.count("a newer release has migrated") == 1
+
+
 def test_the_tables_of_the_gateway_itself_are_listed_where_they_are_wanted(tmp_path, store):
     gateway = Gateway(tmp_path / "etc", {"store": store.url, "state_directory": str(tmp_path / "state"),
                                          "auth": {"keys": {"store": True}}}, {"hello": {}})

@@ -1,7 +1,9 @@
 """API keys in the store, shared by the gateways on it."""
 
+import http.client
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -85,6 +87,25 @@ def test_a_revoked_key_is_refused_on_all(make):
     assert time.monotonic() - revoked < TIMEOUT / 4
     assert "revoked" in ask(two, key).json["message"] and ask(two, other).status == 200
     assert "no valid key has the name or id 'app'" in command(two, "revoke", "app", status=1)
+
+
+def test_a_gateway_that_stood_still_looks_before_it_takes_a_key(make):
+    """Requests that came meanwhile are the first thing that it does."""
+    one, still = make(), make()
+    for number in range(5):
+        key = add(one, f"app{number}")
+        wait_for(still, key, 200)
+        still.process.send_signal(signal.SIGSTOP)
+        connections = [http.client.HTTPConnection("127.0.0.1", still.port, timeout=TIMEOUT) for _ in range(4)]
+        stopped = time.monotonic()
+        assert command(one, "revoke", f"app{number}") == "1 revoked"
+        for connection in connections:
+            connection.request("GET", "/hello/Ada", headers={"X-API-Key": key})
+        until(lambda: time.monotonic() > stopped + 1)
+        still.process.send_signal(signal.SIGCONT)
+        assert [connection.getresponse().status for connection in connections] == [401] * 4
+        for connection in connections:
+            connection.close()
 
 
 def test_rotation_keeps_the_old_key_for_a_while(make):

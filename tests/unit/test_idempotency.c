@@ -450,11 +450,61 @@ static void records_are_ended_later(void **state)
     claim = claim_of("release", "me", 2);
     claim.now_ms = grc_now_ms();
     assert_true(claims(&claim, &record));
-    grc_keeper_lose_later(keeper, "lose", 1);
-    grc_keeper_release_later(keeper, "release", 2);
+    const struct grc_record_claim answered = claim_of("answer", "me", 3);
+    struct grc_record_claim now = answered;
+    now.now_ms = grc_now_ms();
+    assert_true(claims(&now, &record));
+    /* Another gateway has given it up meanwhile: its outcome is known all the same. */
+    assert_int_equal(grc_record_lose(world.store, "answer", 3), GR_OK);
+    {
+        char body[] = "the first answer"; /* copied */
+        const struct grc_record_answer answer = {.state = GRC_RECORD_ANSWERED,
+                                                 .status = 201,
+                                                 .content_type = GR_STR("text/plain"),
+                                                 .headers = GR_STR("[]"),
+                                                 .body = gr_str_of(body)};
+
+        grc_keeper_end_later(keeper, GRC_LATER_ANSWER, "answer", 3, &answer);
+        memset(body, 'x', sizeof(body) - 1);
+    }
+    grc_keeper_end_later(keeper, GRC_LATER_LOSE, "lose", 1, NULL);
+    grc_keeper_end_later(keeper, GRC_LATER_RELEASE, "release", 2, NULL);
     grc_keeper_free(keeper); /* ends what is left */
     assert_int_equal(state_of("lose"), GRC_RECORD_LOST);
     assert_true(claims(&claim, &record));
+    assert_false(claims(&now, &record));
+    assert_int_equal(record.answer.state, GRC_RECORD_ANSWERED);
+    assert_int_equal(record.answer.status, 201);
+    assert_true(gr_str_eq(record.answer.body, GR_STR("the first answer")));
+}
+
+static void answers_that_wait_take_a_limited_room(void **state)
+{
+    static char body[1024 * 1024];
+    const struct grc_record_answer large = {.state = GRC_RECORD_ANSWERED,
+                                            .status = 200,
+                                            .content_type = GR_STR("text/plain"),
+                                            .headers = GR_STR("[]"),
+                                            .body = {body, sizeof(body)}};
+    struct grc_later_list list = {.count = 0};
+    struct grc_later later;
+    int answers = 0;
+    int count = 0;
+
+    (void)state;
+    assert_true(grc_later_init(&list));
+    while (grc_later_add(&list, GRC_LATER_ANSWER, "id", count, &large))
+        count++;
+    assert_int_equal(count, 4096);
+    while (grc_later_take(&list, &later)) {
+        answers += later.end == GRC_LATER_ANSWER;
+        assert_true(later.end == GRC_LATER_ANSWER || later.end == GRC_LATER_LOSE);
+        assert_int_equal(later.token, --count);
+        grc_later_release(&later);
+    }
+    assert_int_equal(answers, 15);
+    assert_int_equal(list.bytes, 0);
+    grc_later_done(&list);
 }
 
 static void the_keeper_counts_the_records_of_a_group(void **state)
@@ -538,6 +588,7 @@ int main(int argc, char **argv)
         TEST(of_rival_claims_one_is_first),
         TEST(the_requests_of_a_gateway_that_is_gone_are_lost),
         TEST(records_are_ended_later),
+        TEST(answers_that_wait_take_a_limited_room),
         TEST(the_keeper_counts_the_records_of_a_group),
         TEST(a_request_that_the_store_has_not_answered_stays_counted),
     };
