@@ -171,6 +171,19 @@ def test_what_differs_is_kept_apart(make, redis, upstream, change):
     assert len(upstream.requests) == 2
 
 
+def test_accounts_of_one_upstream_are_kept_apart(make, redis, upstream):
+    """By the access key: a new secret of the same account changes no answer."""
+    gateways = make(3, redis.url, start=False, api={"credential": "hms"})
+    for gateway, account in zip(gateways, ("one", "one", "other")):
+        gateway.config["credentials"] = {"hms": {"kind": "100ms", "access_key": account, "secret": f"the secret of {gateway.directory}"}}
+        gateway.start()
+    assert gateways[0].get("/rooms/1").header("Age") is None
+    kept(redis)
+    assert gateways[1].get("/rooms/1").header("Age") is not None
+    assert gateways[2].get("/rooms/1").header("Age") is None
+    assert len(upstream.requests) == 2
+
+
 def test_a_large_answer_is_kept_by_each(make, redis, upstream):
     one, other = make(2, redis.url, answer_max="4k")
     upstream.default = Reply({"id": "x" * 5000})
