@@ -112,6 +112,14 @@ def test_age_counts_from_the_upstream_and_the_time_to_live_is_its_own(make, redi
     assert 0 <= int(second.header("Cache-Status").split("ttl=")[1].split(";")[0]) <= 30
 
 
+def test_the_time_that_an_answer_was_kept_counts_for_a_gateway_that_finds_it(make, redis):
+    one, other = make(2, redis.url, recheck=LONG)
+    one.get("/rooms/1")
+    kept(redis)
+    until(lambda: int(one.get("/rooms/1").header("Age")) >= 2)
+    assert int(other.get("/rooms/1").header("Age")) >= 1
+
+
 def test_what_must_not_be_kept_is_not(make, redis, upstream):
     one, other = make(2, redis.url)
     for number, reply in enumerate((Reply(ROOM, headers=[("Cache-Control", "no-store")]), Reply({"code": 404}, 404),
