@@ -192,14 +192,14 @@ static void apply(struct grc_http *http, bool admin, const struct grc_settings *
     http->keep_alive_timeout_ms = settings->keep_alive_timeout_ms;
 }
 
-/* Processors + 1 workers run at a time. The workers of the admin listener are not limited, so that
- * it answers under any load. */
+/* Processors + 1 workers run at a time, and half of all beside them with handlers that are known to
+ * block. The workers of the admin listener are not limited, so that it answers under any load. */
 static bool begin_turns(struct grc_http *http)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
     return http->admin || grc_turns_begin(http->loop, processors > 0 ? (unsigned)processors + 1 : 2,
-                                          GRC_TURN_PATIENCE_MS);
+                                          (unsigned)http->workers / 2, GRC_TURN_PATIENCE_MS);
 }
 
 static struct grc_http *http_new(bool admin, const struct grc_settings *settings,

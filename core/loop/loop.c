@@ -361,9 +361,10 @@ bool grc_loop_timer_clear(struct grc_loop *loop, struct grc_timer *timer)
     return grc_timers_clear(loop->timers, timer);
 }
 
-bool grc_turns_begin(struct grc_loop *loop, unsigned at_once, int64_t patience_ms)
+bool grc_turns_begin(struct grc_loop *loop, unsigned at_once, unsigned habit_max,
+                     int64_t patience_ms)
 {
-    loop->turns = grc_turns_new(loop, at_once, patience_ms, &loop->sleepers);
+    loop->turns = grc_turns_new(loop, at_once, habit_max, patience_ms, &loop->sleepers);
     return loop->turns != NULL;
 }
 

@@ -35,8 +35,9 @@ struct worker {
     _Atomic enum grc_thread_state seen;
     _Atomic int64_t seen_ms;
     pid_t tid;
-    bool blocks; /* between grc_block_begin() and grc_block_end() */
-    bool listed; /* in the list of workers that wait for a turn */
+    bool blocks;   /* between grc_block_begin() and grc_block_end() */
+    bool by_habit; /* runs without a turn, by grc_habit_begin(); guarded by the lock */
+    bool listed;   /* in the list of workers that wait for a turn */
     pthread_cond_t granted;
     struct worker *next_waiting;
     struct worker *next; /* in the list of all workers */
@@ -46,11 +47,13 @@ struct grc_turns {
     struct grc_loop *loop;
     pthread_mutex_t lock; /* guards the members below; the atomic ones are also read without it */
     unsigned at_once;
+    unsigned habit_max;
     int64_t patience_ms;
     _Atomic unsigned taken;
     struct worker *waiting; /* last in, first out: that worker's memory is still in the caches */
     _Atomic unsigned waiting_count;
     struct worker *workers;
+    unsigned by_habit; /* how many run without a turn by habit */
     atomic_bool stopped;
     _Atomic unsigned *sleepers; /* of the loop */
     pthread_t monitor;
@@ -105,6 +108,14 @@ static void take_free_turn(struct grc_turns *turns)
 {
     if (atomic_load(&turns->taken) < turns->at_once && grant(turns))
         atomic_fetch_add(&turns->taken, 1);
+}
+
+/* The lock is held. */
+static void end_habit(struct worker *worker)
+{
+    if (worker->by_habit)
+        worker->turns->by_habit--;
+    worker->by_habit = false;
 }
 
 /* --- the monitor --- */
@@ -186,8 +197,8 @@ static void *watch_over(void *arg)
 
 /* --- making and joining --- */
 
-struct grc_turns *grc_turns_new(struct grc_loop *loop, unsigned at_once, int64_t patience_ms,
-                                _Atomic unsigned *sleepers)
+struct grc_turns *grc_turns_new(struct grc_loop *loop, unsigned at_once, unsigned habit_max,
+                                int64_t patience_ms, _Atomic unsigned *sleepers)
 {
     struct grc_turns *turns = calloc(1, sizeof(*turns));
 
@@ -195,6 +206,7 @@ struct grc_turns *grc_turns_new(struct grc_loop *loop, unsigned at_once, int64_t
         return NULL;
     turns->at_once = at_once > 0 ? at_once : 1;
     turns->loop = loop;
+    turns->habit_max = habit_max;
     turns->patience_ms = patience_ms;
     turns->sleepers = sleepers;
     pthread_mutex_init(&turns->lock, NULL);
@@ -258,6 +270,7 @@ void grc_turns_leave(void)
     pthread_mutex_lock(&turns->lock);
     if (atomic_load(&worker->has_turn))
         end_turn(turns, worker);
+    end_habit(worker);
     for (struct worker **at = &turns->workers; *at; at = &(*at)->next) {
         if (*at == worker) {
             *at = worker->next;
@@ -288,6 +301,7 @@ static void wait_for_turn(struct grc_turns *turns, struct worker *worker)
 {
     atomic_store(&worker->busy_ms, 0);
     pthread_mutex_lock(&turns->lock);
+    end_habit(worker);
     if (atomic_load(&turns->taken) < turns->at_once) {
         atomic_fetch_add(&turns->taken, 1);
         atomic_store(&worker->has_turn, true);
@@ -353,15 +367,6 @@ void grc_turns_timer_set(struct grc_turns *turns)
     pthread_mutex_unlock(&turns->lock);
 }
 
-/* The worker runs on without its turn, and takes one before its next step. */
-static void give_turn(struct worker *worker)
-{
-    pthread_mutex_lock(&worker->turns->lock);
-    if (atomic_load(&worker->has_turn))
-        end_turn(worker->turns, worker);
-    pthread_mutex_unlock(&worker->turns->lock);
-}
-
 void grc_block_begin(void)
 {
     struct worker *worker = self();
@@ -369,7 +374,10 @@ void grc_block_begin(void)
     if (!worker || worker->blocks)
         return;
     worker->blocks = true;
-    give_turn(worker);
+    pthread_mutex_lock(&worker->turns->lock);
+    if (atomic_load(&worker->has_turn))
+        end_turn(worker->turns, worker);
+    pthread_mutex_unlock(&worker->turns->lock);
 }
 
 void grc_block_end(void)
@@ -384,8 +392,17 @@ void grc_habit_begin(const struct grc_habit *habit)
 {
     struct worker *worker = self();
 
-    if (worker && atomic_load_explicit(&habit->blocks, memory_order_relaxed) > 0)
-        give_turn(worker);
+    if (!worker || atomic_load_explicit(&habit->blocks, memory_order_relaxed) <= 0)
+        return;
+    struct grc_turns *turns = worker->turns;
+
+    pthread_mutex_lock(&turns->lock);
+    if (atomic_load(&worker->has_turn) && turns->by_habit < turns->habit_max) {
+        worker->by_habit = true;
+        turns->by_habit++;
+        end_turn(turns, worker);
+    }
+    pthread_mutex_unlock(&turns->lock);
 }
 
 /* What the step that ends now says of its work, as one of HABIT_…; 0: nothing. */

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /* sleepers is the number of workers that wait for events; borrowed, as is the loop. */
-struct grc_turns *grc_turns_new(struct grc_loop *loop, unsigned at_once, int64_t patience_ms,
-                                _Atomic unsigned *sleepers);
+struct grc_turns *grc_turns_new(struct grc_loop *loop, unsigned at_once, unsigned habit_max,
+                                int64_t patience_ms, _Atomic unsigned *sleepers);
 void grc_turns_free(struct grc_turns *turns);
 /* Called when the loop stops: from here on no worker waits for a turn. */
 void grc_turns_stop(struct grc_turns *turns);

@@ -19,6 +19,7 @@
 
 #define WORKERS 8
 #define AT_ONCE 2
+#define HABIT_MAX 4
 
 struct setup {
     struct grc_loop *loop;
@@ -33,7 +34,7 @@ static int start_with(void **state, int64_t patience_ms)
     if (!setup)
         return -1;
     setup->loop = grc_loop_new();
-    if (!setup->loop || !grc_turns_begin(setup->loop, AT_ONCE, patience_ms))
+    if (!setup->loop || !grc_turns_begin(setup->loop, AT_ONCE, HABIT_MAX, patience_ms))
         return -1;
     loop_workers_start(&setup->workers, setup->loop, WORKERS);
     return 0;
@@ -67,20 +68,18 @@ struct job {
     bool announce;
     struct grc_habit *habit; /* NULL: none is kept */
     atomic_bool let_go;
-    atomic_uint *running; /* how many compute now */
+    unsigned allowed;     /* how many may run, if they are counted */
+    atomic_uint *running; /* NULL: they are not; else how many do now */
     atomic_uint *crowded; /* how often more did than allowed */
     atomic_bool done;
 };
 
-static void compute(struct job *job)
+static void compute(const struct job *job)
 {
     int64_t end_ms = grc_mono_ms() + job->compute_ms;
 
-    if (atomic_fetch_add(job->running, 1) + 1 > AT_ONCE)
-        atomic_fetch_add(job->crowded, 1);
     while (grc_mono_ms() < end_ms)
         continue;
-    atomic_fetch_sub(job->running, 1);
 }
 
 static void do_job(void *arg)
@@ -89,6 +88,8 @@ static void do_job(void *arg)
 
     if (job->habit)
         grc_habit_begin(job->habit);
+    if (job->running && atomic_fetch_add(job->running, 1) + 1 > job->allowed)
+        atomic_fetch_add(job->crowded, 1);
     if (job->compute_ms)
         compute(job);
     if (job->announce)
@@ -99,6 +100,8 @@ static void do_job(void *arg)
         poll(NULL, 0, (int)job->block_ms);
     if (job->announce)
         grc_block_end();
+    if (job->running)
+        atomic_fetch_sub(job->running, 1);
     if (job->habit)
         grc_habit_end(job->habit);
     atomic_store(&job->done, true);
@@ -132,7 +135,8 @@ static void test_no_more_run_than_have_a_turn(void **state)
     atomic_uint running = 0, crowded = 0;
 
     for (size_t i = 0; i < 64; i++) {
-        jobs[i] = (struct job){.compute_ms = 1, .running = &running, .crowded = &crowded};
+        jobs[i] = (struct job){
+            .compute_ms = 1, .allowed = AT_ONCE, .running = &running, .crowded = &crowded};
         start_job(setup->loop, &jobs[i]);
     }
     for (size_t i = 0; i < 64; i++)
@@ -140,34 +144,35 @@ static void test_no_more_run_than_have_a_turn(void **state)
     assert_int_equal(atomic_load(&crowded), 0);
 }
 
-static void block_all_but_one(struct setup *setup, bool announce, struct grc_habit *habit)
+/* Runs something quick while count workers block. */
+static void block(struct setup *setup, size_t count, bool announce, struct grc_habit *habit)
 {
     static struct job blockers[WORKERS - 1];
     struct job quick = {0};
 
-    for (size_t i = 0; i < WORKERS - 1; i++) {
+    for (size_t i = 0; i < count; i++) {
         blockers[i] = (struct job){.block_ms = -1, .announce = announce, .habit = habit};
         start_job(setup->loop, &blockers[i]);
     }
     start_job(setup->loop, &quick);
     wait_for(&quick.done);
-    for (size_t i = 0; i < WORKERS - 1; i++)
+    for (size_t i = 0; i < count; i++)
         assert_false(atomic_load(&blockers[i].done));
-    for (size_t i = 0; i < WORKERS - 1; i++)
+    for (size_t i = 0; i < count; i++)
         atomic_store(&blockers[i].let_go, true);
-    for (size_t i = 0; i < WORKERS - 1; i++)
+    for (size_t i = 0; i < count; i++)
         wait_for(&blockers[i].done);
 }
 
 /* Would wait forever if a worker that blocks kept its turn. */
 static void test_who_announces_a_block_gives_its_turn(void **state)
 {
-    block_all_but_one(*state, true, NULL);
+    block(*state, WORKERS - 1, true, NULL);
 }
 
 static void test_monitor_takes_the_turn_of_who_says_nothing(void **state)
 {
-    block_all_but_one(*state, false, NULL);
+    block(*state, WORKERS - 1, false, NULL);
 }
 
 /* Would wait forever if work that has blocked before kept its turn until the monitor takes it. */
@@ -175,7 +180,7 @@ static void test_what_has_blocked_gives_its_turn_at_once(void **state)
 {
     struct grc_habit habit = {.blocks = 1};
 
-    block_all_but_one(*state, false, &habit);
+    block(*state, HABIT_MAX + AT_ONCE - 1, false, &habit);
 }
 
 /* Keeps every worker busy with the job, so that the monitor looks, until check accepts the habit.
@@ -219,15 +224,31 @@ static void test_a_habit_is_learnt_and_forgotten(void **state)
 /* A handler that computes for long must wait for its turn, or all workers would run at once. */
 static void test_computing_is_no_blocking(void **state)
 {
-    atomic_uint running = 0, crowded = 0;
     struct grc_habit habit = {.blocks = 4};
 
-    repeat_until(*state,
-                 (struct job){.compute_ms = 10 * GRC_TURN_PATIENCE_MS,
-                              .running = &running,
-                              .crowded = &crowded,
-                              .habit = &habit},
+    repeat_until(*state, (struct job){.compute_ms = 10 * GRC_TURN_PATIENCE_MS, .habit = &habit},
                  unknown);
+}
+
+/* The others are for what does not block. */
+static void test_only_some_workers_run_by_habit(void **state)
+{
+    struct setup *setup = *state;
+    static struct job jobs[4 * WORKERS];
+    atomic_uint running = 0, crowded = 0;
+    struct grc_habit habit = {.blocks = 1000};
+
+    for (size_t i = 0; i < 4 * WORKERS; i++) {
+        jobs[i] = (struct job){.block_ms = 2,
+                               .allowed = HABIT_MAX + AT_ONCE,
+                               .running = &running,
+                               .crowded = &crowded,
+                               .habit = &habit};
+        start_job(setup->loop, &jobs[i]);
+    }
+    for (size_t i = 0; i < 4 * WORKERS; i++)
+        wait_for(&jobs[i].done);
+    assert_int_equal(atomic_load(&crowded), 0);
 }
 
 static void test_a_thread_without_turns_may_announce(void **state)
@@ -254,6 +275,7 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(test_a_habit_is_learnt_and_forgotten, start, end),
         cmocka_unit_test_setup_teardown(test_computing_is_no_blocking, start, end),
+        cmocka_unit_test_setup_teardown(test_only_some_workers_run_by_habit, start_patient, end),
         cmocka_unit_test(test_a_thread_without_turns_may_announce),
     };
 
