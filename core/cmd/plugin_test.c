@@ -80,10 +80,12 @@ static void add_upstreams(struct trial *trial)
         add_upstream(trial, name);
 }
 
+/* One request follows the other. There are more workers than that needs, because one that has
+ * answered is busy for a moment longer. */
 static json_t *config_of(struct trial *trial)
 {
     return json_pack("{s:{s:[s],s:i},s:s,s:O,s:O,s:{s:s}}", "server", "listen", "127.0.0.1:0",
-                     "workers", 4, "store", "sqlite:cases.db", "credentials",
+                     "workers", 16, "store", "sqlite:cases.db", "credentials",
                      json_object_get(trial->cases, "credentials"), "upstreams", trial->upstreams,
                      "plugins", "directory", "/");
 }

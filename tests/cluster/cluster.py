@@ -113,7 +113,9 @@ class Machine:
         connection = http.client.HTTPConnection(self.network.own, self.gateway.admin_port, timeout=METRICS_TIMEOUT)
         try:
             connection.request("GET", "/metrics")
-            return promtext.parse(connection.getresponse().read().decode())
+            response = connection.getresponse()
+            text = response.read().decode()
+            return promtext.parse(text) if response.status == 200 else None
         except (OSError, http.client.HTTPException):
             return None
         finally:

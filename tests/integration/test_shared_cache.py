@@ -112,6 +112,14 @@ def test_age_counts_from_the_upstream_and_the_time_to_live_is_its_own(make, redi
     assert 0 <= int(second.header("Cache-Status").split("ttl=")[1].split(";")[0]) <= 30
 
 
+def test_the_time_that_an_answer_was_kept_counts_for_a_gateway_that_finds_it(make, redis):
+    one, other = make(2, redis.url, recheck=LONG)
+    one.get("/rooms/1")
+    kept(redis)
+    until(lambda: int(one.get("/rooms/1").header("Age")) >= 2)
+    assert int(other.get("/rooms/1").header("Age")) >= 1
+
+
 def test_what_must_not_be_kept_is_not(make, redis, upstream):
     one, other = make(2, redis.url)
     for number, reply in enumerate((Reply(ROOM, headers=[("Cache-Control", "no-store")]), Reply({"code": 404}, 404),
@@ -168,6 +176,19 @@ def test_what_differs_is_kept_apart(make, redis, upstream, change):
     one.get("/rooms/1")
     kept(redis)
     assert other.get("/rooms/1").header("Age") is None
+    assert len(upstream.requests) == 2
+
+
+def test_accounts_of_one_upstream_are_kept_apart(make, redis, upstream):
+    """By the access key: a new secret of the same account changes no answer."""
+    gateways = make(3, redis.url, start=False, api={"credential": "hms"})
+    for gateway, account in zip(gateways, ("one", "one", "other")):
+        gateway.config["credentials"] = {"hms": {"kind": "100ms", "access_key": account, "secret": f"the secret of {gateway.directory}"}}
+        gateway.start()
+    assert gateways[0].get("/rooms/1").header("Age") is None
+    kept(redis)
+    assert gateways[1].get("/rooms/1").header("Age") is not None
+    assert gateways[2].get("/rooms/1").header("Age") is None
     assert len(upstream.requests) == 2
 
 
