@@ -134,12 +134,13 @@ static bool drain(const struct grc_stop *stop, int64_t drained_ms, bool patient)
     return patient;
 }
 
+/* Clients that connect during the drain are refused until the end, and do not count. */
 static void warn_of_rest(const struct grc_stop *stop, int64_t timeout_ms)
 {
-    unsigned active = grc_http_active(stop->http);
+    unsigned unfinished = grc_http_unfinished(stop->http);
 
-    if (active > 0)
-        grc_warn("%u requests did not end within %lld ms", active, (long long)timeout_ms);
+    if (unfinished > 0)
+        grc_warn("%u requests did not end within %lld ms", unfinished, (long long)timeout_ms);
 }
 
 void grc_stop(const struct grc_stop *stop)

@@ -256,6 +256,7 @@ def test_a_stream_of_newcomers_does_not_hold_up_the_end():
             finally:
                 over.set()
         assert took < 15 * FACTOR and "without stopping the plugins" not in gateway.log
+        assert "did not end within" not in gateway.log, "those who come late are refused, and are not waited for"
 
 
 # --- reloads ---
