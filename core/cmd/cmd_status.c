@@ -63,7 +63,7 @@ static void print_head(const json_t *status)
         printf("%s%s", i ? " " : "", json_string_value(item));
     if (json_object_get(status, "admin"))
         printf(", admin %s", text_of(status, "admin"));
-    printf("\nworkers    %lld, %lld serve a request; %lld connections\n",
+    printf("\nworkers    %lld; requests in progress %lld; connections %lld\n",
            number_of(workers, "total"), number_of(workers, "busy"),
            number_of(status, "connections"));
 }
