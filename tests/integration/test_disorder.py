@@ -19,7 +19,8 @@ ANSWER_SECONDS = 30 * FACTOR
 
 @pytest.fixture(scope="module")
 def gateway():
-    server = {"body_max": "2m", "header_timeout": "20s", "body_timeout": "20s"}
+    # More workers than clients: none is refused because all are busy.
+    server = {"body_max": "2m", "header_timeout": "20s", "body_timeout": "20s", "workers": 64}
     with Gateway(plugins={"probe": {}}, server=server) as running:
         yield running
 
