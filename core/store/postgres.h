@@ -22,7 +22,8 @@ struct grc_pg_store {
 struct grc_pg_conn {
     struct grc_store_session base;
     PGconn *pg;
-    bool lost; /* to be closed instead of being reused */
+    bool lost;  /* to be closed instead of being reused */
+    bool alone; /* a commit did not wait until the standby had it */
     unsigned timeout_ms;
     unsigned names; /* number of statements prepared so far */
     struct grc_cache cache;

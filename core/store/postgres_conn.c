@@ -121,11 +121,20 @@ static void conn_free(struct grc_pg_conn *conn)
     free(conn);
 }
 
-/* NOTICE messages ("relation exists, skipping") are for people at a terminal. */
-static void ignore_notice(void *arg, const PGresult *result)
+/*
+ * Most messages ("relation exists, skipping") are for people at a terminal. One is not: when the
+ * wait for a synchronous standby is cancelled, as by pg_cancel_backend(), PostgreSQL says that the
+ * COMMIT was a success and warns that the standby may not have it, so that a failover could lose
+ * what was acknowledged. The text of the warning depends on the server's language, the function
+ * does not.
+ */
+static void see_notice(void *arg, const PGresult *result)
 {
-    (void)arg;
-    (void)result;
+    struct grc_pg_conn *conn = arg;
+    const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+
+    if (function && strcmp(function, "SyncRepWaitForLSN") == 0)
+        conn->alone = true;
 }
 
 static PGconn *dial(const char *url)
@@ -156,7 +165,7 @@ static struct grc_pg_conn *conn_new(struct grc_pg_store *store, char **ret_reaso
     conn->pg = dial(store->url);
     bool ok = conn->pg && PQstatus(conn->pg) == CONNECTION_OK;
     if (ok) {
-        (void)PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
+        (void)PQsetNoticeReceiver(conn->pg, see_notice, conn);
         ok = PQsetnonblocking(conn->pg, 1) == 0 && grc_pg_exec(conn, setup_sql) == GR_OK;
     }
     if (ok) {

@@ -109,6 +109,11 @@ enum gr_err grc_pg_verdict(struct grc_pg_conn *conn, const PGresult *result, con
                                   "connection lost or no answer in time", sql);
     }
     ExecStatusType status = PQresultStatus(result);
+    if (conn->alone) {
+        conn->lost = true;
+        return grc_store_complain(conn->base.store->engine, GR_ERR_STORE_DOWN, "alone",
+                                  "the wait for the standby was cancelled", sql);
+    }
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY)
         return GR_OK;
     const char *state = grc_pg_state(result);

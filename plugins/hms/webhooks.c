@@ -188,10 +188,13 @@ static enum gr_err keep(struct gr_call *call, void *arg)
     };
 
     in->is_new = false;
+    /* An event that is known is locked, and not passed over: with a synchronous standby, the commit
+     * then waits until the standby has the event, which an earlier request may not have done. */
     enum gr_err r = gr_store(call,
                              "INSERT INTO webhook_event (id, type, room_id, session_id,"
                              " received_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-                             " ON CONFLICT (id) DO NOTHING RETURNING seq",
+                             " ON CONFLICT (id) DO UPDATE SET id = excluded.id WHERE FALSE"
+                             " RETURNING seq",
                              values, 6, take_seq, in, NULL);
     return r == GR_OK && in->is_new
                ? webhooks_queue(call, in->webhooks, in->seq, id_of(data, "room_id"), now)

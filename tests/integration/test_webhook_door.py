@@ -1,6 +1,7 @@
 """The way of events outward: signatures, the order of a room, deliveries that were given up, pauses, several gateways."""
 
 import base64
+import concurrent.futures
 import hashlib
 import hmac
 import json
@@ -176,6 +177,32 @@ def test_the_events_of_a_gateway_that_was_killed_are_taken_over_in_order(start, 
     taken_over, = [request for request in requests if delivered(request) == "a-1"]
     assert taken_over.time - time.monotonic() + time.time() >= lease_end_s, "the lease of the other gateway had not ended"
     assert [one for one in sent_ids(target) if one[0] == "a"] == ["a-1", "a-2", "a-3", "a-4"]
+
+
+def cancel_the_wait_for_the_standby(store):
+    waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = current_database()"
+    until(lambda: store.sql(f"SELECT pg_cancel_backend(pid) {waiting} AND query = 'COMMIT'"), "a commit waits for the standby")
+
+
+def test_an_event_is_not_taken_before_the_standby_has_it(start, store, target):
+    """PostgreSQL calls a commit a success, with a warning, when the wait for its standby is cancelled."""
+    if not store.url.startswith("postgres"):
+        pytest.skip("a file has no standby")
+    gateway, one = start(forward_to=[to(target)]), event()
+    store.sql("ALTER SYSTEM SET synchronous_standby_names = 'away'")
+    try:
+        store.sql("SELECT pg_reload_conf()")
+        until(lambda: store.sql("SHOW synchronous_standby_names") == [("away",)], "the standby is waited for")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for how in ("new", "known by now"):
+                answer = pool.submit(give, gateway, one)
+                cancel_the_wait_for_the_standby(store)
+                assert answer.result().status == 503, how
+    finally:
+        store.sql("ALTER SYSTEM RESET synchronous_standby_names")
+        store.sql("SELECT pg_reload_conf()")
+    until(lambda: give(gateway, one).status == 200, "it is taken")
+    target.wait(lambda _: one["id"] in sent_ids(target))
 
 
 # --- dead letters ---
