@@ -1,5 +1,6 @@
 /* greenroom explain: shows how a request would be handled. */
 #include "base/format.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/secure.h"
 #include "cmd/cmd.h"
@@ -71,11 +72,10 @@ static json_t *explain(const struct grc_cli *cli, const struct grc_explain *aske
 
 /* --- as text --- */
 
+/* A dash stands for what the gateway did not say. */
 static const char *text_of(const json_t *object, const char *name)
 {
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "-";
+    return grc_json_text(object, name, "-");
 }
 
 static void print_list(const json_t *list)

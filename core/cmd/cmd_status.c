@@ -1,4 +1,5 @@
 /* greenroom status, health and reload: ask the gateway that runs with this config. */
+#include "base/json.h"
 #include "cmd/cmd.h"
 
 #include <stdio.h>
@@ -17,11 +18,10 @@ static json_t *ask(const struct grc_cli *cli, const char *word)
     return answer;
 }
 
+/* A dash stands for what the gateway did not say. */
 static const char *text_of(const json_t *object, const char *name)
 {
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "-";
+    return grc_json_text(object, name, "-");
 }
 
 static long long number_of(const json_t *object, const char *name)
