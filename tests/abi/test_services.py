@@ -68,8 +68,8 @@ def test_a_plugin_sets_headers_of_its_own(gateway, name):
 @pytest.mark.parametrize("name", ["Content-Length", "content-type", "Connection", "Transfer-Encoding", "DATE", "Server", "X-Request-Id",
                                   "Keep-Alive", "Upgrade", "Trailer", "TE", "a b", "a:b", "ä", ""])
 def test_headers_of_the_host_and_what_is_no_name_are_refused(gateway, name):
-    answer = gateway.post("/services/header", {"name": name, "value": "777"})
-    assert answer.json == {"taken": False} and "777" not in str(answer.headers)
+    answer = gateway.post("/services/header", {"name": name, "value": "unwelcome"})
+    assert answer.json == {"taken": False} and "unwelcome" not in str(answer.headers)
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-B:1", "a\nb", "\r", "\x7f", "\x01", "a\x1fb"])
