@@ -67,7 +67,7 @@ static bool make_keys(struct grc_auth *auth, const struct grc_settings *settings
 
     if (!settings->auth.keys_file)
         return true;
-    auth->keys = settings->auth.keys_in_store ? grc_keys_new_stored()
+    auth->keys = settings->auth.keys_in_store ? grc_keys_new_stored(settings->auth.keys_closed)
                                               : grc_keys_new(settings->auth.keys_file, &reason);
     if (!auth->keys)
         grc_source_say_main(settings->dir, &file, report, arg, "'%s': %s", settings->auth.keys_file,
@@ -174,6 +174,7 @@ static enum grc_auth_verdict check_key(struct grc_auth *auth, gr_str text, struc
         [GRC_KEY_UNKNOWN] = "unknown key",
         [GRC_KEY_EXPIRED] = "the key has expired",
         [GRC_KEY_REVOKED] = "the key was revoked",
+        [GRC_KEY_UNCERTAIN] = "the key cannot be checked at this moment",
     };
     struct hold *hold = grc_arena_alloc(arena, sizeof(*hold));
     const struct grc_api_key *key = NULL;
@@ -187,7 +188,7 @@ static enum grc_auth_verdict check_key(struct grc_auth *auth, gr_str text, struc
     verdict = grc_keys_check(auth->keys, text, grc_now_ms(), &hold->set, &key);
     if (verdict != GRC_KEY_FOUND) {
         *ret_reason = reasons[verdict];
-        return GRC_AUTH_WRONG;
+        return verdict == GRC_KEY_UNCERTAIN ? GRC_AUTH_UNAVAILABLE : GRC_AUTH_WRONG;
     }
     if (grc_arena_defer(arena, release, hold) != GR_OK) {
         *ret_reason = "out of memory";

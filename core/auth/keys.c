@@ -75,6 +75,7 @@ struct stamp {
 
 struct grc_keys {
     char *path;              /* NULL: the keys are in the store */
+    bool closed;             /* without the store, no key is taken */
     struct grc_store *store; /* once they are watched */
     pthread_t watcher;
     bool watched;
@@ -251,17 +252,17 @@ static void look_when_due(struct grc_keys *keys)
 
 static bool is_old(const struct grc_keys *keys)
 {
-    return grc_mono_ms() - atomic_load(&keys->looked_ms) > FRESH_MS && !atomic_load(&keys->late);
+    return grc_mono_ms() - atomic_load(&keys->looked_ms) > FRESH_MS;
 }
 
-/* Waits until the watcher has looked. When it cannot, what was known stays valid. */
+/* Waits until the watcher has looked. When it cannot, the next requests do not wait. */
 static void wait_for_look(struct grc_keys *keys)
 {
     int64_t until_ms = grc_mono_ms() + LOOK_WAIT_MS;
     enum grc_woken woken = GRC_WOKEN_READY;
 
     pthread_mutex_lock(&keys->mutex);
-    while (is_old(keys) && woken == GRC_WOKEN_READY) {
+    while (is_old(keys) && !atomic_load(&keys->late) && woken == GRC_WOKEN_READY) {
         keys->look_wanted = true;
         pthread_cond_signal(&keys->stop);
         woken = grc_queue_wait(&keys->waiting, &keys->mutex, until_ms, GRC_WAITS_KEYS);
@@ -269,6 +270,20 @@ static void wait_for_look(struct grc_keys *keys)
     if (woken == GRC_WOKEN_LATE)
         atomic_store(&keys->late, true);
     pthread_mutex_unlock(&keys->mutex);
+}
+
+/* Has the set read again where that is due. Returns false when the set may lack a revocation and
+ * must not be used. */
+static bool is_usable(struct grc_keys *keys)
+{
+    if (keys->path) {
+        look_when_due(keys);
+        return true;
+    }
+    if (!keys->watched || !is_old(keys))
+        return true;
+    wait_for_look(keys);
+    return !keys->closed || !is_old(keys);
 }
 
 enum grc_key_verdict grc_keys_check(struct grc_keys *keys, gr_str text, int64_t now_ms,
@@ -279,10 +294,8 @@ enum grc_key_verdict grc_keys_check(struct grc_keys *keys, gr_str text, int64_t 
 
     if (!id_of(text, &id))
         return GRC_KEY_MALFORMED;
-    if (keys->path)
-        look_when_due(keys);
-    else if (keys->watched && is_old(keys))
-        wait_for_look(keys);
+    if (!is_usable(keys))
+        return GRC_KEY_UNCERTAIN;
     struct grc_key_set *set = set_take(keys);
     struct grc_api_key *key = grc_key_set_find(set, id);
     enum grc_key_verdict verdict = judge(key, text, now_ms);
@@ -326,7 +339,7 @@ void grc_keys_note_use(struct grc_keys *keys, int64_t now_ms)
 
 /* --- keys of the store --- */
 
-struct grc_keys *grc_keys_new_stored(void)
+struct grc_keys *grc_keys_new_stored(bool closed)
 {
     struct grc_keys *keys = calloc(1, sizeof(*keys));
     char *reason = NULL;
@@ -334,6 +347,7 @@ struct grc_keys *grc_keys_new_stored(void)
     if (!keys)
         return NULL;
     init_locks(keys);
+    keys->closed = closed;
     keys->set = grc_key_set_parse(GR_STR(NO_KEYS), &reason);
     free(reason);
     if (keys->set)
@@ -369,7 +383,9 @@ static void poll_store(struct grc_keys *keys)
 
     if (failed && !keys->failing)
         grc_log_fields(GR_LOG_ERROR,
-                       "API keys cannot be read from the store, going on with the old ones",
+                       keys->closed
+                           ? "API keys cannot be read from the store, so no key is taken"
+                           : "API keys cannot be read from the store, going on with the old ones",
                        GRC_LOG_FIELDS(GRC_LT("reason", reason ? reason : "out of memory")));
     if (!failed && keys->failing)
         grc_info("API keys are read from the store again");

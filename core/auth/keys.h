@@ -50,8 +50,9 @@ struct grc_keys;
 /* Reads the file; a missing one is an empty set. Returns NULL with a malloc'ed reason, which is
  * NULL without memory. */
 struct grc_keys *grc_keys_new(const char *path, char **ret_reason);
-/* For keys in the store: an empty set until grc_keys_watch(). NULL without memory. */
-struct grc_keys *grc_keys_new_stored(void);
+/* For keys in the store: an empty set until grc_keys_watch(). While the store does not answer, the
+ * keys that were read last stay valid, or with closed, no key is taken. NULL without memory. */
+struct grc_keys *grc_keys_new_stored(bool closed);
 /* Reads the keys of the store, whose tables exist. With watch, a thread looks for changes from now
  * on, several times a second; no request asks the store. Returns false with a malloc'ed reason. The
  * store must outlive the keys. */
@@ -65,6 +66,7 @@ enum grc_key_verdict {
     GRC_KEY_UNKNOWN, /* no such id, or another secret */
     GRC_KEY_EXPIRED,
     GRC_KEY_REVOKED,
+    GRC_KEY_UNCERTAIN, /* the store does not answer, and the keys must not be used without it */
 };
 
 /*

@@ -190,6 +190,10 @@ static const struct grc_setting keys_keys[] = {
     GRC_SETTING(grc_auth_settings, "store", keys_in_store, GRC_SETTING_BOOL, "false",
                 "Whether the hashes are in the \"store\" instead, for all gateways on it; "
                 "`greenroom keys move` takes over those of the file"),
+    GRC_SETTING(grc_auth_settings, "on_failure", keys_closed, GRC_SETTING_FLAG, "known",
+                "What happens to requests with a key while the store does not answer: the keys "
+                "that were read last stay valid, or the requests get 503",
+                .values = GR_LIST("known", "closed")),
     GRC_SETTING_END,
 };
 
@@ -254,10 +258,16 @@ static void check_jwt(struct grc_reader *reader, const struct grc_jwt_settings *
 
 void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settings)
 {
+    const struct grc_path auth = {.name = "auth"};
+    const struct grc_path keys = {.up = &auth, .name = "keys"};
+    const struct grc_path on_failure = {.up = &keys, .name = "on_failure"};
     size_t i;
 
     if (reader->problems > 0)
         return; /* a key that could not be read would be reported as missing */
+    if (settings->auth.keys_closed && !settings->auth.keys_in_store)
+        grc_reader_problem(reader, &on_failure,
+                           "only keys in the store can fail to be read: set \"store\": true");
     for (i = 0; i < settings->auth.jwt_count; i++)
         check_jwt(reader, &settings->auth.jwt[i]);
 }

@@ -225,6 +225,45 @@ def test_without_the_store_the_known_keys_stay_valid(make):
     assert ask(gateway, other).status == 200
 
 
+@pytest.mark.skipif("GR_TEST_POSTGRES" not in os.environ, reason="only a server can be away")
+def test_without_the_store_no_key_is_taken_where_that_is_chosen(make):
+    """Also when the server does not say that it is away: it has been stopped in the middle of its work."""
+    gateway = make(auth={"keys": {"store": True, "on_failure": "closed"}, "throttle": {"failures": 30}})
+    key = add(gateway, "app")
+    wait_for(gateway, key, 200)
+    control("halt")
+    try:
+        gateway.wait_log("API keys cannot be read from the store, so no key is taken")
+        wait_for(gateway, key, 503)
+        for text in [key, key[:-4] + "AAAA"] * 20:
+            answer = ask(gateway, text)
+            assert answer.status == 503 and answer.header("Retry-After") and "cannot be checked" in answer.json["message"]
+        assert ask(gateway, "gr_short").status == 401
+    finally:
+        control("resume")
+    wait_for(gateway, key, 200)
+
+
+@pytest.mark.skipif("GR_TEST_POSTGRES" not in os.environ, reason="only a server can be slow")
+@pytest.mark.parametrize("choice, while_locked", [("known", 200), ("closed", 503)])
+def test_a_store_that_does_not_answer_in_time(make, store, choice, while_locked):
+    """The gateway's question waits for a lock, as it would for a server that is overloaded."""
+    gateway = make(auth={"keys": {"store": True, "on_failure": choice}})
+    key = add(gateway, "app")
+    wait_for(gateway, key, 200)
+    with store.held("greenroom_keys_version", "ACCESS EXCLUSIVE"):
+        asked = time.monotonic()
+        until(lambda: ask(gateway, key).status == while_locked and time.monotonic() > asked + 1)
+        assert ask(gateway, key).status == while_locked
+    wait_for(gateway, key, 200)
+
+
+def test_the_choice_for_a_failure_needs_the_store(make):
+    gateway = make(auth={"keys": {"on_failure": "closed"}}, run=False)
+    done = gateway.run("check")
+    assert done.returncode == 3 and 'auth.keys.on_failure: only keys in the store' in done.stderr, done.stderr
+
+
 def test_a_record_that_cannot_be_read_leaves_the_known_keys_valid(make, store):
     gateway = make()
     key = add(gateway, "app")

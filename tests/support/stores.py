@@ -48,11 +48,11 @@ class Store:
         return sqlite_rows(self._file, statement)
 
     @contextlib.contextmanager
-    def held(self, table):
-        """While it lasts, no other connection can write to a table."""
+    def held(self, table, mode="EXCLUSIVE"):
+        """While it lasts, no other connection can write to a table, and in PostgreSQL's mode ACCESS EXCLUSIVE none can read it."""
         if self._file is None:
             holder = subprocess.Popen(["psql", "-qtA", self.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            holder.stdin.write(f"BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE; SELECT 'held';\n")
+            holder.stdin.write(f"BEGIN; LOCK TABLE {table} IN {mode} MODE; SELECT 'held';\n")
             holder.stdin.flush()
             assert holder.stdout.readline() == "held\n"
             try:
