@@ -13,6 +13,7 @@ import threading
 import time
 
 import pytest
+from support.clocks import faketime, wrong_by
 from support.gateway import Gateway
 from support.until import until
 from support.upstream import TIMEOUT, Reply
@@ -177,6 +178,26 @@ def test_the_events_of_a_gateway_that_was_killed_are_taken_over_in_order(start, 
     taken_over, = [request for request in requests if delivered(request) == "a-1"]
     assert taken_over.time - time.monotonic() + time.time() >= lease_end_s, "the lease of the other gateway had not ended"
     assert [one for one in sent_ids(target) if one[0] == "a"] == ["a-1", "a-2", "a-3", "a-4"]
+
+
+@pytest.mark.skipif("GR_TEST_POSTGRES" not in os.environ, reason="a file has the clock of its machine")
+@pytest.mark.skipif(not faketime(), reason="libfaketime is not installed, or cannot be used with a sanitizer")
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_a_lease_holds_whatever_the_clock_of_its_gateway_says(start, store, target, hours):
+    """Neither the one with the wrong clock nor the other takes what the other is delivering."""
+    wrong, right = start(forward_to=[to(target)], env=wrong_by(hours * 3600)), start(forward_to=[to(target)])
+    for holder, other, room in ((wrong, right, "a"), (right, wrong, "b")):
+        answer = threading.Event()
+        target.will(Reply.held(answer))
+        taken(holder, in_room(room, 1))
+        target.wait(lambda _: f"{room}-1" in sent_ids(target))
+        for number in range(5):  # each is claimed together with whatever else seems to be due
+            taken(other, in_room(f"{room}c", number))
+            target.wait(lambda _: sent_ids(target)[-1] == f"{room}c-{number}")
+        answer.set()
+        until(lambda: pending(store) == [], "settled")
+        assert sent_ids(target).count(f"{room}-1") == 1
+        target.forget()
 
 
 def cancel_the_wait_for_the_standby(store):
