@@ -154,6 +154,20 @@ static int run_unknown(const struct grc_cli *cli, int argc, char **argv)
     return status;
 }
 
+/* Whether a command takes as many words as were given. */
+static bool count_fits(const char *words, int count)
+{
+    int most = 0;
+    int least = 0;
+
+    for (const char *at = words; at && *at; at += strspn(at, " ")) {
+        most++;
+        least += *at != '[';
+        at += strcspn(at, " ");
+    }
+    return count >= least && (count <= most || (words && strstr(words, "…")));
+}
+
 /* words[0] is the name of the command. */
 static int run_command(const struct grc_cli *cli, int count, char **words)
 {
@@ -165,9 +179,8 @@ static int run_command(const struct grc_cli *cli, int count, char **words)
     words++;
     if (!args)
         grc_complain("out of memory");
-    else if (!grc_flags_take(command->flags, args, &count, words))
-        grc_usage_error(cli, NULL);
-    else if (count < command->words_min || (command->words_max >= 0 && count > command->words_max))
+    else if (!grc_flags_take(command->flags, args, &count, words) ||
+             !count_fits(command->words, count))
         grc_usage_error(cli, NULL);
     else
         status = command->run(cli, args, count, words);
