@@ -13,6 +13,7 @@
 #include "../shared/hms_fields.h"
 
 #include <greenroom/plugin.h>
+#include <jansson.h>
 
 #define HMS_VERSION "1.0.0"
 #define HMS_LICENCE "MIT"
