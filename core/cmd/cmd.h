@@ -43,10 +43,15 @@ struct grc_choices {
     const char *command; /* … the names in a table that this command prints, or else files */
     int column;          /* of that table, from 1 */
     int segment;         /* which segment of names with dots, from 1; 0: the whole name */
+    /* The column of the values that are possible for a name, as "on|off". When it is set, each word
+     * from here on is NAME=VALUE, and the command gets the first word, by which it knows the names.
+     */
+    int values_column;
 };
 extern const struct grc_choices grc_choices_files;
 extern const struct grc_choices grc_choices_groups;
 extern const struct grc_choices grc_choices_keys;
+extern const struct grc_choices grc_choices_members;
 extern const struct grc_choices grc_choices_methods;
 extern const struct grc_choices grc_choices_operations;
 extern const struct grc_choices grc_choices_paths;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/near.h"
 #include "base/uri.h"
+#include "cmd/call_names.h"
 #include "cmd/cmd.h"
 #include "config/env.h"
 #include "config/setting.h"
@@ -23,6 +24,7 @@ struct args {
     const char *key;
     const char *url;
     bool include;
+    bool names;
 };
 
 /* The call and its parts. */
@@ -104,7 +106,8 @@ static bool add_path(struct calling *calling)
         name.len = strcspn(name.ptr, "}");
         const char *value = take(calling, name);
         if (!value) {
-            grc_complain("%s needs %.*s=VALUE", calling->route->row->id, (int)name.len, name.ptr);
+            grc_complain("%s needs %.*s=VALUE; see greenroom call --names %s",
+                         calling->route->row->id, (int)name.len, name.ptr, calling->route->row->id);
             return false;
         }
         err = grc_segment_encode(&calling->target, gr_str_of(value));
@@ -197,8 +200,9 @@ static bool check_all_taken(struct calling *calling)
         snprintf(name, sizeof(name), "%.*s", (int)strcspn(calling->words[i], "="),
                  calling->words[i]);
         const char *near = grc_name_near(name, names);
-        grc_complain("%s takes no %s%s%s%s", route->row->id, name, near ? ", did you mean " : "",
-                     near ? near : "", near ? "?" : "");
+        grc_complain("%s takes no %s%s%s%s", route->row->id, name,
+                     near ? ", did you mean " : "; see greenroom call --names ",
+                     near ? near : route->row->id, near ? "?" : "");
         return false;
     }
     return true;
@@ -399,7 +403,9 @@ static int run(const struct grc_cli *cli, const void *args, int count, char **wo
     if (!runtime)
         return GRC_EXIT_CONFIG;
     calling.route = find_route(runtime, words[0]);
-    if (calling.route)
+    if (calling.route && calling.args->names)
+        status = grc_call_names_print(calling.route);
+    else if (calling.route)
         status = call(cli, runtime, &calling);
     else
         complain_unknown(runtime, words[0]);
@@ -416,13 +422,15 @@ static const struct grc_flag flags[] = {
     GRC_TEXT(args, "--url", url, "URL",
              "URL of the gateway; by default the one that runs with this config"),
     GRC_SWITCH(args, "--include", include, "Also print status and headers, to standard error"),
+    GRC_SWITCH(args, "--names", names,
+               "Print each NAME that the operation takes, and call nothing"),
     GRC_FLAG_END,
 };
 
 const struct grc_command grc_command_call = {
     .name = "call",
     .words = "OPERATION [NAME=VALUE]…",
-    .choices = {&grc_choices_operations},
+    .choices = {&grc_choices_operations, &grc_choices_members},
     .summary = "Call one operation through the running gateway, and print its answer",
     .detail = "OPERATION is an id that greenroom routes lists. Each NAME is a parameter of its "
               "path or query, or a member of its body. Exit status 0 means a status below 300, 1 "
