@@ -182,6 +182,10 @@ bool grc_plugin_command_help(const struct grc_cli *cli, int argc, char **argv);
  * a typing error. Prints nothing if the groups cannot be loaded. */
 void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const *scopes);
 
+/* Returns false after complaining when no group that is served has the name. */
+struct grc_runtime;
+bool grc_routes_group_check(const struct grc_runtime *runtime, const char *group);
+
 /* greenroom plugin inspect: says what a plugin's file is, whether it can be loaded or not. */
 int grc_plugin_inspect(const char *file, bool json);
 /* greenroom plugin test: runs a file of contract cases against a plugin. */

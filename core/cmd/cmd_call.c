@@ -273,12 +273,21 @@ static bool is_near(const char *url)
     return strstr(url, "://127.") || strstr(url, "://[::1]");
 }
 
+/* The line begins as for a key of the config: "--url.url: …". */
+static void report_url(void *arg, const char *line)
+{
+    const char *colon = strchr(line, ':');
+
+    (void)arg;
+    grc_complain("--url%s", colon ? colon : "");
+}
+
 static bool define(struct grc_runtime *runtime, const char *url)
 {
     json_t *object = json_pack("{s:s, s:b, s:i, s:s, s:{s:b}}", "url", url, "verify", !is_near(url),
                                "retries", 0, "timeout", "5m", "breaker", "enabled", false);
     struct grc_upstream_settings *settings =
-        grc_upstream_settings_parse("--url", UPSTREAM, object, grc_cli_report, NULL);
+        grc_upstream_settings_parse("--url", UPSTREAM, object, report_url, NULL);
     char *reason = NULL;
 
     json_decref(object);
@@ -376,7 +385,7 @@ static int call(const struct grc_cli *cli, struct grc_runtime *runtime, struct c
     if (read_words(calling)) {
         char *url = url_of(cli, calling->args);
 
-        status = GRC_EXIT_FAILED;
+        status = calling->args->url ? GRC_EXIT_USAGE : GRC_EXIT_FAILED;
         if (url && define(runtime, url))
             status = send(runtime, calling);
         free(url);
