@@ -7,6 +7,7 @@
 #include "server/schemas.h"
 #include "store/copy.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -358,9 +359,22 @@ static struct grc_store *open_named(const char *what, const char *url)
     return store;
 }
 
+/* A file that is not there would be made, and an empty store copied. */
+static bool is_there(const char *url)
+{
+    const char *file = strncmp(url, "sqlite:", 7) == 0 ? url + 7 : NULL;
+
+    if (!file || access(file, F_OK) == 0)
+        return true;
+    grc_complain("store: FROM: %s: %s", file, strerror(errno));
+    return false;
+}
+
 static int copy(struct grc_runtime *runtime, struct schemas *schemas, const struct words *args,
                 char **words)
 {
+    if (!is_there(words[0]))
+        return GRC_EXIT_FAILED;
     struct progress progress = {.tables = json_array(), .terminal = isatty(STDERR_FILENO) == 1};
     char *reason = NULL;
     char *source = place_of(words[0]);

@@ -246,6 +246,8 @@ SLIPS = {
         'greenroom: --expires: expected a duration such as "90d", found "tomorrow"'),
     "a store without its kind": (
         ["store", "copy", "a.db", "sqlite:b.db"], 1, "greenroom: store: FROM: unknown kind of store; expected sqlite:PATH or postgres://…"),
+    "a copy of a file that is not there": (
+        ["store", "copy", "sqlite:none.db", "sqlite:copy.db"], 1, "greenroom: store: FROM: none.db: No such file or directory"),
     "an option in place of a command": (["--reload"], 2, "greenroom: '--reload' is not a command, did you mean 'reload'?"),
 }
 
