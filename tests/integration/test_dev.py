@@ -17,7 +17,7 @@ import urllib.request
 import pytest
 
 from support.gateway import BINARY
-from support.ports import free_port
+from support.ports import hold_port
 from support.until import until
 from support.upstream import TIMEOUT
 
@@ -28,7 +28,10 @@ ETC = os.path.join(os.environ["GR_SOURCE_DIR"], "etc")
 def env(tmp_path):
     clean = {name: value for name, value in os.environ.items()
              if not re.match(r"APP_|GREENROOM_|STATE_|\w*BASE_URL|\w*_URL$|PORT$", name)}
-    return {**clean, "PORT": str(free_port()), "ADMIN_PORT": str(free_port()), "SANDBOX_PORT": str(free_port())}
+    ports = {name: hold_port() for name in ("PORT", "ADMIN_PORT", "SANDBOX_PORT")}
+    yield {**clean, **{name: str(port) for name, (port, _) in ports.items()}}
+    for _, held in ports.values():
+        held.close()
 
 
 def children(pid):
