@@ -279,9 +279,12 @@ static bool read_environment(const struct grc_cli *cli)
 {
     char *file = grc_path_join(cli->config_dir, "environment");
     const char *reason = "out of memory";
-    bool fine = file && grc_env_read_file(file, &reason);
+    size_t line = 0;
+    bool fine = file && grc_env_read_file(file, &line, &reason);
 
-    if (!fine)
+    if (!fine && line > 0)
+        grc_complain("%s/environment:%zu: %s", cli->config_dir, line, reason);
+    else if (!fine)
         grc_complain("%s/environment: %s", cli->config_dir, reason);
     free(file);
     return fine;

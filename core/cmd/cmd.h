@@ -43,10 +43,15 @@ struct grc_choices {
     const char *command; /* … the names in a table that this command prints, or else files */
     int column;          /* of that table, from 1 */
     int segment;         /* which segment of names with dots, from 1; 0: the whole name */
+    /* The column of the values that are possible for a name, as "on|off". When it is set, each word
+     * from here on is NAME=VALUE, and the command gets the first word, by which it knows the names.
+     */
+    int values_column;
 };
 extern const struct grc_choices grc_choices_files;
 extern const struct grc_choices grc_choices_groups;
 extern const struct grc_choices grc_choices_keys;
+extern const struct grc_choices grc_choices_members;
 extern const struct grc_choices grc_choices_methods;
 extern const struct grc_choices grc_choices_operations;
 extern const struct grc_choices grc_choices_paths;
@@ -182,6 +187,10 @@ bool grc_plugin_command_help(const struct grc_cli *cli, int argc, char **argv);
 /* Warns about each of these scopes (ends with NULL) that no route of this config needs, most often
  * a typing error. Prints nothing if the groups cannot be loaded. */
 void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const *scopes);
+
+/* Returns false after complaining when no group that is served has the name. */
+struct grc_runtime;
+bool grc_routes_group_check(const struct grc_runtime *runtime, const char *group);
 
 /* greenroom plugin inspect: says what a plugin's file is, whether it can be loaded or not. */
 int grc_plugin_inspect(const char *file, bool json);

@@ -3,6 +3,7 @@
 #include "base/format.h"
 #include "base/near.h"
 #include "base/uri.h"
+#include "cmd/call_names.h"
 #include "cmd/cmd.h"
 #include "config/setting.h"
 #include "server/runtime_build.h"
@@ -21,6 +22,7 @@ struct args {
     const char *key;
     const char *url;
     bool include;
+    bool names;
 };
 
 /* The call and its parts. */
@@ -102,7 +104,8 @@ static bool add_path(struct calling *calling)
         name.len = strcspn(name.ptr, "}");
         const char *value = take(calling, name);
         if (!value) {
-            grc_complain("%s needs %.*s=VALUE", calling->route->row->id, (int)name.len, name.ptr);
+            grc_complain("%s needs %.*s=VALUE; see greenroom call --names %s",
+                         calling->route->row->id, (int)name.len, name.ptr, calling->route->row->id);
             return false;
         }
         err = grc_segment_encode(&calling->target, gr_str_of(value));
@@ -195,8 +198,9 @@ static bool check_all_taken(struct calling *calling)
         snprintf(name, sizeof(name), "%.*s", (int)strcspn(calling->words[i], "="),
                  calling->words[i]);
         const char *near = grc_name_near(name, names);
-        grc_complain("%s takes no %s%s%s%s", route->row->id, name, near ? ", did you mean " : "",
-                     near ? near : "", near ? "?" : "");
+        grc_complain("%s takes no %s%s%s%s", route->row->id, name,
+                     near ? ", did you mean " : "; see greenroom call --names ",
+                     near ? near : route->row->id, near ? "?" : "");
         return false;
     }
     return true;
@@ -267,12 +271,21 @@ static bool is_near(const char *url)
     return strstr(url, "://127.") || strstr(url, "://[::1]");
 }
 
+/* The line begins as for a key of the config: "--url.url: …". */
+static void report_url(void *arg, const char *line)
+{
+    const char *colon = strchr(line, ':');
+
+    (void)arg;
+    grc_complain("--url%s", colon ? colon : "");
+}
+
 static bool define(struct grc_runtime *runtime, const char *url)
 {
     json_t *object = json_pack("{s:s, s:b, s:i, s:s, s:{s:b}}", "url", url, "verify", !is_near(url),
                                "retries", 0, "timeout", "5m", "breaker", "enabled", false);
     struct grc_upstream_settings *settings =
-        grc_upstream_settings_parse("--url", UPSTREAM, object, grc_cli_report, NULL);
+        grc_upstream_settings_parse("--url", UPSTREAM, object, report_url, NULL);
     char *reason = NULL;
 
     json_decref(object);
@@ -370,7 +383,7 @@ static int call(const struct grc_cli *cli, struct grc_runtime *runtime, struct c
     if (read_words(calling)) {
         char *url = url_of(cli, calling->args);
 
-        status = GRC_EXIT_FAILED;
+        status = calling->args->url ? GRC_EXIT_USAGE : GRC_EXIT_FAILED;
         if (url && define(runtime, url))
             status = send(runtime, calling);
         free(url);
@@ -395,7 +408,9 @@ static int run(const struct grc_cli *cli, const void *args, int count, char **wo
     if (!runtime)
         return GRC_EXIT_CONFIG;
     calling.route = find_route(runtime, words[0]);
-    if (calling.route)
+    if (calling.route && calling.args->names)
+        status = grc_call_names_print(calling.route);
+    else if (calling.route)
         status = call(cli, runtime, &calling);
     else
         complain_unknown(runtime, words[0]);
@@ -412,13 +427,15 @@ static const struct grc_flag flags[] = {
     GRC_TEXT(args, "--url", url, "URL",
              "URL of the gateway; by default the one that runs with this config"),
     GRC_SWITCH(args, "--include", include, "Also print status and headers, to standard error"),
+    GRC_SWITCH(args, "--names", names,
+               "Print each NAME that the operation takes, and call nothing"),
     GRC_FLAG_END,
 };
 
 const struct grc_command grc_command_call = {
     .name = "call",
     .words = "OPERATION [NAME=VALUE]…",
-    .choices = {&grc_choices_operations},
+    .choices = {&grc_choices_operations, &grc_choices_members},
     .summary = "Call one operation through the running gateway, and print its answer",
     .detail = "OPERATION is an id that greenroom routes lists. Each NAME is a parameter of its "
               "path or query, or a member of its body. Exit status 0 means a status below 300, 1 "

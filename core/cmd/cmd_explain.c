@@ -228,7 +228,7 @@ static int run(const struct grc_cli *cli, const void *pointer, int count, char *
     (void)count;
     if (words[1][0] != '/') {
         free(bearer);
-        return grc_usage_error(cli, "a path begins with a slash");
+        return grc_usage_error(cli, "expected a path such as /rooms, without the address");
     }
     if (bearer && args.headers.count < GRC_REPEAT_MAX)
         args.headers.list[args.headers.count++] = bearer;

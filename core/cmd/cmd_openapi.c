@@ -14,8 +14,7 @@ static int openapi(const struct grc_cli *cli, const void *args, int count, char 
         return GRC_EXIT_CONFIG;
     const struct grc_openapi_options options = {.group = count > 0 ? words[0] : NULL,
                                                 .internal = true};
-    if (options.group && !grc_openapi_has_group(runtime, options.group)) {
-        grc_complain("openapi: no group '%s' is served; see greenroom plugins", options.group);
+    if (options.group && !grc_routes_group_check(runtime, options.group)) {
         grc_runtime_unref(runtime);
         return GRC_EXIT_FAILED;
     }

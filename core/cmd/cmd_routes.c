@@ -189,8 +189,7 @@ static bool stop_at_first(void *arg, const struct grc_route *route)
     return false;
 }
 
-/* Returns false after complaining when no group that is served has the name. */
-static bool group_is_there(const struct grc_runtime *runtime, const char *group)
+bool grc_routes_group_check(const struct grc_runtime *runtime, const char *group)
 {
     const char **names = calloc(runtime->plugin_count + 1, sizeof(*names));
     size_t count = 0;
@@ -217,7 +216,7 @@ static bool any_chosen(const struct grc_runtime *runtime, const struct routes_ar
 {
     if (!each_route(runtime, args, stop_at_first, NULL))
         return true;
-    if (!args->group || group_is_there(runtime, args->group))
+    if (!args->group || grc_routes_group_check(runtime, args->group))
         grc_complain("no route that is served matches");
     return false;
 }

@@ -6,6 +6,7 @@
 #include "server/schemas.h"
 #include "store/copy.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -345,17 +346,44 @@ static int tell_copied(const struct progress *progress, bool json)
     return grc_print_done(GRC_EXIT_OK);
 }
 
+/* Never says the URL, which may have a password. NULL after complaining. */
+static struct grc_store *open_named(const char *what, const char *url)
+{
+    char *reason = NULL;
+    struct grc_store *store = grc_store_open(url, &reason);
+
+    if (!store)
+        grc_complain("store: %s: %s", what, reason ? reason : "out of memory");
+    free(reason);
+    return store;
+}
+
+/* A file that is not there would be made, and an empty store copied. */
+static bool is_there(const char *url)
+{
+    const char *file = strncmp(url, "sqlite:", 7) == 0 ? url + 7 : NULL;
+
+    if (!file || access(file, F_OK) == 0)
+        return true;
+    grc_complain("store: FROM: %s: %s", file, strerror(errno));
+    return false;
+}
+
 static int copy(struct grc_runtime *runtime, struct schemas *schemas, const struct words *args,
                 char **words)
 {
+    if (!is_there(words[0]))
+        return GRC_EXIT_FAILED;
     struct progress progress = {.tables = json_array(), .terminal = isatty(STDERR_FILENO) == 1};
     char *reason = NULL;
     char *source = place_of(words[0]);
-    struct grc_store *from = source ? grc_store_open(words[0], &reason) : NULL;
-    struct grc_store *to = from ? grc_store_open(words[1], &reason) : NULL;
+    struct grc_store *from = source ? open_named("FROM", words[0]) : NULL;
+    struct grc_store *to = from ? open_named("TO", words[1]) : NULL;
     bool done =
         to && progress.tables && copy_between(from, to, source, schemas, &progress, &reason);
-    int status = done ? tell_copied(&progress, args->json) : failed(reason);
+    int status = done            ? tell_copied(&progress, args->json)
+                 : to || !source ? failed(reason)
+                                 : GRC_EXIT_FAILED;
 
     (void)runtime;
     grc_store_close(from);

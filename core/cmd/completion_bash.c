@@ -41,6 +41,28 @@ static const char functions[] =
     "        _greenroom_column \"$column\" \"$segment\")\n"
     "    _greenroom_offer \"${names[@]}\"\n"
     "}\n\n"
+    "# The same for words NAME=VALUE.\n"
+    "_greenroom_offer_members() {\n"
+    "    local names column=$1 values=$2 each\n"
+    "    shift 2\n"
+    "    mapfile -t names < <(\"$program\" ${config:+-c \"$config\"} \"$@\" 2>/dev/null </dev/null "
+    "|\n"
+    "        if [[ $word == *=* ]]; then\n"
+    "            _greenroom_values \"$values\" \"${word%%=*}\"\n"
+    "        else\n"
+    "            _greenroom_column \"$column\" 0\n"
+    "        fi)\n"
+    "    if [[ $word != *=* ]]; then\n"
+    "        compopt -o nospace 2>/dev/null\n"
+    "        _greenroom_offer \"${names[@]/%/=}\"\n"
+    "        return\n"
+    "    fi\n"
+    "    for each in \"${names[@]}\"; do\n"
+    "        [[ $each == \"${word#*=}\"* ]] || continue\n"
+    "        [[ $COMP_WORDBREAKS == *=* ]] || each=${word%%=*}=$each\n"
+    "        COMPREPLY+=(\"$each\")\n"
+    "    done\n"
+    "}\n\n"
     "_greenroom_offer_files() {\n"
     "    mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
     "    compopt -o filenames 2>/dev/null\n"
@@ -79,6 +101,9 @@ static void print_offer(const struct grc_choices *choices)
     fputs("offer=(", stdout);
     if (!choices)
         fputs(":", stdout);
+    else if (choices->values_column)
+        printf("_greenroom_offer_members %d %d %s \"${given[0]}\"", choices->column,
+               choices->values_column, choices->command);
     else if (choices->command)
         printf("_greenroom_offer_names %d %d %s", choices->column, choices->segment,
                choices->command);
@@ -104,8 +129,11 @@ static void print_value_case(const struct grc_command *parent, const struct grc_
 static void print_words_case(const struct grc_command *parent, const struct grc_command *command)
 {
     for (size_t i = 0; i < GRC_WORDS_COMPLETED && command->choices[i]; i++) {
-        printf("    \"%s%s%s %zu\") ", parent ? parent->name : "", parent ? " " : "", command->name,
-               i);
+        printf("    \"%s%s%s \"", parent ? parent->name : "", parent ? " " : "", command->name);
+        if (command->choices[i]->values_column)
+            fputs("*) ", stdout); /* this word, and those that follow it */
+        else
+            printf("%zu) ", i);
         print_offer(command->choices[i]);
     }
     if (!command->subs)
@@ -188,7 +216,7 @@ void grc_completion_bash(const struct grc_cli *cli)
     print_words(cli);
     print_all_flags(cli);
     fputs("_greenroom() {\n"
-          "    local words=() offer=() path='' count=0 config='' program word before i\n"
+          "    local words=() given=() offer=() path='' count=0 config='' program word before i\n"
           "    COMPREPLY=()\n"
           "    _greenroom_words\n"
           "    program=${words[0]/#\\~\\//$HOME/}\n"
@@ -204,7 +232,7 @@ void grc_completion_bash(const struct grc_cli *cli)
           stdout);
     each_command(cli, print_path_pattern);
     puts(") path=${path:+$path }${words[i]} ;;\n"
-         "            *) count=$((count + 1)) ;;\n"
+         "            *) given+=(\"${words[i]}\") count=$((count + 1)) ;;\n"
          "            esac\n"
          "            ;;\n"
          "        esac\n"

@@ -22,6 +22,11 @@ static void print_action(const struct grc_choices *choices)
 {
     if (!choices)
         return;
+    if (choices->values_column) {
+        printf(" _greenroom_members %d %d %s", choices->column, choices->values_column,
+               choices->command);
+        return;
+    }
     if (choices->command) {
         printf(" _greenroom_names %d %d %s", choices->column, choices->segment, choices->command);
         return;
@@ -68,18 +73,24 @@ static void print_flag(const struct grc_flag *flag)
 
 static void print_arguments(const struct grc_command *command)
 {
+    bool all = false; /* the words after the first ones have been described */
+
     fputs("        _arguments", stdout);
     for (const struct grc_flag *flag = command->flags; flag && flag->name; flag++)
         print_flag(flag);
     for (const struct grc_flag *flag = grc_global_flags; flag->name; flag++)
         print_flag(flag);
     for (size_t i = 0; i < GRC_WORDS_COMPLETED && command->choices[i]; i++) {
-        printf(" \\\n            '%zu:word:", i + 1);
+        all = command->choices[i]->values_column != 0;
+        if (all)
+            fputs(" \\\n            '*:word:", stdout);
+        else
+            printf(" \\\n            '%zu:word:", i + 1);
         print_action(command->choices[i]);
         putchar('\'');
     }
     /* Without this, _arguments offers no flag after a word that it does not know. */
-    if (command->words)
+    if (command->words && !all)
         fputs(" \\\n            '*:word:{false}'", stdout);
     putchar('\n');
 }
@@ -117,22 +128,40 @@ void grc_completion_zsh(const struct grc_cli *cli)
 {
     puts("#compdef greenroom\n# Made by greenroom doc from the rows of the program.\n");
     puts(grc_completion_column);
-    puts("# Offers what _greenroom_column finds in the output of a command.\n"
-         "_greenroom_names() {\n"
-         "    local column=$1 segment=$2 config=${opt_args[--config]:-${opt_args[-c]:-$config}}\n"
-         "    local -a names\n"
-         "    shift 2\n"
-         "    [[ -z $config ]] || config=${~${(Q)config}}\n"
-         "    names=(${(f)\"$(${~program} ${config:+-c} ${config:+$config} \"$@\" 2>/dev/null "
-         "</dev/null |\n"
-         "        _greenroom_column $column $segment)\"})\n"
-         "    compadd -a names\n"
-         "}\n\n"
-         "_greenroom() {\n"
-         "    local context state line config='' program=$words[1]\n"
-         "    local -a commands parts\n"
-         "    typeset -A opt_args\n"
-         "    commands=(");
+    puts(
+        "# Offers what _greenroom_column finds in the output of a command.\n"
+        "_greenroom_names() {\n"
+        "    local column=$1 segment=$2 config=${opt_args[--config]:-${opt_args[-c]:-$config}}\n"
+        "    local -a names\n"
+        "    shift 2\n"
+        "    [[ -z $config ]] || config=${~${(Q)config}}\n"
+        "    names=(${(f)\"$(${~program} ${config:+-c} ${config:+$config} \"$@\" 2>/dev/null "
+        "</dev/null |\n"
+        "        _greenroom_column $column $segment)\"})\n"
+        "    compadd -a names\n"
+        "}\n\n"
+        "# The same for words NAME=VALUE of the operation that is the first word.\n"
+        "_greenroom_members() {\n"
+        "    local column=$1 values=$2 "
+        "config=${opt_args[--config]:-${opt_args[-c]:-$config}}\n"
+        "    local -a names rows\n"
+        "    shift 2\n"
+        "    [[ -z $config ]] || config=${~${(Q)config}}\n"
+        "    rows=(${(f)\"$(${~program} ${config:+-c} ${config:+$config} \"$@\" $line[1] "
+        "2>/dev/null </dev/null)\"})\n"
+        "    if compset -P '*='; then\n"
+        "        names=(${(f)\"$(print -rl -- $rows | _greenroom_values $values ${IPREFIX%=})\"})\n"
+        "        compadd -a names\n"
+        "    else\n"
+        "        names=(${(f)\"$(print -rl -- $rows | _greenroom_column $column 0)\"})\n"
+        "        compadd -S = -a names\n"
+        "    fi\n"
+        "}\n\n"
+        "_greenroom() {\n"
+        "    local context state line config='' program=$words[1]\n"
+        "    local -a commands parts\n"
+        "    typeset -A opt_args\n"
+        "    commands=(");
     for (size_t i = 0; cli->commands[i]; i++) {
         if (!cli->commands[i]->hidden)
             print_summary(cli->commands[i]->name, cli->commands[i]);

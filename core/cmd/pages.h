@@ -12,6 +12,6 @@ grc_page_fn grc_man_plugin;         /* greenroom-plugin(7) */
 grc_page_fn grc_completion_bash;
 grc_page_fn grc_completion_zsh;
 
-/* A function of both shells: _greenroom_column COLUMN SEGMENT prints the names in a table on its
- * input. */
+/* Functions of both shells, for a table on their input: _greenroom_column COLUMN SEGMENT prints the
+ * names, _greenroom_values COLUMN NAME the values that are possible for one of them. */
 extern const char grc_completion_column[];

@@ -5,6 +5,7 @@
 #include "doc/schema.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
 #define MEMORY_MAX_BYTES ((size_t)1 << 20)
 
@@ -180,11 +181,48 @@ static void add_commands(void *arg, const struct grc_plugin *plugin)
     }
 }
 
+/* What completes a value named "target" of "webhooks list": the names that "webhooks targets"
+ * lists. NULL when there is no such command, or no memory. */
+static const struct grc_choices *names_of(struct grc_arena *arena, const struct grc_command *parent,
+                                          const char *name)
+{
+    char lister[64];
+
+    snprintf(lister, sizeof(lister), "%ss", name);
+    for (char *at = lister; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
+    if (!grc_command_sub(parent->subs, lister))
+        return NULL;
+    struct grc_choices *choices = grc_arena_alloc(arena, sizeof(*choices));
+    if (choices)
+        *choices = (struct grc_choices){
+            .command = grc_arena_format(arena, "%s %s", parent->name, lister), .column = 1};
+    return choices && choices->command ? choices : NULL;
+}
+
+/* After all parts are known, since the one that lists the names may come last. */
+static void add_choices(struct grc_arena *arena, const struct grc_command *parent)
+{
+    for (const struct grc_command *sub = parent->subs; sub && sub->name; sub++) {
+        struct grc_command *row = (struct grc_command *)(uintptr_t)sub;
+
+        if (row->words)
+            row->choices[0] = names_of(arena, parent, row->words);
+        for (const struct grc_flag *flag = row->flags; flag->name; flag++) {
+            if (flag->value && !flag->choices)
+                ((struct grc_flag *)(uintptr_t)flag)->choices =
+                    names_of(arena, parent, flag->name + 2);
+        }
+    }
+}
+
 void grc_plugin_rows_read(const struct grc_cli *cli, struct grc_plugin_rows *rows)
 {
     memset(rows, 0, sizeof(*rows));
     grc_arena_init(&rows->arena, MEMORY_MAX_BYTES);
     grc_plugins_visit(cli, add_commands, rows);
+    for (size_t i = 0; i < rows->count; i++)
+        add_choices(&rows->arena, rows->list[i]);
 }
 
 void grc_plugin_rows_done(struct grc_plugin_rows *rows)

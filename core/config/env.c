@@ -208,12 +208,13 @@ static bool take_line(char *line)
     return setenv(name, unquote(trim(equals + 1)), 0) == 0;
 }
 
-bool grc_env_read_file(const char *path, const char **ret_reason)
+bool grc_env_read_file(const char *path, size_t *ret_line, const char **ret_reason)
 {
     const char *reason = NULL;
     size_t len = 0;
     bool fine = true;
 
+    *ret_line = 0;
     if (access(path, R_OK) != 0)
         return true; /* often only root may read it, and the service manager has */
     char *text = grc_file_read(path, ENV_FILE_MAX_BYTES, &len, &reason);
@@ -222,9 +223,11 @@ bool grc_env_read_file(const char *path, const char **ret_reason)
         return false;
     }
     char *rest = text;
-    for (char *line = strsep(&rest, "\n"); line && fine; line = strsep(&rest, "\n"))
+    for (char *line = strsep(&rest, "\n"); line && fine; line = strsep(&rest, "\n")) {
+        ++*ret_line;
         fine = take_line(line);
-    *ret_reason = "expected lines of NAME=value";
+    }
+    *ret_reason = "expected NAME=value";
     grc_wipe(text, len);
     free(text);
     return fine;

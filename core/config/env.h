@@ -43,7 +43,7 @@ enum grc_expand_result grc_expand(struct grc_buf *buf, gr_str text, bool secret,
 /*
  * Reads a file of NAME=value lines, like systemd's EnvironmentFile: values may have quotes, lines
  * that begin with "#" are comments. Sets the variables that are not set yet. A file that is missing
- * or may not be read is ignored; for a malformed one it returns false with a static reason. Called
- * before there are threads.
+ * or may not be read is ignored; for one that is wrong it returns false with a static reason, and
+ * with the number of the line; 0: the file itself. Called before there are threads.
  */
-bool grc_env_read_file(const char *path, const char **ret_reason);
+bool grc_env_read_file(const char *path, size_t *ret_line, const char **ret_reason);

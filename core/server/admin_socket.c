@@ -43,6 +43,7 @@ static struct place place_of(const struct grc_settings *settings)
 {
     struct grc_siphash hash;
     struct place place = {.directory = open(settings->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    int error = errno; /* of a directory that cannot be opened */
     char *config = realpath(settings->dir, NULL);
     gr_str path = gr_str_of(config ? config : settings->dir);
 
@@ -50,6 +51,7 @@ static struct place place_of(const struct grc_settings *settings)
     grc_siphash_add(&hash, path);
     snprintf(place.name, sizeof(place.name), NAME_FORMAT, grc_siphash_end(&hash));
     free(config);
+    errno = error;
     return place;
 }
 

@@ -33,7 +33,7 @@ static const char *issuer_of(const struct mini_options *options, gr_str audience
 
 static int complain(const char *text)
 {
-    fprintf(stderr, "minigroups token: %s\n", text);
+    fprintf(stderr, "greenroom: minigroups token: %s\n", text);
     return EXIT_FAILURE;
 }
 
@@ -68,15 +68,22 @@ static int token_command(struct gr_call *call, const void *options, int argc, ch
 {
     struct gr_account account;
 
-    if (argc != 2 || !mini_account_parse(gr_str_of(argv[1]), &account))
+    if (argc != 2)
         return USAGE;
+    if (!mini_account_parse(gr_str_of(argv[1]), &account)) {
+        (void)complain("expected an account such as ada.usr.example.org");
+        return USAGE;
+    }
     return mint(call, options, &account);
 }
+
+static const struct gr_field no_flags[] = {GR_END};
 
 const struct gr_command mini_commands[] = {
     {.name = "minigroups token",
      .usage = "ACCOUNT",
      .summary = "Print a token for an account, valid for a day",
-     .run = token_command},
+     .run = token_command,
+     .flags = no_flags},
     GR_END,
 };

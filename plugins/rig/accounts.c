@@ -181,13 +181,15 @@ static const struct gr_command commands[] = {
     {.name = "rig users",
      .usage = "list | deactivate USER | activate USER | passwd USER",
      .summary = "List and manage rig's users; passwd reads the password from standard input",
-     .run = rig_users},
+     .run = rig_users,
+     .flags = rig_no_flags},
     {.name = "rig import",
      .usage = "[postgres://USER@HOST/DATABASE]",
      .summary = "Copy the tables of an original rig into the store; may be repeated. Without an "
                 "argument the URL comes from RIG_IMPORT_URL, which hides its password from other "
                 "users of the host",
-     .run = rig_import},
+     .run = rig_import,
+     .flags = rig_no_flags},
     GR_END,
 };
 

@@ -110,13 +110,14 @@ static const struct gr_timer timers[] = {
 
 static const struct gr_command commands[] = {
     {.name = "token agent",
-     .usage = "--name NAME [--days N]",
      .summary = "Sign a token for an agent of rig",
-     .run = rig_agent_token},
+     .run = rig_agent_token,
+     .flags = rig_agent_token_flags},
     {.name = "rig tokens",
      .usage = "list | revoke JTI",
      .summary = "List and revoke tokens of rig's agents",
-     .run = rig_agent_tokens},
+     .run = rig_agent_tokens,
+     .flags = rig_no_flags},
     GR_END,
 };
 

@@ -12,24 +12,24 @@ struct wanted {
     int64_t lifetime_ms;
 };
 
-static bool read_arguments(int argc, char **argv, struct wanted *wanted)
+const struct gr_field rig_agent_token_flags[] = {
+    GR_FIELD("name", GR_STRING, "Name of the agent"),
+    GR_FIELD("subject", GR_STRING, "Another word for --name"),
+    GR_FIELD("days", GR_INT, "Lifetime; by default the option agent_token_lifetime",
+             .range = GR_RANGE(1, 36500)),
+    GR_END,
+};
+
+/* The host has checked the flags. Returns false without a name. */
+static bool read_flags(const struct gr_call *call, struct wanted *wanted)
 {
-    for (int i = 1; i < argc; i += 2) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        char *end = NULL;
-        if (!value)
-            return false;
-        if (strcmp(argv[i], "--name") == 0 || strcmp(argv[i], "--subject") == 0) {
-            wanted->name = value;
-        } else if (strcmp(argv[i], "--days") == 0) {
-            long days = strtol(value, &end, 10);
-            if (end == value || *end || days < 1 || days > 36500)
-                return false;
-            wanted->lifetime_ms = days * DAY_MS;
-        } else {
-            return false;
-        }
-    }
+    const char *days = gr_query(call, "days").ptr;
+
+    wanted->name = gr_query(call, "name").ptr;
+    if (!wanted->name)
+        wanted->name = gr_query(call, "subject").ptr;
+    if (days)
+        wanted->lifetime_ms = strtol(days, NULL, 10) * DAY_MS;
     return wanted->name && *wanted->name;
 }
 
@@ -54,8 +54,13 @@ int rig_agent_token(struct gr_call *call, const void *opts, int argc, char **arg
     char jti[RIG_UUID_SIZE];
     char *token = NULL;
 
-    if (!read_arguments(argc, argv, &wanted))
+    (void)argv;
+    if (argc != 1)
         return RIG_USAGE;
+    if (!read_flags(call, &wanted)) {
+        (void)rig_command_failed("--name: expected the name of the agent");
+        return RIG_USAGE;
+    }
     if (rig_keyring_init(call->self, &ring, "agents", options->agents_key,
                          options->agents_key_previous, NULL) != GR_OK)
         return rig_command_failed("no key to sign with");

@@ -247,6 +247,8 @@ json_t *rig_render_error(struct gr_call *call, const struct gr_error *error)
                      details ? details : json_null());
 }
 
+const struct gr_field rig_no_flags[] = {GR_END};
+
 int rig_command_failed(const char *reason)
 {
     (void)fprintf(stderr, "greenroom: %s\n", reason);

@@ -292,6 +292,8 @@ extern const struct gr_field rig_destination_rows[];
 /* Commands                                                                                   */
 
 #define RIG_USAGE 2 /* exit status: the host prints the usage */
+/* For commands without flags: the host then refuses unknown ones. */
+extern const struct gr_field rig_no_flags[];
 /* Prints why a command failed. Returns its exit status. answer.c */
 int rig_command_failed(const char *reason);
 /* `greenroom rig import URL`; accounts_import.c */
@@ -299,6 +301,7 @@ int rig_import(struct gr_call *call, const void *options, int argc, char **argv)
 /* `greenroom rig users …`; accounts_admin.c */
 int rig_users(struct gr_call *call, const void *options, int argc, char **argv);
 /* `greenroom token agent …`; agents_admin.c */
+extern const struct gr_field rig_agent_token_flags[];
 int rig_agent_token(struct gr_call *call, const void *options, int argc, char **argv);
 /* `greenroom rig tokens …`; agents_admin.c */
 int rig_agent_tokens(struct gr_call *call, const void *options, int argc, char **argv);

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import termios
@@ -46,7 +47,7 @@ def test_an_answer_that_is_no_success(gateway):
     "words,line",
     [
         (["roms.get"], "no operation is called 'roms.get', did you mean 'rooms.get'?"),
-        (["rooms.get"], "rooms.get needs roomId=VALUE"),
+        (["rooms.get"], "rooms.get needs roomId=VALUE; see greenroom call --names rooms.get"),
         (["rooms.create", "nam=x"], "rooms.create takes no nam, did you mean name?"),
         (["rooms.create", "-d", "{"], "-d: not JSON, at character 1"),
         (["rooms.create", "-d", "[]", "name=x"], "-d: expected a JSON object, to which name can be added"),
@@ -123,3 +124,14 @@ def test_routes_fit_a_terminal(gateway, width):
     column = whole[0].index("SUMMARY")
     assert len(lines) == len(whole) and all(len(line) <= max(width, column + 12) for line in lines)
     assert any(line.endswith("…") for line in lines) and max(map(len, whole)) > width
+
+
+def test_it_lists_what_an_operation_takes(gateway):
+    done = gateway.run("call", "--names", "rooms.create")
+    rows = [line.split(None, 4) for line in done.stdout.splitlines()]
+    assert (done.returncode, rows[0]) == (0, ["NAME", "IN", "NEEDED", "VALUES", "SUMMARY"])
+    by_name = {row[0]: row[1:4] for row in rows[1:]}
+    assert by_name["name"] == ["body", "-", "-"] and by_name["large_room"] == ["body", "-", "true|false"]
+    assert by_name["region"][2].split("|") == ["eu", "in", "us", "auto"]
+    assert gateway.run("call", "--names", "rooms.get").stdout.splitlines()[1].split()[:4] == ["roomId", "path", "yes", "-"]
+    assert re.search(r"^limit +query ", gateway.run("call", "--names", "rooms.list").stdout, re.M)

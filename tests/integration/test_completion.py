@@ -86,8 +86,9 @@ def shell(request, tmp_path_factory):
         (directory / config / "greenroom.json").write_text(json.dumps({
             "plugins": {"directory": os.path.abspath(PLUGIN_DIR)}, "state_directory": str(directory),
             "upstreams": {name: {"url": "http://127.0.0.1:1"} for name in ("api", "second")}}))
-    for name in ("rooms", "polls", "webhooks"):
-        (directory / "etc" / "plugins.d" / f"{name}.json").write_text('{"enabled": %s}' % str(name != "webhooks").lower())
+    webhooks = {"config": {"secret": "s", "forward_to": [{"name": "crm", "url": "http://127.0.0.1:1/"}]}}
+    for name, members in {"rooms": {}, "polls": {}, "webhooks": webhooks, "agents": {"enabled": False}}.items():
+        (directory / "etc" / "plugins.d" / f"{name}.json").write_text(json.dumps(members))
     (directory / "other" / "plugins.d" / "sip.json").write_text("{}")
     (directory / "seed.json").write_text("{}")
     done = subprocess.run([BINARY, "doc", PAGE[request.param]], capture_output=True, text=True, timeout=TIMEOUT, check=True,
@@ -119,10 +120,17 @@ def shell(request, tmp_path_factory):
         ("greenroom config show server.tls.hs", "greenroom config show server.tls.hsts "),
         ("greenroom config schema --plugin roo", "greenroom config schema --plugin rooms "),
         ("greenroom openapi pol", "greenroom openapi polls "),
-        ("greenroom plugins enable web", "greenroom plugins enable webhooks "),
+        ("greenroom plugins enable ag", "greenroom plugins enable agents "),
         ("greenroom -c other openapi s", "greenroom -c other openapi sip "),
         ("greenroom openapi -c other s", "greenroom openapi -c other sip "),
         ("greenroom --config=other call sip.dt", "greenroom --config=other call sip.dtmf "),
+        ("greenroom call rooms.get ro", "greenroom call rooms.get roomId="),
+        ("greenroom call rooms.create size=3 reg", "greenroom call rooms.create size=3 region="),
+        ("greenroom call rooms.create size=3 region=e", "greenroom call rooms.create size=3 region=eu "),
+        ("greenroom call nothing.at.all na", "greenroom call nothing.at.all na"),
+        ("greenroom webhooks list --target cr", "greenroom webhooks list --target crm "),
+        ("greenroom webhooks replay --target=cr", "greenroom webhooks replay --target=crm "),
+        ("greenroom webhooks pause c", "greenroom webhooks pause crm "),
         ("greenroom dev --seed se", "greenroom dev --seed seed.json "),
         ("greenroom -c etc/plug", "greenroom -c etc/plugins.d/"),
         ("greenroom nothing ", "greenroom nothing "),
@@ -135,4 +143,4 @@ def test_tab_completes(shell, typed, line):
 def test_tab_lists_what_may_follow(shell):
     shell.said = b""
     shell.complete("greenroom plugins enable \t")
-    until(lambda: all(name in shell.said for name in (b"polls", b"rooms", b"webhooks")), "no list of the groups")
+    until(lambda: all(name in shell.said for name in (b"agents", b"polls", b"rooms", b"webhooks")), "no list of the groups")

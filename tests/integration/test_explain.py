@@ -110,4 +110,4 @@ def test_without_a_gateway_the_config_is_asked(gateway):
 
 def test_a_path_has_to_be_one(gateway):
     done = gateway.run("explain", "GET", "rooms")
-    assert done.returncode == 2 and done.stderr.startswith("greenroom: explain: a path begins with a slash\n")
+    assert done.returncode == 2 and done.stderr.startswith("greenroom: explain: expected a path such as /rooms, without the address\n")

@@ -194,14 +194,14 @@ MISTAKES = {
 }
 
 
-def said(directory, greenroom, groups):
+def said(directory, greenroom, groups, words=("check",)):
     (directory / "plugins.d").mkdir()
     (directory / "greenroom.json").write_text(greenroom)
     for name, text in groups.items():
         (directory / "plugins.d" / f"{name}.json").write_text(text)
     env = {**os.environ, "STATE_DIRECTORY": str(directory / "state")}
     env.pop("MISTAKE_URL", None)
-    done = subprocess.run([BINARY, "-c", str(directory), "check"], capture_output=True, text=True, timeout=TIMEOUT, env=env)
+    done = subprocess.run([BINARY, "-c", str(directory), *words], capture_output=True, text=True, timeout=TIMEOUT, env=env)
     return done.returncode, done.stdout, done.stderr.replace(str(directory), "ROOT").replace(LIB, "LIB").splitlines()
 
 
@@ -220,3 +220,45 @@ def test_a_mistake_is_told_with_its_place_and_what_to_do(tmp_path, mistake):
 
 def test_there_are_twenty_of_them():
     assert len(MISTAKES) >= 20
+
+
+# --- slips at the command line ---
+
+NO_GATEWAY = "greenroom: ROOT: no gateway runs with this config (its socket would be in ROOT/state)"
+SLIPS = {
+    "a reload where nothing runs": (["reload"], 1, NO_GATEWAY),
+    "a call where nothing runs": (["call", "rooms.list"], 1, f"{NO_GATEWAY}; give its URL with --url"),
+    "a call of a URL without http": (
+        ["call", "--url", "127.0.0.1:8080", "rooms.list"], 2,
+        'greenroom: --url: expected an http or https URL without query, found "127.0.0.1:8080"'),
+    "a call without its parameter": (
+        ["call", "rooms.get", "id=3"], 2, "greenroom: rooms.get needs roomId=VALUE; see greenroom call --names rooms.get"),
+    "an operation that is misspelt": (["call", "rooms.lst"], 2, "greenroom: no operation is called 'rooms.lst', did you mean 'rooms.list'?"),
+    "a URL in place of a path": (
+        ["explain", "GET", "http://127.0.0.1/rooms"], 2, "greenroom: explain: expected a path such as /rooms, without the address"),
+    "the document of a group that is misspelt": (
+        ["openapi", "room"], 1, "greenroom: no group that is served is called 'room', did you mean 'rooms'?"),
+    "the routes of a group that is misspelt": (
+        ["routes", "--group", "room"], 1, "greenroom: no group that is served is called 'room', did you mean 'rooms'?"),
+    "a path of the config that is misspelt": (["config", "show", "servr"], 1, "greenroom: no value has the path 'servr', did you mean 'server'?"),
+    "a key until a word": (
+        ["keys", "add", "x", "--scope", "rooms:*", "--expires", "tomorrow"], 2,
+        'greenroom: --expires: expected a duration such as "90d", found "tomorrow"'),
+    "a store without its kind": (
+        ["store", "copy", "a.db", "sqlite:b.db"], 1, "greenroom: store: FROM: unknown kind of store; expected sqlite:PATH or postgres://…"),
+    "a copy of a file that is not there": (
+        ["store", "copy", "sqlite:none.db", "sqlite:copy.db"], 1, "greenroom: store: FROM: none.db: No such file or directory"),
+    "an option in place of a command": (["--reload"], 2, "greenroom: '--reload' is not a command, did you mean 'reload'?"),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_is_told_with_what_to_do(tmp_path, slip):
+    words, status, line = SLIPS[slip]
+    done = said(tmp_path, "{%s}" % API, {"rooms": "{}"}, words)
+    assert (done[0], done[2][0]) == (status, line)
+
+
+def test_a_file_of_variables_that_is_wrong_is_told_with_the_line(tmp_path):
+    (tmp_path / "environment").write_text("# secrets\nAPP_SECRET=x\nexport APP_ACCESS_KEY=y\n")
+    assert said(tmp_path, "{}", {}) == (3, "", ["greenroom: ROOT/environment:3: expected NAME=value"])

@@ -473,22 +473,24 @@ static void test_environment_file(void **state)
 {
     struct config_dir *dir = *state;
     const char *reason = NULL;
+    size_t line = 0;
     char path[PATH_MAX];
 
     snprintf(path, sizeof(path), "%s/environment", dir->path);
-    assert_true(grc_env_read_file(path, &reason)); /* there is none */
+    assert_true(grc_env_read_file(path, &line, &reason)); /* there is none */
     assert_int_equal(setenv("GR_TEST_SET", "stays", 1), 0);
     config_dir_write(dir, "environment",
                      "# secrets\n\n GR_TEST_FILE_A='a b' \nGR_TEST_SET=other\n"
                      "GR_TEST_FILE_B=\"x=y\"\r\n",
                      0600);
-    assert_true(grc_env_read_file(path, &reason));
+    assert_true(grc_env_read_file(path, &line, &reason));
     assert_string_equal(getenv("GR_TEST_FILE_A"), "a b");
     assert_string_equal(getenv("GR_TEST_FILE_B"), "x=y");
     assert_string_equal(getenv("GR_TEST_SET"), "stays");
     config_dir_write(dir, "environment", "GR_TEST_FILE_A=a\nexport B\n", 0600);
-    assert_false(grc_env_read_file(path, &reason));
-    assert_string_equal(reason, "expected lines of NAME=value");
+    assert_false(grc_env_read_file(path, &line, &reason));
+    assert_string_equal(reason, "expected NAME=value");
+    assert_int_equal(line, 2);
     unsetenv("GR_TEST_FILE_A");
     unsetenv("GR_TEST_FILE_B");
     unsetenv("GR_TEST_SET");
