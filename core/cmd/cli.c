@@ -154,18 +154,27 @@ static int run_unknown(const struct grc_cli *cli, int argc, char **argv)
     return status;
 }
 
-/* Whether a command takes as many words as were given. */
-static bool count_fits(const char *words, int count)
+/* Returns how many words a command takes at most; *ret_least gets how many it needs. */
+static int words_of(const char *usage, int *ret_least)
 {
     int most = 0;
-    int least = 0;
 
-    for (const char *at = words; at && *at; at += strspn(at, " ")) {
+    *ret_least = 0;
+    for (const char *at = usage; at && *at; at += strspn(at, " ")) {
         most++;
-        least += *at != '[';
+        *ret_least += *at != '[';
         at += strcspn(at, " ");
     }
-    return count >= least && (count <= most || (words && strstr(words, "…")));
+    return usage && strstr(usage, "…") ? INT_MAX : most;
+}
+
+static void complain_words(const struct grc_cli *cli, const char *before, const char *words,
+                           const char *after)
+{
+    char problem[128];
+
+    snprintf(problem, sizeof(problem), "%s%.64s%s", before, words, after);
+    grc_usage_error(cli, problem);
 }
 
 /* words[0] is the name of the command. */
@@ -174,14 +183,19 @@ static int run_command(const struct grc_cli *cli, int count, char **words)
     const struct grc_command *command = cli->command;
     void *args = calloc(1, command->args_size ? command->args_size : 1);
     int status = GRC_EXIT_USAGE;
+    int least = 0;
+    const int most = words_of(command->words, &least);
 
     count--;
     words++;
     if (!args)
         grc_complain("out of memory");
-    else if (!grc_flags_take(command->flags, args, &count, words) ||
-             !count_fits(command->words, count))
+    else if (!grc_flags_take(command->flags, args, &count, words))
         grc_usage_error(cli, NULL);
+    else if (count < least)
+        complain_words(cli, "expected ", command->words, "");
+    else if (count > most)
+        complain_words(cli, "unexpected '", words[most], "'");
     else
         status = command->run(cli, args, count, words);
     free(args);

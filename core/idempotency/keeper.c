@@ -36,7 +36,6 @@ struct grc_keeper {
     char self[GRC_RECORD_OWNER];
     struct grc_ticker ticker;
     pthread_mutex_t lock; /* guards what follows */
-    int64_t ahead_ms;     /* the store's clock, less the monotonic one of this machine */
     bool claimed;         /* since the last beat */
     int64_t serving;
     struct grc_later_list later;
@@ -51,29 +50,6 @@ struct grc_keeper {
 const char *grc_keeper_owner(const struct grc_keeper *keeper)
 {
     return keeper->self;
-}
-
-/* --- the clock --- */
-
-/* The monotonic clock goes on from there, so that a clock that is set meanwhile changes nothing. */
-static void read_clock(struct grc_keeper *keeper)
-{
-    int64_t before_ms = grc_mono_ms();
-    int64_t store_ms = 0;
-
-    if (grc_store_clock(keeper->store, &store_ms) != GR_OK)
-        return;
-    pthread_mutex_lock(&keeper->lock);
-    keeper->ahead_ms = store_ms - before_ms;
-    pthread_mutex_unlock(&keeper->lock);
-}
-
-int64_t grc_keeper_now_ms(struct grc_keeper *keeper)
-{
-    pthread_mutex_lock(&keeper->lock);
-    int64_t now_ms = grc_mono_ms() + keeper->ahead_ms;
-    pthread_mutex_unlock(&keeper->lock);
-    return now_ms;
 }
 
 /* --- records that are ended later --- */
@@ -124,7 +100,8 @@ static void beat(struct grc_keeper *keeper)
     bool due = keeper->claimed || keeper->serving > 0 || keeper->later.count > 0;
     keeper->claimed = false;
     pthread_mutex_unlock(&keeper->lock);
-    if (!due || grc_records_beat(keeper->store, keeper->self, grc_keeper_now_ms(keeper)) == GR_OK)
+    if (!due || grc_records_beat(keeper->store, keeper->self,
+                                 grc_store_now_ms(keeper->store, NULL)) == GR_OK)
         return;
     pthread_mutex_lock(&keeper->lock);
     keeper->claimed = true;
@@ -231,8 +208,7 @@ static void clean_up(struct grc_keeper *keeper)
 
     if (now_ms < keeper->cleanup_ms)
         return;
-    read_clock(keeper);
-    if (grc_records_expire(keeper->store, grc_keeper_now_ms(keeper), &removed) != GR_OK)
+    if (grc_records_expire(keeper->store, grc_store_now_ms(keeper->store, NULL), &removed) != GR_OK)
         return;
     /* Each tick removes a limited number, until there are no more. */
     if (count_groups(keeper) && removed == 0)
@@ -275,8 +251,6 @@ struct grc_keeper *grc_keeper_new(struct grc_store *store, const char *const *gr
     grc_ticker_init(&keeper->ticker, TICK_MS, tick, keeper);
     /* The first look is at once. */
     grc_ticker_wake(&keeper->ticker);
-    keeper->ahead_ms = grc_now_ms() - grc_mono_ms(); /* unless the store says another time */
-    read_clock(keeper);
     if (fine && grc_ticker_start(&keeper->ticker, STACK_BYTES))
         return keeper;
     grc_keeper_free(keeper);
