@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/format.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/rfc3339.h"
@@ -231,20 +232,11 @@ static const char *parse_keys(struct grc_key_set *set, const json_t *list, size_
 static bool parse_root(struct grc_key_set *set, const json_t *root, char **ret_reason)
 {
     size_t at = 0;
-    const char *wrong;
-    int len;
 
-    if (json_integer_value(json_object_get(root, "version")) != 1) {
-        *ret_reason = strdup("version: expected 1");
-        return false;
-    }
-    wrong = parse_keys(set, json_object_get(root, "keys"), &at);
-    if (!wrong)
-        return true;
-    len = asprintf(ret_reason, "keys[%zu]: %s", at, wrong);
-    if (len < 0)
-        *ret_reason = NULL;
-    return false;
+    if (json_integer_value(json_object_get(root, "version")) != 1)
+        return grc_refuse(ret_reason, "version: expected 1");
+    const char *wrong = parse_keys(set, json_object_get(root, "keys"), &at);
+    return !wrong || grc_refuse(ret_reason, "keys[%zu]: %s", at, wrong);
 }
 
 struct grc_key_set *grc_key_set_parse(gr_str text, char **ret_reason)
@@ -272,9 +264,7 @@ struct grc_key_set *grc_key_set_parse(gr_str text, char **ret_reason)
 
 char *grc_keys_beside(const char *path, const char *suffix)
 {
-    char *beside = NULL;
-
-    return asprintf(&beside, "%s%s", path, suffix) < 0 ? NULL : beside;
+    return grc_format("%s%s", path, suffix);
 }
 
 void grc_key_set_read_use(struct grc_key_set *set, const char *path)

@@ -45,10 +45,9 @@ static bool moment_of(const char *flag, const char *text, int64_t now_ms, int64_
 /* malloc'ed; NULL after complaining. */
 static char *path_of(const struct grc_settings *settings)
 {
-    char *path = settings->auth.keys_file ? strdup(settings->auth.keys_file) : NULL;
+    char *path = settings->auth.keys_file ? strdup(settings->auth.keys_file)
+                                          : grc_format("%s/" DEFAULT_FILE, settings->state_dir);
 
-    if (!settings->auth.keys_file && asprintf(&path, "%s/" DEFAULT_FILE, settings->state_dir) < 0)
-        path = NULL;
     if (!path)
         grc_complain("out of memory");
     return path;

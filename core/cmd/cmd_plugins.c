@@ -205,12 +205,9 @@ static void complain_unknown(const struct grc_settings *settings, const char *di
 
 static bool library_exists(const struct grc_settings *settings, const char *name)
 {
-    char *file = NULL;
-    bool exists;
+    char *file = settings ? grc_format("%s/%s.so", settings->plugin_dir, name) : NULL;
+    bool exists = file && access(file, F_OK) == 0;
 
-    if (!settings || asprintf(&file, "%s/%s.so", settings->plugin_dir, name) < 0)
-        return false;
-    exists = access(file, F_OK) == 0;
     free(file);
     return exists;
 }

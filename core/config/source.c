@@ -201,8 +201,7 @@ char *grc_source_where(const char *file, const struct grc_path *path)
         gr_str view = {text, len};
 
         grc_utf8_place(view, grc_source_find(view, path), &line, &column);
-        if (asprintf(&where, "%s:%u:%u", file, line, column) < 0)
-            where = NULL;
+        where = grc_format("%s:%u:%u", file, line, column);
     }
     if (text)
         grc_wipe(text, len);

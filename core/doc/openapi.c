@@ -1,3 +1,4 @@
+#include "base/format.h"
 #include "base/method.h"
 #include "doc/build.h"
 #include "doc/schema.h"
@@ -204,13 +205,12 @@ static void add_operation(struct grc_doc *doc, const char *path, const struct gr
 /* Operation ids are unique, so that of the second path has a word more. */
 static void add_route(struct grc_doc *doc, const struct grc_route *route)
 {
-    char *id = NULL;
+    char *id = route->alias ? grc_format("%s.alias", route->row->id) : NULL;
 
     add_operation(doc, route->path, route, route->row->id);
-    if (route->alias && asprintf(&id, "%s.alias", route->row->id) >= 0) {
+    if (id)
         add_operation(doc, route->alias, route, id);
-        free(id);
-    }
+    free(id);
 }
 
 /* --- the document --- */

@@ -1,5 +1,6 @@
 #include "doc/schema.h"
 
+#include "base/format.h"
 #include "validate/schema.h"
 
 #include <math.h>
@@ -91,16 +92,11 @@ static bool is_portable(const char *pattern)
 
 static void put_string(json_t *schema, const struct gr_field *row, bool null_fine)
 {
-    char *whole = NULL;
-
     put_range(schema, row, "minLength", "maxLength");
     if (row->values && !is_hint(row))
         put_values(schema, row, null_fine);
-    if (row->pattern && !is_hint(row) && is_portable(row->pattern) &&
-        asprintf(&whole, "^(?:%s)$", row->pattern) >= 0) {
-        put(schema, "pattern", json_string(whole));
-        free(whole);
-    }
+    if (row->pattern && !is_hint(row) && is_portable(row->pattern))
+        put(schema, "pattern", json_sprintf("^(?:%s)$", row->pattern));
     if (row->flags & GR_FIELD_SECRET)
         put(schema, "format", json_string("password"));
 }
@@ -275,10 +271,8 @@ static json_t *default_value(const struct gr_field *row, size_t size)
 /* Appends words to a description: "…; default: 24 hours ago". Steals text. */
 static char *add_words(char *text, const char *before, const char *words)
 {
-    char *longer = NULL;
+    char *longer = text ? grc_format("%s%s%s%s", text, *text ? "; " : "", before, words) : NULL;
 
-    if (text && asprintf(&longer, "%s%s%s%s", text, *text ? "; " : "", before, words) < 0)
-        longer = NULL;
     free(text);
     return longer;
 }

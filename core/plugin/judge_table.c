@@ -1,5 +1,6 @@
 #include "plugin/judge_table.h"
 
+#include "base/format.h"
 #include "base/json.h"
 
 #include <stdio.h>
@@ -32,9 +33,7 @@ bool grc_judge_wrong(struct grc_judge *judge, const struct grc_judge_place *plac
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
     write_place(where, sizeof(where), place);
-    if (asprintf(&judge->reason, "%s: %s%s", judge->file, where, what) < 0)
-        judge->reason = NULL;
-    return false;
+    return grc_refuse(&judge->reason, "%s: %s%s", judge->file, where, what);
 }
 
 static bool is_text(const struct grc_judge *judge, const char *text)

@@ -172,13 +172,11 @@ static bool find_descriptor(struct grc_plugin *plugin, const struct gr_plugin **
     return true;
 }
 
-static char *prefixed(const char *prefix, const char *path)
+char *grc_plugin_path(const struct grc_plugin *plugin, const char *path)
 {
-    char *whole = NULL;
+    const char *prefix = plugin->settings ? plugin->settings->prefix : NULL;
 
-    if (asprintf(&whole, "%s%s", prefix ? prefix : "", path) < 0)
-        return NULL;
-    return whole;
+    return grc_format("%s%s", prefix ? prefix : "", path);
 }
 
 /* Compiled rows, or what is wrong with them. */
@@ -222,7 +220,6 @@ static bool make_route(struct grc_plugin *plugin, const struct gr_route *row,
                        struct grc_route *route)
 {
     size_t size = plugin->desc->abi.field_size;
-    const char *prefix = plugin->settings ? plugin->settings->prefix : "";
 
     route->row = row;
     route->plugin = plugin;
@@ -230,8 +227,8 @@ static bool make_route(struct grc_plugin *plugin, const struct gr_route *row,
     route->scope = row->scope;
     route->timeout_ms = row->timeout_ms;
     route->metrics = grc_metrics_route(row->id, plugin->desc->name);
-    route->path = prefixed(prefix, row->path);
-    route->alias = row->alias ? prefixed(prefix, row->alias) : NULL;
+    route->path = grc_plugin_path(plugin, row->path);
+    route->alias = row->alias ? grc_plugin_path(plugin, row->alias) : NULL;
     if (!route->path || (row->alias && !route->alias))
         return refuse(plugin, GRC_LOAD_TABLE, "%s: out of memory", plugin->file);
     struct compiled body = {NULL, NULL, NULL};

@@ -1,6 +1,7 @@
 #include "plugin/module.h"
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/secure.h"
 
 #include <dlfcn.h>
@@ -151,13 +152,6 @@ static void keep_needed(void *arg, const char *library)
         dlclose(handle);
 }
 
-static char *reason_of(const char *file, const char *what)
-{
-    char *reason = NULL;
-
-    return asprintf(&reason, "%s: %s", file, what) < 0 ? NULL : reason;
-}
-
 /* Replaces the path at the start of the dynamic linker's message by the name of the file. */
 static char *reason_of_linker(const char *file, const char *path)
 {
@@ -168,7 +162,7 @@ static char *reason_of_linker(const char *file, const char *path)
         said = "the dynamic linker refused it";
     if (strncmp(said, path, len) == 0 && strncmp(said + len, ": ", 2) == 0)
         said += len + 2;
-    return reason_of(file, said);
+    return grc_format("%s: %s", file, said);
 }
 
 static bool open_library(const char *file, struct grc_module *module, char **ret_reason)
@@ -190,10 +184,11 @@ static bool open_library(const char *file, struct grc_module *module, char **ret
         (void)dl_iterate_phdr(note_extent, &extent);
     }
     if (!extent.start) {
-        *ret_reason = reason_of(file, "gr_plugin_entry: found no such symbol, wanted the function "
-                                      "that GR_PLUGIN() defines");
         dlclose(module->library);
-        return false;
+        return grc_refuse(ret_reason,
+                          "%s: gr_plugin_entry: found no such symbol, wanted the function that "
+                          "GR_PLUGIN() defines",
+                          file);
     }
     memcpy(&module->entry, &symbol,
            sizeof(module->entry)); /* from an object to a function pointer */

@@ -1,5 +1,6 @@
 #include "plugin/override.h"
 
+#include "base/format.h"
 #include "base/near.h"
 #include "config/setting.h"
 #include "config/source.h"
@@ -112,9 +113,8 @@ static bool refuse(const struct grc_plugin *plugin, const char *id, const char *
     const struct grc_path member = {.up = &route, .name = key};
     char *where = grc_source_where(plugin->settings->file, key ? &member : &route);
 
-    if (asprintf(ret_reason, "%s: routes.%s%s%s: %s%s", where ? where : plugin->settings->file, id,
-                 key ? "." : "", key ? key : "", what, more) < 0)
-        *ret_reason = NULL;
+    (void)grc_refuse(ret_reason, "%s: routes.%s%s%s: %s%s", where ? where : plugin->settings->file,
+                     id, key ? "." : "", key ? key : "", what, more);
     free(where);
     return false;
 }

@@ -109,6 +109,9 @@ static inline bool grc_plugin_is_for_admin(const struct grc_plugin *plugin,
     return (plugin->desc->flags & flags) != 0;
 }
 
+/* A path of the plugin with the prefix that the config gives it, malloc'ed; NULL without memory. */
+char *grc_plugin_path(const struct grc_plugin *plugin, const char *path);
+
 /* Reads the shared object, judges it, loads it and checks its tables: everything up to (not
  * including) init. Always returns a plugin, whose state and reason tell what happened; NULL only
  * without memory. */

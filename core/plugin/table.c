@@ -1,4 +1,5 @@
 /* Checks that the rows of route tables are complete and consistent. */
+#include "base/format.h"
 #include "plugin/plugin.h"
 
 #include <ctype.h>
@@ -151,26 +152,24 @@ enum grc_load_state grc_table_check(const char *file, const struct gr_plugin *de
                                     char **ret_reason)
 {
     const struct gr_route *route = desc->routes;
-    int len = 0;
+    bool good = true;
 
     if (!name_is_good(desc->name) || !desc->version || !one_line(desc->summary) || !desc->licence)
-        len = asprintf(ret_reason,
-                       "%s: name, version, summary, licence: wanted all four, name in "
-                       "lower case, summary in one line without a full stop",
-                       file);
-    for (; len == 0 && route && route->method; route++) {
+        good = grc_refuse(ret_reason,
+                          "%s: name, version, summary, licence: wanted all four, name in "
+                          "lower case, summary in one line without a full stop",
+                          file);
+    for (; good && route && route->method; route++) {
         struct fault fault = find_fault(route, desc->abi.field_size);
 
         if (fault.member)
-            len = asprintf(ret_reason, "%s: route %zu (%s): %s: wanted %s", file,
-                           (size_t)(route - desc->routes), route->id ? route->id : "no id",
-                           fault.member, fault.wanted);
+            good = grc_refuse(ret_reason, "%s: route %zu (%s): %s: wanted %s", file,
+                              (size_t)(route - desc->routes), route->id ? route->id : "no id",
+                              fault.member, fault.wanted);
         else if (same_id(desc->routes, route))
-            len =
-                asprintf(ret_reason, "%s: route %zu: id: found '%s' a second time, wanted it once",
-                         file, (size_t)(route - desc->routes), route->id);
+            good = grc_refuse(ret_reason,
+                              "%s: route %zu: id: found '%s' a second time, wanted it once", file,
+                              (size_t)(route - desc->routes), route->id);
     }
-    if (len < 0)
-        *ret_reason = NULL;
-    return len == 0 ? GRC_LOAD_OK : GRC_LOAD_TABLE;
+    return good ? GRC_LOAD_OK : GRC_LOAD_TABLE;
 }

@@ -1,6 +1,7 @@
 #include "redis/link.h"
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/secure.h"
 #include "base/thread.h"
@@ -180,10 +181,7 @@ bool grc_redis_link_init(struct grc_redis_link *link, char **ret_reason)
     snprintf(link->reason, sizeof(link->reason), "it was not asked yet");
     const char *problem =
         grc_redis_load(reason) ? grc_redis_url_parse(link->settings->url, &link->url) : reason;
-    if (!problem)
-        return true;
-    *ret_reason = strdup(problem);
-    return false;
+    return !problem || grc_refuse(ret_reason, "%s", problem);
 }
 
 bool grc_redis_link_start(struct grc_redis_link *link)

@@ -241,13 +241,10 @@ void grc_admin_socket_close(struct grc_admin_socket *socket)
 static char *reason_of(const struct grc_settings *settings, int error)
 {
     bool none = error == ENOENT || error == ECONNREFUSED;
-    char *reason = NULL;
 
-    if (asprintf(&reason, "%s: %s (its socket would be in %s)", settings->dir,
-                 none ? "no gateway runs with this config" : strerror(error),
-                 settings->state_dir) < 0)
-        return NULL;
-    return reason;
+    return grc_format("%s: %s (its socket would be in %s)", settings->dir,
+                      none ? "no gateway runs with this config" : strerror(error),
+                      settings->state_dir);
 }
 
 static json_t *read_answer(int fd)

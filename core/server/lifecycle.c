@@ -100,14 +100,9 @@ static bool add_routes(struct grc_runtime *runtime, struct grc_plugin *plugin,
 
 static bool add_prefixes(struct grc_runtime *runtime, struct grc_plugin *plugin)
 {
-    const char *prefix = plugin->settings ? plugin->settings->prefix : "";
-
     for (const char *const *own = plugin->desc->owns; own && *own; own++) {
-        char *whole = NULL;
-
-        if (asprintf(&whole, "%s%s", prefix ? prefix : "", *own) < 0)
-            return false;
-        bool added = grc_router_own(runtime->router, plugin, whole);
+        char *whole = grc_plugin_path(plugin, *own);
+        bool added = whole && grc_router_own(runtime->router, plugin, whole);
         free(whole);
         if (!added)
             return false;

@@ -98,8 +98,7 @@ static char *take_authority(CURLU *url)
 
     if (curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
         (void)curl_url_get(url, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT);
-        if (asprintf(&text, "%s%s%s", host, port ? ":" : "", port ? port : "") < 0)
-            text = NULL;
+        text = grc_format("%s%s%s", host, port ? ":" : "", port ? port : "");
     }
     curl_free(host);
     curl_free(port);

@@ -1,5 +1,7 @@
 #include "validate/pattern.h"
 
+#include "base/format.h"
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <pthread.h>
@@ -77,12 +79,9 @@ static struct scratch *get_scratch(void)
 static char *explain(int code, size_t offset)
 {
     PCRE2_UCHAR8 message[128];
-    char *reason = NULL;
 
     pcre2_get_error_message(code, message, sizeof(message));
-    if (asprintf(&reason, "%s at offset %zu", (const char *)message, offset) < 0)
-        return NULL;
-    return reason;
+    return grc_format("%s at offset %zu", (const char *)message, offset);
 }
 
 struct grc_pattern *grc_pattern_new(const char *text, char **ret_reason)

@@ -12,21 +12,16 @@ static gr_str decode(struct gr_call *call, gr_str raw)
     if (!text)
         return (gr_str){NULL, 0};
     for (size_t i = 0; i < raw.len; i++) {
-        char c = raw.ptr[i];
-        if (c == '+')
-            c = ' ';
-        if (c == '%') {
-            unsigned char byte;
+        unsigned char c = raw.ptr[i] == '+' ? ' ' : (unsigned char)raw.ptr[i];
 
-            if (i + 2 >= raw.len ||
-                !gr_unhex(call->host, (gr_str){raw.ptr + i + 1, 2}, &byte, sizeof(byte)))
+        if (c == '%') {
+            if (raw.len - i < 3 || !gr_unhex(call->host, (gr_str){raw.ptr + i + 1, 2}, &c, 1))
                 return (gr_str){NULL, 0};
-            c = (char)byte;
             i += 2;
         }
-        if ((unsigned char)c < ' ' || c == 0x7f)
+        if (c < ' ' || c == 0x7f)
             return (gr_str){NULL, 0};
-        text[len++] = c;
+        text[len++] = (char)c;
     }
     return (gr_str){text, len};
 }
