@@ -17,7 +17,7 @@
 #define READY_TIMEOUT_MS 20000
 #define STEP_MS 20
 
-/* In the child: becomes the program once more. */
+/* In the child process: executes this program with that config. Does not return. */
 static void become(const char *config, int log)
 {
     sigset_t none;

@@ -65,7 +65,7 @@ static const struct variable variables[] = {
     {"TQ_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/conference"},
     {"STORAGE_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/conference"},
 };
-/* This many of them are also used without a sandbox. */
+/* So many variables, from the first, are also set without a sandbox. */
 #define VARIABLES_ALWAYS 6
 
 /* Gateway and sandbox have separate state directories, but share this secret. */
@@ -181,7 +181,7 @@ static void print_ready(const char *url, const struct dev *dev, const char *stat
 {
     printf("gateway  %s%s\nstate    %s%s\n", url,
            dev->with_sandbox ? ", in front of a sandbox" : "", state,
-           kept ? "" : ", until it ends");
+           kept ? "" : ", deleted at the end");
     if (dev->settings) {
         print_pages(dev, url);
         print_key(dev);
@@ -234,7 +234,7 @@ static int serve(struct dev *dev, const char *state, bool kept)
     return fine ? GRC_EXIT_OK : GRC_EXIT_FAILED;
 }
 
-/* The user's config where there is a sandbox beside it, else the one that is installed for this. */
+/* The user's config if it has a sandbox, else the config that is installed for this command. */
 static char *find_config(const struct grc_cli *cli)
 {
     char data[PATH_MAX];
