@@ -85,7 +85,9 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* What the row says, or the option that it names; the loader has looked that there is one. */
+/* The interval of the row, or of the option that it names; the loader has checked that there is
+ * one.
+ */
 static int64_t interval_of(const struct gr_timer *row, const struct grc_plugin *plugin)
 {
     const struct gr_option *option = row->interval_option ? plugin->desc->options : NULL;
