@@ -261,7 +261,7 @@ def test_a_store_that_does_not_answer_in_time(make, store, choice, while_locked)
 def test_the_choice_for_a_failure_needs_the_store(make):
     gateway = make(auth={"keys": {"on_failure": "closed"}}, run=False)
     done = gateway.run("check")
-    assert done.returncode == 3 and 'auth.keys.on_failure: only keys in the store' in done.stderr, done.stderr
+    assert done.returncode == 3 and 'auth.keys.on_failure: is only for keys in the store' in done.stderr, done.stderr
 
 
 def test_a_record_that_cannot_be_read_leaves_the_known_keys_valid(make, store):
