@@ -83,7 +83,7 @@ struct grc_keys {
     bool look_wanted; /* a request waits */
     struct grc_queue waiting;
     pthread_cond_t stop;       /* or look_wanted */
-    _Atomic int64_t looked_ms; /* monotonic: the set is what the store had then, or later */
+    _Atomic int64_t looked_ms; /* since boot: the set is what the store had then, or later */
     atomic_bool late;          /* no request waits until a look succeeds */
     int64_t version;           /* of the set; for the watcher */
     bool failing;              /* the last look failed, which is logged once; for the watcher */
@@ -252,7 +252,7 @@ static void look_when_due(struct grc_keys *keys)
 
 static bool is_old(const struct grc_keys *keys)
 {
-    return grc_mono_ms() - atomic_load(&keys->looked_ms) > FRESH_MS;
+    return grc_boot_ms() - atomic_load(&keys->looked_ms) > FRESH_MS;
 }
 
 /* Waits until the watcher has looked. When it cannot, the next requests do not wait. */
@@ -359,7 +359,7 @@ struct grc_keys *grc_keys_new_stored(bool closed)
 /* The version is read before the keys: a change in between is read again with the next look. */
 static bool read_store(struct grc_keys *keys, char **ret_reason)
 {
-    int64_t now_ms = grc_mono_ms();
+    int64_t now_ms = grc_boot_ms();
     int64_t version = 0;
     enum gr_err err = grc_keys_store_version(keys->store, &version);
 

@@ -21,6 +21,11 @@ int64_t grc_mono_ms(void)
     return read_us(CLOCK_MONOTONIC) / 1000;
 }
 
+int64_t grc_boot_ms(void)
+{
+    return read_us(CLOCK_BOOTTIME) / 1000;
+}
+
 bool grc_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *held, int64_t due_ms)
 {
     const struct timespec due = {.tv_sec = (time_t)(due_ms / 1000),

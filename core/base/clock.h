@@ -8,6 +8,8 @@
 /* Monotonic, for deadlines and durations. */
 int64_t grc_mono_ms(void);
 int64_t grc_mono_us(void);
+/* The same, which also goes on while the machine is suspended. */
+int64_t grc_boot_ms(void);
 /* As pthread_cond_wait(), but at most until due_ms of the monotonic clock; returns false when that
  * moment has come. The condition needs no attributes. */
 bool grc_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *held, int64_t due_ms);

@@ -169,6 +169,8 @@ static void add_plain(struct grc_buf *line, enum gr_log_level level, const char 
                    level_names[level], end);
     add_clean(line, message);
     for (; fields && fields->kind != GRC_LOG_END; fields++) {
+        if (fields->kind == GRC_LOG_STR && fields->s.len == 0)
+            continue; /* a person misses nothing */
         grc_buf_format(line, " %s%s=%s", faint, fields->key, end);
         add_value(line, fields);
     }

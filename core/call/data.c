@@ -1,7 +1,9 @@
 /* The services of the store. A transaction belongs to its call. */
+#include "base/clock.h"
 #include "base/err.h"
 #include "call/host.h"
 #include "call/spans.h"
+#include "store/clock.h"
 #include "store/sql.h"
 
 #include <stdio.h>
@@ -47,6 +49,14 @@ enum gr_err grc_host_store_run(struct gr_call *pub, const char *sql, const struc
     if (!call->session && grc_sql_kind_of(sql) != GRC_SQL_READ)
         note_change(call, err);
     return err;
+}
+
+int64_t grc_host_store_now_ms(struct gr_call *pub)
+{
+    const struct grc_call *call = grc_call_of(pub);
+    struct grc_store *store = call->runtime->store;
+
+    return store ? grc_store_now_ms(store, call->session) : grc_now_ms();
 }
 
 struct body {

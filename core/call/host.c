@@ -399,6 +399,7 @@ const struct gr_host grc_host = {
     .now_ms = grc_now_ms,
     .time_ms = grc_rfc3339_parse,
     .store_run = grc_host_store_run,
+    .store_now_ms = grc_host_store_now_ms,
     .store_tx = grc_host_store_tx,
     .metric_add = metric_add,
     .timer_wake = timer_wake,

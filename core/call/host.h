@@ -60,6 +60,7 @@ enum gr_err grc_host_jwt_peek(struct gr_call *pub, gr_str token, const json_t **
 const char *grc_host_jwt_key_fault(const struct gr_jwt_key *key);
 
 /* data.c */
+int64_t grc_host_store_now_ms(struct gr_call *pub);
 enum gr_err grc_host_store_run(struct gr_call *pub, const char *sql, const struct gr_value *params,
                                size_t count, gr_row_fn *each, void *arg, int64_t *ret_changed);
 enum gr_err grc_host_store_tx(struct gr_call *pub, gr_tx_fn *body, void *arg);

@@ -17,14 +17,16 @@
 #define READY_TIMEOUT_MS 20000
 #define STEP_MS 20
 
-/* In the child process: executes this program with that config. Does not return. */
-static void become(const char *config, int log)
+/* In the child process: executes this program with that config, and does not return. The kernel ends
+ * it when its parent, whose id is given, ends in any way. */
+static void become(const char *config, int log, pid_t parent)
 {
     sigset_t none;
 
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &none, NULL);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent)
+        _exit(GRC_EXIT_FAILED); /* the parent has ended before */
     if (log < 0 || dup2(log, STDERR_FILENO) >= 0)
         execl("/proc/self/exe", "greenroom", "-c", config, (char *)NULL);
     _exit(GRC_EXIT_FAILED);
@@ -35,10 +37,11 @@ bool grc_child_start(struct grc_child *child, const char *config, const char *st
     *child = (struct grc_child){.pid = 0};
     fflush(stdout);
     if (setenv("STATE_DIRECTORY", state, 1) == 0) {
+        pid_t parent = getpid();
         pid_t pid = fork();
 
         if (pid == 0)
-            become(config, log);
+            become(config, log, parent);
         child->pid = pid > 0 ? pid : 0;
     }
     if (child->pid == 0)
@@ -52,6 +55,13 @@ bool grc_child_ended(struct grc_child *child)
         return false;
     child->pid = 0;
     return true;
+}
+
+int grc_child_exit_status(const struct grc_child *child)
+{
+    bool told = child->pid == 0 && WIFEXITED(child->status) && WEXITSTATUS(child->status) != 0;
+
+    return told ? WEXITSTATUS(child->status) : GRC_EXIT_FAILED;
 }
 
 bool grc_child_ends(struct grc_child *child, int timeout_ms)
@@ -70,10 +80,12 @@ bool grc_child_wait_ready(struct grc_child *child, const char *config, char *ret
     struct grc_settings *settings = grc_settings_peek(config);
     json_t *status = NULL;
 
-    for (int waited = 0; settings && !status && waited < READY_TIMEOUT_MS; waited += STEP_MS) {
+    /* With a config that cannot be read it ends by itself. */
+    for (int waited = 0; !status && waited < READY_TIMEOUT_MS; waited += STEP_MS) {
         char *reason = NULL;
 
-        status = grc_admin_socket_ask(settings, "status", NULL, &reason);
+        if (settings)
+            status = grc_admin_socket_ask(settings, "status", NULL, &reason);
         free(reason);
         if (!status && grc_child_ended(child))
             break;

@@ -154,6 +154,15 @@ static int run_unknown(const struct grc_cli *cli, int argc, char **argv)
     return status;
 }
 
+static void complain_words(const struct grc_cli *cli, const char *before, const char *words,
+                           const char *after)
+{
+    char problem[128];
+
+    snprintf(problem, sizeof(problem), "%s%.64s%s", before, words, after);
+    grc_usage_error(cli, problem);
+}
+
 /* words[0] is the name of the command. */
 static int run_command(const struct grc_cli *cli, int count, char **words)
 {
@@ -167,8 +176,10 @@ static int run_command(const struct grc_cli *cli, int count, char **words)
         grc_complain("out of memory");
     else if (!grc_flags_take(command->flags, args, &count, words))
         grc_usage_error(cli, NULL);
-    else if (count < command->words_min || (command->words_max >= 0 && count > command->words_max))
-        grc_usage_error(cli, NULL);
+    else if (count < command->words_min)
+        complain_words(cli, "expected ", command->words, "");
+    else if (command->words_max >= 0 && count > command->words_max)
+        complain_words(cli, "unexpected '", words[command->words_max], "'");
     else
         status = command->run(cli, args, count, words);
     free(args);

@@ -10,6 +10,7 @@
 #include "base/secure.h"
 #include "cmd/child.h"
 #include "cmd/cmd.h"
+#include "cmd/dev_sandbox.h"
 #include "config/env.h"
 
 #include <errno.h>
@@ -20,9 +21,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const int stop_signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
+#define STOP_SIGNALS (sizeof(stop_signals) / sizeof(stop_signals[0]))
+
 /* One of the two processes. */
 struct part {
     const char *name;
+    const char *ports; /* the variables that choose its ports in the config that is installed */
     char *config;
     char *state;
     struct grc_child child;
@@ -35,6 +40,7 @@ struct dev {
     bool with_sandbox;                   /* BASE_URL is not set to a real workspace */
     const struct grc_settings *settings; /* of the gateway; NULL when its config is wrong */
     char key[GRC_KEY_TEXT_MAX];          /* empty: callers need none, or it is kept elsewhere */
+    char problem[128];                   /* to be said last, below what the parts have logged */
 };
 
 /* --- environment variables for both configs --- */
@@ -99,22 +105,42 @@ static bool set_variables(const struct dev *dev)
 
 /* --- one part --- */
 
-static bool ended(struct part *part)
+/* Whether the end was asked for while a part started. */
+static bool is_stopping(const struct dev *dev)
 {
-    return grc_child_ended(&part->child);
+    sigset_t pending;
+
+    if (sigpending(&pending) != 0)
+        return false;
+    for (size_t i = 0; i < STOP_SIGNALS; i++) {
+        if (sigismember(&dev->signals, stop_signals[i]) == 1 &&
+            sigismember(&pending, stop_signals[i]) == 1)
+            return true;
+    }
+    return false;
 }
 
-static bool start_part(struct part *part, char *ret_url, size_t size)
+/* Returns the exit status; the part itself has said why it did not start. */
+static int start_part(struct dev *dev, struct part *part, char *ret_url, size_t size)
 {
+    if (is_stopping(dev))
+        return GRC_EXIT_OK;
     if (mkdir(part->state, 0700) != 0 && errno != EEXIST) {
         grc_complain("%s: %s", part->state, strerror(errno));
-        return false;
+        return GRC_EXIT_FAILED;
     }
-    if (grc_child_start(&part->child, part->config, part->state, -1) &&
-        grc_child_wait_ready(&part->child, part->config, ret_url, size))
-        return true;
-    grc_complain("the %s did not start", part->name);
-    return false;
+    if (!grc_child_start(&part->child, part->config, part->state, -1))
+        return GRC_EXIT_FAILED;
+    if (grc_child_wait_ready(&part->child, part->config, ret_url, size))
+        return GRC_EXIT_OK;
+    int status = grc_child_exit_status(&part->child);
+
+    if (is_stopping(dev))
+        return GRC_EXIT_OK;
+    snprintf(dev->problem, sizeof(dev->problem), "the %s did not start%s%s", part->name,
+             status == GRC_EXIT_LISTEN ? "; in the environment " : "",
+             status == GRC_EXIT_LISTEN ? part->ports : "");
+    return status;
 }
 
 /* --- both --- */
@@ -179,6 +205,8 @@ static void print_pages(const struct dev *dev, const char *url)
 
 static void print_ready(const char *url, const struct dev *dev, const char *state, bool kept)
 {
+    if (isatty(STDOUT_FILENO))
+        putchar('\n'); /* after the lines of the log */
     printf("gateway  %s%s\nstate    %s%s\n", url,
            dev->with_sandbox ? ", in front of a sandbox" : "", state,
            kept ? "" : ", deleted at the end");
@@ -192,17 +220,21 @@ static void print_ready(const char *url, const struct dev *dev, const char *stat
     fflush(stdout);
 }
 
-/* Waits for a signal. Returns false if one of the two processes ended by itself. */
-static bool wait_end(struct dev *dev)
+/* Waits for a signal to stop. Returns the exit status; a part that ends by itself is a failure. */
+static int wait_end(struct dev *dev)
 {
     for (;;) {
         int received = 0;
 
         if (sigwait(&dev->signals, &received) != 0 || received != SIGCHLD)
-            return true;
-        if (ended(&dev->sandbox) || ended(&dev->gateway)) {
-            grc_complain("the %s ended by itself", dev->gateway.child.pid ? "sandbox" : "gateway");
-            return false;
+            return GRC_EXIT_OK;
+        for (size_t i = 0; i < 2; i++) {
+            struct part *part = i == 0 ? &dev->sandbox : &dev->gateway;
+
+            if (!grc_child_ended(&part->child))
+                continue;
+            snprintf(dev->problem, sizeof(dev->problem), "the %s ended by itself", part->name);
+            return grc_child_exit_status(&part->child);
         }
     }
 }
@@ -218,20 +250,25 @@ static struct grc_settings *load_settings(const struct dev *dev)
 static int serve(struct dev *dev, const char *state, bool kept)
 {
     char url[256];
-    bool fine = !dev->with_sandbox || start_part(&dev->sandbox, url, sizeof(url));
-    struct grc_settings *settings = fine ? load_settings(dev) : NULL;
+    struct grc_settings *settings = NULL;
+    int status = dev->with_sandbox ? start_part(dev, &dev->sandbox, url, sizeof(url)) : GRC_EXIT_OK;
 
-    dev->settings = settings;
-    fine = fine && make_key(dev) && start_part(&dev->gateway, url, sizeof(url));
-    if (fine)
+    if (status == GRC_EXIT_OK) {
+        dev->settings = settings = load_settings(dev);
+        status = make_key(dev) ? start_part(dev, &dev->gateway, url, sizeof(url)) : GRC_EXIT_FAILED;
+    }
+    if (status == GRC_EXIT_OK && !is_stopping(dev)) {
         print_ready(url, dev, state, kept);
-    fine = fine && wait_end(dev);
+        status = wait_end(dev);
+    }
     grc_child_stop(&dev->gateway.child);
     grc_child_stop(&dev->sandbox.child);
+    if (dev->problem[0])
+        grc_complain("%s", dev->problem);
     grc_wipe(dev->key, sizeof(dev->key));
     dev->settings = NULL;
     grc_settings_free(settings);
-    return fine ? GRC_EXIT_OK : GRC_EXIT_FAILED;
+    return status;
 }
 
 /* The user's config if it has a sandbox, else the config that is installed for this command. */
@@ -252,9 +289,12 @@ static bool prepare(struct dev *dev, const struct grc_cli *cli, const char *stat
     char *config = find_config(cli);
 
     if (config) {
-        dev->gateway =
-            (struct part){.name = "gateway", .config = strdup(config), .state = strdup(state)};
+        dev->gateway = (struct part){.name = "gateway",
+                                     .ports = "PORT and ADMIN_PORT choose its ports",
+                                     .config = strdup(config),
+                                     .state = strdup(state)};
         dev->sandbox = (struct part){.name = "sandbox",
+                                     .ports = "SANDBOX_PORT chooses its port",
                                      .config = grc_path_join(config, "sandbox"),
                                      .state = grc_path_join(state, "sandbox")};
     }
@@ -271,18 +311,37 @@ static bool prepare(struct dev *dev, const struct grc_cli *cli, const char *stat
     return fine;
 }
 
-static int run_in(const struct grc_cli *cli, const char *state, bool kept)
+/* SIGHUP that nohup ignores does not stop it. */
+static void block_signals(sigset_t *set)
+{
+    struct sigaction now;
+
+    sigemptyset(set);
+    for (size_t i = 0; i < STOP_SIGNALS; i++) {
+        if (sigaction(stop_signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            sigaddset(set, stop_signals[i]);
+    }
+    sigaddset(set, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+struct dev_args {
+    const char *state;
+    struct grc_dev_sandbox sandbox;
+};
+
+static int run_in(const struct grc_cli *cli, const struct dev_args *args, const char *state,
+                  bool kept)
 {
     const char *workspace = getenv("BASE_URL");
     struct dev dev = {.with_sandbox = !workspace || !workspace[0]};
     int status = GRC_EXIT_FAILED;
 
-    sigemptyset(&dev.signals);
-    sigaddset(&dev.signals, SIGINT);
-    sigaddset(&dev.signals, SIGTERM);
-    sigaddset(&dev.signals, SIGCHLD);
-    pthread_sigmask(SIG_BLOCK, &dev.signals, NULL);
+    block_signals(&dev.signals);
     if (prepare(&dev, cli, state))
+        status = grc_dev_sandbox_set(&args->sandbox, dev.with_sandbox ? dev.sandbox.config : NULL,
+                                     kept ? dev.sandbox.state : NULL);
+    if (status == GRC_EXIT_OK)
         status = serve(&dev, state, kept);
     free(dev.gateway.config);
     free(dev.gateway.state);
@@ -291,33 +350,11 @@ static int run_in(const struct grc_cli *cli, const char *state, bool kept)
     return status;
 }
 
-struct dev_args {
-    const char *state;
-    const char *seed;
-    const char *speed;
-};
-
-/* Sets the seed and the speed of the sandbox, whose own options check them later. Returns false
- * after printing the reason. */
-static bool set_sandbox(const struct dev_args *args)
-{
-    char *seed = args->seed ? realpath(args->seed, NULL) : NULL;
-    bool fine = !args->seed || seed;
-
-    if (!fine)
-        grc_complain("--seed: %s: %s", args->seed, strerror(errno));
-    if (seed && setenv("SANDBOX_SEED_FILE", seed, 1) != 0)
-        fine = false;
-    if (args->speed && setenv("SANDBOX_SPEED", args->speed, 1) != 0)
-        fine = false;
-    free(seed);
-    return fine;
-}
-
 static int dev(const struct grc_cli *cli, const void *args, int count, char **words)
 {
     char made[] = "/tmp/greenroom-dev-XXXXXX";
-    const char *state = ((const struct dev_args *)args)->state;
+    const struct dev_args *given = args;
+    const char *state = given->state;
 
     (void)count;
     (void)words;
@@ -325,8 +362,6 @@ static int dev(const struct grc_cli *cli, const void *args, int count, char **wo
     grc_log_level_set(GR_LOG_ERROR);
     grc_env_lenient_set(true);
     bool kept = state != NULL;
-    if (!set_sandbox(args))
-        return GRC_EXIT_USAGE;
     if (kept && mkdir(state, 0700) != 0 && errno != EEXIST) {
         grc_complain("%s: %s", state, strerror(errno));
         return GRC_EXIT_FAILED;
@@ -337,7 +372,7 @@ static int dev(const struct grc_cli *cli, const void *args, int count, char **wo
         grc_complain("/tmp: %s", strerror(errno));
         return GRC_EXIT_FAILED;
     }
-    int status = run_in(cli, state, kept);
+    int status = run_in(cli, given, state, kept);
     if (!kept)
         grc_tree_remove(state);
     return status;
@@ -347,10 +382,10 @@ static const struct grc_flag dev_flags[] = {
     GRC_TEXT(dev_args, "--state", state, "DIR",
              "Keep the data in DIR; by default it is deleted at the end",
              .choices = &grc_choices_files),
-    GRC_TEXT(dev_args, "--seed", seed, "FILE",
+    GRC_TEXT(dev_args, "--seed", sandbox.seed, "FILE",
              "JSON file with the initial templates, rooms, codes, peers and polls of the sandbox",
              .choices = &grc_choices_files),
-    GRC_TEXT(dev_args, "--speed", speed, "N",
+    GRC_TEXT(dev_args, "--speed", sandbox.speed, "N",
              "Factor by which the delays of the sandbox are shortened"),
     GRC_FLAG_END,
 };

@@ -1,5 +1,8 @@
 /* Reads the flags of commands by their rows. */
+#include "base/near.h"
 #include "cmd/cmd.h"
+
+#include <stdio.h>
 
 const struct grc_flag grc_global_flags[] = {
     {.name = "--config",
@@ -48,6 +51,20 @@ static bool set_value(const struct grc_flag *flag, void *args, const char *value
     return true;
 }
 
+static void complain_unknown(const struct grc_flag *flags, const char *word)
+{
+    char name[64];
+    struct grc_near near = {.name = name};
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+    for (const struct grc_flag *flag = flags; flag && flag->name; flag++)
+        grc_near_try(&near, flag->name);
+    if (near.best)
+        grc_complain("unknown option '%s', did you mean '%s'?", name, near.best);
+    else
+        grc_complain("unknown option '%s'", name);
+}
+
 /* Returns the number of words read, or 0 after complaining. */
 static int take_flag(const struct grc_flag *flags, void *args, char **words)
 {
@@ -56,7 +73,7 @@ static int take_flag(const struct grc_flag *flags, void *args, char **words)
     const char *value = equals ? equals + 1 : words[1];
 
     if (!flag) {
-        grc_complain("unknown option '%s'", words[0]);
+        complain_unknown(flags, words[0]);
         return 0;
     }
     if (flag->type == GRC_FLAG_SWITCH) {

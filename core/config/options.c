@@ -165,6 +165,33 @@ void *grc_options_parse(const struct gr_plugin *plugin, const char *where, const
     return block->options;
 }
 
+bool grc_option_accepts(const struct gr_option *option, const char *name, const char *text,
+                        grc_report_fn *report, void *arg)
+{
+    struct grc_setting keys[2] = {key_of(option), GRC_SETTING_END};
+    struct grc_keep keep = {NULL};
+    struct grc_reader reader = {.where = "greenroom",
+                                .joint = ": ",
+                                .dir = ".",
+                                .report = report,
+                                .arg = arg,
+                                .keep = &keep,
+                                .plain = true};
+    max_align_t value;
+
+    keys[0].name = name;
+    keys[0].env = NULL;
+    keys[0].offset = 0;
+    json_t *object = json_pack("{s:o}", name, grc_setting_parse(&keys[0], text));
+    if (object)
+        grc_setting_rows_read(&reader, NULL, keys, object, &value);
+    else
+        grc_reader_problem(&reader, NULL, "out of memory");
+    json_decref(object);
+    grc_keep_done(&keep);
+    return reader.problems == 0;
+}
+
 void grc_options_free(const struct gr_plugin *plugin, void *options)
 {
     struct options_block *block;

@@ -14,6 +14,13 @@
  */
 void *grc_options_parse(const struct gr_plugin *plugin, const char *where, const json_t *config,
                         grc_report_fn *report, void *arg);
+/*
+ * Whether the text can be the value of an option of numbers, texts or choices; otherwise reports
+ * why, as "greenroom: NAME: expected …, found …". name is what the user calls the option, such as
+ * "--speed".
+ */
+bool grc_option_accepts(const struct gr_option *option, const char *name, const char *text,
+                        grc_report_fn *report, void *arg);
 /* Wipes and frees. NULL is fine. */
 void grc_options_free(const struct gr_plugin *plugin, void *options);
 /* The JSON schema of the "config" object. New reference or NULL. */

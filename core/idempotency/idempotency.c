@@ -9,6 +9,7 @@
 #include "idempotency/key.h"
 #include "loop/fiber.h"
 #include "metrics/metrics.h"
+#include "store/clock.h"
 
 #include <stdlib.h>
 
@@ -269,7 +270,7 @@ static enum gr_err ask_store(struct grc_call *call, struct grc_claim *claim, boo
                                             .group = call->plugin->self.name,
                                             .operation = call->route->row->id,
                                             .token = claim->token,
-                                            .now_ms = grc_keeper_now_ms(keeper),
+                                            .now_ms = grc_store_now_ms(call->runtime->store, NULL),
                                             .keep_ms = settings->keep_ms};
 
     if (grc_keeper_count(keeper, call->plugin->self.name) >= settings->records_max)

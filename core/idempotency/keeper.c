@@ -38,7 +38,6 @@ struct grc_keeper {
     bool running;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
-    int64_t ahead_ms; /* the store's clock, less the monotonic one of this machine */
     bool stopping;
     bool claimed; /* since the last beat */
     int64_t serving;
@@ -54,30 +53,6 @@ struct grc_keeper {
 const char *grc_keeper_owner(const struct grc_keeper *keeper)
 {
     return keeper->self;
-}
-
-/* --- the clock --- */
-
-/* Notes the difference between the store's clock and the monotonic one, by which the time goes on,
- * so that setting a clock meanwhile has no effect. */
-static void read_clock(struct grc_keeper *keeper)
-{
-    int64_t before_ms = grc_mono_ms();
-    int64_t store_ms = 0;
-
-    if (grc_store_clock(keeper->store, &store_ms) != GR_OK)
-        return;
-    pthread_mutex_lock(&keeper->lock);
-    keeper->ahead_ms = store_ms - before_ms;
-    pthread_mutex_unlock(&keeper->lock);
-}
-
-int64_t grc_keeper_now_ms(struct grc_keeper *keeper)
-{
-    pthread_mutex_lock(&keeper->lock);
-    int64_t now_ms = grc_mono_ms() + keeper->ahead_ms;
-    pthread_mutex_unlock(&keeper->lock);
-    return now_ms;
 }
 
 /* --- records that are ended later --- */
@@ -128,7 +103,8 @@ static void beat(struct grc_keeper *keeper)
     bool due = keeper->claimed || keeper->serving > 0 || keeper->later.count > 0;
     keeper->claimed = false;
     pthread_mutex_unlock(&keeper->lock);
-    if (!due || grc_records_beat(keeper->store, keeper->self, grc_keeper_now_ms(keeper)) == GR_OK)
+    if (!due || grc_records_beat(keeper->store, keeper->self,
+                                 grc_store_now_ms(keeper->store, NULL)) == GR_OK)
         return;
     pthread_mutex_lock(&keeper->lock);
     keeper->claimed = true;
@@ -236,8 +212,7 @@ static void clean_up(struct grc_keeper *keeper)
 
     if (now_ms < keeper->cleanup_ms)
         return;
-    read_clock(keeper);
-    if (grc_records_expire(keeper->store, grc_keeper_now_ms(keeper), &removed) != GR_OK)
+    if (grc_records_expire(keeper->store, grc_store_now_ms(keeper->store, NULL), &removed) != GR_OK)
         return;
     /* Each tick removes a limited number, until there are no more. */
     if (count_groups(keeper) && removed == 0)
@@ -296,8 +271,6 @@ struct grc_keeper *grc_keeper_new(struct grc_store *store, const char *const *gr
     bool fine = set_groups(keeper, groups) && grc_later_init(&keeper->later) && keeper->owners;
     pthread_mutex_init(&keeper->lock, NULL);
     pthread_cond_init(&keeper->changed, NULL);
-    keeper->ahead_ms = grc_now_ms() - grc_mono_ms(); /* unless the store says another time */
-    read_clock(keeper);
     keeper->running = fine && grc_thread_start(&keeper->thread, STACK_BYTES, work, keeper);
     if (keeper->running)
         return keeper;

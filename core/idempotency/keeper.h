@@ -24,9 +24,6 @@ void grc_keeper_free(struct grc_keeper *keeper);
 
 /* A UUID, the owner of the records that this runtime makes. */
 const char *grc_keeper_owner(const struct grc_keeper *keeper);
-/* The time of the store's machine, by which all gateways agree when a record's time is over,
- * whatever their own clocks say. In milliseconds since 1970. */
-int64_t grc_keeper_now_ms(struct grc_keeper *keeper);
 /* Roughly how many records a group has: they are counted once a minute, and later claims are added.
  * */
 int64_t grc_keeper_count(struct grc_keeper *keeper, const char *group);

@@ -28,7 +28,7 @@ struct grc_record_claim {
     const char *group;
     const char *operation; /* for people who look into the store */
     int64_t token;         /* random: names this claim among all that were made with the id */
-    int64_t now_ms;        /* of the store's clock, see grc_keeper_now_ms() */
+    int64_t now_ms;        /* of the store's clock, see grc_store_now_ms() */
     int64_t keep_ms;
 };
 

@@ -19,6 +19,7 @@
 #include "server/lifecycle.h"
 #include "server/names.h"
 #include "server/runtime_check.h"
+#include "store/clock.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -295,6 +296,8 @@ static bool prepare_store(struct grc_runtime *runtime, const struct grc_reporter
     }
     if (runtime->settings->auth.keys_in_store && !read_keys(runtime, true, reporter))
         return false;
+    /* The first reading is made while the store answers, so that no request waits for it. */
+    (void)grc_store_now_ms(runtime->store, NULL);
     return start_keeper(runtime, reporter);
 }
 

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "store/engine.h"
 
+#define ASK_EVERY_MS 10000
+
 static enum gr_err take_time(void *arg, const struct gr_value *columns, size_t count)
 {
     int64_t *ms = arg;
@@ -12,10 +14,31 @@ static enum gr_err take_time(void *arg, const struct gr_value *columns, size_t c
     return GR_OK;
 }
 
-enum gr_err grc_store_clock(struct grc_store *store, int64_t *ret_ms)
+static void ask(struct grc_store *store, struct grc_store_session *session)
 {
-    const char *sql = store->engine->clock_sql;
+    int64_t before_ms = grc_boot_ms();
+    int64_t store_ms = 0;
 
-    *ret_ms = grc_now_ms();
-    return sql ? grc_store_run(store, NULL, sql, NULL, 0, take_time, ret_ms, NULL) : GR_OK;
+    if (grc_store_run(store, session, store->engine->clock_sql, NULL, 0, take_time, &store_ms,
+                      NULL) != GR_OK)
+        return;
+    atomic_store(&store->clock.ahead_ms, store_ms - before_ms);
+    atomic_store(&store->clock.known, true);
+}
+
+int64_t grc_store_now_ms(struct grc_store *store, struct grc_store_session *session)
+{
+    struct grc_store_clock *clock = &store->clock;
+    int64_t due_ms = atomic_load(&clock->due_ms);
+    int64_t now_ms = grc_boot_ms();
+
+    if (!store->engine->clock_sql)
+        return grc_now_ms();
+    /* One thread asks, and the others go by the last answer if there is one. */
+    if (!atomic_load(&clock->known) ||
+        (now_ms >= due_ms &&
+         atomic_compare_exchange_strong(&clock->due_ms, &due_ms, now_ms + ASK_EVERY_MS)))
+        ask(store, session);
+    return atomic_load(&clock->known) ? grc_boot_ms() + atomic_load(&clock->ahead_ms)
+                                      : grc_now_ms();
 }

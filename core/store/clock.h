@@ -3,6 +3,11 @@
 
 #include "store/store.h"
 
-/* The time of the store's machine in milliseconds since 1970. Thread-safe. After an error *ret_ms
- * is the time of this machine. */
-enum gr_err grc_store_clock(struct grc_store *store, int64_t *ret_ms);
+/*
+ * The time of the store's machine in milliseconds since 1970. It is asked for every ten seconds,
+ * and goes on with this machine's time since boot meanwhile, and while the store does not answer;
+ * so a wall clock that is wrong or is set changes nothing. Before the first answer, and for a store
+ * on this machine, it is the wall clock. session: of the transaction that the thread is in; NULL:
+ * none. Thread-safe.
+ */
+int64_t grc_store_now_ms(struct grc_store *store, struct grc_store_session *session);

@@ -4,6 +4,8 @@
 #include "base/buf.h"
 #include "store/store.h"
 
+#include <stdatomic.h>
+
 /* Parameters and columns over this size are refused by both engines alike. */
 #define GRC_STORE_VALUE_MAX_BYTES (256u << 20)
 /* Rows of up to this many columns need no allocation. */
@@ -27,9 +29,17 @@ struct grc_statement {
     size_t rows; /* rows passed to `each`; when there is one, the statement must not be repeated */
 };
 
-/* The first member of an engine's own store. */
+/* See store/clock.h. */
+struct grc_store_clock {
+    _Atomic int64_t ahead_ms; /* of this machine's time since boot */
+    _Atomic int64_t due_ms;   /* since boot: when it is to be asked for again */
+    atomic_bool known;
+};
+
+/* The first member of an engine's own store. All members but `engine` are 0 at first. */
 struct grc_store {
     const struct grc_engine *engine;
+    struct grc_store_clock clock;
 };
 
 /* The first member of an engine's own connection. */

@@ -23,6 +23,7 @@ struct migration_run {
     const struct grc_engine *engine;
     const char *plugin;
     char **ret_reason;
+    bool applied; /* whether the last step was missing in the store */
 };
 
 /* What the store has recorded of a step. */
@@ -134,7 +135,7 @@ static enum gr_err note(const struct migration_run *run, const struct gr_migrati
 }
 
 /* Applies a step, inside of its transaction. */
-static enum gr_err apply(const struct migration_run *run, const struct gr_migration *step)
+static enum gr_err apply(struct migration_run *run, const struct gr_migration *step)
 {
     char checksum[65];
     struct applied applied = {.checksum = checksum};
@@ -149,6 +150,7 @@ static enum gr_err apply(const struct migration_run *run, const struct gr_migrat
         return refuse(run, step, GR_ERR_STORE,
                       "the store has applied this step with a different text; a released step must "
                       "not be edited");
+    run->applied = !applied.found;
     if (applied.found)
         return GR_OK;
     if (applied.highest > step->version)
@@ -156,17 +158,11 @@ static enum gr_err apply(const struct migration_run *run, const struct gr_migrat
     err = run->engine->script(run->session, run->engine->step_sql(step));
     if (err != GR_OK)
         return refuse(run, step, err, "its SQL failed; the log has the reason");
-    err = note(run, step, checksum);
-    if (err == GR_OK)
-        grc_log_fields(GR_LOG_INFO, "store migrated",
-                       GRC_LOG_FIELDS(GRC_LT("plugin", run->plugin),
-                                      GRC_LI("version", step->version),
-                                      GRC_LT("step", step->name)));
-    return err;
+    return note(run, step, checksum);
 }
 
 /* Refuses a store that a newer release has migrated. */
-static enum gr_err check_newest(const struct migration_run *run, const struct gr_migration *last)
+static enum gr_err check_newest(struct migration_run *run, const struct gr_migration *last)
 {
     struct applied applied = {.checksum = ""};
 
@@ -179,7 +175,7 @@ static enum gr_err check_newest(const struct migration_run *run, const struct gr
     return err;
 }
 
-typedef enum gr_err step_fn(const struct migration_run *run, const struct gr_migration *step);
+typedef enum gr_err step_fn(struct migration_run *run, const struct gr_migration *step);
 
 /* Runs fn under the schema lock. */
 static enum gr_err locked(struct grc_store *store, struct migration_run *run,
@@ -225,6 +221,7 @@ enum gr_err grc_store_migrate(struct grc_store *store, const char *plugin,
         .engine = store->engine, .plugin = plugin, .ret_reason = ret_reason};
     struct gr_migration step;
     struct gr_migration last = {0};
+    struct gr_migration done = {0}; /* the last one that was applied now */
 
     *ret_reason = NULL;
     if (!steps)
@@ -234,7 +231,14 @@ enum gr_err grc_store_migrate(struct grc_store *store, const char *plugin,
         last = step;
     if (err == GR_OK && last.version)
         err = locked_again(store, &run, &last, check_newest);
-    for (size_t i = 0; err == GR_OK && step_at(steps, step_size, i, &step); i++)
+    for (size_t i = 0; err == GR_OK && step_at(steps, step_size, i, &step); i++) {
         err = locked_again(store, &run, &step, apply);
+        if (err == GR_OK && run.applied)
+            done = step;
+    }
+    if (done.version)
+        grc_log_fields(GR_LOG_INFO, "store migrated",
+                       GRC_LOG_FIELDS(GRC_LT("plugin", plugin), GRC_LI("version", done.version),
+                                      GRC_LT("step", done.name)));
     return err;
 }

@@ -177,7 +177,7 @@ static enum gr_err keep(struct gr_call *call, void *arg)
 {
     struct incoming *in = arg;
     const json_t *data = json_object_get(in->event, "data");
-    int64_t now = gr_now_ms(call->host);
+    int64_t now = gr_store_now_ms(call);
     const struct gr_value values[] = {
         gr_v_text(text_of(in->event, "id")),
         gr_v_text(text_of(in->event, "type")),

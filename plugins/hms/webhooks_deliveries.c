@@ -141,7 +141,7 @@ static const char *condition(struct gr_call *call, const struct webhooks_filter 
         add(call, &where, values, "e.room_id =", gr_v_text(filter->room_id));
     if (filter->since)
         add(call, &where, values, "COALESCE(d.tried_ms, e.received_ms) >=",
-            gr_v_int(gr_now_ms(call->host) - span_ms(filter->since)));
+            gr_v_int(gr_store_now_ms(call) - span_ms(filter->since)));
     return where;
 }
 
@@ -378,7 +378,7 @@ enum gr_err webhooks_replay_all(struct gr_call *call, const struct webhooks_opti
     settled.state = filter->event_id ? "settled" : "dead";
     *ret_count = 0;
     do {
-        batch.due_ms = gr_now_ms(call->host);
+        batch.due_ms = gr_store_now_ms(call);
         r = gr_store_tx(call, replay_batch, &batch);
         *ret_count += r == GR_OK ? batch.count : 0;
     } while (r == GR_OK && batch.count == REPLAY_BATCH);

@@ -156,7 +156,7 @@ enum gr_err webhooks_list(struct gr_call *call)
 enum gr_err webhooks_purge(struct gr_call *call)
 {
     const struct webhooks *webhooks = call->state;
-    const struct gr_value values[] = {gr_v_int(gr_now_ms(call->host) - webhooks->options->keep),
+    const struct gr_value values[] = {gr_v_int(gr_store_now_ms(call) - webhooks->options->keep),
                                       gr_v_int(PURGE_BATCH)};
     int64_t gone = 0;
 

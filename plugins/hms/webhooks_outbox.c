@@ -17,8 +17,7 @@
 
 /* Deliveries of a target that one round claims. */
 #define SHARE 4
-/* A lease lasts for the time-outs of a round plus this margin for the store and for clocks that
- * differ between gateways. */
+/* A lease lasts for the time-outs of a round plus this margin for the store. */
 #define LEASE_MARGIN_MS 10000
 /* A round reads no further bodies beyond this sum. */
 #define ROUND_MAX_BYTES ((size_t)8 * 1024 * 1024)
@@ -249,7 +248,7 @@ static enum gr_err add_request(struct round *round, struct turn *turn)
  * while, and another one may have claimed the delivery. */
 static bool lease_lasts(const struct round *round, const struct delivery *delivery)
 {
-    return delivery->item.lease_ms - gr_now_ms(round->call->host) >=
+    return delivery->item.lease_ms - gr_store_now_ms(round->call) >=
            round->webhooks->options->forward_timeout;
 }
 
@@ -358,7 +357,7 @@ static enum gr_err note_failure(struct gr_call *call, const struct delivery *del
                          "UPDATE webhook_delivery SET tried_ms = ?3, status = ?4, failure = ?5"
                          " WHERE event_seq = ?1 AND target = ?2",
                          GR_PARAMS(delivery->item.key, gr_v_text(delivery->item.lane),
-                                   gr_v_int(gr_now_ms(call->host)),
+                                   gr_v_int(gr_store_now_ms(call)),
                                    failure ? gr_v_null() : gr_v_int(reply->status),
                                    gr_v_text(failure)));
 }

@@ -250,7 +250,7 @@ enum gr_err webhooks_set_paused(struct gr_call *call, const struct webhooks_opti
         paused ? "INSERT INTO webhook_target (name, paused_ms) VALUES (?1, ?2) ON CONFLICT (name)"
                  " DO UPDATE SET paused_ms = COALESCE(webhook_target.paused_ms, ?2)"
                : "UPDATE webhook_target SET paused_ms = NULL WHERE name = ?1 AND ?2 > 0",
-        GR_PARAMS(gr_v_text(name), gr_v_int(gr_now_ms(call->host))));
+        GR_PARAMS(gr_v_text(name), gr_v_int(gr_store_now_ms(call))));
 }
 
 /* --- routes --- */

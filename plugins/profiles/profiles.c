@@ -67,7 +67,7 @@ static enum gr_err find_kept(struct gr_call *call, gr_str id, gr_str *ret_body)
     struct kept kept = {.call = call};
     enum gr_err err =
         gr_store_query(call, "SELECT body FROM profiles_kept WHERE id = ?1 AND kept_until_ms > ?2",
-                       GR_PARAMS(gr_v_str(id), gr_v_int(gr_now_ms(call->host))), take_kept, &kept);
+                       GR_PARAMS(gr_v_str(id), gr_v_int(gr_store_now_ms(call))), take_kept, &kept);
 
     *ret_body = kept.body;
     return err;
@@ -80,7 +80,7 @@ static enum gr_err keep(struct gr_call *call, gr_str id, gr_str body, int64_t ke
         "INSERT INTO profiles_kept (id, body, kept_until_ms) VALUES (?1, ?2, ?3)"
         " ON CONFLICT (id) DO UPDATE SET body = excluded.body,"
         " kept_until_ms = excluded.kept_until_ms",
-        GR_PARAMS(gr_v_str(id), gr_v_str(body), gr_v_int(gr_now_ms(call->host) + keep_ms)));
+        GR_PARAMS(gr_v_str(id), gr_v_str(body), gr_v_int(gr_store_now_ms(call) + keep_ms)));
 }
 
 /* --- the service --- */
@@ -150,7 +150,7 @@ static enum gr_err purge(struct gr_call *call)
 {
     int64_t purged = 0;
     enum gr_err err = gr_store(call, "DELETE FROM profiles_kept WHERE kept_until_ms <= ?1",
-                               GR_PARAMS(gr_v_int(gr_now_ms(call->host))), NULL, NULL, &purged);
+                               GR_PARAMS(gr_v_int(gr_store_now_ms(call))), NULL, NULL, &purged);
 
     gr_metric_add(call->self, "purged_total", NULL, purged);
     return err;

@@ -24,7 +24,7 @@ static enum gr_err agents_config(struct gr_call *call)
         return rig_fail_store(call, err, RIG_FETCH, NULL);
     if (!row.found)
         return rig_fail(call, GR_ERR_NOT_FOUND, 404, RIG_NOT_FOUND, NULL);
-    if (row.number[1] > gr_now_ms(call->host) &&
+    if (row.number[1] > gr_store_now_ms(call) &&
         !gr_str_eq(gr_str_of(row.text[2]), gr_caller(call)))
         return rig_fail(call, GR_ERR_CONFLICT, 409, RIG_IN_USE, NULL);
     err = rig_destinations(call, row.text[0], &list);

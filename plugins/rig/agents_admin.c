@@ -36,7 +36,7 @@ static bool read_arguments(int argc, char **argv, struct wanted *wanted)
 /* Stores the token's id, so that it can be listed and revoked. */
 static enum gr_err note_token(struct gr_call *call, const char *jti, const struct wanted *wanted)
 {
-    int64_t now_ms = gr_now_ms(call->host);
+    int64_t now_ms = gr_store_now_ms(call);
     const struct gr_value params[] = {gr_v_text(jti), gr_v_text(wanted->name), gr_v_int(now_ms),
                                       gr_v_int(now_ms + wanted->lifetime_ms)};
 

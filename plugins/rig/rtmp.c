@@ -77,7 +77,7 @@ static enum gr_err end_one(struct gr_call *call, const struct rig_notice *notice
     *ret_found = row.found;
     if (err != GR_OK || !row.found)
         return err;
-    const struct gr_value params[] = {gr_v_text(row.text[1]), gr_v_int(gr_now_ms(call->host))};
+    const struct gr_value params[] = {gr_v_text(row.text[1]), gr_v_int(gr_store_now_ms(call))};
     err = gr_store_exec(call,
                         "UPDATE rig_broadcasts SET ended_at_ms = ?2, reason = 'done' WHERE id = ?1",
                         params, 2);
@@ -208,7 +208,7 @@ static enum gr_err begin_broadcast(struct gr_call *call, struct publish *publish
 static enum gr_err publish_tx(struct gr_call *call, void *arg)
 {
     struct publish *publish = arg;
-    int64_t now_ms = gr_now_ms(call->host);
+    int64_t now_ms = gr_store_now_ms(call);
     int64_t changed = 0;
 
     enum gr_err err = close_old(call, publish->notice->name, now_ms);
@@ -282,7 +282,7 @@ static enum gr_err renew_tx(struct gr_call *call, void *arg)
     const struct rig_notice *notice = arg;
     const struct gr_value params[] = {
         gr_v_str(notice->name), gr_v_str(gr_caller(call)), v_text(notice->client),
-        gr_v_int(gr_now_ms(call->host) + rig_of(call)->options->lease)};
+        gr_v_int(gr_store_now_ms(call) + rig_of(call)->options->lease)};
     struct rig_text_row row = {.call = call};
 
     enum gr_err err = gr_store_query(call,
@@ -342,7 +342,7 @@ enum gr_err rig_on_done(struct gr_call *call)
 
 static enum gr_err end_leases_tx(struct gr_call *call, void *arg)
 {
-    const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host))};
+    const struct gr_value params[] = {gr_v_int(gr_store_now_ms(call))};
 
     (void)arg;
     enum gr_err err = gr_store_exec(call,
@@ -358,7 +358,7 @@ static enum gr_err end_leases_tx(struct gr_call *call, void *arg)
 
 enum gr_err rig_end_leases(struct gr_call *call)
 {
-    const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host))};
+    const struct gr_value params[] = {gr_v_int(gr_store_now_ms(call))};
     struct rig_text_row row = {.call = call};
 
     /* Usually no lease has expired, so a transaction that writes is not needed. */

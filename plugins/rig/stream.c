@@ -18,7 +18,7 @@ enum gr_err rig_stream_read(struct gr_call *call, struct rig_stream *stream)
         return GR_ERR_NOT_FOUND;
     stream->key = row.text[0];
     stream->active = row.number[1] != 0;
-    stream->live = row.number[2] > gr_now_ms(call->host);
+    stream->live = row.number[2] > gr_store_now_ms(call);
     return GR_OK;
 }
 

@@ -57,7 +57,7 @@ static enum gr_err insert_stream(struct gr_call *call, void *arg)
                         "SELECT COALESCE(MAX(created_at_ms), 0) FROM rig_streams"
                         " WHERE user_id = ?1",
                         gr_caller(call), &last_ms);
-    int64_t now_ms = gr_now_ms(call->host);
+    int64_t now_ms = gr_store_now_ms(call);
     const struct gr_value params[] = {gr_v_text(stream->id), gr_v_text(stream->key),
                                       gr_v_str(gr_caller(call)),
                                       gr_v_int(now_ms > last_ms ? now_ms : last_ms + 1)};
@@ -114,7 +114,7 @@ static enum gr_err list_stream(void *arg, const struct gr_value *columns, size_t
 static enum gr_err streams_list(struct gr_call *call)
 {
     const struct gr_value params[] = {gr_v_str(gr_caller(call))};
-    struct stream_list to = {call, json_array(), gr_now_ms(call->host)};
+    struct stream_list to = {call, json_array(), gr_store_now_ms(call)};
 
     enum gr_err err =
         gr_store_query(call,
@@ -163,7 +163,7 @@ static enum gr_err update_stream(struct gr_call *call, void *arg)
     if (err != GR_OK || !active)
         return err;
     const struct gr_value params[] = {gr_v_text(stream.id), gr_v_int(json_is_true(active)),
-                                      gr_v_int(gr_now_ms(call->host))};
+                                      gr_v_int(gr_store_now_ms(call))};
     err = gr_store_exec(
         call, "UPDATE rig_streams SET is_active = ?2, updated_at_ms = ?3 WHERE id = ?1", params, 3);
     if (err == GR_OK)
@@ -223,7 +223,7 @@ static enum gr_err change_key(struct gr_call *call, void *arg)
     if (err != GR_OK)
         return err;
     const struct gr_value params[] = {gr_v_text(change->stream.id), gr_v_text(change->key),
-                                      gr_v_int(gr_now_ms(call->host))};
+                                      gr_v_int(gr_store_now_ms(call))};
     err = gr_store_exec(call,
                         "UPDATE rig_streams SET stream_key = ?2, updated_at_ms = ?3 WHERE id = ?1",
                         params, 3);

@@ -25,7 +25,7 @@ static enum gr_err take_one(struct gr_call *call, const struct rig_limit *limit,
     int64_t changed = 0;
 
     make_id(call, limit, id);
-    const struct gr_value params[] = {gr_v_text(id), gr_v_int(gr_now_ms(call->host)),
+    const struct gr_value params[] = {gr_v_text(id), gr_v_int(gr_store_now_ms(call)),
                                       gr_v_int(limit->window_ms), gr_v_int(limit->max)};
     enum gr_err err =
         gr_store(call,
@@ -50,7 +50,7 @@ static int64_t wait_of(struct gr_call *call, const struct rig_limit *limit)
     const struct gr_value params[] = {gr_v_text(id)};
     enum gr_err err = gr_store_query(call, "SELECT until_ms FROM rig_throttle WHERE id = ?1",
                                      params, 1, rig_keep_row, &row);
-    int64_t left_ms = row.number[0] - gr_now_ms(call->host);
+    int64_t left_ms = row.number[0] - gr_store_now_ms(call);
     return err == GR_OK && row.found && left_ms > 0 ? left_ms : limit->window_ms;
 }
 
@@ -95,7 +95,7 @@ enum gr_err rig_throttle_give(struct gr_call *call, const struct rig_limit *limi
 
 enum gr_err rig_throttle_purge(struct gr_call *call)
 {
-    const struct gr_value params[] = {gr_v_int(gr_now_ms(call->host))};
+    const struct gr_value params[] = {gr_v_int(gr_store_now_ms(call))};
 
     return gr_store_exec(call, "DELETE FROM rig_throttle WHERE until_ms <= ?1", params, 1);
 }

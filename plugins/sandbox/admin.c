@@ -34,9 +34,9 @@ static enum gr_err admin_reset(struct gr_call *call, struct sandbox *sb)
 
 static enum gr_err admin_seed(struct gr_call *call, struct sandbox *sb)
 {
-    const char *problem;
+    char problem[SB_SEED_PROBLEM_MAX];
 
-    if (!sb_seed(sb, gr_json(call), &problem))
+    if (!sb_seed(sb, gr_json(call), problem))
         return sb_error(call, 400, "Invalid seed", problem);
     return GR_OK;
 }

@@ -84,32 +84,46 @@ static const struct seed_kind {
     bool (*plant)(struct sandbox *sb, const json_t *row);
     const char *problem;
 } seed_kinds[] = {
-    {"templates", seed_template, "a template cannot be created"},
-    {"polls", seed_poll, "a poll cannot be created"},
-    {"rooms", seed_room, "a room has an unknown template or role"},
+    {"templates", seed_template, "the template cannot be created"},
+    {"polls", seed_poll, "the poll cannot be created"},
+    {"rooms", seed_room, "the template or a role is unknown"},
 };
 
-bool sb_seed(struct sandbox *sb, const json_t *seed, const char **ret_problem)
+/* Returns false and writes the reason if the seed has no list of that kind, or a wrong row in it.
+ */
+static bool seed_rows(struct sandbox *sb, const json_t *seed, const struct seed_kind *kind,
+                      char ret_problem[SB_SEED_PROBLEM_MAX])
+{
+    const json_t *rows = json_object_get(seed, kind->member);
+    size_t count = json_array_size(rows);
+
+    if (rows && !json_is_array(rows)) {
+        snprintf(ret_problem, SB_SEED_PROBLEM_MAX, "%s: not an array", kind->member);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const json_t *row = json_array_get(rows, i);
+
+        if (json_is_object(row) && kind->plant(sb, row))
+            continue;
+        snprintf(ret_problem, SB_SEED_PROBLEM_MAX, "%s[%zu]: %s", kind->member, i,
+                 json_is_object(row) ? kind->problem : "not an object");
+        return false;
+    }
+    return true;
+}
+
+bool sb_seed(struct sandbox *sb, const json_t *seed, char ret_problem[SB_SEED_PROBLEM_MAX])
 {
     const json_t *state = json_object_get(seed, "state");
 
-    *ret_problem = "not an object";
-    if (!json_is_object(seed))
-        return false;
-    *ret_problem = "out of memory";
-    if (state && !sb_adopt(sb, sb_copy(sb, state)))
+    snprintf(ret_problem, SB_SEED_PROBLEM_MAX, "%s",
+             json_is_object(seed) ? "out of memory" : "not an object");
+    if (!json_is_object(seed) || (state && !sb_adopt(sb, sb_copy(sb, state))))
         return false;
     for (size_t k = 0; k < sizeof(seed_kinds) / sizeof(seed_kinds[0]); k++) {
-        const json_t *rows = json_object_get(seed, seed_kinds[k].member);
-        size_t count = json_array_size(rows);
-
-        *ret_problem = seed_kinds[k].problem;
-        for (size_t i = 0; i < count; i++) {
-            const json_t *row = json_array_get(rows, i);
-
-            if (!json_is_object(row) || !seed_kinds[k].plant(sb, row))
-                return false;
-        }
+        if (!seed_rows(sb, seed, &seed_kinds[k], ret_problem))
+            return false;
     }
     return !sb->failed;
 }
@@ -135,7 +149,7 @@ static enum gr_err read_json(struct gr_self *self, const char *path, json_t **re
 static enum gr_err load_seed(struct gr_self *self, struct sandbox *sb)
 {
     const char *path = sb->options->seed_file;
-    const char *problem;
+    char problem[SB_SEED_PROBLEM_MAX];
     json_t *seed = NULL;
     enum gr_err err;
     bool planted;
@@ -148,7 +162,7 @@ static enum gr_err load_seed(struct gr_self *self, struct sandbox *sb)
             gr_log_self(self, GR_LOG_ERROR, "the seed file '%s' does not exist", path);
         return err;
     }
-    planted = sb_seed(sb, seed, &problem);
+    planted = sb_seed(sb, seed, problem);
     json_decref(seed);
     if (!planted) {
         gr_log_self(self, GR_LOG_ERROR, "cannot use seed file '%s': %s", path, problem);

@@ -38,7 +38,7 @@ enum gr_err queue_put(struct gr_call *call, const struct queue *queue, const cha
 {
     struct gr_value params[4 + QUEUE_COLUMNS_MAX];
     const char *sql = count <= QUEUE_COLUMNS_MAX ? insert_statement(call, queue, count) : NULL;
-    int64_t now = gr_now_ms(call->host);
+    int64_t now = gr_store_now_ms(call);
     char id[ID_SIZE];
 
     gr_uuid(call->host, id);
@@ -256,7 +256,7 @@ static enum gr_err claim_candidates(struct gr_call *call, const struct queue *qu
 enum gr_err queue_claim(struct gr_call *call, const struct queue *queue, const char *lane,
                         struct queue_item *ret_items, size_t max, size_t *ret_count)
 {
-    int64_t now = gr_now_ms(call->host);
+    int64_t now = gr_store_now_ms(call);
     struct claim claim = {call, ret_items, max, 0, now + queue->lease_ms};
     enum gr_err err = GR_OK;
 
@@ -328,7 +328,7 @@ static enum gr_err advance(struct gr_call *call, const struct queue *queue,
                            const struct queue_item *item, struct claim *claim)
 {
     const struct gr_value params[] = {gr_v_text(item->lane), item->series,
-                                      gr_v_int(gr_now_ms(call->host)), gr_v_int(item->lease_ms)};
+                                      gr_v_int(gr_store_now_ms(call)), gr_v_int(item->lease_ms)};
     const char *first = gr_format(call,
                                   "%s = ?1 AND %s = (SELECT e.%s FROM %s AS e WHERE e.%s = ?1"
                                   " AND e.%s = ?2 AND e.due_ms IS NOT NULL ORDER BY e.%s LIMIT 1)",
@@ -366,7 +366,7 @@ static enum gr_err finish_in_series(struct gr_call *call, const struct queue *qu
 enum gr_err queue_done(struct gr_call *call, const struct queue *queue,
                        const struct queue_item *item)
 {
-    return finish_in_series(call, queue, item, gr_v_int(gr_now_ms(call->host)), NULL);
+    return finish_in_series(call, queue, item, gr_v_int(gr_store_now_ms(call)), NULL);
 }
 
 enum gr_err queue_done_next(struct gr_call *call, const struct queue *queue,
@@ -374,7 +374,7 @@ enum gr_err queue_done_next(struct gr_call *call, const struct queue *queue,
                             bool *ret_taken)
 {
     struct claim claim = {call, ret_next, 1, 0, item->lease_ms};
-    enum gr_err err = finish_in_series(call, queue, item, gr_v_int(gr_now_ms(call->host)), &claim);
+    enum gr_err err = finish_in_series(call, queue, item, gr_v_int(gr_store_now_ms(call)), &claim);
 
     *ret_taken = err == GR_OK && claim.count == 1;
     return err;
@@ -399,7 +399,7 @@ static enum gr_err set_due(struct gr_call *call, const struct queue *queue,
 enum gr_err queue_fail(struct gr_call *call, const struct queue *queue,
                        const struct queue_item *item, bool *ret_given_up)
 {
-    int64_t due = gr_now_ms(call->host) + wait_ms(queue, item->attempts);
+    int64_t due = gr_store_now_ms(call) + wait_ms(queue, item->attempts);
 
     *ret_given_up = item->attempts + 1 >= queue->attempts_max;
     return *ret_given_up ? queue_give_up(call, queue, item)
@@ -409,5 +409,5 @@ enum gr_err queue_fail(struct gr_call *call, const struct queue *queue,
 enum gr_err queue_release(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item)
 {
-    return set_due(call, queue, item, item->attempts, gr_now_ms(call->host));
+    return set_due(call, queue, item, item->attempts, gr_store_now_ms(call));
 }

@@ -1,10 +1,12 @@
 """greenroom dev: after one command the first request works; nothing remains afterwards."""
 
+import contextlib
 import json
 import os
 import pathlib
 import pty
 import re
+import select
 import shutil
 import signal
 import socket
@@ -15,7 +17,8 @@ import urllib.request
 import pytest
 
 from support.gateway import BINARY
-from support.ports import free_port
+from support.ports import hold_port
+from support.until import until
 from support.upstream import TIMEOUT
 
 ETC = os.path.join(os.environ["GR_SOURCE_DIR"], "etc")
@@ -25,7 +28,10 @@ ETC = os.path.join(os.environ["GR_SOURCE_DIR"], "etc")
 def env(tmp_path):
     clean = {name: value for name, value in os.environ.items()
              if not re.match(r"APP_|GREENROOM_|STATE_|\w*BASE_URL|\w*_URL$|PORT$", name)}
-    return {**clean, "PORT": str(free_port()), "ADMIN_PORT": str(free_port()), "SANDBOX_PORT": str(free_port())}
+    ports = {name: hold_port() for name in ("PORT", "ADMIN_PORT", "SANDBOX_PORT")}
+    yield {**clean, **{name: str(port) for name, (port, _) in ports.items()}}
+    for _, held in ports.values():
+        held.close()
 
 
 def children(pid):
@@ -91,13 +97,18 @@ def test_when_one_of_the_two_ends_the_other_does(env):
     assert not os.path.exists(f"/proc/{second}")
 
 
-def test_a_port_that_is_taken(env):
-    with socket.create_server(("127.0.0.1", int(env["SANDBOX_PORT"]))):
+@pytest.mark.parametrize("variable,hint", [
+    ("SANDBOX_PORT", "the sandbox did not start; in the environment SANDBOX_PORT chooses its port"),
+    ("PORT", "the gateway did not start; in the environment PORT and ADMIN_PORT choose its ports"),
+    ("ADMIN_PORT", "the gateway did not start; in the environment PORT and ADMIN_PORT choose its ports"),
+])
+def test_a_port_that_is_taken(env, variable, hint):
+    with socket.create_server(("127.0.0.1", int(env[variable]))):
         process, line = start(env)
         _, said = process.communicate(timeout=TIMEOUT * 2)
-    assert (process.returncode, line) == (1, "")
-    assert f"cannot listen on 127.0.0.1:{env['SANDBOX_PORT']}: Address already in use" in said
-    assert said.endswith("greenroom: the sandbox did not start\n")
+    assert (process.returncode, line) == (4, "")
+    assert f"cannot listen on 127.0.0.1:{env[variable]}: Address already in use" in said
+    assert said.endswith(f"greenroom: {hint}\n")
 
 
 def test_an_address_that_cannot_be_names_the_upstream_and_its_file(env):
@@ -105,6 +116,15 @@ def test_an_address_that_cannot_be_names_the_upstream_and_its_file(env):
     _, said = process.communicate(timeout=TIMEOUT * 2)
     assert (process.returncode, line) == (1, "")
     assert re.search(r"/sandbox\.json: upstream webhook-0\.url: expected an http or https URL", said), said
+
+
+def test_a_config_that_is_broken_is_told_by_the_gateway(env, tmp_path):
+    etc = tmp_path / "etc"
+    shutil.copytree(ETC, etc)
+    (etc / "greenroom.json").write_text("{\n")
+    done = subprocess.run([BINARY, "-c", str(etc), "dev"], env=env, capture_output=True, text=True, timeout=TIMEOUT * 2)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"{etc}/greenroom.json:2:" in done.stderr and done.stderr.endswith("greenroom: the gateway did not start\n")
 
 
 def test_the_sandbox_begins_with_what_a_file_says(env, tmp_path):
@@ -123,10 +143,78 @@ def test_the_sandbox_begins_with_what_a_file_says(env, tmp_path):
         process.communicate(timeout=TIMEOUT * 2)
 
 
-def test_a_seed_that_is_not_there(env, tmp_path):
-    done = subprocess.run([BINARY, "-c", ETC, "dev", "--seed", str(tmp_path / "none.json")], env=env, capture_output=True,
-                          text=True, timeout=TIMEOUT)
-    assert (done.returncode, done.stderr) == (2, f"greenroom: --seed: {tmp_path}/none.json: No such file or directory\n")
+@pytest.mark.parametrize("words,base,said", [
+    (["--speed", "fast"], None, '--speed: expected an integer from 1 to 100000, found "fast"'),
+    (["--speed", "0"], None, '--speed: expected an integer from 1 to 100000, found "0"'),
+    (["--speed", "2"], "http://127.0.0.1:1/v2", "--speed: there is no sandbox, because BASE_URL names a workspace"),
+    (["--seed", "DIR/none.json"], None, "--seed: DIR/none.json: No such file or directory"),
+    (["--seed", "DIR"], None, "--seed: DIR: not a regular file"),
+    (["--seed", "DIR/broken.json"], None, "--seed: DIR/broken.json:2:3: unexpected token near '}'"),
+])
+def test_what_the_sandbox_cannot_have_is_refused_before_it_starts(env, tmp_path, words, base, said):
+    (tmp_path / "broken.json").write_text('{"rooms":\n  }')
+    words = [word.replace("DIR", str(tmp_path)) for word in words]
+    done = subprocess.run([BINARY, "-c", ETC, "dev", *words], env={**env, **({"BASE_URL": base} if base else {})},
+                          capture_output=True, text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"greenroom: {said}\n".replace("DIR", str(tmp_path)))
+
+
+@pytest.mark.parametrize("seed,problem", [
+    ([], "not an object"),
+    ({"rooms": {}}, "rooms: not an array"),
+    ({"rooms": [{"name": "a"}, {"name": "b", "template": "none", "codes": {"king": "abc"}}]},
+     "rooms[1]: the template or a role is unknown"),
+])
+def test_a_seed_that_the_sandbox_refuses_is_named_with_the_place_in_it(env, tmp_path, seed, problem):
+    (tmp_path / "seed.json").write_text(json.dumps(seed))
+    done = subprocess.run([BINARY, "-c", ETC, "dev", "--seed", str(tmp_path / "seed.json")], env=env, capture_output=True,
+                          text=True, timeout=TIMEOUT * 2)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"cannot use seed file '{tmp_path}/seed.json': {problem}" in done.stderr
+
+
+def test_a_state_that_is_kept_has_the_rooms_too(env, tmp_path):
+    state = str(tmp_path / "state")
+    process, _ = start(env, "--state", state)
+    room = make_room(env)["id"]
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=TIMEOUT * 2)
+    process, _ = start(env, "--state", state)
+    try:
+        assert json.loads(fetch(f"http://127.0.0.1:{env['PORT']}/rooms/{room}")[1])["name"] == "first-room"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=TIMEOUT * 2)
+    (tmp_path / "seed.json").write_text("{}")
+    done = subprocess.run([BINARY, "-c", ETC, "dev", "--state", state, "--seed", str(tmp_path / "seed.json")], env=env,
+                          capture_output=True, text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stderr) == (2, f"greenroom: --seed: {state}/sandbox/sandbox.json has the content of an "
+                                                 "earlier run: remove it to begin anew\n")
+
+
+def test_its_sudden_end_ends_both(env):
+    """No handler runs at SIGKILL, so it is the kernel that tells them."""
+    process, _ = start(env)
+    both = children(process.pid)
+    assert len(both) == 2
+    watched = [os.pidfd_open(pid) for pid in both]
+    process.kill()
+    try:
+        until(lambda: len(select.select(watched, [], [], 0)[0]) == 2, "sandbox and gateway still run")
+    finally:
+        for descriptor in watched:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            os.close(descriptor)
+        process.communicate(timeout=TIMEOUT * 2)
+
+
+def test_a_terminal_that_is_closed_ends_it_in_order(env):
+    process, _ = start(env)
+    state = re.match(r"state +(\S+?),", process.stdout.readline())[1]
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=TIMEOUT * 2)
+    assert process.returncode == 0 and not os.path.exists(state)
 
 
 # --- what it prints ---

@@ -23,13 +23,14 @@ def start(tmp_path, store):
     """start(**options): a gateway with the group; those still running are stopped in the end."""
     running = []
 
-    def begin(auth=None, **options):
+    def begin(auth=None, env=None, **options):
         directory = tmp_path / f"gateway-{len(running)}"
         directory.mkdir()
         options.setdefault("secret", SECRET)
         config = {name: value for name, value in options.items() if value is not None}
         gateway = Gateway(directory, {"store": store.url, "state_directory": str(directory), "auth": auth or {}},
                           {"webhooks": {"config": config}})
+        gateway.env |= env or {}
         gateway.start()
         running.append(gateway)
         return gateway

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-/* One line, after the time. */
-static const char *line_of(const struct grc_log_field *fields)
+/* One line; from_word is where the part that is wanted begins, after the time. */
+static const char *line_from(const char *from_word, const struct grc_log_field *fields)
 {
     static char line[4096];
     int ends[2];
@@ -29,9 +29,14 @@ static const char *line_of(const struct grc_log_field *fields)
     close(ends[1]);
     assert_true(len > 0);
     line[len] = '\0';
-    const char *behind = strstr(line, "\"level\"");
+    const char *behind = strstr(line, from_word);
     assert_non_null(behind);
     return behind;
+}
+
+static const char *line_of(const struct grc_log_field *fields)
+{
+    return line_from("\"level\"", fields);
 }
 
 static void secrets_are_masked(void **state)
@@ -188,11 +193,22 @@ static void times_are_rfc_3339(void **state)
     }
 }
 
+static void a_line_for_people_leaves_out_what_is_empty(void **state)
+{
+    (void)state;
+    grc_log_plain_set(true);
+    assert_string_equal(line_from("info", GRC_LOG_FIELDS(GRC_LT("path", "/rooms"),
+                                                         GRC_LT("error", ""), GRC_LI("status", 0))),
+                        "info  message path=\"/rooms\" status=0\n");
+    grc_log_plain_set(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(secrets_are_masked),
         cmocka_unit_test(a_line_is_one_object),
+        cmocka_unit_test(a_line_for_people_leaves_out_what_is_empty),
         cmocka_unit_test(numbers_are_written_as_formats_would),
         cmocka_unit_test(formats_keep_to_the_limit),
         cmocka_unit_test(strings_are_escaped),

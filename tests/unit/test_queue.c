@@ -43,8 +43,9 @@ static char *host_vformat(struct gr_call *call, const char *format, va_list args
     return grc_arena_vformat(&world.arena, format, args);
 }
 
-static int64_t host_now_ms(void)
+static int64_t host_store_now_ms(struct gr_call *call)
 {
+    (void)call;
     return world.now_ms;
 }
 
@@ -140,7 +141,7 @@ static enum gr_err host_store_tx(struct gr_call *call, gr_tx_fn *run, void *arg)
 static const struct gr_host host = {
     .alloc = host_alloc,
     .vformat = host_vformat,
-    .now_ms = host_now_ms,
+    .store_now_ms = host_store_now_ms,
     .uuid = host_uuid,
     .store_run = host_store_run,
     .store_tx = host_store_tx,
