@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 
 #define LOOK_EVERY_MS 500
-/* Of the store, and how often a key that was revoked elsewhere is asked for. */
+/* How often the store is asked whether keys have changed, such as by a revocation elsewhere. */
 #define POLL_EVERY_MS 250
 /* A key that was revoked anywhere is refused everywhere within a second. A gateway that stood
  * still, or whose thread had to wait for the processor, may have looked longer ago: then a request
@@ -136,7 +136,7 @@ static struct grc_key_set *load(const char *path, char **ret_reason)
         return grc_key_set_parse(GR_STR(NO_KEYS), ret_reason);
     /* A user of this machine who can write the file could give access to any client. */
     if (stat(path, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & (S_IWGRP | S_IWOTH))) {
-        *ret_reason = grc_format("others than its owner may write it: chmod 600 '%s'", path);
+        *ret_reason = grc_format("users other than its owner can write it: chmod 600 '%s'", path);
         return NULL;
     }
     text = grc_file_read(path, GRC_KEYS_FILE_MAX, &len, &reason);
@@ -355,7 +355,7 @@ struct grc_keys *grc_keys_new_stored(bool closed)
     return NULL;
 }
 
-/* The number is read first: a change in between is read again with the next look. */
+/* The version is read before the keys: a change in between is read again with the next look. */
 static bool read_store(struct grc_keys *keys, char **ret_reason)
 {
     int64_t now_ms = grc_boot_ms();

@@ -113,8 +113,8 @@ bool grc_key_document_rotate(json_t *document, const char *who, int64_t keep_ms,
                              char ret_text[GRC_KEY_TEXT_MAX], char **ret_reason);
 /* Removes keys that were revoked or have expired. Returns how many. */
 size_t grc_key_document_prune(json_t *document, int64_t now_ms);
-/* Takes over the keys of another document. One that is there already, by its id, stays as it is,
- * but is revoked where the other is. *ret_moved counts those that are new, *ret_there the others.
+/* Takes over the keys of another document. A key whose id is there already stays as it is, but is
+ * revoked if the other one is. *ret_moved counts the new keys, *ret_there those that were there.
  * Returns false with a reason: the name of a valid key is that of another valid key. */
 bool grc_key_document_take(json_t *document, const json_t *other, int64_t now_ms, size_t *ret_moved,
                            size_t *ret_there, char **ret_reason);

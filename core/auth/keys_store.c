@@ -202,7 +202,7 @@ static enum gr_err edit_in(struct grc_store_session *session, void *arg)
 {
     struct editing *editing = arg;
     struct reading reading = {.used = NULL};
-    /* First, so that two that edit wait for each other. */
+    /* First, so that two programs that edit at the same time take turns. */
     enum gr_err err = run(editing, session,
                           "UPDATE greenroom_keys_version SET version = version + 1", GR_NO_PARAMS);
 

@@ -1,8 +1,8 @@
 /*
  * Reads JSON into jansson's values. It accepts and refuses what jansson's own reader does with
- * JSON_REJECT_DUPLICATES and JSON_DECODE_ANY, at a quarter of its instructions: that one takes its
+ * JSON_REJECT_DUPLICATES and JSON_DECODE_ANY, at a quarter of its instructions: jansson's takes its
  * input character by character, and copies each token once more. A NUL byte is refused everywhere;
- * jansson passes over one that follows a token.
+ * jansson's reader passes over one that follows a token.
  */
 #pragma once
 

@@ -100,7 +100,7 @@ static const char *name_of(const char *key)
     return NULL;
 }
 
-/* A line feed in a value would end it. Ids of clients have none; this holds for all others, too. */
+/* A line feed in a value would end its field. Values with control characters are left out. */
 static bool is_clean(gr_str value)
 {
     for (size_t i = 0; i < value.len; i++) {

@@ -1,11 +1,11 @@
 /*
  * The systemd journal, by its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram
- * for each line, with fields to filter by. Spoken here and not by way of libsystemd, as is
- * sd_notify(3): it is a few lines, and the gateway needs no further library for it.
+ * for each line, with fields to filter by. It is implemented here, like the protocol of
+ * sd_notify(3): it takes a few lines, and the gateway does not need libsystemd.
  *
  * A line for the journal is a record: fields "NAME=value", one a line, and an empty line. MESSAGE
  * is last, and is the line as it would be written elsewhere. Lines and records pass through the
- * same queue and tell themselves apart. Thread-safe, but for grc_journal_use().
+ * same queue and can be told apart. Thread-safe, but for grc_journal_use().
  */
 #pragma once
 

@@ -87,7 +87,9 @@ static bool is_pipe(int fd)
     return fstat(fd, &status) != 0 || S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
 }
 
-/* What the journal does not take goes to standard error, or where else lines go. */
+/* A record that the journal does not take is written as a line, to standard error or the log's
+ * file.
+ */
 static bool write_record(gr_str record)
 {
     if (grc_journal_send(record))
@@ -100,8 +102,8 @@ static bool write_record(gr_str record)
  * another process that writes to the pipe cannot get between them then. */
 static size_t whole_lines(gr_str lines)
 {
-    /* Records among them are sent one by one: they are there from the moment at which the journal
-     * is used, or is no longer. */
+    /* While the journal is used, lines are taken one by one, since records may be among them, and a
+     * record is sent by itself. */
     if (grc_journal_used())
         lines.len = (size_t)((const char *)memchr(lines.ptr, '\n', lines.len) - lines.ptr) + 1;
     const char *end = memrchr(lines.ptr, '\n', lines.len < PIPE_BUF ? lines.len : PIPE_BUF);

@@ -124,7 +124,7 @@ bool grc_privileges_settle(char **ret_reason)
     uid_t user[3];
 
     if (getresuid(&user[0], &user[1], &user[2]) != 0)
-        return grc_refuse(ret_reason, "who this process is cannot be found out: %s",
+        return grc_refuse(ret_reason, "the user of this process cannot be read: %s",
                           strerror(errno));
     if (user[0] == user[1] && user[1] == user[2])
         return true;
@@ -152,7 +152,7 @@ void grc_privileges_harden(bool core_dumps)
     state.core_dumps = core_dumps;
     raise_files();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        grc_warn("new privileges cannot be ruled out: %s", strerror(errno));
+        grc_warn("PR_SET_NO_NEW_PRIVS cannot be set: %s", strerror(errno));
     if (prctl(PR_SET_DUMPABLE, core_dumps ? 1 : 0, 0, 0, 0) != 0)
         grc_warn("debuggers cannot be kept out: %s", strerror(errno));
     if (!core_dumps && setrlimit(RLIMIT_CORE, &none) != 0)

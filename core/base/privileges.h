@@ -32,7 +32,8 @@ bool grc_privileges_drop(char **ret_reason);
 bool grc_privileges_settle(char **ret_reason);
 
 /*
- * Turns off core dumps and debuggers of users other than root, unless core_dumps is set; rules out
- * that a program the process runs gains privileges; raises the limit of open files to its maximum.
+ * Turns off core dumps, and debuggers of users other than root, unless core_dumps is set; keeps
+ * programs that the process runs from gaining privileges; raises the limit of open files to its
+ * maximum.
  */
 void grc_privileges_harden(bool core_dumps);

@@ -43,7 +43,7 @@ static const char *read_login(gr_str login, struct grc_redis_url *url)
     size_t user_len = colon ? (size_t)(colon - login.ptr) : 0;
 
     if (!colon || user_len + 1 == login.len)
-        return "before '@' it wants \":PASSWORD\" or \"USER:PASSWORD\"";
+        return "before '@' only \":PASSWORD\" or \"USER:PASSWORD\" may stand";
     url->password = decoded((gr_str){colon + 1, login.len - user_len - 1});
     if (user_len > 0)
         url->user = decoded((gr_str){login.ptr, user_len});
@@ -114,7 +114,7 @@ static const char *read_unix(gr_str rest, struct grc_redis_url *url)
     if (!query)
         return NULL;
     if (rest.len - len < 4 || strncmp(query, "?db=", 4) != 0)
-        return "behind '?' it wants \"db=DATABASE\"";
+        return "after '?' only \"db=DATABASE\" may stand";
     return read_database((gr_str){query + 4, rest.len - len - 4}, url);
 }
 

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <openssl/evp.h>
 
-/* A key is used for one value, so a nonce has nothing to tell apart. */
+/* Each key encrypts only one value, so the nonce may be constant. */
 static const unsigned char nonce[12];
 
 /* Begins with the value's own key, and the place. */

@@ -14,11 +14,11 @@
 /* How much longer a sealed value is. */
 #define GRC_SEAL_EXTRA (GRC_SEAL_SALT + GRC_SEAL_TAG)
 
-/* Writes plain.len + GRC_SEAL_EXTRA bytes. The same bytes of `place` are needed to open it: where
- * the value belongs. Returns false when OpenSSL fails. */
+/* Writes plain.len + GRC_SEAL_EXTRA bytes. place tells where the value belongs; to open the value,
+ * the same bytes are needed. Returns false when OpenSSL fails. */
 bool grc_seal(const unsigned char key[GRC_SEAL_KEY], gr_str place, gr_str plain,
               unsigned char *ret_sealed);
-/* Writes sealed.len - GRC_SEAL_EXTRA bytes. Returns false, and what was written is to be ignored,
- * when it was not made with this key for this place. */
+/* Writes sealed.len - GRC_SEAL_EXTRA bytes. Returns false when the value was not made with this key
+ * for this place; the bytes are then to be ignored. */
 bool grc_unseal(const unsigned char key[GRC_SEAL_KEY], gr_str place, gr_str sealed,
                 unsigned char *ret_plain);

@@ -34,7 +34,7 @@ static enum gr_err take_empty(struct grc_call *call)
     return call->json ? GR_OK : grc_fail(call, GR_ERR_NO_MEMORY, "no memory for the body");
 }
 
-/* A large tree waits for its turn. call->json_bytes is not 0 from the time that it has it. */
+/* A large tree waits until there is room for it; once there is, call->json_bytes is not 0. */
 static enum gr_err parse_within(struct grc_call *call, const char **ret_reason)
 {
     const struct grc_settings *settings = call->runtime->settings;

@@ -21,7 +21,7 @@ struct grc_call {
     struct grc_arena arena;
     struct grc_match match;
     char request_id[65];
-    char traceparent[GRC_CONTEXT_BYTES]; /* of the span that the call is at; "": it has no trace */
+    char traceparent[GRC_CONTEXT_BYTES]; /* of the call's current span; "": it has no trace */
     char parent_id[17];                  /* of the caller's span; "": none */
     struct grc_trace *trace;             /* NULL: it is not recorded */
     struct gr_pair *query;

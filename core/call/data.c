@@ -8,7 +8,8 @@
 
 #include <stdio.h>
 
-/* Of the statement, only its first word and its table are told: a text may hold values. */
+/* The span has only the first word of the statement and its table, since the text may hold values.
+ */
 static void end_statement(const struct grc_call *call, const struct grc_part *part, const char *sql,
                           enum gr_err err)
 {

@@ -131,8 +131,8 @@ static enum gr_err fail_upstream(struct grc_call *call, const struct grc_exchang
     return grc_host_fail_with(&call->pub, &error);
 }
 
-/* Where the gateway tells of a limit of its own, the upstream's of the same form would be taken for
- * a part of it. */
+/* Where the gateway itself may limit the request, rate-limit headers of the upstream are left out,
+ * since a client would take them for the gateway's. */
 void grc_reply_pass(struct grc_call *call, const struct gr_pair *header)
 {
     static const char ours[] = "RateLimit";
@@ -145,7 +145,7 @@ void grc_reply_pass(struct grc_call *call, const struct gr_pair *header)
         reply->headers[reply->header_count++] = *header;
 }
 
-/* Age, and Cache-Status as RFC 9211 has it. */
+/* Adds Age, and Cache-Status (RFC 9211). */
 static void add_cache_headers(struct grc_call *call, const struct grc_exchange *exchange)
 {
     const char *status = NULL;
@@ -203,8 +203,8 @@ enum gr_err grc_forward(struct grc_call *call)
     enum gr_err err = build(call, forward, &exchange);
     if (err != GR_OK)
         return err;
-    /* A route without a handler has had its body checked, and needs its bytes alone from here on:
-     * the tree takes up to eighty times as much, for all of the time that the upstream takes. */
+    /* The body was checked, and a route without a handler needs only its bytes from now on. The
+     * tree would take up to eighty times their memory until the upstream has answered. */
     if (!call->route->row->handle)
         grc_call_drop_json(call);
     grc_upstreams_run(call->runtime->upstreams, &exchange, 1);

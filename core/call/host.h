@@ -19,8 +19,8 @@ enum gr_err grc_host_reply_header(struct gr_call *pub, const char *name, gr_str 
 void grc_host_reply_cut(struct gr_call *pub, size_t after_bytes);
 
 /* forward.c */
-/* Adds a header of an upstream's answer to the reply, where there is room, but for those that would
- * be taken for the gateway's own word on limits. */
+/* Adds a header of an upstream's answer to the reply if there is room, unless a client would take
+ * it for a rate-limit header of the gateway. */
 void grc_reply_pass(struct grc_call *call, const struct gr_pair *header);
 enum gr_err grc_host_forward(struct gr_call *pub);
 enum gr_err grc_host_relay(struct gr_call *pub, const struct gr_upstream_request *request);

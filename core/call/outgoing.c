@@ -194,7 +194,7 @@ static size_t count_pairs(const struct gr_pair *pairs)
     return count;
 }
 
-/* A name that `greenroom check` could not know of, since the plugin did not declare it. */
+/* Refuses a name that `greenroom check` could not know, since the plugin did not declare it. */
 static enum gr_err refuse_unknown(struct grc_call *call, const char *upstream)
 {
     grc_log_fields(GR_LOG_ERROR,

@@ -78,7 +78,8 @@ static enum gr_err write_up_to(struct selection *selection, const char *end)
                                    "no memory to filter the upstream's answer");
 }
 
-/* The comma before an element goes with it; that before the first one that stays goes as well. */
+/* An element is left out together with the comma before it. The comma before the first element that
+ * stays is left out too. */
 static enum gr_err take_element(struct selection *selection, struct list *list, gr_str text,
                                 bool keep)
 {

@@ -68,7 +68,7 @@ static const char *method_of(const struct grc_request *request)
     return "_OTHER";
 }
 
-/* Of an answer that counts as failed; the conventions leave a 4xx to the client. */
+/* The error.type of an answer that counts as failed; by the conventions, a 4xx does not. */
 static const char *error_of(const struct grc_call *call, bool sent, char ret_status[16])
 {
     int status = call->reply->status;

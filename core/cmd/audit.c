@@ -61,7 +61,8 @@ static void find(struct audit *audit, enum grc_audit_rule rule, char *where, cha
     free(found);
 }
 
-/* The location and path of up to three names: "greenroom.json:3:5: server.listen". */
+/* The place and path of the setting with these names, such as "greenroom.json:3:5: server.listen".
+ * two and three may be NULL. */
 static char *place_of(const struct audit *audit, const char *one, const char *two,
                       const char *three)
 {
@@ -215,7 +216,7 @@ static void look_at_secrets(struct audit *audit)
 
 /* --- upstreams --- */
 
-/* Whether a host, with which the text begins, is this machine. */
+/* Whether the host at the beginning of the text is this machine. */
 static bool is_near(const char *text)
 {
     size_t len = text[0] == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":/");

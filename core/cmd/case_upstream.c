@@ -26,8 +26,8 @@ struct grc_case_upstream {
     unsigned port;
     pthread_t thread;
     pthread_mutex_t lock;
-    json_t *calls; /* the lock guards this and the next */
-    json_t *received;
+    json_t *calls;    /* guarded by the lock */
+    json_t *received; /* guarded by the lock */
 };
 
 /* --- one request --- */

@@ -14,9 +14,9 @@ char *grc_case_upstream_url(const struct grc_case_upstream *upstream, const char
  * grc_case_calls(); each has an "at"). A request that matches none of them is answered 500. Keeps
  * no reference to calls. */
 void grc_case_upstream_expect(struct grc_case_upstream *upstream, const json_t *calls);
-/* Returns the requests since then in order, each with "at", "method", "target", "body", "headers"
- * (names in lower case), and "call", the index of the call that it was matched to, or -1. A new
- * reference. */
+/* Returns the requests since grc_case_upstream_expect() in order, each with "at", "method",
+ * "target", "body", "headers" (names in lower case), and "call", the index of the call that it was
+ * matched to, or -1. A new reference. */
 json_t *grc_case_upstream_received(struct grc_case_upstream *upstream);
 /* NULL is fine. */
 void grc_case_upstream_free(struct grc_case_upstream *upstream);

@@ -17,8 +17,8 @@
 #define READY_TIMEOUT_MS 20000
 #define STEP_MS 20
 
-/* In the child: becomes the program once more. The kernel ends it when its parent, whose id is
- * given, ends in any way. */
+/* In the child process: executes this program with that config, and does not return. The kernel
+ * ends it when its parent, whose id is given, ends in any way. */
 static void become(const char *config, int log, pid_t parent)
 {
     sigset_t none;

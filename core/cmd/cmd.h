@@ -39,10 +39,10 @@ enum grc_flag_type {
 
 /* The words that completion offers at one place of the command line. */
 struct grc_choices {
-    const char *const *values; /* these, or else … */
-    const char *command; /* … the names in a table that this command prints, or else files */
-    int column;          /* of that table, from 1 */
-    int segment;         /* which segment of names with dots, from 1; 0: the whole name */
+    const char *const *values; /* the words; NULL: those that command prints */
+    const char *command;       /* prints a table with names; NULL, and no values: names of files */
+    int column;                /* of that table, from 1 */
+    int segment;               /* which segment of names with dots, from 1; 0: the whole name */
     /* The column of the values that are possible for a name, as "on|off". When it is set, each word
      * from here on is NAME=VALUE, and the command gets the first word, by which it knows the names.
      */

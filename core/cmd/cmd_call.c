@@ -437,9 +437,9 @@ const struct grc_command grc_command_call = {
     .words = "OPERATION [NAME=VALUE]…",
     .choices = {&grc_choices_operations, &grc_choices_members},
     .summary = "Call one operation through the running gateway, and print its answer",
-    .detail = "OPERATION is an id that greenroom routes lists. Each NAME is a parameter of its "
-              "path or query, or a member of its body. Exit status 0 means a status below 300, 1 "
-              "any other answer, or none.",
+    .detail = "OPERATION is an id from the list of greenroom routes. Each NAME is a parameter of "
+              "its path or query, or a member of its body. Exit status 0 means an answer with a "
+              "status below 300, 1 another answer or none.",
     .flags = flags,
     .args_size = sizeof(struct args),
     .run = run,

@@ -43,7 +43,7 @@ static bool check_listeners(const struct grc_settings *settings)
     return false;
 }
 
-/* Tries all of them, so that all problems are reported at once. */
+/* Tries every listener, so that all problems are reported at once. */
 static bool try_listeners(const struct grc_settings *settings)
 {
     bool fine = true;

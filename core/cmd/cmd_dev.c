@@ -69,7 +69,7 @@ static const struct variable variables[] = {
     {"TQ_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/conference"},
     {"STORAGE_URL", "http://127.0.0.1:", "SANDBOX_PORT", "/conference"},
 };
-/* This many of them are also used without a sandbox. */
+/* So many variables, from the first, are also set without a sandbox. */
 #define VARIABLES_ALWAYS 6
 
 /* Gateway and sandbox have separate state directories, but share this secret. */
@@ -207,7 +207,7 @@ static void print_ready(const char *url, const struct dev *dev, const char *stat
         putchar('\n'); /* after the lines of the log */
     printf("gateway  %s%s\nstate    %s%s\n", url,
            dev->with_sandbox ? ", in front of a sandbox" : "", state,
-           kept ? "" : ", until it ends");
+           kept ? "" : ", deleted at the end");
     if (dev->settings) {
         print_pages(dev, url);
         print_key(dev);
@@ -269,7 +269,7 @@ static int serve(struct dev *dev, const char *state, bool kept)
     return status;
 }
 
-/* The user's config where there is a sandbox beside it, else the one that is installed for this. */
+/* The user's config if it has a sandbox, else the config that is installed for this command. */
 static char *find_config(const struct grc_cli *cli)
 {
     char data[PATH_MAX];

@@ -1,4 +1,4 @@
-/* greenroom doc: what the build installs beside the program. */
+/* greenroom doc: prints the documents that the build installs beside the program. */
 #include "cmd/pages.h"
 #include "cmd/plugin_rows.h"
 

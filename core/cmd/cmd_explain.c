@@ -52,7 +52,7 @@ static json_t *explain_offline(const struct grc_cli *cli, const struct grc_expla
     return result;
 }
 
-/* Returns NULL after complaining. *ret_running: whether the answer is of a running gateway. */
+/* Returns NULL after complaining. *ret_running: whether a running gateway answered. */
 static json_t *explain(const struct grc_cli *cli, const struct grc_explain *asked, bool offline,
                        bool *ret_running)
 {
@@ -127,7 +127,7 @@ static void print_caller(const json_t *result)
     if (strcmp(access, "open") == 0)
         printf("caller     any; the route is open\n");
     else if (strcmp(access, "group") == 0)
-        printf("caller     the group decides itself, which is not tried here\n");
+        printf("caller     decided by the group itself, which is not asked here\n");
     if (caller) {
         printf("caller     %s (%s), holds ", text_of(caller, "id"), text_of(caller, "provider"));
         print_list(json_object_get(caller, "scopes"));
@@ -264,12 +264,10 @@ const struct grc_command grc_command_explain = {
     .choices = {&grc_choices_methods, &grc_choices_paths},
     .summary = "Show how a request would be handled, without serving it",
     .detail = "Prints the route and its group, the required scope and whether the caller has it, "
-              "the limits "
-              "and how much of them is left, problems of parameters and body, and the URL of the "
-              "upstream. "
-              "The answer comes from the gateway that runs with this config, or else from the "
-              "config. Exit "
-              "status 0 means that the request would be served, 1 that it would be refused.",
+              "the limits and how much of them is left, problems of parameters and body, and the "
+              "URL of the upstream. If no gateway runs with this config, the answer comes from the "
+              "config alone. Exit status 0 means that the request would be served, 1 that it would "
+              "be refused.",
     .flags = flags,
     .args_size = sizeof(struct args),
     .run = run,

@@ -77,7 +77,7 @@ static struct grc_store *open_store(const struct grc_settings *settings, char **
 
 /* --- changes --- */
 
-/* A change of the keys, and what comes of it. */
+/* A change of the keys, and its results. */
 struct change {
     const struct words *words;
     int64_t now_ms;
@@ -101,8 +101,8 @@ static bool show(const struct grc_settings *settings, const struct change *chang
            grc_refuse(ret_reason, "the new key could not be shown, so it is not valid");
 }
 
-/* A new key is shown before the file is saved: one whose text was lost, because standard output is
- * closed or full, must not be valid. */
+/* A new key is shown before the file is saved: a key whose text was lost, because standard output
+ * is closed or full, must not be valid. */
 static bool change_file(const struct grc_settings *settings, grc_key_edit_fn *edit,
                         struct change *change, char **ret_reason)
 {
@@ -130,8 +130,8 @@ static bool edit_withdraw(json_t *document, void *arg, char **ret_reason)
     return grc_key_document_revoke(document, id, change->now_ms) > 0;
 }
 
-/* The transaction may run more than once and make another key each time, so the key is shown when
- * it is over, and revoked if that fails. */
+/* The transaction may run more than once and make another key each time, so a key is shown only
+ * after the transaction, and revoked if it cannot be shown. */
 static bool change_store(const struct grc_settings *settings, grc_key_edit_fn *edit,
                          struct change *change, char **ret_reason)
 {
@@ -266,7 +266,7 @@ static int move(const struct grc_settings *settings, const struct words *words)
         grc_key_file_close(&file);
     }
     if (done) {
-        printf("%zu moved, %zu were there\n", change.count, change.there);
+        printf("%zu moved, %zu were there already\n", change.count, change.there);
         if (!settings->auth.keys_in_store)
             grc_complain("set \"auth\": {\"keys\": {\"store\": true}} and reload the gateways");
         grc_complain("'%s' is not needed by gateways that read the store", path);
@@ -405,7 +405,7 @@ static const struct grc_command actions[] = {
      .args_size = sizeof(struct words),
      .run = run_prune},
     {.name = "move",
-     .summary = "Take the keys of the file over into the store",
+     .summary = "Move the keys of the file into the store",
      .args_size = sizeof(struct words),
      .run = run_move},
     {.name = NULL},

@@ -63,8 +63,8 @@ static json_t *plugin_json(const struct grc_plugin *plugin, const json_t *runnin
                      "running", running_json(running));
 }
 
-/* "1.0.0, code 2, loaded 14:02:07", and whether the file has become another since. malloc'ed; NULL:
- * it does not run. */
+/* What runs, such as "1.0.0, code 2, loaded 2026-03-01 14:02:07", and whether the file has been
+ * replaced since. malloc'ed; NULL if the group does not run. */
 static char *running_text(const struct grc_plugin *plugin, const json_t *running)
 {
     const json_t *code = json_object_get(running, "code");
@@ -82,7 +82,7 @@ static char *running_text(const struct grc_plugin *plugin, const json_t *running
     strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &local);
     return grc_format("%s, code %lld, loaded %s%s", version ? version : "",
                       (long long)json_integer_value(json_object_get(code, "generation")), when,
-                      same ? "" : ", another file now");
+                      same ? "" : ", file replaced since");
 }
 
 static bool print_json(struct grc_plugin *const *plugins, size_t count, const json_t *status)
@@ -100,7 +100,7 @@ static bool print_json(struct grc_plugin *const *plugins, size_t count, const js
     return false;
 }
 
-/* The column of what runs is there when a gateway runs. */
+/* The table has the column RUNS only when a gateway runs. */
 static bool print_table(struct grc_plugin *const *plugins, size_t count, const json_t *status)
 {
     const char *const head[] = {"NAME", "STATE", "VERSION", status ? "RUNS" : "SUMMARY", "SUMMARY"};
@@ -141,11 +141,11 @@ static bool print_plugins(const struct grc_settings *settings, struct grc_plugin
     return made;
 }
 
-/* Loads each group by itself, so that a broken one is shown beside the others. */
 struct list_args {
     bool json;
 };
 
+/* Loads each group by itself, so that a broken group is shown beside the others. */
 static int list(const struct grc_cli *cli, const void *args, int words_count, char **words)
 {
     bool json = ((const struct list_args *)args)->json;
@@ -248,7 +248,7 @@ static int write_enabled(const char *file, const char *name, gr_str text, bool e
         !grc_file_write(file, grc_buf_view(&buf), info.st_mode & 0777u)) {
         grc_complain("cannot write '%s': %s", file, strerror(errno));
     } else {
-        printf("%s: %s; greenroom reload makes a running gateway follow\n", name,
+        printf("%s: %s; greenroom reload applies this to a running gateway\n", name,
                enabled ? "enabled" : "disabled");
         status = GRC_EXIT_OK;
     }
@@ -326,7 +326,7 @@ static const struct grc_flag list_flags[] = {
 
 static const struct grc_command actions[] = {
     {.name = "list",
-     .summary = "List the groups, also those that do not load, and why",
+     .summary = "List the groups, and say why some do not load",
      .flags = list_flags,
      .args_size = sizeof(struct list_args),
      .run = list,

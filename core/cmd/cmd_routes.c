@@ -181,7 +181,7 @@ void grc_routes_warn_unknown_scopes(const struct grc_cli *cli, const char *const
 
 /* --- the command --- */
 
-/* Ends the visit of routes, since there is one. */
+/* Stops at the first route, which shows that some route matches. */
 static bool stop_at_first(void *arg, const struct grc_route *route)
 {
     (void)arg;

@@ -137,7 +137,7 @@ static double rate_of(const json_t *rates, const char *name)
     return json_real_value(json_object_get(rates, name));
 }
 
-/* Prints a rate of which one event in a minute is still seen. */
+/* Prints a rate with enough digits to show one event in a minute. */
 static void print_rate(const char *before, double rate, const char *after)
 {
     printf("%s%.*f%s", before, rate > 0 && rate < 0.1 ? 3 : 1, rate, after);
@@ -239,7 +239,7 @@ static void add_troubles(struct grc_buf *troubles, const json_t *status)
         const char *name = text_of(upstream, "name");
         const char *state = text_of(upstream, "state");
 
-        /* An upstream for the keys of an issuer: the keys that were fetched before still work. */
+        /* When the upstream of an issuer's keys fails, the keys fetched before still work. */
         if (strncmp(name, "jwks:", 5) != 0 && strcmp(state, "ok") != 0 &&
             strcmp(state, "unused") != 0)
             (void)grc_buf_format(troubles, "%supstream %s: %s", troubles->len ? ", " : "", name,

@@ -1,4 +1,4 @@
-/* greenroom store: what is in the store, its migrations, and the way from one store to another. */
+/* greenroom store: shows and migrates the store, and copies it into another one. */
 #include "base/clock.h"
 #include "base/format.h"
 #include "cmd/cmd.h"
@@ -21,7 +21,7 @@ struct words {
  */
 struct schema {
     char *name;
-    const struct gr_migration *steps; /* NULL: known to the store alone */
+    const struct gr_migration *steps; /* NULL: no group of this config has them */
     bool wanted;                      /* by this config */
     int wants;                        /* the newest step of this release */
     int64_t has;                      /* the newest step in the store; 0: none */
@@ -70,7 +70,7 @@ static struct schema *find_schema(struct schemas *schemas, const char *name)
     return NULL;
 }
 
-/* Finds it, or makes it. NULL without room. */
+/* Finds the schema of that name or adds it. NULL without room. */
 static struct schema *need_schema(struct schemas *schemas, const char *name)
 {
     struct schema *schema = find_schema(schemas, name);
@@ -123,10 +123,10 @@ static bool read_applied(struct grc_store *store, struct schemas *schemas, char 
                             " FROM greenroom_migrations GROUP BY plugin ORDER BY plugin",
                             NULL, 0, take_applied, schemas, NULL);
     grc_catalog_free(&catalog);
-    return err == GR_OK || grc_refuse(ret_reason, "it cannot be read; the log has the reason");
+    return err == GR_OK || grc_refuse(ret_reason, "cannot be read; the log has the reason");
 }
 
-/* Those of the config's groups, and the host's own. */
+/* Returns the schemas of the config's groups and of the host; NULL after complaining. */
 static struct schemas *schemas_of(const struct grc_runtime *runtime)
 {
     struct schemas *schemas = calloc(1, sizeof(*schemas));
@@ -154,7 +154,7 @@ static const char *state_of(const struct schema *schema)
     return schema->has ? "behind" : "missing";
 }
 
-/* Of no interest: tables that this config does not want and the store does not have. */
+/* Hides tables that this config does not want and the store does not have. */
 static bool is_shown(const struct schema *schema)
 {
     return schema->wanted || schema->has > 0;
@@ -218,7 +218,7 @@ static int print_table(const struct schemas *schemas, const char *place)
     return status;
 }
 
-/* 1 when a gateway with this config would migrate, or refuse the store. */
+/* Returns 1 when a gateway with this config would migrate the store, or refuse it. */
 static int print(const struct schemas *schemas, const char *url, bool json)
 {
     char *place = place_of(url);
@@ -277,7 +277,7 @@ static int migrate(struct grc_runtime *runtime, struct schemas *schemas, const s
 
 /* --- copy --- */
 
-/* What is said while tables are copied, and at the end. */
+/* For the progress on standard error, and for the result. */
 struct progress {
     json_t *tables;
     bool terminal;
@@ -296,7 +296,8 @@ static void show_progress(void *arg, const char *table, int64_t copied, int64_t 
                               json_pack("{s:s, s:I}", "name", table, "rows", (json_int_t)copied));
 }
 
-/* The target gets the tables that the source has, so their steps have to be known, and the same. */
+/* The target gets the tables of the source, made by this release's migrations. So these must be
+ * known for every table, and the source must have applied exactly these. */
 static bool match_source(struct grc_store *from, struct schemas *schemas, char **ret_reason)
 {
     if (!read_applied(from, schemas, ret_reason))
@@ -310,13 +311,13 @@ static bool match_source(struct grc_store *from, struct schemas *schemas, char *
         if (!schema->steps)
             return grc_refuse(
                 ret_reason,
-                "the source has tables of '%s', and no group of this config has them: "
-                "enable that group while you copy",
+                "the source has tables of '%s', which no group of this config uses: enable such a "
+                "group for the copy",
                 schema->name);
         if (schema->has != schema->wants)
             return grc_refuse(ret_reason,
                               "the source has applied %lld of %d migrations of '%s': run "
-                              "`greenroom store migrate` with it first",
+                              "`greenroom store migrate` on the source first",
                               (long long)schema->has, schema->wants, schema->name);
     }
     return true;
@@ -442,8 +443,8 @@ static const struct grc_command actions[] = {
     {.name = "copy",
      .words = "FROM TO",
      .summary = "Copy a store into a new one, such as sqlite:FILE into postgres://…",
-     .detail = "Stop the gateways first. All rows are copied and then compared. When it was "
-               "interrupted, the same command goes on where it was. A password that is in neither "
+     .detail = "Stop the gateways first. All rows are copied and then compared. After an "
+               "interruption, the same command continues the copy. A password that is in neither "
                "URL is taken from PGPASSFILE or ~/.pgpass.",
      .flags = flags,
      .args_size = sizeof(struct words),

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
-/* Within single quotes, in a description of _arguments. */
+/* Prints a text that stands within single quotes, in a description of _arguments. */
 static void print_text(const char *text)
 {
     for (; *text; text++) {
@@ -17,7 +17,7 @@ static void print_text(const char *text)
     }
 }
 
-/* The last part of a specification of _arguments: what offers the words. */
+/* Prints the last part of a specification of _arguments, which says where the words come from. */
 static void print_action(const struct grc_choices *choices)
 {
     if (!choices)
@@ -38,7 +38,7 @@ static void print_action(const struct grc_choices *choices)
         putchar(')');
 }
 
-/* The name of a value without its signs, in lower case. */
+/* Prints the letters and digits of a value's name, in lower case. */
 static void print_value_name(const char *value)
 {
     for (; *value; value++) {

@@ -95,7 +95,7 @@ static void print_all(const json_t *list, const struct grc_config_show_args *arg
     }
 }
 
-/* Returns the beginning of a path that has as many names as another one has, malloc'ed. */
+/* Returns as many names from the beginning of the path as the other path has, malloc'ed. */
 static char *as_deep(const char *path, const char *other)
 {
     size_t len = strcspn(path, ".[");

@@ -27,7 +27,7 @@ static void print_word(const char *word, size_t len, bool begins_line)
     }
 }
 
-/* How long a word is in the source of the page, where a sign beyond ASCII is \[uXXXX]. */
+/* The length of a word in the page's source, where a character outside ASCII is \[uXXXX]. */
 static size_t word_width(const char *word, size_t len)
 {
     size_t width = len;
@@ -37,7 +37,7 @@ static size_t word_width(const char *word, size_t len)
     return width;
 }
 
-/* Writes on one line of the source. */
+/* Prints a text on one line of the source. */
 static void print_text(const char *text)
 {
     print_word(text, strlen(text), true);
@@ -78,7 +78,7 @@ static void print_line(const char *text)
         putchar('\n');
 }
 
-/* Begins with a capital letter and ends with a full stop, whatever the text does. */
+/* Prints a text as a sentence, with a capital letter and a full stop. */
 static void print_sentence(const char *text)
 {
     size_t len = strlen(text);
@@ -106,7 +106,7 @@ static void print_item(const char *tag, const char *text)
     print_sentence(text);
 }
 
-/* Lines that stay as they are. */
+/* Prints lines that roff must not fill. */
 static void print_example(const char *const *lines)
 {
     puts(".PP\n.nf\n.RS 4");
@@ -392,7 +392,7 @@ void grc_man_plugin(const struct grc_cli *cli)
     print_title("greenroom-plugin", 7, "groups of routes as shared objects");
     puts(".SH SYNOPSIS\n\\fB#include <greenroom/plugin.h>\\fR\n.SH DESCRIPTION");
     print_line("A group of routes is a shared object that exports one symbol, gr_plugin_entry, "
-               "which names its tables: routes, fields, options, commands, migrations. By these "
+               "which names its tables: routes, fields, options, commands, migrations. With these "
                "tables the gateway routes, authorises, validates, forwards, documents and measures "
                "requests. A plugin links against nothing of the gateway.");
     puts(".PP");
@@ -409,8 +409,8 @@ void grc_man_plugin(const struct grc_cli *cli)
     grc_plugin_file_visit(print_setting, NULL);
     puts(".SH ERRORS");
     print_line(
-        "What a handler returns, and the status that a client then gets, unless the group has "
-        "another one for it:");
+        "What a handler returns, and the status that a client then gets, unless the group sets "
+        "another status:");
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         puts(".TP");
         print_bold(errors[i].name);

@@ -3,7 +3,7 @@
 
 #include "cmd/cmd.h"
 
-/* One of them is printed to standard output. */
+/* Prints one document to standard output. */
 typedef void grc_page_fn(const struct grc_cli *cli);
 
 grc_page_fn grc_man_greenroom;      /* greenroom(8) */

@@ -60,7 +60,7 @@ static bool open_store(struct grc_runtime *runtime, const struct grc_plugin *plu
     return false;
 }
 
-/* Makes the flags that were given the query of the call. */
+/* Turns the given flags into the query of the call. */
 static bool put_query(struct grc_call *call, const struct gr_field *rows, size_t row_size,
                       const struct grc_flag *flags, const char *values)
 {

@@ -4,9 +4,10 @@
 #include <jansson.h>
 
 /*
- * Of any file: "file", "host_abi" and "problems", a list of texts; "name", "version" and "abi" when
- * it has a note; "build_id" and "needs"; and when its tables hold "licence", "summary", "routes",
- * "options", "upstreams" and "migrations". Its code runs in a child process only, and only when the
- * file was found good. A new reference.
+ * Every report has "file", "host_abi" and "problems", a list of texts; it has "build_id" and
+ * "needs" if the file can be read, "name", "version" and "abi" if the file has a note, and
+ * "licence", "summary", "routes", "options", "upstreams" and "migrations" if its tables are valid.
+ * The file's code runs only in a child process, and only if the file passed the checks. A new
+ * reference.
  */
 json_t *grc_plugin_report(const char *file);

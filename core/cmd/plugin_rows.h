@@ -7,7 +7,7 @@
 
 #define GRC_PLUGIN_ROWS_MAX 32u
 
-/* The copies do not need the plugins any more. */
+/* Copies of the rows, which stay valid without the plugins. */
 struct grc_plugin_rows {
     struct grc_arena arena;
     /* "rig users" and "rig import" are the parts "users" and "import" of a row "rig". Ends with
@@ -16,8 +16,8 @@ struct grc_plugin_rows {
     size_t count;
 };
 
-/* Reads the commands of the plugins that this config loads. There are none if the config is wrong;
- * further commands than GRC_PLUGIN_ROWS_MAX, also within a row, are left out. */
+/* Reads the commands of the plugins that this config loads. There are none if the config is wrong.
+ * Rows beyond GRC_PLUGIN_ROWS_MAX, and parts of a row beyond as many, are left out. */
 void grc_plugin_rows_read(const struct grc_cli *cli, struct grc_plugin_rows *rows);
 void grc_plugin_rows_done(struct grc_plugin_rows *rows);
 /* The row of that name, or NULL. */
@@ -27,9 +27,9 @@ const struct grc_command *grc_plugin_rows_find(const struct grc_plugin_rows *row
 /* "room_id" is "--room-id". In the arena; NULL without memory. */
 const char *grc_plugin_flag_name(struct grc_arena *arena, const char *field);
 /*
- * The field rows of a plugin's command as rows of flags. The value of each
- * is a const char * or a bool at its offset, in the order of the rows; ret_size gets the size of
- * all. In the arena, with copies of their texts; NULL without memory.
+ * The field rows of a plugin's command as rows of flags. The value of each flag is a const char *
+ * or a bool at its offset, in the order of the rows; ret_size gets the size of all values. The rows
+ * and copies of their texts are in the arena; NULL without memory.
  */
 const struct grc_flag *grc_plugin_flags(struct grc_arena *arena, const struct gr_field *fields,
                                         size_t field_size, size_t *ret_size);

@@ -80,8 +80,8 @@ static void add_upstreams(struct trial *trial)
         add_upstream(trial, name);
 }
 
-/* One request follows the other. There are more workers than that needs, because one that has
- * answered is busy for a moment longer. */
+/* Requests come one after the other, but a worker stays busy for a moment after its answer, so
+ * there are more workers than one. */
 static json_t *config_of(struct trial *trial)
 {
     return json_pack("{s:{s:[s],s:i},s:s,s:O,s:O,s:{s:s}}", "server", "listen", "127.0.0.1:0",

@@ -1,7 +1,7 @@
 /*
- * What one reading of the config took in: contents of files, values of variables. The process of an
- * isolated group makes its settings from a copy of that and not from the disk, so that it goes by
- * the same reading as the gateway, whatever has happened to the files since, and needs neither the
+ * A copy of everything that was read for a config: contents of files, values of variables. The
+ * process of an isolated group makes its settings from this copy and not from the disk. So it has
+ * the same settings as the gateway even if the files have changed since, and needs neither the
  * rights nor the environment that the gateway had when it started.
  *
  * Everything here belongs to the thread that reads the config.
@@ -22,17 +22,17 @@ struct grc_handover *grc_handover_new(void);
 /* Wipes what it holds. NULL is fine. */
 void grc_handover_free(struct grc_handover *handover);
 
-/* Notes what is read from here on; NULL ends it. Returns what was noting before. */
+/* From now on, notes what is read in this handover; NULL: in none. Returns the previous one. */
 struct grc_handover *grc_handover_record(struct grc_handover *handover);
-/* What is read from here on concerns this group alone; NULL: all of them. */
+/* From now on, what is read concerns only this group; NULL: all groups. */
 void grc_handover_owner(const char *group);
-/* Appends what the process of one group is given: what concerns all groups, and it. dir: the config
- * directory. GR_ERR_NO_MEMORY also when something could not be noted. */
+/* Appends what concerns all groups and what concerns this group, for the group's process. dir: the
+ * config directory. GR_ERR_NO_MEMORY also when something could not be noted. */
 enum gr_err grc_handover_write(const struct grc_handover *handover, const char *dir,
                                const char *group, struct grc_buf *out);
 
-/* From here on the config is read from these bytes alone, which stay the caller's and must live
- * until grc_handover_end(). false: they are not what grc_handover_write() writes. */
+/* From now on, the config is read from these bytes alone, which stay the caller's and must live
+ * until grc_handover_end(). false: grc_handover_write() has not written them. */
 bool grc_handover_replay(gr_str bytes);
 void grc_handover_end(void);
 /* The group and the config directory that the bytes are for; NULL when there are none. */

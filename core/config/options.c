@@ -36,7 +36,7 @@ static enum grc_setting_type key_type(enum gr_option_type type)
     case GR_OPT_BYTES:
         return GRC_SETTING_BYTES;
     case GR_OPT_STRING:
-    case GR_OPT_UPSTREAM: /* what it names is looked for when all of the config is known */
+    case GR_OPT_UPSTREAM: /* the upstream is looked up when the whole config is known */
         return GRC_SETTING_STRING;
     case GR_OPT_SECRET:
         return GRC_SETTING_SECRET;

@@ -97,7 +97,7 @@ void grc_config_owned_by_others(const struct grc_settings *settings, grc_owned_f
 static void warn(void *arg, const char *path, const char *found)
 {
     (void)arg;
-    grc_warn("%s: %s: another user can change what the gateway goes by", path, found);
+    grc_warn("%s: %s: another user can change what the gateway relies on", path, found);
 }
 
 void grc_config_warn_owners(const struct grc_settings *settings)

@@ -301,8 +301,8 @@ static const struct grc_setting *row_of(const struct grc_setting *keys, const ch
     return keys->name ? keys : NULL;
 }
 
-/* Writes "listen, workers, …": what may stand where an unknown key stands. Appending fails only
- * without memory, and then the list is cut. */
+/* Writes the names of the keys, as "listen, workers, …". Appending fails only without memory, and
+ * then the list is cut. */
 static void add_names(struct grc_buf *buf, const struct grc_setting *keys)
 {
     const char *before = "";

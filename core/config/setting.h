@@ -134,16 +134,16 @@ void grc_reader_problem(struct grc_reader *reader, const struct grc_path *path, 
 /* Reports "expected …, found …". expected NULL stands for the row's own phrase. */
 void grc_reader_expected(struct grc_reader *reader, const struct grc_path *path,
                          const struct grc_setting *key, const char *expected, const json_t *found);
-/* Expands the text of a JSON string into the keep. Returns false after it has reported a problem. A
- * variable that may be unset and is makes *ret_text NULL. */
+/* Expands the text of a JSON string into the keep. Returns false after it has reported a problem.
+ * *ret_text is NULL if the text has a variable that is unset, where that is allowed. */
 bool grc_reader_text(struct grc_reader *reader, const struct grc_path *path, const json_t *string,
                      bool secret, const char **ret_text);
 /* Reads a list of texts into a NULL-terminated array in the keep, at the place of the setting. The
  * texts for which good() is false, and other elements, are reported. */
 struct grc_list_item {
     bool (*good)(const struct grc_setting *key, const char *text);
-    /* What an element has to be. NULL: as the setting says, and a variable that may be unset and is
-     * leaves its element out. */
+    /* What an element has to be. NULL: what the setting says; an element whose variable is unset,
+     * where that is allowed, is then left out. */
     const char *expected;
 };
 void grc_reader_list(struct grc_reader *reader, const struct grc_path *path,

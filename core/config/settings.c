@@ -132,7 +132,7 @@ static void read_plugin(struct grc_reader *reader, const char *file_name,
             plugin->library = default_library(reader->keep, plugin->name);
     }
     grc_handover_owner(NULL);
-    if (grc_handover_group()) { /* this is the process that the file asks for */
+    if (grc_handover_group()) { /* this is the isolated process already */
         plugin->isolated = false;
         plugin->library_fd = GRC_HANDOVER_LIBRARY_FD;
     }
@@ -183,7 +183,7 @@ static bool switched_on(const struct grc_reader *reader, const char *file_name)
     const char *file = relative ? grc_reader_file(&silent, relative) : NULL;
     char *group = strndup(file_name, strlen(file_name) - strlen(".json"));
 
-    grc_handover_owner(group ? group : file_name); /* never of all groups */
+    grc_handover_owner(group ? group : file_name); /* no other group's process may get it */
     json_t *root = file ? grc_reader_parse(&silent, file) : NULL;
     grc_handover_owner(NULL);
     free(group);

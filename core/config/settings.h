@@ -96,7 +96,6 @@ struct grc_upstream_settings {
     bool single_flight;    /* identical GETs at the same time share one call */
 };
 
-/* What an operator changes about one route; see core/plugin/override.h. */
 /* How long the answers of a route are kept. */
 struct grc_cache_settings {
     int64_t ttl_ms;            /* served again; 0: not kept */
@@ -104,6 +103,7 @@ struct grc_cache_settings {
     int64_t stale_while_revalidate_ms; /* after that, while one call fetches it (section 3) */
 };
 
+/* What an operator changes about one route; see core/plugin/override.h. */
 struct grc_route_settings {
     const char *id;
     bool enabled;
@@ -271,8 +271,8 @@ struct grc_limits_settings {
     X(UPSTREAM_UNVERIFIED, "upstream-unverified", HIGH,                                            \
       "The certificate of an upstream is not checked, so that other machines can impersonate it")  \
     X(REDIS_OPEN, "redis-open", HIGH,                                                              \
-      "A Redis server on another machine is used without a password: whoever reaches it can undo " \
-      "what it is for")                                                                            \
+      "A Redis server on another machine is used without a password, so that other programs can "  \
+      "change the counts and answers in it")                                                       \
     X(WRITABLE, "writable", HIGH,                                                                  \
       "Users other than the owner can change the config or the code that is loaded")               \
     X(TOKENS_UNLIMITED, "tokens-unlimited", MEDIUM, "A route that makes tokens has no rate limit") \

@@ -157,8 +157,8 @@ static const struct grc_setting jwt_keys[] = {
     GRC_CA_FILE_SETTING(grc_jwt_settings, "jwks_ca_file", jwks_ca_file, "for jwks_url "),
     GRC_SETTING(
         grc_jwt_settings, "jwks_refresh", jwks_refresh_ms, GRC_SETTING_MS, "15m",
-        "How old a fetched key set may get; an unknown kid has it fetched earlier, at most every "
-        "30s",
+        "Time after which a key set is fetched again; an unknown kid makes that happen earlier, at "
+        "most every 30s",
         .range = GR_RANGE(SECONDS(30), HOURS(24))),
     GRC_SETTING(grc_jwt_settings, "scope_claim", scope_claim, GRC_SETTING_STRING, "scope",
                 "Claim with the scopes: a string of words, or a list", .range = GR_MIN(1)),
@@ -189,7 +189,7 @@ static const struct grc_setting keys_keys[] = {
                 .range = GR_MIN(1)),
     GRC_SETTING(grc_auth_settings, "store", keys_in_store, GRC_SETTING_BOOL, "false",
                 "Whether the hashes are in the \"store\" instead, for all gateways on it; "
-                "`greenroom keys move` takes over those of the file"),
+                "`greenroom keys move` moves those of the file"),
     GRC_SETTING(grc_auth_settings, "on_failure", keys_closed, GRC_SETTING_FLAG, "known",
                 "What happens to requests with a key while the store does not answer: the keys "
                 "that were read last stay valid, or the requests get 503",
@@ -229,7 +229,7 @@ static const struct grc_map jwt_map = {
 const struct grc_setting grc_auth_rows[] = {
     GRC_PART_SETTING("keys", "API keys, made with `greenroom keys`", keys_keys, .optional = true),
     GRC_SETTING(grc_auth_settings, "jwt", jwt, GRC_SETTING_MAP, "{}",
-                "Issuers of JSON Web Tokens, by a name of your own", .keys = jwt_keys,
+                "Issuers of JSON Web Tokens, by a name of your choice", .keys = jwt_keys,
                 .map = &jwt_map),
     GRC_PART_SETTING("none", "Callers without a credential", none_keys, .optional = true),
     GRC_PART_SETTING("throttle", "Throttling of addresses that guess credentials", throttle_keys),
@@ -267,7 +267,7 @@ void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settin
         return; /* a key that could not be read would be reported as missing */
     if (settings->auth.keys_closed && !settings->auth.keys_in_store)
         grc_reader_problem(reader, &on_failure,
-                           "only keys in the store can fail to be read: set \"store\": true");
+                           "is only for keys in the store: set \"store\": true, or leave this out");
     for (i = 0; i < settings->auth.jwt_count; i++)
         check_jwt(reader, &settings->auth.jwt[i]);
 }

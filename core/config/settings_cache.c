@@ -24,23 +24,24 @@ static const char *secret_convert(struct grc_reader *reader, const char *text)
 
 static const struct grc_setting shared_keys[] = {
     GRC_REDIS_URL_ROW(grc_cache_shared_settings,
-                      "Redis or Valkey server in which gateways keep answers together, that of "
-                      "limits.shared or another",
+                      "Redis or Valkey server in which several gateways keep answers; it may be "
+                      "that of limits.shared",
                       "Without it each gateway keeps its own"),
     GRC_REDIS_CA_FILE_ROW(grc_cache_shared_settings),
     GRC_REDIS_TIMEOUT_ROW(grc_cache_shared_settings),
     GRC_SETTING(grc_cache_shared_settings, "secret", secret, GRC_SETTING_SECRET, NULL,
-                "The same on all gateways: answers in the server are encrypted with it, and those "
-                "that were not are refused",
+                "Must be the same on all gateways, which encrypt answers in the server with it and "
+                "refuse all others",
                 .optional = true, .convert = secret_convert,
                 .expected = "at least 32 characters, or {\"file\": \"PATH\"} with such a line"),
     GRC_SETTING(grc_cache_shared_settings, "recheck", recheck_ms, GRC_SETTING_MS, "1s",
                 "How long a gateway serves its own copy of an answer before it asks the server "
-                "whether it is still right: a write through another gateway is seen that late",
+                "whether the copy is still right; so long, it may not see a write through another "
+                "gateway",
                 .range = GR_RANGE(10, HOURS(1))),
     GRC_SETTING(grc_cache_shared_settings, "lease", lease_ms, GRC_SETTING_MS, "2s",
-                "How long others wait for the answer of a gateway that asks the upstream, before "
-                "they ask it themselves",
+                "How long other gateways wait for one that asks the upstream, before they ask the "
+                "upstream too",
                 .range = GR_RANGE(10, SECONDS(60))),
     GRC_SETTING(grc_cache_shared_settings, "answer_max", answer_max_bytes, GRC_SETTING_BYTES,
                 "256k", "A larger answer is kept by one gateway alone",

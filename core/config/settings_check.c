@@ -52,7 +52,8 @@ static void check_listen(struct grc_reader *reader, const struct grc_settings *s
         settings->auth.none_scopes ? "have providers but not \"none\"" : "add a provider");
 }
 
-/* Whether both cannot be bound at the same time: the same port of the same address, or of all. */
+/* Whether both cannot be bound at the same time: they have the same port, and the same address or
+ * one of them all addresses. */
 static bool collide(const struct grc_listen *a, const struct grc_listen *b)
 {
     bool v6 = a->address[0] == '[';
@@ -63,7 +64,7 @@ static bool collide(const struct grc_listen *a, const struct grc_listen *b)
             strcmp(b->address, all) == 0);
 }
 
-/* Reports a listener that takes the address of one of the first count of server.listen. */
+/* Reports a listener that collides with one of the first count listeners of server.listen. */
 static void check_collisions(struct grc_reader *reader, const struct grc_path *path,
                              const struct grc_settings *settings, const struct grc_listen *listen,
                              size_t count)
@@ -254,7 +255,8 @@ void grc_made_directory_verify(struct grc_reader *reader, const struct grc_path 
     char *slash = above;
     struct stat info;
 
-    /* Up to what exists already; what may not be looked at is judged when the directory is made. */
+    /* Goes up to a directory that exists. If a directory may not be searched, there is no verdict
+     * until the gateway makes it. */
     while (slash && above[0] && stat(above, &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
         slash = strrchr(above, '/');
         if (slash)

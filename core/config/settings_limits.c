@@ -104,7 +104,7 @@ const struct grc_setting grc_limits_rows[] = {
         .range = GR_RANGE(0, 1000000)),
     GRC_SETTING(
         grc_limits_settings, "shared", shared, GRC_SETTING_OBJECT, NULL,
-        "Counting over several gateways, of all limits but in_flight, and of wrong credentials",
+        "Count over several gateways, for all limits except in_flight and for wrong credentials",
         .keys = shared_keys),
     GRC_SETTING_END,
 };

@@ -54,11 +54,11 @@ static const struct grc_setting cache_keys[] = {
     GRC_SETTING(grc_cache_settings, "ttl", ttl_ms, GRC_SETTING_MS, "0",
                 "How long an answer is served again", .range = GR_RANGE(0, HOURS(1))),
     GRC_SETTING(grc_cache_settings, "stale_if_error", stale_if_error_ms, GRC_SETTING_MS, "0",
-                "How long after that it is served while the upstream fails",
+                "How long an answer older than ttl is served while the upstream fails",
                 .range = GR_RANGE(0, HOURS(24))),
     GRC_SETTING(grc_cache_settings, "stale_while_revalidate", stale_while_revalidate_ms,
                 GRC_SETTING_MS, "0",
-                "How long after that it is served while one call fetches it again",
+                "How long an answer older than ttl is served while one call fetches a new one",
                 .range = GR_RANGE(0, HOURS(24))),
     GRC_SETTING_END,
 };
@@ -97,7 +97,7 @@ static const struct grc_setting idempotency_keys[] = {
     GRC_SETTING(grc_idempotency_settings, "answer_max", answer_max_bytes, GRC_SETTING_BYTES, "256k",
                 "A larger answer is not kept", .range = GR_RANGE(1024, MEBI(16))),
     GRC_SETTING(grc_idempotency_settings, "records_max", records_max, GRC_SETTING_INT, "1000000",
-                "With so many records further requests with a key get 503",
+                "Number of records from which on requests with a new key get 503",
                 .range = GR_RANGE(1, 1e9)),
     GRC_SETTING_END,
 };
@@ -136,8 +136,9 @@ static const struct grc_setting route_keys[] = {
     GRC_SETTING(
         grc_route_settings, "cache", cache, GRC_SETTING_CUSTOM, "0",
         "How long an answer to a GET is kept and served again, such as \"2s\"; 0 keeps none. Or an "
-        "object: \"ttl\" is that time; for \"stale_if_error\" after it the answer is served while "
-        "the upstream fails, and for \"stale_while_revalidate\" while one call fetches it again",
+        "object: \"ttl\" is that time; afterwards the answer is still served for "
+        "\"stale_if_error\" while the upstream fails, and for \"stale_while_revalidate\" while one "
+        "call fetches a new one",
         .read = read_cache, .expected = "a duration such as \"2s\", or an object with \"ttl\"",
         .schema = CACHE_SCHEMA),
     GRC_SETTING_END,
@@ -150,20 +151,21 @@ static const struct grc_map route_map = {
 
 static const struct grc_setting process_keys[] = {
     GRC_SETTING(grc_process_settings, "threads", threads, GRC_SETTING_INT, "32",
-                "Calls that it works on at the same time; further ones wait in the gateway",
+                "Calls at the same time in the process; further calls wait in the gateway",
                 .range = GR_RANGE(1, 256)),
     GRC_SETTING(grc_process_settings, "call_timeout", call_timeout_ms, GRC_SETTING_MS, "30s",
-                "Time for a call whose route has no timeout; one second later it counts as hung, "
-                "and the process is ended and started again",
+                "Time for a call whose route has no timeout; one second later the call counts as "
+                "hung, and the process is ended and started again",
                 .range = GR_RANGE(10, HOURS(1))),
     GRC_SETTING(grc_process_settings, "memory_max", memory_max_bytes, GRC_SETTING_BYTES, "512m",
-                "Memory that it may allocate (RLIMIT_DATA); 0: any",
+                "Memory that the process may allocate (RLIMIT_DATA); 0: any",
                 .range = GR_RANGE(0, MEBI(1024 * 1024))),
     GRC_SETTING(grc_process_settings, "descriptors_max", descriptors_max, GRC_SETTING_INT, "1024",
-                "Files and connections that it may have open", .range = GR_RANGE(64, 1048576)),
+                "Files and connections that the process may have open",
+                .range = GR_RANGE(64, 1048576)),
     GRC_SETTING(grc_process_settings, "cpu_max", cpu_max_ms, GRC_SETTING_MS, "0",
-                "CPU time that it may use in a minute, in whole seconds; with more it is ended and "
-                "started again. 0: any",
+                "CPU time that the process may use in a minute, in whole seconds; after more it is "
+                "ended and started again. 0: any",
                 .range = GR_RANGE(0, HOURS(2))),
     GRC_SETTING_END,
 };
@@ -195,9 +197,9 @@ const struct grc_setting grc_plugin_file_rows[] = {
         grc_plugin_settings, "idempotency", idempotency, GRC_SETTING_CUSTOM, NULL,
         "How long the answer to a POST that creates something is kept in the store and given again "
         "to a caller who repeats it with the same Idempotency-Key, on any gateway with this store. "
-        "An object names more: \"keep\", and \"answer_max\" (256k), over which an answer is not "
-        "kept, and \"records_max\" (1000000), with which further requests with a key get 503. "
-        "Unset: the header has no effect",
+        "Or an object: \"keep\" is that time, \"answer_max\" (256k) the largest answer that is "
+        "kept, and \"records_max\" (1000000) the number of records from which on requests with a "
+        "new key get 503. Unset: the header has no effect",
         .optional = true, .read = read_idempotency, .schema = IDEMPOTENCY_SCHEMA,
         .expected = "a duration such as \"24h\", or an object with \"keep\""),
     GRC_SETTING(grc_plugin_settings, "isolation", isolated, GRC_SETTING_FLAG, "none",
@@ -205,6 +207,6 @@ const struct grc_setting grc_plugin_file_rows[] = {
                 "crash or a hang costs the calls of this group alone",
                 .values = GR_LIST("none", "process")),
     GRC_SETTING(grc_plugin_settings, "process", process, GRC_SETTING_OBJECT, NULL,
-                "With that isolation: the process", .keys = process_keys),
+                "The process of a group with \"isolation\": \"process\"", .keys = process_keys),
     GRC_SETTING_END,
 };

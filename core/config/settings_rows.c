@@ -46,8 +46,8 @@ static const struct grc_setting docs_keys[] = {
                 "Serve /docs and /openapi.json to every client of the API too, not only at the "
                 "admin listener"),
     GRC_SETTING(grc_docs_settings, "url", url, GRC_SETTING_STRING, NULL,
-                "The URL that clients put before paths, as the description names it; by default "
-                "that of the first listener",
+                "Base URL of the API in its OpenAPI document; by default that of the first "
+                "listener",
                 .optional = true, .convert = grc_url_convert,
                 .expected = "an http or https URL without query"),
     GRC_SETTING_END,
@@ -61,7 +61,7 @@ static const struct grc_setting log_keys[] = {
                 .values = GR_LIST("json", "text")),
     GRC_SETTING(grc_settings, "file", log_file, GRC_SETTING_STRING, NULL,
                 "File that lines are appended to; SIGUSR1 opens it again after it was moved away. "
-                "By default they go to standard error, as does what is said before the gateway "
+                "By default lines go to standard error, and so do those from before the gateway "
                 "listens",
                 .optional = true, .convert = log_file_convert,
                 .expected = "an absolute path such as \"/var/log/greenroom/greenroom.log\""),

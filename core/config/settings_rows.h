@@ -66,7 +66,7 @@ void grc_cache_settings_check(struct grc_reader *reader, const struct grc_settin
     GRC_CA_FILE_SETTING(struct_, "ca_file", server.ca_file, "for rediss:// ")
 #define GRC_REDIS_TIMEOUT_ROW(struct_)                                                             \
     GRC_SETTING(struct_, "timeout", server.timeout_ms, GRC_SETTING_MS, "250ms",                    \
-                "How long an answer of the server is waited for",                                  \
+                "How long to wait for an answer of the server",                                    \
                 .range = GR_RANGE(10, SECONDS(10)))
 const char *grc_redis_url_convert(struct grc_reader *reader, const char *text);
 

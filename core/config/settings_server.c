@@ -13,12 +13,12 @@ static const struct grc_setting cors_keys[] = {
         "Origins that may call from a browser; \"*\" is any, an empty list switches CORS off"),
     GRC_SETTING(grc_cors, "headers", headers, GRC_SETTING_LIST,
                 "Content-Type, Authorization, X-Request-Id",
-                "Request headers that such a page may send"),
+                "Request headers that pages of these origins may send"),
     GRC_SETTING(grc_cors, "expose", expose, GRC_SETTING_LIST, "X-Request-Id, Retry-After",
-                "Answer headers that such a page may read"),
+                "Answer headers that pages of these origins may read"),
     GRC_SETTING(
         grc_cors, "credentials", credentials, GRC_SETTING_BOOL, "false",
-        "Whether the page may send cookies and credentials; not together with origin \"*\""),
+        "Whether these pages may send cookies and credentials; not together with origin \"*\""),
     GRC_SETTING(grc_cors, "max_age", max_age_ms, GRC_SETTING_MS, "1h",
                 "How long a browser may remember the answer to a preflight request",
                 .range = GR_RANGE(0, HOURS(24))),
@@ -114,12 +114,12 @@ const struct grc_setting grc_server_rows[] = {
     GRC_SETTING(grc_settings, "access_log", access_log, GRC_SETTING_BOOL, "true",
                 "Write one line for each request"),
     GRC_SETTING(grc_settings, "server_timing", server_timing, GRC_SETTING_BOOL, "false",
-                "Tell clients in Server-Timing how long the gateway itself, waiting for a worker "
-                "and upstreams took, in milliseconds"),
+                "Tell clients in Server-Timing how many milliseconds the gateway itself, the wait "
+                "for a worker, and upstreams took"),
     GRC_SETTING(
         grc_settings, "trace", trace_generates, GRC_SETTING_FLAG, "pass",
-        "Whether traces that callers began (traceparent) are only passed on to upstreams, or each "
-        "request without one also begins its own",
+        "Whether the gateway only passes on traces that callers began (traceparent), or also "
+        "begins a trace for each request that has none",
         .values = GR_LIST("pass", "generate")),
     GRC_SETTING(
         grc_settings, "trusted_proxies", proxies.texts, GRC_SETTING_LIST, "[]",
@@ -127,8 +127,8 @@ const struct grc_setting grc_server_rows[] = {
         "a request; limits, throttling and the log then use that client's address"),
     GRC_SETTING(
         grc_settings, "proxy_header", proxies.forwarded, GRC_SETTING_FLAG, "X-Forwarded-For",
-        "The header in which those proxies name the client; they must never pass it on as a client "
-        "sent it",
+        "The header in which trusted proxies name the client; they must not pass on what a client "
+        "itself sends in it",
         .values = GR_LIST("X-Forwarded-For", "Forwarded")),
     GRC_SETTING(grc_settings, "cors", cors, GRC_SETTING_OBJECT, NULL, "Requests from web pages",
                 .keys = cors_keys),
@@ -138,7 +138,7 @@ const struct grc_setting grc_server_rows[] = {
                 "User to become when started as root, before anything is served", .optional = true,
                 .range = GR_MIN(1)),
     GRC_SETTING(grc_settings, "group", group, GRC_SETTING_STRING, NULL,
-                "Group to become with it; by default the user's own", .optional = true,
+                "Group to become with server.user; by default that user's own", .optional = true,
                 .range = GR_MIN(1)),
     GRC_SETTING(grc_settings, "core_dumps", core_dumps, GRC_SETTING_BOOL, "false",
                 "Allow core dumps and debuggers, which see secrets"),
@@ -156,7 +156,7 @@ const struct grc_setting grc_admin_rows[] = {
                 .optional = true, .read = grc_listen_read_one,
                 .expected = "\"ADDRESS:PORT\" such as \"127.0.0.1:9090\"", .schema = LISTEN_ONE),
     GRC_SETTING(grc_settings, "workers", admin_workers, GRC_SETTING_INT, "4",
-                "Threads of that listener", .range = GR_RANGE(1, 64)),
+                "Threads of the admin listener", .range = GR_RANGE(1, 64)),
     GRC_SETTING(grc_settings, "allow_unauthenticated_remote", admin_remote, GRC_SETTING_BOOL,
                 "false",
                 "Accept an address that other machines can reach, although health and metrics are "

@@ -77,8 +77,8 @@ const struct grc_setting grc_upstream_rows[] = {
         "Most retries for every hundred calls of the last 10 seconds; ten are always allowed",
         .range = GR_RANGE(0, 100)),
     GRC_SETTING(grc_upstream_settings, "requests_max", requests_max, GRC_SETTING_INT, NULL,
-                "Requests that may wait for it at the same time; by default three quarters of "
-                "server.requests_max",
+                "Requests that may wait for the upstream at the same time; by default three "
+                "quarters of server.requests_max",
                 .optional = true, .range = GR_RANGE(1, 65536)),
     GRC_SETTING(grc_upstream_settings, "single_flight", single_flight, GRC_SETTING_BOOL, "true",
                 "Make one call for identical GETs at the same time"),

@@ -27,7 +27,7 @@ static bool sounds_secret(const char *name)
     return false;
 }
 
-/* Whether a text has its value from a variable with such a name. */
+/* Whether a text contains a variable whose name sounds like that of a secret. */
 static bool takes_secret(const char *text)
 {
     const char *at = strstr(text, "${");

@@ -16,7 +16,7 @@ struct grc_document {
 /* NULL without memory. */
 struct grc_documents *grc_documents_new(void);
 void grc_documents_free(struct grc_documents *documents);
-/* The document of runtime->documents; NULL without memory, or when no such group is served. Of the
- * options, server counts only for the first who asks. */
+/* The document of runtime->documents; NULL without memory, or when no such group is served. The
+ * first call for a document makes it, with its options->server; later calls get the same text. */
 const struct grc_document *grc_document(const struct grc_runtime *runtime,
                                         const struct grc_openapi_options *options);

@@ -85,9 +85,9 @@ static void add_path_parameters(json_t *list, const struct grc_route *route)
 
 static const struct gr_field idempotency_key[] = {
     GR_FIELD(GRC_IDEMPOTENCY_KEY, GR_STRING,
-             "Names the request, so that it is carried out once however often it is sent: a "
-             "structured-field string, a UUID for instance. Sent again by the same caller, it gets "
-             "the first answer",
+             "Name of the request, such as a UUID, as a structured-field string. When the same "
+             "caller repeats the request with this key, it gets the first answer, and the request "
+             "is not carried out again",
              .example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\""),
     GR_END,
 };
@@ -151,7 +151,7 @@ static json_t *description(const struct grc_route *route)
     case GR_ACCESS_OPEN:
         return json_sprintf("%s%sEvery client may call it.", doc, end);
     case GR_ACCESS_GROUP:
-        return json_sprintf("%s%sThe group itself knows its callers.", doc, end);
+        return json_sprintf("%s%sThe group itself authenticates its callers.", doc, end);
     case GR_ACCESS_CALLER:
         break;
     }
@@ -202,7 +202,7 @@ static void add_operation(struct grc_doc *doc, const char *path, const struct gr
     grc_doc_put(item, method, operation(doc, route, id));
 }
 
-/* Operation ids are unique, so that of the second path has a word more. */
+/* Operation ids are unique, so the operation of the second path has a longer id. */
 static void add_route(struct grc_doc *doc, const struct grc_route *route)
 {
     char *id = route->alias ? grc_format("%s.alias", route->row->id) : NULL;
@@ -242,7 +242,7 @@ static void add_plugin(struct grc_doc *doc, const struct grc_plugin *plugin)
                                     plugin->desc->summary, "x-version", plugin->desc->version));
 }
 
-/* What clients of this machine reach the first listener by. */
+/* The URL with which clients on this machine reach the first listener. */
 static json_t *first_listener(const struct grc_settings *settings)
 {
     const struct grc_listen *listen = &settings->listen[0];
@@ -267,7 +267,7 @@ json_t *grc_openapi(const struct grc_runtime *runtime, const struct grc_openapi_
     doc.root =
         json_pack("{s:s,s:{s:s,s:s,s:s,s:{s:s,s:s}},s:[],s:[],s:{},s:{}}", "openapi", "3.1.0",
                   "info", "title", "Greenroom", "version", GR_VERSION, "description",
-                  "What this gateway serves now, made from the tables that serve it.", "license",
+                  "The routes of this gateway, made from the tables that serve them.", "license",
                   "name", "MIT", "identifier", "MIT", "servers", "tags", "paths", "components");
     if (!doc.root)
         return NULL;

@@ -10,7 +10,7 @@
 
 /* The host's own format; see grc_error_json(). */
 static const struct gr_field host_error_fields[] = {
-    GR_FIELD("code", GR_INT, "The HTTP status once more", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("code", GR_INT, "The HTTP status", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("message", GR_STRING, "What went wrong, for a person", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("details", GR_ARRAY, "One line for each thing that is wrong with the request",
              .flags = GR_FIELD_NOT_NULL, .items = GR_ITEM(GR_STRING)),
@@ -72,11 +72,11 @@ static const struct {
     const char *doc;
     unsigned on;
 } headers[] = {
-    {"X-Request-Id", "string", "Names the request in the log; the client's own where it sent one",
+    {"X-Request-Id", "string", "ID of the request in the log; the client's own if it sent one",
      ON_ALL},
     {"RateLimit-Limit", "integer", "Requests that the nearest limit allows at once", ON_LIMITED},
-    {"RateLimit-Remaining", "integer", "Requests that are left of it", ON_LIMITED},
-    {"RateLimit-Reset", "integer", "Seconds until all of it is there again", ON_LIMITED},
+    {"RateLimit-Remaining", "integer", "Requests that this limit still allows", ON_LIMITED},
+    {"RateLimit-Reset", "integer", "Seconds until this limit is full again", ON_LIMITED},
     {"Retry-After", "integer", "Seconds to wait before the next try", ON_RETRY},
     {GRC_IDEMPOTENT_REPLAYED, "string",
      "Always `true`: the answer to an earlier request with the same Idempotency-Key", ON_KEYED},
@@ -173,25 +173,26 @@ static const struct {
     bool (*can)(const struct grc_doc *doc, const struct grc_route *route);
     const char *doc;
 } errors[] = {
-    {GR_ERR_BAD_REQUEST, always, "The request is not as the operation wants it"},
-    {GR_ERR_UNAUTHORIZED, has_callers, "No credential, or one that does not hold"},
+    {GR_ERR_BAD_REQUEST, always, "The request does not fit the operation"},
+    {GR_ERR_UNAUTHORIZED, has_callers, "No credential, or an invalid one"},
     {GR_ERR_FORBIDDEN, has_scope, "The caller lacks the scope, or is bound to other values"},
     {GR_ERR_NOT_FOUND, names_one, "What the path names does not exist"},
     {GR_ERR_TIMEOUT, reads_body, "The client sent its body too slowly"},
     {GR_ERR_CONFLICT, takes_key,
      "The first request with this Idempotency-Key is still being served"},
-    {GR_ERR_TOO_LARGE, reads_body, "The body is over its limit"},
-    {GR_ERR_URI, always, "The request target is over its limit"},
-    {GR_ERR_MEDIA_TYPE, wants_json, "The body is not called application/json"},
+    {GR_ERR_TOO_LARGE, reads_body, "The body is too large"},
+    {GR_ERR_URI, always, "The request target is too long"},
+    {GR_ERR_MEDIA_TYPE, wants_json, "The Content-Type is not application/json"},
     {GR_ERR_UNPROCESSABLE, takes_key, "This Idempotency-Key was used for another request"},
     {GR_ERR_RATE, is_limited, "Too many requests"},
     {GR_ERR_HEADERS, always, "Too many or too large headers"},
     {GR_ERR_INTERNAL, always, "A fault of the gateway"},
-    {GR_ERR_UPSTREAM_CONNECT, forwards, "The upstream was not reached, or answered unusably"},
+    {GR_ERR_UPSTREAM_CONNECT, forwards,
+     "The upstream was not reached, or its answer cannot be used"},
     {GR_ERR_OVERLOAD, always, "No capacity, the gateway stops, or the upstream is not available"},
     {GR_ERR_UPSTREAM_TIMEOUT, may_be_late,
-     "The upstream took too long, or how the first request with an Idempotency-Key ended is not "
-     "known"},
+     "The upstream took too long, or the outcome of the first request with this Idempotency-Key is "
+     "not known"},
 };
 
 static unsigned headers_on(enum gr_err err)
@@ -230,8 +231,8 @@ static void add_default(struct grc_doc *doc, const struct grc_route *route, json
     if (!grc_doc_has(doc, "responses", name))
         grc_doc_add(doc, "responses", name,
                     json_pack("{s:s,s:o,s:o}", "description",
-                              "Any other error, those that an upstream answered included",
-                              "headers", headers_of(doc, ON_ALL), "content",
+                              "Any other error, including those of an upstream", "headers",
+                              headers_of(doc, ON_ALL), "content",
                               error_content(doc, route->plugin, 0, NULL)));
     grc_doc_put(responses, "default", grc_doc_ref("responses", name));
 }

@@ -223,7 +223,7 @@ static bool is_listed(const struct gr_field *row, const json_t *value)
 
 static bool all_fit(const struct gr_field *items, size_t size, const json_t *array);
 
-/* Whether a value is of the row's type, in the words that documents and clients take it by. */
+/* Whether a value is of the row's type, as readers of the document understand this type. */
 static bool value_fits(const struct gr_field *row, size_t size, const json_t *value)
 {
     if (!value || !grc_type_fits(row->type, value))

@@ -80,7 +80,7 @@ static json_t *of_callers(struct grc_doc *doc, const char *scope)
 
 /* --- groups that know their callers themselves --- */
 
-/* A secret header that the route reads is how its callers show who they are. */
+/* Returns the name of the secret header with which callers of the route authenticate, or NULL. */
 static const char *secret_header(const struct grc_route *route)
 {
     size_t size = route->plugin->desc->abi.field_size;

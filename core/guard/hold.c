@@ -1,7 +1,7 @@
 #include "guard/hold.h"
 
-/* A place that was not needed for so long goes back, while others of the share are in use. Until
- * then it saves questions, since the number in use goes up and down all the time. When places are
+/* How long a place that is not needed stays in the share, while others of it are in use. It saves
+ * questions, since the number in use goes up and down all the time. When places are
  * scarce and none is in use, all go back at once: the caller's next request may reach another
  * gateway. */
 #define LINGER_US 5000

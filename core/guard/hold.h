@@ -10,10 +10,10 @@
  *
  * The shares of all gateways together never exceed the limit, and a request uses a place only while
  * the share is valid, so the number in use does not exceed it either, with these exceptions. A
- * share ends GRC_HOLD_TTL_MS after it was last renewed: a gateway that dies gives its places back
- * by that, and one that was stopped for longer has at most its share in use beyond the limit when
- * it goes on. When the shared counts were lost or could not be reached, requests that had begun by
- * then may exceed it until they end.
+ * share ends GRC_HOLD_TTL_MS after it was last renewed. So the places of a gateway that dies become
+ * free, and a gateway that was stopped for longer may exceed the limit by its share when it goes
+ * on. When the shared counts were lost or could not be reached, requests that had begun by then may
+ * exceed the limit until they end.
  */
 #pragma once
 

@@ -26,8 +26,8 @@ void grc_limits_free(struct grc_limits *limits);
 /* Prepares the counting with other gateways, when the settings want it. Returns false with a reason
  * (malloc'ed; NULL without memory). */
 bool grc_limits_share(struct grc_limits *limits, char **ret_reason);
-/* Begins it. Until then, and without it, this gateway counts alone. False when there is no thread.
- */
+/* Begins to count with other gateways; until then this gateway counts alone. Returns false when
+ * there is no thread for it. */
 bool grc_limits_start(struct grc_limits *limits);
 
 /*

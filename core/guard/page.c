@@ -55,7 +55,7 @@ static bool host_good(const struct grc_settings *settings, gr_str name)
     return any && settings->allow_unauthenticated_remote;
 }
 
-/* A page may send requests to any server; it only cannot read the answers. */
+/* A page can send requests to any server, even though it cannot read the answers. */
 static bool origin_good(const struct grc_cors *cors, gr_str origin, gr_str host)
 {
     const gr_str scheme_end = GR_STR("://");

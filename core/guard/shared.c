@@ -291,7 +291,7 @@ static enum grc_shared_verdict wait_for_place(struct grc_shared *shared,
     grc_shared_ask(shared, entry, true);
     enum grc_woken woken =
         grc_queue_wait(&entry->queue, held, place_is_later ? late_ms : place_ms, GRC_WAITS_LIMIT);
-    /* With an answer the request waits for a place, and without one for the answer. */
+    /* After an answer the request waits for a place; before it, for the answer. */
     if (woken == GRC_WOKEN_LATE && place_is_later == (hold->answers != answers))
         woken = grc_queue_wait(&entry->queue, held, place_is_later ? place_ms : late_ms,
                                GRC_WAITS_LIMIT);

@@ -6,9 +6,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-/* The least time until a look at the holds that no request asks for. */
+/* The least time until the holds are looked at without a request that asks for it. */
 #define TICK_US 5000
-/* For so long after a round, questions that no request waits for are gathered. */
+/* How long after a round questions are gathered, if no request waits for them. */
 #define GATHER_MS 5
 /* Questions that are sent before their answers are read, and bytes that have room for twice as many
  * of them. */
@@ -110,7 +110,7 @@ static void failed(void *arg)
     grc_shared_count(GRC_SHARED_FAILURE);
 }
 
-/* What is in use here may be unknown to a server that comes back. */
+/* A server that comes back may not know the uses of this gateway. */
 static void doubt_holds(void *arg)
 {
     struct grc_shared *shared = arg;
@@ -172,7 +172,7 @@ static void leave_open(struct grc_shared_entry *entry)
     grc_queue_wake_all(&entry->queue);
 }
 
-/* Has the holds looked at by the time that this one needs. */
+/* Makes sure that the holds are looked at as early as this one needs. */
 static void plan_look(struct grc_shared *shared, const struct grc_shared_entry *entry)
 {
     if (!entry->is_hold)
@@ -334,7 +334,7 @@ static int64_t next_ms(void *arg)
     return shared->gathers && shared->gather_ms < look_ms ? shared->gather_ms : look_ms;
 }
 
-/* The others need not wait until the shares of this gateway expire. */
+/* Gives the shares back, so that the other gateways need not wait until they expire. */
 static void give_back(void *arg)
 {
     struct grc_shared *shared = arg;

@@ -111,12 +111,13 @@ void grc_client_address(struct grc_request *request, const struct grc_proxies *p
 
     if (proxies->count == 0 || !grc_ip_parse(gr_str_of(request->peer), &client))
         return;
-    /* The nearest hop said so on the connection; what it wrote into the request is about others. */
+    /* The header of the PROXY protocol names the client of the nearest hop, so the header of the
+     * request is about the hops before that client. */
     if (request->proxied_for && is_trusted(proxies, &client) &&
         grc_ip_parse(gr_str_of(request->proxied_for), &hop))
         client = hop;
-    /* Each trusted hop vouches for the one it names. One that names nothing we can read ("unknown",
-     * "_hidden") is the last that is known. */
+    /* Each trusted hop vouches for the hop that it names. The last known hop is one that names no
+     * readable address ("unknown", "_hidden"). */
     for (unsigned hops = 0; hops < HOPS_MAX && is_trusted(proxies, &client); hops++) {
         if (!next_element(&walk, &element) ||
             !parse_node(proxies->forwarded ? for_of(element) : element, &hop))

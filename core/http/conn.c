@@ -19,14 +19,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* After the last answer the gateway still reads this long, and as much as conn_input.c says, since
- * the kernel resets a connection that is closed with unread bytes, and the client could lose the
- * answer. */
+/* After the last answer the gateway reads on for this time, and up to the bytes that conn_input.c
+ * allows, since the kernel resets a connection that is closed with unread bytes, and the client
+ * could lose the answer. */
 #define LINGER_MS 1000
 /* While the gateway drains, a connection that was opened or used within this time does not count as
  * idle: a request may be on its way. */
 #define DRAIN_GRACE_MS 1000
-/* How long one that is refused may take to send its request. */
+/* How long a connection over the limit may take to send its request, which is refused. */
 #define OVER_MS 1000
 
 static const char reason_too_large[] = "the head of the request is too large";

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-/* What is read from the socket itself has to be the header: TLS begins behind it. It is looked at
- * where it lies, so that not a byte of what follows is taken with it. */
+/* The header is read from the socket itself, since TLS begins behind it. The bytes are only peeked
+ * at until the header is whole, so that none of those behind it are taken. */
 enum grc_came grc_conn_take_proxy_header(struct grc_conn *conn)
 {
     char bytes[GRC_PROXY_HEADER_MAX];

@@ -39,7 +39,8 @@ static int64_t wanted(const struct grc_settings *settings)
            connections + settings->requests_max;
 }
 
-/* Of what is left: half of it, or all that calls to upstreams do not need. */
+/* Connections of clients get half of the descriptors that are left, or all that calls to upstreams
+ * do not need. */
 static int64_t connections_of(const struct grc_settings *settings, int64_t left)
 {
     int64_t most_of_it = most(left / 2, left - settings->requests_max);

@@ -15,12 +15,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How long it stays shut without free descriptors, unless a connection ends before. */
+/* How long no client is accepted without free descriptors, unless a connection ends before. */
 #define SHUT_MS 200
-/* There is room again when it has not been missing for so long: one client that leaves lets one in.
- */
+/* The log says that there is room again only after so long a time with room, since each client that
+ * leaves makes room for just one. */
 #define CALM_MS 5000
-/* How long a drain waits at most until those who have connected are taken in. */
+/* The longest time that a drain waits until clients that have connected are accepted. */
 #define LAST_IN_MS 1000
 
 struct grc_door {
@@ -29,9 +29,9 @@ struct grc_door {
     int seat;             /* a socket for the next seat; -1: none */
     bool non_blocking;    /* the listening sockets are non-blocking */
     atomic_bool shut;     /* there is no room: clients wait in the kernel's queue */
-    bool told;            /* … and that was logged */
+    bool told;            /* the lack of room was logged */
     int64_t full_ms;      /* when there was no room the last time */
-    atomic_bool closed;   /* no client is taken in any more */
+    atomic_bool closed;   /* no client is accepted any more */
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
     bool late; /* clients that connect from now on are late; set by the thread that accepts */
@@ -168,7 +168,7 @@ static bool take_in(struct grc_http *http, size_t listener, int fd)
     char peer[INET6_ADDRSTRLEN];
 
     if (!grc_conns_room(http)) {
-        shut(http->door, "there are as many as there may be");
+        shut(http->door, "their limit is reached");
         return false;
     }
     int client = accept4(fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -207,7 +207,7 @@ static void take_in_all(struct grc_http *http, const struct pollfd *listeners, s
         pthread_mutex_unlock(&door->lock);
     }
     if (took && !door->shut && door->told && grc_mono_ms() - door->full_ms >= CALM_MS) {
-        grc_info("connections are taken in without delay again");
+        grc_info("connections are accepted without delay again");
         door->told = false;
     }
 }

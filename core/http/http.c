@@ -164,7 +164,7 @@ void grc_http_free(struct grc_http *http)
     free(http);
 }
 
-/* Of so many workers, those that are kept free. */
+/* How many of the workers are kept free. */
 static unsigned spare_of(unsigned workers)
 {
     unsigned tenth = workers < 320 ? workers / 10 : 32;

@@ -62,10 +62,9 @@ void grc_http_drain(struct grc_http *http);
  * served or may still come. */
 unsigned grc_http_unfinished(const struct grc_http *http);
 /*
- * Takes in no client any more, gives up what is still being served (a request that waits gets 503),
- * and waits for the workers. false: a request holds its worker and does not return, after a
- * second. The workers run still, so that nothing may be freed; only the end of the process is left.
- * NULL is fine.
+ * Stops accepting clients, gives up requests that are still being served (those that wait get 503),
+ * and waits for the workers. Returns false if a request still blocks its worker after a second: the
+ * workers then run on, so that nothing may be freed, and the process has to end. NULL is fine.
  */
 bool grc_http_stop(struct grc_http *http);
 /* Prepares the TLS settings of a new config, without effect on the listeners. On failure returns
@@ -74,8 +73,8 @@ bool grc_http_prepare(struct grc_http *http, const struct grc_settings *settings
                       char **ret_reason);
 /* Takes the prepared TLS settings into use, or drops them. NULL is allowed. */
 void grc_http_settle(struct grc_http *http, bool take_over);
-/* Loads certificate files that have changed. To be called about every second on that thread.
- * Returns false if there are none to watch. */
+/* Loads certificate files that have changed. To be called about every second on the thread that
+ * started http. Returns false if there are none to watch. */
 bool grc_http_watch(struct grc_http *http);
 /* When the certificate of HTTPS listeners ends, in seconds since the epoch; 0: there is none.
  * Thread-safe. */
@@ -94,7 +93,7 @@ struct grc_http_connections {
     unsigned idle;
 };
 void grc_http_connections_by_state(const struct grc_http *http, struct grc_http_connections *ret);
-/* Requests that a worker is at, and requests whose head waits for a worker. */
+/* Requests that a worker runs, and requests whose head waits for a worker. */
 unsigned grc_http_running(const struct grc_http *http);
 unsigned grc_http_queued(const struct grc_http *http);
 /* The port of the index-th listener, after start. */

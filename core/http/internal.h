@@ -76,7 +76,7 @@ struct grc_conn {
     bool blank;     /* the empty line that may stand in front of a head was taken */
     bool kept;      /* it had a request before */
     bool late;      /* made after the drain had begun */
-    bool over;      /* one more than there may be: its request is refused */
+    bool over;      /* above connections_max: its request is refused */
     bool proxied;   /* the header of its proxy is still to come, before anything else */
     bool receiving; /* counted in http->receiving */
     char *in;       /* bytes that came and belong to no head yet; NULL: none */
@@ -88,7 +88,7 @@ struct grc_conn {
     int64_t begun_ms;   /* when the first byte of a head came; 0: none has */
     size_t thrown_away; /* while it lingers */
     char peer[64];
-    char client[64];       /* whom a proxy connects for, by its header; "": none was named */
+    char client[64];       /* the client that the header of a proxy names; "": none */
     struct grc_conn *next; /* free, or ready for a worker */
 };
 

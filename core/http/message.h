@@ -69,9 +69,9 @@ enum gr_err grc_conn_read_body(struct grc_request *request, struct grc_buf *buf,
 /* Counts the requests that a worker runs. To be called, between serve and done, when the fiber of a
  * request goes on (true) or parks (false). */
 void grc_conn_runs(const struct grc_request *request, bool runs);
-/* True once the request's listener has given up what it still serves, since its time to drain is
- * over. What the request waits for is cancelled. One that came to the process of an isolated group
- * has no listener, and is never given up there, nor is its client seen to leave. */
+/* True once the request's listener has given up its requests, since its time to drain is over. The
+ * waits of the request are cancelled then. In the process of an isolated group a request has no
+ * listener: it is never given up there, and its client never leaves. */
 bool grc_request_given_up(const struct grc_request *request);
 /* Whether the client has left: it has closed the connection, or it has ended its sending and the
  * request can safely be repeated (GET, HEAD). Costs a system call. */

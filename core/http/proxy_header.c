@@ -48,7 +48,7 @@ static bool is_v4(gr_str word)
     return memchr(word.ptr, ':', word.len) == NULL;
 }
 
-/* What stands between the mark and the line's end. */
+/* Reads what stands between the mark and the line's end. */
 static bool read_words(gr_str line, struct grc_proxy_header *header)
 {
     struct grc_ip proxy;
@@ -107,7 +107,7 @@ static enum grc_proxy_verdict read_binary(const char *text, size_t len,
         return GRC_PROXY_WRONG;
     if (len < header->len)
         return GRC_PROXY_MORE;
-    /* Of a local command, and of families that are no TCP, the addresses say nothing. */
+    /* With a local command, or another family than TCP, the addresses name no client. */
     if (bytes[12] == COMMAND_LOCAL || (bytes[13] != STREAM_V4 && bytes[13] != STREAM_V6))
         return GRC_PROXY_WHOLE;
     if (rest < (bytes[13] == STREAM_V4 ? 12u : 36u))

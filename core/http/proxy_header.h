@@ -1,6 +1,6 @@
 /*
- * The header of the PROXY protocol, versions 1 and 2, with which a proxy says before anything else
- * whom it connects for (haproxy.org, "The PROXY protocol", revision of 2020/03/05). Thread-safe.
+ * The header of the PROXY protocol, versions 1 and 2, in which a proxy first names the client that
+ * it connects for (haproxy.org, "The PROXY protocol", revision of 2020/03/05). Thread-safe.
  */
 #pragma once
 

@@ -25,8 +25,7 @@ struct grc_claim {
 };
 
 static const struct gr_metric metrics[] = {
-    {"requests_total", GR_COUNTER, "Requests with an Idempotency-Key, by what became of them",
-     "result"},
+    {"requests_total", GR_COUNTER, "Requests with an Idempotency-Key, by result", "result"},
     GR_END,
 };
 

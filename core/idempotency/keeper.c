@@ -80,7 +80,7 @@ static void end_records(struct grc_keeper *keeper)
 
     while (err == GR_OK && take_later(keeper, &later)) {
         err = grc_later_run(&later, keeper->store);
-        /* An answer that the store refuses does not keep the others from it. */
+        /* An answer that the store refuses must not delay the others, so it counts as lost. */
         bool refused =
             later.end == GRC_LATER_ANSWER && err != GR_ERR_STORE_DOWN && err != GR_ERR_STORE_BUSY;
         if (err != GR_OK)
@@ -169,9 +169,10 @@ static void look(struct grc_keeper *keeper)
 
 /* --- cleanup --- */
 
-/* A record that is made meanwhile may be in the store's answer or not, so the count is then left as
- * it is, and taken again at the next tick. If that never ceases, such records are added, which
- * counts some of them twice until the next time. Returns false when it has to be taken again. */
+/* A record that is made during the query may be in its result or not, so the count is then left as
+ * it is, and taken again at the next tick. After COUNT_TRIES such queries the new records are added
+ * to the result, so that some count twice until the next query. Returns false when the count has to
+ * be taken again. */
 static bool count_group(struct grc_keeper *keeper, struct group *group)
 {
     int64_t stored = 0;

@@ -32,8 +32,7 @@ int64_t grc_keeper_count(struct grc_keeper *keeper, const char *group);
 void grc_keeper_begin(struct grc_keeper *keeper, const char *group);
 void grc_keeper_claimed(struct grc_keeper *keeper, const char *group, bool made);
 void grc_keeper_end(struct grc_keeper *keeper);
-/* For a record that the store could not be told the end of just now: the keeper does it later, and
- * its beat tells the others meanwhile that the record is not lost. answer is copied; NULL without
- * one. */
+/* For a record whose end the store could not be told now: the keeper tells it later, and until then
+ * its beat shows other gateways that the record is not lost. answer is copied; NULL without one. */
 void grc_keeper_end_later(struct grc_keeper *keeper, enum grc_later_end end, const char *id,
                           int64_t token, const struct grc_record_answer *answer);

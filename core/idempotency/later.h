@@ -1,6 +1,6 @@
 /*
- * Ends of records that the store could not be told: they wait, up to a number and a size, until it
- * can. Not locked; for the keeper.
+ * Records whose end the store could not be told. They wait, limited in number and size, until it
+ * can be told. Not locked; for the keeper.
  */
 #pragma once
 

@@ -114,8 +114,8 @@ enum gr_err grc_record_claim(struct grc_store *store, struct grc_arena *arena,
 
 /* --- its end --- */
 
-/* Other gateways take an owner that was stopped for a while for gone, and mark its record as lost.
- * When it goes on and has the answer after all, the record gets it. */
+/* An owner that was stopped for a while is believed to be gone, and other gateways mark its record
+ * as lost. If it goes on and has the answer after all, the record gets the answer. */
 #define OF_CLAIM " WHERE id = ?1 AND token = ?2 AND state IN (0, 2)"
 
 enum gr_err grc_record_answer(struct grc_store *store, const char *id, int64_t token,

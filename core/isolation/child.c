@@ -55,7 +55,7 @@ static struct {
 
 /* --- the socket --- */
 
-/* If the gateway has gone, the bytes are lost. The reading thread notices that it has. */
+/* If the gateway is gone, the bytes are lost, and the reading thread notices that. */
 static void send_all(gr_str bytes)
 {
     while (bytes.len > 0) {
@@ -158,7 +158,7 @@ static void send_spans(const struct grc_spans *spans)
     grc_wire_done(&wire);
 }
 
-/* Before the answer of its call, so that what the gateway keeps is dropped by then. */
+/* Called before the answer is sent, so that the gateway has dropped the old answers by then. */
 static void send_write(const char *upstream, gr_str target)
 {
     struct grc_wire wire;

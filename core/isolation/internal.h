@@ -12,7 +12,7 @@
 
 /* How a process ended. */
 #define GRC_ENDS(X)                                                                                \
-    X(EXIT, "exit")   /* it ended itself, without having been told */                              \
+    X(EXIT, "exit")   /* it ended by itself */                                                     \
     X(CRASH, "crash") /* a signal: a fault, or a limit of its resources */                         \
     X(HANG, "hang")   /* the gateway ended it, since a call did not come back */                   \
     X(START, "start") /* it did not get through init and start */
@@ -44,7 +44,7 @@ struct grc_gauges {
 };
 void grc_gauges_note(struct grc_gauges *gauges, const struct grc_plugin *plugin, const char *name,
                      const char *label, int64_t delta);
-/* Subtracts it again, when the process has ended. */
+/* Subtracts from the gauges what the process has added, when it has ended. */
 void grc_gauges_take_back(struct grc_gauges *gauges, const struct grc_plugin *plugin);
 
 enum grc_slot_state { GRC_SLOT_FREE = 0, GRC_SLOT_ASKED, GRC_SLOT_ANSWERED, GRC_SLOT_LOST };

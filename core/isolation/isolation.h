@@ -1,7 +1,8 @@
 /*
  * Groups whose config says "isolation": "process". The tables of the plugin stay in the gateway,
- * which routes, authorises, checks, forwards and answers by them; each function of the plugin runs
- * in a process that has only that group. A forward row without functions does not need the process.
+ * which routes, authorises, checks, forwards and answers with them; each function of the plugin
+ * runs in a process that has only that group. A forward row without functions does not need the
+ * process.
  */
 #pragma once
 

@@ -19,9 +19,9 @@ struct grc_process {
  * Returns a descriptor that belongs to the caller, or -1 with errno. */
 int grc_process_config(const struct grc_plugin *plugin);
 /*
- * Starts one. It runs the gateway's own program, gets the config and the plugin's sealed bytes as
- * descriptors, and neither an argument nor a variable with a secret in it. It is killed when the
- * calling thread ends. false with errno.
+ * Starts a process. It runs the gateway's own program, gets the config and the plugin's sealed
+ * bytes as descriptors, and neither an argument nor a variable with a secret in it. It is killed
+ * when the calling thread ends. false with errno.
  */
 bool grc_process_start(const struct grc_plugin *plugin, int config,
                        struct grc_process *ret_process);

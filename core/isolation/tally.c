@@ -56,7 +56,7 @@ static void sample(struct grc_buf *out, const char *name, const struct grc_tally
 static void report_ends(struct grc_buf *out)
 {
     grc_metrics_head(out, "group_process_ends_total", "counter",
-                     "Processes of isolated groups that ended without having been told, by cause");
+                     "Processes of isolated groups that ended although they should not, by cause");
     for (struct grc_tally *at = atomic_load(&tallies); at; at = at->next) {
         for (enum grc_ends how = 0; how < GRC_ENDS_COUNT; how++)
             sample(out, "group_process_ends_total", at, ends_names[how],

@@ -17,7 +17,7 @@
 #define BATCH 16
 /* Most events that were taken and have not run; more than all workers together take. */
 #define TAKEN_MAX 4096u
-/* So many steps may run what is pending before one asks the kernel for new events. */
+/* The most steps in a row that run what is pending, before one asks the kernel for new events. */
 #define UNPOLLED_MAX 32u
 /* The longest that a worker sleeps while a timer is set. */
 #define SLEEP_MAX_MS 60000

@@ -27,8 +27,8 @@ void grc_loop_free(struct grc_loop *loop);
 void grc_loop_step(struct grc_loop *loop, int timeout_ms);
 /* Ends the wait of one worker in grc_loop_step(). */
 void grc_loop_wake(struct grc_loop *loop);
-/* Tells that a thread has put work for any worker elsewhere, which workers look for between two
- * steps: none of them sleeps until it is accepted. wake: also ends the wait of one, if all wait. */
+/* Announces work outside of the loop, which workers look for between two steps: none of them sleeps
+ * until it is accepted. wake: if all workers wait, also ends the wait of one. */
 void grc_loop_offer(struct grc_loop *loop, bool wake);
 /* Takes back one offer, by the worker that begins with the work, and wakes another for the rest. */
 void grc_loop_accept(struct grc_loop *loop);

@@ -30,8 +30,8 @@ struct worker {
     struct grc_turns *turns;
     atomic_bool has_turn;    /* written with the lock held */
     _Atomic int64_t busy_ms; /* when it began to run something; 0: it sleeps */
-    /* What the monitor saw it do, and the busy_ms of that time: it has not seen it since if they
-     * differ. */
+    /* What the monitor last saw the worker do, and its busy_ms then. If busy_ms is another one now,
+     * the worker has begun something else since. */
     _Atomic enum grc_thread_state seen;
     _Atomic int64_t seen_ms;
     pid_t tid;

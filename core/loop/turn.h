@@ -19,9 +19,9 @@ struct grc_turns;
 #define GRC_TURN_PATIENCE_MS 5
 
 /* Lets at_once workers of the loop run at a time, each for up to patience_ms at one thing before it
- * loses its turn, and habit_max beside them by habit, see below. Called once, before the first
- * worker joins. Returns false without memory or without a thread for the monitor. Ends with the
- * loop. */
+ * loses its turn, and up to habit_max further workers by habit (see struct grc_habit). Called once,
+ * before the first worker joins. Returns false without memory or without a thread for the monitor.
+ * Ends with the loop. */
 bool grc_turns_begin(struct grc_loop *loop, unsigned at_once, unsigned habit_max,
                      int64_t patience_ms);
 /* Makes the calling thread a worker of the loop until grc_turns_leave(): its grc_loop_step() waits
@@ -40,11 +40,12 @@ void grc_block_end(void);
  * the monitor has found it asleep of late. All zero at first.
  */
 struct grc_habit {
-    _Atomic int blocks; /* more than 0: it has */
+    _Atomic int blocks; /* above 0: it has blocked of late */
 };
-/* Called before the work. If it has blocked of late, its turn goes to another worker now, and not
- * when the monitor finds out; the work then runs beside those that have a turn, unless habit_max
- * others do. What does not block must not find all workers busy. */
+/* Called before the work. If that has blocked of late, the worker's turn goes to another worker
+ * now, and not when the monitor finds out, and the work runs without a turn. Not if habit_max
+ * others do so: work that does not block must not find all workers busy. */
 void grc_habit_begin(const struct grc_habit *habit);
-/* Called after it, if need be on another worker: only what came since the last wait counts. */
+/* Called after the work, which may have changed workers: only the time since its last wait counts.
+ */
 void grc_habit_end(struct grc_habit *habit);

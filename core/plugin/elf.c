@@ -416,7 +416,7 @@ static size_t narrow(const struct reader *reader, const ElfW(Shdr) * table, uint
     ElfW(Sym) symbol;
 
     for (size_t i = 0; i < table->sh_size / sizeof(symbol); i++) {
-        /* A size beyond the end of the file would be gone through for ages. */
+        /* A wrong size of the table must not keep the loop going beyond the end of the file. */
         if (!get(reader, table->sh_offset + i * sizeof(symbol), &symbol, sizeof(symbol)))
             break;
         if (SYMBOL_TYPE(symbol.st_info) == STT_OBJECT && address >= symbol.st_value &&

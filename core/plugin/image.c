@@ -31,8 +31,8 @@ static enum grc_module_state refuse(char **ret_reason, enum grc_module_state sta
     return state;
 }
 
-/* Another user who owns the file, or a group that can write it, decides what runs here. Both may be
- * meant, so the file is loaded and the log tells. */
+/* Another user who owns the file, or a group that can write it, decides what code runs here. Either
+ * may be intended, so the file is loaded, with a warning. */
 static void warn_of_others(const char *file, const struct stat *info)
 {
     if (info->st_uid != 0 && info->st_uid != geteuid())
@@ -118,7 +118,7 @@ static enum grc_module_state read_bytes(const char *file, int from, struct grc_i
 {
     image->fd = make_memory(file);
     if (image->fd < 0)
-        return refuse(ret_reason, GRC_MODULE_DLOPEN, "%s: no memory to run it from: %s", file,
+        return refuse(ret_reason, GRC_MODULE_DLOPEN, "%s: no memory for its copy: %s", file,
                       strerror(errno));
     if (!copy_bytes(from, image->fd, image->size))
         return refuse(ret_reason, GRC_MODULE_NOT_FOUND, "%s: %s", file,

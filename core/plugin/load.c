@@ -327,7 +327,7 @@ struct grc_plugin *grc_plugin_load(const struct grc_settings *settings,
     if (!plugin->file) {
         refuse(plugin, GRC_LOAD_NOT_FOUND, "%s: out of memory", which->file);
     } else if (open_module(plugin) && find_descriptor(plugin, &desc)) {
-        /* Its options read variables and secret files of their own. */
+        /* Reading its options may read further variables and secret files. */
         struct grc_handover *before = grc_handover_record(settings->handover);
 
         grc_handover_owner(which->name);

@@ -142,7 +142,8 @@ static int note_extent(struct dl_phdr_info *info, size_t size, void *arg)
     return 1;
 }
 
-/* Keeps a library that a plugin needs loaded: it may have threads, or be in use elsewhere. */
+/* Makes sure that a library which a plugin needs stays loaded: it may have threads, or be in use
+ * elsewhere. */
 static void keep_needed(void *arg, const char *library)
 {
     void *handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD | RTLD_NODELETE);

@@ -32,7 +32,7 @@ struct grc_image {
  * memory). */
 enum grc_module_state grc_image_read(const char *file, struct grc_image *ret_image,
                                      char **ret_reason);
-/* The same of sealed memory that grc_image_read() made in another process; takes the descriptor
+/* The same for sealed memory that grc_image_read() made in another process. Takes the descriptor
  * over in any case. file is for messages. */
 enum grc_module_state grc_image_take(const char *file, int fd, struct grc_image *ret_image,
                                      char **ret_reason);

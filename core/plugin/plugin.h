@@ -85,7 +85,7 @@ struct grc_plugin {
     struct grc_keep keep; /* memory that lives as long as the plugin: secrets, paths */
 };
 
-/* The file of plugins.d that names it, for messages about two of them. */
+/* The file of plugins.d that names the plugin, for messages about two plugins. */
 static inline const char *grc_plugin_config(const struct grc_plugin *plugin)
 {
     return plugin->settings ? plugin->settings->file : "the gateway's own";

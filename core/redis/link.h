@@ -1,8 +1,9 @@
 /*
  * A thread with a connection to a Redis or Valkey server, which it makes again when it is lost,
- * with growing pauses. What it is for is in the functions of its user; they run on this thread,
- * which is the only one that talks to the server. Requests hand it work under link->lock and wake
- * it with grc_redis_link_wake(). Thread-safe, apart from what is for the thread alone.
+ * with growing pauses. Its work is done by the functions of its user (struct grc_redis_use), which
+ * run on this thread; no other thread talks to the server. Requests hand the thread work under
+ * link->lock and wake it with grc_redis_link_wake(). Thread-safe, apart from what is for the thread
+ * alone.
  */
 #pragma once
 
@@ -29,14 +30,14 @@ struct grc_redis_use {
     const char *late; /* the reason when a request has waited in vain */
     struct grc_redis_sizes sizes;
     /* Tries what requests need, so that a server that takes no writes, or a user without the
-     * rights, is seen before a request needs it. Called for a new connection, whose server need not
-     * have the scripts, and on an idle one. */
+     * rights, is noticed before a request needs it. Called for a new connection (is_new), whose
+     * server may lack the scripts, and for an idle one. */
     bool (*probe)(void *arg, bool is_new, char reason[GRC_REDIS_REASON]);
     /* The probe of a new connection has succeeded. May be NULL. */
     void (*connected)(void *arg);
     /* A connection was lost, or could not be made. */
     void (*failed)(void *arg);
-    /* Does the work that is there, also without a connection (link->redis is NULL then). */
+    /* Does the work that waits. Without a connection, link->redis is NULL. */
     void (*work)(void *arg);
     /* When work() is to be called next although it was not woken; GRC_REDIS_NEVER_MS. May be NULL.
      */

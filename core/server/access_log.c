@@ -35,9 +35,9 @@ static const char *hidden_path_of(const struct grc_plugin *plugin, gr_str raw)
     return NULL;
 }
 
-/* The path of a route with a secret that an unmatched request may have been meant for: its method
- * or the number of its segments may be wrong. Searches all groups, since a path with an empty
- * segment belongs to none. NULL when there is no such route. */
+/* Finds a route with a secret in its path that an unmatched request may have been meant for, with a
+ * wrong method or number of segments. Searches all groups, since a path with an empty segment
+ * belongs to none. Returns the path of the route, or NULL. */
 static const char *hidden_path_meant(const struct grc_call *call)
 {
     const struct grc_runtime *runtime = call->runtime;
@@ -87,9 +87,9 @@ void grc_access_log(struct grc_call *call, size_t sent_bytes, bool ok, int64_t t
             GRC_LI("upstream_attempts", call->upstream_attempts),
             GRC_LT("answer_from", sources[call->upstream_source]),
             GRC_LT("error", slug ? slug : ""),
-            /* without a trace the line ends here */
+            /* without a trace, the line ends here */
             trace_id.len ? GRC_LS("trace_id", trace_id) : end,
             GRC_LS("span_id", grc_context_span_id(call->traceparent)),
-            /* and where the trace began here, it ends here */
+            /* if the trace began in this gateway, the line ends here */
             call->parent_id[0] ? GRC_LT("parent_id", call->parent_id) : end));
 }

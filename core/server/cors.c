@@ -6,7 +6,7 @@ static bool is_any(const char *const *list)
     return list && list[0] && strcmp(list[0], "*") == 0;
 }
 
-/* The config's list as a header value; the literal list when it is long is still one line. */
+/* Joins a list of the config with commas, as a header value. */
 static gr_str joined(struct grc_call *call, const char *const *list)
 {
     char *text = NULL;
@@ -20,7 +20,7 @@ static gr_str joined(struct grc_call *call, const char *const *list)
     return gr_str_of(text);
 }
 
-/* Whether pages of every origin may use the group, since its plugin says so. */
+/* Whether the plugin lets pages of every origin use its group. */
 static bool is_open_group(const struct grc_call *call)
 {
     return call->plugin && (call->plugin->desc->flags & GR_PLUGIN_ANY_ORIGIN);

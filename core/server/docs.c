@@ -7,7 +7,7 @@
 
 /* --- the document --- */
 
-/* At the listeners of the API, paths are seen from where the document came from. */
+/* A document from a listener of the API needs no host: its paths are relative to that listener. */
 static const char *server_url(struct grc_call *call)
 {
     const struct grc_listen *listen = &call->runtime->settings->listen[0];
@@ -21,7 +21,7 @@ static const char *server_url(struct grc_call *call)
                             listen->address, port);
 }
 
-/* Lists of tags and "*" are not taken apart: a client that sends them gets the text. */
+/* Lists of tags and "*" are not parsed: a client that sends them gets the whole document. */
 static bool is_known(struct grc_call *call, const struct grc_document *document)
 {
     return gr_str_eq(grc_request_header(call->request, "If-None-Match"), gr_str_of(document->etag));
@@ -58,7 +58,7 @@ static const struct gr_field openapi_query[] = {
 
 static const struct gr_answer openapi_answers[] = {
     {.status = 200, .doc = "The document", .schema = GR_BODY(GR_OBJECT)},
-    {.status = 304, .doc = "It is still the one whose ETag the client sent in If-None-Match"},
+    {.status = 304, .doc = "The document still has the ETag that is in If-None-Match"},
     GR_END,
 };
 

@@ -66,7 +66,7 @@ static void free_calls(struct grc_gateway *gateway)
     }
 }
 
-/* What goes with the call from thread to thread: whose work a fault is. */
+/* Tells the thread whose call it runs, so that a fault is reported for the right group. */
 static void on_switch(void *arg, bool enter)
 {
     struct grc_call *call = arg;
@@ -180,7 +180,7 @@ void grc_gateway_swap(struct grc_gateway *gateway, struct grc_runtime *stolen)
     if (retiree)
         retiree->runtime = old;
     if (!retiree || !grc_thread_start(&retiree->thread, RETIRE_STACK_BYTES, retire, retiree)) {
-        /* Without a thread for it, this one waits. */
+        /* Without a thread for it, the calling thread waits for the last request. */
         free(retiree);
         wind_up(old);
         return;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define TIME_MAX_MS 1000
-/* Of one group. The page reads all of it every few seconds. */
+/* The limit of one group, since the page reads all tables every few seconds. */
 #define TABLES_MAX_BYTES ((size_t)64 * 1024)
 
 /* New reference; NULL when the group does not answer with an object, or with too much. */

@@ -11,7 +11,7 @@
 #define STACK_BYTES ((size_t)128 * 1024)
 #define PERIOD_MS 10000
 #define POINTS 60u /* ten minutes */
-#define RECENT 6u  /* periods that a rate is made of */
+#define RECENT 6u  /* periods over which a rate is computed */
 #define TRACKS_MAX 512u
 
 /* Counters at the end of a period. */
@@ -24,7 +24,8 @@ struct sample {
     uint64_t buckets[GRC_METRICS_BUCKETS];
 };
 
-/* One operation or upstream. Series live as long as the process, and so does its name. */
+/* One operation or upstream. The name is borrowed from its series, which live as long as the
+ * process. */
 struct track {
     struct track *next;
     const char *name;
@@ -33,7 +34,7 @@ struct track {
 };
 
 static struct {
-    pthread_mutex_t lock; /* of the page and the thread, never of a request's path */
+    pthread_mutex_t lock; /* taken by the page and the thread, never while a request is served */
     struct grc_ticker ticker;
     struct track *tracks;
     size_t track_count;
@@ -53,7 +54,7 @@ static struct track *find(const struct grc_metrics_view *view)
     return NULL;
 }
 
-/* What began lately was nothing before. */
+/* Its samples are zeros, as there was no traffic before. */
 static struct track *make(const struct grc_metrics_view *view)
 {
     struct track *track = history.track_count < TRACKS_MAX ? calloc(1, sizeof(*track)) : NULL;
@@ -141,7 +142,7 @@ static size_t periods_back(size_t periods)
     return periods < most ? periods : most;
 }
 
-/* Its place in the rings. */
+/* The place in the rings of the sample that periods_back() finds. */
 static size_t place_back(size_t periods)
 {
     return (history.at + POINTS + 1 - periods_back(periods)) % (POINTS + 1);

@@ -21,8 +21,8 @@ static void report(void *arg, const char *line)
     grc_error("%s", line);
 }
 
-/* It ends with the gateway, has no more rights than it, and takes no signals from a terminal or a
- * service manager: the gateway tells it when to end. */
+/* The process ends with the gateway and has no more rights than the gateway. It ignores signals of
+ * terminals and service managers, since the gateway tells it when to end. */
 static bool settle_process(void)
 {
     char *reason = NULL;

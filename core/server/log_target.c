@@ -13,8 +13,8 @@
 static int prepared = -1;      /* -1: standard error */
 static char *prepared_journal; /* the path of its socket; NULL: it is not used */
 
-/* A file is the operator's explicit choice. Where the journal is to be used as it turns out, and
- * does not listen, its stream on standard error is as good. */
+/* A path is the operator's choice, so the journal must listen there. With "auto", standard error is
+ * as good when it does not, since it leads to the journal too. */
 static bool prepare_journal(const struct grc_settings *settings, char **ret_reason)
 {
     const char *path = settings->log_journal;
@@ -78,7 +78,7 @@ void grc_log_target_reopen(const struct grc_settings *settings)
         grc_log_target_settle(true);
         grc_info("the log goes on in '%s'", settings->log_file);
     } else {
-        grc_error("%s; going on with the file as it was", reason ? reason : "out of memory");
+        grc_error("%s; still writing to the old file", reason ? reason : "out of memory");
     }
     free(reason);
 }

@@ -8,8 +8,8 @@
 void grc_log_target_style(const struct grc_settings *settings);
 /* Opens the file of the settings, if they name one. false with a reason (malloc'ed). */
 bool grc_log_target_prepare(const struct grc_settings *settings, char **ret_reason);
-/* Lines go where was prepared; or what was prepared is forgotten. */
+/* Makes lines go to the prepared target, or, without take_over, closes it unused. */
 void grc_log_target_settle(bool take_over);
-/* The file is opened again under its name, after another program has moved it away. What went wrong
- * is logged where lines went so far. */
+/* Opens the file under its name again, after another program has moved it away. A failure is logged
+ * to the old file. */
 void grc_log_target_reopen(const struct grc_settings *settings);

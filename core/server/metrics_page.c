@@ -119,13 +119,13 @@ static void render_listeners(struct grc_buf *out)
     listener_gauge(out, "listener_requests", "Requests in progress, waiting ones included",
                    grc_http_active);
     listener_gauge(out, "listener_requests_running",
-                   "Of these, requests that a worker is at: they compute, or block it",
+                   "Requests in progress that occupy a worker, because they compute or block",
                    grc_http_running);
     listener_gauge(out, "listener_requests_queued", "Requests that wait for a worker",
                    grc_http_queued);
     listener_gauge(out, "listener_connections", "Open connections, idle ones included",
                    grc_http_connections);
-    grc_metrics_head(out, "connections", "gauge", "Open connections, by what they are at");
+    grc_metrics_head(out, "connections", "gauge", "Open connections, by state");
     if (listeners.http)
         connections_gauge(out, "main", listeners.http);
     if (listeners.admin)

@@ -2,7 +2,7 @@
 
 #include "pages/pages.h"
 
-/* Nothing but this gateway's own files, no script in the page itself, no frame around it. */
+/* Allows only files of this gateway, no script in the page itself, and no frame around it. */
 #define POLICY                                                                                     \
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " \
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

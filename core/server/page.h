@@ -10,9 +10,8 @@
 #define GRC_PAGE_ROUTES(path, id, summary, files)                                                  \
     GR_GET(path, id ".page", summary, .access = GR_ACCESS_OPEN, .handle = grc_page,                \
            .data = (files)),                                                                       \
-        GR_GET(path "/{file}", id ".file", "A file that the page is made of",                      \
-               .access = GR_ACCESS_OPEN, .params = grc_page_params, .handle = grc_page_file,       \
-               .data = (files))
+        GR_GET(path "/{file}", id ".file", "A file of the page", .access = GR_ACCESS_OPEN,         \
+               .params = grc_page_params, .handle = grc_page_file, .data = (files))
 
 gr_handler grc_page;
 gr_handler grc_page_file;

@@ -187,7 +187,7 @@ static enum gr_err step_binds(struct grc_call *call)
 
 static enum gr_err run_handler(struct grc_call *call)
 {
-    /* call->route is read-only, except for what is remembered of it */
+    /* call->route is const, but the habit of its handler is learnt while it runs */
     struct grc_habit *habit = &call->plugin->routes[call->route - call->plugin->routes].habit;
 
     grc_habit_begin(habit);

@@ -38,8 +38,8 @@ static void note_upstream(void *arg, const char *name, const char *state, const 
     bool fine = strcmp(state, "ok") == 0 || strcmp(state, "unused") == 0;
 
     (void)detail; /* not of use to a probe */
-    /* One of the gateway's own, without which requests are served: keys of issuers that were
-     * fetched before still work, and spans are dropped. */
+    /* Requests are served without the gateway's own upstreams: keys of issuers that were fetched
+     * before still work, and spans are dropped. */
     if (strchr(name, ':'))
         return;
     note(arg, "upstream", name, fine ? NULL : state);
@@ -64,7 +64,8 @@ static void note_plugin(struct readiness *readiness, struct grc_runtime *runtime
     free(call);
 }
 
-/* A gateway that counts alone serves; one that refuses what it cannot count does not. */
+/* Without the server of shared limits, a gateway either counts alone and is ready, or refuses the
+ * requests that it cannot count and is not ready. */
 static void note_limits(struct readiness *readiness, const struct grc_runtime *runtime)
 {
     struct grc_shared *shared = runtime->limits->shared;

@@ -21,9 +21,9 @@ struct error {
 static struct {
     pthread_mutex_t lock;
     struct error errors[ERRORS_MAX];
-    size_t error_count; /* ever */
+    size_t error_count; /* since the start */
     struct grc_reload_state configs[CONFIGS_MAX];
-    size_t config_count; /* ever */
+    size_t config_count; /* since the start */
 } recent = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void grc_recent_error(const struct grc_call *call)

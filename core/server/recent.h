@@ -5,7 +5,7 @@
 #include "call/call.h"
 #include "server/status.h"
 
-/* Notes a request that ended with a status from 500 on. Never waits: while another thread is at the
+/* Notes a request that ended with a status from 500 on. Never waits: while another thread uses the
  * list, the request is not noted. */
 void grc_recent_error(const struct grc_call *call);
 /* Notes how the config was read: at start, and by each reload. */

@@ -32,8 +32,8 @@
 static bool block_signals(sigset_t *set)
 {
     static const int awaited[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1};
-    /* Others that would end the process, and mean nothing to it. A write beyond the limit of a
-     * file's size (SIGXFSZ) fails like any other. */
+    /* Other signals that would end the process, and have no use here. Without SIGXFSZ, a write
+     * beyond the size limit of files fails like any other. */
     static const int ignored[] = {SIGPIPE, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,
                                   SIGIO,   SIGPWR,  SIGXFSZ, SIGSTKFLT};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -155,7 +155,7 @@ static bool start_log_queue(const struct grc_server *server)
     return false;
 }
 
-/* As the user that it will be opened as again. */
+/* Called after the change of the user, so that a later SIGUSR1 can open the file too. */
 static bool prepare_log(const struct grc_server *server)
 {
     char *reason = NULL;
@@ -286,7 +286,7 @@ static void reopen_log(struct grc_server *server)
     grc_log_target_reopen(grc_gateway_runtime(server->gateway)->settings);
 }
 
-/* true: a second signal to stop. */
+/* Returns true after a second signal to stop. */
 static bool wait_while_stopping(void *arg, int timeout_ms)
 {
     int received = wait_signal(arg, timeout_ms);

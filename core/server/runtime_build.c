@@ -233,7 +233,7 @@ static bool start_keeper(struct grc_runtime *runtime, const struct grc_reporter 
     return runtime->keeper != NULL;
 }
 
-/* serves: makes the tables, and goes on looking for changes. */
+/* serves: whether to make the tables, and to keep looking for changes of the keys. */
 static bool read_keys(struct grc_runtime *runtime, bool serves, const struct grc_reporter *reporter)
 {
     char *reason = NULL;

@@ -97,7 +97,7 @@ static bool check_isolation(struct grc_plugin *plugin, const struct grc_settings
         !settings->store || strcmp(settings->store, "sqlite::memory:") != 0)
         return true;
     return grc_plugin_drop_at(reporter, plugin, GRC_LOAD_OPTION, "isolation",
-                              "the group keeps data, which a process of its own cannot share in "
+                              "the group keeps data, but its process cannot reach "
                               "\"store\": \"sqlite::memory:\"; name a file");
 }
 
@@ -128,7 +128,7 @@ static bool check_idempotency(struct grc_plugin *plugin, const struct grc_settin
                                        plugin->settings->file, problem);
 }
 
-/* Keys in memory would be other ones with every reload, and `greenroom keys` could add none. */
+/* Keys in memory would be lost with every reload, and `greenroom keys` could add none. */
 static bool check_keys(const struct grc_settings *settings, const struct grc_reporter *reporter)
 {
     const struct grc_path auth = {.name = "auth"};

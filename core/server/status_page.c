@@ -103,7 +103,7 @@ static json_t *certificate(void)
     return end_s ? json_integer((json_int_t)end_s * 1000) : json_null();
 }
 
-/* Spans by what became of them; null when no trace is exported. */
+/* Numbers of spans by outcome; null when traces are off. */
 static json_t *spans(const struct grc_runtime *runtime)
 {
     if (!runtime->tracer)

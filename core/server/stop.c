@@ -49,7 +49,7 @@ static _Noreturn void end_process(const char *reason)
 
 /* --- the watchdog --- */
 
-/* Waits until after_ms after the time to drain. Returns true if the stop is over. */
+/* Waits until after_ms have passed since the end of the drain. Returns true if the stop is over. */
 static bool wait_for_end(struct watchdog *dog, int64_t after_ms)
 {
     return grc_cond_wait_flag(&dog->changed, &dog->lock, &dog->over, dog->drained_ms + after_ms);
@@ -156,13 +156,13 @@ void grc_stop(const struct grc_stop *stop)
     warn_of_rest(stop, timeout_ms);
     if (!grc_http_stop(stop->http)) {
         name_groups(stop->gateway);
-        end_process("some requests hold their worker");
+        end_process("some requests still block their workers");
     }
     if (!patient)
         watchdog_hurry(&dog);
     grc_metrics_page_listeners(NULL, NULL);
     if (!grc_http_stop(stop->admin))
-        end_process("some requests of the admin listener hold their worker");
+        end_process("some requests of the admin listener still block their workers");
     grc_gateway_free(stop->gateway);
     grc_http_free(stop->http);
     grc_http_free(stop->admin);

@@ -20,9 +20,8 @@ struct grc_stop {
  * server.drain_timeout, idle connections are closed, new ones are refused, and the requests that
  * clients have sent are served. Requests that still wait after that get 503.
  *
- * Timers of plugins have the same time for what they do. What does not return, a second
- * later, holds nothing up: the process ends with status 0 from
- * here, without stopping the plugins, and the log says which groups it was. The same happens when
- * plugins take more than two seconds to stop.
+ * Runs of timers of plugins get the same time to end. If requests still block their workers a
+ * second later, the log names their groups, and the process ends here with status 0, without
+ * stopping the plugins. The same happens when plugins take more than two seconds to stop.
  */
 void grc_stop(const struct grc_stop *stop);

@@ -7,8 +7,8 @@
 struct questions {
     const char *kind;
     const char *tables;  /* name */
-    const char *columns; /* of ?1: name, place in the primary key from 1 or 0 */
-    const char *refers;  /* of ?1: names of the tables that it refers to */
+    const char *columns; /* of table ?1: name, place in the primary key from 1; 0: not in it */
+    const char *refers;  /* names of the tables that table ?1 refers to */
 };
 
 static const struct questions questions[] = {

@@ -42,7 +42,7 @@ struct begin {
     const char *source;
 };
 
-/* The row without a table has the source. */
+/* The row with an empty table name has the source. */
 static enum gr_err make_notes(struct grc_store_session *session, void *arg)
 {
     const struct begin *begin = arg;
@@ -145,7 +145,7 @@ static void write_select(const struct grc_catalog_table *table, bool after, char
     grc_buf_done(&buf);
 }
 
-/* Numbers that PostgreSQL gives by itself are taken from the source too. */
+/* Columns that PostgreSQL numbers by itself get the numbers of the source too. */
 static void write_insert(const struct grc_store *to, const struct grc_catalog_table *table,
                          char ret_sql[SQL_MAX])
 {
@@ -323,7 +323,8 @@ struct content {
     uint64_t sum;
 };
 
-/* Both engines have numbers as they need them: what has no fraction is the same as an integer. */
+/* One engine may have a real number where the other has an integer, so a real number without a
+ * fraction counts as an integer. */
 static enum gr_err add_value(struct grc_buf *buf, const struct gr_value *value)
 {
     switch (value->kind) {

@@ -11,8 +11,8 @@ typedef void grc_copy_progress_fn(void *arg, const char *table, int64_t copied, 
 /*
  * Copies every row of every table, in transactions of some hundred rows, and then compares the
  * number of rows and their content, table by table. `to` has the same migrations as `from`, see
- * grc_copy_begin(). When it was interrupted it goes on where it was. No gateway may change either
- * store meanwhile. Returns false with a malloc'ed reason.
+ * grc_copy_begin(). After an interruption, the next call continues the copy. No gateway may change
+ * either store meanwhile. Returns false with a malloc'ed reason.
  */
 bool grc_store_copy(struct grc_store *from, struct grc_store *to, grc_copy_progress_fn *progress,
                     void *arg, char **ret_reason);

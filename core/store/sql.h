@@ -9,7 +9,7 @@ enum grc_sql_kind {
     GRC_SQL_OTHER,
 };
 
-/* Goes by the first word. A WITH that only reads counts as a change, which only costs time. */
+/* Decides by the first word. A WITH that only reads counts as a change, which only costs time. */
 enum grc_sql_kind grc_sql_kind_of(const char *sql);
 
 /* Writes the first word of a statement in capitals, and the name of the table after its first FROM,

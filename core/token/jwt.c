@@ -9,7 +9,7 @@
 
 /* Claims are mostly flat; a few levels are for claims such as permissions. */
 #define DEPTH_MAX 32u
-/* What is signed at most; services accept far shorter tokens. */
+/* The longest claims that are signed; services accept far shorter tokens. */
 #define CLAIMS_BYTES_MAX ((size_t)1 << 20)
 #define HEAD_BYTES_MAX ((size_t)1 << 16)
 

@@ -190,8 +190,7 @@ void grc_tracer_report(const struct grc_tracer *tracer, struct grc_buf *out)
         sum += grc_spans_counted((enum grc_spans_fate)i);
     if (!tracer && sum == 0)
         return;
-    grc_metrics_head(out, "trace_spans_total", "counter",
-                     "Spans of recorded traces, by what became of them");
+    grc_metrics_head(out, "trace_spans_total", "counter", "Spans of recorded traces, by result");
     for (size_t i = 0; i < GRC_SPANS_FATES; i++) {
         char labels[32];
 

@@ -211,8 +211,8 @@ int64_t grc_cache_stale_ms(const struct grc_cache_settings *times)
                : times->stale_while_revalidate_ms;
 }
 
-/* Whether this caller gets the answer, which is there. Of those that find it late, one at a time
- * asks the upstream; when that takes long, another one does. */
+/* Whether this caller gets the kept answer. Of the callers that find it late, one does not, and
+ * asks the upstream for a new one; if that takes long, another caller asks too. */
 static bool may_serve(struct entry *entry, const struct grc_cache_settings *times, int64_t now_ms)
 {
     if (now_ms < entry->until_ms)

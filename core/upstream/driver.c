@@ -73,7 +73,7 @@ bool grc_driver_begin_shared(struct grc_driver *driver)
 
 void grc_driver_wake(const struct grc_driver *driver)
 {
-    /* Fails only when the alarm is set already, by four thousand million others. */
+    /* Fails only when the counter is at its maximum, and then the alarm is set already. */
     (void)eventfd_write(driver->alarm, 1);
 }
 

@@ -110,7 +110,7 @@ CURLcode grc_handle_use_http2(struct grc_handle *handle)
 
 /* Called when the connection is ready and the request is about to be sent. A second call means that
  * libcurl repeats the request by itself, since a kept connection has died or the stream was
- * refused; a request that is not safe to repeat may only be in the latter case. */
+ * refused. A request that is not safe to repeat is sent again only if the stream was refused. */
 static int on_send(void *arg, char *to_ip, char *from_ip, int to_port, int from_port)
 {
     struct grc_handle *handle = arg;

@@ -1,7 +1,7 @@
 /*
  * The transport for "http2": true. The calls to an upstream share a few TLS connections, on which
- * libcurl multiplexes them. An upstream that does not agree to HTTP/2 is found out before anything
- * is sent; its calls then use the transport that is configured for it.
+ * libcurl multiplexes them. Before anything is sent, it is known whether the upstream agrees to
+ * HTTP/2; if not, its calls use the transport that is configured for it.
  */
 #pragma once
 

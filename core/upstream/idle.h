@@ -1,6 +1,6 @@
 /*
- * A list of unused handles or connections. Last in, first out, so that few are in use and the
- * others get old; those are returned to be freed. The nodes are members of the handles and
+ * A list of unused handles or connections. Last in, first out, so that few are used again and the
+ * others get old; the old ones are returned to be freed. The nodes are members of the handles and
  * connections. Thread-safe.
  */
 #pragma once

@@ -111,7 +111,8 @@ bool grc_kept_is_late(struct grc_reading *reading)
     return late != NULL;
 }
 
-/* Keeps what was found in this gateway too, and gives it to the exchange if it is not late. */
+/* Keeps the answer from the shared cache in this gateway too, and gives it to the exchange if it is
+ * not late. */
 static bool take_found(struct grc_reading *reading)
 {
     const struct grc_remote_found *look = &reading->look;
@@ -137,7 +138,8 @@ static bool take_look(struct grc_reading *reading)
 
     if (look->verdict == GRC_REMOTE_AWAY) {
         count(reading, GRC_UPSTREAM_CACHE_SHARED_AWAY);
-        /* As without a shared cache; the call that is to fetch a new answer does so. */
+        /* As without a shared cache. A call that has to fetch a new answer does not take a late
+         * one. */
         return reading->state != GRC_CACHE_STALE && find_own(reading);
     }
     if (look->refused)
@@ -160,8 +162,8 @@ static bool has_left(struct grc_reading *reading)
     return true;
 }
 
-/* Until when another gateway is waited for: as long as a lease lasts, and so that half of the time
- * is left for a call of our own. */
+/* Until when to wait for another gateway: as long as a lease lasts, but at most for half of the
+ * time until the deadline, since this gateway may have to make the call itself. */
 static int64_t patience_ms(const struct grc_reading *reading, int64_t now_ms)
 {
     int64_t lease_ms = reading->all->settings->cache.shared.lease_ms;
@@ -187,7 +189,8 @@ bool grc_kept_look(struct grc_reading *reading, bool leases)
         reading->look = grc_remote_look(reading->all->remote, &question);
         if (take_look(reading))
             return true;
-        bool lost = reading->look.verdict == GRC_REMOTE_SAME; /* our copy, meanwhile */
+        bool lost =
+            reading->look.verdict == GRC_REMOTE_SAME; /* the own copy was dropped meanwhile */
         question.generation = 0;
         if (lost)
             continue;
@@ -214,8 +217,8 @@ bool grc_kept_look(struct grc_reading *reading, bool leases)
     return false;
 }
 
-/* Hands an answer of the upstream on to other gateways, or tells them that there is none. kept: it
- * is, by this one. */
+/* Hands an answer of the upstream on to other gateways, or tells them that there is none. kept:
+ * whether this gateway has kept it. */
 static void hand_on(struct grc_reading *reading, const struct grc_answer *answer, int64_t ttl_ms,
                     bool kept)
 {

@@ -12,7 +12,7 @@ struct grc_reading {
     struct grc_upstream *upstream;
     struct grc_exchange *exchange;
     bool cached; /* the answer may come from the cache and be kept there */
-    bool looks;  /* also from and in the shared cache, which is reached */
+    bool looks;  /* the same for the shared cache, whose server is reached */
     struct grc_cache_key key;
     enum grc_cache_state state; /* what the cache had */
     uint32_t mark;
@@ -25,15 +25,16 @@ struct grc_reading {
 /* Fills the exchange when this gateway has an answer that it may serve without asking. */
 bool grc_kept_find(struct grc_reading *reading);
 /* Looks in the shared cache, and waits while another gateway asks the upstream. leases: take the
- * lease when there is nothing. Returns true when the exchange is filled, also because its client
- * has left; false: ask the upstream. May park. Only where the reading looks. */
+ * lease when there is no answer. Returns true when the exchange is filled, with an answer or
+ * because its client has left; on false the caller asks the upstream. May park. Needs
+ * reading->looks. */
 bool grc_kept_look(struct grc_reading *reading, bool leases);
-/* After that: whether others may get a late answer while this call fetches a new one. */
+/* After a look: whether other calls may get a late answer while this call fetches a new one. */
 bool grc_kept_is_late(struct grc_reading *reading);
 /* The upstream has failed: fills the exchange with a late answer, where that may be served. */
 void grc_kept_find_stale(struct grc_reading *reading);
-/* The upstream was asked: keeps its answer, if it may. Returns a copy for calls that wait for it,
- * when waited_for and it is of use to them, else NULL. */
+/* Keeps the answer that the upstream gave, if that is allowed. With waited_for, returns a copy for
+ * the calls that wait for it, or NULL if it is of no use to them. */
 struct grc_answer *grc_kept_put(struct grc_reading *reading, bool waited_for);
-/* The call could not be answered from a cache. */
+/* Counts a call that no cache could answer. */
 void grc_kept_count_miss(const struct grc_reading *reading);

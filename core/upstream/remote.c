@@ -9,11 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What waits to be sent. More is not asked, and not kept. */
+/* The most questions and answers that wait to be sent; further ones are dropped. */
 #define JOBS_MAX 1024u
 #define JOB_BYTES_MAX ((size_t)8 * 1024 * 1024)
-/* For how long every gateway asks its upstream itself when an answer was of no use to the others.
- */
+/* For how long every gateway asks the upstream itself, after an answer that cannot be shared. */
 #define ALONE_MS 1000
 
 /* --- counters --- */
@@ -33,7 +32,7 @@ void grc_remote_report(struct grc_remote *remote, struct grc_buf *out)
     } rows[GRC_REMOTE_EVENTS] = {
         {"shared_cache_questions_total", "Questions that the server of the shared cache was asked"},
         {"shared_cache_dropped_total",
-         "Questions and answers that were not sent to that server because too many waited"},
+         "Questions and answers for that server that were dropped because too many waited"},
         {"shared_cache_failures_total",
          "Connections to that server that were lost or could not be made"},
     };
@@ -264,7 +263,8 @@ static bool ask(struct grc_remote *remote, struct grc_remote_job *job)
     return done;
 }
 
-/* Reads the value that was found. What is not ours counts as absent. */
+/* Reads the value that was found. One that no gateway with this secret has written counts as
+ * absent. */
 static void read_value(struct grc_remote *remote, const struct grc_remote_job *job,
                        struct grc_remote_found *found)
 {

@@ -5,13 +5,13 @@
  *
  * The server is not trusted with answers. A key is a keyed digest of the upstream, its credential,
  * the target and the partition, and a value is encrypted for its key (upstream/remote_value.h): the
- * server can neither read nor make one, nor give one to another caller. It can lose answers, and
- * give out one that it had before, no longer than it may be served.
+ * server can neither read nor make a value, nor give it to another caller. It can lose answers, and
+ * return one that was replaced, but not for longer than that may be served.
  *
- * Writes. Paths have generations (upstream/remote_scripts.h). A write gives new ones to its path
- * and those above it before its client is answered, and a look that comes later finds nothing of
- * the old ones. What could not be told to the server is told when it is back, before it is asked
- * anything.
+ * Writes. Paths have generations (upstream/remote_scripts.h). A write gives new generations to its
+ * path and the paths above it before its client is answered, and a later look finds no answer of
+ * the old ones. Writes that could not be told to the server are told when it is back, before it is
+ * asked anything.
  *
  * No request talks to the server; a thread does (redis/link.h). A request that needs an answer
  * parks until it is there, at most for the configured timeout. While the server is away, requests
@@ -34,12 +34,12 @@ struct grc_remote *grc_remote_new(const struct grc_cache_shared_settings *settin
 bool grc_remote_start(struct grc_remote *remote);
 /* Ends the thread, after it has sent what is queued. NULL is fine. No call uses it any more. */
 void grc_remote_free(struct grc_remote *remote);
-/* Whether it makes sense to look. */
+/* Whether the server is reached, so that a look makes sense. */
 bool grc_remote_is_reached(struct grc_remote *remote);
 
 #define GRC_REMOTE_DIGEST 32u
 
-/* Names an upstream for all gateways: those with the same URL and the same account there. */
+/* Names an upstream in the same way on all gateways: by its URL and the account there. */
 struct grc_remote_upstream {
     unsigned char digest[GRC_REMOTE_DIGEST];
 };
@@ -79,8 +79,8 @@ struct grc_remote_found {
     int64_t asked_ms;          /* monotonic: what was found was right after this moment */
     int64_t generation;        /* of the path */
     uint64_t lease;            /* with GRC_REMOTE_LEADS; else 0 */
-    bool refused;              /* there was a value that is not ours */
-    struct grc_answer *answer; /* one reference, or NULL; also a late one with the last three */
+    bool refused;              /* there was a value that no gateway with this secret has written */
+    struct grc_answer *answer; /* a reference, or NULL; a late one with the last three verdicts */
     struct grc_cache_life life;
 };
 
@@ -88,8 +88,8 @@ struct grc_remote_found {
 struct grc_remote_found grc_remote_look(struct grc_remote *remote,
                                         const struct grc_remote_question *question);
 
-/* What follows when an upstream was asked; none of it parks, and found is that of the look. */
-/* Keeps its answer, and ends the lease. Returns false when it is too large. */
+/* After an upstream was asked: found is the result of the look before. Neither function parks. */
+/* Keeps the answer, and ends the lease. Returns false when the answer is too large. */
 bool grc_remote_keep(struct grc_remote *remote, const struct grc_remote_name *name,
                      const struct grc_remote_found *found, const struct grc_answer *answer,
                      const struct grc_remote_times *times);
@@ -98,7 +98,7 @@ bool grc_remote_keep(struct grc_remote *remote, const struct grc_remote_name *na
 void grc_remote_end(struct grc_remote *remote, const struct grc_remote_name *name,
                     const struct grc_remote_found *found, bool alone);
 
-/* A write to the target has ended: the server is told. */
+/* Tells the server that a write to the target has ended. */
 void grc_remote_wrote(struct grc_remote *remote, const struct grc_remote_upstream *upstream,
                       gr_str target);
 /* Returns when the server knows all writes that have ended so far, or is away. May park. */

@@ -11,11 +11,11 @@
 /* Jobs that are sent before their answers are read, and the bytes after which no more are added. */
 #define BATCH 32u
 #define BATCH_BYTES ((size_t)1024 * 1024)
-/* A batch, the largest answer, and what the commands have beside them. */
+/* Room for a batch, the largest answer, and the other words of their commands. */
 #define QUEUE_MAX ((size_t)8 * 1024 * 1024)
 /* One answer, whose size the config limits. */
 #define REPLY_MAX ((size_t)5 * 1024 * 1024)
-/* Writes that are told before their answers are read. */
+/* Writes that are sent before the answers to them are read. */
 #define WRITES 64u
 
 #define KEY_BYTES 64u
@@ -168,7 +168,7 @@ static bool take_paths(struct grc_remote *remote, uint64_t *ret_writes)
     return pending;
 }
 
-/* Notes again what could not be told. */
+/* Notes the paths again of which the server could not be told. */
 static void put_back(struct grc_remote *remote)
 {
     pthread_mutex_lock(&remote->link.lock);

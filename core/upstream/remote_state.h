@@ -12,7 +12,7 @@
 /* Paths share this many generations. When two share one, a write to one also drops the answers of
  * the other. */
 #define GRC_REMOTE_PATHS 65536u
-/* Of generations, which a path without answers need not have: longer than any answer is kept. */
+/* How long a generation is kept: longer than any answer, since only these need it. */
 #define GRC_REMOTE_GENERATION_MS (26 * 3600000LL)
 
 enum grc_remote_kind { GRC_REMOTE_LOOKS = 1, GRC_REMOTE_KEEPS, GRC_REMOTE_ENDS };

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* A change of what follows changes this number, and values with another one are not read. */
+/* To be changed together with the format below: values with another number are not read. */
 #define FORMAT 1u
 
 /* What stands before type and body. Numbers are in network order. */

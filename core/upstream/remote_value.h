@@ -1,7 +1,7 @@
 /*
  * An answer as it is kept in the server of the shared cache: its body, its type and its times,
- * encrypted for the place at which it is found, so that a value that was made by other hands, or
- * that stood elsewhere, is refused. Thread-safe.
+ * encrypted for the place at which it is found, so that a value from another writer or from another
+ * place is refused. Thread-safe.
  */
 #pragma once
 
@@ -28,9 +28,10 @@ unsigned char *grc_remote_value_new(const unsigned char key[GRC_SEAL_KEY], gr_st
 /* The length of the value of an answer. */
 size_t grc_remote_value_size(const struct grc_answer *answer);
 /*
- * Reads a value. Returns an answer with one reference, or NULL: it is not ours, or it was kept
- * longer ago than it may be served by the wall clock, GRC_REMOTE_CLOCKS_MS allowed. The latter is
- * for a server that gives out what it had once; a right one forgets by its own clock.
+ * Reads a value. Returns an answer with one reference, or NULL: the value was not written with this
+ * key for this place, or it is older by the wall clock, with a tolerance of GRC_REMOTE_CLOCKS_MS,
+ * than it may be served. A server that works drops it earlier by its own clock; one that does not
+ * may return an old value.
  */
 struct grc_answer *grc_remote_value_read(const unsigned char key[GRC_SEAL_KEY], gr_str place,
                                          gr_str value, int64_t now_ms,

@@ -1,5 +1,5 @@
 /* Each attempt of a recorded call is a span of its own, with the names of OpenTelemetry's semantic
- * conventions for HTTP clients. Nothing of the target is in it but its constant template. */
+ * conventions for HTTP clients. Of the target, it has only the constant template. */
 #include "upstream/transfer.h"
 
 #include "base/clock.h"

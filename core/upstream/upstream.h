@@ -70,8 +70,7 @@ struct grc_exchange {
     bool cache_stored; /* the answer is kept for others */
     bool cache_shared; /* it came from the cache that gateways share */
     int64_t age_s;     /* of an answer from the cache */
-    int64_t
-        fresh_s; /* of an answer from the cache: its time left; below 0: since when it is over */
+    int64_t fresh_s;   /* of an answer from the cache: time left; below 0: the time since its end */
     int64_t took_us;
 };
 
@@ -82,13 +81,13 @@ struct grc_upstreams *grc_upstreams_new(const struct grc_settings *settings, cha
 bool grc_upstreams_define(struct grc_upstreams *all, struct grc_upstream_settings *stolen,
                           char **ret_reason);
 bool grc_upstreams_has(const struct grc_upstreams *all, const char *name);
-/* Answers of this upstream are kept, by some route. */
+/* Notes that some route keeps answers of this upstream. */
 void grc_upstreams_keep(struct grc_upstreams *all, const char *name);
 /* Prepares the sharing of answers with other gateways, when the settings want it and answers are
  * kept. Returns false with a reason (malloc'ed; NULL without memory). */
 bool grc_upstreams_share(struct grc_upstreams *all, char **ret_reason);
-/* Begins it. Until then, and without it, this gateway keeps answers alone. False when there is no
- * thread. */
+/* Begins the sharing; until then this gateway keeps answers alone. Returns false when there is no
+ * thread for it. */
 bool grc_upstreams_share_start(struct grc_upstreams *all);
 /* The shared cache; NULL: there is none. */
 struct grc_remote;
@@ -123,5 +122,5 @@ void grc_upstreams_metrics(struct grc_upstreams *all, struct grc_buf *out);
 void grc_upstreams_free(struct grc_upstreams *all);
 /* Initialises libcurl for the process, before threads start. */
 bool grc_upstreams_global_init(void);
-/* The version of libcurl and of the libraries it uses, for people. */
+/* The versions of libcurl and of the libraries that it uses, as text. */
 const char *grc_upstreams_library(void);

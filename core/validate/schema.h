@@ -55,8 +55,8 @@ enum gr_err grc_schema_check_pairs(const struct grc_schema *schema, struct gr_ca
 /* True when some row, at any depth, has a .check function. schema may be NULL. */
 bool grc_schema_has_checks(const struct grc_schema *schema);
 /*
- * From here on values are not walked but given to fn, which says what the walk would have said: for
- * groups whose .check functions run in another process. Before the schema is in use.
+ * From now on, values are given to fn, which checks them instead of this process: for groups whose
+ * .check functions run in a process of their own. Called before the schema is in use.
  */
 typedef enum gr_err grc_elsewhere_fn(struct gr_call *call, const char *in,
                                      struct grc_problems *problems);

@@ -116,10 +116,11 @@ extern const struct gr_field hms_message[];
         GR_FIELD("started_at", GR_TIME, "When the job began"),                                     \
         GR_FIELD("updated_at", GR_TIME, "When the job changed last"),                              \
         GR_FIELD("stopped_at", GR_TIME, "When the job ended"),                                     \
-        GR_FIELD("started_by", GR_STRING, "Peer who started it; empty when started by the API"),   \
-        GR_FIELD("stopped_by", GR_STRING, "Peer who stopped it")
+        GR_FIELD("started_by", GR_STRING, "Peer who started the job; empty: the API did"),         \
+        GR_FIELD("stopped_by", GR_STRING, "Peer who stopped the job")
 #define HMS_JOB_ASSETS                                                                             \
-    GR_FIELD("recording_assets", GR_ARRAY, "Assets of the job; null in lists and while it runs",   \
+    GR_FIELD("recording_assets", GR_ARRAY,                                                         \
+             "Assets of the job; null in lists and while the job runs",                            \
              .items = GR_ITEM(GR_OBJECT, .fields = hms_asset))
 
 /* An asset, on its own or inside the recording or stream that it came from. */

@@ -67,7 +67,7 @@ static const char *const voters[] = {"userid", "peerid", "username", NULL};
 #define POLL_MEMBERS                                                                               \
     GR_FIELD("title", GR_STRING, "Title"),                                                         \
         GR_FIELD("duration", GR_INT,                                                               \
-                 "Duration in seconds; 0: until it is stopped or the session ends"),               \
+                 "Duration in seconds; 0: until the poll is stopped or the session ends"),         \
         GR_FIELD("anonymous", GR_BOOL, "Whether the results omit the users",                       \
                  .default_doc = "false"),                                                          \
         GR_FIELD("mode", GR_STRING, "What identifies a voter", .flags = GR_FIELD_HINTS,            \
@@ -165,11 +165,11 @@ static const struct gr_route routes[] = {
              .doc = "Members that are not sent are removed.", .source = WRITING),
     HMS_DELETE("/polls/{pollId}/questions/{questionId}", "polls.delete_question",
                "Delete one question", .scope = "polls:write", .params = question_params,
-               .answers = HMS_ANSWER(204, "It was deleted", .schema = NULL),
+               .answers = HMS_ANSWER(204, "The question was deleted", .schema = NULL),
                .doc = "Later questions move down by one.", .source = WRITING),
     HMS_DELETE("/polls/{pollId}/questions/{questionId}/options/{optionId}", "polls.delete_option",
                "Delete one option", .scope = "polls:write", .params = option_params,
-               .answers = HMS_ANSWER(204, "It was deleted", .schema = NULL),
+               .answers = HMS_ANSWER(204, "The option was deleted", .schema = NULL),
                .doc = "Later options move down by one.", .source = WRITING),
     HMS_GET("/polls/{pollId}/sessions", "polls.sessions", "List the sessions in which a poll ran",
             .scope = "polls:read", .params = poll_params, .query = sessions_query,
@@ -211,7 +211,7 @@ static const struct gr_route routes[] = {
            .forward =
                GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/results/{resultId}", OF_SESSION(NULL)),
            .answers = HMS_ANSWER(200, "The result", .schema = HMS_OBJECT(result)),
-           .doc = "Answers 404 when it belongs to another session.", .source = READING),
+           .doc = "Answers 404 for a result of another session.", .source = READING),
     GR_GET("/polls/{pollId}/sessions/{sessionId}/responses", "polls.session_responses",
            "List the answers given in one session", .scope = "polls:read", .params = session_params,
            .query = responses_query,
@@ -226,7 +226,7 @@ static const struct gr_route routes[] = {
            .forward =
                GR_FORWARD(HMS_UPSTREAM, "/polls/{pollId}/responses/{responseId}", OF_SESSION(NULL)),
            .answers = HMS_ANSWER(200, "The answer", .schema = HMS_OBJECT(response)),
-           .doc = "Answers 404 when it belongs to another session.", .source = READING),
+           .doc = "Responds 404 for an answer of another session.", .source = READING),
     GR_END,
 };
 

@@ -29,7 +29,7 @@ static const struct gr_field url_query[] = {
 
 static const struct gr_field url[] = {
     GR_FIELD("id", GR_STRING, "ID of the asset"),
-    GR_FIELD("path", GR_STRING, "Where it is stored"),
+    GR_FIELD("path", GR_STRING, "Path in the storage"),
     GR_FIELD("url", GR_STRING, "URL for the download, valid for a limited time",
              .flags = GR_FIELD_SECRET),
     GR_FIELD("expiry", GR_INT, "Validity of the URL in seconds"),
@@ -53,7 +53,7 @@ static const struct gr_route routes[] = {
            .forward = GR_FORWARD(HMS_UPSTREAM, "/recording-assets/{assetId}/presigned-url"),
            .answers = HMS_ANSWER(200, "The URL", .schema = HMS_OBJECT(url)),
            .doc = "For a room-vod asset the URL may lead to a playlist or an archive, depending on "
-                  "where it is stored.",
+                  "the storage.",
            .source = HMS_API("recording-assets/get-presigned-url")),
     GR_END,
 };

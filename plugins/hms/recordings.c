@@ -27,7 +27,7 @@ static const struct gr_field start[] = {
 };
 
 #define RECORDING_MEMBERS                                                                          \
-    HMS_JOB_MEMBERS, GR_FIELD("asset_types", GR_ARRAY, "Types of the assets that it will produce", \
+    HMS_JOB_MEMBERS, GR_FIELD("asset_types", GR_ARRAY, "Types of the assets to expect",            \
                               .items = GR_ITEM(GR_STRING))
 
 static const struct gr_field listed_recording[] = {RECORDING_MEMBERS, GR_END};

@@ -128,10 +128,9 @@ static const struct gr_route routes[] = {
              .scope = "rooms:write", .flags = GR_ROUTE_IDEMPOTENCY_KEY,
              .body = GR_BODY(GR_OBJECT, .fields = new_room),
              .answers = ROOM_ANSWER("The room, new or changed"),
-             .doc =
-                 "When a room with this name exists, it takes over the members that are sent, its "
-                 "template included. Without a name every call creates another room, so the "
-                 "gateway never repeats the call.",
+             .doc = "When a room with this name exists, the members that are sent replace its own, "
+                    "the template included. Without a name every call creates another room, so the "
+                    "gateway never repeats the call.",
              .source = HMS_API("Rooms/create-via-api")),
     HMS_POST("/rooms/{roomId}", "rooms.update", "Change a room", .scope = "rooms:write",
              .params = hms_room_params,

@@ -54,8 +54,8 @@ static const struct gr_field asset_metadata[] = {
     GR_FIELD("track_type", GR_STRING, "`audio` or `video`, for a track"),
     GR_FIELD("stream_id", GR_STRING, "Recorded stream, for a stream"),
     GR_FIELD("stream_type", GR_STRING, "`regular` or `screen`, for a stream"),
-    GR_FIELD("peer_id", GR_STRING, "Peer who published it"),
-    GR_FIELD("user_id", GR_STRING, "User who published it"),
+    GR_FIELD("peer_id", GR_STRING, "Peer who published the media"),
+    GR_FIELD("user_id", GR_STRING, "User who published the media"),
     GR_END,
 };
 

@@ -26,7 +26,7 @@ static const char *const caption_modes[] = {"caption", NULL};
 static const struct gr_field whiteboard_permissions[] = {
     GR_FIELD("admin", GR_ARRAY, "Roles that control the whiteboard", .items = GR_ITEM(GR_STRING)),
     GR_FIELD("writer", GR_ARRAY, "Roles that draw", .items = GR_ITEM(GR_STRING)),
-    GR_FIELD("reader", GR_ARRAY, "Roles that see it", .items = GR_ITEM(GR_STRING)),
+    GR_FIELD("reader", GR_ARRAY, "Roles that see the whiteboard", .items = GR_ITEM(GR_STRING)),
     GR_END,
 };
 
@@ -92,7 +92,7 @@ static const struct gr_field template[] = {
     GR_FIELD("name", GR_STRING, "Name of the template"),
     GR_FIELD("customerId", GR_STRING, "ID of the workspace's owner"),
     GR_FIELD("appId", GR_STRING, "ID of the workspace"),
-    GR_FIELD("default", GR_BOOL, "Whether rooms without a template use it"),
+    GR_FIELD("default", GR_BOOL, "Whether rooms use this template by default"),
     ROLES(0),
     SETTINGS(0),
     TEMPLATE_MEMBERS,
@@ -143,7 +143,7 @@ static const struct gr_route routes[] = {
              .source = HMS_API("policy/create-update-role")),
     HMS_DELETE("/templates/{templateId}/roles/{roleName}", "templates.role_delete", "Delete a role",
                .scope = "templates:write", .params = role_params,
-               .answers = HMS_ANSWER(204, "It was deleted", .schema = NULL),
+               .answers = HMS_ANSWER(204, "The role was deleted", .schema = NULL),
                .source = HMS_API("policy/delete-a-role")),
     HMS_GET("/templates/{templateId}/settings", "templates.settings_get",
             "Fetch the settings of a template", .scope = "templates:read",

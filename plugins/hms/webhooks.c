@@ -14,7 +14,7 @@
 static const struct gr_option options[] = {
     GR_OPTION(webhooks_options, secret_header, GR_OPT_STRING, "X-Webhook-Secret",
               "Name of the header in which 100ms sends the secret"),
-    GR_OPTION(webhooks_options, secret, GR_OPT_SECRET, NULL, "Secret in that header",
+    GR_OPTION(webhooks_options, secret, GR_OPT_SECRET, NULL, "Secret in the header `secret_header`",
               .env = "WEBHOOK_SECRET"),
     GR_OPTION(webhooks_options, signature_secret, GR_OPT_SECRET, NULL,
               "Key of the signature in x-100ms-signature, for HIPAA workspaces",
@@ -24,7 +24,7 @@ static const struct gr_option options[] = {
     GR_OPTION(
         webhooks_options, max_age, GR_OPT_MS, "0",
         "Maximum distance of an event's timestamp from now, so that a recorded delivery cannot "
-        "be sent again after `keep`; 0: no limit, which old events that 100ms replays need",
+        "be sent again after `keep`; 0: no limit, so that 100ms can replay old events",
         .range = GR_MIN(0)),
     GR_OPTION(webhooks_options, forward_to, GR_OPT_JSON, NULL,
               "Targets to which events are forwarded",
@@ -53,9 +53,9 @@ static const struct gr_option options[] = {
     " PRIMARY KEY (event_seq, target));"                                                           \
     "CREATE INDEX webhook_delivery_due ON webhook_delivery (target, next_ms, event_seq)"
 
-/* next_ms, renamed to due_ms: when the next attempt is due; NULL: never again. Of a delivery that
- * is over, done_ms is when the target took it; NULL: it was given up. tried_ms, status and failure
- * are of the last attempt that failed. behind: see shared/queue.h. */
+/* due_ms (first named next_ms) is when the next attempt is due; NULL: there will be none. Then
+ * done_ms is when the target accepted the event; NULL: the delivery was given up. tried_ms, status
+ * and failure are of the last attempt that failed. behind: see shared/queue.h. */
 static const struct gr_migration migrations[] = {
     {1, "events and deliveries",
      "CREATE TABLE webhook_event (seq INTEGER PRIMARY KEY AUTOINCREMENT," EVENT_COLUMNS
@@ -286,7 +286,7 @@ static const struct gr_route routes[] = {
            .answers = HMS_ANSWER(200, "The event", .schema = HMS_OBJECT(webhooks_event_answer)),
            .source = "Greenroom"),
     GR_GET("/webhooks/deliveries", "webhooks.deliveries",
-           "List deliveries, those that were given up by default", .scope = "webhooks:read",
+           "List deliveries, by default those that were given up", .scope = "webhooks:read",
            .query = webhooks_deliveries_query, .handle = webhooks_deliveries_list,
            .answers = HMS_ANSWER(200, "One page of deliveries",
                                  .schema = HMS_OBJECT(webhooks_deliveries_answer)),
@@ -305,17 +305,17 @@ static const struct gr_route routes[] = {
                HMS_ANSWER(200, "All targets of the config", .schema = HMS_OBJECT(targets_answer)),
            .source = "Greenroom"),
     GR_POST(
-        "/webhooks/targets/{target}/pause", "webhooks.pause", "Let the deliveries to a target wait",
+        "/webhooks/targets/{target}/pause", "webhooks.pause", "Pause the deliveries to a target",
         .scope = "webhooks:write", .params = target_params, .handle = webhooks_pause,
         .answers = HMS_ANSWER(200, "The target", .schema = HMS_OBJECT(webhooks_target_answer)),
         .doc = "Holds on all gateways of the store until the target is resumed. An attempt that "
                "is under way ends.",
         .source = "Greenroom"),
     GR_POST("/webhooks/targets/{target}/resume", "webhooks.resume",
-            "Let the deliveries to a target go on", .scope = "webhooks:write",
-            .params = target_params, .handle = webhooks_resume,
+            "Resume the deliveries to a target", .scope = "webhooks:write", .params = target_params,
+            .handle = webhooks_resume,
             .answers = HMS_ANSWER(200, "The target", .schema = HMS_OBJECT(webhooks_target_answer)),
-            .doc = "A pause of the config stays.", .source = "Greenroom"),
+            .doc = "A pause in the config stays in effect.", .source = "Greenroom"),
     GR_END,
 };
 

@@ -191,7 +191,7 @@ static int set_paused(struct gr_call *call, const void *options, int argc, char 
         return complain("the store cannot be written");
     if (!known)
         return complain("the config has no target of this name");
-    printf("%s %s\n", argv[1], paused ? "is paused" : "goes on");
+    printf("%s %s\n", argv[1], paused ? "is paused" : "is resumed");
     return EXIT_SUCCESS;
 }
 
@@ -228,7 +228,7 @@ static const struct gr_field replay_flags[] = {
 
 const struct gr_command webhooks_commands[] = {
     {.name = "webhooks list",
-     .summary = "List deliveries, those that were given up where --state does not say otherwise",
+     .summary = "List deliveries; without --state, those that were given up",
      .run = list_command,
      .flags = list_flags},
     {.name = "webhooks show",
@@ -247,12 +247,12 @@ const struct gr_command webhooks_commands[] = {
      .flags = json_flags},
     {.name = "webhooks pause",
      .usage = "TARGET",
-     .summary = "Let the deliveries to a target wait, on all gateways",
+     .summary = "Pause the deliveries to a target, on all gateways",
      .run = pause_command,
      .flags = no_flags},
     {.name = "webhooks resume",
      .usage = "TARGET",
-     .summary = "Let the deliveries to a target go on",
+     .summary = "Resume the deliveries to a target",
      .run = resume_command,
      .flags = no_flags},
     GR_END,

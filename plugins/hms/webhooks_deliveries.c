@@ -49,15 +49,15 @@ static const struct gr_field delivery_fields[] = {
     GR_FIELD("type", GR_STRING, "Type of the event"),
     GR_FIELD("room_id", GR_STRING, "Room of the event"),
     GR_FIELD("target", GR_STRING, "Name of the target"),
-    GR_FIELD("state", GR_STRING, "What became of it",
+    GR_FIELD("state", GR_STRING, "State of the delivery",
              .values = GR_LIST("pending", "delivered", "dead")),
     GR_FIELD("attempts", GR_INT, "Attempts that have ended"),
     GR_FIELD("received_at", GR_TIME, "When the event came"),
     GR_FIELD("due_at", GR_TIME, "When the next attempt is due, or the end of the one under way"),
-    GR_FIELD("delivered_at", GR_TIME, "When the target took it"),
+    GR_FIELD("delivered_at", GR_TIME, "When the target accepted the event"),
     GR_FIELD("failed_at", GR_TIME, "When the last attempt failed"),
-    GR_FIELD("status", GR_INT, "Status that the target answered to that attempt"),
-    GR_FIELD("error", GR_STRING, "Why the target gave no answer to that attempt"),
+    GR_FIELD("status", GR_INT, "Status that the target answered to the last failed attempt"),
+    GR_FIELD("error", GR_STRING, "Why the last failed attempt had no answer"),
     GR_END,
 };
 
@@ -448,7 +448,8 @@ enum gr_err webhooks_replay(struct gr_call *call)
 
     if (!filter.event_id && !filter.target && !filter.room_id && !filter.since &&
         !json_is_true(json_object_get(body, "all")))
-        return gr_invalid(call, "all", GR_PROBLEM_VALUE, "true, where nothing else says which");
+        return gr_invalid(call, "all", GR_PROBLEM_VALUE,
+                          "true, or another member that says which deliveries");
     if (webhooks_replay_all(call, ((const struct webhooks *)call->state)->options, &filter,
                             &count) != GR_OK)
         return gr_fail(call, GR_ERR_STORE_DOWN,

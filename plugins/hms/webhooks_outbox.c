@@ -368,7 +368,7 @@ static enum gr_err settle(struct gr_call *call, struct turn *turn,
     struct delivery *delivery = turn->next;
 
     turn->follows = false;
-    /* The lease is for so many deliveries. */
+    /* The lease lasts for SHARE deliveries of a target. */
     if (delivery->done && !turn->queue->unordered && turn->count < SHARE)
         return queue_done_next(call, turn->queue, &delivery->item, &turn->following,
                                &turn->follows);

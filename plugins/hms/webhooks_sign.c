@@ -101,8 +101,8 @@ void webhooks_keys_done(const struct gr_host *host, struct webhooks_target *targ
 
 /* --- signing --- */
 
-/* The id of an event stands in a header and before a full stop. One that does not fit there, which
- * those of 100ms do, is replaced by its digest. */
+/* The id of an event stands in a header, and before a full stop in the signed text. The ids of
+ * 100ms fit there; an id that does not is replaced by its digest. */
 static const char *message_id(struct gr_call *call, gr_str event_id)
 {
     unsigned char digest[DIGEST_BYTES];

@@ -100,7 +100,7 @@ static const struct gr_route routes[] = {
             .source = RIG_SOURCE),
     GR_DELETE("/accounts", "accounts.remove", "Remove the caller's account and its streams",
               .access = GR_ACCESS_GROUP, RIG_BODY(remove_rows), .handle = rig_accounts_remove,
-              .answers = RIG_ANSWER("It was removed", "User removed", "null")),
+              .answers = RIG_ANSWER("The account was removed", "User removed", "null")),
     GR_END,
 };
 

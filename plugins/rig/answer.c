@@ -221,7 +221,7 @@ static const struct gr_field error_fields[] = {
              .example = "\"Invalid input\""),
     GR_FIELD("errorCode", GR_INT, "A number that stands for the kind of error",
              .flags = GR_FIELD_REQUIRED, .example = "1005"),
-    GR_FIELD("details", GR_OBJECT, "What is wrong with which member; null where there is nothing",
+    GR_FIELD("details", GR_OBJECT, "Problems of each member; null if there are none",
              .example = "{\"Email\": [\"is not an address\"]}"),
     GR_END,
 };

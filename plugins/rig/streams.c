@@ -301,7 +301,7 @@ static const struct gr_route routes[] = {
              .answers = RIG_ANSWER("The stream", "Stream updated", EXAMPLE_STREAM("null"))),
     GR_DELETE("/streams/{streamID}", "streams.remove", "Remove a stream and its destinations",
               .access = GR_ACCESS_GROUP, .admit = admit, .handle = streams_remove,
-              .answers = RIG_ANSWER("It was removed", "Stream removed", "null")),
+              .answers = RIG_ANSWER("The stream was removed", "Stream removed", "null")),
     GR_POST("/streams/{streamID}/changeKey", "streams.change_key", "Give a stream a new key",
             .access = GR_ACCESS_GROUP, .admit = admit, .handle = streams_change_key,
             .data = &rig_updates, .doc = "The old key stops working at once.",
@@ -324,7 +324,8 @@ static const struct gr_route routes[] = {
     GR_DELETE("/streams/{streamID}/destination/{destinationID}", "streams.remove_destination",
               "Remove a destination", .access = GR_ACCESS_GROUP, .admit = rig_destination_admit,
               .handle = rig_destinations_remove,
-              .answers = RIG_ANSWER("It was removed", "Stream destination removed", "null")),
+              .answers =
+                  RIG_ANSWER("The destination was removed", "Stream destination removed", "null")),
     GR_END,
 };
 

@@ -78,8 +78,8 @@ static int64_t horizon_ms(const struct queue *queue, int64_t now)
     return now + (queue->lease_ms > longest ? queue->lease_ms : longest) + CLOCK_MARGIN_MS;
 }
 
-/* Returns what must hold for a row q that is claimed, beside its due time. The lane is the
- * parameter of that number. */
+/* Returns the conditions, beside the due time, under which a row q can be claimed. lane_number is
+ * the number of the parameter with the lane. */
 static const char *condition(struct gr_call *call, const struct queue *queue, const char *lane,
                              size_t lane_number)
 {
@@ -280,7 +280,7 @@ enum gr_err queue_claim(struct gr_call *call, const struct queue *queue, const c
 /* --- settling --- */
 
 /* Runs an action on the row if it still has the due time that the claim set. ?4 and ?5 are
- * parameters of the action. *ret_settled: whether it had. */
+ * parameters of the action. *ret_settled: whether the action ran. */
 static enum gr_err settle(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item, const char *action,
                           const struct gr_value *own, size_t own_count, bool *ret_settled)

@@ -100,14 +100,14 @@ enum gr_err queue_release(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item);
 
 /*
- * Finds out anew which rows of the series of a lane are behind: of those series that have a row
- * with exactly this due time. In a transaction, after rows were made due again.
+ * Recomputes which rows of a lane are behind, for the series that have a row with exactly this due
+ * time. In a transaction, after rows were made due again.
  */
 enum gr_err queue_line_up(struct gr_call *call, const struct queue *queue, const char *lane,
                           int64_t due_ms);
 /*
- * The same for the earliest rows of a lane, for which it looks first: when rows were deleted while
- * others waited behind them, or were added by a release that knows of no series. Outside of a
+ * The same for the earliest rows of a lane, if any of them is wrong: when rows were deleted while
+ * others waited behind them, or were added by a release that does not know series. Outside of a
  * transaction, and rarely. *ret_count: rows that changed.
  */
 enum gr_err queue_repair(struct gr_call *call, const struct queue *queue, const char *lane,

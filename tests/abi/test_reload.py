@@ -117,7 +117,7 @@ def test_greenroom_plugins_tells_what_the_running_gateway_has_loaded(gateway):
     rename_over(gateway.library, code(1).replace(bytes.fromhex(first["build_id"]), bytes(20)))
     text = gateway.run("plugins").stdout
     assert re.search(r"^NAME +STATE +VERSION +RUNS +SUMMARY$", text, re.M)
-    assert re.search(r"^reload +loaded +1\.0\.0 +1\.0\.0, code 1, loaded [-0-9: ]+, another file now +Tells", text, re.M), text
+    assert re.search(r"^reload +loaded +1\.0\.0 +1\.0\.0, code 1, loaded [-0-9: ]+, file replaced since +Tells", text, re.M), text
     assert listed(gateway)["running"]["build_id"] != listed(gateway)["build_id"]
     reload(gateway)
     then = listed(gateway)

@@ -149,7 +149,7 @@ def test_what_another_user_owns(tmp_path, name):
     assert (one["rule"], one["where"], one["found"]) == ("writable", str(path), "owner 12345")
     done = subprocess.run([BINARY, "-c", str(tmp_path), "check"], capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 0
-    assert f"{path}: owner 12345: another user can change what the gateway goes by" in done.stderr
+    assert f"{path}: owner 12345: another user can change what the gateway relies on" in done.stderr
     # The one that the gateway runs as may.
     (tmp_path / "state").mkdir()
     os.chown(tmp_path / "state", 12345, -1)

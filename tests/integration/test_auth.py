@@ -203,7 +203,7 @@ def test_a_broken_file_of_keys_stops_the_start_but_not_a_running_gateway(make, t
     assert f": auth.keys.file: '{file}': " in greenroom(gateway, "check", status=3).stderr
     file.write_text('{"version": 1, "keys": []}')
     file.chmod(0o666)
-    assert "others than its owner may write it" in greenroom(gateway, "check", status=3).stderr
+    assert "users other than its owner can write it" in greenroom(gateway, "check", status=3).stderr
 
 
 def test_keys_made_at_the_same_time_are_all_kept(make):

@@ -74,7 +74,7 @@ def test_a_class_gets_its_rooms_from_the_services_beside_it(env, tmp_path):
 def test_the_first_request_works_and_all_ends(env, tmp_path, kept):
     process, line = start(env, *(("--state", str(tmp_path / "state")) if kept else ()))
     assert line == f"gateway  http://127.0.0.1:{env['PORT']}, in front of a sandbox\n", process.communicate()[1]
-    state = re.match(r"state    (\S+?)(, until it ends)?\n", process.stdout.readline())
+    state = re.match(r"state    (\S+?)(, deleted at the end)?\n", process.stdout.readline())
     assert bool(state[2]) != kept and os.path.isdir(state[1])
     assert make_room(env)["name"] == "first-room"
     both = children(process.pid)

@@ -68,7 +68,7 @@ def test_a_file_that_cannot_be_opened_again_leaves_the_log_where_it_is(tmp_path)
     with Logged(file) as gateway:
         directory.rename(away)
         gateway.signal(signal.SIGUSR1)
-        until(lambda: "going on with the file as it was" in (away / "greenroom.log").read_text(), "it is told")
+        until(lambda: "still writing to the old file" in (away / "greenroom.log").read_text(), "it is told")
         assert gateway.get("/healthz").status == 200
         away.rename(directory)
 

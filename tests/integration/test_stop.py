@@ -217,7 +217,7 @@ def test_a_handler_that_never_returns_does_not_hold_up_the_end(reloaded):
         gateway.wait_log("stopping on SIGTERM")
         assert ended(gateway) < 3 * FACTOR
         assert hanging.closed()
-        gateway.wait_log("without stopping the plugins: some requests hold their worker")
+        gateway.wait_log("without stopping the plugins: some requests still block their workers")
         if not reloaded:
             gateway.wait_log("1 requests of group 'probe' do not return")
 

@@ -243,5 +243,5 @@ def test_the_groups_of_the_source_have_to_be_there(filled, target):
     filled.config["auth"] = {}
     filled.write()
     done = words(filled, "copy", filled.database.url, target.url, status=1)
-    assert "no group of this config has them" in done.stderr, done.stderr
+    assert "which no group of this config uses" in done.stderr, done.stderr
     assert not target.sql("SELECT 1 WHERE 1 = 0")

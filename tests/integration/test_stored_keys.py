@@ -170,13 +170,13 @@ def test_keys_of_a_file_are_taken_over(make):
     old = make({"keys": {}})
     keys = [add(old, name) for name in ("app", "bot", "gone")]
     command(old, "revoke", "gone")
-    assert command(old, "move") == "3 moved, 0 were there"
+    assert command(old, "move") == "3 moved, 0 were there already"
     wait_for(old, keys[0], 200)  # it goes on with its file
     new = make()
     assert [ask(new, key).status for key in keys] == [200, 200, 401]
     # Revoked in the file, before all gateways read the store.
     command(old, "revoke", "bot")
-    assert command(old, "move") == "0 moved, 3 were there"
+    assert command(old, "move") == "0 moved, 3 were there already"
     wait_for(new, keys[1], 401)
     assert ask(new, keys[0]).status == 200
 
@@ -187,7 +187,7 @@ def test_what_was_revoked_in_the_store_stays_revoked(make):
     command(old, "move")
     wait_for(new, key, 200)
     command(new, "revoke", "app")
-    assert command(old, "move") == "0 moved, 1 were there"
+    assert command(old, "move") == "0 moved, 1 were there already"
     assert ask(new, key).status == 401 or wait_for(new, key, 401) is None
 
 
@@ -261,7 +261,7 @@ def test_a_store_that_does_not_answer_in_time(make, store, choice, while_locked)
 def test_the_choice_for_a_failure_needs_the_store(make):
     gateway = make(auth={"keys": {"on_failure": "closed"}}, run=False)
     done = gateway.run("check")
-    assert done.returncode == 3 and 'auth.keys.on_failure: only keys in the store' in done.stderr, done.stderr
+    assert done.returncode == 3 and 'auth.keys.on_failure: is only for keys in the store' in done.stderr, done.stderr
 
 
 def test_a_record_that_cannot_be_read_leaves_the_known_keys_valid(make, store):

@@ -403,7 +403,7 @@ def test_a_pause_holds_on_all_gateways_and_after_a_restart(start, store, target)
     assert sent_ids(target) == []
     assert re.search(r"^app +yes +2 +0$", command(gateways[1], "targets").stdout, re.M)
     assert json.loads(command(gateways[1], "targets", "--json").stdout)[0]["paused"] is True
-    assert command(gateways[1], "resume", "app").stdout == "app goes on\n"
+    assert command(gateways[1], "resume", "app").stdout == "app is resumed\n"
     target.wait(lambda _: sent_ids(target) == ["a-1", "b-1"])
     assert "no target of this name" in command(gateways[1], "pause", "nothing", status=1).stderr
 

@@ -243,7 +243,7 @@ static void test_unsafe_file(void **state)
     clean();
     assert_true(grc_file_write(path, GR_STR(GOOD), 0620));
     assert_null(grc_keys_new(path, &reason));
-    assert_non_null(strstr(reason, "others than its owner"));
+    assert_non_null(strstr(reason, "users other than its owner"));
     free(reason);
     assert_true(grc_file_write(path, GR_STR("{"), 0600));
     assert_null(grc_keys_new(path, &reason));

@@ -138,10 +138,8 @@ static const struct gr_field error_fields[] = {
              .example = "\"access_denied\""),
     GR_FIELD("title", GR_STRING, "The same for a person", .flags = GR_FIELD_REQUIRED,
              .example = "\"Access denied\""),
-    GR_FIELD("status", GR_INT, "The HTTP status once more", .flags = GR_FIELD_REQUIRED,
-             .example = "403"),
-    GR_FIELD("detail", GR_STRING, "What there is to say about this case",
-             .flags = GR_FIELD_NOT_NULL),
+    GR_FIELD("status", GR_INT, "The HTTP status", .flags = GR_FIELD_REQUIRED, .example = "403"),
+    GR_FIELD("detail", GR_STRING, "Details of this case", .flags = GR_FIELD_NOT_NULL),
     GR_END,
 };
 const struct gr_field mini_error_body[1] = {{.type = GR_OBJECT, .fields = error_fields}};
