@@ -90,7 +90,7 @@ static void print_arguments(const struct grc_command *command)
         putchar('\'');
     }
     /* Without this, _arguments offers no flag after a word that it does not know. */
-    if (command->words_max != 0 && !all)
+    if (command->words && !all)
         fputs(" \\\n            '*:word:{false}'", stdout);
     putchar('\n');
 }
