@@ -154,18 +154,17 @@ static int run_unknown(const struct grc_cli *cli, int argc, char **argv)
     return status;
 }
 
-/* Returns how many words a command takes at most; *ret_least gets how many it needs. */
-static int words_of(const char *usage, int *ret_least)
+/* Counts the words that a command needs and those that it takes at most; see struct grc_command. */
+static void count_words(const char *words, int *ret_least, int *ret_most)
 {
-    int most = 0;
-
-    *ret_least = 0;
-    for (const char *at = usage; at && *at; at += strspn(at, " ")) {
-        most++;
+    *ret_least = *ret_most = 0;
+    for (const char *at = words; at && *at; at += strspn(at, " ")) {
+        ++*ret_most;
         *ret_least += *at != '[';
         at += strcspn(at, " ");
     }
-    return usage && strstr(usage, "…") ? INT_MAX : most;
+    if (words && strstr(words, "…"))
+        *ret_most = INT_MAX;
 }
 
 static void complain_words(const struct grc_cli *cli, const char *before, const char *words,
@@ -183,9 +182,9 @@ static int run_command(const struct grc_cli *cli, int count, char **words)
     const struct grc_command *command = cli->command;
     void *args = calloc(1, command->args_size ? command->args_size : 1);
     int status = GRC_EXIT_USAGE;
-    int least = 0;
-    const int most = words_of(command->words, &least);
+    int least, most;
 
+    count_words(command->words, &least, &most);
     count--;
     words++;
     if (!args)
