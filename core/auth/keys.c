@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/secure.h"
-#include "base/thread.h"
+#include "base/ticker.h"
 #include "loop/wait.h"
 
 #include <errno.h>
@@ -77,16 +77,14 @@ struct grc_keys {
     char *path;              /* NULL: the keys are in the store */
     bool closed;             /* without the store, no key is taken */
     struct grc_store *store; /* once they are watched */
-    pthread_t watcher;
+    struct grc_ticker watcher;
     bool watched;
-    bool stopping;    /* guarded by mutex, like the next two */
-    bool look_wanted; /* a request waits */
-    struct grc_queue waiting;
-    pthread_cond_t stop;       /* or look_wanted */
+    struct grc_queue waiting;  /* requests that need a look; guarded by mutex */
     _Atomic int64_t looked_ms; /* since boot: the set is what the store had then, or later */
     atomic_bool late;          /* no request waits until a look succeeds */
     int64_t version;           /* of the set; for the watcher */
     bool failing;              /* the last look failed, which is logged once; for the watcher */
+    int64_t written_ms;        /* monotonic: of the times of last use; for the watcher */
     pthread_mutex_t mutex;     /* for set */
     struct grc_key_set *set;
     _Atomic int64_t look_next_ms; /* monotonic */
@@ -153,10 +151,12 @@ static struct grc_key_set *load(const char *path, char **ret_reason)
     return set;
 }
 
+static void watch_store(void *arg);
+
 static void init_locks(struct grc_keys *keys)
 {
     pthread_mutex_init(&keys->mutex, NULL);
-    pthread_cond_init(&keys->stop, NULL);
+    grc_ticker_init(&keys->watcher, POLL_EVERY_MS, watch_store, keys);
 }
 
 struct grc_keys *grc_keys_new(const char *path, char **ret_reason)
@@ -263,8 +263,7 @@ static void wait_for_look(struct grc_keys *keys)
 
     pthread_mutex_lock(&keys->mutex);
     while (is_old(keys) && !atomic_load(&keys->late) && woken == GRC_WOKEN_READY) {
-        keys->look_wanted = true;
-        pthread_cond_signal(&keys->stop);
+        grc_ticker_wake(&keys->watcher);
         woken = grc_queue_wait(&keys->waiting, &keys->mutex, until_ms, GRC_WAITS_KEYS);
     }
     if (woken == GRC_WOKEN_LATE)
@@ -397,35 +396,15 @@ static void poll_store(struct grc_keys *keys)
     pthread_mutex_unlock(&keys->mutex);
 }
 
-/* Waits until it is time for a look, or a request wants one. Returns false when the thread has to
- * end. */
-static bool wait_turn(struct grc_keys *keys)
-{
-    int64_t due_ms = grc_mono_ms() + POLL_EVERY_MS;
-
-    pthread_mutex_lock(&keys->mutex);
-    while (!keys->stopping && !keys->look_wanted &&
-           grc_cond_wait_until(&keys->stop, &keys->mutex, due_ms))
-        continue;
-    bool go_on = !keys->stopping;
-    keys->look_wanted = false;
-    pthread_mutex_unlock(&keys->mutex);
-    return go_on;
-}
-
-static void *watch_store(void *arg)
+static void watch_store(void *arg)
 {
     struct grc_keys *keys = arg;
-    int64_t written_ms = grc_mono_ms();
 
-    while (wait_turn(keys)) {
-        poll_store(keys);
-        if (grc_mono_ms() - written_ms < GRC_KEYS_USE_EVERY_MS)
-            continue;
-        written_ms = grc_mono_ms();
-        write_use(keys);
-    }
-    return NULL;
+    poll_store(keys);
+    if (grc_mono_ms() - keys->written_ms < GRC_KEYS_USE_EVERY_MS)
+        return;
+    keys->written_ms = grc_mono_ms();
+    write_use(keys);
 }
 
 bool grc_keys_watch(struct grc_keys *keys, struct grc_store *store, bool watch, char **ret_reason)
@@ -436,30 +415,20 @@ bool grc_keys_watch(struct grc_keys *keys, struct grc_store *store, bool watch, 
         return false;
     if (watch && grc_key_set_count(keys->set) == 0)
         grc_warn("the store holds no API key yet: make one with `greenroom keys add`");
-    keys->watched = watch && grc_thread_start(&keys->watcher, STACK_BYTES, watch_store, keys);
+    keys->written_ms = grc_mono_ms();
+    keys->watched = watch && grc_ticker_start(&keys->watcher, STACK_BYTES);
     return keys->watched || !watch || grc_refuse(ret_reason, "no thread to watch the keys");
-}
-
-static void stop_watching(struct grc_keys *keys)
-{
-    pthread_mutex_lock(&keys->mutex);
-    keys->stopping = true;
-    pthread_cond_signal(&keys->stop);
-    pthread_mutex_unlock(&keys->mutex);
-    pthread_join(keys->watcher, NULL);
 }
 
 void grc_keys_free(struct grc_keys *keys)
 {
     if (!keys)
         return;
-    if (keys->watched)
-        stop_watching(keys);
+    grc_ticker_done(&keys->watcher);
     if (keys->set) {
         write_use(keys);
         grc_key_set_unref(keys->set);
     }
-    pthread_cond_destroy(&keys->stop);
     pthread_mutex_destroy(&keys->mutex);
     free(keys->path);
     free(keys);

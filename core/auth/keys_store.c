@@ -25,19 +25,10 @@ enum gr_err grc_keys_store_migrate(struct grc_store *store, char **ret_reason)
                              sizeof(grc_keys_store_steps[0]), ret_reason);
 }
 
-static enum gr_err take_number(void *arg, const struct gr_value *columns, size_t count)
-{
-    int64_t *number = arg;
-
-    (void)count;
-    *number = columns[0].i;
-    return GR_OK;
-}
-
 enum gr_err grc_keys_store_version(struct grc_store *store, int64_t *ret_version)
 {
     return grc_store_run(store, NULL, "SELECT version FROM greenroom_keys_version", NULL, 0,
-                         take_number, ret_version, NULL);
+                         grc_store_take_number, ret_version, NULL);
 }
 
 /* --- reading --- */

@@ -42,6 +42,11 @@ bool grc_cond_wait_flag(pthread_cond_t *cond, pthread_mutex_t *held, const bool 
     return *flag;
 }
 
+int64_t grc_now_us(void)
+{
+    return read_us(CLOCK_REALTIME);
+}
+
 int64_t grc_now_ms(void)
 {
     return read_us(CLOCK_REALTIME) / 1000;

@@ -16,8 +16,9 @@ bool grc_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *held, int64_t du
 /* Waits until *flag, which the held mutex guards, is set, or until due_ms. Returns the flag. */
 bool grc_cond_wait_flag(pthread_cond_t *cond, pthread_mutex_t *held, const bool *flag,
                         int64_t due_ms);
-/* The wall clock: milliseconds since the Unix epoch. */
+/* The wall clock: milliseconds or microseconds since the Unix epoch. */
 int64_t grc_now_ms(void);
+int64_t grc_now_us(void);
 /* Writes "2026-11-22T10:11:12.345Z". Async-signal-safe. */
 void grc_time_format(int64_t wall_ms, char ret_text[25]);
 

@@ -3,10 +3,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secure.h"
-#include "base/thread.h"
+#include "base/ticker.h"
 #include "call/spans.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +15,7 @@
 struct grc_timer {
     const struct gr_timer *row;
     struct grc_plugin *plugin;
-    int64_t interval_ms;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool running; /* the thread exists */
-    bool woken;
-    bool stopping;
+    struct grc_ticker ticker;
     char label[64]; /* for reports of faults */
     struct grc_call call;
 };
@@ -40,8 +33,9 @@ bool grc_timers_given_up(void *arg)
     return atomic_load(&given_up);
 }
 
-static void run_once(struct grc_timer *timer)
+static void run_once(void *arg)
 {
+    struct grc_timer *timer = arg;
     struct grc_call *call = &timer->call;
 
     grc_call_begin(call, timer->plugin->runtime, timer->plugin);
@@ -59,35 +53,7 @@ static void run_once(struct grc_timer *timer)
     grc_call_end(call);
 }
 
-/* Waits for the interval, a wake-up or the stop. Returns false for the stop. */
-static bool wait_turn(struct grc_timer *timer)
-{
-    const int64_t due_ms = grc_mono_ms() + timer->interval_ms;
-
-    pthread_mutex_lock(&timer->lock);
-    while (!timer->stopping && !timer->woken) {
-        if (!grc_cond_wait_until(&timer->changed, &timer->lock, due_ms))
-            break;
-    }
-    bool go_on = !timer->stopping;
-    timer->woken = false;
-    pthread_mutex_unlock(&timer->lock);
-    return go_on;
-}
-
-static void *work(void *arg)
-{
-    struct grc_timer *timer = arg;
-
-    while (wait_turn(timer))
-        run_once(timer);
-    grc_call_done(&timer->call);
-    return NULL;
-}
-
-/* The interval of the row, or of the option that it names; the loader has checked that there is
- * one.
- */
+/* The interval of the row or of its option; the loader has checked that there is such an option. */
 static int64_t interval_of(const struct gr_timer *row, const struct grc_plugin *plugin)
 {
     const struct gr_option *option = row->interval_option ? plugin->desc->options : NULL;
@@ -103,11 +69,9 @@ static int64_t interval_of(const struct gr_timer *row, const struct grc_plugin *
 static void prepare(struct grc_timer *timer, const struct gr_timer *row, struct grc_plugin *plugin)
 {
     timer->row = row;
-    timer->interval_ms = interval_of(row, plugin);
     snprintf(timer->label, sizeof(timer->label), "timer %s", row->name);
     timer->plugin = plugin;
-    pthread_mutex_init(&timer->lock, NULL);
-    pthread_cond_init(&timer->changed, NULL);
+    grc_ticker_init(&timer->ticker, interval_of(row, plugin), run_once, timer);
 }
 
 enum gr_err grc_plugin_timers_start(struct grc_plugin *plugin)
@@ -127,10 +91,7 @@ enum gr_err grc_plugin_timers_start(struct grc_plugin *plugin)
         prepare(&plugin->timers[i], &rows[i], plugin);
     plugin->timer_count = count;
     for (size_t i = 0; i < count; i++) {
-        struct grc_timer *timer = &plugin->timers[i];
-
-        timer->running = grc_thread_start(&timer->thread, STACK_BYTES, work, timer);
-        if (!timer->running) {
+        if (!grc_ticker_start(&plugin->timers[i].ticker, STACK_BYTES)) {
             grc_plugin_timers_stop(plugin);
             return GR_ERR_NO_MEMORY;
         }
@@ -140,30 +101,23 @@ enum gr_err grc_plugin_timers_start(struct grc_plugin *plugin)
 
 void grc_plugin_timers_stop(struct grc_plugin *plugin)
 {
-    for (size_t i = 0; i < plugin->timer_count; i++) {
-        struct grc_timer *timer = &plugin->timers[i];
-
-        pthread_mutex_lock(&timer->lock);
-        timer->stopping = true;
-        pthread_cond_signal(&timer->changed);
-        pthread_mutex_unlock(&timer->lock);
-    }
+    for (size_t i = 0; i < plugin->timer_count; i++)
+        grc_ticker_end(&plugin->timers[i].ticker);
     /* The timers stay allocated until the plugin is freed, since a handler may still wake one. */
     for (size_t i = 0; i < plugin->timer_count; i++) {
         struct grc_timer *timer = &plugin->timers[i];
 
-        if (timer->running)
-            pthread_join(timer->thread, NULL);
-        timer->running = false;
+        if (!timer->ticker.running)
+            continue;
+        grc_ticker_stop(&timer->ticker);
+        grc_call_done(&timer->call);
     }
 }
 
 void grc_plugin_timers_free(struct grc_plugin *plugin)
 {
-    for (size_t i = 0; i < plugin->timer_count; i++) {
-        pthread_cond_destroy(&plugin->timers[i].changed);
-        pthread_mutex_destroy(&plugin->timers[i].lock);
-    }
+    for (size_t i = 0; i < plugin->timer_count; i++)
+        grc_ticker_done(&plugin->timers[i].ticker);
     free(plugin->timers);
     plugin->timers = NULL;
     plugin->timer_count = 0;
@@ -174,11 +128,7 @@ void grc_plugin_timers_wake(struct grc_plugin *plugin, const char *name)
     for (size_t i = 0; i < plugin->timer_count; i++) {
         struct grc_timer *timer = &plugin->timers[i];
 
-        if (strcmp(timer->row->name, name) != 0)
-            continue;
-        pthread_mutex_lock(&timer->lock);
-        timer->woken = true;
-        pthread_cond_signal(&timer->changed);
-        pthread_mutex_unlock(&timer->lock);
+        if (strcmp(timer->row->name, name) == 0)
+            grc_ticker_wake(&timer->ticker);
     }
 }

@@ -1,7 +1,5 @@
 /* Asks the running gateway. */
-#include "base/log.h"
 #include "cmd/cmd.h"
-#include "config/env.h"
 #include "server/admin_socket.h"
 
 json_t *grc_cli_ask(const struct grc_cli *cli, const char *word, const json_t *details,
@@ -10,9 +8,7 @@ json_t *grc_cli_ask(const struct grc_cli *cli, const char *word, const json_t *d
     struct grc_settings *settings;
     json_t *answer = NULL;
 
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_ERROR);
-    grc_env_lenient_set(true);
+    grc_cli_quiet(GR_LOG_ERROR, true);
     settings = grc_settings_peek(cli->config_dir);
     if (settings)
         answer = grc_admin_socket_ask(settings, word, details, ret_reason);

@@ -154,6 +154,19 @@ static int run_unknown(const struct grc_cli *cli, int argc, char **argv)
     return status;
 }
 
+/* Counts the words that a command needs and those that it takes at most; see struct grc_command. */
+static void count_words(const char *words, int *ret_least, int *ret_most)
+{
+    *ret_least = *ret_most = 0;
+    for (const char *at = words; at && *at; at += strspn(at, " ")) {
+        ++*ret_most;
+        *ret_least += *at != '[';
+        at += strcspn(at, " ");
+    }
+    if (words && strstr(words, "…"))
+        *ret_most = INT_MAX;
+}
+
 static void complain_words(const struct grc_cli *cli, const char *before, const char *words,
                            const char *after)
 {
@@ -169,17 +182,19 @@ static int run_command(const struct grc_cli *cli, int count, char **words)
     const struct grc_command *command = cli->command;
     void *args = calloc(1, command->args_size ? command->args_size : 1);
     int status = GRC_EXIT_USAGE;
+    int least, most;
 
+    count_words(command->words, &least, &most);
     count--;
     words++;
     if (!args)
         grc_complain("out of memory");
     else if (!grc_flags_take(command->flags, args, &count, words))
         grc_usage_error(cli, NULL);
-    else if (count < command->words_min)
+    else if (count < least)
         complain_words(cli, "expected ", command->words, "");
-    else if (command->words_max >= 0 && count > command->words_max)
-        complain_words(cli, "unexpected '", words[command->words_max], "'");
+    else if (count > most)
+        complain_words(cli, "unexpected '", words[most], "'");
     else
         status = command->run(cli, args, count, words);
     free(args);

@@ -92,14 +92,14 @@ struct grc_flag {
  * with a row without a name. */
 struct grc_command {
     const char *name;
-    const char *words;   /* words after the flags: "METHOD PATH"; NULL: none */
+    /* The words after the flags, one for each that is needed: "METHOD PATH". One in brackets may be
+     * left out, and after an ellipsis any number may follow. NULL: none. */
+    const char *words;
     const char *summary; /* one line, without a full stop */
     const char *detail;  /* further help, in sentences, or NULL */
     const struct grc_flag *flags;
     const struct grc_command *subs; /* "keys" has "add", "list" …, and no run function */
     size_t args_size;               /* size of the struct for the flags */
-    int words_min;
-    int words_max; /* -1: any number */
     grc_command_fn *run;
     const struct grc_choices *choices[GRC_WORDS_COMPLETED]; /* the words, for completion */
     bool usual;                                             /* the default among subs */
@@ -134,6 +134,12 @@ void grc_help_command(const struct grc_command *parent, const struct grc_command
 /* Prints the help of the program. */
 void grc_help_program(const struct grc_cli *cli);
 
+/* For commands that print something themselves: has the log print plain lines of this level and
+ * above. lenient: variables of the environment that the config names may be missing. */
+void grc_cli_quiet(enum gr_log_level level, bool lenient);
+/* The config, for commands that need no credentials of it. As grc_settings_load(); report may be
+ * NULL. */
+struct grc_settings *grc_cli_settings(const struct grc_cli *cli, grc_report_fn *report);
 /* A grc_report_fn that prints the line to standard error. */
 void grc_cli_report(void *arg, const char *line);
 /* Asks the gateway that runs with this config. details may be NULL. Reads only the path of the

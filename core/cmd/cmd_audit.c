@@ -1,9 +1,7 @@
 /* greenroom audit: finds dangerous settings in a valid config. */
 #include "base/json.h"
-#include "base/log.h"
 #include "cmd/audit.h"
 #include "cmd/cmd.h"
-#include "config/env.h"
 
 #include <stdio.h>
 
@@ -51,9 +49,7 @@ static int run(const struct grc_cli *cli, const void *pointer, int count, char *
     (void)words;
     if (args->rules)
         return print_rules(args->json);
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_ERROR);
-    grc_env_lenient_set(true);
+    grc_cli_quiet(GR_LOG_ERROR, true);
     json_t *findings = grc_audit(cli->config_dir, grc_cli_report, NULL);
     if (!findings)
         return GRC_EXIT_CONFIG;

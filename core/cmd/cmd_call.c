@@ -1,11 +1,9 @@
 /* greenroom call: calls an operation by its id, through the running gateway. */
 #include "base/err.h"
 #include "base/format.h"
-#include "base/log.h"
 #include "base/near.h"
 #include "base/uri.h"
 #include "cmd/cmd.h"
-#include "config/env.h"
 #include "config/setting.h"
 #include "server/runtime_build.h"
 
@@ -387,9 +385,7 @@ static int run(const struct grc_cli *cli, const void *args, int count, char **wo
     struct calling calling = {.args = args, .words = words + 1, .count = count - 1};
     int status = GRC_EXIT_USAGE;
 
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_ERROR);
-    grc_env_lenient_set(true);
+    grc_cli_quiet(GR_LOG_ERROR, true);
     if (!grc_upstreams_global_init()) {
         grc_complain("libcurl cannot be initialised");
         return GRC_EXIT_FAILED;
@@ -429,7 +425,5 @@ const struct grc_command grc_command_call = {
               "status below 300, 1 another answer or none.",
     .flags = flags,
     .args_size = sizeof(struct args),
-    .words_min = 1,
-    .words_max = -1,
     .run = run,
 };

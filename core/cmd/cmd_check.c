@@ -1,4 +1,3 @@
-#include "base/log.h"
 #include "base/privileges.h"
 #include "cmd/cmd.h"
 #include "config/ownership.h"
@@ -99,8 +98,7 @@ static int check(const struct grc_cli *cli, const void *args, int count, char **
 
     (void)count;
     (void)words;
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_WARN);
+    grc_cli_quiet(GR_LOG_WARN, false);
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_CHECK, grc_cli_report, NULL);
     if (!runtime)
         return GRC_EXIT_CONFIG;

@@ -1,9 +1,7 @@
 /* greenroom config: prints values, schema and reference of the config, from the rows that read it.
  */
-#include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/config_show.h"
-#include "config/env.h"
 #include "config/options.h"
 #include "plugin/plugin.h"
 
@@ -11,20 +9,12 @@
 
 #define REFERENCE_MAX_BYTES (4u * 1024 * 1024)
 
-static struct grc_settings *load_settings(const struct grc_cli *cli, grc_report_fn *report)
-{
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_ERROR);
-    grc_env_lenient_set(true);
-    return grc_settings_load(cli->config_dir, report, NULL);
-}
-
 /* --- schema --- */
 
 /* The schema of a plugins.d file, with "config" from the rows of the plugin. */
 static int print_plugin_schema(const struct grc_cli *cli, const char *name)
 {
-    struct grc_settings *settings = load_settings(cli, grc_cli_report);
+    struct grc_settings *settings = grc_cli_settings(cli, grc_cli_report);
     const struct grc_plugin_settings *found = NULL;
     struct grc_plugin *plugin;
     json_t *schema = NULL;
@@ -90,7 +80,7 @@ struct reference_args {
 static int reference(const struct grc_cli *cli, const void *args, int count, char **words)
 {
     bool plugins = ((const struct reference_args *)args)->plugins;
-    struct grc_settings *settings = plugins ? load_settings(cli, grc_cli_report) : NULL;
+    struct grc_settings *settings = plugins ? grc_cli_settings(cli, grc_cli_report) : NULL;
     struct grc_buf buf;
     enum gr_err err;
     size_t i;
@@ -147,7 +137,6 @@ static const struct grc_command parts[] = {
          "secret, password, token, credential or key.",
      .flags = show_flags,
      .args_size = sizeof(struct grc_config_show_args),
-     .words_max = 1,
      .run = grc_config_show},
     {.name = "schema",
      .words = "[NAME]",
@@ -155,7 +144,6 @@ static const struct grc_command parts[] = {
      .summary = "Print the JSON schema of greenroom.json",
      .flags = schema_flags,
      .args_size = sizeof(struct schema_args),
-     .words_max = 1,
      .run = schema},
     {.name = "reference",
      .summary = "Print tables of all keys, in markdown",

@@ -5,13 +5,11 @@
 #include "auth/keys.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/place.h"
 #include "base/secure.h"
 #include "cmd/child.h"
 #include "cmd/cmd.h"
 #include "cmd/dev_sandbox.h"
-#include "config/env.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -358,9 +356,7 @@ static int dev(const struct grc_cli *cli, const void *args, int count, char **wo
 
     (void)count;
     (void)words;
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_ERROR);
-    grc_env_lenient_set(true);
+    grc_cli_quiet(GR_LOG_ERROR, true);
     bool kept = state != NULL;
     if (kept && mkdir(state, 0700) != 0 && errno != EEXIST) {
         grc_complain("%s: %s", state, strerror(errno));

@@ -56,8 +56,6 @@ const struct grc_command grc_command_doc = {
     .name = "doc",
     .words = "greenroom.8|greenroom.json.5|greenroom-plugin.7|greenroom.bash|_greenroom",
     .summary = "Print a man page, or a completion for a shell",
-    .words_min = 1,
-    .words_max = 1,
     .run = run,
     .hidden = true,
 };

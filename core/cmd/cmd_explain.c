@@ -1,10 +1,8 @@
 /* greenroom explain: shows how a request would be handled. */
 #include "base/format.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/secure.h"
 #include "cmd/cmd.h"
-#include "config/env.h"
 #include "config/units.h"
 #include "server/explain.h"
 #include "server/runtime_build.h"
@@ -42,9 +40,7 @@ static json_t *question(const struct grc_explain *asked)
 
 static json_t *explain_offline(const struct grc_cli *cli, const struct grc_explain *asked)
 {
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_ERROR);
-    grc_env_lenient_set(true);
+    grc_cli_quiet(GR_LOG_ERROR, true);
     struct grc_runtime *runtime =
         grc_runtime_new(cli->config_dir, GRC_RUNTIME_CHECK, grc_cli_report, NULL);
     bool ready = runtime && grc_runtime_read_keys(runtime, grc_cli_report, NULL);
@@ -274,7 +270,5 @@ const struct grc_command grc_command_explain = {
               "be refused.",
     .flags = flags,
     .args_size = sizeof(struct args),
-    .words_min = 2,
-    .words_max = 2,
     .run = run,
 };

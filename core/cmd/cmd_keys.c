@@ -3,11 +3,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/format.h"
-#include "base/log.h"
 #include "base/secure.h"
 #include "cmd/cmd.h"
 #include "cmd/keys_print.h"
-#include "config/env.h"
 #include "config/units.h"
 
 #include <stdio.h>
@@ -332,9 +330,7 @@ static int run(const struct grc_cli *cli, const void *args, const char *who, act
     int status;
 
     words.who = who;
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_WARN);
-    grc_env_lenient_set(true);
+    grc_cli_quiet(GR_LOG_WARN, true);
     settings = grc_settings_load(cli->config_dir, grc_cli_report, NULL);
     if (!settings)
         return GRC_EXIT_CONFIG;
@@ -391,16 +387,12 @@ static const struct grc_command actions[] = {
      .summary = "Make a key and print it; it cannot be printed again",
      .flags = add_flags,
      .args_size = sizeof(struct words),
-     .words_min = 1,
-     .words_max = 1,
      .run = run_add},
     {.name = "revoke",
      .words = "NAME|ID",
      .choices = {&grc_choices_keys},
      .summary = "Make a key invalid at once",
      .args_size = sizeof(struct words),
-     .words_min = 1,
-     .words_max = 1,
      .run = run_revoke},
     {.name = "rotate",
      .words = "NAME|ID",
@@ -408,8 +400,6 @@ static const struct grc_command actions[] = {
      .summary = "Replace a key with a new one, and print it",
      .flags = rotate_flags,
      .args_size = sizeof(struct words),
-     .words_min = 1,
-     .words_max = 1,
      .run = run_rotate},
     {.name = "prune",
      .summary = "Delete keys that are revoked or expired",

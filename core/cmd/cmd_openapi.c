@@ -1,6 +1,4 @@
-#include "base/log.h"
 #include "cmd/cmd.h"
-#include "config/env.h"
 #include "doc/openapi.h"
 #include "server/runtime_build.h"
 
@@ -10,9 +8,7 @@ static int openapi(const struct grc_cli *cli, const void *args, int count, char 
     int status;
 
     (void)args;
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_WARN);
-    grc_env_lenient_set(true);
+    grc_cli_quiet(GR_LOG_WARN, true);
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, grc_cli_report, NULL);
     if (!runtime)
         return GRC_EXIT_CONFIG;
@@ -33,6 +29,5 @@ const struct grc_command grc_command_openapi = {
     .words = "[GROUP]",
     .choices = {&grc_choices_groups},
     .summary = "Print an OpenAPI 3.1 description of what is served, or of one group",
-    .words_max = 1,
     .run = openapi,
 };

@@ -1,5 +1,4 @@
 /* greenroom plugin: for authors, on a file that no config names. */
-#include "base/log.h"
 #include "cmd/cmd.h"
 
 struct inspect_args {
@@ -12,8 +11,7 @@ static int inspect(const struct grc_cli *cli, const void *args, int count, char 
 
     (void)cli;
     (void)count;
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_WARN);
+    grc_cli_quiet(GR_LOG_WARN, false);
     return grc_plugin_inspect(words[0], asked->json);
 }
 
@@ -22,8 +20,7 @@ static int test(const struct grc_cli *cli, const void *args, int count, char **w
     (void)cli;
     (void)args;
     (void)count;
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_WARN);
+    grc_cli_quiet(GR_LOG_WARN, false);
     return grc_plugin_test(words[0], words[1]);
 }
 
@@ -41,8 +38,6 @@ static const struct grc_command actions[] = {
                "wrong with it.",
      .flags = inspect_flags,
      .args_size = sizeof(struct inspect_args),
-     .words_min = 1,
-     .words_max = 1,
      .run = inspect},
     {.name = "test",
      .words = "FILE CASES.json",
@@ -50,8 +45,6 @@ static const struct grc_command actions[] = {
      .summary = "Run contract cases against a plugin's file",
      .detail = "Starts a gateway with this plugin alone in front of a scripted upstream. Each case "
                "that fails is printed with what was expected and found. No config is needed.",
-     .words_min = 2,
-     .words_max = 2,
      .run = test},
     {.name = NULL},
 };

@@ -1,11 +1,9 @@
 /* greenroom plugins: lists, enables and disables groups. */
 #include "base/file.h"
 #include "base/format.h"
-#include "base/log.h"
 #include "base/near.h"
 #include "cmd/cmd.h"
 #include "cmd/plugin_file.h"
-#include "config/env.h"
 #include "config/setting.h"
 #include "plugin/module.h"
 #include "plugin/plugin.h"
@@ -21,14 +19,6 @@
 #define FILE_MAX_BYTES (4u * 1024 * 1024)
 
 /* --- list --- */
-
-static struct grc_settings *load_settings(const struct grc_cli *cli, grc_report_fn *report)
-{
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_ERROR);
-    grc_env_lenient_set(true);
-    return grc_settings_load(cli->config_dir, report, NULL);
-}
 
 static const char *summary_of(const struct grc_plugin *plugin)
 {
@@ -159,7 +149,7 @@ struct list_args {
 static int list(const struct grc_cli *cli, const void *args, int words_count, char **words)
 {
     bool json = ((const struct list_args *)args)->json;
-    struct grc_settings *settings = load_settings(cli, grc_cli_report);
+    struct grc_settings *settings = grc_cli_settings(cli, grc_cli_report);
     struct grc_plugin **plugins;
     size_t count = 0;
     bool made;
@@ -228,7 +218,7 @@ static bool library_exists(const struct grc_settings *settings, const char *name
 /* Makes the file in plugins.d for a shared object that has none. */
 static int create(const struct grc_cli *cli, const char *file, const char *name, bool enabled)
 {
-    struct grc_settings *settings = load_settings(cli, NULL);
+    struct grc_settings *settings = grc_cli_settings(cli, NULL);
     char *content = NULL;
     int status = GRC_EXIT_FAILED;
 
@@ -348,15 +338,11 @@ static const struct grc_command actions[] = {
      .words = "NAME",
      .choices = {&grc_choices_groups},
      .summary = "Serve a group",
-     .words_min = 1,
-     .words_max = 1,
      .run = enable},
     {.name = "disable",
      .words = "NAME",
      .choices = {&grc_choices_groups},
      .summary = "Stop serving a group",
-     .words_min = 1,
-     .words_max = 1,
      .run = disable},
     {.name = NULL},
 };

@@ -1,10 +1,8 @@
 /* greenroom routes: lists the routes. */
-#include "base/log.h"
 #include "base/method.h"
 #include "base/near.h"
 #include "base/scope.h"
 #include "cmd/cmd.h"
-#include "config/env.h"
 #include "server/runtime_build.h"
 
 #include <stdio.h>
@@ -233,9 +231,7 @@ static int routes(const struct grc_cli *cli, const void *args, int count, char *
     asked.text = count > 0 ? words[0] : NULL;
     if (asked.json && asked.markdown)
         return grc_usage_error(cli, "either --json or --markdown");
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_WARN);
-    grc_env_lenient_set(true);
+    grc_cli_quiet(GR_LOG_WARN, true);
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_TABLES, grc_cli_report, NULL);
     if (!runtime)
         return GRC_EXIT_CONFIG;
@@ -265,7 +261,6 @@ const struct grc_command grc_command_routes = {
     .name = "routes",
     .words = "[TEXT]",
     .summary = "List the routes that are served, or those with TEXT in path, id or summary",
-    .words_max = 1,
     .flags = routes_flags,
     .args_size = sizeof(struct routes_args),
     .run = routes,

@@ -1,7 +1,6 @@
 /* greenroom store: shows and migrates the store, and copies it into another one. */
 #include "base/clock.h"
 #include "base/format.h"
-#include "base/log.h"
 #include "cmd/cmd.h"
 #include "server/runtime_build.h"
 #include "server/schemas.h"
@@ -371,8 +370,7 @@ static int copy(struct grc_runtime *runtime, struct schemas *schemas, const stru
 
 static int run(const struct grc_cli *cli, const void *args, char **words, action_fn *action)
 {
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_WARN);
+    grc_cli_quiet(GR_LOG_WARN, false);
     struct grc_runtime *runtime =
         grc_runtime_new(cli->config_dir, GRC_RUNTIME_COMMAND, grc_cli_report, NULL);
     struct schemas *schemas = runtime ? schemas_of(runtime) : NULL;
@@ -422,8 +420,6 @@ static const struct grc_command actions[] = {
                "URL is taken from PGPASSFILE or ~/.pgpass.",
      .flags = flags,
      .args_size = sizeof(struct words),
-     .words_min = 2,
-     .words_max = 2,
      .run = run_copy},
     {.name = NULL},
 };

@@ -1,5 +1,4 @@
 /* greenroom token: prints a token signed with the credential of an upstream. */
-#include "base/log.h"
 #include "cmd/cmd.h"
 #include "config/units.h"
 #include "upstream/upstream.h"
@@ -103,8 +102,7 @@ static int mint(const struct grc_cli *cli, struct wish *wish)
     struct grc_settings *settings;
     int status = GRC_EXIT_CONFIG;
 
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_WARN);
+    grc_cli_quiet(GR_LOG_WARN, false);
     settings = grc_settings_load(cli->config_dir, grc_cli_report, NULL);
     if (!settings)
         return GRC_EXIT_CONFIG;

@@ -79,7 +79,7 @@ static void print_arguments(const struct grc_command *command)
         putchar('\'');
     }
     /* Without this, _arguments offers no flag after a word that it does not know. */
-    if (command->words_max != 0)
+    if (command->words)
         fputs(" \\\n            '*:word:{false}'", stdout);
     putchar('\n');
 }

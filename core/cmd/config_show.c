@@ -1,8 +1,6 @@
 #include "cmd/config_show.h"
 
-#include "base/log.h"
 #include "base/near.h"
-#include "config/env.h"
 #include "config/show.h"
 #include "plugin/plugin.h"
 
@@ -139,11 +137,8 @@ int grc_config_show(const struct grc_cli *cli, const void *pointer, int count, c
     const struct grc_config_show_args *args = pointer;
     const char *path = count > 0 ? words[0] : NULL;
 
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_ERROR);
-    grc_env_lenient_set(true);
     grc_show_begin(false);
-    struct grc_settings *settings = grc_settings_load(cli->config_dir, grc_cli_report, NULL);
+    struct grc_settings *settings = grc_cli_settings(cli, grc_cli_report);
     if (settings)
         read_options(settings);
     json_t *list = grc_show_end();

@@ -1,5 +1,4 @@
 /* The commands of plugins. */
-#include "base/log.h"
 #include "call/call.h"
 #include "cmd/plugin_rows.h"
 #include "doc/schema.h"
@@ -217,8 +216,7 @@ bool grc_plugin_command(const struct grc_cli *cli, int argc, char **argv, int *r
     grc_plugins_visit(cli, note_known, &asked);
     if (!asked.known)
         return false;
-    grc_log_plain_set(true);
-    grc_log_level_set(GR_LOG_WARN);
+    grc_cli_quiet(GR_LOG_WARN, false);
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_COMMAND, grc_cli_report, NULL);
     *ret_status = runtime ? run_found(runtime, argc, argv) : GRC_EXIT_CONFIG;
     grc_runtime_unref(runtime);

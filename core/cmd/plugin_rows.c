@@ -159,7 +159,6 @@ static void fill(struct grc_plugin_rows *rows, struct grc_command *row, const ch
     row->summary = grc_arena_copy(arena, gr_str_of(command->summary));
     row->detail = grc_arena_format(arena, "A command of the plugin %s.", plugin->desc->name);
     row->flags = grc_plugin_flags(arena, command->flags, plugin->desc->abi.field_size, &size);
-    row->words_max = -1;
     if (row->summary && row->detail && row->flags)
         row->name = grc_arena_copy(arena, gr_str_of(name));
 }

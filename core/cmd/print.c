@@ -1,5 +1,7 @@
 /* Output of commands: messages, JSON, tables. */
+#include "base/log.h"
 #include "cmd/cmd.h"
+#include "config/env.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,19 @@ void grc_complain(const char *format, ...)
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
+}
+
+void grc_cli_quiet(enum gr_log_level level, bool lenient)
+{
+    grc_log_plain_set(true);
+    grc_log_level_set(level);
+    grc_env_lenient_set(lenient);
+}
+
+struct grc_settings *grc_cli_settings(const struct grc_cli *cli, grc_report_fn *report)
+{
+    grc_cli_quiet(GR_LOG_ERROR, true);
+    return grc_settings_load(cli->config_dir, report, NULL);
 }
 
 void grc_cli_report(void *arg, const char *line)

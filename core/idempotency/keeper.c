@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secure.h"
-#include "base/thread.h"
+#include "base/ticker.h"
 #include "store/clock.h"
 
 #include <stdio.h>
@@ -34,12 +34,9 @@ struct group {
 struct grc_keeper {
     struct grc_store *store;
     char self[GRC_RECORD_OWNER];
-    pthread_t thread;
-    bool running;
+    struct grc_ticker ticker;
     pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t changed;
-    bool stopping;
-    bool claimed; /* since the last beat */
+    bool claimed;         /* since the last beat */
     int64_t serving;
     struct grc_later_list later;
     struct group *groups;
@@ -219,35 +216,17 @@ static void clean_up(struct grc_keeper *keeper)
         keeper->cleanup_ms = now_ms + CLEANUP_MS;
 }
 
-static void tick(struct grc_keeper *keeper)
+static void tick(void *arg)
 {
+    struct grc_keeper *keeper = arg;
+
     end_records(keeper);
     beat(keeper);
     look(keeper);
     clean_up(keeper);
 }
 
-/* --- the thread --- */
-
-static bool wait_turn(struct grc_keeper *keeper)
-{
-    int64_t due_ms = grc_mono_ms() + TICK_MS;
-
-    pthread_mutex_lock(&keeper->lock);
-    bool go_on = !grc_cond_wait_flag(&keeper->changed, &keeper->lock, &keeper->stopping, due_ms);
-    pthread_mutex_unlock(&keeper->lock);
-    return go_on;
-}
-
-static void *work(void *arg)
-{
-    struct grc_keeper *keeper = arg;
-
-    do {
-        tick(keeper);
-    } while (wait_turn(keeper));
-    return NULL;
-}
+/* --- life --- */
 
 static bool set_groups(struct grc_keeper *keeper, const char *const *groups)
 {
@@ -270,9 +249,10 @@ struct grc_keeper *grc_keeper_new(struct grc_store *store, const char *const *gr
     keeper->owners = calloc(OWNERS_MAX, sizeof(*keeper->owners));
     bool fine = set_groups(keeper, groups) && grc_later_init(&keeper->later) && keeper->owners;
     pthread_mutex_init(&keeper->lock, NULL);
-    pthread_cond_init(&keeper->changed, NULL);
-    keeper->running = fine && grc_thread_start(&keeper->thread, STACK_BYTES, work, keeper);
-    if (keeper->running)
+    grc_ticker_init(&keeper->ticker, TICK_MS, tick, keeper);
+    /* The first look is at once. */
+    grc_ticker_wake(&keeper->ticker);
+    if (fine && grc_ticker_start(&keeper->ticker, STACK_BYTES))
         return keeper;
     grc_keeper_free(keeper);
     return NULL;
@@ -282,17 +262,13 @@ void grc_keeper_free(struct grc_keeper *keeper)
 {
     if (!keeper)
         return;
-    pthread_mutex_lock(&keeper->lock);
-    keeper->stopping = true;
-    pthread_cond_signal(&keeper->changed);
-    pthread_mutex_unlock(&keeper->lock);
-    if (keeper->running) {
-        pthread_join(keeper->thread, NULL);
+    if (keeper->ticker.running) {
+        grc_ticker_stop(&keeper->ticker);
         end_records(keeper);
         /* If this fails, the other gateways find out that it has gone. */
         (void)grc_records_leave(keeper->store, keeper->self);
     }
-    pthread_cond_destroy(&keeper->changed);
+    grc_ticker_done(&keeper->ticker);
     pthread_mutex_destroy(&keeper->lock);
     grc_later_done(&keeper->later);
     free(keeper->owners);

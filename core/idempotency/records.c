@@ -221,18 +221,9 @@ enum gr_err grc_records_expire(struct grc_store *store, int64_t now_ms, int64_t 
                   GR_PARAMS(gr_v_int(now_ms - OWNER_KEPT_MS)), NULL);
 }
 
-static enum gr_err take_count(void *arg, const struct gr_value *columns, size_t count)
-{
-    int64_t *number = arg;
-
-    (void)count;
-    *number = columns[0].i;
-    return GR_OK;
-}
-
 enum gr_err grc_records_count(struct grc_store *store, const char *group, int64_t *ret_count)
 {
     return grc_store_run(store, NULL,
                          "SELECT count(*) FROM greenroom_idempotency WHERE group_name = ?1",
-                         GR_PARAMS(gr_v_text(group)), take_count, ret_count, NULL);
+                         GR_PARAMS(gr_v_text(group)), grc_store_take_number, ret_count, NULL);
 }

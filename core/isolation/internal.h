@@ -112,6 +112,12 @@ void grc_isolated_wake(const struct grc_isolated *group);
 /* Makes room for the next call. */
 void grc_slot_leave(struct grc_isolated *group, struct grc_slot *slot);
 
+/* --- intake.c --- */
+
+/* Reads until there is nothing more for now. Returns false when the process has closed the socket,
+ * or sent something malformed. Called by the thread only. */
+bool grc_isolated_take_in(struct grc_isolated *group);
+
 /* --- supervise.c --- */
 
 /* The thread: arg is the group. */

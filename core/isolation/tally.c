@@ -46,13 +46,11 @@ struct grc_tally *grc_tally_of(const char *group)
 static void sample(struct grc_buf *out, const char *name, const struct grc_tally *tally,
                    const char *cause, int64_t value)
 {
-    (void)grc_buf_format(out, "greenroom_%s{group=", name);
-    grc_metrics_label(out, tally->group);
-    if (cause) {
-        (void)grc_buf_text(out, ",cause=");
-        grc_metrics_label(out, cause);
-    }
-    (void)grc_buf_format(out, "} %lld\n", (long long)value);
+    (void)grc_buf_format(out, "greenroom_%s{", name);
+    grc_metrics_label(out, "group", tally->group, cause ? "," : "}");
+    if (cause)
+        grc_metrics_label(out, "cause", cause, "}");
+    (void)grc_buf_format(out, " %lld\n", (long long)value);
 }
 
 static void report_ends(struct grc_buf *out)

@@ -114,8 +114,8 @@ typedef void grc_collect_fn(void *arg, struct grc_buf *out);
 void grc_metrics_render(struct grc_buf *out, grc_collect_fn *collect, void *arg);
 /* For collectors: writes HELP and TYPE of a metric. */
 void grc_metrics_head(struct grc_buf *out, const char *name, const char *type, const char *help);
-/* For collectors: writes the value of a label, quoted and escaped. */
-void grc_metrics_label(struct grc_buf *out, const char *value);
+/* For collectors: writes a label, with its value quoted and escaped, and what follows it. */
+void grc_metrics_label(struct grc_buf *out, const char *name, const char *value, const char *after);
 /* For collectors: writes one sample. labels is "a=\"b\"" or NULL. */
 void grc_metrics_sample(struct grc_buf *out, const char *name, const char *labels, double value);
 

@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-void grc_metrics_label(struct grc_buf *out, const char *value)
+void grc_metrics_label(struct grc_buf *out, const char *name, const char *value, const char *after)
 {
-    (void)grc_buf_char(out, '"');
+    (void)grc_buf_format(out, "%s=\"", name);
     for (; *value; value++) {
         if (*value == '\n') {
             (void)grc_buf_text(out, "\\n");
@@ -16,7 +16,7 @@ void grc_metrics_label(struct grc_buf *out, const char *value)
             (void)grc_buf_char(out, '\\');
         (void)grc_buf_char(out, *value);
     }
-    (void)grc_buf_char(out, '"');
+    (void)grc_buf_format(out, "\"%s", after);
 }
 
 void grc_metrics_head(struct grc_buf *out, const char *name, const char *type, const char *help)
@@ -182,9 +182,8 @@ static void render_one_series(struct grc_buf *out, struct grc_plugin_series *at)
 
     (void)grc_buf_format(out, "greenroom_%s_%s", at->plugin, at->name);
     if (at->label_name) {
-        (void)grc_buf_format(out, "{%s=", at->label_name);
-        grc_metrics_label(out, at->label);
-        (void)grc_buf_char(out, '}');
+        (void)grc_buf_char(out, '{');
+        grc_metrics_label(out, at->label_name, at->label, "}");
     }
     (void)grc_buf_format(out, " %lld\n", value);
 }

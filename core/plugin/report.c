@@ -3,34 +3,27 @@
 #include "metrics/metrics.h"
 #include "plugin/module.h"
 
-static void label(struct grc_buf *out, const char *name, const char *value, const char *after)
-{
-    (void)grc_buf_format(out, "%s=", name);
-    grc_metrics_label(out, value);
-    (void)grc_buf_text(out, after);
-}
-
 typedef void sample_fn(struct grc_buf *out, const struct grc_plugin *plugin);
 
 static void info(struct grc_buf *out, const struct grc_plugin *plugin)
 {
     (void)grc_buf_text(out, "greenroom_plugin_info{");
-    label(out, "plugin", plugin->self.name, ",");
-    label(out, "version", plugin->desc->version, ",");
-    label(out, "build_id", grc_module_elf(plugin->module)->build_id, "} 1\n");
+    grc_metrics_label(out, "plugin", plugin->self.name, ",");
+    grc_metrics_label(out, "version", plugin->desc->version, ",");
+    grc_metrics_label(out, "build_id", grc_module_elf(plugin->module)->build_id, "} 1\n");
 }
 
 static void generation(struct grc_buf *out, const struct grc_plugin *plugin)
 {
     (void)grc_buf_text(out, "greenroom_plugin_generation{");
-    label(out, "plugin", plugin->self.name, "}");
+    grc_metrics_label(out, "plugin", plugin->self.name, "}");
     (void)grc_buf_format(out, " %u\n", grc_module_generation(plugin->module));
 }
 
 static void loaded(struct grc_buf *out, const struct grc_plugin *plugin)
 {
     (void)grc_buf_text(out, "greenroom_plugin_loaded_timestamp_seconds{");
-    label(out, "plugin", plugin->self.name, "}");
+    grc_metrics_label(out, "plugin", plugin->self.name, "}");
     (void)grc_buf_format(out, " %lld\n", (long long)(grc_module_loaded_ms(plugin->module) / 1000));
 }
 

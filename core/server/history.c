@@ -1,7 +1,7 @@
 #include "server/history.h"
 
 #include "base/clock.h"
-#include "base/thread.h"
+#include "base/ticker.h"
 #include "metrics/metrics.h"
 
 #include <pthread.h>
@@ -35,9 +35,7 @@ struct track {
 
 static struct {
     pthread_mutex_t lock; /* taken by the page and the thread, never while a request is served */
-    pthread_cond_t wake;
-    pthread_t thread;
-    bool runs;
+    struct grc_ticker ticker;
     struct track *tracks;
     size_t track_count;
     struct grc_metrics_totals totals[POINTS + 1]; /* a ring; see at */
@@ -93,8 +91,10 @@ static void take(void *arg, const struct grc_metrics_view *view)
         track->samples[history.at] = sample_of(view);
 }
 
-static void take_all(void)
+static void take_all(void *arg)
 {
+    (void)arg;
+    pthread_mutex_lock(&history.lock);
     history.at = (history.at + 1) % (POINTS + 1);
     if (history.filled < POINTS + 1)
         history.filled++;
@@ -102,52 +102,27 @@ static void take_all(void)
     grc_metrics_totals(&history.totals[history.at]);
     grc_metrics_each_route(take, NULL);
     grc_metrics_each_upstream(take, NULL);
-}
-
-static void *run(void *arg)
-{
-    int64_t until_ms;
-
-    (void)arg;
-    pthread_mutex_lock(&history.lock);
-    until_ms = history.at_ms;
-    while (history.runs) {
-        until_ms += PERIOD_MS;
-        while (history.runs && grc_cond_wait_until(&history.wake, &history.lock, until_ms))
-            continue;
-        if (history.runs)
-            take_all();
-    }
     pthread_mutex_unlock(&history.lock);
-    return NULL;
 }
 
 bool grc_history_start(void)
 {
-    pthread_cond_init(&history.wake, NULL);
-    pthread_mutex_lock(&history.lock); /* the thread begins when this is done */
+    pthread_mutex_lock(&history.lock);
     history.began_ms = grc_mono_ms();
     /* The first sample is of zeros: what was counted before this thread ran belongs to the history.
      */
     history.at_ms = history.began_ms;
     history.filled = 1;
-    history.runs = grc_thread_start(&history.thread, STACK_BYTES, run, NULL);
-    bool runs = history.runs;
     pthread_mutex_unlock(&history.lock);
-    return runs;
+    grc_ticker_init(&history.ticker, PERIOD_MS, take_all, NULL);
+    return grc_ticker_start(&history.ticker, STACK_BYTES);
 }
 
 void grc_history_stop(void)
 {
-    pthread_mutex_lock(&history.lock);
-    bool ran = history.runs;
-    history.runs = false;
-    if (ran)
-        pthread_cond_signal(&history.wake);
-    pthread_mutex_unlock(&history.lock);
-    if (!ran)
+    if (!history.ticker.running)
         return;
-    pthread_join(history.thread, NULL);
+    grc_ticker_done(&history.ticker);
     while (history.tracks) {
         struct track *track = history.tracks;
 
@@ -155,7 +130,6 @@ void grc_history_stop(void)
         free(track);
     }
     history.track_count = 0;
-    pthread_cond_destroy(&history.wake);
 }
 
 /* --- reading --- */

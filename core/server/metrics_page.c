@@ -220,13 +220,6 @@ static void render_stat(struct grc_buf *out)
 
 /* --- build --- */
 
-static void label(struct grc_buf *out, const char *name, const char *value, const char *after)
-{
-    (void)grc_buf_format(out, "%s=", name);
-    grc_metrics_label(out, value);
-    (void)grc_buf_text(out, after);
-}
-
 static void render_build(struct grc_buf *out)
 {
     char abi[16];
@@ -234,12 +227,12 @@ static void render_build(struct grc_buf *out)
     snprintf(abi, sizeof(abi), "%u.%u", GR_ABI_MAJOR, GR_ABI_MINOR);
     grc_metrics_head(out, "build_info", "gauge", "Versions, as labels; always 1");
     (void)grc_buf_text(out, "greenroom_build_info{");
-    label(out, "version", GR_VERSION, ",");
-    label(out, "abi", abi, ",");
-    label(out, "civetweb", grc_http_library(), ",");
-    label(out, "curl", grc_upstreams_library(), ",");
-    label(out, "jansson", jansson_version_str(), ",");
-    label(out, "compiler", __VERSION__, "} 1\n");
+    grc_metrics_label(out, "version", GR_VERSION, ",");
+    grc_metrics_label(out, "abi", abi, ",");
+    grc_metrics_label(out, "civetweb", grc_http_library(), ",");
+    grc_metrics_label(out, "curl", grc_upstreams_library(), ",");
+    grc_metrics_label(out, "jansson", jansson_version_str(), ",");
+    grc_metrics_label(out, "compiler", __VERSION__, "} 1\n");
 }
 
 static void render_log(struct grc_buf *out)
@@ -267,7 +260,7 @@ static void render_groups(const struct grc_runtime *runtime, struct grc_buf *out
         if (plugin->state != GRC_LOAD_OK || plugin->calls_max <= 0)
             continue;
         (void)grc_buf_text(out, "greenroom_group_requests_in_flight{");
-        label(out, "group", plugin->self.name, "}");
+        grc_metrics_label(out, "group", plugin->self.name, "}");
         (void)grc_buf_format(out, " %lld\n", (long long)atomic_load(&plugin->calls));
     }
 }

@@ -1,5 +1,6 @@
 #include "server/notify.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 void grc_notify(const char *text)
@@ -34,12 +34,8 @@ void grc_notify(const char *text)
 
 void grc_notify_reloading(void)
 {
-    struct timespec now;
     char text[64];
 
-    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
-        return;
-    snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
-             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)grc_mono_us());
     grc_notify(text);
 }

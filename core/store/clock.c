@@ -5,22 +5,13 @@
 
 #define ASK_EVERY_MS 10000
 
-static enum gr_err take_time(void *arg, const struct gr_value *columns, size_t count)
-{
-    int64_t *ms = arg;
-
-    (void)count;
-    *ms = columns[0].i;
-    return GR_OK;
-}
-
 static void ask(struct grc_store *store, struct grc_store_session *session)
 {
     int64_t before_ms = grc_boot_ms();
     int64_t store_ms = 0;
 
-    if (grc_store_run(store, session, store->engine->clock_sql, NULL, 0, take_time, &store_ms,
-                      NULL) != GR_OK)
+    if (grc_store_run(store, session, store->engine->clock_sql, NULL, 0, grc_store_take_number,
+                      &store_ms, NULL) != GR_OK)
         return;
     atomic_store(&store->clock.ahead_ms, store_ms - before_ms);
     atomic_store(&store->clock.known, true);

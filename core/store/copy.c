@@ -260,21 +260,12 @@ static enum gr_err copy_part(struct grc_store_session *session, void *arg)
     return err == GR_OK ? note_part(passage, ended) : err;
 }
 
-static enum gr_err take_count(void *arg, const struct gr_value *columns, size_t count)
-{
-    int64_t *number = arg;
-
-    (void)count;
-    *number = columns[0].i;
-    return GR_OK;
-}
-
 static enum gr_err count_rows(struct grc_store *store, const char *table, int64_t *ret_count)
 {
     char sql[256];
 
     snprintf(sql, sizeof(sql), "SELECT count(*) FROM \"%s\"", table);
-    return grc_store_run(store, NULL, sql, NULL, 0, take_count, ret_count, NULL);
+    return grc_store_run(store, NULL, sql, NULL, 0, grc_store_take_number, ret_count, NULL);
 }
 
 struct noted {
@@ -428,7 +419,7 @@ static enum gr_err set_sequences(struct grc_store_session *session, void *arg)
              " WHERE s IS NOT NULL AND EXISTS (SELECT 1 FROM \"%s\")",
              column, table->name, table->name, column, table->name);
     int64_t last = 0;
-    return grc_store_run(passage->to, session, sql, NULL, 0, take_count, &last, NULL);
+    return grc_store_run(passage->to, session, sql, NULL, 0, grc_store_take_number, &last, NULL);
 }
 
 static bool pass_table(struct passage *passage, grc_copy_progress_fn *progress, void *arg,

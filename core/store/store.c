@@ -202,3 +202,12 @@ enum gr_err grc_store_ping(struct grc_store *store)
 {
     return grc_store_run(store, NULL, "SELECT 1", NULL, 0, NULL, NULL, NULL);
 }
+
+enum gr_err grc_store_take_number(void *arg, const struct gr_value *columns, size_t count)
+{
+    int64_t *number = arg;
+
+    (void)count;
+    *number = columns[0].i;
+    return GR_OK;
+}

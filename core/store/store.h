@@ -18,6 +18,8 @@ enum gr_err grc_store_migrate(struct grc_store *store, const char *plugin,
 enum gr_err grc_store_run(struct grc_store *store, struct grc_store_session *session,
                           const char *sql, const struct gr_value *params, size_t count,
                           gr_row_fn *each, void *arg, int64_t *ret_changed);
+/* A gr_row_fn that puts the first column, a number, into the int64_t at arg. */
+gr_row_fn grc_store_take_number;
 /* Runs body in a writing transaction. Repeats it with back-off, a limited number of times, while
  * the store is busy. */
 typedef enum gr_err grc_store_body_fn(struct grc_store_session *session, void *arg);

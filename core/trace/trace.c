@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Bounds of one recording. */
 #define TEXT_MAX_BYTES ((size_t)128 * 1024)
@@ -16,14 +15,6 @@ struct grc_trace {
     int64_t wall_us;      /* added to a monotonic time, it gives the wall clock */
     pthread_mutex_t lock; /* of the spans; held while one is written */
 };
-
-static int64_t clock_us(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 struct grc_trace *grc_trace_new(struct grc_tracer *tracer, gr_str state)
 {
@@ -40,7 +31,7 @@ struct grc_trace *grc_trace_new(struct grc_tracer *tracer, gr_str state)
         .tracer = tracer,
         .spans = spans,
         .state = state,
-        .wall_us = clock_us(CLOCK_REALTIME) - grc_mono_us(),
+        .wall_us = grc_now_us() - grc_mono_us(),
         .lock = PTHREAD_MUTEX_INITIALIZER,
     };
     return trace;

@@ -79,6 +79,8 @@ const char *grc_schema_shadow_pairs(const struct grc_schema *schema, const struc
                                     size_t count, gr_str *ret_name);
 const char *grc_schema_shadow_json(const struct grc_schema *schema, const json_t *value,
                                    gr_str *ret_name);
+/* True when a JSON value is of the type. Everything is of GR_ANY. */
+bool grc_type_fits(enum gr_type type, const json_t *value);
 /* True when a row, at any depth, has GR_FIELD_STRIP. */
 bool grc_schema_strips(const struct grc_schema *schema);
 /* Returns a new reference to the value without the members of rows with GR_FIELD_STRIP; unchanged

@@ -136,7 +136,7 @@ static enum gr_err walk_map(struct grc_walk *walk, const struct grc_node *node,
     return err;
 }
 
-static bool has_type(enum gr_type type, const json_t *value)
+bool grc_type_fits(enum gr_type type, const json_t *value)
 {
     switch (type) {
     case GR_STRING:
@@ -194,7 +194,7 @@ static enum gr_err walk_value(struct grc_walk *walk, const struct grc_node *node
         return GR_OK;
     if (json_is_null(value) && (node->row->flags & GR_FIELD_NOT_NULL))
         return grc_walk_expect(walk, place, GR_PROBLEM_TYPE, node);
-    if (!has_type(node->row->type, value))
+    if (!grc_type_fits(node->row->type, value))
         return grc_walk_expect(walk, place, GR_PROBLEM_TYPE, node);
     walk->failed = false;
     enum gr_err err = GR_OK;

@@ -13,6 +13,7 @@
 #include "../shared/hms_fields.h"
 
 #include <greenroom/plugin.h>
+#include <jansson.h>
 
 #define HMS_VERSION "1.0.0"
 #define HMS_LICENCE "MIT"
@@ -128,6 +129,12 @@ extern const char *const hms_asset_types[];
 
 /* ------------------------------------------------------------------------------------------ */
 /* Helpers                                                                                    */
+
+/* The text of a member; NULL when it is absent or no string. */
+static inline const char *hms_text(const json_t *object, const char *member)
+{
+    return json_string_value(json_object_get(object, member));
+}
 
 /*
  * Makes the upstream call of the route's forward row with a body that the plugin made, and passes

@@ -61,11 +61,6 @@ static const struct gr_field call_id[] = {
 /* Lifetime in seconds of the token for one request. */
 #define TONE_TOKEN_LIFETIME 60
 
-static const char *text(const json_t *object, const char *member)
-{
-    return json_string_value(json_object_get(object, member));
-}
-
 /* Returns a copy of the body without the members for the gateway; NULL without memory. */
 static json_t *without_own_members(const json_t *body)
 {
@@ -82,14 +77,14 @@ static json_t *without_own_members(const json_t *body)
 static enum gr_err play_tones(struct gr_call *call)
 {
     const json_t *body = gr_json(call);
-    const char *given = text(body, "app_token");
+    const char *given = hms_text(body, "app_token");
     char *made = NULL;
 
     if (!given) {
         const struct hms_join join = {
-            .room_id = text(body, "room_id"),
-            .role = text(body, "role"),
-            .user_id = text(body, "user_id"),
+            .room_id = hms_text(body, "room_id"),
+            .role = hms_text(body, "role"),
+            .user_id = hms_text(body, "user_id"),
             .lifetime_s = TONE_TOKEN_LIFETIME,
         };
         enum gr_err r = hms_join_token(call, gr_route_of(call)->forward->upstream, &join, &made);

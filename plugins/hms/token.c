@@ -27,9 +27,9 @@ static enum gr_err token_create(struct gr_call *call)
 {
     const json_t *body = gr_json(call);
     const struct hms_join join = {
-        .room_id = json_string_value(json_object_get(body, "roomId")),
-        .role = json_string_value(json_object_get(body, "role")),
-        .user_id = json_string_value(json_object_get(body, "userId")),
+        .room_id = hms_text(body, "roomId"),
+        .role = hms_text(body, "role"),
+        .user_id = hms_text(body, "userId"),
         .lifetime_s = json_integer_value(json_object_get(body, "expiresIn")),
     };
     char *token = NULL;

@@ -149,15 +149,10 @@ struct incoming {
     int64_t seq;
 };
 
-static const char *text_of(const json_t *object, const char *member)
-{
-    return json_string_value(json_object_get(object, member));
-}
-
 /* data may have any members. A value too long for an id is not stored in the indexed column. */
 static const char *id_of(const json_t *data, const char *member)
 {
-    const char *id = text_of(data, member);
+    const char *id = hms_text(data, member);
 
     return id && strlen(id) <= ID_MAX_BYTES ? id : NULL;
 }
@@ -179,8 +174,8 @@ static enum gr_err keep(struct gr_call *call, void *arg)
     const json_t *data = json_object_get(in->event, "data");
     int64_t now = gr_store_now_ms(call);
     const struct gr_value values[] = {
-        gr_v_text(text_of(in->event, "id")),
-        gr_v_text(text_of(in->event, "type")),
+        gr_v_text(hms_text(in->event, "id")),
+        gr_v_text(hms_text(in->event, "type")),
         gr_v_text(id_of(data, "room_id")),
         gr_v_text(id_of(data, "session_id")),
         gr_v_int(now),
@@ -208,7 +203,7 @@ static enum gr_err check_age(struct gr_call *call, const json_t *event)
 
     if (max_age_ms == 0)
         return GR_OK;
-    if (gr_time_ms(call->host, gr_str_of(text_of(event, "timestamp")), &happened_ms) &&
+    if (gr_time_ms(call->host, gr_str_of(hms_text(event, "timestamp")), &happened_ms) &&
         llabs(gr_now_ms(call->host) - happened_ms) <= max_age_ms)
         return GR_OK;
     return gr_invalid(call, "timestamp", GR_PROBLEM_VALUE, "a time within %lld s of now",

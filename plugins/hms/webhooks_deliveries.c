@@ -359,7 +359,7 @@ static enum gr_err replay_batch(struct gr_call *call, void *arg)
     enum gr_err r = make_due(call, batch);
 
     json_array_foreach(batch->options->forward_to, i, settings) {
-        const char *target = json_string_value(json_object_get(settings, "name"));
+        const char *target = hms_text(settings, "name");
         struct queue queue = webhooks_queue_to(batch->options, settings);
 
         if (r == GR_OK && batch->count)
@@ -437,21 +437,17 @@ enum gr_err webhooks_event_show(struct gr_call *call)
     return gr_reply(call, 200, "application/json", text);
 }
 
-static const char *body_text(struct gr_call *call, const char *name)
-{
-    return json_string_value(json_object_get(gr_json(call), name));
-}
-
 enum gr_err webhooks_replay(struct gr_call *call)
 {
-    const struct webhooks_filter filter = {.event_id = body_text(call, "event_id"),
-                                           .target = body_text(call, "target"),
-                                           .room_id = body_text(call, "room_id"),
-                                           .since = body_text(call, "since")};
+    const json_t *body = gr_json(call);
+    const struct webhooks_filter filter = {.event_id = hms_text(body, "event_id"),
+                                           .target = hms_text(body, "target"),
+                                           .room_id = hms_text(body, "room_id"),
+                                           .since = hms_text(body, "since")};
     int64_t count = 0;
 
     if (!filter.event_id && !filter.target && !filter.room_id && !filter.since &&
-        !json_is_true(json_object_get(gr_json(call), "all")))
+        !json_is_true(json_object_get(body, "all")))
         return gr_invalid(call, "all", GR_PROBLEM_VALUE,
                           "true, or another member that says which deliveries");
     if (webhooks_replay_all(call, ((const struct webhooks *)call->state)->options, &filter,

@@ -45,7 +45,7 @@ const struct gr_field webhooks_target_answer[] = {
 
 static char *copy_member(const json_t *object, const char *member)
 {
-    const char *text = json_string_value(json_object_get(object, member));
+    const char *text = hms_text(object, member);
 
     return text ? strdup(text) : NULL;
 }
@@ -61,7 +61,7 @@ static char *upstream_name(const char *target)
 static enum gr_err define_upstream(struct gr_self *self, const struct webhooks_options *options,
                                    const json_t *settings, struct webhooks_target *target)
 {
-    const char *url = json_string_value(json_object_get(settings, "url"));
+    const char *url = hms_text(settings, "url");
     json_t *upstream =
         json_pack("{s:I, s:i, s:{s:b}}", "timeout", (json_int_t)options->forward_timeout, "retries",
                   0, "breaker", "enabled", 0);
@@ -140,7 +140,7 @@ static enum gr_err take_counts(void *arg, const struct gr_value *columns, size_t
 
     (void)count;
     json_array_foreach(list, i, target) {
-        if (!gr_str_eq(gr_str_of(json_string_value(json_object_get(target, "name"))), columns[0].s))
+        if (!gr_str_eq(gr_str_of(hms_text(target, "name")), columns[0].s))
             continue;
         if (columns[1].i)
             json_object_set_new(target, "paused", json_true());
@@ -238,7 +238,7 @@ enum gr_err webhooks_set_paused(struct gr_call *call, const struct webhooks_opti
 
     *ret_known = false;
     json_array_foreach(options->forward_to, i, settings) {
-        const char *other = json_string_value(json_object_get(settings, "name"));
+        const char *other = hms_text(settings, "name");
 
         *ret_known = *ret_known || (other && strcmp(other, name) == 0);
     }
@@ -277,7 +277,7 @@ static enum gr_err reply_target(struct gr_call *call, const char *name)
     if (webhooks_targets_read(call, webhooks->options, &list) != GR_OK)
         return gr_fail(call, GR_ERR_STORE_DOWN, "the target cannot be read now");
     json_array_foreach(list, i, target) {
-        if (strcmp(json_string_value(json_object_get(target, "name")), name) == 0)
+        if (strcmp(hms_text(target, "name"), name) == 0)
             found = json_incref(target);
     }
     json_decref(list);

@@ -28,6 +28,18 @@ extern const struct gr_field hms_live_recording[];
 extern const struct gr_field hms_poll_option[];
 extern const struct gr_field hms_poll_attachment[];
 extern const struct gr_field hms_poll_answer[];
+/* Members of a question for which both have the same rule. */
+#define HMS_POLL_QUESTION                                                                          \
+    GR_FIELD("format", GR_STRING, "Format of the text", .default_doc = "text"),                    \
+        GR_FIELD("attachment", GR_ARRAY, "Pictures and other files",                               \
+                 .items = GR_ITEM(GR_OBJECT, .fields = hms_poll_attachment)),                      \
+        GR_FIELD("skippable", GR_BOOL, "Whether participants may skip it",                         \
+                 .default_doc = "false"),                                                          \
+        GR_FIELD("duration", GR_INT, "Time to answer in seconds"),                                 \
+        GR_FIELD("once", GR_BOOL, "Whether an answer cannot be changed", .default_doc = "false"),  \
+        GR_FIELD("weight", GR_INT, "Points for the right answer", .default_doc = "1"),             \
+        GR_FIELD("answer_min_len", GR_INT, "Minimum length of an answer"),                         \
+        GR_FIELD("answer_max_len", GR_INT, "Maximum length of an answer")
 
 extern const struct gr_field hms_sip_trunk[];
 

@@ -25,6 +25,17 @@ def redis(tmp_path):
 
 
 @pytest.fixture
+def box(tmp_path):
+    """A sandbox that runs."""
+    from support.sandbox import Sandbox
+
+    (tmp_path / "sandbox").mkdir()
+    running = Sandbox(tmp_path / "sandbox")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
 def release():
     """An event that is set at the end of the test at the latest."""
     event = threading.Event()

@@ -6,22 +6,12 @@ import shutil
 import signal
 
 import jsonschema
-import pytest
 from support import api_client
 from support.hms import gateway_for
-from support.sandbox import Sandbox
 
 SOURCE = os.environ["GR_SOURCE_DIR"]
 PLUGINS = os.environ["GR_PLUGIN_DIR"]
 UNREACHABLE = "http://127.0.0.1:9/v2"
-
-
-@pytest.fixture
-def box(tmp_path):
-    (tmp_path / "sandbox").mkdir()
-    running = Sandbox(tmp_path / "sandbox")
-    yield running
-    running.stop()
 
 
 def make(tmp_path, groups=("rooms", "token"), upstream=UNREACHABLE, **config):

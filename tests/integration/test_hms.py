@@ -6,7 +6,6 @@ import re
 
 import pytest
 from support.hms import GROUPS, gateway_for
-from support.sandbox import Sandbox
 from support.upstream import Reply, Upstream
 
 TEMPLATE = "66f1bfe7b4d93e5a7c118d9a"
@@ -93,14 +92,6 @@ def test_a_large_template_passes_without_being_printed_again(gateway, fresh):
 
 
 # --- read, change, write ---
-
-
-@pytest.fixture
-def box(tmp_path):
-    (tmp_path / "sandbox").mkdir()
-    running = Sandbox(tmp_path / "sandbox")
-    yield running
-    running.stop()
 
 
 def test_a_template_keeps_every_member_when_one_permission_changes(box, tmp_path):

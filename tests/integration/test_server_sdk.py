@@ -12,7 +12,6 @@ import subprocess
 import pytest
 from support import npm, sandbox
 from support.hms import gateway_for
-from support.sandbox import Sandbox
 from support.upstream import TIMEOUT
 
 FLOW = pathlib.Path(__file__).parent / "server_sdk"
@@ -26,14 +25,6 @@ def sdk(tmp_path_factory):
         shutil.copy(FLOW / file, directory)
     npm.ci(directory)
     return directory
-
-
-@pytest.fixture
-def box(tmp_path):
-    (tmp_path / "sandbox").mkdir()
-    running = Sandbox(tmp_path / "sandbox")
-    yield running
-    running.stop()
 
 
 def run_flow(sdk, base_url, box):

@@ -16,7 +16,7 @@ import subprocess
 import threading
 import time
 
-from support.upstream import TIMEOUT
+from support.upstream import TIMEOUT, header_of
 
 BINARY = os.environ.get("GR_BINARY", "build/greenroom")
 PLUGIN_DIR = os.environ.get("GR_PLUGIN_DIR", "build/plugins")
@@ -53,10 +53,7 @@ class Answer:
         self.body = body
 
     def header(self, name):
-        """The value of a header; None when absent. Fails when it came twice."""
-        values = [v for n, v in self.headers if n.lower() == name.lower()]
-        assert len(values) <= 1, f"{name} came {len(values)} times"
-        return values[0] if values else None
+        return header_of(self.headers, name)
 
     @property
     def json(self):

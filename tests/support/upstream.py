@@ -26,6 +26,13 @@ TIMEOUT = 10 * FACTOR
 """The one time-out of the tests, in seconds: how long anything may take that should happen."""
 
 
+def header_of(headers, name):
+    """The value of a header; None when absent. Fails when it came twice."""
+    values = [v for n, v in headers if n.lower() == name.lower()]
+    assert len(values) <= 1, f"{name} came {len(values)} times"
+    return values[0] if values else None
+
+
 class Request:
     """One request as it arrived."""
 
@@ -49,10 +56,7 @@ class Request:
         return f"{self.method} {self.target}"
 
     def header(self, name):
-        """The value of a header; None when absent. Fails when it came twice."""
-        values = [v for n, v in self.headers if n.lower() == name.lower()]
-        assert len(values) <= 1, f"{name} came {len(values)} times"
-        return values[0] if values else None
+        return header_of(self.headers, name)
 
     @property
     def json(self):

@@ -20,15 +20,15 @@ static void labels_are_escaped(void **state)
         const char *value;
         const char *text;
     } cases[] = {
-        {"", "\"\""},
-        {"rooms.get", "\"rooms.get\""},
-        {"a\"b", "\"a\\\"b\""},
-        {"a\\b", "\"a\\\\b\""},
-        {"a\nb", "\"a\\nb\""},
-        {"\\\"\n", "\"\\\\\\\"\\n\""},
-        {"\\n", "\"\\\\n\""},
-        {"tab\tand {braces}, =", "\"tab\tand {braces}, =\""},
-        {"\xc3\xa9", "\"\xc3\xa9\""},
+        {"", "name=\"\"}"},
+        {"rooms.get", "name=\"rooms.get\"}"},
+        {"a\"b", "name=\"a\\\"b\"}"},
+        {"a\\b", "name=\"a\\\\b\"}"},
+        {"a\nb", "name=\"a\\nb\"}"},
+        {"\\\"\n", "name=\"\\\\\\\"\\n\"}"},
+        {"\\n", "name=\"\\\\n\"}"},
+        {"tab\tand {braces}, =", "name=\"tab\tand {braces}, =\"}"},
+        {"\xc3\xa9", "name=\"\xc3\xa9\"}"},
     };
 
     (void)state;
@@ -36,7 +36,7 @@ static void labels_are_escaped(void **state)
         struct grc_buf out;
 
         grc_buf_init(&out, 256);
-        grc_metrics_label(&out, cases[i].value);
+        grc_metrics_label(&out, "name", cases[i].value, "}");
         assert_true(gr_str_eq(grc_buf_view(&out), gr_str_of(cases[i].text)));
         grc_buf_done(&out);
     }
