@@ -33,7 +33,7 @@ extern const struct gr_field hms_poll_answer[];
     GR_FIELD("format", GR_STRING, "Format of the text", .default_doc = "text"),                    \
         GR_FIELD("attachment", GR_ARRAY, "Pictures and other files",                               \
                  .items = GR_ITEM(GR_OBJECT, .fields = hms_poll_attachment)),                      \
-        GR_FIELD("skippable", GR_BOOL, "Whether participants may skip it",                         \
+        GR_FIELD("skippable", GR_BOOL, "Whether participants may skip the question",               \
                  .default_doc = "false"),                                                          \
         GR_FIELD("duration", GR_INT, "Time to answer in seconds"),                                 \
         GR_FIELD("once", GR_BOOL, "Whether an answer cannot be changed", .default_doc = "false"),  \
