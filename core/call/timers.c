@@ -53,8 +53,7 @@ static void run_once(void *arg)
     grc_call_end(call);
 }
 
-/* The interval of the row, or of the option that it names; the loader has checked that there is
- * one. */
+/* The interval of the row or of its option; the loader has checked that there is such an option. */
 static int64_t interval_of(const struct gr_timer *row, const struct grc_plugin *plugin)
 {
     const struct gr_option *option = row->interval_option ? plugin->desc->options : NULL;
