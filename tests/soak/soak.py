@@ -120,11 +120,13 @@ class Caller(threading.Thread):
             self.connection.close()
         self.connection = None
 
-    def expect(self, what, statuses, method, path, body=None):
+    def expect(self, what, statuses, method, path, body=None, fault=""):
+        begun = time.monotonic()
         status, answer = self.call(method, path, body)
         self.tally.add(what, status)
         if status not in statuses:
-            self.tally.complain(f"{what}: {method} {path}: {status} {str(answer)[:200]}, wanted {statuses}")
+            took = time.monotonic() - begun
+            self.tally.complain(f"{what} {fault}: {method} {path}: {status} {str(answer)[:200]} after {took:.2f} s, wanted {statuses}")
         return status, answer
 
     def inject(self, fault, method, path):
@@ -164,7 +166,7 @@ class Caller(threading.Thread):
         method = self.random.choice(("GET", "POST"))
         self.inject(fault, method, f"/rooms/{room}")
         body = {"description": "y"} if method == "POST" else None
-        status, _ = self.expect("fault", statuses, method, f"/rooms/{room}", body)
+        status, _ = self.expect("fault", statuses, method, f"/rooms/{room}", body, fault)
         self.tally.fault(next(iter(fault)), status == 200)
 
     def ask_wrongly(self):
