@@ -14,10 +14,10 @@ import time
 
 FIRST = {
     "silent": b"",
-    "header": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ",
-    "body": b"POST /rooms HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{",
-    "idle": b"GET /rooms/1 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "reader": b"GET /rooms?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "header": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+    "body": b"POST /rooms HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{",
+    "idle": b"GET /rooms/1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "reader": b"GET /rooms?limit=100 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 }
 
 
