@@ -24,7 +24,7 @@ static const char *kept_key(struct gr_self *self, const char *what)
             what);
         return NULL;
     }
-    gr_log_self(self, GR_LOG_DEBUG, "%s_key is not set: using '%s/%s'", what, gr_state_dir(self),
+    gr_log_self(self, GR_LOG_INFO, "%s_key is not set: using '%s/%s'", what, gr_state_dir(self),
                 file);
     return key.ptr;
 }

@@ -183,7 +183,7 @@ def test_bash_completes_values_and_the_words_of_a_command(script, tmp_path):
         (("config", "schema", "--plugin", "rooms"), ["rooms"]),
         (("openapi", "room_"), ["room_codes"]),
         (("keys", "add", "--expires", ""), []),
-        (("call", "rooms.get", ""), []),
+        (("call", "rooms.get", ""), ["roomId="]),
         (("plugins", "list", "--js"), ["--json"]),
     ]:
         assert complete(script, *config, *words) == offered, words
