@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import struct
-import subprocess
 import threading
 import uuid
 
@@ -19,7 +18,7 @@ from support.clocks import faketime, wrong_by
 from support.gateway import Gateway
 from support.promtext import parse
 from support.rig import Rig
-from support.stores import Store
+from support.stores import Store, control
 from support.until import until
 from support.upstream import TIMEOUT, Reply, Upstream
 
@@ -516,11 +515,6 @@ def test_records_outlive_a_reload(make, upstream):
     assert running.end().status == 200
     gateway.wait_log("the old config's last request has ended")
     assert replayed(gateway.post("/rooms", ROOM, **keyed(key))) and sent(upstream) == 1
-
-
-def control(verb):
-    subprocess.run([os.environ["GR_TEST_POSTGRES_CONTROL"], verb, os.environ["GR_TEST_POSTGRES_DIR"]], check=True,
-                   timeout=TIMEOUT * 4)
 
 
 @pytest.mark.skipif("GR_TEST_POSTGRES" not in os.environ, reason="only a server can be away")

@@ -4,14 +4,13 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 
 import pytest
 
 from support.gateway import Gateway
-from support.stores import Store
+from support.stores import Store, control
 from support.until import until
 from support.upstream import TIMEOUT
 
@@ -201,11 +200,6 @@ def test_two_keys_of_one_name_are_not_mixed_up(make, store):
 
 
 # --- faults ---
-
-
-def control(verb):
-    subprocess.run([os.environ["GR_TEST_POSTGRES_CONTROL"], verb, os.environ["GR_TEST_POSTGRES_DIR"]], check=True,
-                   timeout=TIMEOUT * 4)
 
 
 @pytest.mark.skipif("GR_TEST_POSTGRES" not in os.environ, reason="only a server can be away")

@@ -21,6 +21,12 @@ def sqlite_rows(file, statement):
         connection.close()
 
 
+def control(verb):
+    """Has the PostgreSQL server of the tests halt or resume."""
+    subprocess.run([os.environ["GR_TEST_POSTGRES_CONTROL"], verb, os.environ["GR_TEST_POSTGRES_DIR"]], check=True,
+                   timeout=TIMEOUT * 4)
+
+
 class Store:
     """url: as in the config."""
 
