@@ -73,17 +73,14 @@ enum grc_woken grc_connection_wait(struct grc_connection *connection, uint32_t e
  *
  * A look costs a system call. It is saved when the socket was seen empty after the last answer, and
  * that is less than NEWS_MS ago and no event of it has come since. An event may wait for a worker,
- * so this is for requests that may be sent again on another connection; for others, the socket must
- * have been seen empty in this millisecond. Bytes that come between any look and the request are
- * not seen in either case.
+ * so this is only for requests that may be sent again on another connection. Bytes that come
+ * between a look and the request are not seen in either case.
  */
 static bool is_silent(struct grc_connection *connection, bool repeatable, int64_t now_ms)
 {
     char byte;
     size_t count;
 
-    if (connection->drained && now_ms == connection->idle.since_ms)
-        return true;
     if (connection->drained && repeatable && connection->watch &&
         now_ms - connection->idle.since_ms < NEWS_MS && !grc_watch_has_news(connection->watch))
         return true;
