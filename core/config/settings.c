@@ -231,6 +231,7 @@ static void read_all(struct grc_reader *reader, struct grc_settings *settings)
     if (root) {
         grc_setting_rows_read(reader, NULL, grc_settings_rows, root, settings);
         grc_proxies_settle(reader, &settings->proxies);
+        grc_requests_settle(settings);
         grc_limits_settle(&settings->limits);
         grc_settings_check(reader, settings);
         if (reader->problems == 0)

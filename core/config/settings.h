@@ -82,7 +82,7 @@ struct grc_upstream_settings {
     int64_t connect_timeout_ms;
     int64_t timeout_ms;
     int64_t retries;         /* of calls that are safe to repeat */
-    int64_t connections_max; /* calls in flight */
+    int64_t connections_max; /* calls in flight; 0: any number */
     int64_t idle_timeout_ms; /* of unused connections; should be below the upstream's own */
     int64_t answer_max_bytes;
     const char *ca_file; /* NULL: the system's */

@@ -86,6 +86,8 @@ void grc_proxies_settle(struct grc_reader *reader, struct grc_proxies *proxies);
 void grc_cors_check(struct grc_reader *reader, const struct grc_cors *cors);
 /* Checks "auth" for what involves several keys. */
 void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settings);
+/* Sets the default of server.requests_max, which depends on the limit of descriptors. */
+void grc_requests_settle(struct grc_settings *settings);
 /* Sets the bursts, which depend on the rates. */
 void grc_limits_settle(struct grc_limits_settings *limits);
 /* Sets the path of the keys file, which depends on state_directory. */

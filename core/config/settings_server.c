@@ -1,6 +1,12 @@
 /* The rows of "server" and "admin". */
 #include "config/settings_rows.h"
 
+#include <sys/resource.h>
+
+#define REQUESTS_MIN 4096 /* of the default of requests_max */
+#define REQUESTS_MAX 16384
+#define OTHER_DESCRIPTORS 256 /* listeners, files, the admin's connections */
+
 #define LISTEN_ONE                                                                                 \
     "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"properties\":{"                      \
     "\"address\":{\"type\":\"string\"},\"tls\":{\"type\":\"boolean\",\"default\":false},"          \
@@ -65,10 +71,10 @@ const struct grc_setting grc_server_rows[] = {
                 "Threads for requests that compute or block; one that waits for its client or its "
                 "upstream needs none",
                 .range = GR_RANGE(1, 4096)),
-    GRC_SETTING(grc_settings, "requests_max", requests_max, GRC_SETTING_INT, "4096",
+    GRC_SETTING(grc_settings, "requests_max", requests_max, GRC_SETTING_INT, NULL,
                 "Requests in progress at the same time, those that wait included; above that, new "
-                "ones get 503",
-                .range = GR_RANGE(1, 65536)),
+                "ones get 503. By default half of the descriptors, at least 4096 and at most 16384",
+                .optional = true, .range = GR_RANGE(1, 65536)),
     GRC_SETTING(grc_settings, "connections_max", connections_max, GRC_SETTING_INT, NULL,
                 "Connections of clients at the same time, idle ones included; above that, requests "
                 "on new ones get 503. By default as many as there are descriptors for",
@@ -163,3 +169,20 @@ const struct grc_setting grc_admin_rows[] = {
                 "served there without a credential"),
     GRC_SETTING_END,
 };
+
+/* A request may need two descriptors: one for its client, one for a call. The hard limit counts,
+ * since the gateway raises its own limit to that at the start. */
+void grc_requests_settle(struct grc_settings *settings)
+{
+    int64_t others = settings->workers + settings->admin_workers + OTHER_DESCRIPTORS;
+    struct rlimit limit;
+    int64_t half = REQUESTS_MAX;
+
+    if (settings->requests_max)
+        return;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < INT32_MAX)
+        half = ((int64_t)limit.rlim_max - others) / 2;
+    settings->requests_max = half < REQUESTS_MIN   ? REQUESTS_MIN
+                             : half > REQUESTS_MAX ? REQUESTS_MAX
+                                                   : half;
+}

@@ -49,8 +49,9 @@ const struct grc_setting grc_upstream_rows[] = {
                 "Retries of a failed call that is safe to repeat; also after a 429 or 503 whose "
                 "Retry-After is at most 2 seconds",
                 .range = GR_RANGE(0, 10)),
-    GRC_SETTING(grc_upstream_settings, "connections_max", connections_max, GRC_SETTING_INT, "4096",
-                "Calls at the same time", .range = GR_RANGE(1, 65536)),
+    GRC_SETTING(grc_upstream_settings, "connections_max", connections_max, GRC_SETTING_INT, NULL,
+                "Calls at the same time; by default as many as requests wait for the upstream",
+                .optional = true, .range = GR_RANGE(1, 65536)),
     GRC_SETTING(grc_upstream_settings, "idle_timeout", idle_timeout_ms, GRC_SETTING_MS, "30s",
                 "How long an unused connection is kept; should be less than the upstream keeps it",
                 .range = GR_RANGE(0, HOURS(1))),

@@ -61,6 +61,18 @@ def test_enough_descriptors_are_not_warned_of():
         assert "descriptors" not in gateway.log
 
 
+@pytest.mark.parametrize("limit,asked,share", [(64, None, 3072), (12_000, None, 4377), (12_000, 100, 75)])
+def test_requests_max_grows_with_the_limit_of_descriptors(limit, asked, share):
+    """It is half of what 64 workers, 8 of the admin and 256 others leave; three quarters of it may wait for one upstream."""
+    server = {"workers": 64, **({"requests_max": asked} if asked else {})}
+    gateway = Gateway(server=server, upstreams={"api": {"url": "http://127.0.0.1:1"}})
+    gateway.config["admin"]["workers"] = 8
+    gateway.prefix = ["prlimit", f"--nofile={limit}:{limit}"]
+    with gateway:
+        assert metrics(gateway)["greenroom_upstream_requests_max", "upstream", "api"] == share
+        assert ("descriptors" in gateway.log) == (limit == 64)
+
+
 def test_more_connections_than_the_operator_wants_get_503():
     with Gateway(server={"connections_max": 10, "header_timeout": "1m"}) as gateway, contextlib.ExitStack() as stack:
         clients = crowd(stack, gateway, 10)
