@@ -71,10 +71,11 @@ const struct grc_setting grc_server_rows[] = {
                 "Threads for requests that compute or block; one that waits for its client or its "
                 "upstream needs none",
                 .range = GR_RANGE(1, 4096)),
-    GRC_SETTING(grc_settings, "requests_max", requests_max, GRC_SETTING_INT, NULL,
-                "Requests in progress at the same time, those that wait included; above that, new "
-                "ones get 503. By default half of the descriptors, at least 4096 and at most 16384",
-                .optional = true, .range = GR_RANGE(1, 65536)),
+    GRC_SETTING(
+        grc_settings, "requests_max", requests_max, GRC_SETTING_INT, NULL,
+        "Requests in progress at the same time, those that wait included; above that, new "
+        "ones get 503. By default two fifths of the descriptors, at least 4096 and at most 16384",
+        .optional = true, .range = GR_RANGE(1, 65536)),
     GRC_SETTING(grc_settings, "connections_max", connections_max, GRC_SETTING_INT, NULL,
                 "Connections of clients at the same time, idle ones included; above that, requests "
                 "on new ones get 503. By default as many as there are descriptors for",
@@ -170,19 +171,20 @@ const struct grc_setting grc_admin_rows[] = {
     GRC_SETTING_END,
 };
 
-/* A request may need two descriptors: one for its client, one for a call. The hard limit counts,
- * since the gateway raises its own limit to that at the start. */
+/* A request may need two descriptors: one for its client, one for a call. The fifth that is left is
+ * for clients that are idle. The hard limit counts, since the gateway raises its own limit to that
+ * at the start. */
 void grc_requests_settle(struct grc_settings *settings)
 {
     int64_t others = settings->workers + settings->admin_workers + OTHER_DESCRIPTORS;
     struct rlimit limit;
-    int64_t half = REQUESTS_MAX;
+    int64_t share = REQUESTS_MAX;
 
     if (settings->requests_max)
         return;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < INT32_MAX)
-        half = ((int64_t)limit.rlim_max - others) / 2;
-    settings->requests_max = half < REQUESTS_MIN   ? REQUESTS_MIN
-                             : half > REQUESTS_MAX ? REQUESTS_MAX
-                                                   : half;
+        share = ((int64_t)limit.rlim_max - others) * 2 / 5;
+    settings->requests_max = share < REQUESTS_MIN   ? REQUESTS_MIN
+                             : share > REQUESTS_MAX ? REQUESTS_MAX
+                                                    : share;
 }

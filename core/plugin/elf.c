@@ -414,11 +414,13 @@ static size_t narrow(const struct reader *reader, const ElfW(Shdr) * table, uint
                      size_t room)
 {
     ElfW(Sym) symbol;
+    size_t count = table->sh_size / sizeof(symbol);
+    /* A wrong size of the table must not keep the loop going beyond the end of the file. */
+    size_t most =
+        table->sh_offset < reader->size ? (reader->size - table->sh_offset) / sizeof(symbol) : 0;
 
-    for (size_t i = 0; i < table->sh_size / sizeof(symbol); i++) {
-        /* A wrong size of the table must not keep the loop going beyond the end of the file. */
-        if (!get(reader, table->sh_offset + i * sizeof(symbol), &symbol, sizeof(symbol)))
-            break;
+    for (size_t i = 0; i < count && i < most; i++) {
+        memcpy(&symbol, reader->bytes + table->sh_offset + i * sizeof(symbol), sizeof(symbol));
         if (SYMBOL_TYPE(symbol.st_info) == STT_OBJECT && address >= symbol.st_value &&
             address - symbol.st_value < symbol.st_size &&
             symbol.st_value + symbol.st_size - address < room)

@@ -61,9 +61,9 @@ def test_enough_descriptors_are_not_warned_of():
         assert "descriptors" not in gateway.log
 
 
-@pytest.mark.parametrize("limit,asked,share", [(64, None, 3072), (12_000, None, 4377), (12_000, 100, 75)])
+@pytest.mark.parametrize("limit,asked,share", [(64, None, 3072), (12_000, None, 3501), (12_000, 100, 75)])
 def test_requests_max_grows_with_the_limit_of_descriptors(limit, asked, share):
-    """It is half of what 64 workers, 8 of the admin and 256 others leave; three quarters of it may wait for one upstream."""
+    """It is two fifths of what 64 workers, 8 of the admin and 256 others leave; three quarters of it may wait for one upstream."""
     server = {"workers": 64, **({"requests_max": asked} if asked else {})}
     gateway = Gateway(server=server, upstreams={"api": {"url": "http://127.0.0.1:1"}})
     gateway.config["admin"]["workers"] = 8
