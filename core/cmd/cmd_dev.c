@@ -309,16 +309,17 @@ static bool prepare(struct dev *dev, const struct grc_cli *cli, const char *stat
     return fine;
 }
 
-/* SIGHUP that nohup ignores does not stop it. */
+/* SIGHUP that nohup ignores does not stop it. SIGINT does, also where a script has started it in
+ * the background, for which shells ignore SIGINT. */
 static void block_signals(sigset_t *set)
 {
     struct sigaction now;
 
     sigemptyset(set);
-    for (size_t i = 0; i < STOP_SIGNALS; i++) {
-        if (sigaction(stop_signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-            sigaddset(set, stop_signals[i]);
-    }
+    for (size_t i = 0; i < STOP_SIGNALS; i++)
+        sigaddset(set, stop_signals[i]);
+    if (sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+        sigdelset(set, SIGHUP);
     sigaddset(set, SIGCHLD);
     pthread_sigmask(SIG_BLOCK, set, NULL);
 }

@@ -38,9 +38,9 @@ def children(pid):
     return [int(word) for word in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def start(env, *words):
-    """Running, and its first line read."""
-    process = subprocess.Popen([BINARY, "-c", ETC, "dev", *words], env=env, stdout=subprocess.PIPE,
+def start(env, *words, before=()):
+    """Running, and its first line read. before: a command that runs it."""
+    process = subprocess.Popen([*before, BINARY, "-c", ETC, "dev", *words], env=env, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
     return process, process.stdout.readline()
 
@@ -207,6 +207,19 @@ def test_its_sudden_end_ends_both(env):
                 signal.pidfd_send_signal(descriptor, signal.SIGKILL)
             os.close(descriptor)
         process.communicate(timeout=TIMEOUT * 2)
+
+
+@pytest.mark.parametrize("ignored", ["HUP", "INT,QUIT"])
+def test_a_script_stops_it_although_its_shell_ignores_signals(env, ignored):
+    """nohup ignores SIGHUP; a shell that starts it in the background ignores SIGINT and SIGQUIT."""
+    process, _ = start(env, before=("env", f"--ignore-signal={ignored}"))
+    state = re.match(r"state +(\S+?),", process.stdout.readline())[1]
+    if ignored == "HUP":
+        process.send_signal(signal.SIGHUP)
+        make_room(env)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=TIMEOUT * 2)
+    assert process.returncode == 0 and not os.path.exists(state)
 
 
 def test_a_terminal_that_is_closed_ends_it_in_order(env):
