@@ -1,5 +1,6 @@
 """What tests of the group webhooks share: a gateway with the group, a target, events, and what became of them."""
 
+import base64
 import uuid
 
 import pytest
@@ -11,6 +12,8 @@ from support.upstream import Upstream
 SECRET = "the secret of the hook"
 KEY = "the key of the signature"
 GIVEN = {"X-Webhook-Secret": SECRET}
+OLD, NEW = (b"k" * 24, b"\x00\xffn" * 21)
+"""Keys of signatures: the shortest that is allowed, and one of 63 bytes."""
 
 
 @pytest.fixture
@@ -83,3 +86,17 @@ def pending(store):
 
 def sent_ids(target, path="/hook"):
     return [request.json["id"] for request in list(target.requests) if request.path == path]
+
+
+def whsec(key):
+    """The key as it stands in a config."""
+    return "whsec_" + base64.b64encode(key).decode()
+
+
+def in_room(room, number):
+    return event(id=f"{room}-{number}", data={"room_id": room})
+
+
+def delivered(request):
+    """The id of the event of a delivery."""
+    return request.json["id"]

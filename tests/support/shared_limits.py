@@ -1,0 +1,133 @@
+"""Gateways that share their limits in a Redis or Valkey server."""
+
+import http.client
+import itertools
+import threading
+import time
+
+import pytest
+
+from support import promtext
+from support.gateway import Gateway
+from support.until import until
+from support.upstream import TIMEOUT, Reply, Upstream
+
+PASSWORD = "shared-limits-password-0123456789"
+
+
+@pytest.fixture
+def upstream():
+    with Upstream() as server:
+        yield server
+
+
+@pytest.fixture
+def make(tmp_path, upstream):
+    """Starts gateways that differ in nothing but their directories."""
+    made = []
+
+    def start(count, limits, url, start=True, auth=None, **shared):
+        new = []
+        for _ in range(count):
+            home = tmp_path / f"gateway{len(made)}"
+            config = {"upstreams": {"api": {"url": upstream.url, "retries": 0, "connections_max": 64}},
+                      "state_directory": str(home / "state"), "auth": auth or {},
+                      "limits": {**limits, "shared": {"url": url, **shared}}}
+            gateway = Gateway(home, config, {"rooms": {}})
+            home.mkdir()
+            made.append(gateway)
+            new.append(gateway.start() if start else gateway)
+        return new
+
+    yield start
+    for gateway in made:
+        gateway.stop()
+
+
+def told(gateway, name):
+    return promtext.parse(gateway.admin("/metrics").body.decode())[f"greenroom_shared_limits_{name}"]
+
+
+def is_reached(gateway):
+    return told(gateway, "reached") == 1
+
+
+def statuses(gateways, count):
+    """Sends requests to one gateway after the other."""
+    return [gateways[i % len(gateways)].get("/rooms").status for i in range(count)]
+
+
+class Load:
+    """Clients that send requests as fast as they are answered. Counts what passes."""
+
+    def __init__(self, ports):
+        self.passed = []
+        """When a request was answered with 200."""
+        self.others = {}
+        self.refused = threading.Event()
+        self._end = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._run, args=(port,)) for port in ports]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT * 2)
+        number = 0
+        while not self._end.is_set():
+            number += 1
+            connection.request("GET", f"/rooms/{id(connection)}-{number}")
+            response = connection.getresponse()
+            response.read()
+            with self._lock:
+                if response.status == 200:
+                    self.passed.append(time.monotonic())
+                else:
+                    self.others[response.status] = self.others.get(response.status, 0) + 1
+                    self.refused.set()
+            self._end.wait(0.002)  # the machine is to have time for the gateways
+        connection.close()
+
+    def passed_in(self, seconds):
+        """How many pass in the next seconds, for each of them."""
+        begin = time.monotonic()
+        until(lambda: time.monotonic() >= begin + seconds)
+        with self._lock:
+            end = time.monotonic()
+            return sum(1 for at in self.passed if begin < at <= end) / (end - begin)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+
+class Slow:
+    """Requests that stay in progress until end()."""
+
+    numbers = itertools.count()
+
+    def __init__(self, upstream, gateway, count):
+        self.upstream = upstream
+        self.statuses = []
+        self.paths = [f"/rooms/slow{next(Slow.numbers)}" for _ in range(count)]
+        for path in self.paths:
+            upstream.on("GET", path, Reply.hang())
+        self.threads = [threading.Thread(target=self._run, args=(gateway, path)) for path in self.paths]
+        for thread in self.threads:
+            thread.start()
+        until(lambda: len([r for r in upstream.requests if r.path in self.paths]) >= count)
+
+    def _run(self, gateway, path):
+        try:
+            self.statuses.append(gateway.get(path).status)
+        except (OSError, http.client.HTTPException):
+            self.statuses.append(None)
+
+    def end(self):
+        self.upstream.cut()
+        for thread in self.threads:
+            thread.join()
