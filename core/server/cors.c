@@ -6,6 +6,15 @@ static bool is_any(const char *const *list)
     return list && list[0] && strcmp(list[0], "*") == 0;
 }
 
+/* Adds a header whose value was made in call memory; there was no room for a value without text. */
+static enum gr_err add_made(struct grc_call *call, const char *name, gr_str value)
+{
+    if (!value.ptr)
+        return grc_fail(call, GR_ERR_NO_MEMORY, "no memory for the header %s", name);
+    grc_reply_add(call, name, value);
+    return GR_OK;
+}
+
 /* Joins a list of the config with commas, as a header value. */
 static gr_str joined(struct grc_call *call, const char *const *list)
 {
@@ -27,19 +36,20 @@ static bool is_open_group(const struct grc_call *call)
 }
 
 /* An open group, and a config without a list, allow the headers that the page asks for. */
-static void add_preflight(struct grc_call *call, const struct grc_cors *cors)
+static enum gr_err add_preflight(struct grc_call *call, const struct grc_cors *cors)
 {
     gr_str wanted = grc_request_header(call->request, "Access-Control-Request-Headers");
     bool listed = cors->headers && cors->headers[0] && !is_open_group(call);
-    gr_str headers = listed ? joined(call, cors->headers) : wanted;
-    gr_str age =
-        gr_str_of(grc_arena_format(&call->arena, "%lld", (long long)(cors->max_age_ms / 1000)));
+    enum gr_err err = add_made(call, "Access-Control-Allow-Methods", grc_allow_text(call));
 
-    grc_reply_add(call, "Access-Control-Allow-Methods", grc_allow_text(call));
-    if (headers.len)
-        grc_reply_add(call, "Access-Control-Allow-Headers", headers);
-    if (age.len && cors->max_age_ms > 0)
-        grc_reply_add(call, "Access-Control-Max-Age", age);
+    if (err == GR_OK && (listed || wanted.len))
+        err = add_made(call, "Access-Control-Allow-Headers",
+                       listed ? joined(call, cors->headers) : wanted);
+    if (err == GR_OK && cors->max_age_ms > 0)
+        err = add_made(call, "Access-Control-Max-Age",
+                       gr_str_of(grc_arena_format(&call->arena, "%lld",
+                                                  (long long)(cors->max_age_ms / 1000))));
+    return err;
 }
 
 /* Adds the headers without which a browser hides the answer from the page. Returns false if the
@@ -77,9 +87,9 @@ enum gr_err grc_step_cors(struct grc_call *call)
     if (!add_origin(call, cors, grc_request_header(call->request, "Origin")))
         return GR_OK;
     if (is_preflight(call->request))
-        add_preflight(call, cors);
-    else if (cors->expose && cors->expose[0])
-        grc_reply_add(call, "Access-Control-Expose-Headers", joined(call, cors->expose));
+        return add_preflight(call, cors);
+    if (cors->expose && cors->expose[0])
+        return add_made(call, "Access-Control-Expose-Headers", joined(call, cors->expose));
     return GR_OK;
 }
 
@@ -87,7 +97,9 @@ enum gr_err grc_step_options(struct grc_call *call)
 {
     if (!call->request->options || call->match.err != GR_ERR_METHOD)
         return GR_OK;
-    grc_reply_add(call, "Allow", grc_allow_text(call));
+    enum gr_err err = add_made(call, "Allow", grc_allow_text(call));
+    if (err != GR_OK)
+        return err;
     /* The API that open groups implement documents a 200. */
     call->reply->status = is_preflight(call->request) && is_open_group(call) ? 200 : 204;
     return GR_OK;

@@ -102,3 +102,12 @@ def test_without_origins_nothing_is_said():
     with gateway_with({}) as gateway:
         answer = gateway.get("/healthz", headers={"Origin": PAGE})
         assert allowed(answer) is None and answer.header("Vary") is None
+
+
+@pytest.mark.parametrize("name", ["headers", "expose"])
+def test_without_memory_for_a_list_the_request_fails(name):
+    """The list is longer than the memory of a call, so that it can never be joined."""
+    long = [f"X-{number}-{'a' * 1000}" for number in range(100)]
+    with Gateway(plugins={"probe": {}}, server={"cors": {"origins": [PAGE], name: long}, "call_memory_max": "64k"}) as gateway:
+        answer = preflight(gateway, PAGE) if name == "headers" else gateway.get("/healthz", headers={"Origin": PAGE})
+        assert answer.status == 500 and allowed(answer) == PAGE
