@@ -12,7 +12,7 @@
 
 #define STACK_BYTES ((size_t)512 * 1024)
 
-struct grc_timer {
+struct grc_plugin_timer {
     const struct gr_timer *row;
     struct grc_plugin *plugin;
     struct grc_ticker ticker;
@@ -35,7 +35,7 @@ bool grc_timers_given_up(void *arg)
 
 static void run_once(void *arg)
 {
-    struct grc_timer *timer = arg;
+    struct grc_plugin_timer *timer = arg;
     struct grc_call *call = &timer->call;
 
     grc_call_begin(call, timer->plugin->runtime, timer->plugin);
@@ -66,7 +66,8 @@ static int64_t interval_of(const struct gr_timer *row, const struct grc_plugin *
     return ms;
 }
 
-static void prepare(struct grc_timer *timer, const struct gr_timer *row, struct grc_plugin *plugin)
+static void prepare(struct grc_plugin_timer *timer, const struct gr_timer *row,
+                    struct grc_plugin *plugin)
 {
     timer->row = row;
     snprintf(timer->label, sizeof(timer->label), "timer %s", row->name);
@@ -105,7 +106,7 @@ void grc_plugin_timers_stop(struct grc_plugin *plugin)
         grc_ticker_end(&plugin->timers[i].ticker);
     /* The timers stay allocated until the plugin is freed, since a handler may still wake one. */
     for (size_t i = 0; i < plugin->timer_count; i++) {
-        struct grc_timer *timer = &plugin->timers[i];
+        struct grc_plugin_timer *timer = &plugin->timers[i];
 
         if (!timer->ticker.running)
             continue;
@@ -126,7 +127,7 @@ void grc_plugin_timers_free(struct grc_plugin *plugin)
 void grc_plugin_timers_wake(struct grc_plugin *plugin, const char *name)
 {
     for (size_t i = 0; i < plugin->timer_count; i++) {
-        struct grc_timer *timer = &plugin->timers[i];
+        struct grc_plugin_timer *timer = &plugin->timers[i];
 
         if (strcmp(timer->row->name, name) == 0)
             grc_ticker_wake(&timer->ticker);

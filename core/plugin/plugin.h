@@ -42,7 +42,7 @@ enum grc_load_state {
 #define GRC_PARAMS_MAX 8
 
 struct grc_plugin;
-struct grc_timer;
+struct grc_plugin_timer;
 struct grc_module;        /* plugin/module.h */
 struct grc_route_metrics; /* metrics/metrics.h */
 
@@ -77,7 +77,7 @@ struct grc_plugin {
     void *instance; /* what init made */
     bool inited;
     bool started;
-    struct grc_timer *timers; /* running ones; see call/timers.h */
+    struct grc_plugin_timer *timers; /* running ones; see call/timers.h */
     size_t timer_count;
     int64_t calls_max;     /* requests in its handlers at a time; 0: any number */
     _Atomic int64_t calls; /* requests in its handlers now */
