@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def services():
-    """The services behind minigroups, as doubles that record and misbehave on request."""
+    """Stand-ins for the services behind minigroups, which record requests and fail when a test wants it."""
     from support import minigroups
 
     services = minigroups.Services()
@@ -26,7 +26,7 @@ def redis(tmp_path):
 
 @pytest.fixture
 def box(tmp_path):
-    """A sandbox that runs."""
+    """A running sandbox."""
     from support.sandbox import Sandbox
 
     (tmp_path / "sandbox").mkdir()
@@ -37,7 +37,7 @@ def box(tmp_path):
 
 @pytest.fixture
 def release():
-    """An event that is set at the end of the test at the latest."""
+    """An event that is set when the test ends, if the test has not set it."""
     event = threading.Event()
     yield event
     event.set()

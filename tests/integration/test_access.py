@@ -1,4 +1,4 @@
-"""Accounts and their rights, as minigroups checks them, in a plugin that does nothing else."""
+"""Authentication and authorization of minigroups, tested in a plugin that does only this."""
 
 import pytest
 from support import minigroups as mg

@@ -95,7 +95,8 @@ def test_reload_names_each_value_that_changed(gateway):
 
 
 def test_reloads_under_load_fail_no_request(gateway):
-    """Kept connections whose requests begin, wait for the upstream and end during reloads. scripts/soak runs more."""
+    """Clients on kept connections: their requests begin, wait for the upstream and end during reloads. scripts/soak does
+    this for longer."""
     failures, served, stop = [], [0], threading.Event()
     gateway.upstream.default = Reply({"id": "1"}, delay=0.01)
 
@@ -203,7 +204,7 @@ def test_two_gateways_with_one_state_directory(gateway, tmp_path):
 
 @pytest.mark.parametrize("sent", [b"", b"\n", b"nonsense\n", b"x" * 1000, b"status"])
 def test_clients_that_make_no_sense(gateway, sent):
-    """They are closed without an answer, and the next client gets its answer."""
+    """Their connections are closed without an answer, and the next client gets its answer."""
     directory = os.open(gateway.directory / "state", os.O_PATH)
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(f"/proc/self/fd/{directory}/{the_socket(gateway).name}")

@@ -1,4 +1,4 @@
-"""The alert rules and the dashboard in etc: promtool takes them, each alert fires by its fault, every metric exists."""
+"""The alert rules and the dashboard in etc: promtool accepts them, each alert fires for its fault, every metric exists."""
 
 import concurrent.futures
 import datetime
@@ -27,7 +27,8 @@ TESTS = pathlib.Path(__file__).parent / "alerts" / "rules_test.yml"
 
 
 def promtool(*words, cwd=None):
-    """Of Debian's package prometheus, which no script here installs: it would start a server on port 9090."""
+    """promtool, from Debian's package prometheus. No script installs the package, because it would start a server on port
+    9090."""
     if not shutil.which("promtool"):
         pytest.skip("promtool is not installed: apt-get install prometheus")
     return subprocess.run(["promtool", *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT * 6)
@@ -66,7 +67,7 @@ def metrics_in(text):
 
 
 def test_every_metric_that_they_read_exists(tmp_path):
-    """In a gateway that forwarded a request to an upstream that is not there, and speaks HTTPS."""
+    """The gateway has a listener for HTTPS, and forwards a request to an upstream that is not there."""
     authority = Authority(tmp_path)
     certificate, key = authority.issue("localhost")
     listen = [{"address": "127.0.0.1:0"}, {"address": "127.0.0.1:0", "tls": True}]
@@ -100,7 +101,7 @@ UP = ("up", frozenset())
 
 
 def told(gateway):
-    """What Prometheus would read now."""
+    """The metrics that Prometheus would read now."""
     try:
         return {**promtext.parse(gateway.admin("/metrics").body.decode()), UP: 1}
     except OSError:
@@ -108,15 +109,15 @@ def told(gateway):
 
 
 def fired(tmp_path, alert, before, after, grows):
-    """Whether the alert fires in the hour after the fault, and not in ten minutes before it. grows: every minute brings as
-    much of the fault as was seen, else it stays as it was seen."""
+    """Checks that the alert fires in the hour after the fault, and not in the ten minutes before it. grows: the change that the
+    fault made is repeated every minute; otherwise it happens once."""
     rule = RULES.read_text().partition(f"- alert: {alert}\n")[2].partition("- alert:")[0] + RULES.read_text().partition("- alert:")[0]
     series = []
     for name, labels in sorted(before.keys() | after.keys(), key=str):
         if not re.search(rf"\b{name}\b", rule):
             continue
         first, last = before.get((name, labels), 0), after.get((name, labels), 0)
-        if name.endswith("_timestamp_seconds"):  # promtool's clock begins at 0
+        if name.endswith("_timestamp_seconds"):  # the time of promtool begins at 0
             first, last = first - time.time(), last - time.time()
         text = ", ".join(f'{key}="{value}"' for key, value in sorted({*labels, ("job", "greenroom"), ("instance", "a")}))
         values = f"{first}+{last - first}x100" if grows else f"{last}x100"
@@ -132,7 +133,7 @@ def fired(tmp_path, alert, before, after, grows):
     directory = tmp_path / alert
     directory.mkdir()
     shutil.copy(RULES, directory)
-    (directory / "test.yml").write_text(json.dumps(test))  # JSON is YAML
+    (directory / "test.yml").write_text(json.dumps(test))  # every JSON text is also YAML
     done = promtool("test", "rules", "test.yml", cwd=directory)
     assert done.returncode == 0, done.stdout + done.stderr + (directory / "test.yml").read_text()
 
@@ -146,7 +147,7 @@ def upstream():
 
 @pytest.fixture
 def gateway(tmp_path, upstream):
-    """Its config is to be changed before start()."""
+    """A gateway whose config the test changes before it calls start()."""
     made = Gateway(tmp_path / "gateway", {"upstreams": {"api": {"url": upstream.url, "retries": 0}}}, {"rooms": {}})
     made.directory.mkdir()
     yield made
@@ -159,7 +160,7 @@ def many(gateway, count):
 
 
 def faulty(gateway, sign, fault):
-    """What is told before a fault, and after it once the sign of it is there."""
+    """The metrics before a fault and after it, as soon as the sign of the fault is in them."""
     before = told(gateway)
     fault()
     return before, until(lambda: (lambda now: now if sign(promtext.Metrics(now)) else None)(told(gateway)), "no sign of the fault")

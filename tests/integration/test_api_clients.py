@@ -1,6 +1,7 @@
-"""What others make of the description: two linters with their recommended rules, and a TypeScript client.
+"""The OpenAPI document in the hands of other programs: two linters with their recommended rules, and a TypeScript client.
 
-The tools come from npm; see support/npm.py. What the linters' config files switch off has its reason there.
+The tools come from npm; see support/npm.py. The config files of the linters give a reason for every rule
+that they disable.
 """
 
 import json
@@ -22,7 +23,7 @@ PROVIDERS = {"auth": {"keys": {"file": "keys.json"}, "none": {"scopes": ["rooms:
 
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory):
-    """Name → file: all groups of etc, the sandbox's, all of etc with providers and limits, and one group alone."""
+    """Name → file of documents: all groups of etc; the sandbox; all groups of etc with providers and limits; one group."""
     directory = tmp_path_factory.mktemp("documents")
     etc = directory / "etc"
     shutil.copytree(os.path.join(SOURCE, "etc"), etc)
@@ -49,7 +50,7 @@ def documents(tmp_path_factory):
 
 
 def each_json(text):
-    """The values of a text in which they stand one after the other, with nothing between them."""
+    """The JSON values of a text that has one after the other, without separators."""
     while text.strip():
         value, end = json.JSONDecoder().raw_decode(text.lstrip())
         text = text.lstrip()[end:]
@@ -82,7 +83,7 @@ def test_the_linters_would_complain(documents, tmp_path):
 
 
 def test_a_typescript_client_walks_the_tour(tmp_path):
-    """Types from the document, the flow compiled against them without an escape, and run."""
+    """Makes types from the document, compiles the flow against them without casts, and runs it."""
     (tmp_path / "sandbox").mkdir()
     box = Sandbox(tmp_path / "sandbox")
     try:

@@ -1,7 +1,7 @@
-"""A table of attacks by requests. Each row is a test: the bytes sent, the allowed answers, and that nothing else happens.
+"""A table of attacks by requests. Each row is a test: it has the bytes to send and the allowed answers.
 
-After every row the program runs, it answered (where it answers at all) with one JSON error, and the upstream saw
-as many calls as the row says: usually none.
+After every row the program still runs, it has sent at most one answer, a JSON error, and the upstream has seen as many
+calls as the row says, usually none.
 """
 
 import re
@@ -17,8 +17,8 @@ SMUGGLED = b"GET /rooms/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def check(gateway, upstream, data, statuses, calls=0):
-    """The first answer is one of the statuses (an error then says so in its body) and no other follows; None among
-    them: the connection may be closed without an answer."""
+    """Checks that the first answer has one of the statuses, with the status in its body when it is an error, and that no
+    other answer follows. None among the statuses: the connection may be closed without an answer."""
     before = len(upstream.requests)
     answers = answers_of(exchange(gateway, data))
     statuses = statuses if isinstance(statuses, tuple) else (statuses,)
@@ -98,7 +98,7 @@ def test_smuggling(gateway, upstream, what, data, statuses):
 
 
 def test_a_body_on_get_is_not_the_next_request(gateway, upstream):
-    """Whether the body is read or the connection closed, it is never taken for a request."""
+    """The gateway may read the body or close the connection, but never takes the body for a request."""
     before = len(upstream.requests)
     answers = answers_of(exchange(gateway, GET + b"Content-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED))
     assert len(answers) == 1
@@ -140,7 +140,7 @@ def test_a_body_on_get_is_not_the_next_request(gateway, upstream):
     ("noise", bytes(range(256)) * 8 + b"\r\n\r\n", (400, None), 0),
 )
 def test_request_lines(gateway, upstream, what, data, statuses, calls):
-    if statuses == 200:  # CivetWeb closes in its own time
+    if statuses == 200:  # CivetWeb decides when to close the connection
         data = data.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1) if b"Connection" not in data else data
     check(gateway, upstream, data, statuses, calls)
 
@@ -158,7 +158,7 @@ def test_request_lines(gateway, upstream, what, data, statuses, calls):
     "////" * 100, "/" + "a/" * 1000,
 ], ids=lambda path: path[:40])
 def test_traversal(gateway, upstream, path):
-    """No other resource, segment or host is reached. Unusual text may be an id, and is then escaped."""
+    """No other resource, segment or host is reached. Unusual text can be an id, and is then sent escaped."""
     before = len(upstream.requests)
     answers = answers_of(exchange(gateway, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()))
     assert len(answers) == 1 and answers[0][0] in (200, 400, 404, 405), answers

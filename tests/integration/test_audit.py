@@ -150,7 +150,7 @@ def test_what_another_user_owns(tmp_path, name):
     done = subprocess.run([BINARY, "-c", str(tmp_path), "check"], capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 0
     assert f"{path}: owner 12345: another user can change what the gateway relies on" in done.stderr
-    # The one that the gateway runs as may.
+    # The user that the gateway runs as may own it.
     (tmp_path / "state").mkdir()
     os.chown(tmp_path / "state", 12345, -1)
     assert found(tmp_path) == []
@@ -159,7 +159,7 @@ def test_what_another_user_owns(tmp_path, name):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 @pytest.mark.parametrize("name", ["", "greenroom.json", "plugins.d", "plugins.d/token.json"])
 def test_what_the_user_of_the_gateway_owns(tmp_path, name):
-    """It may own its config; of any other user the audit tells, also of one that the system knows."""
+    """This user may own the config. The audit reports every other owner, also a system user."""
     write(tmp_path, {"server": {"user": "nobody"}})
     path = tmp_path / name
     os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)

@@ -31,19 +31,19 @@ def test_none_gives_its_scopes_to_callers_without_a_credential(make):
     assert gateway.get("/rooms").status == 200
     refused = gateway.post("/rooms", {})
     assert refused.status == 403 and "rooms:write" in refused.json["message"]
-    # A wrong credential differs from none.
+    # The answer to a wrong credential differs from the answer to none.
     assert gateway.get("/rooms", headers=bearer("gr_x")).status == 401
-    # So does one of a kind that no provider takes: it is a wrong one, not a missing one.
+    # A credential of a kind that no provider accepts counts as wrong, not as missing.
     refused = gateway.get("/rooms", headers=bearer("e30.e30.x"))
     assert refused.status == 401 and 'error="invalid_token"' in refused.header("WWW-Authenticate")
-    # And one of another scheme.
+    # So does one of another scheme.
     for credential in ("Basic YTpi", "Bearer", "Digest username=a"):
         assert gateway.get("/rooms", headers={"Authorization": credential}).status == 401, credential
 
 
 @pytest.mark.parametrize("length", [1, 31, 63, 64])
 def test_a_secret_that_can_be_guessed_is_told(tmp_path, length):
-    """Shorter than the digest of the algorithm, wherever the config has it."""
+    """A secret that is shorter than the digest of its algorithm, in every place of the config that has secrets."""
     secret = "s" * length
     service = {"url": "http://127.0.0.1:1"}
     gateway = Gateway(
@@ -256,7 +256,7 @@ def test_a_bound_key_mints_tokens_for_its_room_and_role_only(guest):
     for room, role in (("r1", "host"), ("r2", "guest"), ("r1 ", "guest"), ("r1", "Guest")):
         refused = gateway.post("/token", {"roomId": room, "role": role}, headers=bearer(key))
         assert refused.status == 403, (room, role)
-    # The last of two equal members is what a service may look at.
+    # Of two equal members, a service may use the last.
     twice = b'{"roomId":"r1","role":"guest","role":"host"}'
     assert gateway.post("/token", twice, headers=bearer(key)).status == 400
 
@@ -267,7 +267,7 @@ def test_a_bound_key_reads_the_codes_of_its_role_only(guest):
     assert gateway.get("/room-codes/r1?role=guest", headers=bearer(key)).status == 200
     for path in ("/room-codes/r1", "/room-codes/r1?role=host", "/room-codes/r2?role=guest", "/rooms/r1"):
         assert gateway.get(path, headers=bearer(key)).status == 403, path
-    # A code gives a token of its role.
+    # A code can be exchanged for a token with the role of the code.
     assert gateway.post("/room-codes/code/abc-defg-hij", {}, headers=bearer(key)).status == 403
 
 
@@ -281,9 +281,9 @@ def test_a_bound_key_calls_nothing_that_is_not_about_its_room(make, upstream):
     for path in ("/rooms", "/rooms/r3", "/rooms/r1%2F..%2Fr3", "/templates", "/room-codes/room/r3",
                  "/rooms?name=r3", "/rooms/R1"):
         assert gateway.get(path, headers=bearer(key)).status in (400, 403), path
-    # What no request of the route can make right is told so.
+    # No request of this route can satisfy the binding, and the message says so.
     assert "templates.list does not name one" in gateway.get("/templates", headers=bearer(key)).json["message"]
-    # A room by its name, in the body of a route that makes rooms.
+    # The room is named in the body of a route that makes rooms.
     assert gateway.post("/rooms", {"name": "r3"}, headers=bearer(key)).status == 403
     assert {request.path for request in upstream.requests} == {f"/v2{path}" for path in allowed}
 

@@ -56,7 +56,7 @@ def swapped(token, **over):
 
 
 def confused(key, secret):
-    """Signed HS256 with the public part of an RSA key."""
+    """A token that is signed with HS256 and the public part of an RSA key."""
     return Key.secret(key.kid, secret).token(claims())
 
 
@@ -112,7 +112,7 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory, keys):
-    """One gateway for all invalid tokens, in any order."""
+    """One gateway for all tests of invalid tokens, which can run in any order."""
     with Upstream() as api, Upstream() as issuer:
         issuer.on("GET", "/keys", Reply(jwks(keys["rsa"], keys["ec"])))
         config = {
@@ -198,7 +198,7 @@ def test_keys_from_files(make, tmp_path, keys):
                             "set": {"jwks_file": "set.json"}}})
     for name in ("rsa", "ec", "hs"):
         assert gateway.get("/rooms", headers=bearer(keys[name].token(claims()))).status == 200, name
-    # The key fixes the algorithm, wherever the key comes from.
+    # The key determines the algorithm, whatever the source of the key.
     assert gateway.get("/rooms", headers=bearer(confused(keys["rsa"], keys["rsa"].pem))).status == 401
 
 
@@ -231,7 +231,7 @@ def test_claims_map_to_scopes(make, keys, issuer):
     assert status("POST", realm_access={"roles": ["room admin"]}) == 200
     assert status("POST", realm_access={"roles": ["viewer"]}) == 403
     assert status("GET", realm_access={"roles": ["viewer", "other"]}) == 200
-    # Only mapped values count: not the claim's text, not another claim.
+    # Only the values of the mapping count, not the text of the claim and not another claim.
     assert status("GET", realm_access={"roles": ["rooms:*", "*"]}) == 403
     assert status("GET", scope="rooms:*") == 403
 
@@ -248,7 +248,7 @@ def test_claims_bind_to_rooms(make, keys, issuer):
     assert status("/rooms/r1", rooms=[]) == 403
     assert status("/rooms", rooms="r1") == 403
     assert status("/rooms", rooms="*") == 200
-    # A token without the claim would be bound to nothing.
+    # Without the claim, the token would not be bound to any room.
     assert status("/rooms/r1") == 401
 
 

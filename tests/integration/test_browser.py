@@ -1,6 +1,6 @@
 """/docs and /status in a real browser, as a person uses them.
 
-GR_SCREENSHOTS=DIR keeps pictures of both at three widths in both colour schemes there, to be looked at.
+With GR_SCREENSHOTS=DIR the directory gets pictures of both pages at three widths in both colour schemes.
 """
 
 import os
@@ -50,7 +50,7 @@ def status_url(gateway):
 
 
 def fine(browser, url, expected="nothing"):
-    """The page asked only the gateway it came from, and the browser complained of nothing but what is expected."""
+    """Checks that the page called only its own gateway, and that the browser reported only the expected errors."""
     told = browser.told()
     origin = url.rsplit("/", 1)[0]
     assert told["requests"] and all(one.startswith((origin, "data:")) for one in told["requests"]), told["requests"]
@@ -72,7 +72,7 @@ def test_a_room_is_created_with_two_clicks_and_a_name(browser, gateway):
 
 
 def test_a_key_stays_in_memory(browser, tmp_path, box):
-    """It goes into the request's header and nowhere else, not even into the command that is shown."""
+    """The credential is sent in the header of the request and appears nowhere else, not even in the command that is shown."""
     with gateway_for(tmp_path / "gateway", box.url, docs={"public": True},
                      auth={"keys": {"file": str(tmp_path / "keys.json")}}) as gateway:
         made = gateway.run("keys", "add", "page", "--scope", "rooms:read")
@@ -101,7 +101,7 @@ def test_search_leaves_what_matches(browser, gateway):
 
 
 def test_every_operation_can_be_opened(browser, tmp_path, box):
-    """All groups, the ones of a third party included, each with what its rows say."""
+    """All groups, also those of third parties, each with the documentation of its rows."""
     plugins = {"greeter": {"library": os.path.join(PLUGINS, "hello.so")}}
     with gateway_for(tmp_path / "gateway", box.url, plugins=plugins, docs={"public": True}) as gateway:
         browser.open(docs_url(gateway))
@@ -142,11 +142,11 @@ def test_it_turns_red_when_an_upstream_goes_and_green_when_it_is_back(browser, g
     assert "upstream api" in browser.text("#verdict")[0]
     restart_on(box, box.port)
     browser.wait("[data-state='good']")
-    fine(browser, status_url(gateway), expected="status of 503")  # what /readyz answered meanwhile
+    fine(browser, status_url(gateway), expected="status of 503")  # /readyz answered 503 meanwhile
 
 
 def restart_on(box, port):
-    """The sandbox again, where the gateway looks for it."""
+    """Starts the sandbox again at the address that the gateway calls."""
     box.listen = f"127.0.0.1:{port}"
     box.start()
 
@@ -183,7 +183,7 @@ def test_of_two_hundred_operations_the_busiest_are_shown(browser, tmp_path):
 
 @pytest.mark.parametrize("width,scheme", SIZES, ids=[f"{width}-{scheme}" for width, scheme in SIZES])
 def test_nothing_is_cut_off_and_nobody_is_shut_out(browser, gateway, width, scheme):
-    """At a phone's width and at wide ones, light and dark: no sideways scrolling, and axe-core finds nothing."""
+    """At the width of a phone and at larger ones, light and dark: nothing scrolls sideways, and axe-core finds no problem."""
     gateway.get("/rooms")
     pictures = os.environ.get("GR_SCREENSHOTS")
     browser.open(docs_url(gateway), width=width, scheme=scheme)

@@ -115,7 +115,7 @@ def test_routes_fit_a_terminal(gateway, width):
         try:
             while piece := os.read(master, 4096):
                 shown += piece
-        except OSError:  # the end of a terminal
+        except OSError:  # a pseudo-terminal
             pass
         assert process.wait(TIMEOUT) == 0
     os.close(master)

@@ -23,7 +23,7 @@ TREE = {
 
 @pytest.fixture
 def check(tmp_path):
-    """check(PATH, LINE) is what the script says about the tree with the line in that file; "" when it finds nothing."""
+    """check(PATH, LINE): the output of the script for a tree that has this line in this file; "" when it finds nothing."""
     (tmp_path / "scripts").mkdir()
     shutil.copy(SCRIPT, tmp_path / "scripts/check-order")
 

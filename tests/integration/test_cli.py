@@ -121,7 +121,7 @@ def test_check_is_quiet_about_a_sound_config(etc):
 
 
 def place(etc, name):
-    """LINE:COLUMN of the one member of that name."""
+    """LINE:COLUMN of the only member with this name."""
     for number, line in enumerate((etc / "greenroom.json").read_text().splitlines(), 1):
         if f'"{name}":' in line:
             return f"{number}:{line.index(name)}"
@@ -450,7 +450,7 @@ def test_help_shows_the_commands_of_plugins(commands):
 
 
 def test_closed_descriptors_are_not_written_into(etc, tmp_path):
-    """The lock file would get descriptor 1, and the key be printed into it. A key that was not printed is not valid."""
+    """The lock file would get descriptor 1, and the key would be printed into it. A key that was not printed is not valid."""
     config = json.loads((etc / "greenroom.json").read_text())
     config["auth"] = {"keys": {"file": str(tmp_path / "keys.json")}}
     (etc / "greenroom.json").write_text(json.dumps(config))

@@ -1,4 +1,4 @@
-"""What scripts/cluster does for minutes, with small numbers."""
+"""A short run of what scripts/cluster does for minutes."""
 
 import pathlib
 import shutil

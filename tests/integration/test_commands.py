@@ -1,7 +1,7 @@
-"""Every command that the program lists keeps to the same rules: its own page, wrong options, JSON, exit statuses.
+"""Rules for all commands that the program lists: a help page, wrong options, JSON output, exit statuses.
 
 The commands are read from greenroom --help, and their parts and flags from the pages that it leads to. So a new command is
-tested as soon as it is listed. One whose words have an unknown name fails until WORDS has a value for that name.
+tested as soon as it is listed. The test of a command with an argument of an unknown name fails until WORDS has a value for it.
 """
 
 import atexit
@@ -22,7 +22,7 @@ ETC = os.path.join(os.environ["GR_SOURCE_DIR"], "etc")
 ENV = {**{name: value for name, value in os.environ.items() if not re.match("APP_|GREENROOM_|BASE_URL|STATE_", name)},
        "APP_ACCESS_KEY": "access-key", "APP_SECRET": "a-secret-of-the-tests-0123456789abcdef"}
 
-# What stands for the names of words in a usage line.
+# The values for the names of arguments in a usage line.
 WORDS = {"METHOD": "GET", "PATH": "/rooms", "OPERATION": "rooms.list", "NAME": "rooms", "NAME|ID": "none", "EVENT": "none",
          "TARGET": "none", "FILE": os.path.abspath(f"{os.environ['GR_PLUGIN_DIR']}/rooms.so"), "CASES.json": "none.json",
          "FROM": "sqlite:/nonexistent/from.db", "TO": "sqlite:/nonexistent/to.db", "ACCOUNT": "none"}
@@ -40,7 +40,7 @@ def usage_of(*words):
 
 
 def small_config():
-    """A config with those groups of etc that bring commands; loading the others would only take time."""
+    """A config with the groups of etc that have commands. Without the others the commands start faster."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="greenroom-commands-"))
     atexit.register(shutil.rmtree, directory)
     (directory / "plugins.d").mkdir()
@@ -52,7 +52,7 @@ def small_config():
 
 
 def commands():
-    """Each command as a tuple of its one or two words, with what follows them in its usage line."""
+    """The commands: a tuple of the one or two words of each, and the rest of its usage line."""
     own, _, plugins = greenroom("--help").stdout.partition("\ncommands (")[2].partition("\n\nexit status")[0].partition(
         "\n\ncommands of plugins:\n")
     found = []
@@ -72,13 +72,13 @@ each_command = pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 
 
 def given(usage):
-    """The words that a command needs: those of its usage line that no brackets enclose; the first of alternatives."""
+    """The arguments that a command needs: those in its usage line without brackets; of alternatives the first."""
     rest = re.sub(r"\[[^\]]*\]…?", "", usage)
     return [WORDS.get(word, word) if word.isupper() or word in WORDS else word for word in rest.partition(" | ")[0].split()]
 
 
 def test_the_list_is_complete():
-    """Commands of the host, parts of them, and commands of plugins."""
+    """The commands of the host, their subcommands, and the commands of plugins."""
     assert {("check",), ("keys", "add"), ("webhooks", "list"), ("token", "agent")} <= set(COMMANDS) and len(COMMANDS) > 35
 
 
@@ -95,7 +95,7 @@ def test_it_has_a_page_of_its_own(words):
 
 @each_command
 def test_an_unknown_option_is_wrong_usage(words):
-    """The host tells of a slip before it reads the config, which only the commands of plugins need for it."""
+    """The host reports a wrong option before it reads the config. Only for commands of plugins it needs the config first."""
     done = greenroom(*words, "--no-such-option", config=SMALL if words in PLUGIN_COMMANDS else "/nonexistent")
     assert (done.returncode, done.stdout) == (2, "")
     first, second = done.stderr.splitlines()[:2]
@@ -113,7 +113,7 @@ def test_a_misspelt_option_is_corrected(words):
 
 @pytest.mark.parametrize("words", [words for words, usage in COMMANDS.items() if not usage.endswith("…")], ids=" ".join)
 def test_a_word_too_many_is_wrong_usage(words):
-    """At most three optional words follow any command."""
+    """No command has more than three optional arguments."""
     done = greenroom(*words, *given(COMMANDS[words]), "more", "more", "more", "more")
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert f"usage: greenroom [-c DIR] {' '.join(words)}" in done.stderr
@@ -121,7 +121,7 @@ def test_a_word_too_many_is_wrong_usage(words):
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    """A gateway with groups that bring commands."""
+    """A running gateway with groups that have commands."""
     directory = tmp_path_factory.mktemp("commands")
     gateway = Gateway(directory, {"store": "sqlite:greenroom.db", "state_directory": str(directory),
                                   "upstreams": {"api": {"url": "http://127.0.0.1:1/v2"}},
@@ -154,7 +154,7 @@ STATUSES = {int(status) for status in re.findall(r"^  (\d)  ", greenroom("--help
 
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words != ("dev",)], ids=" ".join)
 def test_without_a_config_the_status_is_one_of_the_table(words, tmp_path):
-    """3 names the file; commands that need no config do what they should, or fail for another reason."""
+    """The exit status is 3 and the message names the file. Commands that need no config succeed or fail for another reason."""
     words = (*words, *given(COMMANDS[words]))
     done = greenroom(*words, config=tmp_path / "none", env={**ENV, "STATE_DIRECTORY": str(tmp_path)})
     assert done.returncode in STATUSES

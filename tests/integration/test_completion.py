@@ -1,4 +1,4 @@
-"""Completion in the shells themselves: keys are typed at a terminal, and the line is read after TAB."""
+"""Completion in the shells themselves: the test types at a terminal and reads the line after TAB."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from support.gateway import BINARY, PLUGIN_DIR
 from support.until import until
 from support.upstream import TIMEOUT
 
-# Ctrl-X Ctrl-P writes the line into a file, in one step, so that half a line is never read.
+# Ctrl-X Ctrl-P writes the line into a file in one step, so that the test never reads half of it.
 SETUP = {
     "bash": """source greenroom.bash
 show() { printf '%s' "$READLINE_LINE" >line.new; mv line.new line; }
@@ -44,7 +44,7 @@ class Shell:
         if self.pid == 0:
             os.chdir(directory)
             os.execvpe(PROGRAM[name][0], PROGRAM[name], env)
-        # What the shell prints is not looked at, but it must be read, or the shell would wait.
+        # The output of the shell is not checked, but the shell would wait if nothing read it.
         self.said = b""
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -62,7 +62,7 @@ class Shell:
         os.write(self.terminal, keys.encode())
 
     def complete(self, typed):
-        """The line after TAB; an empty line follows."""
+        """Types text and TAB, returns the line, and deletes it."""
         self.line.unlink(missing_ok=True)
         self.type(f"{typed}\t\x18\x10")
         until(self.line.exists, f"nothing after {typed!r}")

@@ -1,4 +1,4 @@
-"""The examples for containers: their configs check, audit finds nothing in them, and names agree across the files."""
+"""The examples for containers: check and audit find nothing in their configs, and their files use the same names."""
 
 import json
 import os
@@ -18,14 +18,14 @@ SECRETS = {"app_secret": "s" * 40, "access_key": "an-access-key",
 
 
 def config_map():
-    """The files of the ConfigMap: block scalars, indented by four."""
+    """The files in the ConfigMap, which are block scalars with an indentation of four."""
     data = KUBERNETES.partition("\ndata:\n")[2].partition("\n---\n")[0]
     files = re.findall(r"^  ([\w.]+): \|\n((?:    .*\n?)+)", data, re.M)
     return {name: re.sub(r"^    ", "", text, flags=re.M) for name, text in files}
 
 
 def lay(directory, files):
-    """A config directory in which /run/secrets is a directory of the test."""
+    """A copy of the config directory in which /run/secrets is replaced by a directory of the test."""
     (directory / "secrets").mkdir()
     for name, text in SECRETS.items():
         (directory / "secrets" / name).write_text(text)
@@ -56,7 +56,7 @@ def test_the_config_checks_and_nothing_in_it_is_dangerous(tmp_path, files):
     assert done.returncode == 0 and ": nothing found, 2 accepted by the config\n" in done.stdout, done.stdout
 
 
-# A user of no privileges, except that it finds the program in a clone under a home of mode 0700.
+# A user without privileges, except that it can reach the program below a home directory of mode 0700.
 AS_USER = ["setpriv", "--reuid", "10001", "--regid", "10001", "--groups", "10001", "--no-new-privs",
            "--inh-caps", "-all,+dac_read_search", "--ambient-caps", "-all,+dac_read_search"]
 
@@ -85,7 +85,7 @@ def test_the_volumes_of_a_pod_give_no_false_alarm(tmp_path):
     assert (done.returncode, done.stderr) == (0, "") and ": fine: 2 plugins, " in done.stdout
     done = asked("audit")
     assert done.returncode == 0 and ": nothing found, 2 accepted by the config\n" in done.stdout, done.stdout
-    # What is not mounted read-only is still judged.
+    # The audit still judges volumes that can be written.
     done = run(etc, tmp_path, "audit")
     assert f"{etc}: writable (high): mode 2777" in done.stdout and "stays-root" in done.stdout
 

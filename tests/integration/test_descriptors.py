@@ -1,4 +1,4 @@
-"""Many connections, and few descriptors: what is refused, what goes on, and what is said about it."""
+"""Many connections and few descriptors: what is refused, what still works, and what is logged."""
 
 import contextlib
 import os
@@ -23,14 +23,14 @@ def connections(gateway, state):
 
 
 def cpu_seconds(gateway):
-    """Of the process, so far."""
+    """The processor time that the process has used so far."""
     with open(f"/proc/{gateway.process.pid}/stat", encoding="ascii") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def crowd(stack, gateway, count):
-    """So many clients that connect and say nothing."""
+    """Connects so many clients, which send nothing."""
     return [stack.enter_context(Raw(gateway.port)) for _ in range(count)]
 
 
@@ -63,7 +63,8 @@ def test_enough_descriptors_are_not_warned_of():
 
 @pytest.mark.parametrize("limit,asked,share", [(64, None, 3072), (12_000, None, 3501), (12_000, 100, 75)])
 def test_requests_max_grows_with_the_limit_of_descriptors(limit, asked, share):
-    """It is two fifths of what 64 workers, 8 of the admin and 256 others leave; three quarters of it may wait for one upstream."""
+    """The limit is two fifths of the descriptors that remain after 64 workers, 8 workers of the admin listener and 256 others. Three
+    quarters of it may wait for one upstream."""
     server = {"workers": 64, **({"requests_max": asked} if asked else {})}
     gateway = Gateway(server=server, upstreams={"api": {"url": "http://127.0.0.1:1"}})
     gateway.config["admin"]["workers"] = 8
@@ -80,9 +81,9 @@ def test_more_connections_than_the_operator_wants_get_503():
         answer = gateway.get("/nowhere")
         assert answer.status == 503 and answer.header("Retry-After") and answer.header("Connection") == "close"
         assert b"there are too many connections" in answer.body
-        silent = Raw(gateway.port)  # who says nothing does not keep the place that is for refusals
+        silent = Raw(gateway.port)  # a client that sends nothing does not keep the slot for refusals
         assert silent.closed()
-        for client in clients:  # those who are in are served
+        for client in clients:  # the clients with a connection are served
             client.send(HEALTH)
             assert client.answer().status == 200
         clients[0].socket.close()
@@ -124,7 +125,7 @@ def test_connections_are_seen_by_what_they_are_at():
 
 
 def test_requests_that_wait_for_a_worker_are_seen_and_timed():
-    """One worker, which is held for as long as it takes to see the others queue."""
+    """There is one worker. It is busy until the test has seen that the other clients wait."""
     with Gateway(plugins={"probe": {}}, server={"workers": 1}) as gateway:
         first = gateway.raw(b"GET /probe/wait/1500 HTTP/1.1\r\nHost: h\r\n\r\n")
         until(lambda: metrics(gateway)["greenroom_listener_requests_running", "listener", "main"] == 1, "it runs")

@@ -39,7 +39,7 @@ def children(pid):
 
 
 def start(env, *words, before=()):
-    """Running, and its first line read. before: a command that runs it."""
+    """Starts greenroom dev and reads its first line. before: words of a command that runs it."""
     process = subprocess.Popen([*before, BINARY, "-c", ETC, "dev", *words], env=env, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
     return process, process.stdout.readline()
@@ -53,7 +53,7 @@ def make_room(env):
 
 
 def test_a_class_gets_its_rooms_from_the_services_beside_it(env, tmp_path):
-    """Gateway and services have state directories of their own, and must have one secret."""
+    """The gateway and the services have separate state directories and must use the same secret."""
     state = tmp_path / "state"
     process, _ = start(env, "--state", str(state))
     try:
@@ -193,7 +193,7 @@ def test_a_state_that_is_kept_has_the_rooms_too(env, tmp_path):
 
 
 def test_its_sudden_end_ends_both(env):
-    """No handler runs at SIGKILL, so it is the kernel that tells them."""
+    """No handler runs at SIGKILL, so the kernel has to signal the child processes."""
     process, _ = start(env)
     both = children(process.pid)
     assert len(both) == 2
@@ -234,7 +234,7 @@ def test_a_terminal_that_is_closed_ends_it_in_order(env):
 
 
 def printed(process, first):
-    """All that it prints, up to its last line."""
+    """The output up to its last line."""
     lines = [first]
     while lines[-1] and not lines[-1].startswith("Ctrl-C"):
         lines.append(process.stdout.readline())
@@ -270,7 +270,7 @@ def test_with_a_config_that_wants_keys_it_makes_one_for_the_example(env, tmp_pat
     config = json.loads((etc / "greenroom.json").read_text())
     (etc / "greenroom.json").write_text(json.dumps({**config, "auth": {"keys": {}}}))
     keys = []
-    for _ in range(2):  # the state is kept, and the second run makes a key of its own
+    for _ in range(2):  # the state is kept, and the second run makes a new key
         process = subprocess.Popen([BINARY, "-c", str(etc), "dev", "--state", str(tmp_path / "state")], env=env,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
@@ -305,7 +305,7 @@ def test_on_a_terminal_the_log_is_text_in_colours(env, no_color):
     try:
         while part := os.read(ours, 65536):
             log += part
-    except OSError:  # the end of a terminal that no other process has open
+    except OSError:  # a pseudo-terminal that no other process has open
         pass
     os.close(ours)
     assert b"ready after " in log and b'{"time"' not in log

@@ -1,5 +1,5 @@
 """Bad clients: pipelined requests, requests cut anywhere, bodies of every kind, clients that disconnect. Every
-answer is compared with its request, so that one that is lost, doubled, cut or given to another client is seen."""
+answer is compared with its request, so that an answer that is lost, doubled, cut or sent to another client fails the test."""
 
 import asyncio
 import json
@@ -78,7 +78,7 @@ async def read_answer(reader):
 
 async def send_in_pieces(dice, writer, data):
     step = len(data) if dice.random() < 0.5 else dice.choice((7, 60, 3000, 50_000))
-    step = max(step, len(data) // 200)  # so that a large body ends in time
+    step = max(step, len(data) // 200)  # otherwise a large body would take too long
     for at in range(0, len(data), step):
         writer.write(data[at:at + step])
         await writer.drain()
@@ -86,7 +86,7 @@ async def send_in_pieces(dice, writer, data):
 
 
 async def converse(dice, reader, writer, count):
-    """Pipelined requests, all sent before the first answer is read. False: it disconnects instead."""
+    """Sends pipelined requests before it reads the first answer. Returns False when it disconnected instead."""
     batch = [dice.choice(KINDS)(dice) for _ in range(dice.choice((1, 1, 1, 2, 5)))]
     data = b"".join(sent for sent, _ in batch)
     if dice.random() < 0.05:

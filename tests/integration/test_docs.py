@@ -1,4 +1,4 @@
-"""The description of the API: what it says is what the gateway does, and who gets to see it."""
+"""The OpenAPI document: it describes what the gateway does, and only the right callers can read it."""
 
 import json
 import os
@@ -183,7 +183,7 @@ WRONG = [
 
 
 def test_errors_are_in_the_shape_that_the_document_names(tmp_path):
-    """Of three groups, each with a format of its own; the upstream is not there."""
+    """The document and answers of three groups with different error formats. The upstream is not there."""
     groups = ("rooms", "accounts", "minigroups")
     plugins = {"minigroups": {"config": json.load(open(os.path.join(SOURCE, "etc/plugins.d/minigroups.json")))["config"]}}
     gateway = gateway_for(tmp_path / "gateway", UNREACHABLE, groups=groups, plugins=plugins)
@@ -202,7 +202,7 @@ def test_errors_are_in_the_shape_that_the_document_names(tmp_path):
 
 
 def test_a_generated_client_walks_the_tour(tmp_path, box):
-    """Every answer on the way is one that the document names, in its shape."""
+    """The document has the status and the schema of every answer during the flow."""
     with make(tmp_path, groups=("rooms", "templates", "room_codes", "token", "polls", "recordings", "recording_assets"),
               upstream=box.url) as gateway:
         api = api_client.generate(gateway.admin("/openapi.json").json, tmp_path).Api(gateway)

@@ -1,4 +1,4 @@
-"""The documents match the program: their commands run, their quotes are in the tree, the tour passes."""
+"""The documents match the program: their commands run, the code that they quote is in the tree, the tour passes."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def blocks(text, language):
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory):
-    """An installed Greenroom, as the author of a plugin has it."""
+    """An installed Greenroom, as an author of plugins uses it."""
     if os.environ.get("GR_SANITIZE"):
         pytest.skip("a plugin built without the sanitizer does not fit this build")
     where = tmp_path_factory.mktemp("prefix")
@@ -51,7 +51,7 @@ def session(text, port):
 
 
 def run_session(steps, directory, env):
-    """The output of each command. Background commands end with the session."""
+    """Runs the commands in one shell and returns the output of each. Background commands end with the shell."""
     script = ["set -eu", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
     for number, (command, _) in enumerate(steps):
         script.append(f"echo '=== {number}'\n{command}\necho")
@@ -152,7 +152,7 @@ def test_the_diff_of_a_route_is_what_stands_in_its_files(document):
 
 
 def assert_as_promised(command, promised, found):
-    """Ids differ between runs; a line that ends in "…" is the beginning of the output."""
+    """Compares output; ids differ between runs, and of a line that ends in "…" only the beginning counts."""
     promised, found = ([re.sub(r"[0-9a-f]{24}", "ID", line) for line in lines] for lines in (promised, found))
     if promised and promised[-1].endswith("…"):
         cut = promised[-1].rstrip("…")
@@ -188,7 +188,7 @@ def test_the_mistakes_that_the_readme_shows(tmp_path):
     assert (done.returncode, done.stderr.splitlines()) == (3, promised)
 
 
-# Every command of the README, and where it is run: here, or by the script that has the system it needs.
+# Every command of the README and where it is run: in this file, or by a script that has the system which it needs.
 RUN_ELSEWHERE = {
     "scripts/run": "scripts/clean-root SUITE run",
     "scripts/test": "scripts/clean-root SUITE test",
@@ -198,11 +198,11 @@ RUN_ELSEWHERE = {
     "systemctl start greenroom && greenroom status": "scripts/clean-root SUITE package",
     "cmake --install build --prefix DIR": "abi.install",
 }
-ASKED = ["status", "health", "reload"]  # of a running gateway: test_admin_socket.py
+ASKED = ["status", "health", "reload"]  # needs a running gateway: see test_admin_socket.py
 
 
 def commands(text):
-    """The commands of indented blocks and those between backquotes, without what is said about them."""
+    """The commands in indented blocks and between backquotes, without their explanations."""
     lines = re.findall(r"^    ((?:scripts/|apt |systemctl |greenroom ).*)$", text, re.M)
     lines += re.findall(r"`((?:[A-Z_]+=\S+ )*(?:greenroom|cmake|scripts/\w+)(?: [^`]*)?)`", text)
     return [re.sub(r"\s+#.*", "", line) for line in lines]
@@ -234,11 +234,11 @@ def test_every_command_of_the_readme_runs(tmp_path):
             assert run_greenroom(etc, f"greenroom {name} --help").returncode == 0, command
         elif command == "greenroom plugin inspect":
             assert run_greenroom(etc, f"{command} {os.environ['GR_PLUGIN_DIR']}/rooms.so").returncode == 0
-        elif command == "greenroom plugin test":  # with a file and cases, in the session of the guide
+        elif command == "greenroom plugin test":  # run with a file and cases in the session of the guide
             assert any(line.startswith(f"{command} ") for line, _ in session(blocks(GUIDE, "console")[0], 0))
         else:
             done = run_greenroom(etc, command)
-            status = 1 if name == "audit" else 0  # the samples have no limits, which the audit finds
+            status = 1 if name == "audit" else 0  # the audit reports that the samples have no limits
             assert done.returncode == status and done.stdout, f"{command}: {done.stderr}"
         ran += 1
     assert ran >= 10 and {"check", "routes", "openapi", "keys", "plugins", "audit"} <= {
@@ -271,7 +271,7 @@ def test_the_row_that_the_readme_quotes_stands_in_the_tree():
 
 
 def test_the_plugin_of_the_readme_builds(prefix, tmp_path):
-    """scripts/new-plugin of the tree, whose build finds the installed Greenroom on the PATH."""
+    """Runs scripts/new-plugin of the tree. The build of the new plugin finds the installed Greenroom on the PATH."""
     steps = session(blocks(README, "console")[2], 0)
     assert [command.split()[0] for command, _ in steps] == ["scripts/new-plugin", "greeter/build.sh"]
     (tmp_path / "scripts").symlink_to(SOURCE / "scripts")

@@ -61,7 +61,7 @@ def source_of(file):
 @plain_build
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="another processor")
 def test_objects_are_ready_for_control_flow_protection():
-    # Objects of sources that were renamed stay in a build directory; they are not linked.
+    # Old objects of renamed sources stay in a build directory, but are not linked.
     objects = [file for file in sorted((BUILD / "core").rglob("*.o")) if source_of(file).exists()]
     assert objects
     for file in objects:
@@ -78,7 +78,7 @@ def test_no_deprecated_form_reader_is_linked():
 
 
 class Process(Gateway):
-    """A gateway whose secret came through the environment."""
+    """A gateway that got its secret through the environment."""
 
     def __init__(self, directory, **config):
         directory.mkdir(parents=True, exist_ok=True)
@@ -145,14 +145,14 @@ def limit(process, name):
 @pytest.mark.parametrize("core_dumps", [False, True])
 def test_core_dumps(tmp_path, core_dumps):
     with Process(tmp_path, server={"core_dumps": core_dumps}) as process:
-        # /proc/PID of a process that may not be dumped belongs to root, whatever its user.
+        # /proc/PID of a process that may not be dumped belongs to root, whatever the user of the process.
         if not core_dumps:
             assert limit(process, "Max core file size") == ("0", "0")
         assert process.status("NoNewPrivs") == ["1"]
 
 
 def test_debugger_is_kept_out_unless_allowed(tmp_path):
-    """PR_SET_DUMPABLE shows in the owner of /proc/PID/environ, for a process that is not root's."""
+    """The owner of /proc/PID/environ shows PR_SET_DUMPABLE, unless the process is root's."""
     if not ROOT:
         pytest.skip("needs root to start as another user")
     nobody = pwd.getpwnam("nobody")
@@ -166,7 +166,7 @@ def test_debugger_is_kept_out_unless_allowed(tmp_path):
 
 
 class public_directory:
-    """A directory that other users can reach, which pytest's own are not."""
+    """A directory that other users can reach. They cannot reach those of pytest."""
 
     def __enter__(self):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="greenroom-"))
@@ -189,7 +189,7 @@ def free_low_port():
 
 
 def batch_threads(process, wanted):
-    """The threads under SCHED_BATCH, when there are enough: a worker sets its policy when it first runs."""
+    """Waits until enough threads have SCHED_BATCH and returns them. A worker sets its policy when it first runs."""
     def found():
         return [task for task in process.tasks if os.sched_getscheduler(int(task)) == os.SCHED_BATCH]
 
@@ -199,7 +199,7 @@ def batch_threads(process, wanted):
 
 def test_workers_run_without_interrupting_each_other(tmp_path):
     with Process(tmp_path, server={"workers": 5}, admin={"workers": 3}) as process:
-        # The workers of the admin listener do interrupt, so that health is answered at once.
+        # The workers of the admin listener may preempt other threads, so that health is answered at once.
         assert len(batch_threads(process, 5)) == 5
 
 
@@ -222,7 +222,7 @@ def test_workers_take_short_turns(tmp_path):
 
 
 def readable_process(directory, **config):
-    """A process that can reload as another user, also when this build lies in a home that only its owner enters."""
+    """A gateway that can reload as another user, even when the build is below a home directory that only its owner can enter."""
     process = Process(directory, **config)
     plugins = directory / "readable"
     plugins.mkdir(mode=0o755)
@@ -277,14 +277,14 @@ def test_the_process_of_a_group_runs_as_the_same_user():
 
 @pytest.mark.skipif(not ROOT, reason="only root can change the user")
 def test_what_the_user_cannot_read_again_is_told():
-    """The start reads as root; a later reload does not."""
+    """The start reads the files as root; a later reload reads them as the other user."""
     with public_directory() as directory:
         process = Process(directory, server={"user": "nobody"})
         process.write()
         file = directory / "plugins.d" / "rooms.json"
         file.chmod(0o600)
         wanted = f"as user 'nobody', a reload would fail: {file}: cannot be read: Permission denied"
-        # A process that became another user cannot be looked at by the leak checker when it ends.
+        # At its end, the leak checker cannot inspect a process that has changed its user.
         env = {**process.env, "ASAN_OPTIONS": process.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
         done = subprocess.run([BINARY, "check", "-c", str(directory)], env=env, capture_output=True, text=True,
                               timeout=TIMEOUT)

@@ -1,4 +1,4 @@
-"""Upstreams that hang, lie, flood or try to speak for the gateway: the client gets one proper answer."""
+"""Upstreams that hang, send wrong lengths, too much data or unrequested answers: the client gets one correct answer."""
 
 import time
 

@@ -41,7 +41,7 @@ def routes_of(gateway):
 
 
 def ask(gateway, route):
-    """One call of the route that its checks let through, or refuse with 400, when it is there."""
+    """Calls the route. When it exists, its checks let the call through or answer 400."""
     path = re.sub(r"\{\w+\}", "1", route["path"])
     return gateway.request(route["method"], path, b"{}" if route["method"] != "GET" else None)
 

@@ -26,7 +26,7 @@ def post(headers, body=b"", path=b"/probe/json"):
 
 
 def wait_in_flight(gateway, count):
-    """Until count requests are being served, without this one."""
+    """Waits until count requests are being served, not counting the request that asks."""
 
     def there():
         metrics = gateway.admin("/metrics").body.decode()
@@ -363,7 +363,7 @@ def test_a_busy_port_is_one_clear_line(gateway):
 def test_no_answer_is_guessed_at_by_a_browser(gateway):
     for path in ("/healthz", "/nowhere", "/probe/large/10"):
         assert gateway.get(path).header("X-Content-Type-Options") == "nosniff"
-        assert gateway.get(path).header("Strict-Transport-Security") is None  # without TLS it means nothing
+        assert gateway.get(path).header("Strict-Transport-Security") is None  # browsers ignore it without TLS
 
 
 def test_the_public_word_on_readiness_names_nothing(gateway):
@@ -373,7 +373,7 @@ def test_the_public_word_on_readiness_names_nothing(gateway):
 
 @pytest.mark.parametrize("target,headers,status", [(1024, 4096, 200), (1024, 4097, 431), (1025, 4096, 414)])
 def test_a_head_may_be_as_large_as_the_reference_says(target, headers, status):
-    """header_max counts the header lines, uri_max the target; neither takes from the other."""
+    """header_max counts only the header lines and uri_max only the target."""
     with Gateway(server={"header_max": "4k", "uri_max": "1k"}) as gateway:
         path = b"/healthz?" + b"q" * (target - len("/healthz?"))
         lines = b"X: " + b"x" * (headers - len(HOST) - len("X: \r\n")) + b"\r\n"

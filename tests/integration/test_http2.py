@@ -145,7 +145,7 @@ def test_calls_wait_for_a_connection_that_is_being_made(gateway, upstream, pool)
 def test_more_calls_than_streams_take_more_connections(server_files, start, pool):
     with Http2Upstream(*server_files, streams_max=10) as upstream:
         gateway = start(upstream.url)
-        assert gateway.get("/rooms/1").status == 200  # the limit is known from here on
+        assert gateway.get("/rooms/1").status == 200  # from now on the gateway knows the limit
         hold(upstream)
         calls = [pool.submit(gateway.get, f"/rooms/{n}") for n in range(35)]
         held(upstream, 35)

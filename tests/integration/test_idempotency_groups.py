@@ -40,7 +40,8 @@ def test_accounts_of_a_group_do_not_share_keys(rig, store):
 
 
 def test_unknown_clients_do_not_meet_by_a_key(rig):
-    """Of an open route: another request with the key is of another client, which learns nothing."""
+    """On a route without authentication, a different request with the same key counts as another client's, so that this client
+    does not learn that the key was used."""
     def create(name):
         body = {"username": name, "password": "correct horse", "email": f"{name}@studio.example"}
         return rig.post("/accounts", body, **keyed("1"))

@@ -42,7 +42,7 @@ class Running:
 
 
 def held(upstream, gateway, key):
-    """A first request which the upstream has got, and does not answer before the event is set."""
+    """Sends a first request that has reached the upstream, which answers when the returned event is set."""
     go = threading.Event()
     upstream.on("POST", "/v2/rooms", Reply.held(go, CREATED))
     running = Running(gateway, key)
@@ -82,7 +82,7 @@ def test_of_many_at_once_one_is_carried_out(make, upstream):
 
 
 def leave(gateway, upstream, request):
-    """Sends a request and resets the connection once the upstream has got it. What the upstream has got."""
+    """Sends a request, resets the connection when the upstream has got it, and returns what the upstream got."""
     seen = len(upstream.requests)
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=TIMEOUT) as client:
         client.sendall(request)
@@ -104,7 +104,7 @@ def test_a_client_that_comes_back_gets_the_answer(make, upstream):
     upstream.on("GET", "/v2/rooms/1", Reply.held(go, CREATED))
     with_key = leave(gateway, upstream, creation(b'Idempotency-Key: "%s"\r\n' % key.encode()))
     without = leave(gateway, upstream, creation())
-    # A read that others may share looks for its client at intervals, as the call with the key does if it looks at all.
+    # A read that others may share checks at intervals whether its client is still there. The call with the key must not.
     read = leave(gateway, upstream, b"GET /rooms/1 HTTP/1.1\r\nHost: x\r\n\r\n")
     upstream.wait(lambda it: without.abandoned and read.abandoned)
     assert gateway.post("/rooms", ROOM, **keyed(key)).status == 409
@@ -198,18 +198,18 @@ def test_a_gateway_that_gives_its_last_requests_up_says_so(make, upstream):
     running, _ = held(upstream, one, key)
     one.stop()
     told = running.end()
-    assert told is None or told.status == 503  # the gateway ends soon after, so its word may come too late
+    assert told is None or told.status == 503  # the gateway ends soon after, so its answer may be lost
     answer = two.post("/rooms", ROOM, **keyed(key))
     assert answer.status == 504 and sent(upstream) == 1
 
 
-# --- reload, faults of the store, documents ---
+# --- reload, faults of the store ---
 
 
 @pytest.mark.skipif("GR_TEST_POSTGRES" not in os.environ, reason="a file has the clock of its machine")
 @pytest.mark.skipif(not faketime(), reason="libfaketime is not installed, or cannot be used with a sanitizer")
 def test_a_clock_that_is_hours_wrong_ends_no_record(make, upstream):
-    """Neither those of others, nor its own too early."""
+    """It ends neither the records of other gateways nor its own before their time."""
     right, early, late = make(), make(env=wrong_by(-7200)), make(env=wrong_by(7200))
     for first in (right, early, late):
         key = new_key()
@@ -246,7 +246,7 @@ def test_without_the_store_the_upstream_is_not_asked(make, upstream):
         assert answer.status == 503 and answer.header("Retry-After"), answer
         assert gateway.post("/rooms", ROOM, **keyed(open_key)).status == 503
         go.set()
-        assert running.end().json == CREATED  # its caller has the answer, and the record has not
+        assert running.end().json == CREATED  # the caller gets the answer, which is not in the record yet
         assert sent(upstream) == 1
     finally:
         control("resume")

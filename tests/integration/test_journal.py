@@ -1,4 +1,4 @@
-"""The systemd journal: lines with fields to filter by, in its native protocol, before a stand-in for it."""
+"""Lines of the log as entries of the systemd journal, in its native protocol, sent to a stand-in for journald."""
 
 import json
 import os
@@ -18,7 +18,7 @@ PARENT = "b7ad6b7169203331"
 
 
 class Journal:
-    """Takes datagrams as journald does; entries are dicts of fields."""
+    """Receives datagrams like journald. Each entry is a dict of fields."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -44,7 +44,7 @@ class Journal:
             self.entries.append(entry)
 
     def wait(self, **wanted):
-        """The first entry with these fields."""
+        """Waits for an entry with these fields and returns the first one."""
         return until(lambda: next((entry for entry in self.entries if wanted.items() <= entry.items()), None), str(wanted))
 
 
@@ -55,7 +55,7 @@ def journal(tmp_path):
 
 @pytest.fixture
 def start(tmp_path):
-    """start(**log): a gateway with an admin socket; its standard error is what is not in the journal."""
+    """start(**log): a gateway with an admin socket; its standard error has the lines that do not go to the journal."""
     with Upstream() as upstream:
         upstream.default = Reply({"id": "1", "name": "algebra", "enabled": True})
         started = []
@@ -73,7 +73,7 @@ def start(tmp_path):
 
 
 class Silent(Gateway):
-    """Reads its ports from `greenroom status`, since the lines that name them may go elsewhere."""
+    """A gateway whose ports are read from `greenroom status`, because the lines with the ports may go to the journal."""
 
     def start(self):
         self.write()
@@ -129,7 +129,7 @@ def test_without_a_journal_lines_stay_where_they_were(start, tmp_path):
     gateway.wait_log('"request_id":"four"')
 
 
-# What systemd does: standard error is a stream of the journal's, and the journal listens at its place.
+# As under systemd: standard error is a stream of the journal, and the journal listens on its usual socket.
 AS_SYSTEMD = """mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal && ln -s "$1" /run/systemd/journal/socket
 shift; JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec "$@\""""
 

@@ -49,7 +49,7 @@ def new_key(gateway, name):
 
 
 class Slow:
-    """Different requests that stay in progress; equal ones would share a call."""
+    """Requests that stay in progress. They differ from each other, because equal ones would share a call."""
 
     def __init__(self, gateway, upstream, count, headers=None, seconds=1.5):
         paths = [f"/rooms/slow{i}" for i in range(count)]
@@ -157,7 +157,7 @@ def test_concurrent_requests_of_a_caller(make, upstream):
     assert refused.status == 429 and refused.header("Retry-After") == "1"
     assert gateway.get("/rooms", headers=other).status == 200
     assert slow.end() == [200, 200]
-    assert gateway.get("/rooms", headers=one).status == 200, "what was counted is let go"
+    assert gateway.get("/rooms", headers=one).status == 200, "the requests that have ended still count"
     assert rejected(gateway, "concurrency") == 1
 
 

@@ -15,7 +15,7 @@ CALLS = 600
 
 
 class Paused(Gateway):
-    """The log is read up to the line that says it is ready, and further when reads is set."""
+    """A gateway whose log is read up to the line that says it is ready. The rest is read when reads is set."""
 
     def __init__(self, *words, **more):
         super().__init__(*words, **more)
@@ -28,12 +28,13 @@ class Paused(Gateway):
             if "ready after" in line:
                 break
         super()._read(head, lines)
-        lines.pop()  # closed later
+        lines.pop()  # the end of the log, which comes later
         self.reads.wait()
         super()._read(stream, lines)
 
     def finish(self):
-        """Reads the rest; returns the requests in it, and the number of lines reported lost."""
+        """Stops the gateway and reads the rest of the log. Returns the requests in it, and the number of lines that it reports as
+        lost."""
         self.reads.set()
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(TIMEOUT * 2) == 0
@@ -70,7 +71,7 @@ def start(tmp_path):
 
 
 def call(gateway, count):
-    """Requests whose lines are long: the path is in them."""
+    """Sends requests with long paths, so that the lines of the log are long."""
     for i in range(count):
         assert gateway.get(f"/{i:05}" + 240 * "x").status == 404
 
@@ -80,7 +81,7 @@ def test_by_default_every_line_is_there_when_it_stops(start):
     call(gateway, 50)
     gateway.stop()
     gateway.wait_log('"message":"stopped"')
-    # Each request has a worker of its own, which logs once its answer is out: the next one may be first.
+    # A worker logs after it has sent the answer, so that another worker may log the next request first.
     assert sorted(line["path"][:6] for line in requests_of(gateway)) == [f"/{i:05}" for i in range(50)]
 
 
@@ -92,7 +93,7 @@ def test_lines_appear_while_it_runs(start):
 
 def test_a_reader_that_hangs_costs_lines_and_is_told_so(start):
     gateway = start(Paused, buffer="64k")
-    call(gateway, CALLS)  # more than the pipe and both buffers take
+    call(gateway, CALLS)  # more lines than fit into the pipe and both buffers
     counted = lost(gateway)
     assert counted > 0
     requests, told = gateway.finish()
@@ -122,7 +123,7 @@ def test_without_a_buffer_the_line_comes_before_the_next_request(start):
     for path in ("/first", "/second"):  # one after the other, by one worker
         connection.request("GET", path)
         assert connection.getresponse().read()
-    gateway.process.kill()  # no time to write anything any more
+    gateway.process.kill()  # leaves no time to write the rest
     gateway.process.wait()
     gateway.process = None
     connection.close()

@@ -1,6 +1,6 @@
-"""What the process holds: requests that are dear to parse, side by side, and what is left of them afterwards.
+"""The memory of the process while it parses many expensive bodies at the same time, and afterwards.
 
-Measured is the process, as the kernel counts it, and not what the gateway says of itself."""
+The numbers are those of the kernel for the process, not the metrics of the gateway."""
 
 import concurrent.futures
 import http.client
@@ -23,7 +23,7 @@ BODY = MIB - 4096
 
 
 def shapes(size):
-    """Each is as dear for its kind as JSON gets: most values in fewest bytes."""
+    """For each kind of value, a body that has as many of them as fit into so many bytes."""
     def many(unit):
         return b'{"x":[' + b",".join([unit] * (size // (len(unit) + 1))) + b"]}"
 
@@ -70,7 +70,7 @@ def gateway(tmp_path_factory, upstream):
 
 
 class Watch:
-    """What the process grows by, in KiB."""
+    """Measures how much the memory of the process grows, in KiB."""
 
     def __init__(self, gateway):
         self.gateway = gateway
@@ -93,7 +93,7 @@ class Watch:
 
 
 def post(gateway, body):
-    """The status. With more patience than the harness has: a parse takes its time on a busy machine."""
+    """Returns the status. The time-out is longer than that of the harness, because parsing is slow on a busy machine."""
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=TIMEOUT * 6)
     try:
         connection.request("POST", "/rooms", body=body, headers={"Content-Type": "application/json"})
@@ -103,8 +103,8 @@ def post(gateway, body):
 
 
 def send(gateway, upstream, body, count):
-    """So many of a body side by side, until the upstream has them all. The watch, what the process held while the
-    upstream worked, and the statuses."""
+    """Sends the body count times at once, and lets the upstream answer when it has all requests. Returns the watch, the growth
+    of the memory at the time when the upstream had them, and the statuses."""
     release = threading.Event()
     upstream.default = Reply.held(release, {"id": "1"})
     seen = len(upstream.requests)
@@ -132,7 +132,7 @@ def test_24_bodies_of_a_mebibyte(gateway, upstream, shape):
     assert 0.9 * BODY < len(body) < MIB
     watch, held, statuses = send(gateway, upstream, body, 24)
     assert statuses == ({413} if shape in TOO_MANY else {200})
-    # Two of them may be trees at a time, of up to 32 MiB each; the others are their bytes.
+    # At most two bodies are trees at a time, of up to 32 MiB each; the others take the memory of their bytes.
     assert watch.peak < 160 * KIB, f"{watch.peak} KiB at the most"
     assert held < 72 * KIB, f"{held} KiB while the upstream worked"
     watch.wait_back(60 * KIB)
@@ -149,7 +149,7 @@ def test_256_bodies_whose_trees_are_large(gateway, upstream):
 
 
 def test_a_body_that_is_refused_gives_its_room_back(gateway, upstream):
-    """Its tree is large, and its last byte is wrong."""
+    """The tree of the body is large, and its last byte is wrong."""
     body = shapes(BODY)["numbers"][:-1] + b"!}"
     for _ in range(6):
         assert gateway.post("/rooms", body).status == 400

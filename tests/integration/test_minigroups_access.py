@@ -57,7 +57,7 @@ def test_good_tokens(gateway):
     bearer = mg.token(mg.ADMIN, header={"alg": "HS256", "kid": "some"})
     gateway.ask("GET", path, who=None, headers={"Authorization": "bearer " + bearer})
     gateway.ask("GET", f"{path}?access_token={bearer}", who=None)
-    # the header wins, and another scheme is not a token
+    # the header takes precedence over the query, and another scheme is not a token
     good = mg.token(mg.ADMIN)
     for header in ("Bearer x", "Basic " + good):
         problem = ("GET", f"{path}?access_token={good}")
@@ -65,7 +65,7 @@ def test_good_tokens(gateway):
 
 
 def test_an_issuer_whose_tokens_never_end(services, tmp_path):
-    """The original's services sign tokens without exp, and do not look at nbf."""
+    """The services of the original implementation sign tokens without exp and do not check nbf."""
     whole = mg.options(services)
     for issuer in whole["authn"]:
         issuer.update(exp_required=False, nbf_checked=False)
@@ -239,7 +239,7 @@ def test_public_keys_in_three_forms(services, tmp_path, keys, form):
         good = es256(keys, mg.claims_of(mg.ADMIN))
         path = f"{BASE}/{uuid.uuid4()}"
         gateway.refuse(404, "class_not_found", "GET", path, who=None, headers={"Authorization": "Bearer " + good})
-        # the algorithm is the issuer's, not the token's choice
+        # the issuer determines the algorithm, not the token
         for bad in (mg.token(mg.ADMIN), good[:-4] + "AAAA"):
             headers = {"Authorization": "Bearer " + bad}
             gateway.refuse(401, "invalid_authentication", "GET", path, who=None, headers=headers)

@@ -32,7 +32,7 @@ def test_close_takes_the_earlier_end(gateway, services, times, expected):
     start, end = gateway.ask("PUT", f"{BASE}/{group['id']}", {"reserve": 1})["time"]
     if expected == [100, 200]:
         assert [start, end] == expected
-    elif expected is None:  # it would have started later
+    elif expected is None:  # the class would have started later
         assert start == end and abs(end - time.time()) < mg.LIMIT
     else:
         assert start == expected and abs(end - time.time()) < mg.LIMIT
@@ -42,11 +42,11 @@ def test_the_source_says_whose_room_it_is(gateway, life):
     conference, event = life.group["conference_room_id"], life.group["event_room_id"]
     gateway.tell("room.close", {"id": event}, "conference", status=422)
     gateway.tell("room.close", {"id": conference}, "event", status=422)
-    # the agent id that a bridge passes on wins over the bridge's own account
+    # the agent id that a bridge passes on takes precedence over the account of the bridge
     agent = {"Gateway-Agent-Id": "alpha." + mg.SERVICES["event"]}
     gateway.tell("room.close", {"id": conference}, "conference", status=422, **agent)
     assert life.status() == "real-time"
-    gateway.tell("room.close", {"id": event}, "tq")  # neither: both kinds of rooms are searched
+    gateway.tell("room.close", {"id": event}, "tq")  # the sender is neither service, so both kinds of rooms are searched
     assert life.status() == "closed"
 
 
@@ -222,7 +222,7 @@ def test_without_a_host_it_stays_finished(gateway, services):
     life.upload()
     life.convert()
     assert services.take("event", "POST", ".*/adjust") == [] and life.status() == "finished"
-    # the host becomes known: the next report goes on
+    # with a host, the next message continues the work
     services.events["host"] = [{"occurred_at": 1, "data": {"agent_id": HOST}}]
     life.convert()
     assert len(services.take("event", "POST", ".*/adjust")) == 1
@@ -230,7 +230,7 @@ def test_without_a_host_it_stays_finished(gateway, services):
 
 def test_the_hosts_account_is_the_fallback(gateway, services, life):
     life.upload()
-    life.convert()  # no event of type host: the row's host, an account id, is compared
+    life.convert()  # without an event of type host, the host of the row counts, which is an account id
     assert len(services.take("event", "POST", ".*/adjust")) == 1
 
 

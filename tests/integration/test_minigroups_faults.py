@@ -133,7 +133,7 @@ def test_update_leaves_the_row_alone(gateway, services, bad, status):
 
 
 def stage(gateway, services, to):
-    """A class in the state before the failing step; returns class and stream."""
+    """Makes a class in the state before the failing step, and returns the class and its stream."""
     group, rtc = gateway.create(), mg.stream()
     gateway.tell("room.upload", {"id": group["conference_room_id"], "rtcs": [rtc]})
     if to == "adjusting":
@@ -255,11 +255,11 @@ def test_rival_creates_give_one_success(gateway, services):
     assert len(won) == 1 and lost == {(422, "class_already_established")}
     read = gateway.ask("PUT", f"{BASE}/{won[0]['id']}", {"reserve": 1})
     assert read["tags"] == won[0]["tags"] and read["event_room_id"] == won[0]["event_room_id"]
-    assert len(services.take("event", "POST", "/api/v1/rooms")) == 1  # one process: the others waited
+    assert len(services.take("event", "POST", "/api/v1/rooms")) == 1  # in one process the other requests wait
 
 
 def test_two_gateways_on_one_store(gateway, services, tmp_path):
-    """Two processes create the same scope: one row, and the other's rooms are closed."""
+    """Two processes create the same scope. One row is made, and the rooms of the other process are closed."""
     store = json.loads((gateway.config / "greenroom.json").read_text())["store"]
     other = mg.Gateway(tmp_path, services, store)
     services.delay = 0.1
@@ -336,8 +336,8 @@ def test_a_slow_authorizer_is_asked_once_while_its_answer_is_fresh(services, tmp
     for _ in range(3):
         gateway.read(group)
     assert len(services.take("authz")) == 1
-    gateway.read(group, who=mg.PUPIL)  # another account, another answer
-    gateway.call("PUT", f"{BASE}/{group['id']}", {"reserve": 1})  # another action
+    gateway.read(group, who=mg.PUPIL)  # another account is another question
+    gateway.call("PUT", f"{BASE}/{group['id']}", {"reserve": 1})  # and so is another action
     assert len(services.take("authz")) == 3
     assert gateway.stop() == 0
 
@@ -364,7 +364,7 @@ def test_nothing_internal_leaks(gateway, services):
 
 
 def test_a_rival_does_not_wait_for_ever(services, tmp_path):
-    """The first create hangs in the event service for longer than another of its scope waits."""
+    """The first create waits for the event service longer than another create of the same scope waits for it."""
     gateway = mg.Gateway(tmp_path, services, event={"url": services.url + "/event", "timeout": "60s"})
     body, done = new_class(), []
     try:

@@ -165,7 +165,7 @@ def test_download_urls_are_encoded(gateway, services):
 # --- every message in every status ---
 
 
-# real-time, closed, finished, adjusted, transcoded: the status afterwards, or 422
+# For each message, from the statuses real-time, closed, finished, adjusted and transcoded: the next status, or 422.
 CELLS = {
     "close": ["closed", "closed", "finished", "adjusted", "transcoded"],
     "upload": ["finished", "finished", "finished", "adjusted", "transcoded"],
@@ -217,7 +217,7 @@ def test_an_edition_replaces_the_modified_room(gateway, services, life):
     assert len(services.take("tq")) == 1
     services.forget()
     life.transcode()
-    services.told(life.group)  # watched again
+    services.told(life.group)  # the class can be watched again
     gateway.tell("edition.commit", {**edition, "source_room_id": str(uuid.uuid4())}, "event", status=422)
 
 
@@ -243,7 +243,7 @@ def test_recreate_forgets_the_old_life(gateway, services, life):
     assert answer["status"] == "real-time" and "on_demand" not in answer and answer["timed_out"] is False
     assert "rtc_id" not in answer["real_time"] and life.group["room_events_uri"] is None
     gateway.refuse(404, "recording_not_found", "GET", f"{BASE}/{old['id']}/download")
-    # late messages of the old generation find nothing
+    # messages about the old rooms come too late and change nothing
     gateway.tell("room.upload", {"id": old["conference_room_id"], "rtcs": [mg.stream()]})
     gateway.tell("room.close", {"id": old["conference_room_id"]}, status=422)
     assert life.status() == "real-time"

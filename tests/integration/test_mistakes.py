@@ -1,7 +1,7 @@
-"""Mistakes of a config, and what greenroom check says of each: the file, the line, the path, and what to do.
+"""Mistakes in a config, and the message of greenroom check for each: file, line, path, and what to do.
 
-A row is the text of greenroom.json, files of plugins.d by name, and the lines that are said, in which ROOT is the
-directory of the config and LIB that of the plugins.
+A row has the text of greenroom.json, the files of plugins.d by name, and the expected lines, in which ROOT is the directory
+of the config and LIB the directory of the plugins.
 """
 
 import os

@@ -54,7 +54,7 @@ class Broker:
         )
 
     def listen(self, topic):
-        """A subscriber; .lines fills with (topic, text)."""
+        """A subscriber, which appends (topic, text) to .lines."""
         return Listener(self, topic)
 
 
@@ -111,7 +111,7 @@ def bridge_options(broker, port):
 
 @pytest.fixture(scope="module")
 def gateway(services, broker, tmp_path_factory):
-    """Both plugins in one gateway, which must know its own port."""
+    """A gateway with both plugins. Its config needs its own port, so a free one is found first."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -166,7 +166,7 @@ def test_broadcasts_drive_a_class_and_notifications_come_out(gateway, broker):
 def test_who_sends_is_what_the_topic_says(gateway, broker):
     conference, event, _ = SENDERS
     group = gateway.create()
-    # an event service cannot pass for the conference service
+    # an event service cannot send messages of the conference service
     broker.send(event, "room.close", {"id": group["conference_room_id"]}, agent_id="alpha." + conference)
     broker.send(event, "room.close", {"id": group["event_room_id"]})
     wait_for_status(gateway, group, "closed")
@@ -236,7 +236,7 @@ def test_the_broker_may_go_away(gateway, broker, services):
 
 
 def test_messages_wait_for_the_gateway(services, broker, tmp_path):
-    """All wait while it is unreachable; one that fails is retried and does not delay the others."""
+    """All messages wait while the gateway is unreachable. A message that fails is retried and does not delay the others."""
     away = mg.Services()
     options = {
         **bridge_options(broker, 1),

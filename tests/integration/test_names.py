@@ -1,4 +1,4 @@
-"""What the config or a plugin names must be there: a name that names nothing is an error, with what may be meant."""
+"""Names in the config and in plugins: a name of something that does not exist is an error, with a suggestion."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def check(tmp_path, config, plugins):
 
 
 ROOMS = {"rooms": {}}
-# What the config says, and what check says of it.
+# Members of the config, and the message of check.
 UNKNOWN = [
     ({"limits": {"routes": {"rooms.lst": {"rate": "1/s"}}}},
      'limits.routes.rooms.lst: no route has the id "rooms.lst", did you mean "rooms.list"?'),
@@ -56,7 +56,7 @@ def test_a_name_of_a_group_or_route_that_is_switched_off_is_no_error(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-# How a plugin names an upstream, and what is said when there is none: at the name in the group's file, or at "upstreams".
+# A plugin names an upstream that does not exist. The message is at the name in the file of the group, or at "upstreams".
 MISSING = [
     ({"names": {"library": LIBRARY, "config": {"source": "apy"}}}, "names.json:1:%d: config.source: found 'apy', wanted "
      'one of the config\'s "upstreams", did you mean "api"?'),

@@ -28,7 +28,7 @@ def page(name):
 
 @functools.lru_cache
 def commands():
-    """Each command, and each part of one, with its flags."""
+    """Each command and subcommand with its flags."""
     found = {}
     listed = run(BINARY, "--help").stdout.partition("\ncommands")[2].partition("\n\n")[0]
     for name in re.findall(r"^  (\w+)(?: |$)", listed, re.M):
@@ -133,7 +133,7 @@ def script(tmp_path_factory):
 
 
 def complete(script, *words, cwd=None):
-    """What bash offers for the last word."""
+    """The completions that bash offers for the last word."""
     line = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; _greenroom; '
             'printf "%s\\n" "${COMPREPLY[@]}"')
     done = run("bash", "-c", line, "bash", str(script), BINARY, *words, cwd=cwd)
@@ -190,7 +190,7 @@ def test_bash_completes_values_and_the_words_of_a_command(script, tmp_path):
 
 
 def test_a_name_with_signs_of_the_shell_is_not_run(script, tmp_path):
-    """Names come from a config, which may not be one's own."""
+    """Names come from a config, which another user may have written."""
     (tmp_path / "plugins.d").mkdir()
     (tmp_path / "plugins.d" / "$(touch hit).json").write_text("{}")
     (tmp_path / "greenroom.json").write_text("{}")

@@ -1,4 +1,4 @@
-"""The second example as a group that serves: what its timer, its metrics and its options do."""
+"""The example plugin profiles while it serves: its timer, its metrics and its options."""
 
 import pytest
 from support import promtext

@@ -1,4 +1,4 @@
-"""Listeners behind a proxy that speaks the PROXY protocol: whom limits, log and route see."""
+"""Listeners behind a proxy that speaks the PROXY protocol: which client address limits, log and routes use."""
 
 import contextlib
 import json
@@ -53,7 +53,7 @@ def start(tmp_path_factory):
 
 
 def ask(gateway, first, request=GET % b"", pieces=0):
-    """The answer's bytes; pieces: so many bytes at a time, each in a packet of its own."""
+    """Returns the bytes of the answer. pieces: sends so many bytes at a time, each time in a separate packet."""
     with socket.create_connection(("127.0.0.1", gateway.port), TIMEOUT) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         data = first + request
@@ -76,7 +76,7 @@ def peers(gateway):
 
 
 def peer_of(gateway, *words, **more):
-    """The client that the access log names for one request."""
+    """Sends one request and returns the client in its line of the access log."""
     before = len(peers(gateway))
     assert ask(gateway, *words, **more).startswith(b"HTTP/1.1 200 ")
     until(lambda: len(peers(gateway)) > before, "no line of the request")

@@ -11,7 +11,7 @@ from support.upstream import TIMEOUT, Reply
 
 
 def wait_served(gateway, count):
-    """Until so many requests are in handlers."""
+    """Waits until so many requests are in handlers."""
     until(lambda: metrics(gateway)["greenroom_group_requests_in_flight"] == count)
 
 
@@ -65,7 +65,7 @@ def test_a_post_is_not_repeated_after_a_503(start, upstream):
 
 
 def test_more_clients_than_workers_wait_for_a_slow_upstream(start, upstream, release):
-    """On default settings, and none is refused: a request that waits holds no worker."""
+    """With default settings none is refused, because a request that waits holds no worker."""
     gateway = start()
     upstream.default = Reply.held(release, ROOM)
     clients = [socket.create_connection(("127.0.0.1", gateway.port), TIMEOUT) for _ in range(400)]
@@ -218,7 +218,7 @@ def test_a_healthy_upstream_is_not_asked_by_readyz(start, upstream):
 
 
 def test_a_routes_time_counts_for_a_relayed_call(start, upstream):
-    """room_codes.token is a handler, not a row: the operator's time-outs apply there too."""
+    """room_codes.token is a handler, not a row: the time-outs in the config apply to it too."""
     routes = {"room_codes.token": {"timeout": "300ms"}}
     gateway = start(plugins={"room_codes": {"routes": routes}}, timeout="60s")
     upstream.default = Reply.hang()

@@ -146,7 +146,7 @@ def test_login_takes_as_long_for_an_unknown_name(rig):
         rig.post(LOGIN, {"username": name, "password": "wrong horse"})
         return time.monotonic() - started
 
-    # In turn, so that a busy machine slows both; without a hash to verify it would be a tenth.
+    # The two take turns, so that a busy machine slows both. Without a hash to verify, one would take a tenth of the other.
     pairs = [(seconds(user.name), seconds("nobody")) for _ in range(10)]
     known, unknown = (min(times) for times in zip(*pairs))
     assert 1 / 3 < unknown / known < 3, pairs
@@ -163,7 +163,7 @@ def test_passwords_are_hashed_and_renewed(rig, database):
     user = rig.user()
     read = f"SELECT password FROM rig_users WHERE id = '{user.id}'"
     assert database.query(read).startswith("$2b$10$")
-    # As the original wrote it: $2a$, and cheaper.
+    # A hash of the original implementation: $2a$, and cheaper.
     old = crypt("correct horse", "$2a$04$5VRhJqGJWAJ5QKP4Swh5S.")
     database.query(f"UPDATE rig_users SET password = '{old}' WHERE id = '{user.id}'")
     user.login()
@@ -345,7 +345,7 @@ def test_registration_by_invite(database, start_rig):
     refused = (400, 1005, "Error verifying invite token", None)
     assert error(rig.post(CREATE, GOOD)) == refused
     assert error(rig.post(CREATE, {**GOOD, "inviteToken": token, "email": "other@studio.example"})) == refused
-    # A name that is taken does not use the invite up.
+    # A refusal because the name is taken does not use up the invite.
     assert error(rig.post(CREATE, {**GOOD, "inviteToken": token, "username": user.name})) == TAKEN
     assert rig.post(CREATE, {**GOOD, "inviteToken": token}).status == 200
     assert error(rig.post(CREATE, {**GOOD, "inviteToken": token, "username": "another"})) == refused
@@ -365,7 +365,7 @@ def test_login_is_throttled(database, start_rig):
     for _ in range(2):
         for _ in range(2):
             assert error(rig.post(LOGIN, {"username": user.name, "password": "wrong horse"})) == CREDENTIALS
-        user.login()  # clears the pair
+        user.login()  # resets the count of this name and address
     for name in (user.name, "nobody"):
         for _ in range(3):
             assert error(rig.post(LOGIN, {"username": name, "password": "wrong horse"})) == CREDENTIALS
@@ -384,7 +384,7 @@ def test_addresses_and_names_are_throttled(database, start_rig):
         for _ in range(count):
             assert error(rig.post(LOGIN, {"username": name, "password": "wrong horse"})) == CREDENTIALS
         assert error(rig.post(LOGIN, {"username": name, "password": "wrong horse"}))[1] == 1010
-    # A refusal by name is not counted for the address.
+    # A refusal because of the name does not count for the address.
     assert error(rig.post(LOGIN, {"username": "three", "password": "wrong horse"})) == CREDENTIALS
     assert error(rig.post(LOGIN, {"username": "four", "password": "wrong horse"}))[1] == 1010
     for i in range(2):
@@ -393,7 +393,7 @@ def test_addresses_and_names_are_throttled(database, start_rig):
 
 
 def test_nobody_can_keep_the_owner_of_a_name_out(database, start_rig):
-    """Failures from elsewhere leave a quiet address one attempt at a time."""
+    """After failures from other addresses, an address without failures still has one attempt at a time."""
     rig = start_rig(database, {"accounts": {"login_pair_max": 3, "login_user_max": 4, "login_address_max": 100}})
     user = rig.user()
 
@@ -402,13 +402,13 @@ def test_nobody_can_keep_the_owner_of_a_name_out(database, start_rig):
 
     for source in ["127.0.0.2"] * 3 + ["127.0.0.3"]:
         assert error(login(source)) == CREDENTIALS
-    # The name is over its limit: where it failed before, also the right password has to wait.
+    # The name is over its limit. From addresses that failed before, even the right password has to wait.
     for source in ("127.0.0.2", "127.0.0.3"):
         assert error(login(source, user.password))[1] == 1010
-    # The owner comes from an address without failures, again and again.
+    # The owner logs in several times from an address without failures.
     for _ in range(5):
         assert login("127.0.0.1", user.password).status == 200
-    # A guess uses the one attempt up.
+    # A wrong guess uses up the one attempt.
     assert error(login("127.0.0.4")) == CREDENTIALS
     assert error(login("127.0.0.4", user.password))[1] == 1010
 

@@ -1,4 +1,4 @@
-"""rig: the operator's commands: users, the import of an original's database."""
+"""rig: commands for operators: users, and the import of a database of the original implementation."""
 
 from support.rig import CREDENTIALS, bearer, crypt, error
 from support.rig import database, postgres, rig, start_rig  # noqa: F401 (fixtures)
@@ -55,7 +55,7 @@ def test_setting_a_password(rig, database):
 
 
 def import_from(rig, source, status=0):
-    """The URL has a password, which has no place in a list of processes."""
+    """The URL goes through the environment, because its password must not be seen in the list of processes."""
     rig.env["RIG_IMPORT_URL"] = source
     try:
         return rig.command("rig", "import", status=status)
@@ -83,7 +83,7 @@ def test_importing_an_original(postgres, rig, database):
     assert made.json["payload"]["id"] == 42
     times = "SELECT created_at_ms, updated_at_ms FROM rig_users WHERE username = 'marit'"
     assert database.query(times) == "1556705472500|1559347200000"
-    # Again: nothing is lost that changed here since.
+    # A second import overwrites nothing that has changed here meanwhile.
     postgres.query("INSERT INTO destinations VALUES (50, 'Twitch', 'late', true,"
                    " '5f0a1c92-7d34-4be8-b6f1-20c9e4d7a355')", source)
     out = import_from(rig, source)

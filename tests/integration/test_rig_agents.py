@@ -1,4 +1,4 @@
-"""rig: agents, live and ended, on both stores."""
+"""rig: agents report streams that begin and end, on both stores."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def test_agents_need_a_token_of_their_own(rig):
 
 
 def test_guesses_of_tokens_are_throttled(rig):
-    """As of any credential: auth.throttle allows 30 failures a minute."""
+    """As for every credential, auth.throttle allows 30 failures a minute."""
     user = rig.user()
     path = f"/agents/config/{user.stream()['streamKey']}"
     answers = [rig.get(path, headers=bearer("guess")) for _ in range(25)]
@@ -118,7 +118,7 @@ def test_a_broadcast(rig, database):
     assert payload(rig.notify("on_publish", key), "Publish accepted") == [destination]
     assert user.is_live(stream)
     assert user.get("/streams").json["payload"][0]["isStreaming"] is True
-    # Again by its holder, then by others.
+    # The publisher repeats it, and then others try.
     assert payload(rig.notify("on_publish", key), "Publish accepted") == [destination]
     assert error(rig.notify("on_publish", key, client="8")) == IN_USE
     assert error(rig.notify("on_publish", key, token=agent_token("edge2"))) == IN_USE
@@ -127,7 +127,7 @@ def test_a_broadcast(rig, database):
     assert error(rig.get(path, headers=bearer(agent_token("edge2")))) == IN_USE
     assert payload(rig.notify("on_update", key), "Publish renewed") is None
     assert error(rig.notify("on_update", key, client="8")) == NOT_FOUND
-    # Late notices and those of others end nothing.
+    # Late notices and notices of others end nothing.
     for more in ({"client": "8"}, {"token": agent_token("edge2")}):
         assert payload(rig.notify("on_publish_done", key, **more), "Publish ended") is None
         assert user.is_live(stream)
@@ -186,7 +186,7 @@ def test_notices_by_get(rig, database):
     assert payload(notify("on_connect", ""), "Connect accepted") is None
     assert payload(notify("on_publish", type=f"live&name={other['streamKey']}"), "Publish accepted") == []
     assert user.is_live(mine) and not user.is_live(other)
-    # One broadcast for both methods: it is the same connection.
+    # Both methods are about the same broadcast, since it is the same connection.
     assert payload(rig.notify("on_update", key), "Publish renewed") is None
     assert payload(notify("on_update"), "Publish renewed") is None
     assert error(notify("on_publish", client="8")) == IN_USE
@@ -205,7 +205,7 @@ def test_an_empty_name_ends_the_broadcast_of_its_connection(rig, database):
     for method in ("POST", "GET"):
         rig.notify("on_publish", key)
         rig.notify("on_publish", foreign["streamKey"], client="8")
-        # Others have nothing to end, and the publisher must have a name.
+        # Other connections have no broadcast to end, so the empty name is an error.
         for more in ({"client": "9"}, {"token": agent_token("edge2")}, {"client": ""}):
             assert error(rig.notify("on_publish", "", method=method, **more)) == missing("Name")
         assert error(rig.notify("on_publish", "%00"))[:2] == (400, 1004)
@@ -281,7 +281,7 @@ def test_a_lease_that_runs_out(database, start_rig):
     until(lambda: not user.is_live(stream))
     assert rig.get(f"/agents/config/{key}", headers=bearer(agent_token("edge2"))).status == 200
     assert rig.notify("on_publish", key, token=agent_token("edge2")).status == 200
-    # The previous one is late.
+    # The notices of the previous agent come late.
     assert error(rig.notify("on_update", key)) == NOT_FOUND
     assert rig.notify("on_publish_done", key).status == 200
     assert database.query("SELECT count(*) FROM rig_broadcasts WHERE reason = 'done'") == "0"

@@ -33,7 +33,7 @@ def together(count, work):
 
 @contextlib.contextmanager
 def locked(database, table):
-    """Holds a lock on a table, which every statement that uses the table waits for."""
+    """Holds a lock on a table. Every statement that uses the table waits for it."""
     with subprocess.Popen(["psql", "-qtA", database.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
         psql.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;\n\\echo locked\n")
         psql.stdin.flush()
@@ -110,7 +110,7 @@ def test_changes_of_one_password_at_once(rig):
 def test_a_long_queue_of_logins_is_refused(database, start_rig):
     rig = start_rig(database, {"accounts": {"hash_threads": 1, "hash_queue": 2, "bcrypt_cost": 14}})
     user = rig.user()
-    # A hash takes longer than 16 questions to the store, also where these are slow.
+    # One hash takes longer than 16 queries of the store, also on a slow store.
     answers = together(16, lambda i: rig.post("/accounts/auth/local", {"username": user.name,
                                                                       "password": user.password}))
     statuses = [answer.status for answer in answers]

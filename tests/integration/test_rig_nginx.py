@@ -52,7 +52,7 @@ def answers(port):
 
 @pytest.fixture
 def edge(tmp_path):
-    """Starts an nginx in front of a gateway; its RTMP port. Publishers end with it."""
+    """Starts an nginx in front of a gateway and returns its RTMP port. Publishers are ended with it."""
     running = []
 
     def start(rig, name="edge1"):
@@ -89,7 +89,7 @@ def test_a_real_broadcast(database, start_rig, edge):
     port = edge(rig)
     publisher = edge.publish(port, stream["streamKey"], "?name=another&clientid=99")
     until(lambda: user.is_live(stream), "it does not become live")
-    # Longer than its lease would be without renewals.
+    # This takes longer than a lease without renewals lasts.
     until(lambda: "agents.update" in rig.log, "nobody renews the lease")
     assert publisher.poll() is None and user.is_live(stream)
     publisher.terminate()

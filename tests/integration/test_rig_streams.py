@@ -114,7 +114,7 @@ def test_services(rig):
     for service in ("youtube", "Facebook", "twitch", " Twitch", "__proto__"):
         assert error(user.post(path, {"service": service, "streamKey": "key"})) == (
             400, 1006, "Unable to add destination to stream", None), service
-    # The same again is another destination.
+    # The same values again make another destination.
     assert user.destination(stream, "YouTube", "abcd-efgh")["id"] > made["id"]
 
 
@@ -125,7 +125,7 @@ def test_a_service_more_is_data(database, start_rig):
     stream = user.stream()
     assert user.destination(stream, "Own", "key")["rtmpUrl"] == "rtmp://media.example/app/key"
     rig.stop()
-    # Without it again, what is stored cannot be pushed to.
+    # When the service is gone from the config, its destinations cannot be used.
     user.rig = rig = start_rig(database)
     kept = user.get(f"/streams/{stream['id']}").json["payload"]["destinations"]
     assert [(one["rtmpUrl"], one["isActive"]) for one in kept] == [(None, False)]
@@ -143,7 +143,7 @@ def test_keys_that_could_break_a_config(rig, database):
     good = "aZ09._~?=&%+:@-"
     assert user.destination(stream, key=good)["rtmpUrl"].endswith("/" + good)
     assert user.destination(stream, key="k" * 512)["streamKey"] == "k" * 512
-    # A value stored in another way is escaped when it is written.
+    # An unsafe value that came into the store in another way is in no URL.
     made = user.destination(stream)
     database.query(f"UPDATE rig_destinations SET stream_key = 'a;exec x' WHERE id = {made['id']}")
     shown = user.get(f"/streams/{stream['id']}").json["payload"]["destinations"][-1]
@@ -169,7 +169,7 @@ def test_changing_and_removing_a_destination(rig):
     assert payload(user.request("DELETE", path), "Stream destination removed") is None
     assert error(user.request("DELETE", path)) == NOT_FOUND
     assert error(user.request("PATCH", path, {"isActive": True})) == NOT_FOUND
-    # Its number is not used again.
+    # The number of a deleted row is not used again.
     assert user.destination(stream)["id"] > made["id"]
     for id in ("0", "-1", "x", "1.0", "99999999999999999999"):
         assert error(user.request("DELETE", f"/streams/{stream['id']}/destination/{id}")) == NOT_FOUND, id
@@ -237,6 +237,6 @@ def test_a_deactivated_user(rig):
     assert error(rig.get(config, headers=bearer(rig.agent()))) == NOT_FOUND
     assert error(rig.notify("on_publish", stream["streamKey"])) == NOT_FOUND
     rig.command("rig", "users", "activate", user.name)
-    assert error(user.get("/streams")) == CREDENTIALS  # the tokens from before are over
+    assert error(user.get("/streams")) == CREDENTIALS  # older tokens are no longer valid
     user.token = user.login()
     assert user.get("/streams").status == 200

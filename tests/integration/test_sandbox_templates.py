@@ -45,7 +45,7 @@ def test_a_template_read_changed_and_written_back_keeps_every_member(box):
 
 
 def test_takes_the_templates_that_the_service_takes(box):
-    """A portrait camera, a list of transcriptions among the plugins, storage of the kind r2."""
+    """Video in portrait format, a list of transcriptions among the plugins, and storage of the type r2."""
     portrait = {"bitRate": 700, "codec": "vp8", "frameRate": 25, "width": 720, "height": 1280}
     upload = {"type": "r2", "location": "bucket", "prefix": "p", "credentials": {"key": "k", "secretKey": "s"}}
     sent = {

@@ -1,4 +1,4 @@
-"""Answers of which the caller gets a part: rows with a `select` keep the elements of a list that it asked for."""
+"""Rows with `select`: the caller gets only those elements of a list for which it has asked."""
 
 import pytest
 

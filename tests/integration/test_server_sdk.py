@@ -1,7 +1,7 @@
 """The unchanged official server SDK from npm, all of its calls, against the sandbox and through the gateway.
 
-The flow is server_sdk/flow.js; it runs twice in a row, on the state that its first run left. Only the base URL is set, which the SDK has no option for. Without npm, or without a
-registry it can reach, the tests are skipped.
+The flow is server_sdk/flow.js. It runs twice, the second time on the state of the first run. The flow changes the SDK only
+in its base URL, for which the SDK has no option. Without npm, or a registry that npm can reach, the tests are skipped.
 """
 
 import os
@@ -19,7 +19,7 @@ FLOW = pathlib.Path(__file__).parent / "server_sdk"
 
 @pytest.fixture(scope="module")
 def sdk(tmp_path_factory):
-    """A directory with the flow and the SDK it uses, installed from npm as the lock file says."""
+    """A directory with the flow and the SDK in the version of the lock file, installed from npm."""
     directory = tmp_path_factory.mktemp("sdk")
     for file in ("package.json", "package-lock.json", "flow.js"):
         shutil.copy(FLOW / file, directory)
@@ -40,7 +40,7 @@ def test_the_sdk_takes_the_sandbox_for_100ms(sdk, box):
 
 
 def test_the_sdk_takes_the_gateway_for_100ms(sdk, box, tmp_path):
-    """It calls the documented paths, which the gateway has in addition to its own."""
+    """The SDK calls the documented paths, which the gateway has in addition to its own."""
     with gateway_for(tmp_path / "gateway", box.url) as gateway:
         for _ in range(2):
             run_flow(sdk, f"http://127.0.0.1:{gateway.port}", box)

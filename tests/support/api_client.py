@@ -3,8 +3,8 @@
     client = generate(document, directory)          # writes and imports directory/client.py
     room = client.Api(url).rooms_create(body={"name": "algebra"})
 
-Every answer is checked: its status must be one that the document names for the operation, and its body must be as the
-schema of that answer says.
+Every answer is checked: its status must be one that the document names for the operation, and its body must match
+the schema of that answer.
 """
 
 import importlib.util
@@ -58,7 +58,7 @@ def generate(document, directory):
 
 
 def resolve(document, value):
-    """The value without references: none of a document of ours refers to itself."""
+    """The value with its references resolved. No schema of our documents refers to itself, so this ends."""
     if isinstance(value, list):
         return [resolve(document, one) for one in value]
     if not isinstance(value, dict):

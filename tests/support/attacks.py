@@ -39,7 +39,7 @@ def exchange(gateway, data, wait=TIMEOUT):
         try:
             sock.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # it was refused before it was sent
+            pass  # it was refused before all of it was sent
         return read_to_end(sock)
 
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven from npm's playwright-core; skipped where either is not there.
+"""Debian's Chromium, driven from npm's playwright-core. Tests are skipped where either is missing.
 
     with Browser() as browser:
         browser.open(url, width=400, scheme="dark")
@@ -65,9 +65,9 @@ class Browser:
         self.do("screenshot", file=str(file))
 
     def told(self):
-        """What the page complained of, and all addresses that it asked."""
+        """The errors that the browser reported for the page, and all addresses that the page requested."""
         return self.do("told")
 
     def axe(self):
-        """What axe-core finds wrong for people who do not see, hear or point well."""
+        """The problems that axe-core finds for people who use a screen reader or a keyboard."""
         return self.do("axe")

@@ -8,7 +8,7 @@ def _run(*words, **more):
 
 
 class Authority:
-    """Signs certificates; its own is in `file`."""
+    """Signs certificates. Its own certificate is in `file`."""
 
     def __init__(self, directory, name="authority"):
         directory.mkdir(parents=True, exist_ok=True)

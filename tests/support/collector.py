@@ -1,4 +1,4 @@
-"""A stand-in for an OpenTelemetry collector, which takes OTLP over HTTP in JSON and is strict about it.
+"""A stand-in for an OpenTelemetry collector, which accepts OTLP over HTTP in JSON and fails on anything that the schema does not allow.
 
     with Collector() as collector:
         … "traces": {"url": collector.url, …}
@@ -27,7 +27,7 @@ VALUES = {"stringValue": lambda value: isinstance(value, str) and value != "",
 
 
 def check_object(value, members, optional=None):
-    """value has these members, of these types, and no others."""
+    """Checks that value has these members, of these types, and no others."""
     optional = optional or {}
     assert isinstance(value, dict) and members.keys() <= value.keys() <= members.keys() | optional.keys(), value
     for name, member in value.items():
@@ -57,7 +57,7 @@ class Span:
         assert re.fullmatch(r"(?!0+$)[0-9a-f]{16}", raw.get("parentSpanId", "1" * 16)), raw
         assert raw["kind"] in (INTERNAL, SERVER, CLIENT) and raw["name"] and raw["flags"] == 1, raw
         for name in ("startTimeUnixNano", "endTimeUnixNano"):
-            assert re.fullmatch(r"1[0-9]{18}", raw[name]), raw  # a moment of this century
+            assert re.fullmatch(r"1[0-9]{18}", raw[name]), raw  # a time in this century
         self.trace_id, self.id, self.parent_id = raw["traceId"], raw["spanId"], raw.get("parentSpanId")
         self.name, self.kind, self.state = raw["name"], raw["kind"], raw.get("traceState")
         self.start, self.end = int(raw["startTimeUnixNano"]), int(raw["endTimeUnixNano"])
@@ -110,7 +110,7 @@ class Collector:
     @staticmethod
     def _spans_of(request):
         if request.line == "GET /":
-            return  # the gateway looks whether a collector that failed is back
+            return  # the gateway asks whether a collector that failed has come back
         assert request.line == "POST /v1/traces", request
         assert request.header("Content-Type") == "application/json"
         body = json.loads(request.body)
@@ -128,8 +128,8 @@ class Collector:
                     yield Span(span, resource)
 
     def wait_spans(self, count, **having):
-        """Waits for so many spans whose attributes have these values, dots written as __; all of them, in the order of
-        their start."""
+        """Waits for so many spans whose attributes have these values; a dot in a name is written as __. Returns all such
+        spans in the order of their start."""
         wanted = {name.replace("__", "."): value for name, value in having.items()}
 
         def fitting():
@@ -139,8 +139,8 @@ class Collector:
         return sorted(until(fitting, f"no {count} spans with {wanted}, but {self.spans}"), key=lambda span: span.start)
 
     def wait_trace(self, trace_id, count):
-        """Waits for so many spans of a trace, in the order of their start, but for those of waits, which come and go with
-        the machine's load."""
+        """Waits for so many spans of a trace and returns them in the order of their start. Spans of waits do not count,
+        because how many there are depends on the load of the machine."""
         def fitting():
             found = [span for span in self.spans if span.trace_id == trace_id and span.name != WAIT]
             return found if len(found) >= count else None

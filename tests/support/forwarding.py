@@ -23,7 +23,7 @@ def upstream():
 
 @pytest.fixture
 def start(tmp_path, upstream):
-    """Starts a gateway; keywords are settings of the upstream "api", and plugins, server, cache."""
+    """Starts a gateway; keywords other than plugins, server, auth and cache are settings of its upstreams."""
     with contextlib.ExitStack() as stack:
         def starter(plugins=None, server=None, auth=None, cache=None, **settings):
             config = {
@@ -51,7 +51,7 @@ def metrics(gateway):
 
 
 def wait_waiting(gateway, count):
-    """Until so many workers wait for the upstream."""
+    """Returns when so many requests wait for the upstream."""
     until(lambda: metrics(gateway)["greenroom_upstream_requests_waiting", "upstream", "api"] == count)
 
 

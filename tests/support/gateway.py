@@ -20,21 +20,21 @@ from support.upstream import TIMEOUT, header_of
 
 BINARY = os.environ.get("GR_BINARY", "build/greenroom")
 PLUGIN_DIR = os.environ.get("GR_PLUGIN_DIR", "build/plugins")
-# The same tests with each group in a process of its own.
+# Set for the runs in which each group has a process of its own.
 ISOLATION = {"isolation": "process"} if os.environ.get("GR_TEST_ISOLATION") else {}
 
 DEFAULTS = {
-    # Tests that write requests byte by byte call the host what they like.
+    # Tests that write requests byte by byte use any name in Host.
     "server": {"listen": ["127.0.0.1:0"], "hosts": ["*"]},
     "admin": {"listen": "127.0.0.1:0"},
     "plugins": {"directory": os.path.abspath(PLUGIN_DIR)},
-    # The log is complete when the test reads it.
+    # So that the log is complete when a test reads it.
     "log": {"buffer": 0},
 }
 
 
 def merged(base, over):
-    """base with the members of over, objects merged."""
+    """base with the members of over; objects are merged, other values replaced."""
     result = copy.deepcopy(base)
     for name, value in over.items():
         if isinstance(value, dict) and isinstance(result.get(name), dict):
@@ -72,7 +72,7 @@ class Gateway:
         self.plugins = plugins
         self.env = {**os.environ, **(env or {})}
         self.prefix = []
-        """What starts the program, such as prlimit."""
+        """Words before the program on its command line, such as prlimit."""
         self.process = None
         self.port = self.admin_port = None
         self._lines = []
@@ -81,7 +81,7 @@ class Gateway:
     # --- life ---
 
     def write(self):
-        """Writes the config; start() does it, too."""
+        """Writes the config, as start() also does."""
         directory = self.directory / "plugins.d"
         directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "greenroom.json").write_text(json.dumps(self.config))
@@ -103,12 +103,12 @@ class Gateway:
         return self
 
     def run(self, *words):
-        """Another command of the program, with the same config."""
+        """Runs another command of the program with the same config."""
         return subprocess.run([BINARY, "-c", str(self.directory), *words], env=self.env, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=TIMEOUT * 2)
 
     def stop(self, status=0):
-        """Ends it in order; fails when it ends with another status."""
+        """Stops it with SIGTERM; fails when it ends with another status."""
         process, self.process = self.process, None
         if process is None:
             return
@@ -143,7 +143,7 @@ class Gateway:
             return "".join(line for line in self._lines if line)
 
     def find(self, pattern):
-        """The first group of the first match in the log; None."""
+        """The first group of the first match in the log, or None."""
         match = re.search(pattern, self.log)
         return match and match.group(1)
 
@@ -170,7 +170,7 @@ class Gateway:
 
     def request(self, method, path, body=None, headers=None, port=None, source=None):
         """One request on a connection of its own. Bodies that are not bytes are sent as JSON; a header that is None
-        is left out. source: the client's address, such as 127.0.0.2; the gateway is on loopback."""
+        is not sent. source: the client's address, such as 127.0.0.2; the gateway is on loopback."""
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
         sent = {**({"Content-Type": "application/json"} if body is not None else {}), **(headers or {})}

@@ -1,4 +1,4 @@
-"""The 100ms groups in front of a sandbox of their own, as an app team runs them."""
+"""The 100ms groups in front of a sandbox, as the developers of an app run them."""
 
 from support import sandbox
 from support.gateway import Gateway
@@ -8,7 +8,7 @@ GROUPS = ("active_rooms", "analytics", "external_streams", "live_streams", "poll
 
 
 def gateway_for(directory, upstream, groups=GROUPS, plugins=None, **config):
-    """A gateway with these groups; upstream is the URL of the 100ms behind it, with its /v2."""
+    """A gateway with these groups. upstream is the URL of the 100ms API behind it, and includes /v2."""
     return Gateway(directory, {
         "credentials": {"100ms": {"kind": "100ms", "access_key": sandbox.KEY, "secret": sandbox.SECRET}},
         "upstreams": {"api": {"url": upstream, "credential": "100ms"}, "auth": {"url": upstream}},

@@ -5,8 +5,8 @@
         …
         assert upstream.connections == 1
 
-`answer` gives what to do with a request that is whole: a function that is called with the stream, such as one of
-Stream's, or None to hold the request until the test calls one of them.
+`answer` is called with each complete request and returns what to do with it: a function that is called with the stream,
+such as one of Stream's, or None, and then the request waits until the test calls such a function.
 """
 
 import json
@@ -32,7 +32,7 @@ class Stream:
         """The error code of the peer's RST_STREAM."""
 
     def header(self, name):
-        """The value of a header; None when absent. Fails when it came twice."""
+        """The value of a header; None when absent. Fails when the request has it twice."""
         values = [value for other, value in self.headers if other == name]
         assert len(values) <= 1, f"{name} came {len(values)} times"
         return values[0] if values else None
@@ -66,7 +66,7 @@ class Stream:
 
     @staticmethod
     def reply(*words, **more):
-        """What `answer` returns for a reply: send() with these words."""
+        """A function for `answer` to return: it calls send() with these arguments."""
         return lambda stream: stream.send(*words, **more)
 
 
@@ -148,7 +148,7 @@ class Http2Upstream:
         self.streams_max = streams_max
         self.answer = lambda stream: Stream.reply(200, {})
         self.requests = []
-        """Every request, in the order in which they were whole."""
+        """All requests, in the order in which they were complete."""
         self.held = []
         self.connections = 0
         self.greets = threading.Event()

@@ -22,7 +22,7 @@ def server_files(authority):
 
 
 class Https(Gateway):
-    """A gateway with one HTTPS listener, and another one for HTTP."""
+    """A gateway with one listener for HTTPS and one for HTTP."""
 
     def __init__(self, directory, files, tls=None, upstream=None, **server):
         certificate, key = files

@@ -28,7 +28,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def make(tmp_path, upstream, store):
-    """make(…) starts a gateway; all of a test share the store."""
+    """make(…) starts a gateway; all gateways of a test share the store."""
     started = []
 
     def start(plugins=None, env=None, **config):
@@ -59,5 +59,5 @@ def replayed(answer):
 
 
 def sent(upstream, path="/v2/rooms"):
-    """How often the upstream was asked to create."""
+    """How many requests to create something the upstream got."""
     return sum(1 for request in upstream.requests if request.method == "POST" and request.path == path)

@@ -1,4 +1,4 @@
-"""What tests of isolated groups share: gateways with one, its process, and what the metrics say of it."""
+"""What tests of isolated groups share: gateways with such a group, its process, and its metrics."""
 
 import os
 import re
@@ -26,7 +26,7 @@ def upstream():
 
 @pytest.fixture
 def start(tmp_path, upstream):
-    """start(process={…}, …): a gateway with the isolated group and, in its own process, hello."""
+    """start(process={…}, …): a gateway with an isolated group and with hello, which is not isolated."""
     started = []
 
     def begin(process=None, isolation="process", config=None, env=None, group=None, place="", **settings):
@@ -40,7 +40,7 @@ def start(tmp_path, upstream):
             "state_directory": str(home / "state"),
             **settings,
         }
-        # hello stays in the gateway, whatever the other groups of this run do.
+        # hello stays in the gateway, also in runs that isolate all other groups.
         gateway = Gateway(home, whole, {"isolated": group, "hello": {"isolation": "none"}}, env=env)
         started.append(gateway)
         return gateway
@@ -61,7 +61,7 @@ def pid_of(gateway):
 
 
 def alive(pid):
-    """Not a zombie, either."""
+    """True when the process exists and is not a zombie."""
     try:
         return open(f"/proc/{pid}/stat", encoding="utf-8").read().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
@@ -69,7 +69,7 @@ def alive(pid):
 
 
 def until_back(gateway, gone):
-    """Waits until another process than that one answers, and returns how long it took."""
+    """Waits until a process other than that one answers, and returns how long it took."""
     began = time.monotonic()
 
     def is_back():
@@ -91,7 +91,7 @@ def ends(gateway, cause):
 
 
 def until_crashed(gateway, times):
-    """Kills the process so often that the next start is a while away, and returns when that is known."""
+    """Kills the process so often that the gateway pauses before the next start, and returns when the gateway reports that."""
     for number in range(times):
         pid = [0]
 

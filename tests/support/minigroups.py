@@ -68,7 +68,8 @@ class Seen:
 
 
 class Services:
-    """Event, conference, queue, authorizer and the webhook target of a tenant in one recording server."""
+    """One recording server in the place of the event and conference services, the queue, the authorizer and a tenant's
+    receiver of notifications."""
 
     def __init__(self):
         self.seen, self.rules, self.lock = [], [], threading.Condition()
@@ -87,7 +88,7 @@ class Services:
                 body = self.rfile.read(length)
                 service, target = re.match(r"/(\w+)(.*)", self.path).groups()
                 status, answer = outer.serve(Seen(service, self.command, target, self.headers, body))
-                if status is None:  # go away without an answer
+                if status is None:  # close the connection without an answer
                     self.close_connection = True
                     return
                 data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
@@ -112,7 +113,7 @@ class Services:
         self.server.server_close()
 
     def fail(self, service, method, pattern, status=500, answer=None, times=None, delay=0):
-        """The answer to a request instead of the default; status None: none."""
+        """Answers matching requests like this instead of as usual; status None: without an answer."""
         with self.lock:
             self.rules.insert(0, [service, method, re.compile(pattern), status, {} if answer is None else answer, times, delay])
 
@@ -162,7 +163,7 @@ class Services:
         return 200, {"id": room[1], "time": [1772442000, None]}
 
     def take(self, service=None, method=None, pattern=".*", about=None):
-        """The requests seen so far that match, oldest first. about: a minigroup, for notifications."""
+        """The matching requests so far, oldest first. about: only notifications about this minigroup."""
         with self.lock:
             return [
                 seen
@@ -184,7 +185,7 @@ class Services:
                     raise AssertionError(f"{count} x {service} {method} {pattern} never came: {self.seen}")
 
     def told(self, minigroup, count=1):
-        """The notifications about a minigroup, once there are that many."""
+        """Waits for that many notifications about a minigroup and returns them."""
         return self.wait("tenant", "POST", "/events", count, minigroup)
 
     def forget(self):
@@ -301,13 +302,13 @@ class Gateway:
             return answer.status, text, answer.headers
 
     def ask(self, method, path, body=None, status=200, **more):
-        """The JSON of an answer that has to have this status."""
+        """Sends a request whose answer must have this status, and returns its JSON."""
         got, answer, _ = self.call(method, path, body, **more)
         assert got == status, (got, answer)
         return answer
 
     def refuse(self, status, kind, method, path, body=None, **more):
-        """Checks a problem body; returns it."""
+        """Sends a request that must be refused with this problem, and returns the problem."""
         got, answer, headers = self.call(method, path, body, **more)
         assert (got, answer.get("type")) == (status, kind), (got, answer)
         assert answer["status"] == status and answer["title"]
@@ -322,7 +323,7 @@ class Gateway:
         return self.ask("GET", f"/api/v1/minigroups/{minigroup['id']}{query}", **more)
 
     def tell(self, label, payload, sender="conference", audience=AUDIENCE, status=200, **more):
-        """Posts the report of a service."""
+        """Posts a message as a service would."""
         return self.ask(
             "POST",
             f"/api/v1/audiences/{audience}/events",
@@ -389,7 +390,7 @@ def dumped(room):
 
 
 def postgres_url(name):
-    """A new database on the server the tests were given; None without one."""
+    """A new database on the PostgreSQL server that the tests were given; None when there is none."""
     server = os.environ.get("GR_TEST_POSTGRES")
     if not server:
         return None
@@ -399,5 +400,5 @@ def postgres_url(name):
 
 
 def store_url(directory):
-    """The store of this run: PostgreSQL when the tests were given a server, else a new SQLite file."""
+    """The URL of a new store: on the PostgreSQL server that the tests were given, else a SQLite file."""
     return postgres_url(f"minigroups-{uuid.uuid4()}") or f"sqlite:{directory}/gateway.db"

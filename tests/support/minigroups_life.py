@@ -55,7 +55,7 @@ class Life:
         self.gateway.tell("task.complete", mg.transcoded(self.group), "tq", **more)
 
     def to(self, status):
-        """Steps until the status is reached."""
+        """Takes steps until the status is reached."""
         goal = STEPS.index(status)
         if goal >= 1:
             self.close()

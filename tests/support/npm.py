@@ -1,7 +1,7 @@
-"""What tests take from npm: installed once for each lock file, into the tests' cache, and shared from there.
+"""The packages that tests use from npm. Those of a lock file are installed once, into a cache that all runs share.
 
-The cache is $XDG_CACHE_HOME/greenroom-tests (else ~/.cache/greenroom-tests). Without Node, npm, or a registry that it
-reaches, tests are skipped, and say why.
+The cache is $XDG_CACHE_HOME/greenroom-tests (else ~/.cache/greenroom-tests). Without Node, npm, or a
+registry that npm can reach, the tests are skipped with the reason.
 """
 
 import fcntl
@@ -27,8 +27,8 @@ def need_programs():
 
 
 def ci(directory):
-    """`npm ci` in a directory that has a lock file; no script of a package runs. What keeps npm from installing is a
-    matter of its registry and not of what is tested."""
+    """`npm ci` in a directory that has a lock file; no script of a package runs. When npm cannot install, the test is
+    skipped, since the cause is the registry or the network and not what is tested."""
     need_programs()
     try:
         done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=directory,
@@ -59,12 +59,12 @@ def tools():
 
 
 def run_node(words, **more):
-    """A script of the test's own. Its result; output is text."""
+    """Runs a script of the test and returns its result, with the output as text."""
     return subprocess.run(["node", *map(str, words)], capture_output=True, text=True, timeout=INSTALL_LIMIT, **more)
 
 
 def run(words, **more):
-    """One of the tools: run(["redocly", "lint", …]). Its result; output is text."""
+    """Runs one of the tools, as in run(["redocly", "lint", …]), and returns its result, with the output as text."""
     directory = tools()
     program = directory / "node_modules" / ".bin" / words[0]
     env = {**os.environ, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}

@@ -3,7 +3,7 @@
     metrics = parse(text)
     metrics["greenroom_requests_total", "operation", "rooms.get", "status", "200"]
 
-Labels are given in any order; missing ones are added up. A text that a Prometheus server would refuse, or that its linter
+Labels can be given in any order; the result is the sum over the labels that are not given. A text that a Prometheus server would refuse, or that its linter
 would complain about, fails.
 """
 

@@ -1,4 +1,4 @@
-"""A Redis or Valkey server of our own for tests: loopback, a free port, in memory alone.
+"""A Redis or Valkey server for one test, on a free port of loopback, that keeps its data in memory only.
 
     with Redis(tmp_path) as redis:
         … redis.url …

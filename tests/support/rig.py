@@ -1,6 +1,6 @@
-"""The groups of rig on either store: a gateway, accounts on it, tokens of any kind.
+"""The groups of rig on SQLite or PostgreSQL: a gateway, its accounts, and tokens of every kind.
 
-    from support.rig import database, postgres, rig, start_rig  # fixtures, and what the others stand on
+    from support.rig import database, postgres, rig, start_rig  # rig and start_rig need the other fixtures
 """
 
 import base64
@@ -35,7 +35,7 @@ def crypt(password, salt):
     return _libcrypt.crypt(password.encode(), salt.encode()).decode()
 
 
-# As in the product, but cheap password hashes, and limits above what the tests need.
+# As in the shipped config, but with cheap password hashes and with limits that the tests do not reach.
 OPTIONS = {
     "accounts": {
         "bcrypt_cost": 10,
@@ -56,7 +56,7 @@ numbers = itertools.count(1)
 
 
 class Postgres:
-    """A server of its own; a database for each test."""
+    """A PostgreSQL server, on which each test gets a database."""
 
     def __init__(self, directory):
         self.directory = str(directory)
@@ -98,7 +98,7 @@ class Database:
         self.postgres = postgres
 
     def query(self, sql):
-        """Rows as text, columns parted by '|'."""
+        """Rows as text, with the columns separated by '|'."""
         if self.postgres:
             return self.postgres.query(sql, self.url)
         import sqlite3
@@ -141,7 +141,7 @@ class Rig(Gateway):
         return super().start()
 
     def kill(self):
-        """kill -9."""
+        """Ends the gateway with SIGKILL."""
         process, self.process = self.process, None
         process.kill()
         process.wait(TIMEOUT)
@@ -154,7 +154,7 @@ class Rig(Gateway):
         return done.stdout.strip() if status == 0 else done.stderr.strip()
 
     def user(self, password="correct horse"):
-        """A new account, logged in."""
+        """Makes an account and logs in."""
         name = f"user{next(numbers)}"
         body = {"username": name, "password": password, "email": f"{name}@studio.example"}
         answer = self.post("/accounts/", body)
@@ -215,7 +215,7 @@ class User:
 
 @pytest.fixture
 def start_rig(tmp_path):
-    """Starts gateways; stops, in order, those that still run."""
+    """Starts gateways, and at the end stops those that still run."""
     made = []
 
     def start(database, options=None, **more):
@@ -277,7 +277,7 @@ def bearer(token):
 
 
 def error(answer):
-    """(status, errorCode, message, details), after checking the envelope."""
+    """Checks the members of an error answer and returns (status, errorCode, message, details)."""
     assert answer.header("Content-Type") == "application/json", answer
     assert answer.header("Cache-Control") == "no-store", answer
     body = answer.json
@@ -286,7 +286,7 @@ def error(answer):
 
 
 def payload(answer, message):
-    """The payload of a success."""
+    """Checks that the answer is a success and returns its payload."""
     assert answer.status == 200, answer
     assert answer.header("Content-Type") == "application/json"
     assert answer.header("Cache-Control") == "no-store"

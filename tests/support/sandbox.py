@@ -109,7 +109,7 @@ class Sandbox:
         return f"http://127.0.0.1:{self.port}/v2"
 
     def call(self, method, path, body=None, token=None, headers=None):
-        """token: text, "" for none, None for a valid management token."""
+        """token: its text; "" for no token; None for a valid management token."""
         if token is None:
             token = jwt(claims())
         head = {"Content-Type": "application/json", **(headers or {})}
@@ -136,7 +136,7 @@ class Sandbox:
         return self.ok("POST", path, body, **more)
 
     def fails(self, method, path, body=None, **more):
-        """Status, message of an error, whose shape is checked."""
+        """Sends a request that must fail, checks the error body, and returns status and message."""
         answer = self.call(method, path, body, **more)
         assert answer.json and answer.json["code"] == answer.status, answer
         assert isinstance(answer.json.get("details", []), list), answer

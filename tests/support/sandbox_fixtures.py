@@ -35,7 +35,7 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def of(self, room):
-        """Those of a room: others may arrive late, from tests before."""
+        """The webhooks about a room. Late ones of earlier tests are about other rooms."""
         return [one for one in list(self.seen) if one[2]["data"].get("room_id") == room["id"]]
 
     def types(self, room=None):

@@ -30,7 +30,7 @@ def pool():
 
 @pytest.fixture
 def make(tmp_path, upstream):
-    """Starts gateways that differ in nothing but their directories."""
+    """make(count, url, …) starts gateways that differ only in their directories."""
     made = []
 
     def start(count, url, routes=None, start=True, auth=None, api=None, maximum="16m", **shared):
@@ -66,5 +66,5 @@ def keys(redis, kind):
 
 
 def kept(redis, count=1):
-    """Waits until the server has so many answers."""
+    """Waits until the server has so many answers and no lease."""
     until(lambda: len(keys(redis, "answer")) == count and not keys(redis, "lease"), "the server does not get the answers")

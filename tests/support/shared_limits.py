@@ -23,7 +23,7 @@ def upstream():
 
 @pytest.fixture
 def make(tmp_path, upstream):
-    """Starts gateways that differ in nothing but their directories."""
+    """make(count, limits, url, …) starts gateways that differ only in their directories."""
     made = []
 
     def start(count, limits, url, start=True, auth=None, **shared):
@@ -53,7 +53,7 @@ def is_reached(gateway):
 
 
 def statuses(gateways, count):
-    """Sends requests to one gateway after the other."""
+    """Sends requests to the gateways in turn, and returns the statuses of the answers."""
     return [gateways[i % len(gateways)].get("/rooms").status for i in range(count)]
 
 
@@ -62,7 +62,7 @@ class Load:
 
     def __init__(self, ports):
         self.passed = []
-        """When a request was answered with 200."""
+        """The times at which requests were answered with 200."""
         self.others = {}
         self.refused = threading.Event()
         self._end = threading.Event()
@@ -85,11 +85,11 @@ class Load:
                 else:
                     self.others[response.status] = self.others.get(response.status, 0) + 1
                     self.refused.set()
-            self._end.wait(0.002)  # the machine is to have time for the gateways
+            self._end.wait(0.002)  # leaves the gateways some time of the processor
         connection.close()
 
     def passed_in(self, seconds):
-        """How many pass in the next seconds, for each of them."""
+        """Waits so many seconds and returns how many requests passed per second."""
         begin = time.monotonic()
         until(lambda: time.monotonic() >= begin + seconds)
         with self._lock:

@@ -1,4 +1,4 @@
-"""A store for a test: a new database on the PostgreSQL server the tests were given, else a new SQLite file."""
+"""A store for a test: a new database on the PostgreSQL server that the tests were given, else a new SQLite file."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ def sqlite_rows(file, statement):
 
 
 def control(verb):
-    """Has the PostgreSQL server of the tests halt or resume."""
+    """Halts or resumes the PostgreSQL server of the tests."""
     subprocess.run([os.environ["GR_TEST_POSTGRES_CONTROL"], verb, os.environ["GR_TEST_POSTGRES_DIR"]], check=True,
                    timeout=TIMEOUT * 4)
 
@@ -55,7 +55,7 @@ class Store:
 
     @contextlib.contextmanager
     def held(self, table, mode="EXCLUSIVE"):
-        """While it lasts, no other connection can write to a table, and in PostgreSQL's mode ACCESS EXCLUSIVE none can read it."""
+        """In this context no other connection can write to a table; in PostgreSQL's mode ACCESS EXCLUSIVE none can read it."""
         if self._file is None:
             holder = subprocess.Popen(["psql", "-qtA", self.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             holder.stdin.write(f"BEGIN; LOCK TABLE {table} IN {mode} MODE; SELECT 'held';\n")

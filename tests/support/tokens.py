@@ -45,7 +45,7 @@ class Key:
 
     @property
     def pem(self):
-        """The public half."""
+        """The public key as a JWK."""
         return self.private.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
@@ -72,7 +72,7 @@ class Key:
         return r.to_bytes(width, "big") + s.to_bytes(width, "big")
 
     def token(self, claims, **head):
-        """Signed; head overrides members of the header (None: left out)."""
+        """Signs claims as a token. head replaces members of its header; None removes one."""
         full = {"alg": self.alg, "typ": "JWT", "kid": self.kid, **head}
         text = f"{encode({k: v for k, v in full.items() if v is not None})}.{encode(claims)}"
         return f"{text}.{encode(self.signature(text.encode()))}"
@@ -83,7 +83,7 @@ def jwks(*keys):
 
 
 def claims(**over):
-    """The claims of a valid token in the tests; None leaves a claim out."""
+    """The claims of a valid token. over replaces claims; None removes one."""
     now = int(time.time())
     full = {"iss": "https://issuer.test", "aud": "greenroom", "sub": "alice", "iat": now, "nbf": now,
             "exp": now + 300, "scope": "rooms:read", **over}

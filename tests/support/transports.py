@@ -19,7 +19,7 @@ def upstream():
 
 @pytest.fixture(params=["http1", "curl"])
 def start(tmp_path, upstream, request):
-    """Starts a gateway in front of the upstream, over each transport; keywords are settings of that upstream."""
+    """Starts a gateway that calls the upstream with this transport; keywords are settings of the upstream."""
     running = []
 
     def starter(url=None, **settings):
@@ -54,7 +54,7 @@ def error_of(answer, status):
 
 
 def alive(gateway, upstream):
-    """The gateway still works."""
+    """Checks that the gateway still works."""
     upstream.forget()
     upstream.default = Reply(ROOM)
     assert gateway.get("/rooms/1").status == 200

@@ -2,7 +2,7 @@
 
     with Upstream() as upstream:
         upstream.will(Reply(status=503), Reply.reset())   # for the next two requests
-        upstream.on("GET", "/v2/rooms/1", Reply({"id": "1"}))   # for every other one of that path
+        upstream.on("GET", "/v2/rooms/1", Reply({"id": "1"}))   # for every other request of that path
         …
         assert [r.line for r in upstream.requests] == ["GET /v2/rooms/1", …]
 
@@ -23,11 +23,11 @@ import time
 
 FACTOR = float(os.environ.get("GR_TIME_FACTOR", "1"))
 TIMEOUT = 10 * FACTOR
-"""The one time-out of the tests, in seconds: how long anything may take that should happen."""
+"""The only time-out of the tests, in seconds: the most time that an expected event may take."""
 
 
 def header_of(headers, name):
-    """The value of a header; None when absent. Fails when it came twice."""
+    """The value of a header; None when absent. Fails when the request has it twice."""
     values = [v for n, v in headers if n.lower() == name.lower()]
     assert len(values) <= 1, f"{name} came {len(values)} times"
     return values[0] if values else None
@@ -45,7 +45,7 @@ class Request:
         self.abandoned = None
         """When the gateway closed the connection while it waited for the answer."""
         self.answered = False
-        """The whole reply was sent."""
+        """Whether the whole reply was sent."""
         lines = head.decode("latin-1").split("\r\n")
         self.method, self.target, self.version = lines[0].split(" ", 2)
         self.path, _, self.query = self.target.partition("?")
@@ -87,7 +87,7 @@ def claims(token, secret=None):
 
 
 class Reply:
-    """What to do with a request: by default, answer it and keep the connection."""
+    """What the upstream does with a request. By default it answers and keeps the connection."""
 
     def __init__(self, body=None, status=200, headers=(), delay=0.0, content_type="application/json"):
         self.delay = delay
@@ -97,9 +97,9 @@ class Reply:
         """The connection afterwards: None (kept), "close", "reset"."""
         self.bytes = self._render(body, status, headers, content_type)
         self.drip = None
-        """(bytes, seconds): send so many at a time with a pause between."""
+        """(bytes, seconds): sends so many bytes at a time, with a pause between them."""
         self.until = None
-        """A threading.Event to wait for before anything is said."""
+        """A threading.Event that the answer waits for."""
 
     @staticmethod
     def _render(body, status, headers, content_type):
@@ -119,7 +119,7 @@ class Reply:
 
     @classmethod
     def raw(cls, data, then="close", delay=0.0):
-        """Exactly these bytes."""
+        """Sends exactly these bytes."""
         reply = cls(delay=delay)
         reply.bytes, reply.then = data, then
         return reply
@@ -148,7 +148,7 @@ class Reply:
 
     @classmethod
     def short(cls, announced=100, body=b'{"id":'):
-        """Announces more than it sends, then closes."""
+        """Announces more bytes than it sends, then closes."""
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {announced}\r\n\r\n"
         return cls.raw(head.encode() + body)
 
@@ -210,7 +210,7 @@ class Upstream:
     # --- life ---
 
     def up(self):
-        """Listens on the same port, again if needed."""
+        """Listens, after down() again on the same port."""
         listener = socket.create_server(("127.0.0.1", self.port), backlog=1024)
         self.port = listener.getsockname()[1]
         self._listener = listener
@@ -254,18 +254,18 @@ class Upstream:
     # --- script ---
 
     def will(self, *replies):
-        """What to do with the next requests, one each, before anything else."""
+        """Sets the replies to the next requests, one for each. They take precedence over on() and default."""
         with self._changed:
             self._next.extend(replies)
 
     def on(self, method, path, reply):
-        """What to do with every request of this method and path (without query). The reply may be
+        """Sets the reply to every request with this method and path (without query). The reply may be
         a function of the request."""
         with self._changed:
             self._routes[method, path] = reply
 
     def forget(self):
-        """Forgets requests and script."""
+        """Deletes the recorded requests and the replies that were set."""
         with self._changed:
             self.requests.clear()
             self._next.clear()
@@ -370,7 +370,7 @@ class Upstream:
         return head, rest[:length], rest[length:]
 
     def _answer(self, connection, request, reply):
-        """True: the connection stays open."""
+        """Returns True when the connection stays open."""
         while reply.until and not reply.until.is_set():
             if not self._pause(connection, request, 0.02):
                 return False
@@ -392,7 +392,7 @@ class Upstream:
         return reply.then is None
 
     def _pause(self, connection, request, seconds):
-        """Waits and records when the client disconnects meanwhile. False: no client is left."""
+        """Waits, and records it when the client disconnects meanwhile. Returns False when it has."""
         deadline = time.monotonic() + seconds
         while not self._stopped.is_set():
             left = deadline - time.monotonic()

@@ -1,4 +1,4 @@
-"""What tests of the group webhooks share: a gateway with the group, a target, events, and what became of them."""
+"""What tests of the group webhooks share: a gateway with the group, a target, events, and their deliveries."""
 
 import base64
 import uuid
@@ -23,7 +23,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def start(tmp_path, store):
-    """start(**options): a gateway with the group; those still running are stopped in the end."""
+    """start(**options): a gateway with the group; those still running are stopped at the end."""
     running = []
 
     def begin(auth=None, env=None, **options):

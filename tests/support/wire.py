@@ -17,7 +17,7 @@ __all__ = ["FACTOR", "Gateway", "Raw"]
 class Gateway(gateway.Gateway):
     """with Gateway(plugins={"probe": {}}, server={"workers": 8}) as gateway: gateway.raw(b"GET / HTTP/1.1…")
 
-    Its config is in a directory of its own. plugins are those of the tests; server and more go into greenroom.json.
+    Its config is in a directory of its own. plugins are plugins of the tests; server and more become members of greenroom.json.
     """
 
     def __init__(self, plugins=None, server=None, **more):
