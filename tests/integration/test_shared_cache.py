@@ -12,7 +12,7 @@ from support.until import until
 from support.upstream import TIMEOUT, Reply
 
 LONG = "1h"
-"""A time until the next check or for a lease that does not pass in a test."""
+"""For a recheck or a lease that must not end during a test."""
 
 
 # --- answers ---
@@ -29,7 +29,7 @@ def test_an_answer_is_kept_for_all(make, redis, upstream):
     assert int(second.header("Age")) >= 0
     assert second.header("Cache-Status").startswith("greenroom; hit; ttl=3")
     assert second.header("Cache-Status").endswith("; detail=shared")
-    # Its own copy from then on.
+    # From now on the other gateway serves its own copy.
     assert "shared" not in other.get("/rooms/1").header("Cache-Status")
     assert upstream.lines == ["GET /rooms/1"]
     assert [counted(other, name) for name in ("shared_hits", "hits", "misses", "shared_away")] == [1, 1, 0, 0]
@@ -114,7 +114,7 @@ def test_what_differs_is_kept_apart(make, redis, upstream, change):
 
 
 def test_accounts_of_one_upstream_are_kept_apart(make, redis, upstream):
-    """By the access key: a new secret of the same account changes no answer."""
+    """The access key names the account, so gateways with different secrets of one account share answers."""
     gateways = make(3, redis.url, start=False, api={"credential": "hms"})
     for gateway, account in zip(gateways, ("one", "one", "other")):
         gateway.config["credentials"] = {"hms": {"kind": "100ms", "access_key": account, "secret": f"the secret of {gateway.directory}"}}
@@ -152,7 +152,7 @@ def test_a_write_through_any_gateway_is_seen_by_all_after_the_recheck(make, redi
     assert gateways[0].get("/rooms/1").json["name"] == "renamed", "at once on the gateway of the write"
     for gateway, path in itertools.product(gateways, ("/rooms/1", "/rooms")):
         until(lambda: gateway.get(path).json["name"] == "renamed", "the write is not seen")
-    # From then on no gateway serves the old one again.
+    # Once the new answer was seen, no gateway serves the old one again.
     assert all(gateway.get(path).json["name"] == "renamed"
                for gateway, path in itertools.product(gateways * 3, ("/rooms/1", "/rooms")))
 
@@ -176,7 +176,7 @@ def test_what_was_asked_before_a_write_is_not_kept(make, redis, upstream, releas
     upstream.wait_requests(1)
     upstream.default = Reply({"id": "1", "name": "renamed"})
     other.post("/rooms/1", {"name": "renamed"})
-    # A call that begins after a write waits for none that began before it.
+    # A call that begins after a write does not wait for a call that began before it.
     assert other.get("/rooms/1").json["name"] == "renamed"
     release.set()
     assert before.result().json == ROOM
@@ -216,7 +216,7 @@ def test_a_late_answer_is_served_while_one_gateway_fetches_a_new_one(make, redis
     key, = keys(redis, "answer")
     until(lambda: redis.command("PTTL", key) <= 3600 * 1000, "the answer does not get late")
     upstream.default = Reply.held(release, {"id": "1", "name": "new"})
-    # One call fetches it, whichever gateway it is; all others get what is there.
+    # One call of one gateway fetches a new answer; all others get the old one meanwhile.
     clients = [pool.submit(gateway.get, "/rooms/1") for gateway in (one, other) * 3]
     upstream.wait_requests(2)
     done = concurrent.futures.wait(clients, TIMEOUT, concurrent.futures.FIRST_COMPLETED).done

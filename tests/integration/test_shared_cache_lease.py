@@ -68,7 +68,7 @@ def test_an_answer_that_is_of_no_use_to_others_does_not_make_them_wait(make, red
     for gateway in gateways:
         assert gateway.get("/rooms/1").status in (200, 404)
     assert len(upstream.requests) == 3
-    assert sum(counted(gateway, "shared_waits") for gateway in gateways[1:]) <= 1, "the marker may not be there yet"
+    assert sum(counted(gateway, "shared_waits") for gateway in gateways[1:]) <= 1, "at most one gateway comes before the mark is there"
 
 
 def test_a_client_that_leaves_ends_the_lease(make, redis, upstream, release, pool):

@@ -16,7 +16,7 @@ def is_reached(gateway):
     return metrics(gateway)["greenroom_shared_cache_reached"] == 1
 
 
-# --- the server is away, or lies ---
+# --- the server is away, or has wrong values ---
 
 
 def test_a_server_that_is_killed_and_comes_back(make, redis, upstream):
@@ -27,14 +27,14 @@ def test_a_server_that_is_killed_and_comes_back(make, redis, upstream):
     for gateway in (one, other):
         until(lambda: not is_reached(gateway))
         gateway.wait_log("the server of the shared cache cannot be used")
-    # As without a shared cache.
+    # Each gateway works as without a shared cache.
     upstream.forget()
     assert one.get("/rooms/1").header("Age") is not None
     assert [other.get("/rooms/1").header("Age") is None for _ in range(2)] == [True, False]
     assert len(upstream.requests) == 1
     assert one.admin("/readyz").status == 200
     assert "this gateway's alone" in one.run("status").stdout
-    # What is written meanwhile is told to the server when it is back.
+    # A write that happens meanwhile is told to the server when it is back.
     other.post("/rooms/1", {"name": "renamed"})
     upstream.default = Reply({"id": "1", "name": "renamed"})
     redis.start()
@@ -70,7 +70,7 @@ def test_a_write_that_could_not_be_told_is_told_later(make, redis, upstream):
     redis.signal(signal.SIGCONT)
     until(lambda: is_reached(one))
     changed = [key for key, value in before.items() if redis.command("GET", key) != value]
-    assert changed, "the generation is still that from before the write"
+    assert changed, "the server still has the generation from before the write"
 
 
 def test_a_server_that_is_silent_holds_no_request(make, redis, upstream, pool):
@@ -113,8 +113,8 @@ def test_values_that_no_gateway_has_made_are_no_answers(make, redis, upstream, f
     upstream.default = Reply(ROOM)
     forge(redis, key, second)
     answer = other.get("/rooms/1")
-    assert (answer.status, answer.json) == (200, ROOM), "and never that of another target"
-    assert is_reached(other), "the server is used on"
+    assert (answer.status, answer.json) == (200, ROOM), "not the answer of another target"
+    assert is_reached(other), "the server is still used"
     assert other.get("/rooms/1").json == ROOM
     until(lambda: redis.command("TYPE", key) == "hash")
 
@@ -166,7 +166,7 @@ def test_nothing_can_be_read_in_the_server_and_everything_expires(make, redis, u
         content = redis.command("HGETALL", key) if redis.command("TYPE", key) == "hash" else [redis.command("GET", key)]
         for text in (key, *(content or [])):
             assert "private" not in text and "visible" not in text and SECRET not in text
-        assert redis.command("PTTL", key) != -1, f"{key} stays for ever"
+        assert redis.command("PTTL", key) != -1, f"{key} never expires"
 
 
 def test_scripts_that_the_server_has_forgotten_are_sent_again(make, redis, upstream):

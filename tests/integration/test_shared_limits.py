@@ -94,7 +94,7 @@ def test_a_gateway_that_is_killed_gives_its_places_back(make, redis, upstream):
     dead.process.wait(TIMEOUT)
     dead.process = None
     lost.end()
-    assert other.get("/rooms").status == 429, "the share lasts a while: the gateway might go on"
+    assert other.get("/rooms").status == 429, "its places are kept for a while, because it might still run"
     until(lambda: other.get("/rooms").status == 200, "the places do not come back")
 
 

@@ -57,8 +57,8 @@ def test_the_rights_that_suffice(make, redis):
 
 
 class Pretender:
-    """A server that answers whatever it gets with the same bytes; or with those of a Redis server until it trickles, and
-    then with an answer that does not end."""
+    """A server that answers everything with the same bytes. With redis it passes on the answers of that server, until
+    trickles is set: then it sends an answer that does not end."""
 
     def __init__(self, answer=None, redis=None):
         self.answer, self.redis = answer, redis
@@ -138,7 +138,7 @@ def test_an_unknown_error_of_the_login_is_not_repeated(make):
 
 
 def test_a_server_whose_answers_do_not_end(make, redis):
-    """A request waits for its time-out at most, and those after it do not wait."""
+    """One request waits, at most until its time-out, and those after it do not wait."""
     with Pretender(redis=redis) as server:
         gateway, = make(1, {"caller": {"rate": "6/m"}}, server.url)
         assert statuses([gateway], 2) == [200] * 2

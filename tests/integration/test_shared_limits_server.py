@@ -27,7 +27,7 @@ def test_a_server_that_is_killed_under_load_and_comes_back(make, redis):
         redis.start()
         for gateway in gateways:
             gateway.wait_log_count("the server of shared limits is reached", 2)
-        load.passed_in(1)  # a server without data begins with a full bucket
+        load.passed_in(1)  # without data in the server, the bucket is full at first
         each = load.passed_in(4)
         assert 18 <= each <= 22
         assert set(load.others) == {429}
@@ -44,7 +44,7 @@ def test_while_the_server_is_away_closed_refuses(make, redis):
     until(lambda: not is_reached(gateway), "the loss is not seen by an idle gateway")
     refused = gateway.get("/rooms")
     assert refused.status == 503 and refused.header("Retry-After") == "1"
-    assert gateway.get("/healthz").status == 200, "nothing limits it"
+    assert gateway.get("/healthz").status == 200, "/healthz is not limited"
     ready = gateway.admin("/readyz")
     check, = [check for check in ready.json["checks"] if check["kind"] == "limits"]
     assert ready.status == 503 and check["status"] == "failing" and check["reason"]
@@ -84,7 +84,7 @@ def test_a_server_that_is_silent_holds_no_request(make, redis):
     gateway, = make(1, {"caller": {"rate": "5/m", "concurrent": 50}}, redis.url, timeout="300ms")
     assert gateway.get("/rooms").status == 200
     redis.signal(signal.SIGSTOP)
-    # Those that come before the loss is seen wait for their time-out, and then pass.
+    # Requests that come before the loss is noticed wait for their time-out and then pass.
     assert gateway.get("/rooms").status == 200
     until(lambda: not is_reached(gateway))
     waits = told(gateway, "waits_total")
@@ -102,7 +102,7 @@ def test_what_is_in_progress_counts_again_when_the_server_comes_back(make, redis
     redis.kill()
     until(lambda: not is_reached(one))
     alone = Slow(upstream, one, 1)
-    assert one.get("/rooms").status == 429, "alone it counts, too"
+    assert one.get("/rooms").status == 429, "a gateway that counts alone also counts requests in progress"
     redis.start()
     until(lambda: is_reached(one) and is_reached(other))
     until(lambda: other.get("/rooms").status == 429, "the requests of the other gateway are not known")
@@ -136,7 +136,7 @@ def test_keys_have_no_names_and_expire(make, redis):
         content = redis.command("HGETALL", name) or []
         for text in (name, *content):
             assert key not in text and secret not in text and "127.0.0.1" not in text
-        assert redis.command("PTTL", name) != -1, f"{name} stays for ever"
+        assert redis.command("PTTL", name) != -1, f"{name} never expires"
 
 
 def test_reloads_keep_the_counts(make, redis):

@@ -1,4 +1,4 @@
-"""What signals do, and that none of them ends the gateway by surprise; the log in a file."""
+"""The effect of signals: those without one do not end the gateway. Also the log in a file."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def messages(file):
 
 
 class Logged(Gateway):
-    """A gateway that logs into a file; what Gateway waits for in the log is waited for there."""
+    """A gateway that logs into a file, in which the functions of Gateway look for lines."""
 
     def __init__(self, file, **more):
         super().__init__(**more)
@@ -45,7 +45,7 @@ def test_the_log_goes_into_a_file_that_is_opened_again_on_sigusr1(tmp_path):
         gateway.get("/healthz", headers={"X-Request-Id": "first"})
         until(lambda: "first" in file.read_text(), "it is logged")
         file.rename(moved)
-        gateway.get("/healthz", headers={"X-Request-Id": "second"})  # goes on into the file that was moved
+        gateway.get("/healthz", headers={"X-Request-Id": "second"})  # still writes into the file that was moved
         until(lambda: "second" in moved.read_text(), "it is logged")
         gateway.signal(signal.SIGUSR1)
         until(lambda: file.exists() and "the log goes on in" in file.read_text(), "it is there again")
@@ -124,7 +124,7 @@ def test_no_signal_ends_it_by_surprise():
 
 
 def test_a_reload_that_is_asked_for_while_it_starts_comes_after_the_start():
-    """From the moment on that it says its first word."""
+    """Even when the signal comes right after the first line of the log."""
     gateway = Gateway()
     gateway.write()
     read, write = os.pipe()

@@ -80,7 +80,7 @@ def test_a_failure_is_shared_and_made_once(start, upstream, release, pool):
 def test_a_leader_that_leaves_does_not_take_the_others_along(start, upstream, release, pool):
     gateway = start()
     upstream.default = Reply.held(release, ROOM)
-    upstream.default.drip = (2, 0.02)  # longer than noticing takes
+    upstream.default.drip = (2, 0.02)  # longer than the gateway needs to notice that a client has left
     with socket.create_connection(("127.0.0.1", gateway.port), TIMEOUT) as leader:
         leader.sendall(b"GET /rooms/1 HTTP/1.1\r\nHost: x\r\n\r\n")
         upstream.wait_requests(1)

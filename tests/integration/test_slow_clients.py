@@ -1,4 +1,5 @@
-"""Clients that stall, send or read slowly, or come in floods: the others are answered, and their end comes."""
+"""Clients that stall, that send or read slowly, or that come in large numbers: the others are still answered, and the slow
+    ones are disconnected."""
 
 import concurrent.futures
 import re
@@ -15,7 +16,7 @@ from support.upstream import FACTOR, TIMEOUT, Reply, Upstream
 
 
 def stalled(gateway, first, count):
-    """Connections that sent these bytes and nothing more."""
+    """Opens connections that send these bytes and nothing more."""
     sockets = []
     for _ in range(count):
         sock = socket.create_connection(("127.0.0.1", gateway.port), timeout=TIMEOUT)
@@ -25,7 +26,7 @@ def stalled(gateway, first, count):
 
 
 def answered_meanwhile(gateway, count=20):
-    """The number of normal callers that got their answer, and the longest time of one."""
+    """Runs normal callers and returns how many got their answer, and the longest time of one."""
     def one(_):
         begun = time.monotonic()
         try:
@@ -45,7 +46,7 @@ def answered_meanwhile(gateway, count=20):
     ("silence", b""),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_slow_clients_do_not_stop_others(gateway, upstream, what, first):
-    """Three times the number of workers."""
+    """There are three times as many slow clients as workers."""
     sockets = stalled(gateway, first, 192)
     try:
         fine, longest = answered_meanwhile(gateway)
@@ -58,7 +59,7 @@ def test_slow_clients_do_not_stop_others(gateway, upstream, what, first):
 
 
 def trickle(gateway, first, piece, seconds):
-    """Sends a piece from time to time until the gateway closes. Returns the time that took."""
+    """Sends a piece from time to time until the gateway closes the connection. Returns how long that took."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=0.05) as sock:
         sock.sendall(first)
         begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""/status.json, which the page reads: what it holds, that it is bounded, and that no page has a secret."""
+"""/status.json, which the page reads: its content, its bounded size, and that no page has a secret."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def test_two_hundred_operations_are_a_bounded_answer(tmp_path):
         took = time.monotonic() - began
         found = {one["name"] for one in answer.json["operations"]}
         assert {f"many.n{n}" for n in range(100, 300)} <= found
-        # with all points of ten minutes, each of up to six digits
+        # the size with all points of ten minutes, each with up to six digits
         points = 2 * 60 * 7 * 200
         assert len(answer.body) + points < 320 * 1024 and took < 10 * FACTOR
 
@@ -114,7 +114,7 @@ def test_deliveries_and_those_given_up(tmp_path, upstream):
 
 
 def test_no_page_has_a_secret(tmp_path, upstream):
-    """Secrets of each kind of key in the config, from the file, from a file of their own and from the environment."""
+    """The config has secrets in every kind of key: in itself, in a separate file and in the environment."""
     (tmp_path / "secret").write_text(SECRET + "\n")
     with Collector() as collector:
         config = {

@@ -29,7 +29,7 @@ def upstream():
 
 
 def rooms(upstream, server=None, **settings):
-    """A gateway that forwards; identical requests are separate calls, unless a test says otherwise."""
+    """A gateway that forwards. Identical requests are separate calls, unless the test sets single_flight."""
     gateway = Gateway(server={"workers": 64, **(server or {})},
                       credentials={"100ms": {"access_key": "key", "secret": "a secret"}},
                       upstreams={"api": {"url": upstream.url + "/v2", "credential": "100ms", "single_flight": False,
@@ -44,7 +44,7 @@ def wait_in_progress(gateway, count):
 
 
 def ended(gateway, limit=10 * FACTOR):
-    """The time until the process exited, with status 0."""
+    """Waits for the exit with status 0 and returns how long it took."""
     began = time.monotonic()
     assert gateway.process.wait(limit) == 0, gateway.log
     return time.monotonic() - began
@@ -54,7 +54,7 @@ def ended(gateway, limit=10 * FACTOR):
 
 
 def ask_until_told(port, tally, stopping):
-    """Requests on one kept connection, until an answer closes it. Counts answers and lost requests."""
+    """Sends requests on one kept connection until an answer closes it. Counts answers and lost requests."""
     try:
         with Raw(port) as raw:
             while True:
@@ -161,7 +161,7 @@ def test_readiness_is_red_before_anything_is_refused():
         assert asked.returncode == 0 and json.loads(asked.stdout)["groups"]
         refused = gateway.run("reload")
         assert refused.returncode != 0 and "the gateway is stopping" in refused.stdout + refused.stderr
-        gateway.signal(signal.SIGTERM)  # the operator does not want to wait
+        gateway.signal(signal.SIGTERM)  # a second signal ends the wait
         ended(gateway)
 
 
@@ -183,7 +183,7 @@ def test_who_comes_late_is_told_to_come_again_elsewhere():
 
 
 def test_what_waits_gets_the_time_to_drain_and_then_503(upstream):
-    """Whichever config it began with, and whether it waits for the upstream or for the answer to another."""
+    """So for requests of either config, and for those that wait for the upstream or for the answer to another request."""
     release = threading.Event()
     upstream.default = Reply.held(release, {"id": "66f1c0a2b4d93e5a7c118e01"})
     with rooms(upstream, server={"drain_timeout": "300ms"}, single_flight=True, retries=0) as gateway:
@@ -206,7 +206,7 @@ def test_what_waits_gets_the_time_to_drain_and_then_503(upstream):
 
 @pytest.mark.parametrize("reloaded", [False, True])
 def test_a_handler_that_never_returns_does_not_hold_up_the_end(reloaded):
-    """Neither one of the config that serves, nor one of the config before it."""
+    """So for a handler of the current config and for one of the previous config."""
     with Gateway(plugins={"probe": {}}, server={"drain_timeout": "300ms"}) as gateway:
         hanging = gateway.raw(b"GET /probe/wait/60000 HTTP/1.1\r\n" + HOST + b"\r\n")
         wait_in_progress(gateway, 1)
@@ -256,7 +256,7 @@ def test_a_stream_of_newcomers_does_not_hold_up_the_end():
             finally:
                 over.set()
         assert took < 15 * FACTOR and "without stopping the plugins" not in gateway.log
-        assert "did not end within" not in gateway.log, "those who come late are refused, and are not waited for"
+        assert "did not end within" not in gateway.log, "requests that come during the drain are refused, and the gateway does not wait for them"
 
 
 # --- reloads ---

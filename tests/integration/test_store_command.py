@@ -1,4 +1,4 @@
-"""greenroom store: what the store has applied, its migrations, and the way from SQLite to PostgreSQL."""
+"""greenroom store: the applied migrations, migrating, and copying from SQLite to PostgreSQL."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def test_a_gateway_beside_which_a_newer_release_migrates_says_so_and_takes_itsel
         assert status == 503
         assert reason == (f"a newer release has migrated the tables of '{name}' to step {wanted + 1}, and this one knows {wanted}: "
                           "replace this gateway")
-        assert rig.user().stream(), "it goes on as far as it can"
+        assert rig.user().stream(), "it continues as far as possible"
         assert checks()[0] == 503 and rig.log.count("a newer release has migrated") == 1
 
 
@@ -169,7 +169,7 @@ def test_everything_is_copied_and_works(filled, target):
     assert told == counts(of_file(source), tables) == counts(target.sql, tables)
     assert told["rig_streams"] == 3 and told["greenroom_keys"] == 1 and told["greenroom_idempotency"] == 3
     assert "rig_streams: 3 of 3 rows" in done.stderr
-    assert schemas(filled)  # the old store is as it was
+    assert schemas(filled)  # the old store is unchanged
     filled.config["store"] = target.url
     with filled:
         answer = filled.user().request("POST", "/streams")
@@ -189,7 +189,7 @@ def test_a_copy_that_has_ended_is_not_begun_again(filled, target):
 
 
 def test_an_interrupted_copy_goes_on(filled, target, tmp_path):
-    """Killed again and again, at any moment."""
+    """The copy is killed several times, at different moments."""
     many = of_file(file_of(filled))
     (user, *rest), = many("SELECT * FROM rig_users LIMIT 1")
     width = len(rest)
@@ -203,7 +203,7 @@ def test_an_interrupted_copy_goes_on(filled, target, tmp_path):
     killed = 0
     for lines in range(1, 40):
         process = subprocess.Popen(command, env=filled.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(lines):  # tables that have ended
+        for _ in range(lines):  # each line reports a finished table
             if not process.stderr.readline():
                 break
         process.kill()
@@ -224,7 +224,7 @@ def test_another_source_does_not_go_on_with_a_copy(filled, target, tmp_path):
 
 
 def test_a_difference_is_found(filled, target):
-    """Copied up to the comparison, then one value changes in the source."""
+    """One value in the source changes between the copy and the comparison."""
     words(filled, "copy", filled.database.url, target.url)
     source = of_file(file_of(filled))
     target.sql("CREATE TABLE greenroom_copy (table_name TEXT PRIMARY KEY, last_key TEXT NOT NULL,"

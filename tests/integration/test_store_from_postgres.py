@@ -1,4 +1,4 @@
-"""greenroom store copy with PostgreSQL as its source: to a file, as for a test of one's own, and to another server."""
+"""greenroom store copy with PostgreSQL as its source: to a SQLite file and to another server."""
 
 import json
 import os
@@ -18,7 +18,7 @@ MANY = 2000
 
 
 class File:
-    """A store like support.stores.Store, of SQLite."""
+    """A SQLite store with the interface of support.stores.Store."""
 
     def __init__(self, path):
         self.path, self.url = path, f"sqlite:{path}"
@@ -40,7 +40,7 @@ def receiver():
 
 @pytest.fixture
 def filled(tmp_path, receiver):
-    """A gateway that has worked on PostgreSQL, and was stopped: texts, numbers, blobs, NULLs, keys that the server counts."""
+    """A stopped gateway whose PostgreSQL store has texts, numbers, blobs, NULLs, and keys that the server generates."""
     directory = tmp_path / "old"
     directory.mkdir()
     rig = Rig(directory, Store(directory))
@@ -105,7 +105,7 @@ def test_everything_is_copied_and_works(filled, target, receiver):
 
 
 def test_an_interrupted_copy_goes_on(filled, target):
-    """Killed after each table, and between."""
+    """The copy is killed after tables and within them."""
     filled.database.sql("INSERT INTO webhook_event (id, type, room_id, received_ms, body)"
                         f" SELECT 'many-' || i, 't', 'r', i, repeat('x', i % 300) FROM generate_series(1, {MANY}) AS i")
     command = [BINARY, "-c", str(filled.directory), "store", "copy", filled.database.url, target.url]
@@ -143,7 +143,7 @@ def test_a_row_that_changes_meanwhile_is_found(filled, target):
 
 
 def test_rows_that_were_there_before_a_migration_are_copied(filled, target):
-    """A store whose tables of webhooks were migrated with rows in them, the keys of which the server gives always."""
+    """The tables of webhooks were migrated while they had rows, whose keys are GENERATED ALWAYS."""
     source = filled.database
     source.sql("DELETE FROM greenroom_migrations WHERE plugin = 'webhooks' AND version >= 3")
     for name in ("room_id", "tried_ms", "status", "failure", "behind"):

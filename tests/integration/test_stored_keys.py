@@ -24,7 +24,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def make(tmp_path, store):
-    """make() starts a gateway; all of a test share the store, and none shares its files."""
+    """make() starts a gateway. All gateways of a test share the store, but no files."""
     made = []
 
     def start(auth=None, run=True, **config):
@@ -89,7 +89,7 @@ def test_a_revoked_key_is_refused_on_all(make):
 
 
 def test_a_gateway_that_stood_still_looks_before_it_takes_a_key(make):
-    """Requests that came meanwhile are the first thing that it does."""
+    """The requests that came while it was stopped are the first thing that it handles."""
     one, still = (make(auth={**STORED, "throttle": {"failures": 0}}) for _ in range(2))
     for number in range(5):
         key = add(one, f"app{number}")
@@ -154,7 +154,7 @@ def test_the_last_use_on_any_gateway_is_listed(make):
     add(one, "unused")
     wait_for(two, key, 200)
     assert listed(one)["unused/works"]["used"] is None
-    two.stop()  # writes it
+    two.stop()  # the stop writes the time into the store
     used = listed(one)["app/works"]["used"]
     assert used
     wait_for(one, key, 200)
@@ -170,10 +170,10 @@ def test_keys_of_a_file_are_taken_over(make):
     keys = [add(old, name) for name in ("app", "bot", "gone")]
     command(old, "revoke", "gone")
     assert command(old, "move") == "3 moved, 0 were there already"
-    wait_for(old, keys[0], 200)  # it goes on with its file
+    wait_for(old, keys[0], 200)  # the gateway still uses its file
     new = make()
     assert [ask(new, key).status for key in keys] == [200, 200, 401]
-    # Revoked in the file, before all gateways read the store.
+    # A key is revoked in the file while some gateways still use the file.
     command(old, "revoke", "bot")
     assert command(old, "move") == "0 moved, 3 were there already"
     wait_for(new, keys[1], 401)
@@ -221,7 +221,7 @@ def test_without_the_store_the_known_keys_stay_valid(make):
 
 @pytest.mark.skipif("GR_TEST_POSTGRES" not in os.environ, reason="only a server can be away")
 def test_without_the_store_no_key_is_taken_where_that_is_chosen(make):
-    """Also when the server does not say that it is away: it has been stopped in the middle of its work."""
+    """Also when the server only hangs: its processes are stopped by a signal."""
     gateway = make(auth={"keys": {"store": True, "on_failure": "closed"}, "throttle": {"failures": 30}})
     key = add(gateway, "app")
     wait_for(gateway, key, 200)
@@ -241,7 +241,7 @@ def test_without_the_store_no_key_is_taken_where_that_is_chosen(make):
 @pytest.mark.skipif("GR_TEST_POSTGRES" not in os.environ, reason="only a server can be slow")
 @pytest.mark.parametrize("choice, while_locked", [("known", 200), ("closed", 503)])
 def test_a_store_that_does_not_answer_in_time(make, store, choice, while_locked):
-    """The gateway's question waits for a lock, as it would for a server that is overloaded."""
+    """The query of the gateway waits for a lock, as it would wait for an overloaded server."""
     gateway = make(auth={"keys": {"store": True, "on_failure": choice}})
     key = add(gateway, "app")
     wait_for(gateway, key, 200)

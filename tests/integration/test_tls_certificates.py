@@ -82,7 +82,7 @@ def place(files, certificate, key):
 def test_new_certificate_without_restart(tmp_path, authority, server_files, signaled):
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     place(server_files, certificate, key)
-    # The standing connection must not end for being idle while the certificate is waited for.
+    # The time-out is long so that the open connection does not end while the test waits for the certificate.
     with Https(tmp_path / "gateway", (certificate, key), keep_alive_timeout="10m") as gateway:
         before = serial_of(gateway, authority)
         with gateway.connect(trusting(authority)) as standing:
@@ -91,7 +91,7 @@ def test_new_certificate_without_restart(tmp_path, authority, server_files, sign
                 gateway.process.send_signal(signal.SIGHUP)
             wait_serial(gateway, authority, lambda serial: serial != before)
             standing.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert status_of(standing.recv(65536)) == 200  # the earlier state is unchanged
+            assert status_of(standing.recv(65536)) == 200  # the open connection still works
 
 
 @pytest.mark.parametrize("signaled", [True, False])

@@ -18,7 +18,7 @@ FACTOR = float(os.environ.get("GR_TIME_FACTOR", "1"))
 
 
 def test_stalled_handshakes_do_not_hold_workers(tmp_path, authority, server_files):
-    """More silent or stalled clients than workers."""
+    """There are more silent or stalled clients than workers."""
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
     with Https(tmp_path, server_files, workers=8, header_timeout="2s") as gateway:
         stalled = []
@@ -93,7 +93,7 @@ def test_record_per_byte(https, authority):
 
 
 def test_requests_that_are_cut_anywhere_into_records(https, authority):
-    """Each is answered, however its bytes and those of its neighbours are spread over records and packets."""
+    """Each request is answered, whichever records and packets have its bytes and those of the requests beside it."""
     cuts = random.Random(7)
     head = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Filler: %s\r\n\r\n"
     with https.connect(trusting(authority)) as connection:
@@ -139,7 +139,7 @@ def test_framing_holds_under_tls(https, authority, what, data, status):
 
 
 def test_framing_of_a_second_request_in_the_same_record(https, authority):
-    """The check of the second head must not read the place of the first."""
+    """The check must read the second head, and not the first one again."""
     good = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     bad = b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n"
     answer = https.ask(trusting(authority), good + bad + good)

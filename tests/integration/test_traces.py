@@ -1,4 +1,4 @@
-"""What leaves for an OpenTelemetry collector, and that a bad collector costs no request anything."""
+"""The export of spans to an OpenTelemetry collector. A collector that fails does not affect requests."""
 
 import contextlib
 import json
@@ -291,7 +291,7 @@ def test_a_reload_takes_the_spans_of_the_old_config_along(start, collector):
 
 
 def in_time(gateway, count, limit_s=5):
-    """Requests that are answered as if there were no collector."""
+    """Sends requests, which must be answered within the limit although the collector fails."""
     began = time.monotonic()
     for _ in range(count):
         assert gateway.get("/rooms/1").status == 200
@@ -359,7 +359,7 @@ def test_an_answer_that_takes_only_a_part_is_read(start, collector):
 # --- Server-Timing ---
 
 def timing(answer):
-    """{"own": ms, …} of an answer."""
+    """The Server-Timing of an answer as {"own": ms, …}."""
     parts = [part.strip().split(";dur=") for part in answer.header("Server-Timing").split(",")]
     return {name: float(ms) for name, ms in parts}
 

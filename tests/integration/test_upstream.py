@@ -141,7 +141,7 @@ def test_many_refused_calls_mint_one_token(gateway, upstream):
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """One certificate for 127.0.0.1 and one for another host, each its own authority."""
+    """Self-signed certificates, one for 127.0.0.1 and one for another host."""
     directory = tmp_path_factory.mktemp("tls")
     for name, subject in (("good", "IP:127.0.0.1"), ("other", "DNS:elsewhere.example")):
         subprocess.run(
@@ -169,7 +169,7 @@ def test_the_certificate_of_an_upstream_is_verified(start, certificates, certifi
             assert gateway.get("/rooms/1").status == status
         assert len(secure.requests) == (2 if status == 200 else 0)
         if status == 200:
-            assert secure.connections == 1, "TLS connections are kept, too"
+            assert secure.connections == 1, "TLS connections are kept as well"
 
 
 # --- concurrent requests ---
@@ -186,7 +186,7 @@ def test_a_client_that_left_cancels_its_call(start, upstream):
 
 @pytest.mark.parametrize("head, body", [("GET /rooms/1", b""), ("POST /rooms", b'{"name":"a"}')], ids=["get", "post"])
 def test_a_client_that_has_ended_its_side_gets_its_answer(gateway, upstream, head, body):
-    """It can still read, and the upstream is at work for it already."""
+    """The client can still read, and its request is already at the upstream."""
     reply = Reply(ROOM)
     reply.until = threading.Event()
     upstream.will(reply)

@@ -12,7 +12,7 @@ from support.upstream import TIMEOUT, Reply
 
 
 def new_key(gateway, name):
-    """The headers of a separate caller."""
+    """Adds an API key and returns the headers of its caller."""
     words = [BINARY, "-c", str(gateway.directory), "keys", "add", name, "--scope", "rooms:*"]
     key = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT * 2, check=True).stdout.strip()
     headers = {"Authorization": f"Bearer {key}"}
@@ -33,7 +33,7 @@ def test_an_answer_is_kept_where_the_operator_wants_it(start, upstream):
     second = gateway.get("/rooms/1")
     assert (second.status, second.body) == (first.status, first.body)
     assert first.header("Age") is None and int(second.header("Age")) >= 0
-    # the rate is different each time
+    # the remaining rate differs between calls, so it is not kept
     assert first.header("X-RateLimit-Remaining") == "9" and second.header("X-RateLimit-Remaining") is None
     assert second.header("Content-Type") == first.header("Content-Type")
     assert upstream.lines == ["GET /v2/rooms/1"]
@@ -132,13 +132,13 @@ def test_callers_never_see_what_was_made_for_another(start, upstream, release, p
 
 
 def late(start, **times):
-    """A gateway that holds an answer of /rooms/1 whose time has passed."""
+    """Starts a gateway that has kept an answer of /rooms/1, and waits until the answer has expired."""
     gateway = start(plugins={"rooms": {"routes": {"rooms.get": {"cache": {"ttl": "50ms", **times}}}}}, retries=0)
     first = gateway.get("/rooms/1")
     assert (first.json, first.header("Cache-Status")) == (ROOM, "greenroom; fwd=miss; stored")
     hit = gateway.get("/rooms/1")
     assert hit.header("Cache-Status").startswith("greenroom; ")
-    time.sleep(0.06)  # the time that the test is about
+    time.sleep(0.06)  # the ttl has to pass, and nothing else shows that it has
     return gateway
 
 

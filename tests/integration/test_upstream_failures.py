@@ -23,7 +23,7 @@ def test_a_post_without_an_answer_was_sent_exactly_once(gateway, upstream, reply
 
 @pytest.mark.parametrize("body", [b'{"name":"a"}', None], ids=["with a body", "without a body"])
 def test_a_post_on_a_kept_connection_that_dies_was_sent_exactly_once(gateway, upstream, body):
-    """libcurl itself repeats a request without answer on a kept connection."""
+    """libcurl repeats such requests by itself, which the gateway prevents."""
     for _ in range(5):
         upstream.forget()
         upstream.will(Reply(ROOM), Reply.close())
@@ -33,7 +33,7 @@ def test_a_post_on_a_kept_connection_that_dies_was_sent_exactly_once(gateway, up
 
 
 def test_a_post_after_the_upstream_closed_a_kept_connection_arrives(gateway, upstream):
-    """Many times, since the end of the connection may come in the same millisecond as the answer."""
+    """The test repeats this, because the connection may end in the same millisecond in which the answer came."""
     for _ in range(100):
         upstream.forget()
         upstream.will(Reply.last(ROOM))
@@ -87,7 +87,7 @@ def test_a_slow_upstream_is_504_in_time(start, upstream):
         began = time.monotonic()
         error_of(call(), 504)
         assert 0.25 < time.monotonic() - began < TIMEOUT / 2
-    assert len(upstream.requests) == 2, "what may have been acted upon is not sent again"
+    assert len(upstream.requests) == 2, "a request that the upstream may have handled is not sent again"
     alive(gateway, upstream)
 
 
@@ -126,7 +126,7 @@ def test_an_unusable_answer_is_502(start, upstream, reply):
     gateway = start(answer_max="1m", timeout="5s")
     upstream.will(reply)
     body = error_of(gateway.get("/rooms/1"), 502)
-    assert "curl" not in str(body).lower() and str(upstream.port) not in str(body), "internals leak"
+    assert "curl" not in str(body).lower() and str(upstream.port) not in str(body), "the answer reveals internals"
     assert len(upstream.requests) == 1
     alive(gateway, upstream)
 
@@ -142,7 +142,7 @@ def test_an_unusable_answer_is_502(start, upstream, reply):
     b"HTTP/1.1 200 OK\r\nX-A: b\x00c\r\nContent-Length: 2\r\n\r\n{}",
 ], ids=["cut head", "endless length", "two lengths", "length and chunks", "bare LF", "folded header", "NUL"])
 def test_an_answer_that_lies_about_its_end_is_502(start, upstream, data):
-    """The gateway's own transport guesses nothing; tests/unit/http1_examples.c has all of it."""
+    """The transport of the gateway does not guess the end of an answer; see also tests/unit/http1_examples.c."""
     gateway = start(timeout="20s")
     upstream.will(Reply.raw(data))
     error_of(gateway.get("/rooms/1"), 502)
@@ -160,7 +160,7 @@ def test_a_switch_of_protocols_is_502_at_once(start, upstream):
 
 
 def test_a_connection_rests_no_longer_than_its_server_says(start, upstream):
-    """Otherwise a POST is sent while the server closes the connection."""
+    """Otherwise the gateway would send a POST while the server closes the connection."""
     gateway = start()
     upstream.default = Reply(ROOM, headers=[("Keep-Alive", "timeout=0")])
     for n in range(3):

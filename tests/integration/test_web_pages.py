@@ -55,7 +55,7 @@ def seen(upstream, action):
     ("localhost:80@page.example", 403),
 ])
 def test_hosts(start, upstream, host, status):
-    """Others are those of an attacker's page whose name resolves to this machine."""
+    """Other hosts are refused, because the name of an attacker's page can resolve to this machine."""
     for method, path, body in (("GET", "/rooms/1", None), ("POST", "/rooms", {"name": "a"})):
         answer, calls = seen(upstream, lambda: start().request(method, path, body, headers={"Host": host}))
         assert answer.status in ((status, 400) if status == 403 else (status,))
@@ -111,7 +111,7 @@ def test_no_body_needs_no_type(start):
 
 
 def test_what_asks_for_a_credential_is_not_concerned(start, upstream):
-    """A page has none. One that holds a credential is an application like another."""
+    """A foreign page has no credential. A page with a credential is like any other application."""
     gateway = start(auth={"keys": {"file": "keys.json"}})
     headers = {"Host": "gw.example", "Origin": PAGE}
     assert gateway.get("/rooms/1", headers=headers).status == 401

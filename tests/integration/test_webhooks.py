@@ -132,7 +132,7 @@ def test_every_json_is_kept_as_it_came(start, value):
     gateway = start(secret=None, signature_secret=KEY)
     raw = json.dumps(event(data={"room_id": "r1"})).encode()[:-2] + b', "odd": ' + value + b"}}"
     taken(gateway, raw, x_100ms_signature=sign(raw))
-    taken(gateway, raw, x_100ms_signature=sign(raw))  # again: known by its id
+    taken(gateway, raw, x_100ms_signature=sign(raw))  # repeated: the id is known
     assert gateway.get("/webhooks/events?room_id=r1").body == b'{"limit":50,"last":"","data":[' + raw + b"]}"
 
 
@@ -266,13 +266,13 @@ def test_events_go_after_their_time(start, store, target):
     gateway = start(keep="1h", forward_to=[to(target)])
     taken(gateway, event(id="old"))
     young = taken(gateway, event(id="young"))
-    store.sql("UPDATE webhook_event SET received_ms = received_ms - 3240000 WHERE id = 'young'")  # 0.9 of its time
+    store.sql("UPDATE webhook_event SET received_ms = received_ms - 3240000 WHERE id = 'young'")  # 0.9 of the time that events are kept
     store.sql("UPDATE webhook_event SET received_ms = received_ms - 3601000 WHERE id = 'old'")
     store.sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
               " INSERT INTO webhook_event (id, type, received_ms, body) SELECT 'old' || i, 't', i,"
               " '{\"id\": \"old\"}' FROM n")
     until(lambda: ids(gateway, "?limit=100") == [young["id"]], "purge")
-    assert store.sql("SELECT COUNT(*) FROM webhook_delivery") == [("1",)], "deliveries go with their event"
+    assert store.sql("SELECT COUNT(*) FROM webhook_delivery") == [("1",)], "deliveries are deleted with their event"
 
 
 def test_a_caller_reads_what_it_may_and_100ms_needs_no_key(start):

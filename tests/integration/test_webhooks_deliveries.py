@@ -78,7 +78,7 @@ def test_dead_letters_are_replayed_one_some_or_all_in_the_order_of_their_room(de
     assert replay(dead, event_id="a-2") == 1
     target.wait_requests(1)
     assert sent_ids(target) == ["a-2"] and listed(dead) == ["b-1", "a-1"]
-    assert replay(dead, event_id="c-1", target="app") == 1, "one that is named is sent again though it was delivered"
+    assert replay(dead, event_id="c-1", target="app") == 1, "an event that is named is sent again even though it was delivered"
     target.wait_requests(2)
     assert replay(dead, room_id="b") == 1 and replay(dead, target="other") == 0
     target.wait_requests(3)
@@ -143,7 +143,7 @@ def test_the_command_used_wrongly_says_how(dead):
 
 
 def processes(gateway):
-    """Of the gateway and of its groups."""
+    """The processes of the gateway and of its isolated groups."""
     main = gateway.process.pid
     children = [file.read_text().split() for file in pathlib.Path(f"/proc/{main}/task").glob("*/children")]
     return [main, *(int(pid) for some in children for pid in some)]
@@ -167,7 +167,7 @@ def test_a_paused_target_gets_nothing_and_then_everything_in_order(start, store,
     for number in range(6):
         taken(gateway, in_room("a", number))
     target.wait(lambda _: len(sent_ids(target, "/other")) == 6)
-    assert sent_ids(target) == [], "the same rounds would have sent it"
+    assert sent_ids(target) == [], "these rounds of the outbox would have sent it"
     found = {one["name"]: one for one in gateway.get("/webhooks/targets").json["data"]}
     assert found["app"] == {"name": "app", "paused": True, "pending": 6, "dead": 0} and not found["other"]["paused"]
     metrics = until(lambda: (lambda text: text if 'greenroom_webhooks_paused{target="app"} 1' in text else None)(
@@ -211,14 +211,15 @@ def test_a_pause_of_the_config(start, target):
 
 
 def test_a_gateway_that_was_stopped_past_its_lease_sends_nothing_of_it(start, store, target):
-    """Its deliveries are another's by then: SIGSTOP between two deliveries, as a machine that was suspended."""
+    """The gateway is stopped by SIGSTOP between two deliveries, like a machine that is suspended. When it continues, another
+    gateway has taken over its deliveries."""
     answer = threading.Event()
     target.will(Reply.held(answer))
     first = start(forward_to=[to(target)], forward_timeout="3s")
     first.post("/webhooks/targets/app/pause", {})
     for number in range(4):
         taken(first, in_room("a", number))
-    first.post("/webhooks/targets/app/resume", {})  # and one claim gets all of them
+    first.post("/webhooks/targets/app/resume", {})  # so that one claim gets all of them
     target.wait_requests(1)
     with store.held("webhook_delivery"):
         answer.set()
@@ -232,7 +233,7 @@ def test_a_gateway_that_was_stopped_past_its_lease_sends_nothing_of_it(start, st
     finally:
         go_on(first)
     second.stop()
-    taken(first, in_room("b", 1))  # which the thread that sends comes to when it is done with the others
+    taken(first, in_room("b", 1))  # the sending thread handles this one after the others
     target.wait(lambda _: "b-1" in sent_ids(target))
     assert sent_ids(target) == ["a-0", "a-0", "a-1", "a-2", "a-3", "b-1"]
 

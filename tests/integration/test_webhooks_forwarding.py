@@ -32,7 +32,7 @@ def test_every_target_gets_every_event_as_it_came_in_order(start, store, target)
     taken(gateway, raw)
     taken(gateway, event(id="last"))
     target.wait(lambda _: sent_ids(target)[-1] == "last")
-    assert sent_ids(target) == sent + ["last"], "what is known already is not handed on again"
+    assert sent_ids(target) == sent + ["last"], "an event that is already known is not forwarded again"
     until(lambda: pending(store) == [], "settled")
     metrics = gateway.admin("/metrics").body.decode()
     assert 'greenroom_webhooks_delivered_total{outcome="done"} 64' in metrics
@@ -65,7 +65,7 @@ def test_an_event_is_given_up_after_its_attempts(start, store, target):
     gateway.wait_log(r"could not be delivered to 'app': given up")
     until(lambda: pending(store) == [], "settled")
     assert sent_ids(target).count("bad") == 2 and sent_ids(target).count("good") == 1
-    assert sent_ids(target).index("good") < 2, "one event that is refused does not hold up others"
+    assert sent_ids(target).index("good") < 2, "a refused event does not delay others"
     counted = 'delivered_total{outcome="given_up"} 1'
     until(lambda: counted in gateway.admin("/metrics").body.decode(), "it is not counted")
 
@@ -89,7 +89,7 @@ def test_a_target_that_hangs_does_not_hold_up_another(start, target):
         sent = [taken(gateway, event())["id"] for _ in range(20)]
         target.wait_requests(20, TIMEOUT * 2)
         assert sent_ids(target) == sent
-        assert len(hung.requests) <= 6, "it is left alone for a while each time"
+        assert len(hung.requests) <= 6, "there is a pause before each attempt"
 
 
 def test_deliveries_go_on_after_a_restart(start, store, target):
@@ -118,7 +118,7 @@ def test_a_delivery_that_died_with_its_gateway_is_made_again(start, store, targe
     gateway.start()
     target.wait_requests(1, TIMEOUT * 3)
     assert sent_ids(target) == [one["id"]]
-    assert time.monotonic() - killed > 8, "not while the first attempt may still be under way"
+    assert time.monotonic() - killed > 8, "the second attempt comes only after the lease of the first"
     until(lambda: pending(store) == [], "settled")
 
 

@@ -89,14 +89,14 @@ def test_the_events_of_a_gateway_that_was_killed_are_taken_over_in_order(start, 
 @pytest.mark.skipif(not faketime(), reason="libfaketime is not installed, or cannot be used with a sanitizer")
 @pytest.mark.parametrize("hours", [-2, 2])
 def test_a_lease_holds_whatever_the_clock_of_its_gateway_says(start, store, target, hours):
-    """Neither the one with the wrong clock nor the other takes what the other is delivering."""
+    """Neither the gateway with the wrong clock nor the other one takes a delivery that the other has claimed."""
     wrong, right = start(forward_to=[to(target)], env=wrong_by(hours * 3600)), start(forward_to=[to(target)])
     for holder, other, room in ((wrong, right, "a"), (right, wrong, "b")):
         answer = threading.Event()
         target.will(Reply.held(answer))
         taken(holder, in_room(room, 1))
         target.wait(lambda _: f"{room}-1" in sent_ids(target))
-        for number in range(5):  # each is claimed together with whatever else seems to be due
+        for number in range(5):  # each claim also takes other deliveries that seem to be due
             taken(other, in_room(f"{room}c", number))
             target.wait(lambda _: sent_ids(target)[-1] == f"{room}c-{number}")
         answer.set()

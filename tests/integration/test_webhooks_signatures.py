@@ -13,7 +13,7 @@ from support.webhooks import NEW, OLD, SECRET, event, start, store, taken, targe
 
 
 def verify(request, key):
-    """As a receiver does it (standardwebhooks.com), with nothing of the gateway."""
+    """Verifies a delivery as receivers do (standardwebhooks.com), without code of the gateway."""
     ident, moment = request.header("webhook-id"), request.header("webhook-timestamp")
     wanted = "v1," + base64.b64encode(hmac.new(key, f"{ident}.{moment}.".encode() + request.body, hashlib.sha256).digest()).decode()
     return abs(time.time() - int(moment)) < 60 and any(
