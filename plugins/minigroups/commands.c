@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define USAGE 2 /* exit status: the host prints the usage */
+#define USAGE 2 /* the exit status with which the host prints the usage */
 #define LIFETIME_S (24 * 60 * 60)
 
 /* Returns an issuer for the audience that uses the shared secret; NULL when there is none. */

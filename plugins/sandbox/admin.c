@@ -88,7 +88,7 @@ static const char *refusal(struct sandbox *sb, const json_t *room, const char *r
     if (!sb_true(room, "enabled"))
         return "Room is disabled";
     if (most < 0 || (most > 0 && (int64_t)count_role(session, role_name) >= most))
-        return "Role has its most peers";
+        return "Role has its maximum number of peers";
     if (size > 0 && (int64_t)json_object_size(sb_live_peers(session)) >= size)
         return "Room is full";
     *ret_status = 404;

@@ -150,8 +150,8 @@ static const char *message_for(int status)
     }
 }
 
-/* wait_s is the value of Retry-After, and of the message where the service has it there as well. 0
- * leaves it out. */
+/* wait_s is the value of Retry-After and part of the message, like in the service. With 0, both
+ * have none. */
 static enum gr_err answer_error(struct gr_call *call, int status, unsigned wait_s)
 {
     const char *message = message_for(status);

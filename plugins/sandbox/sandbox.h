@@ -202,7 +202,8 @@ void sb_cancel(struct sandbox *sb, const char *kind, const char *id);
 void sb_tick(struct sandbox *sb);
 /* Computes next_due_ms after the document was replaced. */
 void sb_clock_restore(struct sandbox *sb);
-/* Returns the time of the service between two times of the clock. */
+/* Returns how much time passes for the service between two times of the clock: `speed` times as
+ * much. */
 int64_t sb_service_ms(const struct sandbox *sb, int64_t from_ms, int64_t to_ms);
 
 /* --- errors.c --- */
@@ -213,7 +214,7 @@ int64_t sb_service_ms(const struct sandbox *sb, int64_t from_ms, int64_t to_ms);
 /* Fails the call in the 100ms shape; detail may be NULL. */
 enum gr_err sb_error(struct gr_call *call, int status, const char *message, const char *detail);
 json_t *sb_render_error(struct gr_call *call, const struct gr_error *error);
-extern const struct gr_field sb_error_body[1]; /* the shape of what it renders */
+extern const struct gr_field sb_error_body[1]; /* the schema of that body */
 
 #define SB_NO_TIME "0001-01-01T00:00:00Z"
 /* Maximum number of rows of a journal. */

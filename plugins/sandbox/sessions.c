@@ -122,7 +122,7 @@ static void track_event(struct sandbox *sb, const char *type, const json_t *sess
                 sb_text(session, "id"), "room_name", sb_text(sb_session_room(sb, session), "name"));
     json_t *person = peer_data(sb, peer);
 
-    sb_unset(sb, person, "type"); /* this event has the type of the track instead */
+    sb_unset(sb, person, "type"); /* in this event, `type` is the type of the track */
     sb_unset(sb, person, "user_data");
     sb_fill(sb, data, person);
     json_decref(person);

@@ -46,5 +46,5 @@ enum gr_err mini_fail(struct gr_call *call, enum mini_problem problem, const cha
  * GR_OK are returned unchanged. */
 enum gr_err mini_fail_store(struct gr_call *call, enum gr_err err);
 gr_render_error_fn mini_render_error;
-/* The shape of what it renders. */
+/* The schema of the body that it renders. */
 extern const struct gr_field mini_error_body[1];

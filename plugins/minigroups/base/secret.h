@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Warns in the log of a secret that is shorter than the digest of its algorithm, "HS256" for
- * example (RFC 7518, section 3.2). issuer is whose tokens it signs, or NULL for the gateway's own.
- * */
+/* Logs a warning when a secret is shorter than the digest of its algorithm, for example "HS256"
+ * (RFC 7518, section 3.2). issuer: the issuer whose tokens it signs; NULL: the gateway. */
 static inline void mini_secret_warn(struct gr_self *self, const char *issuer,
                                     const struct gr_jwt_key *key)
 {

@@ -30,7 +30,7 @@ enum gr_err mini_recreate(struct gr_call *call)
     if (err != GR_OK)
         return err;
     err = gr_exclusive(call, gr_str_of(row.id), MINI_ROOMS_WAIT_MS);
-    if (err == GR_OK) /* the call that was at it before may have given the class other rooms */
+    if (err == GR_OK) /* another recreate may have changed the rooms during the wait */
         err = mini_fail_store(
             call, mini_class_find(call, MINI_BY_ID, gr_str_of(row.id), (gr_str){NULL, 0}, &row));
     if (err != GR_OK)

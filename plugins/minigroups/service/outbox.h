@@ -1,6 +1,6 @@
 /*
- * Requests that must be sent even if it is later: notifications, tasks for the transcoding queue,
- * and repairs of rooms. They are rows in the store that a timer sends at least once, with growing
+ * Requests that must be sent, at once or later: notifications, tasks for the transcoding queue, and
+ * repairs of rooms. They are rows in the store that a timer sends at least once, with growing
  * pauses between the attempts.
  */
 #pragma once

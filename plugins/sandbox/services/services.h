@@ -47,7 +47,7 @@ static inline struct svc_state *svc_state_of(const struct gr_call *call)
 /* .authenticate: accepts a token with the shared secret and a trusted account. */
 gr_handler svc_authenticate;
 gr_render_error_fn svc_render_error;
-/* The shape of what it renders. */
+/* The schema of that body. */
 extern const struct gr_field svc_error_body[1];
 /* Fails the call with the body {"type", "title", "status"}. */
 enum gr_err svc_fail(struct gr_call *call, int status, const char *type, const char *title);
