@@ -64,7 +64,7 @@ endfunction()
 
 # gr_pytest(NAME path [LABEL kind] [TIMEOUT seconds] [SERIAL] [ISOLATED] [ARGS argument...])
 # A pytest file. Its kind is its directory, unless LABEL is given. With SERIAL it does not run in parallel with other tests.
-# With ISOLATED each group runs in a process of its own. ARGS are passed to pytest, so that the cases of a file can be
+# With ISOLATED each group of a gateway runs in a process of its own. ARGS are passed to pytest, so that the cases of a file can be
 # registered separately (ARGS -k NAME).
 function(gr_pytest name path)
   cmake_parse_arguments(PARSE_ARGV 2 arg "SERIAL;ISOLATED" "LABEL;TIMEOUT" "ARGS")
@@ -123,7 +123,7 @@ endfunction()
 
 # gr_fuzz_test(NAME [source...])
 # A libFuzzer target (LLVMFuzzerTestOneInput); without sources, fuzz/fuzz_NAME.c. In every build CTest replays the inputs of
-# fuzz/corpus/NAME (seeds) and fuzz/regression/NAME (inputs that failed once, or nearly). A GR_FUZZ build makes a fuzzer of the
+# fuzz/corpus/NAME (seeds) and fuzz/regression/NAME (inputs that failed once, or are close to such inputs). A GR_FUZZ build makes a fuzzer of the
 # same source.
 function(gr_fuzz_test name)
   set(sources ${ARGN})

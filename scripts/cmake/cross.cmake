@@ -1,6 +1,6 @@
 # A toolchain file for cross builds on Debian: cmake --toolchain scripts/cmake/cross.cmake -D GR_ARCH=arm64
-# GR_ARCH is Debian's name of the architecture. Its compiler, its libraries and qemu-user are what scripts/bootstrap installs
-# with --package --arch GR_ARCH.
+# GR_ARCH is Debian's name of the architecture. scripts/bootstrap --package --arch GR_ARCH installs its compiler, its
+# libraries and qemu-user.
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES GR_ARCH)
 foreach(name IN ITEMS CPU TYPE)
   execute_process(COMMAND dpkg-architecture -a ${GR_ARCH} -q DEB_HOST_GNU_${name}
