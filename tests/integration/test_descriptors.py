@@ -63,8 +63,8 @@ def test_enough_descriptors_are_not_warned_of():
 
 @pytest.mark.parametrize("limit,asked,share", [(64, None, 3072), (12_000, None, 3501), (12_000, 100, 75)])
 def test_requests_max_grows_with_the_limit_of_descriptors(limit, asked, share):
-    """The limit is two fifths of the descriptors that remain after 64 workers, 8 workers of the admin listener and 256 others. Three
-    quarters of it may wait for one upstream."""
+    """The limit is two fifths of the descriptors that remain after 64 workers, 8 workers of the admin listener and 256 others.
+    Three quarters of it may wait for one upstream."""
     server = {"workers": 64, **({"requests_max": asked} if asked else {})}
     gateway = Gateway(server=server, upstreams={"api": {"url": "http://127.0.0.1:1"}})
     gateway.config["admin"]["workers"] = 8

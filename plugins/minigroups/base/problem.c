@@ -136,8 +136,8 @@ static const char *detail_of(struct gr_call *call, const struct gr_error *error)
 static const struct gr_field error_fields[] = {
     GR_FIELD("type", GR_STRING, "A name for the kind of problem", .flags = GR_FIELD_REQUIRED,
              .example = "\"access_denied\""),
-    GR_FIELD("title", GR_STRING, "The same for a person", .flags = GR_FIELD_REQUIRED,
-             .example = "\"Access denied\""),
+    GR_FIELD("title", GR_STRING, "The kind of problem as a text for people",
+             .flags = GR_FIELD_REQUIRED, .example = "\"Access denied\""),
     GR_FIELD("status", GR_INT, "The HTTP status", .flags = GR_FIELD_REQUIRED, .example = "403"),
     GR_FIELD("detail", GR_STRING, "Details of this case", .flags = GR_FIELD_NOT_NULL),
     GR_END,

@@ -47,7 +47,8 @@ static enum gr_err publish(struct gr_call *call)
     if (label.len == 0)
         return gr_fail(call, GR_ERR_BAD_REQUEST, "the header Gateway-Label is missing");
     if (strpbrk(audience, "+#/"))
-        return gr_fail(call, GR_ERR_BAD_REQUEST, "the audience would change the topic");
+        return gr_fail(call, GR_ERR_BAD_REQUEST,
+                       "the audience contains '+', '#' or '/', which have a meaning in topics");
     char *text = mq_wrap(call, gr_body(call), gr_copy(call, label), state->agent);
     if (!text)
         return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the message");

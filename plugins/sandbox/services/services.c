@@ -54,7 +54,8 @@ enum gr_err svc_fail(struct gr_call *call, int status, const char *type, const c
 
 static const struct gr_field error_fields[] = {
     GR_FIELD("type", GR_STRING, "A name for the kind of problem", .flags = GR_FIELD_REQUIRED),
-    GR_FIELD("title", GR_STRING, "The same for a person", .flags = GR_FIELD_REQUIRED),
+    GR_FIELD("title", GR_STRING, "The kind of problem as a text for people",
+             .flags = GR_FIELD_REQUIRED),
     GR_FIELD("status", GR_INT, "The HTTP status once more", .flags = GR_FIELD_REQUIRED),
     GR_FIELD("detail", GR_STRING, "The member that is wrong", .flags = GR_FIELD_NOT_NULL),
     GR_END,
