@@ -104,7 +104,7 @@ static bool given_up(void *arg)
 static bool (*gone_of(const struct grc_call *call))(void *arg)
 {
     if (!call->request)
-        return grc_timers_given_up;
+        return grc_plugin_timers_given_up;
     return call->claim ? given_up : unwanted;
 }
 

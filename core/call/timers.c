@@ -22,12 +22,12 @@ struct grc_plugin_timer {
 
 static _Atomic bool given_up;
 
-void grc_timers_give_up(void)
+void grc_plugin_timers_give_up(void)
 {
     atomic_store(&given_up, true);
 }
 
-bool grc_timers_given_up(void *arg)
+bool grc_plugin_timers_given_up(void *arg)
 {
     (void)arg;
     return atomic_load(&given_up);

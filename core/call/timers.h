@@ -10,9 +10,9 @@ enum gr_err grc_plugin_timers_start(struct grc_plugin *plugin);
 void grc_plugin_timers_stop(struct grc_plugin *plugin);
 /* From now on the upstream calls of all timers are cancelled, since the process ends. Thread-safe.
  */
-void grc_timers_give_up(void);
+void grc_plugin_timers_give_up(void);
 /* Whether that was done; arg is not used. */
-bool grc_timers_given_up(void *arg);
+bool grc_plugin_timers_given_up(void *arg);
 /* Called after the stop, when no handler of the plugin runs any more. */
 void grc_plugin_timers_free(struct grc_plugin *plugin);
 /* Makes a timer run now. Thread-safe. Unknown names are ignored. */

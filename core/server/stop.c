@@ -61,7 +61,7 @@ static void *watch(void *arg)
 
     pthread_mutex_lock(&dog->lock);
     if (!wait_for_end(dog, 0))
-        grc_timers_give_up();
+        grc_plugin_timers_give_up();
     bool over = wait_for_end(dog, REST_MS);
     pthread_mutex_unlock(&dog->lock);
     if (!over)
