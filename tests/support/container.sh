@@ -3,7 +3,7 @@
 # user, with a read-only root, as process 1 of its own namespaces. Needs root, a network for apt, and buildah.
 # usage: container.sh BASE BUILD_BASE CCACHE_DIR
 #   BASE, BUILD_BASE   root file systems: the base of the image, and one in which the build dependencies are installed
-#   CCACHE_DIR         what ccache keeps, if it is installed in the second
+#   CCACHE_DIR         the cache of ccache, which is used if ccache is installed in BUILD_BASE
 set -euo pipefail
 base=$1
 build_base=$2
@@ -42,7 +42,7 @@ not() {
     ! "$@"
 }
 
-# image NAME ROOT: a root file system as an image, without caches.
+# image NAME ROOT: makes an image of a root file system, without caches.
 image() {
     local container
     container=$(buildah "${store[@]}" from scratch)
@@ -65,7 +65,7 @@ config() {
     buildah "${store[@]}" inspect --type image greenroom | jq -c ".Docker.config.$1"
 }
 
-# is NAME VALUE: what the image's config has under this name.
+# is NAME VALUE: whether the config of the image has this value under this name.
 is() {
     [ "$(config "$1")" = "$2" ] || fail "$1 of the image is $(config "$1"), not $2"
     passed=$((passed + 1))
@@ -105,10 +105,10 @@ mapfile -t health < <(config Healthcheck.Test | jq -r '.[1:][]')
 container=$(buildah "${store[@]}" from greenroom)
 root=$(buildah "${store[@]}" mount "$container")
 ok "the image has no compiler" not test -e "$root/usr/bin/gcc"
-ok "the user owns nothing but its state" test \
+ok "the user owns only its state" test \
     "$(find "$root" -xdev -user 10001 -printf '%P\n' | sort)" = var/lib/greenroom
 
-# With its own namespaces, the tmpfs of the documented command on its volume, and no way to more privileges.
+# It has its own namespaces, a tmpfs on its volume as in the documented command, and cannot gain privileges.
 # shellcheck disable=SC2016
 unshare --mount --pid --fork --kill-child --net --ipc --uts bash -euc '
     root=$1

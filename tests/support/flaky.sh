@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# scripts/test with a ctest that fails one test at first and passes it when it is repeated: the test is named, and with
-# --strict it counts as failed.
+# Runs scripts/test with a stand-in for ctest, in which one test fails and passes when it is repeated. The output must name
+# the test, and with --strict it must count as failed.
 set -euo pipefail
 scripts=$(cd "$(dirname "$0")/../../scripts" && pwd)
 work=$(mktemp -d)

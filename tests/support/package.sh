@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the packages of a directory, starts what they install, upgrades over it, and purges them: in a root that may
-# be thrown away, as scripts/clean-root SUITE package makes one. Root, and a network for apt, are needed.
+# Installs the packages of a directory, starts the gateway, upgrades the packages, and purges them. Needs a root file system
+# that can be thrown away, such as that of scripts/clean-root SUITE package, the user root, and a network for apt.
 # usage: package.sh DIR
 set -euo pipefail
 packages=$(cd "$1" && pwd)
@@ -31,7 +31,7 @@ ok() {
     passed=$((passed + 1))
 }
 
-# What an operator waits for. There is no limit, since the load of the machine and the network decide.
+# The times that an operator waits. They have no limits, because they depend on the machine and the network.
 print_times() {
     local what
     for what in "apt-get update" "apt install ./greenroom_*.deb" "it starts" "greenroom status"; do
@@ -49,7 +49,7 @@ one() {
     echo "${files[0]}"
 }
 
-# What the unit runs, as the user that it names; there is no service manager in here.
+# Runs the command of the unit as the user in it, since there is no service manager in the root.
 start() {
     local unit=/lib/systemd/system/greenroom.service command
     [ -f $unit ] || unit=/usr/lib/systemd/system/greenroom.service
@@ -84,7 +84,7 @@ answers() {
     grep -q '^HTTP/1.1 200' <&3
 }
 
-# The gateway has listeners, and all of them on addresses that no other machine can reach.
+# Whether the gateway has listeners, all of them on addresses that no other machine can reach.
 loopback_only() {
     awk 'FILENAME == "-" { own[$1]; next }
         $4 == "0A" && ($10 in own) {
@@ -100,7 +100,7 @@ no_group_serves() {
     greenroom status | grep -q '^groups.* none is on'
 }
 
-# The packages once more under a later version, with another default in a conffile.
+# Makes the packages again with a later version and with another default in a conffile.
 later() {
     local name tree
     mkdir /tmp/later
@@ -114,7 +114,7 @@ later() {
     done
 }
 
-# greenroom dev of the installed packages, on ports of its own, until it has printed its example.
+# Runs greenroom dev of the installed packages on free ports until it has printed its example.
 dev() {
     local pid left=400 status=0
     PORT=18080 ADMIN_PORT=19090 SANDBOX_PORT=18100 greenroom dev >/tmp/dev.out 2>/tmp/dev.err &
@@ -136,36 +136,36 @@ dev() {
 ok "apt-get update" apt-get update -qq
 ok "apt install ./greenroom_*.deb" apt-get install -y -qq "$(one greenroom)"
 ok "the user greenroom exists" id greenroom
-ok "its state directory is its own" test "$(stat -c '%U %a' /var/lib/greenroom)" = "greenroom 700"
-ok "secrets are for root alone" test "$(stat -c '%U %a' /etc/greenroom/environment)" = "root 640"
+ok "it owns its state directory" test "$(stat -c '%U %a' /var/lib/greenroom)" = "greenroom 700"
+ok "only root can read secrets" test "$(stat -c '%U %a' /etc/greenroom/environment)" = "root 640"
 ok "the unit is enabled" test -L /etc/systemd/system/multi-user.target.wants/greenroom.service
 ok "the config checks" greenroom check
-ok "nothing in it is dangerous" greenroom audit
-ok "completion is there" test -s /usr/share/bash-completion/completions/greenroom
+ok "the audit finds nothing" greenroom audit
+ok "completion is installed" test -s /usr/share/bash-completion/completions/greenroom
 start
 ok "it starts" ready
 ok "greenroom status" greenroom status
 print_times
 ok "no group serves yet" no_group_serves
 ok "it answers" answers
-ok "it listens on the loopback interface alone" loopback_only
+ok "it listens only on the loopback interface" loopback_only
 
 ok "apt install greenroom-sandbox and greenroom-dev" apt-get install -y -qq "$(one greenroom-sandbox)" "$(one greenroom-dev)"
 ok "greenroom dev" dev
 
 echo '// kept' >>/etc/greenroom/greenroom.json
-ok "later packages are made" later
+ok "packages of a later version are made" later
 ok "they are installed over the old ones" apt-get install -y -qq -o Dpkg::Options::=--force-confold /tmp/later/*.deb
 ok "the changed config was kept" grep -q '^// kept' /etc/greenroom/greenroom.json
-ok "the gateway goes on meanwhile" greenroom health
+ok "the gateway still runs" greenroom health
 ok "it stops with status 0" stop
 start
 ok "it starts with the kept config" ready
 ok "it stops again" stop
 
-ok "headers and the starter of plugins are there" test -x /usr/bin/greenroom-new-plugin -a -f /usr/include/greenroom/plugin.h
+ok "the headers and greenroom-new-plugin are installed" test -x /usr/bin/greenroom-new-plugin -a -f /usr/include/greenroom/plugin.h
 ok "apt purge" apt-get purge -y -qq greenroom greenroom-sandbox greenroom-dev
-ok "nothing of it stays in /etc" not test -e /etc/greenroom
-ok "nor in /var/lib" not test -e /var/lib/greenroom
-ok "nor the unit" not test -e /etc/systemd/system/multi-user.target.wants/greenroom.service
+ok "nothing is left in /etc" not test -e /etc/greenroom
+ok "nothing is left in /var/lib" not test -e /var/lib/greenroom
+ok "the unit is gone" not test -e /etc/systemd/system/multi-user.target.wants/greenroom.service
 echo "$passed checks passed in $((SECONDS - began)) s"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A PostgreSQL server of our own for tests: loopback, a free port, a random password, as an unprivileged user.
+# Runs a PostgreSQL server for tests, on a free port of loopback, with a random password, as an unprivileged user.
 set -euo pipefail
 
 usage() {
@@ -19,7 +19,7 @@ die() {
 
 self=$(readlink -f "$0")
 
-# The newest installed server. Debian keeps its programs off PATH.
+# The newest installed server. Debian does not put its programs on the PATH.
 find_bin() {
     local dir
     for dir in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -rV); do
@@ -67,7 +67,7 @@ start() {
     as_server "$bin/initdb" -D "$data" -U greenroom -A scram-sha-256 --pwfile="$data.password" -E UTF8 \
         --locale=C -N >/dev/null
     rm -f "$data.password"
-    # What is lost in a crash of the machine is of no interest to a test; a restart loses nothing.
+    # Data can be lost only when the machine crashes, which does not matter for a test; a restart of the server loses none.
     as_server tee -a "$data/postgresql.conf" >/dev/null <<END
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -120,7 +120,7 @@ shift
 case $verb in
 start) start "$1" ;;
 stop) stop "$1" ;;
-# Its sessions end at once; -o is remembered from the start.
+# Ends its sessions at once. pg_ctl remembers the -o of the start.
 restart) control "$(cat "$1/bin")" "$(cat "$1/data")" -m fast restart ;;
 halt) control "$(cat "$1/bin")" "$(cat "$1/data")" -m fast stop ;;
 resume)

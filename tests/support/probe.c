@@ -1,5 +1,5 @@
-/* probe: a group that does on request what tests of the server need: wait, echo, be large, stop
- * short. */
+/* probe: a group for tests of the server, whose routes wait, echo, send large
+ * answers, or stop in the middle of one. */
 #include <greenroom/plugin.h>
 
 #include "account/authn.h"

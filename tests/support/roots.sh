@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/clean-root as a test: skipped, with the reason, where it cannot run.
+# Runs scripts/clean-root as a test, which is skipped, with the reason, where it cannot run.
 # usage: roots.sh SUITE ACTION
 set -euo pipefail
 
