@@ -266,7 +266,8 @@ static int move(const struct grc_settings *settings, const struct words *words)
         grc_key_file_close(&file);
     }
     if (done) {
-        printf("%zu moved, %zu were there already\n", change.count, change.there);
+        printf("%zu moved, %zu %s there already\n", change.count, change.there,
+               change.there == 1 ? "was" : "were");
         if (!settings->auth.keys_in_store)
             grc_complain("set \"auth\": {\"keys\": {\"store\": true}} and reload the gateways");
         grc_complain("'%s' is not needed by gateways that read the store", path);
@@ -349,12 +350,21 @@ static int run(const struct grc_cli *cli, const void *args, const char *who, act
     {                                                                                              \
         return run(cli, args, count > 0 ? words[0] : NULL, action_);                               \
     }
-ACTION(add)
 ACTION(list)
 ACTION(move)
 ACTION(prune)
 ACTION(revoke)
 ACTION(rotate)
+
+static int run_add(const struct grc_cli *cli, const void *args, int count, char **words)
+{
+    const struct words *given = args;
+
+    (void)count;
+    if (given->scopes.count == 0)
+        return grc_usage_error(cli, "a key without a scope may do nothing: give one with --scope");
+    return run(cli, args, words[0], add);
+}
 
 static const struct grc_flag list_flags[] = {
     GRC_SWITCH(words, "--json", json, "As JSON"),
