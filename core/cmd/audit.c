@@ -170,7 +170,7 @@ static void look_at_short(struct audit *audit, const struct grc_credential *cred
     if (credential->kind == GRC_CREDENTIAL_100MS && len > 0 && len < HS256_BYTES_MIN)
         find(audit, GRC_AUDIT_SECRET_SHORT,
              place_of(audit, "credentials", credential->name, "secret"),
-             grc_format("%zu bytes", len));
+             grc_format("%zu byte%s", len, grc_plural(len)));
 }
 
 /* A secret of an issuer should be as long as the hash that its algorithm names, such as HS512. */
@@ -190,7 +190,7 @@ static void look_at_issuer(struct audit *audit, const struct grc_jwt_settings *j
         if (len > 0 && len < strtoul(set->alg + strlen("HS"), NULL, 10) / 8)
             find(audit, GRC_AUDIT_SECRET_SHORT,
                  grc_source_place_main(audit->settings->dir, &secret),
-                 grc_format("%zu bytes, for %s", len, set->alg));
+                 grc_format("%zu byte%s, for %s", len, grc_plural(len), set->alg));
     }
 }
 

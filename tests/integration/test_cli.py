@@ -101,6 +101,8 @@ def test_version_names_the_libraries():
         (["plugins", "disable", "../x"], "greenroom: plugins: a name may only have letters, digits, '_', '-' and '.'"),
         (["check", "more"], "greenroom: check: unexpected 'more'\nusage: greenroom [-c DIR] check "),
         (["explain", "GET"], "greenroom: explain: expected METHOD PATH\nusage: greenroom [-c DIR] explain "),
+        (["keys", "add", "backend"], "greenroom: keys: a key without a scope may do nothing: give one with --scope\n"
+                                     "usage: greenroom [-c DIR] keys add "),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -118,6 +120,15 @@ def test_check_is_quiet_about_a_sound_config(etc):
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(rf"{etc}: fine: 2 plugins, \d+ routes\n", done.stdout)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("names, counted", [([], "0 plugins"), (["token"], "1 plugin"), (["token", "rooms"], "2 plugins")])
+def test_a_noun_fits_its_count(etc, names, counted):
+    for file in (etc / "plugins.d").iterdir():
+        if file.stem not in names:
+            file.unlink()
+    done = greenroom("check", "-c", str(etc), env={**CREDENTIALS, "STATE_DIRECTORY": str(etc)})
+    assert done.stdout.startswith(f"{etc}: fine: {counted}, "), done.stdout + done.stderr
 
 
 def place(etc, name):
