@@ -32,7 +32,8 @@ static bool moment_of(const char *flag, const char *text, int64_t now_ms, int64_
 
     if (!text)
         return true;
-    if (!grc_duration_parse(text, &ms) || ms > INT64_C(100) * 366 * 86400000) {
+    if (!grc_duration_parse(text, &ms) || grc_duration_lacks_unit(text) ||
+        ms > INT64_C(100) * 366 * 86400000) {
         grc_complain("%s: expected a duration such as \"90d\", found \"%s\"", flag, text);
         return false;
     }

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/near.h"
 #include "base/place.h"
 #include "config/handover.h"
 #include "config/settings_rows.h"
@@ -99,6 +100,30 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* Whether a file was probably meant to be read, but is not. Copies such as "rooms.json.bak" are not
+ * meant to be, and neither are hidden files and notes. */
+static int near_miss(const struct dirent *entry)
+{
+    static const char *const formats[] = {"json", "yaml", "yml", "toml", "conf", NULL};
+    const char *dot = strrchr(entry->d_name, '.');
+
+    return entry->d_name[0] != '.' && entry->d_type != DT_DIR && dot && !strchr(dot, '~') &&
+           !json_file(entry) && grc_name_near(dot + 1, formats);
+}
+
+static void warn_of_near_misses(const char *dir)
+{
+    struct dirent **list = NULL;
+    int count = scandir(dir, &list, near_miss, by_name);
+
+    for (int i = 0; i < count; i++) {
+        grc_warn("%s/%s: not read: the name of a group's file ends in \".json\"", dir,
+                 list[i]->d_name);
+        free(list[i]);
+    }
+    free(list);
+}
+
 static const char *default_library(struct grc_keep *keep, const char *name)
 {
     size_t size = strlen(name) + sizeof(".so");
@@ -172,6 +197,8 @@ static int list_plugins(struct grc_reader *reader, struct dirent ***ret_list)
     if (count < 0)
         grc_reader_problem(reader, NULL, "cannot read the directory '%s': %s", dir ? dir : "",
                            strerror(errno));
+    if (dir && reader->report)
+        warn_of_near_misses(dir);
     return count;
 }
 
