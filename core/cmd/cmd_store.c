@@ -300,6 +300,8 @@ static void show_progress(void *arg, const char *table, int64_t copied, int64_t 
  * known for every table, and the source must have applied exactly these. */
 static bool match_source(struct grc_store *from, struct schemas *schemas, char **ret_reason)
 {
+    bool filled = false;
+
     if (!read_applied(from, schemas, ret_reason))
         return false;
     for (size_t i = 0; i < schemas->count; i++) {
@@ -308,6 +310,7 @@ static bool match_source(struct grc_store *from, struct schemas *schemas, char *
         schema->wanted = schema->has > 0;
         if (!schema->wanted)
             continue;
+        filled = true;
         if (!schema->steps)
             return grc_refuse(
                 ret_reason,
@@ -321,7 +324,8 @@ static bool match_source(struct grc_store *from, struct schemas *schemas, char *
                               (long long)schema->has, schema->wants,
                               grc_plural((size_t)schema->wants), schema->name);
     }
-    return true;
+    return filled || grc_refuse(ret_reason, "FROM: no gateway has used this database: it has none "
+                                            "of its tables");
 }
 
 static bool copy_between(struct grc_store *from, struct grc_store *to, const char *source,

@@ -223,6 +223,17 @@ def test_another_source_does_not_go_on_with_a_copy(filled, target, tmp_path):
     assert "a copy of the same source" in words(filled, "copy", filled.database.url, target.url, status=1).stderr
 
 
+def test_a_source_that_no_gateway_has_used_is_refused(filled, store, target):
+    """Most often it is not the database that was meant."""
+    store.sql("SELECT 1")  # makes the file
+    done = words(filled, "copy", store.url, target.url, status=1)
+    assert (done.stdout, done.stderr) == (
+        "", "greenroom: store: FROM: no gateway has used this database: it has none of its tables\n")
+    store.sql("CREATE TABLE other (id TEXT PRIMARY KEY)")
+    words(filled, "copy", store.url, target.url, status=1)
+    words(filled, "copy", filled.database.url, target.url)
+
+
 def test_a_difference_is_found(filled, target):
     """Copied up to the comparison, then one value changes in the source."""
     words(filled, "copy", filled.database.url, target.url)
