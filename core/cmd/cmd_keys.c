@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "base/secure.h"
 #include "cmd/cmd.h"
+#include "cmd/complete_store.h"
 #include "cmd/keys_print.h"
 #include "config/units.h"
 
@@ -69,8 +70,9 @@ static struct grc_store *open_store(const struct grc_settings *settings, char **
     if (!settings->store)
         grc_refuse(ret_reason, "the config names no \"store\"");
     else
-        store = grc_store_open(settings->store, ret_reason);
-    if (!store || grc_keys_store_migrate(store, ret_reason) == GR_OK)
+        store = grc_completes() ? grc_store_open_read_only(settings->store, ret_reason)
+                                : grc_store_open(settings->store, ret_reason);
+    if (!store || grc_completes() || grc_keys_store_migrate(store, ret_reason) == GR_OK)
         return store;
     grc_store_close(store);
     return NULL;
@@ -336,7 +338,8 @@ static int run(const struct grc_cli *cli, const void *args, const char *who, act
     if (!settings)
         return GRC_EXIT_CONFIG;
     /* The gateway makes this directory when it starts, but keys may be made before that. */
-    (void)mkdir(settings->state_dir, 0700);
+    if (!grc_completes())
+        (void)mkdir(settings->state_dir, 0700);
     status = action(settings, &words);
     /* After the keys were written, since loading the groups takes time and other processes would
      * have to wait for the file. */
