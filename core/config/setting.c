@@ -342,8 +342,14 @@ static void report_unknown(struct grc_reader *reader, const struct grc_path *pat
     struct grc_near near = {.name = name};
     struct grc_buf names;
 
-    for (const struct grc_setting *key = keys; key->name; key++)
+    for (const struct grc_setting *key = keys; key->name; key++) {
+        if (key->keys && key->type == GRC_SETTING_OBJECT && row_of(key->keys, name)) {
+            grc_reader_problem(reader, &here, "unknown key, did you mean \"%s\" in \"%s\"?", name,
+                               key->name);
+            return;
+        }
         grc_near_try(&near, key->name);
+    }
     if (near.best) {
         grc_reader_problem(reader, &here, "unknown key, did you mean \"%s\"?", near.best);
         return;

@@ -77,6 +77,20 @@ static const char *store_place(struct grc_keep *keep, const char *store, const c
     return placed;
 }
 
+/* When greenroom.json cannot be parsed, what the environment says still holds, so that a running
+ * gateway is found. */
+static void read_state_directory(const struct grc_reader *reader, struct grc_settings *settings)
+{
+    struct grc_reader silent = {.where = reader->where, .dir = reader->dir, .keep = reader->keep};
+    struct grc_setting keys[2] = {GRC_SETTING_END, GRC_SETTING_END};
+
+    for (const struct grc_setting *key = grc_settings_rows; key->name; key++) {
+        if (strcmp(key->name, "state_directory") == 0)
+            keys[0] = *key;
+    }
+    grc_setting_rows_read(&silent, NULL, keys, NULL, settings);
+}
+
 static void settle_places(struct grc_reader *reader, struct grc_settings *settings)
 {
     settle_directories(reader, settings);
@@ -265,6 +279,8 @@ static void read_all(struct grc_reader *reader, struct grc_settings *settings)
             drop_incomplete(settings);
         settle_places(reader, settings);
         grc_settings_check_places(reader, settings);
+    } else {
+        read_state_directory(reader, settings);
     }
     reader->root = NULL;
     grc_json_wipe(root);

@@ -94,6 +94,12 @@ def test_version_names_the_libraries():
         (["routes", "--jsn"], "greenroom: unknown option '--jsn', did you mean '--json'?\nusage: greenroom [-c DIR] routes "),
         (["routes", "--verbose=2"], "greenroom: unknown option '--verbose'\nusage: greenroom [-c DIR] routes "),
         (["-c"], "greenroom: '-c' needs a directory"),
+        (["-c", f"{SOURCE}/etc/greenroom.json", "check"], f"greenroom: '{SOURCE}/etc/greenroom.json' is a file, expected the "
+                                                          f"directory that it is in: -c {SOURCE}/etc\n"),
+        (["help"], "greenroom: 'help' is not a command, did you mean '--help'?\n"),
+        (["version"], "greenroom: 'version' is not a command, did you mean '--version'?\n"),
+        (["-V"], "greenroom: '-V' is not a command, did you mean '--version'?\n"),
+        (["doc"], "greenroom: doc: expected greenroom.8|greenroom.json.5|greenroom-plugin.7|greenroom.bash|_greenroom\n"),
         (["token", "join", "--room", "r"], "greenroom: token: a join token needs --room and --role"),
         (["token", "banana"], "greenroom: token: expected 'management' or 'join'"),
         (["token", "join", "--room"], "greenroom: '--room' needs a value"),

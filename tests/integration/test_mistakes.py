@@ -20,6 +20,9 @@ MISTAKES = {
     "a key that is misspelt": (
         '{\n "server": {\n  "lisen": "127.0.0.1:8080"}}', {},
         ['ROOT/greenroom.json:3:3: server.lisen: unknown key, did you mean "listen"?']),
+    "a key that belongs into a part": (
+        '{"listen": "127.0.0.1:8080"}', {},
+        ['ROOT/greenroom.json:1:2: listen: unknown key, did you mean "listen" in "server"?']),
     "a key that is like no other": (
         '{"upstreams": {"api": {"url": "http://127.0.0.1:1",\n "breaker": {"treshhold": 5}}}}', {},
         ["ROOT/greenroom.json:2:14: upstreams.api.breaker.treshhold: unknown key, expected one of: enabled, min_calls, "
