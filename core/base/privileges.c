@@ -134,7 +134,7 @@ bool grc_privileges_settle(char **ret_reason)
     return true;
 }
 
-static void raise_files(void)
+void grc_privileges_raise_files(void)
 {
     struct rlimit files;
 
@@ -150,7 +150,7 @@ void grc_privileges_harden(bool core_dumps)
     const struct rlimit none = {0, 0};
 
     state.core_dumps = core_dumps;
-    raise_files();
+    grc_privileges_raise_files();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         grc_warn("PR_SET_NO_NEW_PRIVS cannot be set: %s", strerror(errno));
     if (prctl(PR_SET_DUMPABLE, core_dumps ? 1 : 0, 0, 0, 0) != 0)

@@ -31,6 +31,8 @@ bool grc_privileges_drop(char **ret_reason);
  * (malloc'ed, one line). */
 bool grc_privileges_settle(char **ret_reason);
 
+/* Raises the limit of open files to its maximum. */
+void grc_privileges_raise_files(void);
 /*
  * Turns off core dumps, and debuggers of users other than root, unless core_dumps is set; keeps
  * programs that the process runs from gaining privileges; raises the limit of open files to its

@@ -3,11 +3,13 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/redis_url.h"
+#include "config/env.h"
 #include "config/ownership.h"
 #include "config/source.h"
 #include "server/runtime_build.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,7 +34,7 @@ const char *grc_severity_name(enum grc_severity severity)
 struct audit {
     const struct grc_settings *settings;
     const struct grc_runtime *runtime;
-    json_t *literals; /* object whose keys are the config files that contain a secret */
+    json_t *secrets; /* object: the names of files, and what about them is secret */
     json_t *findings;
 };
 
@@ -143,15 +145,36 @@ static void look_at_cors(struct audit *audit)
 
 /* --- secrets --- */
 
-/* Is called for every secret that is written in a config file. */
-static void note_literal(void *arg, const struct grc_note *note)
+static void note_file(struct audit *audit, const char *dir, const char *text)
+{
+    char name[128];
+    struct grc_buf buf;
+
+    grc_buf_init(&buf, PATH_MAX);
+    bool known = grc_expand(&buf, gr_str_of(text), false, name, sizeof(name)) == GRC_EXPAND_OK;
+    char *file = !known || !buf.ptr  ? NULL
+                 : buf.ptr[0] == '/' ? strdup(buf.ptr)
+                                     : grc_path_join(dir, buf.ptr);
+    if (file)
+        (void)json_object_set_new(audit->secrets, file, json_string("is a secret"));
+    free(file);
+    grc_buf_done(&buf);
+}
+
+/* Is called for every value. Notes the config files in which secrets are written, and the files
+ * from which secrets are read. */
+static void note_secret(void *arg, const struct grc_note *note)
 {
     struct audit *audit = arg;
     const char *text = json_string_value(note->value);
+    const char *file = json_string_value(json_object_get(note->value, "file"));
 
-    if (note->key->type == GRC_SETTING_SECRET && note->origin == GRC_ORIGIN_FILE && text &&
-        text[0] && !strstr(text, "${"))
-        (void)json_object_set_new(audit->literals, note->reader->where, json_true());
+    if (note->key->type != GRC_SETTING_SECRET || note->origin != GRC_ORIGIN_FILE)
+        return;
+    if (text && text[0] && !strstr(text, "${"))
+        (void)json_object_set_new(audit->secrets, note->reader->where, json_string("has a secret"));
+    if (file)
+        note_file(audit, note->reader->dir, file);
 }
 
 static void look_at_secret_file(struct audit *audit, const char *file, const char *what)
@@ -170,7 +193,7 @@ static void look_at_short(struct audit *audit, const struct grc_credential *cred
     if (credential->kind == GRC_CREDENTIAL_100MS && len > 0 && len < HS256_BYTES_MIN)
         find(audit, GRC_AUDIT_SECRET_SHORT,
              place_of(audit, "credentials", credential->name, "secret"),
-             grc_format("%zu bytes", len));
+             grc_format("%zu byte%s", len, grc_plural(len)));
 }
 
 /* A secret of an issuer should be as long as the hash that its algorithm names, such as HS512. */
@@ -190,7 +213,7 @@ static void look_at_issuer(struct audit *audit, const struct grc_jwt_settings *j
         if (len > 0 && len < strtoul(set->alg + strlen("HS"), NULL, 10) / 8)
             find(audit, GRC_AUDIT_SECRET_SHORT,
                  grc_source_place_main(audit->settings->dir, &secret),
-                 grc_format("%zu bytes, for %s", len, set->alg));
+                 grc_format("%zu byte%s, for %s", len, grc_plural(len), set->alg));
     }
 }
 
@@ -201,8 +224,8 @@ static void look_at_secrets(struct audit *audit)
     const char *file;
     json_t *value;
 
-    json_object_foreach(audit->literals, file, value)
-        look_at_secret_file(audit, file, "has a secret");
+    json_object_foreach(audit->secrets, file, value)
+        look_at_secret_file(audit, file, json_string_value(value));
     look_at_secret_file(audit, environment, "the variables of the service");
     look_at_secret_file(audit, settings->tls.key ? settings->tls.key : settings->tls.certificate,
                         "the private key of HTTPS");
@@ -360,9 +383,9 @@ static json_t *gravest_first(json_t *stolen)
 
 json_t *grc_audit(const char *config_dir, grc_report_fn *report, void *arg)
 {
-    struct audit audit = {.literals = json_object(), .findings = json_array()};
+    struct audit audit = {.secrets = json_object(), .findings = json_array()};
 
-    grc_setting_note_set(note_literal, &audit);
+    grc_setting_note_set(note_secret, &audit);
     struct grc_runtime *runtime = grc_runtime_new(config_dir, GRC_RUNTIME_TABLES, report, arg);
     grc_setting_note_set(NULL, NULL);
     if (runtime) {
@@ -382,6 +405,6 @@ json_t *grc_audit(const char *config_dir, grc_report_fn *report, void *arg)
         audit.findings = NULL;
     }
     grc_runtime_unref(runtime);
-    json_decref(audit.literals);
+    json_decref(audit.secrets);
     return audit.findings ? gravest_first(audit.findings) : NULL;
 }

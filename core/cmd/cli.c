@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define COMMANDS_MAX 32
@@ -141,9 +142,14 @@ static int run_unknown(const struct grc_cli *cli, int argc, char **argv)
     int status = GRC_EXIT_USAGE;
     size_t i;
 
-    for (i = 0; commands[i] && i + 1 < COMMANDS_MAX; i++)
+    for (i = 0; commands[i] && i + 3 < COMMANDS_MAX; i++)
         names[i] = commands[i]->name;
-    const char *near = grc_name_near(argv[0], names);
+    names[i++] = "--help";
+    names[i] = "--version";
+    const char *near = strcmp(argv[0], "help") == 0 ? "--help"
+                       : strcmp(argv[0], "-v") == 0 || strcmp(argv[0], "-V") == 0
+                           ? "--version"
+                           : grc_name_near(argv[0], names);
     if (!near && grc_plugin_command(cli, argc, argv, &status))
         return status;
     if (near)
@@ -171,9 +177,9 @@ static int words_of(const char *usage, int *ret_least)
 static void complain_words(const struct grc_cli *cli, const char *before, const char *words,
                            const char *after)
 {
-    char problem[128];
+    char problem[256];
 
-    snprintf(problem, sizeof(problem), "%s%.64s%s", before, words, after);
+    snprintf(problem, sizeof(problem), "%s%.160s%s", before, words, after);
     grc_usage_error(cli, problem);
 }
 
@@ -291,6 +297,19 @@ static bool read_environment(const struct grc_cli *cli)
     return fine;
 }
 
+/* Many programs take the file. Returns false after complaining. */
+static bool is_directory(const char *config)
+{
+    const char *slash = strrchr(config, '/');
+    struct stat info;
+
+    if (stat(config, &info) != 0 || S_ISDIR(info.st_mode))
+        return true;
+    grc_complain("'%s' is a file, expected the directory that it is in: -c %.*s", config,
+                 slash > config ? (int)(slash - config) : 1, slash ? config : ".");
+    return false;
+}
+
 int grc_cli_main(int argc, char **argv)
 {
     struct globals globals = {.config_dir = NULL};
@@ -314,6 +333,8 @@ int grc_cli_main(int argc, char **argv)
             print_help(&cli, argc - 1, argv + 1);
         return grc_print_done(GRC_EXIT_OK);
     }
+    if (!is_directory(cli.config_dir))
+        return GRC_EXIT_USAGE;
     if (!read_environment(&cli))
         return GRC_EXIT_CONFIG;
     status = dispatch(&cli, argc - 1, argv + 1);

@@ -1,3 +1,4 @@
+#include "base/format.h"
 #include "base/privileges.h"
 #include "cmd/cmd.h"
 #include "config/ownership.h"
@@ -93,6 +94,7 @@ static int check(const struct grc_cli *cli, const void *args, int count, char **
 {
     struct grc_runtime *runtime;
     size_t skipped;
+    size_t loaded;
 
     const struct check_args *asked = args;
 
@@ -113,10 +115,11 @@ static int check(const struct grc_cli *cli, const void *args, int count, char **
         return GRC_EXIT_CONFIG;
     }
     skipped = count_skipped(runtime);
-    printf("%s: fine: %zu plugins, %zu routes", cli->config_dir, count_loaded(runtime),
-           runtime->route_count);
+    loaded = count_loaded(runtime);
+    printf("%s: fine: %zu plugin%s, %zu route%s", cli->config_dir, loaded, grc_plural(loaded),
+           runtime->route_count, grc_plural(runtime->route_count));
     if (skipped > 0)
-        printf(", %zu plugins left out", skipped);
+        printf(", %zu plugin%s left out", skipped, grc_plural(skipped));
     putchar('\n');
     grc_runtime_unref(runtime);
     return grc_print_done(GRC_EXIT_OK);

@@ -122,7 +122,8 @@ static const struct grc_flag reference_flags[] = {
 static const struct grc_flag show_flags[] = {
     GRC_SWITCH(grc_config_show_args, "--defaults", defaults, "Also print values that are not set"),
     GRC_SWITCH(grc_config_show_args, "--origin", origin,
-               "Print the file and line, the variable or \"default\" after each value"),
+               "Print the file and line, the variable or \"default\" after each value; \"derived\" "
+               "after one that follows from others where it is not set"),
     GRC_SWITCH(grc_config_show_args, "--json", json, "Print JSON, with the origins"),
     GRC_FLAG_END,
 };

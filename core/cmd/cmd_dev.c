@@ -10,6 +10,7 @@
 #include "cmd/child.h"
 #include "cmd/cmd.h"
 #include "cmd/dev_sandbox.h"
+#include "cmd/dev_state.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -351,8 +352,8 @@ static int run_in(const struct grc_cli *cli, const struct dev_args *args, const 
 
 static int dev(const struct grc_cli *cli, const void *args, int count, char **words)
 {
-    char made[] = "/tmp/greenroom-dev-XXXXXX";
     const struct dev_args *given = args;
+    struct grc_dev_state made;
     const char *state = given->state;
 
     (void)count;
@@ -363,22 +364,20 @@ static int dev(const struct grc_cli *cli, const void *args, int count, char **wo
         grc_complain("%s: %s", state, strerror(errno));
         return GRC_EXIT_FAILED;
     }
-    if (!kept)
-        state = mkdtemp(made);
-    if (!state) {
-        grc_complain("/tmp: %s", strerror(errno));
+    if (!kept && !grc_dev_state_make(&made))
         return GRC_EXIT_FAILED;
-    }
-    int status = run_in(cli, given, state, kept);
+    int status = run_in(cli, given, kept ? state : made.path, kept);
     if (!kept)
-        grc_tree_remove(state);
+        grc_dev_state_remove(&made);
     return status;
 }
 
 static const struct grc_flag dev_flags[] = {
-    GRC_TEXT(dev_args, "--state", state, "DIR",
-             "Keep the data in DIR; by default it is deleted at the end",
-             .choices = &grc_choices_files),
+    GRC_TEXT(
+        dev_args, "--state", state, "DIR",
+        "Keep the data in DIR; by default it is deleted at the end, or at the next start after a "
+        "sudden end",
+        .choices = &grc_choices_files),
     GRC_TEXT(dev_args, "--seed", sandbox.seed, "FILE",
              "JSON file with the initial templates, rooms, codes, peers and polls of the sandbox",
              .choices = &grc_choices_files),

@@ -1,6 +1,7 @@
 /* greenroom explain: shows how a request would be handled. */
 #include "base/format.h"
 #include "base/json.h"
+#include "base/near.h"
 #include "base/secure.h"
 #include "cmd/cmd.h"
 #include "config/units.h"
@@ -212,6 +213,18 @@ static void print_text(const json_t *result, bool running)
 
 /* --- the command --- */
 
+/* A client may send "get", and it is not served, so that is what is shown. Most often "GET" was
+ * meant. */
+static void hint_method(const char *method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", NULL};
+    const char *near = grc_name_near(method, methods);
+
+    if (near && strcmp(near, method) != 0)
+        grc_complain("'%s' is not a method (they are in upper case), did you mean '%s'?", method,
+                     near);
+}
+
 static int run(const struct grc_cli *cli, const void *pointer, int count, char **words)
 {
     struct args args = *(const struct args *)pointer;
@@ -244,6 +257,7 @@ static int run(const struct grc_cli *cli, const void *pointer, int count, char *
     else if (grc_print_json(json_incref(result)) != GRC_EXIT_OK)
         status = GRC_EXIT_FAILED;
     json_decref(result);
+    hint_method(asked.method);
     return grc_print_done(status);
 }
 

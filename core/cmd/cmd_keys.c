@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "base/secure.h"
 #include "cmd/cmd.h"
+#include "cmd/complete_store.h"
 #include "cmd/keys_print.h"
 #include "config/units.h"
 
@@ -32,7 +33,8 @@ static bool moment_of(const char *flag, const char *text, int64_t now_ms, int64_
 
     if (!text)
         return true;
-    if (!grc_duration_parse(text, &ms) || ms > INT64_C(100) * 366 * 86400000) {
+    if (!grc_duration_parse(text, &ms) || grc_duration_lacks_unit(text) ||
+        ms > INT64_C(100) * 366 * 86400000) {
         grc_complain("%s: expected a duration such as \"90d\", found \"%s\"", flag, text);
         return false;
     }
@@ -68,8 +70,9 @@ static struct grc_store *open_store(const struct grc_settings *settings, char **
     if (!settings->store)
         grc_refuse(ret_reason, "the config names no \"store\"");
     else
-        store = grc_store_open(settings->store, ret_reason);
-    if (!store || grc_keys_store_migrate(store, ret_reason) == GR_OK)
+        store = grc_completes() ? grc_store_open_read_only(settings->store, ret_reason)
+                                : grc_store_open(settings->store, ret_reason);
+    if (!store || grc_completes() || grc_keys_store_migrate(store, ret_reason) == GR_OK)
         return store;
     grc_store_close(store);
     return NULL;
@@ -266,7 +269,8 @@ static int move(const struct grc_settings *settings, const struct words *words)
         grc_key_file_close(&file);
     }
     if (done) {
-        printf("%zu moved, %zu were there already\n", change.count, change.there);
+        printf("%zu moved, %zu %s there already\n", change.count, change.there,
+               change.there == 1 ? "was" : "were");
         if (!settings->auth.keys_in_store)
             grc_complain("set \"auth\": {\"keys\": {\"store\": true}} and reload the gateways");
         grc_complain("'%s' is not needed by gateways that read the store", path);
@@ -334,7 +338,8 @@ static int run(const struct grc_cli *cli, const void *args, const char *who, act
     if (!settings)
         return GRC_EXIT_CONFIG;
     /* The gateway makes this directory when it starts, but keys may be made before that. */
-    (void)mkdir(settings->state_dir, 0700);
+    if (!grc_completes())
+        (void)mkdir(settings->state_dir, 0700);
     status = action(settings, &words);
     /* After the keys were written, since loading the groups takes time and other processes would
      * have to wait for the file. */
@@ -349,12 +354,21 @@ static int run(const struct grc_cli *cli, const void *args, const char *who, act
     {                                                                                              \
         return run(cli, args, count > 0 ? words[0] : NULL, action_);                               \
     }
-ACTION(add)
 ACTION(list)
 ACTION(move)
 ACTION(prune)
 ACTION(revoke)
 ACTION(rotate)
+
+static int run_add(const struct grc_cli *cli, const void *args, int count, char **words)
+{
+    const struct words *given = args;
+
+    (void)count;
+    if (given->scopes.count == 0)
+        return grc_usage_error(cli, "a key without a scope may do nothing: give one with --scope");
+    return run(cli, args, words[0], add);
+}
 
 static const struct grc_flag list_flags[] = {
     GRC_SWITCH(words, "--json", json, "As JSON"),

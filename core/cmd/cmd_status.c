@@ -1,4 +1,5 @@
 /* greenroom status, health and reload: ask the gateway that runs with this config. */
+#include "base/format.h"
 #include "base/json.h"
 #include "cmd/cmd.h"
 
@@ -27,6 +28,11 @@ static const char *text_of(const json_t *object, const char *name)
 static long long number_of(const json_t *object, const char *name)
 {
     return (long long)json_integer_value(json_object_get(object, name));
+}
+
+static const char *plural_of(const json_t *object, const char *name)
+{
+    return grc_plural((size_t)number_of(object, name));
 }
 
 /* --- status --- */
@@ -81,8 +87,8 @@ static void print_groups(const json_t *status)
         printf(" %s", text_of(group, "name"));
         on++;
     }
-    printf("%s, %lld routes\n", on ? "" : " none is on (greenroom plugins enable NAME)",
-           number_of(status, "routes"));
+    printf("%s, %lld route%s\n", on ? "" : " none is on (greenroom plugins enable NAME)",
+           number_of(status, "routes"), plural_of(status, "routes"));
     json_array_foreach(json_object_get(status, "groups"), i, group) {
         if (strcmp(text_of(group, "state"), "left out") == 0)
             printf("           %s is left out: %s\n", text_of(group, "name"),
@@ -332,8 +338,9 @@ static void print_reload(const json_t *answer)
         grc_complain("the new config does not work; the gateway goes on with the old one");
         return;
     }
-    printf("reloaded: generation %lld, %lld groups, %lld routes\n", number_of(answer, "generation"),
-           number_of(answer, "groups"), number_of(answer, "routes"));
+    printf("reloaded: generation %lld, %lld group%s, %lld route%s\n",
+           number_of(answer, "generation"), number_of(answer, "groups"),
+           plural_of(answer, "groups"), number_of(answer, "routes"), plural_of(answer, "routes"));
     if (json_array_size(json_object_get(answer, "changed")) == 0)
         puts("no value of the config changed");
     print_changes(json_object_get(answer, "changed"));

@@ -288,8 +288,8 @@ static void show_progress(void *arg, const char *table, int64_t copied, int64_t 
     struct progress *progress = arg;
 
     if (progress->terminal || ended)
-        fprintf(stderr, "%s%s: %lld of %lld rows%s", progress->terminal ? "\r\033[K" : "", table,
-                (long long)copied, (long long)total, ended ? "\n" : "");
+        fprintf(stderr, "%s%s: %lld of %lld row%s%s", progress->terminal ? "\r\033[K" : "", table,
+                (long long)copied, (long long)total, grc_plural((size_t)total), ended ? "\n" : "");
     (void)fflush(stderr);
     if (ended)
         json_array_append_new(progress->tables,
@@ -300,6 +300,8 @@ static void show_progress(void *arg, const char *table, int64_t copied, int64_t 
  * known for every table, and the source must have applied exactly these. */
 static bool match_source(struct grc_store *from, struct schemas *schemas, char **ret_reason)
 {
+    bool filled = false;
+
     if (!read_applied(from, schemas, ret_reason))
         return false;
     for (size_t i = 0; i < schemas->count; i++) {
@@ -308,6 +310,7 @@ static bool match_source(struct grc_store *from, struct schemas *schemas, char *
         schema->wanted = schema->has > 0;
         if (!schema->wanted)
             continue;
+        filled = true;
         if (!schema->steps)
             return grc_refuse(
                 ret_reason,
@@ -316,11 +319,13 @@ static bool match_source(struct grc_store *from, struct schemas *schemas, char *
                 schema->name);
         if (schema->has != schema->wants)
             return grc_refuse(ret_reason,
-                              "the source has applied %lld of %d migrations of '%s': run "
+                              "the source has applied %lld of %d migration%s of '%s': run "
                               "`greenroom store migrate` on the source first",
-                              (long long)schema->has, schema->wants, schema->name);
+                              (long long)schema->has, schema->wants,
+                              grc_plural((size_t)schema->wants), schema->name);
     }
-    return true;
+    return filled || grc_refuse(ret_reason, "FROM: no gateway has used this database: it has none "
+                                            "of its tables");
 }
 
 static bool copy_between(struct grc_store *from, struct grc_store *to, const char *source,
@@ -342,8 +347,9 @@ static int tell_copied(const struct progress *progress, bool json)
     if (json)
         return grc_print_json(
             json_pack("{s:O, s:I}", "tables", progress->tables, "rows", (json_int_t)rows));
-    printf("%lld rows of %zu tables copied; numbers and content are the same on both sides\n",
-           (long long)rows, json_array_size(progress->tables));
+    printf("%lld row%s of %zu table%s copied; numbers and content are the same on both sides\n",
+           (long long)rows, grc_plural((size_t)rows), json_array_size(progress->tables),
+           grc_plural(json_array_size(progress->tables)));
     return grc_print_done(GRC_EXIT_OK);
 }
 

@@ -49,7 +49,8 @@ static bool settle_lifetime(const struct grc_credential *credential, struct wish
         wish->management && credential->lifetime_ms < max_ms ? credential->lifetime_ms : max_ms;
     char text[32];
 
-    if (wish->expires && (!grc_duration_parse(wish->expires, &lifetime_ms) || lifetime_ms < 1000)) {
+    if (wish->expires && (!grc_duration_parse(wish->expires, &lifetime_ms) ||
+                          grc_duration_lacks_unit(wish->expires) || lifetime_ms < 1000)) {
         grc_complain("--expires: expected a duration such as \"1h\", found \"%s\"", wish->expires);
         return false;
     }

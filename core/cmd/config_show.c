@@ -1,11 +1,28 @@
 #include "cmd/config_show.h"
 
 #include "base/near.h"
+#include "base/privileges.h"
 #include "config/show.h"
+#include "http/descriptors.h"
 #include "plugin/plugin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define DERIVED "derived"
+
+static const char *file_of(const json_t *entry)
+{
+    return json_string_value(json_object_get(entry, "file"));
+}
+
+/* Whether the config does not set it. */
+static bool is_default(const json_t *entry)
+{
+    const char *origin = json_string_value(json_object_get(entry, "origin"));
+
+    return strcmp(origin, "default") == 0 || strcmp(origin, DERIVED) == 0;
+}
 
 /* Loads the plugins, since their rows are needed to read their options. */
 static void read_options(const struct grc_settings *settings)
@@ -19,6 +36,77 @@ static void read_options(const struct grc_settings *settings)
     }
 }
 
+/* --- values that follow from others where they are not set --- */
+
+static const struct grc_plugin_settings *plugin_of(const struct grc_settings *settings,
+                                                   const char *file)
+{
+    for (size_t i = 0; i < settings->plugin_count; i++) {
+        if (strcmp(settings->plugins[i].file, file) == 0)
+            return &settings->plugins[i];
+    }
+    return NULL;
+}
+
+static json_t *connections_max(const struct grc_settings *settings)
+{
+    struct grc_descriptors descriptors;
+
+    grc_descriptors_share(settings, &descriptors);
+    return json_integer((json_int_t)descriptors.connections_max);
+}
+
+/* What the gateway uses for an entry of a file in plugins.d that is not set. NULL: nothing. */
+static json_t *derived_of_plugin(const struct grc_settings *settings,
+                                 const struct grc_plugin_settings *plugin, const char *path)
+{
+    if (strcmp(path, "library") == 0 && plugin->library)
+        return json_string(plugin->library);
+    if (strcmp(path, "calls_max") == 0)
+        return json_integer((json_int_t)grc_requests_share(settings->requests_max));
+    return NULL;
+}
+
+/* The same for an entry of greenroom.json. */
+static json_t *derived_of_main(const struct grc_settings *settings, const char *path)
+{
+    const char *last = strrchr(path, '.');
+
+    if (strcmp(path, "server.requests_max") == 0)
+        return json_integer((json_int_t)settings->requests_max);
+    if (strcmp(path, "server.connections_max") == 0)
+        return connections_max(settings);
+    if (strcmp(path, "state_directory") == 0)
+        return json_string(settings->state_dir);
+    if (strcmp(path, "server.tls.key") == 0 && settings->tls.certificate)
+        return json_string(settings->tls.certificate);
+    if (strncmp(path, "upstreams.", 10) == 0 && strcmp(last, ".requests_max") == 0)
+        return json_integer((json_int_t)grc_requests_share(settings->requests_max));
+    return NULL;
+}
+
+static void add_derived(json_t *list, const struct grc_settings *settings)
+{
+    json_t *entry;
+    size_t i;
+
+    json_array_foreach(list, i, entry) {
+        const char *path = json_string_value(json_object_get(entry, "path"));
+        const struct grc_plugin_settings *plugin = plugin_of(settings, file_of(entry));
+        json_t *value = NULL;
+
+        if (is_default(entry) && json_is_null(json_object_get(entry, "value")))
+            value = plugin ? derived_of_plugin(settings, plugin, path)
+                           : derived_of_main(settings, path);
+        if (!value)
+            continue;
+        (void)json_object_set_new(entry, "value", value);
+        (void)json_object_set_new(entry, "origin", json_string(DERIVED));
+    }
+}
+
+/* --- which entries are shown, and how --- */
+
 static bool below(const char *path, const char *wanted)
 {
     size_t len = wanted ? strlen(wanted) : 0;
@@ -28,9 +116,7 @@ static bool below(const char *path, const char *wanted)
 
 static bool wanted(const json_t *entry, const struct grc_config_show_args *args, const char *path)
 {
-    const char *origin = json_string_value(json_object_get(entry, "origin"));
-
-    return (args->defaults || strcmp(origin, "default") != 0) &&
+    return (args->defaults || !is_default(entry)) &&
            below(json_string_value(json_object_get(entry, "path")), path);
 }
 
@@ -45,7 +131,7 @@ static void print_origin(const json_t *entry)
     else if (variable)
         printf("  # variable %s", variable);
     else
-        printf("  # default");
+        printf("  # %s", json_string_value(json_object_get(entry, "origin")));
     if (text)
         printf(", as %s", text);
 }
@@ -59,11 +145,6 @@ static void print_entry(const json_t *entry, bool origin)
     if (origin)
         print_origin(entry);
     putchar('\n');
-}
-
-static const char *file_of(const json_t *entry)
-{
-    return json_string_value(json_object_get(entry, "file"));
 }
 
 /* Whether an entry before this one is of the same file. */
@@ -137,6 +218,7 @@ int grc_config_show(const struct grc_cli *cli, const void *pointer, int count, c
     const struct grc_config_show_args *args = pointer;
     const char *path = count > 0 ? words[0] : NULL;
 
+    grc_privileges_raise_files(); /* as the gateway does, since some values follow from it */
     grc_show_begin(false);
     struct grc_settings *settings = grc_cli_settings(cli, grc_cli_report);
     if (settings)
@@ -144,6 +226,8 @@ int grc_config_show(const struct grc_cli *cli, const void *pointer, int count, c
     json_t *list = grc_show_end();
     json_t *kept = json_array();
     bool fine = settings != NULL;
+    if (fine)
+        add_derived(list, settings);
     grc_settings_free(settings);
     for (size_t i = 0; i < json_array_size(list); i++) {
         if (wanted(json_array_get(list, i), args, path))

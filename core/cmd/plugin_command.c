@@ -1,5 +1,6 @@
 /* The commands of plugins. */
 #include "call/call.h"
+#include "cmd/complete_store.h"
 #include "cmd/plugin_rows.h"
 #include "doc/schema.h"
 #include "server/runtime_build.h"
@@ -44,12 +45,15 @@ static const struct gr_command *find_in(const struct grc_plugin *plugin, int arg
 /* --- running --- */
 
 /* Opens the store and applies the plugin's migrations. Returns false after complaining. */
-static bool open_store(struct grc_runtime *runtime, const struct grc_plugin *plugin)
+static bool open_store(struct grc_runtime *runtime, const struct grc_plugin *plugin,
+                       struct grc_spare *ret_spare)
 {
     char *reason = NULL;
 
     if (!plugin->desc->migrations)
         return true;
+    if (grc_completes())
+        return grc_complete_store_open(runtime, plugin, ret_spare);
     if (!grc_runtime_open_store(runtime, grc_cli_report, NULL))
         return false;
     if (grc_store_migrate(runtime->store, grc_plugin_migrations_name(plugin),
@@ -187,7 +191,8 @@ static void note_known(void *arg, const struct grc_plugin *plugin)
     asked->known = asked->known || find_in(plugin, asked->argc, asked->argv, &words);
 }
 
-static int run_found(struct grc_runtime *runtime, int argc, char **argv)
+static int run_found(struct grc_runtime *runtime, int argc, char **argv,
+                     struct grc_spare *ret_spare)
 {
     struct grc_plugin *owner = NULL;
     const struct gr_command *command = NULL;
@@ -202,7 +207,7 @@ static int run_found(struct grc_runtime *runtime, int argc, char **argv)
             owner = runtime->plugins[i];
         }
     }
-    if (!command || !open_store(runtime, owner))
+    if (!command || !open_store(runtime, owner, ret_spare))
         return GRC_EXIT_FAILED;
     /* argv[0] of the plugin is the last word of the command's name. */
     return run(runtime, owner, command, argc - words + 1, argv + words - 1);
@@ -211,6 +216,7 @@ static int run_found(struct grc_runtime *runtime, int argc, char **argv)
 bool grc_plugin_command(const struct grc_cli *cli, int argc, char **argv, int *ret_status)
 {
     struct asked asked = {.argc = argc, .argv = argv};
+    struct grc_spare spare = {""};
     struct grc_runtime *runtime;
 
     grc_plugins_visit(cli, note_known, &asked);
@@ -218,8 +224,9 @@ bool grc_plugin_command(const struct grc_cli *cli, int argc, char **argv, int *r
         return false;
     grc_cli_quiet(GR_LOG_WARN, false);
     runtime = grc_runtime_new(cli->config_dir, GRC_RUNTIME_COMMAND, grc_cli_report, NULL);
-    *ret_status = runtime ? run_found(runtime, argc, argv) : GRC_EXIT_CONFIG;
+    *ret_status = runtime ? run_found(runtime, argc, argv, &spare) : GRC_EXIT_CONFIG;
     grc_runtime_unref(runtime);
+    grc_spare_done(&spare);
     return true;
 }
 

@@ -264,8 +264,9 @@ static int run_cases(struct trial *trial)
             break;
         }
     }
-    printf("%s %s: %zu of %zu cases, %zu failed\n", grc_json_text(trial->report, "name", ""),
-           grc_json_text(trial->report, "version", ""), run, json_array_size(cases), failed);
+    printf("%s %s: %zu of %zu case%s, %zu failed\n", grc_json_text(trial->report, "name", ""),
+           grc_json_text(trial->report, "version", ""), run, json_array_size(cases),
+           grc_plural(json_array_size(cases)), failed);
     return failed == 0 ? GRC_EXIT_OK : GRC_EXIT_FAILED;
 }
 

@@ -49,6 +49,23 @@ static void read_bool(struct grc_reader *reader, const struct grc_path *path,
         memcpy(slot(key, base), &result, sizeof(result));
 }
 
+/* 10 is 10 ms here, and 10 s for nginx and in many heads. */
+static void warn_of_unit(const struct grc_reader *reader, const struct grc_path *path,
+                         const json_t *value)
+{
+    long long number = (long long)json_integer_value(value);
+
+    if (json_is_integer(value))
+        grc_reader_warn(reader, path,
+                        "%lld without a unit is milliseconds: write \"%lldms\", or \"%llds\" if "
+                        "seconds are meant",
+                        number, number, number);
+    else
+        grc_reader_warn(
+            reader, path,
+            "a number without a unit is milliseconds: write a unit, such as in \"10s\"");
+}
+
 static void read_number(struct grc_reader *reader, const struct grc_path *path,
                         const struct grc_setting *key, const json_t *value, void *base)
 {
@@ -67,6 +84,9 @@ static void read_number(struct grc_reader *reader, const struct grc_path *path,
         grc_reader_expected(reader, path, key, NULL, value);
     else
         memcpy(slot(key, base), &number, sizeof(number));
+    if (key->type == GRC_SETTING_MS && read && !reader->plain && !reader->unwritten &&
+        (text ? grc_duration_lacks_unit(text) : number != 0))
+        warn_of_unit(reader, path, value);
 }
 
 static void read_string(struct grc_reader *reader, const struct grc_path *path,
@@ -322,8 +342,14 @@ static void report_unknown(struct grc_reader *reader, const struct grc_path *pat
     struct grc_near near = {.name = name};
     struct grc_buf names;
 
-    for (const struct grc_setting *key = keys; key->name; key++)
+    for (const struct grc_setting *key = keys; key->name; key++) {
+        if (key->keys && key->type == GRC_SETTING_OBJECT && row_of(key->keys, name)) {
+            grc_reader_problem(reader, &here, "unknown key, did you mean \"%s\" in \"%s\"?", name,
+                               key->name);
+            return;
+        }
         grc_near_try(&near, key->name);
+    }
     if (near.best) {
         grc_reader_problem(reader, &here, "unknown key, did you mean \"%s\"?", near.best);
         return;
@@ -413,6 +439,7 @@ static void read_key(struct grc_reader *reader, const struct grc_path *path,
     if (from_default)
         made = grc_setting_fallback(key);
     value = made ? made : value;
+    reader->unwritten = from_default;
     if (reader->problems == before)
         tell(reader, &here, key, value, from_default);
     if (reader->problems > before || (key->optional && json_is_null(value))) {

@@ -52,6 +52,7 @@ struct grc_reader {
     size_t problems;
     bool unset_ok;       /* a missing variable leaves its key unset */
     bool plain;          /* the texts were expanded before */
+    bool unwritten;      /* the value is the default of its row */
     const char *literal; /* the variable that the value came from; it is not expanded or shown */
 };
 
@@ -131,6 +132,9 @@ void grc_setting_rows_read(struct grc_reader *reader, const struct grc_path *pat
 /* Reports one problem at a path. */
 void grc_reader_problem(struct grc_reader *reader, const struct grc_path *path, const char *format,
                         ...) __attribute__((format(printf, 3, 4)));
+/* Logs a warning about a path, unless this reading reports nothing. */
+void grc_reader_warn(const struct grc_reader *reader, const struct grc_path *path,
+                     const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Reports "expected …, found …". expected NULL stands for the row's own phrase. */
 void grc_reader_expected(struct grc_reader *reader, const struct grc_path *path,
                          const struct grc_setting *key, const char *expected, const json_t *found);

@@ -35,23 +35,46 @@ void grc_path_write(struct grc_buf *buf, const struct grc_path *path)
         (void)grc_buf_format(buf, "%s%s", path->up ? "." : "", path->name);
 }
 
+/* Appends the place of a message: the file with line and column, and the path. */
+static void add_place(struct grc_buf *buf, const struct grc_reader *reader,
+                      const struct grc_path *path)
+{
+    char *place = path && !reader->joint ? grc_source_where(reader->where, path) : NULL;
+
+    (void)grc_buf_text(buf, place ? place : reader->where);
+    free(place);
+    if (path) {
+        (void)grc_buf_text(buf, reader->joint ? reader->joint : ": ");
+        grc_path_write(buf, path);
+    }
+    (void)grc_buf_text(buf, ": ");
+}
+
+void grc_reader_warn(const struct grc_reader *reader, const struct grc_path *path,
+                     const char *format, ...)
+{
+    struct grc_buf buf;
+    va_list args;
+
+    grc_buf_init(&buf, MESSAGE_MAX_BYTES);
+    add_place(&buf, reader, path);
+    va_start(args, format);
+    (void)grc_buf_vformat(&buf, format, args);
+    va_end(args);
+    if (reader->report)
+        grc_warn("%s", buf.ptr ? buf.ptr : "out of memory");
+    grc_buf_done(&buf);
+}
+
 void grc_reader_problem(struct grc_reader *reader, const struct grc_path *path, const char *format,
                         ...)
 {
     struct grc_buf buf;
     va_list args;
 
-    char *place = path && !reader->joint ? grc_source_where(reader->where, path) : NULL;
-
     reader->problems++;
     grc_buf_init(&buf, MESSAGE_MAX_BYTES);
-    (void)grc_buf_text(&buf, place ? place : reader->where);
-    free(place);
-    if (path) {
-        (void)grc_buf_text(&buf, reader->joint ? reader->joint : ": ");
-        grc_path_write(&buf, path);
-    }
-    (void)grc_buf_text(&buf, ": ");
+    add_place(&buf, reader, path);
     va_start(args, format);
     (void)grc_buf_vformat(&buf, format, args);
     va_end(args);

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/near.h"
 #include "base/place.h"
 #include "config/handover.h"
 #include "config/settings_rows.h"
@@ -76,6 +77,20 @@ static const char *store_place(struct grc_keep *keep, const char *store, const c
     return placed;
 }
 
+/* When greenroom.json cannot be parsed, what the environment says still holds, so that a running
+ * gateway is found. */
+static void read_state_directory(const struct grc_reader *reader, struct grc_settings *settings)
+{
+    struct grc_reader silent = {.where = reader->where, .dir = reader->dir, .keep = reader->keep};
+    struct grc_setting keys[2] = {GRC_SETTING_END, GRC_SETTING_END};
+
+    for (const struct grc_setting *key = grc_settings_rows; key->name; key++) {
+        if (strcmp(key->name, "state_directory") == 0)
+            keys[0] = *key;
+    }
+    grc_setting_rows_read(&silent, NULL, keys, NULL, settings);
+}
+
 static void settle_places(struct grc_reader *reader, struct grc_settings *settings)
 {
     settle_directories(reader, settings);
@@ -97,6 +112,30 @@ static int json_file(const struct dirent *entry)
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* Whether a file was probably meant to be read, but is not. Copies such as "rooms.json.bak" are not
+ * meant to be, and neither are hidden files and notes. */
+static int near_miss(const struct dirent *entry)
+{
+    static const char *const formats[] = {"json", "yaml", "yml", "toml", "conf", NULL};
+    const char *dot = strrchr(entry->d_name, '.');
+
+    return entry->d_name[0] != '.' && entry->d_type != DT_DIR && dot && !strchr(dot, '~') &&
+           !json_file(entry) && grc_name_near(dot + 1, formats);
+}
+
+static void warn_of_near_misses(const char *dir)
+{
+    struct dirent **list = NULL;
+    int count = scandir(dir, &list, near_miss, by_name);
+
+    for (int i = 0; i < count; i++) {
+        grc_warn("%s/%s: not read: the name of a group's file ends in \".json\"", dir,
+                 list[i]->d_name);
+        free(list[i]);
+    }
+    free(list);
 }
 
 static const char *default_library(struct grc_keep *keep, const char *name)
@@ -172,6 +211,8 @@ static int list_plugins(struct grc_reader *reader, struct dirent ***ret_list)
     if (count < 0)
         grc_reader_problem(reader, NULL, "cannot read the directory '%s': %s", dir ? dir : "",
                            strerror(errno));
+    if (dir && reader->report)
+        warn_of_near_misses(dir);
     return count;
 }
 
@@ -238,6 +279,8 @@ static void read_all(struct grc_reader *reader, struct grc_settings *settings)
             drop_incomplete(settings);
         settle_places(reader, settings);
         grc_settings_check_places(reader, settings);
+    } else {
+        read_state_directory(reader, settings);
     }
     reader->root = NULL;
     grc_json_wipe(root);

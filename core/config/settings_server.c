@@ -57,16 +57,17 @@ static const struct grc_setting tls_keys[] = {
 };
 
 const struct grc_setting grc_server_rows[] = {
-    GRC_SETTING(
-        grc_settings, "listen", listen, GRC_SETTING_CUSTOM, "127.0.0.1:${PORT:-8080}",
-        "Where to listen: ADDRESS:PORT, or {\"address\", \"tls\", \"proxy_protocol\"}, or a list "
-        "of "
-        "them; with proxy_protocol, connections begin with the header of the PROXY protocol "
-        "(version 1 or 2), which counts when one of trusted_proxies sends it",
-        .read = grc_listen_read,
-        .expected = "\"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or \"[::1]:8443\"",
-        .schema = "{\"anyOf\":[" LISTEN_ONE ",{\"type\":\"array\",\"minItems\":1,"
-                  "\"maxItems\":16,\"items\":" LISTEN_ONE "}]}"),
+    GRC_SETTING(grc_settings, "listen", listen, GRC_SETTING_CUSTOM, "127.0.0.1:${PORT:-8080}",
+                "Where to listen: ADDRESS:PORT, with an IP address or \"localhost\", which is "
+                "127.0.0.1; or "
+                "{\"address\", \"tls\", \"proxy_protocol\"}, or a list of them; with "
+                "proxy_protocol, connections begin with the header of the PROXY protocol "
+                "(version 1 or 2), which counts when one of trusted_proxies sends it",
+                .read = grc_listen_read,
+                .expected = "\"ADDRESS:PORT\" with an IP address or localhost, such as "
+                            "\"127.0.0.1:8080\" or \"[::1]:8443\"",
+                .schema = "{\"anyOf\":[" LISTEN_ONE ",{\"type\":\"array\",\"minItems\":1,"
+                          "\"maxItems\":16,\"items\":" LISTEN_ONE "}]}"),
     GRC_SETTING(grc_settings, "workers", workers, GRC_SETTING_INT, "64",
                 "Threads for requests that compute or block; one that waits for its client or its "
                 "upstream needs none",
@@ -161,7 +162,9 @@ const struct grc_setting grc_admin_rows[] = {
     GRC_SETTING(grc_settings, "listen", admin, GRC_SETTING_CUSTOM, NULL,
                 "Where health, readiness and metrics are served, by separate workers",
                 .optional = true, .read = grc_listen_read_one,
-                .expected = "\"ADDRESS:PORT\" such as \"127.0.0.1:9090\"", .schema = LISTEN_ONE),
+                .expected = "\"ADDRESS:PORT\" with an IP address or localhost, such as "
+                            "\"127.0.0.1:9090\"",
+                .schema = LISTEN_ONE),
     GRC_SETTING(grc_settings, "workers", admin_workers, GRC_SETTING_INT, "4",
                 "Threads of the admin listener", .range = GR_RANGE(1, 64)),
     GRC_SETTING(grc_settings, "allow_unauthenticated_remote", admin_remote, GRC_SETTING_BOOL,

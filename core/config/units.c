@@ -57,6 +57,13 @@ bool grc_duration_parse(const char *text, int64_t *ret_ms)
     return unit_parse(durations, text, ret_ms);
 }
 
+bool grc_duration_lacks_unit(const char *text)
+{
+    int64_t number = 0;
+
+    return grc_integer_parse(text, &number) && number != 0;
+}
+
 bool grc_bytes_parse(const char *text, int64_t *ret_bytes)
 {
     return unit_parse(sizes, text, ret_bytes);

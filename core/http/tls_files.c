@@ -176,11 +176,14 @@ static void say_validity(const SSL_CTX *ctx, const char *path)
     if (X509_cmp_current_time(begin) > 0)
         grc_warn("server.tls.certificate: '%s' is not valid yet", path);
     else if (X509_cmp_current_time(end) < 0)
-        grc_warn("server.tls.certificate: '%s' expired %d days ago", path, -days);
+        grc_warn("server.tls.certificate: '%s' expired %d day%s ago", path, -days,
+                 grc_plural((size_t)-days));
     else if (X509_cmp_time(end, &soon) < 0)
-        grc_warn("server.tls.certificate: '%s' expires in %d days", path, days);
+        grc_warn("server.tls.certificate: '%s' expires in %d day%s", path, days,
+                 grc_plural((size_t)days));
     else
-        grc_info("server.tls.certificate: '%s' is valid for %d days", path, days);
+        grc_info("server.tls.certificate: '%s' is valid for %d day%s", path, days,
+                 grc_plural((size_t)days));
 }
 
 bool grc_tls_files_use(SSL_CTX *ctx, const struct grc_tls_settings *settings, char **ret_reason)

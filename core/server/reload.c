@@ -1,5 +1,6 @@
 /* Applies the config again while the gateway serves. */
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "config/show.h"
 #include "plugin/module.h"
@@ -163,6 +164,7 @@ static json_t *reload(struct grc_server *server)
         json_decref(config);
         return refused(server, problems);
     }
+    size_t groups = grc_runtime_group_count(runtime);
     bool restart = needs_restart(old->settings, runtime->settings);
     if (restart)
         grc_warn("listeners, workers, connections_max, users, log.buffer, and limits and timeouts "
@@ -176,16 +178,15 @@ static json_t *reload(struct grc_server *server)
     json_t *answer = json_pack(
         "{s:b, s:o, s:o, s:i, s:I, s:I, s:o, s:o, s:b, s:o}", "ok", true, "changed",
         grc_changes(server->config, config), "new_code", groups_with_new_code(runtime, old),
-        "generation", (int)server->reloads.generation, "groups",
-        (json_int_t)grc_runtime_group_count(runtime), "routes", (json_int_t)runtime->route_count,
-        "added", groups_only_in(runtime, old), "removed", groups_only_in(old, runtime),
-        "restart_needed", restart, "left_out", problems);
+        "generation", (int)server->reloads.generation, "groups", (json_int_t)groups, "routes",
+        (json_int_t)runtime->route_count, "added", groups_only_in(runtime, old), "removed",
+        groups_only_in(old, runtime), "restart_needed", restart, "left_out", problems);
     json_decref(server->config);
     server->config = config;
     grc_gateway_swap(server->gateway, runtime);
     /* Logged last: requests that are sent after this line get the new config. */
-    grc_info("reloaded: %zu groups, %zu routes", grc_runtime_group_count(runtime),
-             runtime->route_count);
+    grc_info("reloaded: %zu group%s, %zu route%s", groups, grc_plural(groups), runtime->route_count,
+             grc_plural(runtime->route_count));
     return answer;
 }
 

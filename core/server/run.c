@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/exit.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/privileges.h"
 #include "config/env.h"
@@ -131,6 +132,8 @@ static void say_started(const struct grc_server *server)
 {
     const struct grc_runtime *runtime = grc_gateway_runtime(server->gateway);
     const struct grc_settings *settings = runtime->settings;
+    size_t groups = grc_runtime_group_count(runtime);
+    unsigned workers = grc_http_workers(server->http);
 
     for (size_t i = 0; i < settings->listen_count; i++)
         grc_info("listening on %s://%s:%u", settings->listen[i].tls ? "https" : "http",
@@ -138,9 +141,9 @@ static void say_started(const struct grc_server *server)
     if (server->admin)
         grc_info("admin listening on %s://%s:%u", settings->admin.tls ? "https" : "http",
                  settings->admin.address, grc_http_port(server->admin, 0));
-    grc_info("ready after %lld ms: %zu groups, %zu routes, %u workers",
-             (long long)(grc_mono_ms() - server->began_ms), grc_runtime_group_count(runtime),
-             runtime->route_count, grc_http_workers(server->http));
+    grc_info("ready after %lld ms: %zu group%s, %zu route%s, %u worker%s",
+             (long long)(grc_mono_ms() - server->began_ms), groups, grc_plural(groups),
+             runtime->route_count, grc_plural(runtime->route_count), workers, grc_plural(workers));
 }
 
 /* Called after the privileges were dropped, since they would have to be dropped in its thread too.

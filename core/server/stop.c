@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/exit.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "call/timers.h"
@@ -36,7 +37,8 @@ static void name_groups(struct grc_gateway *gateway)
         long long calls = (long long)atomic_load(&plugin->calls);
 
         if (calls > 0)
-            grc_warn("%lld requests of group '%s' do not return", calls, plugin->self.name);
+            grc_warn("%lld request%s of group '%s' %s not return", calls, grc_plural((size_t)calls),
+                     plugin->self.name, calls == 1 ? "does" : "do");
     }
 }
 
@@ -140,7 +142,8 @@ static void warn_of_rest(const struct grc_stop *stop, int64_t timeout_ms)
     unsigned unfinished = grc_http_unfinished(stop->http);
 
     if (unfinished > 0)
-        grc_warn("%u requests did not end within %lld ms", unfinished, (long long)timeout_ms);
+        grc_warn("%u request%s did not end within %lld ms", unfinished, grc_plural(unfinished),
+                 (long long)timeout_ms);
 }
 
 void grc_stop(const struct grc_stop *stop)

@@ -396,10 +396,10 @@ static bool compare(struct passage *passage, char **ret_reason)
     if (from.count == to.count && from.sum == to.sum)
         return true;
     return grc_refuse(ret_reason,
-                      "%s: the source has %lld rows and the target %lld%s: was one of the two "
+                      "%s: the source has %lld row%s and the target %lld%s: was one of the two "
                       "changed meanwhile? Stop the gateways, and copy into a new database",
-                      passage->table->name, (long long)from.count, (long long)to.count,
-                      from.count == to.count ? ", with other content" : "");
+                      passage->table->name, (long long)from.count, grc_plural((size_t)from.count),
+                      (long long)to.count, from.count == to.count ? ", with other content" : "");
 }
 
 /* --- numbers that the target gives to new rows --- */

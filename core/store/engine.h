@@ -36,9 +36,10 @@ struct grc_store_clock {
     atomic_bool known;
 };
 
-/* The first member of an engine's own store. All members but `engine` are 0 at first. */
+/* The first member of an engine's own store. All members but these two are 0 at first. */
 struct grc_store {
     const struct grc_engine *engine;
+    bool read_only;
     struct grc_store_clock clock;
 };
 
@@ -58,7 +59,7 @@ struct grc_engine {
     const char *scheme; /* "sqlite:" */
     /* Asks for the time in milliseconds since 1970; NULL: the store is on this machine. */
     const char *clock_sql;
-    struct grc_store *(*open)(const char *url, char **ret_reason);
+    struct grc_store *(*open)(const char *url, bool read_only, char **ret_reason);
     void (*close)(struct grc_store *store);
     /* With write false, the session is for reading statements outside of a transaction. */
     enum gr_err (*checkout)(struct grc_store *store, bool write,

@@ -214,6 +214,25 @@ static enum gr_err locked_again(struct grc_store *store, struct migration_run *r
     return GR_OK;
 }
 
+bool grc_store_is_migrated(struct grc_store *store, const char *plugin,
+                           const struct gr_migration *steps, size_t step_size)
+{
+    struct migration_run run = {.engine = store->engine, .plugin = plugin};
+    struct applied applied = {.checksum = ""};
+    struct gr_migration last = {0};
+    struct gr_migration step;
+
+    for (size_t i = 0; steps && step_at(steps, step_size, i, &step); i++)
+        last = step;
+    if (last.version == 0)
+        return true;
+    if (store->engine->checkout(store, false, &run.session) != GR_OK)
+        return false;
+    enum gr_err err = look(&run, last.version, &applied);
+    store->engine->checkin(run.session);
+    return err == GR_OK && applied.found && applied.highest == last.version;
+}
+
 enum gr_err grc_store_migrate(struct grc_store *store, const char *plugin,
                               const struct gr_migration *steps, size_t step_size, char **ret_reason)
 {

@@ -411,9 +411,9 @@ static const char *pg_step_sql(const struct gr_migration *step)
     return step->postgres ? step->postgres : step->sql;
 }
 
-static struct grc_store *pg_open(const char *url, char **ret_reason)
+static struct grc_store *pg_open(const char *url, bool read_only, char **ret_reason)
 {
-    return grc_pg_open(&grc_engine_postgres, url, ret_reason);
+    return grc_pg_open(&grc_engine_postgres, url, read_only, ret_reason);
 }
 
 const struct grc_engine grc_engine_postgres = {

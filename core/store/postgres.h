@@ -35,7 +35,8 @@ struct grc_pg_stmt {
     char name[16];
 };
 
-struct grc_store *grc_pg_open(const struct grc_engine *engine, const char *url, char **ret_reason);
+struct grc_store *grc_pg_open(const struct grc_engine *engine, const char *url, bool read_only,
+                              char **ret_reason);
 void grc_pg_close(struct grc_store *store);
 enum gr_err grc_pg_checkout(struct grc_store *store, bool write,
                             struct grc_store_session **ret_session);

@@ -27,6 +27,7 @@ static const char setup_sql[] =
     " SET statement_timeout = '10s'; SET lock_timeout = '5s';"
     " SET idle_in_transaction_session_timeout = '60s';"
     " SET default_transaction_isolation = 'read committed'";
+static const char read_only_sql[] = "SET default_transaction_read_only = on";
 
 /* ------------------------------------------------------------------------------------------ */
 /* The URL                                                                                    */
@@ -166,7 +167,8 @@ static struct grc_pg_conn *conn_new(struct grc_pg_store *store, char **ret_reaso
     bool ok = conn->pg && PQstatus(conn->pg) == CONNECTION_OK;
     if (ok) {
         (void)PQsetNoticeReceiver(conn->pg, see_notice, conn);
-        ok = PQsetnonblocking(conn->pg, 1) == 0 && grc_pg_exec(conn, setup_sql) == GR_OK;
+        ok = PQsetnonblocking(conn->pg, 1) == 0 && grc_pg_exec(conn, setup_sql) == GR_OK &&
+             (!store->base.read_only || grc_pg_exec(conn, read_only_sql) == GR_OK);
     }
     if (ok) {
         conn->timeout_ms = STATEMENT_MS;
@@ -298,13 +300,15 @@ fail:
     return NULL;
 }
 
-struct grc_store *grc_pg_open(const struct grc_engine *engine, const char *url, char **ret_reason)
+struct grc_store *grc_pg_open(const struct grc_engine *engine, const char *url, bool read_only,
+                              char **ret_reason)
 {
     struct grc_pg_store *store = store_new(engine, url, ret_reason);
     void *conn = NULL;
 
     if (!store)
         return NULL;
+    store->base.read_only = read_only;
     if (grc_pool_take(&store->pool, 0, &conn) == GR_OK)
         conn = conn_new(store, ret_reason);
     grc_pool_put(&store->pool, conn);

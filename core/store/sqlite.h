@@ -31,7 +31,7 @@ struct grc_lite_stmt {
     bool kept; /* in the cache */
 };
 
-struct grc_store *grc_lite_open(const char *url, char **ret_reason);
+struct grc_store *grc_lite_open(const char *url, bool read_only, char **ret_reason);
 void grc_lite_close(struct grc_store *store);
 enum gr_err grc_lite_checkout(struct grc_store *store, bool write,
                               struct grc_store_session **ret_session);

@@ -130,6 +130,7 @@ static int set_wal(sqlite3 *db)
 
 static int conn_setup(struct grc_lite_conn *conn)
 {
+    bool read_only = conn->base.store->read_only;
     int code = sqlite3_extended_result_codes(conn->db, 1);
 
     if (code == SQLITE_OK)
@@ -145,12 +146,12 @@ static int conn_setup(struct grc_lite_conn *conn)
         code = sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DDL, 0, (int *)NULL);
     if (code == SQLITE_OK)
         code = sqlite3_limit(conn->db, SQLITE_LIMIT_ATTACHED, 0) < 0 ? SQLITE_ERROR : SQLITE_OK;
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK && !read_only)
         code = set_wal(conn->db);
     if (code == SQLITE_OK)
         code = sqlite3_exec(conn->db, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", NULL, NULL,
                             NULL);
-    if (code == SQLITE_OK && !conn->writer)
+    if (code == SQLITE_OK && (read_only || !conn->writer))
         code = sqlite3_exec(conn->db, "PRAGMA query_only=ON", NULL, NULL, NULL);
     return code;
 }
@@ -159,7 +160,8 @@ static int conn_setup(struct grc_lite_conn *conn)
 static struct grc_lite_conn *conn_new(struct grc_lite_store *store, bool writer,
                                       enum gr_err *ret_err, char **ret_reason)
 {
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    const int flags = (store->base.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
+                      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     struct grc_lite_conn *conn = calloc(1, sizeof(*conn));
 
     if (!conn) {
@@ -240,28 +242,28 @@ void grc_lite_close(struct grc_store *base)
 }
 
 /*
- * Makes a missing file with mode 0600, since it will hold secrets and SQLite would follow the
- * umask. SQLite gives the files beside it the same mode. An existing file is not opened here:
- * closing it would drop the locks that another store of this process holds on it (POSIX record
- * locks belong to the process).
+ * Makes a missing file, unless the store is only read, with mode 0600, since it will hold secrets
+ * and SQLite would follow the umask. SQLite gives the files beside it the same mode. An existing
+ * file is not opened here: closing it would drop the locks that another store of this process holds
+ * on it (POSIX record locks belong to the process).
  */
-static char *make_file(const char *path)
+static char *make_file(const char *path, bool read_only)
 {
     struct stat status;
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+    int fd = read_only ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
 
     if (fd >= 0) {
         close(fd);
         return NULL;
     }
-    if (errno != EEXIST)
+    if (!read_only && errno != EEXIST)
         return grc_format("cannot make '%s': %s", path, strerror(errno));
     if (stat(path, &status) != 0)
         return grc_format("cannot look at '%s': %s", path, strerror(errno));
     return S_ISREG(status.st_mode) ? NULL : grc_format("'%s' is not a regular file", path);
 }
 
-struct grc_store *grc_lite_open(const char *url, char **ret_reason)
+struct grc_store *grc_lite_open(const char *url, bool read_only, char **ret_reason)
 {
     const char *path = url + strlen(grc_engine_sqlite.scheme);
 
@@ -269,7 +271,7 @@ struct grc_store *grc_lite_open(const char *url, char **ret_reason)
         *ret_reason = grc_format("'%s': expected sqlite:PATH with the path of a file", url);
         return NULL;
     }
-    char *reason = make_file(path);
+    char *reason = make_file(path, read_only);
     if (reason) {
         *ret_reason = reason;
         return NULL;
@@ -278,6 +280,7 @@ struct grc_store *grc_lite_open(const char *url, char **ret_reason)
     if (!store)
         return NULL;
     store->base.engine = &grc_engine_sqlite;
+    store->base.read_only = read_only;
     store->path = strdup(path);
     if (!store->path || !grc_pool_init(&store->readers, READERS_MAX) ||
         !grc_pool_init(&store->writers, 1)) {

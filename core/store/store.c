@@ -17,17 +17,27 @@
 
 static const struct grc_engine *const engines[] = {&grc_engine_sqlite, &grc_engine_postgres};
 
-struct grc_store *grc_store_open(const char *url, char **ret_reason)
+static struct grc_store *open_url(const char *url, bool read_only, char **ret_reason)
 {
     for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
         if (strncmp(url, engines[i]->scheme, strlen(engines[i]->scheme)) == 0)
-            return engines[i]->open(url, ret_reason);
+            return engines[i]->open(url, read_only, ret_reason);
     }
     /* libpq accepts this spelling too. */
     if (strncmp(url, "postgresql://", 13) == 0)
-        return grc_engine_postgres.open(url, ret_reason);
+        return grc_engine_postgres.open(url, read_only, ret_reason);
     *ret_reason = grc_format("unknown kind of store; expected sqlite:PATH or postgres://…");
     return NULL;
+}
+
+struct grc_store *grc_store_open(const char *url, char **ret_reason)
+{
+    return open_url(url, false, ret_reason);
+}
+
+struct grc_store *grc_store_open_read_only(const char *url, char **ret_reason)
+{
+    return open_url(url, true, ret_reason);
 }
 
 void grc_store_close(struct grc_store *store)

@@ -9,11 +9,16 @@ struct grc_store_session; /* the connection of one transaction */
 /* Opens "sqlite:PATH" or "postgres://…". Returns NULL with a malloc'ed reason, which has no
  * secrets. */
 struct grc_store *grc_store_open(const char *url, char **ret_reason);
+/* The same for a store that is only read: nothing is made, and every change fails. */
+struct grc_store *grc_store_open_read_only(const char *url, char **ret_reason);
 void grc_store_close(struct grc_store *store);
 /* Applies the missing migrations of a plugin, under a lock. */
 enum gr_err grc_store_migrate(struct grc_store *store, const char *plugin,
                               const struct gr_migration *steps, size_t step_size,
                               char **ret_reason);
+/* Whether the store has all migrations of a plugin, and no newer ones. Changes nothing. */
+bool grc_store_is_migrated(struct grc_store *store, const char *plugin,
+                           const struct gr_migration *steps, size_t step_size);
 /* Runs a statement, outside of a transaction when session is NULL. Parameters are ?1 ?2 … */
 enum gr_err grc_store_run(struct grc_store *store, struct grc_store_session *session,
                           const char *sql, const struct gr_value *params, size_t count,

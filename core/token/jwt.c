@@ -1,5 +1,6 @@
 #include "token/jwt_key.h"
 
+#include "base/format.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/secure.h"
@@ -106,9 +107,9 @@ void grc_jwt_key_warn(const struct grc_jwt_key *key, const char *place)
     size_t wanted = key->alg->bits / 8;
 
     if (key->alg->family == GRC_JWT_HS && key->secret_bytes < wanted)
-        grc_warn("%s: a secret of %zu bytes can be guessed; %s needs at least %zu (RFC 7518, "
+        grc_warn("%s: a secret of %zu byte%s can be guessed; %s needs at least %zu (RFC 7518, "
                  "section 3.2)",
-                 place, key->secret_bytes, key->alg->name, wanted);
+                 place, key->secret_bytes, grc_plural(key->secret_bytes), key->alg->name, wanted);
 }
 
 /* --- signing --- */

@@ -450,12 +450,14 @@ enum gr_err webhooks_replay(struct gr_call *call)
         !json_is_true(json_object_get(body, "all")))
         return gr_invalid(call, "all", GR_PROBLEM_VALUE,
                           "true, or another member that says which deliveries");
-    if (webhooks_replay_all(call, ((const struct webhooks *)call->state)->options, &filter,
-                            &count) != GR_OK)
+    enum gr_err r =
+        webhooks_replay_all(call, ((const struct webhooks *)call->state)->options, &filter, &count);
+    const char *deliveries = count == 1 ? "delivery is" : "deliveries are";
+    if (r != GR_OK)
         return gr_fail(call, GR_ERR_STORE_DOWN,
-                       "%lld deliveries are sent again, the others cannot be chosen now",
-                       (long long)count);
-    gr_log(call, GR_LOG_INFO, "%lld deliveries are sent again", (long long)count);
+                       "%lld %s sent again, the others cannot be chosen now", (long long)count,
+                       deliveries);
+    gr_log(call, GR_LOG_INFO, "%lld %s sent again", (long long)count, deliveries);
     gr_timer_wake(call->self, "deliver");
     return gr_reply_json(call, 200, json_pack("{s:I}", "replayed", (json_int_t)count));
 }

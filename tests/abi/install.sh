@@ -43,7 +43,7 @@ if [ -x "$program" ]; then
     grep -qF "$prefix/etc/greenroom: fine: 0 plugins" "$work/log" || fail "check says '$(cat "$work/log")'"
     installed "$program" plugins enable rooms || fail "a group cannot be switched on: $(cat "$work/log")"
     installed "${secrets[@]}" "$program" check || fail "a group does not check: $(cat "$work/log")"
-    grep -qF "fine: 1 plugins" "$work/log" || fail "check says '$(cat "$work/log")'"
+    grep -qF "fine: 1 plugin," "$work/log" || fail "check says '$(cat "$work/log")'"
     # A group that is on wants the credential.
     ! installed "$program" check || fail "a missing credential was not told of"
     installed "$program" plugins disable rooms || fail "$(cat "$work/log")"

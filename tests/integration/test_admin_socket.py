@@ -81,6 +81,19 @@ def test_reload_says_what_changed_or_why_nothing_did(gateway):
     assert gateway.get("/rooms/1").status == 200
 
 
+def test_a_gateway_is_found_whose_config_was_broken_meanwhile(gateway):
+    """By the variable that the unit of systemd sets."""
+    (gateway.directory / "greenroom.json").write_text('{"server": {}\n "log": {}}')
+    assert gateway.run("status").stderr.endswith("; the config has mistakes, see greenroom check\n")
+    gateway.env["STATE_DIRECTORY"] = str(gateway.directory / "state")
+    done = gateway.run("reload")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"{gateway.directory}/greenroom.json:2:6: expected ',' or '}}' after the value before\n"
+        "greenroom: the new config does not work; the gateway goes on with the old one\n")
+    assert gateway.run("status").returncode == 0
+
+
 def test_reload_names_each_value_that_changed(gateway):
     assert gateway.run("reload").stdout.splitlines()[1:] == ["no value of the config changed"]
     change(gateway, '{"library": "rooms.so",\n "calls_max": 7,\n "routes": {"rooms.get": {"cache": "5s"}}}')

@@ -117,6 +117,16 @@ def test_a_secret_in_a_file_that_others_can_read(tmp_path):
     assert found(tmp_path, env={"AUDIT_SECRET": "s" * 40}) == []
 
 
+def test_a_file_with_a_secret_that_others_can_read(tmp_path):
+    write(tmp_path, {"credentials": {"k": {"kind": "bearer", "secret": {"file": "${AUDIT_NAME:-token}"}}}})
+    (tmp_path / "token").write_text("s" * 40)
+    (tmp_path / "token").chmod(0o600)
+    assert found(tmp_path) == []
+    (tmp_path / "token").chmod(0o644)
+    [one] = found(tmp_path)
+    assert (one["rule"], one["where"], one["found"]) == ("secret-readable", str(tmp_path / "token"), "is a secret, mode 644")
+
+
 def test_a_private_key_and_an_environment_that_others_can_read(tmp_path):
     certificate, key = Authority(tmp_path).issue("localhost")
     write(tmp_path, {"server": {"listen": [{"address": "127.0.0.1:8443", "tls": True}],

@@ -94,6 +94,12 @@ def test_version_names_the_libraries():
         (["routes", "--jsn"], "greenroom: unknown option '--jsn', did you mean '--json'?\nusage: greenroom [-c DIR] routes "),
         (["routes", "--verbose=2"], "greenroom: unknown option '--verbose'\nusage: greenroom [-c DIR] routes "),
         (["-c"], "greenroom: '-c' needs a directory"),
+        (["-c", f"{SOURCE}/etc/greenroom.json", "check"], f"greenroom: '{SOURCE}/etc/greenroom.json' is a file, expected the "
+                                                          f"directory that it is in: -c {SOURCE}/etc\n"),
+        (["help"], "greenroom: 'help' is not a command, did you mean '--help'?\n"),
+        (["version"], "greenroom: 'version' is not a command, did you mean '--version'?\n"),
+        (["-V"], "greenroom: '-V' is not a command, did you mean '--version'?\n"),
+        (["doc"], "greenroom: doc: expected greenroom.8|greenroom.json.5|greenroom-plugin.7|greenroom.bash|_greenroom\n"),
         (["token", "join", "--room", "r"], "greenroom: token: a join token needs --room and --role"),
         (["token", "banana"], "greenroom: token: expected 'management' or 'join'"),
         (["token", "join", "--room"], "greenroom: '--room' needs a value"),
@@ -101,6 +107,8 @@ def test_version_names_the_libraries():
         (["plugins", "disable", "../x"], "greenroom: plugins: a name may only have letters, digits, '_', '-' and '.'"),
         (["check", "more"], "greenroom: check: unexpected 'more'\nusage: greenroom [-c DIR] check "),
         (["explain", "GET"], "greenroom: explain: expected METHOD PATH\nusage: greenroom [-c DIR] explain "),
+        (["keys", "add", "backend"], "greenroom: keys: a key without a scope may do nothing: give one with --scope\n"
+                                     "usage: greenroom [-c DIR] keys add "),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -118,6 +126,15 @@ def test_check_is_quiet_about_a_sound_config(etc):
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(rf"{etc}: fine: 2 plugins, \d+ routes\n", done.stdout)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("names, counted", [([], "0 plugins"), (["token"], "1 plugin"), (["token", "rooms"], "2 plugins")])
+def test_a_noun_fits_its_count(etc, names, counted):
+    for file in (etc / "plugins.d").iterdir():
+        if file.stem not in names:
+            file.unlink()
+    done = greenroom("check", "-c", str(etc), env={**CREDENTIALS, "STATE_DIRECTORY": str(etc)})
+    assert done.stdout.startswith(f"{etc}: fine: {counted}, "), done.stdout + done.stderr
 
 
 def place(etc, name):

@@ -140,6 +140,12 @@ def test_tab_completes(shell, typed, line):
     assert shell.complete(typed) == line
 
 
+def test_tab_makes_no_store(shell):
+    directory = shell.line.parent
+    assert shell.complete("greenroom webhooks list --target cr") == "greenroom webhooks list --target crm "
+    assert not list(directory.glob("greenroom.db*"))
+
+
 def test_tab_lists_what_may_follow(shell):
     shell.said = b""
     shell.complete("greenroom plugins enable \t")

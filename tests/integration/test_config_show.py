@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import subprocess
 
 import pytest
@@ -70,6 +71,27 @@ def test_defaults_are_shown_when_asked_for(etc):
     reference = subprocess.run([BINARY, "config", "reference"], capture_output=True, text=True, timeout=TIMEOUT).stdout
     rows = set(re.findall(r"^\| `((?:server|log|limits|admin)\.[^`]*)`", reference.partition("plugins.d/NAME")[0], re.M))
     assert len(rows) > 40 and {row for row in rows if ".NAME." not in row} <= set(every)
+
+
+def test_values_that_follow_from_others_are_those_in_use(etc):
+    """Those that share the descriptors count the limit to which the gateway raises its own."""
+    def limited():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 20000))
+
+    def derived(*words):
+        done = subprocess.run([BINARY, "-c", str(etc), "config", "show", *words], capture_output=True, text=True,
+                              timeout=TIMEOUT, env={**env, "SHOW_TOKEN": SECRET}, preexec_fn=limited)
+        return dict(line.split(" = ") for line in done.stdout.splitlines() if line.endswith("# derived"))
+
+    env = {name: value for name, value in os.environ.items() if name != "STATE_DIRECTORY"}
+    shown = {path: text.split("  #")[0] for path, text in derived("--defaults", "--origin").items()}
+    assert derived("--origin") == {}  # as all that is not set
+    requests = int(shown["server.requests_max"])
+    assert 20000 / 4 < requests < 20000 / 2 < requests + int(shown["server.connections_max"]) < 20000
+    assert shown["upstreams.api.requests_max"] == shown["calls_max"] == str(requests * 3 // 4)
+    assert shown["library"] == '"webhooks.so"' and shown["state_directory"].endswith('/state"')
+    every = entries(etc, "--defaults")
+    assert (every["calls_max"]["origin"], every["upstreams.api.connections_max"]["value"]) == ("derived", None)
 
 
 @pytest.mark.parametrize("path,status,said", [

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 
@@ -220,6 +221,67 @@ def test_a_script_stops_it_although_its_shell_ignores_signals(env, ignored):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=TIMEOUT * 2)
     assert process.returncode == 0 and not os.path.exists(state)
+
+
+def killed(env):
+    """The directory of a run that was killed, whose processes have ended."""
+    process, _ = start(env)
+    state = re.match(r"state +(\S+?),", process.stdout.readline())[1]
+    watched = [os.pidfd_open(pid) for pid in children(process.pid)]
+    process.kill()
+    until(lambda: len(select.select(watched, [], [], 0)[0]) == 2, "sandbox and gateway still run")
+    for descriptor in watched:
+        os.close(descriptor)
+    process.communicate(timeout=TIMEOUT * 2)
+    return pathlib.Path(state)
+
+
+def start_in_vain(env):
+    subprocess.run([BINARY, "-c", ETC, "dev", "--speed", "0"], env=env, capture_output=True, timeout=TIMEOUT, check=False)
+
+
+def test_the_next_start_deletes_what_a_killed_run_has_left(env, tmp_path):
+    left = killed(env)
+    (tmp_path / "file").write_text("x")
+    (left / "link").symlink_to(tmp_path)
+    start_in_vain(env)
+    assert not left.exists() and (tmp_path / "file").read_text() == "x"
+
+
+def test_the_next_start_deletes_nothing_that_is_in_use(env):
+    process, _ = start(env)
+    state = re.match(r"state +(\S+?),", process.stdout.readline())[1]
+    try:
+        start_in_vain(env)
+        assert os.path.exists(f"{state}/sandbox") and make_room(env)["name"] == "first-room"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT * 2)
+
+
+@pytest.mark.parametrize("what", ["another program's", "open to others", "behind a link", "with a link for a lock"])
+def test_the_next_start_deletes_nothing_else(env, tmp_path, what):
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="greenroom-dev-", dir="/tmp"))
+    place = tmp_path if what == "behind a link" else directory
+    try:
+        if what == "with a link for a lock":
+            (tmp_path / "lock").write_text("")
+            (place / "dev.lock").symlink_to(tmp_path / "lock")
+        elif what != "another program's":
+            (place / "dev.lock").write_text("")
+        if what == "open to others":
+            directory.chmod(0o755)
+        if what == "behind a link":
+            tmp_path.chmod(0o700)
+            directory.rmdir()
+            directory.symlink_to(tmp_path)
+        start_in_vain(env)
+        assert directory.is_dir() and (what == "another program's" or os.path.lexists(place / "dev.lock"))
+    finally:
+        if directory.is_symlink():
+            directory.unlink()
+        else:
+            shutil.rmtree(directory)
 
 
 def test_a_terminal_that_is_closed_ends_it_in_order(env):

@@ -45,6 +45,14 @@ def test_a_request_that_passes(gateway):
     assert (upstream["method"], upstream["timeout_ms"], upstream["cache_ms"]) == ("GET", 7000, 5000)
 
 
+@pytest.mark.parametrize("method, meant", [("get", "GET"), ("Patch", "PATCH"), ("GTE", "GET")])
+def test_a_method_is_in_upper_case(gateway, method, meant):
+    done = gateway.run("explain", method, "/v1/rooms/6b0")
+    assert done.returncode == 1 and "route      none; the path has GET, HEAD, " in done.stdout, done.stdout
+    assert done.stderr == f"greenroom: '{method}' is not a method (they are in upper case), did you mean '{meant}'?\n"
+    assert gateway.run("explain", "HEAD", "/v1/rooms/6b0", "--key", gateway.key).stderr == ""
+
+
 def test_the_upstream_gets_what_was_told_and_nothing_before(gateway):
     told = explained(gateway, "GET", "/v1/rooms/6b0", "--key", gateway.key)
     assert gateway.upstream.requests == []

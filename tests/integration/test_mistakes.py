@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from support.gateway import BINARY, PLUGIN_DIR
+from support.ports import hold_port
 from support.upstream import TIMEOUT
 
 LIB = os.path.abspath(PLUGIN_DIR)
@@ -19,6 +20,9 @@ MISTAKES = {
     "a key that is misspelt": (
         '{\n "server": {\n  "lisen": "127.0.0.1:8080"}}', {},
         ['ROOT/greenroom.json:3:3: server.lisen: unknown key, did you mean "listen"?']),
+    "a key that belongs into a part": (
+        '{"listen": "127.0.0.1:8080"}', {},
+        ['ROOT/greenroom.json:1:2: listen: unknown key, did you mean "listen" in "server"?']),
     "a key that is like no other": (
         '{"upstreams": {"api": {"url": "http://127.0.0.1:1",\n "breaker": {"treshhold": 5}}}}', {},
         ["ROOT/greenroom.json:2:14: upstreams.api.breaker.treshhold: unknown key, expected one of: enabled, min_calls, "
@@ -44,8 +48,8 @@ MISTAKES = {
          'found "10 seconds"']),
     "an address that is none": (
         '{"server": {"listen": ["127.0.0.1:8080", "localhost"]}}', {},
-        ['ROOT/greenroom.json:1:42: server.listen[1]: expected "ADDRESS:PORT" such as "127.0.0.1:8080" or '
-         '"[::1]:8443", found "localhost"']),
+        ['ROOT/greenroom.json:1:42: server.listen[1]: expected "ADDRESS:PORT" with an IP address or localhost, such as '
+         '"127.0.0.1:8080" or "[::1]:8443", found "localhost"']),
     "a comma too few": (
         '{\n "server": {}\n "log": {}}', {},
         ["ROOT/greenroom.json:3:6: expected ',' or '}' after the value before"]),
@@ -195,7 +199,7 @@ MISTAKES = {
 
 
 def said(directory, greenroom, groups, words=("check",)):
-    (directory / "plugins.d").mkdir()
+    (directory / "plugins.d").mkdir(exist_ok=True)
     (directory / "greenroom.json").write_text(greenroom)
     for name, text in groups.items():
         (directory / "plugins.d" / f"{name}.json").write_text(text)
@@ -216,6 +220,57 @@ def test_a_user_that_there_is_not(tmp_path):
 def test_a_mistake_is_told_with_its_place_and_what_to_do(tmp_path, mistake):
     greenroom, groups, lines = MISTAKES[mistake]
     assert said(tmp_path, greenroom, groups) == (3, "", lines)
+
+
+def warnings(told):
+    return [line.split(" warn  ", 1)[1] for line in told if " warn  " in line]
+
+
+# What the gateway starts with, and probably was not meant: the lines are warnings.
+DOUBTS = {
+    "a number in place of a duration": (
+        '{\n "server": {"body_timeout": 10, "header_timeout": "20", "drain_delay": 0, "drain_timeout": "5s"}}', {},
+        ['ROOT/greenroom.json:2:13: server.body_timeout: 10 without a unit is milliseconds: write "10ms", or "10s" if seconds '
+         "are meant",
+         "ROOT/greenroom.json:2:33: server.header_timeout: a number without a unit is milliseconds: write a unit, such as in "
+         '"10s"']),
+    "a number in place of a group's durations": (
+        '{%s, "store": "sqlite:greenroom.db"}' % API,
+        {"rooms": '{"routes": {"rooms.get": {"cache": 2}}}',
+         "webhooks": '{"config": {"keep": 864000000, "secret": "%s"}}' % ("s" * 40)},
+        ['ROOT/plugins.d/rooms.json:1:27: routes.rooms.get.cache.ttl: 2 without a unit is milliseconds: write "2ms", or "2s" if '
+         "seconds are meant",
+         'ROOT/plugins.d/webhooks.json:1:13: config.keep: 864000000 without a unit is milliseconds: write "864000000ms", or '
+         '"864000000s" if seconds are meant']),
+}
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+def test_a_doubt_is_told_and_the_config_is_fine(tmp_path, doubt):
+    greenroom, groups, lines = DOUBTS[doubt]
+    status, out, told = said(tmp_path, greenroom, groups)
+    assert (status, warnings(told)) == (0, lines) and ": fine: " in out
+
+
+def test_a_file_that_was_meant_to_be_read_is_told(tmp_path):
+    """Copies and notes are not."""
+    (tmp_path / "plugins.d").mkdir()
+    for name in ("rooms.jsn", "token.JSON", "polls.yaml"):
+        (tmp_path / "plugins.d" / name).write_text("{")
+    for name in ("rooms.json.bak", "rooms.json~", ".rooms.jsn", "rooms.json.dpkg-old", "README", "notes.md", "rooms.off"):
+        (tmp_path / "plugins.d" / name).write_text("{")
+    (tmp_path / "plugins.d" / "old.jsn").mkdir()
+    status, _, told = said(tmp_path, "{}", {})
+    assert (status, warnings(told)) == (0, [f"ROOT/plugins.d/{name}: not read: the name of a group's file ends in \".json\""
+                                            for name in ("polls.yaml", "rooms.jsn", "token.JSON")])
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_what_check_accepts_is_listened_on(tmp_path, host):
+    port, held = hold_port()
+    with held:
+        status, _, told = said(tmp_path, '{"server": {"listen": "%s:%d"}}' % (host, port), {}, ["check", "--listen"])
+    assert (status, told) == (0, [])
 
 
 def test_there_are_twenty_of_them():
@@ -244,6 +299,9 @@ SLIPS = {
     "a key until a word": (
         ["keys", "add", "x", "--scope", "rooms:*", "--expires", "tomorrow"], 2,
         'greenroom: --expires: expected a duration such as "90d", found "tomorrow"'),
+    "a key until a number": (
+        ["keys", "add", "x", "--scope", "rooms:*", "--expires", "90"], 2,
+        'greenroom: --expires: expected a duration such as "90d", found "90"'),
     "a store without its kind": (
         ["store", "copy", "a.db", "sqlite:b.db"], 1, "greenroom: store: FROM: unknown kind of store; expected sqlite:PATH or postgres://…"),
     "a copy of a file that is not there": (

@@ -75,7 +75,7 @@ def test_the_example_of_the_page_is_a_config(tmp_path):
     assert '{"library": "rooms.so"}' in plain(page("greenroom.json.5"))
     done = run(BINARY, "check", "-c", str(tmp_path),
                env={**os.environ, "APP_ACCESS_KEY": "k", "APP_SECRET": "s" * 40, "STATE_DIRECTORY": str(tmp_path)})
-    assert done.returncode == 0 and ": fine: 1 plugins, " in done.stdout, done.stderr
+    assert done.returncode == 0 and ": fine: 1 plugin, " in done.stdout, done.stderr
 
 
 def test_the_page_of_the_program_has_every_command_and_flag():

@@ -190,7 +190,7 @@ def test_what_waits_gets_the_time_to_drain_and_then_503(upstream):
         old = [gateway.raw(ROOM) for _ in range(2)]
         wait_in_progress(gateway, 2)
         gateway.signal(signal.SIGHUP)
-        gateway.wait_log('"reloaded: 1 groups')
+        gateway.wait_log('"reloaded: 1 group,')
         new = [gateway.raw(ROOM) for _ in range(2)]
         wait_in_progress(gateway, 4)
         gateway.signal(signal.SIGTERM)
@@ -212,14 +212,14 @@ def test_a_handler_that_never_returns_does_not_hold_up_the_end(reloaded):
         wait_in_progress(gateway, 1)
         if reloaded:
             gateway.signal(signal.SIGHUP)
-            gateway.wait_log('"reloaded: 1 groups')
+            gateway.wait_log('"reloaded: 1 group,')
         gateway.signal(signal.SIGTERM)
         gateway.wait_log("stopping on SIGTERM")
         assert ended(gateway) < 3 * FACTOR
         assert hanging.closed()
         gateway.wait_log("without stopping the plugins: some requests still block their workers")
         if not reloaded:
-            gateway.wait_log("1 requests of group 'probe' do not return")
+            gateway.wait_log("1 request of group 'probe' does not return")
 
 
 def test_a_client_that_does_not_read_its_answer_does_not_hold_up_the_end():

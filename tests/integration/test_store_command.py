@@ -93,6 +93,34 @@ def test_the_tables_of_the_gateway_itself_are_listed_where_they_are_wanted(tmp_p
     assert json.loads(words(gateway, "migrate", "--json").stdout)["schemas"][0]["state"] == "current"
 
 
+@pytest.mark.parametrize("released", ["before", "now", "later"])
+def test_completion_reads_the_store_and_never_changes_it(tmp_path, store, released):
+    """Its scripts set the variable. The store is read when this release has made its tables."""
+    config = {"store": store.url, "state_directory": str(tmp_path / "state"), "auth": {"keys": {"store": True}}}
+    receivers = {"forward_to": [{"name": "crm", "url": "http://127.0.0.1:1/"}]}
+    gateway = Gateway(tmp_path / "etc", config, {"webhooks": {"config": {**GROUPS["webhooks"]["config"], **receivers}}})
+    gateway.directory.mkdir()
+    gateway.write()
+    words(gateway, "migrate")
+    assert gateway.run("keys", "add", "app", "--scope", "*").returncode == 0
+    store.sql("INSERT INTO webhook_target (name, paused_ms) VALUES ('crm', 1)")
+    applied = "SELECT plugin, max(version) FROM greenroom_migrations GROUP BY plugin ORDER BY plugin"
+    if released == "before":
+        store.sql("DELETE FROM greenroom_migrations WHERE version > 1")
+    if released == "later":
+        store.sql("INSERT INTO greenroom_migrations SELECT plugin, version + 100, name, checksum, applied_at_ms"
+                  " FROM greenroom_migrations")
+    state = store.sql(applied), store.sql("SELECT * FROM webhook_target")
+    gateway.env["GREENROOM_COMPLETION"] = "1"
+    [listed] = json.loads(gateway.run("webhooks", "targets", "--json").stdout)
+    assert (listed["name"], listed["paused"]) == ("crm", released == "now")
+    assert ("app" in gateway.run("keys", "list").stdout) is True
+    assert gateway.run("webhooks", "resume", "crm").returncode == (1 if released == "now" else 0)
+    assert gateway.run("keys", "revoke", "app").returncode == 1
+    assert (store.sql(applied), store.sql("SELECT * FROM webhook_target")) == state
+    assert not [name for name in os.listdir("/tmp") if name.startswith("greenroom-complete-")]
+
+
 def test_no_password_is_shown(tmp_path):
     gateway = Gateway(tmp_path, {"store": "postgres://ann:pa%40ss@127.0.0.1:1/db?sslmode=disable&password=word",
                                  "auth": {"keys": {"store": True}}, "state_directory": str(tmp_path / "state")}, {})
@@ -221,6 +249,17 @@ def test_another_source_does_not_go_on_with_a_copy(filled, target, tmp_path):
                " copied BIGINT NOT NULL, ended BIGINT NOT NULL)")
     target.sql("INSERT INTO greenroom_copy VALUES ('', 'sqlite:/other.db', 0, 0)")
     assert "a copy of the same source" in words(filled, "copy", filled.database.url, target.url, status=1).stderr
+
+
+def test_a_source_that_no_gateway_has_used_is_refused(filled, store, target):
+    """Most often it is not the database that was meant."""
+    store.sql("SELECT 1")  # makes the file
+    done = words(filled, "copy", store.url, target.url, status=1)
+    assert (done.stdout, done.stderr) == (
+        "", "greenroom: store: FROM: no gateway has used this database: it has none of its tables\n")
+    store.sql("CREATE TABLE other (id TEXT PRIMARY KEY)")
+    words(filled, "copy", store.url, target.url, status=1)
+    words(filled, "copy", filled.database.url, target.url)
 
 
 def test_a_difference_is_found(filled, target):

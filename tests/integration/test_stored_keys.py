@@ -186,7 +186,7 @@ def test_what_was_revoked_in_the_store_stays_revoked(make):
     command(old, "move")
     wait_for(new, key, 200)
     command(new, "revoke", "app")
-    assert command(old, "move") == "0 moved, 1 were there already"
+    assert command(old, "move") == "0 moved, 1 was there already"
     assert ask(new, key).status == 401 or wait_for(new, key, 401) is None
 
 

@@ -114,20 +114,25 @@ static const struct wrong wrongs[] = {
      "serves "
      "asks for no credential: listen on 127.0.0.1, or set admin.allow_unauthenticated_remote to "
      "true\n"},
-    {"{\"server\": {\"listen\": \"8080\"}}", "D/greenroom.json:1:13: server.listen: expected "
-                                             "\"ADDRESS:PORT\" such as \"127.0.0.1:8080\" or "
-                                             "\"[::1]:8443\", found \"8080\"\n"},
+    {"{\"server\": {\"listen\": \"8080\"}}",
+     "D/greenroom.json:1:13: server.listen: expected "
+     "\"ADDRESS:PORT\" with an IP address or localhost, such as \"127.0.0.1:8080\" or "
+     "\"[::1]:8443\", found \"8080\"\n"},
     {"{\"server\": {\"listen\": [\"127.0.0.1:99999\", \"::1:80\", \"[::1]:80x\", \"[zz]:80\"]}}",
-     "D/greenroom.json:1:24: server.listen[0]: expected \"ADDRESS:PORT\" such as "
+     "D/greenroom.json:1:24: server.listen[0]: expected \"ADDRESS:PORT\" with an IP address or "
+     "localhost, such as "
      "\"127.0.0.1:8080\" or "
      "\"[::1]:8443\", found \"127.0.0.1:99999\"\n"
-     "D/greenroom.json:1:43: server.listen[1]: expected \"ADDRESS:PORT\" such as "
+     "D/greenroom.json:1:43: server.listen[1]: expected \"ADDRESS:PORT\" with an IP address or "
+     "localhost, such as "
      "\"127.0.0.1:8080\" or "
      "\"[::1]:8443\", found \"::1:80\"\n"
-     "D/greenroom.json:1:53: server.listen[2]: expected \"ADDRESS:PORT\" such as "
+     "D/greenroom.json:1:53: server.listen[2]: expected \"ADDRESS:PORT\" with an IP address or "
+     "localhost, such as "
      "\"127.0.0.1:8080\" or "
      "\"[::1]:8443\", found \"[::1]:80x\"\n"
-     "D/greenroom.json:1:66: server.listen[3]: expected \"ADDRESS:PORT\" such as "
+     "D/greenroom.json:1:66: server.listen[3]: expected \"ADDRESS:PORT\" with an IP address or "
+     "localhost, such as "
      "\"127.0.0.1:8080\" or "
      "\"[::1]:8443\", found \"[zz]:80\"\n"},
     {"{\"server\": {\"listen\": {\"adress\": \"127.0.0.1:80\"}}}",

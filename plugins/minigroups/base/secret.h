@@ -15,10 +15,10 @@ static inline void mini_secret_warn(struct gr_self *self, const char *issuer,
 
     if (key->key.len < wanted)
         gr_log_self(self, GR_LOG_WARN,
-                    "%s%s%s: a secret of %zu bytes can be guessed; %s needs at least %zu (RFC "
+                    "%s%s%s: a secret of %zu byte%s can be guessed; %s needs at least %zu (RFC "
                     "7518, section 3.2)",
                     issuer ? "authn of '" : "secret", issuer ? issuer : "", issuer ? "'" : "",
-                    key->key.len, key->alg, wanted);
+                    key->key.len, key->key.len == 1 ? "" : "s", key->alg, wanted);
 }
 
 /* Returns text when it is not empty, otherwise the content of file. A relative file is in the state
