@@ -49,7 +49,7 @@ static void read_bool(struct grc_reader *reader, const struct grc_path *path,
         memcpy(slot(key, base), &result, sizeof(result));
 }
 
-/* 10 is 10 ms here, and 10 s for nginx and in many heads. */
+/* 10 is 10 ms here. nginx takes it as 10 s, and so do people who know it. */
 static void warn_of_unit(const struct grc_reader *reader, const struct grc_path *path,
                          const json_t *value)
 {
