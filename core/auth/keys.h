@@ -101,6 +101,8 @@ struct grc_key_wish {
     int64_t expires_ms; /* 0: never */
 };
 
+/* Returns false with a reason for a name or scope that no key can have, and without a scope. */
+bool grc_key_wish_valid(const struct grc_key_wish *wish, char **ret_reason);
 /* Adds a key and returns its text, which is not kept anywhere else. Returns false with a reason:
  * the name is taken, a scope is malformed … */
 bool grc_key_document_add(json_t *document, const struct grc_key_wish *wish, int64_t now_ms,

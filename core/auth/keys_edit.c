@@ -118,7 +118,7 @@ static bool name_valid(const char *name)
     return len > 0 && len <= 64 && strspn(name, fine) == len && name[0] != '-';
 }
 
-static bool wish_valid(const struct grc_key_wish *wish, char **ret_reason)
+bool grc_key_wish_valid(const struct grc_key_wish *wish, char **ret_reason)
 {
     size_t i;
 
@@ -144,7 +144,7 @@ bool grc_key_document_add(json_t *document, const struct grc_key_wish *wish, int
     const json_t *record;
     size_t i;
 
-    if (!wish_valid(wish, ret_reason))
+    if (!grc_key_wish_valid(wish, ret_reason))
         return false;
     json_array_foreach(json_object_get(document, "keys"), i, record) {
         if (is_called(record, wish->name) && works(record, now_ms))

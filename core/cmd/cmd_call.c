@@ -195,6 +195,11 @@ static bool check_all_taken(struct calling *calling)
 
         if (calling->taken[i])
             continue;
+        if (!strchr(calling->words[i], '=')) {
+            grc_complain("expected NAME=VALUE, found '%s'; see greenroom call --names %s",
+                         calling->words[i], route->row->id);
+            return false;
+        }
         snprintf(name, sizeof(name), "%.*s", (int)strcspn(calling->words[i], "="),
                  calling->words[i]);
         const char *near = grc_name_near(name, names);

@@ -52,7 +52,7 @@ static int schema(const struct grc_cli *cli, const void *args, int count, char *
     const struct schema_args *asked = args;
 
     if (count > 0 && !asked->plugin)
-        return grc_usage_error(cli, NULL);
+        return grc_usage_error(cli, "the schema of a group is printed with --plugin");
     if (count > 0)
         return print_plugin_schema(cli, words[0]);
     return grc_print_json(asked->plugin ? grc_plugin_file_schema() : grc_settings_schema());

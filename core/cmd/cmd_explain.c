@@ -91,6 +91,8 @@ static void print_route(const json_t *result)
     const char *name;
     json_t *value;
 
+    if (!route)
+        return; /* it was not looked for */
     if (json_is_null(route)) {
         printf("route      none");
         if (json_object_get(result, "allowed"))
@@ -189,8 +191,9 @@ static void print_refusals(const json_t *result)
                (long long)json_integer_value(json_object_get(refusal, "status")),
                text_of(refusal, "message"));
         json_array_foreach(json_object_get(refusal, "problems"), j, problem)
-            printf("           %s %s: expected %s\n", text_of(problem, "in"),
-                   text_of(problem, "where"), text_of(problem, "expected"));
+            printf("           %s%s%s: expected %s\n", text_of(problem, "in"),
+                   text_of(problem, "where")[0] ? " " : "", text_of(problem, "where"),
+                   text_of(problem, "expected"));
     }
     if (json_is_true(json_object_get(result, "passes")))
         printf("answer     that of the %s\n",
@@ -225,6 +228,17 @@ static void hint_method(const char *method)
                      near);
 }
 
+static bool are_headers(const struct grc_texts *headers)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        const char *colon = strchr(headers->list[i], ':');
+
+        if (!colon || colon == headers->list[i])
+            return false;
+    }
+    return true;
+}
+
 static int run(const struct grc_cli *cli, const void *pointer, int count, char **words)
 {
     struct args args = *(const struct args *)pointer;
@@ -242,6 +256,10 @@ static int run(const struct grc_cli *cli, const void *pointer, int count, char *
     if (words[1][0] != '/') {
         free(bearer);
         return grc_usage_error(cli, "expected a path such as /rooms, without the address");
+    }
+    if (!are_headers(&args.headers)) {
+        free(bearer);
+        return grc_usage_error(cli, "-H: expected 'NAME: VALUE'");
     }
     if (bearer && args.headers.count < GRC_REPEAT_MAX)
         args.headers.list[args.headers.count++] = bearer;

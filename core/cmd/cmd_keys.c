@@ -167,15 +167,19 @@ static struct change change_of(const struct words *words)
     return (struct change){.words = words, .now_ms = grc_now_ms()};
 }
 
+static struct grc_key_wish wish_of(const struct words *words, int64_t until_ms)
+{
+    return (struct grc_key_wish){.name = words->who,
+                                 .scopes = words->scopes.list,
+                                 .rooms = words->rooms.list,
+                                 .roles = words->roles.list,
+                                 .expires_ms = until_ms};
+}
+
 static bool edit_add(json_t *document, void *arg, char **ret_reason)
 {
     struct change *change = arg;
-    const struct words *words = change->words;
-    const struct grc_key_wish wish = {.name = words->who,
-                                      .scopes = words->scopes.list,
-                                      .rooms = words->rooms.list,
-                                      .roles = words->roles.list,
-                                      .expires_ms = change->until_ms};
+    const struct grc_key_wish wish = wish_of(change->words, change->until_ms);
 
     return grc_key_document_add(document, &wish, change->now_ms, change->text, ret_reason);
 }
@@ -186,6 +190,10 @@ static int add(const struct grc_settings *settings, const struct words *words)
 
     if (!moment_of("--expires", words->expires, change.now_ms, &change.until_ms))
         return GRC_EXIT_USAGE;
+    if (change.until_ms == change.now_ms) {
+        grc_complain("--expires: a key that has expired already is of no use");
+        return GRC_EXIT_USAGE;
+    }
     return apply(settings, edit_add, &change);
 }
 
@@ -362,12 +370,17 @@ ACTION(rotate)
 
 static int run_add(const struct grc_cli *cli, const void *args, int count, char **words)
 {
-    const struct words *given = args;
+    struct words given = *(const struct words *)args;
+    char *reason = NULL;
 
     (void)count;
-    if (given->scopes.count == 0)
-        return grc_usage_error(cli, "a key without a scope may do nothing: give one with --scope");
-    return run(cli, args, words[0], add);
+    given.who = words[0];
+    const struct grc_key_wish wish = wish_of(&given, 0);
+    if (grc_key_wish_valid(&wish, &reason))
+        return run(cli, args, words[0], add);
+    grc_usage_error(cli, reason ? reason : "out of memory");
+    free(reason);
+    return GRC_EXIT_USAGE;
 }
 
 static const struct grc_flag list_flags[] = {

@@ -58,7 +58,7 @@ def test_a_secret_that_can_be_guessed_is_told(tmp_path, length):
         told = gateway.log
     for place, alg, wanted in (("auth.jwt.main: key 0", "HS512", 64), ("authn of 'iam'", "HS256", 32),
                                ("secret", "HS256", 32)):
-        line = f"{place}: a secret of {length} bytes can be guessed; {alg} needs at least {wanted} (RFC 7518, section 3.2)"
+        line = f"{place}: a secret of {length} byte{'s' * (length > 1)} can be guessed; {alg} needs at least {wanted} (RFC 7518, section 3.2)"
         assert (line in told) == (length < wanted), told
 
 

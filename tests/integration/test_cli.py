@@ -96,6 +96,10 @@ def test_version_names_the_libraries():
         (["-c"], "greenroom: '-c' needs a directory"),
         (["-c", f"{SOURCE}/etc/greenroom.json", "check"], f"greenroom: '{SOURCE}/etc/greenroom.json' is a file, expected the "
                                                           f"directory that it is in: -c {SOURCE}/etc\n"),
+        (["keys", "add", "a b", "--scope", "*"], "greenroom: keys: 'a b' is not a name: expected 1 to 64 letters"),
+        (["keys", "add", "x", "--scope", "rooms"], "greenroom: keys: 'rooms' is not a scope: expected one like rooms:read"),
+        (["explain", "GET", "/", "-H", "word"], "greenroom: explain: -H: expected 'NAME: VALUE'\nusage: greenroom "),
+        (["config", "schema", "rooms"], "greenroom: config: the schema of a group is printed with --plugin\nusage: greenroom "),
         (["help"], "greenroom: 'help' is not a command, did you mean '--help'?\n"),
         (["version"], "greenroom: 'version' is not a command, did you mean '--version'?\n"),
         (["-V"], "greenroom: '-V' is not a command, did you mean '--version'?\n"),

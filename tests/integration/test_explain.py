@@ -45,6 +45,11 @@ def test_a_request_that_passes(gateway):
     assert (upstream["method"], upstream["timeout_ms"], upstream["cache_ms"]) == ("GET", 7000, 5000)
 
 
+def test_a_body_that_is_wrong_as_a_whole(gateway):
+    done = gateway.run("explain", "POST", "/v1/rooms", "-d", "[]", "--offline")
+    assert "\n           body: expected an object\n" in done.stdout, done.stdout
+
+
 @pytest.mark.parametrize("method, meant", [("get", "GET"), ("Patch", "PATCH"), ("GTE", "GET")])
 def test_a_method_is_in_upper_case(gateway, method, meant):
     done = gateway.run("explain", method, "/v1/rooms/6b0")

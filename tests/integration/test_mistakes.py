@@ -288,6 +288,12 @@ SLIPS = {
         'greenroom: --url: expected an http or https URL without query, found "127.0.0.1:8080"'),
     "a call without its parameter": (
         ["call", "rooms.get", "id=3"], 2, "greenroom: rooms.get needs roomId=VALUE; see greenroom call --names rooms.get"),
+    "a call with a name that has no value": (
+        ["call", "rooms.create", "name"], 2,
+        "greenroom: expected NAME=VALUE, found 'name'; see greenroom call --names rooms.create"),
+    "a key that has expired already": (
+        ["keys", "add", "x", "--scope", "rooms:*", "--expires", "0"], 2,
+        "greenroom: --expires: a key that has expired already is of no use"),
     "an operation that is misspelt": (["call", "rooms.lst"], 2, "greenroom: no operation is called 'rooms.lst', did you mean 'rooms.list'?"),
     "a URL in place of a path": (
         ["explain", "GET", "http://127.0.0.1/rooms"], 2, "greenroom: explain: expected a path such as /rooms, without the address"),
