@@ -31,14 +31,17 @@ static struct grc_store *open_used(const char *url, const struct grc_plugin *plu
 
 static struct grc_store *open_spare(const struct grc_plugin *plugin, struct grc_spare *ret_spare)
 {
-    struct grc_spare spare = {GRC_SPARE_PATTERN};
+    const char *place = getenv("TMPDIR");
+    char *path = grc_format("%s/greenroom-complete-XXXXXX", place && place[0] ? place : "/tmp");
     struct grc_store *store = NULL;
     char *reason = NULL;
 
-    if (!mkdtemp(spare.path))
+    if (!path || !mkdtemp(path)) {
+        free(path);
         return NULL;
-    *ret_spare = spare;
-    char *url = grc_format("sqlite:%s/spare.db", spare.path);
+    }
+    ret_spare->path = path;
+    char *url = grc_format("sqlite:%s/spare.db", path);
     if (url)
         store = grc_store_open(url, &reason);
     if (store &&
@@ -63,8 +66,9 @@ bool grc_complete_store_open(struct grc_runtime *runtime, const struct grc_plugi
     return runtime->store != NULL;
 }
 
-void grc_spare_done(const struct grc_spare *spare)
+void grc_spare_done(struct grc_spare *spare)
 {
-    if (spare->path[0])
+    if (spare->path)
         grc_tree_remove(spare->path);
+    free(spare->path);
 }

@@ -216,7 +216,7 @@ static int run_found(struct grc_runtime *runtime, int argc, char **argv,
 bool grc_plugin_command(const struct grc_cli *cli, int argc, char **argv, int *ret_status)
 {
     struct asked asked = {.argc = argc, .argv = argv};
-    struct grc_spare spare = {""};
+    struct grc_spare spare = {NULL};
     struct grc_runtime *runtime;
 
     grc_plugins_visit(cli, note_known, &asked);

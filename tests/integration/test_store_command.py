@@ -111,14 +111,15 @@ def test_completion_reads_the_store_and_never_changes_it(tmp_path, store, releas
         store.sql("INSERT INTO greenroom_migrations SELECT plugin, version + 100, name, checksum, applied_at_ms"
                   " FROM greenroom_migrations")
     state = store.sql(applied), store.sql("SELECT * FROM webhook_target")
-    gateway.env["GREENROOM_COMPLETION"] = "1"
+    (tmp_path / "temporary").mkdir()
+    gateway.env.update(GREENROOM_COMPLETION="1", TMPDIR=str(tmp_path / "temporary"))
     [listed] = json.loads(gateway.run("webhooks", "targets", "--json").stdout)
     assert (listed["name"], listed["paused"]) == ("crm", released == "now")
     assert ("app" in gateway.run("keys", "list").stdout) is True
     assert gateway.run("webhooks", "resume", "crm").returncode == (1 if released == "now" else 0)
     assert gateway.run("keys", "revoke", "app").returncode == 1
     assert (store.sql(applied), store.sql("SELECT * FROM webhook_target")) == state
-    assert not [name for name in os.listdir("/tmp") if name.startswith("greenroom-complete-")]
+    assert os.listdir(tmp_path / "temporary") == []
 
 
 def test_no_password_is_shown(tmp_path):
