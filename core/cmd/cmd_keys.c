@@ -2,6 +2,7 @@
 #include "auth/keys_store.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/format.h"
 #include "base/secure.h"
 #include "cmd/cmd.h"
@@ -9,9 +10,9 @@
 #include "cmd/keys_print.h"
 #include "config/units.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #define DEFAULT_FILE "keys.json"
 
@@ -334,6 +335,20 @@ static int list(const struct grc_settings *settings, const struct words *words)
 
 typedef int action_fn(const struct grc_settings *settings, const struct words *words);
 
+/* The gateway makes this directory when it starts, but keys may be made before that. Returns false
+ * after complaining when the file of the keys would be in it. */
+static bool make_state_directory(const struct grc_settings *settings)
+{
+    const char *dir = settings->state_dir;
+    const char *file = settings->auth.keys_file;
+
+    if (grc_directory_make(dir) || settings->auth.keys_in_store ||
+        (file && strncmp(file, dir, strlen(dir)) != 0))
+        return true;
+    grc_complain("keys: state_directory: %s: %s", dir, strerror(errno));
+    return false;
+}
+
 static int run(const struct grc_cli *cli, const void *args, const char *who, action_fn *action)
 {
     struct words words = *(const struct words *)args;
@@ -345,10 +360,10 @@ static int run(const struct grc_cli *cli, const void *args, const char *who, act
     settings = grc_settings_load(cli->config_dir, grc_cli_report, NULL);
     if (!settings)
         return GRC_EXIT_CONFIG;
-    /* The gateway makes this directory when it starts, but keys may be made before that. */
-    if (!grc_completes())
-        (void)mkdir(settings->state_dir, 0700);
-    status = action(settings, &words);
+    if (grc_completes() || make_state_directory(settings))
+        status = action(settings, &words);
+    else
+        status = GRC_EXIT_FAILED;
     /* After the keys were written, since loading the groups takes time and other processes would
      * have to wait for the file. */
     if (status == GRC_EXIT_OK && action == add)

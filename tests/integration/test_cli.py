@@ -77,6 +77,15 @@ def test_the_parts_of_a_command_have_pages():
     assert greenroom("keys", "--help").stdout.startswith("usage: greenroom [-c DIR] keys list | add | ")
 
 
+def test_keys_are_made_before_the_state_directory_is(etc):
+    state = etc.parent / "var" / "lib" / "state"
+    done = greenroom("-c", str(etc), "keys", "add", "x", "--scope", "*", env={"STATE_DIRECTORY": str(state)})
+    assert done.returncode == 0 and (state / "keys.json").is_file(), done.stderr
+    done = greenroom("-c", str(etc), "keys", "add", "x", "--scope", "*", env={"STATE_DIRECTORY": "/proc/state"})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "greenroom: keys: state_directory: /proc/state: No such file or directory\n"
+
+
 def test_version_names_the_libraries():
     done = greenroom("--version")
     assert done.returncode == 0

@@ -124,7 +124,7 @@ def test_a_wish_that_is_refused_changes_nothing(make, store):
     add(gateway, "app")
     before = store.sql("SELECT version FROM greenroom_keys_version"), store.sql("SELECT * FROM greenroom_keys")
     assert "a key called 'app' exists" in command(gateway, "add", "app", "--scope", "*", status=1)
-    assert "not a scope" in command(gateway, "add", "b", "--scope", "x", status=1)
+    assert "not a scope" in command(gateway, "add", "b", "--scope", "x", status=2)
     assert before == (store.sql("SELECT version FROM greenroom_keys_version"), store.sql("SELECT * FROM greenroom_keys"))
 
 
