@@ -6,15 +6,6 @@ static bool is_any(const char *const *list)
     return list && list[0] && strcmp(list[0], "*") == 0;
 }
 
-/* Adds a header whose value was made in call memory; there was no room for a value without text. */
-static enum gr_err add_made(struct grc_call *call, const char *name, gr_str value)
-{
-    if (!value.ptr)
-        return grc_fail(call, GR_ERR_NO_MEMORY, "no memory for the header %s", name);
-    grc_reply_add(call, name, value);
-    return GR_OK;
-}
-
 /* Joins a list of the config with commas, as a header value. */
 static gr_str joined(struct grc_call *call, const char *const *list)
 {
@@ -40,15 +31,16 @@ static enum gr_err add_preflight(struct grc_call *call, const struct grc_cors *c
 {
     gr_str wanted = grc_request_header(call->request, "Access-Control-Request-Headers");
     bool listed = cors->headers && cors->headers[0] && !is_open_group(call);
-    enum gr_err err = add_made(call, "Access-Control-Allow-Methods", grc_allow_text(call));
+    enum gr_err err =
+        grc_reply_add_made(call, "Access-Control-Allow-Methods", grc_allow_text(call));
 
     if (err == GR_OK && (listed || wanted.len))
-        err = add_made(call, "Access-Control-Allow-Headers",
-                       listed ? joined(call, cors->headers) : wanted);
+        err = grc_reply_add_made(call, "Access-Control-Allow-Headers",
+                                 listed ? joined(call, cors->headers) : wanted);
     if (err == GR_OK && cors->max_age_ms > 0)
-        err = add_made(call, "Access-Control-Max-Age",
-                       gr_str_of(grc_arena_format(&call->arena, "%lld",
-                                                  (long long)(cors->max_age_ms / 1000))));
+        err = grc_reply_add_made(call, "Access-Control-Max-Age",
+                                 gr_str_of(grc_arena_format(&call->arena, "%lld",
+                                                            (long long)(cors->max_age_ms / 1000))));
     return err;
 }
 
@@ -89,7 +81,8 @@ enum gr_err grc_step_cors(struct grc_call *call)
     if (is_preflight(call->request))
         return add_preflight(call, cors);
     if (cors->expose && cors->expose[0])
-        return add_made(call, "Access-Control-Expose-Headers", joined(call, cors->expose));
+        return grc_reply_add_made(call, "Access-Control-Expose-Headers",
+                                  joined(call, cors->expose));
     return GR_OK;
 }
 
@@ -97,7 +90,7 @@ enum gr_err grc_step_options(struct grc_call *call)
 {
     if (!call->request->options || call->match.err != GR_ERR_METHOD)
         return GR_OK;
-    enum gr_err err = add_made(call, "Allow", grc_allow_text(call));
+    enum gr_err err = grc_reply_add_made(call, "Allow", grc_allow_text(call));
     if (err != GR_OK)
         return err;
     /* The API that open groups implement documents a 200. */

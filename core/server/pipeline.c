@@ -104,7 +104,10 @@ static enum gr_err step_route(struct grc_call *call)
     if (call->route)
         return GR_OK;
     if (match->err == GR_ERR_METHOD) {
-        grc_reply_add(call, "Allow", grc_allow_text(call));
+        enum gr_err err = grc_reply_add_made(call, "Allow", grc_allow_text(call));
+
+        if (err != GR_OK)
+            return err;
         return grc_fail(call, GR_ERR_METHOD, "%.*s is not allowed here",
                         (int)call->request->method_text.len, call->request->method_text.ptr);
     }

@@ -13,6 +13,14 @@ bool grc_reply_add(struct grc_call *call, const char *name, gr_str value)
     return true;
 }
 
+enum gr_err grc_reply_add_made(struct grc_call *call, const char *name, gr_str value)
+{
+    if (!value.ptr)
+        return grc_fail(call, GR_ERR_NO_MEMORY, "no memory for the header %s", name);
+    grc_reply_add(call, name, value);
+    return GR_OK;
+}
+
 gr_str grc_allow_text(struct grc_call *call)
 {
     static const struct {

@@ -7,6 +7,9 @@
 /* Adds a header to the reply. Returns false if there is no room. value must live as long as the
  * call. */
 bool grc_reply_add(struct grc_call *call, const char *name, gr_str value);
+/* Adds a header whose value was made in call memory. A value without text means that there was no
+ * memory for it, and the call fails. */
+enum gr_err grc_reply_add_made(struct grc_call *call, const char *name, gr_str value);
 /* The value of Allow for the path of the call, such as "GET, HEAD, OPTIONS", in call memory. */
 gr_str grc_allow_text(struct grc_call *call);
 

@@ -244,6 +244,15 @@ def test_head_options_allow_and_trailing_slash(gateway):
     assert gateway.request("OPTIONS", "/nowhere").status == 404
 
 
+def test_without_memory_for_allow_the_request_fails():
+    """The decoded path takes so much of the memory of a call that the methods of Allow fit beside it, or do not."""
+    with Gateway(plugins={"probe": {}}, server={"call_memory_max": "64k", "uri_max": "70000"}) as gateway:
+        answer = gateway.request("POST", "/probe/secret/%41" + "a" * 65_000)
+        assert answer.status == 405 and answer.header("Allow") == "GET, HEAD, OPTIONS"
+        answer = gateway.request("POST", "/probe/secret/%41" + "a" * 65_516)
+        assert answer.status == 500 and answer.header("Allow") is None
+
+
 def test_request_ids_and_access_log(gateway):
     answer = gateway.request("GET", "/healthz?secret=hush", headers={"X-Request-Id": "test-1.a_B"})
     assert answer.header("X-Request-Id") == "test-1.a_B"

@@ -3,7 +3,6 @@
 import http.client
 import itertools
 import threading
-import time
 
 import pytest
 
@@ -58,13 +57,15 @@ def statuses(gateways, count):
 
 
 class Load:
-    """Clients that send requests as fast as they are answered. Counts what passes."""
+    """Clients that send requests as fast as they are answered. Counts what passes and what does not."""
 
     def __init__(self, ports):
-        self.passed = []
-        """The times at which requests were answered with 200."""
+        self.passed = 0
+        """The number of requests that were answered with 200."""
         self.others = {}
-        self.refused = threading.Event()
+        """The numbers of other answers, by status."""
+        self.refused = dict.fromkeys(ports, 0)
+        """The numbers of other answers, by port."""
         self._end = threading.Event()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._run, args=(port,)) for port in ports]
@@ -81,20 +82,21 @@ class Load:
             response.read()
             with self._lock:
                 if response.status == 200:
-                    self.passed.append(time.monotonic())
+                    self.passed += 1
                 else:
                     self.others[response.status] = self.others.get(response.status, 0) + 1
-                    self.refused.set()
+                    self.refused[port] += 1
             self._end.wait(0.002)  # leaves the gateways some time of the processor
         connection.close()
 
-    def passed_in(self, seconds):
-        """Waits so many seconds and returns how many requests passed per second."""
-        begin = time.monotonic()
-        until(lambda: time.monotonic() >= begin + seconds)
-        with self._lock:
-            end = time.monotonic()
-            return sum(1 for at in self.passed if begin < at <= end) / (end - begin)
+    def wait_refused(self, count=20):
+        """Waits until each gateway has refused so many more requests."""
+        before = dict(self.refused)
+        until(lambda: all(self.refused[port] >= before[port] + count for port in before), "a gateway does not refuse")
+
+    def wait_passed(self, count):
+        """Waits until so many requests have passed since the start."""
+        until(lambda: self.passed >= count, f"fewer than {count} requests pass")
 
     def __enter__(self):
         return self
