@@ -1,63 +1,15 @@
-#include "queue.h"
+#include "queue_parts.h"
 
-#define ID_SIZE 37
 /* A row that is due later than the longest wait plus this margin is the effect of a wrong clock. */
 #define CLOCK_MARGIN_MS 60000
 /* How often a claim looks again when other gateways have just claimed what it found. */
 #define CLAIM_ATTEMPTS 3u
-
-/* --- adding --- */
-
-/* Returns ", ?5, ?6 …" for the values of count columns. */
-static const char *placeholders(struct gr_call *call, size_t first, size_t count)
-{
-    const char *list = gr_copy(call, GR_STR(""));
-
-    for (size_t i = 0; i < count && list; i++)
-        list = gr_format(call, "%s, ?%zu", list, first + i);
-    return list;
-}
-
-static const char *insert_statement(struct gr_call *call, const struct queue *queue, size_t count)
-{
-    const char *values = placeholders(call, queue->lane ? 5 : 4, count);
-
-    return !values ? NULL
-                   : gr_format(call,
-                               "INSERT INTO %s (%s, %s, due_ms%s%s, %s)"
-                               " SELECT ?1, CASE WHEN last >= ?2 THEN last + 1 ELSE ?2 END, ?3%s%s"
-                               " FROM (SELECT MAX(%s) AS last FROM %s) AS newest",
-                               queue->table, queue->key, queue->order, queue->lane ? ", " : "",
-                               queue->lane ? queue->lane : "", queue->columns,
-                               queue->lane ? ", ?4" : "", values, queue->order, queue->table);
-}
-
-enum gr_err queue_put(struct gr_call *call, const struct queue *queue, const char *lane,
-                      const struct gr_value *values, size_t count, int64_t delay_ms,
-                      struct queue_item *ret_item)
-{
-    struct gr_value params[4 + QUEUE_COLUMNS_MAX];
-    const char *sql = count <= QUEUE_COLUMNS_MAX ? insert_statement(call, queue, count) : NULL;
-    int64_t now = gr_store_now_ms(call);
-    char id[ID_SIZE];
-
-    gr_uuid(call->host, id);
-    const char *key = gr_copy(call, gr_str_of(id));
-    if (!sql || !key)
-        return GR_ERR_NO_MEMORY;
-    params[0] = gr_v_text(key);
-    params[1] = gr_v_int(now);
-    params[2] = gr_v_int(now + delay_ms);
-    size_t own = 3;
-    if (queue->lane)
-        params[own++] = gr_v_text(lane);
-    for (size_t i = 0; i < count; i++)
-        params[own + i] = values[i];
-    if (ret_item)
-        *ret_item = (struct queue_item){
-            .key = params[0], .lane = lane ? lane : "", .order = now, .lease_ms = now + delay_ms};
-    return gr_store_exec(call, sql, params, own + count);
-}
+/* The rows that have been due for longest, of which a claim takes the first. */
+#define CLAIM_WINDOW 32
+/* The rows of a queue in order that a claim finds beside those it takes, for the case that some are
+ * not the first of their lane after all. A planner without statistics believes that few rows are
+ * not behind, and would sort all of them for a larger number. */
+#define CLAIM_SPARE 3u
 
 /* --- claiming --- */
 
@@ -84,22 +36,34 @@ static const char *condition(struct gr_call *call, const struct queue *queue, co
                              size_t lane_number)
 {
     const char *of_lane = lane ? gr_format(call, " AND q.%s = ?%zu", queue->lane, lane_number) : "";
-    const char *first = queue->series ? " AND q.behind = 0" : "";
+    const char *first = queue_series(queue) ? " AND q.behind = 0" : "";
     const char *unpaused = "";
 
-    if (queue->in_order)
-        first = gr_format(call,
-                          " AND NOT EXISTS (SELECT 1 FROM %s AS e WHERE e.%s = q.%s AND"
-                          " (e.%s < q.%s OR (e.%s = q.%s AND e.%s < q.%s)))",
-                          queue->table, queue->lane, queue->lane, queue->order, queue->order,
-                          queue->order, queue->order, queue->key, queue->key);
     if (queue->pauses)
         unpaused = gr_format(call,
                              " AND NOT EXISTS (SELECT 1 FROM %s AS p WHERE p.name = ?%zu"
                              " AND p.paused_ms IS NOT NULL)",
                              queue->pauses, lane_number);
-    return of_lane && first && unpaused ? gr_format(call, "%s%s%s", of_lane, first, unpaused)
-                                        : NULL;
+    return of_lane && unpaused ? gr_format(call, "%s%s%s", of_lane, first, unpaused) : NULL;
+}
+
+/* Returns the condition that keeps a lane in order although a release that does not know the column
+ * has added a row that is not behind; "" when there is no order. found: the row is one of those
+ * that the query for candidates has found, and the condition is its first. */
+static const char *guard(struct gr_call *call, const struct queue *queue, bool found)
+{
+    if (!queue->in_order)
+        return "";
+    if (found) {
+        const char *first = queue_first_of_lane(call, queue, "w.k", "w.l");
+
+        return first ? gr_format(call, " WHERE %s", first) : NULL;
+    }
+    const char *key = gr_format(call, "q.%s", queue->key);
+    const char *lane = gr_format(call, "q.%s", queue->lane);
+    const char *first = key && lane ? queue_first_of_lane(call, queue, key, lane) : NULL;
+
+    return first ? gr_format(call, " AND %s", first) : NULL;
 }
 
 struct claim {
@@ -133,8 +97,8 @@ static bool is_before(const struct queue_item *a, const struct queue_item *b)
 static const char *returned(struct gr_call *call, const struct queue *queue)
 {
     return gr_format(call, "%s, %s, attempts, %s, %s, %s", queue->key, queue->order,
-                     queue->lane ? queue->lane : "''", queue->series ? queue->series : "NULL",
-                     queue->columns);
+                     queue->lane ? queue->lane : "''",
+                     queue_series(queue) ? queue_series(queue) : "NULL", queue->columns);
 }
 
 /* Inserts a row into the sorted list of items, because the statement returns the rows in any
@@ -186,30 +150,43 @@ static enum gr_err take_key(void *arg, const struct gr_value *columns, size_t co
     return GR_OK;
 }
 
+/* Returns one half of the query below: the rows whose due time compares so, and a part of the query
+ * that orders and limits them. */
+static const char *half(struct gr_call *call, const struct queue *queue, const char *which,
+                        const char *compares, size_t max)
+{
+    const char *tie = queue->series ? gr_format(call, ", q.%s", queue->key) : "";
+
+    return !tie ? NULL
+                : gr_format(call,
+                            "SELECT * FROM (SELECT q.%s AS k, q.%s AS o, %s%s AS l FROM %s AS q"
+                            " WHERE q.due_ms %s%s ORDER BY q.due_ms%s LIMIT %zu)",
+                            queue->key, queue->order, queue->lane ? "q." : "",
+                            queue->lane ? queue->lane : "''", queue->table, compares, which, tie,
+                            max);
+}
+
 /*
- * Returns the query for the keys of up to max rows: ?1 is now, ?2 the horizon, ?3 the lane. With
- * series, each half of it reads an index by the due time, and no further than it finds rows, so
- * that it costs the same however many rows wait. The limit is no parameter, because a planner that
- * does not know it may choose to sort all rows.
+ * Returns the query for the keys of up to max rows: ?1 is now, ?2 the horizon, ?3 the lane. Each
+ * half of it reads an index by the due time, and no further than it finds rows, so that it costs
+ * the same however many rows wait. The limits are no parameters, because a planner that does not
+ * know them may choose to sort all rows. What can be claimed of series is taken as it becomes due.
+ * The rows of another queue are taken in their order, among the first that became due.
  */
 static const char *candidates_query(struct gr_call *call, const struct queue *queue,
                                     const char *lane, size_t max)
 {
     const char *which = condition(call, queue, lane, 3);
+    size_t window = queue->series ? max : queue->in_order ? max + CLAIM_SPARE : CLAIM_WINDOW;
+    const char *due = which ? half(call, queue, which, "<= ?1", window) : NULL;
+    const char *odd = which ? half(call, queue, which, "> ?2", window) : NULL;
+    const char *first = guard(call, queue, true);
 
-    if (which && !queue->series)
-        return gr_format(call,
-                         "SELECT q.%s FROM %s AS q WHERE (q.due_ms <= ?1 OR q.due_ms > ?2)%s"
-                         " ORDER BY q.%s, q.%s LIMIT %zu",
-                         queue->key, queue->table, which, queue->order, queue->key, max);
-    return !which ? NULL
-                  : gr_format(call,
-                              "SELECT * FROM (SELECT q.%s FROM %s AS q WHERE q.due_ms <= ?1%s"
-                              " ORDER BY q.due_ms, q.%s LIMIT %zu) AS due UNION ALL"
-                              " SELECT * FROM (SELECT q.%s FROM %s AS q WHERE q.due_ms > ?2%s"
-                              " ORDER BY q.due_ms, q.%s LIMIT %zu) AS odd LIMIT %zu",
-                              queue->key, queue->table, which, queue->key, max, queue->key,
-                              queue->table, which, queue->key, max, max);
+    return !due || !odd || !first
+               ? NULL
+               : gr_format(call,
+                           "SELECT w.k FROM (%s AS due UNION ALL %s AS odd) AS w%s%s LIMIT %zu",
+                           due, odd, first, queue->series ? "" : " ORDER BY w.o, w.k", max);
 }
 
 static enum gr_err find_candidates(struct gr_call *call, const struct queue *queue,
@@ -234,7 +211,7 @@ static enum gr_err claim_candidates(struct gr_call *call, const struct queue *qu
     struct gr_value params[4 + QUEUE_CLAIM_MAX] = {gr_v_int(now), gr_v_int(horizon_ms(queue, now)),
                                                    gr_v_int(claim->lease_ms)};
     size_t count = 3;
-    const char *keys = placeholders(call, 5, candidates->count - 1);
+    const char *keys = queue_placeholders(call, 5, candidates->count - 1);
     const char *columns = returned(call, queue);
 
     for (size_t i = 0; i < candidates->count; i++)
@@ -242,13 +219,14 @@ static enum gr_err claim_candidates(struct gr_call *call, const struct queue *qu
     const char *which = condition(call, queue, lane, count + 1);
     if (lane)
         params[count++] = gr_v_text(lane);
+    const char *first = guard(call, queue, false);
     const char *sql =
-        keys && columns && which
+        keys && columns && which && first
             ? gr_format(call,
                         "UPDATE %s AS q SET due_ms = ?3"
-                        " WHERE (q.due_ms <= ?1 OR q.due_ms > ?2) AND q.%s IN (?4%s)%s"
+                        " WHERE (q.due_ms <= ?1 OR q.due_ms > ?2) AND q.%s IN (?4%s)%s%s"
                         " RETURNING %s",
-                        queue->table, queue->key, keys, which, columns)
+                        queue->table, queue->key, keys, which, first, columns)
             : NULL;
     return sql ? gr_store_query(call, sql, params, count, take_row, claim) : GR_ERR_NO_MEMORY;
 }
@@ -329,11 +307,16 @@ static enum gr_err advance(struct gr_call *call, const struct queue *queue,
 {
     const struct gr_value params[] = {gr_v_text(item->lane), item->series,
                                       gr_v_int(gr_store_now_ms(call)), gr_v_int(item->lease_ms)};
-    const char *first = gr_format(call,
-                                  "%s = ?1 AND %s = (SELECT e.%s FROM %s AS e WHERE e.%s = ?1"
-                                  " AND e.%s = ?2 AND e.due_ms IS NOT NULL ORDER BY e.%s LIMIT 1)",
-                                  queue->lane, queue->order, queue->order, queue->table,
-                                  queue->lane, queue->series, queue->order);
+    /* SQLite would sort by a column that is named twice. */
+    const char *tie =
+        strcmp(queue->key, queue->order) == 0 ? "" : gr_format(call, ", e.%s", queue->key);
+    const char *first =
+        !tie ? NULL
+             : gr_format(call,
+                         "%s = ?1 AND %s = (SELECT e.%s FROM %s AS e WHERE e.%s = ?1"
+                         " AND e.%s = ?2 AND e.due_ms IS NOT NULL ORDER BY e.%s%s LIMIT 1)",
+                         queue->lane, queue->key, queue->key, queue->table, queue->lane,
+                         queue_series(queue), queue->order, tie);
     const char *row = returned(call, queue);
     const char *sql = NULL;
 
@@ -353,12 +336,11 @@ static enum gr_err advance(struct gr_call *call, const struct queue *queue,
 /* Settles a row for good, and lets the next one of its series be claimed. */
 static enum gr_err finish_in_series(struct gr_call *call, const struct queue *queue,
                                     const struct queue_item *item, struct gr_value done_ms,
-                                    struct claim *claim)
+                                    struct claim *claim, bool *ret_settled)
 {
-    bool settled;
-    enum gr_err err = finish(call, queue, item, done_ms, &settled);
+    enum gr_err err = finish(call, queue, item, done_ms, ret_settled);
 
-    return err == GR_OK && settled && item->series.kind != GR_VALUE_NULL
+    return err == GR_OK && *ret_settled && item->series.kind != GR_VALUE_NULL
                ? advance(call, queue, item, claim)
                : err;
 }
@@ -366,7 +348,9 @@ static enum gr_err finish_in_series(struct gr_call *call, const struct queue *qu
 enum gr_err queue_done(struct gr_call *call, const struct queue *queue,
                        const struct queue_item *item)
 {
-    return finish_in_series(call, queue, item, gr_v_int(gr_store_now_ms(call)), NULL);
+    bool settled;
+
+    return finish_in_series(call, queue, item, gr_v_int(gr_store_now_ms(call)), NULL, &settled);
 }
 
 enum gr_err queue_done_next(struct gr_call *call, const struct queue *queue,
@@ -374,7 +358,9 @@ enum gr_err queue_done_next(struct gr_call *call, const struct queue *queue,
                             bool *ret_taken)
 {
     struct claim claim = {call, ret_next, 1, 0, item->lease_ms};
-    enum gr_err err = finish_in_series(call, queue, item, gr_v_int(gr_store_now_ms(call)), &claim);
+    bool settled;
+    enum gr_err err =
+        finish_in_series(call, queue, item, gr_v_int(gr_store_now_ms(call)), &claim, &settled);
 
     *ret_taken = err == GR_OK && claim.count == 1;
     return err;
@@ -383,7 +369,9 @@ enum gr_err queue_done_next(struct gr_call *call, const struct queue *queue,
 enum gr_err queue_give_up(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item)
 {
-    return finish_in_series(call, queue, item, gr_v_null(), NULL);
+    bool settled;
+
+    return finish_in_series(call, queue, item, gr_v_null(), NULL, &settled);
 }
 
 static enum gr_err set_due(struct gr_call *call, const struct queue *queue,
@@ -401,13 +389,18 @@ enum gr_err queue_fail(struct gr_call *call, const struct queue *queue,
 {
     int64_t due = gr_store_now_ms(call) + wait_ms(queue, item->attempts);
 
-    *ret_given_up = item->attempts + 1 >= queue->attempts_max;
-    return *ret_given_up ? queue_give_up(call, queue, item)
-                         : set_due(call, queue, item, item->attempts + 1, due);
+    *ret_given_up = false;
+    return item->attempts + 1 >= queue->attempts_max
+               ? finish_in_series(call, queue, item, gr_v_null(), NULL, ret_given_up)
+               : set_due(call, queue, item, item->attempts + 1, due);
 }
 
 enum gr_err queue_release(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item)
 {
-    return set_due(call, queue, item, item->attempts, gr_store_now_ms(call));
+    int64_t now = gr_store_now_ms(call);
+    /* Among rows that are claimed in the order in which they became due, this keeps its place. */
+    bool first = !queue_series(queue) && item->order < now;
+
+    return set_due(call, queue, item, item->attempts, first ? item->order : now);
 }

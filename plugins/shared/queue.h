@@ -22,10 +22,15 @@
 struct queue {
     const char *table;
     const char *key;     /* TEXT or integer column, unique within a lane */
-    const char *order;   /* BIGINT column: rows are handled in the order of this column, then key */
+    const char *order;   /* BIGINT column, a time in milliseconds in tables of queue_put(): rows are
+                          * handled in the order of this column, then key; see queue_claim() */
     const char *lane;    /* TEXT column with the lane of a row; NULL: the queue has one lane */
     const char *columns; /* columns of the owner, read with each row: "audience, label" */
-    bool in_order;       /* a row waits until all earlier rows of its lane are settled */
+    /* A row waits until all earlier rows of its lane are settled, and those are deleted. The table
+     * has a column `behind` then, as with series: the lane is a series. Rows are added with
+     * queue_put(), and neither this nor their settling is part of a transaction: two gateways see
+     * what the other one did only after its end. */
+    bool in_order;
     /* Of a queue with keeps_rows: TEXT column with the series of a row; NULL: no series. The table
      * has a column `behind` then: 1 while an earlier row of the same series and lane waits or is
      * leased, and then the row cannot be claimed. So the rows that can be claimed are found by an
@@ -70,9 +75,10 @@ const char *queue_behind(struct gr_call *call, const struct queue *queue, const 
 
 /*
  * Claims up to max due rows of one lane, or of all lanes (lane NULL), at most QUEUE_CLAIM_MAX.
- * ret_items are in order. *ret_count may be 0; usually nothing is due, and then one query is made
- * that takes no lock. A row with a due time beyond every wait of the queue also counts as due,
- * because it was written before the clock was set back.
+ * ret_items are in order. What a claim costs does not depend on how many rows wait, so it looks at
+ * those that have been due for longest, and takes the first of these. *ret_count may be 0; usually
+ * nothing is due, and then one query is made that takes no lock. A row with a due time beyond every
+ * wait of the queue also counts as due, because it was written before the clock was set back.
  */
 enum gr_err queue_claim(struct gr_call *call, const struct queue *queue, const char *lane,
                         struct queue_item *ret_items, size_t max, size_t *ret_count);
@@ -89,13 +95,14 @@ enum gr_err queue_done(struct gr_call *call, const struct queue *queue,
 enum gr_err queue_done_next(struct gr_call *call, const struct queue *queue,
                             const struct queue_item *item, struct queue_item *ret_next,
                             bool *ret_taken);
-/* Counts a failure. The row is due again after a wait, or is given up after the last attempt. */
+/* Counts a failure. The row is due again after a wait, or is given up after the last attempt.
+ * *ret_given_up is false, too, when the lease has expired and the row was claimed again. */
 enum gr_err queue_fail(struct gr_call *call, const struct queue *queue,
                        const struct queue_item *item, bool *ret_given_up);
 /* Gives up a row, regardless of its attempts. */
 enum gr_err queue_give_up(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item);
-/* Releases a row that was not tried: it is due at once, and no attempt is counted. */
+/* Releases a row that was not tried: it is due at once, in its place, and no attempt is counted. */
 enum gr_err queue_release(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item);
 
@@ -106,8 +113,9 @@ enum gr_err queue_release(struct gr_call *call, const struct queue *queue,
 enum gr_err queue_line_up(struct gr_call *call, const struct queue *queue, const char *lane,
                           int64_t due_ms);
 /*
- * The same for the earliest rows of a lane, if any of them is wrong: when rows were deleted while
- * others waited behind them, or were added by a release that does not know series. Outside of a
+ * The same for the earliest rows of a lane, or of all lanes together (lane NULL), if any of them is
+ * wrong: when rows were deleted while others waited behind them, were added by a release that does
+ * not know series, or a gateway died after it had settled the row before them. Outside of a
  * transaction, and rarely. *ret_count: rows that changed.
  */
 enum gr_err queue_repair(struct gr_call *call, const struct queue *queue, const char *lane,

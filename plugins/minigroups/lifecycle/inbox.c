@@ -75,3 +75,13 @@ enum gr_err mini_inbox_run(struct gr_call *call)
     gr_timer_wake(call->self, MINI_INBOX_TIMER);
     return handle(call, &item);
 }
+
+enum gr_err mini_inbox_repair(struct gr_call *call)
+{
+    int64_t count = 0;
+    enum gr_err err = queue_repair(call, &inbox, NULL, &count);
+
+    if (count)
+        gr_timer_wake(call->self, MINI_INBOX_TIMER);
+    return err == GR_OK ? err : gr_fail(call, err, "the order of messages cannot be checked now");
+}

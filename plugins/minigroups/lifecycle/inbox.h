@@ -14,3 +14,6 @@ enum gr_err mini_inbox_put(struct gr_call *call, const char *queue, const char *
                            const struct mini_delivery *delivery);
 /* Timer: handles the oldest message that is due, and wakes itself for the next one. */
 gr_handler mini_inbox_run;
+/* Timer: lets messages go on whose predecessor was settled by a gateway that died at once, or by an
+ * older release. */
+gr_handler mini_inbox_repair;

@@ -99,6 +99,14 @@ static const char queues_sql[] =
     "CREATE INDEX minigroups_outbox_order ON minigroups_outbox (came_ms, id);"
     "CREATE INDEX minigroups_inbox_came ON minigroups_inbox (came_ms)";
 
+/* The message of a class that can be handled next is found without reading those behind it. */
+static const char first_sql[] =
+    "ALTER TABLE minigroups_inbox ADD COLUMN behind BIGINT NOT NULL DEFAULT 0;"
+    "UPDATE minigroups_inbox SET behind = 1 WHERE EXISTS (SELECT 1 FROM minigroups_inbox AS e"
+    " WHERE e.queue = minigroups_inbox.queue AND (e.came_ms < minigroups_inbox.came_ms"
+    " OR (e.came_ms = minigroups_inbox.came_ms AND e.id < minigroups_inbox.id)));"
+    "CREATE INDEX minigroups_inbox_first ON minigroups_inbox (due_ms, id) WHERE behind = 0";
+
 const struct gr_migration mini_migrations[] = {
     {.version = 1, .name = "classes", .sql = classes_sql},
     {.version = 2, .name = "recordings", .sql = recordings_sql},
@@ -106,5 +114,6 @@ const struct gr_migration mini_migrations[] = {
     {.version = 4, .name = "outbox", .sql = outbox_sql},
     {.version = 5, .name = "inbox", .sql = inbox_sql},
     {.version = 6, .name = "queues", .sql = queues_sql},
+    {.version = 7, .name = "first of each class", .sql = first_sql},
     GR_END,
 };
