@@ -1,5 +1,7 @@
 #include "queue_parts.h"
 
+#include <stdlib.h>
+
 /* A row that is due later than the longest wait plus this margin is the effect of a wrong clock. */
 #define CLOCK_MARGIN_MS 60000
 /* How often a claim looks again when other gateways have just claimed what it found. */
@@ -231,6 +233,20 @@ static enum gr_err claim_candidates(struct gr_call *call, const struct queue *qu
     return sql ? gr_store_query(call, sql, params, count, take_row, claim) : GR_ERR_NO_MEMORY;
 }
 
+/* Leaves max of the candidates, from a random one on, so that gateways which have lost against each
+ * other do not meet again. */
+static void scatter(const struct gr_call *call, struct candidates *candidates, size_t max)
+{
+    char id[QUEUE_ID_SIZE];
+
+    if (candidates->count <= max)
+        return;
+    gr_uuid(call->host, id);
+    size_t from = strtoul(id + QUEUE_ID_SIZE - 7, NULL, 16) % (candidates->count - max + 1);
+    memmove(candidates->keys, candidates->keys + from, max * sizeof(candidates->keys[0]));
+    candidates->count = max;
+}
+
 enum gr_err queue_claim(struct gr_call *call, const struct queue *queue, const char *lane,
                         struct queue_item *ret_items, size_t max, size_t *ret_count)
 {
@@ -243,9 +259,10 @@ enum gr_err queue_claim(struct gr_call *call, const struct queue *queue, const c
     for (unsigned attempt = 0; attempt < CLAIM_ATTEMPTS && claim.count == 0; attempt++) {
         struct candidates candidates = {.call = call};
 
-        err = find_candidates(call, queue, lane, max, now, &candidates);
+        err = find_candidates(call, queue, lane, attempt ? QUEUE_CLAIM_MAX : max, now, &candidates);
         if (err == GR_OK && candidates.count == 0)
             return GR_OK;
+        scatter(call, &candidates, max);
         if (err == GR_OK)
             err = claim_candidates(call, queue, lane, now, &candidates, &claim);
         if (err != GR_OK)

@@ -3,6 +3,9 @@
 
 #include "queue.h"
 
+/* Of a random id with its NUL. */
+#define QUEUE_ID_SIZE 37
+
 /* The column that tells which rows wait for each other; NULL: none does. */
 static inline const char *queue_series(const struct queue *queue)
 {

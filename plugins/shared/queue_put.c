@@ -1,8 +1,6 @@
 /* Adds rows to a queue. */
 #include "queue_parts.h"
 
-#define ID_SIZE 37
-
 const char *queue_placeholders(struct gr_call *call, size_t first, size_t count)
 {
     const char *list = gr_copy(call, GR_STR(""));
@@ -74,7 +72,7 @@ enum gr_err queue_put(struct gr_call *call, const struct queue *queue, const cha
     struct gr_value params[4 + QUEUE_COLUMNS_MAX];
     const char *sql = count <= QUEUE_COLUMNS_MAX ? insert_statement(call, queue, count) : NULL;
     int64_t now = gr_store_now_ms(call);
-    char id[ID_SIZE];
+    char id[QUEUE_ID_SIZE];
 
     gr_uuid(call->host, id);
     const char *key = gr_copy(call, gr_str_of(id));

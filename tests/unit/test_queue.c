@@ -28,7 +28,9 @@ static struct {
     int64_t now_ms;
     unsigned ids;
     unsigned statements;
-    void (*after_insert)(void); /* what another gateway does then; NULL: nothing */
+    /* What another gateway does after a statement that begins so; NULL: nothing. */
+    void (*meanwhile)(void);
+    const char *after;
     bool explains; /* each statement is explained first, and what it read is added to these */
     int64_t rows_read;
     const char *plan;
@@ -117,8 +119,11 @@ static enum gr_err host_store_run(struct gr_call *call, const char *sql,
     }
     enum gr_err err =
         grc_store_run(world.store, world.session, sql, params, count, each, arg, ret_changed);
-    if (world.after_insert && strncmp(sql, "INSERT", 6) == 0)
-        world.after_insert();
+    void (*meanwhile)(void) = world.meanwhile;
+    if (meanwhile && strncmp(sql, world.after, strlen(world.after)) == 0) {
+        world.meanwhile = NULL;
+        meanwhile();
+    }
     return err;
 }
 
@@ -213,7 +218,7 @@ static int setup(void **state)
     world.now_ms = 1700000000000;
     world.ids = 0;
     world.explains = false;
-    world.after_insert = NULL;
+    world.meanwhile = NULL;
     world.plan = "";
     grc_arena_init(&world.arena, 1u << 22);
     (void)snprintf(world.dir, sizeof(world.dir), "/tmp/greenroom-queue.XXXXXX");
@@ -384,6 +389,35 @@ static void a_released_row_keeps_its_place(void **unused)
     assert_string_equal(claim(&plain, NULL, items, 2), "ab");
 }
 
+static void take_the_first(void)
+{
+    assert_int_equal(gr_store_exec(&call, "UPDATE jobs SET due_ms = 1700000060000 WHERE word = 'a'",
+                                   GR_NO_PARAMS),
+                     GR_OK);
+}
+
+static void gateways_that_were_too_late_do_not_meet_again(void **unused)
+{
+    struct queue_item item;
+    unsigned found[256] = {0};
+    unsigned others = 0;
+
+    (void)unused;
+    for (char word[] = "a"; *word <= 'h'; (*word)++)
+        put(&plain, "x", word);
+    for (unsigned i = 0; i < 40; i++) {
+        world.meanwhile = take_the_first;
+        world.after = "SELECT";
+        const char *word = claim(&plain, NULL, &item, 1);
+        assert_true(*word > 'a' && *word <= 'h');
+        found[(unsigned char)*word]++;
+        assert_int_equal(gr_store_exec(&call, "UPDATE jobs SET due_ms = 1", GR_NO_PARAMS), GR_OK);
+    }
+    for (char word = 'c'; word <= 'h'; word++)
+        others += found[(unsigned char)word] > 0;
+    assert_true(others >= 3);
+}
+
 static void in_order_a_lane_waits_for_its_first_row(void **unused)
 {
     struct queue_item items[4];
@@ -408,7 +442,6 @@ static void in_order_a_lane_waits_for_its_first_row(void **unused)
 /* Another gateway settles the row before this one, and does not see this one yet. */
 static void settle_the_one_before(void)
 {
-    world.after_insert = NULL;
     assert_int_equal(gr_store_exec(&call, "DELETE FROM jobs WHERE word = 'a'", GR_NO_PARAMS),
                      GR_OK);
 }
@@ -420,9 +453,10 @@ static void in_order_a_row_goes_on_when_the_one_before_it_ends_meanwhile(void **
     (void)unused;
     put(&ordered, "x", "a");
     put(&ordered, "y", "c");
-    world.after_insert = settle_the_one_before;
+    world.meanwhile = settle_the_one_before;
+    world.after = "INSERT";
     put(&ordered, "x", "b");
-    assert_null(world.after_insert);
+    assert_null(world.meanwhile);
     assert_string_equal(claim(&ordered, NULL, items, 4), "cb");
     put(&ordered, "x", "d"); /* behind a row that is there */
     assert_int_equal(number("SELECT sum(behind) FROM jobs"), 1);
@@ -847,6 +881,7 @@ int main(int argc, char **argv)
         QUEUE_TEST(failures_wait_longer_and_end),
         QUEUE_TEST(a_released_row_is_due_at_once_and_no_attempt),
         QUEUE_TEST(a_released_row_keeps_its_place),
+        QUEUE_TEST(gateways_that_were_too_late_do_not_meet_again),
         QUEUE_TEST(in_order_a_lane_waits_for_its_first_row),
         QUEUE_TEST(in_order_a_row_goes_on_when_the_one_before_it_ends_meanwhile),
         QUEUE_TEST(in_order_a_row_of_an_older_release_overtakes_none),
