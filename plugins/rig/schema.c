@@ -77,10 +77,18 @@ static const char audit_sql[] =
     " reason TEXT);" /* 'done', 'lease', 'removed' */
     "CREATE INDEX rig_broadcasts_stream ON rig_broadcasts (stream_id, started_at_ms)";
 
+/* What a connection publishes is found without reading what the others do, and the end of revoked
+ * tokens without reading those that still count. */
+static const char lookups_sql[] =
+    "CREATE INDEX rig_streams_holder ON rig_streams (live_agent, live_client)"
+    " WHERE live_until_ms IS NOT NULL;"
+    "CREATE INDEX rig_revoked_until ON rig_revoked (until_ms)";
+
 const struct gr_migration rig_migrations[] = {
     {.version = 1, .name = "users", .sql = users_sql},
     {.version = 2, .name = "streams and destinations", .sql = streams_sql},
     {.version = 3, .name = "throttles and revoked tokens", .sql = guard_sql},
     {.version = 4, .name = "audit and broadcasts", .sql = audit_sql},
+    {.version = 5, .name = "look-ups of holders and ends", .sql = lookups_sql},
     GR_END,
 };

@@ -331,3 +331,36 @@ def test_secrets_stay_out_of_the_log(rig):
         assert secret not in rig.log and secret not in metrics
     lines = [json.loads(line) for line in rig.log.splitlines() if "agents.config" in line]
     assert lines and all(line["path"] == "/agents/config/{streamKey}" for line in lines)
+
+
+# --- many streams ---
+
+ONE_OF_MANY = {
+    "the broadcasts of a connection":
+        "SELECT id FROM rig_streams WHERE live_agent = 'a' AND live_client = 'c' AND live_until_ms IS NOT NULL LIMIT 1",
+    "a broadcast by its key": "UPDATE rig_streams SET live_until_ms = NULL WHERE live_key = 'k'",
+    "the leases that have ended": "UPDATE rig_streams SET live_until_ms = NULL WHERE live_until_ms <= 5",
+    "the broadcasts of these":
+        "UPDATE rig_broadcasts SET reason = 'lease' WHERE ended_at_ms IS NULL AND id IN (SELECT live_id FROM rig_streams"
+        " WHERE live_until_ms <= 5)",
+    "throttles that have ended": "DELETE FROM rig_throttle WHERE until_ms <= 5",
+    "revoked tokens that have ended": "DELETE FROM rig_revoked WHERE until_ms <= 5",
+}
+"""What is asked for with each callback or tick. The statements are those of plugins/rig, in short."""
+
+
+def test_no_callback_and_no_tick_reads_all_streams(rig, database):
+    many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO"
+    for insert in (
+            "rig_users (id, username, email, email_key, created_at_ms) SELECT 'u' || i, 'u' || i, 'u', 'u' || i, i FROM n",
+            "rig_streams (id, stream_key, user_id, created_at_ms, live_id, live_key, live_agent, live_client, live_until_ms)"
+            " SELECT 's' || i, 's' || i, 'u' || i, i, 'b' || i, 's' || i, 'agent', 'c' || i, 5000000000000 + i FROM n",
+            "rig_broadcasts (id, stream_id, agent, client, started_at_ms) SELECT 'b' || i, 's' || i, 'a', 'c', i FROM n",
+            "rig_throttle (id, used, until_ms) SELECT 't' || i, 1, 5000000000000 + i FROM n",
+            "rig_revoked (jti, until_ms) SELECT 't' || i, 5000000000000 + i FROM n"):
+        database.query(f"{many} {insert}")
+    database.query("ANALYZE")
+    words = "EXPLAIN" if database.kind == "postgres" else "EXPLAIN QUERY PLAN"
+    for name, statement in ONE_OF_MANY.items():
+        plan = database.query(f"{words} {statement}")
+        assert not re.search(r"Seq Scan|\bSCAN\b", plan), f"{name}: {plan}"
