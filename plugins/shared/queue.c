@@ -412,6 +412,20 @@ enum gr_err queue_fail(struct gr_call *call, const struct queue *queue,
                : set_due(call, queue, item, item->attempts + 1, due);
 }
 
+enum gr_err queue_renew(struct gr_call *call, const struct queue *queue, struct queue_item *item,
+                        bool *ret_held)
+{
+    const struct gr_value own[] = {gr_v_int(gr_store_now_ms(call) + queue->lease_ms)};
+    const char *action = gr_format(call, "UPDATE %s SET due_ms = ?4", queue->table);
+
+    *ret_held = false;
+    enum gr_err err =
+        action ? settle(call, queue, item, action, own, 1, ret_held) : GR_ERR_NO_MEMORY;
+    if (err == GR_OK && *ret_held)
+        item->lease_ms = own[0].i;
+    return err;
+}
+
 enum gr_err queue_release(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item)
 {

@@ -84,7 +84,7 @@ enum gr_err queue_claim(struct gr_call *call, const struct queue *queue, const c
                         struct queue_item *ret_items, size_t max, size_t *ret_count);
 
 /*
- * Settles a row as done. This function and the next four have no effect when the lease has expired
+ * Settles a row as done. This function and the next five have no effect when the lease has expired
  * and the row was claimed again. The next row of its series can be claimed then, so a row of a
  * series is settled in a transaction.
  */
@@ -99,6 +99,10 @@ enum gr_err queue_done_next(struct gr_call *call, const struct queue *queue,
  * *ret_given_up is false, too, when the lease has expired and the row was claimed again. */
 enum gr_err queue_fail(struct gr_call *call, const struct queue *queue,
                        const struct queue_item *item, bool *ret_given_up);
+/* Begins the lease again, in the item too. *ret_held is false when the lease has expired and the
+ * row was claimed again: the caller does no more for it. */
+enum gr_err queue_renew(struct gr_call *call, const struct queue *queue, struct queue_item *item,
+                        bool *ret_held);
 /* Gives up a row, regardless of its attempts. */
 enum gr_err queue_give_up(struct gr_call *call, const struct queue *queue,
                           const struct queue_item *item);

@@ -1,8 +1,11 @@
 """callbacks.async: messages are answered when they are stored, and handled in order."""
 
 
+import threading
+
 import pytest
 from support import minigroups as mg
+from support.stores import Store
 from support.until import until
 
 TRUSTED = [mg.SERVICES[name] for name in ("conference", "event", "tq")]
@@ -83,3 +86,28 @@ def test_kept_messages_outlive_the_program(gateway, services):
     assert gateway.stop() == 0
     gateway.start()
     wait_status(gateway, group, "transcoded")
+
+
+def test_a_gateway_that_has_lost_its_lease_requests_no_second_transcoding(services, tmp_path):
+    store = Store(tmp_path)
+    gateway = mg.Gateway(tmp_path, services, store.url, callbacks={"trusted": TRUSTED, "async": True})
+    try:
+        group = gateway.create()
+        close_and_upload(gateway, group, mg.stream())
+        wait_status(gateway, group, "finished")
+        services.wait("event", "POST", f".*/{group['event_room_id']}/adjust")
+        goes_on = threading.Event()
+        services.fail("conference", "GET", ".*/snapshot", 200, [], times=1, delay=goes_on)
+        services.forget()
+        tell(gateway, "room.adjust", mg.adjusted(group), "event")
+        services.wait("conference", "GET", ".*/snapshot")
+        store.sql("UPDATE minigroups_inbox SET due_ms = due_ms + 1")  # as another gateway does when it has ended
+        goes_on.set()
+        until(lambda: "another gateway handles the message" in "".join(gateway.log))
+        assert not services.take("tq")
+        store.sql("UPDATE minigroups_inbox SET due_ms = 1")  # that one has died
+        services.wait("tq", "POST", ".*")
+        until(lambda: store.sql("SELECT count(*) FROM minigroups_inbox") == [("0",)])
+        assert len(services.take("tq")) == 1
+    finally:
+        assert gateway.stop() == 0

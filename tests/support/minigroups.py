@@ -113,7 +113,7 @@ class Services:
         self.server.server_close()
 
     def fail(self, service, method, pattern, status=500, answer=None, times=None, delay=0):
-        """Answers matching requests like this instead of as usual; status None: without an answer."""
+        """Answers matching requests like this instead of as usual; status None: without an answer. delay: seconds, or an event."""
         with self.lock:
             self.rules.insert(0, [service, method, re.compile(pattern), status, {} if answer is None else answer, times, delay])
 
@@ -134,7 +134,11 @@ class Services:
             self.seen.append(seen)
             self.lock.notify_all()
             rule = self.rule_for(seen)
-        time.sleep(rule[6] if rule else self.delay)
+        delay = rule[6] if rule else self.delay
+        if isinstance(delay, threading.Event):
+            assert delay.wait(LIMIT)
+        else:
+            time.sleep(delay)
         seen.answered = time.monotonic()
         return (rule[3], rule[4]) if rule else self.usual(seen)
 

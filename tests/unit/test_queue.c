@@ -339,6 +339,30 @@ static void a_claimed_row_is_given_to_no_other_until_its_lease_ends(void **unuse
     assert_int_equal(number("SELECT count(*) FROM jobs"), 0);
 }
 
+static void a_lease_that_is_renewed_begins_again_unless_it_was_lost(void **unused)
+{
+    struct queue_item item;
+    struct queue_item other;
+    bool held = false;
+
+    (void)unused;
+    put(&plain, "x", "a");
+    assert_string_equal(claim(&plain, NULL, &item, 1), "a");
+    world.now_ms += LEASE_MS - 1;
+    assert_int_equal(queue_renew(&call, &plain, &item, &held), GR_OK);
+    assert_true(held);
+    world.now_ms += LEASE_MS - 1;
+    assert_string_equal(claim(&plain, NULL, &other, 1), "");
+    world.now_ms += 1;
+    assert_string_equal(claim(&plain, NULL, &other, 1), "a");
+    assert_int_equal(queue_renew(&call, &plain, &item, &held), GR_OK);
+    assert_false(held);
+    assert_int_equal(queue_renew(&call, &plain, &other, &held), GR_OK);
+    assert_true(held);
+    assert_int_equal(queue_done(&call, &plain, &other), GR_OK);
+    assert_int_equal(number("SELECT count(*) FROM jobs"), 0);
+}
+
 static void failures_wait_longer_and_end(void **unused)
 {
     static const int64_t expected_ms[] = {1000, 5000, 5000};
@@ -878,6 +902,7 @@ int main(int argc, char **argv)
         QUEUE_TEST(rows_come_in_the_order_they_were_put),
         QUEUE_TEST(a_claim_takes_no_more_than_asked_and_only_of_its_lane),
         QUEUE_TEST(a_claimed_row_is_given_to_no_other_until_its_lease_ends),
+        QUEUE_TEST(a_lease_that_is_renewed_begins_again_unless_it_was_lost),
         QUEUE_TEST(failures_wait_longer_and_end),
         QUEUE_TEST(a_released_row_is_due_at_once_and_no_attempt),
         QUEUE_TEST(a_released_row_keeps_its_place),

@@ -100,7 +100,7 @@ static enum gr_err adjust(struct gr_call *call, const struct mini_delivery *deli
         return mini_flow_store(call, delivery, err);
     if (a->decision != MINI_APPLY)
         return GR_OK;
-    const char *reason = mini_transcode_start(call, a->class_id, a->host, "normal");
+    const char *reason = mini_transcode_start(call, delivery, a->class_id, a->host, "normal");
     return reason ? mini_flow_fail(call, delivery, reason) : GR_OK;
 }
 

@@ -15,10 +15,21 @@ struct mini_delivery {
     gr_str source;             /* label of the service that sent the message */
     const json_t *payload;     /* already validated */
     enum mini_problem failure; /* error type for failures of this kind of message */
+    /* Of a message that was accepted before: begins its lease again; returns false when another
+     * gateway handles the message meanwhile. NULL: the sender waits for the answer. */
+    bool (*renew)(struct gr_call *call, void *arg);
+    void *renew_arg;
 };
 
 /* The handler of a kind of message; see handlers.h. */
 typedef enum gr_err mini_message_fn(struct gr_call *call, const struct mini_delivery *delivery);
+
+/* Whether the message is still this gateway's to handle. It is asked before calls that take long
+ * and before those that cannot be repeated. */
+static inline bool mini_flow_goes_on(struct gr_call *call, const struct mini_delivery *delivery)
+{
+    return !delivery || !delivery->renew || delivery->renew(call, delivery->renew_arg);
+}
 
 /* Fail the call with delivery->failure: with a text for the sender, or for an error of the store
  * (GR_OK is returned unchanged). */

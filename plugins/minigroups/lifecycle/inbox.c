@@ -43,12 +43,21 @@ enum gr_err mini_inbox_put(struct gr_call *call, const char *queue, const char *
     return err;
 }
 
-static enum gr_err handle(struct gr_call *call, const struct queue_item *item)
+static bool renew(struct gr_call *call, void *arg)
+{
+    bool held;
+
+    return queue_renew(call, &inbox, arg, &held) == GR_OK && held;
+}
+
+static enum gr_err handle(struct gr_call *call, struct queue_item *item)
 {
     json_t *payload = mini_json_load(queue_text(item, PAYLOAD));
     struct mini_delivery delivery = {.audience = queue_text(item, AUDIENCE),
                                      .source = gr_str_of(queue_text(item, SOURCE)),
-                                     .payload = payload};
+                                     .payload = payload,
+                                     .renew = renew,
+                                     .renew_arg = item};
     bool given_up = false;
     enum gr_err err =
         payload ? mini_message_handle(call, queue_text(item, LABEL), &delivery) : GR_OK;

@@ -39,6 +39,6 @@ bool mini_find_host(struct gr_call *call, const struct mini_class *row, const ch
                     const char **ret_host);
 /* Dumps the events of the modified room and requests the transcoding. Returns NULL on success, else
  * the reason of the failure. host comes from mini_find_host(), which is called if it is NULL.
- * priority is "low", "normal" or "high". */
-const char *mini_transcode_start(struct gr_call *call, const char *class_id, const char *host,
-                                 const char *priority);
+ * priority is "low", "normal" or "high". delivery is the message that asks for it, or NULL. */
+const char *mini_transcode_start(struct gr_call *call, const struct mini_delivery *delivery,
+                                 const char *class_id, const char *host, const char *priority);

@@ -9,7 +9,10 @@
 #define TEMPLATE "transcode-minigroup-to-hls"
 #define PIN_PAGES_MAX 10
 
+static const char taken_over[] = "another gateway handles the message";
+
 struct film {
+    const struct mini_delivery *delivery; /* NULL: of a route */
     const struct mini_class *row;
     const struct mini_recordings *recordings;
     const struct mini_recording *host;
@@ -73,13 +76,19 @@ static const char *read_services(struct gr_call *call, struct film *film)
 
     if (!room.good || !has_start(room.json))
         return "the modified event room cannot be read";
+    if (!mini_flow_goes_on(call, film->delivery))
+        return taken_over;
     answer = mini_service_room_call(call, MINI_EVENT, GR_METHOD_POST,
                                     "/api/v1/rooms/{room}/dump_events", row->modified_room, NULL);
     if (!answer.good)
         return "the event service did not accept the request to dump events";
+    if (!mini_flow_goes_on(call, film->delivery))
+        return taken_over;
     film->pins = mini_room_events(call, row->modified_room, "pin", PIN_PAGES_MAX);
     if (!film->pins)
         return "the pin events cannot be read";
+    if (!mini_flow_goes_on(call, film->delivery))
+        return taken_over;
     answer = mini_service_room_call(call, MINI_CONFERENCE, GR_METHOD_GET,
                                     "/api/v1/rooms/{room}/configs/writer/snapshot",
                                     row->conference_room, NULL);
@@ -102,6 +111,8 @@ static const char *send_task(struct gr_call *call, const struct film *film, cons
     }
     if (!path)
         return "no memory for the task";
+    if (!mini_flow_goes_on(call, film->delivery))
+        return taken_over;
     const struct mini_request request = {
         .service = MINI_TQ,
         .method = GR_METHOD_POST,
@@ -116,8 +127,8 @@ static const char *send_task(struct gr_call *call, const struct film *film, cons
                : "the transcoding queue did not accept the transcode task";
 }
 
-const char *mini_transcode_start(struct gr_call *call, const char *class_id, const char *host,
-                                 const char *priority)
+const char *mini_transcode_start(struct gr_call *call, const struct mini_delivery *delivery,
+                                 const char *class_id, const char *host, const char *priority)
 {
     struct mini_recordings recordings = {NULL, 0};
     struct mini_class row;
@@ -133,7 +144,8 @@ const char *mini_transcode_start(struct gr_call *call, const char *class_id, con
         return "the event service did not return the host";
     const json_t *settings =
         mini_audience_config(mini_state_of(call)->options->audiences, row.audience);
-    struct film film = {.row = &row,
+    struct film film = {.delivery = delivery,
+                        .row = &row,
                         .recordings = &recordings,
                         .host = mini_recording_of_host(&recordings, host),
                         .preroll_ms =

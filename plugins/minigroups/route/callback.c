@@ -89,7 +89,8 @@ enum gr_err mini_restart(struct gr_call *call)
 
     if (err != GR_OK)
         return err;
-    const char *reason = mini_transcode_start(call, row.id, NULL, priority ? priority : "normal");
+    const char *reason =
+        mini_transcode_start(call, NULL, row.id, NULL, priority ? priority : "normal");
     if (reason)
         return mini_fail(call, MINI_INTERNAL, reason);
     return mini_reply_empty(call, 200);
