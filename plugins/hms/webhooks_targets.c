@@ -179,13 +179,12 @@ enum gr_err webhooks_targets_read(struct gr_call *call, const struct webhooks_op
         return GR_ERR_NO_MEMORY;
     enum gr_err r =
         gr_store_query(call,
-                       "SELECT n.name, COALESCE(MAX(t.paused_ms), 0),"
-                       " COUNT(d.due_ms), COUNT(d.event_seq) - COUNT(d.due_ms) FROM"
-                       " (SELECT name FROM webhook_target UNION"
-                       "  SELECT DISTINCT target FROM webhook_delivery WHERE done_ms IS NULL) AS n"
-                       " LEFT JOIN webhook_target AS t ON t.name = n.name"
-                       " LEFT JOIN webhook_delivery AS d ON d.target = n.name AND d.done_ms IS NULL"
-                       " GROUP BY n.name",
+                       /* The deliveries are read once, since there may be many. */
+                       "SELECT name, MAX(paused), SUM(pending), SUM(dead) FROM"
+                       " (SELECT name, COALESCE(paused_ms, 0) AS paused, 0 AS pending, 0 AS dead"
+                       " FROM webhook_target UNION ALL SELECT target, 0, COUNT(due_ms),"
+                       " COUNT(*) - COUNT(due_ms) FROM webhook_delivery WHERE done_ms IS NULL"
+                       " GROUP BY target) AS n GROUP BY name",
                        GR_NO_PARAMS, take_counts, list);
     if (r != GR_OK)
         json_decref(list);
