@@ -4,12 +4,15 @@ import collections
 import concurrent.futures
 import itertools
 import pathlib
+import signal
+import time
 
 import pytest
 
-from support.shared_cache import ROOM, counted, kept, keys, make, metrics, pool, upstream  # noqa: F401 (fixtures)
+from support.shared_cache import (  # noqa: F401 (fixtures)
+    RENAMED, ROOM, counted, kept, keys, make, metrics, pool, upstream, waiting)
 from support.until import until
-from support.upstream import TIMEOUT, Reply
+from support.upstream import FACTOR, TIMEOUT, Reply
 
 LONG = "1h"
 """For a recheck or a lease that must not end during a test."""
@@ -157,6 +160,20 @@ def test_a_write_through_any_gateway_is_seen_by_all_after_the_recheck(make, redi
                for gateway, path in itertools.product(gateways * 3, ("/rooms/1", "/rooms")))
 
 
+def test_a_write_is_answered_once_the_server_knows_it(make, redis, upstream, pool):
+    one, = make(1, redis.url, timeout="10s")
+    one.get("/rooms/1")
+    kept(redis)
+    before = {key: redis.command("GET", key) for key in keys(redis, "path")}
+    redis.signal(signal.SIGSTOP)
+    write = pool.submit(one.post, "/rooms/1", {"name": "renamed"})
+    until(lambda: waiting(one) == 1)
+    assert not write.done()
+    redis.signal(signal.SIGCONT)
+    assert write.result(TIMEOUT).status == 200
+    assert [key for key, value in before.items() if redis.command("GET", key) != value]
+
+
 def test_a_copy_is_served_for_the_time_of_the_recheck(make, redis, upstream):
     one, other = make(2, redis.url, recheck=LONG)
     other.get("/rooms/1")
@@ -182,6 +199,38 @@ def test_what_was_asked_before_a_write_is_not_kept(make, redis, upstream, releas
     assert before.result().json == ROOM
     for gateway in (one, other, one, other):
         until(lambda: gateway.get("/rooms/1").json["name"] == "renamed")
+
+
+def test_an_answer_from_before_a_write_replaces_none_from_after_it(make, redis, upstream, release, pool):
+    one, other, third = make(3, redis.url, lease="1m", recheck=LONG)
+    upstream.will(Reply.held(release, ROOM))
+    before = pool.submit(one.get, "/rooms/1")
+    upstream.wait_requests(1)
+    upstream.default = Reply(RENAMED)
+    other.post("/rooms/1", {"name": "renamed"})
+    assert other.get("/rooms/1").json == RENAMED
+    kept(redis)
+    release.set()
+    assert before.result().json == ROOM
+    one.get("/rooms/2")  # what it has handed on before has reached the server then
+    upstream.forget()
+    assert third.get("/rooms/1").json == RENAMED
+    assert not upstream.requests
+
+
+def test_the_time_until_the_next_check_begins_before_the_question(make, redis, upstream, release, pool):
+    recheck = 2 * FACTOR
+    one, other = make(2, redis.url, lease="1m", recheck=f"{int(recheck * 1000)}ms")
+    upstream.will(Reply.held(release, ROOM))
+    before = pool.submit(one.get, "/rooms/1")
+    upstream.wait_requests(1)
+    asked = time.monotonic()
+    upstream.default = Reply(RENAMED)
+    other.post("/rooms/1", {"name": "renamed"})
+    until(lambda: time.monotonic() > asked + recheck)
+    release.set()
+    assert before.result().json == ROOM
+    assert one.get("/rooms/1").json == RENAMED, "the old answer is served for the time of two checks"
 
 
 def test_a_copy_that_is_right_is_not_sent_again(make, redis, upstream):

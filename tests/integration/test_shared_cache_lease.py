@@ -82,6 +82,20 @@ def test_a_client_that_leaves_ends_the_lease(make, redis, upstream, release, poo
     assert waiting.result(TIMEOUT).json == ROOM
 
 
+def test_a_gateway_that_is_late_ends_no_lease_of_another(make, redis, upstream, release, pool):
+    one, = make(1, redis.url, lease="1m")
+    upstream.will(Reply.held(release, {"code": 404}, status=404))
+    client = pool.submit(one.get, "/rooms/1")
+    upstream.wait_requests(1)
+    lease, = keys(redis, "lease")
+    other = redis.command("GET", lease).split()[0] + " another-gateway"
+    redis.command("SET", lease, other, "PX", 60000)
+    release.set()
+    assert client.result().status == 404
+    one.get("/rooms/2")  # what it has said before has reached the server then
+    assert redis.command("GET", lease) == other
+
+
 def test_without_single_flight_answers_are_shared_and_calls_are_not(make, redis, upstream, release, pool):
     gateways = make(2, redis.url, api={"single_flight": False}, lease="1m")
     upstream.default = Reply.held(release, ROOM)

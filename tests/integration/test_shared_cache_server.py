@@ -2,12 +2,13 @@
 
 import pathlib
 import signal
+import time
 
 import pytest
 
 from support.ports import free_port
 from support.shared_cache import (  # noqa: F401 (fixtures)
-    ROOM, SECRET, counted, kept, keys, make, metrics, pool, upstream)
+    RENAMED, ROOM, SECRET, counted, kept, keys, make, metrics, pool, upstream, waiting)
 from support.until import until
 from support.upstream import TIMEOUT, Reply
 
@@ -44,6 +45,33 @@ def test_a_server_that_is_killed_and_comes_back(make, redis, upstream):
     assert "shared with other gateways" in one.run("status").stdout
     one.wait_log_count("the server of the shared cache is reached", 2)
     assert one.log.count("the server of the shared cache cannot be used") == 1, "one line for each change"
+
+
+def test_a_lost_server_is_tried_with_pauses_that_grow(make, redis, upstream):
+    one, = make(1, redis.url)
+    failures = "greenroom_shared_cache_failures_total"
+    before = metrics(one)[failures]
+    begun = time.monotonic()
+    redis.kill()
+    one.get("/rooms/1")  # the loss is known then
+    until(lambda: metrics(one)[failures] >= before + 5)
+    # At least half of 0.1, 0.2, 0.4 and 0.8 s: only too many attempts are too early.
+    assert time.monotonic() - begun > 0.75
+
+
+def test_a_question_after_a_write_finds_nothing_older_though_the_server_was_slow(make, redis, upstream, pool):
+    one, other = make(2, redis.url, lease="1m", timeout="10s")
+    other.get("/rooms/1")
+    kept(redis)
+    upstream.default = Reply(RENAMED)
+    redis.signal(signal.SIGSTOP)
+    calls = []
+    for method, path in ((one.get, "/rooms/2"), (one.post, "/rooms/1"), (one.get, "/rooms/1")):
+        calls.append(pool.submit(method, path, *([{"name": "renamed"}] if method == one.post else [])))
+        until(lambda: waiting(one) == len(calls))
+    redis.signal(signal.SIGCONT)
+    assert [call.result(TIMEOUT).status for call in calls] == [200, 200, 200]
+    assert calls[2].result().json == RENAMED
 
 
 def test_a_server_that_is_killed_while_one_waits_for_another(make, redis, upstream, release, pool):

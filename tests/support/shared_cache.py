@@ -11,6 +11,7 @@ from support.upstream import FACTOR, Reply, Upstream
 
 SECRET = "a secret that all gateways have, of 32 characters or more"
 ROOM = {"id": "1", "name": "the first"}
+RENAMED = {"id": "1", "name": "renamed"}
 HOUR = {"rooms.get": {"cache": "1h"}, "rooms.list": {"cache": "1h"}}
 PATIENCE = f"{int(min(2 * FACTOR, 10) * 1000)}ms"
 
@@ -53,6 +54,11 @@ def make(tmp_path, upstream):
 
 def metrics(gateway):
     return promtext.parse(gateway.admin("/metrics").body.decode())
+
+
+def waiting(gateway):
+    """The number of calls that wait for the server."""
+    return metrics(gateway)["greenroom_calls_waiting", "for", "cache"]
 
 
 def counted(gateway, name):
