@@ -148,7 +148,7 @@ static const struct gr_metric metrics[] = {
 
 static const struct gr_timer timers[] = {
     {.name = MINI_INBOX_TIMER, .interval_ms = 1000, .run = mini_inbox_run},
-    {.name = "inbox_repair", .interval_ms = 60000, .run = mini_inbox_repair},
+    {.name = "inbox_repair", .interval_ms = 10000, .run = mini_inbox_repair},
     {.name = MINI_OUTBOX_TIMER, .interval_ms = 1000, .run = mini_outbox_run},
     GR_END,
 };
