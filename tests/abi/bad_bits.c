@@ -1,4 +1,4 @@
-/* Built for another pointer width. */
+/* A plugin that was built for another pointer width. */
 #define BROKEN_ABI .pointer_bits = 16
 #include "broken.h"
 

@@ -1,4 +1,4 @@
-/* Its constructor ends whatever process loads it. */
+/* A plugin whose constructor ends the process that loads it. */
 #include "broken.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* A valid note, and an entry that returns nothing. */
+/* A plugin with a valid note, whose entry function returns NULL. */
 #include "broken.h"
 
 __attribute__((used, aligned(4), section(".note.greenroom"))) static const struct gr_note note = {

@@ -1,4 +1,4 @@
-/* A symbol beyond the one that a plugin exports. */
+/* A plugin that exports another symbol beside gr_plugin_entry. */
 #include "broken.h"
 
 GR_EXPORT const int broken_export;

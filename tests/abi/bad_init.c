@@ -1,4 +1,4 @@
-/* init refuses. */
+/* A plugin whose init fails. */
 #include "broken.h"
 
 static enum gr_err init(struct gr_self *self, const void *options, void **ret_state)

@@ -1,4 +1,4 @@
-/* Not a Greenroom plugin. */
+/* A plugin whose magic number is not that of Greenroom. */
 #define BROKEN_ABI .magic = 0xdeadbeefu
 #include "broken.h"
 

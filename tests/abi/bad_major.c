@@ -1,4 +1,4 @@
-/* Built for another major version of the ABI. */
+/* A plugin that was built for another major version of the ABI. */
 #define BROKEN_ABI .major = GR_ABI_MAJOR + 1
 #include "broken.h"
 

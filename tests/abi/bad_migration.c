@@ -1,4 +1,4 @@
-/* Its second step is no SQL. */
+/* A plugin whose second migration is not SQL. */
 #include "broken.h"
 
 static const struct gr_migration steps[] = {

@@ -1,4 +1,4 @@
-/* An entry without the note that GR_PLUGIN() defines. */
+/* A plugin with an entry function, but without the note that GR_PLUGIN() defines. */
 #include "broken.h"
 
 GR_EXPORT const struct gr_plugin *gr_plugin_entry(void);

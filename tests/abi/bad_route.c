@@ -1,4 +1,4 @@
-/* A route without an operation id. */
+/* A plugin with a route that has no operation id. */
 #include "broken.h"
 
 static const struct gr_route routes[] = {

@@ -1,4 +1,4 @@
-/* Route rows longer than the host's struct. */
+/* A plugin whose route rows are longer than the host's struct. */
 #define BROKEN_ABI .route_size = sizeof(struct gr_route) + 8
 #include "broken.h"
 

@@ -1,4 +1,4 @@
-/* init works, start does not: the host must undo what it began. */
+/* A plugin whose init succeeds and whose start fails. The host must undo what init has done. */
 #include "broken.h"
 
 static enum gr_err init(struct gr_self *self, const void *options, void **ret_state)

@@ -1,4 +1,4 @@
-/* A descriptor shorter than the first release had. */
+/* A plugin whose descriptor is shorter than in the first release. */
 #define BROKEN_ABI .plugin_size = 64
 #include "broken.h"
 

@@ -1,5 +1,5 @@
-/* Tables that are wrong in one way each: BROKEN_CASE chooses. The host must refuse them before it
- * walks them. */
+/* A plugin with a wrong table; BROKEN_CASE selects what is wrong. The host must refuse the table
+ * before it reads its rows. */
 #include "broken.h"
 
 #define IS(case_) (BROKEN_CASE == (case_))

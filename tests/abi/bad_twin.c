@@ -1,4 +1,4 @@
-/* A descriptor that differs from its note. */
+/* A plugin whose descriptor differs from its note. */
 #include "broken.h"
 
 BROKEN_PLUGIN(.name = "twin")

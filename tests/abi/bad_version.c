@@ -1,4 +1,4 @@
-/* A descriptor whose version is not the one of the note. */
+/* A plugin whose descriptor has another version than its note. */
 #include "broken.h"
 
 BROKEN_PLUGIN(.version = "2.0.0")

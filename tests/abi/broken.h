@@ -1,4 +1,4 @@
-/* A valid descriptor: each bad_*.c changes one part of it. */
+/* A valid descriptor, of which each bad_*.c changes one part. */
 #pragma once
 
 #include <greenroom/plugin.h>
@@ -14,7 +14,7 @@
     }
 #endif
 
-/* A plugin that is refused by its file never runs this. */
+/* This must not run when a plugin is refused because of the content of its file. */
 __attribute__((constructor)) static void broken_constructor(void)
 {
     static const char said[] = "a constructor ran\n";

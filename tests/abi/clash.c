@@ -1,4 +1,5 @@
-/* Another name, but the route of good.so, with another parameter name. */
+/* A plugin with another name than good.so that has the same route, with another name of its
+ * parameter. */
 #include <greenroom/plugin.h>
 
 static enum gr_err handle(struct gr_call *call)

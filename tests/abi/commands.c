@@ -28,7 +28,7 @@ static enum gr_err count(void *arg, const struct gr_value *columns, size_t count
     return GR_OK;
 }
 
-/* greet NAME: counts how often it was called, in the store. */
+/* `greet NAME` keeps in the store how often it was called. */
 static int greet(struct gr_call *call, const void *opts, int argc, char **argv)
 {
     const struct options *own = opts;
@@ -46,7 +46,7 @@ static int greet(struct gr_call *call, const void *opts, int argc, char **argv)
     return 0;
 }
 
-/* token greet …: prints its arguments and fails with its own status. */
+/* `token greet …` prints its arguments and fails with a status of its own. */
 static int token_greet(struct gr_call *call, const void *opts, int argc, char **argv)
 {
     int i;

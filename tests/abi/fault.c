@@ -1,4 +1,4 @@
-/* A plugin that crashes where its option says. */
+/* A plugin that crashes in the function that its option names. */
 #include <greenroom/plugin.h>
 
 #include <signal.h>
@@ -67,7 +67,7 @@ static enum gr_err init(struct gr_self *self, const void *arg, void **ret_state)
 
     if (strcmp(options->where, "init") == 0)
         write_through_null();
-    /* Not NULL: the timer crashes. */
+    /* The timer crashes when the state is not NULL. */
     *ret_state = strcmp(options->where, "timer") == 0 ? self : NULL;
     return GR_OK;
 }

@@ -6,7 +6,7 @@ set -euo pipefail
 cmake=$1
 build=$2
 
-# The generator of the tree; CMake's default would be make, which may be missing.
+# Uses the generator of the build tree, because CMake's default is make, which may be missing.
 export CMAKE_GENERATOR=Ninja
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -32,8 +32,8 @@ install_to_root
 prefix=$root/opt/greenroom
 program=$prefix/bin/greenroom
 
-# The program finds its config and its plugins from its own place, whatever prefix was configured. No group is enabled
-# at first, and every group can be enabled. installed [NAME=VALUE...] PROGRAM ARGUMENT...
+# The program finds its config and its plugins relative to its own place, whatever prefix was configured. No group is
+# enabled at first, and every group can be enabled. Usage: installed [NAME=VALUE...] PROGRAM ARGUMENT...
 installed() {
     (cd / && env -i "$@") >"$work/log" 2>&1
 }
@@ -44,12 +44,12 @@ if [ -x "$program" ]; then
     installed "$program" plugins enable rooms || fail "a group cannot be switched on: $(cat "$work/log")"
     installed "${secrets[@]}" "$program" check || fail "a group does not check: $(cat "$work/log")"
     grep -qF "fine: 1 plugin," "$work/log" || fail "check says '$(cat "$work/log")'"
-    # A group that is on wants the credential.
+    # The config of an enabled group uses the credential, so it has to be set.
     ! installed "$program" check || fail "a missing credential was not told of"
     installed "$program" plugins disable rooms || fail "$(cat "$work/log")"
 fi
 
-# For /usr, the config is in /etc, and the unit starts what was installed.
+# With the prefix /usr, the config is in /etc, and the systemd unit starts the program that was installed.
 DESTDIR=$work/usr "$cmake" --install "$build" --prefix /usr >/dev/null
 [ -f "$work/usr/etc/greenroom/greenroom.json" ] || fail "--prefix /usr has no /etc/greenroom/greenroom.json"
 [ ! -e "$work/usr/usr/etc" ] || fail "--prefix /usr puts files into /usr/etc"
@@ -71,7 +71,8 @@ for plugin in "$build"/plugins/*.so; do
     [ ! -e "$plugin" ] || [ -f "$plugindir/${plugin##*/}" ] || fail "'${plugin##*/}' was not installed"
 done
 
-# From the installed files alone, and nothing in the environment: the build finds the prefix that its tool is in.
+# Builds the plugin from the installed files alone, with nothing in the environment. The build finds the prefix in which
+# the installed tool is.
 cd "$work"
 unset PKG_CONFIG_PATH
 "$prefix/bin/greenroom-new-plugin" sample >/dev/null
@@ -90,7 +91,7 @@ if [ -x "$program" ]; then
     done
 fi
 
-# The same after the whole prefix has moved: by $GREENROOM_PREFIX, and by the program on the PATH.
+# Builds it again after the whole prefix was moved. The prefix is found by $GREENROOM_PREFIX, and by the program on the PATH.
 mv "$root" "$work/moved"
 prefix=$work/moved/opt/greenroom
 rm sample/sample.so
@@ -101,7 +102,7 @@ fi
 mv "$work/moved" "$root"
 prefix=$root/opt/greenroom
 
-# By CMake, which finds the prefix as well; installed beside the bundled ones.
+# Builds it with CMake, which finds the prefix as well, and installs it beside the bundled plugins.
 "$cmake" -S sample -B sample/out >"$work/log" 2>&1 || {
     cat "$work/log"
     fail "find_package(greenroom) failed"
@@ -113,7 +114,7 @@ prefix=$root/opt/greenroom
 "$cmake" --install sample/out >/dev/null
 [ "$(exports "$plugindir/sample.so")" = gr_plugin_entry ] || fail "sample.so was not installed to $plugindir"
 
-# An operator's file survives an upgrade.
+# A file that an operator has edited is kept by an upgrade.
 confdir=$(PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name greenroom.pc)") pkg-config --variable=confdir greenroom)
 if [ -f "$confdir/greenroom.json" ]; then
     echo '{"edited": true}' >"$confdir/greenroom.json"

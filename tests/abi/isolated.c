@@ -1,4 +1,5 @@
-/* A plugin with every kind of function, which ends its process where it is told to. */
+/* A plugin with every kind of function. A request or an option tells it where to end its
+ * process. */
 #include <greenroom/plugin.h>
 
 #include <jansson.h>
@@ -54,7 +55,7 @@ static enum gr_err admit(struct gr_call *call)
     return GR_OK;
 }
 
-/* Not "bad". */
+/* Accepts every value but "bad". */
 static enum gr_err check_word(struct gr_call *call, const json_t *parent, const json_t *value)
 {
     (void)parent;
@@ -82,7 +83,7 @@ static json_t *text(gr_str value)
     return json_stringn(value.len ? value.ptr : "", value.len);
 }
 
-/* All that a handler can see of its call. */
+/* Answers with all that a handler can see of its call. */
 static enum gr_err echo(struct gr_call *call)
 {
     const struct gr_account account = gr_caller_account(call);
@@ -122,7 +123,7 @@ static enum gr_err pid(struct gr_call *call)
                          json_pack("{s:i, s:i}", "pid", (int)getpid(), "parent", (int)getppid()));
 }
 
-/* Waits as long as nothing happens, which is for ever. */
+/* Never returns. */
 static void hang(void)
 {
     for (;;)
@@ -135,7 +136,7 @@ static void spin(void)
         ;
 }
 
-/* As much as the process may have, and then a little. */
+/* Allocates more memory than the process may have. */
 static enum gr_err eat(struct gr_call *call)
 {
     size_t eaten = 0;

@@ -1,4 +1,4 @@
-/* Names upstreams in each of the ways that there are. */
+/* A plugin that names upstreams in each way in which a plugin can. */
 #include <greenroom/plugin.h>
 
 struct names_options {

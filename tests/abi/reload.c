@@ -1,11 +1,12 @@
-/* A plugin whose code tells its version by one text, which tests replace in the file, and which has
- * all that a reload has to undo: state, a timer, an option, a figure, constructors. */
+/* A plugin with one text that tells the version of its code, which tests replace in the file. It
+ * has everything that a reload has to undo: state, a timer, an option, a metric and
+ * constructors. */
 #include <greenroom/plugin.h>
 
 #include <jansson.h>
 #include <stdlib.h>
 
-/* Volatile, so that the file contains the text once and it is read from there. */
+/* It is volatile so that the compiler makes no copies, and the text is read from this one place. */
 static const volatile char code[] = "code-000000";
 
 struct options {

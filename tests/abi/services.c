@@ -1,4 +1,5 @@
-/* Routes in two tables that share one handler by their data, and the small services of the host. */
+/* A plugin with routes in two tables, which share one handler that tells them apart by their data,
+ * and with routes that call the small services of the host. */
 #include <greenroom/plugin.h>
 
 #include <jansson.h>
@@ -19,7 +20,7 @@ static const struct gr_option option_rows[] = {
     GR_END,
 };
 
-/* The row's .data. */
+/* Answers with the text in the row's .data. */
 static enum gr_err say(struct gr_call *call)
 {
     return gr_reply_json(call, 200,
@@ -47,7 +48,7 @@ static enum gr_err segment(struct gr_call *call)
     return gr_reply(call, 200, "text/plain", gr_str_of(gr_segment(call, gr_query(call, "text"))));
 }
 
-/* Whether a header of this name and value may be set. */
+/* Answers whether the host lets the plugin set a header of this name and value. */
 static enum gr_err header(struct gr_call *call)
 {
     const json_t *name = json_object_get(gr_json(call), "name");

@@ -32,7 +32,7 @@ def build_id():
 
 
 def ended(gateway, number):
-    """Waits for the end by that signal, and returns what the log says of it."""
+    """Waits until the gateway ends by that signal, and returns the line of the log that reports it."""
     process, gateway.process = gateway.process, None
     assert process.wait(60) == -number, gateway.log
     gateway.wait_log(r'"at":')

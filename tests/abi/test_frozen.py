@@ -1,4 +1,4 @@
-"""The example plugin, built against every released version of the headers, still loads and answers."""
+"""The example plugin still loads and answers when it is built against any released version of the headers."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""greenroom plugin inspect: what a plugin's file is, also when it cannot be loaded."""
+"""`greenroom plugin inspect` describes the file of a plugin, also when the plugin cannot be loaded."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def test_upstreams_and_migrations_are_told():
     assert inspect(f"{PLUGINS}/webhooks.so")["migrations"][0]["version"] == 1
 
 
-# What is still told of a file that is refused, and the one thing that is wrong with it.
+# Files that are refused, each with the one problem that is reported. Name and version are reported all the same.
 KNOWN = [
     ("bad_minor", r"abi_minor: found \d+, wanted \d+ or less"),
     ("bad_major", r"abi_major: found 2, wanted 1"),

@@ -1,4 +1,4 @@
-"""Groups in a process of their own: what they see, what they are given, and what becomes of their answers."""
+"""Groups in a process of their own: what their functions see, what their process is given, and how it answers."""
 
 import os
 import re
@@ -67,7 +67,7 @@ def test_errors_have_the_groups_format_wherever_they_were_found(gateway, sent, s
 
 
 def test_both_ways_answer_alike(start):
-    """The same requests with and without a process: status, body and headers are equal but for pids and dates."""
+    """With and without a process of its own, a group gives the same status, body and headers, except for pids and dates."""
     sent = [
         ("POST", "/isolated/echo/x?word=bad&word=b", {"word": "bad"}, LISTED),
         ("POST", "/isolated/echo/bad", {"word": "bad", "size": "no"}, LISTED),

@@ -1,4 +1,5 @@
-"""Groups in a process of their own: what its end costs, whom it does not touch, and the limits that end it."""
+"""Groups in a process of their own: what is lost when the process ends, that other groups are not affected, and the limits
+at which the process is ended."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""greenroom plugin test: contract cases against one plugin, with nothing but its file."""
+"""`greenroom plugin test` runs contract cases with one plugin. It needs only the file of the plugin and the cases."""
 
 import copy
 import json
@@ -14,7 +14,7 @@ PLUGINS = os.environ["GR_PLUGIN_DIR"]
 TESTS = os.path.join(os.environ["GR_BUILD_DIR"], "tests", "plugins")
 LIMIT = 60 * int(os.environ.get("GR_TIME_FACTOR", "1"))
 HELLO = json.load(open(f"{SOURCE}/plugins/hello/cases.json", encoding="utf-8"))
-# What the cases of the 100ms groups have behind them.
+# The credential and the upstream that the cases of the 100ms groups need.
 WORKSPACE = {
     "credentials": {"100ms": {"kind": "100ms", "access_key": "key", "secret": "a-secret-of-more-than-32-bytes-here"}},
     "upstreams": {"api": {"credential": "100ms"}},
@@ -63,7 +63,7 @@ def test_the_cases_of_this_tree_run_as_they_stand(tmp_path, group):
     assert int(count) > len(cases["cases"]), "the lines of checks are cases, too"
 
 
-# How a case of hello is made wrong, and what is printed of it.
+# Changes that make a case of hello wrong, each with the difference that is printed.
 WRONG = [
     (lambda cases: cases["cases"][0]["gets"].update(status=201), r"    status\n      expected 201\n      found    200\n"),
     (lambda cases: cases["cases"][0]["gets"]["body"].update(name="Eve"),
@@ -90,7 +90,7 @@ def test_a_case_that_does_not_hold_is_shown_with_expected_and_found(tmp_path, ch
     assert done.stdout.endswith("hello 1.0.0: 7 of 7 cases, 1 failed\n")
 
 
-# The same for what the upstream of a forwarded route receives.
+# The same for wrong expectations of what the upstream receives.
 UPSTREAM = [
     ({"receives": "GET /rooms/2"}, r"    the upstream's request\n      expected GET /rooms/2\n      found    GET /rooms/1"),
     ({"receives": "GET /rooms/1?a=1"}, r"    the upstream's query\n      expected a=1\n      found    none"),
@@ -121,7 +121,7 @@ def test_an_answer_of_the_upstream_that_was_changed_is_shown(tmp_path):
     assert re.search(r"body\.code\n      expected 405\n      found    404", done.stdout), done.stdout
 
 
-# A file of cases that cannot be used.
+# Files of cases that cannot be used, each with the message for it.
 BAD_FILES = [
     ("{", r"cases\.json: .+"),
     ({"cases": []}, r"cases\.json: cases: expected a list of at least one"),

@@ -1,5 +1,5 @@
-"""Nothing that a released ABI has may move: every member of a frozen struct keeps its place and size, every enum value
-its number. A minor step only appends."""
+"""The layout of a released ABI never changes: every member of its structs keeps its offset and size, and every value of its
+enums keeps its number. A new minor version may only append."""
 
 import os
 import re
@@ -14,7 +14,7 @@ RELEASED = sorted(entry.name for entry in os.scandir(FROZEN) if entry.is_dir())
 
 
 def declared(include):
-    """What the headers in a directory declare: members as "struct.member", and names of enum values."""
+    """Returns what the headers in a directory declare: pairs of a struct and a member, and the names of enum values."""
     text = "".join(
         open(os.path.join(include, "greenroom", name), encoding="utf-8").read() for name in ("plugin.h", "host.h")
     )
@@ -31,7 +31,7 @@ def declared(include):
 
 
 def layout(include, members, values, directory):
-    """Offset and size of each member and number of each value, as the compiler sees these headers."""
+    """Returns offset and size of each member, and the number of each value, as the compiler computes them."""
     lines = [f'printf("{s}.{m} %zu %zu\\n", offsetof(struct {s}, {m}), sizeof(((struct {s} *)0)->{m}));'
              for s, m in members]
     lines += [f'printf("{value} %lld\\n", (long long){value});' for value in values]

@@ -1,7 +1,7 @@
-"""What the loader refuses, with file, field, found and expected value in one line.
+"""What the loader refuses. Each message is one line with the file, the field, what was found and what was wanted.
 
-Each bad_*.so is a deliberately broken plugin. `greenroom check` finds it without listening; a start stops, or goes on
-without it when the config says so.
+Each bad_*.so is broken on purpose. `greenroom check` reports it without opening a listener. When the gateway starts with
+such a plugin, it ends, or continues without the plugin when the config says so.
 """
 
 import json
@@ -42,7 +42,7 @@ def greenroom(*words):
     return done
 
 
-# Refused for the content of the file: none of their code runs.
+# These are refused because of the content of the file, before any of their code runs.
 REFUSED = [
     ("bad_magic", r"bad_magic\.so: magic: found 0xdeadbeef, wanted 0x47524d31"),
     ("bad_major", r"bad_major\.so: abi_major: found 2, wanted 1"),
@@ -58,7 +58,7 @@ REFUSED = [
 ]
 if not os.environ.get("GR_SANITIZE"):
     REFUSED.append(("bad_export", r"bad_export\.so: symbols: found 'broken_export' exported, wanted gr_plugin_entry"))
-# Refused for its descriptor, when it is loaded.
+# These are refused because of the descriptor, which is read after the file was loaded.
 REFUSED_LATER = [
     ("bad_entry", r"bad_entry\.so: gr_plugin_entry: found no descriptor"),
     ("bad_twin", r"bad_twin\.so: descriptor: found another name or other sizes than the note has"),
@@ -67,7 +67,7 @@ REFUSED_LATER = [
 ]
 ALL_REFUSED = REFUSED + REFUSED_LATER
 
-# One wrong table each, by the BROKEN_CASE that bad_table.c was compiled with.
+# Each has one wrong table. The key is the value of BROKEN_CASE with which bad_table.c was compiled.
 TABLES = {
     2: r"option 0 \(first\): member: found 8 bytes, wanted 1 for its type",
     3: r"option 1 \(second\): required: found a fallback beside it",
@@ -113,7 +113,7 @@ LOAD, STACK, X, WX = 1, 0x6474E551, 1, 3
 
 
 def segments(data, kind, change):
-    """The bytes with the flags of the program headers of one kind changed (64 bits)."""
+    """Returns the bytes of a 64-bit ELF file after change() was applied to the program headers of one type."""
     data = bytearray(data)
     offset, size, count = struct.unpack_from("=Q", data, 32)[0], *struct.unpack_from("=HH", data, 54)
     for at in range(offset, offset + size * count, size):

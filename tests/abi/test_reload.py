@@ -1,4 +1,4 @@
-"""A plugin's file is replaced while it serves: by rename, by writing into it, by damage."""
+"""The file of a plugin is replaced, written into or damaged while the plugin serves requests."""
 
 import json
 import os
@@ -18,7 +18,7 @@ SANITIZED = bool(os.environ.get("GR_SANITIZE"))
 
 
 def code(number):
-    """The plugin's bytes with a version of their own."""
+    """Returns the bytes of the plugin with another number in the text that tells their version."""
     data = open(BUILT, "rb").read()
     assert data.count(MARK) == 1
     return data.replace(MARK, b"code-%06d" % number)
@@ -50,7 +50,7 @@ def gateway(tmp_path):
 
 
 def reload(gateway):
-    """SIGHUP, until the old config's last request has ended."""
+    """Sends SIGHUP, and waits until the last request with the old config has ended."""
     gateway.reloads += 1
     gateway.process.send_signal(signal.SIGHUP)
     gateway.wait_log_count(r"the old config's last request has ended", gateway.reloads)
@@ -128,7 +128,7 @@ def test_greenroom_plugins_tells_what_the_running_gateway_has_loaded(gateway):
 
 
 def footprint(gateway):
-    """Descriptors, threads, mappings of the process, and kilobytes of its address space."""
+    """Returns numbers of descriptors, threads and mappings of the process, and its address space and memory in kilobytes."""
     process = f"/proc/{gateway.process.pid}"
     status = open(f"{process}/status", encoding="utf-8").read()
     return {
@@ -170,12 +170,12 @@ def test_many_reloads_under_load_leave_nothing_behind(gateway):
     assert failures == []
     assert told(gateway) == "code-%06d" % (8 + RELOADS)
     if SANITIZED:
-        return  # nothing is unloaded there, so that reports can name the code
-    # The load's connections vary; a reload that leaks anything exceeds this by far.
+        return  # with a sanitizer nothing is unloaded, so that its reports can name the code
+    # The number of connections of the load varies. If each reload leaked something, these bounds would be exceeded by far.
     assert last["descriptors"] - first["descriptors"] < RELOADS / 2, (first, last)
     assert last["threads"] - first["threads"] < RELOADS / 2, (first, last)
     assert last["mappings"] - first["mappings"] < RELOADS, (first, last)
     assert last["address space"] - first["address space"] < RELOADS * 64, (first, last)
-    # Idle workers use their own memory for the first time: that is the constant part.
+    # The constant part is for workers that were idle until now and use their memory for the first time.
     assert last["memory"] - first["memory"] < RELOADS * 64 + 8192, (first, last)
     assert len(mapped(gateway)) == 1, "only the newest code is mapped"

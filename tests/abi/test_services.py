@@ -1,4 +1,4 @@
-"""The host's small services, and routes that are in several tables."""
+"""The small services that the host offers to plugins, and routes that are spread over several tables."""
 
 import os
 import stat

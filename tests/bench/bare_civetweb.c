@@ -1,7 +1,7 @@
 /*
- * The least a CivetWeb server can do: every request gets the same small JSON answer from
- * begin_request, in one write, over kept connections. What the gateway adds is measured against it.
- * usage: bare_civetweb PORT WORKERS
+ * A CivetWeb server that does as little as possible. Every request gets the same small JSON answer
+ * from begin_request, in one write, and connections are kept. The difference to the gateway is what
+ * the gateway costs. Usage: bare_civetweb PORT WORKERS
  */
 #include <civetweb.h>
 #include <signal.h>

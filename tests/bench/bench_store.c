@@ -1,7 +1,7 @@
 /*
- * How long rig's look-ups take in a store of some size: bench_store URL ACCOUNTS. Fills an empty
- * store with accounts, a stream and three destinations for each, then fetches what an edge host
- * asks for, by stream key. Prints "accounts N median_us N p99_us N".
+ * Measures how long rig's look-ups take in a store of some size. Usage: bench_store URL ACCOUNTS.
+ * It fills an empty store with accounts, each with a stream and three destinations, and then reads
+ * what an edge host asks for by stream key. It prints "accounts N median_us N p99_us N".
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -90,7 +90,7 @@ static enum gr_err count_row(void *arg, const struct gr_value *columns, size_t c
     return GR_OK;
 }
 
-/* The two statements behind GET /agents/config/{streamKey}. */
+/* Runs the two statements that GET /agents/config/{streamKey} runs. */
 static bool look_up(struct grc_store *store, int64_t i)
 {
     struct found found = {.rows = 0};

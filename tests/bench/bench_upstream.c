@@ -1,7 +1,7 @@
 /*
- * How many GETs a second the upstream module makes: bench_upstream URL [THREADS [SECONDS
- * [http1|curl]]]. Every thread makes one call after the other. Prints calls a second, times and
- * failures.
+ * Measures how many GETs a second the upstream module can make. Usage: bench_upstream URL [THREADS
+ * [SECONDS [http1|curl]]]. Every thread makes one call after the other. It prints the calls per
+ * second, their times and the number of failures.
  */
 #include "base/clock.h"
 #include "upstream/upstream.h"

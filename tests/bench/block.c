@@ -1,4 +1,5 @@
-/* block: a group whose handlers block their threads, for the bench; one announces it. */
+/* A group for measurements, whose handlers block their threads. One of them announces that it will
+ * block. */
 #include <greenroom/plugin.h>
 
 #include <jansson.h>

@@ -1,4 +1,4 @@
-"""A collector of traces that takes what comes and answers as OTLP/HTTP wants it: collector.py PORT."""
+"""A collector of traces that accepts everything and answers as OTLP/HTTP requires. Usage: collector.py PORT"""
 
 import http.server
 import sys
@@ -16,7 +16,7 @@ class Taker(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
     def log_message(self, *words):
-        """Nothing is logged."""
+        """Logs nothing."""
 
 
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Taker).serve_forever()

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Keeps so many slow connections open: slow_clients.py PORT KIND COUNT, until it is killed.
+"""Keeps COUNT slow connections open until it is killed. Usage: slow_clients.py PORT KIND COUNT
 
 Kinds: silent (sends nothing), idle (sends nothing after one request and its answer), header and body (a byte per second),
 reader (sends a request and reads a byte per second). A closed connection is opened again immediately. Prints a line when all
@@ -53,7 +53,7 @@ def main():
             if not sock:
                 break
             crowd[sock] = 0.0
-            if kind != "reader":  # whose sockets are readable all the time
+            if kind != "reader":  # the sockets of readers are readable all the time
                 selector.register(sock, selectors.EVENT_READ)
         for key, _ in selector.select(0.05):
             try:

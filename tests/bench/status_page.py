@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What an open status page asks a gateway: usage: status_page.py ADMIN_PORT. As often as the page does, until it is ended."""
+"""Sends the requests of an open status page to a gateway, as often as the page does, until it is ended. Usage: status_page.py ADMIN_PORT"""
 
 import sys
 import time

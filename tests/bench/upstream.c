@@ -28,16 +28,16 @@ struct client {
     int fd;
     size_t in_len;
     char in[IN_BYTES];
-    const char *out; /* what is being sent */
+    const char *out; /* the bytes that are being sent */
     size_t out_len;
     size_t out_done;
-    char *owned;         /* out, when it was made for this client */
-    struct client *next; /* in the list of a millisecond */
+    char *owned;         /* equal to out if that was allocated for this client */
+    struct client *next; /* the next one in the same list of `due` */
     bool waiting;
 };
 
 static struct client *clients[FDS_MAX];
-static struct client *due[DELAY_MAX_MS + 1]; /* a wheel: one list for each millisecond */
+static struct client *due[DELAY_MAX_MS + 1]; /* one list of waiting clients for each millisecond */
 static int64_t wheel_ms;
 static int poller;
 
@@ -148,7 +148,8 @@ static bool answer(struct client *client, const char *path)
     return true;
 }
 
-/* Length of the request that starts the buffer; 0: not all of it is there. */
+/* Returns the length of the request at the start of the buffer, or 0 when not all of it is
+ * there. */
 static size_t request_len(struct client *client)
 {
     char *end = memmem(client->in, client->in_len, "\r\n\r\n", 4);

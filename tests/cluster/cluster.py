@@ -1,10 +1,12 @@
-"""Several gateways behind a balancer, on a PostgreSQL server with a standby, under load, while they are broken: is anything lost,
-done twice, or out of order? Do limits hold, is a key that is revoked refused, and is what a cache gives no older than it may be?
+"""Runs several gateways behind a balancer, on a PostgreSQL server with a standby, and breaks parts of all this under load. Then it
+checks that nothing was lost, done twice or done out of order, that limits held, that revoked keys were refused, and that no cache
+gave an answer that was older than it may be.
 
-Clients create rooms in the sandbox with an Idempotency-Key and repeat each request until they have a final answer; 100ms (a double)
-sends webhooks, those of a room one after the other, and repeats each until it is taken; one caller asks for more than its rate; keys
-are made and revoked; roles of a template are written, deleted and read. Meanwhile one thing after the other is broken and mended. In the end what was acknowledged is compared with
-what the upstream was asked for and has, and with what the target of the webhooks got. See scripts/cluster.
+The load is this. Clients create rooms in the sandbox with an Idempotency-Key, and repeat each request until they have a final
+answer. A double of 100ms sends webhooks, those of a room one after the other, and repeats each until it is taken. One caller sends
+more requests than its rate allows. Keys are made and revoked. Roles of a template are written, deleted and read. In the end what
+clients were told is compared with what the upstream was asked for and has, and with what the target of the webhooks received. See
+scripts/cluster.
 """
 
 import argparse
@@ -37,15 +39,15 @@ from support.upstream import FACTOR  # noqa: E402
 ASK_TIMEOUT = 40
 METRICS_TIMEOUT = 5
 CLOCK_MAX = 3600
-"""Seconds by which a clock is set wrong."""
+"""The most seconds by which a clock is set wrong."""
 
 
 CALM_AFTER = 5
-"""Seconds after a break in which a gateway may not have read the store again."""
+"""For so many seconds after a break, a gateway may not have read the store again."""
 
 
 def start_again(gateway):
-    """As a service manager does: a gateway that starts while it cannot reach PostgreSQL in time says so and ends."""
+    """Starts a gateway as a service manager does, again and again: it ends at once when it cannot reach PostgreSQL in time."""
     for _ in range(5):
         try:
             return gateway.start()
@@ -56,7 +58,7 @@ def start_again(gateway):
 
 
 class Machine:
-    """A gateway with a network, a way to each server, and a clock of its own."""
+    """A gateway with a network of its own, a proxy of its own to each server, and a clock of its own."""
 
     def __init__(self, directory, number, of_network, cluster):
         place = pathlib.Path(directory) / f"gateway{number}"
@@ -65,7 +67,7 @@ class Machine:
         self.port, self._held = hold_port()
         self.troubles = []
         self.lives = 1
-        """How often it was started."""
+        """How often the gateway was started."""
         self.ways = {}
         self.keys = "closed" if number % 2 else "known"
         """What happens to requests with a key while the store does not answer."""
@@ -111,7 +113,7 @@ class Machine:
         self.gateway.process.wait()
 
     def metrics(self):
-        """None when it does not answer."""
+        """Returns the metrics of the gateway, or None when it does not answer."""
         connection = http.client.HTTPConnection(self.network.own, self.gateway.admin_port, timeout=METRICS_TIMEOUT)
         try:
             connection.request("GET", "/metrics")
@@ -125,7 +127,7 @@ class Machine:
 
     @contextlib.contextmanager
     def troubled(self):
-        """While it lasts, and shortly after, the gateway cannot be expected to know what is in the store."""
+        """Notes the time of a break. During a break and shortly after, the gateway need not know what is in the store."""
         trouble = [time.monotonic(), float("inf")]
         self.troubles.append(trouble)
         try:
@@ -150,7 +152,7 @@ class Machine:
 
 
 class Cluster:
-    """All machines and servers. What was made is stopped in the reverse order, also when the next cannot be made."""
+    """All machines and servers. They are stopped in the reverse order in which they were made, also when one cannot be made."""
 
     def __init__(self, directory, gateways, made):
         place = pathlib.Path(directory)
@@ -162,7 +164,7 @@ class Cluster:
         networks, self.no_namespaces = network.networks(gateways)
         for one in networks:
             made.callback(one.stop)
-        # Gateways share answers of an upstream with the same URL.
+        # All gateways have the same URL of the upstream, because they share answers only then.
         way = network.Way(self.doubles.upstream.port, networks[0].common)
         made.callback(way.stop)
         self.upstream_url = f"http://{networks[0].common}:{way.port}/v2"
@@ -194,17 +196,17 @@ class Cluster:
                 stack.enter_context(machine.troubled())
             yield
 
-    # --- what is broken, and mended when the function returns ---
+    # --- breaks: each function breaks something, and has repaired it when it returns ---
 
     def kill(self, _seconds):
-        """A gateway is lost, and starts again."""
+        """Kills a gateway and starts it again."""
         machine = random.choice(self.machines)
         with machine.troubled():
             machine.kill()
             start_again(machine.gateway)
 
     def pause(self, seconds):
-        """A gateway stands still, as a machine that is suspended."""
+        """Stops a gateway for a while, as when its machine is suspended."""
         machine = random.choice(self.machines)
         with machine.troubled():
             machine.gateway.process.send_signal(signal.SIGSTOP)
@@ -212,7 +214,7 @@ class Cluster:
             machine.gateway.process.send_signal(signal.SIGCONT)
 
     def partition(self, seconds):
-        """A gateway cannot reach the store."""
+        """Cuts a gateway off from the store."""
         machine = random.choice(self.machines)
         with machine.troubled():
             for way in machine.store_ways:
@@ -222,7 +224,7 @@ class Cluster:
                 way.mend()
 
     def isolate(self, seconds):
-        """A gateway can reach nothing, and nothing can reach it: its network is gone."""
+        """Cuts off the network of a gateway, so that it can reach nothing and nothing can reach it."""
         machine = random.choice(self.machines)
         with machine.troubled():
             machine.network.cut()
@@ -230,24 +232,24 @@ class Cluster:
             machine.network.mend()
 
     def clock(self, seconds):
-        """The clock of a gateway jumps, and jumps back."""
+        """Sets the clock of a gateway wrong, and right again."""
         machine = random.choice(self.machines)
         machine.set_clock(random.choice((-1, 1)) * random.randint(1, CLOCK_MAX))
         time.sleep(seconds)
         machine.set_clock(0)
 
     def restart(self, _seconds):
-        """PostgreSQL starts again."""
+        """Restarts PostgreSQL."""
         with self.all_troubled():
             self.pair.restart()
 
     def failover(self, _seconds):
-        """PostgreSQL is lost, and its standby takes over."""
+        """Kills PostgreSQL, whose standby takes over."""
         with self.all_troubled():
             self.pair.fail_over()
 
     def redis_gone(self, seconds):
-        """Redis is lost, and comes back without data."""
+        """Kills Redis, and starts it again without data."""
         self.redis_ran.clear()
         self.redis.kill()
         time.sleep(seconds)
@@ -255,7 +257,7 @@ class Cluster:
         self.redis_ran.set()
 
     def redis_cut(self, seconds):
-        """A gateway cannot reach Redis, which gets what is under way when the gateway can again."""
+        """Cuts a gateway off from Redis. What the gateway has sent meanwhile reaches Redis afterwards."""
         way = random.choice(self.machines).ways["redis"]
         way.cut()
         time.sleep(seconds)
@@ -266,7 +268,7 @@ BREAKS = ("kill", "pause", "partition", "isolate", "clock", "restart", "failover
 
 
 def break_until(cluster, arguments):
-    """Breaks one thing after the other, each of the kinds as often. Returns how often, by the kind."""
+    """Breaks one thing after the other until the time is over. Each kind of break comes equally often. Returns how often each was done."""
     done = collections.Counter()
     no_redis = not cluster.redis and "Redis is not installed"
     missing = {"clock": not faketime() and "libfaketime cannot be used", "redis_gone": no_redis, "redis_cut": no_redis,
@@ -297,7 +299,7 @@ def run(arguments):
                                                arguments.clients, arguments.longest * FACTOR)
         revoker = revocations.Revoker(cluster.machines, cluster.desk)
         clients = load.Clients(cluster.ask, keys, cluster.doubles)
-        done = break_until(cluster, arguments)  # when this fails, the clients, which may never end, are not waited for
+        done = break_until(cluster, arguments)  # when this fails, nothing waits for the clients, which may never end
         for part in filter(None, (clients, meter, reader, revoker)):
             part.end()
         load.wait_for_deliveries(cluster.doubles, clients.events, 120 * FACTOR)
@@ -305,7 +307,7 @@ def run(arguments):
 
 
 def tell(cluster, arguments, parts, done):
-    """Prints the figures. Returns what must not be."""
+    """Prints the figures, and returns the problems that were found."""
     clients, meter, reader, revoker = parts
     figures, problems = load.check(cluster.doubles, clients, done)
     figures += [("keys revoked", revoker.count), ("refusals by gateways that have a second for it", revoker.timely),

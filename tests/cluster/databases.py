@@ -1,5 +1,5 @@
-"""A PostgreSQL server with a standby that follows it synchronously: what was committed is on both, so that nothing that was
-acknowledged is lost when the standby takes over."""
+"""A PostgreSQL server with a synchronous standby. What was committed is on both servers, so nothing that was acknowledged is lost
+when the standby takes over."""
 
 import os
 import pathlib
@@ -24,13 +24,13 @@ ALONE, FOLLOWED = "", "*"
 
 
 def binaries():
-    """Where Debian keeps the server's programs; None when there are none."""
+    """Returns the directory in which Debian installs the programs of the server, or None when they are not installed."""
     found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: int(file.parts[-3]))
     return found[-1].parent if found else None
 
 
 class Server:
-    """One of the two. initdb refuses to be root, so all of it runs as another user then."""
+    """One of the two servers. initdb refuses to run as root; root therefore runs all of the programs as another user."""
 
     def __init__(self, home, name):
         self.data = home / name
@@ -52,7 +52,7 @@ class Server:
             conf.write(SETTINGS)
 
     def copy_of(self, other, password):
-        """Becomes a standby of another server."""
+        """Makes this server a standby of another one."""
         shutil.rmtree(self.data, ignore_errors=True)
         url = f"postgresql://greenroom:{password}@127.0.0.1:{other.port}/postgres"
         self._run("pg_basebackup", "-D", self.data, "-d", url, "-R", "-X", "stream", "-c", "fast", "--no-sync")
@@ -71,7 +71,7 @@ class Server:
 
 
 class Pair:
-    """primary and standby, which change their places with each failover."""
+    """The primary and its standby, which change roles at each failover."""
 
     def __init__(self):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="greenroom-cluster-", dir=os.environ.get("TMPDIR", "/tmp")))
@@ -87,7 +87,7 @@ class Pair:
         self._follow()
 
     def url(self, addresses):
-        """Both servers, "HOST:PORT" each, of which the one that takes writes is used."""
+        """Returns the URL of the store. addresses has "HOST:PORT" of both servers; clients use the one that accepts writes."""
         hosts = ",".join(addresses)
         return f"postgres://greenroom:{self.password}@{hosts}/postgres?target_session_attrs=read-write&pool_max=8"
 
@@ -109,7 +109,7 @@ class Pair:
         self.primary.restart()
 
     def fail_over(self):
-        """The primary is lost at any moment; the standby takes over, and the lost one comes back as its standby."""
+        """Kills the primary, lets the standby take over, and makes the killed server the new standby."""
         self.primary.kill()
         self.standby.promote()
         self.primary, self.standby = self.standby, self.primary

@@ -1,7 +1,7 @@
-"""A caller that sends more than its rate lets through, to all gateways, and the bound on what may get through all the same.
+"""A caller that sends more requests to all gateways than its rate allows, and the check of how many of them passed.
 
-The gateways count together as long as they reach Redis. A gateway that does not counts alone, and says how often it did: where it
-did, the caller may have the rate of each gateway."""
+The gateways count together as long as they reach Redis. A gateway that cannot reach it counts alone, and a metric tells how often it
+did. While a gateway counts alone, the caller may use the full rate at each gateway."""
 
 import http.client
 import threading
@@ -9,19 +9,19 @@ import time
 
 RATE, BURST = 20, 40
 LEASED = min(RATE // 10, BURST // 40)
-"""Tokens that a gateway may hold in advance, see etc/several-gateways.md."""
+"""The number of tokens that a gateway may take in advance, see etc/several-gateways.md."""
 TIMEOUT = 5
 LOOK = 0.5
 
 
 class Meter:
     def __init__(self, machines, key, redis_is_up):
-        """redis_is_up() tells whether Redis runs."""
+        """redis_is_up() returns whether Redis runs."""
         self.machines, self.key, self.redis_is_up = machines, key, redis_is_up
         self.lock = threading.Lock()
         self.passed, self.refused = [], 0
         self.alone = []
-        """(from, to): when some gateway has counted alone, or may have."""
+        """Pairs (from, to) of times between which some gateway counted alone, or may have counted alone."""
         self.over = threading.Event()
         self.threads = [threading.Thread(target=self._ask, args=(machine,), daemon=True) for machine in machines]
         self.threads += [threading.Thread(target=self._look, daemon=True)]
@@ -34,7 +34,7 @@ class Meter:
             thread.join()
 
     def _ask(self, machine):
-        """One request at a time to one gateway, as many as the rate of all."""
+        """Sends one request after the other to one gateway, as many a second as all gateways together may let pass."""
         connection = None
         while not self.over.is_set():
             next_at = time.monotonic() + 1 / RATE
@@ -58,7 +58,7 @@ class Meter:
             self.refused += status == 429
 
     def _look(self):
-        """What a gateway counted alone since the last look that it answered, it did in between."""
+        """Notes when gateways counted alone: if the metric has grown, that was after the last time when it could be read."""
         last = {machine: (0, time.monotonic()) for machine in self.machines}
         while True:
             ended = self.over.is_set()
@@ -79,7 +79,7 @@ class Meter:
     # --- the bound ---
 
     def _stretches(self):
-        """(from, to, whether some gateway may have counted alone), one after the other."""
+        """Divides all time into parts: (from, to, whether some gateway may have counted alone)."""
         spans = []
         for since, until in sorted(self.alone):
             if spans and since <= spans[-1][1]:
@@ -94,9 +94,9 @@ class Meter:
         yield at, float("inf"), False
 
     def check(self):
-        """(the most by which requests were ahead of the rate, problems)."""
+        """Returns the most requests by which the caller was ahead of its rate, the bound of it, and the problems that were found."""
         count = len(self.machines)
-        # An answer is noted later than it was decided on, at most one of each connection.
+        # An answer is noted later than the gateway made its decision. There is at most one such answer for each connection.
         together = BURST + count * LEASED + count
         most, problems = 0, []
         for since, until, alone in self._stretches():

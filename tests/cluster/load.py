@@ -1,4 +1,4 @@
-"""The load, and the comparison of what was acknowledged with what is there."""
+"""The clients and senders that make the load, and the comparison of what they were told with what is there in the end."""
 
 import collections
 import http.client
@@ -16,13 +16,13 @@ SECRET = "the secret of the hook"
 PAUSE = 0.05
 """Between two attempts of a client, in seconds."""
 FAILURES = 0.01
-"""Share of deliveries that the target answers with 500."""
+"""The share of deliveries that the target answers with 500."""
 AHEAD_MAX = 100
-"""Events of a room that were acknowledged and not delivered, before its sender waits: 100ms has no more of them than happen."""
+"""The sender of a room waits when so many of its events were acknowledged and not yet delivered."""
 
 
 class Doubles:
-    """100ms, which is the sandbox behind a counter, and the target of the webhooks."""
+    """Doubles of 100ms and of the target of the webhooks. The double of 100ms is the sandbox, with a count of the requests."""
 
     def __init__(self, directory):
         self.sandbox = Sandbox(pathlib.Path(directory) / "sandbox")
@@ -47,7 +47,7 @@ class Doubles:
         return Reply(answer.json, status=answer.status, delay=random.uniform(0, 0.05))
 
     def rooms(self):
-        """What the sandbox has: ids by name."""
+        """Returns the ids of the rooms that the sandbox has, by name."""
         found, start = {}, ""
         while start is not None:
             page = self.sandbox.get(f"/rooms?limit=100{start}")
@@ -73,16 +73,16 @@ class Doubles:
 
 
 class Clients:
-    """What they were told: acknowledged rooms and events, and requests whose outcome is unknown."""
+    """Clients and senders, and what they were told: acknowledged rooms and events, and requests whose outcome is unknown."""
 
     def __init__(self, ask, keys, doubles):
-        """ask(path, body, headers) sends a POST to some gateway. A client of each kind for each API key."""
+        """ask(path, body, headers) sends a POST to some gateway. For each API key there is one client of each kind."""
         self.ask, self.doubles, count = ask, doubles, len(keys)
         self.late = 0
         """How often a sender waited for deliveries."""
         self.rooms, self.unknown, self.events, self.wrong = {}, set(), {}, []
         self.not_kept = set()
-        """Rooms whose answer could not be kept: acknowledged, and unknown when they were asked for again."""
+        """Rooms that were acknowledged, and whose outcome was unknown when the request was repeated, as the answer was not kept."""
         self.retries = 0
         self.over = threading.Event()
         self.threads = [threading.Thread(target=self._create, args=(key,), daemon=True) for key in keys]
@@ -103,7 +103,7 @@ class Clients:
                 if final(answer.status):
                     return answer
             except (OSError, http.client.HTTPException):
-                pass  # that gateway was killed, or cannot be reached
+                pass  # the gateway was killed, or cannot be reached
             self.retries += 1
             time.sleep(PAUSE)
 
@@ -129,7 +129,7 @@ class Clients:
                 self.wrong.append(f"room {name}: {answer.body!r}, and then {again.status} {again.body!r}")
 
     def _send(self, room):
-        """The events of a room, one after the other, as 100ms does: the next one when the last was taken."""
+        """Sends the events of a room. As at 100ms, the next one is sent when the one before was taken."""
         number = 0
         while not self.over.is_set():
             event = {"version": "2.0", "id": f"{room}-{number}", "account_id": "a", "app_id": "b", "type": "peer.join.success",
@@ -143,7 +143,8 @@ class Clients:
 
 
 def taken(doubles):
-    """What the target took, by room: the numbers in the order of their first arrival, and how often each came."""
+    """Returns what the target took: for each room the numbers in the order of their first arrival, how often each number came, and how
+    many deliveries the target refused."""
     with doubles.lock:
         deliveries = list(doubles.deliveries)
     order, times = collections.defaultdict(dict), collections.Counter()
@@ -167,7 +168,7 @@ def wait_for_deliveries(doubles, events, limit):
 
 
 def check(doubles, clients, breaks):
-    """(figures, what must not be)."""
+    """Returns the figures, and the problems that were found."""
     order, times, refused = taken(doubles)
     lost = missing(doubles, clients.events)
     disordered = [room for room, numbers in order.items() if numbers != sorted(numbers)]
@@ -195,6 +196,6 @@ def check(doubles, clients, breaks):
 
 
 def dump(doubles, directory):
-    """Keeps what arrived, for a closer look at a run that found something."""
+    """Writes all deliveries to a file, which helps to find the cause of a problem."""
     with open(f"{directory}/deliveries.json", "w") as file:
         json.dump(doubles.deliveries, file)

@@ -1,5 +1,5 @@
-"""What is between the machines: the way of each gateway to each server, which can be cut, a network of its own for each gateway
-where the script may make network namespaces, and a balancer before them."""
+"""The network between the machines: a proxy from each gateway to each server, which can be cut, a network of its own for each gateway
+where the script may make network namespaces, and the balancer in front of the gateways."""
 
 import os
 import pathlib
@@ -12,11 +12,11 @@ from support.until import until
 
 CHUNK = 65536
 NOWHERE = "02:00:00:00:00:01"
-"""An Ethernet address that no interface has: what is sent to it is lost, without a word to the sender."""
+"""An Ethernet address that no interface has. What is sent to it is lost, and the sender is not told."""
 
 
 class Way:
-    """A TCP proxy. While it is cut, what is sent into it is neither passed on nor refused, as by a network that is gone."""
+    """A TCP proxy. While it is cut, it neither passes on nor refuses what is sent to it, like a network that has failed."""
 
     def __init__(self, port, host="127.0.0.1"):
         self.to = port
@@ -79,13 +79,13 @@ class SharedNetwork:
 
 
 class Namespace:
-    """A network of its own: one cable from the machine to this one. near: this end's address; own: the machine's; common: an address
-    of this end that is the same for all machines, each of which reaches it over its own cable."""
+    """A network namespace of its own, with one cable to the namespace of this script. near is the address of this end, own that of
+    the machine, and common an address of this end that is the same for all machines; each reaches it over its own cable."""
 
     def __init__(self, number, common=None):
         self.name = f"greenroom-{os.getpid()}-{number}"
         self.cable = f"gr{os.getpid() % 1000000}-{number}"
-        third = os.getpid() % 64 * 4 + number // 64  # runs beside each other have addresses of their own
+        third = os.getpid() % 64 * 4 + number // 64  # so that several runs at the same time have different addresses
         self.near, self.own = (f"10.231.{third}.{number % 64 * 4 + end}" for end in (1, 2))
         self.common = common or self.near
         self.prefix = ["ip", "netns", "exec", self.name]
@@ -113,7 +113,7 @@ class Namespace:
         self._ip("-n", self.name, *words)
 
     def cut(self):
-        """Nothing passes, in either direction; both ends go on sending."""
+        """Lets nothing pass in either direction. Neither end is told, and both go on sending."""
         self._ip("neigh", "replace", self.own, "lladdr", NOWHERE, "dev", self.cable, "nud", "permanent")
         self._within("neigh", "replace", self.near, "lladdr", NOWHERE, "dev", "cable", "nud", "permanent")
 
@@ -122,12 +122,12 @@ class Namespace:
         self._within("neigh", "del", self.near, "dev", "cable")
 
     def stop(self):
-        """The cable goes with it."""
+        """Deletes the namespace, and with it the cable."""
         self._ip("netns", "del", self.name)
 
 
 def networks(count):
-    """A network for each of so many machines, and why they have none of their own; None when they have."""
+    """Returns a network for each machine, and the reason why the machines have no networks of their own, or None when they have."""
     if not shutil.which("ip"):
         return [SharedNetwork() for _ in range(count)], "there is no ip command (Debian package: iproute2)"
     made = []
@@ -142,7 +142,7 @@ def networks(count):
 
 
 class Balancer:
-    """nginx. A request that may have reached a gateway is not given to another one."""
+    """nginx as the balancer. It does not send a request to a second gateway when the first one may have received it."""
 
     CONF = """
 daemon off; worker_processes 1; pid {home}/pid; error_log {home}/error.log;
@@ -162,7 +162,7 @@ http {{
 """
 
     def __init__(self, home, port, addresses):
-        """addresses: "HOST:PORT" of each gateway."""
+        """addresses has "HOST:PORT" of each gateway."""
         home = pathlib.Path(home)
         home.mkdir()
         servers = " ".join(f"server {one} max_fails=1 fail_timeout=1s;" for one in addresses)

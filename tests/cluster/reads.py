@@ -1,9 +1,9 @@
-"""Answers that the gateways keep together: things that are written, deleted and read through all of them, and how old what was read
-may be.
+"""The cache that the gateways share. Things are written, deleted and read through all gateways, and the check is that no answer is
+older than it may be.
 
-The upstream notes what it had when, and clients when they were told that a write had ended. What is read through a gateway must not
-be older than a write that ended longer ago than the bound: none on the gateway of the write, the time until the next check on the
-others, and the life of an answer where one of the two kept answers alone."""
+The upstream notes which states it had and when, and clients note when they were told that a write had ended. After a write has
+ended, a gateway may give the state before it only for some time. On the gateway of the write this time is zero. On others it is the
+time until the next check of the copy. Where one of the two gateways kept answers alone, it is the life of an answer."""
 
 import collections
 import http.client
@@ -15,7 +15,7 @@ import time
 from support.upstream import Reply
 
 LIFE, RECHECK, TIMEOUT = 10, 1, 0.25
-"""Seconds: how long an answer is kept, after which time a gateway asks whether its copy is right, and how long it waits for that."""
+"""In seconds: how long an answer is kept, after which time a gateway asks whether its copy is right, and how long it waits for that."""
 CONFIG = {"recheck": f"{RECHECK}s", "timeout": f"{TIMEOUT * 1000:.0f}ms", "secret": "what all gateways of the cluster know"}
 ROUTES = {"templates.role_get": {"cache": f"{LIFE}s"}}
 WORK = 0.05
@@ -27,14 +27,14 @@ DELETED = None
 
 
 class Thing:
-    """What the upstream has, and had: (when, number, mark) for each write that it has carried out; the number is DELETED while
-    there is none. A write that was sent twice has two marks."""
+    """A thing of the upstream, with all states that it had: (when, number, mark) for each write that was carried out. The number is
+    DELETED while the thing does not exist. Each request of a write has a mark of its own, also when the write is repeated."""
 
     def __init__(self, name):
         self.path = f"/templates/cluster/roles/{name}"
         self.states = [(time.monotonic(), DELETED, "")]
         self.told = {}
-        """Told of each state whose client was told, by its index."""
+        """A Told for each state whose client was told that the write had ended, by the index of the state."""
 
     def serve(self, upstream):
         for method, function in (("GET", self._get), ("POST", self._put), ("DELETE", self._delete)):
@@ -54,11 +54,11 @@ class Thing:
         return Reply(status=204, delay=random.uniform(0, WORK))
 
     def index_of(self, number, mark):
-        """The last write with this outcome; None when the upstream has not carried it out."""
+        """Returns the index of the last state that a write with this number and mark made, or None when there is none."""
         return next((at for at in reversed(range(len(self.states))) if self.states[at][1:] == (number, mark)), None)
 
     def last_with(self, number, before):
-        """The last state that had the number before a moment; None when there was none."""
+        """Returns the index of the last state before a moment that had the number, or None when there is none."""
         return next((at for at, (when, had, _) in reversed([*enumerate(self.states)]) if had == number and when <= before), None)
 
 
@@ -68,12 +68,12 @@ Told = collections.namedtuple("Told", "at machine lives")
 
 class Reads:
     def __init__(self, machines, key, upstream, count, longest):
-        """count: of things and their writers. longest: seconds for which a gateway may stand still."""
+        """count is the number of things; each has one writer. longest is the number of seconds for which a gateway may be stopped."""
         self.machines, self.key, self.longest = machines, key, longest
         self.things = [Thing(f"role-{number}") for number in range(count)]
         self.reads, self.problems = [], []
         self.alone = collections.defaultdict(list)
-        """(from, to) by machine: when it kept answers alone, or may have."""
+        """For each machine, pairs (from, to) of times between which it kept answers alone, or may have kept them alone."""
         self.over = threading.Event()
         for thing in self.things:
             thing.serve(upstream)
@@ -91,7 +91,7 @@ class Reads:
     # --- load ---
 
     def _ask(self, machine, method, path, body=None):
-        """(status, Cache-Status, JSON); a status of 0 when there was no answer."""
+        """Returns (status, Cache-Status, JSON). The status is 0 when there was no answer."""
         connection = http.client.HTTPConnection(machine.network.own, machine.port, timeout=ASK_TIMEOUT)
         headers = {"X-API-Key": self.key} | ({"Content-Type": "application/json"} if body else {})
         try:
@@ -105,7 +105,7 @@ class Reads:
             connection.close()
 
     def _write(self, thing):
-        """One write after the other, each repeated through some gateway until its client is told that it was carried out."""
+        """Makes one write after the other, and repeats each through some gateway until the answer says that it was carried out."""
         number = 0
         while not self.over.is_set():
             number += 1
@@ -141,7 +141,7 @@ class Reads:
                 self.reads.append(Read(thing, sent, time.monotonic(), machine, lives, number, "hit" in cache))
 
     def _look(self, machine):
-        """A gateway that lost the server since the last look, or did not wait for it, kept answers alone in between."""
+        """Notes when a gateway kept answers alone, which it did if it lost the server, or did not wait for it, since the last look."""
         last, since = None, time.monotonic()
         while True:
             ended, now, lives = self.over.is_set(), time.monotonic(), machine.lives
@@ -162,7 +162,7 @@ class Reads:
         return any(begin <= until and end >= since for begin, end in self.alone[machine])
 
     def _bound(self, read, told):
-        """(seconds for which what was there before the write may be read, whether both gateways reached the server)."""
+        """Returns for how many seconds the state before the write may be read, and whether both gateways reached the server."""
         if (read.machine, read.lives) == (told.machine, told.lives):
             return 0, True
         since = told.at - LOOK
@@ -171,7 +171,8 @@ class Reads:
         return RECHECK + TIMEOUT, True
 
     def _ages(self, read):
-        """For each write that what was read is older than: (seconds since it ended, bound, whether that is the short one)."""
+        """Yields, for each write that is newer than what was read: (seconds since the write ended, the bound for that, whether it is the
+        short bound)."""
         at = read.thing.last_with(read.number, read.got)
         if at is None:
             self.problems.append(f"answers kept together: {read.thing.path} never was {read.number}, which {read.machine.name} gave")
@@ -180,13 +181,13 @@ class Reads:
             carried_out, told = read.thing.states[index][0], read.thing.told.get(index)
             if carried_out >= read.sent:
                 return
-            if told is None:  # its gateway may have died before it could tell the others
+            if told is None:  # its gateway may have been killed before it could tell the others
                 yield read.sent - carried_out, LIFE + self.longest, False
             elif told.at < read.sent:
                 yield read.sent - told.at, *self._bound(read, told)
 
     def check(self):
-        """(figures, what must not be)."""
+        """Returns the figures, and the problems that were found."""
         worst, old = {True: 0, False: 0}, 0
         for read in self.reads:
             ages = list(self._ages(read))

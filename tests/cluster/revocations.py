@@ -1,7 +1,7 @@
-"""Keys that are made and revoked: whether each gateway refuses them within a second.
+"""Makes and revokes keys, and checks that each gateway refuses a revoked key within a second.
 
-A gateway with "on_failure": "closed" has to refuse them whatever happens to it and to PostgreSQL. One that goes on with the keys it
-knows has to when it can read the store."""
+A gateway with "on_failure": "closed" has to do so whatever happens to it and to PostgreSQL. A gateway that goes on with the keys
+that it knows has to do so when it can read the store."""
 
 import http.client
 import threading
@@ -17,7 +17,7 @@ PROBE = 0.05
 
 
 class Desk:
-    """Where keys are made and revoked: the program's commands, with a way to the store that is never cut."""
+    """Makes and revokes keys by commands of the program, whose connection to the store is never cut."""
 
     def __init__(self, place, store):
         self.gateway = Gateway(place, {"store": store, "state_directory": str(place), "auth": {"keys": {"store": True}}}, {"hello": {}})
@@ -25,7 +25,7 @@ class Desk:
         self.gateway.write()
 
     def _command(self, *words, over=threading.Event()):
-        """Repeated while PostgreSQL is away. None when `over` was set meanwhile."""
+        """Runs a command, and repeats it while PostgreSQL cannot be reached. Returns None when `over` is set meanwhile."""
         while not over.is_set():
             done = self.gateway.run("keys", *words)
             if done.returncode == 0:
@@ -34,7 +34,7 @@ class Desk:
         return None
 
     def add(self, name, scope, over=threading.Event()):
-        """A new name for each attempt, since one whose answer was lost may have been made."""
+        """Makes a key. Each attempt uses a new name, since an attempt whose answer was lost may have made the key."""
         attempt = 0
         while not over.is_set():
             attempt += 1
@@ -45,7 +45,7 @@ class Desk:
         return None, None
 
     def is_revoked(self, name):
-        """Revokes it. False when that is not known."""
+        """Revokes a key. Returns false when it is not known whether it was revoked."""
         done = self.gateway.run("keys", "revoke", name)
         return done.returncode == 0 or "revoked" in done.stderr
 
@@ -100,7 +100,7 @@ class Revoker:
             time.sleep(PROBE)
 
     def _watch(self, machine, key, at):
-        """Until the gateway knows that the key was revoked."""
+        """Uses the key until the gateway refuses it, and notes how long that took."""
         end = at + 60 * FACTOR
         while time.monotonic() < end:
             sent = time.monotonic()

@@ -1,4 +1,4 @@
-"""Reads the contract cases: one JSON file per group, described in README.md."""
+"""Reads the contract cases. Each group has one JSON file; README.md describes its form."""
 
 import copy
 import dataclasses
@@ -7,14 +7,14 @@ import json
 import pathlib
 
 HERE = pathlib.Path(__file__).parent
-# The default answer of the recording upstream: numbers and spaces that a printer would change, so that
-# a parsed and reprinted answer is detected.
+# The default answer of the recording upstream. A JSON printer would write its numbers and spaces in another way, so
+# the tests detect an answer that was parsed and printed again.
 ANSWER = b'{"answer": "of 100ms",  "n": 1.50, "none": null, "list": [ ]}'
 
 
 @dataclasses.dataclass
 class Case:
-    """What the client sends, what the upstream receives, what the client gets."""
+    """One request: what the client sends, what the upstream has to receive, and what the client has to get."""
 
     group: str
     route: str
@@ -23,7 +23,7 @@ class Case:
     target: str
     body: bytes | None = None
     headers: dict = dataclasses.field(default_factory=dict)
-    upstream: dict | None = None  # None: it receives nothing
+    upstream: dict | None = None  # None means that it receives nothing
     gets: dict = dataclasses.field(default_factory=dict)
     defects: tuple = ()
 
@@ -37,7 +37,7 @@ def groups():
 
 @functools.cache
 def load(group):
-    """All cases of a group: those written out, and those of its checks."""
+    """Returns all cases of a group: the ones under "cases", and those made from its "checks"."""
     data = json.loads((HERE / f"{group}.json").read_text(encoding="utf-8"))
     assert data["group"] == group, f"{group}.json says it is {data['group']}"
     unknown = set(data) - {"group", "cases", "checks"}
@@ -74,7 +74,8 @@ def written_case(group, entry):
 
 
 def checks(group, block):
-    """Accepted values reach the upstream as they were sent, refused ones are named."""
+    """Makes a case for each value of a block. An accepted value has to reach the upstream as it was sent, and the error
+    for a refused value has to name it."""
     unknown = set(block) - {"about", "valid", "valid_query", "sends", "accepts", "refuses"}
     assert not unknown, f"{group}: a block has unknown members {unknown}"
     for send in block["sends"]:
@@ -135,8 +136,8 @@ def judged(group, send, method, target, body, what, names):
 
 
 def documented_call(case):
-    """What the upstream receives for an accepted value: the call of the route's first case, with
-    this query."""
+    """Returns what the upstream receives for an accepted value. It is the call of the route's first case, with the query
+    of this case."""
     for other in load(case.group):
         receives = other.upstream and other.upstream.get("receives")
         if other.route == case.route and receives:
@@ -146,7 +147,7 @@ def documented_call(case):
 
 
 def merge(base, patch):
-    """The patch over the base: objects member by member, anything else as a whole."""
+    """Returns base with the changes of patch. Objects are merged member by member, anything else is replaced."""
     if not isinstance(base, dict) or not isinstance(patch, dict):
         return patch
     merged = dict(base)
@@ -156,7 +157,8 @@ def merge(base, patch):
 
 
 def place(inner, inside, base):
-    """A body that holds inner at the given steps: names of members, or 0 for a list of one."""
+    """Returns a body that holds inner in the place that the steps lead to. A step is the name of a member, or 0 for a
+    list with one element."""
     if not inside:
         return merge(base or {}, inner) if isinstance(inner, dict) else inner
     step, rest = inside[0], inside[1:]

@@ -7,7 +7,7 @@ def pytest_addoption(parser):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """How many cases each operation had."""
+    """Prints how many cases each operation had."""
     counts = {}
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):
@@ -25,7 +25,8 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(scope="session")
 def gateways(tmp_path_factory):
-    """gateways(group): the gateway of a group, started once; the one before is stopped."""
+    """gateways(group) returns the running gateway of a group. It is started at the first call, which stops the gateway of
+    the group before."""
     running = {}
 
     def of(group):

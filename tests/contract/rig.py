@@ -1,4 +1,4 @@
-"""Base of the contract tests: a gateway with one group, in front of recording upstreams."""
+"""What the contract tests share: a gateway in front of two upstreams that record what they receive."""
 
 import base64
 import hashlib
@@ -17,17 +17,17 @@ from contract import cases
 
 BINARY = os.environ["GR_BINARY"]
 PLUGINS = os.environ["GR_PLUGIN_DIR"]
-# The same cases with each group in a process of its own.
+# With GR_TEST_ISOLATION, the same cases run with each group in a process of its own.
 ISOLATION = {"isolation": "process"} if os.environ.get("GR_TEST_ISOLATION") else {}
 LIMIT = 20 * int(os.environ.get("GR_TIME_FACTOR", "1"))
-IDLE = 1  # seconds after which a connection is not used again: the gateway may be closing it
+IDLE = 1  # seconds after which a connection is not used again, because the gateway may be about to close it
 ACCESS_KEY = "contract-access-key"
 SECRET = "contract-secret-of-more-than-32-bytes"
 WEBHOOK_SECRET = "contract-webhook-secret"
 
 
 class Recorder:
-    """An upstream on a port of its own: records requests, gives configured answers."""
+    """An upstream on a port of its own, which records requests and gives the answer that it was told to give."""
 
     def __init__(self):
         recorder = self
@@ -65,7 +65,7 @@ class Recorder:
 
     def reset(self):
         self.received = []
-        self.drops = False  # True: take the call and close, without an answer
+        self.drops = False  # True: it reads each request and closes the connection without an answer
         self.says(200, cases.ANSWER)
 
     def says(self, status, body, headers=None):
@@ -101,7 +101,7 @@ class Answer:
 
 
 class Gateway:
-    """greenroom with some groups and two recorders behind it. Use as a context manager."""
+    """The program with some groups, and two recorders as its upstreams. To be used as a context manager."""
 
     def __init__(self, directory, groups, settings=None, env=None, routes=None):
         self.directory = pathlib.Path(directory)

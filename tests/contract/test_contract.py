@@ -1,4 +1,4 @@
-"""Every case of tests/contract/*.json: the request, the call that 100ms receives, the answer."""
+"""Runs every case of tests/contract/*.json: sends its request, and compares the call that 100ms receives and the answer."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def test_case(case, gateways, record_property):
 
 
 def answer_of(expected):
-    """Status, body and headers that the upstream answers."""
+    """Returns status, body and headers of the upstream's answer."""
     answer = expected.get("answers", {})
     body = cases.ANSWER
     if "body" in answer:
@@ -71,7 +71,7 @@ def check_call(case, expected, received):
 
 
 def pairs(query):
-    """Names and values in the order they came; how they are escaped does not matter."""
+    """Returns the names and values of a query in their order. How they were escaped does not matter."""
     return urllib.parse.parse_qsl(query, keep_blank_values=True)
 
 
@@ -122,7 +122,7 @@ def check_answer(case, answer, defaults):
 
 
 def check_error(answer, gets):
-    """The gateway's own error: the format of 100ms, with one entry for each invalid member."""
+    """Checks an error that the gateway itself made. It has the format of 100ms and one entry for each invalid member."""
     assert answer.headers["Content-Type"].startswith("application/json")
     error = answer.json()
     assert error["code"] == answer.status

@@ -1,7 +1,7 @@
 """One test for each defect of the service that this gateway replaces.
 
-G1 to G28 are numbered as in the list that plugins/hms was written from; the first line of each test says what the old
-service did.
+The numbers G1 to G28 are those of the list of defects that plugins/hms was written from. The docstring of each test says
+what the old service did.
 """
 
 import json
@@ -39,7 +39,7 @@ def calls(gateway, at="api"):
 
 
 def sent(gateway, method, target, body=None, raw=None):
-    """Sends, and returns what the upstream received as the body of its one call."""
+    """Sends a request, and returns the JSON that the upstream received in its one call."""
     data = raw if raw is not None else cases.to_bytes(body)
     answer = gateway.send(method, target, data)
     assert answer.status == 200, answer
@@ -57,20 +57,20 @@ def refused(gateway, method, target, body=None, raw=None, status=400):
 
 
 def test_g01_an_error_ends_the_request(gateway):
-    """It answered the error, called the upstream all the same and appended its answer."""
+    """The old service sent the error, then still called the upstream and appended the answer of it."""
     error = refused(gateway, "POST", "/rooms", {"size": "big"})
     assert error["code"] == 400
 
 
 def test_g02_a_broken_body_does_nothing(gateway):
-    """A broken body made an unnamed room, ended a session, started streams."""
+    """With a body that was no JSON it created a room without a name, ended a session or started streams."""
     for target in ("/rooms", f"/active-rooms/{ROOM}/end-room", f"/recordings/room/{ROOM}/start",
                    f"/live-streams/room/{ROOM}/start", f"/external-streams/room/{ROOM}/start"):
         refused(gateway, "POST", target, raw=b'{"name": ')
 
 
 def test_g03_an_absent_body_is_an_empty_object(gateway):
-    """An absent body was an error where every member is optional."""
+    """It refused requests without a body, although every member of the body is optional."""
     for target in ("/rooms", f"/active-rooms/{ROOM}/end-room", f"/recordings/room/{ROOM}/start",
                    f"/live-streams/room/{ROOM}/start", "/templates"):
         assert gateway.send("POST", target).status == 200
@@ -79,7 +79,7 @@ def test_g03_an_absent_body_is_an_empty_object(gateway):
 
 
 def test_g04_polls_are_sent_as_they_came(gateway):
-    """Creating and changing polls posted {} whatever the client sent, which blanks them."""
+    """To create or change a poll it sent {} whatever the client had sent, which empties the poll."""
     poll = {"title": "Warm-up", "questions": [{"index": 1, "options": [{"index": 1, "text": "a"}]}]}
     assert sent(gateway, "POST", "/polls", poll) == poll
     assert sent(gateway, "POST", f"/polls/{POLL}", poll) == poll
@@ -90,7 +90,7 @@ def test_g04_polls_are_sent_as_they_came(gateway):
 
 
 def test_g05_an_answer_is_found_by_its_id(gateway):
-    """Fetching one answer read another path parameter and failed always."""
+    """To fetch one answer it read the wrong path parameter, and therefore always failed."""
     gateway.recorders["api"].says(200, b'{"id": "a1", "session_id": "s1"}')
     answer = gateway.send("GET", f"/polls/{POLL}/sessions/s1/responses/a1")
     assert answer.json()["id"] == "a1"
@@ -98,7 +98,7 @@ def test_g05_an_answer_is_found_by_its_id(gateway):
 
 
 def test_g06_polls_have_their_documented_types(gateway):
-    """Lengths were booleans, trim text, right options objects, attachments texts."""
+    """It expected booleans as lengths, a string as trim, objects as the right options, and strings as attachments."""
     question = {"type": "single-choice", "answer_min_len": 1, "answer_max_len": 1024,
                 "answer": {"options": [2], "trim": False},
                 "attachment": [{"type": "image/png", "url": "https://static.example.org/q.png"}]}
@@ -109,20 +109,20 @@ def test_g06_polls_have_their_documented_types(gateway):
 
 
 def test_g07_a_duration_is_a_number(gateway):
-    """The documented integer of max_duration_seconds was refused, and lost."""
+    """It refused the documented integer of max_duration_seconds, and did not pass it on."""
     assert sent(gateway, "POST", "/rooms", {"max_duration_seconds": 5400})
     refused(gateway, "POST", "/rooms", {"max_duration_seconds": "5400"})
 
 
 def test_g08_metadata_of_a_peer_is_text(gateway):
-    """The documented string was refused, and lost; an object was passed on."""
+    """It refused the documented string and did not pass it on, but passed on an object."""
     target = f"/active-rooms/{ROOM}/peers/3b0c9a52-7d1e-4f68-9c2a-51e8d04b7f36"
     assert sent(gateway, "POST", target, {"metadata": '{"seat":4}'})
     refused(gateway, "POST", target, {"metadata": {"seat": 4}})
 
 
 def test_g09_unknown_members_go_through(gateway):
-    """Members that no struct had were dropped: webhook, plugins, translation, retry, role."""
+    """It dropped the members that its structs lacked: webhook, plugins, translation, retry, role."""
     assert sent(gateway, "POST", f"/rooms/{ROOM}", {"enabled": False, "webhook": {"url": "u"}, "new": 1})
     template = {"roles": {"host": {"new": 1}}, "settings": {"retry": {"n": 1}},
                 "destinations": {"hlsDestinations": {"d": {"name": "d", "role": "r"}}, "new": {}},
@@ -131,7 +131,7 @@ def test_g09_unknown_members_go_through(gateway):
 
 
 def test_g10_false_zero_and_empty_go_through(gateway):
-    """false, 0, "" and [] were dropped, so that nothing could be switched off."""
+    """It dropped false, 0, "" and [], so that nothing could be switched off."""
     assert sent(gateway, "POST", "/rooms", {"large_room": False, "size": 0, "description": "", "polls": []})
     assert sent(gateway, "POST", f"/templates/{TEMPLATE}/roles/host", {
         "maxPeerCount": 0, "permissions": {"hlsStreaming": False}, "publishParams": {"allowed": []}})
@@ -141,13 +141,13 @@ def test_g10_false_zero_and_empty_go_through(gateway):
 
 
 def test_g11_a_code_is_not_disabled_by_leaving_something_out(gateway):
-    """A change of a code without enabled disabled it."""
+    """A change of a room code disabled the code when the body had no member "enabled"."""
     error = refused(gateway, "POST", "/room-codes/update", {"code": "qzt-mwvk-prd"})
     assert error["details"][0].startswith("enabled: ")
 
 
 def test_g12_only_what_was_asked_is_asked(gateway):
-    """Lists sent every parameter, empty or 0; polls sent Question with a capital."""
+    """Requests for lists sent every parameter, also those that were empty or 0, and polls spelled "question" with a capital."""
     for target in ("/rooms", "/sessions", "/templates", "/recordings", "/live-streams",
                    f"/active-rooms/{ROOM}/peers", f"/polls/{POLL}/results",
                    "/recording-assets/a1/url", f"/analytics?room_id={ROOM}"):
@@ -158,7 +158,7 @@ def test_g12_only_what_was_asked_is_asked(gateway):
 
 
 def test_g13_documented_filters_go_through(gateway):
-    """Most filters and all pages but the first were out of reach."""
+    """Callers could not use most of the filters, nor get any page but the first."""
     for target in ("/rooms?limit=20&start=x&template_id=t", "/sessions?limit=20&start=x",
                    "/recordings?room_id=r&session_id=s&status=running&start=x&limit=20",
                    f"/analytics/events?room_id={ROOM}&type=client.disconnected&type=track.add.success"
@@ -170,7 +170,7 @@ def test_g13_documented_filters_go_through(gateway):
 
 
 def test_g14_a_bad_query_value_asks_nothing(gateway):
-    """A bad value answered 400 together with the whole unfiltered list."""
+    """For a bad value it answered 400, and then the whole unfiltered list as well."""
     for target in ("/rooms?enabled=maybe", "/rooms?limit=ten", "/templates?limit=256",
                    "/sessions?after=yesterday", f"/analytics?room_id={ROOM}&limit=0"):
         error = refused(gateway, "GET", target)
@@ -178,7 +178,7 @@ def test_g14_a_bad_query_value_asks_nothing(gateway):
 
 
 def test_g15_callers_must_say_who_they_are(tmp_path, gateway):
-    """Every client of the port had the rights of the management token, even any web page."""
+    """Whoever could reach the port had the rights of the management token, and so had every web page."""
     answer = gateway.send("GET", "/rooms", headers={"Origin": "https://elsewhere.example.org"})
     assert answer.headers["Access-Control-Allow-Origin"] is None
     broken = rig.Gateway(tmp_path, ["rooms"], {"server": {"listen": ["0.0.0.0:0"]}})
@@ -190,7 +190,7 @@ def test_g15_callers_must_say_who_they_are(tmp_path, gateway):
 
 
 def test_g16_a_path_parameter_stays_one_segment(gateway):
-    """Decoded parameters were pasted into the URL: they added queries, cut and climbed."""
+    """It put decoded parameters into the URL, where they could add a query, cut the path off or lead to another path."""
     for value in ("a%3Fenabled%3Dtrue", "a%23b", "%2e%2e", "a%2F..%2Fb", "a%"):
         answer = gateway.send("GET", f"/rooms/{value}")
         assert answer.status in (400, 404) and calls(gateway) == [], value
@@ -199,7 +199,7 @@ def test_g16_a_path_parameter_stays_one_segment(gateway):
 
 
 def test_g17_a_token_needs_a_room_a_role_and_a_lifetime(gateway):
-    """It signed without a room, a role, with a negative lifetime, and from forms."""
+    """It signed tokens without a room or a role, tokens with a negative lifetime, and tokens for bodies of HTML forms."""
     for wrong in ({}, {"roomId": "", "role": "guest"}, {"roomId": ROOM}, {"roomId": ROOM, "role": ""},
                   {"roomId": ROOM, "role": "guest", "expiresIn": -5},
                   {"roomId": ROOM, "role": "guest", "expiresIn": 0}):
@@ -214,7 +214,7 @@ def test_g17_a_token_needs_a_room_a_role_and_a_lifetime(gateway):
 
 @pytest.mark.parametrize("member", ["access_key", "secret"])
 def test_g18_without_a_secret_it_does_not_start(tmp_path, member):
-    """Without APP_SECRET it signed with the empty key and called with an empty token."""
+    """Without APP_SECRET it signed with an empty key, and called 100ms with an empty token."""
     for value in ("", "${GREENROOM_TEST_UNSET}"):
         broken = rig.Gateway(tmp_path, ["token"], {"credentials": {"100ms": {member: value}}})
         done = subprocess.run([rig.BINARY, "-c", str(tmp_path)], capture_output=True, text=True,
@@ -232,7 +232,7 @@ def closed_port():
 
 
 def test_g19_an_upstream_that_is_down_is_502(tmp_path):
-    """It answered 500 with the internal URL in the text, then ran into a nil pointer."""
+    """It answered 500 with the internal URL in the text, and then used a nil pointer."""
     port = closed_port()
     settings = {"upstreams": {"api": {"url": f"http://127.0.0.1:{port}/v2", "credential": "100ms"}}}
     with rig.Gateway(tmp_path, ["rooms"], settings) as gateway:
@@ -244,7 +244,7 @@ def test_g19_an_upstream_that_is_down_is_502(tmp_path):
 
 
 def test_g20_nothing_waits_for_ever_or_grows_without_bound(tmp_path):
-    """There were no time-outs, no cancelling and no limits of size."""
+    """It had no time-outs and no limits of size, and did not end its work when a client left."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = {"upstreams": {"api": {"url": f"http://127.0.0.1:{silent.getsockname()[1]}",
                                           "credential": "100ms", "timeout": "300ms", "retries": 0}}}
@@ -257,14 +257,14 @@ def test_g20_nothing_waits_for_ever_or_grows_without_bound(tmp_path):
 
 
 def test_g21_errors_say_what_is_wrong(gateway):
-    """Errors came out as {"error": {}}."""
+    """The body of its errors was {"error": {}}."""
     error = refused(gateway, "POST", "/polls", {"questions": [{}, {"options": [{"weight": "x"}]}]})
     assert error["code"] == 400 and "questions[1].options[0].weight" in error["message"]
     assert error["details"] == ["questions[1].options[0].weight: expected an integer"]
 
 
 def test_g22_one_management_token_is_kept_and_stays_at_home(gateway):
-    """Every request signed another one, and the auth host got it too."""
+    """It signed another token for every request, and sent it to the auth host as well."""
     tokens = set()
     for _ in range(20):
         gateway.send("GET", "/rooms")
@@ -277,7 +277,7 @@ def test_g22_one_management_token_is_kept_and_stays_at_home(gateway):
 
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_g23_base_urls_have_defaults_and_need_no_slash(tmp_path, slash):
-    """A missing BASE_URL was a panic, a missing AUTH_BASE_URL an error at every use."""
+    """It crashed when BASE_URL was missing. When AUTH_BASE_URL was missing, every use of it failed."""
     source = pathlib.Path(os.environ["GR_SOURCE_DIR"]) / "etc" / "greenroom.json"
     text = json.loads(source.read_text())
     recorder = rig.Recorder()
@@ -303,7 +303,7 @@ def test_g23_base_urls_have_defaults_and_need_no_slash(tmp_path, slash):
 
 
 def test_g24_headers_that_matter_come_back(gateway):
-    """The headers of the upstream's answer were dropped."""
+    """It dropped the headers of the upstream's answer."""
     gateway.recorders["api"].says(429, b'{"code": 429, "message": "slow down"}', {
         "Retry-After": "45", "X-RateLimit-Remaining": "0", "Set-Cookie": "a=b", "Server": "x"})
     answer = gateway.send("GET", "/rooms")
@@ -314,7 +314,7 @@ def test_g24_headers_that_matter_come_back(gateway):
 
 
 def test_g25_wrong_paths_and_methods_are_json(gateway):
-    """A wrong method got 404, a trailing slash 301, both as text or HTML."""
+    """It answered 404 to a wrong method and 301 to a slash at the end of a path, both as text or HTML."""
     error = refused(gateway, "PUT", f"/rooms/{ROOM}", {}, status=405)
     assert error["code"] == 405
     error = refused(gateway, "GET", "/no/such/path", status=404)
@@ -325,13 +325,13 @@ def test_g25_wrong_paths_and_methods_are_json(gateway):
 
 @pytest.mark.parametrize("limit", [0, 9, 101, 256, -1])
 def test_g26_a_limit_out_of_bounds_is_refused(gateway, limit):
-    """Below 10 it was silently ignored, above 255 it answered 400 with a list."""
+    """It ignored a limit below 10, and answered 400 together with a list when the limit was above 255."""
     error = refused(gateway, "GET", f"/templates?limit={limit}")
     assert error["details"] == ["limit: expected an integer from 10 to 100"]
 
 
 def test_g27_stream_keys_have_their_documented_path(gateway):
-    """Stream keys were requested on a path that 100ms does not document."""
+    """It requested stream keys on a path that 100ms does not document."""
     for method, target, received in (
         ("GET", f"/stream-keys/{ROOM}", f"/v2/stream-keys/room/{ROOM}"),
         ("POST", f"/stream-keys/{ROOM}", f"/v2/stream-keys/room/{ROOM}"),
@@ -342,7 +342,7 @@ def test_g27_stream_keys_have_their_documented_path(gateway):
 
 
 def test_g28_the_tests_run():
-    """The only test file had a name that no test runner looks for."""
+    """The name of its only test file was one that no test runner looks for."""
     text = (pathlib.Path(os.environ["GR_SOURCE_DIR"]) / "tests" / "CMakeLists.txt").read_text()
     for path in sorted(pathlib.Path(__file__).parent.glob("test_*.py")):
         assert f"contract/{path.name}" in text, f"{path.name} is registered nowhere"

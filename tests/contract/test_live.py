@@ -1,6 +1,6 @@
-"""The sandbox answers, and sends webhooks, with the recorded members of the live service.
+"""The answers and webhooks of the sandbox have the members that were recorded of the live service.
 
-Each file of live/ has tables of objects and a flow of calls; README.md says how they are written.
+Each file of live/ describes objects, and calls whose answers are compared with them. README.md explains its form.
 """
 
 import json
@@ -28,7 +28,7 @@ def box(running):
 
 
 class Flow:
-    """The steps of one file, with what they have saved."""
+    """Runs the steps of one file, and keeps what they save for later steps."""
 
     def __init__(self, box, data):
         self.box = box
@@ -37,7 +37,7 @@ class Flow:
         self.seen = set()
 
     def filled(self, value):
-        """The value with saved texts in the place of "{name}"."""
+        """Returns the value with each "{name}" replaced by the text that was saved under this name."""
         if isinstance(value, str):
             return re.sub(r"\{(\w+)\}", lambda found: self.saved[found[1]], value)
         if isinstance(value, dict):
@@ -66,7 +66,7 @@ class Flow:
         return answer.json
 
     def event(self, type_):
-        """The data of the latest event of that type, whose envelope is checked."""
+        """Returns the data of the latest event of that type, and checks the members around it."""
         found = [row["event"] for row in self.box.get("/sandbox/webhooks")["data"] if row["event"]["type"] == type_]
         assert found, f"no event {type_}"
         assert set(found[-1]) == {"version", "id", "account_id", "app_id", "timestamp", "type", "data"}
@@ -74,7 +74,7 @@ class Flow:
         return found[-1]["data"]
 
     def unlike(self, step, answer):
-        """The values that are not as the step says."""
+        """Returns the values that are not those that the step expects."""
         wanted = self.filled(step.get("values", {}))
         return {path: live.at(answer, path) for path, value in wanted.items() if live.at(answer, path) != value}
 

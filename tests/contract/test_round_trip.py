@@ -1,5 +1,5 @@
-"""Objects that 100ms answered are accepted as bodies: a caller that reads an object, changes one member and writes it
-back is never refused for other values of the service."""
+"""The gateway accepts the objects of 100ms's answers as bodies. A caller that reads an object, changes one member and writes
+the object back is not refused because of the members that it did not change."""
 
 import copy
 import json
@@ -11,9 +11,9 @@ from contract import cases, rig
 ROOM = "/rooms/66f1c0a2b4d93e5a7c118e01"
 TEMPLATE = "/templates/66f1bfe7b4d93e5a7c118d9a"
 POLL = "/polls/66f0aa93c1e4b82d7f5506b2"
-CHANGES = 150  # of each object
+CHANGES = 150  # tried with each object
 
-# Members and kinds of values as public records of live answers have them; the values are made up.
+# The members and the types of their values are those of public records of live answers. The values are made up.
 ROLE = {
     "name": "guest",
     "publishParams": {
@@ -77,11 +77,11 @@ OBJECTS = {
                     "questions": [{"index": 0, "type": "single-choice", "answer": {"options": None}, "options": [
                         {"index": 0, "text": "", "weight": 0.5, "voters": []}], "responses": []}]}),
 }
-# A value of unknown kind, possible at every place.
+# Values of every type. Any of them may stand in any place, since the gateway does not know all that 100ms may answer.
 VALUES = [None, True, 0, -1, 7, 0.5, 1e300, "", "else", "20XX", [], [None], {}, {"future": []}]
-# A template that is written without these would lose them, and the gateway does not let that happen.
+# A template that is written without these members would lose them, so the gateway requires them.
 KEPT = {"template": {("roles",), ("settings",)}}
-# Nor does it pass on what is no such member at all: these hold objects and texts, whatever is in them.
+# The gateway checks the type of these members, which are objects and texts, but not what is inside of them.
 TYPED = {"name", "roles", "settings", "destinations", "plugins"}
 
 
@@ -92,7 +92,7 @@ def gateway(tmp_path_factory):
 
 
 def paths(value, at=()):
-    """Every place inside of a value."""
+    """Yields the path of every value inside of a value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else []
     for step, child in inner:
         yield at + (step,)

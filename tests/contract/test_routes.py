@@ -1,4 +1,4 @@
-"""Properties of every route: it has a case, and an id in its path cannot leave its segment."""
+"""What holds for every route: it has a contract case, for example, and an id in its path cannot leave its segment."""
 
 import json
 import re
@@ -13,13 +13,13 @@ IDS = {
     "optionId": "3",
     "code": "qzt-mwvk-prd",
 }
-# Decoded and pasted into a URL, these would climb, cut or extend the path.
+# Put into a URL after decoding, these would lead to another path, cut the path off or extend it.
 UNSAFE = ["%2e%2e", "..", ".", "%2e", "a%2Fb", "a%5Cb", "a%3Fb%3D1", "a%23b", "a%00b", "a%0d%0aX", "%ff",
           "a%20b", "%", "a%2", "a" * 201, "%25"]
-# A role may be called anything, so it is encoded again; only these are not one segment.
+# A role may have any name, so the gateway encodes it again. Only these names cannot be one segment of a path.
 UNSAFE_ROLES = ["%2e%2e", "..", ".", "%2e", "a%00b", "a%0d%0aX", "%ff", "%", "a" * 257]
-# What 100ms says, or what follows from it, does no harm when it happens twice. A second stop is answered 404: repeated
-# on its own it would tell a caller that nothing was running.
+# The operations that do no harm when they are executed twice, as 100ms says or as follows from what it says. Stopping is
+# not among them: the second stop is answered 404, which would tell the caller that nothing was running.
 REPEATABLE = {
     "rooms.enable", "rooms.disable", "room_codes.update", "room_codes.token", "active_rooms.end_room",
 }
@@ -41,7 +41,7 @@ def routes(gateway):
 
 
 def first_case(route):
-    """The case with an accepted call of the route."""
+    """Returns the first case of the route in which the upstream is called."""
     return next(case for case in cases.load(route["group"]) if case.route == route["id"]
                 and case.upstream and case.upstream.get("receives"))
 
@@ -64,7 +64,7 @@ def test_every_path_and_alias_is_sent(routes):
 
 
 def test_every_forward_is_expected(routes):
-    """The upstream path of a row is the path in its first case."""
+    """The path that a row names for the upstream is the path in the first case of the route."""
     for route in routes:
         if "forward" not in route:
             continue
@@ -110,7 +110,7 @@ def test_ids_need_not_be_24_hex(routes, gateway):
 
 
 def test_only_what_does_no_harm_twice_is_repeated(routes, tmp_path):
-    """An upstream that closes after a call may have executed it."""
+    """An upstream that closes the connection without an answer may have executed the call."""
     often = {"retries": 1, "retry_percent": 100, "breaker": {"enabled": False}}
     api = {"credential": "100ms", **often}
     auth = often
@@ -130,7 +130,7 @@ def test_only_what_does_no_harm_twice_is_repeated(routes, tmp_path):
 
 
 def test_an_operator_can_switch_a_mapping(tmp_path):
-    """What 100ms does not document is data: another path, another upstream, no filter."""
+    """Where 100ms does not document a mapping, the config can change it: to another path or upstream, or to no filter."""
     switched = {
         "polls": {"polls.session_results": {
             "path": "/polls/{pollId}/sessions/{sessionId}/results", "select": None}},

@@ -1,6 +1,6 @@
-/* Bodies of the callbacks of an RTMP server, with the group that takes them. The first byte of an
- * input says which callback it is and what the body is said to be; the word KEY stands for the key
- * of a stream that exists. */
+/* Sends bodies of the callbacks of an RTMP server to the group that handles them. The first byte of
+ * an input selects the callback and the content type; the word KEY is replaced by the key of a
+ * stream that exists. */
 #include "fuzz/live.h"
 
 #include "base/buf.h"
@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static char key[128];
 static struct grc_buf body;
 
-/* Copies the text of a member of an answer; its name is unique there. */
+/* Copies the text of a member of an answer. The answer has only one member of this name. */
 static void member_of(gr_str answer, const char *name, char *ret_text, size_t room)
 {
     const char *at = memmem(answer.ptr, answer.len, name, strlen(name));
@@ -59,7 +59,7 @@ static void start(void)
     member_of(live_post("/streams/", headers, GR_STR("{}")), "\"streamKey\":\"", key, sizeof(key));
 }
 
-/* Puts the key where the input has the word. */
+/* Copies the input with the word KEY replaced by the key. */
 static gr_str with_key(const char *text, size_t len)
 {
     const char *end = text + len;

@@ -1,4 +1,4 @@
-/* A config file of any bytes: read by the same rows as a real one, into nothing but memory. */
+/* Reads any bytes as a config file, by the same rows as a real one. The result stays in memory. */
 #include "config/env.h"
 #include "config/settings_rows.h"
 
@@ -12,7 +12,7 @@ static void read_as(const struct grc_setting *keys, gr_str text, void *base)
 {
     struct grc_keep keep = {NULL};
     struct grc_reader reader = {.where = "fuzz.json", .dir = "/nonexistent", .keep = &keep};
-    char *copy = malloc(text.len + 1); /* the reader changes it */
+    char *copy = malloc(text.len + 1); /* a copy, since the reader changes it */
     json_t *root = NULL;
 
     if (copy) {

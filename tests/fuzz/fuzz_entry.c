@@ -1,7 +1,7 @@
-/* Heads and bodies of HTTP as clients send them, through the whole entry: connection, framing,
- * CivetWeb, route, CORS, limits, credentials, validation, handlers, error formats, access log.
- * Every answer is one of HTTP/1.1, none is a fault of the gateway, and none keeps its client
- * waiting. */
+/* Sends bytes as a client of HTTP would. They pass through all parts of the gateway: connection,
+ * framing, CivetWeb, route, CORS, limits, credentials, validation, handlers, error formats and
+ * access log. Every answer must be valid HTTP/1.1, must come in time and must not have the status
+ * 500. */
 #include "fuzz/live.h"
 
 #define CONFIG                                                                                     \

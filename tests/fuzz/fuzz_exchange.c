@@ -1,6 +1,6 @@
-/* Answers of an upstream, through a whole exchange and back to the client: routes that pass an
- * answer on, that filter it, and that make a request of their own. The first byte of an input
- * chooses the route. */
+/* Answers a call of the gateway with the bytes of an input, and reads what the client gets. There
+ * is a route that passes the answer on, one that filters it, and one whose handler makes the call
+ * itself. The first byte of an input selects the route. */
 #include "fuzz/live.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char answer[ANSWER_MAX];
 static size_t answer_len;
 
-/* Reads until the head has ended; a body that follows is not needed. */
+/* Reads until the end of the head. A body that follows is not needed. */
 static void read_head(int fd)
 {
     char head[8192];

@@ -1,5 +1,6 @@
-/* Heads of requests. Whatever passes must be a head by the letter of RFC 9112, must have been read
- * as such a reader reads it, and CivetWeb must find the same in the copy that it is given. */
+/* Reads any bytes as the head of a request. A head that is accepted must conform to RFC 9112, the
+ * result must be that of a second reader that follows the RFC, and CivetWeb must find the same
+ * request in the copy that it is given. */
 #include "http/framing.h"
 
 #include <ctype.h>
@@ -11,7 +12,7 @@ static const struct grc_framing_limits limits = {.uri_max = 300, .headers_max = 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* --- CivetWeb's way --- */
+/* --- as CivetWeb reads it --- */
 
 static size_t head_len(const char *text, size_t size)
 {
@@ -91,13 +92,13 @@ static bool split_headers(char *at, struct grc_request *request)
     return true;
 }
 
-/* Some methods by name, all in capitals. */
+/* CivetWeb knows some methods, all of them in capital letters. */
 static bool is_method(const char *at)
 {
     return *at != '\0' && at[strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
 }
 
-/* CivetWeb finds a head of exactly this length, or there is no way to tell what it would do. */
+/* CivetWeb must find a head of exactly this length. Otherwise nobody can tell what it would do. */
 static bool split(char *buffer, size_t size, struct grc_request *request, const char **ret_version)
 {
     if (isspace((unsigned char)*buffer) || iscntrl((unsigned char)*buffer) ||
@@ -119,7 +120,7 @@ static bool split(char *buffer, size_t size, struct grc_request *request, const 
     return split_headers(next, request);
 }
 
-/* --- by the letter --- */
+/* --- as RFC 9112 says it --- */
 
 struct letter {
     size_t headers;
@@ -200,7 +201,7 @@ static bool read_head(const char *at, const char *end, struct letter *letter)
     }
 }
 
-/* The input has no zero byte at its end, so nothing of the C library may read this number. */
+/* The input does not end with a zero byte, so no function of the C library may read this number. */
 static long long number_of(gr_str text)
 {
     long long number = 0;
@@ -224,7 +225,7 @@ static void compare(const struct grc_request *request, const struct letter *lett
         abort();
 }
 
-/* What CivetWeb makes of its copy: the same request, over HTTP/1.1, without a body. */
+/* CivetWeb must find the same request in its copy, as one of HTTP/1.1 without a body. */
 static void compare_civetweb(const char *head, size_t len, const struct grc_request *request)
 {
     struct grc_request other = {.path = {NULL, 0}};
@@ -278,7 +279,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    char *buffer = malloc(size); /* exactly, so that a read past its end is seen */
+    char *buffer =
+        malloc(size); /* of exactly this size, so that a sanitizer sees a read past its end */
     if (!buffer)
         return 0;
     memcpy(buffer, data, size);

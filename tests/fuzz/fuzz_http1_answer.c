@@ -1,7 +1,8 @@
-/* Answers of upstreams. The first byte of an input says how the rest arrives: bit 0: in answer to
- * HEAD; bit 1: closed at the end; the other bits: bytes in each piece, 0 for all at once. In pieces
- * or not, the outcome must be the same; and what is accepted must read the same to a second reader,
- * which knows nothing of pieces and takes the shortest way through the letter of RFC 9112. */
+/* Reads any bytes as the answer of an upstream. The first byte of an input says how the rest
+ * arrives. Bit 0 means that it answers a HEAD, bit 1 that the connection is closed at the end. The
+ * other bits are the number of bytes in each piece, where 0 means all at once. The result must not
+ * depend on the pieces. When the answer is accepted, the result must also be that of a second
+ * reader, which gets all bytes at once and follows RFC 9112 in the simplest way. */
 #include "upstream/http1_answer.h"
 
 #include <ctype.h>
@@ -28,7 +29,7 @@ static void on_field(void *arg, const struct gr_pair *pair)
     if (pair->name.len == 0 || memchr(pair->name.ptr, ':', pair->name.len))
         abort();
     for (size_t i = 0; i < pair->value.len; i++) {
-        if (strchr("\r\n", pair->value.ptr[i])) /* finds NUL as well */
+        if (strchr("\r\n", pair->value.ptr[i])) /* strchr() finds the NUL at the end as well */
             abort();
     }
     if (reading->answer.status < 200)
@@ -52,7 +53,7 @@ static void read_all(struct reading *reading, const char *bytes, size_t size, un
         enum gr_err err = grc_buf_add(&reading->in, bytes + reading->used, count);
         if (err == GR_ERR_NO_MEMORY)
             exit(EXIT_FAILURE);
-        if (err != GR_OK) /* the parser collects too much */
+        if (err != GR_OK) /* the parser keeps more than its limit */
             abort();
         reading->used += count;
         reading->end = grc_http1_answer_read(&reading->answer);
@@ -66,13 +67,14 @@ static void read_all(struct reading *reading, const char *bytes, size_t size, un
 struct letter {
     int status;
     bool chunked;
-    long long length; /* -1: none */
+    long long length; /* -1: there is none */
     size_t fields;
     char *body;
     size_t body_len;
 };
 
-/* The line at *at, without its end; moves *at behind it. Lines of accepted answers have ends. */
+/* Returns the line at *at without its line end, and moves *at behind it. Every line of an accepted
+ * answer has a line end. */
 static gr_str next_line(const char **at, const char *end)
 {
     const char *line = *at;

@@ -1,5 +1,5 @@
-/* JSON: whatever passes the guard is parsed on as little stack as a worker has left, and becomes
- * the values that jansson's own reader makes of it. */
+/* Parses any bytes as JSON. What the guard accepts must be parsed with as little stack as a worker
+ * has left, and the values must be those that jansson's own reader finds. */
 #include "base/json.h"
 #include "base/thread.h"
 
@@ -31,7 +31,7 @@ static unsigned depth_of(const json_t *value)
     return json_is_array(value) || json_is_object(value) ? deepest + 1 : 0;
 }
 
-/* Jansson passes over a NUL byte behind a token. */
+/* jansson ignores a NUL byte behind a token. */
 static void compare_with_jansson(gr_str text, const json_t *value)
 {
     if (text.len == 0 || memchr(text.ptr, 0, text.len) ||

@@ -1,4 +1,5 @@
-/* Key sets and files of API keys: whatever their content, an accepted key is of a known type. */
+/* Reads any bytes as a key set and as a file of API keys. Every key that is accepted must be of a
+ * known type. */
 #include "auth/keys.h"
 #include "token/jwks.h"
 

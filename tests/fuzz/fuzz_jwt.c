@@ -1,5 +1,5 @@
-/* Tokens from strangers: whatever is accepted has the algorithm of its key, and a signature that a
- * second computation agrees with. */
+/* Verifies any bytes as a token. A token that is accepted must have the algorithm of its key, and
+ * its signature must be the one that a second computation finds. */
 #include "base/secure.h"
 #include "token/jwt.h"
 
@@ -47,7 +47,7 @@ static struct grc_jwt_key **load(void)
     return keys;
 }
 
-/* The first part of a token as JSON. */
+/* Returns the first part of a token as JSON. */
 static json_t *head_of(gr_str token, const char *dot)
 {
     gr_str part = {token.ptr, (size_t)(dot - token.ptr)};

@@ -1,6 +1,6 @@
-/* Topics and envelopes of messages of a broker: the first line of an input is the topic, the rest
- * the envelope. A message that is taken names the account of its topic, and an envelope that is
- * made of it is taken again. */
+/* Reads topics and envelopes of messages of a broker. The first line of an input is the topic, the
+ * rest is the envelope. A message that is accepted must name the account of its topic, and an
+ * envelope that is made of it must be accepted again. */
 #include "../../plugins/minigroups/mqtt/envelope.h"
 
 #include "call/call.h"
@@ -18,14 +18,14 @@ static void judge(struct gr_call *call, const char *topic, const struct mq_messa
     if (!message->audience || !message->label || !message->agent || !message->payload ||
         strchr(message->audience, '/') || !*message->audience)
         abort();
-    /* "LABEL.ACCOUNT": the account is the topic's, whatever the envelope says. */
+    /* In "LABEL.ACCOUNT", the account must be that of the topic, whatever the envelope says. */
     const char *dot = strchr(message->agent, '.');
     size_t len = dot ? strlen(dot + 1) : 0;
     if (!len || strncmp(dot + 1, account, len) != 0 || account[len] != '/')
         abort();
     char *text = mq_wrap(call, gr_str_of(message->payload), message->label, message->agent);
     if (!text)
-        return; /* no memory of the call is left */
+        return; /* the memory of the call is used up */
     if (!mq_unwrap(call, topic, gr_str_of(text), &again) ||
         strcmp(again.payload, message->payload) != 0 || strcmp(again.label, message->label) != 0 ||
         strcmp(again.agent, message->agent) != 0)

@@ -1,5 +1,5 @@
-/* Files that are said to be plugins: whatever their bytes, they are judged without reading past
- * them, and a refusal has a reason. */
+/* Reads any bytes as the file of a plugin. Nothing may be read past their end, and a refusal must
+ * have a reason. */
 #include "plugin/elf.h"
 
 #include <stdlib.h>

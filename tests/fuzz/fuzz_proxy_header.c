@@ -1,4 +1,5 @@
-/* The header of the PROXY protocol: a beginning is never judged otherwise than the whole. */
+/* Reads any bytes as a header of the PROXY protocol. No beginning of a header may be taken for the
+ * whole header, and when a beginning is refused, the whole must be refused as well. */
 #include "http/proxy_header.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* Router: for any path from a client, a match is a safe one. The first byte selects the method. */
+/* Matches any bytes as the path of a request. The parameters of a match must be safe. The first
+ * byte selects the method. */
 #include "base/uri.h"
 #include "base/utf8.h"
 #include "route/router.h"

@@ -1,6 +1,6 @@
 /*
- * Rules: a walk over any JSON ends, says the same twice, and its messages are clean text. The first
- * byte picks JSON for the body, or a query string.
+ * Checks any JSON, or any query string, by rules. The check must end, give the same result a second
+ * time, and its messages must be valid text. The first byte selects JSON or a query string.
  */
 #include "base/json.h"
 #include "base/uri.h"

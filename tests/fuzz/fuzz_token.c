@@ -1,4 +1,5 @@
-/* Tokens: the first byte says how. Anything as a token; or claims of any kind in a good one. */
+/* Verifies tokens. The first byte selects whether the rest is the whole token, or the claims of a
+ * token with a valid signature. */
 #include "auth/callers_jwt.h"
 
 #include <stdlib.h>
@@ -32,7 +33,8 @@ static void check_claims(gr_str text)
     json_decref(claims);
     if (!caller != (reason != NULL))
         abort();
-    /* A token that names its rooms holds for these alone; this one is in no corpus. */
+    /* A token that names rooms is valid for these rooms only. No input of the corpus names this
+     * room. */
     if (caller && grc_caller_bound(caller, "room") &&
         grc_caller_may(caller, "room", GR_STR("\x01 nobody's room")))
         abort();
@@ -48,11 +50,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!key)
         abort();
     if (size > 0 && data[0] == 'c') {
-        /* Deep text is refused before; this tests the claims themselves. */
+        /* Deeply nested JSON is refused before the claims are read, so only short texts are
+         * tried. */
         if (size < 512)
             check_claims((gr_str){(const char *)data + 1, size - 1});
     } else if (size > 0) {
-        /* Without the key no valid token can be made. */
+        /* No input can be a valid token, because the fuzzer does not know the key. */
         if (grc_jwt_verify(keys, 1, &rules, (gr_str){(const char *)data + 1, size - 1}, NOW,
                            NULL) == GRC_JWT_OK)
             abort();

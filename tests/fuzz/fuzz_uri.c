@@ -1,4 +1,5 @@
-/* Percent-encoding: decoded text is clean, and encoding it again gives the same. */
+/* Decodes any bytes as percent-encoded text. The result must be valid text, and must be the same
+ * after it was encoded and decoded again. */
 #include "base/rfc3339.h"
 #include "base/uri.h"
 #include "base/utf8.h"

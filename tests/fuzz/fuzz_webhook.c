@@ -1,6 +1,6 @@
-/* Bodies of webhooks with the right secret: whatever a body holds, the group answers, and what it
- * has taken can be read again. The first byte of an input is 0 for an event that is only given, and
- * anything else when the events are listed after it. */
+/* Sends any body as a webhook with the right secret. The group must answer, and what it has
+ * accepted must be readable. The first byte of an input is 0 when the body is only sent; otherwise
+ * the events are listed afterwards. */
 #include "fuzz/live.h"
 
 #include <stdlib.h>

@@ -123,7 +123,8 @@ unsigned live_start(const char *config, const struct live_group *groups)
 
 /* --- requests --- */
 
-/* A fuzzer's timer interrupts what waits; an interrupted connect() goes on by itself. */
+/* The timer of a fuzzer interrupts functions that wait. An interrupted connect() goes on in the
+ * background. */
 static bool connect_to(int fd, const struct sockaddr_in *peer)
 {
     struct pollfd ready = {.fd = fd, .events = POLLOUT};
@@ -139,7 +140,8 @@ static bool connect_to(int fd, const struct sockaddr_in *peer)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err == 0;
 }
 
-/* Addresses of the client change, so that a fast run does not use up the ports of one. */
+/* The address of the client changes, because a fast run would use up the ports of a single
+ * address. */
 static int connect_from_anywhere(void)
 {
     static uint32_t count;
@@ -199,7 +201,7 @@ gr_str live_send(gr_str bytes, bool may_be_500)
     ssize_t got = 0;
 
     grc_buf_clear(&answers);
-    /* The gateway may refuse the rest, so a failure to send is no fault. */
+    /* The gateway may close the connection before it has read everything, so sending may fail. */
     for (size_t at = 0; at < bytes.len && (got >= 0 || errno == EINTR);
          at += got > 0 ? (size_t)got : 0)
         got = send(fd, bytes.ptr + at, bytes.len - at, MSG_NOSIGNAL);
@@ -209,7 +211,7 @@ gr_str live_send(gr_str bytes, bool may_be_500)
         if (got > 0 && grc_buf_add(&answers, block, (size_t)got) != GR_OK)
             abort();
     } while (got > 0 || (got < 0 && errno == EINTR));
-    if (got < 0 && errno != ECONNRESET) /* nothing for ten seconds */
+    if (got < 0 && errno != ECONNRESET) /* nothing came for ten seconds */
         abort();
     close(fd);
     judge(grc_buf_view(&answers), may_be_500);

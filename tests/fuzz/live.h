@@ -1,10 +1,10 @@
-/* A gateway within a fuzz target, with its listener and its groups: bytes of a client take the
- * whole way, from the connection to the handlers and back. */
+/* A gateway in the process of a fuzz target, with a listener and groups. The bytes of a client pass
+ * through all parts of it, from the connection to the handlers and back. */
 #pragma once
 
 #include <greenroom/plugin.h>
 
-/* A file of plugins.d: NAME.json. */
+/* The file NAME.json in plugins.d. */
 struct live_group {
     const char *name;
     const char *text;
@@ -25,7 +25,8 @@ int live_listen(unsigned *ret_port);
  * may_be_500: it is the upstream's, and passed on.
  */
 gr_str live_send(gr_str bytes, bool may_be_500);
-/* As live_send() of a POST with this body. headers: further ones, each with its line end. */
+/* Like live_send(), with a POST of this body. headers are further header lines, each with its line
+ * end. */
 gr_str live_post(const char *path, const char *headers, gr_str body);
-/* The status of the first answer; 0: there was none. */
+/* Returns the status of the first answer, or 0 when there was none. */
 int live_status(gr_str answers);

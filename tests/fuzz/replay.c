@@ -1,5 +1,5 @@
-/* Replaces libFuzzer's main: feeds every file of the named directories to the target once, so
- * that inputs found earlier are tried by any compiler. */
+/* Replaces the main() of libFuzzer. It gives every file of the named directories to the target
+ * once, so that builds with any compiler try the inputs that were found earlier. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
@@ -27,7 +27,7 @@ static int replay_file(const char *path)
     int failed = ferror(file);
     fclose(file);
 
-    /* An exact copy, so that a read past the end is seen. */
+    /* A copy of exactly this size, so that a sanitizer sees a read past its end. */
     uint8_t *exact = failed ? NULL : malloc(size ? size : 1);
     if (exact) {
         memcpy(exact, data, size);

@@ -1,4 +1,4 @@
-/* What the tests of accounts and of their rights write as texts. */
+/* Accounts and calls written as texts, for the tests of accounts and of their rights. */
 #pragma once
 
 #include <jansson.h>
@@ -12,7 +12,8 @@ static inline gr_str s(const char *text)
     return gr_str_of(text);
 }
 
-/* The account that an id names, split at its first dot; empty parts when it has none. */
+/* Returns the account that an id names. The id is split at its first dot; both parts are empty when
+ * it has none. */
 static inline struct gr_account account_of(const char *id)
 {
     const char *dot = strchr(id, '.');

@@ -1,4 +1,4 @@
-/* Config directories for the tests of core/config: written, read, removed. */
+/* Config directories for the tests of core/config. */
 #pragma once
 
 #include "base/buf.h"
@@ -6,15 +6,16 @@
 
 #include <limits.h>
 
-/* A directory of its own under the system's temporary one. */
+/* A new directory in the system's directory of temporary files. */
 struct config_dir {
     char path[64];
-    struct grc_buf lines; /* what was reported, one per line, with path replaced by "D" */
+    struct grc_buf
+        lines; /* the reports, one per line, with the path of the directory replaced by "D" */
     size_t line_count;
 };
 
 void config_dir_make(struct config_dir *dir);
-/* Writes a file below the directory; name may be "plugins.d/x.json". mode as chmod. */
+/* Writes a file in the directory. name may be "plugins.d/x.json"; mode is that of chmod(). */
 void config_dir_write(struct config_dir *dir, const char *name, const char *content, unsigned mode);
 /* A grc_report_fn; arg is the struct config_dir. */
 void config_dir_report(void *arg, const char *line);

@@ -4,7 +4,7 @@
 #define CHUNKED OK "Transfer-Encoding: chunked\r\n\r\n"
 #define LENGTH(n) "Content-Length: " #n "\r\n"
 
-/* Bytes with their length, so that a NUL can be among them. */
+/* Bytes and their length, since the bytes may contain a NUL. */
 #define BYTES(text)                                                                                \
     {                                                                                              \
         text, sizeof(text) - 1                                                                     \
@@ -35,7 +35,7 @@
 #define TOO_LARGE "the body is too large"
 
 const struct http1_example http1_examples[] = {
-    /* --- as honest servers write them --- */
+    /* --- valid answers --- */
     WHOLE("length", OK LENGTH(2) "\r\n{}", 200, "{}", .kept = true),
     WHOLE("no body", OK LENGTH(0) "\r\n", 200, "", .kept = true),
     WHOLE("names have no case", OK "CONTENT-LENGTH:2\r\n\r\n{}", 200, "{}", .kept = true),
@@ -86,7 +86,7 @@ const struct http1_example http1_examples[] = {
           200, "", .kept = true,
           .fields = "200 X-Empty=;X-Colon=a:b;X-Utf8=\xc3\xa9;X-Bell=a\x07z;Content-Length=0;"),
 
-    /* --- not by the letter, but seen in the field and without a second meaning --- */
+    /* --- not valid, but sent by real servers, and with only one possible meaning --- */
     WHOLE("no blank behind the status", "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\n{}", 200, "{}",
           .kept = true),
     WHOLE("one length twice", OK LENGTH(2) LENGTH(2) "\r\n{}", 200, "{}", .kept = true),
@@ -103,7 +103,7 @@ const struct http1_example http1_examples[] = {
     WHOLE("bytes behind the last chunk", CHUNKED "0\r\n\r\nx", 200, ""),
     WHOLE("more than the length", OK LENGTH(2) "\r\n{}\n", 200, "{}"),
 
-    /* --- no HTTP --- */
+    /* --- not HTTP --- */
     BROKEN("nothing", "", NOTHING, .closes = true),
     BROKEN("TLS", "\x16\x03\x01 no HTTP\r\n\r\n", NO_HTTP),
     BROKEN("JSON", "{}\n", NO_HTTP),

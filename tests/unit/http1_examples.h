@@ -1,5 +1,4 @@
-/* Answers of upstreams as they come over the wire, with what is to be made of them: the decisions
- * of the HTTP/1.1 transport, one a line. */
+/* Answers as upstreams send them, and how the HTTP/1.1 transport has to read each of them. */
 #pragma once
 
 #include <greenroom/plugin.h>
@@ -10,11 +9,11 @@
 struct http1_example {
     const char *name;
     gr_str bytes;
-    const char *body; /* NULL: it is broken */
+    const char *body; /* NULL: the answer is refused */
     int status;
-    const char *reason; /* when broken */
+    const char *reason; /* the reason when it is refused */
     bool kept;
-    bool closes;  /* the upstream closes behind it */
+    bool closes;  /* the upstream closes the connection after it */
     bool to_head; /* answer to a HEAD request */
     const char *fields;
     bool curl_takes_it; /* libcurl 7.88 or 8.14 accepts what the gateway refuses */

@@ -1,4 +1,4 @@
-/* Threads that work for a loop, as CivetWeb's do in the gateway. */
+/* Threads that work for a loop, as the threads of CivetWeb do in the gateway. */
 #pragma once
 
 #include "loop/loop.h"

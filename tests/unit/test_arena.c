@@ -1,4 +1,5 @@
-/* Memory of one request: its limit, its alignment, what is zero, what runs at its end. */
+/* base/arena.h: the memory of one request, its limit and alignment, that it is zeroed, and the
+ * functions that run at its end. */
 #include "base/arena.h"
 
 #include <setjmp.h>
@@ -116,7 +117,8 @@ static void deferred_functions_run_once_last_first(void **state)
     assert_string_equal(order, "21");
     grc_arena_reset(*state);
     assert_string_equal(order, "21");
-    /* What cannot be kept for later runs at once, so that nothing leaks. */
+    /* When there is no memory to keep a function for later, it runs immediately, so that nothing
+     * leaks. */
     assert_non_null(grc_arena_alloc(*state, MAX_BYTES));
     assert_int_equal(grc_arena_defer(*state, note, (void *)(uintptr_t) "3"), GR_ERR_NO_MEMORY);
     assert_string_equal(order, "213");

@@ -1,4 +1,4 @@
-/* Who an account is: issuers, tokens, their times, wrong configs. */
+/* How the account of a caller is found: issuers, tokens, their times, and wrong configs. */
 #include "../../plugins/minigroups/account/authn.h"
 #include "../../plugins/minigroups/account/authz.h"
 #include "token/jwt.h"
@@ -104,8 +104,8 @@ static uint32_t pick(uint32_t *seed, uint32_t count)
     return (*seed >> 8) % count;
 }
 
-/* Joins a few pieces: letters of both cases, all separators, and characters that look like
- * them. */
+/* Makes a text of a few random pieces: letters of both cases, all separators, and characters that
+ * look like separators. */
 static const char *random_text(uint32_t *seed, char text[64])
 {
     static const char *const pieces[] = {
@@ -142,9 +142,9 @@ static const char *random_text(uint32_t *seed, char text[64])
     return text;
 }
 
-/* Whatever an issuer signs: the account is its sub and its aud, byte by byte; the aud is one that
- * the issuer may speak for; and put together as text the two can only be taken apart again in one
- * way, so that no account passes for another in a list of accounts or in the store. */
+/* Whatever an issuer signs, the account consists of the sub and the aud of the token, byte by byte,
+ * and the issuer may make tokens for this aud. The text that is made of both can be split in one
+ * way only, so no account can be mistaken for another in a list of accounts or in the store. */
 static void an_account_is_what_the_token_says(void **unused)
 {
     static const char *const known[] = {"conference.svc.org", "a.usr.org", "*.usr.org:x"};
@@ -189,7 +189,7 @@ static void an_account_is_what_the_token_says(void **unused)
         }
         call_end();
     }
-    assert_true(good > 100); /* not only refusals */
+    assert_true(good > 100); /* many tokens were accepted */
     mini_authn_free(&account_self, authn);
 }
 

@@ -1,4 +1,4 @@
-/* Who may do what: rules, wildcards, remembered answers, wrong configs. */
+/* What an account may do: rules, wildcards, answers that are kept, and wrong configs. */
 #include "../../plugins/minigroups/account/authz.h"
 
 #include <setjmp.h>
@@ -53,7 +53,7 @@ static void records_allow_what_they_name(void **unused)
     json_decref(records);
 }
 
-static int defined; /* upstreams that were made */
+static int defined; /* the number of upstreams that were made */
 
 /* Refuses the upstreams with the URL "http://no". */
 static enum gr_err define(struct gr_self *self, const char *name, const json_t *settings)
@@ -163,7 +163,8 @@ static void answers_are_remembered_for_a_while(void **unused)
     mini_authz_remember(authz, key, MINI_ALLOWED, 1000);
     assert_int_equal(mini_authz_recall(authz, key, 1099), MINI_ALLOWED);
     assert_int_equal(mini_authz_recall(authz, second, 1099), MINI_UNDECIDED);
-    /* Keys that start alike share a place, and are told apart by their last bit. */
+    /* Keys that begin with the same bits have the same place in the table, and differ in their last
+     * bit only. */
     memcpy(second, key, sizeof(key));
     second[sizeof(key) - 1] ^= 1;
     assert_int_equal(mini_authz_recall(authz, second, 1099), MINI_UNDECIDED);

@@ -1,4 +1,5 @@
-/* When a breaker opens, lets a call through to try, and closes. Times are made up. */
+/* When a breaker opens, lets a single call through as a probe, and closes. The tests set the
+ * time. */
 #include "upstream/breaker.h"
 
 #include <setjmp.h>
@@ -27,7 +28,7 @@ static void the_breaker_opens_probes_and_closes(void **state)
     assert_true(grc_breaker_tell(&breaker, 1000, GRC_BREAKER_PASS, GRC_BREAKER_BAD));
     assert_int_equal(grc_breaker_ask(&breaker, 1500, &wait_ms), GRC_BREAKER_REFUSE);
     assert_int_equal(wait_ms, 1500);
-    /* one probe at a time */
+    /* only one probe is made at a time */
     assert_int_equal(grc_breaker_ask(&breaker, 3000, &wait_ms), GRC_BREAKER_PROBE);
     assert_int_equal(grc_breaker_ask(&breaker, 3000, &wait_ms), GRC_BREAKER_REFUSE);
     grc_breaker_tell(&breaker, 3100, GRC_BREAKER_PROBE, GRC_BREAKER_BAD);
@@ -57,7 +58,7 @@ static void a_probe_that_hangs_does_not_decide(void **state)
     assert_int_equal(grc_breaker_ask(&breaker, 5000, &wait_ms), GRC_BREAKER_PROBE);
     assert_true(grc_breaker_tell(&breaker, 5001, GRC_BREAKER_PROBE, GRC_BREAKER_GOOD));
     assert_int_equal(grc_breaker_state(&breaker), GRC_BREAKER_CLOSED);
-    /* the first one fails at last: one failure among others */
+    /* the first probe fails late, and counts as one failure among others */
     assert_false(grc_breaker_tell(&breaker, 9000, GRC_BREAKER_PROBE, GRC_BREAKER_BAD));
     assert_int_equal(grc_breaker_ask(&breaker, 9000, &wait_ms), GRC_BREAKER_PASS);
     grc_breaker_done(&breaker);
@@ -114,14 +115,14 @@ static void the_breaker_minds_the_share_of_failures(void **state)
     assert_true(grc_breaker_init(&breaker, &breaker_settings));
     for (int i = 0; i < 10; i++)
         grc_breaker_tell(&breaker, 1000, GRC_BREAKER_PASS, GRC_BREAKER_GOOD);
-    for (int i = 0; i < 4; i++) { /* never four in a row */
+    for (int i = 0; i < 4; i++) { /* there are never four failures in a row */
         fail_times(&breaker, 1000, 3);
         grc_breaker_tell(&breaker, 1000, GRC_BREAKER_PASS, GRC_BREAKER_GOOD);
     }
     fail_times(&breaker, 1000, 1);
-    assert_int_equal(grc_breaker_state(&breaker), GRC_BREAKER_CLOSED); /* 13 of 27 */
+    assert_int_equal(grc_breaker_state(&breaker), GRC_BREAKER_CLOSED); /* 13 of 27 failed */
     fail_times(&breaker, 1000, 1);
-    assert_int_equal(grc_breaker_state(&breaker), GRC_BREAKER_OPEN); /* 14 of 28 */
+    assert_int_equal(grc_breaker_state(&breaker), GRC_BREAKER_OPEN); /* 14 of 28 failed */
     grc_breaker_done(&breaker);
 }
 

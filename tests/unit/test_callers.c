@@ -101,7 +101,7 @@ static const struct grc_caller *caller_of(const struct grc_jwt_settings *setting
 
     assert_non_null(json);
     caller = grc_jwt_caller(settings, json, &arena, ret_reason);
-    json_decref(json); /* no pointer into it may remain */
+    json_decref(json); /* the caller must keep no pointer into the claims */
     return caller;
 }
 
@@ -173,7 +173,7 @@ static void test_mapped_claims(void **state)
     assert_non_null(caller);
     assert_false(grc_caller_has(caller, GR_STR("tokens:write")));
     assert_false(grc_caller_has(caller, GR_STR("rooms:read")));
-    /* A claim of the whole name comes before the levels. */
+    /* A claim with the whole name "a.b" is used before a member "b" of the claim "a". */
     caller = caller_of(&settings,
                        "{\"https://x.test/user\":\"u\",\"a.b\":[],\"a\":{\"b\":[\"room admin\"]}}",
                        &reason);
@@ -206,7 +206,8 @@ static void test_bound_claims(void **state)
     assert_null(caller_of(&settings, "{\"sub\":\"a\",\"rooms\":5,\"roles\":\"*\"}", &reason));
 }
 
-/* A token that names very many values is refused, not cut, whether they are scopes or not. */
+/* A token that names very many values is refused, whether the values are scopes or not. The rest of
+ * the values is not simply ignored. */
 static void test_too_many_values(void **state)
 {
     static const char *const values[] = {"rooms:read", "no scope"};

@@ -1,4 +1,5 @@
-/* Chunked bodies: the decoded content for every split of the input, and what is refused. */
+/* Chunked bodies: the content is the same for every way to split the input, and wrong bodies are
+ * refused. */
 #include "http/chunks.h"
 
 #include <setjmp.h>
@@ -35,7 +36,7 @@ static void test_bodies_however_they_are_cut(void **state)
     static const struct {
         const char *wire;
         const char *body;
-        size_t rest; /* bytes that are not the body's */
+        size_t rest; /* the bytes behind the body */
     } rows[] = {
         {"0\r\n\r\n", "", 0},
         {"5\r\nhello\r\n0\r\n\r\n", "hello", 0},

@@ -80,7 +80,7 @@ static void networks_hold_addresses(void **state)
 
 struct client_case {
     const char *peer;
-    const char *lines[3]; /* of the header, in order */
+    const char *lines[3]; /* the lines of the header, in their order */
     const char *client;
 };
 
@@ -114,7 +114,8 @@ static void x_forwarded_for_is_read_from_its_end(void **state)
         {"10.0.0.1", {NULL}, "10.0.0.1"},
         /* The header of a client that is not a proxy is ignored. */
         {"203.0.113.1", {"198.51.100.1"}, "203.0.113.1"},
-        /* Left of the first address that is not a proxy's, the client wrote the text. */
+        /* What stands left of the first address that is not that of a proxy was written by the
+         * client. */
         {"10.0.0.1", {"198.51.100.1, 203.0.113.9"}, "203.0.113.9"},
         {"10.0.0.1", {"198.51.100.1, 203.0.113.9, 10.0.0.7"}, "203.0.113.9"},
         {"10.0.0.1", {"198.51.100.1", "203.0.113.9"}, "203.0.113.9"},
@@ -158,7 +159,8 @@ static void forwarded_is_read_from_its_end(void **state)
     check(cases, sizeof(cases) / sizeof(cases[0]), "forwarded", true);
 }
 
-/* The other header is not read: a proxy that writes one may pass on the other unchanged. */
+/* The other header is not read, because a proxy that writes one of them may pass on the other
+ * unchanged. */
 static void only_the_configured_header_counts(void **state)
 {
     static const struct client_case cases[] = {{"10.0.0.1", {"203.0.113.9"}, "10.0.0.1"}};
@@ -168,7 +170,7 @@ static void only_the_configured_header_counts(void **state)
     check(cases, 1, "forwarded", false);
 }
 
-/* No header is read, and the peer stays as the connection has it. */
+/* No header is read, and the address of the client is that of the connection. */
 static void without_proxies_no_header_counts(void **state)
 {
     static const char *const peers[] = {"10.0.0.1", "::ffff:10.0.0.1", "unix"};

@@ -1,10 +1,10 @@
 /*
- * core/http: connections under a scheduler and a clock of our own. A seed decides what happens next
- * to a few clients: they send a piece of a request, read, end their sending or leave; a handler
- * that waits is released; time passes; the gateway leaves, drains and gives up. The table below
- * says what a connection may be at after each of these. Several of them happen before the gateway
- * gets to run, as they do in the world. One thread does it all, so that a seed replays: GR_SEED=7
- * GR_STEPS=5000000 build/tests/unit/test_conns
+ * core/http: the states of connections, with a simulated clock. Random numbers decide which event
+ * comes next: a client sends a part of a request, reads, ends its sending or closes its connection;
+ * a handler that waits is released; time passes; the gateway stops accepting, drains, and gives up
+ * what is left. The table below says which states a connection may have after each event. As in
+ * reality, several events may happen before the gateway runs. Everything is done by one thread, so
+ * that a seed repeats a run: GR_SEED=7 GR_STEPS=5000000 build/tests/unit/test_conns
  */
 #include "base/clock.h"
 #include "base/err.h"
@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* cmocka.h wants these before it. */
+/* cmocka.h needs these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,19 +31,19 @@
 #define CLIENTS 8u
 #define STEPS 40000u
 #define SETTLE_STEPS 40
-#define BIG_BYTES ((size_t)400 * 1024) /* more than a socket takes */
+#define BIG_BYTES ((size_t)400 * 1024) /* more than the buffers of a socket can hold */
 #define BODY_BYTES 40
 #define KEEP_ALIVE_MS 5000
 #define HEADER_MS 3000
 #define BODY_MS 2000
 #define HELD_MS 20000
 
-/* What a connection is at, and what happens to it. */
+/* The states of a connection, and the events that happen to it. */
 enum state { GONE, IDLE, PART, BODY, HELD, WRITING, CLOSING, STATES };
 enum event { SEND, READ, RELEASE, HALF, LEAVE, TIME, STAGE, EVENTS };
 
 #define ONE(state) (1u << (state))
-/* All that a request may come to once its head, or what held it up, is there. */
+/* The states that may follow when a head, or what a request has waited for, has arrived. */
 #define NEXT (ONE(IDLE) | ONE(PART) | ONE(BODY) | ONE(HELD) | ONE(WRITING) | ONE(CLOSING))
 
 static const char *const state_names[] = {"gone", "idle",    "part",   "body",
@@ -96,23 +96,23 @@ static const unsigned table[STATES][EVENTS] = {
 
 struct client {
     struct model *model;
-    struct grc_conn *conn; /* NULL: it is gone */
-    int end;               /* the client's; -1: it has left */
-    int fd;                /* the gateway's */
-    unsigned states;       /* those that the table allows by now */
-    unsigned events;       /* since the gateway ran */
+    struct grc_conn *conn; /* NULL: the connection has ended */
+    int end;               /* the client's end; -1: the client has closed it */
+    int fd;                /* the gateway's end */
+    unsigned states;       /* the states that the table allows now */
+    unsigned events;       /* those that happened since the gateway ran */
     /* what it sends */
     char out[256];
     size_t out_len;
-    size_t out_at; /* so much of it is sent */
+    size_t out_at; /* the number of bytes of it that were sent */
     unsigned begun;
     unsigned whole; /* requests that are sent to their last byte */
     bool half;
     /* what the gateway made of it */
     unsigned served;
-    unsigned refused;    /* of which no request could be made */
+    unsigned refused;    /* heads that were refused */
     bool excused;        /* requests that are sent may go unanswered */
-    enum state waits_at; /* of the handler, while it runs */
+    enum state waits_at; /* the state of the connection while its handler runs */
     bool released;
     bool writes;
     struct grc_queue held;
@@ -137,7 +137,7 @@ struct model {
     char big[BIG_BYTES];
 };
 
-/* --- the clock: every look of the gateway comes here (see CMakeLists.txt) --- */
+/* --- the clock: the gateway calls these functions (see CMakeLists.txt) --- */
 
 static int64_t clock_ms = 1000000;
 
@@ -225,7 +225,8 @@ static struct client *client_of(struct model *model, const struct grc_conn *conn
     return NULL;
 }
 
-/* Paths are such as /held/3: what to do, and the number of the request on its connection. */
+/* A path such as /held/3 names what the handler does, and the number of the request on its
+ * connection. */
 static void serve(void *arg, struct grc_request *request, struct grc_reply *reply)
 {
     struct client *client = client_of(arg, request->conn);
@@ -363,7 +364,7 @@ static void next_request(struct model *model, struct client *client)
     client->begun++;
 }
 
-/* No more than four requests that are not answered yet. */
+/* At most four requests are unanswered at a time. */
 static void send_piece(struct model *model, struct client *client)
 {
     size_t piece = 1 + draw(model, 30);
@@ -378,7 +379,7 @@ static void send_piece(struct model *model, struct client *client)
         piece = left;
     if (send(client->end, client->out + client->out_at, piece, MSG_NOSIGNAL) < 0)
         return; /* it was closed */
-    /* The head that says so may be on its way already. */
+    /* The head of the answer that says so may have been sent already. */
     if (client->waits_at == WRITING && atomic_load(&model->http->stage) >= GRC_HTTP_LEAVING)
         client->excused = true;
     client->out_at += piece;
@@ -451,13 +452,14 @@ static void note(struct client *client, enum event event)
         if (client->states & ONE(state))
             next |= table[state][event];
     }
-    /* One that has ended its sending, or left, is not waited for once it has its answers. When it
-     * did so before its request was served, what the handler waits for is not cancelled. */
+    /* The gateway does not wait for a client that has ended its sending, or has left, once that
+     * client has its answers. If the client did so before its request was served, the wait of the
+     * handler is not cancelled. */
     if (client->half || client->end < 0) {
         next |= ONE(GONE);
         next |= client->states & ONE(HELD);
     }
-    /* What happens before the gateway runs may be seen by it in any order. */
+    /* The gateway may see the events that happen before it runs in any order. */
     client->states = client->events == 0 ? next : client->states | next;
     client->events++;
 }
@@ -532,7 +534,7 @@ static void act(struct model *model)
     }
 }
 
-/* --- what must have come of it --- */
+/* --- what must hold after each step --- */
 
 static enum state observe(const struct client *client)
 {
@@ -547,7 +549,7 @@ static enum state observe(const struct client *client)
     return conn->in_len > 0 ? PART : IDLE;
 }
 
-/* The first deadline of a connection that nothing happens to. */
+/* Returns the earliest deadline of a connection to which nothing happens. */
 static int64_t limit_ms(const struct client *client, enum state state)
 {
     const struct grc_conn *conn = client->conn;
@@ -626,7 +628,7 @@ static void settle(struct model *model)
     }
 }
 
-/* Whatever they were at, nothing is left. */
+/* Nothing is left, whatever the states of the connections were. */
 static void end_gateway(struct model *model)
 {
     struct grc_http *http = model->http;

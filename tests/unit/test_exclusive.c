@@ -1,4 +1,4 @@
-/* call/exclusive.h: calls that take turns by name */
+/* call/exclusive.h: calls with the same key run one after the other */
 #include "base/clock.h"
 #include "call/exclusive.h"
 #include "loop/fiber.h"
@@ -29,7 +29,7 @@ static void test_holder_has_it_until_it_leaves(void **state)
     assert_true(is_new);
     assert_int_equal(grc_exclusive_enter("a", KEY, &one, GRC_NEVER_MS, &is_new), GR_OK);
     assert_false(is_new);
-    /* The key is taken, other keys and other owners are not. */
+    /* The key is in use. Other keys, and the same key of other owners, are free. */
     assert_int_equal(grc_exclusive_enter("a", KEY, &other, grc_mono_ms() + 5, &is_new),
                      GR_ERR_TIMEOUT);
     assert_int_equal(grc_exclusive_enter("b", KEY, &other, GRC_NEVER_MS, &is_new), GR_OK);
@@ -72,7 +72,8 @@ static void take_turn(void *arg)
     atomic_fetch_add(&crowd->ended, 1);
 }
 
-/* More calls than workers: waiting ones hold none, so that the holder can continue. */
+/* There are more calls than workers. Calls that wait hold no worker, so the call that has the key
+ * can continue. */
 static void test_crowd_takes_turns(void **state)
 {
     struct crowd crowd = {.loop = grc_loop_new()};

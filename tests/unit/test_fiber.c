@@ -34,7 +34,7 @@ static int end_loop(void **state)
     return 0;
 }
 
-/* --- one fiber, the test's thread works for it --- */
+/* --- one fiber, run by the thread of the test --- */
 
 struct pauser {
     int64_t pause_ms;
@@ -89,7 +89,7 @@ static void test_cancel_ends_the_wait_and_names_one_fiber_only(void **state)
         grc_loop_step(*state, -1);
     assert_int_equal(pauser.woken, GRC_WOKEN_CANCELLED);
 
-    /* The same memory, another fiber: the old handle does not reach it. */
+    /* Another fiber has the same memory, and the old handle must not reach it. */
     assert_true(grc_fiber_start(*state, pause_once, &next));
     assert_ptr_equal(next.self, pauser.self);
     grc_fiber_cancel(pauser.ref);
@@ -336,7 +336,7 @@ static void test_queue_wakes_in_order(void **state)
         grc_loop_step(*state, -1);
     assert_null(line.queue.first);
     line.deadline_ms = grc_mono_ms() + 5;
-    stand_in_line(&line); /* on a thread */
+    stand_in_line(&line); /* on a thread, without a fiber */
     assert_int_equal(line.late, 2);
     assert_null(line.queue.first);
 }
@@ -346,7 +346,8 @@ static void test_queue_wakes_in_order(void **state)
 #define CALLS 200
 #define STEPS 60
 
-/* Fibers that take turns at a counter, wait for bytes, pause, start others and are cancelled. */
+/* Fibers that change a counter one after the other, wait for bytes, pause, start other fibers and
+ * are cancelled. */
 struct crowd {
     struct grc_loop *loop;
     pthread_mutex_t lock;

@@ -1,4 +1,4 @@
-/* Names, tokens, lists and numbers as HTTP fields have them. */
+/* Names, tokens, lists and numbers in fields of HTTP. */
 #include "base/field.h"
 
 #include <ctype.h>
@@ -55,7 +55,7 @@ static void a_number_is_all_digits_and_fits(void **state)
 {
     static const struct {
         const char *text;
-        int64_t number; /* -1: it is none */
+        int64_t number; /* -1: the text is not a number */
     } cases[] = {
         {"0", 0},
         {"007", 7},

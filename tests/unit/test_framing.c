@@ -1,4 +1,5 @@
-/* Heads as sent; and what passes is read by CivetWeb in the same way. */
+/* Heads of requests: which are accepted, and that CivetWeb reads an accepted one in the same
+ * way. */
 #include "http/framing.h"
 #include "http/http.h"
 
@@ -14,9 +15,9 @@
 
 static const struct grc_framing_limits limits = {.uri_max = 100, .headers_max = 2000};
 
-/* --- CivetWeb's way, as of 1.15 and 1.16 --- */
+/* --- as CivetWeb 1.15 and 1.16 read a head --- */
 
-/* Ends the word at *at and steps over all white space behind it. */
+/* Ends the word at *at, and moves *at behind all white space that follows. */
 static char *end_word(char *at)
 {
     while (isgraph((unsigned char)*at))
@@ -27,7 +28,7 @@ static char *end_word(char *at)
     return at;
 }
 
-/* One header line; NULL at what CivetWeb takes for the end. */
+/* Returns one header line, or NULL at what CivetWeb takes for the end of the head. */
 static char *split_header(char *at, struct gr_pair *header)
 {
     char *start = at;
@@ -87,10 +88,10 @@ static void compare(const char *bytes, size_t len, const struct grc_request *req
     free(copy);
 }
 
-/* --- a head, judged --- */
+/* --- reading a head --- */
 
 struct parsed {
-    char *buffer; /* exactly as large as what was read, so that a sanitizer sees every overrun */
+    char *buffer; /* exactly as large as the input, so that a sanitizer sees every overrun */
     struct grc_request request;
 };
 
@@ -127,7 +128,7 @@ static enum gr_err judge(const char *wire, struct grc_request *ret_request)
     assert_int_equal(err, parsed.request.broken);
     assert_int_equal(err != GR_OK, parsed.request.broken_reason != NULL);
     if (ret_request)
-        *ret_request = parsed.request; /* its slices are gone, its numbers are not */
+        *ret_request = parsed.request; /* its slices are invalid then, its numbers are kept */
     free(parsed.buffer);
     return err;
 }

@@ -1,4 +1,4 @@
-/* A reading of the config, handed over to the process of one group. */
+/* The config as it is passed to the process of one group. */
 #include "config/handover.h"
 #include "unit/config_dir.h"
 

@@ -1,5 +1,5 @@
-/* Answers of upstreams as they come over the wire, with what is made of them. Each is fed in one
- * piece, byte by byte, and in two pieces cut at every place. */
+/* Answers of upstreams, and how they are read. Each answer arrives in one piece, byte by byte, and
+ * in two pieces for every place of the cut. */
 #include "unit/http1_examples.h"
 #include "upstream/http1_answer.h"
 
@@ -96,7 +96,7 @@ static void check(struct reader *reader, const struct http1_example *example, si
     if (!gr_str_eq(grc_http1_answer_body(answer), gr_str_of(example->body)))
         fail_msg("'%s': the body is '%.*s'", example->name, (int)grc_http1_answer_body(answer).len,
                  grc_http1_answer_body(answer).ptr);
-    /* Bytes after the end are seen only when they arrived with it. */
+    /* Bytes after the end are noticed only when they arrived together with the end. */
     bool behind = first < example->bytes.len && !example->kept;
     if (answer->kept != example->kept && !behind)
         fail_msg("'%s': kept is %d", example->name, answer->kept);
@@ -150,7 +150,7 @@ static void heads_are_bounded_together(void **state)
     assert_int_equal(end, GRC_HTTP1_BROKEN);
     assert_in_range(fed, GRC_HTTP1_HEAD_MAX / 2, GRC_HTTP1_HEAD_MAX);
 
-    /* A line without an end. */
+    /* A line that does not end. */
     begin(&reader, false);
     end = feed(&reader, OK "X: ", sizeof(OK "X: ") - 1);
     for (fed = 0; end == GRC_HTTP1_MORE && fed < 2 * GRC_HTTP1_HEAD_MAX; fed++)
@@ -160,7 +160,7 @@ static void heads_are_bounded_together(void **state)
     grc_buf_done(&reader.in);
 }
 
-/* Chunk sizes need neither memory nor space of the head; their extensions do. */
+/* The sizes of chunks use neither memory nor the space of the head, but their extensions do. */
 static void chunks_may_be_many(void **state)
 {
     static struct reader reader;

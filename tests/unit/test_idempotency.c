@@ -223,7 +223,7 @@ static void a_released_key_can_be_used_again(void **state)
     assert_true(claims(&claim, &record));
 }
 
-/* The first of two claims ends late: what it writes must not end the second. */
+/* The first of two claims ends late. What it writes must not end the second one. */
 static void another_claim_ends_no_record(void **state)
 {
     const struct grc_record_claim claim = claim_of("a", "me", 1);
@@ -365,7 +365,7 @@ static void an_answer_over_the_limit_leaves_its_status(void **state)
     grc_arena_done(&call.arena);
 }
 
-/* --- rivals --- */
+/* --- several requests with the same key --- */
 
 #define RIVALS 8
 
@@ -414,7 +414,7 @@ static void wait_for(const char *id, enum grc_record_state wanted)
     }
 }
 
-/* One owner is gone, the other is busy with its request for as long. */
+/* One owner has ended. The other one has worked on its request for the same time. */
 static void the_requests_of_a_gateway_that_is_gone_are_lost(void **state)
 {
     struct grc_keeper *busy = grc_keeper_new(world.store, groups);
@@ -445,7 +445,7 @@ static void records_are_ended_later(void **state)
 
     (void)state;
     assert_non_null(keeper);
-    claim.now_ms = grc_now_ms(); /* else the keeper, which knows the time, removes it */
+    claim.now_ms = grc_now_ms(); /* otherwise the keeper, which knows the time, would remove it */
     assert_true(claims(&claim, &record));
     claim = claim_of("release", "me", 2);
     claim.now_ms = grc_now_ms();
@@ -454,7 +454,7 @@ static void records_are_ended_later(void **state)
     struct grc_record_claim now = answered;
     now.now_ms = grc_now_ms();
     assert_true(claims(&now, &record));
-    /* Another gateway has given it up meanwhile: its outcome is known all the same. */
+    /* Another gateway has given the record up meanwhile. The outcome is known nevertheless. */
     assert_int_equal(grc_record_lose(world.store, "answer", 3), GR_OK);
     {
         char body[] = "the first answer"; /* copied */
@@ -529,7 +529,8 @@ static void the_keeper_counts_the_records_of_a_group(void **state)
     grc_keeper_free(keeper);
 }
 
-/* The keeper's first look waits for this transaction, and so comes after the request has begun. */
+/* The keeper first waits for this transaction, so it looks for records after the request has
+ * begun. */
 static enum gr_err begin_before_the_first_look(struct grc_store_session *session, void *arg)
 {
     static const char *const two_groups[] = {"rooms", "templates", NULL};
@@ -556,7 +557,7 @@ static void a_request_that_the_store_has_not_answered_stays_counted(void **state
 
     (void)state;
     claim.group = "templates";
-    claim.now_ms = grc_now_ms(); /* else it is over at once */
+    claim.now_ms = grc_now_ms(); /* otherwise the record would expire immediately */
     assert_true(claims(&claim, &record));
     assert_int_equal(grc_store_tx(world.store, begin_before_the_first_look, &keeper), GR_OK);
     /* counted after "rooms" */

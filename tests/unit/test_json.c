@@ -154,7 +154,7 @@ static void reasons_do_not_quote_the_input(void **state)
     assert_null(strstr(reason, "hunter2"));
 }
 
-/* Says how the two readers differ, if they do. */
+/* Prints how the results of the two readers differ, if they do. */
 static void assert_as_jansson(gr_str text)
 {
     json_t *wanted = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
@@ -167,7 +167,7 @@ static void assert_as_jansson(gr_str text)
     json_decref(value);
 }
 
-/* Right and wrong forms of every kind. */
+/* Valid and invalid texts of every kind. */
 static const char *const all_forms[] = {
     "0",
     "-",
@@ -278,7 +278,7 @@ static void texts_are_read_as_jansson_does(void **state)
         assert_as_jansson(gr_str_of(all_forms[i]));
 }
 
-/* Each text with each of its bytes left out, doubled, and replaced. */
+/* Tries each text with each of its bytes removed, doubled and replaced. */
 static void texts_with_a_fault_are_read_as_jansson_does(void **state)
 {
     static const char *const texts[] = {
@@ -350,7 +350,7 @@ static gr_str nested(const char *open, const char *close, size_t count)
     return (gr_str){text, len};
 }
 
-/* Runs with as little stack as a worker has left. */
+/* Runs with only as much stack as a worker has left. */
 static void *parse_nested(void *arg)
 {
     static const struct {
@@ -394,7 +394,7 @@ static void deep_nesting_is_refused_before_anything_recurses(void **state)
     free((void *)(uintptr_t)text.ptr);
 }
 
-/* Compared with the printer of jansson. */
+/* The result must be that of the printer of jansson. */
 static void values_are_written_as_jansson_does(void **state)
 {
     static const char *const texts[] = {
@@ -433,7 +433,8 @@ static void values_are_written_as_jansson_does(void **state)
     grc_buf_done(&buf);
 }
 
-/* Each character at each place of short strings, since they are looked at by eights. */
+/* Tries each character at each place of short strings, because the printer examines eight bytes at
+ * a time. */
 static void every_character_is_written_at_every_place(void **state)
 {
     struct grc_buf buf;
@@ -637,11 +638,11 @@ static void parts_are_found_without_a_tree(void **state)
         {"[\"],\",\"\\\"]\"]", "=\"],\";=\"\\\"]\";."},
         {"{\"a\":1,\"b\" : {\"c\":2}}", "\"a\"=1;\"b\"={\"c\":2};."},
         {"{\"}\":\",\"}", "\"}\"=\",\";."},
-        {"[1,]", "=1;=;."}, /* the empty value is no JSON, as its reader finds */
+        {"[1,]", "=1;=;."}, /* the empty value is not JSON, which the reader of the value finds */
         {"[,1]", "=;=1;."},
         {"[1 2]", "=1 2;."},
         {"[1}", "=1;!"},
-        {"[1},[2]", "=1;!"}, /* its brackets are as many */
+        {"[1},[2]", "=1;!"}, /* it has as many opening as closing brackets */
         {"{\"a\":1]", "\"a\"=1;!"},
         {"[1] 2", "=1;!"},
         {"[1", "!"},

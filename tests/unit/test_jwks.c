@@ -176,7 +176,7 @@ static void test_odd_members_beside_a_good_one(void **state)
     }
 }
 
-/* The modulus of a published RSA key must not be made to work as a secret. */
+/* The modulus of a published RSA key must not be accepted as a secret. */
 static void test_secrets(void **state)
 {
     static const char key[] =
@@ -269,7 +269,7 @@ static void test_refresh(void **state)
     assert_int_equal(set->count, 1);
     assert_false(grc_jwks_source_stale(source, 32000, 1000));
     assert_true(grc_jwks_source_stale(source, 32001, 1000));
-    /* After a failure the old set stays; a reader keeps the set it has. */
+    /* After a failure the old set stays in use, and a reader keeps the set that it has. */
     issuer.down = true;
     assert_int_equal(grc_jwks_source_refresh(source, 70000, true, fetch, &issuer), GRC_JWKS_FAILED);
     struct grc_jwks *again = grc_jwks_source_set(source);
@@ -301,7 +301,8 @@ static void *ask(void *arg)
     return NULL;
 }
 
-/* Many at the same time: one fetches, some wait for the result, the rest does not wait. */
+/* Of many readers at the same time, one fetches the set, some wait for the result, and the others
+ * do not wait. */
 static void test_crowd(void **state)
 {
     enum { CROWD = 40 };

@@ -1,4 +1,4 @@
-/* Tokens: valid ones, and every way in which a token can be invalid. */
+/* Tokens: valid ones, and ones that are invalid in each possible way. */
 #include "token/jwt.h"
 
 #include "base/secure.h"
@@ -155,7 +155,7 @@ static void round_trip(const char *alg, gr_str private_key, gr_str public_key)
     assert_int_equal(json_array_size(json_object_get(claims, "n")), 2);
     json_decref(claims);
     size_t len = strlen(token);
-    /* Any other character in any part makes it invalid. */
+    /* The token is invalid when any character in any part is replaced by another one. */
     for (size_t i = 0; i < len; i += 7) {
         char was = token[i];
         token[i] = was == 'A' ? 'B' : 'A';
@@ -444,7 +444,7 @@ static void the_kid_chooses_the_key(void **state)
     token = gr_str_of(sign_with(stray, "{}"));
     assert_int_equal(grc_jwt_verify(keys, 3, NULL, token, (int64_t)NOW, NULL), GRC_JWT_KEY);
     assert_int_equal(grc_jwt_verify(keys, 0, NULL, token, (int64_t)NOW, NULL), GRC_JWT_KEY);
-    /* The kid of an ES256 key with another algorithm. */
+    /* The token names an ES256 key by its kid, and has another algorithm. */
     token = gr_str_of(
         raw_token("{\"alg\":\"HS256\",\"kid\":\"two\"}", GR_STR("{}"), GR_STR("secret one")));
     assert_int_equal(grc_jwt_verify(keys, 3, NULL, token, (int64_t)NOW, NULL), GRC_JWT_ALGORITHM);
@@ -672,7 +672,7 @@ static void a_token_is_read_before_it_is_verified(void **unused)
         assert_false(grc_jwt_peek(gr_str_of(malformed[i]), &header, &claims));
 }
 
-/* Otherwise one token would have several texts. */
+/* Otherwise several texts would be the same token. */
 static void bytes_have_one_base64url(void **state)
 {
     static const struct {

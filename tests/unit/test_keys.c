@@ -23,7 +23,7 @@
 static char dir[] = "/tmp/greenroom-keys.XXXXXX";
 static char path[64];
 
-/* The keys of the file at path, which have to be good. */
+/* Reads the keys of the file at path, which have to be valid. */
 static struct grc_keys *keys_of_file(void)
 {
     char *reason = NULL;
@@ -114,7 +114,7 @@ static void test_add_and_check(void **state)
     grc_key_set_unref(set);
     assert_int_equal(check(keys, text, NOW + HOUR), GRC_KEY_EXPIRED);
     assert_int_equal(check(keys, other, NOW + 1000 * HOUR), GRC_KEY_FOUND);
-    /* The secret of one with the id of the other. */
+    /* The text has the secret of one key and the id of the other. */
     memcpy(text + 3, other + 3, 12);
     assert_int_equal(check(keys, text, NOW), GRC_KEY_UNKNOWN);
     memcpy(text + 3, "000000000000", 12);
@@ -142,7 +142,7 @@ static void test_revoke_rotate_prune(void **state)
     assert_non_null(strstr(reason, "exists"));
     free(reason);
     assert_true(grc_key_document_rotate(file.root, "app", HOUR, NOW, fresh, &reason));
-    /* Two have this name now: only an id is unique. */
+    /* Two keys have this name now, because only ids are unique. */
     assert_false(grc_key_document_rotate(file.root, "app", HOUR, NOW, fresh, &reason));
     free(reason);
     assert_true(grc_key_file_save(&file, &reason));
@@ -281,13 +281,13 @@ static void test_noticed_while_running(void **state)
     assert_true(grc_key_file_save(&file, &reason));
     grc_key_file_close(&file);
     assert_true(becomes(keys, text, GRC_KEY_REVOKED));
-    /* An unreadable file changes nothing; a removed file accepts no key. */
+    /* When the file cannot be read, nothing changes. When it was removed, no key is accepted. */
     assert_int_equal(unlink(path), 0);
     assert_true(becomes(keys, text, GRC_KEY_UNKNOWN));
     grc_keys_free(keys);
 }
 
-/* Writes the file anew, in place and as long as before, and sets the time of its change. */
+/* Writes new content of the same length into the file, and sets the time of its last change. */
 static void write_in_place(const char *text, time_t changed_s)
 {
     const struct timespec times[] = {{.tv_sec = changed_s}, {.tv_sec = changed_s}};
@@ -302,7 +302,8 @@ static void write_in_place(const char *text, time_t changed_s)
     assert_int_equal(close(fd), 0);
 }
 
-/* An editor may keep the file and its length, and then only the times tell of a change. */
+/* An editor may keep the inode and the length of a file; then only the times show that it has
+ * changed. */
 static void test_a_file_changed_in_place_is_noticed(void **state)
 {
     char text[GRC_KEY_TEXT_MAX];
@@ -327,7 +328,8 @@ static void test_a_file_changed_in_place_is_noticed(void **state)
     free(content);
 }
 
-/* Out of descriptors, for example: the gateway keeps its set, and tries again. */
+/* The file cannot be opened, for example for lack of descriptors. The gateway keeps its set and
+ * tries again. */
 static void test_a_reading_that_failed_is_tried_again(void **state)
 {
     struct grc_key_file file;
@@ -365,7 +367,7 @@ static void test_last_use(void **state)
     struct grc_keys *keys = keys_of_file();
     assert_int_equal(check(keys, text, NOW), GRC_KEY_FOUND);
     grc_keys_free(keys);
-    /* Another gateway on the same file used it earlier: the later time stays. */
+    /* Another gateway with the same file has noted an earlier use. The later time is kept. */
     keys = keys_of_file();
     assert_int_equal(check(keys, text, NOW - HOUR), GRC_KEY_FOUND);
     grc_keys_free(keys);
@@ -388,7 +390,8 @@ static void test_last_use(void **state)
     free(content);
 }
 
-/* As in a directory that is mounted read-only: the gateway tries again, and says so once. */
+/* The file cannot be written, as in a directory that is mounted read-only. The gateway tries again,
+ * and logs this once. */
 static void test_last_use_that_cannot_be_written(void **state)
 {
     char text[GRC_KEY_TEXT_MAX];

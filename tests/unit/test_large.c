@@ -1,4 +1,4 @@
-/* call/large.h: the bound of all large trees together */
+/* call/large.h: the limit of the memory of all large JSON values together */
 #include "base/clock.h"
 #include "call/large.h"
 #include "loop/fiber.h"
@@ -31,7 +31,7 @@ static void test_what_fits_enters_at_once(void **state)
     grc_large_leave(60);
 }
 
-/* It could never be served otherwise. */
+/* Otherwise it could never be served. */
 static void test_a_single_tree_always_fits(void **state)
 {
     (void)state;
@@ -60,8 +60,8 @@ static void hold_a_tree(void *bytes_of_it)
     atomic_fetch_add(&crowd.ended, 1);
 }
 
-/* More than fit, and more than there are workers: each gets room in the end, and none holds a
- * worker while it waits. */
+/* There are more calls than fit into the limit, and more than there are workers. Each gets its
+ * memory in the end, and none holds a worker while it waits. */
 static void test_a_crowd_stays_within_the_bound(void **state)
 {
     static size_t sizes[] = {70, 10, 45, 25, 100};

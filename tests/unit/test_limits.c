@@ -1,4 +1,4 @@
-/* Buckets, counts and their table, with the test's own clock. */
+/* Buckets, counts and the table that holds them. The tests set the time. */
 #include "base/address.h"
 #include "base/siphash.h"
 #include "guard/limits.h"
@@ -36,15 +36,15 @@ static void test_bucket(void **state)
     assert_int_equal(view.remaining, 0);
     assert_int_equal(view.next_s, 1);
     assert_int_equal(view.full_s, 1);
-    /* Another owner's is separate. */
+    /* Another owner has a bucket of its own. */
     assert_true(grc_rates_take(rates, key_of("b"), &ten_a_second, START, NULL));
-    /* A tenth of a second gives one token, never more than the maximum. */
+    /* Each tenth of a second adds one token, up to the maximum. */
     assert_false(grc_rates_take(rates, key_of("a"), &ten_a_second, START + SECOND / 11, NULL));
     assert_true(grc_rates_take(rates, key_of("a"), &ten_a_second, START + SECOND / 10, NULL));
     assert_false(grc_rates_take(rates, key_of("a"), &ten_a_second, START + SECOND / 10, NULL));
     assert_true(grc_rates_take(rates, key_of("a"), &ten_a_second, START + 3600 * SECOND, &view));
     assert_int_equal(view.remaining, 4);
-    /* A clock slightly behind, as another thread's may be, changes nothing. */
+    /* A time that is slightly earlier, as another thread may have read it, changes nothing. */
     assert_true(grc_rates_take(rates, key_of("a"), &ten_a_second, START, &view));
     assert_int_equal(view.remaining, 3);
     grc_rates_free(rates);
@@ -85,7 +85,7 @@ static void test_use(void **state)
     grc_rates_free(rates);
 }
 
-/* Entries in use stay, however many new keys arrive; new keys are accepted. */
+/* Entries in use are kept, however many new keys arrive, and new keys are accepted. */
 static void test_full_table(void **state)
 {
     struct grc_rates *rates = grc_rates_new(1024);
@@ -102,7 +102,7 @@ static void test_full_table(void **state)
     }
     assert_int_equal(refused, 0);
     assert_false(grc_rates_enter(rates, key_of("held"), 1, START, &counted));
-    /* All entries in use: new keys cannot be counted and are accepted. */
+    /* All entries are in use. New keys cannot be counted, and are accepted. */
     for (int i = 0; i < 20000; i++) {
         snprintf(name, sizeof(name), "stranger %d", i);
         assert_true(grc_rates_enter(rates, key_of(name), 1, START, &counted));
@@ -238,7 +238,7 @@ static void test_throttle(void **state)
     assert_true(grc_limits_failure(limits, GR_STR("2001:db8:0:1::1"), START, &retry_s));
     assert_true(grc_limits_failure(limits, GR_STR("2001:db8::1"), START + 21 * SECOND, &retry_s));
     grc_limits_free(limits);
-    /* Groups have credentials of their own, also where the host has no provider. */
+    /* Groups may have credentials of their own, also when the host has no provider. */
     settings.auth.keys_file = NULL;
     limits = grc_limits_new(&settings);
     assert_non_null(limits->failures);

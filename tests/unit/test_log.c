@@ -124,7 +124,7 @@ static void formats_keep_to_the_limit(void **state)
     assert_int_equal(buf.len, 294);
     assert_int_equal(buf.ptr[293], '3');
     assert_int_equal(grc_buf_format(&buf, "%s", "seven.."),
-                     GR_ERR_TOO_LARGE); /* would fit in cap */
+                     GR_ERR_TOO_LARGE); /* it would fit into cap */
     assert_int_equal(buf.len, 294);
     assert_int_equal(strlen(buf.ptr), 294);
     assert_int_equal(grc_buf_format(&buf, "%s", "sixsix"), GR_OK);

@@ -25,9 +25,9 @@ struct reader {
     int ends[2];
     pthread_t thread;
     FILE *stream;
-    long next[THREADS]; /* of each thread's lines, the number that must come next */
-    long seen;          /* lines of threads */
-    long told;          /* how many were lost, as the log itself says */
+    long next[THREADS]; /* for each thread, the number that its next line must have */
+    long seen;          /* the number of lines that the threads wrote */
+    long told;          /* the number of lines that the log reports as lost */
     bool disordered;
     char last[256];
 };
@@ -158,7 +158,7 @@ static void without_a_buffer_a_line_is_there_when_work_goes_on(void **state)
     fclose(reader.stream);
 }
 
-/* /dev/full refuses every byte, as a full disk does. */
+/* /dev/full refuses every write, as a full disk does. */
 static void lines_that_cannot_be_written_are_counted_and_told_of(void **state)
 {
     struct reader reader;

@@ -1,4 +1,4 @@
-/* core/loop: the epoll that workers share, watches, timers */
+/* core/loop: the epoll instance that the workers share, watches, and timers */
 #include "base/clock.h"
 #include "loop/timer.h"
 #include "loop/watch.h"
@@ -33,7 +33,7 @@ static void nothing(void *arg)
     (void)arg;
 }
 
-/* Sets, moves and clears at random; what is left must come out in order and completely. */
+/* Sets, moves and clears timers at random. All that are left must run, in the right order. */
 static void test_timers_come_in_order(void **state)
 {
     struct grc_timers *timers = grc_timers_new();
@@ -146,7 +146,7 @@ static void pair(int ends[2])
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
 }
 
-/* Steps until nothing is ready any more. */
+/* Runs the loop until nothing is ready any more. */
 static void settle(struct grc_loop *loop)
 {
     for (int i = 0; i < 5; i++)
@@ -219,7 +219,7 @@ static void test_room_to_write_and_hangup(void **state)
     settle(loop);
     assert_int_equal(told.times, 2);
     assert_int_equal(told.events, GRC_HANGUP);
-    /* The notice stays. */
+    /* The notification is kept. */
     assert_false(grc_watch_arm(watch, GRC_HANGUP, tell, &told));
     assert_false(grc_watch_arm(watch, GRC_HANGUP, tell, &told));
     grc_watch_close(watch);

@@ -60,7 +60,7 @@ static void the_memory_of_large_work_goes_back(void **state)
     void *above = fill();
     assert_true(resident() > before + bytes);
     drop();
-    /* Not yet, as long as another large piece of work is under way. */
+    /* The memory is not returned while another large piece of work is in progress. */
     grc_memory_freed(bytes);
     assert_true(resident() > before + bytes);
     grc_memory_freed(bytes);

@@ -42,7 +42,7 @@ static void labels_are_escaped(void **state)
     }
 }
 
-/* Each bucket counts what took no longer than its bound; the last one everything. */
+/* Each bucket counts the requests that took no longer than its bound. The last one counts all. */
 static void a_bucket_counts_what_is_within_its_bound(void **state)
 {
     static const char bucket[] = "_bucket{operation=\"test.took\"";

@@ -161,7 +161,7 @@ static void status_follows_end_and_first_recording(void **unused)
     life = (struct mini_life){.has_end = true, .end_ms = 101};
     assert_int_equal(mini_status_of(&life, 100), MINI_REAL_TIME);
     assert_int_equal(mini_status_of(&life, 101), MINI_CLOSED);
-    life.recorded = true; /* from here on the end does not matter */
+    life.recorded = true; /* from here on the end of the class does not matter */
     assert_int_equal(mini_status_of(&life, 0), MINI_FINISHED);
     life.adjusted = true;
     assert_int_equal(mini_status_of(&life, 0), MINI_ADJUSTED);
@@ -173,7 +173,8 @@ static void status_follows_end_and_first_recording(void **unused)
         assert_non_null(mini_status_name((enum mini_status)status));
 }
 
-/* One column per status, then what a repeat means: in which statuses, and by which fact. */
+/* One column for each status, then what a repeated message does, in which statuses and because of
+ * which fact. */
 static const char *const first_cells[MINI_MESSAGE_COUNT] = {
     /* real-time, closed, finished, adjusted, transcoded: Apply, Ignore, Refuse */
     [MINI_ROOM_CLOSE] = "AAAAA",       [MINI_ROOM_UPLOAD] = "AAAAA",
@@ -233,7 +234,7 @@ static void unfinished_work_is_taken_up_again(void **unused)
     (void)unused;
     assert_int_equal(mini_decide(MINI_ROOM_ADJUST, &facts), MINI_APPLY);
     assert_int_equal(mini_decide(MINI_EDITION_COMMIT, &facts), MINI_APPLY);
-    /* transcoded before, and once more after a restart */
+    /* it was transcoded before, and is transcoded again after a restart */
     facts = (struct mini_facts){.status = MINI_TRANSCODED, .transcoding = true};
     assert_int_equal(mini_decide(MINI_TASK_TRANSCODED, &facts), MINI_APPLY);
     /* another edition of a transcoded class */

@@ -1,4 +1,4 @@
-/* Option rows of a plugin, parsed into the plugin's struct. */
+/* The option rows of a plugin, and how the config is parsed into the plugin's struct. */
 #include "config/options.h"
 #include "unit/config_dir.h"
 
@@ -56,7 +56,7 @@ static void *parse(struct config_dir *dir, const struct gr_plugin *which, const 
 
     snprintf(where, sizeof(where), "%s/plugins.d/sample.json", dir->path);
     options = grc_options_parse(which, where, config, config_dir_report, dir);
-    json_decref(config); /* nothing of it is needed any more */
+    json_decref(config); /* the options keep no pointer into it */
     return options;
 }
 

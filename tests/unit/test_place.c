@@ -1,4 +1,4 @@
-/* The paths of an installation, from the place of its program. */
+/* The paths of an installation, which are derived from the place of its program. */
 #include "base/place.h"
 
 #include <limits.h>

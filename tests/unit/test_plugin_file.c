@@ -27,7 +27,7 @@ static void test_replace(void **state)
     check("{\"enabled\": \"a\\\"b\"}", true, "{\"enabled\": true}");
 }
 
-/* Only the outermost member counts, wherever else the word occurs. */
+/* Only the member of the outermost object is changed, wherever else the word occurs. */
 static void test_elsewhere(void **state)
 {
     (void)state;
@@ -39,7 +39,7 @@ static void test_elsewhere(void **state)
           "{\"a\": \"\\\\\", \"b\": [[\"]\"], {}], \"enabled\": true}");
 }
 
-/* Comments are passed over, and stay. */
+/* Comments are skipped, and are kept. */
 static void test_comments(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Tables of plugins: those of an older ABI are read at their own width; those that are wrong are
- * refused with row, member and what was wanted. */
+/* The tables of plugins. Rows of an older ABI are read with their own size. Wrong tables are
+ * refused, with a message that names the row, the member and what was wanted. */
 #include "plugin/plugin.h"
 #include "plugin/rows.h"
 
@@ -20,7 +20,7 @@ static const struct gr_field room_params[] = {{.name = "room_id", .type = GR_STR
 static const struct gr_answer answers[] = {{.status = 200, .doc = "The room"}, GR_END};
 static const struct gr_forward forward = {.upstream = "api", .path = "/v2/rooms/{room_id}"};
 
-/* A route without fault; tests change one member. */
+/* A valid route, of which each test changes one member. */
 static struct gr_route good_route(void)
 {
     return (struct gr_route){.method = GR_METHOD_GET,
@@ -111,7 +111,7 @@ static void what_a_plugin_does_not_have_stays_away(void **state)
     grc_rows_free(copy);
 }
 
-/* --- judging --- */
+/* --- checking --- */
 
 static char *reason_of(const struct gr_plugin *desc)
 {

@@ -54,7 +54,8 @@ static int64_t host_store_now_ms(struct gr_call *call)
     return world.now_ms;
 }
 
-/* Ids fall, so that only the queue's own order can put rows in the order they came. */
+/* Each id is smaller than the one before, so that the order of ids is not the order in which rows
+ * were added. */
 static void host_uuid(char ret_text[37])
 {
     (void)snprintf(ret_text, 37, "%036u", 1000000u - world.ids++);
@@ -684,7 +685,7 @@ static void the_end_of_a_row_can_claim_the_next_of_its_series(void **unused)
     world.now_ms += 60000;
     assert_string_equal(claim_keys(&rooms, items, 8), "3 4 5 6 ");
     assert_int_equal(queue_done_next(&call, &rooms, &items[0], &other, &taken), GR_OK);
-    assert_false(taken); /* it was the last one */
+    assert_false(taken); /* it was the last row */
 }
 
 static void nothing_of_a_paused_lane_is_claimed(void **unused)
@@ -728,7 +729,8 @@ static void rows_that_lost_the_one_before_them_are_repaired(void **unused)
     assert_int_equal(queue_repair(&call, &rooms, "t", &count), GR_OK);
     assert_int_equal(count, 0);
     run_sql("DELETE FROM events WHERE seq = 1");
-    /* A release without the column adds rows that are not behind. */
+    /* An older release, which does not know the column, adds rows that do not wait for other
+     * rows. */
     run_sql("INSERT INTO events (seq, target, room, due_ms) VALUES (7, 't', 'b', 1), "
             "(8, 'u', 'a', 1), (9, 'u', 'a', 1)");
     assert_int_equal(queue_repair(&call, &rooms, "t", &count), GR_OK);

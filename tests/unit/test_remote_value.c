@@ -1,5 +1,5 @@
-/* Answers as they are kept in the server of the shared cache: what is read back, and what is not.
- */
+/* The form of answers in the server of the shared cache: which values are read as answers, and
+ * which are refused. */
 #include "upstream/remote_value.h"
 
 #include <setjmp.h>

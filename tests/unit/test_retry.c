@@ -21,16 +21,16 @@ static bool may(enum gr_err err, bool safe, bool sent, bool received, unsigned t
 static void only_what_cannot_do_harm_is_retried(void **state)
 {
     (void)state;
-    /* not connected: all methods */
+    /* there was no connection, so all methods are repeated */
     assert_true(may(GR_ERR_UPSTREAM_CONNECT, true, false, false, 1));
     assert_true(may(GR_ERR_UPSTREAM_CONNECT, false, false, false, 1));
     assert_true(may(GR_ERR_UPSTREAM_TIMEOUT, false, false, false, 1));
-    /* sent, no answer: safe methods */
+    /* the request was sent and there was no answer, so only safe methods are repeated */
     assert_true(may(GR_ERR_UPSTREAM_BROKEN, true, true, false, 2));
     assert_false(may(GR_ERR_UPSTREAM_BROKEN, false, true, false, 1));
     assert_false(may(GR_ERR_UPSTREAM_TIMEOUT, true, true, false, 1));
     assert_false(may(GR_ERR_UPSTREAM_CONNECT, false, true, false, 1));
-    /* an answer began: none */
+    /* an answer had begun, so nothing is repeated */
     assert_false(may(GR_ERR_UPSTREAM_BROKEN, true, true, true, 1));
     /* enough */
     assert_false(may(GR_ERR_UPSTREAM_BROKEN, true, true, false, 3));

@@ -1,4 +1,5 @@
-/* The threads of rig that hash passwords: right results, a bounded queue, low priority. */
+/* The threads of rig that hash passwords: their results are right, their queue has a limit, and
+ * their priority is low. */
 #include "../../plugins/rig/rig.h"
 #include "base/secure.h"
 
@@ -19,7 +20,7 @@
 #define CALLERS 8
 
 /* rig lets the host digest passwords of the maximum length. The digest function of these tests
- * waits at the gate, which keeps the thread busy. */
+ * waits until the gate is open, which keeps the thread busy. */
 static sem_t gate;
 static atomic_int held;
 static atomic_int niceness;
@@ -127,7 +128,7 @@ static void the_wrong_password_is_not_right(void **unused)
     end(hasher);
 }
 
-/* --- held at work --- */
+/* --- while a thread is busy --- */
 
 static char longest[RIG_PASSWORD_MAX_BYTES];
 
@@ -162,7 +163,8 @@ static void *post_gate(void *unused)
     return NULL;
 }
 
-/* The gate opens before or after the stop has begun, as it happens; both must be right. */
+/* The gate may open before or after the stop has begun, and the result must be right in both
+ * cases. */
 static void a_stop_finishes_what_is_in_progress(void **unused)
 {
     (void)unused;

@@ -62,7 +62,7 @@ static struct grc_schema *members_rule(const struct gr_field *rows)
     return rule;
 }
 
-/* All problems as "where: kind expected", one a line. */
+/* Returns all problems as lines of the form "where: kind expected". */
 static const char *listing(void)
 {
     static const char *const kinds[] = {"?",   "missing", "type", "min",
@@ -221,7 +221,7 @@ static void strings(void **state)
 
 static void costly_patterns_end(void **state)
 {
-    /* Without a limit, ways to cut the text: more than 10^12. */
+    /* Without a limit, the matcher would try more than 10^12 ways to divide the text. */
     const struct gr_field row = {.type = GR_STRING, .pattern = "(a|aa)+[bc]"};
     struct grc_schema *rule = value_rule(&row);
     char text[64];
@@ -494,7 +494,7 @@ static enum gr_err check_broken(struct gr_call *call, const json_t *parent, cons
     return GR_ERR_STORE_DOWN;
 }
 
-/* As the host's gr_invalid() does it: seen from the value. */
+/* Does what the host's gr_invalid() does, with paths relative to the value. */
 static enum gr_err check_inside(struct gr_call *call, const json_t *parent, const json_t *value)
 {
     (void)call;
@@ -759,7 +759,7 @@ static void path_parameters(void **state)
 
 /* --- bindings and stripping --- */
 
-/* Names that a lenient decoder behind the gateway may take for that of a row that binds. */
+/* Names that a lenient decoder behind the gateway may take for the name of a row that binds. */
 static void names_that_may_be_taken_for_a_bound_one(void **state)
 {
     const struct gr_field inner[] = {GR_FIELD("role", GR_STRING, "d", .binds = "role"),

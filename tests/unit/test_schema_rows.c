@@ -1,4 +1,5 @@
-/* validate/schema.h: what compiling a table refuses, and how it reads older rows. */
+/* validate/schema.h: which tables are refused when they are compiled, and how rows of an older ABI
+ * are read. */
 #include "validate/schema.h"
 
 /* cmocka.h needs these before it. */
@@ -125,7 +126,7 @@ static void rows_that_contain_themselves_are_refused(void **state)
     free(reason);
 }
 
-/* A row as a plugin of some earlier ABI would have it: it ends after .doc. */
+/* A row as in a plugin of an earlier ABI, which ends after .doc. */
 struct short_field {
     const char *name;
     enum gr_type type;

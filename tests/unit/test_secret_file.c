@@ -92,7 +92,7 @@ static void an_operators_own_is_taken_without_its_line_end(void **state)
     grc_wipe_free(text);
 }
 
-/* Another user may have made the link, and who owns the file that it names is not looked at. */
+/* Another user may have made the link, and the owner of the file that it names is not checked. */
 static void a_link_is_refused(void **state)
 {
     const char *reason = "";

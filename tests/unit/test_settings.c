@@ -1,4 +1,4 @@
-/* Config directories, valid and invalid: values read and messages. */
+/* Config directories, valid and invalid: the values that are read, and the messages. */
 #include "base/log.h"
 #include "config/env.h"
 #include "config/settings.h"
@@ -327,7 +327,7 @@ static void test_nothing(void **state)
                         "D/greenroom.json: cannot be read: No such file or directory\n");
 }
 
-/* Deep nesting gives a message, not deep recursion. */
+/* JSON that is nested too deeply is refused with a message, and does not cause deep recursion. */
 static void test_deep(void **state)
 {
     struct config_dir *dir = *state;
@@ -387,7 +387,8 @@ static void test_defaults(void **state)
     grc_settings_free(settings);
 }
 
-/* An invalid file of authorities is found before any connection. */
+/* A file of certificate authorities that is invalid is reported when the config is read, before any
+ * connection is made. */
 static void test_files_of_authorities(void **state)
 {
     static const char config[] =
@@ -451,7 +452,7 @@ static void test_line_end_of_a_secret(void **state)
     unsetenv("GR_TEST_LINE");
 }
 
-/* The URL of the store may contain a password: it is a secret. */
+/* The URL of the store may contain a password, so it is treated as a secret. */
 static void test_the_store_is_a_secret(void **state)
 {
     struct config_dir *dir = *state;
@@ -603,7 +604,8 @@ static void test_secret_file(void **state)
     grc_settings_free(settings);
 }
 
-/* The variables of the replaced service, with and without a slash at the end. */
+/* The environment variables of the replaced service, with and without a slash at the end of their
+ * URLs. */
 static void test_seed_variables(void **state)
 {
     struct config_dir *dir = *state;
@@ -630,7 +632,7 @@ static void test_seed_variables(void **state)
     assert_int_equal(settings->listen[0].port, 8099);
     grc_settings_free(settings);
 
-    /* Scrubbed secrets are out of the environment, and a reload still has them. */
+    /* Secrets are removed from the environment, and are still known at a reload. */
     grc_env_scrub();
     assert_null(getenv("APP_SECRET"));
     assert_non_null(getenv("PORT"));
@@ -679,7 +681,7 @@ static void test_upstream_alone(void **state)
 
     assert_non_null(upstream);
     assert_string_equal(upstream->name, "events");
-    assert_string_equal(upstream->url, "http://h/$$"); /* expanded before, not twice */
+    assert_string_equal(upstream->url, "http://h/$$"); /* not expanded a second time */
     assert_int_equal(upstream->timeout_ms, 30000);
     grc_upstream_settings_free(upstream);
     json_object_set_new(object, "retries", json_integer(11));

@@ -1,7 +1,7 @@
 /*
- * The arithmetic of shared limits, with a bucket and shares as the server's scripts keep them and
- * the test's own clock: the bounds that guard/lease.h and guard/hold.h state hold for gateways that
- * do whatever comes out of a seed (GR_SEED repeats a run).
+ * The arithmetic of shared limits. The tests set the time, and keep a bucket and shares as the
+ * scripts of the server do. Simulated gateways act at random, and the bounds that guard/lease.h and
+ * guard/hold.h state must hold. GR_SEED repeats a run.
  */
 #include "guard/hold.h"
 #include "guard/lease.h"
@@ -30,7 +30,7 @@ static uint64_t draw(uint64_t below)
 
 /* --- rates --- */
 
-/* What the script GRC_SHARED_TAKE does. */
+/* A bucket, with which the functions below do what the script GRC_SHARED_TAKE does. */
 struct bucket {
     double left;
     int64_t at_us;
@@ -60,7 +60,8 @@ static void ask(struct grc_lease *lease, struct bucket *bucket, const struct grc
     grc_lease_answer(lease, rate, got, bucket->left, now_us);
 }
 
-/* One request, whose question is answered at once. Returns whether it passes. */
+/* Makes one request, whose question to the server is answered immediately. Returns whether it
+ * passes. */
 static bool request(struct grc_lease *lease, struct bucket *bucket, const struct grc_rate *rate,
                     int64_t now_us)
 {
@@ -101,15 +102,15 @@ static void test_a_token_that_is_here_needs_no_question(void **state)
     (void)state;
     assert_int_equal(grc_lease_take(&lease, START), GRC_LEASE_ASK);
     lease.waiting = 1;
-    assert_int_equal(grc_lease_want(&lease, &rate, START), 3); /* for it, and two ahead */
+    assert_int_equal(grc_lease_want(&lease, &rate, START), 3); /* one for it, two in advance */
     lease.asked = 3;
-    assert_int_equal(grc_lease_want(&lease, &rate, START), 0); /* one question at a time */
+    assert_int_equal(grc_lease_want(&lease, &rate, START), 0); /* only one question at a time */
     grc_lease_answer(&lease, &rate, 3, 97, START);
     lease.waiting = 0;
     assert_int_equal(grc_lease_take(&lease, START), GRC_LEASE_TAKEN);
     assert_int_equal(grc_lease_want(&lease, &rate, START), 0);
     assert_int_equal(grc_lease_take(&lease, START), GRC_LEASE_TAKEN);
-    assert_int_equal(grc_lease_want(&lease, &rate, START), 1); /* ahead of the next request */
+    assert_int_equal(grc_lease_want(&lease, &rate, START), 1); /* for the next request */
     assert_int_equal(grc_lease_take(&lease, START), GRC_LEASE_TAKEN);
     assert_int_equal(grc_lease_take(&lease, START), GRC_LEASE_ASK);
 }
@@ -153,7 +154,7 @@ static void test_a_low_limit_is_exact(void **state)
     struct grc_lease leases[GATEWAYS] = {{0}};
 
     (void)state;
-    /* Each gateway gets one; none keeps one that another could use. */
+    /* Each gateway gets one token. None keeps a token that another gateway could use. */
     for (size_t i = 0; i < GATEWAYS; i++) {
         assert_true(request(&leases[i], &bucket, &rate, START));
         assert_int_equal(grc_lease_view(&leases[i], &rate, START).remaining, 2 - (int)i);
@@ -204,7 +205,8 @@ static void test_the_rate_is_that_of_one_gateway(void **state)
     }
 }
 
-/* Over any time, also one with pauses, after which gateways hold tokens and the bucket is full. */
+/* The bound holds over any time, also with pauses, after which gateways hold tokens and the bucket
+ * is full. */
 static void test_the_bound(void **state)
 {
     const struct grc_rate rate = {.per_s = 200, .burst = 80};
@@ -233,7 +235,7 @@ static void test_the_bound(void **state)
 
 #define MAX 10
 
-/* What the script GRC_SHARED_HOLD does. */
+/* Shares, with which the functions below do what the script GRC_SHARED_HOLD does. */
 struct shares {
     int64_t share[GATEWAYS];
     int64_t until_us[GATEWAYS];
@@ -293,14 +295,15 @@ static void test_places_are_given_back(void **state)
     assert_int_equal(grc_hold_enter(&holds[0], MAX, now_us), GRC_HOLD_FULL);
     assert_false(enters(&holds[1], &shares, 1, now_us));
     grc_hold_leave(&holds[0]);
-    /* It stays for a moment, for the next request here, and then goes back. */
+    /* The place is kept for a moment for the next request of this gateway, and is then given
+     * back. */
     assert_int_equal(grc_hold_want(&holds[0], MAX, now_us + 1000), -1);
     for (int i = 0; i < 3; i++)
         look(&holds[0], &shares, 0, now_us += 6000);
     assert_int_equal(shares.share[0], MAX - 1);
     assert_true(enters(&holds[1], &shares, 1, now_us));
     assert_false(enters(&holds[1], &shares, 1, now_us));
-    /* When none is in use, all go back at once. */
+    /* When no place is in use, all are given back immediately. */
     for (int i = 0; i < MAX - 1; i++)
         grc_hold_leave(&holds[0]);
     assert_int_equal(grc_hold_want(&holds[0], MAX, now_us + 1), 0);
@@ -331,12 +334,12 @@ static void test_a_share_ends(void **state)
     (void)state;
     for (int i = 0; i < MAX; i++)
         assert_true(enters(&holds[0], &shares, 0, START));
-    /* Renewed in time, it goes on. */
+    /* A share that is renewed in time is kept. */
     look(&holds[0], &shares, 0, START + 4 * SECOND);
     assert_false(enters(&holds[1], &shares, 1, end_us + SECOND));
-    /* Of a gateway that is gone, it ends. */
+    /* The share of a gateway that has ended expires. */
     assert_true(enters(&holds[1], &shares, 1, end_us + 4 * SECOND));
-    /* A gateway that was stopped for so long does not use it any more. */
+    /* A gateway that was stopped for such a time does not use its share any more. */
     grc_hold_leave(&holds[0]);
     assert_int_equal(grc_hold_enter(&holds[0], MAX, end_us + 4 * SECOND), GRC_HOLD_ASK);
 }
@@ -350,7 +353,7 @@ static void test_an_unanswered_question_is_repeated(void **state)
     assert_int_equal(grc_hold_want(&hold, MAX, START), -1);
     hold.waiting = 0;
     grc_hold_unanswered(&hold);
-    /* The server may have granted it. */
+    /* The server may have granted the place. */
     assert_false(grc_hold_idle(&hold));
     assert_int_equal(grc_hold_want(&hold, MAX, START), 0);
     grc_hold_answer(&hold, 0, MAX, MAX, START);
@@ -375,7 +378,7 @@ static void test_what_is_in_use_is_told_to_a_server_that_lost_it(void **state)
     assert_int_equal(grc_hold_enter(&hold, MAX, START + 2), GRC_HOLD_ASK);
 }
 
-/* What a look brings while few of max places are lent out. */
+/* Gives the hold an answer of the server while only few of max places are lent out. */
 static void plenty(struct grc_hold *hold, int64_t max, int64_t now_us)
 {
     int64_t wanted = grc_hold_want(hold, max, now_us);
@@ -410,7 +413,7 @@ static void test_spare_places_are_kept_while_there_are_plenty(void **state)
     }
     assert_in_range(questions, 8, 12);
     assert_in_range(hold.share, 4, 6);
-    /* When no request comes any more, all go back. */
+    /* When no more requests come, all places are given back. */
     plenty(&hold, MANY, now_us = grc_hold_next_us(&hold));
     assert_in_range(now_us, 1, START + 3 * SECOND);
     plenty(&hold, MANY, now_us = grc_hold_next_us(&hold));

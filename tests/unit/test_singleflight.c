@@ -1,4 +1,5 @@
-/* Calls that join others: which, with what result, and when they stop waiting. */
+/* Calls that wait for the answer of an equal call: which calls do, what they get, and when they
+ * stop waiting. */
 #include "upstream/singleflight.h"
 
 #include "base/clock.h"
@@ -40,16 +41,16 @@ static struct grc_singleflight_key key_of(const struct grc_exchange *exchange, c
                                          .hash = grc_singleflight_hash(exchange, upstream, 7)};
 }
 
-/* Releases a share without waiters. */
+/* Ends a share for which no call waits. */
 static void drop(struct grc_singleflights *shares, struct grc_singleflight *share)
 {
     assert_false(grc_singleflight_close(shares, share));
     grc_singleflight_publish(share, NULL);
 }
 
-/* --- alike --- */
+/* --- which calls are equal --- */
 
-/* Whether other would join a call for one. */
+/* Returns whether a call with the key `other` would wait for a call with the key `one`. */
 static bool joins_at(struct grc_singleflights *shares, const struct grc_singleflight_key *one,
                      const struct grc_singleflight_key *other)
 {
@@ -261,7 +262,7 @@ static void a_leaders_own_fate_is_not_shared(void **state)
     assert_true(grc_singleflight_close(*state, share));
     grc_singleflight_publish(share, NULL);
     assert_int_equal(join(&follower), GRC_SINGLEFLIGHT_AGAIN);
-    /* the next to enter leads */
+    /* the next call that comes makes the request itself */
     share = grc_singleflight_enter(*state, &key, &leads);
     assert_true(leads);
     drop(*state, share);

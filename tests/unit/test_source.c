@@ -1,4 +1,4 @@
-/* Config files with comments, and the positions in them. */
+/* Config files with comments, and the positions of their members. */
 #include "config/source.h"
 
 #include <setjmp.h>
@@ -25,7 +25,7 @@ static void test_clean(void **state)
         {"[1, 2, /* x */\n]", "[1, 2         \n]", 0},
         {"{\"a\": [1,],}", "{\"a\": [1 ] }", 0},
         {"[\",]\"]", "[\",]\"]", 0},
-        /* not JSON even so: left for the parser to refuse */
+        /* this is still not JSON, which the parser finds */
         {"[1,,]", "[1, ]", 0},
         {"/", "/", 0},
         {"[1 / 2]", "[1 / 2]", 0},

@@ -327,7 +327,7 @@ static void test_the_number_of_changed_rows(void **state)
         grc_store_run(*state, NULL, "SELECT name FROM things", NULL, 0, NULL, NULL, &changed),
         GR_OK);
     assert_int_equal(changed, 0);
-    /* Untouched on failure. */
+    /* It is not changed on failure. */
     changed = 42;
     assert_int_equal(insert(*state, NULL, "one", &changed), GR_ERR_STORE_UNIQUE);
     assert_int_equal(changed, 42);
@@ -369,7 +369,7 @@ static void test_an_error_of_the_row_function_ends_the_query(void **state)
         grc_store_run(*state, NULL, "SELECT id FROM things", NULL, 0, stop_at_row, &at, NULL),
         GR_ERR_CONFLICT);
     assert_int_equal(at.rows, 2);
-    /* The connection works. */
+    /* The connection still works. */
     at = (struct stop_at){.stop = 9};
     assert_int_equal(
         grc_store_run(*state, NULL, "SELECT id FROM things", NULL, 0, stop_at_row, &at, NULL),
@@ -384,7 +384,7 @@ struct nested {
     unsigned rows;
 };
 
-/* The very statement whose row this is, again. */
+/* Runs the same statement again while one of its rows is in use. */
 static enum gr_err nest(void *arg, const struct gr_value *columns, size_t count)
 {
     struct nested *nested = arg;
@@ -422,7 +422,7 @@ static void test_a_row_function_may_query(void **state)
     assert_int_equal(nested.rows, 2 + 4 + 8);
 }
 
-/* More different statements than a connection keeps. */
+/* Runs more different statements than a connection keeps prepared. */
 static void test_many_statements(void **state)
 {
     char sql[64];
@@ -526,7 +526,8 @@ struct rival {
     atomic_uint *other;
 };
 
-/* Reads, then writes what it read plus one: wrong unless transactions do not overlap. */
+/* Reads a number and writes it back plus one. The result is right only if transactions do not
+ * overlap. */
 static enum gr_err increment(struct grc_store_session *session, void *arg)
 {
     struct rival *rival = arg;
@@ -830,7 +831,7 @@ static void test_the_file_is_for_its_owner_alone(void **state)
     assert_int_equal(status.st_mode & 0777, 0600);
 }
 
-/* All sessions of the server end together, as at its restart. */
+/* Ends all sessions of the server at the same time, as a restart of the server does. */
 static void test_ended_connections_are_replaced(void **state)
 {
     if (!is_postgres())

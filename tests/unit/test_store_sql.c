@@ -1,4 +1,4 @@
-/* Text of statements: numbers of parameters, and what a statement is. */
+/* The text of SQL statements: how parameters are numbered, and what kind a statement is. */
 #include "store/sql.h"
 
 #include <setjmp.h>

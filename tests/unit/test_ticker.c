@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #define STACK_BYTES ((size_t)128 * 1024)
-/* A test that waited for it would not end. */
+/* An interval so long that a test that waited for it would not end. */
 #define HOUR_MS 3600000
 
 /* Counts ticks, and holds the ticker in a tick while the gate is shut. */

@@ -105,17 +105,18 @@ static void a_refused_token_is_renewed_once(void **state)
     struct grc_token *first = grc_token_source_token(keeper, NOW);
 
     (void)state;
-    /* Two calls notice it. */
+    /* Two calls notice that the token was refused. */
     assert_true(grc_token_source_refused(keeper, first, NOW));
     assert_true(grc_token_source_refused(keeper, first, NOW));
     assert_int_equal(grc_token_source_minted(keeper), 2);
     struct grc_token *second = grc_token_source_token(keeper, NOW);
     assert_ptr_not_equal(first, second);
     assert_string_not_equal(first->header, second->header);
-    /* Refused as well, and never accepted: the secret is wrong, more tokens do not help. */
+    /* The new token is refused as well, and was never accepted. So the secret is wrong, and more
+     * tokens would not help. */
     assert_false(grc_token_source_refused(keeper, second, NOW));
     assert_int_equal(grc_token_source_minted(keeper), 2);
-    /* Once accepted, it may be refused later. */
+    /* A token that was accepted once may be refused later. */
     grc_token_proved(second);
     assert_true(grc_token_source_refused(keeper, second, NOW));
     assert_int_equal(grc_token_source_minted(keeper), 3);

@@ -50,7 +50,7 @@ static void put_trace(struct grc_tracer *tracer, unsigned spans)
     grc_trace_end(trace);
 }
 
-/* Takes all spans, lets them go, and returns how many there were. */
+/* Takes all spans from the queue, releases them, and returns how many there were. */
 static unsigned drain(struct grc_tracer *tracer)
 {
     unsigned count = 0;
@@ -130,7 +130,7 @@ static void what_finds_no_room_is_dropped_and_counted(void **state)
     put_trace(tracer, 2); /* a seventeenth */
     assert_int_equal(grc_spans_counted(GRC_SPANS_DROPPED) - before, 2);
     struct grc_spans *spans = grc_tracer_take(tracer);
-    put_trace(tracer, 2); /* those that were taken count until they are let go */
+    put_trace(tracer, 2); /* spans that were taken count until they are released */
     assert_int_equal(grc_spans_counted(GRC_SPANS_DROPPED) - before, 4);
     while (spans) {
         struct grc_spans *next = spans->next;

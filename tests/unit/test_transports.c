@@ -1,5 +1,6 @@
-/* The same bytes to both transports: the gateway's HTTP/1.1 and libcurl. First the examples of
- * http1_examples.c, which say where the two differ, then mutations of them. */
+/* Sends the same bytes to both transports, the gateway's HTTP/1.1 and libcurl. These are first the
+ * examples of http1_examples.c, which say where the two transports differ, and then mutations of
+ * them. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "unit/http1_examples.h"
@@ -68,7 +69,7 @@ static struct {
     struct grc_arena arena;
 } bed;
 
-/* The result of one of them. */
+/* The result of one transport. */
 struct reading {
     bool taken;
     int status;
@@ -108,7 +109,7 @@ static int end(void **state)
 {
     (void)state;
     grc_arena_done(&bed.arena);
-    shutdown(server.fd, SHUT_RDWR); /* ends accept() */
+    shutdown(server.fd, SHUT_RDWR); /* this ends accept() */
     pthread_join(server.thread, NULL);
     close(server.fd);
     return 0;

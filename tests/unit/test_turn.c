@@ -164,7 +164,7 @@ static void block(struct setup *setup, size_t count, bool announce, struct grc_h
         wait_for(&blockers[i].done);
 }
 
-/* Would wait forever if a worker that blocks kept its turn. */
+/* This would wait for ever if a worker that blocks kept its turn. */
 static void test_who_announces_a_block_gives_its_turn(void **state)
 {
     block(*state, WORKERS - 1, true, NULL);
@@ -175,7 +175,8 @@ static void test_monitor_takes_the_turn_of_who_says_nothing(void **state)
     block(*state, WORKERS - 1, false, NULL);
 }
 
-/* Would wait forever if work that has blocked before kept its turn until the monitor takes it. */
+/* This would wait for ever if work that has blocked before kept its turn until the monitor takes it
+ * away. */
 static void test_what_has_blocked_gives_its_turn_at_once(void **state)
 {
     struct grc_habit habit = {.blocks = 1};
@@ -230,7 +231,7 @@ static void test_computing_is_no_blocking(void **state)
                  unknown);
 }
 
-/* The others are for what does not block. */
+/* The other workers are for work that does not block. */
 static void test_only_some_workers_run_by_habit(void **state)
 {
     struct setup *setup = *state;

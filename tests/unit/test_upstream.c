@@ -240,7 +240,7 @@ static struct grc_exchange exchange_of(struct bed *bed, enum gr_method method, c
                                  .arena = &bed->arena};
 }
 
-/* Exchanges, and the fiber that runs them. */
+/* A number of exchanges, and the fiber that makes them. */
 struct job {
     struct bed *bed;
     struct grc_exchange *exchanges;
@@ -256,7 +256,7 @@ static void do_job(void *arg)
     job->done = true;
 }
 
-/* As in a timer, on its thread; or as in a call, on a fiber. */
+/* Runs them on a thread, as in a timer, or on a fiber, as in a call. */
 static void run_exchanges(struct bed *bed, struct grc_exchange *exchanges, size_t count)
 {
     struct job job = {bed, exchanges, count, false};
@@ -282,7 +282,7 @@ static struct grc_exchange run(struct bed *bed, enum gr_method method, const cha
     return exchange;
 }
 
-/* --- the way out and back --- */
+/* --- requests and answers --- */
 
 static void a_request_goes_out_as_given(void **state)
 {
@@ -426,7 +426,7 @@ static void no_credential_goes_where_none_belongs(void **state)
     assert_int_equal(exchange.err, GR_ERR_INTERNAL);
 }
 
-/* --- trouble --- */
+/* --- failures --- */
 
 static void a_post_that_got_no_answer_is_sent_once(void **state)
 {
@@ -632,7 +632,7 @@ static void a_second_401_is_passed_on(void **state)
 
     assert_int_equal(run(bed, GR_METHOD_POST, "/x").status, 401);
     assert_int_equal(requests(), 2);
-    /* The renewed token was never accepted: no third one is signed. */
+    /* The renewed token was never accepted, so no third one is signed. */
     assert_int_equal(run(bed, GR_METHOD_GET, "/x").status, 401);
     assert_int_equal(requests(), 3);
 }
@@ -649,7 +649,7 @@ static void a_401_to_a_token_of_the_caller_is_passed_on(void **state)
     assert_int_equal(requests(), 1);
 }
 
-/* --- leaving, limits, side by side --- */
+/* --- clients that leave, limits, calls at the same time --- */
 
 static bool left_at_once(void *arg)
 {
@@ -691,7 +691,7 @@ static void exchanges_run_side_by_side(void **state)
         assert_true(gr_str_eq(exchanges[i].answer, GR_STR("{}")));
     }
     assert_int_equal(exchanges[3].err, GR_ERR_UPSTREAM_CONNECT);
-    /* Again: the connections were kept. */
+    /* The same again, with the connections that were kept. */
     for (size_t i = 0; i < 3; i++)
         exchanges[i] = exchange_of(bed, GR_METHOD_GET, "/x");
     run_exchanges(bed, exchanges, 3);

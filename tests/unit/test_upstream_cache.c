@@ -1,4 +1,5 @@
-/* The cache: what is found, for how long, and what is removed. Times are made up. */
+/* The cache: which answers are found, for how long, and which are removed. The tests set the
+ * time. */
 #include "upstream/cache.h"
 
 #include "upstream/headers.h"
@@ -111,7 +112,7 @@ static void only_the_same_question_finds_it(void **state)
     other = exchange;
     other.partition = GR_STR("bob");
     assert_int_equal(found(bed, &other, &upstream_a, 1), -1);
-    /* the boundary between the parts counts */
+    /* the same text, divided in another way, is another key */
     other.target = GR_STR("/rooms?limit=10a");
     other.partition = GR_STR("da");
     assert_int_equal(found(bed, &other, &upstream_a, 1), -1);
@@ -350,7 +351,7 @@ static void one_call_fetches_a_late_answer_and_the_others_get_it(void **state)
     assert_int_equal(fresh_s, -1);
     assert_int_equal(state_at(*state, &exchange, 11999, &fresh_s), 'H');
     assert_int_equal(fresh_s, -9);
-    /* The call that fetches it takes too long, so another one may try. */
+    /* The call that fetches the answer takes too long, so another call may fetch it. */
     assert_int_equal(state_at(*state, &exchange, 12000, NULL), 's');
     assert_int_equal(state_at(*state, &exchange, 12001, NULL), 'H');
     assert_int_equal(state_at(*state, &exchange, 32000, NULL), 'm');
@@ -372,18 +373,18 @@ static void a_late_answer_serves_for_one_that_failed(void **state)
     exchange.cache.stale_if_error_ms = 10000;
     assert_null(late(bed, &exchange, 0));
     put(bed, &exchange, 0);
-    /* It is not served while the upstream may still answer. */
+    /* The old answer is not served while the upstream may still answer. */
     assert_int_equal(state_at(bed, &exchange, 2000, NULL), 's');
     assert_int_equal(state_at(bed, &exchange, 2001, NULL), 's');
     struct grc_answer *answer = late(bed, &exchange, 11999);
     assert_non_null(answer);
     grc_answer_unref(answer);
     assert_null(late(bed, &exchange, 12000));
-    /* A write through this gateway makes it wrong, not only old. */
+    /* After a write through this gateway the answer is wrong, and not only old. */
     put(bed, &exchange, 0);
     grc_cache_wrote(bed->cache, &upstream_a, GR_STR("/rooms/1"));
     assert_null(late(bed, &exchange, 2000));
-    /* The upstream may forbid it. */
+    /* The upstream may forbid that old answers are served. */
     exchange.freshness.no_stale = true;
     exchange.cache.stale_while_revalidate_ms = 10000;
     put(bed, &exchange, 0);
@@ -422,7 +423,7 @@ static void only_one_generation_is_kept(void **state)
     grc_cache_check(bed->cache, &key, 8, 500);
     assert_int_equal(checked(bed, &exchange, 200), -1);
     assert_int_equal(grc_cache_bytes(bed->cache), 0);
-    /* An answer of this gateway alone has no generation. */
+    /* An answer that only this gateway keeps has no generation. */
     put(bed, &exchange, 0);
     grc_cache_check(bed->cache, &key, 8, 500);
     assert_int_equal(checked(bed, &exchange, 200), -1);

@@ -1,10 +1,10 @@
 /*
- * core/loop: what calls wait for, under a scheduler of the test. A seed decides what happens next
- * to a few dozen fibers: they begin to wait for bytes, in a queue or for a moment that never comes;
- * bytes come, one is woken, cancelled by a name that is theirs or that was, their connection is
- * closed and made anew. A model says after each settling who must have gone on, why, and who must
- * still wait. One thread does it all, so that a seed replays:
- *     GR_SEED=7 GR_STEPS=5000000 build/tests/unit/test_waits
+ * core/loop: what calls wait for. Random numbers decide which event comes next for a few dozen
+ * fibers. A fiber begins to wait for bytes, in a queue, or for a time that never comes. Bytes
+ * arrive; a fiber is woken, or is cancelled by its handle or by a handle that is out of date; its
+ * connection is closed and made again. When nothing moves any more, a model says which fibers must
+ * have gone on and why, and which must still wait. Everything is done by one thread, so that a seed
+ * repeats a run: GR_SEED=7 GR_STEPS=5000000 build/tests/unit/test_waits
  */
 #include "base/clock.h"
 #include "loop/fiber.h"
@@ -33,13 +33,13 @@ enum thing { BYTES, QUEUE, NEVER, THINGS };
 
 struct call {
     struct model *model;
-    /* the model's view */
+    /* what the model expects */
     enum phase phase;
     enum thing thing;
     unsigned queue;
     uint64_t came; /* order of arrival in the queue */
     bool shielded;
-    bool has_bytes; /* what it waits for is there */
+    bool has_bytes; /* the bytes that it waits for have arrived */
     bool is_woken;
     bool is_cancelled;
     /* what happened */
@@ -135,7 +135,7 @@ static void be_call(void *arg)
     call->phase = WENT_ON;
 }
 
-/* --- what the scheduler does to them --- */
+/* --- the events --- */
 
 static void begin(struct model *model, struct call *call)
 {
@@ -156,8 +156,8 @@ static void send_byte(struct call *call)
     call->has_bytes = true;
 }
 
-/* The one that came first, of those that nothing has ended yet. A cancelled one may be in the queue
- * still, and is then woken as well as cancelled. */
+/* Wakes the call that came first of those whose wait nothing has ended yet. A cancelled call may
+ * still be in the queue, and is then both woken and cancelled. */
 static void wake_one(struct model *model, unsigned queue)
 {
     struct call *first = NULL;
@@ -180,7 +180,7 @@ static void wake_one(struct model *model, unsigned queue)
 static void cancel(struct model *model, struct call *call)
 {
     if (draw(model, 4) == 0) {
-        grc_fiber_cancel(call->old_ref); /* reaches no call */
+        grc_fiber_cancel(call->old_ref); /* this must reach no call */
         return;
     }
     grc_fiber_cancel(call->ref);
@@ -219,7 +219,7 @@ static void act(struct model *model)
     }
 }
 
-/* --- what must have come of it --- */
+/* --- what must hold after each step --- */
 
 static bool must_go_on(const struct call *call)
 {

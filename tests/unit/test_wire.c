@@ -1,5 +1,5 @@
-/* Frames between the gateway and the process of a group: what is written is read, and what was cut
- * or changed on the way is noticed and never read past. */
+/* Frames between the gateway and the process of a group. What was written can be read, and a frame
+ * that was cut or changed is refused without a read past its end. */
 #include "isolation/message.h"
 
 #include <limits.h>
@@ -55,7 +55,7 @@ static void what_is_written_is_read(void **state)
     grc_wire_done(&wire);
 }
 
-/* Every length of the same payload, in memory that ends there. */
+/* Tries every length of the same payload, in memory that ends behind it. */
 static void a_payload_that_was_cut_is_broken(void **state)
 {
     struct gr_pair pairs[2];

@@ -1,8 +1,8 @@
-"""Compares answers, member by member, with what is on record of the live service.
+"""Compares answers, member by member, with recorded answers of the live service.
 
-An object names its sources, its members with their types, and under "may" those that it has only at times. A type is
-string, integer, number, boolean, null, time (RFC 3339), object (of any content) or the name of another object;
-"[x]" is a list of x, "{x}" a map of them, "x|y" either.
+An object names its sources, its members with their types, and under "may" the members that only some answers have. A type
+is string, integer, number, boolean, null, time (RFC 3339), object (with any content) or the name of another object.
+"[x]" is a list of x, "{x}" is an object all of whose members are x, and "x|y" is x or y.
 """
 
 import json
@@ -31,7 +31,8 @@ def load(name):
 
 
 def differences(objects, kind, value, where="", seen=None):
-    """The differences of value from the kind: a list of sentences. seen collects the objects that were compared."""
+    """Returns a list of sentences that say how value differs from the type `kind`. seen collects the names of the objects that
+    were compared."""
     choices = kind.split("|")
     if len(choices) > 1:
         tries = [differences(objects, choice, value, where, seen) for choice in choices]
@@ -73,7 +74,7 @@ def of_object(objects, kind, value, where, seen):
 
 
 def at(value, path):
-    """The member that a path such as "data.0.id" leads to."""
+    """Returns the member that a path such as "data.0.id" leads to."""
     for part in path.split("."):
         value = value[int(part)] if isinstance(value, list) else value[part]
     return value
