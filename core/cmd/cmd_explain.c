@@ -43,7 +43,7 @@ static json_t *explain_offline(const struct grc_cli *cli, const struct grc_expla
 {
     grc_cli_quiet(GR_LOG_ERROR, true);
     struct grc_runtime *runtime =
-        grc_runtime_new(cli->config_dir, GRC_RUNTIME_CHECK, grc_cli_report, NULL);
+        grc_runtime_new(cli->config_dir, GRC_RUNTIME_READY, grc_cli_report, NULL);
     bool ready = runtime && grc_runtime_read_keys(runtime, grc_cli_report, NULL);
     json_t *result = ready ? grc_explain(runtime, asked) : NULL;
 

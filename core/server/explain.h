@@ -19,7 +19,7 @@ struct grc_explain {
  * Finds the route and the caller, checks scope, limits, parameters and body, and finds the
  * upstream. Counts nothing and calls no upstream. Of a plugin's functions only the checks of its
  * rows run; the result of others is given as unknown. The runtime must be at stage
- * GRC_RUNTIME_CHECK at least. New reference; NULL without memory.
+ * GRC_RUNTIME_READY at least. New reference; NULL without memory.
  *
  * Members: "request", "route", "params", "overrides", "caller", "scope", "limits", "body",
  * "upstream", "refusals" (all reasons for a refusal: the first one is the answer), "passes".

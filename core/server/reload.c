@@ -85,8 +85,9 @@ static void settle(struct grc_server *server, bool take_over)
 static struct grc_runtime *next_runtime(struct grc_server *server, json_t *problems)
 {
     struct grc_runtime *runtime =
-        grc_runtime_new(server->config_dir, GRC_RUNTIME_CHECK, report_reload, problems);
-    bool fine = runtime && prepare_listener(server->http, runtime->settings, problems) &&
+        grc_runtime_new(server->config_dir, GRC_RUNTIME_READY, report_reload, problems);
+    bool fine = runtime && grc_runtime_try(runtime, report_reload, problems) &&
+                prepare_listener(server->http, runtime->settings, problems) &&
                 prepare_listener(server->admin, runtime->settings, problems) &&
                 prepare_log_again(runtime->settings, problems) &&
                 grc_runtime_serve(runtime, report_reload, problems);

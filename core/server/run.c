@@ -124,7 +124,7 @@ static void try_reload_as_user(const struct grc_server *server, const struct grc
 {
     if (!settings->user || geteuid() == 0 || getuid() != 0)
         return;
-    grc_runtime_unref(grc_runtime_new(server->config_dir, GRC_RUNTIME_CHECK, warn_of_reload,
+    grc_runtime_unref(grc_runtime_new(server->config_dir, GRC_RUNTIME_READY, warn_of_reload,
                                       (void *)(uintptr_t)settings->user));
 }
 
@@ -176,7 +176,7 @@ static int start(struct grc_server *server)
         return GRC_EXIT_FAILED;
     grc_show_begin(true);
     struct grc_runtime *runtime =
-        grc_runtime_new(server->config_dir, GRC_RUNTIME_CHECK, grc_runtime_log, NULL);
+        grc_runtime_new(server->config_dir, GRC_RUNTIME_READY, grc_runtime_log, NULL);
     server->config = grc_show_end();
     if (!runtime)
         return GRC_EXIT_CONFIG;
@@ -187,9 +187,10 @@ static int start(struct grc_server *server)
     bool settled = settle_process(runtime->settings);
     if (settled)
         try_reload_as_user(server, runtime->settings);
-    if (!settled || !grc_runtime_serve(runtime, grc_runtime_log, NULL)) {
+    bool tried = settled && grc_runtime_try(runtime, grc_runtime_log, NULL);
+    if (!tried || !grc_runtime_serve(runtime, grc_runtime_log, NULL)) {
         grc_runtime_unref(runtime);
-        return GRC_EXIT_FAILED;
+        return settled && !tried ? GRC_EXIT_CONFIG : GRC_EXIT_FAILED;
     }
     server->gateway = grc_gateway_new(runtime);
     if (!server->gateway) {

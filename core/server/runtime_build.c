@@ -160,7 +160,7 @@ static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_
     if (!runtime->settings)
         return false;
     reporter->skips = runtime->settings->plugin_error_skips;
-    bool whole = stage >= GRC_RUNTIME_CHECK;
+    bool whole = stage >= GRC_RUNTIME_READY;
     bool fine = make_upstreams(runtime, reporter);
     if (fine && whole)
         fine = make_guard(runtime, reporter);
@@ -168,6 +168,8 @@ static bool build(struct grc_runtime *runtime, const char *config_dir, enum grc_
     /* before routing, since a check may drop plugins */
     if (fine && whole)
         fine = grc_runtime_check(runtime, reporter) && share_answers(runtime, reporter);
+    if (fine && stage == GRC_RUNTIME_CHECK)
+        fine = grc_runtime_try_migrations(runtime, reporter);
     fine = fine && grc_runtime_route(runtime, reporter);
     return fine && (!whole || grc_names_check_config(runtime, reporter));
 }
@@ -284,10 +286,26 @@ bool grc_runtime_read_keys(struct grc_runtime *runtime, grc_report_fn *report, v
            (grc_runtime_open_store(runtime, report, arg) && read_keys(runtime, false, &reporter));
 }
 
+bool grc_runtime_try(struct grc_runtime *runtime, grc_report_fn *report, void *arg)
+{
+    const struct grc_settings *settings = runtime->settings;
+    const struct grc_reporter reporter = {
+        .report = report, .arg = arg, .skips = settings->plugin_error_skips};
+    char *reason = NULL;
+
+    /* A failure is reported when the store is needed. */
+    if (settings->store && needs_store(runtime) && grc_store_is_file(settings->store))
+        runtime->store = grc_store_open(settings->store, &reason);
+    free(reason);
+    return grc_runtime_try_migrations(runtime, &reporter);
+}
+
 static bool prepare_store(struct grc_runtime *runtime, const struct grc_reporter *reporter)
 {
+    if (!make_state_dir(runtime->settings->state_dir, reporter))
+        return false;
     if (!needs_store(runtime))
-        return make_state_dir(runtime->settings->state_dir, reporter);
+        return true;
     if (!grc_runtime_open_store(runtime, reporter->report, reporter->arg))
         return false;
     for (size_t i = 0; i < runtime->plugin_count; i++) {

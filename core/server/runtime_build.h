@@ -7,7 +7,8 @@ enum grc_runtime_stage {
     GRC_RUNTIME_TABLES = 1, /* config and plugin tables: routes, docs */
     GRC_RUNTIME_COMMAND,    /* the same for a plugin's command, which calls no upstream */
     GRC_RUNTIME_GROUP,      /* the same in the process of an isolated group */
-    GRC_RUNTIME_CHECK,      /* the same and everything that can be checked without side effects */
+    GRC_RUNTIME_READY,      /* the same and all that grc_runtime_serve() needs, without effects */
+    GRC_RUNTIME_CHECK,      /* the same, and migrations are tried on a database in memory */
     GRC_RUNTIME_SERVE,      /* store open and migrated, init and start done */
 };
 
@@ -21,7 +22,11 @@ enum grc_runtime_stage {
  */
 struct grc_runtime *grc_runtime_new(const char *config_dir, enum grc_runtime_stage stage,
                                     grc_report_fn *report, void *arg);
-/* Takes a runtime from GRC_RUNTIME_CHECK to GRC_RUNTIME_SERVE. On failure it reports the reason,
+/* Whether the migrations of the plugins work, before any of them has an effect. Tries them on a
+ * database in memory, except those that an existing file of the store has recorded. Reports those
+ * that do not work. */
+bool grc_runtime_try(struct grc_runtime *runtime, grc_report_fn *report, void *arg);
+/* Takes a runtime from GRC_RUNTIME_READY to GRC_RUNTIME_SERVE. On failure it reports the reason,
  * undoes everything, and the runtime can only be released. */
 bool grc_runtime_serve(struct grc_runtime *runtime, grc_report_fn *report, void *arg);
 /* Stops the timers of all plugins, which must happen before the last reference is released. */

@@ -78,13 +78,18 @@ static bool check_store(struct grc_plugin *plugin, const struct grc_settings *se
     return overlooked;
 }
 
-static bool check_migrations(struct grc_plugin *plugin, const struct grc_reporter *reporter)
+static bool try_migrations(const struct grc_runtime *runtime, struct grc_plugin *plugin,
+                           const struct grc_reporter *reporter)
 {
+    const struct gr_migration *steps = plugin->desc->migrations;
     char *reason = NULL;
-    bool fine = grc_migrations_try(plugin->desc->migrations, &reason) ||
+
+    if (runtime->store && grc_store_is_migrated(runtime->store, grc_plugin_migrations_name(plugin),
+                                                steps, sizeof(*steps)))
+        return true;
+    bool fine = grc_migrations_try(steps, &reason) ||
                 grc_plugin_drop(reporter, plugin, GRC_LOAD_TABLE, "%s: %s", plugin->file,
                                 reason ? reason : "out of memory");
-
     free(reason);
     return fine;
 }
@@ -156,11 +161,23 @@ bool grc_runtime_check(struct grc_runtime *runtime, const struct grc_reporter *r
             fine = false;
         if (plugin->state == GRC_LOAD_OK && !check_store(plugin, runtime->settings, reporter))
             fine = false;
-        if (plugin->state == GRC_LOAD_OK && !check_migrations(plugin, reporter))
-            fine = false;
         if (plugin->state == GRC_LOAD_OK && !check_isolation(plugin, runtime->settings, reporter))
             fine = false;
         if (plugin->state == GRC_LOAD_OK && !check_idempotency(plugin, runtime->settings, reporter))
+            fine = false;
+    }
+    return fine;
+}
+
+bool grc_runtime_try_migrations(struct grc_runtime *runtime, const struct grc_reporter *reporter)
+{
+    bool fine = true;
+
+    for (size_t i = 0; i < runtime->plugin_count; i++) {
+        struct grc_plugin *plugin = runtime->plugins[i];
+
+        if (plugin->state == GRC_LOAD_OK && plugin->desc->migrations &&
+            !try_migrations(runtime, plugin, reporter))
             fine = false;
     }
     return fine;

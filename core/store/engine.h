@@ -55,8 +55,9 @@ struct grc_store_session {
  * checkout to checkin. Engines log failures, and never put a parameter or password into a message.
  */
 struct grc_engine {
-    const char *kind;   /* "sqlite" */
-    const char *scheme; /* "sqlite:" */
+    const char *kind;      /* "sqlite" */
+    const char *scheme;    /* "sqlite:" */
+    const char *table_sql; /* asks for a table by its name, ?1; no row: there is none */
     /* Asks for the time in milliseconds since 1970; NULL: the store is on this machine. */
     const char *clock_sql;
     struct grc_store *(*open)(const char *url, bool read_only, char **ret_reason);

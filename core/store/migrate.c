@@ -214,23 +214,71 @@ static enum gr_err locked_again(struct grc_store *store, struct migration_run *r
     return GR_OK;
 }
 
+/* The steps of a plugin beside those that the store has recorded. */
+struct comparison {
+    const struct migration_run *run;
+    const struct gr_migration *steps;
+    size_t step_size;
+    size_t count; /* steps that are recorded with their text of now, from the first on */
+    bool differs;
+};
+
+static enum gr_err see_table(void *arg, const struct gr_value *columns, size_t count)
+{
+    (void)columns;
+    (void)count;
+    *(bool *)arg = true;
+    return GR_OK;
+}
+
+static enum gr_err compare(void *arg, const struct gr_value *columns, size_t count)
+{
+    struct comparison *seen = arg;
+    struct gr_migration step;
+    char checksum[65];
+
+    (void)count;
+    if (step_at(seen->steps, seen->step_size, seen->count, &step) && columns[0].i == step.version &&
+        seen->run->engine->step_sql(&step)) {
+        checksum_of(seen->run, &step, checksum);
+        seen->differs = seen->differs || !gr_str_eq(columns[1].s, gr_str_of(checksum));
+        seen->count++;
+    } else {
+        seen->differs = true;
+    }
+    return GR_OK;
+}
+
 bool grc_store_is_migrated(struct grc_store *store, const char *plugin,
                            const struct gr_migration *steps, size_t step_size)
 {
     struct migration_run run = {.engine = store->engine, .plugin = plugin};
-    struct applied applied = {.checksum = ""};
-    struct gr_migration last = {0};
-    struct gr_migration step;
+    struct comparison seen = {.run = &run, .steps = steps, .step_size = step_size};
+    const struct gr_value table = gr_v_text("greenroom_migrations");
+    const struct gr_value name = gr_v_text(plugin);
+    bool there = false;
+    struct grc_statement ask = {.sql = store->engine->table_sql,
+                                .params = &table,
+                                .count = 1,
+                                .each = see_table,
+                                .arg = &there};
+    struct grc_statement list = {.sql = "SELECT version, checksum FROM greenroom_migrations"
+                                        " WHERE plugin = ?1 ORDER BY version",
+                                 .params = &name,
+                                 .count = 1,
+                                 .each = compare,
+                                 .arg = &seen};
+    struct gr_migration more;
 
-    for (size_t i = 0; steps && step_at(steps, step_size, i, &step); i++)
-        last = step;
-    if (last.version == 0)
+    if (!steps)
         return true;
     if (store->engine->checkout(store, false, &run.session) != GR_OK)
         return false;
-    enum gr_err err = look(&run, last.version, &applied);
+    enum gr_err err = grc_store_run_in(run.session, &ask);
+    if (err == GR_OK && there)
+        err = grc_store_run_in(run.session, &list);
     store->engine->checkin(run.session);
-    return err == GR_OK && applied.found && applied.highest == last.version;
+    return err == GR_OK && !seen.differs && !step_at(steps, step_size, seen.count, &more);
 }
 
 enum gr_err grc_store_migrate(struct grc_store *store, const char *plugin,
@@ -246,6 +294,9 @@ enum gr_err grc_store_migrate(struct grc_store *store, const char *plugin,
     if (!steps)
         return GR_OK;
     enum gr_err err = check_steps(&run, steps, step_size);
+    /* Without the lock, since steps that are recorded stay. */
+    if (err == GR_OK && grc_store_is_migrated(store, plugin, steps, step_size))
+        return GR_OK;
     for (size_t i = 0; err == GR_OK && step_at(steps, step_size, i, &step); i++)
         last = step;
     if (err == GR_OK && last.version)

@@ -419,6 +419,7 @@ static struct grc_store *pg_open(const char *url, bool read_only, char **ret_rea
 const struct grc_engine grc_engine_postgres = {
     .kind = "postgres",
     .scheme = "postgres://",
+    .table_sql = "SELECT 1 WHERE to_regclass(?1) IS NOT NULL",
     .open = pg_open,
     .close = grc_pg_close,
     .checkout = grc_pg_checkout,

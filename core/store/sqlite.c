@@ -197,6 +197,7 @@ static const char *lite_step_sql(const struct gr_migration *step)
 const struct grc_engine grc_engine_sqlite = {
     .kind = "sqlite",
     .scheme = "sqlite:",
+    .table_sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1",
     .open = grc_lite_open,
     .close = grc_lite_close,
     .checkout = grc_lite_checkout,

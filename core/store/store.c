@@ -8,6 +8,7 @@
 #include "store/sql.h"
 
 #include <time.h>
+#include <unistd.h>
 
 /* Limits of the attempts after conflicts: their number, and the time until the last one begins. */
 #define ATTEMPTS_MAX 16u
@@ -38,6 +39,14 @@ struct grc_store *grc_store_open(const char *url, char **ret_reason)
 struct grc_store *grc_store_open_read_only(const char *url, char **ret_reason)
 {
     return open_url(url, true, ret_reason);
+}
+
+bool grc_store_is_file(const char *url)
+{
+    const char *scheme = grc_engine_sqlite.scheme;
+    size_t len = strlen(scheme);
+
+    return strncmp(url, scheme, len) == 0 && access(url + len, F_OK) == 0;
 }
 
 void grc_store_close(struct grc_store *store)

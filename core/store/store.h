@@ -12,6 +12,8 @@ struct grc_store *grc_store_open(const char *url, char **ret_reason);
 /* The same for a store that is only read: nothing is made, and every change fails. */
 struct grc_store *grc_store_open_read_only(const char *url, char **ret_reason);
 void grc_store_close(struct grc_store *store);
+/* Whether a URL is that of a file that exists. */
+bool grc_store_is_file(const char *url);
 /* Applies the missing migrations of a plugin, under a lock. */
 enum gr_err grc_store_migrate(struct grc_store *store, const char *plugin,
                               const struct gr_migration *steps, size_t step_size,
