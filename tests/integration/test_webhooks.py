@@ -206,7 +206,7 @@ def test_the_answer_does_not_wait_for_the_targets(start, target):
     began = time.monotonic()
     for _ in range(20):
         taken(gateway, event())
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20, "with the targets it would be 40 s"
     target.wait_requests(1)
 
 
