@@ -9,6 +9,7 @@ import uuid
 
 import pytest
 from support import minigroups as mg
+from support.until import until
 
 BASE = "/api/v1/minigroups"
 
@@ -216,6 +217,8 @@ def test_notifications_survive_a_kill(services, tmp_path):
     group = gateway.create()
     services.fail("tenant", "POST", "/events", 503)
     gateway.tell("room.close", {"id": group["conference_room_id"]})
+    # Killed during the attempt, it would wait for the end of the lease.
+    until(lambda: "failed and will be tried again" in "".join(gateway.log), "the attempt has failed")
     gateway.stop(signal.SIGKILL)
     services.mend()
     services.forget()
