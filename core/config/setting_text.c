@@ -35,12 +35,16 @@ void grc_path_write(struct grc_buf *buf, const struct grc_path *path)
         (void)grc_buf_format(buf, "%s%s", path->up ? "." : "", path->name);
 }
 
-/* Appends the place of a message: the file with line and column, and the path. */
-static void add_place(struct grc_buf *buf, const struct grc_reader *reader,
-                      const struct grc_path *path)
+/* Writes a message after its place: the file with line and column, and the path. */
+static void write_message(struct grc_buf *buf, const struct grc_reader *reader,
+                          const struct grc_path *path, const char *format, va_list args)
+    __attribute__((format(printf, 4, 0)));
+static void write_message(struct grc_buf *buf, const struct grc_reader *reader,
+                          const struct grc_path *path, const char *format, va_list args)
 {
     char *place = path && !reader->joint ? grc_source_where(reader->where, path) : NULL;
 
+    grc_buf_init(buf, MESSAGE_MAX_BYTES);
     (void)grc_buf_text(buf, place ? place : reader->where);
     free(place);
     if (path) {
@@ -48,6 +52,7 @@ static void add_place(struct grc_buf *buf, const struct grc_reader *reader,
         grc_path_write(buf, path);
     }
     (void)grc_buf_text(buf, ": ");
+    (void)grc_buf_vformat(buf, format, args);
 }
 
 void grc_reader_warn(const struct grc_reader *reader, const struct grc_path *path,
@@ -56,13 +61,12 @@ void grc_reader_warn(const struct grc_reader *reader, const struct grc_path *pat
     struct grc_buf buf;
     va_list args;
 
-    grc_buf_init(&buf, MESSAGE_MAX_BYTES);
-    add_place(&buf, reader, path);
+    if (!reader->report)
+        return;
     va_start(args, format);
-    (void)grc_buf_vformat(&buf, format, args);
+    write_message(&buf, reader, path, format, args);
     va_end(args);
-    if (reader->report)
-        grc_warn("%s", buf.ptr ? buf.ptr : "out of memory");
+    grc_warn("%s", buf.ptr ? buf.ptr : "out of memory");
     grc_buf_done(&buf);
 }
 
@@ -73,13 +77,12 @@ void grc_reader_problem(struct grc_reader *reader, const struct grc_path *path, 
     va_list args;
 
     reader->problems++;
-    grc_buf_init(&buf, MESSAGE_MAX_BYTES);
-    add_place(&buf, reader, path);
+    if (!reader->report)
+        return;
     va_start(args, format);
-    (void)grc_buf_vformat(&buf, format, args);
+    write_message(&buf, reader, path, format, args);
     va_end(args);
-    if (reader->report)
-        reader->report(reader->arg, buf.ptr ? buf.ptr : "out of memory");
+    reader->report(reader->arg, buf.ptr ? buf.ptr : "out of memory");
     grc_buf_done(&buf);
 }
 
