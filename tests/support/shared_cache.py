@@ -5,7 +5,7 @@ import concurrent.futures
 import pytest
 
 from support import promtext
-from support.gateway import Gateway
+from support.several import several
 from support.until import until
 from support.upstream import FACTOR, Reply, Upstream
 
@@ -32,24 +32,13 @@ def pool():
 @pytest.fixture
 def make(tmp_path, upstream):
     """make(count, url, …) starts gateways that differ only in their directories."""
-    made = []
-
-    def start(count, url, routes=None, start=True, auth=None, api=None, maximum="16m", **shared):
-        new = []
-        for _ in range(count):
-            home = tmp_path / f"gateway{len(made)}"
-            config = {"upstreams": {"api": {"url": upstream.url, "retries": 0, **(api or {})}},
-                      "state_directory": str(home / "state"), "auth": auth or {},
+    with several(tmp_path) as begin:
+        def start(count, url, routes=None, start=True, auth=None, api=None, maximum="16m", **shared):
+            config = {"upstreams": {"api": {"url": upstream.url, "retries": 0, **(api or {})}}, "auth": auth or {},
                       "cache": {"max": maximum, "shared": {"url": url, "secret": SECRET, "timeout": PATIENCE, **shared}}}
-            gateway = Gateway(home, config, {"rooms": {"routes": routes or HOUR}})
-            home.mkdir()
-            made.append(gateway)
-            new.append(gateway.start() if start else gateway)
-        return new
+            return begin(count, config, {"rooms": {"routes": routes or HOUR}}, start)
 
-    yield start
-    for gateway in made:
-        gateway.stop()
+        yield start
 
 
 def metrics(gateway):

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from support import promtext
-from support.gateway import Gateway
+from support.several import several
 from support.until import until
 from support.upstream import TIMEOUT, Reply, Upstream
 
@@ -23,24 +23,13 @@ def upstream():
 @pytest.fixture
 def make(tmp_path, upstream):
     """make(count, limits, url, …) starts gateways that differ only in their directories."""
-    made = []
-
-    def start(count, limits, url, start=True, auth=None, **shared):
-        new = []
-        for _ in range(count):
-            home = tmp_path / f"gateway{len(made)}"
-            config = {"upstreams": {"api": {"url": upstream.url, "retries": 0, "connections_max": 64}},
-                      "state_directory": str(home / "state"), "auth": auth or {},
+    with several(tmp_path) as begin:
+        def start(count, limits, url, start=True, auth=None, **shared):
+            config = {"upstreams": {"api": {"url": upstream.url, "retries": 0, "connections_max": 64}}, "auth": auth or {},
                       "limits": {**limits, "shared": {"url": url, **shared}}}
-            gateway = Gateway(home, config, {"rooms": {}})
-            home.mkdir()
-            made.append(gateway)
-            new.append(gateway.start() if start else gateway)
-        return new
+            return begin(count, config, {"rooms": {}}, start)
 
-    yield start
-    for gateway in made:
-        gateway.stop()
+        yield start
 
 
 def told(gateway, name):
