@@ -70,7 +70,7 @@ def test_a_key_made_beside_one_gateway_works_on_all(make, store):
     for gateway in (one, two):
         wait_for(gateway, key, 200)
     ((record,),) = store.sql("SELECT record FROM greenroom_keys")
-    assert json.loads(record)["name"] == "app" and key.split("_")[2] not in record
+    assert json.loads(record)["name"] == "app" and key.split("_", 2)[2] not in record
     assert not (one.directory.parent / "state" / "keys.json").exists()
 
 
@@ -114,7 +114,7 @@ def test_rotation_keeps_the_old_key_for_a_while(make):
     wait_for(one, new, 200)
     assert ask(one, old).status == 200
     assert sorted(listed(one)) == ["app/works"] and len(json.loads(command(one, "list", "--json"))) == 2
-    last = command(one, "rotate", new.split("_")[1], "--keep", "0s")
+    last = command(one, "rotate", new.split("_", 2)[1], "--keep", "0s")
     wait_for(two, last, 200)
     wait_for(two, new, 401)
 
