@@ -78,14 +78,15 @@ struct grc_keys {
     bool closed;             /* without the store, no key is taken */
     struct grc_store *store; /* once they are watched */
     struct grc_ticker watcher;
+    struct grc_ticker writer; /* of last use; no look waits while a row is locked or many are due */
     bool watched;
-    struct grc_queue waiting;  /* requests that need a look; guarded by mutex */
-    _Atomic int64_t looked_ms; /* since boot: the set is what the store had then, or later */
-    atomic_bool late;          /* no request waits until a look succeeds */
-    int64_t version;           /* of the set; for the watcher */
-    bool failing;              /* the last look failed, which is logged once; for the watcher */
-    int64_t written_ms;        /* monotonic: of the times of last use; for the watcher */
-    pthread_mutex_t mutex;     /* for set */
+    struct grc_queue waiting;      /* requests that need a look; guarded by mutex */
+    _Atomic int64_t looked_ms;     /* since boot: the set is what the store had then, or later */
+    atomic_bool late;              /* no request waits until a look succeeds */
+    int64_t version;               /* of the set; for the watcher */
+    bool failing;                  /* the last look failed, which is logged once; for the watcher */
+    _Atomic int64_t write_next_ms; /* monotonic: when times of last use are written again */
+    pthread_mutex_t mutex;         /* for set */
     struct grc_key_set *set;
     _Atomic int64_t look_next_ms; /* monotonic */
     atomic_bool looking;
@@ -152,11 +153,13 @@ static struct grc_key_set *load(const char *path, char **ret_reason)
 }
 
 static void watch_store(void *arg);
+static void write_to_store(void *arg);
 
 static void init_locks(struct grc_keys *keys)
 {
     pthread_mutex_init(&keys->mutex, NULL);
     grc_ticker_init(&keys->watcher, POLL_EVERY_MS, watch_store, keys);
+    grc_ticker_init(&keys->writer, GRC_KEYS_USE_EVERY_MS, write_to_store, keys);
 }
 
 struct grc_keys *grc_keys_new(const char *path, char **ret_reason)
@@ -315,7 +318,7 @@ static void write_use(struct grc_keys *keys)
         return;
     struct grc_key_set *set = set_take(keys);
     if (!keys->path)
-        (void)grc_keys_store_note_use(keys->store, set);
+        atomic_store(&keys->used, grc_keys_store_note_use(keys->store, set) != GR_OK);
     else if (grc_key_set_write_use(set, keys->path))
         atomic_store(&keys->refused, false);
     else if (!atomic_exchange(&keys->refused, true))
@@ -329,7 +332,7 @@ void grc_keys_note_use(struct grc_keys *keys, int64_t now_ms)
     int64_t last_ms = atomic_load_explicit(&keys->use_written_ms, memory_order_relaxed);
 
     if (!keys->path)
-        return; /* the watcher does it */
+        return; /* the writer does it */
     if (now_ms - last_ms < GRC_KEYS_USE_EVERY_MS ||
         !atomic_compare_exchange_strong(&keys->use_written_ms, &last_ms, now_ms))
         return;
@@ -401,9 +404,15 @@ static void watch_store(void *arg)
     struct grc_keys *keys = arg;
 
     poll_store(keys);
-    if (grc_mono_ms() - keys->written_ms < GRC_KEYS_USE_EVERY_MS)
-        return;
-    keys->written_ms = grc_mono_ms();
+    if (atomic_load(&keys->used) && grc_mono_ms() >= atomic_load(&keys->write_next_ms))
+        grc_ticker_wake(&keys->writer);
+}
+
+static void write_to_store(void *arg)
+{
+    struct grc_keys *keys = arg;
+
+    atomic_store(&keys->write_next_ms, grc_mono_ms() + GRC_KEYS_USE_EVERY_MS);
     write_use(keys);
 }
 
@@ -415,8 +424,8 @@ bool grc_keys_watch(struct grc_keys *keys, struct grc_store *store, bool watch, 
         return false;
     if (watch && grc_key_set_count(keys->set) == 0)
         grc_warn("the store holds no API key yet: make one with `greenroom keys add`");
-    keys->written_ms = grc_mono_ms();
-    keys->watched = watch && grc_ticker_start(&keys->watcher, STACK_BYTES);
+    keys->watched = watch && grc_ticker_start(&keys->writer, STACK_BYTES) &&
+                    grc_ticker_start(&keys->watcher, STACK_BYTES);
     return keys->watched || !watch || grc_refuse(ret_reason, "no thread to watch the keys");
 }
 
@@ -425,6 +434,7 @@ void grc_keys_free(struct grc_keys *keys)
     if (!keys)
         return;
     grc_ticker_done(&keys->watcher);
+    grc_ticker_done(&keys->writer);
     if (keys->set) {
         write_use(keys);
         grc_key_set_unref(keys->set);

@@ -19,7 +19,7 @@
 #define GRC_KEY_SECRET_BYTES 32u
 #define GRC_KEY_TEXT_MAX 64u /* longest text of a key, with its NUL */
 
-/* A key. Immutable except for used_ms. Times are of the wall clock; 0: never. */
+/* A key. Immutable except for used_ms and noted_ms. Times are of the wall clock; 0: never. */
 struct grc_api_key {
     const char *id;
     unsigned char digest[32]; /* SHA-256 of the key's whole text */
@@ -27,6 +27,7 @@ struct grc_api_key {
     int64_t expires_ms;
     int64_t revoked_ms;
     _Atomic int64_t used_ms;
+    _Atomic int64_t noted_ms; /* the last use that the store has; of keys in the store */
     struct grc_caller caller;
 };
 

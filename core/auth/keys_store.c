@@ -92,8 +92,10 @@ struct grc_key_set *grc_keys_store_load(struct grc_store *store, char **ret_reas
         *ret_reason = grc_format("%s", grc_err_doc(err));
     for (size_t i = 0; set && i < grc_key_set_count(set); i++) {
         struct grc_api_key *key = grc_key_set_at(set, i);
+        int64_t used_ms = json_integer_value(json_object_get(reading.used, key->id));
 
-        atomic_store(&key->used_ms, json_integer_value(json_object_get(reading.used, key->id)));
+        atomic_store(&key->used_ms, used_ms);
+        atomic_store(&key->noted_ms, used_ms);
     }
     json_decref(reading.used);
     json_decref(reading.document);
@@ -105,14 +107,17 @@ enum gr_err grc_keys_store_note_use(struct grc_store *store, struct grc_key_set 
     enum gr_err err = GR_OK;
 
     for (size_t i = 0; i < grc_key_set_count(set) && err == GR_OK; i++) {
-        const struct grc_api_key *key = grc_key_set_at(set, i);
+        struct grc_api_key *key = grc_key_set_at(set, i);
         int64_t used_ms = atomic_load(&key->used_ms);
 
-        if (used_ms > 0)
-            err = grc_store_run(store, NULL,
-                                "UPDATE greenroom_keys SET used_at_ms = ?2"
-                                " WHERE id = ?1 AND used_at_ms < ?2",
-                                GR_PARAMS(gr_v_text(key->id), gr_v_int(used_ms)), NULL, NULL, NULL);
+        if (used_ms <= atomic_load(&key->noted_ms))
+            continue;
+        err = grc_store_run(store, NULL,
+                            "UPDATE greenroom_keys SET used_at_ms = ?2"
+                            " WHERE id = ?1 AND used_at_ms < ?2",
+                            GR_PARAMS(gr_v_text(key->id), gr_v_int(used_ms)), NULL, NULL, NULL);
+        if (err == GR_OK)
+            atomic_store(&key->noted_ms, used_ms);
     }
     return err;
 }

@@ -13,7 +13,8 @@ enum gr_err grc_keys_store_migrate(struct grc_store *store, char **ret_reason);
 enum gr_err grc_keys_store_version(struct grc_store *store, int64_t *ret_version);
 /* Reads all keys, with the times of their last use. Returns NULL with a malloc'ed reason. */
 struct grc_key_set *grc_keys_store_load(struct grc_store *store, char **ret_reason);
-/* Writes the times of last use that are later than those in the store. */
+/* Writes the times of last use that the store does not have, each in a transaction of its own: a
+ * gateway that stops in the middle holds no lock for which `greenroom keys revoke` would wait. */
 enum gr_err grc_keys_store_note_use(struct grc_store *store, struct grc_key_set *set);
 
 /*

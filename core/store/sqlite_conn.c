@@ -113,7 +113,7 @@ static void conn_free(struct grc_lite_conn *conn)
 }
 
 /* Sets the journal mode of the file and checks it, since SQLite reports no error when it fails. */
-static int set_wal(sqlite3 *db)
+static int set_wal_once(sqlite3 *db)
 {
     sqlite3_stmt *stmt = NULL;
 
@@ -125,6 +125,19 @@ static int set_wal(sqlite3 *db)
         code = mode && strcmp(mode, "wal") == 0 ? SQLITE_OK : SQLITE_CANTOPEN;
     }
     sqlite3_finalize(stmt);
+    return code;
+}
+
+/* SQLite does not call the busy handler where another process sets the mode of the same new file.
+ */
+static int set_wal(struct grc_lite_conn *conn)
+{
+    int count = 0;
+    int code;
+
+    do
+        code = set_wal_once(conn->db);
+    while ((code & 0xff) == SQLITE_BUSY && on_busy(conn, count++));
     return code;
 }
 
@@ -147,7 +160,7 @@ static int conn_setup(struct grc_lite_conn *conn)
     if (code == SQLITE_OK)
         code = sqlite3_limit(conn->db, SQLITE_LIMIT_ATTACHED, 0) < 0 ? SQLITE_ERROR : SQLITE_OK;
     if (code == SQLITE_OK && !read_only)
-        code = set_wal(conn->db);
+        code = set_wal(conn);
     if (code == SQLITE_OK)
         code = sqlite3_exec(conn->db, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", NULL, NULL,
                             NULL);

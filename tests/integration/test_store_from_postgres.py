@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -117,11 +118,12 @@ def test_an_interrupted_copy_goes_on(filled, target):
                 break
         process.kill()
         process.communicate(timeout=TIMEOUT)
-        if process.returncode == 0:
+        if process.returncode != -signal.SIGKILL:
             break
         killed += 1
-    if process.returncode:
-        words(filled, "copy", filled.database.url, target.url)
+    if process.returncode == -signal.SIGKILL:
+        done = filled.run("store", "copy", filled.database.url, target.url)
+        assert done.returncode == 0 or "the target has tables" in done.stderr, done.stderr  # killed after the end of the copy
     assert killed > 1
     assert counts(target, ["webhook_event"]) == {"webhook_event": MANY + 3} == counts(filled.database, ["webhook_event"])
     if isinstance(target, Store):

@@ -162,6 +162,29 @@ def test_the_last_use_on_any_gateway_is_listed(make):
     assert listed(one)["app/works"]["used"] > used and listed(one)["unused/works"]["used"] is None
 
 
+@pytest.mark.skipif("GR_TEST_POSTGRES" not in os.environ, reason="SQLite has no locks of rows")
+def test_a_last_use_that_cannot_be_written_holds_nothing_up(make, store):
+    """Another transaction holds the row, so that the gateway's write of the time waits."""
+    gateway = make()
+    used, revoked = add(gateway, "used"), add(gateway, "revoked")
+    wait_for(gateway, revoked, 200)
+    until(lambda: listed(gateway)["revoked/works"]["used"])
+
+    def writes_waiting():
+        return store.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%used_at_ms%'"
+                         " AND datname = current_database()") == [("1",)]
+
+    gateway.stop()
+    gateway.start()
+    with store.open_transaction("UPDATE greenroom_keys SET used_at_ms = 1 WHERE record LIKE '%\"used\"%'"):
+        assert ask(gateway, used).status == 200
+        until(writes_waiting)
+        command(gateway, "revoke", "revoked")
+        wait_for(gateway, revoked, 401)
+        assert writes_waiting()
+    until(lambda: listed(gateway)["used/works"]["used"])
+
+
 # --- from the file into the store ---
 
 

@@ -54,17 +54,23 @@ class Store:
         return sqlite_rows(self._file, statement)
 
     @contextlib.contextmanager
+    def open_transaction(self, statement):
+        """In this context a transaction of PostgreSQL that has run a statement without rows holds its locks."""
+        holder = subprocess.Popen(["psql", "-qtA", self.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        holder.stdin.write(f"BEGIN; {statement}; SELECT 'held';\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield
+        finally:
+            holder.communicate("ROLLBACK;\n", timeout=TIMEOUT)
+
+    @contextlib.contextmanager
     def held(self, table, mode="EXCLUSIVE"):
         """In this context no other connection can write to a table; in PostgreSQL's mode ACCESS EXCLUSIVE none can read it."""
         if self._file is None:
-            holder = subprocess.Popen(["psql", "-qtA", self.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            holder.stdin.write(f"BEGIN; LOCK TABLE {table} IN {mode} MODE; SELECT 'held';\n")
-            holder.stdin.flush()
-            assert holder.stdout.readline() == "held\n"
-            try:
+            with self.open_transaction(f"LOCK TABLE {table} IN {mode} MODE"):
                 yield
-            finally:
-                holder.communicate("ROLLBACK;\n", timeout=TIMEOUT)
             return
         connection = sqlite3.connect(self._file, timeout=TIMEOUT, isolation_level=None)
         connection.execute("BEGIN IMMEDIATE")
