@@ -67,7 +67,7 @@ static bool make_keys(struct grc_auth *auth, const struct grc_settings *settings
 
     if (!settings->auth.keys_file)
         return true;
-    auth->keys = settings->auth.keys_in_store ? grc_keys_new_stored(settings->auth.keys_closed)
+    auth->keys = settings->auth.keys_in_store ? grc_keys_new_stored(!settings->auth.keys_known)
                                               : grc_keys_new(settings->auth.keys_file, &reason);
     if (!auth->keys)
         grc_source_say_main(settings->dir, &file, report, arg, "'%s': %s", settings->auth.keys_file,

@@ -186,7 +186,7 @@ struct grc_jwt_settings {
 struct grc_auth_settings {
     const char *keys_file; /* NULL: no API keys */
     bool keys_in_store;    /* the keys are in the store, and the file is only moved from */
-    bool keys_closed;      /* while the store does not answer, no key is taken */
+    bool keys_known;       /* while the store does not answer, keys that were read are taken */
     struct grc_jwt_settings *jwt;
     size_t jwt_count;
     const char *const *none_scopes; /* NULL: every client needs a credential */

@@ -190,10 +190,11 @@ static const struct grc_setting keys_keys[] = {
     GRC_SETTING(grc_auth_settings, "store", keys_in_store, GRC_SETTING_BOOL, "false",
                 "Whether the hashes are in the \"store\" instead, for all gateways on it; "
                 "`greenroom keys move` moves those of the file"),
-    GRC_SETTING(grc_auth_settings, "on_failure", keys_closed, GRC_SETTING_FLAG, "known",
-                "What happens to requests with a key while the store does not answer: the keys "
-                "that were read last stay valid, or the requests get 503",
-                .values = GR_LIST("known", "closed")),
+    GRC_SETTING(
+        grc_auth_settings, "on_failure", keys_known, GRC_SETTING_FLAG, "closed",
+        "What happens to requests with a key while the store does not answer: they get 503, "
+        "or the keys that were read last stay valid",
+        .values = GR_LIST("closed", "known")),
     GRC_SETTING_END,
 };
 
@@ -265,7 +266,7 @@ void grc_auth_check(struct grc_reader *reader, const struct grc_settings *settin
 
     if (reader->problems > 0)
         return; /* a key that could not be read would be reported as missing */
-    if (settings->auth.keys_closed && !settings->auth.keys_in_store)
+    if (settings->auth.keys_known && !settings->auth.keys_in_store)
         grc_reader_problem(reader, &on_failure,
                            "is only for keys in the store: set \"store\": true, or leave this out");
     for (i = 0; i < settings->auth.jwt_count; i++)
