@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -18,18 +16,6 @@
 
 /* --- opening and saving --- */
 
-void grc_keys_hand_over(const char *path)
-{
-    char *copy = strdup(path);
-    struct stat info;
-
-    if (copy && geteuid() == 0 && stat(dirname(copy), &info) == 0 && info.st_uid != 0 &&
-        lchown(path, info.st_uid, info.st_gid) != 0)
-        fprintf(stderr, "greenroom: '%s' cannot be given to the owner of its directory: %s\n", path,
-                strerror(errno));
-    free(copy);
-}
-
 static bool lock(struct grc_key_file *file, char **ret_reason)
 {
     char *path = grc_keys_beside(file->path, GRC_KEYS_LOCK_SUFFIX);
@@ -38,7 +24,7 @@ static bool lock(struct grc_key_file *file, char **ret_reason)
     if (file->lock < 0)
         grc_refuse(ret_reason, "'%s': %s", path ? path : file->path, strerror(errno));
     else
-        grc_keys_hand_over(path);
+        grc_file_hand_over(file->lock, path);
     free(path);
     if (file->lock < 0)
         return false;
@@ -97,8 +83,6 @@ bool grc_key_file_save(struct grc_key_file *file, char **ret_reason)
         grc_refuse(ret_reason, "'%s': %s", file->path, strerror(errno));
     else
         done = true;
-    if (done)
-        grc_keys_hand_over(file->path);
     grc_key_set_unref(set);
     free(wrong);
     free(text);

@@ -25,6 +25,12 @@ enum gr_err grc_keys_store_migrate(struct grc_store *store, char **ret_reason)
                              sizeof(grc_keys_store_steps[0]), ret_reason);
 }
 
+bool grc_keys_store_is_migrated(struct grc_store *store)
+{
+    return grc_store_is_migrated(store, GRC_KEYS_SCHEMA, grc_keys_store_steps,
+                                 sizeof(grc_keys_store_steps[0]));
+}
+
 enum gr_err grc_keys_store_version(struct grc_store *store, int64_t *ret_version)
 {
     return grc_store_run(store, NULL, "SELECT version FROM greenroom_keys_version", NULL, 0,

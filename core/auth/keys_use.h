@@ -15,5 +15,3 @@
 bool grc_key_set_write_use(struct grc_key_set *set, const char *path);
 /* Returns a malloc'ed path with the suffix; NULL without memory. */
 char *grc_keys_beside(const char *path, const char *suffix);
-/* Gives a file that root wrote to the owner of its directory, so that the gateway can read it. */
-void grc_keys_hand_over(const char *path);

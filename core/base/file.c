@@ -1,7 +1,10 @@
 #include "base/file.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +72,19 @@ static bool write_all(int fd, gr_str content)
     return true;
 }
 
+void grc_file_hand_over(int fd, const char *path)
+{
+    char *copy = geteuid() == 0 ? strdup(path) : NULL;
+    struct stat file;
+    struct stat dir;
+
+    /* A file with a second name may be one that the owner of the directory must not have. */
+    if (copy && fstat(fd, &file) == 0 && file.st_nlink == 1 && stat(dirname(copy), &dir) == 0 &&
+        dir.st_uid != 0 && fchown(fd, dir.st_uid, dir.st_gid) != 0)
+        grc_warn("'%s' cannot be given to the owner of its directory: %s", path, strerror(errno));
+    free(copy);
+}
+
 bool grc_file_write(const char *path, gr_str content, unsigned mode)
 {
     size_t size = strlen(path) + sizeof(".XXXXXX");
@@ -80,6 +96,8 @@ bool grc_file_write(const char *path, gr_str content, unsigned mode)
     int fd = mkostemp(temporary, O_CLOEXEC);
     bool ok = fd >= 0 && fchmod(fd, (mode_t)mode) == 0 && write_all(fd, content) && fsync(fd) == 0;
     int saved = errno;
+    if (ok)
+        grc_file_hand_over(fd, path);
     if (fd >= 0 && close(fd) != 0 && ok) {
         ok = false;
         saved = errno;

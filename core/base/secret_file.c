@@ -85,6 +85,8 @@ static bool make_secret(const char *path, bool *ret_made)
     int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
     bool ok = fd >= 0 && fill(fd);
     int reason = errno;
+    if (ok)
+        grc_file_hand_over(fd, path);
     if (fd >= 0 && close(fd) != 0 && ok) {
         ok = false;
         reason = errno;

@@ -71,9 +71,8 @@ static struct grc_store *open_store(const struct grc_settings *settings, char **
     if (!settings->store)
         grc_refuse(ret_reason, "the config names no \"store\"");
     else
-        store = grc_completes() ? grc_store_open_read_only(settings->store, ret_reason)
-                                : grc_store_open(settings->store, ret_reason);
-    if (!store || grc_completes() || grc_keys_store_migrate(store, ret_reason) == GR_OK)
+        store = grc_store_open(settings->store, ret_reason);
+    if (!store || grc_keys_store_migrate(store, ret_reason) == GR_OK)
         return store;
     grc_store_close(store);
     return NULL;
@@ -309,11 +308,21 @@ static struct grc_key_set *read_file(const struct grc_settings *settings, char *
     return set;
 }
 
+/* Changes nothing in the store, and makes none. */
 static struct grc_key_set *read_store(const struct grc_settings *settings, char **ret_reason)
 {
-    struct grc_store *store = open_store(settings, ret_reason);
-    struct grc_key_set *set = store ? grc_keys_store_load(store, ret_reason) : NULL;
+    struct grc_store *store = NULL;
+    struct grc_key_set *set = NULL;
 
+    if (!settings->store)
+        grc_refuse(ret_reason, "the config names no \"store\"");
+    else
+        store = grc_store_open_read_only(settings->store, ret_reason);
+    if (store && grc_keys_store_is_migrated(store))
+        set = grc_keys_store_load(store, ret_reason);
+    else if (store)
+        grc_refuse(ret_reason, "the store has no keys yet: the first `greenroom keys add`, or the "
+                               "start of a gateway of this release, makes their table");
     grc_store_close(store);
     return set;
 }

@@ -4,6 +4,7 @@
  * race. With synchronous=FULL a commit that was acknowledged is on the disk.
  */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/format.h"
 #include "base/secure.h"
 #include "store/sqlite.h"
@@ -256,9 +257,9 @@ void grc_lite_close(struct grc_store *base)
 
 /*
  * Makes a missing file, unless the store is only read, with mode 0600, since it will hold secrets
- * and SQLite would follow the umask. SQLite gives the files beside it the same mode. An existing
- * file is not opened here: closing it would drop the locks that another store of this process holds
- * on it (POSIX record locks belong to the process).
+ * and SQLite would follow the umask. SQLite gives the files beside it the same mode and owner. An
+ * existing file is not opened here: closing it would drop the locks that another store of this
+ * process holds on it (POSIX record locks belong to the process).
  */
 static char *make_file(const char *path, bool read_only)
 {
@@ -266,6 +267,7 @@ static char *make_file(const char *path, bool read_only)
     int fd = read_only ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
 
     if (fd >= 0) {
+        grc_file_hand_over(fd, path);
         close(fd);
         return NULL;
     }

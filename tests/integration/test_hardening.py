@@ -312,6 +312,30 @@ def test_store_belongs_to_the_user():
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can change the user")
+@pytest.mark.parametrize("words, config", [
+    (["keys", "add", "app", "--scope", "*"], {"auth": {"keys": {}}}),
+    (["keys", "add", "app", "--scope", "*"], {"auth": {"keys": {"store": True}}}),
+    (["store", "migrate"], {}),
+    (["token", "agent", "--name", "a"], {}),
+], ids=["keys", "keys in the store", "store", "secret"])
+def test_what_root_makes_before_the_start_belongs_to_the_user(words, config):
+    """Of a package the state directory belongs to the gateway's user, and root runs the commands."""
+    nobody = pwd.getpwnam("nobody")
+    with public_directory() as directory:
+        process = Process(directory, store="sqlite:test.db", plugins={"accounts": {}, "agents": {}}, **config)
+        process.write()
+        state = directory / "state"
+        state.mkdir(mode=0o700)
+        os.chown(state, nobody.pw_uid, nobody.pw_gid)
+        done = subprocess.run([BINARY, "-c", str(directory), *words], env=process.env, capture_output=True, text=True,
+                              timeout=TIMEOUT)
+        assert done.returncode == 0, done.stderr
+        made = list(state.iterdir())
+        assert made, "nothing was made"
+        assert {(file.name, file.stat().st_uid) for file in made} == {(file.name, nobody.pw_uid) for file in made}
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can change the user")
 @pytest.mark.parametrize("server, problem", [
     ({"user": "no-such-user"}, "server.user: there is no user 'no-such-user'"),
     ({"user": "root"}, "server.user: 'root' is root"),

@@ -129,6 +129,16 @@ def test_a_wish_that_is_refused_changes_nothing(make, store):
     assert before == (store.sql("SELECT version FROM greenroom_keys_version"), store.sql("SELECT * FROM greenroom_keys"))
 
 
+def test_a_list_makes_no_store(make, store):
+    gateway = make(run=False)
+    told = command(gateway, "list", status=1)
+    if "GR_TEST_POSTGRES" in os.environ:
+        assert "the store has no keys yet" in told
+        assert store.sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'greenroom%'") == [("0",)]
+    else:
+        assert "No such file or directory" in told and not os.path.exists(store.url.removeprefix("sqlite:"))
+
+
 def test_forgotten_keys_are_gone_from_the_store(make, store):
     gateway = make(run=False)
     for name in ("one", "two"):
