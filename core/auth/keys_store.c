@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/format.h"
 #include "base/json.h"
+#include "store/catalog.h"
 
 #include <stdlib.h>
 
@@ -25,10 +26,14 @@ enum gr_err grc_keys_store_migrate(struct grc_store *store, char **ret_reason)
                              sizeof(grc_keys_store_steps[0]), ret_reason);
 }
 
-bool grc_keys_store_is_migrated(struct grc_store *store)
+bool grc_keys_store_is_made(struct grc_store *store)
 {
-    return grc_store_is_migrated(store, GRC_KEYS_SCHEMA, grc_keys_store_steps,
-                                 sizeof(grc_keys_store_steps[0]));
+    struct grc_catalog catalog;
+    bool made =
+        grc_catalog_read(store, &catalog) == GR_OK && grc_catalog_find(&catalog, "greenroom_keys");
+
+    grc_catalog_free(&catalog);
+    return made;
 }
 
 enum gr_err grc_keys_store_version(struct grc_store *store, int64_t *ret_version)

@@ -9,8 +9,8 @@
 extern const struct gr_migration grc_keys_store_steps[];
 /* Makes the tables where they are missing. */
 enum gr_err grc_keys_store_migrate(struct grc_store *store, char **ret_reason);
-/* Whether the tables are there, in the form of this release. */
-bool grc_keys_store_is_migrated(struct grc_store *store);
+/* Whether the tables are there. */
+bool grc_keys_store_is_made(struct grc_store *store);
 /* Reads the number that every change of the keys raises. */
 enum gr_err grc_keys_store_version(struct grc_store *store, int64_t *ret_version);
 /* Reads all keys, with the times of their last use. Returns NULL with a malloc'ed reason. */

@@ -64,15 +64,17 @@ static int failed(char *reason)
 }
 
 /* NULL with a malloc'ed reason. */
-static struct grc_store *open_store(const struct grc_settings *settings, char **ret_reason)
+static struct grc_store *open_store(const struct grc_settings *settings, bool read_only,
+                                    char **ret_reason)
 {
     struct grc_store *store = NULL;
 
     if (!settings->store)
         grc_refuse(ret_reason, "the config names no \"store\"");
     else
-        store = grc_store_open(settings->store, ret_reason);
-    if (!store || grc_keys_store_migrate(store, ret_reason) == GR_OK)
+        store = read_only ? grc_store_open_read_only(settings->store, ret_reason)
+                          : grc_store_open(settings->store, ret_reason);
+    if (!store || read_only || grc_keys_store_migrate(store, ret_reason) == GR_OK)
         return store;
     grc_store_close(store);
     return NULL;
@@ -138,7 +140,7 @@ static bool edit_withdraw(json_t *document, void *arg, char **ret_reason)
 static bool change_store(const struct grc_settings *settings, grc_key_edit_fn *edit,
                          struct change *change, char **ret_reason)
 {
-    struct grc_store *store = open_store(settings, ret_reason);
+    struct grc_store *store = open_store(settings, grc_completes(), ret_reason);
     bool done = store && grc_keys_store_edit(store, edit, change, ret_reason);
     char *more = NULL;
 
@@ -311,18 +313,14 @@ static struct grc_key_set *read_file(const struct grc_settings *settings, char *
 /* Changes nothing in the store, and makes none. */
 static struct grc_key_set *read_store(const struct grc_settings *settings, char **ret_reason)
 {
-    struct grc_store *store = NULL;
+    struct grc_store *store = open_store(settings, true, ret_reason);
     struct grc_key_set *set = NULL;
 
-    if (!settings->store)
-        grc_refuse(ret_reason, "the config names no \"store\"");
-    else
-        store = grc_store_open_read_only(settings->store, ret_reason);
-    if (store && grc_keys_store_is_migrated(store))
+    if (store && grc_keys_store_is_made(store))
         set = grc_keys_store_load(store, ret_reason);
     else if (store)
         grc_refuse(ret_reason, "the store has no keys yet: the first `greenroom keys add`, or the "
-                               "start of a gateway of this release, makes their table");
+                               "start of a gateway, makes their table");
     grc_store_close(store);
     return set;
 }
