@@ -1,5 +1,7 @@
 #include "base/arena.h"
 
+#include "base/format.h"
+
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,7 +92,8 @@ static struct grc_arena_block *add_block(struct grc_arena *arena, size_t bytes)
     return block;
 }
 
-void *grc_arena_alloc(struct grc_arena *arena, size_t bytes)
+/* As grc_arena_alloc(), but the memory is not zeroed. */
+static void *take(struct grc_arena *arena, size_t bytes)
 {
     const size_t align = alignof(max_align_t);
 
@@ -110,8 +113,14 @@ void *grc_arena_alloc(struct grc_arena *arena, size_t bytes)
     void *ptr = block->data + block->used;
     block->used += rounded;
     arena->used_bytes += rounded;
-    memset(ptr, 0, rounded);
     return ptr;
+}
+
+void *grc_arena_alloc(struct grc_arena *arena, size_t bytes)
+{
+    void *ptr = take(arena, bytes);
+
+    return ptr ? memset(ptr, 0, bytes) : NULL;
 }
 
 bool grc_arena_charge(struct grc_arena *arena, size_t bytes)
@@ -124,24 +133,29 @@ bool grc_arena_charge(struct grc_arena *arena, size_t bytes)
 
 char *grc_arena_copy(struct grc_arena *arena, gr_str s)
 {
-    char *copy = s.len == SIZE_MAX ? NULL : grc_arena_alloc(arena, s.len + 1);
+    char *copy = s.len == SIZE_MAX ? NULL : take(arena, s.len + 1);
 
-    if (copy && s.len)
+    if (!copy)
+        return NULL;
+    if (s.len)
         memcpy(copy, s.ptr, s.len);
+    copy[s.len] = '\0';
     return copy;
 }
 
 char *grc_arena_vformat(struct grc_arena *arena, const char *format, va_list args)
 {
+    struct grc_arena_block *block = arena->blocks;
+    size_t room = block ? block->size - block->used : 0;
+    char *at = room ? block->data + block->used : NULL;
     va_list again;
 
+    /* Most texts fit into the room at hand; the others are written a second time. */
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, again);
+    int len = vsnprintf(at, room, format, again);
     va_end(again);
-    if (len < 0)
-        return NULL;
-    char *text = grc_arena_alloc(arena, (size_t)len + 1);
-    if (text)
+    char *text = len < 0 ? NULL : take(arena, (size_t)len + 1);
+    if (text && text != at)
         vsnprintf(text, (size_t)len + 1, format, args);
     return text;
 }
@@ -154,6 +168,13 @@ char *grc_arena_format(struct grc_arena *arena, const char *format, ...)
     char *text = grc_arena_vformat(arena, format, args);
     va_end(args);
     return text;
+}
+
+char *grc_arena_int(struct grc_arena *arena, int64_t value)
+{
+    char digits[GRC_INT_SIZE];
+
+    return grc_arena_copy(arena, grc_int_text(value, digits));
 }
 
 enum gr_err grc_arena_defer(struct grc_arena *arena, void (*fn)(void *), void *arg)

@@ -27,6 +27,7 @@ void *grc_arena_alloc(struct grc_arena *arena, size_t bytes);
 char *grc_arena_copy(struct grc_arena *arena, gr_str s);
 char *grc_arena_format(struct grc_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+char *grc_arena_int(struct grc_arena *arena, int64_t value);
 char *grc_arena_vformat(struct grc_arena *arena, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 /* Counts memory outside of the arena for its limit, until the reset. Returns false, and counts

@@ -1,5 +1,6 @@
 #include "base/buf.h"
 
+#include "base/format.h"
 #include "base/utf8.h"
 
 #include <stdio.h>
@@ -79,17 +80,9 @@ enum gr_err grc_buf_char(struct grc_buf *buf, char c)
 
 enum gr_err grc_buf_int(struct grc_buf *buf, int64_t value)
 {
-    char digits[20]; /* the 19 digits of 2^63, and a sign */
-    size_t at = sizeof(digits);
-    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    char digits[GRC_INT_SIZE];
 
-    do {
-        digits[--at] = (char)('0' + left % 10);
-        left /= 10;
-    } while (left);
-    if (value < 0)
-        digits[--at] = '-';
-    return grc_buf_add(buf, digits + at, sizeof(digits) - at);
+    return grc_buf_str(buf, grc_int_text(value, digits));
 }
 
 enum gr_err grc_buf_vformat(struct grc_buf *buf, const char *format, va_list args)
@@ -141,42 +134,6 @@ static enum gr_err add_escaped(struct grc_buf *buf, unsigned char c)
     }
 }
 
-/* An ASCII character that stands for itself in a string literal. */
-static bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
-/* Looks at eight characters as one number. Returns false when one of them may not be plain. */
-static bool eight_plain(const unsigned char *bytes)
-{
-#define EACH(byte) ((byte)*0x0101010101010101u)
-#define ZERO_IN(eight) (((eight)-EACH(0x01)) & ~(eight))
-    uint64_t eight;
-
-    memcpy(&eight, bytes, sizeof(eight));
-    uint64_t odd = ZERO_IN(eight ^ EACH('"')) | ZERO_IN(eight ^ EACH('\\')) |
-                   ZERO_IN(eight ^ EACH(0x7f)) | (eight - EACH(0x20)) | eight;
-    return (odd & EACH(0x80)) == 0;
-#undef ZERO_IN
-#undef EACH
-}
-
-/* Returns how many of the first bytes are plain. */
-static size_t plain_run(const unsigned char *bytes, size_t count)
-{
-    size_t at = 0;
-
-    while (count - at >= 8 && eight_plain(bytes + at))
-        at += 8;
-    /* The last eight overlap with those before, which is quicker than one by one. */
-    if (at > 0 && count - at < 8 && eight_plain(bytes + count - 8))
-        return count;
-    while (at < count && is_plain(bytes[at]))
-        at++;
-    return at;
-}
-
 /* Appends what stands between the quotes of a string literal. */
 static enum gr_err add_literal(struct grc_buf *buf, gr_str text)
 {
@@ -185,7 +142,7 @@ static enum gr_err add_literal(struct grc_buf *buf, gr_str text)
     size_t at = 0;
     enum gr_err err = GR_OK;
 
-    while (err == GR_OK && (at += plain_run(p + at, text.len - at)) < text.len) {
+    while (err == GR_OK && (at = grc_utf8_plain(text, at)) < text.len) {
         size_t step = grc_utf8_step(text.ptr + at, text.len - at);
         if (step > 1) {
             at += step;
@@ -203,8 +160,7 @@ static enum gr_err add_literal(struct grc_buf *buf, gr_str text)
 /* Most strings have nothing to escape and are appended in one piece. */
 enum gr_err grc_buf_json_string(struct grc_buf *buf, gr_str text)
 {
-    if (plain_run((const unsigned char *)text.ptr, text.len) == text.len &&
-        grc_buf_reserve(buf, text.len + 2) == GR_OK) {
+    if (grc_utf8_plain(text, 0) == text.len && grc_buf_reserve(buf, text.len + 2) == GR_OK) {
         char *at = buf->ptr + buf->len;
 
         at[0] = '"';

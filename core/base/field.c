@@ -1,5 +1,7 @@
 #include "base/field.h"
 
+#include "base/utf8.h"
+
 #include <strings.h>
 
 bool grc_field_is(gr_str name, const char *text)
@@ -26,8 +28,10 @@ bool grc_field_token(gr_str text)
 
 bool grc_field_value(gr_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
+    size_t at = 0;
+
+    while ((at = grc_utf8_plain(text, at)) < text.len) {
+        unsigned char c = (unsigned char)text.ptr[at++];
 
         if ((c < 0x20 && c != '\t') || c == 0x7f)
             return false;

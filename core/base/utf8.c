@@ -32,13 +32,48 @@ bool grc_utf8_valid(gr_str text)
 {
     size_t at = 0;
 
-    while (at < text.len) {
+    while ((at = grc_utf8_plain(text, at)) < text.len) {
         size_t step = grc_utf8_step(text.ptr + at, text.len - at);
         if (step == 0)
             return false;
         at += step;
     }
     return true;
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Looks at eight characters as one number. Returns false when one of them may not be plain. */
+static bool eight_plain(const unsigned char *bytes)
+{
+#define EACH(byte) ((byte)*0x0101010101010101u)
+#define ZERO_IN(eight) (((eight)-EACH(0x01)) & ~(eight))
+    uint64_t eight;
+
+    memcpy(&eight, bytes, sizeof(eight));
+    uint64_t odd = ZERO_IN(eight ^ EACH('"')) | ZERO_IN(eight ^ EACH('\\')) |
+                   ZERO_IN(eight ^ EACH(0x7f)) | (eight - EACH(0x20)) | eight;
+    return (odd & EACH(0x80)) == 0;
+#undef ZERO_IN
+#undef EACH
+}
+
+size_t grc_utf8_plain(gr_str text, size_t from)
+{
+    const unsigned char *bytes = (const unsigned char *)text.ptr;
+    size_t at = from;
+
+    while (text.len - at >= 8 && eight_plain(bytes + at))
+        at += 8;
+    /* The last eight overlap with those before, which is quicker than one by one. */
+    if (at >= 8 && text.len - at < 8 && eight_plain(bytes + text.len - 8))
+        return text.len;
+    while (at < text.len && is_plain(bytes[at]))
+        at++;
+    return at;
 }
 
 size_t grc_utf8_count(gr_str text)

@@ -158,12 +158,9 @@ static void tell_rate(struct grc_call *call)
 {
     const struct grc_rate_view *view = &call->guard->view;
 
-    grc_guard_header(call, "RateLimit-Limit",
-                     grc_arena_format(&call->arena, "%lld", (long long)view->limit));
-    grc_guard_header(call, "RateLimit-Remaining",
-                     grc_arena_format(&call->arena, "%lld", (long long)view->remaining));
-    grc_guard_header(call, "RateLimit-Reset",
-                     grc_arena_format(&call->arena, "%lld", (long long)view->full_s));
+    grc_guard_header(call, "RateLimit-Limit", grc_arena_int(&call->arena, view->limit));
+    grc_guard_header(call, "RateLimit-Remaining", grc_arena_int(&call->arena, view->remaining));
+    grc_guard_header(call, "RateLimit-Reset", grc_arena_int(&call->arena, view->full_s));
 }
 
 static enum gr_err take(struct grc_call *call, const struct grc_shared_name *name,

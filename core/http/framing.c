@@ -1,6 +1,7 @@
 #include "http/framing.h"
 
 #include "base/field.h"
+#include "base/utf8.h"
 
 #include <string.h>
 #include <strings.h>
@@ -65,7 +66,7 @@ long grc_framing_scan(const char *bytes, size_t len, size_t *scanned)
 {
     size_t at = *scanned;
 
-    for (; at < len; at++) {
+    for (; (at = grc_utf8_plain((gr_str){bytes, len}, at)) < len; at++) {
         if (is_plain((unsigned char)bytes[at]))
             continue;
         if (bytes[at] != '\r')

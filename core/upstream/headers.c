@@ -1,6 +1,7 @@
 #include "upstream/headers.h"
 
 #include "base/field.h"
+#include "base/utf8.h"
 
 #include <strings.h>
 
@@ -24,8 +25,11 @@ static bool is_any(gr_str name, const char *const *list)
 
 bool grc_header_value_good(gr_str value)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
+    size_t at = 0;
+
+    while ((at = grc_utf8_plain(value, at)) < value.len) {
+        unsigned char c = (unsigned char)value.ptr[at++];
+
         if ((c < ' ' && c != '\t') || c > '~')
             return false;
     }

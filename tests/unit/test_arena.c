@@ -98,6 +98,27 @@ static void texts_end_with_a_zero(void **state)
     free(long_text);
 }
 
+/* A text is first written into what is left of a block, where the text before it has ended. */
+static void texts_do_not_overlap(void **state)
+{
+    const char *texts[600];
+
+    for (int i = 0; i < 600; i++)
+        texts[i] = grc_arena_format(*state, "%0*d", i % 40 + 1, i % 9);
+    for (int i = 0; i < 600; i++) {
+        assert_int_equal(strlen(texts[i]), i % 40 + 1);
+        assert_int_equal(texts[i][i % 40], '0' + i % 9);
+    }
+}
+
+static void numbers_are_written_in_full(void **state)
+{
+    assert_string_equal(grc_arena_int(*state, 0), "0");
+    assert_string_equal(grc_arena_int(*state, -7), "-7");
+    assert_string_equal(grc_arena_int(*state, INT64_MAX), "9223372036854775807");
+    assert_string_equal(grc_arena_int(*state, INT64_MIN), "-9223372036854775808");
+}
+
 static char order[8];
 
 static void note(void *arg)
@@ -131,6 +152,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_limit_counts_what_is_in_use, begin, end),
         cmocka_unit_test_setup_teardown(memory_that_is_used_again_is_zero_again, begin, end),
         cmocka_unit_test_setup_teardown(texts_end_with_a_zero, begin, end),
+        cmocka_unit_test_setup_teardown(texts_do_not_overlap, begin, end),
+        cmocka_unit_test_setup_teardown(numbers_are_written_in_full, begin, end),
         cmocka_unit_test_setup_teardown(deferred_functions_run_once_last_first, begin, end),
     };
 

@@ -91,6 +91,8 @@ static void a_value_has_no_control_characters(void **state)
     for (int c = 0; c < 0x20; c++)
         assert_int_equal(grc_field_value((gr_str){(const char[]){'a', (char)c}, 2}), c == '\t');
     assert_false(grc_field_value(GR_STR("a\x7f")));
+    assert_true(grc_field_value(GR_STR("a \"quoted\" one and a \\")));
+    assert_false(grc_field_value(GR_STR("a \"quoted\" one and a\n")));
 }
 
 static void json_has_a_type(void **state)

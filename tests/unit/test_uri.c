@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -232,6 +233,31 @@ static void utf8_knows_its_forms(void **state)
     assert_int_equal(grc_utf8_step("\xf0\x9f\x8e\xa5", 3), 0);
 }
 
+/* Every byte at every place, in texts around the length of one step and of two. */
+static void the_first_byte_that_is_not_plain_is_found(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len <= 20; len++) {
+        char *text = malloc(len + 1); /* a sanitizer sees what is read behind it */
+
+        assert_non_null(text);
+        memset(text, 'x', len);
+        for (size_t at = 0; at < len; at++) {
+            for (int c = 0; c < 256; c++) {
+                bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+
+                text[at] = (char)c;
+                for (size_t from = 0; from <= len; from++)
+                    assert_int_equal(grc_utf8_plain((gr_str){text, len}, from),
+                                     plain || at < from ? len : at);
+            }
+            text[at] = 'x';
+        }
+        free(text);
+    }
+    assert_int_equal(grc_utf8_plain((gr_str){NULL, 0}, 0), 0);
+}
+
 static void utf8_is_written_as_it_is_read(void **state)
 {
     static const struct {
@@ -412,6 +438,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(query_may_be_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(query_is_refused, setup, teardown),
         cmocka_unit_test(utf8_knows_its_forms),
+        cmocka_unit_test(the_first_byte_that_is_not_plain_is_found),
         cmocka_unit_test(utf8_is_written_as_it_is_read),
         cmocka_unit_test(a_place_counts_lines_and_characters),
         cmocka_unit_test(timestamps_are_read),
