@@ -197,19 +197,6 @@ static enum gr_err read_line(gr_str text, size_t uri_max, struct grc_request *re
 
 /* --- header lines --- */
 
-/* Headers that control the length of the body and the connection. */
-static bool is_steering(gr_str name)
-{
-    static const char *const names[] = {"Connection", "Content-Length", "Transfer-Encoding",
-                                        "Upgrade"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (grc_field_is(name, names[i]))
-            return true;
-    }
-    return false;
-}
-
 /* name ":" value. The name must be a token, so folded lines, which begin with white space, fail. */
 static enum gr_err read_header(gr_str text, struct grc_request *request)
 {
@@ -220,8 +207,6 @@ static enum gr_err read_header(gr_str text, struct grc_request *request)
         return broken(request, GR_ERR_BAD_REQUEST, reason_header);
     if (request->header_count == GRC_HEADERS_MAX)
         return broken(request, GR_ERR_HEADERS, "more than 64 headers");
-    if (is_steering(name))
-        request->steering |= UINT64_C(1) << request->header_count;
     request->headers[request->header_count++] =
         (struct gr_pair){name, grc_field_trim((gr_str){colon + 1, text.len - name.len - 1})};
     return GR_OK;
@@ -393,20 +378,15 @@ enum gr_err grc_framing_refuse(const char *bytes, size_t len, struct grc_request
     return broken(request, err, reason);
 }
 
-void grc_framing_copy(char *into, const char *bytes, size_t len, const struct grc_request *request)
+size_t grc_framing_copy(char *into, const char *bytes, size_t len)
 {
+    static const char rest[] = "1\r\n\r\n"; /* of "HTTP/1.1", and the end of the head */
     const char *line_end = memchr(bytes, '\r', len);
+    size_t kept = (size_t)(line_end - bytes) - 1;
 
-    memcpy(into, bytes, len);
-    if (request->http_1_0)
-        into[line_end - bytes - 1] = '1';
-    for (size_t i = 0; i < request->header_count; i++) {
-        if (request->steering & (UINT64_C(1) << i))
-            into[request->headers[i].name.ptr - bytes] = '-';
-    }
-    for (char *tab = memchr(into, '\t', len); tab;
-         tab = memchr(tab, '\t', len - (size_t)(tab - into)))
-        *tab = ' ';
+    memcpy(into, bytes, kept);
+    memcpy(into + kept, rest, sizeof(rest) - 1);
+    return kept + sizeof(rest) - 1;
 }
 
 void grc_framing_terminate(char *bytes, const struct grc_request *request)

@@ -27,8 +27,8 @@ long grc_framing_scan(const char *bytes, size_t len, size_t *scanned);
 
 /*
  * Reads a head that grc_framing_scan() found complete, and fills in method, head, options,
- * method_text, path, query, headers, content_length, expect_continue, http_1_0 and steering. All
- * slices point into bytes. In a target in absolute form, scheme and host are overwritten, so that
+ * method_text, path, query, headers, content_length, expect_continue and http_1_0. All slices
+ * point into bytes. In a target in absolute form, scheme and host are overwritten, so that
  * the path follows the method: the first *ret_skipped bytes no longer belong to the head.
  *
  * On failure it also sets broken and broken_reason (a literal, for the client) and returns broken;
@@ -43,12 +43,12 @@ enum gr_err grc_framing_refuse(const char *bytes, size_t len, struct grc_request
                                enum gr_err err, const char *reason);
 
 /*
- * Copies a head that was read to the buffer that CivetWeb parses. The copy has the same length, but
- * the names of the headers in steering are changed and version 1.0 becomes 1.1, since CivetWeb must
- * not look for a body, close the connection or change the protocol. Tabs, which its parser refuses,
- * become spaces.
+ * Writes the head that CivetWeb parses for a head that was read, which is not longer, and returns
+ * its length. It has the same method and target, but no headers: CivetWeb must not look for a body,
+ * close the connection or change the protocol, nobody asks it for a header, and it reads a long
+ * head slowly. For the same reasons its version is always 1.1.
  */
-void grc_framing_copy(char *into, const char *bytes, size_t len, const struct grc_request *request);
+size_t grc_framing_copy(char *into, const char *bytes, size_t len);
 
 /* Puts a NUL after the names, values, path and query of a head that was read without an error, so
  * that they are C strings. grc_framing_copy() cannot be used afterwards. */

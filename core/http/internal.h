@@ -87,7 +87,7 @@ struct grc_conn {
     int64_t ready_us;   /* when a worker was asked for; 0: none was */
     int64_t begun_ms;   /* when the first byte of a head came; 0: none has */
     size_t thrown_away; /* while it lingers */
-    char peer[64];
+    char peer[GRC_PEER_SIZE];
     char client[64];       /* the client that the header of a proxy names; "": none */
     struct grc_conn *next; /* free, or ready for a worker */
 };

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 
 #define GRC_HEADERS_MAX 64
+#define GRC_PEER_SIZE 64
 
 struct grc_conn; /* the connection of a request */
 
@@ -23,19 +24,18 @@ struct grc_request {
     gr_str query; /* not decoded, without '?' */
     struct gr_pair headers[GRC_HEADERS_MAX];
     size_t header_count;
-    uint64_t steering;      /* bit i: headers[i] controls the connection or the body's length */
     int64_t content_length; /* -1: chunked; 0: no body */
     bool expect_continue;
     bool http_1_0;
     bool tls;
-    char peer[64];           /* address as text */
-    const char *proxied_for; /* the address that the PROXY protocol named; "" or NULL: none */
-    bool admin;              /* came in on the admin listener */
-    bool leaving;            /* the gateway is going to stop, and probes are told so */
-    bool late;               /* its connection was made after the gateway had begun to drain */
-    const char *overload;    /* why it is refused before its body is read; NULL: it is not */
-    int64_t started_us;      /* monotonic */
-    int64_t waited_us;       /* until then, for a worker */
+    char peer[GRC_PEER_SIZE]; /* address as text */
+    const char *proxied_for;  /* the address that the PROXY protocol named; "" or NULL: none */
+    bool admin;               /* came in on the admin listener */
+    bool leaving;             /* the gateway is going to stop, and probes are told so */
+    bool late;                /* its connection was made after the gateway had begun to drain */
+    const char *overload;     /* why it is refused before its body is read; NULL: it is not */
+    int64_t started_us;       /* monotonic */
+    int64_t waited_us;        /* until then, for a worker */
     /* Framing failure found by the adapter: answered in the owning group's format, then closed. */
     enum gr_err broken;
     const char *broken_reason;

@@ -116,7 +116,7 @@ static void describe(struct grc_conn *conn, struct grc_request *request)
     request->leaving = atomic_load(&http->stage) >= GRC_HTTP_LEAVING;
     request->late = conn->late;
     request->overload = overload(conn);
-    snprintf(request->peer, sizeof(request->peer), "%s", conn->peer);
+    memcpy(request->peer, conn->peer, sizeof(request->peer));
     request->proxied_for = conn->client;
 }
 
@@ -230,7 +230,8 @@ static bool send_reply(struct grc_conn *conn, bool keep_alive, size_t *ret_sent)
                send_bytes(conn, tail, more, ret_sent));
         return false;
     }
-    return send_bytes(conn, out->ptr, out->len, ret_sent) && send_bytes(conn, tail, rest, ret_sent);
+    return send_bytes(conn, out->ptr, out->len, ret_sent) &&
+           (rest == 0 || send_bytes(conn, tail, rest, ret_sent));
 }
 
 /* --- bodies --- */

@@ -225,7 +225,7 @@ static void compare(const struct grc_request *request, const struct letter *lett
         abort();
 }
 
-/* CivetWeb must find the same request in its copy, as one of HTTP/1.1 without a body. */
+/* CivetWeb must find the same request line in its copy, as one of HTTP/1.1, and no header. */
 static void compare_civetweb(const char *head, size_t len, const struct grc_request *request)
 {
     struct grc_request other = {.path = {NULL, 0}};
@@ -234,22 +234,11 @@ static void compare_civetweb(const char *head, size_t len, const struct grc_requ
 
     if (!copy)
         return;
-    grc_framing_copy(copy, head, len, request);
-    if (!split(copy, len, &other, &version) || strcmp(version, "HTTP/1.1") != 0 ||
-        other.header_count != request->header_count ||
+    if (!split(copy, grc_framing_copy(copy, head, len), &other, &version) ||
+        strcmp(version, "HTTP/1.1") != 0 || other.header_count != 0 ||
         !gr_str_eq(other.method_text, request->method_text) ||
         !gr_str_eq(other.path, request->path) || !gr_str_eq(other.query, request->query))
         abort();
-    for (size_t i = 0; i < other.header_count; i++) {
-        const char *name = other.headers[i].name.ptr;
-
-        if (name - copy != request->headers[i].name.ptr - head ||
-            other.headers[i].name.len != request->headers[i].name.len)
-            abort();
-        if (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Connection") == 0 ||
-            strcasecmp(name, "Transfer-Encoding") == 0 || strcasecmp(name, "Upgrade") == 0)
-            abort();
-    }
     free(copy);
 }
 

@@ -28,63 +28,24 @@ static char *end_word(char *at)
     return at;
 }
 
-/* Returns one header line, or NULL at what CivetWeb takes for the end of the head. */
-static char *split_header(char *at, struct gr_pair *header)
-{
-    char *start = at;
-
-    while (*at != ':' && *at >= 33 && *at <= 126)
-        at++;
-    if (at == start)
-        return NULL;
-    assert_int_equal(*at, ':'); /* CivetWeb refuses the rest itself */
-    *at++ = '\0';
-    while (*at == ' ' || *at == '\t')
-        at++;
-    header->name = gr_str_of(start);
-    char *value = at;
-    while (*at && *at != '\r' && *at != '\n')
-        at++;
-    if (*at == '\r')
-        *at++ = '\0';
-    if (*at)
-        *at++ = '\0';
-    header->value = gr_str_of(value);
-    return at;
-}
-
-/* CivetWeb finds the same request in the copy, and no header that it acts on. */
+/* CivetWeb finds the same request line in what it is given, and no header that it could act on. */
 static void compare(const char *bytes, size_t len, const struct grc_request *request)
 {
     char *copy = malloc(len);
-    struct gr_pair header = {.name = {NULL, 0}};
-    size_t count = 0;
+    const size_t copied = grc_framing_copy(copy, bytes, len);
 
-    grc_framing_copy(copy, bytes, len, request);
-    assert_true(isgraph((unsigned char)copy[0]));
-    for (size_t i = 0; i < len; i++)
-        assert_true((unsigned char)copy[i] >= 128 || isprint((unsigned char)copy[i]) ||
-                    copy[i] == '\r' || copy[i] == '\n');
-    copy[len - 1] = '\0';
+    assert_in_range(copied, 1, len);
+    assert_memory_equal(copy + copied - 4, "\r\n\r\n", 4);
+    for (size_t i = 0; i < copied - 4; i++)
+        assert_true((unsigned char)copy[i] < 128 && isprint((unsigned char)copy[i]));
+    copy[copied - 1] = '\0';
     char *target = end_word(copy);
     char *version = end_word(target);
-    char *next = end_word(version);
     assert_true(gr_str_eq(request->method_text, gr_str_of(copy)));
     assert_int_equal(strlen(target),
                      request->path.len + (request->query.ptr ? 1 : 0) + request->query.len);
     assert_memory_equal(target, request->path.ptr, request->path.len);
-    assert_string_equal(version, "HTTP/1.1");
-    while (count < GRC_HEADERS_MAX && (next = split_header(next, &header)) != NULL) {
-        assert_int_equal(header.name.ptr - copy, request->headers[count].name.ptr - bytes);
-        assert_int_equal(header.name.len, request->headers[count].name.len);
-        assert_true(strcasecmp(header.name.ptr, "Content-Length") != 0);
-        assert_true(strcasecmp(header.name.ptr, "Transfer-Encoding") != 0);
-        assert_true(strcasecmp(header.name.ptr, "Connection") != 0);
-        count++;
-        if (*next == '\r' || *next == '\n' || *next == '\0')
-            break;
-    }
-    assert_int_equal(count, request->header_count);
+    assert_memory_equal(version, "HTTP/1.1\r\n\r", sizeof("HTTP/1.1\r\n\r"));
     free(copy);
 }
 
