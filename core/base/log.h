@@ -13,7 +13,7 @@ enum grc_log_kind { GRC_LOG_END = 0, GRC_LOG_STR, GRC_LOG_INT, GRC_LOG_REAL, GRC
 
 /* One key of a line. */
 struct grc_log_field {
-    const char *key;
+    const char *key; /* a literal, which is written as it is */
     enum grc_log_kind kind;
     gr_str s;
     int64_t i;
