@@ -94,20 +94,21 @@ static void random_pooled(void *bytes, size_t count)
 /* RFC 9562, section 5.4. */
 void grc_uuid(char ret_text[37])
 {
+    static const unsigned char groups[] = {4, 2, 2, 2, 6}; /* bytes between the hyphens */
     unsigned char raw[16];
-    char hex[33];
-    size_t out = 0;
+    const unsigned char *in = raw;
+    char *out = ret_text;
 
     random_pooled(raw, sizeof(raw));
     raw[6] = (unsigned char)((raw[6] & 0x0f) | 0x40);
     raw[8] = (unsigned char)((raw[8] & 0x3f) | 0x80);
-    grc_hex(raw, sizeof(raw), hex);
-    for (size_t i = 0; i < 32; i++) {
-        if (i == 8 || i == 12 || i == 16 || i == 20)
-            ret_text[out++] = '-';
-        ret_text[out++] = hex[i];
+    for (size_t i = 0; i < sizeof(groups); i++) {
+        grc_hex(in, groups[i], out);
+        in += groups[i];
+        out += 2 * groups[i];
+        *out++ = '-';
     }
-    ret_text[out] = '\0';
+    out[-1] = '\0';
 }
 
 bool grc_secret_equal(gr_str a, gr_str b)

@@ -21,8 +21,8 @@ struct grc_jwt_key {
     char *kid;             /* NULL: for tokens without kid */
     unsigned char *secret; /* HS */
     size_t secret_bytes;
-    EVP_MAC_CTX *mac; /* HS: keyed, and copied for each signature */
-    EVP_PKEY *pkey;   /* RS, ES */
+    struct grc_jwt_mac *mac; /* HS: the key as OpenSSL's HMAC has prepared it */
+    EVP_PKEY *pkey;          /* RS, ES */
     bool can_sign;
     size_t signature_bytes;
     char *head; /* how the tokens that it signs begin: base64url of their header, and a dot */

@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -358,6 +359,72 @@ static void claims_of_every_kind_are_signed(void **state)
         json_decref(read);
         json_decref(wanted);
         grc_jwt_key_free(key);
+    }
+}
+
+enum { SIGNERS = 4, SIGNATURES = 200 };
+
+/* Each signature of the threads is that of its own text, though they share one key. */
+static void *sign_many(void *arg)
+{
+    const struct grc_jwt_key *key = arg;
+    const struct grc_jwt_key *keys[] = {key};
+    struct grc_arena own;
+    size_t good = 0;
+
+    grc_arena_init(&own, 1 << 20);
+    for (int i = 0; i < SIGNATURES; i++) {
+        json_t *claims = json_object();
+        json_t *read = NULL;
+        char *token = NULL;
+
+        json_object_set_new(claims, "n", json_integer(i));
+        if (grc_jwt_sign(&own, key, claims, NULL, &token) == GR_OK &&
+            grc_jwt_verify(keys, 1, NULL, gr_str_of(token), (int64_t)NOW, &read) == GRC_JWT_OK)
+            good += (size_t)json_equal(read, claims);
+        json_decref(read);
+        json_decref(claims);
+        grc_arena_reset(&own);
+    }
+    grc_arena_done(&own);
+    return (void *)(uintptr_t)good;
+}
+
+static void threads_share_a_key(void **state)
+{
+    struct grc_jwt_key *key = key_of("HS256", GR_STR(SECRET), NULL);
+    pthread_t threads[SIGNERS];
+
+    (void)state;
+    for (size_t i = 0; i < SIGNERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, sign_many, key), 0);
+    for (size_t i = 0; i < SIGNERS; i++) {
+        void *good = NULL;
+
+        assert_int_equal(pthread_join(threads[i], &good), 0);
+        assert_int_equal((uintptr_t)good, SIGNATURES);
+    }
+    grc_jwt_key_free(key);
+}
+
+static void ids_are_random_uuids(void **state)
+{
+    char ids[100][37];
+
+    (void)state;
+    for (size_t i = 0; i < 100; i++) {
+        grc_uuid(ids[i]);
+        assert_int_equal(strlen(ids[i]), 36);
+        for (size_t at = 0; at < 36; at++) {
+            if (at == 8 || at == 13 || at == 18 || at == 23)
+                assert_int_equal(ids[i][at], '-');
+            else
+                assert_true(strchr("0123456789abcdef", ids[i][at]));
+        }
+        assert_int_equal(ids[i][14], '4');       /* the version */
+        assert_true(strchr("89ab", ids[i][19])); /* the variant */
+        for (size_t other = 0; other < i; other++)
+            assert_string_not_equal(ids[i], ids[other]);
     }
 }
 
@@ -716,6 +783,8 @@ int main(void)
         cmocka_unit_test(keys_that_cannot_work_are_refused),
         cmocka_unit_test(own_claims_win),
         cmocka_unit_test(claims_of_every_kind_are_signed),
+        cmocka_unit_test(threads_share_a_key),
+        cmocka_unit_test(ids_are_random_uuids),
         cmocka_unit_test(a_public_key_cannot_sign),
         cmocka_unit_test(public_key_as_hmac_secret_is_refused),
         cmocka_unit_test(alg_none_is_refused),
