@@ -142,17 +142,23 @@ enum gr_err hms_relay(struct gr_call *call, json_t *stolen_body, const char *bea
     return gr_relay(call, &request);
 }
 
+/* The text has been read from JSON, so it is valid UTF-8. Fails when it is NULL. */
+static bool add_claim(json_t *claims, const char *name, const char *text)
+{
+    return json_object_set_new_nocheck(claims, name, json_string_nocheck(text)) == 0;
+}
+
 enum gr_err hms_join_token(struct gr_call *call, const char *upstream, const struct hms_join *join,
                            char **ret_token)
 {
     int64_t lifetime_s = join->lifetime_s ? join->lifetime_s : JOIN_LIFETIME_S;
-    json_t *claims = json_pack("{s:s, s:s, s:s, s:s*}", "type", "app", "room_id", join->room_id,
-                               "role", join->role, "user_id", join->user_id);
-    enum gr_err r;
+    json_t *claims = json_object();
+    enum gr_err r = GR_ERR_NO_MEMORY;
 
-    if (!claims)
-        return gr_fail(call, GR_ERR_NO_MEMORY, "no memory for the token");
-    r = gr_credential_sign(call, upstream, claims, lifetime_s, ret_token);
+    if (claims && add_claim(claims, "type", "app") && add_claim(claims, "room_id", join->room_id) &&
+        add_claim(claims, "role", join->role) &&
+        (!join->user_id || add_claim(claims, "user_id", join->user_id)))
+        r = gr_credential_sign(call, upstream, claims, lifetime_s, ret_token);
     json_decref(claims);
     if (r != GR_OK)
         return gr_fail(call, r, "the token cannot be signed");
