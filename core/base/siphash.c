@@ -2,6 +2,7 @@
 
 #include "base/secure.h"
 
+#include <endian.h>
 #include <pthread.h>
 
 static uint64_t process_key[2];
@@ -54,16 +55,32 @@ void grc_siphash_begin(struct grc_siphash *hash)
     grc_siphash_begin_with(hash, process_key[0], process_key[1]);
 }
 
+static void add_byte(struct grc_siphash *hash, unsigned char byte)
+{
+    unsigned at = (unsigned)(hash->bytes++ & 7);
+
+    hash->tail |= (uint64_t)byte << (8 * at);
+    if (at == 7) {
+        add_word(hash, hash->tail);
+        hash->tail = 0;
+    }
+}
+
 void grc_siphash_add(struct grc_siphash *hash, gr_str bytes)
 {
-    for (size_t i = 0; i < bytes.len; i++) {
-        unsigned at = (unsigned)(hash->bytes++ & 7);
+    size_t at = 0;
 
-        hash->tail |= (uint64_t)(unsigned char)bytes.ptr[i] << (8 * at);
-        if (at == 7) {
-            add_word(hash, hash->tail);
-            hash->tail = 0;
+    while (at < bytes.len) {
+        uint64_t word;
+
+        if (hash->bytes % sizeof(word) || bytes.len - at < sizeof(word)) {
+            add_byte(hash, (unsigned char)bytes.ptr[at++]);
+            continue;
         }
+        memcpy(&word, bytes.ptr + at, sizeof(word));
+        add_word(hash, le64toh(word));
+        hash->bytes += sizeof(word);
+        at += sizeof(word);
     }
 }
 
