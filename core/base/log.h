@@ -13,18 +13,19 @@ enum grc_log_kind { GRC_LOG_END = 0, GRC_LOG_STR, GRC_LOG_INT, GRC_LOG_REAL, GRC
 
 /* One key of a line. */
 struct grc_log_field {
-    const char *key; /* a literal, which is written as it is */
+    gr_str key; /* a literal, which is written as it is */
     enum grc_log_kind kind;
     gr_str s;
     int64_t i;
     double d;
 };
-#define GRC_LS(key_, str_) ((struct grc_log_field){.key = (key_), .kind = GRC_LOG_STR, .s = (str_)})
+#define GRC_LS(key_, str_)                                                                         \
+    ((struct grc_log_field){.key = gr_str_of(key_), .kind = GRC_LOG_STR, .s = (str_)})
 #define GRC_LT(key_, text_) GRC_LS(key_, gr_str_of(text_))
 #define GRC_LI(key_, int_)                                                                         \
-    ((struct grc_log_field){.key = (key_), .kind = GRC_LOG_INT, .i = (int64_t)(int_)})
+    ((struct grc_log_field){.key = gr_str_of(key_), .kind = GRC_LOG_INT, .i = (int64_t)(int_)})
 #define GRC_LD(key_, real_)                                                                        \
-    ((struct grc_log_field){.key = (key_), .kind = GRC_LOG_REAL, .d = (real_)})
+    ((struct grc_log_field){.key = gr_str_of(key_), .kind = GRC_LOG_REAL, .d = (real_)})
 #define GRC_LOG_FIELDS(...) ((const struct grc_log_field[]){__VA_ARGS__, {.kind = GRC_LOG_END}})
 
 /* Lines less urgent than this level are dropped. Set before threads start, or at a reload. */

@@ -91,10 +91,10 @@ bool grc_journal_used(void)
 
 /* --- writing --- */
 
-static const char *name_of(const char *key)
+static const char *name_of(gr_str key)
 {
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(names[i].key, key) == 0)
+        if (gr_str_eq(gr_str_of(names[i].key), key))
             return names[i].name;
     }
     return NULL;

@@ -79,7 +79,7 @@ static void add_attributes(struct grc_buf *out, const struct grc_log_field *fiel
         if (field->kind == GRC_LOG_STR && field->s.len == 0)
             continue;
         put(out, grc_buf_text(out, first ? "{\"key\":" : ",{\"key\":"));
-        put(out, grc_buf_json_string(out, gr_str_of(field->key)));
+        put(out, grc_buf_json_string(out, field->key));
         put(out, grc_buf_text(out, ",\"value\":"));
         add_value(out, field);
         put(out, grc_buf_char(out, '}'));

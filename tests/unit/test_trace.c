@@ -85,9 +85,9 @@ static void a_span_is_written_as_otlp_has_it(void **state)
 
     (void)state;
     add(trace, "GET \"/a\"",
-        GRC_LOG_FIELDS(GRC_LT("text", "t\n"), GRC_LT("none", ""), GRC_LI("number", -7),
-                       GRC_LD("real", 1.5),
-                       ((struct grc_log_field){.key = "truth", .kind = GRC_LOG_BOOL, .i = 1})));
+        GRC_LOG_FIELDS(
+            GRC_LT("text", "t\n"), GRC_LT("none", ""), GRC_LI("number", -7), GRC_LD("real", 1.5),
+            ((struct grc_log_field){.key = gr_str_of("truth"), .kind = GRC_LOG_BOOL, .i = 1})));
     add(trace, "second", NULL);
     grc_trace_end(trace);
     struct grc_spans *spans = grc_tracer_take(tracer);
