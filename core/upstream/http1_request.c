@@ -1,21 +1,21 @@
 #include "upstream/http1_request.h"
 
+#include "base/format.h"
 #include "base/method.h"
 #include "upstream/request.h"
 
-#define LENGTH_DIGITS 20u
+/* What a head has beside its target and its token; most have less, and are then allocated once. */
+#define USUAL_BYTES 512u
 
-/* The bytes are counted before they are written, so that the buffer is allocated once. */
 struct writer {
-    char *at; /* NULL: count only */
-    size_t len;
+    struct grc_buf *out;
+    enum gr_err err; /* of the first piece that found no room */
 };
 
 static void put(struct writer *writer, gr_str text)
 {
-    if (writer->at && text.len)
-        memcpy(writer->at + writer->len, text.ptr, text.len);
-    writer->len += text.len;
+    if (writer->err == GR_OK)
+        writer->err = grc_buf_str(writer->out, text);
 }
 
 static void put_text(struct writer *writer, const char *text)
@@ -32,20 +32,15 @@ static enum gr_err put_field(void *arg, gr_str name, const char *prefix, gr_str 
     put_text(writer, prefix);
     put(writer, value);
     put(writer, GR_STR("\r\n"));
-    return GR_OK;
+    return writer->err;
 }
 
-static void put_length(struct writer *writer, uint64_t length)
+static void put_length(struct writer *writer, size_t length)
 {
-    char digits[LENGTH_DIGITS];
-    size_t at = sizeof(digits);
+    char digits[GRC_INT_SIZE];
 
-    do {
-        digits[--at] = (char)('0' + length % 10);
-        length /= 10;
-    } while (length);
     put(writer, GR_STR("Content-Length: "));
-    put(writer, (gr_str){digits + at, sizeof(digits) - at});
+    put(writer, grc_int_text((int64_t)length, digits));
     put(writer, GR_STR("\r\n"));
 }
 
@@ -68,7 +63,7 @@ static enum gr_err put_head(struct writer *writer, const struct grc_http1_target
     if (grc_request_has_length(exchange))
         put_length(writer, exchange->has_body ? exchange->body.len : 0);
     put(writer, GR_STR("\r\n"));
-    return err;
+    return err == GR_OK ? writer->err : err;
 }
 
 enum gr_err grc_http1_request_write(struct grc_buf *out, const struct grc_http1_target *target,
@@ -77,24 +72,20 @@ enum gr_err grc_http1_request_write(struct grc_buf *out, const struct grc_http1_
 {
     gr_str body = exchange->has_body ? exchange->body : (gr_str){NULL, 0};
     bool is_inline = body.len <= GRC_HTTP1_BODY_INLINE;
-    struct writer count = {NULL, 0};
+    size_t usual = USUAL_BYTES + exchange->target.len + (token_line ? strlen(token_line) : 0) +
+                   (is_inline ? body.len : 0);
+    struct writer writer = {.out = out};
 
     if (!grc_request_target_good(exchange->target) || exchange->method < GR_METHOD_GET ||
         exchange->method > GR_METHOD_DELETE)
         return GR_ERR_INTERNAL;
-    enum gr_err err = put_head(&count, target, exchange, token_line);
-    if (err != GR_OK)
-        return err;
     grc_buf_clear(out);
-    err = grc_buf_reserve(out, count.len + (is_inline ? body.len : 0));
+    (void)grc_buf_reserve(out, usual); /* when this fails, the head may still fit */
+    enum gr_err err = put_head(&writer, target, exchange, token_line);
+    if (err == GR_OK && is_inline)
+        err = grc_buf_str(out, body);
     if (err != GR_OK)
         return err == GR_ERR_TOO_LARGE ? GR_ERR_URI : err;
-    struct writer writer = {out->ptr, 0};
-    err = put_head(&writer, target, exchange, token_line);
-    if (is_inline)
-        put(&writer, body);
-    out->len = writer.len;
-    out->ptr[out->len] = '\0';
     *ret_rest = is_inline ? (gr_str){NULL, 0} : body;
-    return err;
+    return GR_OK;
 }
