@@ -28,13 +28,9 @@ void grc_buf_clear(struct grc_buf *buf)
         buf->ptr[0] = '\0';
 }
 
-enum gr_err grc_buf_reserve(struct grc_buf *buf, size_t extra)
+/* Not inlined, so that an append that finds room is short. */
+__attribute__((noinline)) static enum gr_err grow(struct grc_buf *buf, size_t need)
 {
-    if (extra > buf->max_bytes || buf->len > buf->max_bytes - extra)
-        return GR_ERR_TOO_LARGE;
-    size_t need = buf->len + extra + 1;
-    if (need <= buf->cap)
-        return GR_OK;
     size_t cap = buf->cap ? buf->cap : FIRST_CAP;
     while (cap < need)
         cap *= 2;
@@ -44,6 +40,14 @@ enum gr_err grc_buf_reserve(struct grc_buf *buf, size_t extra)
     buf->ptr = ptr;
     buf->cap = cap;
     return GR_OK;
+}
+
+enum gr_err grc_buf_reserve(struct grc_buf *buf, size_t extra)
+{
+    if (extra > buf->max_bytes || buf->len > buf->max_bytes - extra)
+        return GR_ERR_TOO_LARGE;
+    size_t need = buf->len + extra + 1;
+    return need <= buf->cap ? GR_OK : grow(buf, need);
 }
 
 enum gr_err grc_buf_add(struct grc_buf *buf, const void *bytes, size_t count)
@@ -56,16 +60,6 @@ enum gr_err grc_buf_add(struct grc_buf *buf, const void *bytes, size_t count)
     buf->len += count;
     buf->ptr[buf->len] = '\0';
     return GR_OK;
-}
-
-enum gr_err grc_buf_str(struct grc_buf *buf, gr_str text)
-{
-    return grc_buf_add(buf, text.ptr, text.len);
-}
-
-enum gr_err grc_buf_text(struct grc_buf *buf, const char *text)
-{
-    return grc_buf_add(buf, text, strlen(text));
 }
 
 enum gr_err grc_buf_char(struct grc_buf *buf, char c)

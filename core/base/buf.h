@@ -19,8 +19,14 @@ void grc_buf_clear(struct grc_buf *buf);
 /* Makes room for `extra` more bytes. GR_ERR_TOO_LARGE over the limit, GR_ERR_NO_MEMORY. */
 enum gr_err grc_buf_reserve(struct grc_buf *buf, size_t extra);
 enum gr_err grc_buf_add(struct grc_buf *buf, const void *bytes, size_t count);
-enum gr_err grc_buf_str(struct grc_buf *buf, gr_str text);
-enum gr_err grc_buf_text(struct grc_buf *buf, const char *text);
+static inline enum gr_err grc_buf_str(struct grc_buf *buf, gr_str text)
+{
+    return grc_buf_add(buf, text.ptr, text.len);
+}
+static inline enum gr_err grc_buf_text(struct grc_buf *buf, const char *text)
+{
+    return grc_buf_add(buf, text, strlen(text));
+}
 enum gr_err grc_buf_char(struct grc_buf *buf, char c);
 /* Appends the value in decimal, many times faster than grc_buf_format() does. */
 enum gr_err grc_buf_int(struct grc_buf *buf, int64_t value);

@@ -4,11 +4,6 @@
 
 #include <strings.h>
 
-bool grc_field_is(gr_str name, const char *text)
-{
-    return name.len == strlen(text) && strncasecmp(name.ptr, text, name.len) == 0;
-}
-
 /* One bit for each of the first 128 characters: set for those that a token may have. */
 static bool is_token_char(unsigned char c)
 {

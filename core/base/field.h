@@ -4,8 +4,14 @@
 
 #include <greenroom/plugin.h>
 
-/* True when the two are the same without regard to case. text is NUL-terminated. */
-bool grc_field_is(gr_str name, const char *text);
+#include <strings.h>
+
+/* True when the two are the same without regard to case. text is NUL-terminated. Inline, since the
+ * length of a literal is known to the compiler, and most names differ in it. */
+static inline bool grc_field_is(gr_str name, const char *text)
+{
+    return name.len == strlen(text) && strncasecmp(name.ptr, text, name.len) == 0;
+}
 
 /* True for a token (RFC 9110, section 5.6.2), which every field name has to be. False when empty.
  */
