@@ -288,10 +288,10 @@ static void add_hsts(struct grc_call *call)
 static void add_timing(struct grc_call *call)
 {
     const struct grc_request *request = call->request;
-    int64_t own_us = grc_mono_us() - request->started_us - call->upstream_us;
 
     if (!call->runtime->settings->server_timing)
         return;
+    int64_t own_us = grc_mono_us() - request->started_us - call->upstream_us;
     grc_reply_add(call, "Server-Timing",
                   gr_str_of(grc_arena_format(
                       &call->arena, "own;dur=%.3f, waiting;dur=%.3f, upstream;dur=%.3f",

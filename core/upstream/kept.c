@@ -64,11 +64,11 @@ bool grc_kept_find(struct grc_reading *reading)
     struct grc_exchange *exchange = reading->exchange;
     struct grc_cache *cache = reading->all->cache;
     struct grc_cache_found found;
-    int64_t now_ms = grc_mono_ms();
 
     reading->cached = cache && grc_cache_fits(exchange);
     if (!reading->cached)
         return false;
+    int64_t now_ms = grc_mono_ms();
     reading->key = grc_cache_key(exchange, reading->upstream, reading->all->seed);
     struct grc_answer *answer =
         grc_cache_get(cache, &reading->key, &exchange->cache, now_ms, &found);

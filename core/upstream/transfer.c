@@ -77,14 +77,15 @@ static void refuse(struct grc_transfer *transfer, int64_t wait_ms)
 void grc_transfer_begin(struct grc_transfer *transfer, struct grc_upstream *upstream,
                         struct grc_exchange *exchange, bool grouped)
 {
-    int64_t now_ms = grc_mono_ms();
+    int64_t now_us = grc_mono_us();
+    int64_t now_ms = now_us / 1000;
 
     *transfer = (struct grc_transfer){.state = GRC_TRANSFER_READY,
                                       .exchange = exchange,
                                       .upstream = upstream,
                                       .parent = exchange->traceparent};
     grc_exchange_reset(exchange);
-    exchange->took_us = grc_mono_us();
+    exchange->took_us = now_us;
     if (!upstream) {
         grc_transfer_finish(transfer, GR_ERR_INTERNAL);
         return;
@@ -110,14 +111,15 @@ void grc_transfer_end(struct grc_transfer *transfer)
     exchange->took_us = grc_mono_us() - exchange->took_us;
 }
 
-static void tell_breaker(struct grc_transfer *transfer, enum grc_breaker_result result)
+static void tell_breaker(struct grc_transfer *transfer, int64_t now_ms,
+                         enum grc_breaker_result result)
 {
     struct grc_breaker *breaker = &transfer->upstream->breaker;
 
     if (!transfer->asked)
         return;
     transfer->asked = false;
-    if (!grc_breaker_tell(breaker, grc_mono_ms(), transfer->pass, result))
+    if (!grc_breaker_tell(breaker, now_ms, transfer->pass, result))
         return;
     if (grc_breaker_state(breaker) == GRC_BREAKER_OPEN)
         grc_metrics_upstream_event(transfer->upstream->metrics, GRC_UPSTREAM_OPENED);
@@ -163,7 +165,7 @@ void grc_transfer_launch(struct grc_transfer *transfer)
     transfer->asked = true;
     enum gr_err err = take_token(transfer);
     if (err != GR_OK) {
-        tell_breaker(transfer, GRC_BREAKER_NONE);
+        tell_breaker(transfer, now_ms, GRC_BREAKER_NONE);
         grc_transfer_finish(transfer, err);
         return;
     }
@@ -208,10 +210,11 @@ static void account(struct grc_transfer *transfer, const struct grc_outcome *out
 {
     struct grc_upstream *upstream = transfer->upstream;
     enum grc_breaker_result view = breaker_view(outcome);
+    int64_t now_us = grc_mono_us();
 
     atomic_fetch_add_explicit(&upstream->calls, 1, memory_order_relaxed);
     grc_metrics_exchange(upstream->metrics, outcome->err, outcome->status,
-                         grc_mono_us() - transfer->launched_us);
+                         now_us - transfer->launched_us);
     if (outcome->err == GR_ERR_CANCELLED)
         grc_metrics_upstream_event(upstream->metrics, GRC_UPSTREAM_CANCELLED);
     if (view != GRC_BREAKER_NONE &&
@@ -221,7 +224,7 @@ static void account(struct grc_transfer *transfer, const struct grc_outcome *out
         atomic_fetch_add_explicit(&upstream->failures, 1, memory_order_relaxed);
         warn(transfer, outcome);
     }
-    tell_breaker(transfer, view);
+    tell_breaker(transfer, now_us / 1000, view);
 }
 
 static void wait_for(struct grc_transfer *transfer, int64_t delay_ms)
