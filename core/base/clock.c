@@ -52,6 +52,11 @@ int64_t grc_now_ms(void)
     return read_us(CLOCK_REALTIME) / 1000;
 }
 
+int64_t grc_now_s(void)
+{
+    return read_us(CLOCK_REALTIME_COARSE) / 1000000;
+}
+
 /* Years begin in March here, so that the leap day is the last one and every month before it has a
  * fixed offset; 400 years are 146,097 days. */
 void grc_civil_of(int64_t wall_s, struct grc_civil *ret)

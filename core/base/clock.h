@@ -19,6 +19,9 @@ bool grc_cond_wait_flag(pthread_cond_t *cond, pthread_mutex_t *held, const bool 
 /* The wall clock: milliseconds or microseconds since the Unix epoch. */
 int64_t grc_now_ms(void);
 int64_t grc_now_us(void);
+/* Seconds since then, as of the last tick of the kernel: up to 10 ms late, and many times faster to
+ * read. */
+int64_t grc_now_s(void);
 /* Writes "2026-11-22T10:11:12.345Z". Async-signal-safe. */
 void grc_time_format(int64_t wall_ms, char ret_text[25]);
 

@@ -87,6 +87,8 @@ static void set_receiving(struct grc_conn *conn, bool receiving)
 static bool park(struct grc_conn *conn)
 {
     set_receiving(conn, conn->phase == GRC_CONN_HEAD && (shaking(conn) || conn->in_len > 0));
+    if (conn->in_len > 0 && !conn->begun_ms)
+        conn->begun_ms = grc_mono_ms();
     pthread_mutex_lock(&conn->lock);
     /* Under the lock: either this sees that a drain has begun, or the drain sees the parked
      * connection. */

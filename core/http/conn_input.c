@@ -49,8 +49,6 @@ enum grc_came grc_conn_fill(struct grc_conn *conn)
     ssize_t got = grc_stream_read(conn, conn->in + conn->in_len, room);
     if (got > 0) {
         conn->in_len += (size_t)got;
-        if (!conn->begun_ms)
-            conn->begun_ms = grc_mono_ms();
         return GRC_CAME_SOME;
     }
     if (got < 0)

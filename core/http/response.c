@@ -12,7 +12,7 @@ static gr_str date_text(struct grc_date *date)
     static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    int64_t now_s = grc_now_ms() / 1000;
+    int64_t now_s = grc_now_s();
     struct grc_civil at;
 
     if (now_s != date->second) {

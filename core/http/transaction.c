@@ -187,7 +187,7 @@ static bool send_piece(struct grc_conn *conn, const char *bytes, size_t count, i
 }
 
 /* Sends in pieces, to tell a client that has stopped reading from a slow one. */
-static bool send_bytes(struct grc_conn *conn, const char *bytes, size_t count, size_t *sent)
+static bool send_slowly(struct grc_conn *conn, const char *bytes, size_t count, size_t *sent)
 {
     int64_t now_ms = grc_mono_ms();
     int64_t end_ms = now_ms + WRITE_GRACE_MS + (int64_t)count / WRITE_BYTES_PER_MS;
@@ -203,6 +203,19 @@ static bool send_bytes(struct grc_conn *conn, const char *bytes, size_t count, s
         now_ms = count ? grc_mono_ms() : 0;
     }
     return true;
+}
+
+/* Most answers fit into the socket's buffer at once, and need no deadline. */
+static bool send_bytes(struct grc_conn *conn, const char *bytes, size_t count, size_t *sent)
+{
+    ssize_t took =
+        count ? grc_stream_write(conn, bytes, count < WRITE_PIECE ? count : WRITE_PIECE) : 0;
+
+    if (took == GRC_STREAM_BROKEN)
+        return false;
+    size_t at = took > 0 ? (size_t)took : 0;
+    *sent += at;
+    return at == count || send_slowly(conn, bytes + at, count - at, sent);
 }
 
 /* Sends the head and a small body in one write, so that they fit into one packet. */
@@ -230,8 +243,7 @@ static bool send_reply(struct grc_conn *conn, bool keep_alive, size_t *ret_sent)
                send_bytes(conn, tail, more, ret_sent));
         return false;
     }
-    return send_bytes(conn, out->ptr, out->len, ret_sent) &&
-           (rest == 0 || send_bytes(conn, tail, rest, ret_sent));
+    return send_bytes(conn, out->ptr, out->len, ret_sent) && send_bytes(conn, tail, rest, ret_sent);
 }
 
 /* --- bodies --- */

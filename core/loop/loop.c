@@ -318,13 +318,14 @@ static void run_events(struct grc_loop *loop, struct epoll_event *events, int co
 void grc_loop_step(struct grc_loop *loop, int timeout_ms)
 {
     struct epoll_event events[BATCH];
+    const int64_t now_ms = grc_mono_ms();
     bool ran;
 
-    grc_turns_take(loop->turns);
+    grc_turns_take(loop->turns, now_ms);
     atomic_fetch_add(&loop->stepping, 1);
     ran = run_pending(loop);
     if (grc_timers_next_ms(loop->timers) != GRC_NEVER_MS)
-        ran |= run_timer(loop, grc_mono_ms());
+        ran |= run_timer(loop, now_ms); /* one that falls due meanwhile has the next step */
     atomic_fetch_sub(&loop->stepping, 1);
     if (ran && atomic_load(&loop->pending) > 0 &&
         atomic_fetch_add(&loop->unpolled, 1) < UNPOLLED_MAX)

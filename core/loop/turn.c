@@ -318,15 +318,17 @@ static void wait_for_turn(struct grc_turns *turns, struct worker *worker)
     pthread_mutex_unlock(&turns->lock);
 }
 
-void grc_turns_take(struct grc_turns *turns)
+void grc_turns_take(struct grc_turns *turns, int64_t now_ms)
 {
     struct worker *worker = self();
 
     if (!worker || worker->turns != turns)
         return;
-    if (!atomic_load(&worker->has_turn) && !atomic_load(&turns->stopped))
+    if (!atomic_load(&worker->has_turn) && !atomic_load(&turns->stopped)) {
         wait_for_turn(turns, worker);
-    atomic_store(&worker->busy_ms, grc_mono_ms());
+        now_ms = grc_mono_ms();
+    }
+    atomic_store(&worker->busy_ms, now_ms);
 }
 
 void grc_turns_sleep(struct grc_turns *turns)

@@ -12,8 +12,8 @@ struct grc_turns *grc_turns_new(struct grc_loop *loop, unsigned at_once, unsigne
 void grc_turns_free(struct grc_turns *turns);
 /* Called when the loop stops: from here on no worker waits for a turn. */
 void grc_turns_stop(struct grc_turns *turns);
-/* Called when a step begins: the calling worker waits for its turn. */
-void grc_turns_take(struct grc_turns *turns);
+/* Called when a step begins, at now_ms: the calling worker waits for its turn. */
+void grc_turns_take(struct grc_turns *turns, int64_t now_ms);
 /* Called when the worker goes to sleep until there are events. It keeps its turn. */
 void grc_turns_sleep(struct grc_turns *turns);
 /* Called when the worker woke. last: no other worker sleeps now, so none would see the next event.

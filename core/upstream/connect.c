@@ -47,7 +47,7 @@ static enum gr_err drive(struct attempt *attempt, const struct grc_exchange *exc
                          int64_t deadline_ms, CURLcode *ret_code)
 {
     struct grc_driver *driver = &attempt->driver;
-    struct grc_gone gone = grc_gone_begin(exchange);
+    struct grc_gone gone = grc_gone_begin(exchange, grc_mono_ms());
 
     if (grc_driver_add(driver, attempt->easy) != CURLM_OK)
         return GR_ERR_NO_MEMORY;

@@ -117,7 +117,7 @@ enum gr_err grc_handle_prepare(struct grc_handle *handle, const struct grc_excha
     grc_answer_head_begin(head, exchange->arena, exchange->cache.ttl_ms > 0);
     handle->exchange = exchange;
     handle->head = head;
-    handle->gone_look = grc_gone_begin(exchange);
+    handle->gone_look = grc_gone_begin(exchange, grc_mono_ms());
     handle->sends = 0;
     handle->header_bytes = 0;
     handle->body_begun = handle->received = handle->replay_refused = handle->gone = false;

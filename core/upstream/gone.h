@@ -13,10 +13,9 @@ struct grc_gone {
     int64_t next_ms;                     /* when to check again; INT64_MAX: never */
 };
 
-static inline struct grc_gone grc_gone_begin(const struct grc_exchange *exchange)
+static inline struct grc_gone grc_gone_begin(const struct grc_exchange *exchange, int64_t now_ms)
 {
-    return (struct grc_gone){exchange,
-                             exchange->gone ? grc_mono_ms() + GRC_GONE_STEP_MS : INT64_MAX};
+    return (struct grc_gone){exchange, exchange->gone ? now_ms + GRC_GONE_STEP_MS : INT64_MAX};
 }
 
 /* Returns when a wait with this deadline has to be interrupted for the next check. */

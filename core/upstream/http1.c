@@ -216,7 +216,7 @@ static struct grc_outcome talk_over(struct grc_transfer *transfer,
     struct talk talk = {.transfer = transfer, .connection = connection};
     struct grc_outcome outcome;
 
-    talk.gone = grc_gone_begin(transfer->exchange);
+    talk.gone = grc_gone_begin(transfer->exchange, transfer->launched_us / 1000);
     grc_buf_init(&talk.out, REQUEST_HEAD_MAX + GRC_HTTP1_BODY_INLINE);
     begin_answer(&talk);
     enum gr_err err =

@@ -181,7 +181,7 @@ static void read_shared(struct grc_reading *reading)
     grc_run_single(upstream, reading->exchange);
 }
 
-static void make_reading(struct grc_reading *reading)
+static void make_reading(struct grc_reading *reading, int64_t now_ms)
 {
     struct grc_exchange *exchange = reading->exchange;
     int64_t own_deadline_ms = exchange->deadline_ms;
@@ -195,7 +195,7 @@ static void make_reading(struct grc_reading *reading)
         return;
     }
     /* One deadline for waiting for another call and then making one. */
-    exchange->deadline_ms = grc_exchange_deadline(exchange, reading->upstream, grc_mono_ms());
+    exchange->deadline_ms = grc_exchange_deadline(exchange, reading->upstream, now_ms);
     read_shared(reading);
     exchange->deadline_ms = own_deadline_ms;
 }
@@ -218,7 +218,7 @@ static void serve_one(struct grc_upstreams *all, struct grc_exchange *exchange)
         if (!take_room(reading.upstream))
             grc_exchange_refuse(exchange, reading.upstream, 0);
         else
-            make_reading(&reading);
+            make_reading(&reading, began_us / 1000);
         leave_room(reading.upstream);
         note_write(all, reading.upstream, exchange);
         if (exchange->source != GRC_FROM_CACHE)

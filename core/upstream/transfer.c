@@ -139,7 +139,7 @@ static enum gr_err take_token(struct grc_transfer *transfer)
     if (!transfer->upstream->token_source || exchange->no_credential || exchange->bearer)
         return GR_OK;
     grc_token_unref(transfer->token);
-    transfer->token = grc_token_source_token(transfer->upstream->token_source, grc_now_ms() / 1000);
+    transfer->token = grc_token_source_token(transfer->upstream->token_source, grc_now_s());
     if (!transfer->token)
         return GR_ERR_NO_MEMORY;
     if (!atomic_load_explicit(&transfer->token->counted, memory_order_relaxed) &&
@@ -150,7 +150,8 @@ static enum gr_err take_token(struct grc_transfer *transfer)
 
 void grc_transfer_launch(struct grc_transfer *transfer)
 {
-    int64_t now_ms = grc_mono_ms();
+    int64_t now_us = grc_mono_us();
+    int64_t now_ms = now_us / 1000;
     int64_t wait_ms = 0;
 
     if (transfer->deadline_ms <= now_ms) {
@@ -170,7 +171,7 @@ void grc_transfer_launch(struct grc_transfer *transfer)
         return;
     }
     grc_transfer_span_begin(transfer);
-    transfer->launched_us = grc_mono_us();
+    transfer->launched_us = now_us;
     transfer->state = GRC_TRANSFER_RUNNING;
 }
 
@@ -306,8 +307,7 @@ static bool refused_and_renewed(struct grc_transfer *transfer, int status)
     if (transfer->renewed)
         return false;
     transfer->renewed = true;
-    return grc_token_source_refused(transfer->upstream->token_source, transfer->token,
-                                    grc_now_ms() / 1000);
+    return grc_token_source_refused(transfer->upstream->token_source, transfer->token, grc_now_s());
 }
 
 void grc_transfer_attempt_done(struct grc_transfer *transfer, const struct grc_outcome *outcome)

@@ -323,8 +323,8 @@ enum gr_err grc_upstreams_sign(struct grc_upstreams *all, const char *upstream,
 
     if (!found || !found->token_source)
         return GR_ERR_INTERNAL;
-    return grc_token_source_sign(found->token_source, arena, claims, lifetime_s,
-                                 grc_now_ms() / 1000, ret_token);
+    return grc_token_source_sign(found->token_source, arena, claims, lifetime_s, grc_now_s(),
+                                 ret_token);
 }
 
 void grc_upstreams_free(struct grc_upstreams *all)
