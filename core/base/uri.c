@@ -109,6 +109,8 @@ bool grc_segment_safe(gr_str decoded)
 
     if (decoded.len == 0)
         return false;
+    if (!memchr(decoded.ptr, '.', decoded.len))
+        return true; /* so are most ids */
     for (size_t i = 0; i <= decoded.len; i++) {
         if (i < decoded.len && decoded.ptr[i] != '/' && decoded.ptr[i] != '\\')
             continue;
