@@ -179,6 +179,7 @@ def test_status_tells_the_rates_of_the_last_minute(gateway):
     for _ in range(5):
         assert gateway.get("/rooms/1").status == 200
     assert gateway.get("/nowhere").status == 404
+    gateway.wait_log_count('"message":"request"', 6)  # logged after it was counted
     rates = json.loads(gateway.run("status", "--json").stdout)["rates"]
     over_s = rates["over_ms"] / 1000
     assert 0 < over_s < 70

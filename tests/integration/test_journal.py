@@ -76,11 +76,7 @@ class Silent(Gateway):
     """A gateway whose ports are read from `greenroom status`, because the lines with the ports may go to the journal."""
 
     def start(self):
-        self.write()
-        self._lines = []
-        self.process = subprocess.Popen([*self.prefix, BINARY, "-c", str(self.directory)], env=self.env, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        threading.Thread(target=self._read, args=(self.process.stderr, self._lines), daemon=True).start()
+        self.launch()
 
         def listens():
             status = self.run("status", "--json")

@@ -10,6 +10,7 @@ import pytest
 
 from support import promtext
 from support.gateway import TIMEOUT, Gateway
+from support.until import until
 
 CALLS = 600
 
@@ -21,16 +22,10 @@ class Paused(Gateway):
         super().__init__(*words, **more)
         self.reads = threading.Event()
 
-    def _read(self, stream, lines):
-        head = []
-        for line in stream:
-            head.append(line)
-            if "ready after" in line:
-                break
-        super()._read(head, lines)
-        lines.pop()  # the end of the log, which comes later
+    def _read(self, stream):
+        until(lambda: self.find("(ready after)"), "it is not ready")
         self.reads.wait()
-        super()._read(stream, lines)
+        super()._read(stream)
 
     def finish(self):
         """Stops the gateway and reads the rest of the log. Returns the requests in it, and the number of lines that it reports as

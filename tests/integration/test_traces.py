@@ -353,6 +353,7 @@ def test_an_answer_that_takes_only_a_part_is_read(start, collector):
     collector.upstream.default = Reply({"partialSuccess": {"rejectedSpans": "3", "errorMessage": "no"}})
     for _ in range(4):
         gateway.get("/rooms/1")
+    gateway.settle()  # all spans have ended
     gateway.config["traces"]["delay"] = "20ms"
     gateway.write()
     gateway.process.send_signal(signal.SIGHUP)
@@ -374,7 +375,7 @@ def test_clients_are_told_where_the_time_went_when_asked_for(start, upstream):
     upstream.default = Reply({"id": "1"}, delay=0.2)
     told = timing(gateway.get("/rooms/1"))
     assert list(told) == ["own", "waiting", "upstream"]
-    assert 200 <= told["upstream"] < 200 + 1000 * FACTOR and told["own"] >= 0 and told["waiting"] >= 0
+    assert 200 <= told["upstream"] < 20_000 * FACTOR and told["own"] >= 0 and told["waiting"] >= 0
     assert timing(gateway.get("/nowhere"))["upstream"] == 0
 
 

@@ -11,11 +11,13 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import threading
 import time
 
+from support.until import until
 from support.upstream import TIMEOUT, header_of
 
 BINARY = os.environ.get("GR_BINARY", "build/greenroom")
@@ -75,6 +77,7 @@ class Gateway:
         """Words before the program on its command line, such as prlimit."""
         self.process = None
         self.port = self.admin_port = None
+        self._stream, self._rest = None, b""
         self._lines = []
         self._changed = threading.Condition()
 
@@ -91,12 +94,18 @@ class Gateway:
             entry = {"library": f"{name}.so", "enabled": True, **ISOLATION, **members}
             (directory / f"{name}.json").write_text(json.dumps(entry))
 
-    def start(self):
+    def launch(self):
+        """Starts the process without waiting for it to be ready."""
         self.write()
         self.process = subprocess.Popen([*self.prefix, BINARY, "-c", str(self.directory)], env=self.env, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        self._lines = []  # of this run
-        threading.Thread(target=self._read, args=(self.process.stderr, self._lines), daemon=True).start()
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0)
+        os.set_blocking(self.process.stderr.fileno(), False)
+        with self._changed:
+            self._stream, self._rest, self._lines = self.process.stderr, b"", []  # of this run
+        threading.Thread(target=self._read, args=(self._stream,), daemon=True).start()
+
+    def start(self):
+        self.launch()
         self.wait_log(r"ready after")
         self.port = int(self.find(r'"listening on http://[^"]*:(\d+)"') or self.find(r'"listening on https://[^"]*:(\d+)"'))
         self.admin_port = int(self.find(r'"admin listening on http://[^"]*:(\d+)"') or 0)
@@ -128,18 +137,37 @@ class Gateway:
 
     # --- log ---
 
-    def _read(self, stream, lines):
-        for line in stream:
+    def _read(self, stream):
+        """Reads the log of one run up to its end."""
+        arrivals = select.poll()
+        arrivals.register(stream, select.POLLIN)
+        more = True
+        while more:
+            arrivals.poll()
             with self._changed:
-                lines.append(line)
-                self._changed.notify_all()
-        with self._changed:
-            lines.append(None)
+                more = stream is self._stream and self._take()
+
+    def _take(self):
+        """Reads what the pipe holds, as whoever holds the lock. Returns whether more may come."""
+        if self._lines and self._lines[-1] is None:
+            return False
+        while data := self._stream.read(65536):
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            self._lines.extend(line.decode(errors="replace") + "\n" for line in lines)
             self._changed.notify_all()
+        if data is None:  # nothing for now
+            return True
+        self._lines.extend([self._rest.decode(errors="replace")] if self._rest else [])
+        self._lines.append(None)
+        self._changed.notify_all()
+        return False
 
     @property
     def log(self):
+        """All that was logged before this call, also what the reader has not seen yet."""
         with self._changed:
+            if self._stream:
+                self._take()
             return "".join(line for line in self._lines if line)
 
     def find(self, pattern):
@@ -192,3 +220,8 @@ class Gateway:
 
     def admin(self, path):
         return self.request("GET", path, port=self.admin_port)
+
+    def settle(self):
+        """Waits until nothing is left to do for the requests that were answered: a worker logs and counts a request after it
+        has sent the answer."""
+        until(lambda: b"\ngreenroom_requests_in_flight 1\n" in self.admin("/metrics").body, "requests are in flight")

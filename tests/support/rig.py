@@ -135,11 +135,6 @@ class Rig(Gateway):
             for name in ("RIG_USERS_KEY", "RIG_AGENTS_KEY"):
                 self.env.pop(name, None)
 
-    def start(self):
-        with self._changed:
-            self._lines.clear()  # of an earlier run
-        return super().start()
-
     def kill(self):
         """Ends the gateway with SIGKILL."""
         process, self.process = self.process, None
