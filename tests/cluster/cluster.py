@@ -33,7 +33,7 @@ import revocations  # noqa: E402
 from support import hms, promtext, redis  # noqa: E402
 from support.clocks import faketime  # noqa: E402
 from support.gateway import Answer  # noqa: E402
-from support.ports import free_port, hold_port  # noqa: E402
+from support.ports import hold_port, hold_port  # noqa: E402
 from support.upstream import FACTOR  # noqa: E402
 
 ASK_TIMEOUT = 40
@@ -173,7 +173,9 @@ class Cluster:
             self.machines.append(Machine(place, number, one, self))
             made.callback(self.machines[-1].stop)
         addresses = [f"{machine.network.own}:{machine.port}" for machine in self.machines]
-        self.balancer = network.Balancer(place / "balancer", free_port(), addresses)
+        port, held = hold_port()
+        made.callback(held.close)
+        self.balancer = network.Balancer(place / "balancer", port, addresses)
         made.callback(self.balancer.stop)
         ports = (self.pair.primary.port, self.pair.standby.port)
         self.desk = revocations.Desk(place / "desk", self.pair.url([f"127.0.0.1:{port}" for port in ports]))

@@ -14,6 +14,7 @@ import time
 
 import pytest
 from contract import cases, rig
+from support.ports import hold_port
 
 ROOM = "66f1c0a2b4d93e5a7c118e01"
 POLL = "66f0aa93c1e4b82d7f5506b2"
@@ -225,17 +226,11 @@ def test_g18_without_a_secret_it_does_not_start(tmp_path, member):
         assert member in done.stderr or "GREENROOM_TEST_UNSET" in done.stderr, done.stderr
 
 
-def closed_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_g19_an_upstream_that_is_down_is_502(tmp_path):
     """It answered 500 with the internal URL in the text, and then used a nil pointer."""
-    port = closed_port()
+    port, held = hold_port()
     settings = {"upstreams": {"api": {"url": f"http://127.0.0.1:{port}/v2", "credential": "100ms"}}}
-    with rig.Gateway(tmp_path, ["rooms"], settings) as gateway:
+    with held, rig.Gateway(tmp_path, ["rooms"], settings) as gateway:
         for method, body in (("GET", None), ("POST", b"{}")):
             answer = gateway.send(method, "/rooms", body)
             assert answer.status == 502, answer

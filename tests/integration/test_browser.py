@@ -140,15 +140,9 @@ def test_it_turns_red_when_an_upstream_goes_and_green_when_it_is_back(browser, g
     browser.wait("[data-state='bad']")
     browser.wait("#errors >> text=while-it-was-away")
     assert "upstream api" in browser.text("#verdict")[0]
-    restart_on(box, box.port)
+    box.start()
     browser.wait("[data-state='good']")
     fine(browser, status_url(gateway), expected="status of 503")  # /readyz answered 503 meanwhile
-
-
-def restart_on(box, port):
-    """Starts the sandbox again at the address that the gateway calls."""
-    box.listen = f"127.0.0.1:{port}"
-    box.start()
 
 
 def test_it_shows_traffic_and_metrics(browser, gateway):

@@ -14,6 +14,8 @@ import urllib.request
 
 import pytest
 
+from support.ports import hold_port
+
 SOURCE = os.environ["GR_SOURCE_DIR"]
 BINARY = os.environ["GR_BINARY"]
 PLUGINS = os.environ["GR_PLUGIN_DIR"]
@@ -182,9 +184,10 @@ def test_missing_credentials_are_named(etc, word):
 
 
 def test_check_tells_who_has_a_port(etc):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    port, held = hold_port()
+    with socket.create_server(("127.0.0.1", port)):
         config = json.loads((etc / "greenroom.json").read_text())
-        config["server"]["listen"] = f"127.0.0.1:{taken.getsockname()[1]}"
+        config["server"]["listen"] = f"127.0.0.1:{port}"
         config["admin"]["listen"] = "127.0.0.1:0"
         (etc / "greenroom.json").write_text(json.dumps(config))
         assert greenroom("check", "-c", str(etc)).returncode == 0
@@ -193,7 +196,8 @@ def test_check_tells_who_has_a_port(etc):
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr == (f"greenroom: cannot listen on {config['server']['listen']}: Address already in use, "
                            f"by process {os.getpid()} ({name})\n")
-    done = greenroom("check", "--listen", "-c", str(etc))
+    with held:
+        done = greenroom("check", "--listen", "-c", str(etc))
     assert done.returncode == 0 and ": fine: " in done.stdout, done.stderr
 
 

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from support.hms import gateway_for
-from support.ports import free_port
+from support.ports import hold_port
 from support.sandbox import Sandbox
 from support.upstream import TIMEOUT
 
@@ -64,15 +64,17 @@ def run_session(steps, directory, env):
 
 
 def test_the_guide_to_a_first_plugin_works_with_the_installed_files_alone(prefix, tmp_path):
-    port = free_port()
+    # The port of the documents, 8080, may be taken; this one is kept for the commands until they use it.
+    port, held = hold_port()
     pkg_config = next(prefix.rglob("greenroom.pc")).parent
     steps = session(blocks(GUIDE, "console")[0], port)
     assert len(steps) == 11 and [command for command, _ in steps].index("./build.sh") == 2
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("GR_", "GREENROOM_", "APP_"))}
-    printed = run_session(steps, tmp_path, {
-        **clean, "PATH": f"{prefix}/bin:{clean['PATH']}", "PKG_CONFIG_PATH": str(pkg_config), "PORT": str(port),
-        "ALIVE": f"http://127.0.0.1:{port}/healthz", "CDPATH": "",
-    })
+    with held:
+        printed = run_session(steps, tmp_path, {
+            **clean, "PATH": f"{prefix}/bin:{clean['PATH']}", "PKG_CONFIG_PATH": str(pkg_config), "PORT": str(port),
+            "ALIVE": f"http://127.0.0.1:{port}/healthz", "CDPATH": "",
+        })
     for (command, promised), found in zip(steps, printed):
         if promised and promised[-1] == "…":
             assert found[:len(promised) - 1] == promised[:-1], command

@@ -4,6 +4,7 @@ import ctypes
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -178,7 +179,7 @@ class public_directory:
 
 
 def free_low_port():
-    for port in range(700, 1000):
+    for port in random.sample(range(700, 1000), 300):  # tests that run at the same time look for one, too
         with socket.socket() as sock:
             try:
                 sock.bind(("127.0.0.1", port))
@@ -190,8 +191,14 @@ def free_low_port():
 
 def batch_threads(process, wanted):
     """Waits until enough threads have SCHED_BATCH and returns them. A worker sets its policy when it first runs."""
+    def policy(task):
+        try:
+            return os.sched_getscheduler(int(task))
+        except ProcessLookupError:  # a thread that has ended since it was listed
+            return None
+
     def found():
-        return [task for task in process.tasks if os.sched_getscheduler(int(task)) == os.SCHED_BATCH]
+        return [task for task in process.tasks if policy(task) == os.SCHED_BATCH]
 
     until(lambda: len(found()) == wanted, f"{wanted} threads under SCHED_BATCH")
     return found()

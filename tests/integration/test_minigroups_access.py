@@ -10,6 +10,7 @@ import pytest
 
 from support import minigroups as mg
 from support.minigroups_fixtures import BASE, by_scope, clean, gateway  # noqa: F401 (fixtures)
+from support.upstream import forged
 
 
 # --- callers ---
@@ -242,7 +243,7 @@ def test_public_keys_in_three_forms(services, tmp_path, keys, form):
         path = f"{BASE}/{uuid.uuid4()}"
         gateway.refuse(404, "class_not_found", "GET", path, who=None, headers={"Authorization": "Bearer " + good})
         # the issuer determines the algorithm, not the token
-        for bad in (mg.token(mg.ADMIN), good[:-4] + "AAAA"):
+        for bad in (mg.token(mg.ADMIN), forged(good)):
             headers = {"Authorization": "Bearer " + bad}
             gateway.refuse(401, "invalid_authentication", "GET", path, who=None, headers=headers)
     finally:

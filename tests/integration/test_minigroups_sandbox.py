@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from support import minigroups as mg
+from support.ports import hold_port
 
 BASE = "/api/v1/minigroups"
 HOST = f"web.{mg.TEACHER}"
@@ -14,17 +15,15 @@ HOST = f"web.{mg.TEACHER}"
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    """A gateway and a sandbox configured for each other; ports are found by starting the gateway twice."""
+    """A gateway and a sandbox configured for each other, on a port that is held for the gateway."""
     directory = tmp_path_factory.mktemp("sandbox")
     services = mg.Services()
     (directory / "gw").mkdir()
     (directory / "sb").mkdir()
-    gateway = mg.Gateway(directory / "gw", services)
-    shared = {"secret": mg.SECRET, "gateway": {"url": gateway.url}, "trusted": [mg.SERVICES["dispatcher"]]}
+    port, held = hold_port()
+    shared = {"secret": mg.SECRET, "gateway": {"url": f"http://127.0.0.1:{port}"}, "trusted": [mg.SERVICES["dispatcher"]]}
     plugins = {f"sandbox_{name}": {"account": mg.SERVICES[name], **shared} for name in ("event", "conference")}
     sandbox = mg.Gateway(directory / "sb", services, plugins=plugins)
-    port = gateway.port
-    assert gateway.stop() == 0
     config = {name: {"url": f"{sandbox.url}/{name}"} for name in ("event", "conference")}
     gateway = mg.Gateway(
         directory / "gw",
@@ -36,6 +35,7 @@ def pair(tmp_path_factory):
     )
     yield gateway, sandbox
     assert gateway.stop() == 0 and sandbox.stop() == 0
+    held.close()
     services.close()
 
 

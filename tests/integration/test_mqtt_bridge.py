@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 
 import pytest
 from support import minigroups as mg
+from support.ports import hold_port
 from support.until import until
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
@@ -20,9 +22,7 @@ SENDERS = [mg.SERVICES[name] for name in ("conference", "event", "tq")]
 
 class Broker:
     def __init__(self, directory):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port, self.held = hold_port()
         self.config = directory / "mosquitto.conf"
         self.config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
         self.start()
@@ -94,6 +94,7 @@ def broker(tmp_path_factory):
     broker = Broker(tmp_path_factory.mktemp("broker"))
     yield broker
     broker.stop()
+    broker.held.close()
 
 
 def bridge_options(broker, port):
@@ -111,10 +112,8 @@ def bridge_options(broker, port):
 
 @pytest.fixture(scope="module")
 def gateway(services, broker, tmp_path_factory):
-    """A gateway with both plugins. Its config needs its own port, so a free one is found first."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    """A gateway with both plugins. Its config needs its own port, so one is held for it."""
+    port, held = hold_port()
     directory = tmp_path_factory.mktemp("bridge")
     notify = [{"audience": mg.AUDIENCE, "url": f"http://127.0.0.1:{port}/api/v1/mqtt/audiences/{mg.AUDIENCE}/events"}]
     # the bridge posts as this account, which must be trusted
@@ -129,6 +128,7 @@ def gateway(services, broker, tmp_path_factory):
     wait_for_log(gateway, "connected to the broker")
     yield gateway
     assert gateway.stop() == 0
+    held.close()
 
 
 def wait_for_log(gateway, text, count=1):
@@ -223,8 +223,10 @@ def test_the_broker_may_go_away(gateway, broker, services):
     path = f"/api/v1/mqtt/audiences/{mg.AUDIENCE}/events"
     assert gateway.call("POST", path, {}, who=OURS, headers={"Gateway-Label": "x"})[0] == 502
     before = sum("connected to the broker" in line for line in gateway.log)
+    gateway.process.send_signal(signal.SIGSTOP)  # so that nothing is published before the listener has subscribed
     broker.start()
     listener = broker.listen(f"audience/{mg.AUDIENCE}/events")
+    gateway.process.send_signal(signal.SIGCONT)
     wait_for_log(gateway, "connected to the broker", before + 1)
     told = []
     while group["id"] not in "".join(told):  # the stored notification arrives now

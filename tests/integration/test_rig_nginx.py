@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from support.ports import free_port
+from support.ports import hold_port
 from support.rig import TIMEOUT, agent_token
 from support.rig import database, postgres, start_rig  # noqa: F401 (fixtures)
 from support.until import until
@@ -53,12 +53,13 @@ def answers(port):
 @pytest.fixture
 def edge(tmp_path):
     """Starts an nginx in front of a gateway and returns its RTMP port. Publishers are ended with it."""
-    running = []
+    running, held = [], []
 
     def start(rig, name="edge1"):
         directory = tmp_path / f"nginx{len(running)}"
         directory.mkdir()
-        port = free_port()
+        port, socket_that_holds_it = hold_port()
+        held.append(socket_that_holds_it)
         (directory / "nginx.conf").write_text(CONFIG.format(
             module=MODULE, dir=directory, port=port, rig=rig.port, token=agent_token(name)))
         running.append(subprocess.Popen(["nginx", "-p", str(directory), "-c", str(directory / "nginx.conf")],
@@ -80,6 +81,8 @@ def edge(tmp_path):
         process.terminate()
     for process in running:
         process.wait(TIMEOUT)
+    for one in held:
+        one.close()
 
 
 def test_a_real_broadcast(database, start_rig, edge):

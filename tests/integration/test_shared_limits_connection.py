@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from support.certificates import Authority
-from support.ports import free_port
+from support.ports import hold_port
 from support.redis import Redis
 from support.shared_limits import PASSWORD, is_reached, make, statuses, told, upstream  # noqa: F401 (fixtures)
 from support.until import until
@@ -166,8 +166,8 @@ def test_a_server_that_is_not_there_at_the_start(make, tmp_path, redis):
 def test_tls(make, tmp_path, trusted, host, says):
     authority, other = Authority(tmp_path / "ca"), Authority(tmp_path / "other", "other")
     certificate, key = authority.issue("localhost")
-    port = free_port()
-    with Redis(tmp_path, PASSWORD, ["--tls-port", str(port), "--tls-cert-file", str(certificate), "--tls-key-file", str(key),
+    port, held = hold_port()
+    with held, Redis(tmp_path, PASSWORD, ["--tls-port", str(port), "--tls-cert-file", str(certificate), "--tls-key-file", str(key),
                                     "--tls-ca-cert-file", str(authority.file), "--tls-auth-clients", "no",
                                     "--bind", "127.0.0.1", "127.0.0.2"]):
         gateway, = make(1, {"caller": {"rate": "2/m"}}, f"rediss://:{PASSWORD}@{host}:{port}",

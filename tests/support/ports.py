@@ -4,7 +4,7 @@ import socket
 
 
 def free_port():
-    """A port that is free now, for a server that starts at once, or for an address at which nothing listens."""
+    """A port that is free now, for an address that nothing calls. Another process may take it at once: see hold_port()."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -41,8 +41,24 @@ as_server() {
     fi
 }
 
+# A port that stays free while the server restarts: one below those that the system gives to sockets that ask for none.
 free_port() {
-    /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    /usr/bin/python3 - <<'PYTHON'
+import random
+import socket
+
+with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+    first = int(file.read().split()[0])
+while True:
+    port = random.randrange(first // 2, first)
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    print(port)
+    break
+PYTHON
 }
 
 control() {

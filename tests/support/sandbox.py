@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 
+from support.ports import hold_port
 from support.until import until
 
 BINARY = os.environ["GR_BINARY"]
@@ -63,7 +64,9 @@ class Sandbox:
     def __init__(self, directory, config=None):
         self.directory = directory
         self.config = config or {}
-        self.listen = "127.0.0.1:0"
+        # Held, so that it can start again at the address that others know.
+        port, self._held = hold_port()
+        self.listen = f"127.0.0.1:{port}"
         self.log = []
         self.start()
 

@@ -21,6 +21,8 @@ import struct
 import threading
 import time
 
+from support.ports import hold_port
+
 FACTOR = float(os.environ.get("GR_TIME_FACTOR", "1"))
 TIMEOUT = 10 * FACTOR
 """The only time-out of the tests, in seconds: the most time that an expected event may take."""
@@ -84,6 +86,12 @@ def claims(token, secret=None):
         wanted = hmac.new(secret.encode(), f"{head}.{payload}".encode(), hashlib.sha256).digest()
         assert hmac.compare_digest(wanted, decode(signature)), "the signature does not match"
     return json.loads(decode(payload))
+
+
+def forged(token):
+    """The token with another first character of its signature. The last one may have bits that do not count."""
+    first = token.rindex(".") + 1
+    return token[:first] + ("B" if token[first] == "A" else "A") + token[first + 1:]
 
 
 class Reply:
@@ -204,7 +212,8 @@ class Upstream:
         self._stopped = threading.Event()
         self._open = set()
         self._listener = None
-        self.port = 0
+        # Held all the time, so that the port goes to nobody else while this upstream is down.
+        self.port, self._held = hold_port()
         self.up()
 
     # --- life ---
@@ -212,7 +221,6 @@ class Upstream:
     def up(self):
         """Listens, after down() again on the same port."""
         listener = socket.create_server(("127.0.0.1", self.port), backlog=1024)
-        self.port = listener.getsockname()[1]
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
@@ -240,6 +248,7 @@ class Upstream:
     def stop(self):
         self._stopped.set()
         self.down()
+        self._held.close()
 
     def __enter__(self):
         return self
@@ -309,6 +318,7 @@ class Upstream:
                 self.connections += 1
                 number = self.connections
                 self._open.add(connection)
+                self._changed.notify_all()
             threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
 
     def _serve(self, connection, number):
