@@ -152,7 +152,7 @@ def test_init_timers_and_store_are_the_processes(gateway, tmp_path):
 def test_readiness_asks_the_process(gateway):
     checks = gateway.admin("/readyz").json["checks"]
     assert {"kind": "group", "name": "isolated", "status": "ok"} in checks
-    until_crashed(gateway, 3)
+    until_crashed(gateway, 5)  # a pause of more than a second
     [check] = [check for check in gateway.admin("/readyz").json["checks"] if check["name"] == "isolated"]
     assert check["status"] == "failing"
 

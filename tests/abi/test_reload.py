@@ -10,6 +10,7 @@ import time
 import pytest
 
 from support.gateway import Gateway
+from support.until import until
 
 BUILT = os.path.join(os.environ["GR_BUILD_DIR"], "tests", "plugins", "reload.so")
 MARK = b"code-000000"
@@ -178,4 +179,4 @@ def test_many_reloads_under_load_leave_nothing_behind(gateway):
     assert last["address space"] - first["address space"] < RELOADS * 64, (first, last)
     # The constant part is for workers that were idle until now and use their memory for the first time.
     assert last["memory"] - first["memory"] < RELOADS * 64 + 8192, (first, last)
-    assert len(mapped(gateway)) == 1, "only the newest code is mapped"
+    until(lambda: len(mapped(gateway)) == 1, "only the newest code is mapped")

@@ -133,7 +133,7 @@ def test_the_sandbox_begins_with_what_a_file_says(env, tmp_path):
     process, line = start({**env}, "--seed", str(tmp_path / "seed.json"), "--speed", "50")
     try:
         assert line.startswith("gateway "), process.communicate()[1]
-        [sandbox, _] = sorted(children(process.pid))
+        [sandbox, _] = children(process.pid)
         variables = pathlib.Path(f"/proc/{sandbox}/environ").read_bytes().split(b"\0")
         assert b"SANDBOX_SPEED=50" in variables
         with urllib.request.urlopen(f"http://127.0.0.1:{env['PORT']}/rooms/6b02461eac11ba6cca0000aa",

@@ -104,7 +104,7 @@ async def converse(dice, reader, writer, count):
 
 async def client(number, port, end, count):
     dice = random.Random(SEED * 1000 + number)
-    while time.monotonic() < end:
+    while time.monotonic() < end or count["connections"] <= CLIENTS:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
         count["connections"] += 1
         for _ in range(dice.randint(1, 20)):

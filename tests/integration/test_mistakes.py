@@ -159,8 +159,8 @@ MISTAKES = {
         ["ROOT/greenroom.json:2:20: auth.keys.file: '/nonexistent/keys.json' cannot be made: /nonexistent: "
          "No such file or directory"]),
     "API keys that are none": (
-        '{\n "auth": {"keys": {"file": "/etc/hostname"}}}', {},
-        ["ROOT/greenroom.json:2:20: auth.keys.file: '/etc/hostname': syntax error at line 1, column 1"]),
+        '{\n "auth": {"keys": {"file": "/etc/passwd"}}}', {},
+        ["ROOT/greenroom.json:2:20: auth.keys.file: '/etc/passwd': syntax error at line 1, column 1"]),
     "a set of keys that is not there": (
         '{\n "auth": {"jwt": {"main": {"audience": "a", "jwks_file": "keys.json"}}}}', {},
         ["ROOT/greenroom.json:2:45: auth.jwt.main.jwks_file: 'ROOT/keys.json': No such file or directory"]),

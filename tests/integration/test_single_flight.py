@@ -4,6 +4,7 @@ import socket
 
 from support.forwarding import (  # noqa: F401 (fixtures)
     LIMITS, ROOM, access_lines, metrics, pool, start, upstream, wait_waiting)
+from support.until import until
 from support.upstream import TIMEOUT, Reply
 
 
@@ -104,7 +105,7 @@ def test_when_all_have_left_the_call_is_given_up(start, upstream):
         client.close()
     upstream.wait(lambda up: all(request.abandoned for request in up.requests))
     wait_waiting(gateway, 0)
-    assert metrics(gateway)["greenroom_upstream_cancelled_total", "upstream", "api"] == 3
+    until(lambda: metrics(gateway)["greenroom_upstream_cancelled_total", "upstream", "api"] == 3, "all three are counted")
 
 
 def test_single_flight_can_be_switched_off(start, upstream, release, pool):

@@ -34,9 +34,9 @@ def test_every_target_gets_every_event_as_it_came_in_order(start, store, target)
     target.wait(lambda _: sent_ids(target)[-1] == "last")
     assert sent_ids(target) == sent + ["last"], "an event that is already known is not forwarded again"
     until(lambda: pending(store) == [], "settled")
-    metrics = gateway.admin("/metrics").body.decode()
-    assert 'greenroom_webhooks_delivered_total{outcome="done"} 64' in metrics
-    assert 'greenroom_webhooks_received_total{kind="repeated"} 1' in metrics
+    counted = 'greenroom_webhooks_delivered_total{outcome="done"} 64'
+    until(lambda: counted in gateway.admin("/metrics").body.decode(), "the deliveries are counted")
+    assert 'greenroom_webhooks_received_total{kind="repeated"} 1' in gateway.admin("/metrics").body.decode()
 
 
 def test_a_target_of_its_origin_alone_is_asked_at_its_root(start, target):

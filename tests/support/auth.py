@@ -58,4 +58,4 @@ def bearer(token):
 
 
 def wait_for_key(gateway, key):
-    until(lambda: gateway.get("/rooms/r1", headers=bearer(key)).status != 401)
+    until(lambda: gateway.get("/rooms/r1", headers=bearer(key)).status not in (401, 429))

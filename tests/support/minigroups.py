@@ -75,6 +75,7 @@ class Services:
         self.seen, self.rules, self.lock = [], [], threading.Condition()
         self.events, self.snapshots = {}, []
         self.delay = 0
+        """Seconds that each request waits, or an event."""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -180,13 +181,11 @@ class Services:
 
     def wait(self, service, method, pattern, count=1, about=None):
         deadline = time.monotonic() + LIMIT
-        while True:
-            found = self.take(service, method, pattern, about)
-            if len(found) >= count:
-                return found
-            with self.lock:
+        with self.lock:
+            while len(found := self.take(service, method, pattern, about)) < count:
                 if not self.lock.wait(deadline - time.monotonic()):
                     raise AssertionError(f"{count} x {service} {method} {pattern} never came: {self.seen}")
+            return found
 
     def told(self, minigroup, count=1):
         """Waits for that many notifications about a minigroup and returns them."""
