@@ -126,7 +126,7 @@ def test_revoked_while_running(make):
     before = time.monotonic()
     greenroom(gateway, "keys", "revoke", "app")
     until(lambda: gateway.get("/rooms", headers=bearer(key)).status == 401)
-    assert time.monotonic() - before < TIMEOUT / 4
+    assert time.monotonic() - before < TIMEOUT / 2
     refused = gateway.get("/rooms", headers=bearer(key))
     assert "revoked" in refused.json["message"]
     assert 'error="invalid_token"' in refused.header("WWW-Authenticate")

@@ -13,7 +13,7 @@ from support.certificates import Authority
 from support.gateway import Gateway
 from support.http2 import Http2Upstream, Stream
 from support.until import until
-from support.upstream import TIMEOUT, Reply, Upstream, claims
+from support.upstream import FACTOR, TIMEOUT, Reply, Upstream, claims
 
 SECRET = "an app secret for tests that is long enough"
 ROOM = {"id": "66f1c0a2b4d93e5a7c118e01", "name": "algebra", "enabled": True}
@@ -186,7 +186,8 @@ def test_a_client_that_left_resets_its_stream_only(gateway, upstream, pool):
 
 
 def test_a_call_that_is_too_late_does_not_end_the_others(start, upstream, pool):
-    gateway = start(upstream.url, timeout="30s", plugin={"routes": {"rooms.get": {"timeout": "300ms"}}})
+    gateway = start(upstream.url, timeout="30s", plugin={"routes": {"rooms.get": {"timeout": f"{FACTOR:.0f}s"}}})
+    assert gateway.post("/rooms", {"name": "first"}).status == 200  # so that there is a connection
     hold(upstream)
     late = pool.submit(gateway.get, "/rooms/1")
     held(upstream, 1)

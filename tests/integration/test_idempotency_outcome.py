@@ -149,7 +149,7 @@ def test_an_upstream_that_may_have_acted_is_not_asked_again(make, upstream, repl
 
 
 def test_a_late_upstream_is_not_asked_again(make, upstream):
-    api = {"url": upstream.url + "/v2", "credential": "100ms", "timeout": "300ms"}
+    api = {"url": upstream.url + "/v2", "credential": "100ms", "timeout": "1s"}
     gateway, key = make(upstreams={"api": api, "auth": {"url": upstream.url}}), new_key()
     upstream.on("POST", "/v2/rooms", Reply.hang())
     assert gateway.post("/rooms", ROOM, **keyed(key)).status == 504

@@ -4,7 +4,6 @@ import http.client
 import json
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -49,12 +48,13 @@ def new_key(gateway, name):
 
 
 class Slow:
-    """Requests that stay in progress. They differ from each other, because equal ones would share a call."""
+    """Requests that stay in progress until end(). They differ from each other, because equal ones would share a call."""
 
-    def __init__(self, gateway, upstream, count, headers=None, seconds=1.5):
+    def __init__(self, gateway, upstream, count, headers=None):
         paths = [f"/rooms/slow{i}" for i in range(count)]
+        self.release = threading.Event()
         for path in paths:
-            upstream.on("GET", path, Reply({}, delay=seconds))
+            upstream.on("GET", path, Reply.held(self.release, {}))
         self.statuses = []
         self.threads = [threading.Thread(target=self._run, args=(gateway, path, headers)) for path in paths]
         for thread in self.threads:
@@ -65,6 +65,7 @@ class Slow:
         self.statuses.append(gateway.get(path, headers=headers).status)
 
     def end(self):
+        self.release.set()
         for thread in self.threads:
             thread.join()
         return self.statuses
@@ -100,8 +101,8 @@ def test_a_caller_that_asks_too_often(make):
 
 def test_tokens_come_back(make):
     gateway = make({"caller": {"rate": "5/s", "burst": 1}}).start()
-    assert gateway.get("/rooms").status == 200
-    assert gateway.get("/rooms").status == 429
+    # A token comes back every 200 ms, so that on a busy machine the second request may come too late to be refused.
+    until(lambda: gateway.get("/rooms").status == 429)
     until(lambda: gateway.get("/rooms").status == 200)
 
 
@@ -172,10 +173,8 @@ def test_concurrent_requests_of_an_address(make, upstream):
 def test_too_many_in_flight_are_answered_at_once(make, upstream):
     gateway = make({"in_flight": 3}).start()
     slow = Slow(gateway, upstream, 3)
-    before = time.monotonic()
     refused = gateway.get("/rooms")
-    assert refused.status == 503 and refused.header("Retry-After")
-    assert time.monotonic() - before < 1
+    assert refused.status == 503 and refused.header("Retry-After"), "it waits for the others"
     assert gateway.get("/healthz").status == 200
     assert slow.end() == [200, 200, 200]
     assert gateway.get("/rooms").status == 200

@@ -272,7 +272,7 @@ def test_a_switched_off_stream_ends(rig):
 
 
 def test_a_lease_that_runs_out(database, start_rig):
-    rig = start_rig(database, {"agents": {"lease": "1s"}})
+    rig = start_rig(database, {"agents": {"lease": "2s"}})
     user = rig.user()
     stream = user.stream()
     key = stream["streamKey"]
@@ -289,7 +289,7 @@ def test_a_lease_that_runs_out(database, start_rig):
 
 
 def test_a_late_renewal_takes_the_lease_up_again(database, start_rig):
-    rig = start_rig(database, {"agents": {"lease": "1s"}})
+    rig = start_rig(database, {"agents": {"lease": "2s"}})
     user = rig.user()
     stream = user.stream()
     rig.notify("on_publish", stream["streamKey"])

@@ -23,7 +23,7 @@ def test_one_call_for_all_that_ask_at_the_same_time(make, redis, upstream, relea
 
 
 def test_a_gateway_that_is_killed_costs_its_lease_at_most(make, redis, upstream, release, pool):
-    dead, other = make(2, redis.url, lease="500ms")
+    dead, other = make(2, redis.url, lease="2s")
     upstream.will(Reply.hang())
     lost = pool.submit(dead.get, "/rooms/1")
     upstream.wait_requests(1)

@@ -81,18 +81,18 @@ def test_an_upstream_that_takes_no_connection_is_given_up_in_time(start):
 
 
 def test_a_slow_upstream_is_504_in_time(start, upstream):
-    gateway = start(timeout="300ms")
+    gateway = start(timeout="1s")
     upstream.will(Reply.hang(), Reply.hang())
     for call in (lambda: gateway.get("/rooms/1"), lambda: gateway.post("/rooms", body=b'{"name":"a"}')):
         began = time.monotonic()
         error_of(call(), 504)
-        assert 0.25 < time.monotonic() - began < TIMEOUT / 2
+        assert 0.9 < time.monotonic() - began < TIMEOUT / 2
     assert len(upstream.requests) == 2, "a request that the upstream may have handled is not sent again"
     alive(gateway, upstream)
 
 
 def test_an_answer_that_drips_is_504_in_time(start, upstream):
-    gateway = start(timeout="400ms")
+    gateway = start(timeout="1s")
     reply = Reply(ROOM)
     reply.drip = (1, 0.05)
     upstream.will(reply)
