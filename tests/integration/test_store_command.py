@@ -243,7 +243,7 @@ def test_an_interrupted_copy_goes_on(filled, target, tmp_path):
     width = len(rest)
     connection = sqlite3.connect(file_of(filled))
     with connection:
-        for n in range(6000):
+        for n in range(30000):  # so many that the copy outlasts the kills
             row = (f"copy-{n:05}", *[f"{value}-{n}" if isinstance(value, str) else value for value in rest])
             connection.execute(f"INSERT INTO rig_users VALUES ({', '.join('?' * (width + 1))})", row)
     connection.close()

@@ -15,7 +15,7 @@ from support.upstream import TIMEOUT, Reply, Upstream
 from support.webhooks import GIVEN, SECRET, event
 
 pytestmark = pytest.mark.skipif("GR_TEST_POSTGRES" not in os.environ, reason="there is no PostgreSQL server")
-MANY = 2000
+MANY = 10_000
 
 
 class File:
