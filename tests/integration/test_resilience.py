@@ -221,7 +221,7 @@ def test_a_healthy_upstream_is_not_asked_by_readyz(start, upstream):
 
 def test_a_routes_time_counts_for_a_relayed_call(start, upstream):
     """room_codes.token is a handler, not a row: the time-outs in the config apply to it too."""
-    routes = {"room_codes.token": {"timeout": "300ms"}}
+    routes = {"room_codes.token": {"timeout": "1s"}}
     gateway = start(plugins={"room_codes": {"routes": routes}}, timeout="60s")
     upstream.default = Reply.hang()
     assert gateway.post("/room-codes/code/a-b-c", {}).status == 504
@@ -238,7 +238,7 @@ def test_a_routes_longer_time_counts_for_a_relayed_call(start, upstream):
 
 
 def test_retries_end_with_the_time_of_the_route(start, upstream):
-    gateway = start(plugins={"rooms": {"routes": {"rooms.get": {"timeout": "700ms"}}}}, timeout="60s", retries=10)
-    upstream.default = Reply({"code": 503}, 503, headers=[("Retry-After", "1")])
+    gateway = start(plugins={"rooms": {"routes": {"rooms.get": {"timeout": "2s"}}}}, timeout="60s", retries=10)
+    upstream.default = Reply({"code": 503}, 503, headers=[("Retry-After", "3")])
     assert gateway.get("/rooms/1").status == 503
     assert len(upstream.requests) == 1

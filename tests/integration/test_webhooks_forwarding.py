@@ -85,7 +85,7 @@ def test_a_target_that_was_down_gets_everything_when_it_is_back(start, store, ta
 def test_a_target_that_hangs_does_not_hold_up_another(start, target):
     with Upstream() as hung:
         hung.default = Reply.hang()
-        gateway = start(forward_to=[to(hung, "hung"), to(target)], forward_timeout="500ms")
+        gateway = start(forward_to=[to(hung, "hung"), to(target)], forward_timeout="2s")
         sent = [taken(gateway, event())["id"] for _ in range(20)]
         target.wait_requests(20, TIMEOUT * 2)
         assert sent_ids(target) == sent

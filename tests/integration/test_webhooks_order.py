@@ -79,7 +79,7 @@ def test_the_events_of_a_gateway_that_was_killed_are_taken_over_in_order(start, 
     lease_end_s = int(store.sql("SELECT MAX(due_ms) FROM webhook_delivery WHERE done_ms IS NULL")[0][0]) / 1000
     target.forget()
     target.default = Reply()
-    second = start(forward_to=[to(target)], forward_timeout="500ms")
+    second = start(forward_to=[to(target)])
     taken(second, in_room("a", 4))
     taken(second, in_room("b", 1))
     requests = target.wait_requests(5, TIMEOUT * 3)
