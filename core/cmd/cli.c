@@ -60,9 +60,14 @@ const struct grc_command *grc_command_sub(const struct grc_command *subs, const 
 
 static void print_version(void)
 {
+    char reason[GRC_LIBRARY_REASON];
+
+    if (!grc_upstreams_load_library(reason))
+        grc_complain("libcurl cannot be loaded: %s", reason);
     printf("greenroom %s (plugin ABI %u.%u)\n", GR_VERSION, GR_ABI_MAJOR, GR_ABI_MINOR);
-    printf("civetweb %s\n%s\n%s\njansson %s\n", grc_http_library(), grc_upstreams_library(),
-           grc_jwt_library(), jansson_version_str());
+    printf("civetweb %s\n%s\n%s\njansson %s\n", grc_http_library(),
+           grc_upstreams_library() ? grc_upstreams_library() : "libcurl: none", grc_jwt_library(),
+           jansson_version_str());
 }
 
 /* --- global flags --- */

@@ -401,11 +401,12 @@ static int call(const struct grc_cli *cli, struct grc_runtime *runtime, struct c
 static int run(const struct grc_cli *cli, const void *args, int count, char **words)
 {
     struct calling calling = {.args = args, .words = words + 1, .count = count - 1};
+    char reason[GRC_LIBRARY_REASON];
     int status = GRC_EXIT_USAGE;
 
     grc_cli_quiet(GR_LOG_ERROR, true);
-    if (!grc_upstreams_global_init()) {
-        grc_complain("libcurl cannot be initialised");
+    if (!grc_upstreams_load_library(reason)) {
+        grc_complain("libcurl cannot be loaded: %s", reason);
         return GRC_EXIT_FAILED;
     }
     struct grc_runtime *runtime =

@@ -4,6 +4,7 @@
 #include "config/ownership.h"
 #include "http/http.h"
 #include "server/runtime_build.h"
+#include "upstream/upstream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,17 @@ static bool try_listeners(const struct grc_settings *settings)
     return fine;
 }
 
+/* The gateway itself loads libcurl only when it first calls an upstream. */
+static bool check_libcurl(void)
+{
+    char reason[GRC_LIBRARY_REASON];
+
+    if (grc_upstreams_load_library(reason))
+        return true;
+    grc_complain("libcurl cannot be loaded: %s", reason);
+    return false;
+}
+
 static void warn_of_reload(void *arg, const char *line)
 {
     grc_complain("as user '%s', a reload would fail: %s", (const char *)arg, line);
@@ -110,7 +122,8 @@ static int check(const struct grc_cli *cli, const void *args, int count, char **
         grc_runtime_unref(runtime);
         return GRC_EXIT_LISTEN;
     }
-    if (!check_listeners(runtime->settings) || !check_user(cli, runtime->settings)) {
+    if (!check_libcurl() || !check_listeners(runtime->settings) ||
+        !check_user(cli, runtime->settings)) {
         grc_runtime_unref(runtime);
         return GRC_EXIT_CONFIG;
     }

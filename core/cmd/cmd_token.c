@@ -110,7 +110,7 @@ static int mint(const struct grc_cli *cli, struct wish *wish)
     const struct grc_credential *credential = find_credential(settings, wish);
     if (credential && !settle_lifetime(credential, wish))
         status = GRC_EXIT_USAGE;
-    else if (credential && grc_upstreams_global_init())
+    else if (credential)
         status = sign(settings, wish);
     grc_settings_free(settings);
     return status;

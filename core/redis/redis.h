@@ -3,10 +3,8 @@
  * folder uses it. The bytes go over the gateway's sockets (redis/transport.h), because the versions
  * of hiredis that Debian has differ in TLS, and none has a deadline for a whole answer.
  *
- * libhiredis is loaded only when the config asks for a server, so a gateway that counts alone does
- * not depend on it. The library is loaded by the file name in its header (HIREDIS_SONAME). A
- * separate module, linked with the library, would be one more file to install, to find and to keep
- * at the version of the program.
+ * libhiredis is loaded only when the config asks for a server (base/library.h), so a gateway that
+ * counts alone does not depend on it. It is loaded by the file name in its header (HIREDIS_SONAME).
  *
  * The calls block, at most for the connection's timeout each; they are for a thread of their own.
  * A connection is used by one thread at a time. What is written into `reason` never has a secret.

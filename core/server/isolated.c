@@ -102,7 +102,7 @@ static int serve(struct grc_runtime *runtime)
 
 int grc_run_isolated(void)
 {
-    if (!settle_process() || !grc_upstreams_global_init())
+    if (!settle_process())
         return GRC_EXIT_FAILED;
     grc_child_begin(GRC_HANDOVER_CALLS_FD);
     struct grc_runtime *runtime = load();

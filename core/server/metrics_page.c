@@ -230,7 +230,8 @@ static void render_build(struct grc_buf *out)
     grc_metrics_label(out, "version", GR_VERSION, ",");
     grc_metrics_label(out, "abi", abi, ",");
     grc_metrics_label(out, "civetweb", grc_http_library(), ",");
-    grc_metrics_label(out, "curl", grc_upstreams_library(), ",");
+    if (grc_upstreams_library())
+        grc_metrics_label(out, "curl", grc_upstreams_library(), ",");
     grc_metrics_label(out, "jansson", jansson_version_str(), ",");
     grc_metrics_label(out, "compiler", __VERSION__, "} 1\n");
 }

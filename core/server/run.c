@@ -48,15 +48,21 @@ static bool block_signals(sigset_t *set)
     return fine && pthread_sigmask(SIG_BLOCK, set, NULL) == 0 && grc_fault_install("the gateway");
 }
 
-static bool init_libraries(void)
+static void init_libraries(void)
 {
     json_object_seed(0); /* before threads: seeding is not thread-safe */
     grc_http_global_init();
-    if (!grc_upstreams_global_init()) {
-        grc_error("libcurl cannot be initialised");
-        return false;
-    }
-    return true;
+}
+
+/* Called as the user that will load it, with the first call of an upstream. */
+static bool check_libcurl(void)
+{
+    char reason[GRC_LIBRARY_REASON];
+
+    if (grc_upstreams_check_library(reason))
+        return true;
+    grc_error("libcurl cannot be loaded: %s", reason);
+    return false;
 }
 
 static struct grc_http *listen_on(struct grc_server *server, const struct grc_listen *listen,
@@ -172,8 +178,7 @@ static bool prepare_log(const struct grc_server *server)
 
 static int start(struct grc_server *server)
 {
-    if (!init_libraries())
-        return GRC_EXIT_FAILED;
+    init_libraries();
     grc_show_begin(true);
     struct grc_runtime *runtime =
         grc_runtime_new(server->config_dir, GRC_RUNTIME_READY, grc_runtime_log, NULL);
@@ -184,7 +189,7 @@ static int start(struct grc_server *server)
     grc_http_warn_unchecked(runtime->settings);
     grc_config_warn_owners(runtime->settings);
     grc_env_scrub(); /* everything has been read, and there are no threads yet */
-    bool settled = settle_process(runtime->settings);
+    bool settled = settle_process(runtime->settings) && check_libcurl();
     if (settled)
         try_reload_as_user(server, runtime->settings);
     bool tried = settled && grc_runtime_try(runtime, grc_runtime_log, NULL);

@@ -153,13 +153,13 @@ static enum gr_err server_prepare(struct grc_pg_conn *conn, struct grc_pg_stmt *
     enum gr_err err = translate(&sql, st);
     if (err == GR_OK) {
         (void)snprintf(stmt->name, sizeof(stmt->name), "gr_%u", ++conn->names);
-        if (PQsendPrepare(conn->pg, stmt->name, sql.ptr, (int)st->count, types))
+        if (grc_pq()->PQsendPrepare(conn->pg, stmt->name, sql.ptr, (int)st->count, types))
             result = grc_pg_wait(conn);
         err = grc_pg_verdict(conn, result, st->sql);
     }
     if (err != GR_OK)
         stmt->name[0] = '\0';
-    PQclear(result);
+    grc_pq()->PQclear(result);
     grc_buf_done(&sql);
     return err;
 }
@@ -220,11 +220,11 @@ static struct gr_value number_of(const char *text)
 
 static struct gr_value column(const PGresult *result, int row, int at, struct grc_buf *scratch)
 {
-    if (PQgetisnull(result, row, at))
+    if (grc_pq()->PQgetisnull(result, row, at))
         return gr_v_null();
-    const char *text = PQgetvalue(result, row, at);
-    size_t len = (size_t)PQgetlength(result, row, at);
-    switch (PQftype(result, at)) {
+    const char *text = grc_pq()->PQgetvalue(result, row, at);
+    size_t len = (size_t)grc_pq()->PQgetlength(result, row, at);
+    switch (grc_pq()->PQftype(result, at)) {
     case OID_BOOL:
         return gr_v_int(text[0] == 't');
     case OID_INT2:
@@ -249,8 +249,8 @@ static enum gr_err row_room(const PGresult *result, int row, int count, struct g
     size_t bytes = 0;
 
     for (int i = 0; i < count; i++) {
-        if (PQftype(result, i) == OID_BYTEA)
-            bytes += (size_t)PQgetlength(result, row, i);
+        if (grc_pq()->PQftype(result, i) == OID_BYTEA)
+            bytes += (size_t)grc_pq()->PQgetlength(result, row, i);
     }
     grc_buf_clear(scratch);
     return bytes ? grc_buf_reserve(scratch, bytes) : GR_OK;
@@ -261,7 +261,7 @@ static enum gr_err hand_rows(const PGresult *result, struct grc_statement *st)
     struct gr_value few[GRC_STORE_FEW_COLUMNS];
     struct gr_value *columns = few;
     struct grc_buf scratch;
-    int count = PQnfields(result);
+    int count = grc_pq()->PQnfields(result);
     enum gr_err err = GR_OK;
 
     if ((size_t)count > GRC_STORE_FEW_COLUMNS) {
@@ -270,7 +270,7 @@ static enum gr_err hand_rows(const PGresult *result, struct grc_statement *st)
             return GR_ERR_NO_MEMORY;
     }
     grc_buf_init(&scratch, SIZE_MAX / 4);
-    for (int row = 0; row < PQntuples(result) && err == GR_OK; row++) {
+    for (int row = 0; row < grc_pq()->PQntuples(result) && err == GR_OK; row++) {
         err = row_room(result, row, count, &scratch);
         for (int i = 0; i < count && err == GR_OK; i++)
             columns[i] = column(result, row, i, &scratch);
@@ -288,9 +288,9 @@ static enum gr_err hand_rows(const PGresult *result, struct grc_statement *st)
 static int64_t changed_of(PGresult *result, const struct grc_statement *st)
 {
     if (grc_sql_kind_of(st->sql) != GRC_SQL_CHANGE ||
-        strncmp(PQcmdStatus(result), "SELECT", 6) == 0)
+        strncmp(grc_pq()->PQcmdStatus(result), "SELECT", 6) == 0)
         return 0;
-    return strtoll(PQcmdTuples(result), NULL, 10);
+    return strtoll(grc_pq()->PQcmdTuples(result), NULL, 10);
 }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -300,7 +300,7 @@ static int64_t changed_of(PGresult *result, const struct grc_statement *st)
  * connection pooler between has dropped it. */
 static bool is_stale(const PGresult *result)
 {
-    return result && PQresultStatus(result) == PGRES_FATAL_ERROR &&
+    return result && grc_pq()->PQresultStatus(result) == PGRES_FATAL_ERROR &&
            (strcmp(grc_pg_state(result), "0A000") == 0 ||
             strcmp(grc_pg_state(result), "26000") == 0);
 }
@@ -314,21 +314,21 @@ static enum gr_err send_stmt(struct grc_pg_conn *conn, struct grc_statement *st,
     enum gr_err err = prepare(conn, st, params->types, &stmt);
     if (err != GR_OK)
         return err;
-    if (PQsendQueryPrepared(conn->pg, stmt->name, (int)st->count, params->values, params->lengths,
-                            params->formats, 0))
+    if (grc_pq()->PQsendQueryPrepared(conn->pg, stmt->name, (int)st->count, params->values,
+                                      params->lengths, params->formats, 0))
         result = grc_pg_wait(conn);
     *ret_stale = is_stale(result);
     if (*ret_stale) {
         grc_cache_remove(&conn->cache, &stmt->head);
-        PQclear(result);
+        grc_pq()->PQclear(result);
         return GR_ERR_STORE_BUSY;
     }
     err = grc_pg_verdict(conn, result, st->sql);
-    if (err == GR_OK && st->each && PQresultStatus(result) == PGRES_TUPLES_OK)
+    if (err == GR_OK && st->each && grc_pq()->PQresultStatus(result) == PGRES_TUPLES_OK)
         err = hand_rows(result, st);
     if (err == GR_OK && st->ret_changed)
         *st->ret_changed = changed_of(result, st);
-    PQclear(result);
+    grc_pq()->PQclear(result);
     return err;
 }
 
@@ -396,13 +396,13 @@ static enum gr_err pg_commit(struct grc_store_session *session)
 
     if (conn->lost)
         return GR_ERR_STORE_DOWN;
-    if (PQsendQuery(conn->pg, "COMMIT"))
+    if (grc_pq()->PQsendQuery(conn->pg, "COMMIT"))
         result = grc_pg_wait(conn);
     enum gr_err err = grc_pg_verdict(conn, result, "COMMIT");
     /* The server answers the COMMIT of a failed transaction with ROLLBACK, and no error. */
-    if (err == GR_OK && strcmp(PQcmdStatus(result), "COMMIT") != 0)
+    if (err == GR_OK && strcmp(grc_pq()->PQcmdStatus(result), "COMMIT") != 0)
         err = GR_ERR_STORE;
-    PQclear(result);
+    grc_pq()->PQclear(result);
     return err;
 }
 

@@ -6,9 +6,8 @@
 
 #include "store/cache.h"
 #include "store/engine.h"
+#include "store/libpq.h"
 #include "store/pool.h"
-
-#include <libpq-fe.h>
 
 struct grc_pg_store {
     struct grc_store base;

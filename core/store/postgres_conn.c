@@ -66,10 +66,10 @@ static bool take_pool_max(char *url, size_t *ret_max)
 static bool read_url(const char *url, char **ret_password)
 {
     char *message = NULL;
-    PQconninfoOption *options = PQconninfoParse(url, &message);
+    PQconninfoOption *options = grc_pq()->PQconninfoParse(url, &message);
     bool ok = options != NULL;
 
-    PQfreemem(message);
+    grc_pq()->PQfreemem(message);
     for (PQconninfoOption *at = options; at && at->keyword; at++) {
         if (!at->val)
             continue;
@@ -82,7 +82,7 @@ static bool read_url(const char *url, char **ret_password)
             ok = ok && *ret_password;
         }
     }
-    PQconninfoFree(options);
+    grc_pq()->PQconninfoFree(options);
     return ok;
 }
 
@@ -118,7 +118,7 @@ static void conn_free(struct grc_pg_conn *conn)
     /* The server forgets its statements with the connection. */
     conn->lost = true;
     grc_cache_clear(&conn->cache);
-    PQfinish(conn->pg);
+    grc_pq()->PQfinish(conn->pg);
     free(conn);
 }
 
@@ -132,7 +132,7 @@ static void conn_free(struct grc_pg_conn *conn)
 static void see_notice(void *arg, const PGresult *result)
 {
     struct grc_pg_conn *conn = arg;
-    const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+    const char *function = grc_pq()->PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
 
     if (function && strcmp(function, "SyncRepWaitForLSN") == 0)
         conn->alone = true;
@@ -149,7 +149,7 @@ static PGconn *dial(const char *url)
     const char *values[] = {CONNECT_TIMEOUT_S, "greenroom", "disable", "30", "10", "3",
                             "15000",           url,         "UTF8",    NULL};
 
-    return PQconnectdbParams(names, values, 1);
+    return grc_pq()->PQconnectdbParams(names, values, 1);
 }
 
 /* Returns NULL on failure, with a malloc'ed reason unless ret_reason is NULL. */
@@ -164,17 +164,19 @@ static struct grc_pg_conn *conn_new(struct grc_pg_store *store, char **ret_reaso
     conn->cache.drop = grc_pg_drop_stmt;
     conn->cache.owner = conn;
     conn->pg = dial(store->url);
-    bool ok = conn->pg && PQstatus(conn->pg) == CONNECTION_OK;
+    bool ok = conn->pg && grc_pq()->PQstatus(conn->pg) == CONNECTION_OK;
     if (ok) {
-        (void)PQsetNoticeReceiver(conn->pg, see_notice, conn);
-        ok = PQsetnonblocking(conn->pg, 1) == 0 && grc_pg_exec(conn, setup_sql) == GR_OK &&
+        (void)grc_pq()->PQsetNoticeReceiver(conn->pg, see_notice, conn);
+        ok = grc_pq()->PQsetnonblocking(conn->pg, 1) == 0 &&
+             grc_pg_exec(conn, setup_sql) == GR_OK &&
              (!store->base.read_only || grc_pg_exec(conn, read_only_sql) == GR_OK);
     }
     if (ok) {
         conn->timeout_ms = STATEMENT_MS;
         return conn;
     }
-    char *reason = clean_message(store, conn->pg ? PQerrorMessage(conn->pg) : "no memory");
+    char *reason =
+        clean_message(store, conn->pg ? grc_pq()->PQerrorMessage(conn->pg) : "no memory");
     grc_log_fields(GR_LOG_WARN, "store connection failed",
                    GRC_LOG_FIELDS(GRC_LT("store", "postgres"),
                                   GRC_LT("reason", reason ? reason : "no memory")));
@@ -205,9 +207,9 @@ static struct grc_pg_conn *conn_make(struct grc_pg_store *store)
  */
 static bool still_good(struct grc_pg_conn *conn)
 {
-    struct pollfd fd = {.fd = PQsocket(conn->pg), .events = POLLIN};
+    struct pollfd fd = {.fd = grc_pq()->PQsocket(conn->pg), .events = POLLIN};
 
-    return PQstatus(conn->pg) == CONNECTION_OK && poll(&fd, 1, 0) == 0;
+    return grc_pq()->PQstatus(conn->pg) == CONNECTION_OK && poll(&fd, 1, 0) == 0;
 }
 
 enum gr_err grc_pg_checkout(struct grc_store *base, bool write,
@@ -240,8 +242,8 @@ void grc_pg_checkin(struct grc_store_session *session)
     struct grc_pg_conn *conn = (struct grc_pg_conn *)(void *)session;
     struct grc_pg_store *store = (struct grc_pg_store *)(void *)session->store;
 
-    if (conn->lost || PQstatus(conn->pg) != CONNECTION_OK ||
-        PQtransactionStatus(conn->pg) != PQTRANS_IDLE) {
+    if (conn->lost || grc_pq()->PQstatus(conn->pg) != CONNECTION_OK ||
+        grc_pq()->PQtransactionStatus(conn->pg) != PQTRANS_IDLE) {
         conn_free(conn);
         conn = NULL;
     } else {
@@ -303,9 +305,14 @@ fail:
 struct grc_store *grc_pg_open(const struct grc_engine *engine, const char *url, bool read_only,
                               char **ret_reason)
 {
-    struct grc_pg_store *store = store_new(engine, url, ret_reason);
+    char reason[GRC_LIBRARY_REASON];
     void *conn = NULL;
 
+    if (!grc_pq_load(reason)) {
+        *ret_reason = grc_format("%s", reason);
+        return NULL;
+    }
+    struct grc_pg_store *store = store_new(engine, url, ret_reason);
     if (!store)
         return NULL;
     store->base.read_only = read_only;

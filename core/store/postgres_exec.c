@@ -18,7 +18,7 @@
 static bool wait_for(PGconn *pg, bool unsent, int64_t deadline_ms)
 {
     bool shielded = grc_fiber_shield(true);
-    enum grc_woken woken = grc_wait_fd(PQsocket(pg), GRC_READ | (unsent ? GRC_WRITE : 0),
+    enum grc_woken woken = grc_wait_fd(grc_pq()->PQsocket(pg), GRC_READ | (unsent ? GRC_WRITE : 0),
                                        deadline_ms, GRC_WAITS_STATEMENT);
 
     grc_fiber_shield(shielded);
@@ -29,12 +29,12 @@ static bool wait_for(PGconn *pg, bool unsent, int64_t deadline_ms)
 static bool pump(PGconn *pg, int64_t deadline_ms)
 {
     for (;;) {
-        int unsent = PQflush(pg);
+        int unsent = grc_pq()->PQflush(pg);
         if (unsent < 0)
             return false;
-        if (unsent == 0 && !PQisBusy(pg))
+        if (unsent == 0 && !grc_pq()->PQisBusy(pg))
             return true;
-        if (!wait_for(pg, unsent != 0, deadline_ms) || !PQconsumeInput(pg))
+        if (!wait_for(pg, unsent != 0, deadline_ms) || !grc_pq()->PQconsumeInput(pg))
             return false;
     }
 }
@@ -48,19 +48,19 @@ PGresult *grc_pg_wait(struct grc_pg_conn *conn)
         if (!pump(conn->pg, deadline_ms)) {
             conn->lost = true;
             /* An error that the server sent before it closed the connection says more. */
-            if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR)
+            if (kept && grc_pq()->PQresultStatus(kept) == PGRES_FATAL_ERROR)
                 return kept;
-            PQclear(kept);
+            grc_pq()->PQclear(kept);
             return NULL;
         }
-        PGresult *next = PQgetResult(conn->pg);
+        PGresult *next = grc_pq()->PQgetResult(conn->pg);
         if (!next)
             return kept;
-        if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR) {
-            PQclear(next);
+        if (kept && grc_pq()->PQresultStatus(kept) == PGRES_FATAL_ERROR) {
+            grc_pq()->PQclear(next);
             continue;
         }
-        PQclear(kept);
+        grc_pq()->PQclear(kept);
         kept = next;
     }
 }
@@ -96,7 +96,7 @@ static enum gr_err err_of_state(const char *state)
 
 const char *grc_pg_state(const PGresult *result)
 {
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *state = grc_pq()->PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
     return state ? state : "";
 }
@@ -108,7 +108,7 @@ enum gr_err grc_pg_verdict(struct grc_pg_conn *conn, const PGresult *result, con
         return grc_store_complain(conn->base.store->engine, GR_ERR_STORE_DOWN, "gone",
                                   "connection lost or no answer in time", sql);
     }
-    ExecStatusType status = PQresultStatus(result);
+    ExecStatusType status = grc_pq()->PQresultStatus(result);
     if (conn->alone) {
         conn->lost = true;
         return grc_store_complain(conn->base.store->engine, GR_ERR_STORE_DOWN, "alone",
@@ -117,7 +117,7 @@ enum gr_err grc_pg_verdict(struct grc_pg_conn *conn, const PGresult *result, con
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY)
         return GR_OK;
     const char *state = grc_pg_state(result);
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *message = grc_pq()->PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     enum gr_err err = *state ? err_of_state(state) : GR_ERR_STORE_DOWN;
     if (err == GR_ERR_STORE_DOWN)
         conn->lost = true;
@@ -131,10 +131,10 @@ enum gr_err grc_pg_exec(struct grc_pg_conn *conn, const char *sql)
 {
     PGresult *result = NULL;
 
-    if (PQsendQuery(conn->pg, sql))
+    if (grc_pq()->PQsendQuery(conn->pg, sql))
         result = grc_pg_wait(conn);
     enum gr_err err = grc_pg_verdict(conn, result, sql);
-    PQclear(result);
+    grc_pq()->PQclear(result);
     return err;
 }
 
@@ -146,7 +146,8 @@ void grc_pg_drop_stmt(void *owner, struct grc_cached *item)
 
     /* The server refuses this inside of a failed transaction. It then keeps the statement until the
      * connection ends. */
-    if (!conn->lost && stmt->name[0] && PQtransactionStatus(conn->pg) != PQTRANS_INERROR) {
+    if (!conn->lost && stmt->name[0] &&
+        grc_pq()->PQtransactionStatus(conn->pg) != PQTRANS_INERROR) {
         (void)snprintf(sql, sizeof(sql), "DEALLOCATE %s", stmt->name);
         (void)grc_pg_exec(conn, sql);
     }

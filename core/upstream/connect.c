@@ -20,14 +20,14 @@ struct attempt {
 static CURLcode set_up(CURL *easy, struct grc_upstream *upstream, int64_t left_ms)
 {
     int64_t connect_ms = upstream->settings->connect_timeout_ms;
-    CURLcode rc = grc_easy_set_peer(easy, upstream->url, upstream);
+    CURLcode rc = grc_easy_set_peer(easy, upstream);
 
     if (connect_ms <= 0 || connect_ms > left_ms)
         connect_ms = left_ms;
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+        rc = grc_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+        rc = grc_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     if (rc == CURLE_OK)
         rc = grc_sockets_attach(easy, NULL);
     return rc;
@@ -36,8 +36,8 @@ static CURLcode set_up(CURL *easy, struct grc_upstream *upstream, int64_t left_m
 static void attempt_end(struct attempt *attempt)
 {
     if (attempt->driver.multi)
-        curl_multi_remove_handle(attempt->driver.multi, attempt->easy);
-    curl_easy_cleanup(attempt->easy);
+        grc_curl()->multi_remove_handle(attempt->driver.multi, attempt->easy);
+    grc_curl()->easy_cleanup(attempt->easy);
     grc_driver_end(&attempt->driver);
 }
 
@@ -75,14 +75,15 @@ static struct grc_connection *harvest(struct attempt *attempt, const struct grc_
     struct grc_connection *connection = calloc(1, sizeof(*connection));
     curl_socket_t fd = CURL_SOCKET_BAD;
 
-    if (!connection || curl_easy_getinfo(attempt->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
+    if (!connection ||
+        grc_curl()->easy_getinfo(attempt->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
         fd == CURL_SOCKET_BAD) {
         free(connection);
         return NULL;
     }
     connection->born_ms = grc_mono_ms();
     connection->idle_max_ms = upstream->settings->idle_timeout_ms;
-    if (upstream->tls || upstream->settings->proxy) {
+    if (upstream->url.tls || upstream->settings->proxy) {
         connection->fd = fd;
         connection->easy = attempt->easy;
         connection->multi = grc_driver_take(&attempt->driver);
@@ -105,18 +106,18 @@ struct grc_connection *grc_connect(struct grc_upstream *upstream,
     struct grc_connection *connection = NULL;
     char error[CURL_ERROR_SIZE] = "";
     CURLcode code = CURLE_OK;
-    struct attempt attempt = {.easy = curl_easy_init()};
+    struct attempt attempt = {.easy = grc_curl()->easy_init()};
     enum gr_err err = GR_ERR_NO_MEMORY;
 
     *ret_outcome = (struct grc_outcome){.err = GR_ERR_NO_MEMORY};
     if (attempt.easy && grc_driver_begin(&attempt.driver) &&
-        curl_easy_setopt(attempt.easy, CURLOPT_ERRORBUFFER, error) == CURLE_OK &&
+        grc_easy_setopt(attempt.easy, CURLOPT_ERRORBUFFER, error) == CURLE_OK &&
         set_up(attempt.easy, upstream, deadline_ms - grc_mono_ms()) == CURLE_OK)
         err = drive(&attempt, exchange, deadline_ms, &code);
     if (err == GR_OK && code != CURLE_OK)
         err = grc_connect_error(code, &ret_outcome->lasting);
     if (err == GR_OK) {
-        curl_easy_setopt(attempt.easy, CURLOPT_ERRORBUFFER, NULL);
+        grc_easy_setopt(attempt.easy, CURLOPT_ERRORBUFFER, NULL);
         connection = harvest(&attempt, upstream);
         err = connection ? GR_OK : GR_ERR_NO_MEMORY;
     }

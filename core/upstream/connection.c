@@ -29,7 +29,7 @@ enum grc_io grc_connection_send(struct grc_connection *connection, gr_str bytes,
 {
     *ret_sent = 0;
     if (connection->easy)
-        return io_of_curl(curl_easy_send(connection->easy, bytes.ptr, bytes.len, ret_sent));
+        return io_of_curl(grc_curl()->easy_send(connection->easy, bytes.ptr, bytes.len, ret_sent));
     ssize_t sent = send(connection->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
     if (sent < 0)
@@ -43,7 +43,7 @@ enum grc_io grc_connection_receive(struct grc_connection *connection, char *byte
 {
     *ret_count = 0;
     if (connection->easy) {
-        enum grc_io io = io_of_curl(curl_easy_recv(connection->easy, bytes, max, ret_count));
+        enum grc_io io = io_of_curl(grc_curl()->easy_recv(connection->easy, bytes, max, ret_count));
         return io == GRC_IO_DONE && *ret_count == 0 ? GRC_IO_CLOSED : io;
     }
     ssize_t count = recv(connection->fd, bytes, max, MSG_DONTWAIT);
@@ -134,9 +134,10 @@ void grc_connection_free(struct grc_connection *connection)
         return;
     grc_watch_close(connection->watch);
     if (connection->easy) {
-        curl_multi_remove_handle(connection->multi, connection->easy); /* closes the socket */
-        curl_easy_cleanup(connection->easy);
-        curl_multi_cleanup(connection->multi);
+        grc_curl()->multi_remove_handle(connection->multi,
+                                        connection->easy); /* closes the socket */
+        grc_curl()->easy_cleanup(connection->easy);
+        grc_curl()->multi_cleanup(connection->multi);
     } else if (connection->fd >= 0) {
         close(connection->fd);
     }

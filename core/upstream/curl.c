@@ -45,7 +45,7 @@ static enum gr_err drive(struct grc_handle *handle, CURLcode *ret_code)
     struct grc_driver *driver = &handle->driver;
 
     if (!driver->multi && (!grc_driver_begin(driver) ||
-                           curl_multi_setopt(driver->multi, CURLMOPT_MAXCONNECTS, 1L) != CURLM_OK))
+                           grc_multi_setopt(driver->multi, CURLMOPT_MAXCONNECTS, 1L) != CURLM_OK))
         return GR_ERR_NO_MEMORY;
     if (grc_driver_add(driver, handle->easy) != CURLM_OK)
         return GR_ERR_NO_MEMORY;
@@ -73,7 +73,7 @@ struct grc_outcome grc_curl_attempt(struct grc_transfer *transfer)
     struct grc_handle *handle = transfer->handle;
     err = drive(handle, &code);
     if (handle->driver.multi)
-        curl_multi_remove_handle(handle->driver.multi, handle->easy);
+        grc_curl()->multi_remove_handle(handle->driver.multi, handle->easy);
     struct grc_outcome outcome = grc_curl_end(transfer, code);
     if (err != GR_OK)
         outcome.err = err;

@@ -25,7 +25,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
     event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
     if (epoll_ctl(driver->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0)
         return -1;
-    return curl_multi_assign(driver->multi, fd, driver) == CURLM_OK ? 0 : -1;
+    return grc_curl()->multi_assign(driver->multi, fd, driver) == CURLM_OK ? 0 : -1;
 }
 
 static int on_timer(CURLM *multi, long timeout_ms, void *arg)
@@ -45,14 +45,14 @@ bool grc_driver_begin(struct grc_driver *driver)
         .epoll = epoll_create1(EPOLL_CLOEXEC), .alarm = -1, .due_ms = GRC_NEVER_MS};
     if (driver->epoll < 0)
         return false;
-    driver->multi = curl_multi_init();
+    driver->multi = grc_curl()->multi_init();
     if (driver->multi &&
-        curl_multi_setopt(driver->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
-        curl_multi_setopt(driver->multi, CURLMOPT_SOCKETDATA, driver) == CURLM_OK &&
-        curl_multi_setopt(driver->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
-        curl_multi_setopt(driver->multi, CURLMOPT_TIMERDATA, driver) == CURLM_OK)
+        grc_multi_setopt(driver->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+        grc_multi_setopt(driver->multi, CURLMOPT_SOCKETDATA, driver) == CURLM_OK &&
+        grc_multi_setopt(driver->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
+        grc_multi_setopt(driver->multi, CURLMOPT_TIMERDATA, driver) == CURLM_OK)
         return true;
-    curl_multi_cleanup(driver->multi);
+    grc_curl()->multi_cleanup(driver->multi);
     close(driver->epoll);
     driver->multi = NULL;
     return false;
@@ -81,7 +81,7 @@ void grc_driver_end(struct grc_driver *driver)
 {
     if (!driver->multi)
         return;
-    curl_multi_cleanup(driver->multi);
+    grc_curl()->multi_cleanup(driver->multi);
     if (driver->alarm >= 0)
         close(driver->alarm);
     close(driver->epoll);
@@ -92,8 +92,8 @@ CURLM *grc_driver_take(struct grc_driver *driver)
 {
     CURLM *multi = driver->multi;
 
-    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, NULL);
-    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, NULL);
+    grc_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, NULL);
+    grc_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, NULL);
     close(driver->epoll);
     driver->multi = NULL;
     return multi;
@@ -103,7 +103,7 @@ CURLM *grc_driver_take(struct grc_driver *driver)
 
 CURLMcode grc_driver_add(struct grc_driver *driver, CURL *easy)
 {
-    CURLMcode rc = curl_multi_add_handle(driver->multi, easy);
+    CURLMcode rc = grc_curl()->multi_add_handle(driver->multi, easy);
 
     driver->due_ms = grc_mono_ms();
     return rc;
@@ -117,7 +117,7 @@ CURLMcode grc_driver_act(struct grc_driver *driver)
 
     if (grc_mono_ms() >= driver->due_ms) {
         driver->due_ms = GRC_NEVER_MS;
-        rc = curl_multi_socket_action(driver->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+        rc = grc_curl()->multi_socket_action(driver->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     }
     int count = epoll_wait(driver->epoll, events, EVENTS_MAX, 0);
     for (int i = 0; i < count && rc == CURLM_OK; i++) {
@@ -130,7 +130,7 @@ CURLMcode grc_driver_act(struct grc_driver *driver)
         int mask = (got & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
                    (got & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                    (got & EPOLLERR ? CURL_CSELECT_ERR : 0);
-        rc = curl_multi_socket_action(driver->multi, events[i].data.fd, mask, &running);
+        rc = grc_curl()->multi_socket_action(driver->multi, events[i].data.fd, mask, &running);
     }
     return rc;
 }
@@ -148,7 +148,7 @@ CURL *grc_driver_next_done(struct grc_driver *driver, CURLcode *ret_code)
     int left;
 
     do
-        message = curl_multi_info_read(driver->multi, &left);
+        message = grc_curl()->multi_info_read(driver->multi, &left);
     while (message && message->msg != CURLMSG_DONE);
     if (!message)
         return NULL;

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "loop/wait.h"
+#include "upstream/libcurl.h"
 
-#include <curl/curl.h>
 #include <stdbool.h>
 
 struct grc_driver {

@@ -64,7 +64,7 @@ static enum gr_err write_head(struct grc_handle *handle, const struct grc_exchan
     if (!grc_request_target_good(exchange->target))
         return GR_ERR_INTERNAL;
     grc_buf_clear(&handle->lines);
-    enum gr_err err = grc_buf_text(draft.buf, handle->upstream->prefix);
+    enum gr_err err = grc_buf_text(draft.buf, handle->upstream->url.prefix);
     if (err == GR_OK)
         err = grc_buf_str(draft.buf, exchange->target);
     if (err == GR_OK)
@@ -90,16 +90,16 @@ static CURLcode set_method(CURL *easy, const struct grc_exchange *exchange)
         return CURLE_BAD_FUNCTION_ARGUMENT;
     bool body = grc_request_has_length(exchange);
     if (!body) {
-        rc = curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        rc = grc_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     } else {
         curl_off_t len = exchange->has_body ? (curl_off_t)exchange->body.len : 0;
-        rc = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, len);
+        rc = grc_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, len);
         if (rc == CURLE_OK)
-            rc = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, len ? exchange->body.ptr : "");
+            rc = grc_easy_setopt(easy, CURLOPT_POSTFIELDS, len ? exchange->body.ptr : "");
     }
     const char *name = method == GR_METHOD_GET && body ? "GET" : names[method];
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, name);
+        rc = grc_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, name);
     return rc;
 }
 
@@ -127,15 +127,15 @@ enum gr_err grc_handle_prepare(struct grc_handle *handle, const struct grc_excha
         connect_ms = timeout_ms;
     CURLcode rc = set_method(easy, exchange);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, handle->lines.ptr);
+        rc = grc_easy_setopt(easy, CURLOPT_REQUEST_TARGET, handle->lines.ptr);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, handle->nodes);
+        rc = grc_easy_setopt(easy, CURLOPT_HTTPHEADER, handle->nodes);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+        rc = grc_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+        rc = grc_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_NOPROGRESS, exchange->gone ? 0L : 1L);
+        rc = grc_easy_setopt(easy, CURLOPT_NOPROGRESS, exchange->gone ? 0L : 1L);
     if (rc == CURLE_OUT_OF_MEMORY)
         return GR_ERR_NO_MEMORY;
     return rc == CURLE_OK ? GR_OK : GR_ERR_INTERNAL;
@@ -219,10 +219,11 @@ struct grc_outcome grc_handle_outcome(struct grc_handle *handle, struct grc_exch
     long status = 0;
 
     /* The body belongs to the exchange, so the handle must not keep a pointer to it. */
-    curl_easy_setopt(handle->easy, CURLOPT_POSTFIELDS, NULL);
+    grc_easy_setopt(handle->easy, CURLOPT_POSTFIELDS, NULL);
     if (code != CURLE_OK) {
         outcome.err = failure_of(handle, code, &outcome.lasting);
-    } else if (curl_easy_getinfo(handle->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK ||
+    } else if (grc_curl()->easy_getinfo(handle->easy, CURLINFO_RESPONSE_CODE, &status) !=
+                   CURLE_OK ||
                status < 200 || status > 599 || handle->head->encoded) {
         outcome.err = GR_ERR_UPSTREAM_BROKEN;
         outcome.lasting = true;

@@ -62,7 +62,7 @@ static bool speaks_http2(CURL *easy)
     const unsigned char *name = NULL;
     unsigned len = 0;
 
-    if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || !session ||
+    if (grc_curl()->easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || !session ||
         session->backend != CURLSSLBACKEND_OPENSSL || !session->internals)
         return false;
     SSL_get0_alpn_selected(session->internals, &name, &len);
@@ -87,20 +87,20 @@ CURLcode grc_handle_use_http2(struct grc_handle *handle)
 {
     CURL *easy = handle->easy;
     bool safe = grc_exchange_is_safe(handle->exchange);
-    CURLcode rc = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    CURLcode rc = grc_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 
     /* Waits for a connection that is being made, rather than making one for each call. */
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+        rc = grc_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     /* The call looks by itself whether its client has left. */
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
+        rc = grc_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_log);
+        rc = grc_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_log);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_DEBUGDATA, handle);
+        rc = grc_easy_setopt(easy, CURLOPT_DEBUGDATA, handle);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_VERBOSE, safe ? 0L : 1L);
+        rc = grc_easy_setopt(easy, CURLOPT_VERBOSE, safe ? 0L : 1L);
     /* Connections outlive the handle. */
     if (rc == CURLE_OK)
         rc = grc_sockets_attach(easy, NULL);
@@ -148,18 +148,19 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
 
 /* --- a new handle --- */
 
-CURLcode grc_easy_set_peer(CURL *easy, CURLU *url, const struct grc_upstream *upstream)
+CURLcode grc_easy_set_peer(CURL *easy, const struct grc_upstream *upstream)
 {
     const struct grc_upstream_settings *settings = upstream->settings;
-    CURLcode rc = CURLE_OK;
+    CURLSH *share = grc_share_take(upstream->share);
+    CURLcode rc = share ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 
 #define SET(option, value)                                                                         \
     do {                                                                                           \
         if (rc == CURLE_OK)                                                                        \
-            rc = curl_easy_setopt(easy, option, value);                                            \
+            rc = grc_easy_setopt(easy, option, value);                                             \
     } while (0)
-    SET(CURLOPT_CURLU, url);
-    SET(CURLOPT_SHARE, upstream->share);
+    SET(CURLOPT_URL, upstream->url.origin);
+    SET(CURLOPT_SHARE, share);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -181,13 +182,13 @@ static CURLcode set_behaviour(struct grc_handle *handle)
 {
     CURL *easy = handle->easy;
     const int64_t idle_ms = handle->upstream->settings->idle_timeout_ms;
-    /* The URL is parsed only once; the target of each request is set separately. */
-    CURLcode rc = grc_easy_set_peer(easy, handle->url, handle->upstream);
+    /* The target of each request is set separately. */
+    CURLcode rc = grc_easy_set_peer(easy, handle->upstream);
 
 #define SET(option, value)                                                                         \
     do {                                                                                           \
         if (rc == CURLE_OK)                                                                        \
-            rc = curl_easy_setopt(easy, option, value);                                            \
+            rc = grc_easy_setopt(easy, option, value);                                             \
     } while (0)
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_FORBID_REUSE, idle_ms == 0 ? 1L : 0L);
@@ -204,12 +205,12 @@ static CURLcode set_behaviour(struct grc_handle *handle)
 static CURLcode set_callbacks(struct grc_handle *handle)
 {
     CURL *easy = handle->easy;
-    CURLcode rc = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    CURLcode rc = grc_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 
 #define SET(option, value)                                                                         \
     do {                                                                                           \
         if (rc == CURLE_OK)                                                                        \
-            rc = curl_easy_setopt(easy, option, value);                                            \
+            rc = grc_easy_setopt(easy, option, value);                                             \
     } while (0)
     SET(CURLOPT_WRITEDATA, handle);
     SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -225,7 +226,7 @@ static CURLcode set_callbacks(struct grc_handle *handle)
 
 static bool make_easy(struct grc_handle *handle)
 {
-    handle->easy = curl_easy_init();
+    handle->easy = grc_curl()->easy_init();
     return handle->easy && set_behaviour(handle) == CURLE_OK && set_callbacks(handle) == CURLE_OK &&
            grc_sockets_attach(handle->easy, &handle->sockets) == CURLE_OK;
 }
@@ -239,8 +240,7 @@ struct grc_handle *grc_handle_new(struct grc_upstream *upstream)
     handle->upstream = upstream;
     grc_buf_init(&handle->answer, (size_t)upstream->settings->answer_max_bytes);
     grc_buf_init(&handle->lines, LINES_BYTES_MAX);
-    handle->url = curl_url_dup(upstream->url);
-    if (!handle->url || !make_easy(handle)) {
+    if (!make_easy(handle)) {
         grc_handle_free(handle);
         return NULL;
     }
@@ -250,9 +250,9 @@ struct grc_handle *grc_handle_new(struct grc_upstream *upstream)
 bool grc_handle_renew(struct grc_handle *handle)
 {
     /* HTTP/2 has no folded headers. */
-    if (handle->http2 || curl_version_info(CURLVERSION_NOW)->version_num >= HEADERS_CLEARED)
+    if (handle->http2 || grc_curl()->version_info(CURLVERSION_NOW)->version_num >= HEADERS_CLEARED)
         return true;
-    curl_easy_cleanup(handle->easy);
+    grc_curl()->easy_cleanup(handle->easy);
     return make_easy(handle);
 }
 
@@ -260,9 +260,8 @@ void grc_handle_free(struct grc_handle *handle)
 {
     if (!handle)
         return;
-    curl_easy_cleanup(handle->easy);
+    grc_curl()->easy_cleanup(handle->easy);
     grc_driver_end(&handle->driver);
-    curl_url_cleanup(handle->url);
     grc_buf_done(&handle->answer);
     grc_buf_done(&handle->lines);
     free(handle);

@@ -50,9 +50,9 @@ static struct grc_multi *multi_new(void)
 
     if (!multi)
         return NULL;
-    multi->multi = curl_multi_init();
+    multi->multi = grc_curl()->multi_init();
     if (!multi->multi ||
-        curl_multi_setopt(multi->multi, CURLMOPT_MAXCONNECTS, MULTI_CONNECTIONS) != CURLM_OK) {
+        grc_multi_setopt(multi->multi, CURLMOPT_MAXCONNECTS, MULTI_CONNECTIONS) != CURLM_OK) {
         grc_multi_free(multi);
         return NULL;
     }
@@ -89,6 +89,6 @@ void grc_multi_free(struct grc_multi *multi)
 {
     if (!multi)
         return;
-    curl_multi_cleanup(multi->multi);
+    grc_curl()->multi_cleanup(multi->multi);
     free(multi);
 }

@@ -212,7 +212,7 @@ static struct grc_outcome talk_over(struct grc_transfer *transfer,
                                     struct grc_connection *connection)
 {
     const struct grc_upstream *upstream = transfer->upstream;
-    const struct grc_http1_target target = {upstream->authority, upstream->prefix};
+    const struct grc_http1_target target = {upstream->url.authority, upstream->url.prefix};
     struct talk talk = {.transfer = transfer, .connection = connection};
     struct grc_outcome outcome;
 

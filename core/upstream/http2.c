@@ -88,8 +88,8 @@ static void collect(struct grc_http2 *http2)
         CURL *easy = grc_driver_next_done(&http2->driver, &code);
         if (!easy)
             return;
-        curl_multi_remove_handle(http2->driver.multi, easy);
-        if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private) != CURLE_OK || !private)
+        grc_curl()->multi_remove_handle(http2->driver.multi, easy);
+        if (grc_curl()->easy_getinfo(easy, CURLINFO_PRIVATE, &private) != CURLE_OK || !private)
             continue;
         struct call *call = (struct call *)(void *)private;
         call->code = code;
@@ -160,14 +160,14 @@ static enum gr_err run(struct grc_http2 *http2, struct call *call)
 
     pthread_mutex_lock(&http2->lock);
     bool begun = driver->multi || (grc_driver_begin_shared(driver) &&
-                                   curl_multi_setopt(driver->multi, CURLMOPT_MAXCONNECTS,
-                                                     CONNECTIONS_KEPT) == CURLM_OK);
+                                   grc_multi_setopt(driver->multi, CURLMOPT_MAXCONNECTS,
+                                                    CONNECTIONS_KEPT) == CURLM_OK);
     enum gr_err err = GR_ERR_NO_MEMORY;
     if (begun && grc_driver_add(driver, easy) == CURLM_OK) {
         enter(http2, call);
         err = wait(http2, call);
         if (!call->done) {
-            curl_multi_remove_handle(driver->multi, easy);
+            grc_curl()->multi_remove_handle(driver->multi, easy);
             leave(http2, call);
         }
         if (!http2->driving && http2->calls)
@@ -207,7 +207,7 @@ static enum gr_err make(struct grc_http2 *http2, struct call *call)
     struct grc_handle *handle = call->transfer->handle;
 
     if (grc_handle_use_http2(handle) != CURLE_OK ||
-        curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, call) != CURLE_OK)
+        grc_easy_setopt(handle->easy, CURLOPT_PRIVATE, call) != CURLE_OK)
         return GR_ERR_NO_MEMORY;
     return run(http2, call);
 }

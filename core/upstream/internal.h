@@ -17,12 +17,14 @@
 #include "upstream/driver.h"
 #include "upstream/gone.h"
 #include "upstream/idle.h"
+#include "upstream/libcurl.h"
 #include "upstream/remote.h"
 #include "upstream/retry.h"
+#include "upstream/share.h"
 #include "upstream/singleflight.h"
 #include "upstream/token_source.h"
+#include "upstream/url.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -49,7 +51,6 @@ struct grc_handle {
     struct grc_idle idle; /* the first member, so that it can be cast back */
     CURL *easy;
     struct grc_driver driver; /* has the connection; begun when the handle first runs alone */
-    CURLU *url;
     struct grc_upstream *upstream;
     struct grc_buf answer; /* the body that is being received */
     struct grc_buf lines;  /* target and header lines of the request, each with a NUL */
@@ -76,11 +77,8 @@ struct grc_upstream {
     const struct grc_upstream_settings *settings;
     struct grc_upstream_settings *own;     /* freed with the upstream; NULL: the config owns them */
     struct grc_token_source *token_source; /* NULL: no credential */
-    CURLSH *share;
-    CURLU *url;      /* scheme, host and port */
-    char *authority; /* of the URL, without the default port of the scheme */
-    char *prefix;    /* the path of the URL, without a slash at its end */
-    bool tls;
+    struct grc_share *share;
+    struct grc_upstream_url url;
     struct grc_idle_list connections; /* of the gateway's own HTTP/1.1 */
     struct grc_idle_list single;      /* handles that have their own connection */
     struct grc_idle_list grouped; /* handles for use in a grc_multi, which has the connections */
@@ -116,12 +114,11 @@ struct grc_upstreams {
     size_t token_source_count;
     struct grc_upstream **list;
     size_t count;
-    CURLSH *share; /* DNS */
+    struct grc_share share;
     uint64_t seed; /* of hashes */
     struct grc_singleflights *shares;
     struct grc_cache *cache;   /* NULL: none */
     struct grc_remote *remote; /* NULL: answers are not shared with other gateways */
-    pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
     pthread_mutex_t multi_lock;
     struct grc_multi *multis;
     size_t multi_count;
@@ -163,7 +160,7 @@ bool grc_sockets_stirred(const struct grc_sockets *sockets);
 /* The longest life of a connection, also of one in use, since names can change their addresses. */
 #define GRC_CONNECTION_LIFETIME_S 600L
 /* Sets the options of connections: the peer, the proxy and TLS. */
-CURLcode grc_easy_set_peer(CURL *easy, CURLU *url, const struct grc_upstream *upstream);
+CURLcode grc_easy_set_peer(CURL *easy, const struct grc_upstream *upstream);
 /* Returns the error for a failure to connect. Sets *ret_lasting when another attempt cannot help.
  */
 enum gr_err grc_connect_error(CURLcode code, bool *ret_lasting);

@@ -17,6 +17,24 @@ static int step_until(int64_t when_ms, int64_t now_ms)
     return left_ms > 0 ? (int)left_ms : 0;
 }
 
+/* --- libcurl --- */
+
+/* Loads libcurl before the first attempt. Without it, the attempt has failed. */
+static bool has_libcurl(const struct grc_transfer *transfer, struct grc_outcome *ret_outcome)
+{
+    char reason[GRC_LIBRARY_REASON];
+    enum gr_err err = grc_curl_load(transfer->deadline_ms, reason);
+
+    if (err == GR_OK)
+        return true;
+    *ret_outcome = (struct grc_outcome){
+        .err = err,
+        .lasting = true,
+        .detail = grc_arena_copy(transfer->exchange->arena, gr_str_of(reason)),
+    };
+    return false;
+}
+
 /* --- one exchange --- */
 
 static void pause_transfer(struct grc_transfer *transfer)
@@ -35,6 +53,8 @@ static struct grc_outcome attempt(struct grc_transfer *transfer)
     const struct grc_upstream *upstream = transfer->upstream;
     struct grc_outcome outcome;
 
+    if (!has_libcurl(transfer, &outcome))
+        return outcome;
     if (upstream->http2 && grc_http2_attempt(transfer, &outcome))
         return outcome;
     return upstream->settings->curl_transport ? grc_curl_attempt(transfer)
@@ -89,7 +109,7 @@ static void launch_into(struct grc_transfer *transfer, struct grc_multi *multi)
         struct grc_outcome outcome = {.err = err};
         grc_transfer_attempt_done(transfer, &outcome);
     } else if (grc_sockets_attach(transfer->handle->easy, &multi->sockets) != CURLE_OK ||
-               curl_multi_add_handle(multi->multi, transfer->handle->easy) != CURLM_OK) {
+               grc_curl()->multi_add_handle(multi->multi, transfer->handle->easy) != CURLM_OK) {
         attempt_done(transfer, CURLE_OUT_OF_MEMORY);
     }
 }
@@ -99,7 +119,7 @@ static void collect(struct grc_transfer *transfers, size_t count, struct grc_mul
     int left = 0;
 
     for (;;) {
-        const CURLMsg *message = curl_multi_info_read(multi->multi, &left);
+        const CURLMsg *message = grc_curl()->multi_info_read(multi->multi, &left);
         if (!message)
             return;
         if (message->msg != CURLMSG_DONE)
@@ -107,7 +127,7 @@ static void collect(struct grc_transfer *transfers, size_t count, struct grc_mul
         CURL *easy = message->easy_handle;
         CURLcode code = message->data.result;
         struct grc_transfer *transfer = transfer_of(transfers, count, easy);
-        curl_multi_remove_handle(multi->multi, easy); /* message is gone after this */
+        grc_curl()->multi_remove_handle(multi->multi, easy); /* message is gone after this */
         if (transfer)
             attempt_done(transfer, code);
     }
@@ -144,7 +164,7 @@ static void abandon(struct grc_transfer *transfers, size_t count, struct grc_mul
 {
     for (size_t i = 0; i < count; i++) {
         if (transfers[i].state == GRC_TRANSFER_RUNNING) {
-            curl_multi_remove_handle(multi->multi, transfers[i].handle->easy);
+            grc_curl()->multi_remove_handle(multi->multi, transfers[i].handle->easy);
             attempt_done(&transfers[i], CURLE_OUT_OF_MEMORY);
         }
         if (transfers[i].state != GRC_TRANSFER_DONE)
@@ -162,8 +182,8 @@ static void drive(struct grc_transfer *transfers, size_t count, struct grc_multi
         if (done)
             return;
         /* Returns at once for handles that were just added. */
-        if (curl_multi_poll(multi->multi, NULL, 0, step_ms, NULL) != CURLM_OK ||
-            curl_multi_perform(multi->multi, &running) != CURLM_OK) {
+        if (grc_curl()->multi_poll(multi->multi, NULL, 0, step_ms, NULL) != CURLM_OK ||
+            grc_curl()->multi_perform(multi->multi, &running) != CURLM_OK) {
             abandon(transfers, count, multi);
             return;
         }
@@ -171,10 +191,22 @@ static void drive(struct grc_transfer *transfers, size_t count, struct grc_multi
     }
 }
 
+static void run_each(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        grc_run_single(grc_upstream_find(all, exchanges[i].upstream), &exchanges[i]);
+}
+
 void grc_run_group(struct grc_upstreams *all, struct grc_exchange *exchanges, size_t count)
 {
+    char reason[GRC_LIBRARY_REASON];
+
     if (grc_fiber_self() && grc_group_run(all, exchanges, count))
         return;
+    if (grc_curl_load(GRC_NEVER_MS, reason) != GR_OK) {
+        run_each(all, exchanges, count); /* each one fails */
+        return;
+    }
     struct grc_arena *arena = exchanges[0].arena;
     struct grc_transfer *transfers = grc_arena_alloc(arena, count * sizeof(*transfers));
     struct grc_multi *multi = transfers ? grc_multi_take(all) : NULL;

@@ -36,14 +36,14 @@ static int on_close(void *arg, curl_socket_t fd)
 
 CURLcode grc_sockets_attach(CURL *easy, struct grc_sockets *sockets)
 {
-    CURLcode rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    CURLcode rc = grc_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, sockets);
+        rc = grc_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, sockets);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+        rc = grc_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, sockets);
+        rc = grc_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, sockets);
     return rc;
 }
 

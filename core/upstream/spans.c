@@ -25,9 +25,9 @@ struct address {
 /* Splits "host", "host:port" or "[::1]:port". */
 static struct address address_of(const struct grc_upstream *upstream)
 {
-    const char *text = upstream->authority;
+    const char *text = upstream->url.authority;
     const char *colon = strrchr(text, ':');
-    struct address address = {gr_str_of(text), upstream->tls ? 443 : 80};
+    struct address address = {gr_str_of(text), upstream->url.tls ? 443 : 80};
 
     if (colon && !strchr(colon, ']')) {
         address.host.len = (size_t)(colon - text);

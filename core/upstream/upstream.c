@@ -12,35 +12,6 @@
 
 #define UPSTREAMS_MAX 256u
 
-/* --- handles share DNS answers, but not connections, which libcurl cannot share safely --- */
-
-static void share_lock(CURL *easy, curl_lock_data data, curl_lock_access access, void *arg)
-{
-    struct grc_upstreams *all = arg;
-
-    (void)easy;
-    (void)access;
-    pthread_mutex_lock(&all->share_locks[data]);
-}
-
-static void share_unlock(CURL *easy, curl_lock_data data, void *arg)
-{
-    struct grc_upstreams *all = arg;
-
-    (void)easy;
-    pthread_mutex_unlock(&all->share_locks[data]);
-}
-
-static bool share_init(struct grc_upstreams *all)
-{
-    all->share = curl_share_init();
-    return all->share &&
-           curl_share_setopt(all->share, CURLSHOPT_LOCKFUNC, share_lock) == CURLSHE_OK &&
-           curl_share_setopt(all->share, CURLSHOPT_UNLOCKFUNC, share_unlock) == CURLSHE_OK &&
-           curl_share_setopt(all->share, CURLSHOPT_USERDATA, all) == CURLSHE_OK &&
-           curl_share_setopt(all->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) == CURLSHE_OK;
-}
-
 /* --- one upstream --- */
 
 static void upstream_free(struct grc_upstream *upstream)
@@ -58,70 +29,8 @@ static void upstream_free(struct grc_upstream *upstream)
     grc_idle_done(&upstream->multiplexed);
     grc_breaker_done(&upstream->breaker);
     grc_upstream_settings_free(upstream->own);
-    curl_url_cleanup(upstream->url);
-    free(upstream->authority);
-    free(upstream->prefix);
+    grc_upstream_url_done(&upstream->url);
     free(upstream);
-}
-
-/* Returns the malloc'ed path of the URL without a slash at its end; NULL when the URL has a user, a
- * query or a fragment. */
-static char *take_prefix(CURLU *url)
-{
-    static const CURLUPart unwanted[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY,
-                                         CURLUPART_FRAGMENT};
-    char *path = NULL;
-    char *copy = NULL;
-
-    for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++) {
-        char *text = NULL;
-        CURLUcode rc = curl_url_get(url, unwanted[i], &text, 0);
-        curl_free(text);
-        if (rc == CURLUE_OK)
-            return NULL;
-    }
-    if (curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK)
-        copy = strdup(path);
-    curl_free(path);
-    for (size_t len = copy ? strlen(copy) : 0; len > 0 && copy[len - 1] == '/'; len--)
-        copy[len - 1] = '\0';
-    return copy;
-}
-
-/* Returns the malloc'ed host, with the port unless it is the scheme's default; NULL without memory.
- */
-static char *take_authority(CURLU *url)
-{
-    char *host = NULL;
-    char *port = NULL;
-    char *text = NULL;
-
-    if (curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-        (void)curl_url_get(url, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT);
-        text = grc_format("%s%s%s", host, port ? ":" : "", port ? port : "");
-    }
-    curl_free(host);
-    curl_free(port);
-    return text;
-}
-
-static bool read_url(struct grc_upstream *upstream)
-{
-    CURLU *url = upstream->url = curl_url();
-    const char *text = upstream->settings->url;
-    char *scheme = NULL;
-    bool good = url && text && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
-                curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-                (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
-
-    upstream->tls = good && strcmp(scheme, "https") == 0;
-    curl_free(scheme);
-    if (!good)
-        return false;
-    upstream->prefix = take_prefix(url);
-    upstream->authority = take_authority(url);
-    return upstream->prefix && upstream->authority &&
-           curl_url_set(url, CURLUPART_PATH, "/", 0) == CURLUE_OK;
 }
 
 static struct grc_token_source *token_source_find(const struct grc_upstreams *all, const char *name)
@@ -141,7 +50,7 @@ static struct grc_upstream *upstream_new(struct grc_upstreams *all,
     if (!upstream)
         return NULL;
     upstream->settings = settings;
-    upstream->share = all->share;
+    upstream->share = &all->share;
     upstream->metrics = grc_metrics_upstream(settings->name);
     grc_retry_budget_init(&upstream->budget, settings->retry_percent);
     if (settings->http2 && !(upstream->http2 = grc_http2_new())) {
@@ -182,11 +91,13 @@ static bool upstream_add(struct grc_upstreams *all, const struct grc_upstream_se
                               settings->credential);
         }
     }
-    if (!read_url(upstream)) {
+    char *reason = NULL;
+    if (!grc_upstream_url_read(settings->url, &upstream->url, &reason)) {
         upstream_free(upstream);
-        return grc_refuse(ret_reason,
-                          "upstream '%s': expected an http or https URL of host, port and path",
-                          settings->name);
+        (void)grc_refuse(ret_reason, "upstream '%s': %s", settings->name,
+                         reason ? reason : "out of memory");
+        free(reason);
+        return false;
     }
     upstream->own = own;
     all->list[all->count++] = upstream;
@@ -230,7 +141,7 @@ static bool fill(struct grc_upstreams *all, char **ret_reason)
     if (all->settings->cache.max_bytes > 0)
         all->cache = grc_cache_new((size_t)all->settings->cache.max_bytes);
     if (!all->token_sources || !all->list || !all->shares ||
-        (all->settings->cache.max_bytes > 0 && !all->cache) || !share_init(all))
+        (all->settings->cache.max_bytes > 0 && !all->cache))
         return grc_refuse(ret_reason, "out of memory");
     if (!add_token_sources(all, ret_reason))
         return false;
@@ -253,8 +164,7 @@ struct grc_upstreams *grc_upstreams_new(const struct grc_settings *settings, cha
     all->token_sources = calloc(settings->credential_count + 1, sizeof(struct grc_token_source *));
     all->list = calloc(UPSTREAMS_MAX, sizeof(struct grc_upstream *));
     pthread_mutex_init(&all->multi_lock, NULL);
-    for (size_t i = 0; i < CURL_LOCK_DATA_LAST; i++)
-        pthread_mutex_init(&all->share_locks[i], NULL);
+    grc_share_init(&all->share);
     if (!fill(all, ret_reason)) {
         grc_upstreams_free(all);
         return NULL;
@@ -341,10 +251,8 @@ void grc_upstreams_free(struct grc_upstreams *all)
     }
     for (size_t i = 0; i < all->token_source_count; i++)
         grc_token_source_free(all->token_sources[i]);
-    if (all->share)
-        curl_share_cleanup(all->share);
-    for (size_t i = 0; i < CURL_LOCK_DATA_LAST; i++)
-        pthread_mutex_destroy(&all->share_locks[i]);
+    grc_curl_settle();
+    grc_share_done(&all->share);
     pthread_mutex_destroy(&all->multi_lock);
     grc_remote_free(all->remote);
     grc_singleflights_free(all->shares);
@@ -354,12 +262,21 @@ void grc_upstreams_free(struct grc_upstreams *all)
     free(all);
 }
 
-bool grc_upstreams_global_init(void)
+bool grc_upstreams_check_library(char reason[GRC_LIBRARY_REASON])
 {
-    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    return grc_library_is_there(GRC_LIBCURL) || grc_upstreams_load_library(reason);
+}
+
+bool grc_upstreams_load_library(char reason[GRC_LIBRARY_REASON])
+{
+    enum gr_err err = grc_curl_load(GRC_NEVER_MS, reason);
+
+    if (err != GR_OK && !reason[0])
+        snprintf(reason, GRC_LIBRARY_REASON, "%s", grc_err_slug(err));
+    return err == GR_OK;
 }
 
 const char *grc_upstreams_library(void)
 {
-    return curl_version();
+    return grc_curl_is_loaded() ? grc_curl()->version() : NULL;
 }

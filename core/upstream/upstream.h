@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/library.h"
 #include "config/settings.h"
 #include "trace/trace.h"
 
@@ -120,7 +121,11 @@ void grc_upstreams_states(struct grc_upstreams *all, grc_upstream_state_fn *repo
 struct grc_buf;
 void grc_upstreams_metrics(struct grc_upstreams *all, struct grc_buf *out);
 void grc_upstreams_free(struct grc_upstreams *all);
-/* Initialises libcurl for the process, before threads start. */
-bool grc_upstreams_global_init(void);
-/* The versions of libcurl and of the libraries that it uses, as text. */
+/* libcurl is loaded when an upstream is first called. Returns false with a reason when it is
+ * missing or no library for this processor; that costs some microseconds, unless it is missing
+ * where such libraries usually are. */
+bool grc_upstreams_check_library(char reason[GRC_LIBRARY_REASON]);
+/* Loads it now. Returns false with a reason. */
+bool grc_upstreams_load_library(char reason[GRC_LIBRARY_REASON]);
+/* The versions of libcurl and of the libraries that it uses, as text; NULL: it is not loaded. */
 const char *grc_upstreams_library(void);

@@ -3,14 +3,15 @@
  * keys and times are kept. Rows that exist already are not touched, so the import can be repeated
  * while the original is still in use. Rows that break a rule of this rig are reported, not dropped.
  */
+#include "libpq.h"
 #include "rig.h"
 
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define BATCH 500
 struct import {
+    struct rig_pq pq;
     PGconn *source;
     const PGresult *rows;
     int first; /* first row of the batch */
@@ -24,10 +25,10 @@ struct import {
 
 static gr_str cell(const struct import *import, int row, int column)
 {
-    if (PQgetisnull(import->rows, row, column))
+    if (import->pq.PQgetisnull(import->rows, row, column))
         return (gr_str){NULL, 0};
-    return (gr_str){PQgetvalue(import->rows, row, column),
-                    (size_t)PQgetlength(import->rows, row, column)};
+    return (gr_str){import->pq.PQgetvalue(import->rows, row, column),
+                    (size_t)import->pq.PQgetlength(import->rows, row, column)};
 }
 
 static struct gr_value integer(const struct import *import, int row, int column)
@@ -199,27 +200,28 @@ static enum gr_err import_batch(struct gr_call *call, void *arg)
 
 static enum gr_err import_table(struct import *import, const char *what, const char *sql)
 {
-    PGresult *rows = PQexec(import->source, sql);
+    PGresult *rows = import->pq.PQexec(import->source, sql);
     enum gr_err err = GR_OK;
 
-    if (PQresultStatus(rows) != PGRES_TUPLES_OK) {
+    if (import->pq.PQresultStatus(rows) != PGRES_TUPLES_OK) {
         (void)fprintf(stderr, "greenroom: cannot read the %s: %s", what,
-                      PQresultErrorMessage(rows));
-        PQclear(rows);
+                      import->pq.PQresultErrorMessage(rows));
+        import->pq.PQclear(rows);
         return GR_ERR_UNPROCESSABLE;
     }
     import->rows = rows;
     import->added = 0;
     import->present = 0;
     import->odd = 0;
-    for (int at = 0; at < PQntuples(rows) && err == GR_OK; at += BATCH) {
+    for (int at = 0; at < import->pq.PQntuples(rows) && err == GR_OK; at += BATCH) {
         import->first = at;
-        import->last = at + BATCH < PQntuples(rows) ? at + BATCH : PQntuples(rows);
+        import->last = at + BATCH < import->pq.PQntuples(rows) ? at + BATCH
+            : import->pq.PQntuples(rows);
         err = gr_store_tx(import->call, import_batch, import);
     }
-    (void)printf("%s: %d read, %ld added, %ld already there, %ld reported\n", what, PQntuples(rows),
-                 import->added, import->present, import->odd);
-    PQclear(rows);
+    (void)printf("%s: %d read, %ld added, %ld already there, %ld reported\n", what,
+                 import->pq.PQntuples(rows), import->added, import->present, import->odd);
+    import->pq.PQclear(rows);
     return err;
 }
 
@@ -255,14 +257,14 @@ static enum gr_err import_all(struct import *import)
 }
 
 /* Whether the URL has a password, or may have one, since libpq cannot take it apart. */
-static bool has_password(const char *url)
+static bool has_password(const struct import *import, const char *url)
 {
-    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    PQconninfoOption *options = import->pq.PQconninfoParse(url, NULL);
     bool found = options == NULL;
 
     for (const PQconninfoOption *at = options; at && at->keyword; at++)
         found = found || (at->val && strcmp(at->keyword, "password") == 0);
-    PQconninfoFree(options);
+    import->pq.PQconninfoFree(options);
     return found || strchr(url, '@') != strrchr(url, '@');
 }
 
@@ -275,7 +277,9 @@ int rig_import(struct gr_call *call, const void *opts, int argc, char **argv)
     const char *url = argc == 2 ? argv[1] : kept;
     if (argc > 2 || !url || strncmp(url, "postgres", 8) != 0)
         return RIG_USAGE;
-    if (argc == 2 && has_password(url)) {
+    if (!rig_pq_load(&import.pq))
+        return 1;
+    if (argc == 2 && has_password(&import, url)) {
         (void)fprintf(stderr,
                       "greenroom: every user of this machine can read a password on the command "
                       "line; set RIG_IMPORT_URL to the URL instead\n");
@@ -283,17 +287,18 @@ int rig_import(struct gr_call *call, const void *opts, int argc, char **argv)
     }
     /* When a password was written without %XX, libpq's message could contain a part of it. */
     bool plain = strchr(url, '@') == strrchr(url, '@');
-    import.source = PQconnectdb(url);
+    import.source = import.pq.PQconnectdb(url);
     if (kept)
         explicit_bzero(kept, strlen(kept)); /* /proc shows it for as long as the process runs */
-    if (PQstatus(import.source) != CONNECTION_OK) {
+    if (import.pq.PQstatus(import.source) != CONNECTION_OK) {
         (void)fprintf(stderr, "greenroom: cannot connect to the original's database: %s\n",
-                      plain ? PQerrorMessage(import.source) : "is the password written with %XX?");
-        PQfinish(import.source);
+                      plain ? import.pq.PQerrorMessage(import.source)
+                            : "is the password written with %XX?");
+        import.pq.PQfinish(import.source);
         return 1;
     }
     enum gr_err err = import_all(&import);
-    PQfinish(import.source);
+    import.pq.PQfinish(import.source);
     if (err == GR_OK)
         return 0;
     (void)fprintf(stderr, "greenroom: the import stopped; it can be run again\n");

@@ -11,6 +11,22 @@ pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
 
+# gr_library_loaded(TARGET FILE PACKAGE): an imported target with the headers of the library that pkg_check_modules(PACKAGE) has found,
+# for programs that load it when they need it (core/base/library.h). The macro FILE is the name that a program linked with the
+# library would load.
+function(gr_library_loaded target file package)
+  set(library ${${package}_LINK_LIBRARIES})
+  execute_process(COMMAND ${CMAKE_READELF} -d ${library} OUTPUT_VARIABLE entries ERROR_VARIABLE problem)
+  if(NOT entries MATCHES "\\(SONAME\\)[^\n]*\\[([^]\n]+)\\]")
+    message(FATAL_ERROR "no SONAME was found in '${library}': ${problem}")
+  endif()
+  add_library(${target} INTERFACE IMPORTED)
+  target_include_directories(${target} SYSTEM INTERFACE ${${package}_INCLUDE_DIRS})
+  target_compile_definitions(${target} INTERFACE ${file}="${CMAKE_MATCH_1}")
+endfunction()
+gr_library_loaded(libcurl::headers GRC_LIBCURL CURL)
+gr_library_loaded(libpq::headers GRC_LIBPQ LIBPQ)
+
 # Only its headers: the program loads the library when the config asks for it (core/redis/library.c).
 pkg_check_modules(HIREDIS REQUIRED hiredis)
 add_library(hiredis::headers INTERFACE IMPORTED)

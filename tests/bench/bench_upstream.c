@@ -121,7 +121,7 @@ int main(int argc, char **argv)
     bool curl_transport = argc > 4 && strcmp(argv[4], "curl") == 0;
     struct worker *workers = calloc(count ? count : 1, sizeof(*workers));
 
-    if (argc < 2 || count == 0 || !workers || !grc_upstreams_global_init()) {
+    if (argc < 2 || count == 0 || !workers) {
         fputs("usage: bench_upstream URL [THREADS [SECONDS [http1|curl]]]\n", stderr);
         free(workers);
         return 2;

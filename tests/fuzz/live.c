@@ -104,8 +104,6 @@ unsigned live_start(const char *config, const struct live_group *groups)
     json_object_seed(0);
     grc_log_level_set(GR_LOG_ERROR);
     grc_http_global_init();
-    if (!grc_upstreams_global_init())
-        give_up("libcurl cannot be initialised");
     struct grc_runtime *runtime = grc_runtime_new(dir, GRC_RUNTIME_CHECK, report, NULL);
     if (!runtime || !grc_runtime_serve(runtime, report, NULL))
         give_up(dir);

@@ -802,8 +802,6 @@ static int begin(void **state)
 
     (void)state;
     grc_log_level_set(GR_LOG_ERROR);
-    if (!grc_upstreams_global_init())
-        return -1;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     server.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (server.fd < 0 || bind(server.fd, (struct sockaddr *)&address, len) != 0 ||
