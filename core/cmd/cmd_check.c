@@ -122,10 +122,13 @@ static int check(const struct grc_cli *cli, const void *args, int count, char **
         grc_runtime_unref(runtime);
         return GRC_EXIT_LISTEN;
     }
-    if (!check_libcurl() || !check_listeners(runtime->settings) ||
-        !check_user(cli, runtime->settings)) {
+    if (!check_listeners(runtime->settings) || !check_user(cli, runtime->settings)) {
         grc_runtime_unref(runtime);
         return GRC_EXIT_CONFIG;
+    }
+    if (!check_libcurl()) {
+        grc_runtime_unref(runtime);
+        return GRC_EXIT_FAILED;
     }
     skipped = count_skipped(runtime);
     loaded = count_loaded(runtime);

@@ -49,6 +49,11 @@ one() {
     echo "${files[0]}"
 }
 
+# The ones that it always needs and does not link. libhiredis is only suggested.
+depends_on_loaded() {
+    dpkg-deb -f "$(one greenroom)" Depends | grep -E '\blibcurl4(t64)? \(.*\blibpq5 \('
+}
+
 # Runs the command of the unit as the user in it, since there is no service manager in the root.
 start() {
     local unit=/lib/systemd/system/greenroom.service command
@@ -139,7 +144,8 @@ ok "the user greenroom exists" id greenroom
 ok "it owns its state directory" test "$(stat -c '%U %a' /var/lib/greenroom)" = "greenroom 700"
 ok "only root can read secrets" test "$(stat -c '%U %a' /etc/greenroom/environment)" = "root 640"
 ok "the unit is enabled" test -L /etc/systemd/system/multi-user.target.wants/greenroom.service
-ok "the config checks" greenroom check
+ok "it depends on the libraries that it loads" depends_on_loaded
+ok "the config checks, and libcurl can be loaded" greenroom check
 ok "the audit finds nothing" greenroom audit
 ok "completion is installed" test -s /usr/share/bash-completion/completions/greenroom
 start
