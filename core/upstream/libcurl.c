@@ -64,7 +64,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* The lock is held. The thread releases it last, so it has ended but for its return. */
+/* The lock is held. The thread has released it for the last time, and ends without a wait. */
 static void join(void)
 {
     if (started && !loading) {
@@ -123,8 +123,10 @@ enum gr_err grc_curl_load(int64_t deadline_ms, char reason[GRC_LIBRARY_REASON])
 void grc_curl_settle(void)
 {
     pthread_mutex_lock(&lock);
-    while (loading)
-        (void)grc_queue_wait(&waiting, &lock, GRC_NEVER_MS, GRC_WAITS_CONNECT);
-    join();
+    bool ours = started;
+    pthread_t last = thread;
+    started = false;
     pthread_mutex_unlock(&lock);
+    if (ours)
+        pthread_join(last, NULL);
 }
