@@ -3,6 +3,7 @@ where the script may make network namespaces, and the balancer in front of the g
 
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import threading
 from support.until import until
 
 CHUNK = 65536
+NAME = "greenroom-"
 NOWHERE = "02:00:00:00:00:01"
 """An Ethernet address that no interface has. What is sent to it is lost, and the sender is not told."""
 
@@ -82,11 +84,11 @@ class Namespace:
     """A network namespace of its own, with one cable to the namespace of this script. near is the address of this end, own that of
     the machine, and common an address of this end that is the same for all machines; each reaches it over its own cable."""
 
-    def __init__(self, number, common=None):
-        self.name = f"greenroom-{os.getpid()}-{number}"
+    def __init__(self, number, third, common=None):
+        """third is the third part of the addresses, from free_third()."""
+        self.name = f"{NAME}{os.getpid()}-{number}"
         self.cable = f"gr{os.getpid() % 1000000}-{number}"
-        third = os.getpid() % 64 * 4 + number // 64  # so that several runs at the same time have different addresses
-        self.near, self.own = (f"10.231.{third}.{number % 64 * 4 + end}" for end in (1, 2))
+        self.near, self.own = (f"10.231.{third + number // 64}.{number % 64 * 4 + end}" for end in (1, 2))
         self.common = common or self.near
         self.prefix = ["ip", "netns", "exec", self.name]
         self._ip("netns", "add", self.name)
@@ -126,14 +128,32 @@ class Namespace:
         self._ip("netns", "del", self.name)
 
 
+def listed(*words):
+    return subprocess.run(["ip", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+
+
+def remove_leftovers():
+    """Deletes the namespaces of runs that were killed."""
+    for pid, number in re.findall(rf"^{NAME}(\d+)-(\d+)", listed("netns", "list"), re.M):
+        if not pathlib.Path("/proc", pid).exists():
+            subprocess.run(["ip", "netns", "del", f"{NAME}{pid}-{number}"], stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def free_third():
+    """The third part of a thousand addresses that no other run at the same time has."""
+    taken = {int(third) // 4 * 4 for third in re.findall(r"inet 10\.231\.(\d+)\.", listed("-4", "address"))}
+    return next(third for number in range(64) if (third := (os.getpid() + number) % 64 * 4) not in taken)
+
+
 def networks(count):
     """Returns a network for each machine, and the reason why the machines have no networks of their own, or None when they have."""
     if not shutil.which("ip"):
         return [SharedNetwork() for _ in range(count)], "there is no ip command (Debian package: iproute2)"
-    made = []
+    remove_leftovers()
+    third, made = free_third(), []
     try:
         for number in range(count):
-            made.append(Namespace(number, made[0].common if made else None))
+            made.append(Namespace(number, third, made[0].common if made else None))
     except RuntimeError as error:
         for one in made:
             one.stop()
