@@ -19,7 +19,7 @@ void grc_upstream_url_done(struct grc_upstream_url *url)
     free(url->origin);
     free(url->authority);
     free(url->prefix);
-    *url = (struct grc_upstream_url){NULL};
+    *url = (struct grc_upstream_url){.origin = NULL};
 }
 
 static void cut_slashes(char *path)
@@ -160,7 +160,7 @@ bool grc_upstream_url_ask(const char *text, struct grc_upstream_url *ret)
 {
     CURLU *url = grc_curl()->url();
 
-    *ret = (struct grc_upstream_url){NULL};
+    *ret = (struct grc_upstream_url){.origin = NULL};
     bool good = url && read_parts(url, text, ret);
     grc_curl()->url_cleanup(url);
     if (!good)
@@ -172,7 +172,7 @@ bool grc_upstream_url_read(const char *text, struct grc_upstream_url *ret, char 
 {
     char reason[GRC_LIBRARY_REASON];
 
-    *ret = (struct grc_upstream_url){NULL};
+    *ret = (struct grc_upstream_url){.origin = NULL};
     if (text && grc_upstream_url_plain(text, ret))
         return true;
     if (text && grc_curl_load(GRC_NEVER_MS, reason) != GR_OK)
