@@ -417,6 +417,7 @@ bool grc_conn_open(struct grc_http *http, size_t listener, int fd, const char *p
     conn->timer_ms = GRC_NEVER_MS;
     conn->watched = false;
     conn->ended = false;
+    conn->half_closed = false;
     conn->blank = false;
     conn->kept = false;
     conn->drained = false;

@@ -4,15 +4,16 @@
 #include <poll.h>
 
 /*
- * A client that has only ended its sending may still read the answer. Its request is cancelled only
- * if it can safely be repeated; for others the client should learn the outcome.
+ * A client that ends its sending together with its request waits for the answer. One that does so
+ * later has probably left, but may still read the answer: its request is cancelled only if it can
+ * safely be repeated; for others the client should learn the outcome.
  */
 bool grc_conn_gone(const struct grc_request *request)
 {
     struct pollfd fd = {.fd = request->conn ? request->conn->fd : -1, .events = POLLRDHUP};
     int gone = POLLHUP | POLLERR | POLLNVAL;
 
-    if (request->method == GR_METHOD_GET)
+    if (request->method == GR_METHOD_GET && request->conn && !request->conn->half_closed)
         gone |= POLLRDHUP;
     return fd.fd >= 0 && poll(&fd, 1, 0) == 1 && (fd.revents & gone) != 0;
 }
@@ -45,8 +46,8 @@ void grc_conn_watch_client(struct grc_conn *conn)
         return; /* only a fiber can be cancelled */
     pthread_mutex_lock(&conn->lock);
     conn->caller = caller;
-    /* If that fails, the client has ended its sending already and waits for the answer. */
     conn->watched = grc_watch_arm(conn->watch, GRC_HANGUP, on_hangup, conn);
+    conn->half_closed = !conn->watched;
     pthread_mutex_unlock(&conn->lock);
 }
 

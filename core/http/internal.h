@@ -71,15 +71,16 @@ struct grc_conn {
     int fd;   /* written with the lock held; -1: none */
     uint8_t phase;
     uint8_t listener;
-    bool ended;     /* the client has sent all that it will */
-    bool drained;   /* the last read took all that had come */
-    bool blank;     /* the empty line that may stand in front of a head was taken */
-    bool kept;      /* it had a request before */
-    bool late;      /* made after the drain had begun */
-    bool over;      /* above connections_max: its request is refused */
-    bool proxied;   /* the header of its proxy is still to come, before anything else */
-    bool receiving; /* counted in http->receiving */
-    char *in;       /* bytes that came and belong to no head yet; NULL: none */
+    bool ended;       /* the client has sent all that it will */
+    bool half_closed; /* it had done so when its request began */
+    bool drained;     /* the last read took all that had come */
+    bool blank;       /* the empty line that may stand in front of a head was taken */
+    bool kept;        /* it had a request before */
+    bool late;        /* made after the drain had begun */
+    bool over;        /* above connections_max: its request is refused */
+    bool proxied;     /* the header of its proxy is still to come, before anything else */
+    bool receiving;   /* counted in http->receiving */
+    char *in;         /* bytes that came and belong to no head yet; NULL: none */
     size_t in_len;
     size_t in_cap;
     size_t scanned;     /* of them, looked at for the end of a head */

@@ -186,16 +186,12 @@ def test_a_client_that_left_cancels_its_call(start, upstream):
 
 @pytest.mark.parametrize("head, body", [("GET /rooms/1", b""), ("POST /rooms", b'{"name":"a"}')], ids=["get", "post"])
 def test_a_client_that_has_ended_its_side_gets_its_answer(gateway, upstream, head, body):
-    """The client can still read, and its request is already at the upstream."""
-    reply = Reply(ROOM)
-    reply.until = threading.Event()
-    upstream.will(reply)
+    """It ends its side with the segment of its request, and can still read."""
+    upstream.will(Reply(ROOM, delay=0.5))
     with socket.create_connection(("127.0.0.1", gateway.port), TIMEOUT) as connection:
         connection.sendall(f"{head} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                           f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+                           f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body, socket.MSG_MORE)
         connection.shutdown(socket.SHUT_WR)
-        upstream.wait(lambda up: len(up.requests) == 1)
-        reply.until.set()
         answer = b""
         while more := connection.recv(65536):
             answer += more
