@@ -165,14 +165,14 @@ void grc_exchange_of(struct grc_call *call, struct grc_exchange *exchange)
     }
 }
 
-/* Whether the upstream may have done what it was asked. With 429 and 503 it says that it has not.
- */
+/* Whether the upstream may have done what it was asked. With 401, 429 and 503 it says that it has
+ * not. */
 static bool may_have_acted(const struct grc_exchange *exchange)
 {
     if (exchange->method == GR_METHOD_GET || exchange->attempts == 0)
         return false;
     if (exchange->err == GR_OK)
-        return exchange->status != 429 && exchange->status != 503;
+        return exchange->status != 401 && exchange->status != 429 && exchange->status != 503;
     return exchange->err != GR_ERR_UPSTREAM_CONNECT && exchange->err != GR_ERR_UPSTREAM_BUSY;
 }
 

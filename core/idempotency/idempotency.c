@@ -316,10 +316,13 @@ enum gr_err grc_idempotency_claim(struct grc_call *call)
 
 /* --- the end --- */
 
-/* Nothing was done, and the next attempt may succeed. */
+/* Nothing was done, and the next attempt may succeed: with 401, when the gateway has another secret
+ * for the upstream, or the right time. */
 static bool may_try_again(const struct grc_call *call, bool cancelled)
 {
-    return !call->acted && (cancelled || call->reply->status >= 500 || call->reply->status == 429);
+    int status = call->reply->status;
+
+    return !call->acted && (cancelled || status >= 500 || status == 429 || status == 401);
 }
 
 static void release(struct grc_call *call, const struct grc_claim *claim)

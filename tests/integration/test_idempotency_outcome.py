@@ -127,8 +127,8 @@ def test_a_request_that_reached_no_upstream_can_be_repeated(make, upstream):
     assert answer.status == 200 and not replayed(answer)
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_an_upstream_that_has_no_time_can_be_asked_again(make, upstream, status):
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_an_upstream_that_says_it_did_nothing_can_be_asked_again(make, upstream, status):
     gateway, key = make(), new_key()
     upstream.on("POST", "/v2/rooms", Reply({"code": status, "message": "later"}, status, [("Retry-After", "1")]))
     assert gateway.post("/rooms", ROOM, **keyed(key)).status == status
