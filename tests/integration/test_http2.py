@@ -70,12 +70,6 @@ def held(upstream, count):
     until(lambda: len(upstream.held) == count, f"{count} calls arrived")
 
 
-def let_go(upstream):
-    upstream.answer = lambda stream: Stream.reply(200, ROOM)
-    for stream in upstream.held:
-        stream.send(200, ROOM)
-
-
 def hold(upstream):
     upstream.answer = lambda stream: None
 
@@ -127,7 +121,7 @@ def test_calls_at_the_same_time_share_one_connection(gateway, upstream, pool):
     calls = [pool.submit(gateway.get, f"/rooms/{n}") for n in range(40)]
     held(upstream, 40)
     assert upstream.connections == 1
-    let_go(upstream)
+    upstream.let_go(200, ROOM)
     assert [call.result().status for call in calls] == [200] * 40
     assert gateway.get("/rooms/1").status == 200
     assert upstream.connections == 1, "a connection that is not used is kept"
@@ -151,7 +145,7 @@ def test_more_calls_than_streams_take_more_connections(server_files, start, pool
         calls = [pool.submit(gateway.get, f"/rooms/{n}") for n in range(35)]
         until(lambda: len(upstream.held) >= 20, "20 calls on two connections")
         assert 2 <= upstream.connections < 20
-        let_go(upstream)
+        upstream.let_go(200, ROOM)
         assert [call.result().status for call in calls] == [200] * 35
 
 
@@ -291,7 +285,7 @@ def test_calls_of_the_generation_before_a_reload_are_answered(gateway, upstream,
     gateway.wait_log("reloaded")
     new = pool.submit(gateway.get, "/rooms/9")
     held(upstream, 6)
-    let_go(upstream)
+    upstream.let_go(200, ROOM)
     assert [call.result().status for call in [*old, new]] == [200] * 6
 
 

@@ -112,9 +112,9 @@ class _Connection:
 
     def run(self):
         with self.writing() as h2c:
-            h2c.local_settings = h2.settings.Settings(client=False, initial_values={
-                h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: self.upstream.streams_max})
             h2c.initiate_connection()
+            # The limit counts from the moment at which the client has acknowledged it.
+            h2c.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: self.upstream.streams_max})
         try:
             while data := self.sock.recv(65536):
                 with self.lock:
@@ -164,6 +164,15 @@ class Http2Upstream:
             if act is None:
                 self.held.append(stream)
         if act is not None:
+            act(stream)
+
+    def let_go(self, *words):
+        """Answers what is held, and from now on each request, with Stream.reply(*words)."""
+        act = Stream.reply(*words)
+        with self._lock:
+            self.answer = lambda stream: act
+            held = list(self.held)
+        for stream in held:
             act(stream)
 
     def _serve(self, sock):
