@@ -76,6 +76,7 @@ def body(data, *headers):
     ("header hidden behind another", POST + b"X: y\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED, 400),
     ("header behind a bare line feed", POST + b"X: y\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED, 400),
     ("only bare line feeds", b"GET /rooms/1 HTTP/1.1\nHost: x\n\n", 400),
+    ("line feed before the carriage return", b"GET /rooms/1 HTTP/1.1\n\rHost: x\r\n\r\n", 400),
     ("bare line feed ends the head", GET + b"\n" + SMUGGLED, 400),
     ("folded header", POST + b"X: y\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED, 400),
     ("folded first header", b"GET /rooms/1 HTTP/1.1\r\n Host: x\r\n\r\n" + SMUGGLED, 400),
