@@ -125,6 +125,7 @@ struct grc_http {
     size_t conns_used;        /* of the table, so far */
     struct grc_conn *free_conns;
     struct grc_transaction *free_transactions;
+    unsigned free_transaction_count;
     struct grc_ready ready;
     atomic_uint ready_count;
 

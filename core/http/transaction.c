@@ -20,15 +20,26 @@
 #define WRITE_GRACE_SCARCE_MS 2500
 #define WRITE_PIECE ((size_t)256 * 1024)
 #define WRITE_BYTES_PER_MS 64
+/* This number of unused transactions are kept, some 8 KiB each. */
+#define FREE_MAX 256u
 
 /* --- the list of free transactions --- */
+
+static void release(struct grc_transaction *transaction)
+{
+    grc_buf_done(&transaction->head);
+    grc_buf_done(&transaction->out);
+    free(transaction);
+}
 
 static struct grc_transaction *take(struct grc_http *http)
 {
     pthread_mutex_lock(&http->lock);
     struct grc_transaction *transaction = http->free_transactions;
-    if (transaction)
+    if (transaction) {
         http->free_transactions = transaction->next;
+        http->free_transaction_count--;
+    }
     pthread_mutex_unlock(&http->lock);
     if (transaction)
         return transaction;
@@ -52,9 +63,15 @@ static void give(struct grc_http *http, struct grc_transaction *transaction)
     trim(&transaction->head);
     trim(&transaction->out);
     pthread_mutex_lock(&http->lock);
-    transaction->next = http->free_transactions;
-    http->free_transactions = transaction;
+    bool kept = http->free_transaction_count < FREE_MAX;
+    if (kept) {
+        transaction->next = http->free_transactions;
+        http->free_transactions = transaction;
+        http->free_transaction_count++;
+    }
     pthread_mutex_unlock(&http->lock);
+    if (!kept)
+        release(transaction);
 }
 
 void grc_transaction_drop(struct grc_conn *conn)
@@ -70,9 +87,7 @@ void grc_transactions_free(struct grc_http *http)
         struct grc_transaction *transaction = http->free_transactions;
 
         http->free_transactions = transaction->next;
-        grc_buf_done(&transaction->head);
-        grc_buf_done(&transaction->out);
-        free(transaction);
+        release(transaction);
     }
 }
 

@@ -3,7 +3,7 @@
 
 Kinds: silent (sends nothing), idle (sends nothing after one request and its answer), header and body (a byte per second),
 reader (sends a request and reads a byte per second). A closed connection is opened again immediately. Prints a line when all
-connections are open; those that are idle have had their answer then.
+connections are open; those that are idle have had their answer then, and at most 64 of them wait for it at a time.
 """
 
 import errno
@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 
+AT_ONCE = 64
 FIRST = {
     "silent": b"",
     "header": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
@@ -48,7 +49,7 @@ def main():
         sock.close()
 
     while True:
-        while len(crowd) < count:
+        while len(crowd) < count and (kind != "idle" or len(crowd) - len(answered) < AT_ONCE):
             sock = connect(port, kind)
             if not sock:
                 break
