@@ -317,13 +317,15 @@ static void write_use(struct grc_keys *keys)
     if (!atomic_exchange(&keys->used, false))
         return;
     struct grc_key_set *set = set_take(keys);
-    if (!keys->path)
-        atomic_store(&keys->used, grc_keys_store_note_use(keys->store, set) != GR_OK);
-    else if (grc_key_set_write_use(set, keys->path))
+    if (!keys->path) {
+        if (grc_keys_store_note_use(keys->store, set) != GR_OK)
+            atomic_store(&keys->used, true);
+    } else if (grc_key_set_write_use(set, keys->path)) {
         atomic_store(&keys->refused, false);
-    else if (!atomic_exchange(&keys->refused, true))
+    } else if (!atomic_exchange(&keys->refused, true)) {
         grc_warn("'%s%s': the last use of keys cannot be written: %s", keys->path,
                  GRC_KEYS_USE_SUFFIX, strerror(errno));
+    }
     grc_key_set_unref(set);
 }
 

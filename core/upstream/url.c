@@ -1,12 +1,10 @@
 #include "upstream/url.h"
 
-#include "base/err.h"
 #include "base/format.h"
 #include "loop/loop.h"
 #include "upstream/libcurl.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

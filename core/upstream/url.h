@@ -1,6 +1,6 @@
 /*
  * The URL of an upstream. libcurl decides what a URL means, since it makes the connections. The
- * usual URLs are read here with the same result (unit.upstream compares both), so that a start does
+ * usual URLs are read here with the same result (unit.libcurl compares both), so that a start does
  * not load libcurl for them.
  */
 #pragma once
